@@ -1,0 +1,168 @@
+package resp
+
+import (
+	"math"
+	"strconv"
+	"strings"
+)
+
+// Types, the first byte of each RESP value.
+const (
+	TypeSimple  = '+'
+	TypeError   = '-'
+	TypeInt     = ':'
+	TypeBulk    = '$'
+	TypeArray   = '*'
+	TypeNull    = '_' // RESP2 writes it as $-1
+	TypeDouble  = ',' // RESP2: a bulk string
+	TypeBool    = '#' // RESP2: 0 or 1
+	TypeMap     = '%' // RESP2: a flat array
+	TypeSet     = '~' // RESP2: an array
+	TypeNullArr = 'N' // internal, a null that RESP2 writes as *-1; never sent as such
+)
+
+// Writer appends RESP values to a buffer. The zero Writer is ready to use.
+type Writer struct {
+	Buf []byte
+}
+
+// Reset empties the buffer and keeps its memory.
+func (w *Writer) Reset() { w.Buf = w.Buf[:0] }
+
+// Len is the number of bytes written.
+func (w *Writer) Len() int { return len(w.Buf) }
+
+// Truncate drops what was written after the buffer had n bytes.
+func (w *Writer) Truncate(n int) { w.Buf = w.Buf[:n] }
+
+func (w *Writer) head(t byte, n int64) {
+	w.Buf = append(w.Buf, t)
+	w.Buf = strconv.AppendInt(w.Buf, n, 10)
+	w.Buf = append(w.Buf, '\r', '\n')
+}
+
+func (w *Writer) line(t byte, s string) {
+	w.Buf = append(w.Buf, t)
+	w.Buf = append(w.Buf, s...)
+	w.Buf = append(w.Buf, '\r', '\n')
+}
+
+// Simple writes a simple string, which must not contain a line break.
+func (w *Writer) Simple(s string) { w.line(TypeSimple, s) }
+
+// OK writes the simple string OK.
+func (w *Writer) OK() { w.line(TypeSimple, "OK") }
+
+// Error writes an error reply; the text starts with its code ("ERR ...", "WRONGTYPE ...").
+// Line breaks become blanks.
+func (w *Writer) Error(text string) {
+	if strings.ContainsAny(text, "\r\n") {
+		text = strings.NewReplacer("\r", " ", "\n", " ").Replace(text)
+	}
+	w.line(TypeError, text)
+}
+
+// Int writes an integer.
+func (w *Writer) Int(n int64) { w.head(TypeInt, n) }
+
+// IntBool writes 1 or 0.
+func (w *Writer) IntBool(b bool) {
+	if b {
+		w.Int(1)
+	} else {
+		w.Int(0)
+	}
+}
+
+// Bulk writes a bulk string.
+func (w *Writer) Bulk(s string) {
+	w.head(TypeBulk, int64(len(s)))
+	w.Buf = append(w.Buf, s...)
+	w.Buf = append(w.Buf, '\r', '\n')
+}
+
+// BulkOrNull writes a bulk string, or null if not ok.
+func (w *Writer) BulkOrNull(s string, ok bool) {
+	if ok {
+		w.Bulk(s)
+	} else {
+		w.Null()
+	}
+}
+
+// BulkInt writes an integer as a bulk string.
+func (w *Writer) BulkInt(n int64) { w.Bulk(strconv.FormatInt(n, 10)) }
+
+// Null writes the null that RESP2 sends as a null bulk string.
+func (w *Writer) Null() { w.Buf = append(w.Buf, TypeNull, '\r', '\n') }
+
+// NullArray writes the null that RESP2 sends as a null array.
+func (w *Writer) NullArray() { w.Buf = append(w.Buf, TypeNullArr, '\r', '\n') }
+
+// Array starts an array of n values, which must follow.
+func (w *Writer) Array(n int) { w.head(TypeArray, int64(n)) }
+
+// Map starts a map of n pairs: 2n values must follow.
+func (w *Writer) Map(n int) { w.head(TypeMap, int64(n)) }
+
+// Set starts a set of n values, which must follow.
+func (w *Writer) Set(n int) { w.head(TypeSet, int64(n)) }
+
+// Double writes a double.
+func (w *Writer) Double(f float64) { w.line(TypeDouble, FormatDouble(f)) }
+
+// Bool writes a boolean.
+func (w *Writer) Bool(b bool) {
+	if b {
+		w.line(TypeBool, "t")
+	} else {
+		w.line(TypeBool, "f")
+	}
+}
+
+// Strings writes an array of bulk strings.
+func (w *Writer) Strings(ss []string) {
+	w.Array(len(ss))
+	for _, s := range ss {
+		w.Bulk(s)
+	}
+}
+
+// Mark remembers a place for the header of an aggregate whose length is not known yet.
+func (w *Writer) Mark() int { return len(w.Buf) }
+
+// ArrayAt inserts, at a place got from Mark, the header of an array of n values that
+// were written since.
+func (w *Writer) ArrayAt(mark, n int) { w.insert(mark, TypeArray, n) }
+
+// MapAt is ArrayAt for a map of n pairs.
+func (w *Writer) MapAt(mark, n int) { w.insert(mark, TypeMap, n) }
+
+func (w *Writer) insert(mark int, t byte, n int) {
+	var tmp [24]byte
+	h := append(tmp[:0], t)
+	h = strconv.AppendInt(h, int64(n), 10)
+	h = append(h, '\r', '\n')
+	w.Buf = append(w.Buf, h...)
+	copy(w.Buf[mark+len(h):], w.Buf[mark:])
+	copy(w.Buf[mark:], h)
+}
+
+// FormatDouble renders a double as Redis replies it: the shortest decimal that
+// reads back as the same number ("3", "1.5", "1e+21"), "inf", "-inf", "nan".
+func FormatDouble(f float64) string {
+	switch {
+	case math.IsInf(f, 1):
+		return "inf"
+	case math.IsInf(f, -1):
+		return "-inf"
+	case math.IsNaN(f):
+		return "nan"
+	case f == math.Trunc(f) && math.Abs(f) < 1e17:
+		if f == 0 && math.Signbit(f) {
+			return "-0"
+		}
+		return strconv.FormatInt(int64(f), 10)
+	}
+	return strconv.FormatFloat(f, 'g', 17, 64)
+}
