@@ -1,0 +1,70 @@
+package token
+
+import (
+	"errors"
+	"slices"
+	"time"
+)
+
+// Defaults of the issuer and the audience.
+const (
+	DefaultIssuer   = "skystash"
+	DefaultAudience = "skystash"
+)
+
+// Products that a token can name.
+const (
+	ProductRedis = "redis"
+)
+
+// Scope says what the bearer may do.
+type Scope string
+
+const (
+	ReadWrite Scope = "rw" // everything
+	ReadOnly  Scope = "ro" // read commands only
+)
+
+// Claims is what a token says.
+type Claims struct {
+	CredentialID string    // names this token in a revocation (jti)
+	Resource     string    // id of the resource it opens, e.g. of a database (res)
+	Products     []string  // products it opens it with; must not be changed
+	Scope        Scope     // what the bearer may do
+	Generation   int64     // the resource's credential generation it was issued for
+	IssuedAt     time.Time // zero when minting: now
+	NotBefore    time.Time // zero: valid at once
+	Expires      time.Time // zero: does not expire
+}
+
+// Allows reports whether the token may be used with a product.
+func (c Claims) Allows(product string) bool { return slices.Contains(c.Products, product) }
+
+// check says what a token must at least hold to be of use.
+func (c Claims) check() error {
+	switch {
+	case c.CredentialID == "":
+		return errors.New("no credential id")
+	case c.Resource == "":
+		return errors.New("no resource")
+	case len(c.Products) == 0 || slices.Contains(c.Products, ""):
+		return errors.New("no product")
+	case c.Scope != ReadWrite && c.Scope != ReadOnly:
+		return errors.New("scope is neither rw nor ro")
+	case c.Generation < 0:
+		return errors.New("negative generation")
+	}
+	return nil
+}
+
+// Why Verify refuses a token. The texts never contain any part of the token.
+var (
+	ErrMalformed   = errors.New("token is malformed")
+	ErrSignature   = errors.New("token signature is invalid")
+	ErrUnknownKey  = errors.New("token is signed with an unknown key")
+	ErrIssuer      = errors.New("token is of another issuer")
+	ErrAudience    = errors.New("token is for another deployment")
+	ErrProduct     = errors.New("token is for another product")
+	ErrExpired     = errors.New("token has expired")
+	ErrNotYetValid = errors.New("token is not valid yet")
+)

@@ -1,0 +1,28 @@
+// Package token mints and verifies the bearer tokens that clients of Skystash
+// send.
+//
+// A token is a JSON Web Token (RFC 7519) signed with Ed25519 (algorithm
+// "EdDSA", RFC 8037). Whoever verifies holds public keys only: a function can
+// check tokens but never make one. The token itself says what it opens, so
+// that checking it needs no read of any database:
+//
+//	iss       who issued it
+//	aud       the deployment it is for
+//	jti       credential id: names the token in a revocation
+//	res       id of the resource it opens, for example a database
+//	products  products it may be used with, for example ["redis"]
+//	scope     "rw" or "ro"
+//	gen       the resource's credential generation at the time of issue
+//	iat, nbf  issued at, not valid before
+//	exp       expiry; a token without it does not expire
+//
+// The header's "kid" names the key: the public key's JWK thumbprint (RFC 7638),
+// so that several keys can be valid side by side while one replaces another.
+//
+// # What verification does not cover
+//
+// A token stays valid until it expires. Revoking one credential, or all of a
+// resource at once, is the business of whoever keeps the resource's record: it
+// compares [Claims.CredentialID] with the revoked ones and [Claims.Generation]
+// with the current generation, on every request.
+package token

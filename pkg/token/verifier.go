@@ -1,0 +1,169 @@
+package token
+
+import (
+	"cmp"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+const (
+	// MaxLength is the length of the longest token that is looked at, in bytes.
+	MaxLength = 4096
+
+	// Leeway is how far the clocks of whoever mints and whoever verifies may
+	// be apart.
+	Leeway = 5 * time.Second
+
+	// DefaultCacheSize is the number of verified tokens that a Verifier
+	// remembers unless told otherwise.
+	DefaultCacheSize = 4096
+)
+
+// VerifierConfig is what a Verifier needs.
+type VerifierConfig struct {
+	Keys      []ed25519.PublicKey // at least one; tokens of any of them are good
+	Issuer    string              // "": DefaultIssuer
+	Audience  string              // "": DefaultAudience
+	Product   string              // product that tokens must name; "": any
+	CacheSize int                 // verified tokens to remember; 0: DefaultCacheSize
+	Now       func() time.Time    // nil: time.Now
+}
+
+// Verifier checks tokens. It is safe for concurrent use and remembers the
+// tokens it found good, so that checking one again costs a map lookup.
+type Verifier struct {
+	now     func() time.Time
+	product string
+	parser  *jwt.Parser
+	keys    map[string]ed25519.PublicKey // by KeyID
+	cache   *cache
+}
+
+// NewVerifier makes a Verifier.
+func NewVerifier(cfg VerifierConfig) (*Verifier, error) {
+	if len(cfg.Keys) == 0 {
+		return nil, errors.New("token verifier: no public key")
+	}
+	keys := make(map[string]ed25519.PublicKey, len(cfg.Keys))
+	for _, key := range cfg.Keys {
+		if len(key) != ed25519.PublicKeySize {
+			return nil, errors.New("token verifier: a key is no Ed25519 public key")
+		}
+		keys[KeyID(key)] = key
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	return &Verifier{
+		now:     cfg.Now,
+		product: cfg.Product,
+		keys:    keys,
+		cache:   newCache(cmp.Or(cfg.CacheSize, DefaultCacheSize)),
+		parser: jwt.NewParser(
+			jwt.WithValidMethods([]string{jwt.SigningMethodEdDSA.Alg()}),
+			jwt.WithIssuer(cmp.Or(cfg.Issuer, DefaultIssuer)),
+			jwt.WithAudience(cmp.Or(cfg.Audience, DefaultAudience)),
+			jwt.WithTimeFunc(cfg.Now),
+			jwt.WithLeeway(Leeway),
+			jwt.WithStrictDecoding(),
+		),
+	}, nil
+}
+
+// Verify checks a token's signature and claims and returns what it says. Errors
+// are or wrap one of ErrMalformed, ErrSignature, ErrUnknownKey, ErrIssuer,
+// ErrAudience, ErrProduct, ErrExpired and ErrNotYetValid.
+func (v *Verifier) Verify(token string) (Claims, error) {
+	if claims, ok := v.cache.get(token); ok {
+		if err := validAt(claims, v.now()); err != nil {
+			return Claims{}, err
+		}
+		return claims, nil
+	}
+	claims, err := v.parse(token)
+	if err != nil {
+		return Claims{}, err
+	}
+	v.cache.put(token, claims)
+	return claims, nil
+}
+
+// validAt judges the time claims of a token that was valid once.
+func validAt(c Claims, now time.Time) error {
+	switch {
+	case !c.Expires.IsZero() && !now.Before(c.Expires.Add(Leeway)):
+		return ErrExpired
+	case now.Before(c.NotBefore.Add(-Leeway)):
+		return ErrNotYetValid
+	}
+	return nil
+}
+
+func (v *Verifier) parse(token string) (Claims, error) {
+	if len(token) > MaxLength {
+		return Claims{}, fmt.Errorf("%w: longer than %d bytes", ErrMalformed, MaxLength)
+	}
+	var jc jwtClaims
+	if _, err := v.parser.ParseWithClaims(token, &jc, v.key); err != nil {
+		return Claims{}, refusal(err)
+	}
+	claims := Claims{
+		CredentialID: jc.ID,
+		Resource:     jc.Resource,
+		Products:     jc.Products,
+		Scope:        jc.Scope,
+		Generation:   jc.Generation,
+		IssuedAt:     timeOf(jc.IssuedAt),
+		NotBefore:    timeOf(jc.NotBefore),
+		Expires:      timeOf(jc.ExpiresAt),
+	}
+	if err := claims.check(); err != nil {
+		return Claims{}, fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	if v.product != "" && !claims.Allows(v.product) {
+		return Claims{}, ErrProduct
+	}
+	return claims, nil
+}
+
+// key finds the public key that a token's header names.
+func (v *Verifier) key(t *jwt.Token) (any, error) {
+	kid, _ := t.Header["kid"].(string)
+	key, ok := v.keys[kid]
+	if !ok {
+		return nil, ErrUnknownKey
+	}
+	return key, nil
+}
+
+func timeOf(d *jwt.NumericDate) time.Time {
+	if d == nil {
+		return time.Time{}
+	}
+	return d.Time
+}
+
+// refusal maps the parser's error to ours. The parser's texts are dropped: they
+// may quote what the token holds. It reports the claims together, so the order
+// decides: what will never be right comes before what time may change.
+func refusal(err error) error {
+	for _, m := range []struct{ theirs, ours error }{
+		{ErrUnknownKey, ErrUnknownKey},
+		{jwt.ErrTokenMalformed, ErrMalformed},
+		{jwt.ErrTokenSignatureInvalid, ErrSignature},
+		{jwt.ErrTokenInvalidIssuer, ErrIssuer},
+		{jwt.ErrTokenInvalidAudience, ErrAudience},
+		{jwt.ErrTokenRequiredClaimMissing, ErrMalformed},
+		{jwt.ErrTokenExpired, ErrExpired},
+		{jwt.ErrTokenNotValidYet, ErrNotYetValid},
+	} {
+		if errors.Is(err, m.theirs) {
+			return m.ours
+		}
+	}
+	return ErrMalformed
+}
