@@ -1,7 +1,6 @@
 package resp
 
 import (
-	"math"
 	"strconv"
 	"strings"
 )
@@ -47,19 +46,22 @@ func (w *Writer) line(t byte, s string) {
 	w.Buf = append(w.Buf, '\r', '\n')
 }
 
-// Simple writes a simple string, which must not contain a line break.
-func (w *Writer) Simple(s string) { w.line(TypeSimple, s) }
+// Simple writes a simple string. Line breaks become blanks.
+func (w *Writer) Simple(s string) { w.line(TypeSimple, oneLine(s)) }
 
 // OK writes the simple string OK.
 func (w *Writer) OK() { w.line(TypeSimple, "OK") }
 
 // Error writes an error reply; the text starts with its code ("ERR ...", "WRONGTYPE ...").
 // Line breaks become blanks.
-func (w *Writer) Error(text string) {
-	if strings.ContainsAny(text, "\r\n") {
-		text = strings.NewReplacer("\r", " ", "\n", " ").Replace(text)
+func (w *Writer) Error(text string) { w.line(TypeError, oneLine(text)) }
+
+// oneLine keeps a text from breaking the framing of a reply.
+func oneLine(s string) string {
+	if strings.ContainsAny(s, "\r\n") {
+		return strings.NewReplacer("\r", " ", "\n", " ").Replace(s)
 	}
-	w.line(TypeError, text)
+	return s
 }
 
 // Int writes an integer.
@@ -109,7 +111,11 @@ func (w *Writer) Map(n int) { w.head(TypeMap, int64(n)) }
 func (w *Writer) Set(n int) { w.head(TypeSet, int64(n)) }
 
 // Double writes a double.
-func (w *Writer) Double(f float64) { w.line(TypeDouble, FormatDouble(f)) }
+func (w *Writer) Double(f float64) {
+	w.Buf = append(w.Buf, TypeDouble)
+	w.Buf = AppendDouble(w.Buf, f)
+	w.Buf = append(w.Buf, '\r', '\n')
+}
 
 // Bool writes a boolean.
 func (w *Writer) Bool(b bool) {
@@ -146,23 +152,4 @@ func (w *Writer) insert(mark int, t byte, n int) {
 	w.Buf = append(w.Buf, h...)
 	copy(w.Buf[mark+len(h):], w.Buf[mark:])
 	copy(w.Buf[mark:], h)
-}
-
-// FormatDouble renders a double as Redis replies it: the shortest decimal that
-// reads back as the same number ("3", "1.5", "1e+21"), "inf", "-inf", "nan".
-func FormatDouble(f float64) string {
-	switch {
-	case math.IsInf(f, 1):
-		return "inf"
-	case math.IsInf(f, -1):
-		return "-inf"
-	case math.IsNaN(f):
-		return "nan"
-	case f == math.Trunc(f) && math.Abs(f) < 1e17:
-		if f == 0 && math.Signbit(f) {
-			return "-0"
-		}
-		return strconv.FormatInt(int64(f), 10)
-	}
-	return strconv.FormatFloat(f, 'g', 17, 64)
 }
