@@ -1,0 +1,25 @@
+// Package lambdahttp runs an http.Handler behind an API Gateway HTTP API or a
+// Lambda function URL (both send payload format 2.0).
+//
+// It wraps the adapter of aws-lambda-go-api-proxy and mends what a handler of a
+// binary-safe, path-addressed protocol cannot live with:
+//
+//   - Function URLs send the path as the client wrote it, HTTP APIs send it
+//     percent-decoded, once. The handler always gets a validly encoded path, see
+//     [EncodedPath], and the query string untouched.
+//   - The adapter splits header values at commas; the handler gets them whole.
+//   - Bodies other than text and JSON are answered in base64, so that no proxy
+//     on the way takes bytes for text; text and JSON never are, if valid UTF-8.
+//   - A handler that panics, or returns without writing, is still a well-formed
+//     answer: clients of Skystash's products parse every body as JSON.
+//   - The handler's deadline is a moment before the function's, so that running
+//     out of time ends in an answer and not in a gateway's error page.
+//
+// # What an HTTP API loses
+//
+// An HTTP API decodes the path before it invokes the function: an encoded slash
+// can then no longer be told from a separator, everything behind an encoded
+// question mark is missing, and bytes that are not UTF-8 are replaced. Nothing on
+// this side of it can undo that. Clients that put such values into the path
+// must use the function URL; values in the body arrive unchanged either way.
+package lambdahttp
