@@ -1,0 +1,3 @@
+package redis
+
+func bitmapCommands() []*command { return nil }

@@ -1,0 +1,29 @@
+package redis
+
+// PING, ECHO.
+
+func connectionCommands() []*command {
+	return []*command{
+		{name: "ping", arity: -1, flags: fast, group: "connection", since: "1.0.0", summary: "Returns PONG, or its argument.", run: ping},
+		{name: "echo", arity: 2, flags: fast, group: "connection", since: "1.0.0", summary: "Returns its argument.", run: echo},
+	}
+}
+
+// PING [message]
+func ping(c *call) error {
+	switch len(c.args) {
+	case 1:
+		c.w.Simple("PONG")
+	case 2:
+		c.w.Bulk(c.args[1])
+	default:
+		return errArity("ping")
+	}
+	return nil
+}
+
+// ECHO message
+func echo(c *call) error {
+	c.w.Bulk(c.args[1])
+	return nil
+}

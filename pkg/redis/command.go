@@ -1,0 +1,176 @@
+package redis
+
+import (
+	"strings"
+
+	"github.com/skystash/skystash/pkg/redis/num"
+	"github.com/skystash/skystash/pkg/redis/resp"
+)
+
+// flags say what a command does; names and meaning as in COMMAND INFO
+// (https://redis.io/docs/latest/commands/command/).
+type flags uint16
+
+const (
+	write    flags = 1 << iota // may change data
+	readonly                   // reads data
+	fast                       // O(1) or O(log n)
+	admin                      // administration
+	blocking                   // natively it may wait; here it answers at once
+	walks                      // reads the whole keyspace: refused to read-only tokens
+	session                    // bound to a connection: refused where there is none
+	noscript                   // not allowed in scripts
+	movable                    // key positions depend on the arguments
+	denyoom                    // may need memory
+	whole                      // acts on the whole database, outside of transactions
+)
+
+// keySpec says which arguments are keys, as in COMMAND INFO: the first, the
+// last (negative: from the end), and the distance between them. With numkeys,
+// the argument of that index holds the number of keys that follow it.
+type keySpec struct {
+	first, last, step int
+	numkeys           int
+}
+
+var (
+	noKeys   = keySpec{}
+	oneKey   = keySpec{first: 1, last: 1, step: 1}
+	twoKeys  = keySpec{first: 1, last: 2, step: 1}
+	allKeys  = keySpec{first: 1, last: -1, step: 1}
+	pairKeys = keySpec{first: 1, last: -1, step: 2}
+)
+
+// command declares one command. COMMAND, permissions, metering and the
+// documentation derive from it.
+type command struct {
+	name    string // lower case; a subcommand's own name
+	arity   int    // arguments with the name; negative: at least
+	flags   flags
+	keys    keySpec
+	group   string // "string", "hash" ...: the ACL category and the COMMAND DOCS group
+	since   string
+	summary string
+
+	run     func(c *call) error          // works in a transaction
+	direct  func(d *direct) *plan        // optional: the blind form; nil plan: not for these arguments
+	getkeys func(args []string) []string // optional: keys that keySpec cannot express; args are valid in number only
+	subs    map[string]*command          // subcommands; run is nil then
+}
+
+// call is one execution of a command inside a transaction.
+type call struct {
+	tx   *Txn
+	cmd  *command
+	args []string // with the command's name; for a subcommand, with both names
+	w    *resp.Writer
+}
+
+// is reports whether argument i is a word, in any case.
+func (c *call) is(i int, word string) bool { return strings.EqualFold(c.args[i], word) }
+
+// int parses argument i as a 64-bit integer.
+func (c *call) int(i int) (int64, error) {
+	n, ok := num.ParseInt(c.args[i])
+	if !ok {
+		return 0, errNotInteger
+	}
+	return n, nil
+}
+
+func (cmd *command) has(f flags) bool { return cmd.flags&f != 0 }
+
+// keysOf lists the keys among valid arguments. Malformed counts give no keys:
+// the command itself will report them.
+func (cmd *command) keysOf(args []string) []string {
+	if cmd.getkeys != nil {
+		return cmd.getkeys(args)
+	}
+	s := cmd.keys
+	if s.first == 0 && s.numkeys == 0 {
+		return nil
+	}
+	if s.first == 1 && s.last == 1 && s.numkeys == 0 {
+		return args[1:2]
+	}
+	var keys []string
+	if s.first > 0 {
+		last := s.last
+		if last < 0 {
+			last += len(args)
+		}
+		for i := s.first; i <= last && i < len(args); i += s.step {
+			keys = append(keys, args[i])
+		}
+	}
+	if s.numkeys > 0 && s.numkeys < len(args) {
+		n, ok := num.ParseInt(args[s.numkeys])
+		rest := args[s.numkeys+1:]
+		if ok && n > 0 && n <= int64(len(rest)) {
+			keys = append(keys, rest[:n]...)
+		}
+	}
+	return keys
+}
+
+// checkArity reports whether the number of arguments fits.
+func (cmd *command) checkArity(args []string) error {
+	n := len(args)
+	if cmd.arity >= 0 && n != cmd.arity || cmd.arity < 0 && n < -cmd.arity {
+		return errArity(cmd.fullName(args))
+	}
+	return nil
+}
+
+// fullName is the name in error texts: "get", "client|setname".
+func (cmd *command) fullName(args []string) string {
+	name := strings.ToLower(args[0])
+	if name != cmd.name {
+		return name + "|" + cmd.name
+	}
+	return name
+}
+
+// commandTable holds all commands by their lower-case names.
+type commandTable map[string]*command
+
+func newCommandTable() commandTable {
+	t := commandTable{}
+	for _, group := range [][]*command{
+		connectionCommands(), serverCommands(), genericCommands(), stringCommands(), bitmapCommands(),
+		hashCommands(), listCommands(), setCommands(), zsetCommands(), geoCommands(), hllCommands(),
+	} {
+		for _, cmd := range group {
+			t[cmd.name] = cmd
+		}
+	}
+	return t
+}
+
+// find looks up the command of args, which is not empty, and checks the number
+// of its arguments.
+func (t commandTable) find(args []string) (*command, error) {
+	cmd := t[args[0]]
+	if cmd == nil {
+		if cmd = t[strings.ToLower(args[0])]; cmd == nil {
+			return nil, errUnknown(args[0])
+		}
+	}
+	if cmd.subs != nil {
+		if len(args) < 2 {
+			if cmd.run != nil {
+				return cmd, nil
+			}
+			return nil, errArity(args[0])
+		}
+		sub := cmd.subs[strings.ToLower(args[1])]
+		if sub == nil {
+			return nil, errUnknownSub(args[0], args[1])
+		}
+		cmd = sub
+	}
+	if err := cmd.checkArity(args); err != nil {
+		return nil, err
+	}
+	return cmd, nil
+}

@@ -1,0 +1,506 @@
+package redis
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/skystash/skystash/pkg/redis/num"
+	"github.com/skystash/skystash/pkg/store"
+)
+
+// elemOp is a write of an element of an existing generation. dn and dleft say
+// how it changes the collection's count and a list's first position, so that a
+// commit can be taken in steps.
+type elemOp struct {
+	sort  string
+	attrs store.Attrs // nil: delete
+	dn    int64
+	dleft int64
+	same  bool // belongs to the same step as the operation before it
+}
+
+// update is what a commit does to one key.
+type update struct {
+	ent   *entry
+	head  store.Attrs  // nil: delete
+	elems []elemOp     // of the generation the key had
+	fresh []store.Item // of a new generation, to be written before the commit
+	gen   string
+}
+
+// maxStep is how many element operations go into one step of a commit, besides heads.
+const maxStep = 90
+
+// commit writes what the transaction has buffered. It returns
+// store.ErrConflict if a key has changed since it was read.
+func (tx *Txn) commit() error {
+	if tx.err != nil {
+		return tx.err
+	}
+	updates, err := tx.updates()
+	if tx.err != nil {
+		return tx.err
+	}
+	if err != nil {
+		return err
+	}
+	if len(updates) == 0 {
+		return tx.validate()
+	}
+	if err := tx.writeFresh(updates); err != nil {
+		return err
+	}
+	ops, size := tx.operations(updates, nil)
+	if len(ops) == 1 {
+		return tx.commitOne(ops[0])
+	}
+	if len(ops) <= store.MaxCommitOps && size <= store.MaxCommitSize {
+		return tx.commitAll(ops)
+	}
+	if len(updates) == 1 && !tx.multi && len(ops)-len(updates[0].elems) <= store.MaxCommitOps-maxStep {
+		return tx.commitSteps(updates[0])
+	}
+	return Error(fmt.Sprintf("ERR transaction too large: %d items in one transaction, at most %d", len(ops), store.MaxCommitOps))
+}
+
+// updates works out the new heads and elements of all keys that were changed.
+func (tx *Txn) updates() ([]update, error) {
+	var out []update
+	for ent := range tx.all() {
+		if !ent.dirty {
+			continue
+		}
+		if ent.obj != nil && ent.obj.empty() {
+			tx.abandon(ent.obj)
+			ent.obj = nil
+		}
+		if ent.obj == nil {
+			if ent.seen != nil {
+				out = append(out, update{ent: ent})
+			}
+			continue
+		}
+		u, err := tx.encode(ent)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, u)
+	}
+	slices.SortFunc(out, func(a, b update) int { return strings.Compare(a.ent.key, b.ent.key) })
+	return out, nil
+}
+
+// encode makes an object's head and the writes of its elements.
+func (tx *Txn) encode(ent *entry) (update, error) {
+	o := ent.obj
+	u := update{ent: ent}
+	head := make([]store.Attr, 0, 8)
+	add := func(name string, v store.Value) { head = append(head, store.Attr{Name: name, Value: v}) }
+	spread := o.gen != ""
+	var n, left int64
+	switch {
+	case o.str != nil && spread: // unchanged: a changed string is another object
+		n = o.str.size
+	case o.str != nil && len(o.str.s) > inlineString:
+		n = int64(len(o.str.s))
+		spread = true
+		tx.regenerate(o)
+		for i := 0; i*chunkSize < len(o.str.s); i++ {
+			u.add(tx, o.gen, chunkSort(i), store.Attrs{{Name: attrValue, Value: store.Bytes(o.str.s[i*chunkSize : min((i+1)*chunkSize, len(o.str.s))])}})
+		}
+	case o.str != nil:
+		head = append(head, stringAttr(o.str.s))
+	case o.list != nil && spread:
+		n, left = o.list.n, o.list.left
+		u.elems = o.list.ops()
+	case o.list != nil:
+		size := 0
+		for _, e := range o.list.elems {
+			size += len(e) + 1
+		}
+		if spread = size > inlineLimit; spread {
+			tx.regenerate(o)
+			for i, e := range o.list.elems {
+				u.add(tx, o.gen, indexSort(int64(i)), store.Attrs{{Name: attrValue, Value: store.Bytes(e)}})
+			}
+			n = int64(len(o.list.elems))
+			break
+		}
+		add(attrList, store.List(o.list.elems))
+		add(attrCount, store.Int(int64(len(o.list.elems))))
+	case spread:
+		o.members.decode()
+		n = o.members.n
+		u.elems = o.members.ops(o.typ == typeZSet)
+	default:
+		o.members.decode()
+		if spread = o.members.headSize() > inlineLimit; spread {
+			tx.regenerate(o)
+			for name, e := range o.members.m {
+				for _, op := range elementOps(name, e, o.typ == typeZSet) {
+					u.add(tx, o.gen, op.sort, op.attrs)
+				}
+			}
+			n = int64(len(o.members.m))
+			break
+		}
+		for name, e := range o.members.m {
+			add(memberAttr(name), store.Bytes(e.value))
+			if e.expires != 0 {
+				add(fieldExpAttr(name), store.Int(e.expires))
+			}
+		}
+	}
+	typ := o.typ
+	if spread {
+		typ = strings.ToUpper(typ)
+		add(attrGen, store.Bytes(o.gen))
+		add(attrCount, store.Int(n))
+		if o.list != nil {
+			add(attrLeft, store.Int(left))
+		}
+		u.gen = o.gen
+	}
+	add(attrType, store.Bytes(typ))
+	if o.expires != 0 {
+		add(attrExpiry, store.Int(o.expires))
+		if !spread {
+			add(store.TTLAttr, store.Int(reclaimAt(o.expires)))
+		}
+	}
+	if len(ent.key) > longName {
+		add(attrKey, store.Bytes(ent.key))
+	}
+	add(attrWrite, store.Bytes(string(tx.id)))
+	u.head = store.NewAttrs(head...)
+	return u, nil
+}
+
+// regenerate gives an object a generation of its own.
+func (tx *Txn) regenerate(o *object) {
+	tx.abandon(o)
+	o.gen, o.fresh = string(newWriteID(tx.now)), true
+}
+
+func (u *update) add(tx *Txn, gen, sort string, attrs store.Attrs) {
+	u.fresh = append(u.fresh, store.Item{Key: store.Key{Partition: elemPartition(tx.view.db, gen), Sort: sort}, Attrs: attrs})
+}
+
+// stringAttr holds a string: as a number if it is one, so that INCR can add to it blindly.
+func stringAttr(s string) store.Attr {
+	if n, ok := num.ParseInt(s); ok {
+		return store.Attr{Name: attrNumber, Value: store.Int(n)}
+	}
+	return store.Attr{Name: attrValue, Value: store.Bytes(s)}
+}
+
+// reclaimAt is when DynamoDB may delete a head that expires at a time (Unix
+// ms): an hour later, so that no clock is in doubt.
+func reclaimAt(expires int64) int64 { return expires/1000 + 3600 }
+
+// ops lists the writes of a spread list's elements: first what lies outside the old bounds.
+func (l *List) ops() []elemOp {
+	oldLeft, oldN := l.ent.seenList()
+	var ops []elemOp
+	for pos, e := range l.over {
+		inOld := pos >= oldLeft && pos < oldLeft+oldN
+		inNew := pos >= l.left && pos < l.left+l.n
+		if !e.dirty || !inOld && !inNew {
+			continue
+		}
+		op := elemOp{sort: indexSort(pos)}
+		if inNew {
+			op.attrs = store.Attrs{{Name: attrValue, Value: store.Bytes(e.value)}}
+		}
+		ops = append(ops, op)
+	}
+	// In steps, the list must stay whole: it grows from its old bounds outwards, and shrinks from
+	// the outside inwards.
+	slices.SortFunc(ops, func(a, b elemOp) int { return strings.Compare(a.sort, b.sort) })
+	var lefts, rest []elemOp
+	for _, op := range ops {
+		pos := indexOfSort(op.sort)
+		switch {
+		case pos < oldLeft: // grows to the left
+			op.dn, op.dleft = 1, -1
+			lefts = append(lefts, op)
+		case pos < l.left: // shrinks from the left
+			op.dn, op.dleft = -1, 1
+			rest = append(rest, op)
+		case pos >= oldLeft+oldN: // grows to the right
+			op.dn = 1
+			rest = append(rest, op)
+		case pos >= l.left+l.n: // shrinks from the right
+			op.dn = -1
+			rest = append(rest, op)
+		default:
+			rest = append(rest, op)
+		}
+	}
+	slices.Reverse(lefts)
+	if l.left+l.n < oldLeft+oldN {
+		slices.Reverse(rest)
+	}
+	return append(lefts, rest...)
+}
+
+// seenList is a spread list's bounds as they were read.
+func (ent *entry) seenList() (left, n int64) {
+	if ent.obj.gen != ent.seen.Get(attrGen).Str() {
+		return ent.obj.list.left, 0
+	}
+	return ent.seen.Get(attrLeft).Num(), ent.seen.Get(attrCount).Num()
+}
+
+// ops lists the writes of changed members.
+func (ms *members) ops(scored bool) []elemOp {
+	var ops []elemOp
+	for _, name := range sortedNames(ms.m) {
+		e := ms.m[name]
+		if !e.dirty || !e.live && !e.stored {
+			continue
+		}
+		var mine []elemOp
+		if e.stored && scored {
+			if old := e.was.Get(attrValue).Str(); !e.live || old != e.value {
+				mine = append(mine, elemOp{sort: scoreSort(decodeScore(old), name)})
+			}
+		}
+		if e.live {
+			next := elementOps(name, e, scored)
+			if len(mine) > 0 && mine[0].sort == next[len(next)-1].sort {
+				mine = nil // the index item stays where it is (0 and -0)
+			}
+			mine = append(mine, next...)
+		} else {
+			mine = append(mine, elemOp{sort: memberSort(name)})
+		}
+		switch {
+		case e.live && !e.stored:
+			mine[0].dn = 1
+		case !e.live && e.stored:
+			mine[0].dn = -1
+		}
+		for i := range mine[1:] {
+			mine[i+1].same = true
+		}
+		ops = append(ops, mine...)
+	}
+	return ops
+}
+
+func sortedNames(m map[string]*member) []string {
+	names := make([]string, 0, len(m))
+	for name, e := range m {
+		if e.dirty {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// elementOps are the items of a live member: itself and, of a sorted set, its index item.
+func elementOps(name string, e *member, scored bool) []elemOp {
+	var attrs []store.Attr
+	if e.value != "" {
+		attrs = append(attrs, store.Attr{Name: attrValue, Value: store.Bytes(e.value)})
+	}
+	if e.expires != 0 {
+		attrs = append(attrs, store.Attr{Name: attrExpiry, Value: store.Int(e.expires)})
+	}
+	long := store.Attr{Name: attrKey, Value: store.Bytes(name)}
+	if len(name) > longName {
+		attrs = append(attrs, long)
+	}
+	ops := []elemOp{{sort: memberSort(name), attrs: store.NewAttrs(attrs...)}}
+	if !scored {
+		return ops
+	}
+	attrs = nil
+	if score := decodeScore(e.value); score == 0 && e.value != encodeScore(0) {
+		attrs = append(attrs, store.Attr{Name: attrValue, Value: store.Bytes(e.value)})
+	}
+	if len(name) > longName {
+		attrs = append(attrs, long)
+	}
+	return append(ops, elemOp{sort: scoreSort(decodeScore(e.value), name), attrs: store.NewAttrs(attrs...)})
+}
+
+// writeFresh writes the elements of new generations, which nobody can see before their head is written.
+// If the commit never comes, the reclaimer finds them by the note left first.
+func (tx *Txn) writeFresh(updates []update) error {
+	var items []store.Item
+	for _, u := range updates {
+		if len(u.fresh) == 0 {
+			continue
+		}
+		note := reclaimNote(tx.now+attemptLife.Milliseconds()*2, u.gen, tx.view.db, u.ent.id)
+		if _, err := tx.e.store.Apply(tx.ctx, note); err != nil {
+			return fmt.Errorf("noting a new generation: %w", err)
+		}
+		items = append(items, u.fresh...)
+	}
+	if len(items) == 0 {
+		return nil
+	}
+	if err := tx.e.store.Load(tx.ctx, items, nil); err != nil {
+		if errors.Is(err, store.ErrUnknownOutcome) {
+			err = store.ErrUnavailable // nothing that was written can be seen
+		}
+		return fmt.Errorf("writing %d elements: %w", len(items), err)
+	}
+	return nil
+}
+
+// operations are the store operations of a commit. If elems is not nil, it
+// stands for the elements of the only update.
+func (tx *Txn) operations(updates []update, elems []elemOp) (ops []store.Op, size int) {
+	written := map[*entry]bool{}
+	for _, u := range updates {
+		written[u.ent] = true
+		if u.head == nil {
+			ops = append(ops, store.Delete(u.ent.id, unchanged(u.ent.seen)))
+		} else {
+			ops = append(ops, store.Put(u.ent.id, u.head, unchanged(u.ent.seen)))
+			size += u.head.Size()
+		}
+		use := u.elems
+		if elems != nil {
+			use = elems
+		}
+		for _, op := range use {
+			key := store.Key{Partition: elemPartition(tx.view.db, u.gen), Sort: op.sort}
+			if op.attrs == nil {
+				ops = append(ops, store.Delete(key, nil))
+			} else {
+				ops = append(ops, store.Put(key, op.attrs, nil))
+				size += op.attrs.Size() + len(key.Sort) + len(key.Partition)
+			}
+		}
+		if o := u.ent.obj; o != nil && o.gen != "" && o.expires != 0 && (o.fresh || u.ent.seen.Get(attrExpiry).Num() != o.expires) {
+			ops = append(ops, reclaimNote(o.expires, o.gen, tx.view.db, u.ent.id))
+		}
+	}
+	for _, a := range tx.dropped {
+		ops = append(ops, reclaimNote(tx.now, a.gen, tx.view.db, store.Key{}))
+	}
+	if elems == nil {
+		for ent := range tx.all() {
+			if !written[ent] {
+				ops = append(ops, store.Check(ent.id, unchanged(ent.seen)))
+			}
+		}
+	}
+	return ops, size
+}
+
+// commitOne is a commit of a single head, one plain write. It leaves a trace, so
+// that a lost answer can be cleared up.
+func (tx *Txn) commitOne(op store.Op) error {
+	seen := tx.seenOf(op.Key)
+	if op.Kind == store.OpPut {
+		op.Attrs = tx.carryTraces(op.Attrs, seen)
+	}
+	_, err := tx.e.store.Apply(tx.ctx, op)
+	if err == nil {
+		return nil
+	}
+	if _, changed := isConditionError(err); changed {
+		return fmt.Errorf("a key changed: %w", store.ErrConflict)
+	}
+	if !errors.Is(err, store.ErrUnknownOutcome) {
+		return fmt.Errorf("writing a key: %w", err)
+	}
+	state, _, rerr := tx.e.resolve(tx.ctx, op.Key, tx.id, tx.now, version(seen))
+	switch {
+	case rerr != nil:
+		return rerr
+	case state == applied:
+		return nil
+	case state == notApplied:
+		return fmt.Errorf("a write was lost: %w", store.ErrConflict)
+	}
+	return err
+}
+
+func (tx *Txn) seenOf(key store.Key) store.Attrs {
+	for ent := range tx.all() {
+		if ent.id == key {
+			return ent.seen
+		}
+	}
+	return nil
+}
+
+// carryTraces adds this write's trace to a head, and those of the item it
+// replaces about which somebody may still be in doubt.
+func (tx *Txn) carryTraces(head, seen store.Attrs) store.Attrs {
+	attrs := slices.Clone(head)
+	horizon := tx.now - attemptLife.Milliseconds()
+	for _, a := range seen {
+		if a.Name[:1] == attrTrace && traceID(a.Name).millis() >= horizon {
+			attrs = append(attrs, a)
+		}
+	}
+	birth := seen.Get(attrBirth)
+	if birth.IsZero() {
+		birth = seen.Get(attrWrite)
+	}
+	if birth.IsZero() {
+		birth = store.Bytes(string(tx.id))
+	}
+	attrs = append(attrs, store.Attr{Name: attrBirth, Value: birth},
+		store.Attr{Name: tx.id.traceName(), Value: store.Bytes("")})
+	return store.NewAttrs(attrs...)
+}
+
+func (tx *Txn) commitAll(ops []store.Op) error {
+	err := tx.e.store.Commit(tx.ctx, ops)
+	if _, changed := isConditionError(err); changed {
+		return fmt.Errorf("a key changed: %w", store.ErrConflict)
+	}
+	if err != nil {
+		return fmt.Errorf("writing %d items: %w", len(ops), err)
+	}
+	return nil
+}
+
+// commitSteps carries out a large change of one collection in several
+// transactions, each of which leaves the collection whole.
+func (tx *Txn) commitSteps(u update) error {
+	seen := u.ent.seen
+	n, left := seen.Get(attrCount).Num(), seen.Get(attrLeft).Num()
+	final := u.head
+	rest := u.elems
+	for first := true; len(rest) > 0; first = false {
+		k := min(maxStep, len(rest))
+		for k < len(rest) && rest[k].same {
+			k++
+		}
+		for _, op := range rest[:k] {
+			n, left = n+op.dn, left+op.dleft
+		}
+		step := u
+		step.head = final
+		if k < len(rest) {
+			step.head = final.With(attrCount, store.Int(n)).
+				With(attrWrite, store.Bytes(string(newWriteID(tx.now))))
+			if u.ent.obj.list != nil {
+				step.head = step.head.With(attrLeft, store.Int(left))
+			}
+		}
+		ops, _ := tx.operations([]update{step}, rest[:k])
+		if err := tx.commitAll(ops); err != nil {
+			if !first && errors.Is(err, store.ErrConflict) {
+				// What was done stays done; running again would do it twice.
+				return fmt.Errorf("interrupted half-way: %w", store.ErrUnknownOutcome)
+			}
+			return err
+		}
+		u.ent.seen, rest = step.head, rest[k:]
+	}
+	return nil
+}

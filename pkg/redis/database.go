@@ -1,0 +1,280 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/bits"
+	"slices"
+	"time"
+
+	"github.com/skystash/skystash/pkg/store"
+)
+
+// Attributes of a database's record.
+const (
+	recName     = "name"
+	recSlots    = "slots"
+	recCreated  = "created"  // Unix ms
+	recEpoch    = "epoch"    // number of FLUSHDBs
+	recSwitchAt = "switchat" // Unix ms at which recEpoch came or comes into force
+	recCredGen  = "credgen"
+	recRevoked  = "revoked"
+)
+
+// Limits of a database's number of slots.
+const (
+	DefaultSlots = 4
+	MaxSlots     = 256
+)
+
+// Errors of database management.
+var (
+	ErrNoDatabase     = errors.New("redis: no such database")
+	ErrDatabaseExists = errors.New("redis: database exists already")
+)
+
+// Database is a database's record as it was read last. It is not changed after that.
+type Database struct {
+	ID        string
+	Name      string
+	Slots     int // partitions that hold the keys; a power of two
+	CreatedAt time.Time
+
+	CredentialGeneration int64    // credentials of other generations are not valid any more
+	Revoked              []string // ids of credentials revoked one by one
+
+	epoch    int64
+	switchAt int64 // Unix ms: before it, epoch-1 is in force
+	readAt   time.Time
+	current  view // for epoch
+	previous view // for epoch-1
+}
+
+// view is a database's keyspace as one command sees it.
+type view struct {
+	db         string
+	slotBits   int
+	partitions []string // of each slot
+}
+
+func (v view) slotOf(hash uint64) int {
+	if v.slotBits == 0 {
+		return 0
+	}
+	return int(hash >> (64 - v.slotBits))
+}
+
+func newView(id string, slots int, epoch int64) view {
+	v := view{db: id, slotBits: bits.Len(uint(slots)) - 1}
+	for i := range slots {
+		v.partitions = append(v.partitions, slotPartition(id, epoch, i))
+	}
+	return v
+}
+
+// at is the keyspace in force at a time.
+func (d *Database) at(nowMs int64) view {
+	if nowMs < d.switchAt {
+		return d.previous
+	}
+	return d.current
+}
+
+// DatabaseOptions describe a new database.
+type DatabaseOptions struct {
+	ID    string // letters, digits, '-' and '_', at most 64
+	Name  string // for people
+	Slots int    // a power of two up to MaxSlots; 0 for DefaultSlots
+}
+
+func recordKey(id string) store.Key { return store.Key{Partition: "d" + id, Sort: "d"} }
+
+func validDatabaseID(id string) bool {
+	for _, r := range id {
+		if !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_') {
+			return false
+		}
+	}
+	return id != "" && len(id) <= 64
+}
+
+// CreateDatabase makes an empty database. It fails with ErrDatabaseExists if
+// there is one with that id.
+func (e *Engine) CreateDatabase(ctx context.Context, o DatabaseOptions) (*Database, error) {
+	if o.Slots == 0 {
+		o.Slots = DefaultSlots
+	}
+	if !validDatabaseID(o.ID) {
+		return nil, fmt.Errorf("redis: database id %q: must be 1 to 64 letters, digits, '-' or '_'", o.ID)
+	}
+	if o.Slots < 1 || o.Slots > MaxSlots || bits.OnesCount(uint(o.Slots)) != 1 {
+		return nil, fmt.Errorf("redis: %d slots: must be a power of two from 1 to %d", o.Slots, MaxSlots)
+	}
+	attrs := store.NewAttrs(
+		store.Attr{Name: recName, Value: store.Bytes(o.Name)},
+		store.Attr{Name: recSlots, Value: store.Int(int64(o.Slots))},
+		store.Attr{Name: recCreated, Value: store.Int(e.nowMs())},
+		store.Attr{Name: recEpoch, Value: store.Int(0)},
+		store.Attr{Name: recCredGen, Value: store.Int(1)},
+	)
+	_, err := e.store.Apply(ctx, store.Put(recordKey(o.ID), attrs, store.Absent(recSlots)))
+	var ce *store.ConditionError
+	if errors.As(err, &ce) {
+		return nil, fmt.Errorf("%w: %s", ErrDatabaseExists, o.ID)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("creating database %s: %w", o.ID, err)
+	}
+	return e.remember(o.ID, attrs), nil
+}
+
+// Database returns a database's record, at most Config.RecordTTL old. It fails
+// with ErrNoDatabase if there is none.
+func (e *Engine) Database(ctx context.Context, id string) (*Database, error) {
+	e.mu.RLock()
+	d := e.databases[id]
+	e.mu.RUnlock()
+	if d != nil && (e.recordTTL == 0 || e.now().Sub(d.readAt) < e.recordTTL) {
+		return d, nil
+	}
+	return e.readDatabase(ctx, id)
+}
+
+func (e *Engine) readDatabase(ctx context.Context, id string) (*Database, error) {
+	if !validDatabaseID(id) {
+		return nil, fmt.Errorf("%w: %q", ErrNoDatabase, id)
+	}
+	attrs, err := e.store.Get(ctx, recordKey(id))
+	if err != nil {
+		return nil, fmt.Errorf("reading database %s: %w", id, err)
+	}
+	if attrs == nil {
+		return nil, fmt.Errorf("%w: %s", ErrNoDatabase, id)
+	}
+	return e.remember(id, attrs), nil
+}
+
+func (e *Engine) remember(id string, attrs store.Attrs) *Database {
+	slots := int(attrs.Get(recSlots).Num())
+	epoch := attrs.Get(recEpoch).Num()
+	d := &Database{
+		ID:                   id,
+		Name:                 attrs.Get(recName).Str(),
+		Slots:                slots,
+		CreatedAt:            time.UnixMilli(attrs.Get(recCreated).Num()),
+		CredentialGeneration: attrs.Get(recCredGen).Num(),
+		Revoked:              slices.Clone(attrs.Get(recRevoked).Elems()),
+		epoch:                epoch,
+		switchAt:             attrs.Get(recSwitchAt).Num(),
+		readAt:               e.now(),
+		current:              newView(id, slots, epoch),
+		previous:             newView(id, slots, epoch-1),
+	}
+	e.mu.Lock()
+	// A slower reader must not put an older record back.
+	if old := e.databases[id]; old == nil || old.epoch <= d.epoch {
+		e.databases[id] = d
+	}
+	e.mu.Unlock()
+	return d
+}
+
+// updateRecord changes a database's record and reads it anew.
+func (e *Engine) updateRecord(ctx context.Context, id string, edits ...store.Edit) (*Database, error) {
+	_, err := e.store.Apply(ctx, store.Update(recordKey(id), store.Exists(recSlots), edits...))
+	var ce *store.ConditionError
+	if errors.As(err, &ce) {
+		return nil, fmt.Errorf("%w: %s", ErrNoDatabase, id)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("updating database %s: %w", id, err)
+	}
+	return e.readDatabase(ctx, id)
+}
+
+// ResetCredentials makes all credentials issued so far invalid, on every
+// instance within Config.RecordTTL, and returns the generation of new ones.
+func (e *Engine) ResetCredentials(ctx context.Context, id string) (int64, error) {
+	d, err := e.updateRecord(ctx, id, store.Add(recCredGen, recCredGen, 1), store.Remove(recRevoked))
+	if err != nil {
+		return 0, err
+	}
+	return d.CredentialGeneration, nil
+}
+
+// maxRevoked bounds the list in the record; beyond it, reset the credentials.
+const maxRevoked = 1000
+
+// RevokeCredential makes one credential invalid, on every instance within Config.RecordTTL.
+func (e *Engine) RevokeCredential(ctx context.Context, id, credentialID string) error {
+	d, err := e.readDatabase(ctx, id)
+	if err != nil {
+		return err
+	}
+	if slices.Contains(d.Revoked, credentialID) {
+		return nil
+	}
+	if len(d.Revoked) >= maxRevoked {
+		return fmt.Errorf("redis: database %s has %d revoked credentials: reset its credentials instead", id, len(d.Revoked))
+	}
+	_, err = e.updateRecord(ctx, id, store.Append(recRevoked, []string{credentialID}))
+	return err
+}
+
+// flush empties a database by moving on to a new epoch, whose partitions are
+// empty. Instances may use a record for RecordTTL, so the new epoch comes into
+// force at a time when all of them know it; flush returns after that.
+func (e *Engine) flush(ctx context.Context, id string) error {
+	d, err := e.readDatabase(ctx, id)
+	if err != nil {
+		return err
+	}
+	now := e.nowMs()
+	if now < d.switchAt {
+		// Another flush is under way; its switch empties the database for us as well,
+		// if we began before it. Wait for it, then flush on our own account.
+		if err := e.waitUntil(ctx, d.switchAt); err != nil {
+			return err
+		}
+		now = e.nowMs()
+	}
+	at := now
+	if e.recordTTL > 0 {
+		at += e.recordTTL.Milliseconds() + e.recordTTL.Milliseconds()/4
+	}
+	_, err = e.store.Apply(ctx, store.Update(recordKey(id),
+		store.And{store.Eq(recEpoch, store.Int(d.epoch))},
+		store.Set(recEpoch, store.Int(d.epoch+1)), store.Set(recSwitchAt, store.Int(at))))
+	var ce *store.ConditionError
+	switch {
+	case errors.As(err, &ce):
+		// Somebody else's flush came in between: it emptied the database after we began.
+		at = ce.Old.Get(recSwitchAt).Num()
+	case err != nil:
+		return fmt.Errorf("flushing database %s: %w", id, err)
+	}
+	if _, err := e.readDatabase(ctx, id); err != nil {
+		return err
+	}
+	if err := e.waitUntil(ctx, at); err != nil {
+		return err
+	}
+	return e.abandonEpoch(ctx, d)
+}
+
+func (e *Engine) waitUntil(ctx context.Context, ms int64) error {
+	for {
+		d := time.Duration(ms-e.nowMs()) * time.Millisecond
+		if d <= 0 {
+			return nil
+		}
+		t := time.NewTimer(d)
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return ctx.Err()
+		case <-t.C:
+		}
+	}
+}

@@ -1,0 +1,177 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/skystash/skystash/pkg/redis/resp"
+	"github.com/skystash/skystash/pkg/store"
+)
+
+// direct is a command that is about to be tried as one blind write of its first key.
+type direct struct {
+	args []string
+	now  int64 // Unix ms
+	id   writeID
+	key  store.Key // of the head
+	name string    // the user's key
+}
+
+// plan is a blind write. A condition that fails hands the command over to a
+// transaction, so a plan only has to be right where its condition holds.
+type plan struct {
+	// op needs neither write id nor traces, which are added. An OpPut gives its
+	// attributes in order of their names.
+	op store.Op
+	// reply writes the reply, given the item as it was before.
+	reply func(old store.Attrs, w *resp.Writer)
+	// fixed says that the reply does not depend on the item.
+	fixed bool
+	// trace, if it has a name, makes the update exact under lost answers: the edit leaves its
+	// result in an attribute (whose name is filled in), from which replay writes the reply.
+	trace  store.Edit
+	replay func(result store.Value, w *resp.Writer)
+	// collection: the update may have left an inline collection empty or too large.
+	collection bool
+}
+
+// Conditions that blind writes share.
+
+// live: the key, if there is one, has not expired.
+func (d *direct) live() store.Cond {
+	return store.Or{store.Absent(attrExpiry), store.Gt(attrExpiry, store.Int(d.now))}
+}
+
+// liveOr: there is no key, or a live one of the given (inline) type.
+func (d *direct) liveOr(typ string) store.Cond {
+	return store.And{store.Or{store.Absent(attrType), store.Eq(attrType, store.Bytes(typ))}, d.live()}
+}
+
+// runDirect tries the blind form. If it is not done, the command has to run as a
+// transaction, for which loaded may hold the head already.
+func (e *Engine) runDirect(ctx context.Context, db *Database, b bound, w *resp.Writer) (loaded heads, done bool, err error) {
+	now := e.nowMs()
+	d := direct{args: b.args, now: now, id: newWriteID(now), name: b.args[1]}
+	d.key = db.at(now).headKey(d.name)
+	p := b.cmd.direct(&d)
+	if p == nil {
+		return nil, false, nil
+	}
+	op := p.op
+	op.Key = d.key
+	switch op.Kind {
+	case store.OpPut:
+		op.Attrs = op.Attrs.With(attrWrite, store.Bytes(string(d.id)))
+		if len(d.name) > longName {
+			op.Attrs = op.Attrs.With(attrKey, store.Bytes(d.name))
+		}
+	case store.OpUpdate:
+		op.Edits = append(op.Edits, store.Set(attrWrite, store.Bytes(string(d.id))), store.Default(attrBirth, store.Bytes(string(d.id))))
+		if len(d.name) > longName {
+			op.Edits = append(op.Edits, store.Set(attrKey, store.Bytes(d.name)))
+		}
+		if p.trace.Kind != 0 {
+			tr := p.trace
+			tr.Name = d.id.traceName()
+			op.Edits = append(op.Edits, tr)
+		}
+		for _, name := range e.traces.take(d.key) {
+			op.Edits = append(op.Edits, store.Remove(name))
+		}
+	}
+	old, err := e.store.Apply(ctx, op)
+	switch ce, isCond := isConditionError(err); {
+	case err == nil:
+		p.reply(old, w)
+		return nil, true, e.afterDirect(ctx, db, &d, p, old, op.Edits)
+	case isCond:
+		return heads{d.name: ce.Old}, false, nil
+	case errors.Is(err, store.ErrTooLarge):
+		return nil, false, nil
+	case errors.Is(err, store.ErrUnknownOutcome):
+		return e.settleDirect(ctx, &d, p, w, err)
+	}
+	return nil, false, fmt.Errorf("%s: %w", b.cmd.name, err)
+}
+
+// settleDirect goes on after a blind write whose answer was lost.
+func (e *Engine) settleDirect(ctx context.Context, d *direct, p *plan, w *resp.Writer, lost error) (heads, bool, error) {
+	state, head, err := e.resolve(ctx, d.key, d.id, d.now, "")
+	if err != nil {
+		return nil, false, err
+	}
+	traced := head.Get(d.id.traceName())
+	switch {
+	case state == notApplied:
+		return heads{d.name: head}, false, nil
+	case state == applied && p.fixed:
+		p.reply(nil, w)
+		return nil, true, nil
+	case state == applied && !traced.IsZero():
+		p.replay(traced, w)
+		e.traces.add(d.key, d.id.traceName())
+		return nil, true, nil
+	}
+	return nil, false, lost
+}
+
+// afterDirect tidies up behind a blind write that has taken effect. What fails
+// here is left to a later write; the command has succeeded.
+func (e *Engine) afterDirect(ctx context.Context, db *Database, d *direct, p *plan, old store.Attrs, edits []store.Edit) error {
+	if p.trace.Kind != 0 {
+		e.traces.add(d.key, d.id.traceName())
+	}
+	if !p.collection {
+		return nil
+	}
+	next, ok := store.ApplyEdits(old, edits)
+	if !ok {
+		return nil
+	}
+	var err error
+	switch {
+	case emptyHead(next, d.now):
+		_, err = e.store.Apply(ctx, store.Delete(d.key, store.Eq(attrWrite, store.Bytes(string(d.id)))))
+	case old.Has(attrExpiry) && emptyHead(old, d.now):
+		// The update went into the remains of a collection that had become
+		// empty, and inherited its expiry.
+		err = e.rewrite(ctx, db, d.name, true)
+	case next.Size() > inlineLimit:
+		err = e.rewrite(ctx, db, d.name, false)
+	default:
+		e.traces.add(d.key, staleTraces(old, d.now)...)
+	}
+	if _, changed := isConditionError(err); err != nil && !changed {
+		e.log.WarnContext(ctx, "tidying up after a write", "error", err)
+	}
+	return nil
+}
+
+// rewrite stores a key again as a transaction does, in the encoding that suits it.
+func (e *Engine) rewrite(ctx context.Context, db *Database, key string, dropExpiry bool) error {
+	tx := newTxn(ctx, e, db, true)
+	if err := tx.prefetch([]string{key}, nil); err != nil {
+		return err
+	}
+	ent := tx.entry(key)
+	if ent.obj == nil || ent.obj.gen != "" {
+		return nil
+	}
+	if dropExpiry {
+		ent.obj.expires = 0
+	}
+	ent.obj.materialise()
+	ent.dirty = true
+	return tx.commit()
+}
+
+// small reports whether values are few and short enough for one update: DynamoDB
+// limits an expression to 4 KB, and a large value is better spread.
+func (d *direct) small(values []string) bool {
+	n := 0
+	for _, v := range values {
+		n += len(v)
+	}
+	return len(values) <= 128 && n <= inlineLimit-1024
+}

@@ -1,0 +1,364 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/skystash/skystash/pkg/redis/resp"
+	"github.com/skystash/skystash/pkg/store"
+)
+
+// Config is what an Engine is made of.
+type Config struct {
+	Store  store.Store
+	Now    func() time.Time // nil: time.Now
+	Logger *slog.Logger     // nil: slog.Default
+
+	// RecordTTL is how long a database's record may be used before it is read
+	// again. It must be the same on all instances that share the store, for
+	// FLUSHDB and revocations rely on it. 0 says that this engine is the store's only user.
+	RecordTTL time.Duration
+
+	// Patience bounds how long a transaction is tried again after conflicts; 0: 20 s.
+	Patience time.Duration
+
+	// MaxReplySize bounds a command's reply in bytes; 0: 10 MiB. Commands whose reply would
+	// be larger stop with an error.
+	MaxReplySize int
+}
+
+// Engine runs Redis commands over a store. It is safe for concurrent use, and
+// any number of engines may share a store.
+type Engine struct {
+	store     store.Store
+	now       func() time.Time
+	log       *slog.Logger
+	recordTTL time.Duration
+	patience  time.Duration
+	maxReply  int
+	started   time.Time
+
+	commands commandTable
+	locks    *keyLocks
+	traces   traceLog
+
+	mu        sync.RWMutex
+	databases map[string]*Database
+}
+
+// New makes an engine.
+func New(cfg Config) *Engine {
+	e := &Engine{
+		store:     cfg.Store,
+		now:       cfg.Now,
+		log:       cfg.Logger,
+		recordTTL: cfg.RecordTTL,
+		patience:  cfg.Patience,
+		maxReply:  cfg.MaxReplySize,
+		commands:  newCommandTable(),
+		locks:     newKeyLocks(),
+		databases: map[string]*Database{},
+	}
+	if e.now == nil {
+		e.now = time.Now
+	}
+	if e.log == nil {
+		e.log = slog.Default()
+	}
+	if e.patience == 0 {
+		e.patience = 20 * time.Second
+	}
+	if e.maxReply == 0 {
+		e.maxReply = 10 << 20
+	}
+	e.started = e.now()
+	return e
+}
+
+func (e *Engine) nowMs() int64 { return e.now().UnixMilli() }
+
+// Access is what a caller may do. The zero Access may do everything.
+type Access struct {
+	ReadOnly bool // commands that only read, and none that walk the keyspace
+}
+
+// check refuses what the caller may not do.
+func (a Access) check(cmd *command, args []string) error {
+	if !a.ReadOnly || cmd.group == "connection" {
+		return nil
+	}
+	if cmd.has(write|walks|admin) || !cmd.has(readonly|fast) {
+		return errNoPerm(cmd.fullName(args))
+	}
+	return nil
+}
+
+// bound is a command with its arguments.
+type bound struct {
+	cmd  *command
+	args []string
+}
+
+func (e *Engine) bind(a Access, args []string) (bound, error) {
+	if len(args) == 0 {
+		return bound{}, Error("ERR empty command")
+	}
+	cmd, err := e.commands.find(args)
+	if err != nil {
+		return bound{}, err
+	}
+	if err := a.check(cmd, args); err != nil {
+		return bound{}, err
+	}
+	for _, key := range cmd.keysOf(args) {
+		if len(key) > maxKeySize {
+			return bound{}, errKeySize(len(key))
+		}
+	}
+	return bound{cmd, args}, nil
+}
+
+// Do runs one command and appends its reply, which may be a Redis error. An
+// error is returned if the command could not be carried out for reasons of
+// ours; w is then as it was. If it is store.ErrUnknownOutcome, the command may have
+// taken effect, otherwise it has not.
+func (e *Engine) Do(ctx context.Context, db *Database, a Access, args []string, w *resp.Writer) error {
+	b, err := e.bind(a, args)
+	if err != nil {
+		w.Error(err.Error())
+		return nil
+	}
+	return e.run(ctx, db, b, nil, w)
+}
+
+// run carries out one command by itself. loaded may hold heads that were just read.
+func (e *Engine) run(ctx context.Context, db *Database, b bound, loaded heads, w *resp.Writer) error {
+	if b.cmd.has(whole) {
+		return e.runWhole(ctx, db, b, w)
+	}
+	if b.cmd.direct != nil {
+		seed, done, err := e.runDirect(ctx, db, b, w)
+		if done || err != nil {
+			return err
+		}
+		loaded = seed
+	}
+	return e.transact(ctx, db, []bound{b}, false, loaded, w)
+}
+
+// runWhole carries out a command that acts on the whole database at once.
+func (e *Engine) runWhole(ctx context.Context, db *Database, b bound, w *resp.Writer) error {
+	// FLUSHDB and FLUSHALL are the only ones; their words are checked by the same
+	// function that runs inside of transactions.
+	if err := checkFlushArgs(b.args); err != nil {
+		w.Error(err.Error())
+		return nil
+	}
+	if err := e.flush(ctx, db.ID); err != nil {
+		return err
+	}
+	w.OK()
+	return nil
+}
+
+// Pipeline runs commands one after the other, not atomically, and appends a
+// reply for each. Neighbouring commands that only read share one round of reads.
+func (e *Engine) Pipeline(ctx context.Context, db *Database, a Access, cmds [][]string, w *resp.Writer) {
+	for i := 0; i < len(cmds); {
+		b, err := e.bind(a, cmds[i])
+		if err != nil {
+			w.Error(err.Error())
+			i++
+			continue
+		}
+		if !groupable(b.cmd) || i+1 == len(cmds) {
+			e.pipelined(ctx, db, b, nil, w)
+			i++
+			continue
+		}
+		group := []bound{b}
+		keys := b.cmd.keysOf(b.args)
+		for i++; i < len(cmds); i++ {
+			next, err := e.bind(a, cmds[i])
+			if err != nil || !groupable(next.cmd) {
+				break
+			}
+			more := next.cmd.keysOf(next.args)
+			if len(keys)+len(more) > store.MaxSnapshotItems {
+				break
+			}
+			group = append(group, next)
+			keys = append(keys, more...)
+		}
+		loaded, err := e.loadGroup(ctx, db, group, keys)
+		for _, b := range group {
+			if err != nil {
+				e.failed(ctx, b, err, w)
+				continue
+			}
+			e.pipelined(ctx, db, b, loaded, w)
+		}
+	}
+}
+
+// groupable commands only read keys that their arguments name.
+func groupable(cmd *command) bool {
+	return cmd.has(readonly) && !cmd.has(write|walks) && cmd.keys != noKeys
+}
+
+// loadGroup reads the heads of all keys of several reading commands.
+func (e *Engine) loadGroup(ctx context.Context, db *Database, group []bound, keys []string) (heads, error) {
+	if len(group) == 1 {
+		return nil, nil
+	}
+	several := false // a command that reads several keys needs them as of one moment
+	for _, b := range group {
+		if len(b.cmd.keysOf(b.args)) > 1 {
+			several = true
+		}
+	}
+	return e.load(ctx, db.at(e.nowMs()), keys, several)
+}
+
+func (e *Engine) pipelined(ctx context.Context, db *Database, b bound, loaded heads, w *resp.Writer) {
+	mark := w.Len()
+	if err := e.run(ctx, db, b, loaded, w); err != nil {
+		w.Truncate(mark)
+		e.failed(ctx, b, err, w)
+	}
+}
+
+// failed reports a failure of ours in the place of a reply.
+func (e *Engine) failed(ctx context.Context, b bound, err error, w *resp.Writer) {
+	e.log.ErrorContext(ctx, "command failed", "command", b.cmd.name, "error", err)
+	w.Error(FailureText(err))
+}
+
+// FailureText is what a client may read of a failure of ours.
+func FailureText(err error) string {
+	switch {
+	case errors.Is(err, store.ErrUnknownOutcome):
+		return "ERR the outcome of the command is unknown: it may have been carried out"
+	case errors.Is(err, store.ErrThrottled):
+		return "ERR the database is over its capacity, try again later"
+	case errors.Is(err, store.ErrConflict):
+		return "ERR too many concurrent writes of the same keys, try again"
+	case errors.Is(err, store.ErrTooLarge):
+		return "ERR the value is too large to be stored"
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return "ERR the command did not finish in time"
+	}
+	return "ERR internal error"
+}
+
+// Multi runs commands as one transaction and appends a reply for each; Redis
+// errors of single commands do not undo the others. An Error is returned if
+// the transaction is refused as a whole, before anything ran.
+func (e *Engine) Multi(ctx context.Context, db *Database, a Access, cmds [][]string, w *resp.Writer) error {
+	group := make([]bound, len(cmds))
+	for i, args := range cmds {
+		b, err := e.bind(a, args)
+		if err != nil {
+			return err
+		}
+		group[i] = b
+	}
+	if len(group) == 0 {
+		return nil
+	}
+	return e.transact(ctx, db, group, true, nil, w)
+}
+
+// heads are key heads that have been read; nil attributes: there is no such item.
+type heads map[string]store.Attrs
+
+func (e *Engine) load(ctx context.Context, v view, keys []string, snapshot bool) (heads, error) {
+	ids := make([]store.Key, len(keys))
+	for i, k := range keys {
+		ids[i] = v.headKey(k)
+	}
+	items, err := e.store.GetMany(ctx, ids, snapshot)
+	if err != nil {
+		return nil, fmt.Errorf("reading %d keys: %w", len(keys), err)
+	}
+	out := make(heads, len(keys))
+	for i, k := range keys {
+		out[k] = items[i]
+	}
+	return out, nil
+}
+
+// transact runs commands against one Txn until it commits.
+func (e *Engine) transact(ctx context.Context, db *Database, group []bound, multi bool, loaded heads, w *resp.Writer) error {
+	var keys []string
+	writes := false
+	for _, b := range group {
+		writes = writes || b.cmd.has(write)
+		keys = append(keys, b.cmd.keysOf(b.args)...)
+	}
+	if writes {
+		unlock, err := e.locks.lock(ctx, db.ID, keys)
+		if err != nil {
+			return err
+		}
+		defer unlock()
+	}
+	mark, start := w.Len(), e.now()
+	for attempt := 0; ; attempt++ {
+		w.Truncate(mark)
+		err := e.attempt(ctx, db, group, keys, writes, multi, loaded, w)
+		loaded = nil
+		if !errors.Is(err, store.ErrConflict) {
+			if err != nil {
+				w.Truncate(mark)
+			}
+			return err
+		}
+		if e.now().Sub(start) > e.patience {
+			w.Truncate(mark)
+			return fmt.Errorf("after %d attempts: %w", attempt+1, err)
+		}
+		if err := pause(ctx, attempt); err != nil {
+			w.Truncate(mark)
+			return err
+		}
+	}
+}
+
+// attempt runs the commands once. It returns store.ErrConflict if they have to run again.
+func (e *Engine) attempt(ctx context.Context, db *Database, group []bound, keys []string, writes, multi bool, loaded heads, w *resp.Writer) error {
+	tx := newTxn(ctx, e, db, writes)
+	tx.multi = multi
+	if err := tx.prefetch(keys, loaded); err != nil {
+		return err
+	}
+	for _, b := range group {
+		mark := w.Len()
+		err := b.cmd.run(&call{tx: tx, cmd: b.cmd, args: b.args, w: w})
+		if tx.err != nil {
+			return tx.err
+		}
+		if err == nil && w.Len()-mark > e.maxReply {
+			err = errReplySize(e.maxReply, w.Len()-mark)
+		}
+		if err == nil {
+			continue
+		}
+		var redisErr Error
+		if !errors.As(err, &redisErr) {
+			return err
+		}
+		// A command that fails has changed nothing: handlers check before they write.
+		w.Truncate(mark)
+		w.Error(redisErr.Error())
+	}
+	return tx.commit()
+}
+
+func errReplySize(limit, actual int) Error {
+	return Error(fmt.Sprintf("ERR max request size exceeded. Limit: %d bytes, Actual: %d bytes", limit, actual))
+}

@@ -1,0 +1,61 @@
+package redis
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Error is a Redis error reply: its code and text.
+type Error string
+
+func (e Error) Error() string { return string(e) }
+
+// Error replies that several commands share, in Redis's words.
+const (
+	errSyntax      Error = "ERR syntax error"
+	errNotInteger  Error = "ERR value is not an integer or out of range"
+	errNotFloat    Error = "ERR value is not a valid float"
+	errNoKey       Error = "ERR no such key"
+	errWrongType   Error = "WRONGTYPE Operation against a key holding the wrong kind of value"
+	errIndexRange  Error = "ERR index out of range"
+	errNotPositive Error = "ERR value is out of range, must be positive"
+	errOffset      Error = "ERR offset is out of range"
+	errMinMaxFloat Error = "ERR min or max is not a float"
+	errMinMaxLex   Error = "ERR min or max not valid string range item"
+	errNaN         Error = "ERR resulting score is not a number (NaN)"
+	errOverflow    Error = "ERR increment or decrement would overflow"
+	errCursor      Error = "ERR invalid cursor"
+	errTooBig      Error = "ERR string exceeds maximum allowed size (proto-max-bulk-len)"
+	errTimeout     Error = "ERR timeout is not a float or out of range"
+	errNegTimeout  Error = "ERR timeout is negative"
+)
+
+func errArity(name string) Error {
+	return Error("ERR wrong number of arguments for '" + strings.ToLower(name) + "' command")
+}
+
+func errUnknown(name string) Error {
+	if len(name) > 128 {
+		name = name[:128]
+	}
+	return Error("ERR Command is not available: '" + strings.ToUpper(name) + "'")
+}
+
+func errUnknownSub(name, sub string) Error {
+	if len(sub) > 128 {
+		sub = sub[:128]
+	}
+	return Error(fmt.Sprintf("ERR unknown subcommand '%s'. Try %s HELP.", sub, strings.ToUpper(name)))
+}
+
+func errExpire(name string) Error {
+	return Error("ERR invalid expire time in '" + strings.ToLower(name) + "' command")
+}
+
+func errNoPerm(name string) Error {
+	return Error("NOPERM this user has no permissions to run the '" + strings.ToLower(name) + "' command or its subcommand")
+}
+
+func errKeySize(n int) Error {
+	return Error(fmt.Sprintf("ERR max key size exceeded. Limit: %d bytes, Actual: %d bytes", maxKeySize, n))
+}

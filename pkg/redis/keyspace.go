@@ -1,0 +1,180 @@
+package redis
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"math"
+	"unicode/utf8"
+
+	"github.com/skystash/skystash/pkg/store"
+	"github.com/zeebo/xxh3"
+)
+
+// Attribute names of a head. One letter each: names are billed in every item.
+const (
+	attrType   = "t"
+	attrWrite  = "w"
+	attrExpiry = "e"
+	attrBirth  = "b"
+	attrTrace  = "q" // prefix
+	attrKey    = "k"
+	attrGen    = "g"
+	attrCount  = "c"
+	attrLeft   = "a"
+	attrValue  = "v"
+	attrNumber = "n"
+	attrList   = "l"
+)
+
+// Prefixes of the attributes that hold an inline collection's members; the
+// upper case one is followed by base64, for members that are no plain text.
+const (
+	attrMember     = 'm'
+	attrMember64   = 'M'
+	attrFieldExp   = 'y'
+	attrFieldExp64 = 'Y'
+)
+
+// First bytes of the sort keys of a generation's items.
+const (
+	elemMember = "\x01"
+	elemScore  = "\x02"
+	elemIndex  = "\x03"
+	elemChunk  = "\x04"
+)
+
+const (
+	maxKeySize = 32 << 10 // bytes of a user's key
+
+	// longName is the length from which a key or member is cut in a sort key
+	// and followed by its SHA-256; the whole is then in an attribute.
+	longName = 900
+)
+
+// hashOf spreads keys and members; cursors are made of its upper bits.
+func hashOf(s string) uint64 { return xxh3.HashString(s) }
+
+// cursorBits is how much of a hash a cursor holds: few enough for clients that
+// keep numbers in a float64.
+const cursorBits = 52
+
+func putUint64(n uint64) string {
+	var b [8]byte
+	binary.BigEndian.PutUint64(b[:], n)
+	return string(b[:])
+}
+
+func getUint64(s string) uint64 {
+	if len(s) < 8 {
+		return 0
+	}
+	return binary.BigEndian.Uint64([]byte(s[:8]))
+}
+
+// sortName is the part of a sort key that stands for a name of any length.
+func sortName(name string) string {
+	if len(name) <= longName {
+		return name
+	}
+	sum := sha256.Sum256([]byte(name))
+	return name[:longName] + string(sum[:])
+}
+
+// slotPartition is the partition of one slot of a database's keys.
+func slotPartition(db string, epoch int64, slot int) string {
+	b := make([]byte, 0, len(db)+12)
+	b = append(b, 'k')
+	b = append(b, db...)
+	b = append(b, 0)
+	b = binary.BigEndian.AppendUint64(b, uint64(epoch))
+	return string(binary.BigEndian.AppendUint16(b, uint16(slot)))
+}
+
+// headKey is where a user's key is stored. A slot is the top bits of the hash,
+// so that slot after slot the keys are in order of their hashes.
+func (v view) headKey(key string) store.Key {
+	h := hashOf(key)
+	slot := v.slotOf(h)
+	return store.Key{Partition: v.partitions[slot], Sort: putUint64(h) + sortName(key)}
+}
+
+// elemPartition is the partition of a generation's elements.
+func elemPartition(db, gen string) string { return "e" + db + "\x00" + gen }
+
+func memberSort(member string) string {
+	return elemMember + putUint64(hashOf(member)) + sortName(member)
+}
+
+func scoreSort(score float64, member string) string {
+	return elemScore + encodeScore(positiveZero(score)) + sortName(member)
+}
+
+func indexSort(pos int64) string { return elemIndex + putUint64(uint64(pos)^(1<<63)) }
+
+func indexOfSort(sort string) int64 { return int64(getUint64(sort[1:]) ^ (1 << 63)) }
+
+func chunkSort(i int) string { return elemChunk + putUint64(uint64(i)) }
+
+// encodeScore maps float64 to 8 bytes whose order is that of the numbers. -0
+// and 0 are told apart, as Redis keeps the sign; the index, where they must
+// be equal, has 0 for both.
+func encodeScore(f float64) string {
+	bits := math.Float64bits(f)
+	if bits>>63 != 0 {
+		bits = ^bits
+	} else {
+		bits |= 1 << 63
+	}
+	return putUint64(bits)
+}
+
+func decodeScore(s string) float64 {
+	bits := getUint64(s)
+	if bits>>63 != 0 {
+		bits &^= 1 << 63
+	} else {
+		bits = ^bits
+	}
+	return math.Float64frombits(bits)
+}
+
+// plainName reports whether a member can be part of an attribute's name as it is.
+func plainName(s string) bool {
+	if !utf8.ValidString(s) {
+		return false
+	}
+	for i := 0; i < len(s); i++ {
+		if s[i] < 0x20 || s[i] == 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+func memberAttr(member string) string { return nameAttr(attrMember, attrMember64, member) }
+
+func fieldExpAttr(field string) string { return nameAttr(attrFieldExp, attrFieldExp64, field) }
+
+func nameAttr(plain, coded byte, member string) string {
+	if plainName(member) {
+		return string(plain) + member
+	}
+	return string(coded) + base64.RawStdEncoding.EncodeToString([]byte(member))
+}
+
+// memberOfAttr is the member that an attribute m*, M*, y* or Y* names.
+func memberOfAttr(name string) string {
+	if name[0] == attrMember || name[0] == attrFieldExp {
+		return name[1:]
+	}
+	b, err := base64.RawStdEncoding.DecodeString(name[1:])
+	if err != nil {
+		return name[1:]
+	}
+	return string(b)
+}
+
+func isMemberAttr(name string) bool { return name[0] == attrMember || name[0] == attrMember64 }
+
+func isFieldExpAttr(name string) bool { return name[0] == attrFieldExp || name[0] == attrFieldExp64 }

@@ -1,0 +1,390 @@
+package redis
+
+import (
+	"cmp"
+	"iter"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+
+	"github.com/skystash/skystash/pkg/store"
+)
+
+// members are the elements of a hash, set or sorted set, by name, in either
+// encoding. A value is a hash field's value, a score as encodeScore makes it,
+// or nothing.
+type members struct {
+	tx  *Txn
+	ent *entry
+	obj *object
+
+	// attrs is an inline head that has not been taken apart yet; m is nil then.
+	attrs store.Attrs
+	// m holds, inline, all members; spread, those that were read or changed.
+	m map[string]*member
+	n int64 // spread: number of live members
+
+	bytes int // inline: an estimate of what the members take in the head
+}
+
+type member struct {
+	value   string
+	expires int64 // of a hash field, Unix ms; 0: never
+	live    bool
+
+	stored bool        // spread: there is an item for it
+	was    store.Attrs // spread: that item
+	dirty  bool        // spread: the item must be written
+}
+
+// pair is a member with its value: a field's value, or nothing.
+type pair struct {
+	Name    string
+	Value   string
+	Expires int64 // of a hash field, Unix ms; 0: never
+}
+
+func newMembers(tx *Txn, ent *entry, o *object) *members { return &members{tx: tx, ent: ent, obj: o} }
+
+func (ms *members) spread() bool { return ms.obj.gen != "" }
+
+// decode takes an inline head apart.
+func (ms *members) decode() {
+	if ms.m != nil {
+		return
+	}
+	ms.m = make(map[string]*member, len(ms.attrs))
+	if ms.spread() {
+		return
+	}
+	for _, a := range ms.attrs {
+		if !isMemberAttr(a.Name) {
+			continue
+		}
+		exp := fieldExpiry(ms.attrs, a.Name)
+		if exp != 0 && exp <= ms.tx.now {
+			continue
+		}
+		ms.m[memberOfAttr(a.Name)] = &member{value: a.Value.Str(), expires: exp, live: true}
+	}
+	ms.attrs = nil
+}
+
+// len is the number of members. In a spread hash it includes fields that have
+// expired and were not reclaimed, as in Redis.
+func (ms *members) len() int64 {
+	switch {
+	case ms == nil:
+		return 0
+	case ms.spread():
+		return ms.n
+	case ms.m == nil:
+		var n int64
+		for _, a := range ms.attrs {
+			if isMemberAttr(a.Name) && !fieldExpired(ms.attrs, a.Name, ms.tx.now) {
+				n++
+			}
+		}
+		return n
+	}
+	return int64(len(ms.m))
+}
+
+// get returns a member.
+func (ms *members) get(name string) (pair, bool) {
+	if ms == nil {
+		return pair{}, false
+	}
+	if ms.m == nil && !ms.spread() {
+		attr := memberAttr(name)
+		v := ms.attrs.Get(attr)
+		if v.IsZero() || fieldExpired(ms.attrs, attr, ms.tx.now) {
+			return pair{}, false
+		}
+		return pair{name, v.Str(), fieldExpiry(ms.attrs, attr)}, true
+	}
+	if ms.spread() {
+		ms.fetch([]string{name})
+	}
+	e := ms.m[name]
+	if e == nil || !e.live {
+		return pair{}, false
+	}
+	return pair{name, e.value, e.expires}, true
+}
+
+// fetch reads members of a spread value that are not known yet, in one round.
+func (ms *members) fetch(names []string) {
+	if ms == nil || !ms.spread() {
+		return
+	}
+	ms.decode()
+	var missing, sorts []string
+	for _, name := range names {
+		if ms.m[name] == nil {
+			missing = append(missing, name)
+			sorts = append(sorts, memberSort(name))
+			ms.m[name] = &member{}
+		}
+	}
+	if len(missing) == 0 || ms.obj.fresh {
+		return
+	}
+	for i, as := range ms.tx.elements(ms.obj.gen, sorts) {
+		ms.note(missing[i], as)
+	}
+}
+
+// note records what the store has for a member.
+func (ms *members) note(name string, as store.Attrs) *member {
+	e := &member{stored: as != nil, was: as}
+	if as != nil {
+		e.value, e.expires = as.Get(attrValue).Str(), as.Get(attrExpiry).Num()
+		e.live = e.expires == 0 || e.expires > ms.tx.now
+	}
+	ms.m[name] = e
+	return e
+}
+
+// put sets a member and reports whether it is new.
+func (ms *members) put(name, value string, expires int64) bool {
+	ms.decode()
+	ms.fetch([]string{name})
+	ms.ent.dirty = true
+	e := ms.m[name]
+	if e == nil {
+		e = &member{}
+		ms.m[name] = e
+	}
+	if !e.counted() {
+		ms.n++
+	}
+	isNew := !e.live
+	e.value, e.expires, e.live, e.dirty = value, expires, true, true
+	return isNew
+}
+
+// counted: the member is part of a spread value's count, which includes fields
+// that have expired in the store and were not reclaimed.
+func (e *member) counted() bool {
+	if e.dirty {
+		return e.live
+	}
+	return e.stored
+}
+
+// del removes a member and reports whether it was there.
+func (ms *members) del(name string) bool {
+	if ms == nil {
+		return false
+	}
+	ms.decode()
+	ms.fetch([]string{name})
+	e := ms.m[name]
+	if e == nil || !e.live {
+		return false
+	}
+	ms.ent.dirty = true
+	if !ms.spread() {
+		delete(ms.m, name)
+		return true
+	}
+	e.live, e.dirty = false, true
+	ms.n--
+	return true
+}
+
+// all iterates over all members, inline and spread, in no particular order but
+// always the same one for the same content (that of the hashes).
+func (ms *members) all() iter.Seq[pair] { return ms.from(0, 0) }
+
+// from iterates in order of hashes, starting at one. hint is how many members the
+// caller expects to look at, 0 for all.
+func (ms *members) from(hash uint64, hint int) iter.Seq[pair] {
+	return func(yield func(pair) bool) {
+		if ms == nil {
+			return
+		}
+		ms.decode()
+		known := ms.known(hash)
+		if ms.spread() && !ms.obj.fresh {
+			q := store.Query{
+				Partition: elemPartition(ms.tx.view.db, ms.obj.gen),
+				From:      elemMember + putUint64(hash), To: store.PrefixEnd(elemMember), Limit: 0,
+			}
+			if hint > 0 {
+				q.Limit = hint + 8
+			}
+			for it := range ms.pages(q, hint) {
+				name := nameOfItem(it, 9)
+				if ms.m[name] != nil {
+					continue // what this transaction knows comes from known
+				}
+				exp := it.Attrs.Get(attrExpiry).Num()
+				if exp != 0 && exp <= ms.tx.now {
+					continue
+				}
+				for len(known) > 0 && lessByHash(known[0].Name, name) {
+					if !yield(known[0]) {
+						return
+					}
+					known = known[1:]
+				}
+				if !yield(pair{name, it.Attrs.Get(attrValue).Str(), exp}) {
+					return
+				}
+			}
+		}
+		for _, p := range known {
+			if !yield(p) {
+				return
+			}
+		}
+	}
+}
+
+// pages is Txn.query, but a limited query goes on with further pages.
+func (ms *members) pages(q store.Query, hint int) iter.Seq[store.Item] {
+	if hint == 0 {
+		return ms.tx.query(q)
+	}
+	return func(yield func(store.Item) bool) {
+		for {
+			n, last := 0, ""
+			for it := range ms.tx.query(q) {
+				n, last = n+1, it.Key.Sort
+				if !yield(it) {
+					return
+				}
+			}
+			if n < q.Limit {
+				return
+			}
+			q.From = last + "\x00"
+		}
+	}
+}
+
+// known lists the live members in m from a hash on, in order of hashes.
+func (ms *members) known(hash uint64) []pair {
+	out := make([]pair, 0, len(ms.m))
+	for name, e := range ms.m {
+		if e.live && (hash == 0 || hashOf(name) >= hash) {
+			out = append(out, pair{name, e.value, e.expires})
+		}
+	}
+	slices.SortFunc(out, func(a, b pair) int {
+		return cmp.Or(cmp.Compare(hashOf(a.Name), hashOf(b.Name)), strings.Compare(a.Name, b.Name))
+	})
+	return out
+}
+
+func lessByHash(a, b string) bool {
+	ha, hb := hashOf(a), hashOf(b)
+	return ha < hb || ha == hb && a < b
+}
+
+// nameOfItem is the member that an element item stands for: the rest of its
+// sort key behind a header, or an attribute if it is too long for that.
+func nameOfItem(it store.Item, header int) string {
+	if k := it.Attrs.Get(attrKey); !k.IsZero() {
+		return k.Str()
+	}
+	return it.Key.Sort[header:]
+}
+
+// scan returns about count members from a cursor on and the next cursor, 0 at the end.
+func (ms *members) scan(cursor uint64, count int) ([]pair, uint64) {
+	if ms == nil {
+		return nil, 0
+	}
+	if !ms.spread() {
+		// As in Redis: a small collection comes whole.
+		return slices.Collect(ms.all()), 0
+	}
+	ms.tx.relaxed = ms.tx.relaxed || !ms.tx.write
+	var out []pair
+	var last uint64
+	for p := range ms.from(cursor<<(64-cursorBits), count) {
+		c := hashOf(p.Name) >> (64 - cursorBits)
+		if len(out) >= count && c != last {
+			return out, c
+		}
+		out, last = append(out, p), c
+	}
+	return out, 0
+}
+
+// random returns n distinct members, all if there are fewer; in a spread value they are
+// runs of neighbours in the order of hashes at random places.
+func (ms *members) random(n int64) []pair {
+	if ms == nil || n <= 0 {
+		return nil
+	}
+	if !ms.spread() || n*3 >= ms.len() {
+		all := slices.Collect(ms.all())
+		rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+		return all[:min(n, int64(len(all)))]
+	}
+	out := make([]pair, 0, n)
+	seen := make(map[string]bool, n)
+	for tries := int64(0); int64(len(out)) < n && tries < 4*n+16 && ms.tx.err == nil; tries++ {
+		if p, ok := ms.randomOne(); ok && !seen[p.Name] {
+			seen[p.Name] = true
+			out = append(out, p)
+		}
+	}
+	for p := range ms.all() {
+		if int64(len(out)) >= n {
+			break
+		}
+		if !seen[p.Name] {
+			seen[p.Name] = true
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// randomRun is how many neighbours of a random place a random member is drawn
+// from, which evens out the gaps between hashes.
+const randomRun = 16
+
+// randomOne returns a random member.
+func (ms *members) randomOne() (pair, bool) {
+	if ms.len() == 0 {
+		return pair{}, false
+	}
+	if !ms.spread() {
+		all := slices.Collect(ms.all())
+		if len(all) == 0 {
+			return pair{}, false
+		}
+		return all[rand.IntN(len(all))], true
+	}
+	var run []pair
+	for _, start := range []uint64{rand.Uint64N(math.MaxUint64), 0} {
+		for p := range ms.from(start, randomRun) {
+			if run = append(run, p); len(run) == randomRun {
+				break
+			}
+		}
+		if len(run) > 0 {
+			return run[rand.IntN(len(run))], true
+		}
+	}
+	return pair{}, false
+}
+
+// headSize estimates the bytes that the members take inline.
+func (ms *members) headSize() int {
+	n := 0
+	for name, e := range ms.m {
+		n += len(name) + len(e.value) + 2
+		if e.expires != 0 {
+			n += len(name) + 10
+		}
+	}
+	return n
+}

@@ -1,0 +1,212 @@
+package redis
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/skystash/skystash/pkg/store"
+)
+
+// Types of a key, as the attribute t has them for inline values. The spread
+// encoding has the upper-case letter.
+const (
+	typeString = "s"
+	typeList   = "l"
+	typeHash   = "h"
+	typeSet    = "u"
+	typeZSet   = "z"
+)
+
+const (
+	// inlineLimit is the size of a head (bytes) beyond which a collection is spread.
+	inlineLimit = 4 << 10
+	// inlineString is the size of a string (bytes) beyond which it is stored in chunks.
+	inlineString = 350 << 10
+	chunkSize    = 350 << 10
+)
+
+// typeName is a type as TYPE replies it.
+func typeName(typ string) string {
+	switch typ {
+	case typeString:
+		return "string"
+	case typeList:
+		return "list"
+	case typeHash:
+		return "hash"
+	case typeSet:
+		return "set"
+	case typeZSet:
+		return "zset"
+	}
+	return "none"
+}
+
+// object is a key's value as a transaction sees it. Exactly one of the value
+// fields is in use.
+type object struct {
+	typ     string // typeString ...
+	expires int64  // Unix ms; 0: never
+	gen     string // generation of a spread value; "" if it is inline
+	fresh   bool   // gen is this transaction's own: nobody can see it yet
+
+	str     *stringValue
+	list    *List
+	members *members // of a hash, set or sorted set
+}
+
+// stringValue is a string, which for chunked ones may not have been read.
+type stringValue struct {
+	s      string
+	loaded bool
+	size   int64
+}
+
+// empty reports whether the object is a collection without elements, which is no key.
+func (o *object) empty() bool {
+	switch {
+	case o.list != nil:
+		return o.list.Len() == 0
+	case o.members != nil:
+		return o.members.len() == 0
+	}
+	return false
+}
+
+// materialise takes the value out of the attributes it is lazily read from.
+func (o *object) materialise() {
+	if o.members != nil {
+		o.members.decode()
+	}
+}
+
+// emptyHead reports whether an inline collection's head has no live element.
+func emptyHead(as store.Attrs, now int64) bool {
+	switch as.Get(attrType).Str() {
+	case typeList:
+		return len(as.Get(attrList).Elems()) == 0
+	case typeHash, typeSet, typeZSet:
+		for _, a := range as {
+			if isMemberAttr(a.Name) && !fieldExpired(as, a.Name, now) {
+				return false
+			}
+		}
+		return true
+	}
+	return false
+}
+
+// fieldExpired reports whether the member attribute's field has expired.
+func fieldExpired(as store.Attrs, name string, now int64) bool {
+	exp := fieldExpiry(as, name)
+	return exp != 0 && exp <= now
+}
+
+// fieldExpiry is the expiry (Unix ms) of the field of a member attribute, 0 if it has none.
+func fieldExpiry(as store.Attrs, name string) int64 {
+	if last := as[len(as)-1].Name; last[0] != attrFieldExp && as[0].Name[0] > attrFieldExp64 {
+		return 0 // the common case: no field expires
+	}
+	exp := byte(attrFieldExp)
+	if name[0] == attrMember64 {
+		exp = attrFieldExp64
+	}
+	return as.Get(string(exp) + name[1:]).Num()
+}
+
+// decodeHead is the live object in a head, nil if there is none: no item,
+// expired, or an empty collection.
+func (tx *Txn) decodeHead(ent *entry, as store.Attrs) *object {
+	if as == nil {
+		return nil
+	}
+	o := &object{expires: as.Get(attrExpiry).Num(), gen: as.Get(attrGen).Str()}
+	if o.expires != 0 && o.expires <= tx.now {
+		return nil
+	}
+	t := as.Get(attrType).Str()
+	if len(t) != 1 {
+		return nil
+	}
+	o.typ = string(t[0] | 0x20)
+	switch o.typ {
+	case typeString:
+		o.str = decodeString(as, o.gen)
+	case typeList:
+		o.list = decodeList(tx, ent, o, as)
+	default:
+		o.members = newMembers(tx, ent, o)
+		o.members.attrs = as
+		if o.gen != "" {
+			o.members.n = as.Get(attrCount).Num()
+		}
+	}
+	if o.gen == "" && o.str == nil && emptyHead(as, tx.now) {
+		return nil
+	}
+	return o
+}
+
+func decodeString(as store.Attrs, gen string) *stringValue {
+	if gen != "" {
+		return &stringValue{size: as.Get(attrCount).Num()}
+	}
+	s := headString(as)
+	return &stringValue{s: s, loaded: true, size: int64(len(s))}
+}
+
+// headString is the string in an inline head.
+func headString(as store.Attrs) string {
+	if n := as.Get(attrNumber); !n.IsZero() {
+		return strconv.FormatInt(n.Num(), 10)
+	}
+	return as.Get(attrValue).Str()
+}
+
+// Strings.
+
+// String returns a string key's value; not ok if there is no such key.
+func (tx *Txn) String(key string) (s string, ok bool, err error) {
+	o, err := tx.typed(key, typeString)
+	if o == nil {
+		return "", false, err
+	}
+	return tx.stringOf(o), true, nil
+}
+
+// StringLen returns a string key's length without reading a long one; 0 if there is no such key.
+func (tx *Txn) StringLen(key string) (int64, error) {
+	o, err := tx.typed(key, typeString)
+	if o == nil {
+		return 0, err
+	}
+	return o.str.size, nil
+}
+
+func (tx *Txn) stringOf(o *object) string {
+	if o.str.loaded {
+		return o.str.s
+	}
+	buf := make([]byte, 0, o.str.size)
+	q := store.Query{Partition: elemPartition(tx.view.db, o.gen), From: elemChunk, To: store.PrefixEnd(elemChunk)}
+	for it := range tx.query(q) {
+		buf = append(buf, it.Attrs.Get(attrValue).Str()...)
+	}
+	if tx.err == nil && int64(len(buf)) != o.str.size {
+		// Overwritten while we were reading it: run again.
+		tx.fail(fmt.Errorf("reading chunks: %w", store.ErrConflict))
+	}
+	o.str.s, o.str.loaded = string(buf), true
+	return o.str.s
+}
+
+// SetString makes the key hold a string. A new key does not expire; expiry of an existing
+// key, of whatever type, is kept only with keepTTL.
+func (tx *Txn) SetString(key, s string, keepTTL bool) {
+	ent := tx.entry(key)
+	var expires int64
+	if keepTTL && ent.obj != nil {
+		expires = ent.obj.expires
+	}
+	tx.replace(ent, &object{typ: typeString, expires: expires, str: &stringValue{s: s, loaded: true, size: int64(len(s))}})
+}

@@ -1,0 +1,197 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/skystash/skystash/pkg/store"
+)
+
+// Attributes of a note for the reclaimer.
+const (
+	noteDB        = "d"
+	notePartition = "p" // of the head that the generation belonged to, if it may still be in use
+	noteSort      = "s"
+	noteEpoch     = "f" // an epoch that a FLUSHDB left behind
+	noteSlots     = "n"
+)
+
+const (
+	reclaimPartition = "r0"
+
+	// reclaimGrace is how long an abandoned generation is left alone, so that whoever has just
+	// read its head can still read its elements.
+	reclaimGrace = 5 * time.Minute
+)
+
+// reclaimNote is the write of a note that a generation may be garbage at a time
+// (Unix ms). With a head, it is garbage unless the head names it then.
+func reclaimNote(due int64, gen, db string, head store.Key) store.Op {
+	attrs := []store.Attr{{Name: noteDB, Value: store.Bytes(db)}}
+	if head.Sort != "" {
+		attrs = append(attrs,
+			store.Attr{Name: notePartition, Value: store.Bytes(head.Partition)},
+			store.Attr{Name: noteSort, Value: store.Bytes(head.Sort)})
+	}
+	return store.Put(noteKey(due, gen), store.NewAttrs(attrs...), nil)
+}
+
+func noteKey(due int64, gen string) store.Key {
+	return store.Key{Partition: reclaimPartition, Sort: putUint64(uint64(due)) + gen}
+}
+
+// abandonEpoch notes that a flushed database's old keys are garbage.
+func (e *Engine) abandonEpoch(ctx context.Context, old *Database) error {
+	attrs := store.NewAttrs(
+		store.Attr{Name: noteDB, Value: store.Bytes(old.ID)},
+		store.Attr{Name: noteEpoch, Value: store.Int(old.epoch)},
+		store.Attr{Name: noteSlots, Value: store.Int(int64(old.Slots))})
+	id := string(newWriteID(e.nowMs()))
+	if _, err := e.store.Apply(ctx, store.Put(noteKey(e.nowMs(), id), attrs, nil)); err != nil {
+		return fmt.Errorf("noting a flushed database: %w", err)
+	}
+	return nil
+}
+
+// Reclaim deletes what no key refers to any more, as far as it is due: the elements of values
+// that were deleted, overwritten or have expired, and flushed databases. It
+// returns the number of items deleted. It may run anywhere, any number of times.
+func (e *Engine) Reclaim(ctx context.Context) (int, error) {
+	total := 0
+	q := store.Query{Partition: reclaimPartition, To: putUint64(uint64(e.now().Add(-reclaimGrace).UnixMilli()))}
+	for {
+		page, err := e.store.Query(ctx, q)
+		if err != nil {
+			return total, fmt.Errorf("reading the reclaimer's notes: %w", err)
+		}
+		for _, note := range page.Items {
+			n, err := e.reclaimOne(ctx, note)
+			total += n
+			if err != nil {
+				return total, err
+			}
+		}
+		if !page.More {
+			return total, nil
+		}
+		q = q.Next(page)
+	}
+}
+
+func (e *Engine) reclaimOne(ctx context.Context, note store.Item) (int, error) {
+	db := note.Attrs.Get(noteDB).Str()
+	if ep := note.Attrs.Get(noteEpoch); !ep.IsZero() {
+		n, err := e.reclaimEpoch(ctx, db, ep.Num(), int(note.Attrs.Get(noteSlots).Num()))
+		if err != nil {
+			return n, err
+		}
+		return n, e.dropNote(ctx, note)
+	}
+	gen := note.Key.Sort[8:]
+	if p := note.Attrs.Get(notePartition); !p.IsZero() {
+		inUse, err := e.inUse(ctx, note, store.Key{Partition: p.Str(), Sort: note.Attrs.Get(noteSort).Str()}, gen)
+		if inUse || err != nil {
+			return 0, err
+		}
+	}
+	n, err := e.deletePartition(ctx, elemPartition(db, gen))
+	if err != nil {
+		return n, err
+	}
+	return n, e.dropNote(ctx, note)
+}
+
+// inUse decides about a generation whose head may still name it. If so, the note
+// is moved to when the head expires, or dropped if it does not.
+func (e *Engine) inUse(ctx context.Context, note store.Item, headKey store.Key, gen string) (bool, error) {
+	head, err := e.store.Get(ctx, headKey)
+	if err != nil {
+		return false, fmt.Errorf("reading a head: %w", err)
+	}
+	if head.Get(attrGen).Str() != gen {
+		return false, nil
+	}
+	expires := head.Get(attrExpiry).Num()
+	if expires == 0 {
+		return true, e.dropNote(ctx, note)
+	}
+	if expires > e.now().Add(-reclaimGrace).UnixMilli() {
+		// The note for the new expiry was written together with it.
+		return true, e.dropNote(ctx, note)
+	}
+	_, err = e.store.Apply(ctx, store.Delete(headKey, store.Eq(attrWrite, head.Get(attrWrite))))
+	if _, changed := isConditionError(err); changed || errors.Is(err, store.ErrUnknownOutcome) {
+		return true, nil // look again next time
+	}
+	if err != nil {
+		return false, fmt.Errorf("deleting an expired head: %w", err)
+	}
+	return false, nil
+}
+
+func (e *Engine) dropNote(ctx context.Context, note store.Item) error {
+	if err := e.store.Load(ctx, nil, []store.Key{note.Key}); err != nil {
+		return fmt.Errorf("dropping a note: %w", err)
+	}
+	return nil
+}
+
+// deletePartition deletes all items of a partition.
+func (e *Engine) deletePartition(ctx context.Context, partition string) (int, error) {
+	n := 0
+	q := store.Query{Partition: partition}
+	for {
+		page, err := e.store.Query(ctx, q)
+		if err != nil {
+			return n, fmt.Errorf("reading garbage: %w", err)
+		}
+		keys := make([]store.Key, len(page.Items))
+		for i, it := range page.Items {
+			keys[i] = it.Key
+		}
+		if len(keys) > 0 {
+			if err := e.store.Load(ctx, nil, keys); err != nil {
+				return n, fmt.Errorf("deleting garbage: %w", err)
+			}
+			n += len(keys)
+		}
+		if !page.More {
+			return n, nil
+		}
+		q = q.Next(page)
+	}
+}
+
+// reclaimEpoch deletes all keys of an epoch, and the elements they refer to.
+func (e *Engine) reclaimEpoch(ctx context.Context, db string, epoch int64, slots int) (int, error) {
+	n := 0
+	for slot := range slots {
+		p := slotPartition(db, epoch, slot)
+		q := store.Query{Partition: p, Filter: store.Exists(attrGen)}
+		for {
+			page, err := e.store.Query(ctx, q)
+			if err != nil {
+				return n, fmt.Errorf("reading flushed keys: %w", err)
+			}
+			for _, it := range page.Items {
+				k, err := e.deletePartition(ctx, elemPartition(db, it.Attrs.Get(attrGen).Str()))
+				n += k
+				if err != nil {
+					return n, err
+				}
+			}
+			if !page.More {
+				break
+			}
+			q = q.Next(page)
+		}
+		k, err := e.deletePartition(ctx, p)
+		n += k
+		if err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}

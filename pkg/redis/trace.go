@@ -1,0 +1,113 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/skystash/skystash/pkg/store"
+)
+
+// A write whose answer was lost may have been applied or not. To tell, an item
+// keeps traces of recent writes: one attribute named after the write's id,
+// which holds the write's result. A trace is taken away by a later write, once
+// nobody can be in doubt any more. Only a blind overwrite (SET, DEL) destroys
+// traces; then the doubt may remain, and the caller is told so.
+
+// attemptLife is longer than any attempt can be under way, clock skew included.
+const attemptLife = 30 * time.Second
+
+// traceLog remembers, for keys this engine wrote, the traces that the next
+// write may take away.
+type traceLog struct {
+	mu sync.Mutex
+	m  map[store.Key][]string
+}
+
+const (
+	maxTracedKeys  = 4096
+	maxTraceRemove = 16 // in one update
+)
+
+func (l *traceLog) add(key store.Key, names ...string) {
+	if len(names) == 0 {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.m == nil || len(l.m) >= maxTracedKeys && l.m[key] == nil {
+		l.m = map[store.Key][]string{} // forgetting is harmless: see staleTraces
+	}
+	l.m[key] = append(l.m[key], names...)
+}
+
+func (l *traceLog) take(key store.Key) []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	names := l.m[key]
+	if len(names) > maxTraceRemove {
+		l.m[key] = names[maxTraceRemove:]
+		return names[:maxTraceRemove]
+	}
+	delete(l.m, key)
+	return names
+}
+
+// staleTraces lists the traces in an item about which nobody is in doubt any more.
+func staleTraces(as store.Attrs, nowMs int64) []string {
+	var names []string
+	for _, a := range as {
+		if a.Name[:1] != attrTrace {
+			continue
+		}
+		if id := traceID(a.Name); id != "" && id.millis() < nowMs-attemptLife.Milliseconds() {
+			names = append(names, a.Name)
+		}
+	}
+	return names
+}
+
+// outcome is what became of a write whose answer was lost.
+type outcome int
+
+const (
+	unknown outcome = iota
+	applied
+	notApplied
+)
+
+// resolve finds out whether the write id, begun at startMs, was applied to an
+// item. seen is the item's version that the write was conditional on ("" if
+// none). It returns the item as it is now.
+func (e *Engine) resolve(ctx context.Context, key store.Key, id writeID, startMs int64, seen string) (outcome, store.Attrs, error) {
+	head, err := e.store.Get(ctx, key)
+	if err != nil {
+		return unknown, nil, fmt.Errorf("%w (reading the item again: %v)", store.ErrUnknownOutcome, err)
+	}
+	current := head.Get(attrWrite).Str()
+	switch {
+	case current == string(id) || head.Has(id.traceName()):
+		return applied, head, nil
+	case head == nil:
+		return unknown, nil, nil
+	case seen != "" && current == seen:
+		return notApplied, head, nil
+	}
+	// The trace would be there if the item has lived since before the write began.
+	birth := writeID(head.Get(attrBirth).Str())
+	if birth == "" {
+		birth = writeID(current)
+	}
+	if ms := birth.millis(); ms != 0 && ms < startMs-attemptLife.Milliseconds() {
+		return notApplied, head, nil
+	}
+	return unknown, head, nil
+}
+
+func isConditionError(err error) (*store.ConditionError, bool) {
+	var ce *store.ConditionError
+	ok := errors.As(err, &ce)
+	return ce, ok
+}

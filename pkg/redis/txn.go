@@ -1,0 +1,386 @@
+package redis
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"strings"
+
+	"github.com/skystash/skystash/pkg/store"
+)
+
+// Txn is a transaction: it loads the keys that commands ask for, buffers what
+// they write and commits all of it at once, if no key has changed meanwhile.
+//
+// Methods that read from the store do not return its errors; the first one
+// sticks, further reads find nothing, and the transaction fails as a whole (as
+// with bufio.Scanner). So a command's logic can ignore them, but must end on empty input.
+type Txn struct {
+	ctx   context.Context
+	e     *Engine
+	db    *Database
+	view  view
+	now   int64 // Unix ms, the same for all commands of the transaction
+	id    writeID
+	write bool // may write
+	multi bool // several commands: too large a commit cannot be taken in steps
+	err   error
+
+	entries map[string]*entry
+	one     entry // the first entry, to spare an allocation
+	used    int
+
+	headReads int  // rounds of head reads
+	elemReads int  // calls that read elements
+	ranged    bool // some call read several elements, hence not as of one moment
+	relaxed   bool // a cursor command: no consistency across its reads is promised
+	dropped   []abandoned
+}
+
+// entry is a key in a transaction.
+type entry struct {
+	key   string
+	id    store.Key
+	seen  store.Attrs // the head as it was read
+	obj   *object     // the key as the commands left it; nil: there is none
+	dirty bool        // the head must be written
+}
+
+// abandoned is a generation that the commit makes unreachable.
+type abandoned struct{ gen string }
+
+func newTxn(ctx context.Context, e *Engine, db *Database, write bool) *Txn {
+	now := e.nowMs()
+	return &Txn{ctx: ctx, e: e, db: db, view: db.at(now), now: now, id: newWriteID(now), write: write}
+}
+
+// Now is the time of the transaction, in Unix milliseconds.
+func (tx *Txn) Now() int64 { return tx.now }
+
+// fail makes the transaction fail with err, unless it has failed already.
+func (tx *Txn) fail(err error) {
+	if tx.err == nil {
+		tx.err = err
+	}
+}
+
+// prefetch loads the heads of keys in one round; loaded are some that are known.
+func (tx *Txn) prefetch(keys []string, loaded heads) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	if len(keys) == 1 {
+		as, ok := loaded[keys[0]]
+		if !ok {
+			var err error
+			if as, err = tx.e.store.Get(tx.ctx, tx.view.headKey(keys[0])); err != nil {
+				return fmt.Errorf("reading a key: %w", err)
+			}
+		}
+		tx.headReads++
+		tx.add(keys[0], as)
+		return nil
+	}
+	tx.load(keys, loaded)
+	return tx.err
+}
+
+// Prefetch loads keys that a command is about to need, in one round.
+func (tx *Txn) Prefetch(keys []string) { tx.load(keys, nil) }
+
+func (tx *Txn) load(keys []string, loaded heads) {
+	var missing []string
+	seen := make(map[string]bool, len(keys))
+	for _, k := range keys {
+		if seen[k] || tx.known(k) != nil {
+			continue
+		}
+		seen[k] = true
+		if as, ok := loaded[k]; ok {
+			tx.add(k, as)
+			continue
+		}
+		missing = append(missing, k)
+	}
+	if len(seen) > 0 {
+		tx.headReads++
+	}
+	if len(missing) == 0 || tx.err != nil {
+		return
+	}
+	got, err := tx.e.load(tx.ctx, tx.view, missing, !tx.write)
+	if err != nil {
+		tx.fail(err)
+		return
+	}
+	for _, k := range missing {
+		tx.add(k, got[k])
+	}
+}
+
+func (tx *Txn) known(key string) *entry {
+	if tx.used > 0 && tx.one.key == key {
+		return &tx.one
+	}
+	return tx.entries[key]
+}
+
+func (tx *Txn) add(key string, as store.Attrs) *entry {
+	var ent *entry
+	if tx.used == 0 {
+		ent = &tx.one
+	} else {
+		ent = &entry{}
+		if tx.entries == nil {
+			tx.entries = map[string]*entry{}
+		}
+		tx.entries[key] = ent
+	}
+	tx.used++
+	*ent = entry{key: key, id: tx.view.headKey(key), seen: as}
+	ent.obj = tx.decodeHead(ent, as)
+	return ent
+}
+
+// entry is the key's entry, loaded if need be.
+func (tx *Txn) entry(key string) *entry {
+	if ent := tx.known(key); ent != nil {
+		return ent
+	}
+	if tx.err != nil {
+		return tx.add(key, nil)
+	}
+	as, err := tx.e.store.Get(tx.ctx, tx.view.headKey(key))
+	if err != nil {
+		tx.fail(fmt.Errorf("reading a key: %w", err))
+	}
+	tx.headReads++
+	return tx.add(key, as)
+}
+
+// all iterates over the entries.
+func (tx *Txn) all() iter.Seq[*entry] {
+	return func(yield func(*entry) bool) {
+		if tx.used > 0 && !yield(&tx.one) {
+			return
+		}
+		for _, ent := range tx.entries {
+			if !yield(ent) {
+				return
+			}
+		}
+	}
+}
+
+// typed is the key's object if it has the type, nil if there is no such key, or errWrongType.
+func (tx *Txn) typed(key, typ string) (*object, error) {
+	o := tx.entry(key).obj
+	if o != nil && o.typ != typ {
+		return nil, errWrongType
+	}
+	return o, nil
+}
+
+// Exists reports whether there is such a key.
+func (tx *Txn) Exists(key string) bool { return tx.entry(key).obj != nil }
+
+// Type is the key's type as TYPE replies it, "none" if there is no such key.
+func (tx *Txn) Type(key string) string {
+	if o := tx.entry(key).obj; o != nil {
+		return typeName(o.typ)
+	}
+	return "none"
+}
+
+// Expiry is when the key expires (Unix ms), 0 if never or if there is no such key.
+func (tx *Txn) Expiry(key string) int64 {
+	if o := tx.entry(key).obj; o != nil {
+		return o.expires
+	}
+	return 0
+}
+
+// SetExpiry makes an existing key expire at a time (Unix ms), 0: never. A time
+// that has passed deletes the key.
+func (tx *Txn) SetExpiry(key string, at int64) {
+	ent := tx.entry(key)
+	if ent.obj == nil || ent.obj.expires == at {
+		return
+	}
+	if at != 0 && at <= tx.now {
+		tx.replace(ent, nil)
+		return
+	}
+	ent.obj.expires = at
+	ent.dirty = true
+}
+
+// Delete removes the key and reports whether there was one.
+func (tx *Txn) Delete(key string) bool {
+	ent := tx.entry(key)
+	if ent.obj == nil {
+		return false
+	}
+	tx.replace(ent, nil)
+	return true
+}
+
+// replace gives a key another object, or none.
+func (tx *Txn) replace(ent *entry, o *object) {
+	if ent.obj == nil && o == nil {
+		return
+	}
+	tx.abandon(ent.obj)
+	ent.obj = o
+	ent.dirty = true
+}
+
+// abandon gives up an object's generation.
+func (tx *Txn) abandon(o *object) {
+	if o != nil && o.gen != "" && !o.fresh {
+		tx.dropped = append(tx.dropped, abandoned{o.gen})
+	}
+}
+
+// Move gives the value and expiry of key from to key to, which is overwritten;
+// from must exist. The elements of a spread value stay where they are.
+func (tx *Txn) Move(from, to string) {
+	src, dst := tx.entry(from), tx.entry(to)
+	if src == dst {
+		return
+	}
+	o := src.obj
+	o.materialise()
+	src.obj, src.dirty = nil, true
+	tx.replace(dst, o)
+	switch {
+	case o.list != nil:
+		o.list.ent = dst
+	case o.members != nil:
+		o.members.ent = dst
+	}
+}
+
+// query iterates over a range of elements. It counts as one that must be
+// validated, for pages and even the items of a page are not of one moment.
+func (tx *Txn) query(q store.Query) iter.Seq[store.Item] {
+	return func(yield func(store.Item) bool) {
+		tx.ranged = true
+		for left := q.Limit; ; {
+			if tx.err != nil {
+				return
+			}
+			q.Limit = left
+			page, err := tx.e.store.Query(tx.ctx, q)
+			tx.elemReads++
+			if err != nil {
+				tx.fail(fmt.Errorf("reading elements: %w", err))
+				return
+			}
+			for _, it := range page.Items {
+				if !yield(it) {
+					return
+				}
+			}
+			if left > 0 {
+				if left -= len(page.Items); left <= 0 {
+					return
+				}
+			}
+			if !page.More {
+				return
+			}
+			q = q.Next(page)
+		}
+	}
+}
+
+// count counts the elements in a range.
+func (tx *Txn) count(q store.Query) int64 {
+	q.CountOnly = true
+	tx.ranged = true
+	var n int64
+	for tx.err == nil {
+		page, err := tx.e.store.Query(tx.ctx, q)
+		tx.elemReads++
+		if err != nil {
+			tx.fail(fmt.Errorf("counting elements: %w", err))
+			break
+		}
+		n += int64(page.Count)
+		if !page.More {
+			break
+		}
+		q = q.Next(page)
+	}
+	return n
+}
+
+// elements reads single elements of a generation.
+func (tx *Txn) elements(gen string, sorts []string) []store.Attrs {
+	if tx.err != nil || len(sorts) == 0 {
+		return make([]store.Attrs, len(sorts))
+	}
+	p := elemPartition(tx.view.db, gen)
+	tx.elemReads++
+	if len(sorts) == 1 {
+		as, err := tx.e.store.Get(tx.ctx, store.Key{Partition: p, Sort: sorts[0]})
+		if err != nil {
+			tx.fail(fmt.Errorf("reading an element: %w", err))
+		}
+		return []store.Attrs{as}
+	}
+	tx.ranged = true
+	keys := make([]store.Key, len(sorts))
+	for i, s := range sorts {
+		keys[i] = store.Key{Partition: p, Sort: s}
+	}
+	got, err := tx.e.store.GetMany(tx.ctx, keys, false)
+	if err != nil {
+		tx.fail(fmt.Errorf("reading %d elements: %w", len(sorts), err))
+		return make([]store.Attrs, len(sorts))
+	}
+	return got
+}
+
+// version is the id of the head's last write, "" if there is no head.
+func version(as store.Attrs) string { return as.Get(attrWrite).Str() }
+
+// unchanged is the condition that a head is still as it was read.
+func unchanged(as store.Attrs) store.Cond {
+	if as == nil {
+		return store.Absent(attrType)
+	}
+	return store.Eq(attrWrite, store.Bytes(version(as)))
+}
+
+// validate makes sure that everything a reading transaction saw was true at one moment.
+func (tx *Txn) validate() error {
+	if tx.relaxed || tx.used == 0 || tx.used == 1 && tx.elemReads == 0 {
+		return nil
+	}
+	// One key and one element: the element read is the moment.
+	if tx.used == 1 && tx.elemReads == 1 && !tx.ranged {
+		return nil
+	}
+	if tx.headReads == 1 && tx.elemReads == 0 && !tx.write {
+		return nil // one snapshot
+	}
+	var keys []string
+	for ent := range tx.all() {
+		keys = append(keys, ent.key)
+	}
+	now, err := tx.e.load(tx.ctx, tx.view, keys, len(keys) > 1)
+	if err != nil {
+		return err
+	}
+	for ent := range tx.all() {
+		if version(now[ent.key]) != version(ent.seen) || (now[ent.key] == nil) != (ent.seen == nil) {
+			return fmt.Errorf("a key changed while it was read: %w", store.ErrConflict)
+		}
+	}
+	return nil
+}
+
+// isKind reports whether a sort key is of an element kind.
+func isKind(sort, kind string) bool { return strings.HasPrefix(sort, kind) }
