@@ -1,0 +1,60 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/skystash/skystash/pkg/token"
+)
+
+// Config is what can be chosen at deployment; see the package's documentation.
+type Config struct {
+	Stack                   string
+	RedisAsset              string // folder that holds the redis function's executable
+	TokenPublicKey          string // "": read the parameter
+	TokenPublicKeyParameter string
+	TokenAudience           string
+	KeepData                bool
+	LogRetentionDays        int
+	LogLevel                string
+}
+
+// readConfig reads CDK context, which has strings from the command line and any
+// JSON value from cdk.json; nil means not set.
+func readConfig(context func(name string) any) (Config, error) {
+	text := func(name, byDefault string) string {
+		if v := context(name); v != nil {
+			return fmt.Sprint(v)
+		}
+		return byDefault
+	}
+	cfg := Config{
+		Stack:                   text("stack", "SkystashRedis"),
+		TokenPublicKey:          text("tokenPublicKey", ""),
+		TokenPublicKeyParameter: text("tokenPublicKeyParameter", "/skystash/token-public-key"),
+		TokenAudience:           text("tokenAudience", token.DefaultAudience),
+		LogLevel:                text("logLevel", "info"),
+	}
+	if cfg.TokenPublicKey != "" {
+		if _, err := token.ParsePublicKeys(cfg.TokenPublicKey); err != nil {
+			return Config{}, fmt.Errorf("context tokenPublicKey: %w", err)
+		}
+	}
+	var err error
+	if cfg.KeepData, err = strconv.ParseBool(text("keepData", "true")); err != nil {
+		return Config{}, fmt.Errorf("context keepData: %q is neither true nor false", text("keepData", ""))
+	}
+	if cfg.LogRetentionDays, err = strconv.Atoi(text("logRetentionDays", "30")); err != nil || !slices.Contains(retentionDays, cfg.LogRetentionDays) {
+		return Config{}, fmt.Errorf("context logRetentionDays: %q is none of %v", text("logRetentionDays", ""), retentionDays)
+	}
+	if !slices.Contains(logLevels, cfg.LogLevel) {
+		return Config{}, fmt.Errorf("context logLevel: %q is none of %v", cfg.LogLevel, logLevels)
+	}
+	return cfg, nil
+}
+
+// retentionDays are the times that CloudWatch Logs offers, up to ten years.
+var retentionDays = []int{1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
+
+var logLevels = []string{"debug", "info", "warn", "error"}

@@ -1,0 +1,20 @@
+// Command infra is the CDK app that puts Skystash into an AWS account. The CDK
+// command line runs it as cdk.json says:
+//
+//	npx cdk synth            # no account needed
+//	npx cdk deploy
+//
+// Settings are CDK context ("-c name=value", or "context" in cdk.json):
+//
+//	stack                    name of the stack: SkystashRedis
+//	tokenPublicKey           public key or keys that tokens are checked with
+//	tokenPublicKeyParameter  else: SSM parameter that holds them at deployment
+//	                         time: /skystash/token-public-key
+//	tokenAudience            audience that tokens must name: skystash
+//	keepData                 "false": the table goes with the stack and has
+//	                         neither deletion protection nor backups: true
+//	logRetentionDays         30
+//	logLevel                 debug, info, warn or error: info
+//
+// scripts/admin makes the keys, and databases and tokens once the stack is up.
+package main

@@ -1,0 +1,216 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/skystash/skystash/infra/bundle"
+)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	jsii.Close()
+	os.Exit(code)
+}
+
+const somePublicKey = "MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
+
+// template synthesises the stack around a stand-in for the function's
+// executable, which need not be compiled for that.
+func template(t *testing.T, change func(*Config)) assertions.Template {
+	t.Helper()
+	cfg, err := readConfig(func(string) any { return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.RedisAsset = t.TempDir()
+	if err := os.WriteFile(filepath.Join(cfg.RedisAsset, bundle.Executable), []byte("stub"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	app := awscdk.NewApp(&awscdk.AppProps{Outdir: jsii.String(t.TempDir())})
+	return assertions.Template_FromStack(NewRedisStack(app, cfg), nil)
+}
+
+// resources are the properties and attributes of all resources of a type.
+func resources(t *testing.T, tpl assertions.Template, kind string) []map[string]any {
+	t.Helper()
+	var found []map[string]any
+	for _, r := range *tpl.FindResources(&kind, nil) {
+		found = append(found, *r)
+	}
+	return found
+}
+
+func TestTableFitsTheStore(t *testing.T) {
+	tpl := template(t, nil)
+	tpl.HasResource(jsii.String("AWS::DynamoDB::Table"), map[string]any{
+		"DeletionPolicy":      "Retain",
+		"UpdateReplacePolicy": "Retain",
+		"Properties": map[string]any{
+			"KeySchema": []any{
+				map[string]any{"AttributeName": "p", "KeyType": "HASH"},
+				map[string]any{"AttributeName": "s", "KeyType": "RANGE"},
+			},
+			"AttributeDefinitions": []any{
+				map[string]any{"AttributeName": "p", "AttributeType": "B"},
+				map[string]any{"AttributeName": "s", "AttributeType": "B"},
+			},
+			"BillingMode":                      "PAY_PER_REQUEST",
+			"TimeToLiveSpecification":          map[string]any{"AttributeName": "x", "Enabled": true},
+			"StreamSpecification":              map[string]any{"StreamViewType": "NEW_AND_OLD_IMAGES"},
+			"PointInTimeRecoverySpecification": map[string]any{"PointInTimeRecoveryEnabled": true},
+			"DeletionProtectionEnabled":        true,
+			"GlobalSecondaryIndexes":           assertions.Match_Absent(),
+			"LocalSecondaryIndexes":            assertions.Match_Absent(),
+		},
+	})
+}
+
+func TestTableThatNeedNotBeKept(t *testing.T) {
+	tpl := template(t, func(c *Config) { c.KeepData = false })
+	tpl.HasResource(jsii.String("AWS::DynamoDB::Table"), map[string]any{
+		"DeletionPolicy": "Delete",
+		"Properties": map[string]any{
+			"PointInTimeRecoverySpecification": map[string]any{"PointInTimeRecoveryEnabled": false},
+			"DeletionProtectionEnabled":        false,
+		},
+	})
+}
+
+func TestFunction(t *testing.T) {
+	tpl := template(t, func(c *Config) { c.TokenPublicKey, c.TokenAudience, c.LogLevel = somePublicKey, "prod", "debug" })
+	tpl.ResourceCountIs(jsii.String("AWS::Lambda::Function"), jsii.Number(1))
+	tpl.HasResourceProperties(jsii.String("AWS::Lambda::Function"), map[string]any{
+		"Runtime":       "provided.al2023",
+		"Architectures": []any{"arm64"},
+		"Handler":       "bootstrap",
+		"Timeout":       29,
+		"LoggingConfig": map[string]any{"LogGroup": assertions.Match_AnyValue()},
+		"Environment": map[string]any{"Variables": map[string]any{
+			"TABLE_NAME":       map[string]any{"Ref": assertions.Match_StringLikeRegexp(jsii.String("^Table"))},
+			"TOKEN_PUBLIC_KEY": somePublicKey,
+			"TOKEN_AUDIENCE":   "prod",
+			"LOG_LEVEL":        "debug",
+		}},
+	})
+}
+
+func TestPublicKeyComesFromTheParameterUnlessGiven(t *testing.T) {
+	tpl := template(t, func(c *Config) { c.TokenPublicKeyParameter = "/team/key" })
+	tpl.HasParameter(jsii.String("*"), map[string]any{
+		"Type":    "AWS::SSM::Parameter::Value<String>",
+		"Default": "/team/key",
+	})
+	tpl.HasResourceProperties(jsii.String("AWS::Lambda::Function"), map[string]any{
+		"Environment": map[string]any{"Variables": assertions.Match_ObjectLike(&map[string]any{
+			"TOKEN_PUBLIC_KEY": map[string]any{"Ref": assertions.Match_AnyValue()},
+		})},
+	})
+}
+
+func TestFunctionMayDoNoMoreThanItNeeds(t *testing.T) {
+	tpl := template(t, nil)
+	for _, role := range resources(t, tpl, "AWS::IAM::Role") {
+		if managed, ok := role["Properties"].(map[string]any)["ManagedPolicyArns"]; ok {
+			t.Errorf("a role with managed policies %v", managed)
+		}
+	}
+	wantActions := map[string]bool{
+		"logs:CreateLogStream": true, "logs:PutLogEvents": true,
+		"dynamodb:GetItem": true, "dynamodb:BatchGetItem": true, "dynamodb:Query": true, "dynamodb:ConditionCheckItem": true,
+		"dynamodb:PutItem": true, "dynamodb:UpdateItem": true, "dynamodb:DeleteItem": true, "dynamodb:BatchWriteItem": true,
+	}
+	policies := resources(t, tpl, "AWS::IAM::Policy")
+	if len(policies) != 1 {
+		t.Fatalf("%d policies, want 1", len(policies))
+	}
+	document := policies[0]["Properties"].(map[string]any)["PolicyDocument"].(map[string]any)
+	seen := map[string]bool{}
+	for _, s := range document["Statement"].([]any) {
+		statement := s.(map[string]any)
+		for _, action := range list(statement["Action"]) {
+			if !wantActions[action.(string)] {
+				t.Errorf("action %v is not needed", action)
+			}
+			seen[action.(string)] = true
+		}
+		for _, resource := range list(statement["Resource"]) {
+			attr, ok := resource.(map[string]any)["Fn::GetAtt"].([]any)
+			if !ok || attr[1] != "Arn" {
+				t.Errorf("resource %v is not one resource of this stack", resource)
+			}
+		}
+	}
+	if len(seen) != len(wantActions) {
+		t.Errorf("actions %v, want %v", seen, wantActions)
+	}
+}
+
+// list is a policy element that may be written as one value or as several.
+func list(v any) []any {
+	if l, ok := v.([]any); ok {
+		return l
+	}
+	return []any{v}
+}
+
+func TestFrontsAreOpenAndInvokeTheFunction(t *testing.T) {
+	tpl := template(t, nil)
+	tpl.HasResourceProperties(jsii.String("AWS::ApiGatewayV2::Route"), map[string]any{"RouteKey": "$default", "AuthorizationType": "NONE"})
+	tpl.HasResourceProperties(jsii.String("AWS::ApiGatewayV2::Integration"), map[string]any{
+		"IntegrationType":      "AWS_PROXY",
+		"PayloadFormatVersion": "2.0",
+	})
+	tpl.HasResourceProperties(jsii.String("AWS::Lambda::Url"), map[string]any{"AuthType": "NONE"})
+	for _, want := range []map[string]any{
+		{"Action": "lambda:InvokeFunction", "Principal": "apigateway.amazonaws.com"},
+		{"Action": "lambda:InvokeFunctionUrl", "Principal": "*", "FunctionUrlAuthType": "NONE"},
+		{"Action": "lambda:InvokeFunction", "Principal": "*", "InvokedViaFunctionUrl": true},
+	} {
+		tpl.HasResourceProperties(jsii.String("AWS::Lambda::Permission"), want)
+	}
+	tpl.ResourceCountIs(jsii.String("AWS::Lambda::Permission"), jsii.Number(3))
+}
+
+func TestLogsAreKeptAsLongAsAsked(t *testing.T) {
+	tpl := template(t, func(c *Config) { c.LogRetentionDays = 7 })
+	tpl.ResourceCountIs(jsii.String("AWS::Logs::LogGroup"), jsii.Number(1))
+	tpl.HasResourceProperties(jsii.String("AWS::Logs::LogGroup"), map[string]any{"RetentionInDays": 7})
+}
+
+func TestOutputs(t *testing.T) {
+	tpl := template(t, nil)
+	for _, name := range []string{"Url", "FunctionUrl", "TableName"} {
+		tpl.HasOutput(&name, map[string]any{"Value": assertions.Match_AnyValue()})
+	}
+}
+
+func TestReadConfig(t *testing.T) {
+	read := func(values map[string]any) (Config, error) {
+		return readConfig(func(name string) any { return values[name] })
+	}
+	got, err := read(map[string]any{
+		"stack": "Mine", "tokenPublicKey": somePublicKey, "tokenAudience": "prod", "keepData": false,
+		"logRetentionDays": 7.0, "logLevel": "warn", "tokenPublicKeyParameter": "/k",
+	})
+	want := Config{Stack: "Mine", TokenPublicKey: somePublicKey, TokenPublicKeyParameter: "/k", TokenAudience: "prod", LogRetentionDays: 7, LogLevel: "warn"}
+	if err != nil || got != want {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	}
+	for name, value := range map[string]any{
+		"tokenPublicKey": "nonsense", "keepData": "maybe", "logRetentionDays": "8", "logLevel": "loud",
+	} {
+		if _, err := read(map[string]any{name: value}); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s=%v: %v, want an error that names it", name, value, err)
+		}
+	}
+}

@@ -1,0 +1,39 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/skystash/skystash/infra/bundle"
+)
+
+func main() {
+	defer jsii.Close()
+	if err := run(context.Background()); err != nil {
+		fmt.Fprintln(os.Stderr, "infra:", err)
+		jsii.Close()
+		os.Exit(1)
+	}
+}
+
+// run builds the functions and synthesises the app. The CDK command line
+// starts it in the folder of cdk.json, which is the module's.
+func run(ctx context.Context) error {
+	app := awscdk.NewApp(nil)
+	cfg, err := readConfig(func(name string) any { return app.Node().TryGetContext(jsii.String(name)) })
+	if err != nil {
+		return err
+	}
+	cfg.RedisAsset = filepath.Join("build", "redis")
+	if _, err := bundle.Build(ctx, ".", "./functions/redis", "arm64", cfg.RedisAsset); err != nil {
+		return err
+	}
+	NewRedisStack(app, cfg)
+	app.Synth(nil)
+	return nil
+}
