@@ -12,6 +12,7 @@
 //     on the way takes bytes for text; text and JSON never are, if valid UTF-8.
 //   - A handler that panics, or returns without writing, is still a well-formed
 //     answer: clients of Skystash's products parse every body as JSON.
+//   - A response that Lambda would refuse for its size is answered with status 413.
 //   - The handler's deadline is a moment before the function's, so that running
 //     out of time ends in an answer and not in a gateway's error page.
 //

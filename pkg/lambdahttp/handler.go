@@ -18,9 +18,6 @@ import (
 // answerMargin is how long before the function's deadline the handler's is.
 const answerMargin = 500 * time.Millisecond
 
-// internalError is the body of every answer that the handler failed to give.
-const internalError = `{"error":"ERR internal error"}`
-
 // Handler answers events, in the form that lambda.Start takes.
 type Handler func(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error)
 
@@ -34,13 +31,21 @@ func New(h http.Handler, log *slog.Logger) Handler {
 		if err != nil {
 			log.ErrorContext(ctx, "request failed",
 				"request_id", event.RequestContext.RequestID, "error", err)
-			return events.APIGatewayV2HTTPResponse{
-				StatusCode: http.StatusInternalServerError,
-				Headers:    map[string]string{"Content-Type": "application/json"},
-				Body:       internalError,
-			}, nil
+			return answer(http.StatusInternalServerError, "ERR internal error"), nil
+		}
+		if size := encodedSize(resp); size > MaxResponseBytes-envelopeBytes {
+			return tooLarge(size), nil
 		}
 		return resp, nil
+	}
+}
+
+// answer is a response of our own; the text needs no escaping.
+func answer(status int, text string) events.APIGatewayV2HTTPResponse {
+	return events.APIGatewayV2HTTPResponse{
+		StatusCode: status,
+		Headers:    map[string]string{"Content-Type": "application/json"},
+		Body:       `{"error":"` + text + `"}`,
 	}
 }
 

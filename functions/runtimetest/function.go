@@ -1,0 +1,168 @@
+package runtimetest
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/skystash/skystash/infra/bundle"
+)
+
+// Build compiles a function (a path as seen from the module's folder, such as
+// "./functions/redis") for this machine the way it is deployed, and returns the
+// executable's path.
+func Build(t testing.TB, pkg string) string {
+	t.Helper()
+	return BuildFor(t, pkg, runtime.GOARCH)
+}
+
+// BuildFor is Build for another architecture.
+func BuildFor(t testing.TB, pkg, arch string) string {
+	t.Helper()
+	executable, err := bundle.Build(t.Context(), moduleFolder(t), pkg, arch, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return executable
+}
+
+// moduleFolder finds the folder of go.mod above the test's.
+func moduleFolder(t testing.TB) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			t.Fatal("no go.mod above the test's folder")
+		}
+		dir = parent
+	}
+}
+
+// Event reads one of the sample events, such as "redis/get.json", and replaces
+// placeholders: pairs of what to replace and by what, as strings.NewReplacer takes.
+func Event(t testing.TB, name string, replacements ...string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(moduleFolder(t), "events", filepath.FromSlash(name)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []byte(strings.NewReplacer(replacements...).Replace(string(text)))
+}
+
+// Function is a running function.
+type Function struct {
+	t      testing.TB
+	api    *runtimeAPI
+	cmd    *exec.Cmd
+	exited chan struct{} // closed when the process has ended
+	code   int           // exit code, once exited is closed
+	output lockedBuffer
+}
+
+// Start starts a function's executable. It gets no environment but what Lambda
+// always sets and what is given as "NAME=value".
+func Start(t testing.TB, executable string, env ...string) *Function {
+	t.Helper()
+	api, err := newRuntimeAPI()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(api.close)
+	f := &Function{t: t, api: api, exited: make(chan struct{})}
+	f.cmd = exec.Command(executable)
+	f.cmd.Dir = t.TempDir()
+	f.cmd.Env = append([]string{
+		"AWS_LAMBDA_RUNTIME_API=" + api.addr,
+		"AWS_LAMBDA_FUNCTION_NAME=test",
+		"AWS_LAMBDA_FUNCTION_VERSION=$LATEST",
+		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=512",
+		"AWS_REGION=eu-central-1",
+		"AWS_ACCESS_KEY_ID=test",
+		"AWS_SECRET_ACCESS_KEY=test",
+		"TZ=:UTC",
+	}, env...)
+	f.cmd.Stdout, f.cmd.Stderr = &f.output, &f.output
+	if err := f.cmd.Start(); err != nil {
+		t.Fatalf("start the function: %v", err)
+	}
+	go func() {
+		f.cmd.Wait()
+		f.code = f.cmd.ProcessState.ExitCode()
+		close(f.exited)
+	}()
+	t.Cleanup(func() {
+		f.cmd.Process.Kill()
+		<-f.exited
+	})
+	return f
+}
+
+// Invoke hands the function an event and returns its answer; the test fails if
+// there is none.
+func (f *Function) Invoke(event []byte) Answer {
+	f.t.Helper()
+	answer, err := f.api.invoke(event, f.exited)
+	if err != nil {
+		f.t.Fatalf("%v; its output:\n%s", err, f.output.String())
+	}
+	return answer
+}
+
+// Exit waits for a function that ends by itself and returns its exit code and
+// all it wrote.
+func (f *Function) Exit() (code int, output string) {
+	f.t.Helper()
+	select {
+	case <-f.exited:
+	case <-time.After(InvokeTimeout):
+		f.t.Fatalf("the function did not end; its output:\n%s", f.output.String())
+	}
+	return f.code, f.output.String()
+}
+
+// Output is what the function has written to standard output and error so far.
+func (f *Function) Output() string { return f.output.String() }
+
+// ColdStart starts the executable, hands it an event and returns the time from
+// the start of the process to the answer.
+func ColdStart(t testing.TB, executable string, event []byte, env ...string) (time.Duration, Answer) {
+	t.Helper()
+	begin := time.Now()
+	f := Start(t, executable, env...)
+	answer := f.Invoke(event)
+	took := time.Since(begin)
+	f.cmd.Process.Kill()
+	<-f.exited
+	return took, answer
+}
+
+// lockedBuffer collects what a process writes while a test reads it.
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}

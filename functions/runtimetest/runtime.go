@@ -1,0 +1,136 @@
+package runtimetest
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"sync/atomic"
+	"time"
+)
+
+// InvokeTimeout is how long a function may work on one event, and how long it
+// may take to start.
+const InvokeTimeout = 30 * time.Second
+
+// Answer is what a function made of an event.
+type Answer struct {
+	Payload []byte // the response; with Failed, the runtime's description of the error
+	Failed  bool   // the function reported an error instead of a response
+}
+
+// runtimeAPI is the server side of the runtime API: it hands out one invocation
+// at a time.
+type runtimeAPI struct {
+	addr        string
+	server      *http.Server
+	invocations chan *invocation
+	initErrors  chan []byte
+	count       atomic.Int64
+	pending     atomic.Pointer[invocation] // handed out, not answered yet
+}
+
+type invocation struct {
+	id      string
+	payload []byte
+	answer  chan Answer
+}
+
+// apiVersion begins every path.
+const apiVersion = "/2018-06-01/runtime"
+
+func newRuntimeAPI() (*runtimeAPI, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("runtime API: %w", err)
+	}
+	api := &runtimeAPI{
+		addr:        listener.Addr().String(),
+		invocations: make(chan *invocation),
+		initErrors:  make(chan []byte, 1),
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+apiVersion+"/invocation/next", api.next)
+	mux.HandleFunc("POST "+apiVersion+"/invocation/{id}/response", func(w http.ResponseWriter, r *http.Request) { api.done(w, r, false) })
+	mux.HandleFunc("POST "+apiVersion+"/invocation/{id}/error", func(w http.ResponseWriter, r *http.Request) { api.done(w, r, true) })
+	mux.HandleFunc("POST "+apiVersion+"/init/error", api.initError)
+	api.server = &http.Server{Handler: mux}
+	go api.server.Serve(listener)
+	return api, nil
+}
+
+func (api *runtimeAPI) close() { api.server.Close() }
+
+// next blocks until there is an invocation, as Lambda's does.
+func (api *runtimeAPI) next(w http.ResponseWriter, r *http.Request) {
+	select {
+	case inv := <-api.invocations:
+		api.pending.Store(inv)
+		h := w.Header()
+		h.Set("Content-Type", "application/json")
+		h.Set("Lambda-Runtime-Aws-Request-Id", inv.id)
+		h.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(time.Now().Add(InvokeTimeout).UnixMilli(), 10))
+		h.Set("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:eu-central-1:123456789012:function:test")
+		h.Set("Lambda-Runtime-Trace-Id", "Root=1-67c2f5c0-0123456789abcdef01234567;Sampled=0")
+		w.Write(inv.payload)
+	case <-r.Context().Done():
+	}
+}
+
+func (api *runtimeAPI) done(w http.ResponseWriter, r *http.Request, failed bool) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	inv := api.pending.Load()
+	if inv == nil || inv.id != r.PathValue("id") || !api.pending.CompareAndSwap(inv, nil) {
+		http.Error(w, `{"errorType":"InvalidRequestID"}`, http.StatusBadRequest)
+		return
+	}
+	w.WriteHeader(http.StatusAccepted)
+	inv.answer <- Answer{Payload: body, Failed: failed}
+}
+
+func (api *runtimeAPI) initError(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	select {
+	case api.initErrors <- body:
+	default:
+	}
+	w.WriteHeader(http.StatusAccepted)
+}
+
+// invoke hands an event to the function and waits for the answer. It gives up
+// when the process ends or time runs out.
+func (api *runtimeAPI) invoke(event []byte, exited <-chan struct{}) (Answer, error) {
+	inv := &invocation{
+		id:      fmt.Sprintf("00000000-0000-4000-8000-%012d", api.count.Add(1)),
+		payload: event,
+		answer:  make(chan Answer, 1),
+	}
+	timeout := time.NewTimer(InvokeTimeout)
+	defer timeout.Stop()
+	select {
+	case api.invocations <- inv:
+	case body := <-api.initErrors:
+		return Answer{}, fmt.Errorf("the function failed to initialise: %s", body)
+	case <-exited:
+		return Answer{}, fmt.Errorf("the function ended before it took the event")
+	case <-timeout.C:
+		return Answer{}, fmt.Errorf("the function did not ask for an event within %v", InvokeTimeout)
+	}
+	select {
+	case answer := <-inv.answer:
+		return answer, nil
+	case <-exited:
+		return Answer{}, fmt.Errorf("the function ended before it answered")
+	case <-timeout.C:
+		return Answer{}, fmt.Errorf("the function did not answer within %v", InvokeTimeout)
+	}
+}
