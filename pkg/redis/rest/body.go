@@ -1,0 +1,119 @@
+package rest
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// bodyParser reads commands from JSON. It can be used again and again.
+type bodyParser struct {
+	dec  *jsontext.Decoder
+	args []string // of the command being read
+}
+
+// command reads a body that is one command.
+func (p *bodyParser) command(body []byte) ([]string, error) {
+	if err := p.start(body); err != nil {
+		return nil, err
+	}
+	args, err := p.array()
+	if err != nil {
+		return nil, err
+	}
+	return args, p.end()
+}
+
+// commands reads a body that is an array of commands.
+func (p *bodyParser) commands(body []byte) ([][]string, error) {
+	if err := p.start(body); err != nil {
+		return nil, err
+	}
+	var cmds [][]string
+	for p.dec.PeekKind() != ']' {
+		if err := p.openArray(); err != nil {
+			return nil, err
+		}
+		args, err := p.array()
+		if err != nil {
+			return nil, err
+		}
+		cmds = append(cmds, args)
+	}
+	if _, err := p.dec.ReadToken(); err != nil {
+		return nil, errInvalidJSON
+	}
+	if len(cmds) == 0 {
+		return nil, errEmptyCommand
+	}
+	return cmds, p.end()
+}
+
+// start begins a body, which must be an array.
+func (p *bodyParser) start(body []byte) error {
+	// Bytes that are not UTF-8 are not JSON. Escaped halves of surrogate pairs
+	// are; like everywhere else on the web they become U+FFFD, which is what the
+	// decoder's option is for.
+	if !utf8.Valid(body) {
+		return errInvalidJSON
+	}
+	if p.dec == nil {
+		p.dec = new(jsontext.Decoder)
+	}
+	p.dec.Reset(bytes.NewBuffer(body), jsontext.AllowInvalidUTF8(true))
+	return p.openArray()
+}
+
+// openArray reads '[', which is all that may come.
+func (p *bodyParser) openArray() error {
+	t, err := p.dec.ReadToken()
+	switch {
+	case errors.Is(err, io.EOF) && p.dec.StackDepth() == 0:
+		return errNoBody
+	case err != nil:
+		return errInvalidJSON
+	case t.Kind() != '[':
+		return errNotArray
+	}
+	return nil
+}
+
+// array reads the arguments of a command up to the ']' behind them.
+func (p *bodyParser) array() ([]string, error) {
+	p.args = p.args[:0]
+	defer func() { clear(p.args) }()
+	for {
+		t, err := p.dec.ReadToken()
+		if err != nil {
+			return nil, errInvalidJSON
+		}
+		switch t.Kind() {
+		case '"', '0', 't', 'f':
+			p.args = append(p.args, t.String()) // a number's own text
+		case ']':
+			if len(p.args) == 0 {
+				return nil, errEmptyCommand
+			}
+			// Exactly as long as it has to be, and the engine's to keep.
+			return slices.Clone(p.args), nil
+		case 'n':
+			return nil, errNullArg
+		case '[':
+			return nil, errArrayArg
+		default:
+			return nil, errObjectArg
+		}
+	}
+}
+
+// end makes sure that nothing follows.
+func (p *bodyParser) end() error {
+	if _, err := p.dec.ReadToken(); !errors.Is(err, io.EOF) {
+		return errInvalidJSON
+	}
+	return nil
+}

@@ -1,0 +1,35 @@
+// Package rest serves a Redis engine over HTTP, the way the clients of Upstash's
+// Redis REST API expect it (https://upstash.com/docs/redis/features/restapi).
+// It is the only place of the Redis product that knows HTTP.
+//
+// # Forms of a request
+//
+//	GET|HEAD|POST|PUT /CMD/arg/arg?name=value   a command by path, see below
+//	POST|PUT /                                  a command as a JSON array
+//	POST|PUT /pipeline                          several, an array of arrays, one after the other
+//	POST|PUT /multi-exec                        several, atomically
+//	OPTIONS anything                            CORS preflight, without authentication
+//
+// By path, each segment is an argument, percent-decoded by itself. The body of a
+// POST or PUT, if not empty, is one more argument, byte for byte. Query parameters
+// follow in the order written, first the name, then the value; a bare name is one
+// argument.
+//
+// In JSON, an argument is a string, a number (whose text counts as written) or a boolean.
+//
+// # Answers
+//
+// A command is answered by {"result": ...} with status 200 or {"error": "..."} with
+// status 400; several by an array of these with status 200. Replies have the shapes of RESP2.
+// "Upstash-Encoding: base64" encodes their strings, "Upstash-Response-Format: resp2"
+// asks for RESP2 itself. Failures of ours have a status of 500 or above, and JSON too.
+//
+// Every answer carries upstash-sync-token, which differs from all earlier ones. Reads
+// are strongly consistent, so there is nothing to wait for when a client sends one back.
+//
+// # Authentication
+//
+// A token comes as ?_token=, else as "Authorization: Bearer <token>" or the bare token.
+// It names the database and what may be done; it is refused once the
+// database's credentials have been reset or the token's own has been revoked.
+package rest

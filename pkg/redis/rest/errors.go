@@ -1,0 +1,72 @@
+package rest
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+)
+
+// refusal is an answer to a request that is at fault: nothing has run.
+type refusal struct {
+	status int
+	text   string
+}
+
+func (e *refusal) Error() string { return e.text }
+
+func badRequest(text string) error { return &refusal{http.StatusBadRequest, text} }
+
+// Refusals. Clients know WRONGPASS, EOF, "expected JSON array" and the texts about
+// arguments in these very words.
+var (
+	errUnauthorized   = &refusal{http.StatusUnauthorized, "WRONGPASS invalid or missing auth token."}
+	errMethod         = &refusal{http.StatusMethodNotAllowed, "ERR method not allowed: use GET, HEAD, POST or PUT"}
+	errNoBody         = badRequest("EOF")
+	errBodyUnreadable = badRequest("ERR the request body could not be read")
+	errNotArray       = badRequest("expected JSON array")
+	errInvalidJSON    = badRequest("ERR invalid JSON")
+	errEmptyCommand   = badRequest("ERR empty command")
+	errNullArg        = badRequest("ERR null args are not supported")
+	errArrayArg       = badRequest(`ERR unsupported arg type: "[": json.Delim`)
+	errObjectArg      = badRequest(`ERR unsupported arg type: "{": json.Delim`)
+	errEscape         = badRequest("ERR invalid percent-encoding in the URL")
+	errQuery          = badRequest("ERR query parameters are only supported with a command in the path")
+	errFormat         = badRequest("ERR unsupported Upstash-Response-Format: use json or resp2")
+	errFormatBase64   = badRequest("ERR Upstash-Response-Format resp2 cannot be combined with Upstash-Encoding base64")
+)
+
+// tooLargeText begins the text of what exceeds a limit, a request here and in
+// the engine a reply.
+const tooLargeText = "ERR max request size exceeded."
+
+func tooLarge(limit, actual int64) string {
+	return fmt.Sprintf(tooLargeText+" Limit: %d bytes, Actual: %d bytes", limit, actual)
+}
+
+func errTooLarge(limit, actual int64) error {
+	return &refusal{http.StatusRequestEntityTooLarge, tooLarge(limit, actual)}
+}
+
+// needsConnection reports whether a command makes sense on a connection only.
+func needsConnection(command string) bool {
+	switch len(command) {
+	case 4, 5, 6, 7, 9, 10, 11, 12:
+	default:
+		return false
+	}
+	switch strings.ToUpper(command) {
+	case "AUTH", "HELLO", "RESET", "CLIENT", "MONITOR",
+		"SUBSCRIBE", "PSUBSCRIBE", "UNSUBSCRIBE", "PUNSUBSCRIBE",
+		"MULTI", "EXEC", "DISCARD", "WATCH", "UNWATCH":
+		return true
+	}
+	return false
+}
+
+func needsConnectionText(command string) string {
+	return `ERR Command "` + strings.ToUpper(command) + `" is not allowed in REST or it has a special context path`
+}
+
+func notAvailableText(command string) string {
+	return "ERR Command is not available: '" + strings.ToUpper(command) + "'"
+}

@@ -1,0 +1,217 @@
+package rest
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/skystash/skystash/pkg/redis"
+	"github.com/skystash/skystash/pkg/redis/resp"
+	"github.com/skystash/skystash/pkg/store"
+	"github.com/skystash/skystash/pkg/token"
+)
+
+// Engine runs the commands. [redis.Engine] is one.
+type Engine interface {
+	// Database fails with redis.ErrNoDatabase if there is none with that id.
+	Database(ctx context.Context, id string) (*redis.Database, error)
+	// Do runs a command and appends its reply, which may be a Redis error.
+	Do(ctx context.Context, db *redis.Database, a redis.Access, args []string, w *resp.Writer) error
+	// Pipeline runs commands one after the other and appends a reply for each.
+	Pipeline(ctx context.Context, db *redis.Database, a redis.Access, cmds [][]string, w *resp.Writer)
+	// Multi runs commands atomically and appends a reply for each. A
+	// redis.Error refuses them all before any has run.
+	Multi(ctx context.Context, db *redis.Database, a redis.Access, cmds [][]string, w *resp.Writer) error
+}
+
+// Verifier checks tokens. [token.Verifier] is one.
+type Verifier interface {
+	Verify(token string) (token.Claims, error)
+}
+
+// Limits where Config has none.
+const (
+	DefaultMaxRequestBytes = 10 << 20
+	DefaultMaxBodyBytes    = 64 << 20
+)
+
+// Config is what a Handler is made of.
+type Config struct {
+	Engine   Engine
+	Verifier Verifier
+
+	// MaxRequestBytes bounds one command, the sum of its arguments, and one
+	// reply, as RESP. 0: DefaultMaxRequestBytes.
+	MaxRequestBytes int64
+
+	// MaxBodyBytes bounds the body of an HTTP request, which may hold many
+	// commands. 0: DefaultMaxBodyBytes. It is at least MaxRequestBytes.
+	MaxBodyBytes int64
+
+	// Domain, if not empty, gives each database a host name of its own,
+	// <database id>.<Domain>: requests to it need a token for that database.
+	// On any other host the token alone chooses the database.
+	Domain string
+
+	Now       func() time.Time           // nil: time.Now
+	Logger    *slog.Logger               // nil: slog.Default
+	RequestID func(*http.Request) string // names a request in the log and in answers of status 500 and above; nil: at random
+}
+
+// Handler serves the REST API. It is safe for concurrent use.
+type Handler struct {
+	engine     Engine
+	verifier   Verifier
+	maxCommand int64
+	maxBody    int64
+	domain     string
+	log        *slog.Logger
+	requestID  func(*http.Request) string
+	sync       syncTokens
+	exchanges  sync.Pool // of *exchange
+}
+
+// New makes a Handler.
+func New(cfg Config) *Handler {
+	h := &Handler{
+		engine:     cfg.Engine,
+		verifier:   cfg.Verifier,
+		maxCommand: cfg.MaxRequestBytes,
+		maxBody:    cfg.MaxBodyBytes,
+		domain:     strings.Trim(cfg.Domain, "."),
+		log:        cfg.Logger,
+		requestID:  cfg.RequestID,
+		sync:       syncTokens{now: cfg.Now},
+		exchanges:  sync.Pool{New: func() any { return new(exchange) }},
+	}
+	if h.maxCommand == 0 {
+		h.maxCommand = DefaultMaxRequestBytes
+	}
+	if h.maxBody == 0 {
+		h.maxBody = DefaultMaxBodyBytes
+	}
+	h.maxBody = max(h.maxBody, h.maxCommand)
+	if h.log == nil {
+		h.log = slog.Default()
+	}
+	if h.requestID == nil {
+		h.requestID = func(*http.Request) string { return rand.Text()[:12] }
+	}
+	if h.sync.now == nil {
+		h.sync.now = time.Now
+	}
+	return h
+}
+
+// ServeHTTP answers one request.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodOptions {
+		preflight(w, r)
+		return
+	}
+	x := h.exchanges.Get().(*exchange)
+	x.reset()
+	if err := h.serveSafely(r, x); err != nil {
+		h.refuse(r, x, err)
+	}
+	x.send(w, r, h.sync.next())
+	if x.reusable() {
+		h.exchanges.Put(x)
+	}
+}
+
+// serveSafely turns a panic into an error: clients cannot read an answer that
+// is not JSON, and one request must not end a process that serves others.
+func (h *Handler) serveSafely(r *http.Request, x *exchange) (err error) {
+	defer func() {
+		p := recover()
+		if p == nil {
+			return
+		}
+		h.log.ErrorContext(r.Context(), "request panicked", "panic", p, "stack", string(debug.Stack()))
+		err = errors.New("panic, see the log")
+	}()
+	return h.serve(r, x)
+}
+
+// serve carries out a request and leaves the answer in x.
+func (h *Handler) serve(r *http.Request, x *exchange) error {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut:
+	default:
+		return errMethod
+	}
+	query, bearer, queryErr := queryArgs(r.URL.RawQuery)
+	if bearer == "" {
+		bearer = bearerToken(r.Header)
+	}
+	db, access, err := h.authorize(r.Context(), r.Host, bearer)
+	if err != nil {
+		return err
+	}
+	if queryErr != nil {
+		return queryErr
+	}
+	path, err := pathArgs(r.URL.EscapedPath())
+	if err != nil {
+		return err
+	}
+	c := &call{h: h, r: r, x: x, db: db, access: access}
+	switch {
+	case len(path) == 0:
+		if len(query) > 0 {
+			return errQuery
+		}
+		return c.json()
+	case isEndpoint(path, "pipeline"):
+		if len(query) > 0 {
+			return errQuery
+		}
+		return c.pipeline()
+	case isEndpoint(path, "multi-exec"):
+		if len(query) > 0 {
+			return errQuery
+		}
+		return c.multi()
+	case isStream(path[0]):
+		return c.stream(path)
+	}
+	return c.path(path, query)
+}
+
+// isEndpoint reports whether a path is just /name or /name/.
+func isEndpoint(path []string, name string) bool {
+	return path[0] == name && (len(path) == 1 || len(path) == 2 && path[1] == "")
+}
+
+// refuse answers a request that was not carried out.
+func (h *Handler) refuse(r *http.Request, x *exchange, err error) {
+	var refused *refusal
+	if errors.As(err, &refused) {
+		x.fail(refused.status, refused.text)
+		return
+	}
+	id := h.requestID(r)
+	h.log.ErrorContext(r.Context(), "request failed", "request", id, "method", r.Method, "error", err)
+	x.fail(statusOf(err), redis.FailureText(err)+" (request "+id+")")
+}
+
+// statusOf chooses the status of a failure of ours. Clients take one of 5xx to
+// mean that trying again makes sense.
+func statusOf(err error) int {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return http.StatusGatewayTimeout
+	case errors.Is(err, store.ErrTooLarge):
+		return http.StatusBadRequest
+	case errors.Is(err, store.ErrThrottled), errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrUnavailable):
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusInternalServerError
+}
