@@ -1,6 +1,19 @@
 package rest
 
-import "strings"
+import (
+	"net/url"
+	"strings"
+)
+
+// sentPath is the path of a URL as the client sent it. URL.EscapedPath is not
+// enough: it forgets which slashes were encoded once it meets a character that
+// ought to be, but is not, as in curl's /set/a%2Fb/{"c":1}.
+func sentPath(u *url.URL) string {
+	if path, ok := unescape(u.RawPath, false); ok && path == u.Path {
+		return u.RawPath
+	}
+	return u.EscapedPath()
+}
 
 // pathArgs splits an escaped path into its segments, each decoded by itself.
 // The path "/" has none; "/a/" has two, the second of them empty.

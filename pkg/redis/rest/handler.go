@@ -158,7 +158,7 @@ func (h *Handler) serve(r *http.Request, x *exchange) error {
 	if queryErr != nil {
 		return queryErr
 	}
-	path, err := pathArgs(r.URL.EscapedPath())
+	path, err := pathArgs(sentPath(r.URL))
 	if err != nil {
 		return err
 	}

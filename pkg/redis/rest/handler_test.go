@@ -252,6 +252,7 @@ func TestCommandByPath(t *testing.T) {
 		{"percent sign", "GET", "/set/50%25/100%2525", "", []string{"set", "50%", "100%25"}},
 		{"question mark and hash, escaped", "GET", "/set/a%3Fb/c%23d", "", []string{"set", "a?b", "c#d"}},
 		{"unreserved characters", "GET", "/set/a:b@c,d;e=f&g/!$'()*", "", []string{"set", "a:b@c,d;e=f&g", "!$'()*"}},
+		{"characters that should have been escaped", "GET", "/set/a%2Fb/{\"c\":\"é|^<>\\`\"}", "", []string{"set", "a/b", "{\"c\":\"é|^<>\\`\"}"}},
 		{"dots are arguments, not folders", "GET", "/set/../.", "", []string{"set", "..", "."}},
 		{"empty segments are empty arguments", "GET", "/set//v", "", []string{"set", "", "v"}},
 		{"so is one at the end", "GET", "/echo/", "", []string{"echo", ""}},
