@@ -42,7 +42,7 @@ func setDirect(d *direct) *plan {
 		return nil
 	}
 	return &plan{
-		op:    store.Put(d.key, store.Attrs{stringAttr(d.args[2]), {Name: attrType, Value: store.Bytes(typeString)}}, store.Absent(attrGen)),
+		op:    store.Put(d.key, stringHead(d.args[2], 0), store.Absent(attrGen)),
 		fixed: true,
 		reply: func(_ store.Attrs, w *resp.Writer) { w.OK() },
 	}

@@ -72,10 +72,6 @@ func (tx *Txn) updates() ([]update, error) {
 		if !ent.dirty {
 			continue
 		}
-		if ent.obj != nil && ent.obj.empty() {
-			tx.abandon(ent.obj)
-			ent.obj = nil
-		}
 		if ent.obj == nil {
 			if ent.seen != nil {
 				out = append(out, update{ent: ent})
@@ -382,6 +378,9 @@ func (tx *Txn) operations(updates []update, elems []elemOp) (ops []store.Op, siz
 		}
 		if o := u.ent.obj; o != nil && o.gen != "" && o.expires != 0 && (o.fresh || u.ent.seen.Get(attrExpiry).Num() != o.expires) {
 			ops = append(ops, reclaimNote(o.expires, o.gen, tx.view.db, u.ent.id))
+		}
+		if o := u.ent.obj; o != nil && o.gen != "" && o.moved && !o.fresh {
+			ops = append(ops, ownerNote(o.gen, tx.view.db, u.ent.id))
 		}
 	}
 	for _, a := range tx.dropped {

@@ -140,7 +140,7 @@ func (e *Engine) run(ctx context.Context, db *Database, b bound, loaded heads, w
 	if b.cmd.has(whole) {
 		return e.runWhole(ctx, db, b, w)
 	}
-	if b.cmd.direct != nil {
+	if b.cmd.direct != nil && len(b.args) > 1 {
 		seed, done, err := e.runDirect(ctx, db, b, w)
 		if done || err != nil {
 			return err
@@ -276,12 +276,13 @@ func (e *Engine) Multi(ctx context.Context, db *Database, a Access, cmds [][]str
 // heads are key heads that have been read; nil attributes: there is no such item.
 type heads map[string]store.Attrs
 
+// load reads heads, as of one moment with snapshot and at most store.MaxSnapshotItems keys.
 func (e *Engine) load(ctx context.Context, v view, keys []string, snapshot bool) (heads, error) {
 	ids := make([]store.Key, len(keys))
 	for i, k := range keys {
 		ids[i] = v.headKey(k)
 	}
-	items, err := e.store.GetMany(ctx, ids, snapshot)
+	items, err := e.store.GetMany(ctx, ids, snapshot && len(keys) <= store.MaxSnapshotItems)
 	if err != nil {
 		return nil, fmt.Errorf("reading %d keys: %w", len(keys), err)
 	}
@@ -342,6 +343,7 @@ func (e *Engine) attempt(ctx context.Context, db *Database, group []bound, keys 
 		if tx.err != nil {
 			return tx.err
 		}
+		tx.settle()
 		if err == nil && w.Len()-mark > e.maxReply {
 			err = errReplySize(e.maxReply, w.Len()-mark)
 		}

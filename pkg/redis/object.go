@@ -49,6 +49,7 @@ type object struct {
 	expires int64  // Unix ms; 0: never
 	gen     string // generation of a spread value; "" if it is inline
 	fresh   bool   // gen is this transaction's own: nobody can see it yet
+	moved   bool   // gen comes from another key
 
 	str     *stringValue
 	list    *List
@@ -209,4 +210,23 @@ func (tx *Txn) SetString(key, s string, keepTTL bool) {
 		expires = ent.obj.expires
 	}
 	tx.replace(ent, &object{typ: typeString, expires: expires, str: &stringValue{s: s, loaded: true, size: int64(len(s))}})
+}
+
+// stringHead are the attributes of an inline string's head but for the write
+// id, in order of their names.
+func stringHead(s string, expires int64) store.Attrs {
+	head := make(store.Attrs, 0, 6)
+	if expires != 0 {
+		head = append(head, store.Attr{Name: attrExpiry, Value: store.Int(expires)})
+	}
+	value, typ := stringAttr(s), store.Attr{Name: attrType, Value: store.Bytes(typeString)}
+	if value.Name < attrType {
+		head = append(head, value, typ)
+	} else {
+		head = append(head, typ, value)
+	}
+	if expires != 0 {
+		head = append(head, store.Attr{Name: store.TTLAttr, Value: store.Int(reclaimAt(expires))})
+	}
+	return head
 }

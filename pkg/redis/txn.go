@@ -108,6 +108,9 @@ func (tx *Txn) load(keys []string, loaded heads) {
 	if len(missing) == 0 || tx.err != nil {
 		return
 	}
+	if len(missing) > store.MaxSnapshotItems {
+		tx.headReads++ // too many for a snapshot: not of one moment, to be validated
+	}
 	got, err := tx.e.load(tx.ctx, tx.view, missing, !tx.write)
 	if err != nil {
 		tx.fail(err)
@@ -168,6 +171,16 @@ func (tx *Txn) all() iter.Seq[*entry] {
 			if !yield(ent) {
 				return
 			}
+		}
+	}
+}
+
+// settle ends a command: collections that it left empty are no keys any more.
+func (tx *Txn) settle() {
+	for ent := range tx.all() {
+		if ent.obj != nil && ent.obj.empty() {
+			tx.abandon(ent.obj)
+			ent.obj = nil
 		}
 	}
 }
@@ -251,6 +264,7 @@ func (tx *Txn) Move(from, to string) {
 	}
 	o := src.obj
 	o.materialise()
+	o.moved = true
 	src.obj, src.dirty = nil, true
 	tx.replace(dst, o)
 	switch {

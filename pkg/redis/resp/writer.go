@@ -141,6 +141,9 @@ func (w *Writer) Mark() int { return len(w.Buf) }
 // were written since.
 func (w *Writer) ArrayAt(mark, n int) { w.insert(mark, TypeArray, n) }
 
+// SetAt is ArrayAt for a set of n values.
+func (w *Writer) SetAt(mark, n int) { w.insert(mark, TypeSet, n) }
+
 // MapAt is ArrayAt for a map of n pairs.
 func (w *Writer) MapAt(mark, n int) { w.insert(mark, TypeMap, n) }
 

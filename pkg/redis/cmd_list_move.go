@@ -1,0 +1,286 @@
+package redis
+
+import (
+	"math"
+
+	"github.com/skystash/skystash/pkg/redis/num"
+)
+
+// LPOS, LMOVE, RPOPLPUSH, LMPOP and the blocking forms.
+
+// LPOS key element [RANK rank] [COUNT num-matches] [MAXLEN len]
+func lpos(c *call) error {
+	rank, count, maxlen := int64(1), int64(-1), int64(0)
+	for i := 3; i < len(c.args); i += 2 {
+		if i+1 >= len(c.args) {
+			return errSyntax
+		}
+		n, ok := num.ParseInt(c.args[i+1])
+		switch {
+		case c.is(i, "rank"):
+			switch {
+			case !ok:
+				return errNotInteger
+			case n == 0:
+				return Error("ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to start from the end of the list")
+			case n == math.MinInt64:
+				return Error("ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807")
+			}
+			rank = n
+		case c.is(i, "count"):
+			if !ok || n < 0 {
+				return Error("ERR COUNT can't be negative")
+			}
+			count = n
+		case c.is(i, "maxlen"):
+			if !ok || n < 0 {
+				return Error("ERR MAXLEN can't be negative")
+			}
+			maxlen = n
+		default:
+			return errSyntax
+		}
+	}
+	l, err := c.tx.List(c.args[1])
+	if err != nil {
+		return err
+	}
+	found := findInList(l, c.args[2], rank, max(count, 0), maxlen, count == -1)
+	if count == -1 {
+		if len(found) == 0 {
+			c.w.Null()
+		} else {
+			c.w.Int(found[0])
+		}
+		return nil
+	}
+	c.w.Array(len(found))
+	for _, i := range found {
+		c.w.Int(i)
+	}
+	return nil
+}
+
+// findInList returns the indexes of an element: from the rank-th match on (from the end,
+// if negative), up to count (0: all), among the first maxlen elements compared (0: all).
+func findInList(l *List, element string, rank, count, maxlen int64, first bool) []int64 {
+	if first {
+		count = 1
+	}
+	n := l.Len()
+	var found []int64
+	skip := rank - 1
+	look := func(i int64, v string, seen int64) bool {
+		if maxlen > 0 && seen >= maxlen {
+			return false
+		}
+		if v == element {
+			if skip > 0 {
+				skip--
+				return true
+			}
+			found = append(found, i)
+			return count == 0 || int64(len(found)) < count
+		}
+		return true
+	}
+	if rank > 0 {
+		i := int64(0)
+		for v := range l.From(0, maxlen) {
+			if !look(i, v, i) {
+				break
+			}
+			i++
+		}
+		return found
+	}
+	skip = -rank - 1
+	const run = 1000 // elements read at a time, from the end on
+	for end := n; end > 0; end -= run {
+		start := max(end-run, 0)
+		part := l.Range(start, end-1)
+		for j := len(part) - 1; j >= 0; j-- {
+			i := start + int64(j)
+			if !look(i, part[j], n-1-i) {
+				return found
+			}
+		}
+		if len(part) == 0 {
+			break
+		}
+	}
+	return found
+}
+
+// side parses LEFT or RIGHT.
+func (c *call) side(i int) (left bool, err error) {
+	switch {
+	case c.is(i, "left"):
+		return true, nil
+	case c.is(i, "right"):
+		return false, nil
+	}
+	return false, errSyntax
+}
+
+// LMOVE source destination LEFT|RIGHT LEFT|RIGHT
+func lmove(c *call) error {
+	from, err := c.side(3)
+	if err != nil {
+		return err
+	}
+	to, err := c.side(4)
+	if err != nil {
+		return err
+	}
+	return c.moveElement(from, to)
+}
+
+// RPOPLPUSH source destination
+func rpoplpush(c *call) error { return c.moveElement(false, true) }
+
+func (c *call) moveElement(fromLeft, toLeft bool) error {
+	src, err := c.tx.List(c.args[1])
+	if err != nil {
+		return err
+	}
+	if src == nil {
+		c.w.Null()
+		return nil
+	}
+	dst, err := c.tx.ListForUpdate(c.args[2])
+	if err != nil {
+		return err
+	}
+	var popped []string
+	if fromLeft {
+		popped = src.PopLeft(1)
+	} else {
+		popped = src.PopRight(1)
+	}
+	if len(popped) == 0 {
+		c.w.Null()
+		return nil
+	}
+	if toLeft {
+		dst.PushLeft(popped[0])
+	} else {
+		dst.PushRight(popped[0])
+	}
+	c.w.Bulk(popped[0])
+	return nil
+}
+
+// LMPOP numkeys key [key ...] LEFT|RIGHT [COUNT count]
+func lmpop(c *call) error { return c.popFirst(1) }
+
+// popFirst is LMPOP with numkeys at argument i.
+func (c *call) popFirst(i int) error {
+	n, ok := num.ParseInt(c.args[i])
+	if !ok || n < 1 {
+		return Error("ERR numkeys should be greater than 0")
+	}
+	where := i + 1 + int(min(n, int64(len(c.args))))
+	if where >= len(c.args) {
+		return errSyntax
+	}
+	left, err := c.side(where)
+	if err != nil {
+		return err
+	}
+	count := int64(1)
+	for j := where + 1; j < len(c.args); j += 2 {
+		if !c.is(j, "count") || j+1 >= len(c.args) || j > where+1 {
+			return errSyntax
+		}
+		if count, ok = num.ParseInt(c.args[j+1]); !ok || count < 1 {
+			return Error("ERR count should be greater than 0")
+		}
+	}
+	for _, key := range c.args[i+1 : where] {
+		l, err := c.tx.List(key)
+		if err != nil {
+			return err
+		}
+		if l == nil {
+			continue
+		}
+		c.w.Array(2)
+		c.w.Bulk(key)
+		if left {
+			c.w.Strings(l.PopLeft(count))
+		} else {
+			c.w.Strings(l.PopRight(count))
+		}
+		return nil
+	}
+	c.w.NullArray()
+	return nil
+}
+
+// timeout checks a blocking command's timeout, which is then not waited for.
+func (c *call) timeout(i int) error {
+	f, ok := num.ParseFloat(c.args[i])
+	switch {
+	case !ok || math.IsInf(f, 0) || f > math.MaxInt64/1000:
+		return errTimeout
+	case f < 0:
+		return errNegTimeout
+	}
+	return nil
+}
+
+// BLPOP key [key ...] timeout
+func blpop(c *call) error { return c.popAny((*List).PopLeft) }
+
+// BRPOP key [key ...] timeout
+func brpop(c *call) error { return c.popAny((*List).PopRight) }
+
+func (c *call) popAny(where func(*List, int64) []string) error {
+	last := len(c.args) - 1
+	if err := c.timeout(last); err != nil {
+		return err
+	}
+	for _, key := range c.args[1:last] {
+		l, err := c.tx.List(key)
+		if err != nil {
+			return err
+		}
+		if popped := where(l, 1); len(popped) > 0 {
+			c.w.Strings([]string{key, popped[0]})
+			return nil
+		}
+	}
+	c.w.NullArray()
+	return nil
+}
+
+// BLMOVE source destination LEFT|RIGHT LEFT|RIGHT timeout
+func blmove(c *call) error {
+	if _, err := c.side(3); err != nil {
+		return err
+	}
+	if _, err := c.side(4); err != nil {
+		return err
+	}
+	if err := c.timeout(5); err != nil {
+		return err
+	}
+	return lmove(c)
+}
+
+// BRPOPLPUSH source destination timeout
+func brpoplpush(c *call) error {
+	if err := c.timeout(3); err != nil {
+		return err
+	}
+	return rpoplpush(c)
+}
+
+// BLMPOP timeout numkeys key [key ...] LEFT|RIGHT [COUNT count]
+func blmpop(c *call) error {
+	if err := c.timeout(1); err != nil {
+		return err
+	}
+	return c.popFirst(2)
+}

@@ -1,0 +1,73 @@
+package redis
+
+import (
+	"strconv"
+
+	"github.com/skystash/skystash/pkg/redis/glob"
+	"github.com/skystash/skystash/pkg/redis/num"
+)
+
+// scanOptions are the arguments of SCAN, HSCAN, SSCAN and ZSCAN.
+type scanOptions struct {
+	cursor   uint64
+	match    string // pattern
+	all      bool   // no pattern: everything matches
+	count    int
+	typ      string // of SCAN; "" for all
+	withType bool   // of SCAN
+	noValues bool   // of HSCAN
+}
+
+// maxScanCount bounds COUNT, so that a page stays a page.
+const maxScanCount = 1 << 20
+
+// parseScan reads a cursor at argument i and the options behind it.
+func parseScan(c *call, i int) (scanOptions, error) {
+	o := scanOptions{count: 10, all: true}
+	var err error
+	if o.cursor, err = strconv.ParseUint(c.args[i], 10, 64); err != nil || o.cursor >= 1<<cursorBits {
+		return o, errCursor
+	}
+	name := c.cmd.name
+	for i++; i < len(c.args); i++ {
+		more := i+1 < len(c.args)
+		switch {
+		case c.is(i, "match") && more:
+			i++
+			o.match, o.all = c.args[i], c.args[i] == "*"
+		case c.is(i, "count") && more:
+			i++
+			n, ok := num.ParseInt(c.args[i])
+			if !ok {
+				return o, errNotInteger
+			}
+			if n < 1 {
+				return o, errSyntax
+			}
+			o.count = int(min(n, maxScanCount))
+		case name == "scan" && c.is(i, "type") && more:
+			i++
+			o.typ = c.args[i]
+		case name == "scan" && c.is(i, "withtype"):
+			o.withType = true
+		case name == "hscan" && c.is(i, "novalues"):
+			o.noValues = true
+		default:
+			return o, errSyntax
+		}
+	}
+	return o, nil
+}
+
+// matches reports whether a name is asked for.
+func (o scanOptions) matches(name string) bool { return o.all || glob.Match(o.match, name) }
+
+func formatCursor(n uint64) string { return strconv.FormatUint(n, 10) }
+
+// bounded stops a command whose reply, begun at mark, has become too large.
+func (c *call) bounded(mark int) error {
+	if n := c.w.Len() - mark; n > c.tx.e.maxReply {
+		return errReplySize(c.tx.e.maxReply, n)
+	}
+	return nil
+}
