@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambdacontext"
 )
 
 const (
@@ -207,6 +208,18 @@ func TestHandlerHasToAnswerBeforeTheFunctionEnds(t *testing.T) {
 		got, ok := r.Context().Deadline()
 		if want := deadline.Add(-answerMargin); !ok || !got.Equal(want) {
 			t.Errorf("deadline %v %v, want %v", got, ok, want)
+		}
+	})
+	if _, err := New(h, slog.New(slog.DiscardHandler))(ctx, event(http.MethodGet, urlDomain, "/", "")); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestRequestIDIsLambdas(t *testing.T) {
+	ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "id-1"})
+	h := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if got := RequestID(r); got != "id-1" {
+			t.Errorf("got %q", got)
 		}
 	})
 	if _, err := New(h, slog.New(slog.DiscardHandler))(ctx, event(http.MethodGet, urlDomain, "/", "")); err != nil {

@@ -23,13 +23,17 @@ func tooLarge(size int) events.APIGatewayV2HTTPResponse {
 		"ERR max request size exceeded. Limit: %d bytes, Actual: %d bytes", MaxResponseBytes-envelopeBytes, size))
 }
 
-// encodedSize is the length of a body as a JSON string.
+// encodedSize is the length of a body as a JSON string, if it may be too large.
 func encodedSize(resp events.APIGatewayV2HTTPResponse) int {
-	if resp.IsBase64Encoded {
+	if resp.IsBase64Encoded || len(resp.Body) <= (MaxResponseBytes-envelopeBytes)/len(`\u0000`) {
 		return len(resp.Body)
 	}
-	size := len(resp.Body)
-	for i, r := range resp.Body {
+	return escapedSize(resp.Body)
+}
+
+func escapedSize(body string) int {
+	size := len(body)
+	for i, r := range body {
 		switch {
 		case r == '"', r == '\\', r == '\n', r == '\r', r == '\t', r == '\b', r == '\f':
 			size++
@@ -38,7 +42,7 @@ func encodedSize(resp events.APIGatewayV2HTTPResponse) int {
 		case r == '\u2028', r == '\u2029':
 			size += len(`\u2028`) - utf8.RuneLen(r)
 		case r == utf8.RuneError:
-			if _, width := utf8.DecodeRuneInString(resp.Body[i:]); width == 1 {
+			if _, width := utf8.DecodeRuneInString(body[i:]); width == 1 {
 				size += len(`\ufffd`) - 1
 			}
 		}
