@@ -25,6 +25,13 @@ func WithMeter(ctx context.Context, m *Meter) context.Context {
 	return context.WithValue(ctx, meterKey{}, m)
 }
 
+// Metered reports whether the context has a meter; without one, what a call
+// cost need not even be computed.
+func Metered(ctx context.Context) bool {
+	m, _ := ctx.Value(meterKey{}).(*Meter)
+	return m != nil
+}
+
 // Record adds to the context's meter, if it has one. Implementations call it.
 func Record(ctx context.Context, u Usage) {
 	m, _ := ctx.Value(meterKey{}).(*Meter)

@@ -1,0 +1,151 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/skystash/skystash/pkg/store"
+)
+
+// scratch holds the buffers of a call; nothing of it outlives the call.
+type scratch struct {
+	key []byte // a data key, or both bounds of a range
+	idx []byte // an expiry index key, or the last sort key of a page
+	val []byte // a value, maybe after its sort key
+
+	// Of writes.
+	ops      []store.Op
+	dataKeys [][]byte // parts of key
+	changes  []change
+	stripes  stripeSet
+}
+
+var scratchPool = sync.Pool{New: func() any { return new(scratch) }}
+
+// keepScratch is the size up to which a buffer is worth keeping.
+const keepScratch = 64 << 10
+
+func (sc *scratch) release() {
+	if cap(sc.val) > keepScratch {
+		sc.val = nil
+	}
+	if cap(sc.key) > keepScratch {
+		sc.key = nil
+	}
+	clear(sc.ops)
+	clear(sc.dataKeys)
+	clear(sc.changes)
+	scratchPool.Put(sc)
+}
+
+// addDataKey appends an item's data key to dataKeys.
+func (sc *scratch) addDataKey(k store.Key) {
+	start := len(sc.key)
+	sc.key = appendDataKey(sc.key, k)
+	sc.dataKeys = append(sc.dataKeys, sc.key[start:])
+}
+
+// getter is what pebble.DB and pebble.Snapshot have in common.
+type getter interface {
+	Get(key []byte) ([]byte, io.Closer, error)
+}
+
+// load reads the item under a data key; nil if there is none.
+func load(from getter, dataKey []byte) (store.Attrs, error) {
+	val, closer, err := from.Get(dataKey)
+	if err != nil {
+		if errors.Is(err, pebble.ErrNotFound) {
+			return nil, nil
+		}
+		return nil, err
+	}
+	as, err := decodeAttrs(string(val))
+	if cerr := closer.Close(); err == nil {
+		err = cerr
+	}
+	return as, err
+}
+
+// settle makes what a call has read durable, if that is in doubt.
+func (s *Store) settle(ctx context.Context, doubt bool) error {
+	if !doubt || s.syncer.every > 0 {
+		return nil
+	}
+	return s.syncer.await(ctx, s.syncer.join())
+}
+
+// Get implements store.Store.
+func (s *Store) Get(ctx context.Context, key store.Key) (store.Attrs, error) {
+	if err := checkKey(key); err != nil {
+		return nil, err
+	}
+	if err := s.begin(ctx, "get", false); err != nil {
+		return nil, err
+	}
+	defer s.calls.leave()
+	sc := scratchPool.Get().(*scratch)
+	defer sc.release()
+	sc.key = appendDataKey(sc.key[:0], key)
+	as, err := load(s.db, sc.key)
+	if err == nil {
+		err = s.settle(ctx, s.stripes.of(sc.key).unsynced.Load() > 0)
+	}
+	if err != nil {
+		return nil, unavailable("get "+keyText(key), err)
+	}
+	if store.Metered(ctx) {
+		store.Record(ctx, store.Usage{Calls: 1, ReadUnits: readUnits(itemSize(key, as))})
+	}
+	return as, nil
+}
+
+// GetMany implements store.Store.
+func (s *Store) GetMany(ctx context.Context, keys []store.Key, snapshot bool) ([]store.Attrs, error) {
+	if snapshot && len(keys) > store.MaxSnapshotItems {
+		return nil, fmt.Errorf("embedded: snapshot of %d items: %w", len(keys), store.ErrTooLarge)
+	}
+	for _, k := range keys {
+		if err := checkKey(k); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.begin(ctx, "get many", false); err != nil {
+		return nil, err
+	}
+	defer s.calls.leave()
+	sc := scratchPool.Get().(*scratch)
+	defer sc.release()
+
+	var from getter = s.db
+	if snapshot && len(keys) > 1 {
+		snap := s.db.NewSnapshot()
+		defer snap.Close()
+		from = snap
+	}
+	out := make([]store.Attrs, len(keys))
+	doubt := false
+	for i, k := range keys {
+		if i%64 == 63 && ctx.Err() != nil {
+			return nil, fmt.Errorf("embedded: get many: %w", ctx.Err())
+		}
+		sc.key = appendDataKey(sc.key[:0], k)
+		as, err := load(from, sc.key)
+		if err != nil {
+			return nil, unavailable("get "+keyText(k), err)
+		}
+		out[i] = as
+		doubt = doubt || s.stripes.of(sc.key).unsynced.Load() > 0
+	}
+	if err := s.settle(ctx, doubt); err != nil {
+		return nil, unavailable("get many", err)
+	}
+	if store.Metered(ctx) {
+		store.Record(ctx, getManyUsage(keys, out, snapshot))
+	}
+	return out, nil
+}
