@@ -137,7 +137,7 @@ func (e *Engine) afterDirect(ctx context.Context, db *Database, d *direct, p *pl
 		// The update went into the remains of a collection that had become
 		// empty, and inherited its expiry.
 		err = e.rewrite(ctx, db, d.name, true)
-	case next.Size() > inlineLimit:
+	case next.Size() > inlineLimit && next.Get(attrType).Str() != typeString:
 		err = e.rewrite(ctx, db, d.name, false)
 	default:
 		e.traces.add(d.key, staleTraces(old, d.now)...)

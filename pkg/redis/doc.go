@@ -23,6 +23,7 @@
 //	item      partition              sort key                 attributes
 //	database  'd' db                 'd'                      see database.go
 //	head      'k' db epoch slot      H key                    t w e x b q*, and one of the encodings
+//	owner     'e' db generation      0x00                     p, s (the head it was moved to, if it was)
 //	member    'e' db generation      0x01 H member            v (value or score), e (field expiry)
 //	score     'e' db generation      0x02 score member        m (member, if too long for the key)
 //	index     'e' db generation      0x03 position            v

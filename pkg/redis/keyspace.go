@@ -38,6 +38,7 @@ const (
 
 // First bytes of the sort keys of a generation's items.
 const (
+	elemOwner  = "\x00"
 	elemMember = "\x01"
 	elemScore  = "\x02"
 	elemIndex  = "\x03"

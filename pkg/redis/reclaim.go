@@ -38,6 +38,14 @@ func reclaimNote(due int64, gen, db string, head store.Key) store.Op {
 	return store.Put(noteKey(due, gen), store.NewAttrs(attrs...), nil)
 }
 
+// ownerNote is the write of an item beside a generation's elements that says
+// which head it was moved to, for notes written before that name another.
+func ownerNote(gen, db string, head store.Key) store.Op {
+	return store.Put(store.Key{Partition: elemPartition(db, gen), Sort: elemOwner}, store.NewAttrs(
+		store.Attr{Name: notePartition, Value: store.Bytes(head.Partition)},
+		store.Attr{Name: noteSort, Value: store.Bytes(head.Sort)}), nil)
+}
+
 func noteKey(due int64, gen string) store.Key {
 	return store.Key{Partition: reclaimPartition, Sort: putUint64(uint64(due)) + gen}
 }
@@ -90,8 +98,8 @@ func (e *Engine) reclaimOne(ctx context.Context, note store.Item) (int, error) {
 		return n, e.dropNote(ctx, note)
 	}
 	gen := note.Key.Sort[8:]
-	if p := note.Attrs.Get(notePartition); !p.IsZero() {
-		inUse, err := e.inUse(ctx, note, store.Key{Partition: p.Str(), Sort: note.Attrs.Get(noteSort).Str()}, gen)
+	if note.Attrs.Has(notePartition) {
+		inUse, err := e.inUse(ctx, note, headOf(note.Attrs), gen)
 		if inUse || err != nil {
 			return 0, err
 		}
@@ -103,15 +111,32 @@ func (e *Engine) reclaimOne(ctx context.Context, note store.Item) (int, error) {
 	return n, e.dropNote(ctx, note)
 }
 
-// inUse decides about a generation whose head may still name it. If so, the note
-// is moved to when the head expires, or dropped if it does not.
+// headOf is the key of the head that a note names.
+func headOf(note store.Attrs) store.Key {
+	return store.Key{Partition: note.Get(notePartition).Str(), Sort: note.Get(noteSort).Str()}
+}
+
+// inUse decides about a generation whose head may still name it, the note's or
+// one that it was moved to since. If so, the note is dropped if there is another for the
+// head's expiry, or no expiry.
 func (e *Engine) inUse(ctx context.Context, note store.Item, headKey store.Key, gen string) (bool, error) {
-	head, err := e.store.Get(ctx, headKey)
-	if err != nil {
-		return false, fmt.Errorf("reading a head: %w", err)
-	}
-	if head.Get(attrGen).Str() != gen {
-		return false, nil
+	var head store.Attrs
+	for asked := (store.Key{}); ; {
+		var err error
+		if head, err = e.store.Get(ctx, headKey); err != nil {
+			return false, fmt.Errorf("reading a head: %w", err)
+		}
+		if head.Get(attrGen).Str() == gen {
+			break
+		}
+		owner, err := e.store.Get(ctx, store.Key{Partition: elemPartition(note.Attrs.Get(noteDB).Str(), gen), Sort: elemOwner})
+		if err != nil {
+			return false, fmt.Errorf("reading a generation's owner: %w", err)
+		}
+		if owner == nil || headOf(owner) == asked {
+			return false, nil
+		}
+		asked, headKey = headOf(owner), headOf(owner) // which may move on while we look
 	}
 	expires := head.Get(attrExpiry).Num()
 	if expires == 0 {
@@ -121,7 +146,7 @@ func (e *Engine) inUse(ctx context.Context, note store.Item, headKey store.Key, 
 		// The note for the new expiry was written together with it.
 		return true, e.dropNote(ctx, note)
 	}
-	_, err = e.store.Apply(ctx, store.Delete(headKey, store.Eq(attrWrite, head.Get(attrWrite))))
+	_, err := e.store.Apply(ctx, store.Delete(headKey, store.Eq(attrWrite, head.Get(attrWrite))))
 	if _, changed := isConditionError(err); changed || errors.Is(err, store.ErrUnknownOutcome) {
 		return true, nil // look again next time
 	}
