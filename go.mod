@@ -2,6 +2,8 @@ module github.com/skystash/skystash
 
 go 1.26
 
+ignore node_modules // npm packages bring Go files along
+
 require (
 	github.com/aws/aws-cdk-go/awscdk/v2 v2.215.0
 	github.com/aws/aws-lambda-go v1.55.1
