@@ -104,7 +104,7 @@ func (c Compare) holds(v Value) bool {
 		case KindList:
 			v = Int(int64(len(v.list)))
 		default:
-			return false
+			return c.Cmp == CmpNe
 		}
 	}
 	switch c.Cmp {
