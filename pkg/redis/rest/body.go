@@ -12,7 +12,8 @@ import (
 
 // bodyParser reads commands from JSON. It can be used again and again.
 type bodyParser struct {
-	dec  *jsontext.Decoder
+	src  bytes.Buffer // what dec reads
+	dec  jsontext.Decoder
 	args []string // of the command being read
 }
 
@@ -61,10 +62,8 @@ func (p *bodyParser) start(body []byte) error {
 	if !utf8.Valid(body) {
 		return errInvalidJSON
 	}
-	if p.dec == nil {
-		p.dec = new(jsontext.Decoder)
-	}
-	p.dec.Reset(bytes.NewBuffer(body), jsontext.AllowInvalidUTF8(true))
+	p.src = *bytes.NewBuffer(body)
+	p.dec.Reset(&p.src, jsontext.AllowInvalidUTF8(true))
 	return p.openArray()
 }
 

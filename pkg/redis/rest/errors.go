@@ -49,12 +49,18 @@ func errTooLarge(limit, actual int64) error {
 
 // needsConnection reports whether a command makes sense on a connection only.
 func needsConnection(command string) bool {
-	switch len(command) {
-	case 4, 5, 6, 7, 9, 10, 11, 12:
-	default:
+	var upper [len("PUNSUBSCRIBE")]byte
+	if len(command) > len(upper) {
 		return false
 	}
-	switch strings.ToUpper(command) {
+	for i := range len(command) {
+		c := command[i]
+		if 'a' <= c && c <= 'z' {
+			c -= 'a' - 'A'
+		}
+		upper[i] = c
+	}
+	switch string(upper[:len(command)]) {
 	case "AUTH", "HELLO", "RESET", "CLIENT", "MONITOR",
 		"SUBSCRIBE", "PSUBSCRIBE", "UNSUBSCRIBE", "PUNSUBSCRIBE",
 		"MULTI", "EXEC", "DISCARD", "WATCH", "UNWATCH":

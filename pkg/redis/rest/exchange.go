@@ -18,6 +18,7 @@ const maxReused = 1 << 20
 // again, so nothing that outlives the request may point into them.
 type exchange struct {
 	body    bytes.Buffer
+	limited io.LimitedReader // of the request's body
 	parser  bodyParser
 	replies resp.Writer
 
@@ -53,7 +54,9 @@ func (x *exchange) read(r *http.Request, limit, drain int64) ([]byte, error) {
 		// announces does not take memory without end.
 		x.body.Grow(int(min(r.ContentLength, limit, maxReused-bytes.MinRead)) + bytes.MinRead)
 	}
-	n, err := x.body.ReadFrom(&io.LimitedReader{R: r.Body, N: limit + 1})
+	x.limited = io.LimitedReader{R: r.Body, N: limit + 1}
+	n, err := x.body.ReadFrom(&x.limited)
+	x.limited.R = nil
 	if err == nil && n > limit {
 		var more int64
 		more, err = io.Copy(io.Discard, io.LimitReader(r.Body, drain-limit))
