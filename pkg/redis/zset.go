@@ -68,6 +68,18 @@ func (z *ZSet) Set(member string, score float64) bool {
 // Remove removes a member and reports whether it was there.
 func (z *ZSet) Remove(member string) bool { return z.ms().del(member) }
 
+// RemoveFound removes members that an iteration over z has just yielded, without reading
+// them again.
+func (z *ZSet) RemoveFound(found []ZMember) {
+	ms := z.ms()
+	for _, m := range found {
+		if ms.spread() && ms.m[m.Name] == nil {
+			ms.note(m.Name, store.Attrs{{Name: attrValue, Value: store.Bytes(encodeScore(m.Score))}})
+		}
+		ms.del(m.Name)
+	}
+}
+
 // All iterates over the members in no particular order.
 func (z *ZSet) All() iter.Seq[ZMember] {
 	return func(yield func(ZMember) bool) {
@@ -166,6 +178,17 @@ func (r LexRange) above(m string) bool {
 	return m > r.Max.Member || r.Max.Exclusive && m == r.Max.Member
 }
 
+// empty reports whether no member can be in the range.
+func (r LexRange) empty() bool {
+	switch {
+	case r.Min.Inf == 1 || r.Max.Inf == -1:
+		return true
+	case r.Min.Inf == -1 || r.Max.Inf == 1:
+		return false
+	}
+	return r.Min.Member > r.Max.Member || r.Min.Member == r.Max.Member && (r.Min.Exclusive || r.Max.Exclusive)
+}
+
 // Ordered iterates over the whole set in order, or in reverse order. hint is how many members
 // the caller expects to look at, 0 for all.
 func (z *ZSet) Ordered(reverse bool, hint int64) iter.Seq[ZMember] {
@@ -201,7 +224,7 @@ func scoreQuery(r ScoreRange) store.Query {
 // all scores are equal: the set's order is by score first.
 func (z *ZSet) ByLex(r LexRange, reverse bool, hint int64) iter.Seq[ZMember] {
 	return func(yield func(ZMember) bool) {
-		if z == nil {
+		if z == nil || r.empty() {
 			return
 		}
 		in := func(m ZMember) bool { return !r.below(m.Name) && !r.above(m.Name) }
@@ -212,11 +235,14 @@ func (z *ZSet) ByLex(r LexRange, reverse bool, hint int64) iter.Seq[ZMember] {
 			if high, ok := z.last(); ok && low.Score == high.Score {
 				p := elemScore + encodeScore(positiveZero(low.Score))
 				q = store.Query{From: p, To: store.PrefixEnd(p)}
+				// Members that are cut in their sort keys are out of order behind the cut.
 				if r.Min.Inf == 0 {
-					q.From = p + sortName(r.Min.Member)
+					q.From = p + r.Min.Member[:min(len(r.Min.Member), longName)]
 				}
-				if r.Max.Inf == 0 {
-					q.To = p + sortName(r.Max.Member) + "\x00"
+				if r.Max.Inf == 0 && len(r.Max.Member) < longName {
+					q.To = p + r.Max.Member + "\x00"
+				} else if r.Max.Inf == 0 {
+					q.To = store.PrefixEnd(p + r.Max.Member[:longName])
 				}
 			}
 		}
@@ -331,6 +357,24 @@ func (ms *members) changed() bool {
 		}
 	}
 	return false
+}
+
+// ranks iterates over the members at ranks start to stop, as Range has them.
+func (z *ZSet) ranks(start, stop int64, reverse bool) iter.Seq[ZMember] {
+	if z == nil || z.Len()-1-stop < start {
+		return slices.Values(z.Range(start, stop, reverse))
+	}
+	return func(yield func(ZMember) bool) {
+		rank := int64(0)
+		for m := range z.Ordered(reverse, stop+1) {
+			if rank > stop || rank >= start && !yield(m) {
+				return
+			}
+			if rank++; rank > stop {
+				return
+			}
+		}
+	}
 }
 
 // Range returns the members at ranks start to stop, both inclusive, counted

@@ -1,0 +1,71 @@
+package redis
+
+import (
+	"math"
+	"math/rand/v2"
+)
+
+// What HRANDFIELD and ZRANDMEMBER share.
+
+const errRandomRange Error = "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807"
+
+// randomArgs reads [count [option]] from argument 2 on. A negative count allows repetitions.
+func (c *call) randomArgs(option string) (n int64, with bool, err error) {
+	if len(c.args) == 2 {
+		return 1, false, nil
+	}
+	if n, err = c.int(2); err != nil {
+		return 0, false, err
+	}
+	switch {
+	case n == math.MinInt64:
+		return 0, false, errRandomRange
+	case len(c.args) > 4 || len(c.args) == 4 && !c.is(3, option):
+		return 0, false, errSyntax
+	case len(c.args) == 4 && (n < -math.MaxInt64/2 || n > math.MaxInt64/2):
+		return 0, false, Error("ERR value is out of range")
+	}
+	return n, len(c.args) == 4, nil
+}
+
+// writeRandom replies with n random members: distinct ones, or for a negative n exactly -n
+// that may repeat; each followed, if asked for, by what extra writes.
+func (c *call) writeRandom(ms *members, n int64, with bool, extra func(pair)) error {
+	var picks []pair
+	if n >= 0 {
+		picks = ms.random(n)
+	} else {
+		picks = ms.random(min(-n, randomPool))
+	}
+	total := int64(len(picks))
+	if n < 0 && total > 0 {
+		total = -n
+	}
+	mark, used, size := c.w.Mark(), 0, ms.len()
+	for range total {
+		var p pair
+		// With repetitions, each of size members is as likely: one of those used already with
+		// a probability of used to size, otherwise one that was not.
+		if used < len(picks) && (n >= 0 || rand.Int64N(size) >= int64(used)) {
+			p = picks[used]
+			used++
+		} else {
+			p = picks[rand.IntN(used)]
+		}
+		c.w.Bulk(p.Name)
+		if with {
+			extra(p)
+		}
+		if err := c.bounded(mark); err != nil {
+			return err
+		}
+	}
+	if with {
+		total *= 2
+	}
+	c.w.ArrayAt(mark, int(total))
+	return nil
+}
+
+// randomPool bounds how many different members are read for picks that may repeat.
+const randomPool = 1000
