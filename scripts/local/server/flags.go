@@ -1,0 +1,105 @@
+package server
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+)
+
+// Stores that -store can name.
+const (
+	storeEmbedded = "embedded"
+	storeDynamo   = "dynamo"
+)
+
+// flags is what the command line says.
+type flags struct {
+	addr      string
+	data      string
+	ephemeral bool
+	pprof     bool
+
+	store    string
+	endpoint string
+	table    string
+	region   string
+	resolve  resolveFlag
+
+	maxRequest int64
+	grace      time.Duration
+}
+
+// ParseFlags reads the command line (without the program's name). It returns
+// flag.ErrHelp after it has printed the usage because the user asked for it.
+func (m *Main) ParseFlags(args []string) error {
+	var usage strings.Builder
+	fs := flag.NewFlagSet("local", flag.ContinueOnError)
+	fs.SetOutput(&usage)
+	f := &m.flags
+	fs.StringVar(&f.addr, "addr", "127.0.0.1:8000", "`host:port` to listen on; port 0 picks a free one")
+	fs.StringVar(&f.data, "data", ".skystash", "`folder` for the signing key and the data")
+	fs.BoolVar(&f.ephemeral, "ephemeral", false, "keep everything in memory: no folder, new tokens at each start")
+	fs.StringVar(&f.store, "store", storeEmbedded, "`kind` of store: embedded or dynamo")
+	fs.StringVar(&f.endpoint, "endpoint", "", "`URL` of DynamoDB, e.g. of DynamoDB Local; empty: AWS")
+	fs.StringVar(&f.table, "table", "skystash-redis", "`name` of the DynamoDB table; created if an endpoint is given")
+	fs.StringVar(&f.region, "region", "us-east-1", "AWS `region` of the table")
+	fs.Var(&f.resolve, "resolve", "`host=addr:port`: connect there instead of to host; can be repeated")
+	fs.BoolVar(&f.pprof, "pprof", false, "serve profiles under /debug/pprof/")
+	fs.Int64Var(&f.maxRequest, "max-request", 10<<20, "largest command or reply in `bytes`")
+	fs.DurationVar(&f.grace, "grace", 10*time.Second, "`time` that running requests get at the end")
+	if err := fs.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			fmt.Fprint(m.stdout, usage.String())
+			return err
+		}
+		// The flag package has written the message and the whole usage; one line is enough.
+		return fmt.Errorf("%w (-help lists the flags)", err)
+	}
+	return f.check(fs.Args())
+}
+
+func (f *flags) check(rest []string) error {
+	switch {
+	case len(rest) > 0:
+		return fmt.Errorf("unexpected argument %q (-help lists the flags)", rest[0])
+	case f.store != storeEmbedded && f.store != storeDynamo:
+		return fmt.Errorf("-store %q: want %s or %s", f.store, storeEmbedded, storeDynamo)
+	case f.store == storeEmbedded && f.endpoint != "":
+		return errors.New("-endpoint goes with -store dynamo")
+	case f.store == storeDynamo && f.table == "":
+		return errors.New("-store dynamo needs -table")
+	case f.data == "" && !f.ephemeral:
+		return errors.New("-data is empty; for memory only use -ephemeral")
+	case f.maxRequest <= 0:
+		return errors.New("-max-request must be positive")
+	case f.grace < 0:
+		return errors.New("-grace must not be negative")
+	}
+	if _, _, err := net.SplitHostPort(f.addr); err != nil {
+		return fmt.Errorf("-addr %q: want host:port", f.addr)
+	}
+	return nil
+}
+
+// resolveFlag maps host names to the addresses to connect to instead.
+type resolveFlag map[string]string
+
+func (r *resolveFlag) String() string { return "" }
+
+func (r *resolveFlag) Set(s string) error {
+	host, addr, ok := strings.Cut(s, "=")
+	if !ok || host == "" {
+		return errors.New("want host=addr:port")
+	}
+	if _, _, err := net.SplitHostPort(addr); err != nil {
+		return errors.New("want host=addr:port")
+	}
+	if *r == nil {
+		*r = resolveFlag{}
+	}
+	(*r)[strings.ToLower(host)] = addr
+	return nil
+}

@@ -1,0 +1,117 @@
+package server
+
+import (
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/skystash/skystash/pkg/token"
+)
+
+// Names in the data folder; see the package comment.
+const (
+	keyFile   = "signing.pem"
+	envFile   = "local.env"
+	storeDir  = "store"
+	ignoreRow = "*\n"
+)
+
+// prepareFolder makes the data folder, closed to everybody else, and keeps it
+// out of any repository it lies in.
+func prepareFolder(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("create the data folder: %w", err)
+	}
+	ignore := filepath.Join(dir, ".gitignore")
+	if _, err := os.Stat(ignore); errors.Is(err, fs.ErrNotExist) {
+		if err := os.WriteFile(ignore, []byte(ignoreRow), 0o600); err != nil {
+			return fmt.Errorf("prepare the data folder: %w", err)
+		}
+	}
+	return nil
+}
+
+// signingKey reads the folder's key, or makes it at the first start. Of two
+// programs that start at once in a new folder, both end up with one key.
+func signingKey(dir string) (ed25519.PrivateKey, error) {
+	path := filepath.Join(dir, keyFile)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := createKey(path); err != nil {
+			return nil, err
+		}
+		text, err = os.ReadFile(path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the signing key: %w", err)
+	}
+	key, err := token.ParsePrivateKey(text)
+	if err != nil {
+		return nil, fmt.Errorf("signing key %s: %w", path, err)
+	}
+	return key, nil
+}
+
+func createKey(path string) error {
+	key, err := token.GenerateKey()
+	if err != nil {
+		return err
+	}
+	text, err := token.EncodePrivateKey(key)
+	if err != nil {
+		return err
+	}
+	tmp, err := writeTemp(path, text)
+	if err != nil {
+		return fmt.Errorf("write the signing key: %w", err)
+	}
+	defer os.Remove(tmp)
+	// A link, unlike a rename, fails if somebody else was first.
+	if err := os.Link(tmp, path); err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("write the signing key: %w", err)
+	}
+	return nil
+}
+
+// writeEnv writes the environment file that the official client reads.
+func writeEnv(dir string, vars [][2]string) error {
+	var text strings.Builder
+	for _, v := range vars {
+		fmt.Fprintf(&text, "%s=%q\n", v[0], v[1])
+	}
+	path := filepath.Join(dir, envFile)
+	tmp, err := writeTemp(path, []byte(text.String()))
+	if err == nil {
+		if err = os.Rename(tmp, path); err != nil {
+			os.Remove(tmp)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", envFile, err)
+	}
+	return nil
+}
+
+// writeTemp writes a new file of mode 0600 beside path and returns its name.
+func writeTemp(path string, text []byte) (string, error) {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return "", err
+	}
+	_, err = f.Write(text)
+	if err == nil {
+		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		os.Remove(f.Name())
+		return "", err
+	}
+	return f.Name(), nil
+}

@@ -1,0 +1,326 @@
+package server
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/skystash/skystash/pkg/redis"
+	"github.com/skystash/skystash/pkg/redis/rest"
+	"github.com/skystash/skystash/pkg/store"
+	"github.com/skystash/skystash/pkg/token"
+)
+
+// databaseID is the database that the program creates.
+const databaseID = "default"
+
+// reclaimEvery is how often what deleted collections leave behind is cleared away.
+const reclaimEvery = time.Minute
+
+// Limits of the HTTP server. A client that only dribbles its request is cut off;
+// the body may be large and the line slow.
+const (
+	headerTimeout = 10 * time.Second
+	readTimeout   = time.Minute
+	writeTimeout  = time.Minute
+	idleTimeout   = 2 * time.Minute
+	maxHeader     = 1 << 20 // commands by path are in the request line
+)
+
+// Main is the program.
+type Main struct {
+	stdout, stderr io.Writer
+	log            *slog.Logger
+	flags          flags
+
+	url, token, readOnly string
+
+	store    store.Store
+	http     *http.Server
+	failed   chan error // of the HTTP server
+	stop     context.CancelFunc
+	duties   sync.WaitGroup
+	closeErr func() error
+}
+
+// NewMain makes the program. What users look for goes to stdout, the log to stderr.
+func NewMain(stdout, stderr io.Writer) *Main {
+	m := &Main{stdout: stdout, stderr: stderr, log: slog.New(slog.NewTextHandler(stderr, nil)), failed: make(chan error, 1)}
+	m.closeErr = sync.OnceValue(m.shutdown)
+	return m
+}
+
+// URL is where clients connect to; Start sets it, as it does the tokens.
+func (m *Main) URL() string { return m.url }
+
+// Token opens the database for reading and writing.
+func (m *Main) Token() string { return m.token }
+
+// ReadOnlyToken opens the database for reading.
+func (m *Main) ReadOnlyToken() string { return m.readOnly }
+
+// Run starts the program and waits until the context ends, then closes it.
+func (m *Main) Run(ctx context.Context) error {
+	if err := m.Start(ctx); err != nil {
+		return err
+	}
+	m.printBanner()
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-m.failed:
+	}
+	return errors.Join(err, m.Close())
+}
+
+// Start returns when the program serves requests. If it fails, nothing is left behind.
+func (m *Main) Start(ctx context.Context) (err error) {
+	listener, err := net.Listen("tcp", m.flags.addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%s is in use by another process; choose another with -addr host:port", m.flags.addr)
+	}
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w", m.flags.addr, err)
+	}
+	defer func() {
+		if err != nil {
+			listener.Close()
+			m.Close()
+		}
+	}()
+
+	key, err := m.key()
+	if err != nil {
+		return err
+	}
+	var recordTTL time.Duration
+	if m.store, recordTTL, err = m.openStore(ctx); err != nil {
+		return err
+	}
+	engine := redis.New(redis.Config{
+		Store:        m.store,
+		Logger:       m.log,
+		RecordTTL:    recordTTL,
+		MaxReplySize: int(m.flags.maxRequest),
+	})
+	db, err := openDatabase(ctx, engine)
+	if err != nil {
+		return err
+	}
+	handler, err := m.handler(engine, key)
+	if err != nil {
+		return err
+	}
+	m.url = "http://" + listener.Addr().String()
+	if err := m.mintTokens(key, db); err != nil {
+		return err
+	}
+	if !m.flags.ephemeral {
+		if err := writeEnv(m.flags.data, m.environment()); err != nil {
+			return err
+		}
+	}
+
+	duties, stop := context.WithCancel(context.WithoutCancel(ctx))
+	m.stop = stop
+	m.duties.Go(func() { m.reclaim(duties, engine) })
+	m.http = &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          slog.NewLogLogger(m.log.Handler(), slog.LevelWarn),
+	}
+	go func() {
+		if err := m.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			m.failed <- fmt.Errorf("serve: %w", err)
+		}
+	}()
+	return nil
+}
+
+// Close stops taking requests, gives those under way the grace time, and closes
+// the store. Only the first call does anything.
+func (m *Main) Close() error { return m.closeErr() }
+
+func (m *Main) shutdown() error {
+	var errs []error
+	if m.http != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), m.flags.grace)
+		defer cancel()
+		if err := m.http.Shutdown(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("requests were still running after %v", m.flags.grace), m.http.Close())
+		}
+	}
+	if m.stop != nil {
+		m.stop()
+		m.duties.Wait()
+	}
+	if m.store != nil {
+		if err := m.store.Close(); err != nil {
+			errs = append(errs, fmt.Errorf("close the store: %w", err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// key is the signing key: the folder's, or a new one for memory only.
+func (m *Main) key() (ed25519.PrivateKey, error) {
+	if m.flags.ephemeral {
+		return token.GenerateKey()
+	}
+	if err := prepareFolder(m.flags.data); err != nil {
+		return nil, err
+	}
+	return signingKey(m.flags.data)
+}
+
+// openDatabase reads the program's database, or creates it at the first start.
+func openDatabase(ctx context.Context, engine *redis.Engine) (*redis.Database, error) {
+	db, err := engine.Database(ctx, databaseID)
+	if !errors.Is(err, redis.ErrNoDatabase) {
+		return db, err
+	}
+	db, err = engine.CreateDatabase(ctx, redis.DatabaseOptions{ID: databaseID, Name: "local"})
+	if errors.Is(err, redis.ErrDatabaseExists) {
+		// Another process on the same table was faster.
+		return engine.Database(ctx, databaseID)
+	}
+	return db, err
+}
+
+func (m *Main) handler(engine *redis.Engine, key ed25519.PrivateKey) (http.Handler, error) {
+	verifier, err := token.NewVerifier(token.VerifierConfig{
+		Keys:    []ed25519.PublicKey{key.Public().(ed25519.PublicKey)},
+		Product: token.ProductRedis,
+	})
+	if err != nil {
+		return nil, err
+	}
+	var handler http.Handler = rest.New(rest.Config{
+		Engine:          engine,
+		Verifier:        verifier,
+		MaxRequestBytes: m.flags.maxRequest,
+		Logger:          m.log,
+	})
+	if m.flags.pprof {
+		handler = withProfiles(handler)
+	}
+	return handler, nil
+}
+
+// withProfiles serves runtime profiles beside everything else.
+func withProfiles(next http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// Only its own paths: the mux cleans them, which would change arguments.
+		if strings.HasPrefix(r.URL.Path, "/debug/pprof/") {
+			mux.ServeHTTP(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// mintTokens makes the tokens. Their claims depend on nothing but the database's
+// record, so that the same key gives the same tokens.
+func (m *Main) mintTokens(key ed25519.PrivateKey, db *redis.Database) error {
+	signer, err := token.NewSigner(token.SignerConfig{Key: key})
+	if err != nil {
+		return err
+	}
+	mint := func(id string, scope token.Scope) (string, error) {
+		return signer.Mint(token.Claims{
+			CredentialID: id,
+			Resource:     db.ID,
+			Products:     []string{token.ProductRedis},
+			Scope:        scope,
+			Generation:   db.CredentialGeneration,
+			IssuedAt:     db.CreatedAt,
+		})
+	}
+	if m.token, err = mint("local", token.ReadWrite); err != nil {
+		return err
+	}
+	m.readOnly, err = mint("local-read-only", token.ReadOnly)
+	return err
+}
+
+// reclaim clears away, from time to time, what deleted collections leave behind.
+// In AWS a function of its own does this.
+func (m *Main) reclaim(ctx context.Context, engine *redis.Engine) {
+	tick := time.NewTicker(reclaimEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if _, err := engine.Reclaim(ctx); err != nil && ctx.Err() == nil {
+				m.log.Warn("reclaiming space", "error", err)
+			}
+		}
+	}
+}
+
+// environment is what clients read from the environment.
+func (m *Main) environment() [][2]string {
+	return [][2]string{
+		{"UPSTASH_REDIS_REST_URL", m.url},
+		{"UPSTASH_REDIS_REST_TOKEN", m.token},
+		{"UPSTASH_REDIS_REST_READONLY_TOKEN", m.readOnly},
+		{"KV_REST_API_URL", m.url},
+		{"KV_REST_API_TOKEN", m.token},
+		{"KV_REST_API_READ_ONLY_TOKEN", m.readOnly},
+	}
+}
+
+func (m *Main) printBanner() {
+	where := "in memory only, gone when this ends"
+	switch {
+	case m.flags.store == storeDynamo:
+		where = "in the DynamoDB table " + m.flags.table
+	case !m.flags.ephemeral:
+		where = "in " + m.flags.data
+	}
+	fmt.Fprintf(m.stdout, `Redis over REST, data %s
+
+  UPSTASH_REDIS_REST_URL=%s
+  UPSTASH_REDIS_REST_TOKEN=%s
+  read-only token: %s
+
+Try it:
+
+  curl -H "Authorization: Bearer %s" %s/set/greeting/hello
+
+  // npm install @upstash/redis
+  import { Redis } from "@upstash/redis";
+  const redis = new Redis({
+    url: "%s",
+    token: "%s",
+  });
+  console.log(await redis.get("greeting"));
+
+`, where, m.url, m.token, m.readOnly, m.token, m.url, m.url, m.token)
+	if !m.flags.ephemeral {
+		fmt.Fprintf(m.stdout, "These variables are also in %s.\n", filepath.Join(m.flags.data, envFile))
+	}
+	fmt.Fprintln(m.stdout, "Ready. Ctrl-C ends it.")
+}

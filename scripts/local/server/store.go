@@ -1,0 +1,87 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/skystash/skystash/functions/backend"
+	"github.com/skystash/skystash/pkg/store"
+	"github.com/skystash/skystash/pkg/store/dynamo"
+	"github.com/skystash/skystash/pkg/store/embedded"
+)
+
+// openStore opens the store that the flags name. recordTTL is how old a database's
+// record may get in an engine over it.
+func (m *Main) openStore(ctx context.Context) (st store.Store, recordTTL time.Duration, err error) {
+	if m.flags.store == storeDynamo {
+		st, err = m.openDynamo(ctx)
+		return st, backend.RecordTTL, err
+	}
+	opts := embedded.Options{InMemory: m.flags.ephemeral, Logger: m.log}
+	if !m.flags.ephemeral {
+		opts.Dir = filepath.Join(m.flags.data, storeDir)
+	}
+	s, err := embedded.Open(opts)
+	if errors.Is(err, embedded.ErrLocked) {
+		return nil, 0, fmt.Errorf("the data folder %s is in use by another process", m.flags.data)
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("open the data folder %s: %w", m.flags.data, err)
+	}
+	return s, 0, nil
+}
+
+func (m *Main) openDynamo(ctx context.Context) (store.Store, error) {
+	f := &m.flags
+	opts := []func(*config.LoadOptions) error{config.WithRegion(f.region)}
+	if f.endpoint != "" && os.Getenv("AWS_ACCESS_KEY_ID") == "" && os.Getenv("AWS_PROFILE") == "" {
+		// DynamoDB Local takes any, but wants some.
+		opts = append(opts, config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider("skystash", "skystash", "")))
+	}
+	if len(f.resolve) > 0 {
+		opts = append(opts, config.WithHTTPClient(f.resolve.httpClient()))
+	}
+	cfg, err := config.LoadDefaultConfig(ctx, opts...)
+	if err != nil {
+		return nil, fmt.Errorf("load the AWS configuration: %w", err)
+	}
+	client := dynamodb.NewFromConfig(cfg, func(o *dynamodb.Options) {
+		if f.endpoint != "" {
+			o.BaseEndpoint = &f.endpoint
+		}
+	})
+	if f.endpoint != "" {
+		if err := dynamo.CreateTable(ctx, client, f.table); err != nil {
+			return nil, fmt.Errorf("DynamoDB at %s: %w", f.endpoint, err)
+		}
+	}
+	return dynamo.New(client, f.table), nil
+}
+
+// httpClient connects to the addresses that the flag names.
+func (r resolveFlag) httpClient() *awshttp.BuildableClient {
+	dialer := &net.Dialer{Timeout: 5 * time.Second}
+	return awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
+		t.MaxIdleConnsPerHost = 128
+		t.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if host, _, err := net.SplitHostPort(addr); err == nil {
+				if to, ok := r[strings.ToLower(host)]; ok {
+					addr = to
+				}
+			}
+			return dialer.DialContext(ctx, network, addr)
+		}
+	})
+}
