@@ -1,14 +1,41 @@
 package redis
 
-import "strings"
+import (
+	"iter"
+	"strings"
 
-// FLUSHDB, FLUSHALL, DBSIZE, TIME, INFO, COMMAND.
+	"github.com/skystash/skystash/pkg/redis/glob"
+	"github.com/skystash/skystash/pkg/redis/num"
+)
+
+// FLUSHDB, FLUSHALL, DBSIZE, TIME, SWAPDB, MEMORY, CONFIG;
+// cmd_server_info.go: INFO; cmd_server_command.go: COMMAND.
 
 func serverCommands() []*command {
+	const group = "server"
 	return []*command{
-		{name: "flushdb", arity: -1, flags: write | whole, group: "server", since: "1.0.0", summary: "Removes all keys from the database.", run: flushdb},
-		{name: "flushall", arity: -1, flags: write | whole, group: "server", since: "1.0.0", summary: "Removes all keys.", run: flushdb},
-		{name: "dbsize", arity: 1, flags: readonly | fast, group: "server", since: "1.0.0", summary: "Returns the number of keys.", run: dbsize},
+		{name: "flushdb", arity: -1, flags: write | whole, group: group, since: "1.0.0", summary: "Removes all keys from the database.", run: flushdb},
+		{name: "flushall", arity: -1, flags: write | whole, group: group, since: "1.0.0", summary: "Removes all keys.", run: flushdb},
+		{name: "dbsize", arity: 1, flags: readonly | fast | walks, group: group, since: "1.0.0", summary: "Returns the number of keys.", run: dbsize},
+		{name: "time", arity: 1, flags: fast, group: group, since: "2.6.0", summary: "Returns the server's time.", run: serverTime},
+		{name: "swapdb", arity: 3, flags: write | fast, group: group, since: "4.0.0", summary: "Swaps two databases, of which there is one.", run: swapDB},
+		{name: "memory", arity: -2, group: group, since: "4.0.0", summary: "Estimates what values take.", subs: subcommands(
+			&command{name: "usage", arity: -3, flags: readonly, keys: keySpec{first: 2, last: 2, step: 1}, group: group, since: "4.0.0", summary: "Estimates the bytes that a key takes.", run: memoryUsage},
+			helpCommand(group, "4.0.0",
+				"USAGE <key> [SAMPLES <count>]", "    Estimate the bytes that the key and its value take, from <count>",
+				"    of its elements (default: 5, 0 means all)."),
+		)},
+		{name: "config", arity: -2, group: group, since: "2.0.0", summary: "Reads and sets the configuration.", subs: subcommands(
+			&command{name: "get", arity: -3, flags: admin | noscript, group: group, since: "2.0.0", summary: "Returns parameters that match patterns.", run: configGet},
+			&command{name: "set", arity: -4, flags: admin | noscript, group: group, since: "2.0.0", summary: "Sets parameters.", run: configSet},
+			&command{name: "resetstat", arity: 2, flags: admin | noscript, group: group, since: "2.0.0", summary: "Accepted without effect: INFO reports no counters.", run: configResetStat},
+			helpCommand(group, "5.0.0",
+				"GET <pattern> [<pattern> ...]", "    Parameters that match the glob-like patterns, with their values.",
+				"SET <directive> <value> [<directive> <value> ...]", "    Set parameters.",
+				"RESETSTAT", "    Accepted without effect."),
+		)},
+		infoCommand(),
+		commandCommand(),
 	}
 }
 
@@ -19,7 +46,10 @@ func checkFlushArgs(args []string) error {
 	return errSyntax
 }
 
-// FLUSHDB, FLUSHALL inside a transaction.
+// FLUSHDB [ASYNC | SYNC]
+// FLUSHALL [ASYNC | SYNC]
+//
+// inside a transaction.
 func flushdb(c *call) error {
 	if err := checkFlushArgs(c.args); err != nil {
 		return err
@@ -32,5 +62,146 @@ func flushdb(c *call) error {
 // DBSIZE
 func dbsize(c *call) error {
 	c.w.Int(c.tx.CountKeys())
+	return nil
+}
+
+// TIME
+func serverTime(c *call) error {
+	us := c.tx.e.now().UnixMicro()
+	c.w.Array(2)
+	c.w.BulkInt(us / 1e6)
+	c.w.BulkInt(us % 1e6)
+	return nil
+}
+
+// SWAPDB index1 index2
+func swapDB(c *call) error {
+	for i, which := range []string{"first", "second"} {
+		n, ok := num.ParseInt(c.args[i+1])
+		if !ok || n != int64(int32(n)) {
+			return Error("ERR invalid " + which + " DB index")
+		}
+	}
+	if c.args[1] != "0" || c.args[2] != "0" {
+		return errDBIndex
+	}
+	c.w.OK()
+	return nil
+}
+
+// MEMORY USAGE key [SAMPLES count]
+func memoryUsage(c *call) error {
+	samples := int64(5)
+	for i := 3; i < len(c.args); i++ {
+		if !c.is(i, "samples") || i+1 == len(c.args) {
+			return errSyntax
+		}
+		i++
+		var err error
+		if samples, err = c.int(i); err != nil {
+			return err
+		}
+		if samples < 0 {
+			return errSyntax
+		}
+	}
+	o := c.tx.entry(c.args[2]).obj
+	if o == nil {
+		c.w.Null()
+		return nil
+	}
+	c.w.Int(int64(len(c.args[2])) + keyOverhead + o.bytes(samples))
+	return nil
+}
+
+// Bytes that a key and an element take besides their texts, about as in Redis.
+const (
+	keyOverhead     = 64
+	elementOverhead = 16
+)
+
+// bytes estimates what a value takes, from some of its elements; samples 0: from all.
+func (o *object) bytes(samples int64) int64 {
+	switch {
+	case o.str != nil:
+		return o.str.size
+	case o.list != nil:
+		return estimate(o.list.Len(), samples, func(hint int64) iter.Seq[int64] {
+			return func(yield func(int64) bool) {
+				for v := range o.list.From(0, hint) {
+					if !yield(int64(len(v))) {
+						return
+					}
+				}
+			}
+		})
+	}
+	return estimate(o.members.len(), samples, func(hint int64) iter.Seq[int64] {
+		return func(yield func(int64) bool) {
+			for p := range o.members.from(0, int(min(hint, maxScanCount))) {
+				if !yield(int64(len(p.Name) + len(p.Value))) {
+					return
+				}
+			}
+		}
+	})
+}
+
+// estimate projects the sizes of some elements to all n of them.
+func estimate(n, samples int64, sizes func(hint int64) iter.Seq[int64]) int64 {
+	if samples == 0 || samples > n {
+		samples = n
+	}
+	var seen, sum int64
+	for size := range sizes(samples) {
+		seen++
+		if sum += size + elementOverhead; seen >= samples {
+			break
+		}
+	}
+	if seen == 0 {
+		return 0
+	}
+	return int64(float64(sum) / float64(seen) * float64(n))
+}
+
+// notifyParam is the one parameter there is. Keyspace events are not published,
+// so it is empty.
+const notifyParam = "notify-keyspace-events"
+
+// CONFIG GET parameter [parameter ...]
+func configGet(c *call) error {
+	for _, pattern := range c.args[2:] {
+		if glob.Match(strings.ToLower(pattern), notifyParam) {
+			c.w.Map(1)
+			c.w.Bulk(notifyParam)
+			c.w.Bulk("")
+			return nil
+		}
+	}
+	c.w.Map(0)
+	return nil
+}
+
+// CONFIG SET parameter value [parameter value ...]
+func configSet(c *call) error {
+	if len(c.args)%2 != 0 {
+		return errSyntax
+	}
+	for i := 2; i < len(c.args); i += 2 {
+		if !c.is(i, notifyParam) {
+			return Error("ERR Unknown option or number of arguments for CONFIG SET - '" + c.args[i] + "'")
+		}
+		if c.args[i+1] != "" {
+			return Error("ERR CONFIG SET failed (possibly related to argument '" + notifyParam + "') - keyspace events are not available")
+		}
+	}
+	c.w.OK()
+	return nil
+}
+
+// CONFIG RESETSTAT
+func configResetStat(c *call) error {
+	c.w.OK()
 	return nil
 }

@@ -1,0 +1,297 @@
+package redis
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/skystash/skystash/pkg/redis/num"
+)
+
+// SORT, SORT_RO.
+
+func sortCommands() []*command {
+	return []*command{
+		{name: "sort", arity: -2, flags: write | denyoom | movable, keys: oneKey, getkeys: sortKeys, group: "generic", since: "1.0.0", summary: "Sorts a list, set or sorted set, and may store the result.", run: sortCommand},
+		{name: "sort_ro", arity: -2, flags: readonly | movable, keys: oneKey, group: "generic", since: "7.0.0", summary: "Sorts a list, set or sorted set.", run: sortCommand},
+	}
+}
+
+// sortKeys lists the keys that SORT names outright: the source and, of several
+// STORE options, the last. Those that patterns lead to depend on the data.
+func sortKeys(args []string) []string {
+	keys := []string{args[1]}
+	for i := 2; i < len(args); i++ {
+		switch strings.ToLower(args[i]) {
+		case "limit":
+			i += 2
+		case "by", "get":
+			i++
+		case "store":
+			if i++; i < len(args) {
+				keys = append(keys[:1], args[i])
+			}
+		}
+	}
+	return keys
+}
+
+// sorting is what SORT was asked for.
+type sorting struct {
+	by, store       string
+	byGiven, stored bool
+	unsorted        bool // BY something constant
+	get             []string
+	start, count    int64
+	desc, alpha     bool
+}
+
+func parseSort(c *call) (sorting, error) {
+	s := sorting{count: -1}
+	for i := 2; i < len(c.args); i++ {
+		left := len(c.args) - i - 1
+		switch word := strings.ToLower(c.args[i]); {
+		case word == "asc":
+			s.desc = false
+		case word == "desc":
+			s.desc = true
+		case word == "alpha":
+			s.alpha = true
+		case word == "limit" && left >= 2:
+			var err error
+			if s.start, err = c.int(i + 1); err != nil {
+				return s, err
+			}
+			if s.count, err = c.int(i + 2); err != nil {
+				return s, err
+			}
+			i += 2
+		case word == "store" && left >= 1 && c.cmd.name == "sort":
+			i++
+			s.store, s.stored = c.args[i], true
+		case word == "by" && left >= 1:
+			i++
+			s.by, s.byGiven = c.args[i], true
+			s.unsorted = s.unsorted || !strings.Contains(s.by, "*")
+		case word == "get" && left >= 1:
+			i++
+			s.get = append(s.get, c.args[i])
+		default:
+			return s, errSyntax
+		}
+	}
+	return s, nil
+}
+
+// sortItem is an element with what it is sorted by.
+type sortItem struct {
+	elem   string
+	score  float64
+	weight string
+	has    bool // the weight exists
+}
+
+// SORT key [BY pattern] [LIMIT offset count] [GET pattern [GET pattern ...]] [ASC | DESC] [ALPHA] [STORE destination]
+// SORT_RO key [BY pattern] [LIMIT offset count] [GET pattern [GET pattern ...]] [ASC | DESC] [ALPHA]
+func sortCommand(c *call) error {
+	s, err := parseSort(c)
+	if err != nil {
+		return err
+	}
+	elems, isSet, err := c.sortElements(s)
+	if err != nil {
+		return err
+	}
+	if s.unsorted && isSet && s.stored {
+		// What is stored must not depend on the set's order.
+		s.unsorted, s.byGiven, s.alpha = false, false, true
+	}
+	items := make([]sortItem, len(elems))
+	for i, e := range elems {
+		items[i].elem = e
+	}
+	if !s.unsorted {
+		if err := c.weigh(items, s); err != nil {
+			return err
+		}
+		slices.SortStableFunc(items, s.compare)
+	}
+	return c.sortReply(s.limit(items), s)
+}
+
+// sortElements reads the value to be sorted, in its own order.
+func (c *call) sortElements(s sorting) (elems []string, isSet bool, err error) {
+	o := c.tx.entry(c.args[1]).obj
+	if o == nil {
+		return nil, false, nil
+	}
+	switch o.typ {
+	case typeList:
+		for v := range o.list.From(0, o.list.Len()) {
+			elems = append(elems, v)
+		}
+	case typeSet:
+		elems = slices.AppendSeq(make([]string, 0, o.members.len()), (*Set)(o.members).All())
+	case typeZSet:
+		// In order, for BY may be constant; then DESC reverses it.
+		for m := range (*ZSet)(o.members).Ordered(s.unsorted && s.desc, 0) {
+			elems = append(elems, m.Name)
+		}
+	default:
+		return nil, false, errWrongType
+	}
+	return elems, o.typ == typeSet, nil
+}
+
+// weigh finds out what the items are sorted by.
+func (c *call) weigh(items []sortItem, s sorting) error {
+	if s.byGiven {
+		c.fetchPatterns(items, []string{s.by})
+	}
+	for i := range items {
+		it := &items[i]
+		it.weight, it.has = it.elem, true
+		if s.byGiven {
+			if it.weight, it.has = c.lookupPattern(s.by, it.elem); !it.has {
+				continue
+			}
+		}
+		if s.alpha {
+			continue
+		}
+		var ok bool
+		if it.score, ok = sortScore(it.weight); !ok {
+			return Error("ERR One or more scores can't be converted into double")
+		}
+	}
+	return nil
+}
+
+// sortScore reads a number as C's strtod does: blanks in front are skipped, a
+// NUL byte ends it, and nothing at all is 0.
+func sortScore(text string) (float64, bool) {
+	text, _, _ = strings.Cut(text, "\x00")
+	if text == "" {
+		return 0, true
+	}
+	return num.ParseFloat(strings.TrimLeft(text, " \t\n\v\f\r"))
+}
+
+// compare orders two items. Numbers that are equal are told apart by the
+// elements; elements without a weight come first in alphabetical order.
+func (s sorting) compare(a, b sortItem) int {
+	var r int
+	switch {
+	case !s.alpha:
+		r = cmp.Or(cmp.Compare(a.score, b.score), strings.Compare(a.elem, b.elem))
+	case a.has != b.has:
+		r = 1
+		if b.has {
+			r = -1
+		}
+	default:
+		r = strings.Compare(a.weight, b.weight)
+	}
+	if s.desc {
+		return -r
+	}
+	return r
+}
+
+// limit cuts out what LIMIT asks for.
+func (s sorting) limit(items []sortItem) []sortItem {
+	n := int64(len(items))
+	start := min(max(s.start, 0), n)
+	end := n
+	if s.count >= 0 {
+		end = start + min(s.count, n-start)
+	}
+	return items[start:end]
+}
+
+// sortReply replies the items, or what GET makes of them, or stores it.
+func (c *call) sortReply(items []sortItem, s sorting) error {
+	if len(s.get) == 0 {
+		s.get = []string{"#"}
+	}
+	c.fetchPatterns(items, s.get)
+	if s.stored {
+		out := make([]string, 0, len(items)*len(s.get))
+		for _, it := range items {
+			for _, pattern := range s.get {
+				v, _ := c.lookupPattern(pattern, it.elem)
+				out = append(out, v)
+			}
+		}
+		if len(out) == 0 {
+			c.tx.Delete(s.store)
+		} else {
+			c.tx.NewList(s.store).PushRight(out...)
+		}
+		c.w.Int(int64(len(out)))
+		return nil
+	}
+	mark := c.w.Mark()
+	c.w.Array(len(items) * len(s.get))
+	for _, it := range items {
+		for _, pattern := range s.get {
+			c.w.BulkOrNull(c.lookupPattern(pattern, it.elem))
+		}
+		if err := c.bounded(mark); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// expandPattern is the key, and the hash field if there is one, that a BY or GET
+// pattern means for an element. Not ok if the pattern has no place for it.
+func expandPattern(pattern, elem string) (key, field string, isHash, ok bool) {
+	before, after, found := strings.Cut(pattern, "*")
+	if !found {
+		return "", "", false, false
+	}
+	if rest, f, arrow := strings.Cut(after, "->"); arrow && f != "" {
+		return before + elem + rest, f, true, true
+	}
+	return before + elem + after, "", false, true
+}
+
+// fetchPatterns reads, in one round, the keys that patterns lead to.
+func (c *call) fetchPatterns(items []sortItem, patterns []string) {
+	var keys []string
+	for _, pattern := range patterns {
+		if pattern == "#" {
+			continue
+		}
+		for _, it := range items {
+			if key, _, _, ok := expandPattern(pattern, it.elem); ok && len(key) <= maxKeySize {
+				keys = append(keys, key)
+			}
+		}
+	}
+	if len(keys) > 0 {
+		c.tx.Prefetch(keys)
+	}
+}
+
+// lookupPattern is what a BY or GET pattern leads to for an element.
+func (c *call) lookupPattern(pattern, elem string) (string, bool) {
+	if pattern == "#" {
+		return elem, true
+	}
+	key, field, isHash, ok := expandPattern(pattern, elem)
+	if !ok || len(key) > maxKeySize {
+		return "", false
+	}
+	if isHash {
+		h, err := c.tx.Hash(key)
+		if err != nil {
+			return "", false
+		}
+		f, ok := h.Get(field)
+		return f.Value, ok
+	}
+	v, ok, err := c.tx.String(key)
+	return v, ok && err == nil
+}

@@ -1,0 +1,340 @@
+package redis
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/skystash/skystash/pkg/redis/glob"
+	"github.com/skystash/skystash/pkg/redis/resp"
+)
+
+// COMMAND, COMMAND COUNT, DOCS, GETKEYS, GETKEYSANDFLAGS, INFO, LIST, HELP.
+
+func commandCommand() *command {
+	const group = "server"
+	return &command{name: "command", arity: -1, group: group, since: "2.8.13", summary: "Describes the commands.", run: commandAll,
+		subs: subcommands(
+			&command{name: "count", arity: 2, flags: fast, group: group, since: "2.8.13", summary: "Returns the number of commands.", run: commandCount},
+			&command{name: "docs", arity: -2, flags: fast, group: group, since: "7.0.0", summary: "Returns the commands' documentation.", run: commandDocs},
+			&command{name: "getkeys", arity: -3, flags: fast, group: group, since: "2.8.13", summary: "Returns the keys among a command's arguments.", run: commandGetKeys},
+			&command{name: "getkeysandflags", arity: -3, flags: fast, group: group, since: "7.0.0", summary: "Returns the keys among a command's arguments, and what is done to them.", run: commandGetKeys},
+			&command{name: "info", arity: -2, flags: fast, group: group, since: "2.8.13", summary: "Returns arity, flags and key positions of commands.", run: commandInfo},
+			&command{name: "list", arity: -2, flags: fast, group: group, since: "7.0.0", summary: "Returns the names of the commands.", run: commandList},
+			helpCommand(group, "5.0.0",
+				"(no subcommand)", "    An empty array; see INFO.",
+				"COUNT", "    Number of commands.",
+				"DOCS [<command-name> ...]", "    Documentation of the commands, or of all.",
+				"GETKEYS <full-command>", "    Keys among the arguments of a command.",
+				"GETKEYSANDFLAGS <full-command>", "    Keys among the arguments of a command, and what is done to them.",
+				"INFO [<command-name> ...]", "    Arity, flags and key positions of the commands, or of all.",
+				"LIST [FILTERBY (MODULE <name>|ACLCAT <category>|PATTERN <pattern>)]", "    Names of the commands."),
+		)}
+}
+
+// sorted lists commands in order of their names.
+func sorted(cmds map[string]*command) []*command {
+	out := make([]*command, 0, len(cmds))
+	for _, name := range slices.Sorted(maps.Keys(cmds)) {
+		out = append(out, cmds[name])
+	}
+	return out
+}
+
+// lookup finds a command or, as "config|get", a subcommand.
+func (t commandTable) lookup(name string) *command {
+	parent, sub, isSub := strings.Cut(strings.ToLower(name), "|")
+	cmd := t[parent]
+	if isSub && cmd != nil {
+		return cmd.subs[sub]
+	}
+	return cmd
+}
+
+// COMMAND
+//
+// The reply is an empty array, which clients take for a server that tells nothing.
+func commandAll(c *call) error {
+	c.w.Array(0)
+	return nil
+}
+
+// COMMAND COUNT
+func commandCount(c *call) error {
+	c.w.Int(int64(len(c.tx.e.commands)))
+	return nil
+}
+
+// COMMAND INFO [command-name [command-name ...]]
+func commandInfo(c *call) error {
+	t := c.tx.e.commands
+	if len(c.args) == 2 {
+		c.w.Array(len(t))
+		for _, cmd := range sorted(t) {
+			writeInfo(c.w, cmd, cmd.name)
+		}
+		return nil
+	}
+	c.w.Array(len(c.args) - 2)
+	for _, name := range c.args[2:] {
+		if cmd := t.lookup(name); cmd != nil {
+			writeInfo(c.w, cmd, strings.ToLower(name))
+		} else {
+			c.w.NullArray()
+		}
+	}
+	return nil
+}
+
+// writeInfo writes a command as COMMAND INFO has it: name, arity, flags, first,
+// last and step of its keys, ACL categories, tips, key specifications, subcommands.
+func writeInfo(w *resp.Writer, cmd *command, fullName string) {
+	w.Array(10)
+	w.Bulk(fullName)
+	w.Int(int64(cmd.arity))
+	writeWords(w, cmd.flagNames())
+	for _, n := range []int{cmd.keys.first, cmd.keys.last, cmd.keys.step} {
+		w.Int(int64(n))
+	}
+	writeWords(w, cmd.categories())
+	w.Array(0)
+	writeKeySpecs(w, cmd)
+	w.Array(len(cmd.subs))
+	for _, sub := range sorted(cmd.subs) {
+		writeInfo(w, sub, fullName+"|"+sub.name)
+	}
+}
+
+func writeWords(w *resp.Writer, words []string) {
+	w.Set(len(words))
+	for _, word := range words {
+		w.Simple(word)
+	}
+}
+
+// flagNames are the command's flags in COMMAND INFO's words.
+func (cmd *command) flagNames() []string {
+	var names []string
+	for _, f := range []struct {
+		flag flags
+		name string
+	}{
+		{write, "write"}, {readonly, "readonly"}, {denyoom, "denyoom"}, {admin, "admin"}, {noscript, "noscript"},
+		{blocking, "blocking"}, {fast, "fast"}, {movable, "movablekeys"},
+	} {
+		if cmd.has(f.flag) {
+			names = append(names, f.name)
+		}
+	}
+	return names
+}
+
+// dataCategories are the ACL categories of the command groups that hold data.
+var dataCategories = map[string]string{
+	"generic": "@keyspace", "string": "@string", "list": "@list", "set": "@set", "hash": "@hash",
+	"zset": "@sortedset", "sorted-set": "@sortedset", "bitmap": "@bitmap", "geo": "@geo", "hll": "@hyperloglog",
+	"hyperloglog": "@hyperloglog", "stream": "@stream", "pubsub": "@pubsub", "connection": "@connection",
+	"transactions": "@transaction", "scripting": "@scripting",
+}
+
+// categories are the command's ACL categories.
+func (cmd *command) categories() []string {
+	var names []string
+	if c := dataCategories[cmd.group]; c != "" {
+		names = append(names, c)
+	}
+	add := func(is bool, name string) {
+		if is {
+			names = append(names, name)
+		}
+	}
+	add(cmd.has(write), "@write")
+	add(cmd.has(readonly), "@read")
+	add(cmd.has(whole) || cmd.name == "swapdb" || cmd.name == "dbsize", "@keyspace")
+	add(cmd.has(admin), "@admin")
+	add(cmd.has(admin|whole) || dangerous[cmd.name], "@dangerous")
+	add(cmd.has(blocking), "@blocking")
+	add(cmd.has(fast), "@fast")
+	add(!cmd.has(fast), "@slow")
+	return names
+}
+
+// dangerous commands are those that Redis counts so beside administration and flushing.
+var dangerous = map[string]bool{"keys": true, "sort": true, "sort_ro": true, "restore": true, "swapdb": true, "info": true}
+
+// writeKeySpecs writes where the keys are, in the form of Redis 7's key specifications.
+func writeKeySpecs(w *resp.Writer, cmd *command) {
+	s := cmd.keys
+	mark, n := w.Mark(), 0
+	begin := func(index int, find string, pairs int) {
+		n++
+		w.Map(3)
+		w.Bulk("flags")
+		writeWords(w, cmd.keyFlags())
+		w.Bulk("begin_search")
+		w.Map(2)
+		w.Bulk("type")
+		w.Bulk("index")
+		w.Bulk("spec")
+		w.Map(1)
+		w.Bulk("index")
+		w.Int(int64(index))
+		w.Bulk("find_keys")
+		w.Map(2)
+		w.Bulk("type")
+		w.Bulk(find)
+		w.Bulk("spec")
+		w.Map(pairs)
+	}
+	field := func(name string, v int) {
+		w.Bulk(name)
+		w.Int(int64(v))
+	}
+	if s.first > 0 {
+		last := s.last
+		if last > 0 {
+			last -= s.first // relative, unless counted from the end
+		}
+		begin(s.first, "range", 3)
+		field("lastkey", last)
+		field("keystep", s.step)
+		field("limit", 0)
+	}
+	if s.numkeys > 0 {
+		begin(s.numkeys, "keynum", 3)
+		field("keynumidx", 0)
+		field("firstkey", 1)
+		field("keystep", 1)
+	}
+	w.ArrayAt(mark, n)
+}
+
+// keyFlags say what a command does to its keys.
+func (cmd *command) keyFlags() []string {
+	if cmd.has(write) {
+		return []string{"RW", "access", "update"}
+	}
+	return []string{"RO", "access"}
+}
+
+// COMMAND DOCS [command-name [command-name ...]]
+func commandDocs(c *call) error {
+	t := c.tx.e.commands
+	type doc struct {
+		name string
+		cmd  *command
+	}
+	var docs []doc
+	for _, name := range c.args[2:] {
+		if cmd := t.lookup(name); cmd != nil {
+			docs = append(docs, doc{strings.ToLower(name), cmd})
+		}
+	}
+	if len(c.args) == 2 {
+		for _, cmd := range sorted(t) {
+			docs = append(docs, doc{cmd.name, cmd})
+		}
+	}
+	c.w.Map(len(docs))
+	for _, d := range docs {
+		writeDocs(c.w, d.cmd, d.name)
+	}
+	return nil
+}
+
+// docGroups are the groups whose name in the documentation differs from ours.
+var docGroups = map[string]string{"zset": "sorted-set", "hll": "hyperloglog"}
+
+func writeDocs(w *resp.Writer, cmd *command, fullName string) {
+	group := cmd.group
+	if g := docGroups[group]; g != "" {
+		group = g
+	}
+	n := 3
+	if cmd.subs != nil {
+		n++
+	}
+	w.Bulk(fullName)
+	w.Map(n)
+	for _, kv := range [][2]string{{"summary", cmd.summary}, {"since", cmd.since}, {"group", group}} {
+		w.Bulk(kv[0])
+		w.Bulk(kv[1])
+	}
+	if cmd.subs == nil {
+		return
+	}
+	w.Bulk("subcommands")
+	w.Map(len(cmd.subs))
+	for _, sub := range sorted(cmd.subs) {
+		writeDocs(w, sub, fullName+"|"+sub.name)
+	}
+}
+
+// COMMAND LIST [FILTERBY (MODULE module-name | ACLCAT category | PATTERN pattern)]
+func commandList(c *call) error {
+	keep := func(string, *command) bool { return true }
+	switch {
+	case len(c.args) == 2:
+	case len(c.args) != 5 || !c.is(2, "filterby"):
+		return errSyntax
+	case c.is(3, "module"):
+		keep = func(string, *command) bool { return false }
+	case c.is(3, "aclcat"):
+		category := "@" + strings.ToLower(c.args[4])
+		keep = func(_ string, cmd *command) bool { return slices.Contains(cmd.categories(), category) }
+	case c.is(3, "pattern"):
+		pattern := strings.ToLower(c.args[4])
+		keep = func(name string, _ *command) bool { return glob.Match(pattern, name) }
+	default:
+		return errSyntax
+	}
+	var names []string
+	for _, cmd := range sorted(c.tx.e.commands) {
+		if keep(cmd.name, cmd) {
+			names = append(names, cmd.name)
+		}
+		for _, sub := range sorted(cmd.subs) {
+			if name := cmd.name + "|" + sub.name; keep(name, sub) {
+				names = append(names, name)
+			}
+		}
+	}
+	c.w.Set(len(names))
+	for _, name := range names {
+		c.w.Bulk(name)
+	}
+	return nil
+}
+
+// COMMAND GETKEYS command [arg [arg ...]]
+// COMMAND GETKEYSANDFLAGS command [arg [arg ...]]
+func commandGetKeys(c *call) error {
+	args := c.args[2:]
+	cmd := c.tx.e.commands[strings.ToLower(args[0])]
+	if cmd != nil && cmd.subs != nil && len(args) > 1 {
+		cmd = cmd.subs[strings.ToLower(args[1])]
+	}
+	switch {
+	case cmd == nil:
+		return Error("ERR Invalid command specified")
+	case cmd.keys == noKeys && cmd.getkeys == nil:
+		return Error("ERR The command has no key arguments")
+	case cmd.checkArity(args) != nil:
+		return Error("ERR Invalid number of arguments specified for command")
+	}
+	keys := cmd.keysOf(args)
+	if len(keys) == 0 {
+		return Error("ERR Invalid arguments specified for command")
+	}
+	if c.cmd.name == "getkeys" {
+		c.w.Strings(keys)
+		return nil
+	}
+	c.w.Array(len(keys))
+	for _, key := range keys {
+		c.w.Array(2)
+		c.w.Bulk(key)
+		writeWords(c.w, cmd.keyFlags())
+	}
+	return nil
+}
