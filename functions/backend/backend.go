@@ -1,0 +1,65 @@
+// Package backend opens what the functions of a deployment share with each
+// other and with the operator's tools.
+package backend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/skystash/skystash/pkg/redis"
+	"github.com/skystash/skystash/pkg/store/dynamo"
+)
+
+// RecordTTL is how old a database's record may be in any engine of a
+// deployment. FLUSHDB and the revocation of credentials take effect, and are
+// answered, after this time.
+const RecordTTL = time.Second
+
+// MaxReplyBytes bounds one command's reply. In base64, which official clients
+// ask for, it still fits Lambda's limit of 6 MiB.
+const MaxReplyBytes = 4_500_000
+
+// RedisConfig is what OpenRedis needs. Region and credentials come from where
+// AWS's tools look for them.
+type RedisConfig struct {
+	Table    string
+	Endpoint string       // instead of DynamoDB's own; "": none
+	Logger   *slog.Logger // nil: slog.Default
+}
+
+// OpenRedis opens the Redis engine over a DynamoDB table, which must exist.
+func OpenRedis(ctx context.Context, cfg RedisConfig) (*redis.Engine, error) {
+	if cfg.Table == "" {
+		return nil, errors.New("open the Redis engine: no table")
+	}
+	client, err := DynamoDB(ctx, cfg.Endpoint)
+	if err != nil {
+		return nil, err
+	}
+	return redis.New(redis.Config{
+		Store:        dynamo.New(client, cfg.Table),
+		Logger:       cfg.Logger,
+		RecordTTL:    RecordTTL,
+		MaxReplySize: MaxReplyBytes,
+	}), nil
+}
+
+// DynamoDB makes a client, for another endpoint than DynamoDB's own if there is
+// one.
+func DynamoDB(ctx context.Context, endpoint string) (*dynamodb.Client, error) {
+	aws, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("load the AWS configuration: %w", err)
+	}
+	return dynamodb.NewFromConfig(aws, func(o *dynamodb.Options) {
+		if endpoint != "" {
+			o.BaseEndpoint = &endpoint
+		}
+	}), nil
+}

@@ -1,0 +1,263 @@
+// Command admin does what an operator needs beside the deployment: it makes
+// signing keys, databases and tokens. Run it without arguments for help.
+package main
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/pem"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"time"
+
+	"github.com/skystash/skystash/functions/backend"
+	"github.com/skystash/skystash/pkg/redis"
+	"github.com/skystash/skystash/pkg/token"
+)
+
+const usage = `Usage: admin <command> [flags]     (admin <command> -h lists the flags)
+
+  keygen              make the key that signs tokens, and print its public half
+  create-database     make a database
+  mint-token          make a token for a database
+  revoke-token        make one token invalid, by its credential id
+  reset-credentials   make all tokens of a database invalid
+
+A new deployment:
+
+  go run ./scripts/admin keygen -out token-key.pem
+  npx cdk deploy -c tokenPublicKey=<public key>          prints the URL and the table
+  go run ./scripts/admin create-database -table <table> -name first
+  go run ./scripts/admin mint-token -table <table> -database <id> -key token-key.pem
+
+Region and credentials are found as by all AWS tools (AWS_REGION, AWS_PROFILE,
+...); -endpoint names another endpoint, such as DynamoDB Local's. Whoever has
+the private key can open every database: keep it out of repositories.
+`
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
+		if !errors.Is(err, flag.ErrHelp) {
+			fmt.Fprintln(os.Stderr, "admin:", err)
+		}
+		stop()
+		os.Exit(1)
+	}
+}
+
+// run carries out one command. What scripts read goes to stdout, everything
+// else to stderr.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	commands := map[string]func(context.Context, *flag.FlagSet, []string, io.Writer, io.Writer) error{
+		"keygen":            keygen,
+		"create-database":   createDatabase,
+		"mint-token":        mintToken,
+		"revoke-token":      revokeToken,
+		"reset-credentials": resetCredentials,
+	}
+	if len(args) == 0 || args[0] == "-h" || args[0] == "--help" || args[0] == "help" {
+		fmt.Fprint(stderr, usage)
+		return flag.ErrHelp
+	}
+	command, ok := commands[args[0]]
+	if !ok {
+		return fmt.Errorf("no command %q; run admin without arguments for help", args[0])
+	}
+	flags := flag.NewFlagSet(args[0], flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	return command(ctx, flags, args[1:], stdout, stderr)
+}
+
+// parse reads the flags; those named must be given.
+func parse(flags *flag.FlagSet, args []string, required ...string) error {
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("%s: unexpected argument %q", flags.Name(), flags.Arg(0))
+	}
+	var missing []string
+	for _, name := range required {
+		if flags.Lookup(name).Value.String() == "" {
+			missing = append(missing, "-"+name)
+		}
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("%s: missing %s", flags.Name(), strings.Join(missing, ", "))
+	}
+	return nil
+}
+
+// deployment holds the flags that lead to a deployment's engine.
+type deployment struct{ table, endpoint *string }
+
+func deploymentFlags(flags *flag.FlagSet) deployment {
+	return deployment{
+		table:    flags.String("table", "", "DynamoDB table, an output of the deployment"),
+		endpoint: flags.String("endpoint", "", "another endpoint than DynamoDB's own"),
+	}
+}
+
+func (d deployment) open(ctx context.Context) (*redis.Engine, error) {
+	return backend.OpenRedis(ctx, backend.RedisConfig{Table: *d.table, Endpoint: *d.endpoint})
+}
+
+func keygen(_ context.Context, flags *flag.FlagSet, args []string, stdout, stderr io.Writer) error {
+	out := flags.String("out", "", "file for the private key; must not exist")
+	if err := parse(flags, args, "out"); err != nil {
+		return err
+	}
+	key, err := token.GenerateKey()
+	if err != nil {
+		return err
+	}
+	private, err := token.EncodePrivateKey(key)
+	if err != nil {
+		return err
+	}
+	public, err := publicLine(key.Public().(ed25519.PublicKey))
+	if err != nil {
+		return err
+	}
+	file, err := os.OpenFile(*out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("write the private key: %w", err)
+	}
+	_, err = file.Write(private)
+	if err = errors.Join(err, file.Close()); err != nil {
+		return fmt.Errorf("write the private key: %w", err)
+	}
+	fmt.Fprintf(stderr, "The private key is in %s. Deploy with -c tokenPublicKey=<key>, or put the key into\nSSM: aws ssm put-parameter --type String --name /skystash/token-public-key --value <key>\nThe public key:\n", *out)
+	fmt.Fprintln(stdout, public)
+	return nil
+}
+
+// publicLine writes a public key on one line, as token.ParsePublicKeys reads it.
+func publicLine(key ed25519.PublicKey) (string, error) {
+	text, err := token.EncodePublicKey(key)
+	if err != nil {
+		return "", err
+	}
+	block, _ := pem.Decode(text)
+	return base64.StdEncoding.EncodeToString(block.Bytes), nil
+}
+
+func createDatabase(ctx context.Context, flags *flag.FlagSet, args []string, stdout, stderr io.Writer) error {
+	d := deploymentFlags(flags)
+	name := flags.String("name", "", "name, for people")
+	id := flags.String("id", "", "id: letters, digits, '-' and '_'; chosen at random if not given")
+	slots := flags.Int("slots", redis.DefaultSlots, fmt.Sprintf("partitions that the keys are spread over, a power of two up to %d;\nmore for more throughput, fewer for cheaper SCAN and DBSIZE", redis.MaxSlots))
+	if err := parse(flags, args, "table", "name"); err != nil {
+		return err
+	}
+	if *id == "" {
+		*id = strings.ToLower(rand.Text())
+	}
+	engine, err := d.open(ctx)
+	if err != nil {
+		return err
+	}
+	db, err := engine.CreateDatabase(ctx, redis.DatabaseOptions{ID: *id, Name: *name, Slots: *slots})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(stderr, "Database %q, with %d slots. Its id:\n", db.Name, db.Slots)
+	fmt.Fprintln(stdout, db.ID)
+	return nil
+}
+
+func mintToken(ctx context.Context, flags *flag.FlagSet, args []string, stdout, stderr io.Writer) error {
+	d := deploymentFlags(flags)
+	keyFile := flags.String("key", "", "file of the private key")
+	database := flags.String("database", "", "id of the database")
+	readOnly := flags.Bool("readonly", false, "allow commands that read, and nothing else")
+	validFor := flags.Duration("valid", 0, "time until the token expires, such as 720h; 0 for no expiry")
+	audience := flags.String("audience", token.DefaultAudience, "the deployment's tokenAudience")
+	if err := parse(flags, args, "table", "key", "database"); err != nil {
+		return err
+	}
+	text, err := os.ReadFile(*keyFile)
+	if err != nil {
+		return fmt.Errorf("read the private key: %w", err)
+	}
+	key, err := token.ParsePrivateKey(text)
+	if err != nil {
+		return fmt.Errorf("%s: %w", *keyFile, err)
+	}
+	engine, err := d.open(ctx)
+	if err != nil {
+		return err
+	}
+	db, err := engine.Database(ctx, *database)
+	if err != nil {
+		return err
+	}
+	claims := token.Claims{
+		CredentialID: rand.Text(),
+		Resource:     db.ID,
+		Products:     []string{token.ProductRedis},
+		Scope:        token.ReadWrite,
+		Generation:   db.CredentialGeneration,
+	}
+	if *readOnly {
+		claims.Scope = token.ReadOnly
+	}
+	if *validFor != 0 {
+		claims.Expires = time.Now().Add(*validFor)
+	}
+	signer, err := token.NewSigner(token.SignerConfig{Key: key, Audience: *audience})
+	if err != nil {
+		return err
+	}
+	signed, err := signer.Mint(claims)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(stderr, "Credential %s of database %q, scope %s. UPSTASH_REDIS_REST_TOKEN:\n", claims.CredentialID, db.Name, claims.Scope)
+	fmt.Fprintln(stdout, signed)
+	return nil
+}
+
+func revokeToken(ctx context.Context, flags *flag.FlagSet, args []string, _, stderr io.Writer) error {
+	d := deploymentFlags(flags)
+	database := flags.String("database", "", "id of the database")
+	credential := flags.String("credential", "", "credential id, as mint-token printed it")
+	if err := parse(flags, args, "table", "database", "credential"); err != nil {
+		return err
+	}
+	engine, err := d.open(ctx)
+	if err != nil {
+		return err
+	}
+	if err := engine.RevokeCredential(ctx, *database, *credential); err != nil {
+		return err
+	}
+	fmt.Fprintf(stderr, "Credential %s opens nothing any more, everywhere within %v.\n", *credential, backend.RecordTTL)
+	return nil
+}
+
+func resetCredentials(ctx context.Context, flags *flag.FlagSet, args []string, _, stderr io.Writer) error {
+	d := deploymentFlags(flags)
+	database := flags.String("database", "", "id of the database")
+	if err := parse(flags, args, "table", "database"); err != nil {
+		return err
+	}
+	engine, err := d.open(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := engine.ResetCredentials(ctx, *database); err != nil {
+		return err
+	}
+	fmt.Fprintf(stderr, "All tokens of the database minted so far open nothing any more, everywhere within %v.\n", backend.RecordTTL)
+	return nil
+}
