@@ -23,6 +23,7 @@ const (
 	movable                    // key positions depend on the arguments
 	denyoom                    // may need memory
 	whole                      // acts on the whole database, outside of transactions
+	divisible                  // too many keys for one transaction may be taken in several
 )
 
 // keySpec says which arguments are keys, as in COMMAND INFO: the first, the
@@ -91,7 +92,7 @@ func (cmd *command) keysOf(args []string) []string {
 		return nil
 	}
 	if s.first == 1 && s.last == 1 && s.numkeys == 0 {
-		return args[1:2]
+		return args[1:2:2] // callers append to it
 	}
 	var keys []string
 	if s.first > 0 {
