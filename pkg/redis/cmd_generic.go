@@ -40,7 +40,10 @@ const (
 
 // DEL key [key ...]
 // UNLINK [key ...]
+//
+// Many keys are deleted a hundred at a time.
 func del(c *call) error {
+	c.tx.apart = true
 	n := int64(0)
 	for _, key := range c.args[1:] {
 		if c.tx.Delete(key) {

@@ -59,8 +59,14 @@ func (tx *Txn) commit() error {
 	if len(ops) <= store.MaxCommitOps && size <= store.MaxCommitSize {
 		return tx.commitAll(ops)
 	}
+	if tx.apart && !tx.multi {
+		return tx.commitDeletes(updates)
+	}
 	if len(updates) == 1 && !tx.multi && len(ops)-len(updates[0].elems) <= store.MaxCommitOps-maxStep {
 		return tx.commitSteps(updates[0])
+	}
+	if tx.divisible && len(updates) > 1 {
+		return tx.commitBatches(updates)
 	}
 	return Error(fmt.Sprintf("ERR transaction too large: %d items in one transaction, at most %d", len(ops), store.MaxCommitOps))
 }
@@ -467,6 +473,29 @@ func (tx *Txn) commitAll(ops []store.Op) error {
 	return nil
 }
 
+// commitDeletes carries out the deletion of many keys in several transactions.
+func (tx *Txn) commitDeletes(updates []update) error {
+	for first := true; len(updates) > 0; first = false {
+		var ops []store.Op
+		for len(updates) > 0 && len(ops)+2 <= store.MaxCommitOps {
+			seen := updates[0].ent.seen
+			ops = append(ops, store.Delete(updates[0].ent.id, unchanged(seen)))
+			if gen := seen.Get(attrGen).Str(); gen != "" {
+				ops = append(ops, reclaimNote(tx.now, gen, tx.view.db, store.Key{}))
+			}
+			updates = updates[1:]
+		}
+		if err := tx.commitAll(ops); err != nil {
+			if !first && errors.Is(err, store.ErrConflict) {
+				// Running again would count less than was deleted.
+				return fmt.Errorf("interrupted half-way: %w", store.ErrUnknownOutcome)
+			}
+			return err
+		}
+	}
+	return nil
+}
+
 // commitSteps carries out a large change of one collection in several
 // transactions, each of which leaves the collection whole.
 func (tx *Txn) commitSteps(u update) error {
@@ -500,6 +529,38 @@ func (tx *Txn) commitSteps(u update) error {
 			return err
 		}
 		u.ent.seen, rest = step.head, rest[k:]
+	}
+	return nil
+}
+
+// commitBatches commits so many keys that one transaction cannot take them,
+// some at a time.
+func (tx *Txn) commitBatches(updates []update) error {
+	dropped := tx.dropped
+	for first := true; len(updates) > 0; first = false {
+		k, size := 0, 0
+		tx.dropped = nil
+		for k < len(updates) && k < maxStep/3 {
+			if size += updates[k].head.Size(); k > 0 && size > store.MaxCommitSize/2 {
+				break
+			}
+			gen := updates[k].ent.seen.Get(attrGen).Str()
+			for _, a := range dropped {
+				if a.gen == gen {
+					tx.dropped = append(tx.dropped, a)
+				}
+			}
+			k++
+		}
+		ops, _ := tx.operations(updates[:k], []elemOp{})
+		err := tx.commitAll(ops)
+		if err != nil && !first && errors.Is(err, store.ErrConflict) {
+			return fmt.Errorf("interrupted half-way: %w", store.ErrUnknownOutcome)
+		}
+		if err != nil {
+			return err
+		}
+		updates = updates[k:]
 	}
 	return nil
 }

@@ -52,6 +52,6 @@
 // engine instances that share a store. Exceptions: FLUSHDB takes effect on all
 // instances at one clock time (they differ by their clock skew); a single command
 // that adds or removes more than about 90 elements of an existing spread
-// collection is carried out in several atomic steps; the SCAN family guarantees what Redis guarantees.
+// collection, or deletes more than about 100 keys, is carried out in several atomic steps; the SCAN family guarantees what Redis guarantees.
 // Expiry is exact to the millisecond of the instance's clock.
 package redis

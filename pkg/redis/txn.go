@@ -24,6 +24,10 @@ type Txn struct {
 	id    writeID
 	write bool // may write
 	multi bool // several commands: too large a commit cannot be taken in steps
+
+	divisible bool // of too many keys, some may be committed before others
+
+	apart bool // the command only deletes keys, which need not happen at one moment
 	err   error
 
 	entries map[string]*entry
