@@ -21,7 +21,13 @@ var differences = []difference{
 		return len(args) == 1 && (strings.EqualFold(args[0], "UNLINK") || strings.EqualFold(args[0], "DEL")) && want.isError() && got.kind == ':' && got.text == "0"
 	}},
 	{"ZRANGE takes LIMIT without BYSCORE or BYLEX", func(args []string, want, got reply) bool {
-		return strings.HasPrefix(strings.ToUpper(args[0]), "ZRANGE") && strings.HasPrefix(want.text, "ERR syntax error, LIMIT is only supported") && !got.isError()
+		return strings.HasPrefix(strings.ToUpper(args[0]), "ZRANGE") && strings.HasPrefix(want.text, "ERR syntax error, LIMIT is only supported")
+	}},
+	{"ZRANK and ZREVRANK take WITHSCORE, as since Redis 7.2", func(args []string, want, got reply) bool {
+		return len(args) > 3 && strings.Contains(want.text, "wrong number of arguments for 'z") && strings.HasSuffix(strings.ToUpper(args[0]), "RANK") && len(args) == 4
+	}},
+	{"Redis ends an argument that it quotes in an error at its first NUL", func(args []string, want, got reply) bool {
+		return want.isError() && strings.HasPrefix(got.text, want.text) && strings.Contains(strings.Join(args, ""), "\x00")
 	}},
 }
 

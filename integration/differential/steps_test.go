@@ -191,14 +191,21 @@ func drawSteps(g *gen, all []parsed, home parsed, n int) []step {
 	return append(steps, step{kind: stepState})
 }
 
-// unsafe reports whether a command may block for long, or set an expiry that comes
-// up during the test, which the two sides would reach at different commands.
+// unsafe reports whether a command may block for long, set an expiry that comes
+// up during the test, which the two sides would reach at different commands, or
+// give the sorted sets for BYLEX, whose results are undefined then, several scores.
 func unsafe(args []string) bool {
 	soon := func(s string) bool {
 		n, err := strconv.ParseInt(s, 10, 64)
 		return err == nil && n > 0 && n < 100_000
 	}
 	switch strings.ToUpper(args[0]) {
+	case "ZADD":
+		for i := 2; i < len(args); i += 2 {
+			if strings.HasPrefix(args[1], "lex") && args[i] != "0" {
+				return true
+			}
+		}
 	case "EXPIRE", "PEXPIRE", "SETEX", "PSETEX", "RESTORE":
 		return len(args) > 2 && soon(args[2])
 	case "SET", "GETEX":
