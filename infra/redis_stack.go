@@ -36,7 +36,8 @@ func NewRedisStack(scope constructs.Construct, cfg Config) awscdk.Stack {
 	fn := newFunction(stack, cfg, table)
 
 	api := awsapigatewayv2.NewHttpApi(stack, jsii.String("Api"), &awsapigatewayv2.HttpApiProps{
-		Description: stack.StackName(),
+		ApiName:     stack.StackName(),
+		Description: jsii.String("Redis over REST"),
 		DefaultIntegration: awsapigatewayv2integrations.NewHttpLambdaIntegration(
 			jsii.String("Redis"), fn, &awsapigatewayv2integrations.HttpLambdaIntegrationProps{
 				PayloadFormatVersion: awsapigatewayv2.PayloadFormatVersion_VERSION_2_0(),

@@ -21,9 +21,9 @@ import (
 // answered, after this time.
 const RecordTTL = time.Second
 
-// MaxReplyBytes bounds one command's reply. In base64, which official clients
-// ask for, it still fits Lambda's limit of 6 MiB.
-const MaxReplyBytes = 4_500_000
+// MaxCommandBytes bounds one command and its reply, each. A reply in base64,
+// which official clients ask for, still fits Lambda's limit of 6 MiB.
+const MaxCommandBytes = 4_500_000
 
 // RedisConfig is what OpenRedis needs. Region and credentials come from where
 // AWS's tools look for them.
@@ -46,7 +46,7 @@ func OpenRedis(ctx context.Context, cfg RedisConfig) (*redis.Engine, error) {
 		Store:        dynamo.New(client, cfg.Table),
 		Logger:       cfg.Logger,
 		RecordTTL:    RecordTTL,
-		MaxReplySize: MaxReplyBytes,
+		MaxReplySize: MaxCommandBytes,
 	}), nil
 }
 

@@ -59,7 +59,7 @@ func newHandler(ctx context.Context, cfg config, log *slog.Logger) (http.Handler
 	return rest.New(rest.Config{
 		Engine:          engine,
 		Verifier:        verifier,
-		MaxRequestBytes: backend.MaxReplyBytes,
+		MaxRequestBytes: backend.MaxCommandBytes,
 		Logger:          log,
 		RequestID:       lambdahttp.RequestID,
 	}), nil
