@@ -109,7 +109,7 @@ func (c *call) rangeArgs(i int, q rangeQuery, store bool) (rangeQuery, error) {
 			}
 			q.limited = true
 			j += 2
-		case open && c.is(j, "rev"):
+		case open && !q.reverse && c.is(j, "rev"):
 			q.reverse = true
 		case q.kind == anyKind && c.is(j, "bylex"):
 			q.kind = byLex

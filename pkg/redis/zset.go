@@ -221,33 +221,50 @@ func scoreQuery(r ScoreRange) store.Query {
 }
 
 // ByLex iterates over the members in a range of members, which makes sense if
-// all scores are equal: the set's order is by score first.
+// all scores are equal: the set's order is by score first. Where they differ, as in Redis, these
+// are the members from the first one not before the range up to one behind it.
 func (z *ZSet) ByLex(r LexRange, reverse bool, hint int64) iter.Seq[ZMember] {
 	return func(yield func(ZMember) bool) {
 		if z == nil || r.empty() {
 			return
 		}
-		in := func(m ZMember) bool { return !r.below(m.Name) && !r.above(m.Name) }
-		q := scoreQuery(AllScores)
-		// As in Redis, where scores differ the result is unspecified; we look at the run of
-		// members with the lowest score if the range can be narrowed to it.
-		if low, ok := z.first(); ok && z.ms().spread() {
-			if high, ok := z.last(); ok && low.Score == high.Score {
-				p := elemScore + encodeScore(positiveZero(low.Score))
-				q = store.Query{From: p, To: store.PrefixEnd(p)}
-				// Members that are cut in their sort keys are out of order behind the cut.
-				if r.Min.Inf == 0 {
-					q.From = p + r.Min.Member[:min(len(r.Min.Member), longName)]
-				}
-				if r.Max.Inf == 0 && len(r.Max.Member) < longName {
-					q.To = p + r.Max.Member + "\x00"
-				} else if r.Max.Inf == 0 {
-					q.To = store.PrefixEnd(p + r.Max.Member[:longName])
-				}
-			}
+		low, ok1 := z.first()
+		high, ok2 := z.last()
+		if !ok1 || !ok2 || r.below(high.Name) || r.above(low.Name) {
+			return
 		}
-		z.merge(q, reverse, hint, in, yield)
+		before, behind := r.below, r.above
+		if reverse {
+			before, behind = r.above, r.below
+		}
+		begun := false
+		z.merge(lexQuery(r, low, high), reverse, hint, func(ZMember) bool { return true }, func(m ZMember) bool {
+			if !begun && before(m.Name) {
+				return true
+			}
+			begun = true
+			return !behind(m.Name) && yield(m)
+		})
 	}
+}
+
+// lexQuery is the range of index items for a range of members in a set from low to high.
+func lexQuery(r LexRange, low, high ZMember) store.Query {
+	if low.Score != high.Score {
+		return scoreQuery(AllScores)
+	}
+	p := elemScore + encodeScore(positiveZero(low.Score))
+	q := store.Query{From: p, To: store.PrefixEnd(p)}
+	// Members that are cut in their sort keys are out of order behind the cut.
+	if r.Min.Inf == 0 {
+		q.From = p + r.Min.Member[:min(len(r.Min.Member), longName)]
+	}
+	if r.Max.Inf == 0 && len(r.Max.Member) < longName {
+		q.To = p + r.Max.Member + "\x00"
+	} else if r.Max.Inf == 0 {
+		q.To = store.PrefixEnd(p + r.Max.Member[:longName])
+	}
+	return q
 }
 
 func (z *ZSet) first() (ZMember, bool) { return z.end(false) }
