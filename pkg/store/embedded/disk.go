@@ -50,6 +50,8 @@ func (fs safeFS) try(name string, retryable bool, op func() error) error {
 		}
 		if !full || !retryable {
 			fs.health.fail(err)
+		}
+		if fs.health.failure() != nil {
 			select {}
 		}
 		if !waiting {

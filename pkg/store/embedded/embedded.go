@@ -251,7 +251,7 @@ func (s *Store) Close() error {
 // begin opens a call, which ends by s.calls.leave.
 func (s *Store) begin(ctx context.Context, what string, write bool) error {
 	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("embedded: %s: %w", what, err)
+		return unavailable(what, err)
 	}
 	if !s.calls.enter() {
 		return unavailable(what, errClosed)

@@ -89,13 +89,27 @@ func (l engineLogger) Fatalf(format string, args ...any) {
 	select {}
 }
 
-// listen makes the events of the engine that matter reach the log.
+// listen makes the events of the engine that matter reach health and log.
 func (h *health) listen() *pebble.EventListener {
+	// A flush that had nothing to write ends with an error, too, but only that of
+	// a failed one is then reported as a background error.
+	var mu sync.Mutex
+	var flush error // of the last flush
 	return &pebble.EventListener{
+		FlushEnd: func(info pebble.FlushInfo) {
+			mu.Lock()
+			defer mu.Unlock()
+			flush = info.Err
+			h.stuck.Store(false)
+		},
 		BackgroundError: func(err error) {
 			h.log.Warn("Storage engine: background work failed and will be repeated.", "error", err)
+			mu.Lock()
+			defer mu.Unlock()
+			if flush != nil && errors.Is(err, flush) {
+				h.stuck.Store(true)
+			}
 		},
-		FlushEnd: func(info pebble.FlushInfo) { h.stuck.Store(info.Err != nil) },
 		DataCorruption: func(info pebble.DataCorruptionInfo) {
 			h.log.Error("Storage engine: a file is corrupt.", "file", info.Path, "error", info.Details)
 		},

@@ -72,7 +72,7 @@ func (s *Store) scan(ctx context.Context, q store.Query) (page store.Page, bytes
 			break
 		}
 		if read%queryCheck == queryCheck-1 && ctx.Err() != nil {
-			return store.Page{}, 0, fmt.Errorf("embedded: query %q: %w", q.Partition, ctx.Err())
+			return fail(ctx.Err())
 		}
 		sort := it.Key()[head:]
 		val, err := it.ValueAndErr()

@@ -3,7 +3,6 @@ package embedded
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"sync"
 
@@ -106,9 +105,6 @@ func (s *Store) Get(ctx context.Context, key store.Key) (store.Attrs, error) {
 
 // GetMany implements store.Store.
 func (s *Store) GetMany(ctx context.Context, keys []store.Key, snapshot bool) ([]store.Attrs, error) {
-	if snapshot && len(keys) > store.MaxSnapshotItems {
-		return nil, fmt.Errorf("embedded: snapshot of %d items: %w", len(keys), store.ErrTooLarge)
-	}
 	for _, k := range keys {
 		if err := checkKey(k); err != nil {
 			return nil, err
@@ -131,7 +127,7 @@ func (s *Store) GetMany(ctx context.Context, keys []store.Key, snapshot bool) ([
 	doubt := false
 	for i, k := range keys {
 		if i%64 == 63 && ctx.Err() != nil {
-			return nil, fmt.Errorf("embedded: get many: %w", ctx.Err())
+			return nil, unavailable("get many", ctx.Err())
 		}
 		sc.key = appendDataKey(sc.key[:0], k)
 		as, err := load(from, sc.key)

@@ -11,7 +11,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// abandonAfter is how long after its context's end a write still waits for an
+// abandonAfter is by default how long after its context's end a write still waits for an
 // fsync under way: an outcome that is known is worth a moment.
 const abandonAfter = time.Second
 
@@ -22,6 +22,7 @@ type syncer struct {
 	db     *pebble.DB
 	health *health
 	every  time.Duration // 0: wait for the disk; else acknowledge at once and sync this often
+	extra  time.Duration // how long to wait beyond the context's end
 	wake   chan struct{} // holds a token if next is set
 	stop   chan struct{}
 	ended  chan struct{}
@@ -41,7 +42,7 @@ type syncGroup struct {
 
 func startSyncer(db *pebble.DB, h *health, every time.Duration) *syncer {
 	s := &syncer{
-		db: db, health: h, every: every,
+		db: db, health: h, every: every, extra: abandonAfter,
 		wake: make(chan struct{}, 1), stop: make(chan struct{}), ended: make(chan struct{}),
 	}
 	go s.run()
@@ -81,7 +82,7 @@ func (s *syncer) await(ctx context.Context, g *syncGroup) error {
 		return s.health.failure()
 	case <-ctx.Done():
 	}
-	patience := time.NewTimer(abandonAfter)
+	patience := time.NewTimer(s.extra)
 	defer patience.Stop()
 	select {
 	case <-g.done:

@@ -269,7 +269,7 @@ func (s *Store) Load(ctx context.Context, puts []store.Item, deletes []store.Key
 	defer sc.release()
 	for len(puts)+len(deletes) > 0 {
 		if err := ctx.Err(); err != nil {
-			return fmt.Errorf("embedded: load: %w", err)
+			return unavailable("load", err)
 		}
 		n, size := 0, 0
 		for n < len(puts) && n < loadItems && size < loadBytes {
