@@ -23,12 +23,12 @@
 //	item      partition              sort key                 attributes
 //	database  'd' db                 'd'                      see database.go
 //	head      'k' db epoch slot      H key                    t w e x b q*, and one of the encodings
-//	owner     'e' db generation      0x00                     p, s (the head it was moved to, if it was)
+//	owner     'e' db generation      0x00                     hp, hs (the head it was moved to, if it was)
 //	member    'e' db generation      0x01 H member            v (value or score), e (field expiry)
 //	score     'e' db generation      0x02 score member        m (member, if too long for the key)
 //	index     'e' db generation      0x03 position            v
 //	chunk     'e' db generation      0x04 number              v
-//	reclaim   'r' shard              due time, generation     d, p, s (the head it belonged to)
+//	reclaim   'r' shard              due time, generation     d, hp, hs (the head it belonged to)
 //
 // A head's attributes: t type (lower case: inline, upper case: spread), w the id
 // of its last write, e expiry (Unix ms), x when DynamoDB may reclaim it (seconds),

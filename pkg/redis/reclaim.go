@@ -12,8 +12,8 @@ import (
 // Attributes of a note for the reclaimer.
 const (
 	noteDB        = "d"
-	notePartition = "p" // of the head that the generation belonged to, if it may still be in use
-	noteSort      = "s"
+	notePartition = "hp" // of the head that the generation belonged to, if it may still be in use
+	noteSort      = "hs"
 	noteEpoch     = "f" // an epoch that a FLUSHDB left behind
 	noteSlots     = "n"
 )
