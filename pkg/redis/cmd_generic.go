@@ -13,8 +13,8 @@ import (
 
 func genericCommands() []*command {
 	cmds := []*command{
-		{name: "del", arity: -2, flags: write, keys: allKeys, group: "generic", since: "1.0.0", summary: "Deletes keys.", run: del, direct: delDirect},
-		{name: "unlink", arity: -1, flags: write | fast, keys: allKeys, group: "generic", since: "4.0.0", summary: "Deletes keys; their memory is reclaimed later.", run: del, direct: delDirect},
+		{name: "del", arity: -2, flags: write | divisible, keys: allKeys, group: "generic", since: "1.0.0", summary: "Deletes keys.", run: del, direct: delDirect},
+		{name: "unlink", arity: -1, flags: write | fast | divisible, keys: allKeys, group: "generic", since: "4.0.0", summary: "Deletes keys; their memory is reclaimed later.", run: del, direct: delDirect},
 		{name: "exists", arity: -2, flags: readonly | fast, keys: allKeys, group: "generic", since: "1.0.0", summary: "Counts those of the given keys that exist.", run: exists},
 		{name: "touch", arity: -2, flags: readonly | fast, keys: allKeys, group: "generic", since: "3.2.1", summary: "Counts those of the given keys that exist.", run: exists},
 		{name: "type", arity: 2, flags: readonly | fast, keys: oneKey, group: "generic", since: "1.0.0", summary: "Returns the type of a key's value.", run: typeOf},
@@ -41,9 +41,8 @@ const (
 // DEL key [key ...]
 // UNLINK [key ...]
 //
-// Many keys are deleted a hundred at a time.
+// More keys than fit one transaction are deleted some at a time.
 func del(c *call) error {
-	c.tx.apart = true
 	n := int64(0)
 	for _, key := range c.args[1:] {
 		if c.tx.Delete(key) {

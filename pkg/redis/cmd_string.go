@@ -9,14 +9,35 @@ import (
 	"github.com/skystash/skystash/pkg/store"
 )
 
-// GET, SET, INCR.
+// GET, SET, SETEX, PSETEX, SETNX, GETSET, GETDEL, GETEX, MGET, MSET, MSETNX, INCR, DECR,
+// INCRBY, DECRBY, INCRBYFLOAT; the rest is in cmd_string_range.go.
 
 func stringCommands() []*command {
-	return []*command{
+	return append([]*command{
 		{name: "get", arity: 2, flags: readonly | fast, keys: oneKey, group: "string", since: "1.0.0", summary: "Returns the value of a key.", run: get},
-		{name: "set", arity: -3, flags: write | denyoom, keys: oneKey, group: "string", since: "1.0.0", summary: "Sets the value of a key.", run: set, direct: setDirect},
-		{name: "incr", arity: 2, flags: write | fast | denyoom, keys: oneKey, group: "string", since: "1.0.0", summary: "Adds one to an integer.", run: incr, direct: incrDirect},
-	}
+		{name: "set", arity: -3, flags: write | denyoom, keys: oneKey, group: "string", since: "1.0.0", summary: "Sets the value of a key, on conditions and with an expiry if asked for.", run: set, direct: setDirect},
+		{name: "setex", arity: 4, flags: write | denyoom, keys: oneKey, group: "string", since: "2.0.0", summary: "Sets the value of a key that expires after some seconds.", run: setex, direct: setexDirect},
+		{name: "psetex", arity: 4, flags: write | denyoom, keys: oneKey, group: "string", since: "2.6.0", summary: "Sets the value of a key that expires after some milliseconds.", run: setex, direct: setexDirect},
+		{name: "setnx", arity: 3, flags: write | denyoom | fast, keys: oneKey, group: "string", since: "1.0.0", summary: "Sets the value of a key that does not exist.", run: setnx, direct: setnxDirect},
+		{name: "getset", arity: 3, flags: write | denyoom | fast, keys: oneKey, group: "string", since: "1.0.0", summary: "Sets the value of a key and returns the old one.", run: getset, direct: getsetDirect},
+		{name: "getdel", arity: 2, flags: write | fast, keys: oneKey, group: "string", since: "6.2.0", summary: "Returns the value of a key and deletes it.", run: getdel, direct: getdelDirect},
+		{name: "getex", arity: -2, flags: write | fast, keys: oneKey, group: "string", since: "6.2.0", summary: "Returns the value of a key and changes its expiry.", run: getex, direct: getexDirect},
+		{name: "mget", arity: -2, flags: readonly | fast, keys: allKeys, group: "string", since: "1.0.0", summary: "Returns the values of several keys.", run: mget},
+		{name: "mset", arity: -3, flags: write | denyoom | divisible, keys: pairKeys, group: "string", since: "1.0.1", summary: "Sets the values of several keys.", run: mset, direct: msetDirect},
+		{name: "msetnx", arity: -3, flags: write | denyoom, keys: pairKeys, group: "string", since: "1.0.1", summary: "Sets the values of several keys if none of them exists.", run: msetnx, direct: msetDirect},
+		{name: "incr", arity: 2, flags: write | denyoom | fast, keys: oneKey, group: "string", since: "1.0.0", summary: "Adds one to an integer.", run: incr, direct: incrDirect},
+		{name: "decr", arity: 2, flags: write | denyoom | fast, keys: oneKey, group: "string", since: "1.0.0", summary: "Subtracts one from an integer.", run: incr, direct: incrDirect},
+		{name: "incrby", arity: 3, flags: write | denyoom | fast, keys: oneKey, group: "string", since: "1.0.0", summary: "Adds to an integer.", run: incr, direct: incrDirect},
+		{name: "decrby", arity: 3, flags: write | denyoom | fast, keys: oneKey, group: "string", since: "1.0.0", summary: "Subtracts from an integer.", run: incr, direct: incrDirect},
+		{name: "incrbyfloat", arity: 3, flags: write | denyoom | fast, keys: oneKey, group: "string", since: "2.6.0", summary: "Adds to a number.", run: incrbyfloat},
+	}, stringRangeCommands()...)
+}
+
+// maxRecord bounds a string, in bytes, as the service we imitate does.
+const maxRecord = 100 << 20
+
+func errRecordSize(n int64) Error {
+	return Error("ERR max single record size exceeded. Limit: " + strconv.Itoa(maxRecord) + " bytes, Actual: " + strconv.FormatInt(n, 10) + " bytes")
 }
 
 // GET key
@@ -29,29 +50,277 @@ func get(c *call) error {
 	return nil
 }
 
-// SET key value
+// SET key value [NX | XX | IFEQ v | IFNE v | IFDEQ digest | IFDNE digest] [GET]
+// [EX s | PX ms | EXAT s | PXAT ms | KEEPTTL]
 func set(c *call) error {
-	c.tx.SetString(c.args[1], c.args[2], false)
+	o, err := parseSet(c.args, c.tx.Now())
+	if err != nil {
+		return err
+	}
+	return c.setString(c.args[2], o)
+}
+
+// setString is SET for all commands that are a form of it.
+func (c *call) setString(value string, o setOptions) error {
+	key := c.args[1]
+	if int64(len(value)) > maxRecord {
+		return errRecordSize(int64(len(value)))
+	}
+	var old string
+	exists := c.tx.Exists(key)
+	if o.get || o.comparesValue() {
+		s, ok, err := c.tx.String(key)
+		if err != nil {
+			return err
+		}
+		old, exists = s, ok
+	}
+	met := o.met(exists, old)
+	if met {
+		c.tx.SetString(key, value, o.keepTTL)
+		if o.at != 0 {
+			c.tx.SetExpiry(key, o.at)
+		}
+	}
+	switch {
+	case o.get:
+		c.w.BulkOrNull(old, exists)
+	case o.reply01:
+		c.w.IntBool(met)
+	case met:
+		c.w.OK()
+	default:
+		c.w.Null()
+	}
+	return nil
+}
+
+func setDirect(d *direct) *plan {
+	o, err := parseSet(d.args, d.now)
+	if err != nil {
+		return nil
+	}
+	return d.setString(d.args[2], o)
+}
+
+// setString is one put. It must leave no generation behind and, where the reply or the
+// options ask about the old value, be sure of it.
+func (d *direct) setString(value string, o setOptions) *plan {
+	if len(value) > inlineString || o.at != 0 && o.at <= d.now || o.comparesValue() {
+		return nil
+	}
+	isString := store.Eq(attrType, store.Bytes(typeString))
+	var cond store.Cond
+	switch {
+	case o.cond == setNX:
+		cond = store.And{store.Absent(attrGen), store.Or{store.Absent(attrType), store.Le(attrExpiry, store.Int(d.now))}}
+	case o.cond == setXX:
+		cond = store.And{isString, d.live()}
+	case o.keepTTL:
+		cond = d.liveOr(typeString)
+	case o.get:
+		cond = store.Or{store.Absent(attrType), isString}
+	default:
+		cond = store.Absent(attrGen)
+	}
+	p := &plan{op: store.Put(d.key, stringHead(value, o.at), cond), fixed: !o.get}
+	if o.keepTTL {
+		edits := []store.Edit{store.Set(attrType, store.Bytes(typeString)), store.Remove(attrValue), store.Remove(attrNumber)}
+		v := stringAttr(value)
+		if v.Name == attrValue {
+			edits = append(edits[:1], store.Set(attrValue, v.Value), store.Remove(attrNumber))
+		} else {
+			edits = append(edits[:1], store.Set(attrNumber, v.Value), store.Remove(attrValue))
+		}
+		p.op = store.Update(d.key, cond, edits...)
+	}
+	p.reply = func(old store.Attrs, w *resp.Writer) {
+		switch {
+		case o.get:
+			d.oldString(old, w)
+		case o.reply01:
+			w.Int(1)
+		default:
+			w.OK()
+		}
+	}
+	return p
+}
+
+// oldString replies the live string in a head that is known to be inline, or null.
+func (d *direct) oldString(old store.Attrs, w *resp.Writer) {
+	w.BulkOrNull(headString(old), old != nil && !expired(old, d.now))
+}
+
+// SETEX key seconds value
+// PSETEX key milliseconds value
+func setex(c *call) error {
+	at, err := parseRelative(c.cmd.name, c.args[2], c.tx.Now())
+	if err != nil {
+		return err
+	}
+	return c.setString(c.args[3], setOptions{at: at})
+}
+
+func setexDirect(d *direct) *plan {
+	at, err := parseRelative(d.cmd.name, d.args[2], d.now)
+	if err != nil {
+		return nil
+	}
+	return d.setString(d.args[3], setOptions{at: at})
+}
+
+// SETNX key value
+func setnx(c *call) error { return c.setString(c.args[2], setOptions{cond: setNX, reply01: true}) }
+
+func setnxDirect(d *direct) *plan {
+	return d.setString(d.args[2], setOptions{cond: setNX, reply01: true})
+}
+
+// GETSET key value
+func getset(c *call) error { return c.setString(c.args[2], setOptions{get: true}) }
+
+func getsetDirect(d *direct) *plan { return d.setString(d.args[2], setOptions{get: true}) }
+
+// GETDEL key
+func getdel(c *call) error {
+	s, ok, err := c.tx.String(c.args[1])
+	if err != nil {
+		return err
+	}
+	c.tx.Delete(c.args[1])
+	c.w.BulkOrNull(s, ok)
+	return nil
+}
+
+func getdelDirect(d *direct) *plan {
+	return &plan{
+		op:    store.Delete(d.key, store.And{store.Eq(attrType, store.Bytes(typeString)), d.live()}),
+		reply: d.oldString,
+	}
+}
+
+// GETEX key [EX s | PX ms | EXAT s | PXAT ms | PERSIST]
+func getex(c *call) error {
+	o, err := parseGetex(c.args, c.tx.Now())
+	if err != nil {
+		return err
+	}
+	s, ok, err := c.tx.String(c.args[1])
+	if err != nil {
+		return err
+	}
+	if o.at != 0 || o.persist {
+		c.tx.SetExpiry(c.args[1], o.at)
+	}
+	c.w.BulkOrNull(s, ok)
+	return nil
+}
+
+func getexDirect(d *direct) *plan {
+	o, err := parseGetex(d.args, d.now)
+	if err != nil || o.at == 0 && !o.persist || o.at != 0 && o.at <= d.now {
+		return nil
+	}
+	p := &plan{reply: d.oldString}
+	cond := store.And{store.Eq(attrType, store.Bytes(typeString)), d.live()}
+	if o.persist {
+		p.op = store.Update(d.key, cond, store.Remove(attrExpiry), store.Remove(store.TTLAttr))
+	} else {
+		p.op = store.Update(d.key, cond, store.Set(attrExpiry, store.Int(o.at)), store.Set(store.TTLAttr, store.Int(reclaimAt(o.at))))
+	}
+	return p
+}
+
+// MGET key [key ...]
+func mget(c *call) error {
+	c.w.Array(len(c.args) - 1)
+	mark := c.w.Mark()
+	for _, key := range c.args[1:] {
+		s, ok, err := c.tx.String(key)
+		c.w.BulkOrNull(s, ok && err == nil) // another type reads as nil
+		if err := c.bounded(mark); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// MSET key value [key value ...]
+func mset(c *call) error {
+	if len(c.args)%2 == 0 {
+		return errArity(c.args[0])
+	}
+	for i := 1; i < len(c.args); i += 2 {
+		c.tx.SetString(c.args[i], c.args[i+1], false)
+	}
 	c.w.OK()
 	return nil
 }
 
-// setDirect: one put, which needs to know nothing but that no generation is left behind.
-func setDirect(d *direct) *plan {
-	if len(d.args) != 3 || len(d.args[2]) > inlineString {
+// MSETNX key value [key value ...]
+func msetnx(c *call) error {
+	if len(c.args)%2 == 0 {
+		return errArity(c.args[0])
+	}
+	for i := 1; i < len(c.args); i += 2 {
+		if c.tx.Exists(c.args[i]) {
+			c.w.Int(0)
+			return nil
+		}
+	}
+	for i := 1; i < len(c.args); i += 2 {
+		c.tx.SetString(c.args[i], c.args[i+1], false)
+	}
+	c.w.Int(1)
+	return nil
+}
+
+// msetDirect: one commit of puts, none of which leaves a generation behind or, for
+// MSETNX, meets a key.
+func msetDirect(d *direct) *plan {
+	if len(d.args)%2 == 0 || len(d.args)/2 > store.MaxCommitOps {
 		return nil
 	}
-	return &plan{
-		op:    store.Put(d.key, stringHead(d.args[2], 0), store.Absent(attrGen)),
-		fixed: true,
-		reply: func(_ store.Attrs, w *resp.Writer) { w.OK() },
+	cond, nx := store.Cond(store.Absent(attrGen)), d.cmd.name == "msetnx"
+	if nx {
+		cond = store.Absent(attrType)
 	}
+	last := make(map[string]string, len(d.args)/2) // of a key named twice, the last value counts
+	size := 0
+	for i := 1; i < len(d.args); i += 2 {
+		if len(d.args[i+1]) > inlineString {
+			return nil
+		}
+		last[d.args[i]] = d.args[i+1]
+		size += len(d.args[i]) + len(d.args[i+1]) + 128
+	}
+	if size > store.MaxCommitSize {
+		return nil
+	}
+	p := &plan{fixed: true, reply: func(_ store.Attrs, w *resp.Writer) {
+		if nx {
+			w.Int(1)
+		} else {
+			w.OK()
+		}
+	}}
+	for key, value := range last {
+		p.puts = append(p.puts, keyedPut{key, stringHead(value, 0)})
+	}
+	p.op.If = cond
+	return p
 }
 
 // INCR key
-func incr(c *call) error { return incrBy(c, 1) }
-
-func incrBy(c *call, delta int64) error {
+// DECR key
+// INCRBY key increment
+// DECRBY key decrement
+func incr(c *call) error {
+	delta, err := incrDelta(c.cmd.name, c.args)
+	if err != nil {
+		return err
+	}
 	s, ok, err := c.tx.String(c.args[1])
 	if err != nil {
 		return err
@@ -62,19 +331,41 @@ func incrBy(c *call, delta int64) error {
 			return errNotInteger
 		}
 	}
-	if delta > 0 && n > math.MaxInt64-delta || delta < 0 && n < math.MinInt64-delta {
+	n, ok = num.AddInt(n, delta)
+	if !ok {
 		return errOverflow
 	}
-	c.tx.SetString(c.args[1], strconv.FormatInt(n+delta, 10), true)
-	c.w.Int(n + delta)
+	c.tx.SetString(c.args[1], strconv.FormatInt(n, 10), true)
+	c.w.Int(n)
 	return nil
 }
 
-func incrDirect(d *direct) *plan { return incrByDirect(d, 1) }
+// incrDelta is what a command of the INCR family adds.
+func incrDelta(name string, args []string) (int64, error) {
+	delta := int64(1)
+	if len(args) == 3 {
+		n, ok := num.ParseInt(args[2])
+		if !ok {
+			return 0, errNotInteger
+		}
+		delta = n
+	}
+	if name == "decr" || name == "decrby" {
+		if delta == math.MinInt64 {
+			return 0, Error("ERR decrement would overflow")
+		}
+		delta = -delta
+	}
+	return delta, nil
+}
 
-// incrByDirect: one update of a string that is an integer.
-func incrByDirect(d *direct, delta int64) *plan {
-	limit := store.Le(attrNumber, store.Int(math.MaxInt64-max(delta, 0)))
+// incrDirect: one update of a string that is an integer.
+func incrDirect(d *direct) *plan {
+	delta, err := incrDelta(d.cmd.name, d.args)
+	if err != nil {
+		return nil
+	}
+	var limit store.Cond = store.Le(attrNumber, store.Int(math.MaxInt64-max(delta, 0)))
 	if delta < 0 {
 		limit = store.Ge(attrNumber, store.Int(math.MinInt64-delta))
 	}
@@ -88,4 +379,30 @@ func incrByDirect(d *direct, delta int64) *plan {
 		reply:  func(old store.Attrs, w *resp.Writer) { w.Int(old.Get(attrNumber).Num() + delta) },
 		replay: func(result store.Value, w *resp.Writer) { w.Int(result.Num()) },
 	}
+}
+
+// INCRBYFLOAT key increment
+func incrbyfloat(c *call) error {
+	s, ok, err := c.tx.String(c.args[1])
+	if err != nil {
+		return err
+	}
+	if !ok {
+		s = "0"
+	}
+	old, ok := num.ParseLongDouble(s)
+	if !ok {
+		return errNotFloat
+	}
+	by, ok := num.ParseLongDouble(c.args[2])
+	if !ok {
+		return errNotFloat
+	}
+	sum, err := old.Add(by)
+	if err != nil || sum.IsInf() {
+		return Error("ERR increment would produce NaN or Infinity")
+	}
+	c.tx.SetString(c.args[1], sum.String(), true)
+	c.w.Bulk(sum.String())
+	return nil
 }

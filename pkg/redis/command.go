@@ -12,18 +12,18 @@ import (
 type flags uint16
 
 const (
-	write    flags = 1 << iota // may change data
-	readonly                   // reads data
-	fast                       // O(1) or O(log n)
-	admin                      // administration
-	blocking                   // natively it may wait; here it answers at once
-	walks                      // reads the whole keyspace: refused to read-only tokens
-	session                    // bound to a connection: refused where there is none
-	noscript                   // not allowed in scripts
-	movable                    // key positions depend on the arguments
-	denyoom                    // may need memory
-	whole                      // acts on the whole database, outside of transactions
-	divisible                  // too many keys for one transaction may be taken in several
+	write     flags = 1 << iota // may change data
+	readonly                    // reads data
+	fast                        // O(1) or O(log n)
+	admin                       // administration
+	blocking                    // natively it may wait; here it answers at once
+	walks                       // reads the whole keyspace: refused to read-only tokens
+	session                     // bound to a connection: refused where there is none
+	noscript                    // not allowed in scripts
+	movable                     // key positions depend on the arguments
+	denyoom                     // may need memory
+	whole                       // acts on the whole database, outside of transactions
+	divisible                   // too many keys for one transaction may be taken in several
 )
 
 // keySpec says which arguments are keys, as in COMMAND INFO: the first, the

@@ -59,9 +59,6 @@ func (tx *Txn) commit() error {
 	if len(ops) <= store.MaxCommitOps && size <= store.MaxCommitSize {
 		return tx.commitAll(ops)
 	}
-	if tx.apart && !tx.multi {
-		return tx.commitDeletes(updates)
-	}
 	if len(updates) == 1 && !tx.multi && len(ops)-len(updates[0].elems) <= store.MaxCommitOps-maxStep {
 		return tx.commitSteps(updates[0])
 	}
@@ -469,29 +466,6 @@ func (tx *Txn) commitAll(ops []store.Op) error {
 	}
 	if err != nil {
 		return fmt.Errorf("writing %d items: %w", len(ops), err)
-	}
-	return nil
-}
-
-// commitDeletes carries out the deletion of many keys in several transactions.
-func (tx *Txn) commitDeletes(updates []update) error {
-	for first := true; len(updates) > 0; first = false {
-		var ops []store.Op
-		for len(updates) > 0 && len(ops)+2 <= store.MaxCommitOps {
-			seen := updates[0].ent.seen
-			ops = append(ops, store.Delete(updates[0].ent.id, unchanged(seen)))
-			if gen := seen.Get(attrGen).Str(); gen != "" {
-				ops = append(ops, reclaimNote(tx.now, gen, tx.view.db, store.Key{}))
-			}
-			updates = updates[1:]
-		}
-		if err := tx.commitAll(ops); err != nil {
-			if !first && errors.Is(err, store.ErrConflict) {
-				// Running again would count less than was deleted.
-				return fmt.Errorf("interrupted half-way: %w", store.ErrUnknownOutcome)
-			}
-			return err
-		}
 	}
 	return nil
 }

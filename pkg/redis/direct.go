@@ -11,6 +11,7 @@ import (
 
 // direct is a command that is about to be tried as one blind write of its first key.
 type direct struct {
+	cmd  *command
 	args []string
 	now  int64 // Unix ms
 	id   writeID
@@ -24,6 +25,8 @@ type plan struct {
 	// op needs neither write id nor traces, which are added. An OpPut gives its
 	// attributes in order of their names.
 	op store.Op
+	// puts, if there are any, are several keys to be put at once, each on condition op.If.
+	puts []keyedPut
 	// reply writes the reply, given the item as it was before.
 	reply func(old store.Attrs, w *resp.Writer)
 	// fixed says that the reply does not depend on the item.
@@ -34,6 +37,12 @@ type plan struct {
 	replay func(result store.Value, w *resp.Writer)
 	// collection: the update may have left an inline collection empty or too large.
 	collection bool
+}
+
+// keyedPut is a head to be put, but for its write id.
+type keyedPut struct {
+	key  string
+	head store.Attrs
 }
 
 // Conditions that blind writes share.
@@ -52,11 +61,15 @@ func (d *direct) liveOr(typ string) store.Cond {
 // transaction, for which loaded may hold the head already.
 func (e *Engine) runDirect(ctx context.Context, db *Database, b bound, w *resp.Writer) (loaded heads, done bool, err error) {
 	now := e.nowMs()
-	d := direct{args: b.args, now: now, id: newWriteID(now), name: b.args[1]}
+	d := direct{cmd: b.cmd, args: b.args, now: now, id: newWriteID(now), name: b.args[1]}
 	d.key = db.at(now).headKey(d.name)
 	p := b.cmd.direct(&d)
 	if p == nil {
 		return nil, false, nil
+	}
+	if p.puts != nil {
+		done, err := e.putAll(ctx, db.at(now), &d, p, w)
+		return nil, done, err
 	}
 	op := p.op
 	op.Key = d.key
@@ -92,7 +105,28 @@ func (e *Engine) runDirect(ctx context.Context, db *Database, b bound, w *resp.W
 	case errors.Is(err, store.ErrUnknownOutcome):
 		return e.settleDirect(ctx, &d, p, w, err)
 	}
-	return nil, false, fmt.Errorf("%s: %w", b.cmd.name, err)
+	return nil, false, fmt.Errorf("%s: %w", d.cmd.name, err)
+}
+
+// putAll puts several keys in one commit, which the store makes exact under lost answers.
+func (e *Engine) putAll(ctx context.Context, v view, d *direct, p *plan, w *resp.Writer) (bool, error) {
+	ops := make([]store.Op, len(p.puts))
+	for i, put := range p.puts {
+		head := put.head.With(attrWrite, store.Bytes(string(d.id)))
+		if len(put.key) > longName {
+			head = head.With(attrKey, store.Bytes(put.key))
+		}
+		ops[i] = store.Put(v.headKey(put.key), head, p.op.If)
+	}
+	err := e.store.Commit(ctx, ops)
+	if _, isCond := isConditionError(err); isCond || errors.Is(err, store.ErrTooLarge) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("%s: %w", d.cmd.name, err)
+	}
+	p.reply(nil, w)
+	return true, nil
 }
 
 // settleDirect goes on after a blind write whose answer was lost.

@@ -257,7 +257,7 @@ func FailureText(err error) string {
 
 // Multi runs commands as one transaction and appends a reply for each; Redis
 // errors of single commands do not undo the others. An Error is returned if
-// the transaction is refused as a whole, before anything ran.
+// the transaction is refused as a whole; then nothing has changed.
 func (e *Engine) Multi(ctx context.Context, db *Database, a Access, cmds [][]string, w *resp.Writer) error {
 	group := make([]bound, len(cmds))
 	for i, args := range cmds {
@@ -313,6 +313,12 @@ func (e *Engine) transact(ctx context.Context, db *Database, group []bound, mult
 		w.Truncate(mark)
 		err := e.attempt(ctx, db, group, keys, writes, multi, loaded, w)
 		loaded = nil
+		var refused Error
+		if errors.As(err, &refused) && !multi {
+			w.Truncate(mark)
+			w.Error(refused.Error())
+			return nil
+		}
 		if !errors.Is(err, store.ErrConflict) {
 			if err != nil {
 				w.Truncate(mark)
@@ -330,10 +336,12 @@ func (e *Engine) transact(ctx context.Context, db *Database, group []bound, mult
 	}
 }
 
-// attempt runs the commands once. It returns store.ErrConflict if they have to run again.
+// attempt runs the commands once. It returns store.ErrConflict if they have to
+// run again, and an Error if they cannot be carried out as a whole. In both cases nothing has changed.
 func (e *Engine) attempt(ctx context.Context, db *Database, group []bound, keys []string, writes, multi bool, loaded heads, w *resp.Writer) error {
 	tx := newTxn(ctx, e, db, writes)
 	tx.multi = multi
+	tx.divisible = !multi && group[0].cmd.has(divisible)
 	if err := tx.prefetch(keys, loaded); err != nil {
 		return err
 	}
@@ -344,8 +352,9 @@ func (e *Engine) attempt(ctx context.Context, db *Database, group []bound, keys 
 			return tx.err
 		}
 		tx.settle()
-		if err == nil && w.Len()-mark > e.maxReply {
-			err = errReplySize(e.maxReply, w.Len()-mark)
+		if n := w.Len() - mark; err == nil && n > e.maxReply {
+			// Unlike other errors, this one may come after the command has written.
+			return errReplySize(e.maxReply, n)
 		}
 		if err == nil {
 			continue

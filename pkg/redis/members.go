@@ -3,7 +3,6 @@ package redis
 import (
 	"cmp"
 	"iter"
-	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -317,64 +316,83 @@ func (ms *members) scan(cursor uint64, count int) ([]pair, uint64) {
 }
 
 // random returns n distinct members, all if there are fewer; in a spread value they are
-// runs of neighbours in the order of hashes at random places.
+// drawn from runs of neighbours in the order of hashes at random places.
 func (ms *members) random(n int64) []pair {
 	if ms == nil || n <= 0 {
 		return nil
 	}
-	if !ms.spread() || n*3 >= ms.len() {
+	if !ms.spread() || n >= ms.len()/3 {
 		all := slices.Collect(ms.all())
-		rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+		shuffle(all)
 		return all[:min(n, int64(len(all)))]
 	}
 	out := make([]pair, 0, n)
 	seen := make(map[string]bool, n)
-	for tries := int64(0); int64(len(out)) < n && tries < 4*n+16 && ms.tx.err == nil; tries++ {
-		if p, ok := ms.randomOne(); ok && !seen[p.Name] {
-			seen[p.Name] = true
-			out = append(out, p)
+	take := func(ps []pair, limit int) {
+		for _, p := range ps {
+			if limit == 0 || int64(len(out)) == n {
+				return
+			}
+			if !seen[p.Name] {
+				seen[p.Name] = true
+				out = append(out, p)
+				limit--
+			}
 		}
 	}
-	for p := range ms.all() {
-		if int64(len(out)) >= n {
-			break
-		}
-		if !seen[p.Name] {
-			seen[p.Name] = true
-			out = append(out, p)
-		}
+	runs := min(int(n), maxRandomRuns)
+	each := (int(n) + runs - 1) / runs
+	for tries := 0; int64(len(out)) < n && tries < 2*runs && ms.tx.err == nil; tries++ {
+		run := ms.randomRun(each + randomRun - 1)
+		shuffle(run)
+		take(run, each)
+	}
+	if int64(len(out)) < n {
+		take(slices.Collect(ms.all()), int(n))
 	}
 	return out
 }
 
-// randomRun is how many neighbours of a random place a random member is drawn
-// from, which evens out the gaps between hashes.
-const randomRun = 16
+const (
+	// randomRun is how many neighbours of a random place a random member is drawn
+	// from, which evens out the gaps between hashes.
+	randomRun = 16
+	// maxRandomRuns bounds the number of places, hence of queries.
+	maxRandomRuns = 32
+)
+
+// randomRun returns up to n neighbours in the order of hashes from a random place on.
+func (ms *members) randomRun(n int) []pair {
+	run := make([]pair, 0, n)
+	for _, start := range []uint64{rand.Uint64(), 0} {
+		for p := range ms.from(start, n) {
+			if run = append(run, p); len(run) == n {
+				return run
+			}
+		}
+	}
+	return run
+}
+
+func shuffle(ps []pair) {
+	rand.Shuffle(len(ps), func(i, j int) { ps[i], ps[j] = ps[j], ps[i] })
+}
 
 // randomOne returns a random member.
 func (ms *members) randomOne() (pair, bool) {
 	if ms.len() == 0 {
 		return pair{}, false
 	}
-	if !ms.spread() {
-		all := slices.Collect(ms.all())
-		if len(all) == 0 {
-			return pair{}, false
-		}
-		return all[rand.IntN(len(all))], true
+	var from []pair
+	if ms.spread() {
+		from = ms.randomRun(randomRun)
+	} else {
+		from = slices.Collect(ms.all())
 	}
-	var run []pair
-	for _, start := range []uint64{rand.Uint64N(math.MaxUint64), 0} {
-		for p := range ms.from(start, randomRun) {
-			if run = append(run, p); len(run) == randomRun {
-				break
-			}
-		}
-		if len(run) > 0 {
-			return run[rand.IntN(len(run))], true
-		}
+	if len(from) == 0 {
+		return pair{}, false
 	}
-	return pair{}, false
+	return from[rand.IntN(len(from))], true
 }
 
 // headSize estimates the bytes that the members take inline.

@@ -27,8 +27,7 @@ type Txn struct {
 
 	divisible bool // of too many keys, some may be committed before others
 
-	apart bool // the command only deletes keys, which need not happen at one moment
-	err   error
+	err error
 
 	entries map[string]*entry
 	one     entry // the first entry, to spare an allocation
