@@ -2,7 +2,7 @@
 //
 // The table has a binary partition key "p" and a binary sort key "s", expiry
 // (TTL) on the attribute [store.TTLAttr], no index, and on-demand billing;
-// [CreateTable] makes one. Attributes cannot be named "p" or "s".
+// [CreateTable] makes one. Attributes cannot be named "p", "s" or "-".
 //
 //	value       DynamoDB type
 //	KindBytes   B

@@ -37,8 +37,8 @@ func checkName(name string) error {
 	switch {
 	case name == "":
 		return errors.New("dynamo: attribute without a name")
-	case name == partitionAttr || name == sortAttr:
-		return fmt.Errorf("dynamo: attribute %q is part of the key", name)
+	case name == partitionAttr || name == sortAttr || name == noAttr:
+		return fmt.Errorf("dynamo: attribute name %q is reserved", name)
 	case len(name) > maxName:
 		return tooLarge("attribute name of %d bytes", len(name))
 	}

@@ -21,6 +21,10 @@ const (
 	sortAttr      = "s"
 )
 
+// noAttr is never an attribute's name. Removing it is how a transaction updates
+// an item without changing it: an empty update is allowed only outside.
+const noAttr = "-"
+
 // Settings of the connections. DynamoDB speaks HTTP/1.1, so that every call in
 // flight holds one.
 const (

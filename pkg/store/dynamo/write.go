@@ -243,6 +243,9 @@ func (s *Store) transactItem(op store.Op) (types.TransactWriteItem, error) {
 		}
 	case store.OpUpdate:
 		e.update(op.Edits)
+		if len(e.text) == 0 {
+			e.update([]store.Edit{store.Remove(noAttr)})
+		}
 		changes, err := e.take()
 		if err != nil {
 			return types.TransactWriteItem{}, err
