@@ -316,5 +316,5 @@ func (q rangeQuery) everything(z *ZSet) bool {
 	case q.kind == byScore:
 		return q.scores == AllScores
 	}
-	return q.lex == LexRange{Min: LexBound{Inf: -1}, Max: LexBound{Inf: 1}}
+	return q.lex == AllMembers
 }

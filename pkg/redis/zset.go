@@ -158,6 +158,9 @@ type LexBound struct {
 // LexRange is a range of members.
 type LexRange struct{ Min, Max LexBound }
 
+// AllMembers is the range that holds every member.
+var AllMembers = LexRange{Min: LexBound{Inf: -1}, Max: LexBound{Inf: 1}}
+
 func (r LexRange) below(m string) bool {
 	switch r.Min.Inf {
 	case -1:
@@ -467,8 +470,30 @@ func (z *ZSet) Count(r ScoreRange) int64 {
 	return n
 }
 
-// LexCount is the number of members in a range of members.
+// LexCount is the number of members in a range of members, see ByLex.
 func (z *ZSet) LexCount(r LexRange) int64 {
+	if z == nil || r.empty() {
+		return 0
+	}
+	if r == AllMembers {
+		return z.Len()
+	}
+	ms := z.ms()
+	if ms.spread() && !ms.obj.fresh && !ms.changed() && len(r.Min.Member) < longName && len(r.Max.Member) < longName {
+		low, ok1 := z.first()
+		high, ok2 := z.last()
+		if ok1 && ok2 && low.Score == high.Score {
+			q := lexQuery(r, low, high)
+			if r.Min.Exclusive {
+				q.From += "\x00"
+			}
+			if r.Max.Exclusive {
+				q.To = strings.TrimSuffix(q.To, "\x00")
+			}
+			q.Partition = elemPartition(ms.tx.view.db, ms.obj.gen)
+			return ms.tx.count(q)
+		}
+	}
 	var n int64
 	for range z.ByLex(r, false, 0) {
 		n++
