@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/skystash/skystash/pkg/redis/glob"
+	"github.com/skystash/skystash/pkg/redis/num"
 	"github.com/skystash/skystash/pkg/redis/resp"
 )
 
@@ -306,6 +307,17 @@ func commandList(c *call) error {
 	return nil
 }
 
+// countsKeys reports whether the number of keys among the arguments, if the
+// command takes one, is right.
+func (cmd *command) countsKeys(args []string) bool {
+	i := cmd.keys.numkeys
+	if i == 0 {
+		return true
+	}
+	n, ok := num.ParseInt(args[i])
+	return ok && n > 0 && n <= int64(len(args)-i-1)
+}
+
 // COMMAND GETKEYS command [arg [arg ...]]
 // COMMAND GETKEYSANDFLAGS command [arg [arg ...]]
 func commandGetKeys(c *call) error {
@@ -323,7 +335,7 @@ func commandGetKeys(c *call) error {
 		return Error("ERR Invalid number of arguments specified for command")
 	}
 	keys := cmd.keysOf(args)
-	if len(keys) == 0 {
+	if len(keys) == 0 || !cmd.countsKeys(args) {
 		return Error("ERR Invalid arguments specified for command")
 	}
 	if c.cmd.name == "getkeys" {

@@ -102,8 +102,8 @@ func TestRestoreKeepsFieldExpiries(t *testing.T) {
 
 func TestDumpOfTooLargeValueIsRefused(t *testing.T) {
 	d := newTestEngine(t)
-	part := strings.Repeat("x", 1<<20)
-	for range 11 {
+	part := strings.Repeat("x", 100<<10)
+	for range 105 {
 		d.do("rpush", "l", part)
 	}
 	if got := d.do("dump", "l"); !strings.HasPrefix(got, "(error) ERR max request size exceeded") {

@@ -197,6 +197,8 @@ func TestCommand(t *testing.T) {
 		[2]string{"command getkeys config nosuch", "(error) ERR Invalid command specified"},
 		[2]string{"command getkeys ping", "(error) ERR The command has no key arguments"},
 		[2]string{"command getkeys get a b", "(error) ERR Invalid number of arguments specified for command"},
+		[2]string{"command getkeys zunionstore d 2 a b", `["d" "a" "b"]`},
+		[2]string{"command getkeys zunionstore d 3 a b", "(error) ERR Invalid arguments specified for command"},
 		[2]string{"command getkeys unlink", "(error) ERR Invalid arguments specified for command"},
 		[2]string{"command list filterby module x", "[]"},
 		[2]string{"command list filterby pattern EXPIRE*", `["expire" "expireat" "expiretime"]`},
