@@ -14,7 +14,7 @@ import (
 
 func commandCommand() *command {
 	const group = "server"
-	return &command{name: "command", arity: -1, group: group, since: "2.8.13", summary: "Describes the commands.", run: commandAll,
+	return &command{name: "command", arity: -1, flags: fast, group: group, since: "2.8.13", summary: "Describes the commands.", run: commandAll,
 		subs: subcommands(
 			&command{name: "count", arity: 2, flags: fast, group: group, since: "2.8.13", summary: "Returns the number of commands.", run: commandCount},
 			&command{name: "docs", arity: -2, flags: fast, group: group, since: "7.0.0", summary: "Returns the commands' documentation.", run: commandDocs},

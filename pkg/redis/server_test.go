@@ -234,7 +234,7 @@ func TestReadOnlyAccess(t *testing.T) {
 		allowed bool
 	}{
 		{"exists a", true}, {"ttl a", true}, {"type a", true}, {"touch a", true}, {"time", true}, {"ping", true}, {"echo x", true},
-		{"select 0", true}, {"sort_ro a", true}, {"memory usage a", true}, {"object encoding a", true}, {"command count", true},
+		{"select 0", true}, {"sort_ro a", true}, {"memory usage a", true}, {"object encoding a", true}, {"command count", true}, {"command", true},
 		{"keys *", false}, {"scan 0", false}, {"dbsize", false}, {"randomkey", false}, {"config get *", false}, {"info", false},
 		{"del a", false}, {"unlink a", false}, {"expire a 1", false}, {"persist a", false}, {"rename a b", false}, {"copy a b", false},
 		{"sort a", false}, {"flushdb", false}, {"flushall", false}, {"swapdb 0 0", false}, {"config set x y", false},
