@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cockroachdb/pebble/v2"
 	"pgregory.net/rapid"
 
 	"github.com/skystash/skystash/pkg/store"
@@ -137,7 +138,7 @@ func TestExpiryKeysAreInOrderOfTime(t *testing.T) {
 func TestCorruptItemIsReported(t *testing.T) {
 	s := open(t, Options{})
 	k := store.Key{Partition: "p", Sort: "s"}
-	if err := s.db.Set(appendDataKey(nil, k), []byte{codecVersion, 9}, nil); err != nil {
+	if err := s.db.Set(appendDataKey(nil, k), []byte{codecVersion, 9}, pebble.NoSync); err != nil {
 		t.Fatal(err)
 	}
 	ctx := context.Background()

@@ -116,23 +116,24 @@ func Open(o Options) (*Store, error) {
 	}
 	s := &Store{name: name, lock: lock, health: newHealth(o.Logger), stripes: newStripes(), calls: newGate()}
 	s.fs = newSafeFS(o.disk, s.health)
-	if s.db, err = pebble.Open(dir, s.engineOptions()); err != nil {
+	if s.db, err = pebble.Open(dir, s.engineOptions(o)); err != nil {
 		return nil, errors.Join(unavailable("opening the data folder "+name, err), lock.Close())
 	}
-	if err := s.checkFormat(); err != nil {
+	if err := s.checkFormat(o.InMemory); err != nil {
 		return nil, errors.Join(err, s.db.Close(), lock.Close())
 	}
 	s.fs.armed.Store(true)
-	s.syncer = startSyncer(s.db, s.health, o.SyncEvery)
+	s.syncer = startSyncer(s.db, s.health, o)
 	if o.ReclaimEvery > 0 {
 		s.janitor = startJanitor(s, o.ReclaimEvery, o.ReclaimGrace, o.Now)
 	}
 	return s, nil
 }
 
-func (s *Store) engineOptions() *pebble.Options {
-	o := &pebble.Options{
+func (s *Store) engineOptions(o Options) *pebble.Options {
+	eo := &pebble.Options{
 		FS:                          s.fs,
+		DisableWAL:                  o.InMemory,
 		Lock:                        s.lock,
 		Logger:                      engineLogger{s.health},
 		EventListener:               s.health.listen(),
@@ -144,10 +145,10 @@ func (s *Store) engineOptions() *pebble.Options {
 		L0StopWritesThreshold:       1000, // better slow reads than no writes
 		CompactionConcurrencyRange:  func() (lower, upper int) { return 1, 2 },
 	}
-	for i := range o.Levels {
-		o.Levels[i].FilterPolicy = bloom.FilterPolicy(bloomBits)
+	for i := range eo.Levels {
+		eo.Levels[i].FilterPolicy = bloom.FilterPolicy(bloomBits)
 	}
-	return o
+	return eo
 }
 
 // prepareDir creates the folder and returns its one true name: the lock does
@@ -186,11 +187,12 @@ const (
 )
 
 // checkFormat compares the folder's layout with ours; an empty folder gets ours.
-func (s *Store) checkFormat() error {
+func (s *Store) checkFormat(inMemory bool) error {
 	v, closer, err := s.db.Get([]byte(formatKey))
 	switch {
 	case errors.Is(err, pebble.ErrNotFound):
-		if err := s.db.Set([]byte(formatKey), []byte{formatVersion}, pebble.Sync); err != nil {
+		sync := pebble.WriteOptions{Sync: !inMemory}
+		if err := s.db.Set([]byte(formatKey), []byte{formatVersion}, &sync); err != nil {
 			return unavailable("writing to the data folder "+s.name, err)
 		}
 		return nil

@@ -72,7 +72,7 @@ func load(from getter, dataKey []byte) (store.Attrs, error) {
 
 // settle makes what a call has read durable, if that is in doubt.
 func (s *Store) settle(ctx context.Context, doubt bool) error {
-	if !doubt || s.syncer.every > 0 {
+	if !doubt || !s.syncer.waits() {
 		return nil
 	}
 	return s.syncer.await(ctx, s.syncer.join())

@@ -21,6 +21,7 @@ const abandonAfter = time.Second
 type syncer struct {
 	db     *pebble.DB
 	health *health
+	none   bool          // there is no disk to wait for
 	every  time.Duration // 0: wait for the disk; else acknowledge at once and sync this often
 	extra  time.Duration // how long to wait beyond the context's end
 	wake   chan struct{} // holds a token if next is set
@@ -40,9 +41,9 @@ type syncGroup struct {
 	err  error // set before done is closed
 }
 
-func startSyncer(db *pebble.DB, h *health, every time.Duration) *syncer {
+func startSyncer(db *pebble.DB, h *health, o Options) *syncer {
 	s := &syncer{
-		db: db, health: h, every: every, extra: abandonAfter,
+		db: db, health: h, none: o.InMemory, every: o.SyncEvery, extra: abandonAfter,
 		wake: make(chan struct{}, 1), stop: make(chan struct{}), ended: make(chan struct{}),
 	}
 	go s.run()
@@ -54,8 +55,14 @@ func (s *syncer) close() {
 	<-s.ended
 }
 
+// waits reports whether calls have to wait for the disk at all.
+func (s *syncer) waits() bool { return s.every == 0 && !s.none }
+
 // join enters the group whose fsync covers everything visible by now.
 func (s *syncer) join() *syncGroup {
+	if s.none {
+		return nil
+	}
 	s.mu.Lock()
 	g := s.next
 	if g == nil {
@@ -72,7 +79,7 @@ var errAbandoned = errors.New("the disk did not confirm it in time")
 
 // await returns when everything that was visible when the group was joined is on disk.
 func (s *syncer) await(ctx context.Context, g *syncGroup) error {
-	if s.every > 0 {
+	if !s.waits() {
 		return nil
 	}
 	select {
