@@ -45,8 +45,13 @@ func classify(err error) result {
 			return unclear
 		}
 	}
+	var dial *net.OpError
+	if errors.As(err, &dial) && dial.Op == "dial" {
+		return unsent
+	}
+	// The client wraps failures to send in the same type, without a status.
 	var response *smithyhttp.ResponseError
-	if errors.As(err, &response) {
+	if errors.As(err, &response) && response.HTTPStatusCode() != 0 {
 		switch status := response.HTTPStatusCode(); {
 		case status == http.StatusTooManyRequests:
 			return throttled
@@ -54,10 +59,6 @@ func classify(err error) result {
 			return refused
 		}
 		return unclear
-	}
-	var dial *net.OpError
-	if errors.As(err, &dial) && dial.Op == "dial" {
-		return unsent
 	}
 	var (
 		sending  *smithyhttp.RequestSendError
