@@ -117,6 +117,9 @@ func (c *cursor) uvarint() uint64 {
 	for shift := uint(0); shift < 64 && c.pos < len(c.s); shift += 7 {
 		b := c.s[c.pos]
 		c.pos++
+		if shift == 63 && b > 1 {
+			break // more than 64 bits
+		}
 		x |= uint64(b&0x7f) << shift
 		if b < 0x80 {
 			return x

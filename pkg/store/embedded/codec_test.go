@@ -78,6 +78,7 @@ func FuzzDecodeAttrs(f *testing.F) {
 	}
 	f.Add(enc)
 	f.Add([]byte{codecVersion, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01})
+	f.Add([]byte("\x01\x01\x06n\xff\xff\xff\xff\xff\xff\xff\xff\xff0")) // an integer of more than 64 bits
 	f.Fuzz(func(t *testing.T, data []byte) {
 		as, err := decodeAttrs(string(data))
 		if err != nil {

@@ -140,7 +140,9 @@ func (s *Store) execute(ctx context.Context, sc *scratch, ops []store.Op) error 
 	doubt := !wrote && sc.stripes.anyUnsynced()
 	sc.stripes.unlock()
 	if wrote {
-		err = s.awaitSync(ctx, sc, "write "+keyText(ops[0].Key))
+		if err = s.awaitSync(ctx, &sc.stripes); err != nil {
+			err = unknown("write "+keyText(ops[0].Key), err)
+		}
 	} else if serr := s.settle(ctx, doubt); serr != nil {
 		err = unavailable("read "+keyText(ops[0].Key), serr)
 	}
@@ -206,25 +208,22 @@ func (s *Store) apply(b *pebble.Batch, locked *stripeSet) error {
 	return err
 }
 
-// awaitSync returns when what has been applied is on disk.
-func (s *Store) awaitSync(ctx context.Context, sc *scratch, what string) error {
+// awaitSync returns when what has been applied under the stripes is on disk.
+func (s *Store) awaitSync(ctx context.Context, written *stripeSet) error {
 	g := s.syncer.join()
 	err := s.syncer.await(ctx, g)
 	if errors.Is(err, errAbandoned) {
-		left := sc.stripes.clone()
+		left := written.clone()
 		go func() {
 			s.syncer.settled(g)
 			left.addUnsynced(-1)
 			s.syncer.unsynced.Add(-1)
 		}()
 	} else {
-		sc.stripes.addUnsynced(-1)
+		written.addUnsynced(-1)
 		s.syncer.unsynced.Add(-1)
 	}
-	if err != nil {
-		return unknown(what, err)
-	}
-	return nil
+	return err
 }
 
 // checkDistinct refuses operations on the same item.
@@ -322,5 +321,8 @@ func (s *Store) loadPart(ctx context.Context, sc *scratch, puts []store.Item, de
 		return unavailable("load", err)
 	}
 	store.Record(ctx, u)
-	return s.awaitSync(ctx, sc, "load")
+	if err := s.awaitSync(ctx, &sc.stripes); err != nil {
+		return unknown("load", err)
+	}
+	return nil
 }
