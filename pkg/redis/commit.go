@@ -358,13 +358,16 @@ func (tx *Txn) writeFresh(updates []update) error {
 // stands for the elements of the only update.
 func (tx *Txn) operations(updates []update, elems []elemOp) (ops []store.Op, size int) {
 	written := map[*entry]bool{}
+	traced := false
 	for _, u := range updates {
 		written[u.ent] = true
 		if u.head == nil {
 			ops = append(ops, store.Delete(u.ent.id, unchanged(u.ent.seen)))
 		} else {
-			ops = append(ops, store.Put(u.ent.id, u.head, unchanged(u.ent.seen)))
-			size += u.head.Size()
+			head := tx.carryTraces(u.head, u.ent, !traced)
+			traced = true
+			ops = append(ops, store.Put(u.ent.id, head, unchanged(u.ent.seen)))
+			size += head.Size()
 		}
 		use := u.elems
 		if elems != nil {
@@ -399,14 +402,19 @@ func (tx *Txn) operations(updates []update, elems []elemOp) (ops []store.Op, siz
 	return ops, size
 }
 
-// commitOne is a commit of a single head, one plain write. It leaves a trace, so
-// that a lost answer can be cleared up.
+// commitOne is a commit of a single head, one plain write.
 func (tx *Txn) commitOne(op store.Op) error {
-	seen := tx.seenOf(op.Key)
-	if op.Kind == store.OpPut {
-		op.Attrs = tx.carryTraces(op.Attrs, seen)
-	}
 	_, err := tx.e.store.Apply(tx.ctx, op)
+	return tx.committed([]store.Op{op}, err)
+}
+
+func (tx *Txn) commitAll(ops []store.Op) error {
+	return tx.committed(ops, tx.e.store.Commit(tx.ctx, ops))
+}
+
+// committed interprets the store's answer to a commit. If the answer was lost, the trace that
+// one of the heads carries tells what happened.
+func (tx *Txn) committed(ops []store.Op, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -414,60 +422,54 @@ func (tx *Txn) commitOne(op store.Op) error {
 		return fmt.Errorf("a key changed: %w", store.ErrConflict)
 	}
 	if !errors.Is(err, store.ErrUnknownOutcome) {
-		return fmt.Errorf("writing a key: %w", err)
+		return fmt.Errorf("writing %d items: %w", len(ops), err)
 	}
-	state, _, rerr := tx.e.resolve(tx.ctx, op.Key, tx.id, tx.now, version(seen))
-	switch {
-	case rerr != nil:
-		return rerr
-	case state == applied:
-		return nil
-	case state == notApplied:
-		return fmt.Errorf("a write was lost: %w", store.ErrConflict)
+	for ent := range tx.all() {
+		for _, op := range ops {
+			if op.Key != ent.id || !op.Attrs.Has(tx.id.traceName()) {
+				continue
+			}
+			state, _, rerr := tx.e.resolve(tx.ctx, op.Key, tx.id, tx.now, version(ent.seen))
+			switch {
+			case rerr != nil:
+				return rerr
+			case state == applied:
+				return nil
+			case state == notApplied:
+				tx.lost = ent.key
+				return fmt.Errorf("a write was lost: %w", store.ErrConflict)
+			}
+		}
 	}
 	return err
 }
 
-func (tx *Txn) seenOf(key store.Key) store.Attrs {
-	for ent := range tx.all() {
-		if ent.id == key {
-			return ent.seen
-		}
-	}
-	return nil
-}
-
-// carryTraces adds this write's trace to a head, and those of the item it
-// replaces about which somebody may still be in doubt.
-func (tx *Txn) carryTraces(head, seen store.Attrs) store.Attrs {
-	attrs := slices.Clone(head)
+// carryTraces adds to a head the traces of the item it replaces about which
+// somebody may still be in doubt, those of our own earlier attempts, so that they cannot
+// arrive late, and, if own, this attempt's.
+func (tx *Txn) carryTraces(head store.Attrs, ent *entry, own bool) store.Attrs {
+	attrs := make([]store.Attr, len(head), len(head)+4)
+	copy(attrs, head)
 	horizon := tx.now - attemptLife.Milliseconds()
-	for _, a := range seen {
+	for _, a := range ent.seen {
 		if a.Name[:1] == attrTrace && traceID(a.Name).millis() >= horizon {
 			attrs = append(attrs, a)
 		}
 	}
-	birth := seen.Get(attrBirth)
-	if birth.IsZero() {
-		birth = seen.Get(attrWrite)
-	}
+	birth := ent.seen.Get(attrBirth)
 	if birth.IsZero() {
 		birth = store.Bytes(string(tx.id))
 	}
-	attrs = append(attrs, store.Attr{Name: attrBirth, Value: birth},
-		store.Attr{Name: tx.id.traceName(), Value: store.Bytes("")})
+	attrs = append(attrs, store.Attr{Name: attrBirth, Value: birth})
+	for _, d := range tx.doubts {
+		if d.key == ent.key {
+			attrs = append(attrs, store.Attr{Name: d.id.traceName(), Value: store.Bytes("")})
+		}
+	}
+	if own {
+		attrs = append(attrs, store.Attr{Name: tx.id.traceName(), Value: store.Bytes("")})
+	}
 	return store.NewAttrs(attrs...)
-}
-
-func (tx *Txn) commitAll(ops []store.Op) error {
-	err := tx.e.store.Commit(tx.ctx, ops)
-	if _, changed := isConditionError(err); changed {
-		return fmt.Errorf("a key changed: %w", store.ErrConflict)
-	}
-	if err != nil {
-		return fmt.Errorf("writing %d items: %w", len(ops), err)
-	}
-	return nil
 }
 
 // commitSteps carries out a large change of one collection in several

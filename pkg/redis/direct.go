@@ -57,25 +57,34 @@ func (d *direct) liveOr(typ string) store.Cond {
 	return store.And{store.Or{store.Absent(attrType), store.Eq(attrType, store.Bytes(typ))}, d.live()}
 }
 
+// handover is what a blind write that could not be carried out knows for the transaction
+// that takes its place.
+type handover struct {
+	loaded heads   // the head, if it was read
+	doubts []doubt // the blind write, if its answer was lost
+}
+
 // runDirect tries the blind form. If it is not done, the command has to run as a
-// transaction, for which loaded may hold the head already.
-func (e *Engine) runDirect(ctx context.Context, db *Database, b bound, w *resp.Writer) (loaded heads, done bool, err error) {
+// transaction.
+func (e *Engine) runDirect(ctx context.Context, db *Database, b bound, w *resp.Writer) (next handover, done bool, err error) {
 	now := e.nowMs()
 	d := direct{cmd: b.cmd, args: b.args, now: now, id: newWriteID(now), name: b.args[1]}
 	d.key = db.at(now).headKey(d.name)
 	p := b.cmd.direct(&d)
 	if p == nil {
-		return nil, false, nil
+		return next, false, nil
 	}
 	if p.puts != nil {
 		done, err := e.putAll(ctx, db.at(now), &d, p, w)
-		return nil, done, err
+		return next, done, err
 	}
 	op := p.op
 	op.Key = d.key
+	// Should this attempt arrive after it was given up, it must find its trace.
+	op.If = store.And{op.If, store.Absent(d.id.traceName())}
 	switch op.Kind {
 	case store.OpPut:
-		op.Attrs = op.Attrs.With(attrWrite, store.Bytes(string(d.id)))
+		op.Attrs = op.Attrs.With(attrBirth, store.Bytes(string(d.id)))
 		if len(d.name) > longName {
 			op.Attrs = op.Attrs.With(attrKey, store.Bytes(d.name))
 		}
@@ -97,22 +106,22 @@ func (e *Engine) runDirect(ctx context.Context, db *Database, b bound, w *resp.W
 	switch ce, isCond := isConditionError(err); {
 	case err == nil:
 		p.reply(old, w)
-		return nil, true, e.afterDirect(ctx, db, &d, p, old, op.Edits)
+		return next, true, e.afterDirect(ctx, db, &d, p, old, op.Edits)
 	case isCond:
-		return heads{d.name: ce.Old}, false, nil
+		return handover{loaded: heads{d.name: ce.Old}}, false, nil
 	case errors.Is(err, store.ErrTooLarge):
-		return nil, false, nil
+		return next, false, nil
 	case errors.Is(err, store.ErrUnknownOutcome):
 		return e.settleDirect(ctx, &d, p, w, err)
 	}
-	return nil, false, fmt.Errorf("%s: %w", d.cmd.name, err)
+	return next, false, fmt.Errorf("%s: %w", d.cmd.name, err)
 }
 
 // putAll puts several keys in one commit, which the store makes exact under lost answers.
 func (e *Engine) putAll(ctx context.Context, v view, d *direct, p *plan, w *resp.Writer) (bool, error) {
 	ops := make([]store.Op, len(p.puts))
 	for i, put := range p.puts {
-		head := put.head.With(attrWrite, store.Bytes(string(d.id)))
+		head := put.head.With(attrBirth, store.Bytes(string(d.id)))
 		if len(put.key) > longName {
 			head = head.With(attrKey, store.Bytes(put.key))
 		}
@@ -130,24 +139,35 @@ func (e *Engine) putAll(ctx context.Context, v view, d *direct, p *plan, w *resp
 }
 
 // settleDirect goes on after a blind write whose answer was lost.
-func (e *Engine) settleDirect(ctx context.Context, d *direct, p *plan, w *resp.Writer, lost error) (heads, bool, error) {
+func (e *Engine) settleDirect(ctx context.Context, d *direct, p *plan, w *resp.Writer, lost error) (handover, bool, error) {
 	state, head, err := e.resolve(ctx, d.key, d.id, d.now, "")
 	if err != nil {
-		return nil, false, err
+		return handover{}, false, err
 	}
-	traced := head.Get(d.id.traceName())
-	switch {
-	case state == notApplied:
-		return heads{d.name: head}, false, nil
-	case state == applied && p.fixed:
-		p.reply(nil, w)
-		return nil, true, nil
-	case state == applied && !traced.IsZero():
-		p.replay(traced, w)
-		e.traces.add(d.key, d.id.traceName())
-		return nil, true, nil
+	inDoubt := doubt{key: d.name, id: d.id, reply: func(trace store.Value, w *resp.Writer) bool {
+		switch {
+		case p.fixed:
+			p.reply(nil, w)
+		case p.replay != nil && !trace.IsZero():
+			p.replay(trace, w)
+		default:
+			return false
+		}
+		return true
+	}}
+	switch state {
+	case notApplied:
+		return handover{loaded: heads{d.name: head}, doubts: []doubt{inDoubt}}, false, nil
+	case applied:
+		if _, err := inDoubt.settle(head, w); err != nil {
+			return handover{}, false, err
+		}
+		if p.trace.Kind != 0 {
+			e.traces.add(d.key, d.id.traceName())
+		}
+		return handover{}, true, nil
 	}
-	return nil, false, lost
+	return handover{}, false, lost
 }
 
 // afterDirect tidies up behind a blind write that has taken effect. What fails
@@ -176,7 +196,7 @@ func (e *Engine) afterDirect(ctx context.Context, db *Database, d *direct, p *pl
 	default:
 		e.traces.add(d.key, staleTraces(old, d.now)...)
 	}
-	if _, changed := isConditionError(err); err != nil && !changed {
+	if _, changed := isConditionError(err); err != nil && !changed && !errors.Is(err, store.ErrConflict) {
 		e.log.WarnContext(ctx, "tidying up after a write", "error", err)
 	}
 	return nil

@@ -30,9 +30,9 @@
 //	chunk     'e' db generation      0x04 number              v
 //	reclaim   'r' shard              due time, generation     d, hp, hs (the head it belonged to)
 //
-// A head's attributes: t type (lower case: inline, upper case: spread), w the id
-// of its last write, e expiry (Unix ms), x when DynamoDB may reclaim it (seconds),
-// b the write id of its birth, q* traces of recent writes (see trace.go),
+// A head's attributes: t type (lower case: inline, upper case: spread), b the id
+// of the write that made it, w of the last one since, e expiry (Unix ms), x when DynamoDB may
+// reclaim it (seconds), q* traces of recent writes (see trace.go),
 // k the user's key where it is too long for the sort key.
 // Inline, the value is in the head: v or n (a string, n if it is a canonical
 // integer), l (a list, c its length), m*/M* one attribute for each member or

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -141,13 +142,13 @@ func (e *Engine) run(ctx context.Context, db *Database, b bound, loaded heads, w
 		return e.runWhole(ctx, db, b, w)
 	}
 	if b.cmd.direct != nil && len(b.args) > 1 {
-		seed, done, err := e.runDirect(ctx, db, b, w)
+		next, done, err := e.runDirect(ctx, db, b, w)
 		if done || err != nil {
 			return err
 		}
-		loaded = seed
+		return e.transact(ctx, db, []bound{b}, false, next, w)
 	}
-	return e.transact(ctx, db, []bound{b}, false, loaded, w)
+	return e.transact(ctx, db, []bound{b}, false, handover{loaded: loaded}, w)
 }
 
 // runWhole carries out a command that acts on the whole database at once.
@@ -270,7 +271,7 @@ func (e *Engine) Multi(ctx context.Context, db *Database, a Access, cmds [][]str
 	if len(group) == 0 {
 		return nil
 	}
-	return e.transact(ctx, db, group, true, nil, w)
+	return e.transact(ctx, db, group, true, handover{}, w)
 }
 
 // heads are key heads that have been read; nil attributes: there is no such item.
@@ -294,7 +295,7 @@ func (e *Engine) load(ctx context.Context, v view, keys []string, snapshot bool)
 }
 
 // transact runs commands against one Txn until it commits.
-func (e *Engine) transact(ctx context.Context, db *Database, group []bound, multi bool, loaded heads, w *resp.Writer) error {
+func (e *Engine) transact(ctx context.Context, db *Database, group []bound, multi bool, known handover, w *resp.Writer) error {
 	var keys []string
 	writes := false
 	for _, b := range group {
@@ -311,39 +312,62 @@ func (e *Engine) transact(ctx context.Context, db *Database, group []bound, mult
 	mark, start := w.Len(), e.now()
 	for attempt := 0; ; attempt++ {
 		w.Truncate(mark)
-		err := e.attempt(ctx, db, group, keys, writes, multi, loaded, w)
-		loaded = nil
+		tx := newTxn(ctx, e, db, writes)
+		tx.multi = multi
+		tx.divisible = !multi && group[0].cmd.has(divisible)
+		tx.doubts = known.doubts
+		err := tx.run(group, keys, known.loaded, w)
+		known.loaded = nil
+		if tx.lost != "" {
+			reply := slices.Clone(w.Buf[mark:])
+			known.doubts = append(known.doubts, doubt{key: tx.lost, id: tx.id, reply: func(_ store.Value, w *resp.Writer) bool {
+				w.Buf = append(w.Buf, reply...)
+				return true
+			}})
+		}
 		var refused Error
 		if errors.As(err, &refused) && !multi {
 			w.Truncate(mark)
 			w.Error(refused.Error())
 			return nil
 		}
-		if !errors.Is(err, store.ErrConflict) {
-			if err != nil {
-				w.Truncate(mark)
+		if err == nil {
+			return nil
+		}
+		w.Truncate(mark)
+		inDoubt := len(known.doubts) > 0
+		again := errors.Is(err, store.ErrConflict) || inDoubt && passing(err)
+		if again && e.now().Sub(start) > e.patience {
+			err, again = fmt.Errorf("after %d attempts: %w", attempt+1, err), false
+		}
+		if again {
+			if err = pause(ctx, attempt); err == nil {
+				continue
 			}
-			return err
 		}
-		if e.now().Sub(start) > e.patience {
-			w.Truncate(mark)
-			return fmt.Errorf("after %d attempts: %w", attempt+1, err)
+		if inDoubt {
+			// An earlier attempt may still arrive.
+			return fmt.Errorf("%w (%v)", store.ErrUnknownOutcome, err)
 		}
-		if err := pause(ctx, attempt); err != nil {
-			w.Truncate(mark)
-			return err
-		}
+		return err
 	}
 }
 
-// attempt runs the commands once. It returns store.ErrConflict if they have to
+// passing reports whether a failure of the store may be over when it is asked again.
+func passing(err error) bool {
+	return errors.Is(err, store.ErrThrottled) || errors.Is(err, store.ErrUnavailable)
+}
+
+// run runs the commands once. It returns store.ErrConflict if they have to
 // run again, and an Error if they cannot be carried out as a whole. In both cases nothing has changed.
-func (e *Engine) attempt(ctx context.Context, db *Database, group []bound, keys []string, writes, multi bool, loaded heads, w *resp.Writer) error {
-	tx := newTxn(ctx, e, db, writes)
-	tx.multi = multi
-	tx.divisible = !multi && group[0].cmd.has(divisible)
+func (tx *Txn) run(group []bound, keys []string, loaded heads, w *resp.Writer) error {
 	if err := tx.prefetch(keys, loaded); err != nil {
 		return err
+	}
+	for _, d := range slices.Backward(tx.doubts) { // a later attempt leaves the traces of earlier ones too
+		if done, err := d.settle(tx.entry(d.key).seen, w); done || err != nil {
+			return err
+		}
 	}
 	for _, b := range group {
 		mark := w.Len()
@@ -352,9 +376,9 @@ func (e *Engine) attempt(ctx context.Context, db *Database, group []bound, keys 
 			return tx.err
 		}
 		tx.settle()
-		if n := w.Len() - mark; err == nil && n > e.maxReply {
+		if n := w.Len() - mark; err == nil && n > tx.e.maxReply {
 			// Unlike other errors, this one may come after the command has written.
-			return errReplySize(e.maxReply, n)
+			return errReplySize(tx.e.maxReply, n)
 		}
 		if err == nil {
 			continue

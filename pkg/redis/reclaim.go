@@ -146,7 +146,7 @@ func (e *Engine) inUse(ctx context.Context, note store.Item, headKey store.Key, 
 		// The note for the new expiry was written together with it.
 		return true, e.dropNote(ctx, note)
 	}
-	_, err := e.store.Apply(ctx, store.Delete(headKey, store.Eq(attrWrite, head.Get(attrWrite))))
+	_, err := e.store.Apply(ctx, store.Delete(headKey, unchanged(head)))
 	if _, changed := isConditionError(err); changed || errors.Is(err, store.ErrUnknownOutcome) {
 		return true, nil // look again next time
 	}

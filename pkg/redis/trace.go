@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -15,6 +16,9 @@ import (
 // which holds the write's result. A trace is taken away by a later write, once
 // nobody can be in doubt any more. Only a blind overwrite (SET, DEL) destroys
 // traces; then the doubt may remain, and the caller is told so.
+
+// resolveReads is how many times reading an item is repeated to find out about a write.
+const resolveReads = 6
 
 // attemptLife is longer than any attempt can be under way, clock skew included.
 const attemptLife = 30 * time.Second
@@ -69,6 +73,29 @@ func staleTraces(as store.Attrs, nowMs int64) []string {
 	return names
 }
 
+// doubt is an attempt to carry out a command whose answer was lost. It had not
+// been applied when we looked, but may arrive late.
+type doubt struct {
+	key string // whose head would carry the trace
+	id  writeID
+	// reply writes the command's reply, should the attempt turn out to have been applied;
+	// trace is what its trace holds, zero if the trace is not there but the item is as the attempt left it.
+	// It reports false if the reply cannot be known.
+	reply func(trace store.Value, w *resp.Writer) bool
+}
+
+// settle looks for the attempt in a head, and writes the reply if it is there.
+func (d doubt) settle(head store.Attrs, w *resp.Writer) (applied bool, err error) {
+	trace := head.Get(d.id.traceName())
+	if trace.IsZero() && version(head) != string(d.id) {
+		return false, nil
+	}
+	if !d.reply(trace, w) {
+		return true, fmt.Errorf("the reply is lost: %w", store.ErrUnknownOutcome)
+	}
+	return true, nil
+}
+
 // outcome is what became of a write whose answer was lost.
 type outcome int
 
@@ -82,11 +109,17 @@ const (
 // item. seen is the item's version that the write was conditional on ("" if
 // none). It returns the item as it is now.
 func (e *Engine) resolve(ctx context.Context, key store.Key, id writeID, startMs int64, seen string) (outcome, store.Attrs, error) {
-	head, err := e.store.Get(ctx, key)
-	if err != nil {
-		return unknown, nil, fmt.Errorf("%w (reading the item again: %v)", store.ErrUnknownOutcome, err)
+	var head store.Attrs
+	for attempt := 0; ; attempt++ {
+		var err error
+		if head, err = e.store.Get(ctx, key); err == nil {
+			break
+		}
+		if attempt == resolveReads || pause(ctx, attempt+2) != nil {
+			return unknown, nil, fmt.Errorf("%w (reading the item again: %v)", store.ErrUnknownOutcome, err)
+		}
 	}
-	current := head.Get(attrWrite).Str()
+	current := version(head)
 	switch {
 	case current == string(id) || head.Has(id.traceName()):
 		return applied, head, nil
@@ -96,11 +129,7 @@ func (e *Engine) resolve(ctx context.Context, key store.Key, id writeID, startMs
 		return notApplied, head, nil
 	}
 	// The trace would be there if the item has lived since before the write began.
-	birth := writeID(head.Get(attrBirth).Str())
-	if birth == "" {
-		birth = writeID(current)
-	}
-	if ms := birth.millis(); ms != 0 && ms < startMs-attemptLife.Milliseconds() {
+	if ms := writeID(head.Get(attrBirth).Str()).millis(); ms != 0 && ms < startMs-attemptLife.Milliseconds() {
 		return notApplied, head, nil
 	}
 	return unknown, head, nil

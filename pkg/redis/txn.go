@@ -38,6 +38,9 @@ type Txn struct {
 	ranged    bool // some call read several elements, hence not as of one moment
 	relaxed   bool // a cursor command: no consistency across its reads is promised
 	dropped   []abandoned
+
+	doubts []doubt // earlier attempts whose answers were lost
+	lost   string  // the key whose head would carry the trace of this one, if its answer was lost
 }
 
 // entry is a key in a transaction.
@@ -361,14 +364,22 @@ func (tx *Txn) elements(gen string, sorts []string) []store.Attrs {
 }
 
 // version is the id of the head's last write, "" if there is no head.
-func version(as store.Attrs) string { return as.Get(attrWrite).Str() }
+func version(as store.Attrs) string {
+	if w := as.Get(attrWrite); !w.IsZero() {
+		return w.Str()
+	}
+	return as.Get(attrBirth).Str()
+}
 
 // unchanged is the condition that a head is still as it was read.
 func unchanged(as store.Attrs) store.Cond {
 	if as == nil {
 		return store.Absent(attrType)
 	}
-	return store.Eq(attrWrite, store.Bytes(version(as)))
+	if w := as.Get(attrWrite); !w.IsZero() {
+		return store.Eq(attrWrite, w)
+	}
+	return store.And{store.Absent(attrWrite), store.Eq(attrBirth, as.Get(attrBirth))}
 }
 
 // validate makes sure that everything a reading transaction saw was true at one moment.
