@@ -35,7 +35,8 @@
 //
 // Request units are computed from the sizes of the items by DynamoDB's rules;
 // those of TransactWriteItems and BatchWriteItem, which do not return the items
-// they replace, are taken from the answer. Sizes are [store.Attrs.Size], which
+// they replace, are taken from the answer (or computed from what is known, if that
+// is more: DynamoDB Local reports too little). Sizes are [store.Attrs.Size], which
 // may be some bytes too large for numbers.
 //
 // Sources: the pages "Constraints in Amazon DynamoDB", "DynamoDB item sizes and

@@ -1,9 +1,11 @@
 package dynamo
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"time"
@@ -11,6 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/smithy-go/middleware"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/skystash/skystash/pkg/store"
 )
@@ -56,6 +60,7 @@ func New(client *dynamodb.Client, table string) *Store {
 	s := &Store{table: table, pause: wait}
 	s.client = dynamodb.New(client.Options(), func(o *dynamodb.Options) {
 		o.Retryer = aws.NopRetryer{}
+		o.APIOptions = append(o.APIOptions, rewindable)
 		if b, ok := o.HTTPClient.(*awshttp.BuildableClient); ok {
 			s.conns, _ = b.WithTransportOptions(tune).Freeze().(*http.Client)
 			if s.conns != nil {
@@ -72,6 +77,25 @@ func tune(t *http.Transport) {
 	t.IdleConnTimeout = idleTimeout
 	t.ResponseHeaderTimeout = answerTimeout
 	t.TLSClientConfig.ClientSessionCache = tls.NewLRUClientSessionCache(0)
+}
+
+// rewindable lets the transport take a fresh connection by itself if it finds
+// the one it wanted to use closed before anything was written to it. For that
+// it needs the body once more.
+func rewindable(stack *middleware.Stack) error {
+	return stack.Finalize.Add(middleware.FinalizeMiddlewareFunc("rewindable",
+		func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
+			if r, ok := in.Request.(*smithyhttp.Request); ok {
+				if stream, ok := r.GetStream().(*bytes.Reader); ok {
+					start := *stream
+					r.GetBody = func() (io.ReadCloser, error) {
+						again := start
+						return io.NopCloser(&again), nil
+					}
+				}
+			}
+			return next.HandleFinalize(ctx, in)
+		}), middleware.After)
 }
 
 // Close gives up idle connections.

@@ -14,7 +14,8 @@
 // JDK 17 or newer on the PATH. A JRE is not enough: Loopback.java is compiled
 // when the server starts.
 //
-// DynamoDB Local differs from DynamoDB: it reports transactions at the price of
-// plain calls, charges nothing for failed conditions and empty queries, never
-// throttles and never deletes expired items in good time.
+// DynamoDB Local differs from DynamoDB: it charges nothing for failed
+// conditions, for empty queries and for missing items of a batch, and equally
+// expensive writes of one transaction only once; it never throttles, and deletes
+// expired items late.
 package dynamolocal
