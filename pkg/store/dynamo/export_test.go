@@ -2,14 +2,15 @@ package dynamo
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 )
 
 // NoPauses makes the store retry at once, as long as the context lasts, and
 // count its pauses.
-func (s *Store) NoPauses(pauses *int) {
+func (s *Store) NoPauses(pauses *atomic.Int32) {
 	s.pause = func(ctx context.Context, _ time.Duration) bool {
-		*pauses++
+		pauses.Add(1)
 		return ctx.Err() == nil
 	}
 }

@@ -1,168 +1,15 @@
 package dynamo_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
-	"net"
 	"net/http"
-	"strings"
-	"sync"
-	"syscall"
 	"testing"
 
 	"github.com/skystash/skystash/pkg/store"
 	"github.com/skystash/skystash/pkg/store/dynamo"
 	"github.com/skystash/skystash/pkg/store/dynamo/dynamolocal"
 )
-
-// wire is a network that loses and garbles requests by script: each request
-// takes the next fault, and goes through untouched when there are none left.
-type wire struct {
-	mu     sync.Mutex
-	faults []fault
-	sent   []string // the operations that were attempted
-	tokens []string // their request tokens, "" if none
-}
-
-// fault treats a request; forward sends it.
-type fault func(r *http.Request, forward func() (*http.Response, error)) (*http.Response, error)
-
-func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return nil, err
-	}
-	var in struct{ ClientRequestToken string }
-	if err := json.Unmarshal(body, &in); err != nil {
-		return nil, err
-	}
-	r = r.Clone(r.Context())
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
-
-	w.mu.Lock()
-	w.sent, w.tokens = append(w.sent, operation), append(w.tokens, in.ClientRequestToken)
-	var f fault
-	if len(w.faults) > 0 {
-		f, w.faults = w.faults[0], w.faults[1:]
-	}
-	w.mu.Unlock()
-
-	forward := func() (*http.Response, error) { return http.DefaultTransport.RoundTrip(r) }
-	if f == nil {
-		return forward()
-	}
-	return f(r, forward)
-}
-
-// answer is a fault: the request is not carried out but answered so.
-func answer(status int, code, message string, more ...string) fault {
-	return func(r *http.Request, _ func() (*http.Response, error)) (*http.Response, error) {
-		body := fmt.Sprintf(`{"__type":"com.amazonaws.dynamodb.v20120810#%s","message":%q%s}`, code, message, strings.Join(more, ""))
-		return &http.Response{
-			StatusCode: status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r,
-			Header: http.Header{"Content-Type": {"application/x-amz-json-1.0"}},
-			Body:   io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)),
-		}, nil
-	}
-}
-
-// reasons is the rest of an answer that cancels a transaction.
-func reasons(codes ...string) string {
-	s := `,"CancellationReasons":[`
-	for i, c := range codes {
-		if i > 0 {
-			s += ","
-		}
-		s += fmt.Sprintf(`{"Code":%q,"Message":"because"}`, c)
-	}
-	return s + "]"
-}
-
-func canceled(codes ...string) fault {
-	return answer(400, "TransactionCanceledException", "Transaction cancelled", reasons(codes...))
-}
-
-// Faults of the network.
-func refuseConnection(*http.Request, func() (*http.Response, error)) (*http.Response, error) {
-	return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
-}
-
-func dropBefore(*http.Request, func() (*http.Response, error)) (*http.Response, error) {
-	return nil, &net.OpError{Op: "write", Net: "tcp", Err: syscall.ECONNRESET}
-}
-
-func dropAfter(_ *http.Request, forward func() (*http.Response, error)) (*http.Response, error) {
-	resp, err := forward()
-	if err != nil {
-		return nil, err
-	}
-	resp.Body.Close()
-	return nil, &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
-}
-
-// cutAnswer loses the second half of the answer.
-func cutAnswer(_ *http.Request, forward func() (*http.Response, error)) (*http.Response, error) {
-	resp, err := forward()
-	if err != nil {
-		return nil, err
-	}
-	body, err := io.ReadAll(resp.Body)
-	resp.Body.Close()
-	if err != nil {
-		return nil, err
-	}
-	resp.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body[:len(body)/2]), brokenReader{}))
-	return resp, nil
-}
-
-type brokenReader struct{}
-
-func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
-
-func failAfter(r *http.Request, forward func() (*http.Response, error)) (*http.Response, error) {
-	resp, err := forward()
-	if err != nil {
-		return nil, err
-	}
-	resp.Body.Close()
-	return answer(500, "InternalServerError", "internal")(r, nil)
-}
-
-// rig is a store on a faulty wire.
-type rig struct {
-	*testing.T
-	wire   *wire
-	table  string
-	store  *dynamo.Store
-	pauses int
-}
-
-func newRig(t *testing.T) *rig {
-	t.Helper()
-	r := &rig{T: t, wire: &wire{}, table: dynamolocal.Table(t, dynamolocal.Client(t))}
-	r.store = dynamo.New(dynamolocal.Client(t, dynamolocal.WithTransport(r.wire)), r.table)
-	r.store.NoPauses(&r.pauses)
-	return r
-}
-
-// script starts a new script and forgets what was sent.
-func (r *rig) script(faults ...fault) {
-	r.wire.mu.Lock()
-	defer r.wire.mu.Unlock()
-	r.wire.faults, r.wire.sent, r.wire.tokens = faults, nil, nil
-}
-
-func (r *rig) wantSent(want ...string) {
-	r.Helper()
-	if got := fmt.Sprint(r.wire.sent); got != fmt.Sprint(want) {
-		r.Errorf("sent %s, want %s", got, fmt.Sprint(want))
-	}
-}
 
 func key(sort string) store.Key { return store.Key{Partition: "partition", Sort: sort} }
 
@@ -498,131 +345,6 @@ func TestLoadIsRepeatedWhateverHappened(t *testing.T) {
 	}
 }
 
-// leave is a fault that answers that everything, or all but the first, was not processed.
-func leave(field string, keepFirst bool) fault {
-	return func(r *http.Request, forward func() (*http.Response, error)) (*http.Response, error) {
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			return nil, err
-		}
-		var in struct{ RequestItems map[string]json.RawMessage }
-		if err := json.Unmarshal(body, &in); err != nil {
-			return nil, err
-		}
-		rest := map[string]json.RawMessage{}
-		for table, raw := range in.RequestItems {
-			first, others, err := split(raw, keepFirst)
-			if err != nil {
-				return nil, err
-			}
-			in.RequestItems[table], rest[table] = first, others
-		}
-		out := map[string]any{}
-		if keepFirst {
-			sub, err := json.Marshal(in)
-			if err != nil {
-				return nil, err
-			}
-			r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(sub)), int64(len(sub))
-			resp, err := forward()
-			if err != nil {
-				return nil, err
-			}
-			defer resp.Body.Close()
-			if err := json.NewDecoder(resp.Body).Decode(&out); err != nil {
-				return nil, err
-			}
-		}
-		out[field] = rest
-		answer, err := json.Marshal(out)
-		return &http.Response{
-			StatusCode: 200, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r, Header: http.Header{},
-			Body: io.NopCloser(bytes.NewReader(answer)), ContentLength: int64(len(answer)),
-		}, err
-	}
-}
-
-// split takes the first key, or write, off the part of a batch for one table.
-func split(raw json.RawMessage, off bool) (first, others json.RawMessage, err error) {
-	if !off {
-		return nil, raw, nil
-	}
-	var writes []json.RawMessage
-	if json.Unmarshal(raw, &writes) == nil {
-		first, err = json.Marshal(writes[:1])
-		if err != nil {
-			return nil, nil, err
-		}
-		others, err = json.Marshal(writes[1:])
-		return first, others, err
-	}
-	var gets struct {
-		Keys           []json.RawMessage
-		ConsistentRead bool
-	}
-	if err := json.Unmarshal(raw, &gets); err != nil {
-		return nil, nil, err
-	}
-	all := gets.Keys
-	gets.Keys = all[:1]
-	if first, err = json.Marshal(gets); err != nil {
-		return nil, nil, err
-	}
-	gets.Keys = all[1:]
-	others, err = json.Marshal(gets)
-	return first, others, err
-}
-
-func TestUnprocessedKeysAreAskedForAgain(t *testing.T) {
-	r := newRig(t)
-	var keys []store.Key
-	for i := range 5 {
-		keys = append(keys, key(fmt.Sprint(i)))
-		if _, err := r.store.Apply(t.Context(), store.Put(keys[i], store.NewAttrs(store.Attr{Name: "n", Value: store.Int(int64(i))}), nil)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	r.script(leave("UnprocessedKeys", false), leave("UnprocessedKeys", true), leave("UnprocessedKeys", true), throttle)
-	var meter store.Meter
-	found, err := r.store.GetMany(store.WithMeter(t.Context(), &meter), keys, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, as := range found {
-		if as.Get("n").Num() != int64(i) || as == nil {
-			t.Errorf("entry %d is %v", i, as)
-		}
-	}
-	if u := meter.Total(); u != (store.Usage{Calls: 5, ReadUnits: 5}) {
-		t.Errorf("usage %+v", u)
-	}
-	r.script(repeat(leave("UnprocessedKeys", false), dynamo.MaxAttempts)...)
-	if _, err := r.store.GetMany(t.Context(), keys, false); !errors.Is(err, store.ErrThrottled) {
-		t.Errorf("never processed: %v", err)
-	}
-}
-
-func TestUnprocessedWritesAreSentAgain(t *testing.T) {
-	r := newRig(t)
-	var puts []store.Item
-	for i := range 30 {
-		puts = append(puts, store.Item{Key: key(fmt.Sprint(i)), Attrs: store.Attrs{}})
-	}
-	r.script(leave("UnprocessedItems", false), leave("UnprocessedItems", true), leave("UnprocessedItems", true), throttle)
-	if err := r.store.Load(t.Context(), puts, nil); err != nil {
-		t.Fatal(err)
-	}
-	r.script()
-	p, err := r.store.Query(t.Context(), store.Query{Partition: "partition"})
-	if err != nil || p.Count != 30 {
-		t.Errorf("%d items, error %v", p.Count, err)
-	}
-	r.script(repeat(leave("UnprocessedItems", false), 2*dynamo.MaxAttempts)...)
-	if err := r.store.Load(t.Context(), puts, nil); !errors.Is(err, store.ErrThrottled) {
-		t.Errorf("never processed: %v", err)
-	}
-}
-
 func TestEveryAttemptCountsAsACall(t *testing.T) {
 	r := newRig(t)
 	r.script(throttle, conflict)
@@ -631,8 +353,8 @@ func TestEveryAttemptCountsAsACall(t *testing.T) {
 	if u := meter.Total(); err != nil || u != (store.Usage{Calls: 3, WriteUnits: 1}) {
 		t.Errorf("usage %+v, error %v", u, err)
 	}
-	if r.pauses != 2 {
-		t.Errorf("%d pauses", r.pauses)
+	if r.pauses.Load() != 2 {
+		t.Errorf("%d pauses", r.pauses.Load())
 	}
 }
 
