@@ -60,6 +60,7 @@ func (m *Main) openDynamo(ctx context.Context) (store.Store, error) {
 	client := dynamodb.NewFromConfig(cfg, func(o *dynamodb.Options) {
 		if f.endpoint != "" {
 			o.BaseEndpoint = &f.endpoint
+			o.DisableValidateResponseChecksum = true // those of DynamoDB Local are often wrong
 		}
 	})
 	if f.endpoint != "" {
