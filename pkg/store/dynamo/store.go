@@ -76,7 +76,9 @@ func tune(t *http.Transport) {
 	t.MaxIdleConnsPerHost = idleConns
 	t.IdleConnTimeout = idleTimeout
 	t.ResponseHeaderTimeout = answerTimeout
-	t.TLSClientConfig.ClientSessionCache = tls.NewLRUClientSessionCache(0)
+	if t.TLSClientConfig != nil { // else Go's defaults
+		t.TLSClientConfig.ClientSessionCache = tls.NewLRUClientSessionCache(0)
+	}
 }
 
 // rewindable lets the transport take a fresh connection by itself if it finds
