@@ -190,7 +190,7 @@ type fieldOp struct {
 
 // parseBitfield reads the operations of BITFIELD.
 func parseBitfield(c *call) ([]fieldOp, error) {
-	readOnly := c.cmd.name == "bitfield_ro"
+	size := int64(0) // that writes need
 	var ops []fieldOp
 	overflow := bits.Wrap
 	for i := 2; i < len(c.args); {
@@ -226,15 +226,16 @@ func parseBitfield(c *call) ([]fieldOp, error) {
 				return nil, err
 			}
 			op.value = v
-			if readOnly {
-				return nil, Error("ERR BITFIELD_RO only supports the GET subcommand")
-			}
-			if size := (op.offset+int64(op.typ.Bits)-1)/8 + 1; size > maxRecord {
-				return nil, errRecordSize(size)
-			}
+			size = max(size, (op.offset+int64(op.typ.Bits)-1)/8+1)
 		}
 		ops = append(ops, op)
 		i += n + 1
+	}
+	if size > 0 && c.cmd.name == "bitfield_ro" {
+		return nil, Error("ERR BITFIELD_RO only supports the GET subcommand")
+	}
+	if size > maxRecord {
+		return nil, errRecordSize(size)
 	}
 	return ops, nil
 }

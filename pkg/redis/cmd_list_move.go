@@ -133,19 +133,20 @@ func lmove(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.moveElement(from, to)
+	return c.moveElement(from, to, c.w.Null)
 }
 
 // RPOPLPUSH source destination
-func rpoplpush(c *call) error { return c.moveElement(false, true) }
+func rpoplpush(c *call) error { return c.moveElement(false, true, c.w.Null) }
 
-func (c *call) moveElement(fromLeft, toLeft bool) error {
+// moveElement moves an element; none writes the reply if there is none.
+func (c *call) moveElement(fromLeft, toLeft bool, none func()) error {
 	src, err := c.tx.List(c.args[1])
 	if err != nil {
 		return err
 	}
 	if src == nil {
-		c.w.Null()
+		none()
 		return nil
 	}
 	dst, err := c.tx.ListForUpdate(c.args[2])
@@ -159,7 +160,7 @@ func (c *call) moveElement(fromLeft, toLeft bool) error {
 		popped = src.PopRight(1)
 	}
 	if len(popped) == 0 {
-		c.w.Null()
+		none()
 		return nil
 	}
 	if toLeft {
@@ -255,18 +256,30 @@ func (c *call) popAny(where func(*List, int64) []string) error {
 	return nil
 }
 
+// timedOut replies what a move that waited in vain does; in a transaction it does not wait, and
+// replies what LMOVE does.
+func (c *call) timedOut() {
+	if c.tx.multi {
+		c.w.Null()
+	} else {
+		c.w.NullArray()
+	}
+}
+
 // BLMOVE source destination LEFT|RIGHT LEFT|RIGHT timeout
 func blmove(c *call) error {
-	if _, err := c.side(3); err != nil {
+	from, err := c.side(3)
+	if err != nil {
 		return err
 	}
-	if _, err := c.side(4); err != nil {
+	to, err := c.side(4)
+	if err != nil {
 		return err
 	}
 	if err := c.timeout(5); err != nil {
 		return err
 	}
-	return lmove(c)
+	return c.moveElement(from, to, c.timedOut)
 }
 
 // BRPOPLPUSH source destination timeout
@@ -274,7 +287,7 @@ func brpoplpush(c *call) error {
 	if err := c.timeout(3); err != nil {
 		return err
 	}
-	return rpoplpush(c)
+	return c.moveElement(false, true, c.timedOut)
 }
 
 // BLMPOP timeout numkeys key [key ...] LEFT|RIGHT [COUNT count]

@@ -188,6 +188,10 @@ func smembers(c *call) error {
 
 // SMOVE source destination member
 func smove(c *call) error {
+	if !c.tx.Exists(c.args[1]) {
+		c.w.Int(0) // whatever the destination is
+		return nil
+	}
 	src, err := c.tx.Set(c.args[1])
 	if err != nil {
 		return err
@@ -481,13 +485,22 @@ func sdiffstore(c *call) error { return c.combineStore(difference) }
 
 // SSCAN key cursor [MATCH pattern] [COUNT count]
 func sscan(c *call) error {
-	opts, err := parseScan(c, 2)
-	if err != nil {
-		return err
+	opts, perr := parseScan(c, 2)
+	if perr == errCursor {
+		return perr
 	}
 	s, err := c.tx.Set(c.args[1])
 	if err != nil {
 		return err
+	}
+	if s == nil { // Redis looks for the key before it looks at the options
+		c.w.Array(2)
+		c.w.Bulk("0")
+		c.w.Array(0)
+		return nil
+	}
+	if perr != nil {
+		return perr
 	}
 	members, next := s.Scan(opts.cursor, opts.count)
 	members = slices.DeleteFunc(members, func(m string) bool { return !opts.matches(m) })

@@ -202,7 +202,7 @@ func getdelDirect(d *direct) *plan {
 
 // GETEX key [EX s | PX ms | EXAT s | PXAT ms | PERSIST]
 func getex(c *call) error {
-	o, err := parseGetex(c.args, c.tx.Now())
+	o, err := parseGetex(c.args)
 	if err != nil {
 		return err
 	}
@@ -210,16 +210,28 @@ func getex(c *call) error {
 	if err != nil {
 		return err
 	}
-	if o.at != 0 || o.persist {
-		c.tx.SetExpiry(c.args[1], o.at)
+	if !ok {
+		c.w.Null()
+		return nil
 	}
-	c.w.BulkOrNull(s, ok)
+	at, err := o.at(c.tx.Now())
+	if err != nil {
+		return err
+	}
+	if at != 0 || o.persist {
+		c.tx.SetExpiry(c.args[1], at)
+	}
+	c.w.Bulk(s)
 	return nil
 }
 
 func getexDirect(d *direct) *plan {
-	o, err := parseGetex(d.args, d.now)
-	if err != nil || o.at == 0 && !o.persist || o.at != 0 && o.at <= d.now {
+	o, err := parseGetex(d.args)
+	if err != nil {
+		return nil
+	}
+	at, err := o.at(d.now)
+	if err != nil || !o.persist && at <= d.now {
 		return nil
 	}
 	p := &plan{reply: d.oldString}
@@ -227,7 +239,7 @@ func getexDirect(d *direct) *plan {
 	if o.persist {
 		p.op = store.Update(d.key, cond, store.Remove(attrExpiry), store.Remove(store.TTLAttr))
 	} else {
-		p.op = store.Update(d.key, cond, store.Set(attrExpiry, store.Int(o.at)), store.Set(store.TTLAttr, store.Int(reclaimAt(o.at))))
+		p.op = store.Update(d.key, cond, store.Set(attrExpiry, store.Int(at)), store.Set(store.TTLAttr, store.Int(reclaimAt(at))))
 	}
 	return p
 }

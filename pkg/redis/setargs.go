@@ -28,7 +28,6 @@ type setOptions struct {
 	operand string // of setIfEq and so on
 	get     bool
 	keepTTL bool
-	persist bool  // of GETEX
 	at      int64 // expiry, Unix ms; 0: none
 	reply01 bool  // reply 1 or 0 instead of OK or nil
 }
@@ -67,11 +66,10 @@ func parseSet(args []string, now int64) (setOptions, error) {
 		word := strings.ToLower(args[i])
 		more := i+1 < len(args)
 		switch {
-		case (word == "nx" || word == "xx") && o.cond == setAlways:
+		case word == "nx" && (o.cond == setAlways || o.cond == setNX):
 			o.cond = setNX
-			if word == "xx" {
-				o.cond = setXX
-			}
+		case word == "xx" && (o.cond == setAlways || o.cond == setXX):
+			o.cond = setXX
 		case setConds[word] != 0 && o.cond == setAlways && more:
 			i++
 			o.cond, o.operand = setConds[word], args[i]
@@ -101,23 +99,32 @@ func parseSet(args []string, now int64) (setOptions, error) {
 
 var setConds = map[string]setCond{"ifeq": setIfEq, "ifne": setIfNe, "ifdeq": setIfDeq, "ifdne": setIfDne}
 
-// parseGetex reads GETEX's options.
-func parseGetex(args []string, now int64) (setOptions, error) {
-	var o setOptions
+// getexOptions are the options of GETEX.
+type getexOptions struct {
+	persist      bool
+	unit, amount string // "" if the expiry is to stay
+}
+
+// parseGetex reads GETEX's options. The amount is looked at later: Redis does so
+// only if there is such a key.
+func parseGetex(args []string) (getexOptions, error) {
 	switch {
 	case len(args) == 2:
+		return getexOptions{}, nil
 	case len(args) == 3 && strings.EqualFold(args[2], "persist"):
-		o.persist = true
+		return getexOptions{persist: true}, nil
 	case len(args) == 4 && isExpiryUnit(strings.ToLower(args[2])):
-		at, err := parseExpireAt("getex", strings.ToLower(args[2]), args[3], now)
-		if err != nil {
-			return o, err
-		}
-		o.at = at
-	default:
-		return o, errSyntax
+		return getexOptions{unit: strings.ToLower(args[2]), amount: args[3]}, nil
 	}
-	return o, nil
+	return getexOptions{}, errSyntax
+}
+
+// at is the time asked for, in Unix ms; 0 if none.
+func (o getexOptions) at(now int64) (int64, error) {
+	if o.unit == "" {
+		return 0, nil
+	}
+	return parseExpireAt("getex", o.unit, o.amount, now)
 }
 
 func isExpiryUnit(word string) bool {
