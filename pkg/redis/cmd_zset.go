@@ -190,11 +190,11 @@ func zaddDirect(d *direct) *plan {
 
 // ZINCRBY key increment member
 func zincrby(c *call) error {
-	delta, ok := num.ParseFloat(c.args[2])
-	if !ok {
-		return errNotFloat
+	f, members, err := c.zaddArgs() // an option in place of the increment leaves no pair
+	if err != nil {
+		return err
 	}
-	return c.incrScore(zaddFlags{}, c.args[3], delta)
+	return c.incrScore(f, members[0].Name, members[0].Score)
 }
 
 // incrScore adds to the score of a member of the first key, as the options allow.

@@ -122,8 +122,11 @@ func (c *call) rangeArgs(i int, q rangeQuery, store bool) (rangeQuery, error) {
 	if q.kind == anyKind {
 		q.kind = byRank
 	}
+	if q.kind == byRank && q.limit == -1 {
+		q.offset = 0 // as Redis, which takes this for no LIMIT at all
+	}
 	switch {
-	case q.kind == byRank && q.limited && q.limit != -1 && !open:
+	case q.kind == byRank && q.limit != -1 && !open:
 		return q, errLimitNeedsBy
 	case q.kind == byLex && q.withScores:
 		return q, errScoresWithByLex

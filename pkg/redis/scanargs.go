@@ -2,6 +2,7 @@ package redis
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/skystash/skystash/pkg/redis/glob"
 	"github.com/skystash/skystash/pkg/redis/num"
@@ -24,8 +25,8 @@ const maxScanCount = 1 << 20
 // parseScan reads a cursor at argument i and the options behind it.
 func parseScan(c *call, i int) (scanOptions, error) {
 	o := scanOptions{count: 10, all: true}
-	var err error
-	if o.cursor, err = strconv.ParseUint(c.args[i], 10, 64); err != nil || o.cursor >= 1<<cursorBits {
+	var ok bool
+	if o.cursor, ok = parseCursor(c.args[i]); !ok {
 		return o, errCursor
 	}
 	name := c.cmd.name
@@ -57,6 +58,19 @@ func parseScan(c *call, i int) (scanOptions, error) {
 		}
 	}
 	return o, nil
+}
+
+// parseCursor reads a cursor as Redis does: the empty one is 0, a plus sign is allowed. We give
+// out none with more than cursorBits bits; what is larger means the end.
+func parseCursor(s string) (uint64, bool) {
+	if s == "" {
+		return 0, true
+	}
+	n, err := strconv.ParseUint(strings.TrimPrefix(s, "+"), 10, 64)
+	if err != nil {
+		return 0, false
+	}
+	return min(n, 1<<cursorBits-1), true
 }
 
 // matches reports whether a name is asked for.

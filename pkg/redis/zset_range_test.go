@@ -20,7 +20,8 @@ func TestZRange(t *testing.T) {
 			[2]string{"zrange z -100 1", `["a" "b"]`},
 			[2]string{"zrange z 0 -100", "[]"},
 			[2]string{"zrange z 1 3 limit 1 1", `["c"]`}, // Redis refuses this
-			[2]string{"zrange z 0 -1 limit 3 -1", `["d" "e"]`},
+			[2]string{"zrange z 0 -1 limit 3 -2", `["d" "e"]`},
+			[2]string{"zrange z 1 2 limit 1 -1", `["b" "c"]`}, // Redis ignores this one
 			[2]string{"zrange z 0 -1 rev limit 1 2 withscores", `["d" 4 "c" 3]`},
 			[2]string{"zrange z 0 -1 limit 0 0", "[]"},
 			[2]string{"zrange z 0 -1 limit 9 1", "[]"},
