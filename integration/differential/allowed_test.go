@@ -26,6 +26,11 @@ var differences = []difference{
 	{"ZRANK and ZREVRANK take WITHSCORE, as since Redis 7.2", func(args []string, want, got reply) bool {
 		return len(args) > 3 && strings.Contains(want.text, "wrong number of arguments for 'z") && strings.HasSuffix(strings.ToUpper(args[0]), "RANK") && len(args) == 4
 	}},
+	{"BITCOUNT and BITPOS check their arguments before they look for the key, as since Redis 7.2", func(args []string, want, got reply) bool {
+		name := strings.ToUpper(args[0])
+		return (name == "BITCOUNT" || name == "BITPOS") && (want.kind == ':' || strings.HasPrefix(want.text, "WRONGTYPE")) &&
+			(got.text == "ERR syntax error" || got.text == "ERR value is not an integer or out of range")
+	}},
 	{"Redis ends an argument that it quotes in an error at its first NUL", func(args []string, want, got reply) bool {
 		return want.isError() && strings.HasPrefix(got.text, want.text) && strings.Contains(strings.Join(args, ""), "\x00")
 	}},

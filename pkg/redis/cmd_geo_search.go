@@ -50,8 +50,7 @@ func geoRadiusKeys(args []string, i int) []string {
 type geoQuery struct {
 	zset   *ZSet
 	center *geo.Point // nil: around a member, but there is no such key
-	area   geo.Area
-	unit   float64 // metres
+	unit   float64    // metres
 
 	search, store bool // GEOSEARCH or GEOSEARCHSTORE; the latter
 	mayStore      bool // STORE and STOREDIST are options

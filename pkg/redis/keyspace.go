@@ -177,5 +177,3 @@ func memberOfAttr(name string) string {
 }
 
 func isMemberAttr(name string) bool { return name[0] == attrMember || name[0] == attrMember64 }
-
-func isFieldExpAttr(name string) bool { return name[0] == attrFieldExp || name[0] == attrFieldExp64 }

@@ -23,8 +23,6 @@ type members struct {
 	// m holds, inline, all members; spread, those that were read or changed.
 	m map[string]*member
 	n int64 // spread: number of live members
-
-	bytes int // inline: an estimate of what the members take in the head
 }
 
 type member struct {

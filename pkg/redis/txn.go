@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"strings"
 
 	"github.com/skystash/skystash/pkg/store"
 )
@@ -409,6 +408,3 @@ func (tx *Txn) validate() error {
 	}
 	return nil
 }
-
-// isKind reports whether a sort key is of an element kind.
-func isKind(sort, kind string) bool { return strings.HasPrefix(sort, kind) }
