@@ -86,7 +86,7 @@ func bitcount(c *call) error {
 		c.w.Int(bits.Count(s))
 		return nil
 	}
-	if len(c.args) == 3 {
+	if len(c.args) == 3 || len(c.args) > 5 {
 		return errSyntax
 	}
 	start, err := c.int(2)
