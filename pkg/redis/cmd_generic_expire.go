@@ -187,7 +187,7 @@ func ttl(c *call) error {
 		at -= c.tx.Now()
 	}
 	if name == "ttl" || name == "expiretime" {
-		at = (at + 500) / 1000
+		at = at/1000 + (at%1000+500)/1000 // rounded; the sum could overflow
 	}
 	c.w.Int(at)
 	return nil

@@ -223,7 +223,7 @@ func (c *call) popFirst(i int) error {
 func (c *call) timeout(i int) error {
 	f, ok := num.ParseFloat(c.args[i])
 	switch {
-	case !ok || math.IsInf(f, 0) || f > math.MaxInt64/1000:
+	case !ok || f > math.MaxInt64/1000:
 		return errTimeout
 	case f < 0:
 		return errNegTimeout
