@@ -23,17 +23,15 @@ var differences = []difference{
 	{"ZRANGE takes LIMIT without BYSCORE or BYLEX", func(args []string, want, got reply) bool {
 		return strings.HasPrefix(strings.ToUpper(args[0]), "ZRANGE") && strings.HasPrefix(want.text, "ERR syntax error, LIMIT is only supported")
 	}},
+	{"a cursor is a number in plain digits", func(args []string, want, got reply) bool {
+		return strings.HasSuffix(strings.ToUpper(args[0]), "SCAN") && got.text == "ERR invalid cursor"
+	}},
 	{"ZRANK and ZREVRANK take WITHSCORE, as since Redis 7.2", func(args []string, want, got reply) bool {
 		return len(args) > 3 && strings.Contains(want.text, "wrong number of arguments for 'z") && strings.HasSuffix(strings.ToUpper(args[0]), "RANK") && len(args) == 4
 	}},
 	{"BITCOUNT and BITPOS check their arguments before they look for the key, as since Redis 7.2", func(args []string, want, got reply) bool {
 		name := strings.ToUpper(args[0])
-		return (name == "BITCOUNT" || name == "BITPOS") && (want.kind == ':' || strings.HasPrefix(want.text, "WRONGTYPE")) &&
-			(got.text == "ERR syntax error" || got.text == "ERR value is not an integer or out of range")
-	}},
-	{"BITCOUNT and BITPOS look at their arguments before the key, as since Redis 7.2", func(args []string, want, got reply) bool {
-		early := want.kind == ':' || strings.HasPrefix(want.text, "WRONGTYPE")
-		return (strings.EqualFold(args[0], "BITCOUNT") || strings.EqualFold(args[0], "BITPOS")) && early && strings.HasPrefix(got.text, "ERR ")
+		return (name == "BITCOUNT" || name == "BITPOS") && (want.kind == ':' || want.isError()) && strings.HasPrefix(got.text, "ERR ")
 	}},
 	{"PFCOUNT does not write the estimate into the key, where Redis keeps it", func(args []string, want, got reply) bool {
 		return strings.EqualFold(args[0], "GET") && withoutEstimate(want.text) != "" && withoutEstimate(want.text) == withoutEstimate(got.text)
@@ -59,4 +57,16 @@ func allowed(args []string, want, got reply) string {
 		}
 	}
 	return ""
+}
+
+// otherArity reports whether Redis 7.0 wants another number of arguments than is
+// meant here. That refuses a whole transaction, after which the states differ.
+func otherArity(args []string) bool {
+	switch strings.ToUpper(args[0]) {
+	case "ZRANK", "ZREVRANK":
+		return len(args) == 4
+	case "DEL", "UNLINK":
+		return len(args) == 1
+	}
+	return false
 }

@@ -2,6 +2,7 @@ package differential
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -82,6 +83,19 @@ func sameNumber(a, b string) bool {
 	x, errx := strconv.ParseFloat(a, 64)
 	y, erry := strconv.ParseFloat(b, 64)
 	return errx == nil && erry == nil && x == y // -0 is 0: Redis keeps its sign only in large sorted sets
+}
+
+// distances lets numbers differ in their last digits as well, for what is computed
+// with the sines and cosines of another mathematical library.
+var distances = comparer{same: sameDistances}
+
+func sameDistances(a, b reply) bool {
+	if a.kind != b.kind || !slices.EqualFunc(a.elems, b.elems, sameDistances) {
+		return false
+	}
+	x, errx := strconv.ParseFloat(a.text, 64)
+	y, erry := strconv.ParseFloat(b.text, 64)
+	return a.text == b.text || a.kind == '$' && errx == nil && erry == nil && math.Abs(x-y) <= 1e-14*math.Abs(x)
 }
 
 // anyOrder compares arrays as multisets.
@@ -336,16 +350,6 @@ var dumpRestore = comparer{run: func(p pair, args []string) (string, error) {
 	return diff, err
 }}
 
-// stringValue compares strings, and HyperLogLogs but for the cardinality that they
-// remember: PFCOUNT only reads here, while Redis keeps what it has counted.
-var stringValue = comparer{same: func(a, b reply) bool {
-	const cached, end = 8, 16 // see Redis's hyperloglog.c, struct hllhdr
-	if len(a.text) >= end && len(b.text) >= end && strings.HasPrefix(a.text, "HYLL") {
-		a.text, b.text = a.text[:cached]+a.text[end:], b.text[:cached]+b.text[end:]
-	}
-	return equal(a, b)
-}}
-
 // keyDiff compares the value and the expiry of a key.
 func keyDiff(p pair, key string) (string, error) {
 	for _, c := range []struct {
@@ -367,7 +371,7 @@ func keyDiff(p pair, key string) (string, error) {
 	var cmp comparer
 	switch typ.text {
 	case "string":
-		read, cmp = []string{"GET", key}, stringValue
+		read = []string{"GET", key}
 	case "list":
 		read = []string{"LRANGE", key, "0", "-1"}
 	case "hash":
@@ -376,6 +380,9 @@ func keyDiff(p pair, key string) (string, error) {
 		read, cmp = []string{"SMEMBERS", key}, anyOrder
 	case "zset":
 		read, cmp = []string{"ZRANGE", key, "0", "-1", "WITHSCORES"}, numeric
+		if strings.HasPrefix(key, "geo") {
+			cmp = distances
+		}
 	default:
 		return "", nil
 	}

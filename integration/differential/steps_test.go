@@ -164,7 +164,7 @@ func drawSteps(g *gen, all []parsed, home parsed, n int) []step {
 			if g.chance(8) {
 				cmd = g.spoil(cmd)
 			}
-			if !unsafe(cmd) {
+			if !unsafe(cmd) && !(plain && otherArity(cmd)) {
 				g.recase(cmd)
 				return cmd, f.rows[i].compare
 			}
