@@ -11,14 +11,19 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/skystash/skystash/pkg/store"
 )
 
-// victimDir, if set, makes the test program write to the folder until it is killed.
-const victimDir = "SKYSTASH_EMBEDDED_VICTIM_DIR"
+// victimDir, if set, makes the test program write to the folder until it is
+// killed, with the Options.SyncEvery that victimSync names.
+const (
+	victimDir  = "SKYSTASH_EMBEDDED_VICTIM_DIR"
+	victimSync = "SKYSTASH_EMBEDDED_VICTIM_SYNC"
+)
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(victimDir); dir != "" {
@@ -32,7 +37,11 @@ func TestMain(m *testing.M) {
 // write once it is acknowledged: "put <sort>" or "commit <sort>", the latter an
 // atomic commit of that item in each of three partitions.
 func runVictim(dir string) error {
-	s, err := Open(Options{Dir: dir})
+	every, err := time.ParseDuration(os.Getenv(victimSync))
+	if err != nil {
+		return err
+	}
+	s, err := Open(Options{Dir: dir, SyncEvery: every})
 	if err != nil {
 		return err
 	}
@@ -75,14 +84,14 @@ func runVictim(dir string) error {
 
 // kill starts a victim, kills it after it has acknowledged a number of
 // writes, and returns every line that it got out.
-func kill(t *testing.T, dir string, after int) []string {
+func kill(t *testing.T, dir string, every time.Duration, after int) []string {
 	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(exe)
-	cmd.Env = append(os.Environ(), victimDir+"="+dir)
+	cmd.Env = append(os.Environ(), victimDir+"="+dir, victimSync+"="+every.String())
 	cmd.Stderr = t.Output()
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -110,11 +119,16 @@ func kill(t *testing.T, dir string, after int) []string {
 }
 
 func TestAcknowledgedWritesSurviveKill(t *testing.T) {
+	t.Run("synced", func(t *testing.T) { testKill(t, 0) })
+	t.Run("synced later", func(t *testing.T) { testKill(t, time.Hour) })
+}
+
+func testKill(t *testing.T, every time.Duration) {
 	dir := t.TempDir()
 	ctx := context.Background()
 	var acknowledged []string
 	for round := range 3 {
-		acknowledged = append(acknowledged, kill(t, dir, 200+500*round)...)
+		acknowledged = append(acknowledged, kill(t, dir, every, 200+500*round)...)
 		s := open(t, Options{Dir: dir})
 		commits := 0
 		for _, line := range acknowledged {

@@ -3,6 +3,7 @@ package embedded
 import (
 	"errors"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -23,11 +24,15 @@ type safeFS struct {
 	vfs.FS
 	health *health
 	armed  *atomic.Bool // while false (during Open and Close), errors go to the engine, which reports them
+	later  *laterSyncs  // nil: the log is synced when the engine says so
 }
 
-func newSafeFS(fs vfs.FS, h *health) safeFS {
-	return safeFS{FS: fs, health: h, armed: new(atomic.Bool)}
+func newSafeFS(fs vfs.FS, h *health, later *laterSyncs) safeFS {
+	return safeFS{FS: fs, health: h, armed: new(atomic.Bool), later: later}
 }
+
+// isLog tells the files of the write-ahead log.
+func isLog(name string) bool { return strings.HasSuffix(name, ".log") }
 
 // isTable tells the files whose errors the engine handles.
 func isTable(name string) bool {
@@ -101,6 +106,8 @@ type safeFile struct {
 	vfs.File
 	fs   safeFS
 	name string
+
+	syncing sync.Mutex // held by laterSyncs while it syncs the file, which must not be closed meanwhile
 }
 
 func (f *safeFile) Write(p []byte) (n int, err error) {
@@ -116,18 +123,43 @@ func (f *safeFile) Write(p []byte) (n int, err error) {
 // a second one would claim success: it is never repeated.
 
 func (f *safeFile) Sync() error {
+	if f.putOff() {
+		return nil
+	}
 	return f.fs.try(f.name, false, f.File.Sync)
 }
 
 func (f *safeFile) SyncData() error {
+	if f.putOff() {
+		return nil
+	}
 	return f.fs.try(f.name, false, f.File.SyncData)
 }
 
 func (f *safeFile) SyncTo(length int64) (fullSync bool, err error) {
+	if f.putOff() {
+		return true, nil
+	}
 	err = f.fs.try(f.name, false, func() error { fullSync, err = f.File.SyncTo(length); return err })
 	return fullSync, err
 }
 
+// putOff leaves the sync of a log file to laterSyncs, if there is one.
+func (f *safeFile) putOff() bool {
+	if f.fs.later == nil || !isLog(f.name) {
+		return false
+	}
+	f.fs.later.add(f)
+	return true
+}
+
 func (f *safeFile) Close() error {
+	f.syncing.Lock()
+	defer f.syncing.Unlock()
+	if f.fs.later != nil && f.fs.later.take(f) {
+		if err := f.fs.try(f.name, false, f.File.SyncData); err != nil {
+			return err
+		}
+	}
 	return f.fs.try(f.name, false, f.File.Close)
 }

@@ -12,7 +12,8 @@
 //     item whose last write is not on disk yet waits for that write's fsync.
 //   - All operations are linearizable; a Commit and a snapshot are atomic.
 //   - A folder is used by one Store at a time; a second one gets [ErrLocked].
-//   - [Options.SyncEvery] trades the first two for speed.
+//   - [Options.SyncEvery] trades the machine's death in the first two for speed; the process's
+//     death still loses nothing.
 //
 // What it does not do: nothing is ever throttled and there are no transaction
 // conflicts, because operations on the same items wait for each other.

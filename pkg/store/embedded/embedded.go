@@ -37,8 +37,9 @@ type Options struct {
 	// InMemory keeps everything in memory instead; Dir must then be empty.
 	InMemory bool
 
-	// SyncEvery, if not zero, acknowledges writes before they are on disk and
-	// syncs at this interval. A crash then takes back the writes of up to that
+	// SyncEvery, if not zero, acknowledges a write once the operating system has
+	// it, and syncs the disk at this interval: no write is lost when the process
+	// is killed, but a crash of the machine takes back the writes of up to that
 	// time, always the latest ones. Zero: a write returns once it is on disk.
 	SyncEvery time.Duration
 
@@ -115,11 +116,17 @@ func Open(o Options) (*Store, error) {
 		return nil, fmt.Errorf("%w: %s (%w)", ErrLocked, name, err)
 	}
 	s := &Store{name: name, lock: lock, health: newHealth(o.Logger), stripes: newStripes(), calls: newGate()}
-	s.fs = newSafeFS(o.disk, s.health)
+	var later *laterSyncs
+	if o.SyncEvery > 0 && !o.InMemory {
+		later = startLaterSyncs(o.SyncEvery)
+	}
+	s.fs = newSafeFS(o.disk, s.health, later)
 	if s.db, err = pebble.Open(dir, s.engineOptions(o)); err != nil {
+		later.close()
 		return nil, errors.Join(unavailable("opening the data folder "+name, err), lock.Close())
 	}
 	if err := s.checkFormat(o.InMemory); err != nil {
+		later.close()
 		return nil, errors.Join(err, s.db.Close(), lock.Close())
 	}
 	s.fs.armed.Store(true)
@@ -236,7 +243,9 @@ func (s *Store) Close() error {
 		}
 		s.syncer.close()
 		s.fs.armed.Store(false)
-		closed <- errors.Join(s.db.Close(), s.lock.Close())
+		err := errors.Join(s.db.Close(), s.lock.Close())
+		s.fs.later.close()
+		closed <- err
 	}()
 	var err error
 	select {

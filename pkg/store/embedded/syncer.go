@@ -22,7 +22,6 @@ type syncer struct {
 	db     *pebble.DB
 	health *health
 	none   bool          // there is no disk to wait for
-	every  time.Duration // 0: wait for the disk; else acknowledge at once and sync this often
 	extra  time.Duration // how long to wait beyond the context's end
 	wake   chan struct{} // holds a token if next is set
 	stop   chan struct{}
@@ -43,7 +42,7 @@ type syncGroup struct {
 
 func startSyncer(db *pebble.DB, h *health, o Options) *syncer {
 	s := &syncer{
-		db: db, health: h, none: o.InMemory, every: o.SyncEvery, extra: abandonAfter,
+		db: db, health: h, none: o.InMemory, extra: abandonAfter,
 		wake: make(chan struct{}, 1), stop: make(chan struct{}), ended: make(chan struct{}),
 	}
 	go s.run()
@@ -56,7 +55,7 @@ func (s *syncer) close() {
 }
 
 // waits reports whether calls have to wait for the disk at all.
-func (s *syncer) waits() bool { return s.every == 0 && !s.none }
+func (s *syncer) waits() bool { return !s.none }
 
 // join enters the group whose fsync covers everything visible by now.
 func (s *syncer) join() *syncGroup {
@@ -116,15 +115,6 @@ func (s *syncer) run() {
 		case <-s.wake:
 		case <-s.stop:
 			return
-		}
-		if s.every > 0 {
-			pause := time.NewTimer(s.every)
-			select {
-			case <-pause.C:
-			case <-s.stop: // closing the database syncs
-				pause.Stop()
-				return
-			}
 		}
 		s.mu.Lock()
 		g := s.next
