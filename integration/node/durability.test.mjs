@@ -11,10 +11,15 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 
 const connect = (server) => new Redis({ url: server.url, token: server.token });
 
-for (const signal of ["SIGTERM", "SIGINT", "SIGKILL"]) {
-  test(`everything acknowledged is there after ${signal}, with the same tokens`, async () => {
-    const data = path.join(folder, signal);
-    let server = await startLocal("-data", data);
+for (const [signal, syncEvery] of [
+  ["SIGTERM", "1h"],
+  ["SIGINT", "100ms"],
+  ["SIGKILL", "0"],
+  ["SIGKILL", "1h"],
+]) {
+  test(`everything acknowledged is there after ${signal}, synced every ${syncEvery}, with the same tokens`, async () => {
+    const data = path.join(folder, signal + syncEvery);
+    let server = await startLocal("-data", data, "-sync-every", syncEvery);
     let redis = connect(server);
     const { token, readOnlyToken } = server;
     await redis.set("string", "value", { ex: 1000 });

@@ -20,6 +20,7 @@ type flags struct {
 	addr      string
 	data      string
 	ephemeral bool
+	syncEvery time.Duration
 	pprof     bool
 
 	store    string
@@ -42,6 +43,10 @@ func (m *Main) ParseFlags(args []string) error {
 	fs.StringVar(&f.addr, "addr", "127.0.0.1:8000", "`host:port` to listen on; port 0 picks a free one")
 	fs.StringVar(&f.data, "data", ".skystash", "`folder` for the signing key and the data")
 	fs.BoolVar(&f.ephemeral, "ephemeral", false, "keep everything in memory: no folder, new tokens at each start")
+	fs.DurationVar(&f.syncEvery, "sync-every", 100*time.Millisecond,
+		"`time` between syncs of the embedded store's disk; 0: before each answer.\n"+
+			"Killing the server loses nothing either way; a crash of the machine may lose\n"+
+			"the writes of that time")
 	fs.StringVar(&f.store, "store", storeEmbedded, "`kind` of store: embedded or dynamo")
 	fs.StringVar(&f.endpoint, "endpoint", "", "`URL` of DynamoDB, e.g. of DynamoDB Local; empty: AWS")
 	fs.StringVar(&f.table, "table", "skystash-redis", "`name` of the DynamoDB table; created if an endpoint is given")
@@ -73,6 +78,8 @@ func (f *flags) check(rest []string) error {
 		return errors.New("-store dynamo needs -table")
 	case f.data == "" && !f.ephemeral:
 		return errors.New("-data is empty; for memory only use -ephemeral")
+	case f.syncEvery < 0:
+		return errors.New("-sync-every must not be negative")
 	case f.maxRequest <= 0:
 		return errors.New("-max-request must be positive")
 	case f.grace < 0:

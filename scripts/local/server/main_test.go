@@ -187,6 +187,7 @@ func TestBadFlagsAreRefused(t *testing.T) {
 		{"-resolve", "host=addr"},
 		{"-max-request", "0"},
 		{"-grace", "-1s"},
+		{"-sync-every", "-1s"},
 	} {
 		m := server.NewMain(io.Discard, io.Discard)
 		err := m.ParseFlags(args)

@@ -29,7 +29,7 @@ func (m *Main) openStore(ctx context.Context) (st store.Store, recordTTL time.Du
 		st, err = m.openDynamo(ctx)
 		return st, backend.RecordTTL, err
 	}
-	opts := embedded.Options{InMemory: m.flags.ephemeral, Logger: m.log}
+	opts := embedded.Options{InMemory: m.flags.ephemeral, SyncEvery: m.flags.syncEvery, Logger: m.log}
 	if !m.flags.ephemeral {
 		opts.Dir = filepath.Join(m.flags.data, storeDir)
 	}
