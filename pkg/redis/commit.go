@@ -30,9 +30,6 @@ type update struct {
 	gen   string
 }
 
-// maxStep is how many element operations go into one step of a commit, besides heads.
-const maxStep = 90
-
 // commit writes what the transaction has buffered. It returns
 // store.ErrConflict if a key has changed since it was read.
 func (tx *Txn) commit() error {
@@ -56,10 +53,15 @@ func (tx *Txn) commit() error {
 	if len(ops) == 1 {
 		return tx.commitOne(ops[0])
 	}
+	steps := len(updates) == 1 && len(updates[0].elems) > 1 && !tx.multi &&
+		len(ops)-len(updates[0].elems) <= store.MaxCommitOps-maxStep
 	if len(ops) <= store.MaxCommitOps && size <= store.MaxCommitSize {
-		return tx.commitAll(ops)
+		err := tx.commitAll(ops)
+		if !steps || !errors.Is(err, store.ErrTooLarge) {
+			return err
+		}
 	}
-	if len(updates) == 1 && !tx.multi && len(ops)-len(updates[0].elems) <= store.MaxCommitOps-maxStep {
+	if steps {
 		return tx.commitSteps(updates[0])
 	}
 	if tx.divisible && len(updates) > 1 {
@@ -470,73 +472,4 @@ func (tx *Txn) carryTraces(head store.Attrs, ent *entry, own bool) store.Attrs {
 		attrs = append(attrs, store.Attr{Name: tx.id.traceName(), Value: store.Bytes("")})
 	}
 	return store.NewAttrs(attrs...)
-}
-
-// commitSteps carries out a large change of one collection in several
-// transactions, each of which leaves the collection whole.
-func (tx *Txn) commitSteps(u update) error {
-	seen := u.ent.seen
-	n, left := seen.Get(attrCount).Num(), seen.Get(attrLeft).Num()
-	final := u.head
-	rest := u.elems
-	for first := true; len(rest) > 0; first = false {
-		k := min(maxStep, len(rest))
-		for k < len(rest) && rest[k].same {
-			k++
-		}
-		for _, op := range rest[:k] {
-			n, left = n+op.dn, left+op.dleft
-		}
-		step := u
-		step.head = final
-		if k < len(rest) {
-			step.head = final.With(attrCount, store.Int(n)).
-				With(attrWrite, store.Bytes(string(newWriteID(tx.now))))
-			if u.ent.obj.list != nil {
-				step.head = step.head.With(attrLeft, store.Int(left))
-			}
-		}
-		ops, _ := tx.operations([]update{step}, rest[:k])
-		if err := tx.commitAll(ops); err != nil {
-			if !first && errors.Is(err, store.ErrConflict) {
-				// What was done stays done; running again would do it twice.
-				return fmt.Errorf("interrupted half-way: %w", store.ErrUnknownOutcome)
-			}
-			return err
-		}
-		u.ent.seen, rest = step.head, rest[k:]
-	}
-	return nil
-}
-
-// commitBatches commits so many keys that one transaction cannot take them,
-// some at a time.
-func (tx *Txn) commitBatches(updates []update) error {
-	dropped := tx.dropped
-	for first := true; len(updates) > 0; first = false {
-		k, size := 0, 0
-		tx.dropped = nil
-		for k < len(updates) && k < maxStep/3 {
-			if size += updates[k].head.Size(); k > 0 && size > store.MaxCommitSize/2 {
-				break
-			}
-			gen := updates[k].ent.seen.Get(attrGen).Str()
-			for _, a := range dropped {
-				if a.gen == gen {
-					tx.dropped = append(tx.dropped, a)
-				}
-			}
-			k++
-		}
-		ops, _ := tx.operations(updates[:k], []elemOp{})
-		err := tx.commitAll(ops)
-		if err != nil && !first && errors.Is(err, store.ErrConflict) {
-			return fmt.Errorf("interrupted half-way: %w", store.ErrUnknownOutcome)
-		}
-		if err != nil {
-			return err
-		}
-		updates = updates[k:]
-	}
-	return nil
 }

@@ -158,6 +158,70 @@ func TestLostAnswersAreAppliedOnce(t *testing.T) {
 	}
 }
 
+// A change that is too large for one transaction is carried out in steps, each of them exactly once.
+func TestStepsAreAppliedOnce(t *testing.T) {
+	const size, rounds = 250, 30
+	f := newFleet(t, 2)
+	args := func(each string, from int) string {
+		var b strings.Builder
+		for i := range size {
+			fmt.Fprintf(&b, strings.ReplaceAll(" "+each, "#", "%[1]d"), from+i)
+		}
+		return b.String()
+	}
+	pad := strings.Repeat("x", 40)
+	for _, c := range []string{"rpush l", "lpush r", "hset h", "sadd s", "zadd z"} {
+		each := map[string]string{"hset h": "old# " + pad, "zadd z": "# old#" + pad}[c]
+		if each == "" {
+			each = "old#" + pad
+		}
+		f.do(0, c+args(each, 0))
+	}
+	f.clock.advance(time.Hour)
+	plan := stormy
+	plan.LostUnapplied, plan.LostLate = 0.1, 0.1
+	f.faults.SetPlan(plan)
+	for i := range rounds {
+		n := i * size
+		for _, c := range [][2]string{
+			{"rpush l" + args("#", n), fmt.Sprintf("(integer) %d", n+2*size)},
+			{"lpush r" + args("#", n), fmt.Sprintf("(integer) %d", n+2*size)},
+			{"hset h" + args("# #", n), fmt.Sprintf("(integer) %d", size)},
+			{"sadd s" + args("#", n), fmt.Sprintf("(integer) %d", size)},
+			{"zadd z" + args("# #", n), fmt.Sprintf("(integer) %d", size)},
+			{"srem s" + args("#", n), fmt.Sprintf("(integer) %d", size)},
+		} {
+			if got, ok := f.do(i, c[0]); !ok || got != c[1] {
+				t.Errorf("round %d: %.10s...: %s (known: %v), want %s", i, c[0], got, ok, c[1])
+			}
+		}
+	}
+	f.faults.SetPlan(faulty.Plan{})
+	f.faults.Settle()
+	if c := f.faults.Counts(); c.LostApplied < 50 || c.LostUnapplied < 50 || c.LostLate < 50 {
+		t.Errorf("too few faults to prove anything: %+v", c)
+	}
+	total := (rounds + 1) * size
+	for _, c := range []string{"llen l", "llen r", "hlen h", "zcard z"} {
+		if got, _ := f.do(0, c); got != fmt.Sprintf("(integer) %d", total) {
+			t.Errorf("%s: got %s, want %d", c, got, total)
+		}
+	}
+	for _, c := range []struct {
+		cmd   string
+		lines int
+	}{{"lrange l 0 -1", total}, {"lrange r 0 -1", total}, {"hkeys h", total}, {"zrange z 0 -1", total}, {"smembers s", size}} {
+		got, _ := f.do(0, c.cmd)
+		seen := map[string]bool{}
+		for _, element := range strings.Fields(strings.Trim(got, "[]")) {
+			seen[element] = true
+		}
+		if len(seen) != c.lines {
+			t.Errorf("%s: %d different elements, want %d", c.cmd, len(seen), c.lines)
+		}
+	}
+}
+
 // Many clients, over several engines, on the same keys: all succeed, none is lost.
 func TestContention(t *testing.T) {
 	const clients, times = 64, 10

@@ -1,0 +1,170 @@
+package redis
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/skystash/skystash/pkg/store"
+)
+
+const (
+	// maxStep is how many element operations go into one step of a commit, besides heads.
+	maxStep = 90
+	// stepTries is how many times a step is tried; those after the first one cannot be taken back.
+	stepTries = 8
+	// maxPartition is more than the bytes of an element's partition key.
+	maxPartition = 128
+)
+
+// commitSteps carries out a large change of one collection in several
+// transactions, each of which leaves the collection whole.
+func (tx *Txn) commitSteps(u update) error {
+	seen := u.ent.seen
+	n, left := seen.Get(attrCount).Num(), seen.Get(attrLeft).Num()
+	limit := maxStep
+	for rest, first := u.elems, true; len(rest) > 0; {
+		k := stepLen(rest, limit)
+		step := u
+		for _, op := range rest[:k] {
+			n, left = n+op.dn, left+op.dleft
+		}
+		if k < len(rest) {
+			step.head = u.head.With(attrCount, store.Int(n))
+			if u.ent.obj.list != nil {
+				step.head = step.head.With(attrLeft, store.Int(left))
+			}
+		}
+		err := tx.commitStep(step, rest[:k], first)
+		if errors.Is(err, store.ErrTooLarge) && limit > 1 {
+			// The items that are overwritten count too, and their sizes are not known here.
+			for _, op := range rest[:k] {
+				n, left = n-op.dn, left-op.dleft
+			}
+			limit /= 2
+			continue
+		}
+		if err != nil {
+			if !first && !errors.Is(err, store.ErrUnknownOutcome) {
+				// What was done stays done; running again would do it twice.
+				err = fmt.Errorf("interrupted half-way: %w (%v)", store.ErrUnknownOutcome, err)
+			}
+			return err
+		}
+		rest, first = rest[k:], false
+	}
+	return nil
+}
+
+// stepLen is how many of the operations make up the next step: at most limit, unless
+// the first ones belong together, and no more than a transaction may hold.
+func stepLen(ops []elemOp, limit int) int {
+	k, size := 0, 0
+	for k < len(ops) {
+		j, bytes := k+1, opSize(ops[k])
+		for j < len(ops) && ops[j].same {
+			bytes += opSize(ops[j])
+			j++
+		}
+		if k > 0 && (j > limit || size+bytes > store.MaxCommitSize-store.MaxItemSize) {
+			break
+		}
+		k, size = j, size+bytes
+	}
+	return k
+}
+
+func opSize(op elemOp) int { return op.attrs.Size() + len(op.sort) + maxPartition }
+
+// commitStep commits one step, of which several attempts may be under way if
+// answers are lost: all depend on the same head, so at most one takes effect. It
+// leaves in u.ent.seen the head as it was written.
+func (tx *Txn) commitStep(u update, elems []elemOp, first bool) error {
+	seen := version(u.ent.seen)
+	var attempts []writeID
+	lost := false
+	for try := 0; ; try++ {
+		if !first || try > 0 {
+			tx.id = newWriteID(tx.now) // a trace stands for one attempt at one step
+		}
+		attempts = append(attempts, tx.id)
+		u.head = u.head.With(attrWrite, store.Bytes(string(tx.id)))
+		ops, _ := tx.operations([]update{u}, elems)
+		err := tx.commitAll(ops)
+		if err == nil {
+			u.ent.seen = ops[0].Attrs.Without(tx.id.traceName()) // about which nobody is in doubt
+			return nil
+		}
+		lost = lost || tx.lost != ""
+		tx.lost = ""
+		if first && !lost || !errors.Is(err, store.ErrConflict) && !passing(err) {
+			return err // nothing has been done, or nothing can be
+		}
+		state, head, rerr := tx.attempted(u.ent.id, attempts, seen)
+		switch {
+		case rerr != nil:
+			return rerr
+		case state == applied:
+			u.ent.seen = head
+			return nil
+		case state == unknown:
+			return fmt.Errorf("%w (%v)", store.ErrUnknownOutcome, err)
+		case version(head) != seen && first:
+			return err // our attempts cannot take effect any more
+		case version(head) != seen:
+			return fmt.Errorf("another client wrote the key: %w", store.ErrUnknownOutcome)
+		case try == stepTries:
+			return fmt.Errorf("%w (after %d attempts: %v)", store.ErrUnknownOutcome, try+1, err)
+		}
+		if perr := pause(tx.ctx, try); perr != nil {
+			return fmt.Errorf("%w (%v)", store.ErrUnknownOutcome, perr)
+		}
+	}
+}
+
+// attempted finds out whether one of several attempts at the same write took effect; see Engine.resolve.
+func (tx *Txn) attempted(key store.Key, attempts []writeID, seen string) (state outcome, head store.Attrs, err error) {
+	state = notApplied
+	for _, id := range attempts {
+		one, now, err := tx.e.resolve(tx.ctx, key, id, tx.now, seen)
+		if err != nil || one == applied {
+			return one, now, err
+		}
+		if one == unknown {
+			state = unknown
+		}
+		head = now
+	}
+	return state, head, nil
+}
+
+// commitBatches commits so many keys that one transaction cannot take them,
+// some at a time.
+func (tx *Txn) commitBatches(updates []update) error {
+	dropped := tx.dropped
+	for first := true; len(updates) > 0; first = false {
+		k, size := 0, 0
+		tx.dropped = nil
+		for k < len(updates) && k < maxStep/3 {
+			if size += updates[k].head.Size(); k > 0 && size > store.MaxCommitSize/2 {
+				break
+			}
+			gen := updates[k].ent.seen.Get(attrGen).Str()
+			for _, a := range dropped {
+				if a.gen == gen {
+					tx.dropped = append(tx.dropped, a)
+				}
+			}
+			k++
+		}
+		ops, _ := tx.operations(updates[:k], []elemOp{})
+		err := tx.commitAll(ops)
+		if err != nil && !first && errors.Is(err, store.ErrConflict) {
+			return fmt.Errorf("interrupted half-way: %w", store.ErrUnknownOutcome)
+		}
+		if err != nil {
+			return err
+		}
+		updates = updates[k:]
+	}
+	return nil
+}
