@@ -289,6 +289,9 @@ func srandmember(c *call) error {
 	}
 	mark := c.w.Mark()
 	pool := s.Random(min(-n, 1000))
+	if len(pool) == 0 {
+		return nil // the store has failed, and with it the transaction
+	}
 	for range -n {
 		c.w.Bulk(pool[rand.IntN(len(pool))])
 		if err := c.bounded(mark); err != nil {

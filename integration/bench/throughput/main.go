@@ -1,0 +1,281 @@
+// Command throughput measures the requests a second of the local server, with
+// its embedded store on disk, beside webdis in front of redis-server. It needs wrk, webdis and
+// redis-server on the PATH, and writes a table.
+//
+//	go run ./integration/bench/throughput -o integration/bench/THROUGHPUT.md
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+func main() {
+	seconds := flag.Int("seconds", 5, "`seconds` of each measurement")
+	rounds := flag.Int("rounds", 5, "`number` of rounds; the table has the medians")
+	out := flag.String("o", "", "`file` for the table; empty: standard output")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, *seconds, *rounds, *out); err != nil {
+		fmt.Fprintln(os.Stderr, "throughput:", err)
+		os.Exit(1)
+	}
+}
+
+// target is a server with one kind of request.
+type target struct {
+	name, url string
+	script    string // Lua for wrk, which makes the requests
+	rates     []float64
+}
+
+// connections is how many stay open to the server that is measured.
+const connections = 16
+
+func run(ctx context.Context, seconds, rounds int, out string) (err error) {
+	dir, err := os.MkdirTemp("", "throughput-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	targets, stop, err := start(ctx, dir)
+	defer func() { err = errors.Join(err, stop()) }()
+	if err != nil {
+		return err
+	}
+	for round := range rounds {
+		for i := range targets {
+			t := &targets[i]
+			rate, err := measure(ctx, dir, t, seconds)
+			if err != nil {
+				return fmt.Errorf("%s: %w", t.name, err)
+			}
+			t.rates = append(t.rates, rate)
+			fmt.Fprintf(os.Stderr, "round %d of %d: %-55s %8.0f/s\n", round+1, rounds, t.name, rate)
+		}
+	}
+	table := report(targets, seconds, rounds)
+	if out == "" {
+		_, err = io.WriteString(os.Stdout, table)
+		return err
+	}
+	return os.WriteFile(out, []byte(table), 0o644)
+}
+
+// start starts all servers. stop ends them, and is never nil.
+func start(ctx context.Context, dir string) (targets []target, stop func() error, err error) {
+	var running []*exec.Cmd
+	stop = func() error {
+		for _, c := range slices.Backward(running) {
+			_ = c.Process.Signal(syscall.SIGTERM) // it may have ended by itself, which Wait tells
+			_ = c.Wait()
+		}
+		return nil
+	}
+	launch := func(name string, args ...string) (io.Reader, error) {
+		c := exec.CommandContext(ctx, name, args...)
+		c.Stderr = os.Stderr
+		stdout, err := c.StdoutPipe()
+		if err != nil {
+			return nil, err
+		}
+		if err := c.Start(); err != nil {
+			return nil, fmt.Errorf("%w (wrk, webdis and redis-server have to be installed)", err)
+		}
+		running = append(running, c)
+		return stdout, nil
+	}
+
+	binary := filepath.Join(dir, "local")
+	build := exec.CommandContext(ctx, "go", "build", "-o", binary, "./scripts/local")
+	build.Stderr = os.Stderr
+	if err := build.Run(); err != nil {
+		return nil, stop, fmt.Errorf("compiling the local server: %w", err)
+	}
+	stdout, err := launch(binary, "-addr", "127.0.0.1:0", "-data", filepath.Join(dir, "data"))
+	if err != nil {
+		return nil, stop, err
+	}
+	var url, token string
+	for lines := bufio.NewScanner(stdout); lines.Scan() && !strings.HasPrefix(lines.Text(), "Ready"); {
+		for name, to := range map[string]*string{"UPSTASH_REDIS_REST_URL=": &url, "UPSTASH_REDIS_REST_TOKEN=": &token} {
+			if _, value, ok := strings.Cut(lines.Text(), name); ok && *to == "" {
+				*to = strings.Trim(strings.Fields(value)[0], `"`)
+			}
+		}
+	}
+	if url == "" || token == "" {
+		return nil, stop, errors.New("the local server did not start")
+	}
+	go io.Copy(io.Discard, stdout)
+
+	redisPort, err := freePort()
+	if err != nil {
+		return nil, stop, err
+	}
+	redisOut, err := launch("redis-server", "--bind", "127.0.0.1", "--port", redisPort, "--save", "", "--appendonly", "no", "--dir", dir)
+	if err != nil {
+		return nil, stop, err
+	}
+	go io.Copy(io.Discard, redisOut)
+	webdisPort, err := freePort()
+	if err != nil {
+		return nil, stop, err
+	}
+	config, err := webdisConfig(dir, redisPort, webdisPort)
+	if err != nil {
+		return nil, stop, err
+	}
+	if err := await(ctx, redisPort); err != nil {
+		return nil, stop, err
+	}
+	webdisOut, err := launch("webdis", config)
+	if err != nil {
+		return nil, stop, err
+	}
+	go io.Copy(io.Discard, webdisOut)
+	if err := await(ctx, webdisPort); err != nil {
+		return nil, stop, err
+	}
+
+	hello, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, stop, err
+	}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"result":"value"}`) // wrk counts what fails
+	}), ReadHeaderTimeout: time.Minute}
+	go server.Serve(hello)
+	servers := stop
+	stop = func() error { return errors.Join(server.Close(), servers()) }
+
+	webdis := "http://127.0.0.1:" + webdisPort
+	auth := "wrk.headers['Authorization'] = 'Bearer " + token + "'\n"
+	body := func(command string) string {
+		return auth + "wrk.method = 'POST'\nwrk.headers['Upstash-Encoding'] = 'base64'\n" +
+			"wrk.headers['Content-Type'] = 'application/json'\nwrk.body = '" + command + "'\n"
+	}
+	return []target{
+		{name: "webdis, SET by path", url: webdis + "/SET/key/value"},
+		{name: "Skystash, SET by path", url: url + "/set/key/value", script: auth},
+		{name: "Skystash, SET as the client sends it", url: url + "/pipeline", script: body(`[["set","key","value"]]`)},
+		{name: "webdis, GET by path", url: webdis + "/GET/key"},
+		{name: "Skystash, GET by path", url: url + "/get/key", script: auth},
+		{name: "Skystash, GET as the client sends it", url: url + "/pipeline", script: body(`[["get","key"]]`)},
+		{name: "net/http with a constant answer", url: "http://" + hello.Addr().String() + "/"},
+	}, stop, nil
+}
+
+func webdisConfig(dir, redisPort, port string) (string, error) {
+	rport, err := strconv.Atoi(redisPort)
+	if err != nil {
+		return "", err
+	}
+	hport, err := strconv.Atoi(port)
+	if err != nil {
+		return "", err
+	}
+	config, err := json.Marshal(map[string]any{
+		"redis_host": "127.0.0.1", "redis_port": rport, "http_host": "127.0.0.1", "http_port": hport,
+		"threads": 4, "pool_size": 20, "daemonize": false, "websockets": false, "acl": []any{},
+		"verbosity": 0, "logfile": filepath.Join(dir, "webdis.log"),
+	})
+	if err != nil {
+		return "", err
+	}
+	file := filepath.Join(dir, "webdis.json")
+	return file, os.WriteFile(file, config, 0o600)
+}
+
+func freePort() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	return port, err
+}
+
+// await returns when somebody listens on a port.
+func await(ctx context.Context, port string) error {
+	for range 100 {
+		conn, err := net.Dial("tcp", "127.0.0.1:"+port)
+		if err == nil {
+			return conn.Close()
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	return fmt.Errorf("nobody listens on port %s", port)
+}
+
+var rateLine = regexp.MustCompile(`Requests/sec:\s+([0-9.]+)`)
+
+// measure has wrk send requests, and refuses rates that count errors.
+func measure(ctx context.Context, dir string, t *target, seconds int) (float64, error) {
+	script := filepath.Join(dir, "wrk.lua")
+	if err := os.WriteFile(script, []byte(t.script), 0o600); err != nil {
+		return 0, err
+	}
+	c := exec.CommandContext(ctx, "wrk", "-t1", fmt.Sprintf("-c%d", connections), fmt.Sprintf("-d%ds", seconds), "-s", script, t.url)
+	c.Stderr = os.Stderr
+	text, err := c.Output()
+	if err != nil {
+		return 0, err
+	}
+	if strings.Contains(string(text), "Non-2xx") || strings.Contains(string(text), "Socket errors") {
+		return 0, fmt.Errorf("requests failed:\n%s", text)
+	}
+	m := rateLine.FindSubmatch(text)
+	if m == nil {
+		return 0, fmt.Errorf("wrk does not report a rate:\n%s", text)
+	}
+	return strconv.ParseFloat(string(m[1]), 64)
+}
+
+// report makes the table of medians.
+func report(targets []target, seconds, rounds int) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, `# Throughput of the local server
+
+Written by `+"`go run ./integration/bench/throughput -o integration/bench/THROUGHPUT.md`"+`, on a machine with
+nothing else to do (%d CPUs, %s/%s, %s). It needs `+"`wrk`, `webdis` and `redis-server`"+` (Debian packages of these names).
+
+%d keep-alive connections from one wrk thread on the same machine; %d rounds of %d seconds each, the servers in turn. Skystash is
+`+"`scripts/local`"+` as it starts by default: embedded store on disk, synced every 100 ms, a token verified for each
+request. redis-server writes nothing to disk; webdis has 4 threads and 20 connections to it. "As the client sends it" is how
+`+"`@upstash/redis`"+` sends a lone command: `+"`POST /pipeline`"+` with one member, the answer in base64.
+
+| | median, requests/s | lowest | highest |
+|---|---:|---:|---:|
+`, runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version(), connections, rounds, seconds)
+	for _, t := range targets {
+		slices.Sort(t.rates)
+		fmt.Fprintf(&b, "| %s | %.0f | %.0f | %.0f |\n", t.name, t.rates[len(t.rates)/2], t.rates[0], t.rates[len(t.rates)-1])
+	}
+	return b.String()
+}
