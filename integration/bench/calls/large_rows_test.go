@@ -1,0 +1,136 @@
+package calls
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Sizes of the large collections. Calls that do not depend on the size are the
+// same for both.
+const (
+	largeSize   = 10_000
+	smallerSize = 1_000
+)
+
+// largeRow is a command on large collections that are named after their types:
+// hash, list, set, zset. All rows run on the same four, in order.
+type largeRow struct {
+	cmd    string
+	single bool // about single elements: its calls do not depend on the size
+	random bool
+}
+
+func largeRows() []largeRow {
+	var rows []largeRow
+	add := func(r largeRow, lines string) {
+		for line := range strings.Lines(lines) {
+			if r.cmd = strings.TrimSpace(line); r.cmd != "" {
+				rows = append(rows, r)
+			}
+		}
+	}
+	add(largeRow{single: true}, `
+		TYPE hash
+		TTL hash
+		EXISTS hash
+		OBJECT ENCODING hash
+		HLEN hash
+		HGET hash f00500
+		HGET hash nosuch
+		HEXISTS hash f00500
+		HSTRLEN hash f00500
+		HMGET hash f00500 f00501
+		HSET hash f00500 changed
+		HSET hash new1 value
+		HSET hash new2 value new3 value
+		HSETNX hash new4 value
+		HINCRBY hash number 1
+		HDEL hash f00001
+		HEXPIRE hash 600 FIELDS 1 f00002
+		HTTL hash FIELDS 1 f00002
+		HPERSIST hash FIELDS 1 f00002
+		HGETDEL hash FIELDS 1 f00003
+		HGETEX hash EX 600 FIELDS 1 f00004
+		HSETEX hash EX 600 FIELDS 1 f00005 value
+		HSCAN hash 0 COUNT 10
+		LLEN list
+		LINDEX list 500
+		LINDEX list -1
+		LRANGE list 0 9
+		LPUSH list x
+		RPUSH list x
+		RPUSHX list x
+		LPOP list
+		RPOP list
+		LSET list 500 x
+		LMOVE list list LEFT RIGHT
+		SCARD set
+		SISMEMBER set m00500
+		SMISMEMBER set m00500 nosuch
+		SADD set new1
+		SADD set m00500
+		SREM set m00001
+		SMOVE set other m00002
+		SSCAN set 0 COUNT 10
+		ZCARD zset
+		ZSCORE zset m00500
+		ZMSCORE zset m00500 m00501
+		ZADD zset 500.5 new1
+		ZADD zset 501.5 m00500
+		ZADD zset GT 502.5 m00500
+		ZINCRBY zset 1 m00500
+		ZREM zset m00001
+		ZPOPMIN zset
+		ZPOPMAX zset
+		ZRANGE zset 0 9
+		ZRANGE zset 0 9 REV WITHSCORES
+		ZRANGE zset 500 509 BYSCORE
+		ZRANGE zset 500 +inf BYSCORE LIMIT 0 10
+		ZCOUNT zset 500 509
+		ZSCAN zset 0 COUNT 10`)
+	add(largeRow{single: true, random: true}, `
+		HRANDFIELD hash
+		SRANDMEMBER set
+		SPOP set
+		ZRANDMEMBER zset`)
+	add(largeRow{}, `
+		ZRANK zset m00100
+		ZRANK zset m00900
+		LPOS list e00700
+		LPOS list nosuch
+		LREM list 1 e00050
+		LTRIM list 0 -10
+		SPOP set 10
+		ZREMRANGEBYRANK zset 0 9
+		ZREMRANGEBYSCORE zset 600 609
+		EXPIRE hash 6000
+		PERSIST hash
+		HGETALL hash
+		LRANGE list 0 -1
+		SMEMBERS set
+		ZRANGE zset 0 -1
+		RENAME hash hash2
+		SET set value
+		DEL zset`)
+	return rows
+}
+
+// collections are the commands that make the large collections.
+func collections(size int) [][]string {
+	hash, list, set, zset := []string{"HSET", "hash"}, []string{"RPUSH", "list"}, []string{"SADD", "set"}, []string{"ZADD", "zset"}
+	for i := range size {
+		hash = append(hash, fmt.Sprintf("f%05d", i), fmt.Sprintf("value %05d of some forty bytes, no more....", i))
+		list = append(list, fmt.Sprintf("e%05d", i))
+		set = append(set, fmt.Sprintf("m%05d", i))
+		zset = append(zset, fmt.Sprint(i), fmt.Sprintf("m%05d", i))
+	}
+	return [][]string{hash, list, set, zset}
+}
+
+// largeStrings are commands on a string of a MiB, which is stored in chunks.
+func largeStrings() []block {
+	return []block{
+		noKey.with("SET k <1MiB>"),
+		block{before: "1 MiB", prepare: []string{"SET k <1MiB>"}}.with("GET k", "STRLEN k", "GETRANGE k 0 99", "SET k <1MiB>", "SET k small", "APPEND k more", "DEL k"),
+	}
+}
