@@ -418,6 +418,7 @@ func (tx *Txn) commitAll(ops []store.Op) error {
 // one of the heads carries tells what happened.
 func (tx *Txn) committed(ops []store.Op, err error) error {
 	if err == nil {
+		tx.answered(ops)
 		return nil
 	}
 	if _, changed := isConditionError(err); changed {
@@ -446,6 +447,17 @@ func (tx *Txn) committed(ops []store.Op, err error) error {
 	return err
 }
 
+// answered notes that the commit's trace has served: the next write of its key
+// may take it away.
+func (tx *Txn) answered(ops []store.Op) {
+	own := tx.id.traceName()
+	for _, op := range ops {
+		if op.Attrs.Has(own) {
+			tx.e.traces.replaced(op.Key, op.Attrs, own)
+		}
+	}
+}
+
 // carryTraces adds to a head the traces of the item it replaces about which
 // somebody may still be in doubt, those of our own earlier attempts, so that they cannot
 // arrive late, and, if own, this attempt's.
@@ -453,8 +465,9 @@ func (tx *Txn) carryTraces(head store.Attrs, ent *entry, own bool) store.Attrs {
 	attrs := make([]store.Attr, len(head), len(head)+4)
 	copy(attrs, head)
 	horizon := tx.now - attemptLife.Milliseconds()
+	settled := tx.e.traces.known(ent.id)
 	for _, a := range ent.seen {
-		if a.Name[:1] == attrTrace && traceID(a.Name).millis() >= horizon {
+		if a.Name[:1] == attrTrace && traceID(a.Name).millis() >= horizon && !slices.Contains(settled, a.Name) {
 			attrs = append(attrs, a)
 		}
 	}

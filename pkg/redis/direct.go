@@ -82,6 +82,7 @@ func (e *Engine) runDirect(ctx context.Context, db *Database, b bound, w *resp.W
 	op.Key = d.key
 	// Should this attempt arrive after it was given up, it must find its trace.
 	op.If = store.And{op.If, store.Absent(d.id.traceName())}
+	var served []string // traces that the update takes away
 	switch op.Kind {
 	case store.OpPut:
 		op.Attrs = op.Attrs.With(attrBirth, store.Bytes(string(d.id)))
@@ -98,11 +99,15 @@ func (e *Engine) runDirect(ctx context.Context, db *Database, b bound, w *resp.W
 			tr.Name = d.id.traceName()
 			op.Edits = append(op.Edits, tr)
 		}
-		for _, name := range e.traces.take(d.key) {
+		served = e.traces.take(d.key)
+		for _, name := range served {
 			op.Edits = append(op.Edits, store.Remove(name))
 		}
 	}
 	old, err := e.store.Apply(ctx, op)
+	if err != nil {
+		e.traces.add(d.key, served...)
+	}
 	switch ce, isCond := isConditionError(err); {
 	case err == nil:
 		p.reply(old, w)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -41,10 +42,32 @@ func (l *traceLog) add(key store.Key, names ...string) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.append(key, names)
+}
+
+func (l *traceLog) append(key store.Key, names []string) {
 	if l.m == nil || len(l.m) >= maxTracedKeys && l.m[key] == nil {
 		l.m = map[store.Key][]string{} // forgetting is harmless: see staleTraces
 	}
 	l.m[key] = append(l.m[key], names...)
+}
+
+// known lists the traces of a key's writes that have been answered.
+func (l *traceLog) known(key store.Key) []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.m[key])
+}
+
+// replaced notes that an item was put with the trace own. Of the traces noted
+// before, those are forgotten that it does not have any more.
+func (l *traceLog) replaced(key store.Key, item store.Attrs, own string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if names := l.m[key]; names != nil {
+		l.m[key] = slices.DeleteFunc(names, func(name string) bool { return !item.Has(name) })
+	}
+	l.append(key, []string{own})
 }
 
 func (l *traceLog) take(key store.Key) []string {
