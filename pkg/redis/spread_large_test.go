@@ -48,3 +48,17 @@ func TestSpreadElementsOfHundredsOfKilobytes(t *testing.T) {
 	check("(integer) 24", append([]string{"hdel", "h"}, names(more[:24])...)...)
 	check("(integer) 6", "hlen", "h")
 }
+
+// Whoever reads a whole list without knowing so takes few calls.
+func TestSearchingALongListReadsLargePages(t *testing.T) {
+	d := newTestEngine(t)
+	push := []string{"rpush", "l"}
+	for i := range 10_000 {
+		push = append(push, fmt.Sprint(i))
+	}
+	d.do(push...)
+	d.check([2]string{"lpos l 9999", "(integer) 9999"}, [2]string{"lpos l 20", "(integer) 20"})
+	if u := d.usage("lpos", "l", "nosuch"); u.Calls > 15 {
+		t.Errorf("%d calls", u.Calls)
+	}
+}
