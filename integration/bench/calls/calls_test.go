@@ -1,6 +1,7 @@
 package calls
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -25,6 +26,7 @@ func TestCalls(t *testing.T) {
 	b.small(&out)
 	out.section("Several commands in one request", "request", "commands", b.batches())
 	out.section(fmt.Sprintf("Large collections, of %d elements each", largeSize), "command", "", b.large())
+	out.section(fmt.Sprintf("Busy keys: after %d writes of the same key at one moment", busyWrites), "command", "key before", b.busy())
 	out.section("Large strings", "command", "key before", b.blocks(largeStrings(), func(block, []string, row) {}))
 
 	measured := strings.TrimSpace(out.String()) + "\n"
@@ -170,6 +172,35 @@ func (b *bench) batches() []row {
 			b.t.Errorf("%s, %s: %d calls (%s), goal %d", bt.path, bt.title, r.calls(), describe(r.requests), bt.calls)
 		}
 		b.checkUnits(bt.path+", "+bt.title, r.cost, false)
+		rows = append(rows, r)
+	}
+	return rows
+}
+
+// busy measures writes of keys that were written many times just before.
+func (b *bench) busy() []row {
+	b.t.Helper()
+	var rows []row
+	for _, br := range busyRows() {
+		db := b.database()
+		b.prepare(db, []string{br.prepare})
+		args := split(br.cmd)
+		run := func(ctx context.Context) error {
+			_, err := b.do(ctx, db, args...)
+			return err
+		}
+		first := b.measureNow(br.cmd, run)
+		for range busyWrites - 1 {
+			if err := run(b.t.Context()); err != nil {
+				b.t.Fatal(err)
+			}
+		}
+		r := row{what: br.cmd, before: br.before, cost: b.measureNow(br.cmd, run)}
+		if r.reads != first.reads || r.writes != first.writes || r.calls() != first.calls() {
+			b.t.Errorf("%s: %d calls, %v read and %v write units at first, %d, %v and %v after %d times",
+				br.cmd, first.calls(), first.reads, first.writes, r.calls(), r.reads, r.writes, busyWrites)
+		}
+		b.clock.advance(settled)
 		rows = append(rows, r)
 	}
 	return rows

@@ -127,6 +127,26 @@ func collections(size int) [][]string {
 	return [][]string{hash, list, set, zset}
 }
 
+// busyWrites is how many times a busy key is written before the write that is measured,
+// all of them at one moment.
+const busyWrites = 100
+
+// busyRow is a command that keeps its key's size. The last write costs as much as the first.
+type busyRow struct{ before, prepare, cmd string }
+
+func busyRows() []busyRow {
+	hash := "HSET k " + strings.Join(repeat(200, "field%[1]d value-of-twenty-bytes-%[1]d"), " ")
+	return []busyRow{
+		{"an integer", "SET k 1000", "INCR k"},
+		{"5 fields", aHash.prepare[0], "HSET k f1 uno"},
+		{"5 fields", aHash.prepare[0], "HINCRBY k n 1"},
+		{"5 members", aZSet.prepare[0], "ZINCRBY k 1 a"},
+		{"5 elements", aList.prepare[0], "LMOVE k k LEFT RIGHT"},
+		{"200 fields, a large hash", hash, "HSET k field7 x"},
+		{"200 fields, a large hash", hash, "HINCRBY k n 1"},
+	}
+}
+
 // largeStrings are commands on a string of a MiB, which is stored in chunks.
 func largeStrings() []block {
 	return []block{

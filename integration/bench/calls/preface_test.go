@@ -22,8 +22,9 @@ the list price of a million such commands in us-east-1, on demand, Standard tabl
 $%[3]v for a million WRU, in force since %[4]s
 (<%[5]s>). Lambda, API Gateway, storage and transfer are not in it.
 
-What is measured is the steady state. Besides, each function instance reads the record of a database that it serves
-at most once a second, for 1 RRU. The key is %[1]sk%[1]s; values are a few bytes long unless something else is said.
+What is measured is the steady state: connections and the database's record are there. (Each function instance reads
+the record of a database that it serves again at most once a second, for 1 RRU.) The key is %[1]sk%[1]s; values are a few bytes
+long unless something else is said.
 
 ## Beside a peer
 
@@ -39,7 +40,7 @@ The nearest peer, [redimos](https://github.com/aura-studio/redimos), a RESP serv
 
 One call, of one key:
 %[6]s;
-and MGET and MSET of any number up to 100. ZADD is meant without flags. Every other command of one key: at most %[7]d calls.
+and MGET and MSET of 10 keys. ZADD is meant without flags. Every other command of one key: at most %[7]d calls.
 No command of one key takes a transaction, and every request costs the least that DynamoDB charges for it.
 What does not keep to this:
 
