@@ -40,7 +40,7 @@ func newBench(t *testing.T) *bench {
 	t.Helper()
 	b := &bench{t: t, wire: &wire{}, clock: newClock()}
 	table := dynamolocal.Table(t, dynamolocal.Client(t))
-	st := dynamo.New(dynamolocal.Client(t, dynamolocal.WithTransport(b.wire)), table)
+	st := dynamo.New(dynamolocal.Client(t, dynamolocal.WithTransport(dynamolocal.Reporting(b.wire.see))), table)
 	t.Cleanup(func() {
 		if err := st.Close(); err != nil {
 			t.Error(err)
@@ -150,6 +150,15 @@ func (b *bench) command(db *redis.Database, args []string, refusal string) cost 
 		}
 		return nil
 	})
+}
+
+// cost measures a command; one that starts at a random place, several times.
+func (b *bench) cost(db *redis.Database, args []string, random bool, refusal string) cost {
+	b.t.Helper()
+	if random {
+		return b.median(db, args)
+	}
+	return b.command(db, args, refusal)
 }
 
 // randomRuns is how many times a command that starts at a random place is run.

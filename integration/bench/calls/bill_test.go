@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+
+	"github.com/skystash/skystash/pkg/store/dynamo/dynamolocal"
 )
 
 // What a request costs, told from the request and its answer alone. Units are
@@ -58,7 +60,7 @@ func bill(op string, status int, body, answer []byte) (request, error) {
 			return req, fmt.Errorf("answered %d: %.300s", status, answer)
 		}
 	}
-	reported, err := consumed(out.ConsumedCapacity)
+	reported, err := dynamolocal.Consumed(out.ConsumedCapacity)
 	if err != nil {
 		return req, err
 	}
@@ -122,28 +124,6 @@ func bill(op string, status int, body, answer []byte) (request, error) {
 		return req, fmt.Errorf("its price is not known")
 	}
 	return req, err
-}
-
-// consumed reads the capacity that DynamoDB Local reports, for one table or a list of them.
-func consumed(report json.RawMessage) (float64, error) {
-	type capacity struct{ CapacityUnits float64 }
-	if report == nil {
-		return 0, nil
-	}
-	if report[0] != '[' {
-		var one capacity
-		err := json.Unmarshal(report, &one)
-		return one.CapacityUnits, err
-	}
-	var several []capacity
-	if err := json.Unmarshal(report, &several); err != nil {
-		return 0, err
-	}
-	total := 0.0
-	for _, c := range several {
-		total += c.CapacityUnits
-	}
-	return total, nil
 }
 
 // writeUnits is the price of writing an item of which nothing larger is replaced.

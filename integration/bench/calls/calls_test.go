@@ -128,12 +128,7 @@ func (b *bench) blocks(blocks []block, check func(block, []string, row)) []row {
 				b.prepare(db, bl.prepare)
 			}
 			args := b.fill(db, split(line))
-			r := row{what: shorten(line), before: bl.before}
-			if bl.random {
-				r.cost = b.median(db, args)
-			} else {
-				r.cost = b.command(db, args, bl.refusal)
-			}
+			r := row{what: shorten(line), before: bl.before, cost: b.cost(db, args, bl.random, bl.refusal)}
 			check(bl, args, r)
 			rows = append(rows, r)
 		}
@@ -230,13 +225,7 @@ func (b *bench) largeOf(size int) []row {
 	b.clock.advance(settled)
 	var rows []row
 	for _, lr := range largeRows() {
-		r := row{what: lr.cmd}
-		if args := split(lr.cmd); lr.random {
-			r.cost = b.median(db, args)
-		} else {
-			r.cost = b.command(db, args, "")
-		}
-		rows = append(rows, r)
+		rows = append(rows, row{what: lr.cmd, cost: b.cost(db, split(lr.cmd), lr.random, "")})
 	}
 	return rows
 }

@@ -1,13 +1,10 @@
 package calls
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
-	"strings"
 	"sync"
+
+	"github.com/skystash/skystash/pkg/store/dynamo/dynamolocal"
 )
 
 // request is one that went to DynamoDB.
@@ -19,7 +16,7 @@ type request struct {
 	writes  float64
 }
 
-// wire is a transport that bills every request it carries.
+// wire bills every request that goes to DynamoDB.
 type wire struct {
 	mu       sync.Mutex
 	requests []request
@@ -34,41 +31,14 @@ func (w *wire) take() []request {
 	return out
 }
 
-// RoundTrip sends a request, making DynamoDB Local report what it consumes.
-func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
-	_, op, ok := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
-	if !ok {
-		return nil, fmt.Errorf("a request without a target: %s", r.Header)
-	}
-	var in map[string]json.RawMessage
-	if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
-		return nil, fmt.Errorf("request %s: %w", op, err)
-	}
-	in["ReturnConsumedCapacity"] = json.RawMessage(`"TOTAL"`)
-	body, err := json.Marshal(in)
+// see bills an exchange with DynamoDB.
+func (w *wire) see(x dynamolocal.Exchange) error {
+	req, err := bill(x.Op, x.Status, x.Request, x.Answer)
 	if err != nil {
-		return nil, err
-	}
-	r = r.Clone(r.Context())
-	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-	r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
-	resp, err := http.DefaultTransport.RoundTrip(r)
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return nil, err
-	}
-	resp.Body = io.NopCloser(bytes.NewReader(answer))
-
-	req, err := bill(op, resp.StatusCode, body, answer)
-	if err != nil {
-		return nil, fmt.Errorf("billing a request %s: %w", op, err)
+		return fmt.Errorf("billing: %w", err)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.requests = append(w.requests, req)
-	return resp, nil
+	return nil
 }

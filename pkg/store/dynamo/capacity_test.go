@@ -1,11 +1,8 @@
 package dynamo_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
 	"strings"
 	"testing"
 
@@ -14,54 +11,17 @@ import (
 	"github.com/skystash/skystash/pkg/store/dynamo/dynamolocal"
 )
 
-// auditor makes DynamoDB Local report what every request consumes.
+// auditor adds up what DynamoDB Local reports.
 type auditor struct{ units float64 }
 
-func (a *auditor) RoundTrip(r *http.Request) (*http.Response, error) {
-	in := map[string]json.RawMessage{}
-	if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
-		return nil, err
-	}
-	in["ReturnConsumedCapacity"] = json.RawMessage(`"TOTAL"`)
-	body, err := json.Marshal(in)
-	if err != nil {
-		return nil, err
-	}
-	r = r.Clone(r.Context())
-	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-	resp, err := http.DefaultTransport.RoundTrip(r)
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return nil, err
-	}
-	resp.Body = io.NopCloser(bytes.NewReader(answer))
-	resp.Header.Del("X-Amz-Crc32")
-	return resp, a.add(answer)
-}
-
-func (a *auditor) add(answer []byte) error {
-	type capacity struct{ CapacityUnits float64 }
+func (a *auditor) see(x dynamolocal.Exchange) error {
 	var out struct{ ConsumedCapacity json.RawMessage }
-	if err := json.Unmarshal(answer, &out); err != nil || out.ConsumedCapacity == nil {
+	if err := json.Unmarshal(x.Answer, &out); err != nil {
 		return err
 	}
-	var one capacity
-	if json.Unmarshal(out.ConsumedCapacity, &one) == nil {
-		a.units += one.CapacityUnits
-		return nil
-	}
-	var several []capacity
-	if err := json.Unmarshal(out.ConsumedCapacity, &several); err != nil {
-		return err
-	}
-	for _, c := range several {
-		a.units += c.CapacityUnits
-	}
-	return nil
+	units, err := dynamolocal.Consumed(out.ConsumedCapacity)
+	a.units += units
+	return err
 }
 
 // DynamoDB Local charges nothing for failed conditions, empty queries and, in
@@ -69,7 +29,7 @@ func (a *auditor) add(answer []byte) error {
 // once. DynamoDB charges for all of them: they are left out here.
 func TestUsageIsWhatDynamoDBLocalReports(t *testing.T) {
 	audit := &auditor{}
-	s := dynamo.New(dynamolocal.Client(t, dynamolocal.WithTransport(audit)), dynamolocal.Table(t, dynamolocal.Client(t)))
+	s := dynamo.New(dynamolocal.Client(t, dynamolocal.WithTransport(dynamolocal.Reporting(audit.see))), dynamolocal.Table(t, dynamolocal.Client(t)))
 	sized := func(n int) store.Attrs {
 		return store.NewAttrs(store.Attr{Name: "v", Value: store.Bytes(strings.Repeat("v", n))}, store.Attr{Name: "n", Value: store.Int(7)})
 	}
