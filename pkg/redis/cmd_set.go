@@ -1,7 +1,6 @@
 package redis
 
 import (
-	"math/rand/v2"
 	"slices"
 
 	"github.com/skystash/skystash/pkg/redis/num"
@@ -278,28 +277,7 @@ func srandmember(c *call) error {
 	if err != nil {
 		return err
 	}
-	if n >= 0 {
-		c.w.Strings(s.Random(n))
-		return nil
-	}
-	// A negative count allows repetitions.
-	if s.Len() == 0 {
-		c.w.Array(0)
-		return nil
-	}
-	mark := c.w.Mark()
-	pool := s.Random(min(-n, 1000))
-	if len(pool) == 0 {
-		return nil // the store has failed, and with it the transaction
-	}
-	for range -n {
-		c.w.Bulk(pool[rand.IntN(len(pool))])
-		if err := c.bounded(mark); err != nil {
-			return err
-		}
-	}
-	c.w.ArrayAt(mark, int(-n))
-	return nil
+	return c.writeRandom(s.ms(), n, false, nil)
 }
 
 // sets are the sets at keys, nil where there is none.

@@ -5,7 +5,7 @@ import (
 	"math/rand/v2"
 )
 
-// What HRANDFIELD and ZRANDMEMBER share.
+// What HRANDFIELD, SRANDMEMBER and ZRANDMEMBER share.
 
 const errRandomRange Error = "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807"
 
