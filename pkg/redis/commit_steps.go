@@ -24,22 +24,19 @@ func (tx *Txn) commitSteps(u update) error {
 	limit := maxStep
 	for rest, first := u.elems, true; len(rest) > 0; {
 		k := stepLen(rest, limit)
-		step := u
+		step, nextN, nextLeft := u, n, left
 		for _, op := range rest[:k] {
-			n, left = n+op.dn, left+op.dleft
+			nextN, nextLeft = nextN+op.dn, nextLeft+op.dleft
 		}
 		if k < len(rest) {
-			step.head = u.head.With(attrCount, store.Int(n))
+			step.head = u.head.With(attrCount, store.Int(nextN))
 			if u.ent.obj.list != nil {
-				step.head = step.head.With(attrLeft, store.Int(left))
+				step.head = step.head.With(attrLeft, store.Int(nextLeft))
 			}
 		}
 		err := tx.commitStep(step, rest[:k], first)
 		if errors.Is(err, store.ErrTooLarge) && limit > 1 {
 			// The items that are overwritten count too, and their sizes are not known here.
-			for _, op := range rest[:k] {
-				n, left = n-op.dn, left-op.dleft
-			}
 			limit /= 2
 			continue
 		}
@@ -50,7 +47,7 @@ func (tx *Txn) commitSteps(u update) error {
 			}
 			return err
 		}
-		rest, first = rest[k:], false
+		rest, n, left, first = rest[k:], nextN, nextLeft, false
 	}
 	return nil
 }
@@ -91,7 +88,7 @@ func (tx *Txn) commitStep(u update, elems []elemOp, first bool) error {
 		ops, _ := tx.operations([]update{u}, elems)
 		err := tx.commitAll(ops)
 		if err == nil {
-			u.ent.seen = ops[0].Attrs.Without(tx.id.traceName()) // about which nobody is in doubt
+			u.ent.seen = ops[0].Attrs
 			return nil
 		}
 		lost = lost || tx.lost != ""

@@ -170,12 +170,8 @@ func TestStepsAreAppliedOnce(t *testing.T) {
 		return b.String()
 	}
 	pad := strings.Repeat("x", 40)
-	for _, c := range []string{"rpush l", "lpush r", "hset h", "sadd s", "zadd z"} {
-		each := map[string]string{"hset h": "old# " + pad, "zadd z": "# old#" + pad}[c]
-		if each == "" {
-			each = "old#" + pad
-		}
-		f.do(0, c+args(each, 0))
+	for _, c := range [][2]string{{"rpush l", "old#"}, {"lpush r", "old#"}, {"hset h", "old# "}, {"sadd s", "old#"}, {"zadd z", "# old#"}} {
+		f.do(0, c[0]+args(c[1]+pad, 0))
 	}
 	f.clock.advance(time.Hour)
 	plan := stormy

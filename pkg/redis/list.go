@@ -167,8 +167,8 @@ func (l *List) From(start, hint int64) iter.Seq[string] {
 		pos, end := l.left+start, l.left+l.n
 		stored := map[int64]string{}
 		// Whoever reads on reads larger and larger pages, so that a long list takes few.
-		for page := max(hint, 16); pos < end && l.tx.err == nil; page = min(2*page, 4096) {
-			n := min(end-pos, page, 4096)
+		for page := min(max(hint, 16), 4096); pos < end && l.tx.err == nil; page = min(2*page, 4096) {
+			n := min(end-pos, page)
 			if !l.allKnown(pos, n) {
 				q := store.Query{Partition: elemPartition(l.tx.view.db, l.obj.gen), From: indexSort(pos), To: indexSort(pos + n)}
 				for it := range l.tx.query(q) {
