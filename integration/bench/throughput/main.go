@@ -51,14 +51,14 @@ type target struct {
 // connections is how many stay open to the server that is measured.
 const connections = 16
 
-func run(ctx context.Context, seconds, rounds int, out string) (err error) {
+func run(ctx context.Context, seconds, rounds int, out string) error {
 	dir, err := os.MkdirTemp("", "throughput-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
 	targets, stop, err := start(ctx, dir)
-	defer func() { err = errors.Join(err, stop()) }()
+	defer stop()
 	if err != nil {
 		return err
 	}
@@ -82,27 +82,21 @@ func run(ctx context.Context, seconds, rounds int, out string) (err error) {
 }
 
 // start starts all servers. stop ends them, and is never nil.
-func start(ctx context.Context, dir string) (targets []target, stop func() error, err error) {
+func start(ctx context.Context, dir string) (targets []target, stop func(), err error) {
 	var running []*exec.Cmd
-	stop = func() error {
+	stop = func() {
 		for _, c := range slices.Backward(running) {
 			_ = c.Process.Signal(syscall.SIGTERM) // it may have ended by itself, which Wait tells
 			_ = c.Wait()
 		}
-		return nil
 	}
-	launch := func(name string, args ...string) (io.Reader, error) {
-		c := exec.CommandContext(ctx, name, args...)
+	launch := func(c *exec.Cmd) error {
 		c.Stderr = os.Stderr
-		stdout, err := c.StdoutPipe()
-		if err != nil {
-			return nil, err
-		}
 		if err := c.Start(); err != nil {
-			return nil, fmt.Errorf("%w (wrk, webdis and redis-server have to be installed)", err)
+			return fmt.Errorf("%w (wrk, webdis and redis-server have to be installed)", err)
 		}
 		running = append(running, c)
-		return stdout, nil
+		return nil
 	}
 
 	binary := filepath.Join(dir, "local")
@@ -111,8 +105,12 @@ func start(ctx context.Context, dir string) (targets []target, stop func() error
 	if err := build.Run(); err != nil {
 		return nil, stop, fmt.Errorf("compiling the local server: %w", err)
 	}
-	stdout, err := launch(binary, "-addr", "127.0.0.1:0", "-data", filepath.Join(dir, "data"))
+	local := exec.CommandContext(ctx, binary, "-addr", "127.0.0.1:0", "-data", filepath.Join(dir, "data"))
+	stdout, err := local.StdoutPipe()
 	if err != nil {
+		return nil, stop, err
+	}
+	if err := launch(local); err != nil {
 		return nil, stop, err
 	}
 	var url, token string
@@ -132,11 +130,10 @@ func start(ctx context.Context, dir string) (targets []target, stop func() error
 	if err != nil {
 		return nil, stop, err
 	}
-	redisOut, err := launch("redis-server", "--bind", "127.0.0.1", "--port", redisPort, "--save", "", "--appendonly", "no", "--dir", dir)
-	if err != nil {
+	redis := exec.CommandContext(ctx, "redis-server", "--bind", "127.0.0.1", "--port", redisPort, "--save", "", "--appendonly", "no", "--dir", dir)
+	if err := launch(redis); err != nil {
 		return nil, stop, err
 	}
-	go io.Copy(io.Discard, redisOut)
 	webdisPort, err := freePort()
 	if err != nil {
 		return nil, stop, err
@@ -148,11 +145,9 @@ func start(ctx context.Context, dir string) (targets []target, stop func() error
 	if err := await(ctx, redisPort); err != nil {
 		return nil, stop, err
 	}
-	webdisOut, err := launch("webdis", config)
-	if err != nil {
+	if err := launch(exec.CommandContext(ctx, "webdis", config)); err != nil {
 		return nil, stop, err
 	}
-	go io.Copy(io.Discard, webdisOut)
 	if err := await(ctx, webdisPort); err != nil {
 		return nil, stop, err
 	}
@@ -167,7 +162,10 @@ func start(ctx context.Context, dir string) (targets []target, stop func() error
 	}), ReadHeaderTimeout: time.Minute}
 	go server.Serve(hello)
 	servers := stop
-	stop = func() error { return errors.Join(server.Close(), servers()) }
+	stop = func() {
+		_ = server.Close() // the process is about to end
+		servers()
+	}
 
 	webdis := "http://127.0.0.1:" + webdisPort
 	auth := "wrk.headers['Authorization'] = 'Bearer " + token + "'\n"
