@@ -218,7 +218,7 @@ func TestHandlerHasToAnswerBeforeTheFunctionEnds(t *testing.T) {
 func TestRequestIDIsLambdas(t *testing.T) {
 	ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "id-1"})
 	h := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		if got := RequestID(r); got != "id-1" {
+		if got := RequestID(r.Context()); got != "id-1" {
 			t.Errorf("got %q", got)
 		}
 	})

@@ -1,15 +1,15 @@
 package lambdahttp
 
 import (
-	"net/http"
+	"context"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 )
 
-// RequestID is the id under which Lambda logs the invocation that carried a
-// request; "" outside of Lambda.
-func RequestID(r *http.Request) string {
-	if lc, ok := lambdacontext.FromContext(r.Context()); ok {
+// RequestID is the id under which Lambda logs the invocation whose
+// context this is; "" outside of Lambda.
+func RequestID(ctx context.Context) string {
+	if lc, ok := lambdacontext.FromContext(ctx); ok {
 		return lc.AwsRequestID
 	}
 	return ""

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"slices"
 	"strings"
 
@@ -39,10 +38,10 @@ func (h *Handler) authorize(ctx context.Context, host, bearer string) (*redis.Da
 	return db, redis.Access{ReadOnly: claims.Scope != token.ReadWrite}, nil
 }
 
-// bearerToken is the token in the Authorization header, with or without the
+// bearerToken is the token in an Authorization header, with or without the
 // word Bearer in front of it.
-func bearerToken(header http.Header) string {
-	value := strings.TrimSpace(header.Get("Authorization"))
+func bearerToken(authorization string) string {
+	value := strings.TrimSpace(authorization)
 	scheme, rest, ok := strings.Cut(value, " ")
 	if ok && strings.EqualFold(scheme, "Bearer") {
 		return strings.TrimSpace(rest)

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -13,7 +14,8 @@ import (
 // call is an authorized request.
 type call struct {
 	h      *Handler
-	r      *http.Request
+	ctx    context.Context // of the request, as long as it runs
+	r      *Request
 	x      *exchange
 	db     *redis.Database
 	access redis.Access
@@ -70,7 +72,7 @@ func (c *call) single(args []string) error {
 	w := &c.x.replies
 	if needsConnection(args[0]) {
 		w.Error(needsConnectionText(args[0]))
-	} else if err := c.h.engine.Do(c.r.Context(), c.db, c.access, args, w); err != nil {
+	} else if err := c.h.engine.Do(c.ctx, c.db, c.access, args, w); err != nil {
 		return err
 	}
 	reply := c.limited(w.Buf)
@@ -91,7 +93,7 @@ func (c *call) pipeline() error {
 		return err
 	}
 	// The engine gets as many at once as there are without one that it must not see.
-	ctx, w := c.r.Context(), &c.x.replies
+	ctx, w := c.ctx, &c.x.replies
 	start := 0
 	for i, args := range cmds {
 		if !needsConnection(args[0]) {
@@ -120,7 +122,7 @@ func (c *call) multi() error {
 			return badRequest(needsConnectionText(args[0]))
 		}
 	}
-	err = c.h.engine.Multi(c.r.Context(), c.db, c.access, cmds, &c.x.replies)
+	err = c.h.engine.Multi(c.ctx, c.db, c.access, cmds, &c.x.replies)
 	var refused redis.Error
 	if errors.As(err, &refused) {
 		return badRequest(string(refused))

@@ -42,17 +42,17 @@ func (x *exchange) reusable() bool {
 
 // read reads the request's body, up to limit bytes. Of a larger one it reads on
 // up to drain bytes, so that the client, still busy sending, gets to see the refusal.
-func (x *exchange) read(r *http.Request, limit, drain int64) ([]byte, error) {
-	if r.Body == nil || r.Body == http.NoBody {
+func (x *exchange) read(r *Request, limit, drain int64) ([]byte, error) {
+	if r.Body == nil {
 		return nil, nil
 	}
-	if r.ContentLength > drain {
-		return nil, errTooLarge(limit, r.ContentLength)
+	if r.Length > drain {
+		return nil, errTooLarge(limit, r.Length)
 	}
-	if r.ContentLength > 0 {
+	if r.Length > 0 {
 		// ReadFrom wants room for MinRead more to see the end. What a client only
 		// announces does not take memory without end.
-		x.body.Grow(int(min(r.ContentLength, limit, maxReused-bytes.MinRead)) + bytes.MinRead)
+		x.body.Grow(int(min(r.Length, limit, maxReused-bytes.MinRead)) + bytes.MinRead)
 	}
 	x.limited = io.LimitedReader{R: r.Body, N: limit + 1}
 	n, err := x.body.ReadFrom(&x.limited)
@@ -76,12 +76,12 @@ type format struct {
 	resp2  bool
 }
 
-func wantsBase64(header http.Header) bool {
+func wantsBase64(header Header) bool {
 	return strings.EqualFold(header.Get("Upstash-Encoding"), "base64")
 }
 
 // formatOf reads the format that a request asks for.
-func formatOf(header http.Header) (format, error) {
+func formatOf(header Header) (format, error) {
 	f := format{base64: wantsBase64(header)}
 	switch name := header.Get("Upstash-Response-Format"); {
 	case name == "", strings.EqualFold(name, "json"):
@@ -131,23 +131,22 @@ func (x *exchange) fail(status int, text string) {
 }
 
 // send sends the answer in one piece. HEAD gets its headers only.
-func (x *exchange) send(w http.ResponseWriter, r *http.Request, syncToken string) {
+func (x *exchange) send(r *Request, w ResponseWriter, syncToken string) {
 	contentType := "application/json; charset=utf-8"
 	if x.resp2 {
 		contentType = "application/octet-stream"
 	}
-	h := headers{w.Header(), make([]string, 0, 7)}
-	h.allowOrigin(r)
-	h.set("Access-Control-Expose-Headers", "upstash-sync-token")
-	h.set("Content-Type", contentType)
-	h.set("Content-Length", strconv.Itoa(len(x.out)))
-	h.set("Upstash-Sync-Token", syncToken)
+	allowOrigin(r, w)
+	w.SetHeader("Access-Control-Expose-Headers", "upstash-sync-token")
+	w.SetHeader("Content-Type", contentType)
+	w.SetHeader("Content-Length", strconv.Itoa(len(x.out)))
+	w.SetHeader("Upstash-Sync-Token", syncToken)
 	if x.status == http.StatusMethodNotAllowed {
-		w.Header().Set("Allow", allowedMethods)
+		w.SetHeader("Allow", allowedMethods)
 	}
-	w.WriteHeader(x.status)
-	if r.Method != http.MethodHead {
-		// An error means that the client has gone; there is nobody to tell.
-		_, _ = w.Write(x.out)
+	body := x.out
+	if r.Method == http.MethodHead {
+		body = nil
 	}
+	w.Send(x.status, body)
 }

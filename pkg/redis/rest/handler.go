@@ -59,9 +59,9 @@ type Config struct {
 	// On any other host the token alone chooses the database.
 	Domain string
 
-	Now       func() time.Time           // nil: time.Now
-	Logger    *slog.Logger               // nil: slog.Default
-	RequestID func(*http.Request) string // names a request in the log and in answers of status 500 and above; nil: at random
+	Now       func() time.Time             // nil: time.Now
+	Logger    *slog.Logger                 // nil: slog.Default
+	RequestID func(context.Context) string // names a request in the log and in answers of status 500 and above; nil: at random
 }
 
 // Handler serves the REST API. It is safe for concurrent use.
@@ -72,7 +72,7 @@ type Handler struct {
 	maxBody    int64
 	domain     string
 	log        *slog.Logger
-	requestID  func(*http.Request) string
+	requestID  func(context.Context) string
 	sync       syncTokens
 	exchanges  sync.Pool // of *exchange
 }
@@ -101,7 +101,7 @@ func New(cfg Config) *Handler {
 		h.log = slog.Default()
 	}
 	if h.requestID == nil {
-		h.requestID = func(*http.Request) string { return rand.Text()[:12] }
+		h.requestID = func(context.Context) string { return rand.Text()[:12] }
 	}
 	if h.sync.now == nil {
 		h.sync.now = time.Now
@@ -109,18 +109,18 @@ func New(cfg Config) *Handler {
 	return h
 }
 
-// ServeHTTP answers one request.
-func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// Serve answers one request.
+func (h *Handler) Serve(ctx context.Context, r *Request, w ResponseWriter) {
 	if r.Method == http.MethodOptions {
-		preflight(w, r)
+		preflight(r, w)
 		return
 	}
 	x := h.exchanges.Get().(*exchange)
 	x.reset()
-	if err := h.serveSafely(r, x); err != nil {
-		h.refuse(r, x, err)
+	if err := h.serveSafely(ctx, r, x); err != nil {
+		h.refuse(ctx, r, x, err)
 	}
-	x.send(w, r, h.sync.next())
+	x.send(r, w, h.sync.next())
 	if x.reusable() {
 		h.exchanges.Put(x)
 	}
@@ -128,41 +128,41 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // serveSafely turns a panic into an error: clients cannot read an answer that
 // is not JSON, and one request must not end a process that serves others.
-func (h *Handler) serveSafely(r *http.Request, x *exchange) (err error) {
+func (h *Handler) serveSafely(ctx context.Context, r *Request, x *exchange) (err error) {
 	defer func() {
 		p := recover()
 		if p == nil {
 			return
 		}
-		h.log.ErrorContext(r.Context(), "request panicked", "panic", p, "stack", string(debug.Stack()))
+		h.log.ErrorContext(ctx, "request panicked", "panic", p, "stack", string(debug.Stack()))
 		err = errors.New("panic, see the log")
 	}()
-	return h.serve(r, x)
+	return h.serve(ctx, r, x)
 }
 
 // serve carries out a request and leaves the answer in x.
-func (h *Handler) serve(r *http.Request, x *exchange) error {
+func (h *Handler) serve(ctx context.Context, r *Request, x *exchange) error {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut:
 	default:
 		return errMethod
 	}
-	query, bearer, queryErr := queryArgs(r.URL.RawQuery)
+	query, bearer, queryErr := queryArgs(r.Query)
 	if bearer == "" {
-		bearer = bearerToken(r.Header)
+		bearer = bearerToken(r.Header.Get("Authorization"))
 	}
-	db, access, err := h.authorize(r.Context(), r.Host, bearer)
+	db, access, err := h.authorize(ctx, r.Host, bearer)
 	if err != nil {
 		return err
 	}
 	if queryErr != nil {
 		return queryErr
 	}
-	path, err := pathArgs(sentPath(r.URL))
+	path, err := pathArgs(r.Path)
 	if err != nil {
 		return err
 	}
-	c := &call{h: h, r: r, x: x, db: db, access: access}
+	c := &call{h: h, ctx: ctx, r: r, x: x, db: db, access: access}
 	switch {
 	case len(path) == 0:
 		if len(query) > 0 {
@@ -191,14 +191,14 @@ func isEndpoint(path []string, name string) bool {
 }
 
 // refuse answers a request that was not carried out.
-func (h *Handler) refuse(r *http.Request, x *exchange, err error) {
+func (h *Handler) refuse(ctx context.Context, r *Request, x *exchange, err error) {
 	var refused *refusal
 	if errors.As(err, &refused) {
 		x.fail(refused.status, refused.text)
 		return
 	}
-	id := h.requestID(r)
-	h.log.ErrorContext(r.Context(), "request failed", "request", id, "method", r.Method, "error", err)
+	id := h.requestID(ctx)
+	h.log.ErrorContext(ctx, "request failed", "request", id, "method", r.Method, "error", err)
 	x.fail(statusOf(err), redis.FailureText(err)+" (request "+id+")")
 }
 

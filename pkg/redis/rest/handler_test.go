@@ -171,7 +171,7 @@ func newServer(t testing.TB, change func(*Config)) *server {
 		Verifier:  stubTokens(),
 		Now:       func() time.Time { return time.UnixMicro(1_700_000_000_000_000) },
 		Logger:    slog.New(slog.NewTextHandler(s.log, nil)),
-		RequestID: func(*http.Request) string { return "id1" },
+		RequestID: func(context.Context) string { return "id1" },
 	}
 	if change != nil {
 		change(&cfg)

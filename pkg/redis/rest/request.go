@@ -1,0 +1,27 @@
+package rest
+
+import "io"
+
+// Request is an HTTP request, whichever server has received it.
+type Request struct {
+	Method string
+	Host   string
+	Path   string // as it was sent, with its escapes
+	Query  string // as it was sent, without the question mark
+	Header Header
+	Body   io.Reader // nil if there is none
+	Length int64     // of the body; negative if that is not known
+}
+
+// Header gives the first value of a header field, or nothing. http.Header is one.
+type Header interface {
+	Get(name string) string
+}
+
+// ResponseWriter is what an answer is written to.
+type ResponseWriter interface {
+	// SetHeader sets a header field, whose name is in canonical form.
+	SetHeader(name, value string)
+	// Send sends the answer, once. It must not keep the body.
+	Send(status int, body []byte)
+}
