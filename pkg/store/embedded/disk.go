@@ -17,8 +17,9 @@ const retryFullDisk = 250 * time.Millisecond
 // safeFS stands between the engine and the disk. The engine cannot go on after
 // a failure to write its log or its manifest: it ends the process. safeFS keeps
 // such errors from it. A write to a full disk is repeated until there is
-// room (or the store is closed); after any other error the store has failed, and
-// the engine's goroutine stays parked, so that nothing more reaches the disk.
+// room (or the store is closed); after any other error the store has failed:
+// the log is not written any more, though the engine is told that it is, so that those who
+// wait for it get to see the failure; other goroutines of the engine stay parked.
 // Errors of table files go to the engine: it repeats the flush or compaction.
 type safeFS struct {
 	vfs.FS
@@ -39,8 +40,19 @@ func isTable(name string) bool {
 	return strings.HasSuffix(name, ".sst") || strings.HasSuffix(name, ".blob")
 }
 
-// try calls op until its result may go to the engine.
+// errFailed stands for the error that made the store fail.
+var errFailed = errors.New("the store has failed")
+
+// try calls op until its result may go to the engine, which errFailed may not.
 func (fs safeFS) try(name string, retryable bool, op func() error) error {
+	err := fs.attempt(name, retryable, op)
+	if errors.Is(err, errFailed) {
+		select {}
+	}
+	return err
+}
+
+func (fs safeFS) attempt(name string, retryable bool, op func() error) error {
 	for waiting := false; ; {
 		err := op()
 		full := errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
@@ -57,7 +69,7 @@ func (fs safeFS) try(name string, retryable bool, op func() error) error {
 			fs.health.fail(err)
 		}
 		if fs.health.failure() != nil {
-			select {}
+			return errFailed
 		}
 		if !waiting {
 			waiting = true
@@ -110,12 +122,31 @@ type safeFile struct {
 	syncing sync.Mutex // held by laterSyncs while it syncs the file, which must not be closed meanwhile
 }
 
+// try is safeFS's, but tells the engine that the log of a failed store is written.
+// That log stays as it is: once something has been left out, everything is.
+func (f *safeFile) try(retryable bool, op func() error) error {
+	if !isLog(f.name) {
+		return f.fs.try(f.name, retryable, op)
+	}
+	if f.fs.armed.Load() && f.fs.health.failure() != nil {
+		return nil
+	}
+	err := f.fs.attempt(f.name, retryable, op)
+	if errors.Is(err, errFailed) {
+		return nil
+	}
+	return err
+}
+
 func (f *safeFile) Write(p []byte) (n int, err error) {
-	err = f.fs.try(f.name, true, func() error {
+	err = f.try(true, func() error {
 		m, err := f.File.Write(p[n:])
 		n += m
 		return err
 	})
+	if err == nil {
+		n = len(p)
+	}
 	return n, err
 }
 
@@ -126,21 +157,21 @@ func (f *safeFile) Sync() error {
 	if f.putOff() {
 		return nil
 	}
-	return f.fs.try(f.name, false, f.File.Sync)
+	return f.try(false, f.File.Sync)
 }
 
 func (f *safeFile) SyncData() error {
 	if f.putOff() {
 		return nil
 	}
-	return f.fs.try(f.name, false, f.File.SyncData)
+	return f.try(false, f.File.SyncData)
 }
 
 func (f *safeFile) SyncTo(length int64) (fullSync bool, err error) {
 	if f.putOff() {
 		return true, nil
 	}
-	err = f.fs.try(f.name, false, func() error { fullSync, err = f.File.SyncTo(length); return err })
+	err = f.try(false, func() error { fullSync, err = f.File.SyncTo(length); return err })
 	return fullSync, err
 }
 

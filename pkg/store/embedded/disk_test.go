@@ -173,9 +173,14 @@ func TestWriteIsAbandonedAfterItsContext(t *testing.T) {
 }
 
 func TestFullDiskHoldsWritesUntilThereIsRoom(t *testing.T) {
+	t.Run("synced", func(t *testing.T) { testFullDisk(t, 0) })
+	t.Run("synced later", func(t *testing.T) { testFullDisk(t, time.Hour) })
+}
+
+func testFullDisk(t *testing.T, every time.Duration) {
 	ctx := context.Background()
 	disk := newBadDisk()
-	s := open(t, Options{Dir: "/", disk: disk, ReclaimEvery: -1, Logger: testLogger(t)})
+	s := open(t, Options{Dir: "/", disk: disk, SyncEvery: every, ReclaimEvery: -1, Logger: testLogger(t)})
 	before, during := store.Key{Partition: "p", Sort: "before"}, store.Key{Partition: "p", Sort: "during"}
 	mustApply(t, s, store.Put(before, store.Attrs{}, nil))
 	disk.on(func(op errorfs.Op) error {
@@ -206,19 +211,25 @@ func TestFullDiskHoldsWritesUntilThereIsRoom(t *testing.T) {
 	mustApply(t, s, store.Delete(before, nil))
 }
 
-func TestFailedSyncIsFinal(t *testing.T) {
+func TestFailedLogIsFinal(t *testing.T) {
+	t.Run("sync", func(t *testing.T) { testFailedLog(t, 0, isLogSync) })
+	t.Run("write", func(t *testing.T) { testFailedLog(t, 0, isWrite) })
+	t.Run("write synced later", func(t *testing.T) { testFailedLog(t, time.Hour, isWrite) })
+}
+
+func testFailedLog(t *testing.T, every time.Duration, fails func(errorfs.Op) bool) {
 	ctx := context.Background()
 	disk := newBadDisk()
-	s := open(t, Options{Dir: "/", disk: disk, ReclaimEvery: -1})
+	s := open(t, Options{Dir: "/", disk: disk, SyncEvery: every, ReclaimEvery: -1})
 	disk.on(func(op errorfs.Op) error {
-		if isLogSync(op) {
+		if fails(op) {
 			return syscall.EIO
 		}
 		return nil
 	})
 	k := store.Key{Partition: "p", Sort: "s"}
 	if _, err := s.Apply(ctx, store.Put(k, store.Attrs{}, nil)); !errors.Is(err, store.ErrUnknownOutcome) || !errors.Is(err, syscall.EIO) {
-		t.Errorf("write whose sync failed: %v, want ErrUnknownOutcome because of EIO", err)
+		t.Errorf("write whose log failed: %v, want ErrUnknownOutcome because of EIO", err)
 	}
 	disk.heal()
 	if _, err := s.Get(ctx, k); !errors.Is(err, store.ErrUnavailable) {
@@ -238,12 +249,13 @@ func TestFailedSyncIsFinal(t *testing.T) {
 func TestDyingDisk(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	ctx := context.Background()
-	for round := range 6 {
+	for round := range 8 {
 		cause := []error{syscall.EIO, syscall.ENOSPC}[round%2]
-		tablesOnly := round >= 4
-		t.Run(fmt.Sprintf("%d %v tablesOnly=%v", round, cause, tablesOnly), func(t *testing.T) {
+		tablesOnly := round >= 6
+		every := time.Duration(round/2%2) * time.Hour
+		t.Run(fmt.Sprintf("%d %v tablesOnly=%v every=%v", round, cause, tablesOnly, every), func(t *testing.T) {
 			disk := newBadDisk()
-			s := open(t, Options{Dir: "/", disk: disk, ReclaimEvery: -1})
+			s := open(t, Options{Dir: "/", disk: disk, SyncEvery: every, ReclaimEvery: -1})
 			left := new(atomic.Int64)
 			left.Store(rng.Int64N(300))
 			disk.on(func(op errorfs.Op) error {

@@ -22,6 +22,7 @@ type scratch struct {
 	dataKeys [][]byte // parts of key
 	changes  []change
 	stripes  stripeSet
+	written  *pebble.Batch // to wait for in person
 }
 
 var scratchPool = sync.Pool{New: func() any { return new(scratch) }}

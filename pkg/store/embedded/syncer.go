@@ -138,7 +138,6 @@ func (s *syncer) sync() error {
 	}
 	if err != nil {
 		s.health.fail(fmt.Errorf("syncing the log: %w", err))
-		return s.health.failure()
 	}
-	return nil
+	return s.health.failure()
 }

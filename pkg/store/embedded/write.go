@@ -140,7 +140,7 @@ func (s *Store) execute(ctx context.Context, sc *scratch, ops []store.Op) error 
 	doubt := !wrote && sc.stripes.anyUnsynced()
 	sc.stripes.unlock()
 	if wrote {
-		if err = s.awaitSync(ctx, &sc.stripes); err != nil {
+		if err = s.awaitSync(ctx, sc); err != nil {
 			err = unknown("write "+keyText(ops[0].Key), err)
 		}
 	} else if serr := s.settle(ctx, doubt); serr != nil {
@@ -182,48 +182,69 @@ func (s *Store) executeLocked(sc *scratch, ops []store.Op) (wrote bool, err erro
 		return false, nil
 	}
 	b := s.db.NewBatch()
-	defer b.Close()
 	for i := range sc.changes {
 		if c := &sc.changes[i]; c.write {
 			if err := c.add(b, sc, sc.dataKeys[i]); err != nil {
-				return false, err
+				return false, errors.Join(err, b.Close())
 			}
 		}
 	}
-	if err := s.apply(b, &sc.stripes); err != nil {
+	if err := s.apply(b, sc); err != nil {
 		return false, unknown("write "+keyText(ops[0].Key), err)
 	}
 	return true, nil
 }
 
-// apply makes a batch visible; awaitSync has to follow.
-func (s *Store) apply(b *pebble.Batch, locked *stripeSet) error {
-	locked.addUnsynced(1)
+// apply makes a batch visible under the locked stripes, and takes it over; unless it
+// fails, awaitSync has to follow.
+func (s *Store) apply(b *pebble.Batch, sc *scratch) error {
+	sc.stripes.addUnsynced(1)
 	s.syncer.unsynced.Add(1)
-	err := s.db.Apply(b, pebble.NoSync)
+	var err error
+	if s.inPerson {
+		err = s.db.ApplyNoSyncWait(b, pebble.Sync)
+	} else {
+		err = s.db.Apply(b, pebble.NoSync)
+	}
 	if err != nil {
-		locked.addUnsynced(-1)
-		s.syncer.unsynced.Add(-1)
+		s.synced(&sc.stripes)
+	}
+	if err == nil && s.inPerson {
+		sc.written = b
+		return nil
+	}
+	return errors.Join(err, b.Close())
+}
+
+// awaitSync returns when what has been applied is as safe as the store's options say.
+func (s *Store) awaitSync(ctx context.Context, sc *scratch) error {
+	if b := sc.written; b != nil {
+		sc.written = nil
+		err := errors.Join(b.SyncWait(), b.Close())
+		s.synced(&sc.stripes)
+		if err == nil {
+			err = s.health.failure()
+		}
+		return err
+	}
+	g := s.syncer.join()
+	err := s.syncer.await(ctx, g)
+	if errors.Is(err, errAbandoned) {
+		left := sc.stripes.clone()
+		go func() {
+			s.syncer.settled(g)
+			s.synced(&left)
+		}()
+	} else {
+		s.synced(&sc.stripes)
 	}
 	return err
 }
 
-// awaitSync returns when what has been applied under the stripes is on disk.
-func (s *Store) awaitSync(ctx context.Context, written *stripeSet) error {
-	g := s.syncer.join()
-	err := s.syncer.await(ctx, g)
-	if errors.Is(err, errAbandoned) {
-		left := written.clone()
-		go func() {
-			s.syncer.settled(g)
-			left.addUnsynced(-1)
-			s.syncer.unsynced.Add(-1)
-		}()
-	} else {
-		written.addUnsynced(-1)
-		s.syncer.unsynced.Add(-1)
-	}
-	return err
+// synced takes back what apply has counted.
+func (s *Store) synced(written *stripeSet) {
+	written.addUnsynced(-1)
+	s.syncer.unsynced.Add(-1)
 }
 
 // checkDistinct refuses operations on the same item.
@@ -296,7 +317,29 @@ func (s *Store) loadPart(ctx context.Context, sc *scratch, puts []store.Item, de
 	}
 	sc.stripes.fill(s.stripes, sc.dataKeys)
 	b := s.db.NewBatch()
-	defer b.Close()
+	if err := addLoad(b, sc, puts); err != nil {
+		return errors.Join(unavailable("load", err), b.Close())
+	}
+	sc.stripes.lock()
+	u, err := s.loadUsage(ctx, sc.dataKeys, puts, deletes)
+	if err == nil {
+		err = s.apply(b, sc)
+	} else {
+		err = errors.Join(err, b.Close())
+	}
+	sc.stripes.unlock()
+	if err != nil {
+		return unavailable("load", err)
+	}
+	store.Record(ctx, u)
+	if err := s.awaitSync(ctx, sc); err != nil {
+		return unknown("load", err)
+	}
+	return nil
+}
+
+// addLoad puts items into a batch; the rest of sc's data keys are to be deleted.
+func addLoad(b *pebble.Batch, sc *scratch, puts []store.Item) error {
 	for i := range puts {
 		c := change{next: puts[i].Attrs}
 		if c.next == nil {
@@ -308,21 +351,8 @@ func (s *Store) loadPart(ctx context.Context, sc *scratch, puts []store.Item, de
 	}
 	for _, k := range sc.dataKeys[len(puts):] {
 		if err := b.Delete(k, nil); err != nil {
-			return unavailable("load", err)
+			return err
 		}
-	}
-	sc.stripes.lock()
-	u, err := s.loadUsage(ctx, sc.dataKeys, puts, deletes)
-	if err == nil {
-		err = s.apply(b, &sc.stripes)
-	}
-	sc.stripes.unlock()
-	if err != nil {
-		return unavailable("load", err)
-	}
-	store.Record(ctx, u)
-	if err := s.awaitSync(ctx, &sc.stripes); err != nil {
-		return unknown("load", err)
 	}
 	return nil
 }

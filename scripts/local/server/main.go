@@ -8,13 +8,12 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
-	"net/http/pprof"
 	"path/filepath"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/valyala/fasthttp"
 
 	"github.com/skystash/skystash/pkg/redis"
 	"github.com/skystash/skystash/pkg/redis/rest"
@@ -28,16 +27,6 @@ const databaseID = "default"
 // reclaimEvery is how often what deleted collections leave behind is cleared away.
 const reclaimEvery = time.Minute
 
-// Limits of the HTTP server. A client that only dribbles its request is cut off;
-// the body may be large and the line slow.
-const (
-	headerTimeout = 10 * time.Second
-	readTimeout   = time.Minute
-	writeTimeout  = time.Minute
-	idleTimeout   = 2 * time.Minute
-	maxHeader     = 1 << 20 // commands by path are in the request line
-)
-
 // Main is the program.
 type Main struct {
 	stdout, stderr io.Writer
@@ -47,9 +36,9 @@ type Main struct {
 	url, token, readOnly string
 
 	store    store.Store
-	http     *http.Server
-	failed   chan error // of the HTTP server
-	stop     context.CancelFunc
+	http     *fasthttp.Server
+	failed   chan error         // of the HTTP server
+	stop     context.CancelFunc // of requests and duties
 	duties   sync.WaitGroup
 	closeErr func() error
 }
@@ -135,17 +124,9 @@ func (m *Main) Start(ctx context.Context) (err error) {
 	duties, stop := context.WithCancel(context.WithoutCancel(ctx))
 	m.stop = stop
 	m.duties.Go(func() { m.reclaim(duties, engine) })
-	m.http = &http.Server{
-		Handler:           handler,
-		ReadHeaderTimeout: headerTimeout,
-		ReadTimeout:       readTimeout,
-		WriteTimeout:      writeTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeader,
-		ErrorLog:          slog.NewLogLogger(m.log.Handler(), slog.LevelWarn),
-	}
+	m.http = newFrontend(duties, handler, m.flags.pprof).server(m.log)
 	go func() {
-		if err := m.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := m.http.Serve(listener); err != nil {
 			m.failed <- fmt.Errorf("serve: %w", err)
 		}
 	}()
@@ -161,8 +142,10 @@ func (m *Main) shutdown() error {
 	if m.http != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), m.flags.grace)
 		defer cancel()
-		if err := m.http.Shutdown(ctx); err != nil {
-			errs = append(errs, fmt.Errorf("requests were still running after %v", m.flags.grace), m.http.Close())
+		if err := m.http.ShutdownWithContext(ctx); errors.Is(err, context.DeadlineExceeded) {
+			errs = append(errs, fmt.Errorf("requests were still running after %v", m.flags.grace))
+		} else if err != nil {
+			errs = append(errs, fmt.Errorf("stop serving: %w", err))
 		}
 	}
 	if m.stop != nil {
@@ -202,7 +185,7 @@ func openDatabase(ctx context.Context, engine *redis.Engine) (*redis.Database, e
 	return db, err
 }
 
-func (m *Main) handler(engine *redis.Engine, key ed25519.PrivateKey) (http.Handler, error) {
+func (m *Main) handler(engine *redis.Engine, key ed25519.PrivateKey) (*rest.Handler, error) {
 	verifier, err := token.NewVerifier(token.VerifierConfig{
 		Keys:    []ed25519.PublicKey{key.Public().(ed25519.PublicKey)},
 		Product: token.ProductRedis,
@@ -210,33 +193,12 @@ func (m *Main) handler(engine *redis.Engine, key ed25519.PrivateKey) (http.Handl
 	if err != nil {
 		return nil, err
 	}
-	var handler http.Handler = rest.New(rest.Config{
+	return rest.New(rest.Config{
 		Engine:          engine,
 		Verifier:        verifier,
 		MaxRequestBytes: m.flags.maxRequest,
 		Logger:          m.log,
-	})
-	if m.flags.pprof {
-		handler = withProfiles(handler)
-	}
-	return handler, nil
-}
-
-// withProfiles serves runtime profiles beside everything else.
-func withProfiles(next http.Handler) http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("/debug/pprof/", pprof.Index)
-	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
-	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
-	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// Only its own paths: the mux cleans them, which would change arguments.
-		if strings.HasPrefix(r.URL.Path, "/debug/pprof/") {
-			mux.ServeHTTP(w, r)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
+	}), nil
 }
 
 // mintTokens makes the tokens. Their claims depend on nothing but the database's
