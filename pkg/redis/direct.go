@@ -23,7 +23,7 @@ type direct struct {
 // transaction, so a plan only has to be right where its condition holds.
 type plan struct {
 	// op needs neither write id nor traces, which are added. An OpPut gives its
-	// attributes in order of their names.
+	// attributes in order of their names, and away.
 	op store.Op
 	// puts, if there are any, are several keys to be put at once, each on condition op.If.
 	puts []keyedPut
@@ -85,9 +85,9 @@ func (e *Engine) runDirect(ctx context.Context, db *Database, b bound, w *resp.W
 	var served []string // traces that the update takes away
 	switch op.Kind {
 	case store.OpPut:
-		op.Attrs = op.Attrs.With(attrBirth, store.Bytes(string(d.id)))
+		op.Attrs = op.Attrs.Insert(attrBirth, store.Bytes(string(d.id)))
 		if len(d.name) > longName {
-			op.Attrs = op.Attrs.With(attrKey, store.Bytes(d.name))
+			op.Attrs = op.Attrs.Insert(attrKey, store.Bytes(d.name))
 		}
 	case store.OpUpdate:
 		op.Edits = append(op.Edits, store.Set(attrWrite, store.Bytes(string(d.id))), store.Default(attrBirth, store.Bytes(string(d.id))))
@@ -126,7 +126,7 @@ func (e *Engine) runDirect(ctx context.Context, db *Database, b bound, w *resp.W
 func (e *Engine) putAll(ctx context.Context, v view, d *direct, p *plan, w *resp.Writer) (bool, error) {
 	ops := make([]store.Op, len(p.puts))
 	for i, put := range p.puts {
-		head := put.head.With(attrBirth, store.Bytes(string(d.id)))
+		head := put.head.Insert(attrBirth, store.Bytes(string(d.id)))
 		if len(put.key) > longName {
 			head = head.With(attrKey, store.Bytes(put.key))
 		}

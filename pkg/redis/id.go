@@ -28,7 +28,8 @@ func (id writeID) millis() int64 {
 
 // traceName is the attribute that records the write in an item.
 func (id writeID) traceName() string {
-	return attrTrace + base64.RawURLEncoding.EncodeToString([]byte(id))
+	var b [32]byte
+	return string(base64.RawURLEncoding.AppendEncode(append(b[:0], attrTrace...), []byte(id)))
 }
 
 // traceID is the inverse of traceName; "" if the attribute is no trace.

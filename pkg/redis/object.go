@@ -213,9 +213,13 @@ func (tx *Txn) SetString(key, s string, keepTTL bool) {
 }
 
 // stringHead are the attributes of an inline string's head but for the write
-// id, in order of their names.
+// id, in order of their names. There is room for the id.
 func stringHead(s string, expires int64) store.Attrs {
-	head := make(store.Attrs, 0, 6)
+	room := 3
+	if expires != 0 {
+		room += 2
+	}
+	head := make(store.Attrs, 0, room)
 	if expires != 0 {
 		head = append(head, store.Attr{Name: attrExpiry, Value: store.Int(expires)})
 	}

@@ -159,6 +159,9 @@ func (e *Engine) resolve(ctx context.Context, key store.Key, id writeID, startMs
 }
 
 func isConditionError(err error) (*store.ConditionError, bool) {
+	if err == nil {
+		return nil, false // what errors.As would find out, but for an allocation
+	}
 	var ce *store.ConditionError
 	ok := errors.As(err, &ce)
 	return ce, ok

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -64,6 +65,30 @@ func TestWithAndWithoutCopy(t *testing.T) {
 		}
 		if !old.Equal(kept) {
 			t.Fatalf("%s: the original is now %v", tt.name, old)
+		}
+	}
+}
+
+func TestInsertIsWithInPlace(t *testing.T) {
+	for _, size := range []int{0, 1, 5, 20} {
+		var as store.Attrs
+		for i := range size {
+			as = append(as, store.Attr{fmt.Sprintf("%02d", 2*i), store.Int(int64(i))})
+		}
+		for i := -1; i <= 2*size; i++ {
+			name := fmt.Sprintf("%02d", max(i, 0))
+			if i < 0 {
+				name = "+"
+			}
+			want := as.With(name, store.Bytes("new"))
+			room := append(make(store.Attrs, 0, size+1), as...)
+			got := room.Insert(name, store.Bytes("new"))
+			if !got.Equal(want) {
+				t.Errorf("%q into %d: %v, want %v", name, size, got, want)
+			}
+			if size > 0 && &got[0] != &room[0] {
+				t.Errorf("%q into %d: copied", name, size)
+			}
 		}
 	}
 }
