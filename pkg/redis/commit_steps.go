@@ -41,15 +41,23 @@ func (tx *Txn) commitSteps(u update) error {
 			continue
 		}
 		if err != nil {
-			if !first && !errors.Is(err, store.ErrUnknownOutcome) {
-				// What was done stays done; running again would do it twice.
-				err = fmt.Errorf("interrupted half-way: %w (%v)", store.ErrUnknownOutcome, err)
+			if !first {
+				err = interrupted(err)
 			}
 			return err
 		}
 		rest, n, left, first = rest[k:], nextN, nextLeft, false
 	}
 	return nil
+}
+
+// interrupted is the error of a later step: what was done stays done, and
+// running again would do it twice.
+func interrupted(err error) error {
+	if errors.Is(err, store.ErrUnknownOutcome) {
+		return err
+	}
+	return fmt.Errorf("interrupted half-way: %w (%v)", store.ErrUnknownOutcome, err)
 }
 
 // stepLen is how many of the operations make up the next step: at most limit, unless
@@ -154,11 +162,9 @@ func (tx *Txn) commitBatches(updates []update) error {
 			k++
 		}
 		ops, _ := tx.operations(updates[:k], []elemOp{})
-		err := tx.commitAll(ops)
-		if err != nil && !first && errors.Is(err, store.ErrConflict) {
-			return fmt.Errorf("interrupted half-way: %w", store.ErrUnknownOutcome)
-		}
-		if err != nil {
+		if err := tx.commitAll(ops); err != nil && !first {
+			return interrupted(err)
+		} else if err != nil {
 			return err
 		}
 		updates = updates[k:]
