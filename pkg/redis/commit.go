@@ -28,6 +28,7 @@ type update struct {
 	elems []elemOp     // of the generation the key had
 	fresh []store.Item // of a new generation, to be written before the commit
 	gen   string
+	sweep int64 // a time at which the generation's fields are now to be looked through; 0: nothing new
 }
 
 // commit writes what the transaction has buffered. It returns
@@ -161,6 +162,15 @@ func (tx *Txn) encode(ent *entry) (update, error) {
 		add(attrCount, store.Int(n))
 		if o.list != nil {
 			add(attrLeft, store.Int(left))
+		}
+		if o.typ == typeHash {
+			sweep := o.nextSweep(n)
+			if sweep != 0 {
+				add(attrSweep, store.Int(sweep))
+			}
+			if sweep != o.sweep {
+				u.sweep = sweep
+			}
 		}
 		u.gen = o.gen
 	}
@@ -386,6 +396,9 @@ func (tx *Txn) operations(updates []update, elems []elemOp) (ops []store.Op, siz
 		}
 		if o := u.ent.obj; o != nil && o.gen != "" && o.expires != 0 && (o.fresh || u.ent.seen.Get(attrExpiry).Num() != o.expires) {
 			ops = append(ops, reclaimNote(o.expires, o.gen, tx.view.db, u.ent.id))
+		}
+		if u.sweep != 0 {
+			ops = append(ops, fieldsNote(u.sweep, u.gen, tx.view.db, u.ent.id))
 		}
 		if o := u.ent.obj; o != nil && o.gen != "" && o.moved && !o.fresh {
 			ops = append(ops, ownerNote(o.gen, tx.view.db, u.ent.id))

@@ -28,7 +28,7 @@
 //	score     'e' db generation      0x02 score member        m (member, if too long for the key)
 //	index     'e' db generation      0x03 position            v
 //	chunk     'e' db generation      0x04 number              v
-//	reclaim   'r' shard              due time, generation     d, hp, hs (the head it belonged to)
+//	reclaim   'r' shard              due time, generation     d, hp, hs (the head it belonged to), g
 //
 // A head's attributes: t type (lower case: inline, upper case: spread), b the id
 // of the write that made it, w of the last one since, e expiry (Unix ms), x when DynamoDB may
@@ -37,7 +37,8 @@
 // Inline, the value is in the head: v or n (a string, n if it is a canonical
 // integer), l (a list, c its length), m*/M* one attribute for each member or
 // field, y*/Y* the expiry of a hash field. Spread, the head has g, the generation,
-// c, the number of elements (bytes of a string), and a, a list's first position;
+// c, the number of elements (bytes of a string), a, a list's first position, and f, when a
+// hash's expired fields will be deleted (see reclaim_fields.go);
 // the elements are items of the generation's own partition.
 //
 // A collection is inline up to about 4 KiB, the size DynamoDB charges as one read

@@ -36,7 +36,7 @@ func newFleet(t *testing.T, n int) *fleet {
 	f := &fleet{t: t, faults: faulty.New(st, faulty.Plan{}), clock: &testClock{t: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}}
 	t.Cleanup(func() { f.faults.Close() })
 	for range n {
-		f.engines = append(f.engines, redis.New(redis.Config{Store: f.faults, Now: f.clock.now, RecordTTL: time.Hour}))
+		f.engines = append(f.engines, redis.New(redis.Config{Store: f.faults, Now: f.clock.now, RecordTTL: 10_000 * time.Hour}))
 	}
 	if _, err := f.engines[0].CreateDatabase(context.Background(), redis.DatabaseOptions{ID: "test"}); err != nil {
 		t.Fatal(err)

@@ -22,6 +22,7 @@ const (
 	attrGen    = "g"
 	attrCount  = "c"
 	attrLeft   = "a"
+	attrSweep  = "f"
 	attrValue  = "v"
 	attrNumber = "n"
 	attrList   = "l"

@@ -50,6 +50,7 @@ type object struct {
 	gen     string // generation of a spread value; "" if it is inline
 	fresh   bool   // gen is this transaction's own: nobody can see it yet
 	moved   bool   // gen comes from another key
+	sweep   int64  // when expired fields of a spread hash are to be deleted, Unix ms; 0: there are none
 
 	str     *stringValue
 	list    *List
@@ -121,7 +122,7 @@ func (tx *Txn) decodeHead(ent *entry, as store.Attrs) *object {
 	if as == nil {
 		return nil
 	}
-	o := &object{expires: as.Get(attrExpiry).Num(), gen: as.Get(attrGen).Str()}
+	o := &object{expires: as.Get(attrExpiry).Num(), gen: as.Get(attrGen).Str(), sweep: as.Get(attrSweep).Num()}
 	if o.expires != 0 && o.expires <= tx.now {
 		return nil
 	}

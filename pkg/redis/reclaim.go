@@ -16,6 +16,7 @@ const (
 	noteSort      = "hs"
 	noteEpoch     = "f" // an epoch that a FLUSHDB left behind
 	noteSlots     = "n"
+	noteGen       = "g" // whose expired fields are to be deleted
 )
 
 const (
@@ -64,7 +65,7 @@ func (e *Engine) abandonEpoch(ctx context.Context, old *Database) error {
 }
 
 // Reclaim deletes what no key refers to any more, as far as it is due: the elements of values
-// that were deleted, overwritten or have expired, and flushed databases. It
+// that were deleted, overwritten or have expired, expired fields of hashes, and flushed databases. It
 // returns the number of items deleted. It may run anywhere, any number of times.
 func (e *Engine) Reclaim(ctx context.Context) (int, error) {
 	total := 0
@@ -77,7 +78,7 @@ func (e *Engine) Reclaim(ctx context.Context) (int, error) {
 		for _, note := range page.Items {
 			n, err := e.reclaimOne(ctx, note)
 			total += n
-			if err != nil {
+			if err != nil && !errors.Is(err, store.ErrConflict) { // which the next run sees to
 				return total, err
 			}
 		}
@@ -96,6 +97,9 @@ func (e *Engine) reclaimOne(ctx context.Context, note store.Item) (int, error) {
 			return n, err
 		}
 		return n, e.dropNote(ctx, note)
+	}
+	if note.Attrs.Has(noteGen) {
+		return e.sweepFields(ctx, note)
 	}
 	gen := note.Key.Sort[8:]
 	if note.Attrs.Has(notePartition) {
@@ -120,23 +124,9 @@ func headOf(note store.Attrs) store.Key {
 // one that it was moved to since. If so, the note is dropped if there is another for the
 // head's expiry, or no expiry.
 func (e *Engine) inUse(ctx context.Context, note store.Item, headKey store.Key, gen string) (bool, error) {
-	var head store.Attrs
-	for asked := (store.Key{}); ; {
-		var err error
-		if head, err = e.store.Get(ctx, headKey); err != nil {
-			return false, fmt.Errorf("reading a head: %w", err)
-		}
-		if head.Get(attrGen).Str() == gen {
-			break
-		}
-		owner, err := e.store.Get(ctx, store.Key{Partition: elemPartition(note.Attrs.Get(noteDB).Str(), gen), Sort: elemOwner})
-		if err != nil {
-			return false, fmt.Errorf("reading a generation's owner: %w", err)
-		}
-		if owner == nil || headOf(owner) == asked {
-			return false, nil
-		}
-		asked, headKey = headOf(owner), headOf(owner) // which may move on while we look
+	headKey, head, err := e.holder(ctx, note.Attrs.Get(noteDB).Str(), gen, headKey)
+	if head == nil || err != nil {
+		return false, err
 	}
 	expires := head.Get(attrExpiry).Num()
 	if expires == 0 {
@@ -146,7 +136,7 @@ func (e *Engine) inUse(ctx context.Context, note store.Item, headKey store.Key, 
 		// The note for the new expiry was written together with it.
 		return true, e.dropNote(ctx, note)
 	}
-	_, err := e.store.Apply(ctx, store.Delete(headKey, unchanged(head)))
+	_, err = e.store.Apply(ctx, store.Delete(headKey, unchanged(head)))
 	if _, changed := isConditionError(err); changed || errors.Is(err, store.ErrUnknownOutcome) {
 		return true, nil // look again next time
 	}
@@ -154,6 +144,28 @@ func (e *Engine) inUse(ctx context.Context, note store.Item, headKey store.Key, 
 		return false, fmt.Errorf("deleting an expired head: %w", err)
 	}
 	return false, nil
+}
+
+// holder finds the head that names a generation: the one given, or one that the
+// generation was moved to since. There may be none.
+func (e *Engine) holder(ctx context.Context, db, gen string, key store.Key) (store.Key, store.Attrs, error) {
+	for asked := (store.Key{}); ; {
+		head, err := e.store.Get(ctx, key)
+		if err != nil {
+			return key, nil, fmt.Errorf("reading a head: %w", err)
+		}
+		if head.Get(attrGen).Str() == gen {
+			return key, head, nil
+		}
+		owner, err := e.store.Get(ctx, store.Key{Partition: elemPartition(db, gen), Sort: elemOwner})
+		if err != nil {
+			return key, nil, fmt.Errorf("reading a generation's owner: %w", err)
+		}
+		if owner == nil || headOf(owner) == asked {
+			return key, nil, nil
+		}
+		asked, key = headOf(owner), headOf(owner) // which may move on while we look
+	}
 }
 
 func (e *Engine) dropNote(ctx context.Context, note store.Item) error {

@@ -1,0 +1,221 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/skystash/skystash/pkg/store"
+)
+
+// Expired fields of a spread hash are items that nobody sees, but that count. Its head says when
+// they will be looked for next, and a note for the reclaimer, written together with it, is due then.
+// A sweep first takes the time out of the head: fields that are made to expire while it
+// goes on, maybe behind its back, then get a note of their own.
+
+// sweepPause is, for each field, how much longer a hash's expired fields may stay,
+// so that looking through a large hash again and again costs little: a million fields are
+// read about every three hours, a thousand every ten seconds.
+const sweepPause = 10 * time.Millisecond
+
+// nextSweep is when a spread hash of n fields should be looked through after what the
+// transaction has changed (Unix ms); 0: no field expires.
+func (o *object) nextSweep(n int64) int64 {
+	soonest := int64(0)
+	for _, e := range o.members.m {
+		if e.live && e.expires != 0 && (e.dirty || o.fresh) && (soonest == 0 || e.expires < soonest) {
+			soonest = e.expires
+		}
+	}
+	if soonest == 0 {
+		return o.sweep
+	}
+	due := soonest + n*sweepPause.Milliseconds()
+	if o.sweep != 0 && o.sweep <= due {
+		return o.sweep
+	}
+	return due
+}
+
+// fieldsNote is the write of a note that a hash has to be looked through at a time (Unix ms).
+func fieldsNote(due int64, gen, db string, head store.Key) store.Op {
+	return store.Put(noteKey(due, gen+"f"), store.NewAttrs(
+		store.Attr{Name: noteDB, Value: store.Bytes(db)},
+		store.Attr{Name: noteGen, Value: store.Bytes(gen)},
+		store.Attr{Name: notePartition, Value: store.Bytes(head.Partition)},
+		store.Attr{Name: noteSort, Value: store.Bytes(head.Sort)}), nil)
+}
+
+// fieldSweep looks through one hash.
+type fieldSweep struct {
+	e       *Engine
+	db, gen string
+	due     int64     // of its note, Unix ms
+	key     store.Key // of the head
+	now     int64     // Unix ms
+	deleted int
+	next    int64 // the soonest expiry of a field that stays, Unix ms; 0: none
+}
+
+// sweepFields deletes a hash's expired fields and arranges the next time.
+func (e *Engine) sweepFields(ctx context.Context, note store.Item) (int, error) {
+	due := int64(getUint64(note.Key.Sort))
+	s := fieldSweep{e: e, db: note.Attrs.Get(noteDB).Str(), gen: note.Attrs.Get(noteGen).Str(), due: due, key: headOf(note.Attrs), now: e.nowMs()}
+	current, err := s.start(ctx)
+	if err == nil && current {
+		current, err = s.pages(ctx)
+	}
+	if err == nil && current {
+		err = s.arrange(ctx)
+	}
+	if err != nil {
+		return s.deleted, fmt.Errorf("deleting expired fields: %w", err)
+	}
+	return s.deleted, e.dropNote(ctx, note)
+}
+
+// start finds the head and takes the time out of it; not current if there is no head
+// or another note. A head without a time may be what a sweep that was cut off has left.
+func (s *fieldSweep) start(ctx context.Context) (current bool, err error) {
+	for try := 0; ; try++ {
+		var head store.Attrs
+		if s.key, head, err = s.e.holder(ctx, s.db, s.gen, s.key); head == nil || err != nil {
+			return false, err
+		}
+		if at := head.Get(attrSweep); at.IsZero() || at.Num() != s.due {
+			return at.IsZero(), nil
+		}
+		_, err = s.e.store.Apply(ctx, store.Update(s.key,
+			store.And{store.Eq(attrGen, store.Bytes(s.gen)), store.Eq(attrSweep, store.Int(s.due))},
+			store.Remove(attrSweep), s.newVersion()))
+		if err == nil {
+			return true, nil
+		}
+		if err := s.again(ctx, try, err); err != nil {
+			return false, err
+		}
+	}
+}
+
+func (s *fieldSweep) newVersion() store.Edit {
+	return store.Set(attrWrite, store.Bytes(string(newWriteID(s.now))))
+}
+
+// again waits before the next try of a write; it fails if that is of no use.
+func (s *fieldSweep) again(ctx context.Context, try int, err error) error {
+	_, changed := isConditionError(err)
+	switch {
+	case !changed && !errors.Is(err, store.ErrConflict):
+		return err // also of an unknown outcome: the note stays, and the next run sees what is there
+	case try < stepTries:
+		return pause(ctx, try)
+	case changed:
+		return fmt.Errorf("%w: the key is written all the time", store.ErrConflict)
+	}
+	return err
+}
+
+// pages goes through the fields and deletes the expired ones.
+func (s *fieldSweep) pages(ctx context.Context) (current bool, err error) {
+	q := store.Query{Partition: elemPartition(s.db, s.gen), From: elemMember, To: store.PrefixEnd(elemMember)}
+	for {
+		page, err := s.e.store.Query(ctx, q)
+		if err != nil {
+			return false, fmt.Errorf("reading fields: %w", err)
+		}
+		var expired []store.Key
+		for _, it := range page.Items {
+			switch at := it.Attrs.Get(attrExpiry).Num(); {
+			case at == 0:
+			case at <= s.now:
+				expired = append(expired, it.Key)
+			case s.next == 0 || at < s.next:
+				s.next = at
+			}
+		}
+		for limit := maxStep; len(expired) > 0; {
+			k := min(len(expired), limit)
+			current, err := s.remove(ctx, expired[:k])
+			switch {
+			case k > 1 && errors.Is(err, store.ErrTooLarge):
+				limit = k / 2 // what is deleted counts
+				continue
+			case !current || err != nil:
+				return false, err
+			}
+			expired = expired[k:]
+		}
+		if !page.More {
+			return true, nil
+		}
+		q = q.Next(page)
+	}
+}
+
+// remove deletes fields, together with the head if none is left. Fields that were
+// written meanwhile stay.
+func (s *fieldSweep) remove(ctx context.Context, keys []store.Key) (current bool, err error) {
+	for try := 0; ; try++ {
+		head, err := s.e.store.Get(ctx, s.key)
+		if err != nil {
+			return false, fmt.Errorf("reading a head: %w", err)
+		}
+		if head.Get(attrGen).Str() != s.gen {
+			return false, nil // whoever changed that has left a note
+		}
+		ops := make([]store.Op, 0, len(keys)+2)
+		if left := head.Get(attrCount).Num() - int64(len(keys)); left > 0 {
+			ops = append(ops, store.Update(s.key, unchanged(head),
+				store.Set(attrCount, store.Int(left)), s.newVersion()))
+		} else {
+			ops = append(ops, store.Delete(s.key, unchanged(head)), reclaimNote(s.now, s.gen, s.db, store.Key{}))
+		}
+		heads := len(ops)
+		for _, k := range keys {
+			ops = append(ops, store.Delete(k, store.Le(attrExpiry, store.Int(s.now))))
+		}
+		err = s.e.store.Commit(ctx, ops)
+		if err == nil {
+			s.deleted += len(keys)
+			return true, nil
+		}
+		if ce, changed := isConditionError(err); changed && ce.Index >= heads {
+			// The field was written, or deleted by another sweep.
+			i := ce.Index - heads
+			if keys = slices.Concat(keys[:i], keys[i+1:]); len(keys) == 0 {
+				return true, nil
+			}
+			continue
+		}
+		if err := s.again(ctx, try, err); err != nil {
+			return false, err
+		}
+	}
+}
+
+// arrange makes the head and a note name the next time, unless they already name an earlier one.
+func (s *fieldSweep) arrange(ctx context.Context) error {
+	for try := 0; s.next != 0; try++ {
+		head, err := s.e.store.Get(ctx, s.key)
+		if err != nil {
+			return fmt.Errorf("reading a head: %w", err)
+		}
+		due := max(s.next, s.now) + head.Get(attrCount).Num()*sweepPause.Milliseconds()
+		if at := head.Get(attrSweep).Num(); head.Get(attrGen).Str() != s.gen || at != 0 && at <= due {
+			return nil
+		}
+		err = s.e.store.Commit(ctx, []store.Op{
+			store.Update(s.key, unchanged(head), store.Set(attrSweep, store.Int(due)), s.newVersion()),
+			fieldsNote(due, s.gen, s.db, s.key),
+		})
+		if err == nil {
+			return nil
+		}
+		if err := s.again(ctx, try, err); err != nil {
+			return err
+		}
+	}
+	return nil
+}
