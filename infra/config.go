@@ -12,12 +12,14 @@ import (
 type Config struct {
 	Stack                   string
 	RedisAsset              string // folder that holds the redis function's executable
+	SweepAsset              string // and that of the sweep function
 	TokenPublicKey          string // "": read the parameter
 	TokenPublicKeyParameter string
 	TokenAudience           string
 	KeepData                bool
 	LogRetentionDays        int
 	LogLevel                string
+	SweepMinutes            int // between two runs of the sweep function
 }
 
 // readConfig reads CDK context, which has strings from the command line and any
@@ -48,11 +50,17 @@ func readConfig(context func(name string) any) (Config, error) {
 	if cfg.LogRetentionDays, err = strconv.Atoi(text("logRetentionDays", "30")); err != nil || !slices.Contains(retentionDays, cfg.LogRetentionDays) {
 		return Config{}, fmt.Errorf("context logRetentionDays: %q is none of %v", text("logRetentionDays", ""), retentionDays)
 	}
+	if cfg.SweepMinutes, err = strconv.Atoi(text("sweepMinutes", "5")); err != nil || cfg.SweepMinutes < 1 || cfg.SweepMinutes > maxSweepMinutes {
+		return Config{}, fmt.Errorf("context sweepMinutes: %q is no number from 1 to %d", text("sweepMinutes", ""), maxSweepMinutes)
+	}
 	if !slices.Contains(logLevels, cfg.LogLevel) {
 		return Config{}, fmt.Errorf("context logLevel: %q is none of %v", cfg.LogLevel, logLevels)
 	}
 	return cfg, nil
 }
+
+// maxSweepMinutes is a day: what is deleted is paid for as long as it is stored.
+const maxSweepMinutes = 24 * 60
 
 // retentionDays are the times that CloudWatch Logs offers, up to ten years.
 var retentionDays = []int{1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}

@@ -14,6 +14,7 @@
 //	keepData                 "false": the table goes with the stack and has
 //	                         neither deletion protection nor backups: true
 //	logRetentionDays         30
+//	sweepMinutes             time between two runs of the sweep function: 5
 //	logLevel                 debug, info, warn or error: info
 //
 // scripts/admin makes the keys, and databases and tokens once the stack is up.

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -29,9 +30,11 @@ func template(t *testing.T, change func(*Config)) assertions.Template {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg.RedisAsset = t.TempDir()
-	if err := os.WriteFile(filepath.Join(cfg.RedisAsset, bundle.Executable), []byte("stub"), 0o755); err != nil {
-		t.Fatal(err)
+	for _, asset := range []*string{&cfg.RedisAsset, &cfg.SweepAsset} {
+		*asset = t.TempDir()
+		if err := os.WriteFile(filepath.Join(*asset, bundle.Executable), []byte("stub"), 0o755); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if change != nil {
 		change(&cfg)
@@ -88,7 +91,7 @@ func TestTableThatNeedNotBeKept(t *testing.T) {
 
 func TestFunction(t *testing.T) {
 	tpl := template(t, func(c *Config) { c.TokenPublicKey, c.TokenAudience, c.LogLevel = somePublicKey, "prod", "debug" })
-	tpl.ResourceCountIs(jsii.String("AWS::Lambda::Function"), jsii.Number(1))
+	tpl.ResourceCountIs(jsii.String("AWS::Lambda::Function"), jsii.Number(2))
 	tpl.HasResourceProperties(jsii.String("AWS::Lambda::Function"), map[string]any{
 		"Runtime":       "provided.al2023",
 		"Architectures": []any{"arm64"},
@@ -117,41 +120,78 @@ func TestPublicKeyComesFromTheParameterUnlessGiven(t *testing.T) {
 	})
 }
 
-func TestFunctionMayDoNoMoreThanItNeeds(t *testing.T) {
+func TestSweepFunctionRunsOnSchedule(t *testing.T) {
+	tpl := template(t, func(c *Config) { c.SweepMinutes, c.LogLevel = 10, "warn" })
+	tpl.HasResourceProperties(jsii.String("AWS::Lambda::Function"), map[string]any{
+		"Runtime":       "provided.al2023",
+		"Architectures": []any{"arm64"},
+		"Timeout":       900,
+		"LoggingConfig": map[string]any{"LogGroup": assertions.Match_AnyValue()},
+		"Environment": map[string]any{"Variables": map[string]any{
+			"TABLE_NAME": map[string]any{"Ref": assertions.Match_StringLikeRegexp(jsii.String("^Table"))},
+			"LOG_LEVEL":  "warn",
+		}},
+	})
+	tpl.HasResourceProperties(jsii.String("AWS::Events::Rule"), map[string]any{
+		"ScheduleExpression": "rate(10 minutes)",
+		"State":              "ENABLED",
+		"Targets": []any{map[string]any{
+			"Arn":         map[string]any{"Fn::GetAtt": []any{assertions.Match_StringLikeRegexp(jsii.String("^SweepFunction")), "Arn"}},
+			"Id":          assertions.Match_AnyValue(),
+			"RetryPolicy": map[string]any{"MaximumRetryAttempts": 0},
+		}},
+	})
+	tpl.HasResourceProperties(jsii.String("AWS::Lambda::EventInvokeConfig"), map[string]any{"MaximumRetryAttempts": 0})
+	tpl.HasResourceProperties(jsii.String("AWS::Lambda::Permission"), map[string]any{
+		"Action": "lambda:InvokeFunction", "Principal": "events.amazonaws.com",
+		"FunctionName": map[string]any{"Fn::GetAtt": []any{assertions.Match_StringLikeRegexp(jsii.String("^SweepFunction")), "Arn"}},
+	})
+}
+
+func TestFunctionsMayDoNoMoreThanTheyNeed(t *testing.T) {
 	tpl := template(t, nil)
 	for _, role := range resources(t, tpl, "AWS::IAM::Role") {
 		if managed, ok := role["Properties"].(map[string]any)["ManagedPolicyArns"]; ok {
 			t.Errorf("a role with managed policies %v", managed)
 		}
 	}
-	wantActions := map[string]bool{
-		"logs:CreateLogStream": true, "logs:PutLogEvents": true,
-		"dynamodb:GetItem": true, "dynamodb:BatchGetItem": true, "dynamodb:Query": true, "dynamodb:ConditionCheckItem": true,
-		"dynamodb:PutItem": true, "dynamodb:UpdateItem": true, "dynamodb:DeleteItem": true, "dynamodb:BatchWriteItem": true,
+	want := map[string][]string{
+		"Role": {
+			"logs:CreateLogStream", "logs:PutLogEvents",
+			"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:ConditionCheckItem",
+			"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem",
+		},
+		"SweepRole": {
+			"logs:CreateLogStream", "logs:PutLogEvents",
+			"dynamodb:GetItem", "dynamodb:Query",
+			"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem",
+		},
 	}
 	policies := resources(t, tpl, "AWS::IAM::Policy")
-	if len(policies) != 1 {
-		t.Fatalf("%d policies, want 1", len(policies))
+	if len(policies) != len(want) {
+		t.Fatalf("%d policies, want %d", len(policies), len(want))
 	}
-	document := policies[0]["Properties"].(map[string]any)["PolicyDocument"].(map[string]any)
-	seen := map[string]bool{}
-	for _, s := range document["Statement"].([]any) {
-		statement := s.(map[string]any)
-		for _, action := range list(statement["Action"]) {
-			if !wantActions[action.(string)] {
-				t.Errorf("action %v is not needed", action)
+	for _, policy := range policies {
+		properties := policy["Properties"].(map[string]any)
+		name, _, _ := strings.Cut(properties["PolicyName"].(string), "DefaultPolicy")
+		var got []string
+		for _, s := range properties["PolicyDocument"].(map[string]any)["Statement"].([]any) {
+			statement := s.(map[string]any)
+			for _, action := range list(statement["Action"]) {
+				got = append(got, action.(string))
 			}
-			seen[action.(string)] = true
-		}
-		for _, resource := range list(statement["Resource"]) {
-			attr, ok := resource.(map[string]any)["Fn::GetAtt"].([]any)
-			if !ok || attr[1] != "Arn" {
-				t.Errorf("resource %v is not one resource of this stack", resource)
+			for _, resource := range list(statement["Resource"]) {
+				attr, ok := resource.(map[string]any)["Fn::GetAtt"].([]any)
+				if !ok || attr[1] != "Arn" {
+					t.Errorf("%s: resource %v is not one resource of this stack", name, resource)
+				}
 			}
 		}
-	}
-	if len(seen) != len(wantActions) {
-		t.Errorf("actions %v, want %v", seen, wantActions)
+		slices.Sort(got)
+		slices.Sort(want[name])
+		if !slices.Equal(got, want[name]) {
+			t.Errorf("%s: actions %v, want %v", name, got, want[name])
+		}
 	}
 }
 
@@ -178,13 +218,12 @@ func TestFrontsAreOpenAndInvokeTheFunction(t *testing.T) {
 	} {
 		tpl.HasResourceProperties(jsii.String("AWS::Lambda::Permission"), want)
 	}
-	tpl.ResourceCountIs(jsii.String("AWS::Lambda::Permission"), jsii.Number(3))
+	tpl.ResourceCountIs(jsii.String("AWS::Lambda::Permission"), jsii.Number(3+1)) // one is the schedule's
 }
 
 func TestLogsAreKeptAsLongAsAsked(t *testing.T) {
 	tpl := template(t, func(c *Config) { c.LogRetentionDays = 7 })
-	tpl.ResourceCountIs(jsii.String("AWS::Logs::LogGroup"), jsii.Number(1))
-	tpl.HasResourceProperties(jsii.String("AWS::Logs::LogGroup"), map[string]any{"RetentionInDays": 7})
+	tpl.ResourcePropertiesCountIs(jsii.String("AWS::Logs::LogGroup"), map[string]any{"RetentionInDays": 7}, jsii.Number(2))
 }
 
 func TestOutputs(t *testing.T) {
@@ -200,14 +239,14 @@ func TestReadConfig(t *testing.T) {
 	}
 	got, err := read(map[string]any{
 		"stack": "Mine", "tokenPublicKey": somePublicKey, "tokenAudience": "prod", "keepData": false,
-		"logRetentionDays": 7.0, "logLevel": "warn", "tokenPublicKeyParameter": "/k",
+		"logRetentionDays": 7.0, "logLevel": "warn", "tokenPublicKeyParameter": "/k", "sweepMinutes": 60.0,
 	})
-	want := Config{Stack: "Mine", TokenPublicKey: somePublicKey, TokenPublicKeyParameter: "/k", TokenAudience: "prod", LogRetentionDays: 7, LogLevel: "warn"}
+	want := Config{Stack: "Mine", TokenPublicKey: somePublicKey, TokenPublicKeyParameter: "/k", TokenAudience: "prod", LogRetentionDays: 7, LogLevel: "warn", SweepMinutes: 60}
 	if err != nil || got != want {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
 	for name, value := range map[string]any{
-		"tokenPublicKey": "nonsense", "keepData": "maybe", "logRetentionDays": "8", "logLevel": "loud",
+		"tokenPublicKey": "nonsense", "keepData": "maybe", "logRetentionDays": "8", "logLevel": "loud", "sweepMinutes": "0",
 	} {
 		if _, err := read(map[string]any{name: value}); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s=%v: %v, want an error that names it", name, value, err)

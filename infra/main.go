@@ -29,9 +29,11 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	cfg.RedisAsset = filepath.Join("build", "redis")
-	if _, err := bundle.Build(ctx, ".", "./functions/redis", "arm64", cfg.RedisAsset); err != nil {
-		return err
+	for name, asset := range map[string]*string{"redis": &cfg.RedisAsset, "sweep": &cfg.SweepAsset} {
+		*asset = filepath.Join("build", name)
+		if _, err := bundle.Build(ctx, ".", "./functions/"+name, "arm64", *asset); err != nil {
+			return err
+		}
 	}
 	NewRedisStack(app, cfg)
 	app.Synth(nil)

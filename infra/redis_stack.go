@@ -5,35 +5,23 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2integrations"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/skystash/skystash/pkg/store"
 )
 
-const (
-	// redisMemory is the function's memory in MiB, which also sets its share
-	// of a processor. A request mostly waits for DynamoDB.
-	redisMemory = 512
-
-	// redisTimeout is the function's in seconds, just below the 30 seconds
-	// after which an HTTP API stops waiting.
-	redisTimeout = 29
-)
-
-// NewRedisStack adds Redis over REST: a table, the function, and an HTTP API and
-// a function URL in front of it. Requests carry their own credentials, so both
+// NewRedisStack adds Redis over REST: a table, the function that serves it, with an HTTP API and
+// a function URL in front, and the function that sweeps it, on a schedule. Requests carry their own credentials, so both
 // fronts are open and the function checks.
 func NewRedisStack(scope constructs.Construct, cfg Config) awscdk.Stack {
 	stack := awscdk.NewStack(scope, &cfg.Stack, &awscdk.StackProps{
 		Description: jsii.String("Skystash: Redis over REST on DynamoDB"),
 	})
 	table := newTable(stack, cfg)
-	fn := newFunction(stack, cfg, table)
+	fn := newRedisFunction(stack, cfg, table)
+	sweepOnSchedule(stack, cfg, newSweepFunction(stack, cfg, table))
 
 	api := awsapigatewayv2.NewHttpApi(stack, jsii.String("Api"), &awsapigatewayv2.HttpApiProps{
 		ApiName:     stack.StackName(),
@@ -76,57 +64,6 @@ func newTable(stack awscdk.Stack, cfg Config) awsdynamodb.Table {
 		},
 		DeletionProtection: jsii.Bool(cfg.KeepData),
 		RemovalPolicy:      removal,
-	})
-}
-
-func newFunction(stack awscdk.Stack, cfg Config, table awsdynamodb.Table) awslambda.Function {
-	logs := awslogs.NewLogGroup(stack, jsii.String("Logs"), &awslogs.LogGroupProps{
-		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
-	})
-	// By its number of days: names of the enumeration cannot be computed.
-	logs.Node().DefaultChild().(awslogs.CfnLogGroup).SetRetentionInDays(jsii.Number(cfg.LogRetentionDays))
-
-	// A role of its own, because the default one carries a managed policy that
-	// may write to every log group.
-	role := awsiam.NewRole(stack, jsii.String("Role"), &awsiam.RoleProps{
-		AssumedBy: awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),
-	})
-	logs.GrantWrite(role)
-	// Transactions need the rights of the single actions they are made of.
-	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Actions: jsii.Strings(
-			"dynamodb:BatchGetItem",
-			"dynamodb:BatchWriteItem",
-			"dynamodb:ConditionCheckItem",
-			"dynamodb:DeleteItem",
-			"dynamodb:GetItem",
-			"dynamodb:PutItem",
-			"dynamodb:Query",
-			"dynamodb:UpdateItem",
-		),
-		Resources: &[]*string{table.TableArn()},
-	}))
-
-	publicKey := &cfg.TokenPublicKey
-	if cfg.TokenPublicKey == "" {
-		publicKey = awsssm.StringParameter_ValueForStringParameter(stack, &cfg.TokenPublicKeyParameter, nil)
-	}
-	return awslambda.NewFunction(stack, jsii.String("Function"), &awslambda.FunctionProps{
-		Description:  jsii.String("Redis over REST"),
-		Runtime:      awslambda.Runtime_PROVIDED_AL2023(),
-		Architecture: awslambda.Architecture_ARM_64(),
-		Handler:      jsii.String("bootstrap"),
-		Code:         awslambda.Code_FromAsset(&cfg.RedisAsset, nil),
-		MemorySize:   jsii.Number(redisMemory),
-		Timeout:      awscdk.Duration_Seconds(jsii.Number(redisTimeout)),
-		Role:         role,
-		LogGroup:     logs,
-		Environment: &map[string]*string{
-			"TABLE_NAME":       table.TableName(),
-			"TOKEN_PUBLIC_KEY": publicKey,
-			"TOKEN_AUDIENCE":   &cfg.TokenAudience,
-			"LOG_LEVEL":        &cfg.LogLevel,
-		},
 	})
 }
 

@@ -44,7 +44,8 @@ func main() {
 }
 
 func newHandler(ctx context.Context, cfg config, log *slog.Logger) (http.Handler, error) {
-	engine, err := backend.OpenRedis(ctx, backend.RedisConfig{Table: cfg.table, Endpoint: cfg.endpoint, Logger: log})
+	cfg.redis.Logger = log
+	engine, err := backend.OpenRedis(ctx, cfg.redis)
 	if err != nil {
 		return nil, err
 	}

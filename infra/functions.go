@@ -1,0 +1,119 @@
+package main
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awseventstargets"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// function is what functions differ in.
+type function struct {
+	prefix      string // of the names of its resources
+	description string
+	asset       string             // folder of the executable
+	memory      int                // MiB, which also sets its share of a processor
+	timeout     int                // seconds
+	actions     []string           // on the table
+	environment map[string]*string // besides TABLE_NAME and LOG_LEVEL
+}
+
+func newRedisFunction(stack awscdk.Stack, cfg Config, table awsdynamodb.Table) awslambda.Function {
+	publicKey := &cfg.TokenPublicKey
+	if cfg.TokenPublicKey == "" {
+		publicKey = awsssm.StringParameter_ValueForStringParameter(stack, &cfg.TokenPublicKeyParameter, nil)
+	}
+	return newFunction(stack, cfg, table, function{
+		description: "Redis over REST",
+		asset:       cfg.RedisAsset,
+		memory:      512, // a request mostly waits for DynamoDB
+		timeout:     29,  // just below the 30 seconds after which an HTTP API stops waiting
+		// Transactions need the rights of the single actions they are made of.
+		actions: []string{
+			"dynamodb:BatchGetItem",
+			"dynamodb:BatchWriteItem",
+			"dynamodb:ConditionCheckItem",
+			"dynamodb:DeleteItem",
+			"dynamodb:GetItem",
+			"dynamodb:PutItem",
+			"dynamodb:Query",
+			"dynamodb:UpdateItem",
+		},
+		environment: map[string]*string{
+			"TOKEN_PUBLIC_KEY": publicKey,
+			"TOKEN_AUDIENCE":   &cfg.TokenAudience,
+		},
+	})
+}
+
+func newSweepFunction(stack awscdk.Stack, cfg Config, table awsdynamodb.Table) awslambda.Function {
+	return newFunction(stack, cfg, table, function{
+		prefix:      "Sweep",
+		description: "Deletes what Redis keys leave behind",
+		asset:       cfg.SweepAsset,
+		memory:      256,
+		timeout:     15 * 60, // the most there is; a million elements take some minutes
+		actions: []string{
+			"dynamodb:BatchWriteItem",
+			"dynamodb:DeleteItem",
+			"dynamodb:GetItem",
+			"dynamodb:PutItem",
+			"dynamodb:Query",
+			"dynamodb:UpdateItem",
+		},
+	})
+}
+
+// sweepOnSchedule starts a function again and again. A run that fails is not repeated: the next
+// one does what it has not done.
+func sweepOnSchedule(stack awscdk.Stack, cfg Config, sweep awslambda.Function) {
+	sweep.ConfigureAsyncInvoke(&awslambda.EventInvokeConfigOptions{RetryAttempts: jsii.Number(0)})
+	awsevents.NewRule(stack, jsii.String("SweepSchedule"), &awsevents.RuleProps{
+		Description: jsii.String("Starts the sweep function"),
+		Schedule:    awsevents.Schedule_Rate(awscdk.Duration_Minutes(jsii.Number(cfg.SweepMinutes))),
+		Targets: &[]awsevents.IRuleTarget{awseventstargets.NewLambdaFunction(sweep, &awseventstargets.LambdaFunctionProps{
+			RetryAttempts: jsii.Number(0),
+		})},
+	})
+}
+
+// newFunction makes a function with a log group and a role of its own: the default
+// role carries a managed policy that may write to every log group.
+func newFunction(stack awscdk.Stack, cfg Config, table awsdynamodb.Table, f function) awslambda.Function {
+	logs := awslogs.NewLogGroup(stack, jsii.String(f.prefix+"Logs"), &awslogs.LogGroupProps{
+		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
+	})
+	// By its number of days: names of the enumeration cannot be computed.
+	logs.Node().DefaultChild().(awslogs.CfnLogGroup).SetRetentionInDays(jsii.Number(cfg.LogRetentionDays))
+
+	role := awsiam.NewRole(stack, jsii.String(f.prefix+"Role"), &awsiam.RoleProps{
+		AssumedBy: awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),
+	})
+	logs.GrantWrite(role)
+	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Actions:   jsii.Strings(f.actions...),
+		Resources: &[]*string{table.TableArn()},
+	}))
+
+	environment := map[string]*string{"TABLE_NAME": table.TableName(), "LOG_LEVEL": &cfg.LogLevel}
+	for name, value := range f.environment {
+		environment[name] = value
+	}
+	return awslambda.NewFunction(stack, jsii.String(f.prefix+"Function"), &awslambda.FunctionProps{
+		Description:  &f.description,
+		Runtime:      awslambda.Runtime_PROVIDED_AL2023(),
+		Architecture: awslambda.Architecture_ARM_64(),
+		Handler:      jsii.String("bootstrap"),
+		Code:         awslambda.Code_FromAsset(&f.asset, nil),
+		MemorySize:   jsii.Number(f.memory),
+		Timeout:      awscdk.Duration_Seconds(jsii.Number(f.timeout)),
+		Role:         role,
+		LogGroup:     logs,
+		Environment:  &environment,
+	})
+}
