@@ -149,7 +149,7 @@ func (e *Engine) settleDirect(ctx context.Context, d *direct, p *plan, w *resp.W
 	if err != nil {
 		return handover{}, false, err
 	}
-	inDoubt := doubt{key: d.name, id: d.id, reply: func(trace store.Value, w *resp.Writer) bool {
+	inDoubt := doubt{key: d.name, id: d.id, start: d.now, reply: func(trace store.Value, w *resp.Writer) bool {
 		switch {
 		case p.fixed:
 			p.reply(nil, w)

@@ -320,7 +320,7 @@ func (e *Engine) transact(ctx context.Context, db *Database, group []bound, mult
 		known.loaded = nil
 		if tx.lost != "" {
 			reply := slices.Clone(w.Buf[mark:])
-			known.doubts = append(known.doubts, doubt{key: tx.lost, id: tx.id, reply: func(_ store.Value, w *resp.Writer) bool {
+			known.doubts = append(known.doubts, doubt{key: tx.lost, id: tx.id, start: tx.now, seen: version(tx.entry(tx.lost).seen), reply: func(_ store.Value, w *resp.Writer) bool {
 				w.Buf = append(w.Buf, reply...)
 				return true
 			}})

@@ -99,21 +99,26 @@ func staleTraces(as store.Attrs, nowMs int64) []string {
 // doubt is an attempt to carry out a command whose answer was lost. It had not
 // been applied when we looked, but may arrive late.
 type doubt struct {
-	key string // whose head would carry the trace
-	id  writeID
+	key   string // whose head would carry the trace
+	id    writeID
+	start int64  // Unix ms
+	seen  string // the head's version that it was conditional on, "" if none
 	// reply writes the command's reply, should the attempt turn out to have been applied;
 	// trace is what its trace holds, zero if the trace is not there but the item is as the attempt left it.
 	// It reports false if the reply cannot be known.
 	reply func(trace store.Value, w *resp.Writer) bool
 }
 
-// settle looks for the attempt in a head, and writes the reply if it is there.
-func (d doubt) settle(head store.Attrs, w *resp.Writer) (applied bool, err error) {
-	trace := head.Get(d.id.traceName())
-	if trace.IsZero() && version(head) != string(d.id) {
+// settle looks for the attempt in a head, and writes the reply if it is there. It fails
+// if the head cannot tell any more.
+func (d doubt) settle(head store.Attrs, w *resp.Writer) (done bool, err error) {
+	switch fate(head, d.id, d.start, d.seen) {
+	case notApplied:
 		return false, nil
+	case unknown:
+		return true, fmt.Errorf("the key was written anew meanwhile: %w", store.ErrUnknownOutcome)
 	}
-	if !d.reply(trace, w) {
+	if !d.reply(head.Get(d.id.traceName()), w) {
 		return true, fmt.Errorf("the reply is lost: %w", store.ErrUnknownOutcome)
 	}
 	return true, nil
@@ -142,20 +147,25 @@ func (e *Engine) resolve(ctx context.Context, key store.Key, id writeID, startMs
 			return unknown, nil, fmt.Errorf("%w (reading the item again: %v)", store.ErrUnknownOutcome, err)
 		}
 	}
+	return fate(head, id, startMs, seen), head, nil
+}
+
+// fate tells from an item what became of a write; see Engine.resolve.
+func fate(head store.Attrs, id writeID, startMs int64, seen string) outcome {
 	current := version(head)
 	switch {
 	case current == string(id) || head.Has(id.traceName()):
-		return applied, head, nil
+		return applied
 	case head == nil:
-		return unknown, nil, nil
+		return unknown
 	case seen != "" && current == seen:
-		return notApplied, head, nil
+		return notApplied
 	}
 	// The trace would be there if the item has lived since before the write began.
 	if ms := writeID(head.Get(attrBirth).Str()).millis(); ms != 0 && ms < startMs-attemptLife.Milliseconds() {
-		return notApplied, head, nil
+		return notApplied
 	}
-	return unknown, head, nil
+	return unknown
 }
 
 func isConditionError(err error) (*store.ConditionError, bool) {

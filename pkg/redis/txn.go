@@ -386,8 +386,9 @@ func (tx *Txn) validate() error {
 	if tx.relaxed || tx.used == 0 || tx.used == 1 && tx.elemReads == 0 {
 		return nil
 	}
-	// One key and one element: the element read is the moment.
-	if tx.used == 1 && tx.elemReads == 1 && !tx.ranged {
+	// One key and one element: the element read is the moment. But an earlier attempt of ours
+	// must not have changed it since we looked for that in the head.
+	if tx.used == 1 && tx.elemReads == 1 && !tx.ranged && len(tx.doubts) == 0 {
 		return nil
 	}
 	if tx.headReads == 1 && tx.elemReads == 0 && !tx.write {

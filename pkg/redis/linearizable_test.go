@@ -1,0 +1,202 @@
+package redis_test
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+
+	"github.com/skystash/skystash/pkg/redis"
+	"github.com/skystash/skystash/pkg/redis/resp"
+	"github.com/skystash/skystash/pkg/store"
+	"github.com/skystash/skystash/pkg/store/faulty"
+)
+
+var (
+	historySeed = flag.Uint64("history-seed", 1, "`seed` of the first history of TestLinearizable")
+	histories   = flag.Int("histories", 12, "`number` of histories of each kind that TestLinearizable checks")
+)
+
+// Of a history: few enough operations that checking it takes no time.
+const (
+	historyClients = 4
+	historyOps     = 12 // of each client
+)
+
+// checkTimeout is far more than a check takes.
+const checkTimeout = 30 * time.Second
+
+// TestLinearizable has clients of several engines on one store run random commands on the same
+// keys, and looks for an order of these, compatible with when they ran, in which a
+// plain model of Redis gives the same replies.
+func TestLinearizable(t *testing.T) {
+	plans := map[string]faulty.Plan{
+		"healthy": {},
+		"failing": {Throttle: 0.02, Conflict: 0.05, Unavailable: 0.02, LostApplied: 0.03, LostUnapplied: 0.03, LostLate: 0.03},
+	}
+	for _, fam := range families() {
+		for name, plan := range plans {
+			t.Run(fam.name+"/"+name, func(t *testing.T) {
+				unknown := 0
+				for i := range uint64(*histories) {
+					seed := *historySeed + i
+					plan.Seed = seed
+					history := record(t, fam, plan, seed)
+					for _, op := range history {
+						if op.Output == nil {
+							unknown++
+						}
+					}
+					result, info := porcupine.CheckOperationsVerbose(model, history, checkTimeout)
+					if result == porcupine.Ok {
+						continue
+					}
+					t.Errorf("seed %d: the history is %s%s", seed, result, explain(history, info))
+					return
+				}
+				t.Logf("%d histories of %d operations, %d of unknown outcome", *histories, historyClients*historyOps, unknown)
+			})
+		}
+	}
+}
+
+// model steps through operations ([]string, commands). An output of nil
+// means that nobody knows it: whether and when the operation took effect.
+var model = porcupine.Model{
+	Init: func() any { return state{text: "", ks: keyspace{}} },
+	Step: func(s, input, output any) (bool, any) {
+		ks := s.(state).ks.clone()
+		var replies []string
+		for _, line := range input.([]string) {
+			replies = append(replies, ks.run(strings.Fields(line)))
+		}
+		return output == nil || output == strings.Join(replies, " "), state{ks.text(), ks}
+	},
+	Equal: func(a, b any) bool { return a.(state).text == b.(state).text },
+	DescribeOperation: func(input, output any) string {
+		return fmt.Sprintf("%v: %v", shorten(strings.Join(input.([]string), "; ")), shorten(fmt.Sprint(output)))
+	},
+}
+
+type state struct {
+	text string
+	ks   keyspace
+}
+
+// shorten leaves out the padding of values.
+func shorten(s string) string { return strings.ReplaceAll(s, pad, "") }
+
+// explain shows how far a history can be put into an order, and what then is left of it.
+func explain(history []porcupine.Operation, info porcupine.LinearizationInfo) string {
+	var longest []porcupine.Operation
+	for _, orders := range info.PartialLinearizationsOperations() {
+		for _, order := range orders {
+			if len(order) > len(longest) {
+				longest = order
+			}
+		}
+	}
+	var b strings.Builder
+	show := func(title string, ops []porcupine.Operation) {
+		fmt.Fprintf(&b, "\n%s", title)
+		for _, op := range ops {
+			end := "?"
+			if op.Return != math.MaxInt64 {
+				end = fmt.Sprint(time.Duration(op.Return))
+			}
+			fmt.Fprintf(&b, "\n%v - %v client %d: %s", time.Duration(op.Call), end, op.ClientId, model.DescribeOperation(op.Input, op.Output))
+		}
+	}
+	show("a possible order:", longest)
+	used := map[string]bool{}
+	key := func(op porcupine.Operation) string { return fmt.Sprint(op.ClientId, op.Call) }
+	for _, op := range longest {
+		used[key(op)] = true
+	}
+	left := slices.DeleteFunc(slices.Clone(history), func(op porcupine.Operation) bool { return used[key(op)] })
+	slices.SortFunc(left, func(a, b porcupine.Operation) int { return int(a.Call - b.Call) })
+	show("what is left:", left)
+	return b.String()
+}
+
+// record runs random operations and returns what happened.
+func record(t *testing.T, fam family, plan faulty.Plan, seed uint64) []porcupine.Operation {
+	t.Helper()
+	f := newFleet(t, 3)
+	f.faults.SetPlan(plan)
+	defer f.faults.SetPlan(faulty.Plan{})
+	var mu sync.Mutex
+	var history []porcupine.Operation
+	begin := time.Now()
+	var clients sync.WaitGroup
+	for client := range historyClients {
+		clients.Go(func() {
+			rng := rand.New(rand.NewPCG(seed, uint64(client)))
+			for range historyOps {
+				lines := fam.op(rng)
+				op := porcupine.Operation{ClientId: client, Input: lines, Call: int64(time.Since(begin))}
+				reply, known := f.attempt(client, lines)
+				op.Return = int64(time.Since(begin))
+				if known {
+					op.Output = reply
+				} else {
+					op.Return = math.MaxInt64 // it may still take effect
+				}
+				mu.Lock()
+				history = append(history, op)
+				mu.Unlock()
+			}
+		})
+	}
+	clients.Wait()
+	return history
+}
+
+// attempt runs a command or a transaction until it is known to have been
+// carried out, or might have been: then, not known.
+func (f *fleet) attempt(engine int, lines []string) (reply string, known bool) {
+	e := f.engines[engine%len(f.engines)]
+	ctx := context.Background()
+	db, err := e.Database(ctx, "test")
+	if err != nil {
+		f.t.Error(err)
+		return "", false
+	}
+	cmds := make([][]string, len(lines))
+	for i, l := range lines {
+		cmds[i] = strings.Fields(l)
+	}
+	for {
+		var w resp.Writer
+		if len(cmds) == 1 {
+			err = e.Do(ctx, db, redis.Access{}, cmds[0], &w)
+		} else {
+			err = e.Multi(ctx, db, redis.Access{}, cmds, &w)
+		}
+		switch {
+		case err == nil:
+			var parts []string
+			for rest := w.Buf; len(rest) > 0; {
+				var part string
+				part, rest = renderOne(f.t, rest)
+				parts = append(parts, part)
+			}
+			return strings.Join(parts, " "), true
+		case errors.Is(err, store.ErrUnknownOutcome):
+			return "", false
+		case errors.Is(err, store.ErrThrottled), errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrUnavailable):
+		default:
+			f.t.Error(err)
+			return "", false
+		}
+	}
+}
