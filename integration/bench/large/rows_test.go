@@ -37,6 +37,10 @@ func collections() []collection {
 			return []string{command, "k", fmt.Sprint(read), fmt.Sprint(read + count - 1)}
 		}
 	}
+	// By index, a page costs what lies before it. Scores are the numbers of the elements.
+	byScore := func(_ string, read, count int) []string {
+		return []string{"ZRANGE", "k", fmt.Sprint(read), "+inf", "BYSCORE", "LIMIT", "0", fmt.Sprint(count)}
+	}
 	return []collection{
 		{
 			name: "hash", add: "HSET", element: func(i int) []string { return []string{field(i), "value of " + field(i)} },
@@ -104,7 +108,7 @@ func collections() []collection {
 				ZREMRANGEBYRANK k 0 0
 				ZRANDMEMBER k
 				ZSCAN k 0 COUNT 10`,
-			page: ranges("ZRANGE"), all: "ZRANGE k 0 -1", size: "ZCARD k", parts: 1, items: 2,
+			page: byScore, all: "ZRANGE k 0 -1", size: "ZCARD k", parts: 1, items: 2,
 		},
 		{
 			name: "list", add: "RPUSH", element: func(i int) []string { return []string{field(i)} },
