@@ -323,6 +323,9 @@ func (l *List) Insert(i int64, v string) {
 		l.elems = slices.Insert(l.elems, int(i), v)
 	case i <= listMoveLimit:
 		front := slices.Clone(l.Range(0, i-1))
+		if l.tx.err != nil {
+			return
+		}
 		l.PushLeft(front[0])
 		for j, e := range front[1:] {
 			l.Set(int64(j)+1, e)
@@ -330,6 +333,9 @@ func (l *List) Insert(i int64, v string) {
 		l.Set(i, v)
 	case n-i <= listMoveLimit:
 		back := slices.Clone(l.Range(i, n-1))
+		if l.tx.err != nil {
+			return
+		}
 		l.PushRight(back[len(back)-1])
 		l.Set(i, v)
 		for j, e := range back[:len(back)-1] {
@@ -337,6 +343,9 @@ func (l *List) Insert(i int64, v string) {
 		}
 	default:
 		all := slices.Clone(l.Range(0, n-1))
+		if l.tx.err != nil {
+			return
+		}
 		l.Replace(slices.Insert(all, int(i), v))
 	}
 }
