@@ -350,7 +350,7 @@ func (tx *Txn) writeFresh(updates []update) error {
 		}
 		note := reclaimNote(tx.now+attemptLife.Milliseconds()*2, u.gen, tx.view.db, u.ent.id)
 		if _, err := tx.e.store.Apply(tx.ctx, note); err != nil {
-			return fmt.Errorf("noting a new generation: %w", err)
+			return fmt.Errorf("noting a new generation: %w", errNothingDone(err))
 		}
 		items = append(items, u.fresh...)
 	}
@@ -358,10 +358,7 @@ func (tx *Txn) writeFresh(updates []update) error {
 		return nil
 	}
 	if err := tx.e.store.Load(tx.ctx, items, nil); err != nil {
-		if errors.Is(err, store.ErrUnknownOutcome) {
-			err = store.ErrUnavailable // nothing that was written can be seen
-		}
-		return fmt.Errorf("writing %d elements: %w", len(items), err)
+		return fmt.Errorf("writing %d elements: %w", len(items), errNothingDone(err))
 	}
 	return nil
 }

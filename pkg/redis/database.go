@@ -243,6 +243,10 @@ func (e *Engine) flush(ctx context.Context, id string) error {
 	if e.recordTTL > 0 {
 		at += e.recordTTL.Milliseconds() + e.recordTTL.Milliseconds()/4
 	}
+	// First, so that no failure can leave old keys behind that nobody knows of.
+	if err := e.noteFlush(ctx, d, at); err != nil {
+		return err
+	}
 	_, err = e.store.Apply(ctx, store.Update(recordKey(id),
 		store.And{store.Eq(recEpoch, store.Int(d.epoch))},
 		store.Set(recEpoch, store.Int(d.epoch+1)), store.Set(recSwitchAt, store.Int(at))))
@@ -257,10 +261,7 @@ func (e *Engine) flush(ctx context.Context, id string) error {
 	if _, err := e.readDatabase(ctx, id); err != nil {
 		return err
 	}
-	if err := e.waitUntil(ctx, at); err != nil {
-		return err
-	}
-	return e.abandonEpoch(ctx, d)
+	return e.waitUntil(ctx, at)
 }
 
 func (e *Engine) waitUntil(ctx context.Context, ms int64) error {

@@ -14,7 +14,7 @@ const (
 	noteDB        = "d"
 	notePartition = "hp" // of the head that the generation belonged to, if it may still be in use
 	noteSort      = "hs"
-	noteEpoch     = "f" // an epoch that a FLUSHDB left behind
+	noteEpoch     = "f" // an epoch that a FLUSHDB was to leave behind
 	noteSlots     = "n"
 	noteGen       = "g" // whose expired fields are to be deleted
 )
@@ -51,17 +51,37 @@ func noteKey(due int64, gen string) store.Key {
 	return store.Key{Partition: reclaimPartition, Sort: putUint64(uint64(due)) + gen}
 }
 
-// abandonEpoch notes that a flushed database's old keys are garbage.
-func (e *Engine) abandonEpoch(ctx context.Context, old *Database) error {
+// noteFlush notes that a database's keys of today are garbage from a time (Unix ms)
+// on, if the database has then gone on to another epoch.
+func (e *Engine) noteFlush(ctx context.Context, d *Database, due int64) error {
 	attrs := store.NewAttrs(
-		store.Attr{Name: noteDB, Value: store.Bytes(old.ID)},
-		store.Attr{Name: noteEpoch, Value: store.Int(old.epoch)},
-		store.Attr{Name: noteSlots, Value: store.Int(int64(old.Slots))})
+		store.Attr{Name: noteDB, Value: store.Bytes(d.ID)},
+		store.Attr{Name: noteEpoch, Value: store.Int(d.epoch)},
+		store.Attr{Name: noteSlots, Value: store.Int(int64(d.Slots))})
 	id := string(newWriteID(e.nowMs()))
-	if _, err := e.store.Apply(ctx, store.Put(noteKey(e.nowMs(), id), attrs, nil)); err != nil {
-		return fmt.Errorf("noting a flushed database: %w", err)
+	if _, err := e.store.Apply(ctx, store.Put(noteKey(due, id), attrs, nil)); err != nil {
+		return fmt.Errorf("noting a flush: %w", errNothingDone(err))
 	}
 	return nil
+}
+
+// errNothingDone is a failure of a write that nobody can see: even if it took
+// effect, the command has done nothing yet.
+func errNothingDone(err error) error {
+	if errors.Is(err, store.ErrUnknownOutcome) {
+		return fmt.Errorf("%w (%v)", store.ErrUnavailable, err)
+	}
+	return err
+}
+
+// flushed reports whether a database has left an epoch behind. A note is looked at
+// so long after the flush it announced that this cannot change any more.
+func (e *Engine) flushed(ctx context.Context, db string, epoch int64) (bool, error) {
+	record, err := e.store.Get(ctx, recordKey(db))
+	if err != nil {
+		return false, fmt.Errorf("reading database %s: %w", db, err)
+	}
+	return record == nil || record.Get(recEpoch).Num() > epoch, nil
 }
 
 // Reclaim deletes what no key refers to any more, as far as it is due: the elements of values
@@ -92,7 +112,11 @@ func (e *Engine) Reclaim(ctx context.Context) (int, error) {
 func (e *Engine) reclaimOne(ctx context.Context, note store.Item) (int, error) {
 	db := note.Attrs.Get(noteDB).Str()
 	if ep := note.Attrs.Get(noteEpoch); !ep.IsZero() {
-		n, err := e.reclaimEpoch(ctx, db, ep.Num(), int(note.Attrs.Get(noteSlots).Num()))
+		n := 0
+		flushed, err := e.flushed(ctx, db, ep.Num())
+		if flushed {
+			n, err = e.reclaimEpoch(ctx, db, ep.Num(), int(note.Attrs.Get(noteSlots).Num()))
+		}
 		if err != nil {
 			return n, err
 		}
