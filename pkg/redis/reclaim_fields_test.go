@@ -12,6 +12,7 @@ import (
 
 	"github.com/skystash/skystash/pkg/store"
 	"github.com/skystash/skystash/pkg/store/faulty"
+	"github.com/skystash/skystash/pkg/store/ledger"
 )
 
 func (d *testDB) reclaim() {
@@ -22,9 +23,9 @@ func (d *testDB) reclaim() {
 }
 
 // fieldItems counts the items that are fields of spread hashes.
-func (l *ledger) fieldItems() int {
+func fieldItems(l *ledger.Store) int {
 	n := 0
-	for _, k := range l.left() {
+	for _, k := range left(l) {
 		if strings.Contains(k, `"\x01`) {
 			n++
 		}
@@ -50,7 +51,7 @@ func TestExpiredFieldsAreDeleted(t *testing.T) {
 		if got := d.cmd("hlen h"); got != fmt.Sprintf("(integer) %d", length) {
 			t.Errorf("length %s, want %d", got, length)
 		}
-		if got := led.fieldItems(); got != items {
+		if got := fieldItems(led); got != items {
 			t.Errorf("%d items, want %d", got, items)
 		}
 	}
@@ -68,7 +69,7 @@ func TestExpiredFieldsAreDeleted(t *testing.T) {
 	if got := d.cmd("hget h field000299"); got == "(nil)" {
 		t.Error("a field that does not expire is gone")
 	}
-	if got := len(led.left()); got != 90+2 {
+	if got := len(left(led)); got != 90+2 {
 		t.Errorf("%d items, want 90 fields, their head and the note of the owner", got)
 	}
 
@@ -86,8 +87,8 @@ func TestExpiredFieldsAreDeleted(t *testing.T) {
 	d.cmd("del h")
 	d.clock.advance(time.Hour)
 	d.reclaim()
-	if left := led.left(); len(left) != 0 {
-		t.Errorf("%d items are left", len(left))
+	if got := left(led); len(got) != 0 {
+		t.Errorf("%d items are left", len(got))
 	}
 }
 

@@ -6,81 +6,29 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/skystash/skystash/pkg/redis"
 	"github.com/skystash/skystash/pkg/redis/resp"
-	"github.com/skystash/skystash/pkg/store"
 	"github.com/skystash/skystash/pkg/store/embedded"
+	"github.com/skystash/skystash/pkg/store/ledger"
 )
 
-// ledger is a store that knows which items there are, to find leaks.
-type ledger struct {
-	store.Store
-	mu   sync.Mutex
-	keys map[store.Key]bool
-}
-
-func newLedger(t *testing.T) *ledger {
+func newLedger(t *testing.T) *ledger.Store {
 	t.Helper()
 	st, err := embedded.Open(embedded.Options{InMemory: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { st.Close() })
-	return &ledger{Store: st, keys: map[store.Key]bool{}}
+	return ledger.New(st)
 }
 
-func (l *ledger) note(ops ...store.Op) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, op := range ops {
-		switch op.Kind {
-		case store.OpPut, store.OpUpdate:
-			l.keys[op.Key] = true
-		case store.OpDelete:
-			delete(l.keys, op.Key)
-		}
-	}
-}
-
-func (l *ledger) Apply(ctx context.Context, op store.Op) (store.Attrs, error) {
-	old, err := l.Store.Apply(ctx, op)
-	if err == nil {
-		l.note(op)
-	}
-	return old, err
-}
-
-func (l *ledger) Commit(ctx context.Context, ops []store.Op) error {
-	err := l.Store.Commit(ctx, ops)
-	if err == nil {
-		l.note(ops...)
-	}
-	return err
-}
-
-func (l *ledger) Load(ctx context.Context, puts []store.Item, deletes []store.Key) error {
-	err := l.Store.Load(ctx, puts, deletes)
-	if err == nil {
-		for _, it := range puts {
-			l.note(store.Put(it.Key, it.Attrs, nil))
-		}
-		for _, k := range deletes {
-			l.note(store.Delete(k, nil))
-		}
-	}
-	return err
-}
-
-// left lists the items but for the database's record.
-func (l *ledger) left() []string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+// left lists a store's items but for the database's record.
+func left(l *ledger.Store) []string {
 	var out []string
-	for k := range l.keys {
+	for _, k := range l.Keys() {
 		if k.Partition[0] != 'd' {
 			out = append(out, fmt.Sprintf("%q %q", k.Partition, k.Sort))
 		}
@@ -312,7 +260,7 @@ func TestNothingLeaks(t *testing.T) {
 	if _, err := d.e.Reclaim(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	if got := led.left(); len(got) != 3 { // list, set, str
+	if got := left(led); len(got) != 3 { // list, set, str
 		t.Errorf("%d items are left, want the 3 heads: %v", len(got), got)
 	}
 	round()
@@ -325,7 +273,7 @@ func TestNothingLeaks(t *testing.T) {
 	if _, err := d.e.Reclaim(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	if got := led.left(); len(got) != 0 {
+	if got := left(led); len(got) != 0 {
 		t.Errorf("after FLUSHDB %d items are left: %v", len(got), got)
 	}
 }
