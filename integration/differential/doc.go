@@ -13,6 +13,9 @@
 // that leads to it from an empty database, found by leaving out what is not
 // needed. Differences that are meant are listed with their reasons in allowed.go.
 //
+// The same commands serve a soak test that needs no Redis: afterwards no item may be in the
+// store that no key refers to.
+//
 //	go test ./integration/differential                          a minute or so
 //	go test ./integration/differential -commands 20000          longer
 //	go test ./integration/differential -run Embedded/hash -seed 7 -rounds 1
