@@ -383,6 +383,8 @@ func keyDiff(p pair, key string) (string, error) {
 		if strings.HasPrefix(key, "geo") {
 			cmp = distances
 		}
+	case "stream":
+		read, cmp = []string{"XINFO", "STREAM", key, "FULL", "COUNT", "0"}, untimed
 	default:
 		return "", nil
 	}
