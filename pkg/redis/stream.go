@@ -52,15 +52,6 @@ func (tx *Txn) Stream(key string) (*Stream, error) {
 	return o.stream, nil
 }
 
-// StreamForUpdate returns the stream at a key, a new empty one if there is no such key.
-func (tx *Txn) StreamForUpdate(key string) (*Stream, error) {
-	s, err := tx.Stream(key)
-	if s != nil || err != nil {
-		return s, err
-	}
-	return tx.NewStream(key), nil
-}
-
 // NewStream makes the key hold a new empty stream, whatever it held before. Unlike other
 // collections, a stream may be empty.
 func (tx *Txn) NewStream(key string) *Stream {
