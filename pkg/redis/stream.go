@@ -27,6 +27,8 @@ type Stream struct {
 	entries streamLog
 	logs    uint64 // numbers of logs given out
 
+	beheaded bool // the first entry was deleted, and settle has not found the next one yet
+
 	packed  string                  // the groups in the head
 	groups  map[string]*streamGroup // that are known, nil for one there is not; a nil map: still packed
 	outside int64                   // groups that have items of their own
@@ -197,6 +199,7 @@ func (s *Stream) Delete(id streamID, hint int) bool {
 	}
 	s.ent.dirty = true
 	s.n--
+	s.beheaded = s.beheaded || id == s.first
 	if s.removed.less(id) {
 		s.removed = id
 	}
@@ -205,9 +208,14 @@ func (s *Stream) Delete(id streamID, hint int) bool {
 
 // settle finds the first entry after some were deleted.
 func (s *Stream) settle() {
+	headless := s.beheaded
+	s.beheaded = false
 	if s.n == 0 {
 		s.first = streamID{}
 		s.entries.clear()
+		return
+	}
+	if !headless {
 		return
 	}
 	for r := range s.entries.ascend(s.first, maxStreamID, 1) {
