@@ -354,7 +354,7 @@ func (tx *Txn) writeFresh(updates []update) error {
 		}
 		note := reclaimNote(tx.now+attemptLife.Milliseconds()*2, u.gen, tx.view.db, u.ent.id)
 		if _, err := tx.e.store.Apply(tx.ctx, note); err != nil {
-			return fmt.Errorf("noting a new generation: %w", err)
+			return fmt.Errorf("noting a new generation: %w", unseen(err))
 		}
 		items = append(items, u.fresh...)
 	}
@@ -362,12 +362,17 @@ func (tx *Txn) writeFresh(updates []update) error {
 		return nil
 	}
 	if err := tx.e.store.Load(tx.ctx, items, nil); err != nil {
-		if errors.Is(err, store.ErrUnknownOutcome) {
-			err = store.ErrUnavailable // nothing that was written can be seen
-		}
-		return fmt.Errorf("writing %d elements: %w", len(items), err)
+		return fmt.Errorf("writing %d elements: %w", len(items), unseen(err))
 	}
 	return nil
+}
+
+// unseen is the error of a write that nobody can see, whatever became of it.
+func unseen(err error) error {
+	if errors.Is(err, store.ErrUnknownOutcome) {
+		return store.ErrUnavailable
+	}
+	return err
 }
 
 // operations are the store operations of a commit. If elems is not nil, it
