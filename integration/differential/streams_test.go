@@ -20,7 +20,7 @@ var streamFamily = family{"stream", []row{
 	{template: "XDEL {k} {sid}+", weight: 6},
 	{template: "XTRIM {k} (MAXLEN {cnt}|MAXLEN = {cnt}|MINID {sid}|MINID = {sid})", weight: 2},
 	{template: "XTRIM {k} (MAXLEN {cnt}|MINID {sid}|LIMIT {cnt}|=)+", weight: 1},
-	{template: "XSETID {k} {sid} [ENTRIESADDED {cnt}|MAXDELETEDID {sid}|ENTRIESADDED {cnt} MAXDELETEDID {sid}]", weight: 1},
+	{template: "XSETID {k} (1000|2000-1|3000) [ENTRIESADDED {cnt}|MAXDELETEDID {sid}|ENTRIESADDED {cnt} MAXDELETEDID {sid}]", weight: 1},
 	{template: "XGROUP CREATE {k} {g} ({sid}|$|0|0) [MKSTREAM] [ENTRIESREAD {cnt}]", weight: 6},
 	{template: "XGROUP SETID {k} {g} ({sid}|$|0) [ENTRIESREAD {cnt}]", weight: 2},
 	{template: "XGROUP DESTROY {k} {g}", weight: 1},
@@ -41,6 +41,7 @@ var streamFamily = family{"stream", []row{
 	{template: "COPY {k} {k} [REPLACE]", weight: 1},
 	{template: "RENAME {k} {k}", weight: 1},
 	{template: "TYPE {k}", weight: 1},
+	{template: "DUMP {k}", weight: 4, compare: dumpRestore},
 	{template: "DEL {k}", weight: 1},
 }}
 
@@ -119,6 +120,9 @@ func idleConsumer(r reply) bool {
 
 // streamDifferences are those that are meant.
 var streamDifferences = []difference{
+	{"XSETID of an empty stream minds the highest deleted id, as since Redis 7.2", func(_ []string, want, got reply) bool {
+		return want.text == "OK" && got.text == "ERR The ID specified in XSETID is smaller than current max_deleted_entry_id"
+	}},
 	{"XREAD takes + for the last entry, as since Redis 7.4", func(args []string, want, _ reply) bool {
 		return strings.EqualFold(args[0], "XREAD") && slices.Contains(args, "+") && strings.HasPrefix(want.text, "ERR Invalid stream ID")
 	}},
@@ -130,4 +134,11 @@ var streamDifferences = []difference{
 		}
 		return false
 	}},
+}
+
+// isLaterStream reports whether Redis 7.0 refuses a payload that only 7.2 can read: a stream with
+// consumers that were active at another time than they were seen.
+func isLaterStream(reply, payload reply) bool {
+	const streamListpacks3 = 21
+	return reply.isError() && payload.text[0] == streamListpacks3
 }

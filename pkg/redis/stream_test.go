@@ -408,3 +408,40 @@ func TestStreamsAsKeys(t *testing.T) {
 		d.check([2]string{"exists s u", "(integer) 0"}, [2]string{"xadd s 1 f v", `"1-0"`})
 	})
 }
+
+// A copy, and what RESTORE makes of a dump, is the same to the last detail.
+func TestStreamsAreCopiedWhole(t *testing.T) {
+	streamsInBothEncodings(t, func(t *testing.T, d *testDB) {
+		for i := range 300 {
+			d.do("xadd", "s", fmt.Sprintf("%d-1", i+1), "number", fmt.Sprint(i), "pad", strings.Repeat("p", i))
+		}
+		d.cmd("xreadgroup group g alice count 200 streams s >")
+		d.clock.advance(time.Minute)
+		d.cmd("xreadgroup group g bob count 20 streams s >")
+		d.clock.advance(time.Minute)
+		d.cmd("xreadgroup group g alice streams s 500")
+		d.cmd("xgroup createconsumer s g carol")
+		d.cmd("xgroup create s " + strings.Repeat("h", 950) + " 5-5")
+		d.cmd("xack s g 5-1 6-1 100-1")
+		d.cmd("xdel s 1-1 7-1 150-1 300-1")
+		d.cmd("xtrim s maxlen 290")
+		want := d.cmd("xinfo stream s full count 0")
+		d.cmd("copy s t")
+		var w resp.Writer
+		if err := d.e.Do(t.Context(), d.database(), redis.Access{}, []string{"dump", "s"}, &w); err != nil {
+			t.Fatal(err)
+		}
+		payload, err := resp.Decode(w.Buf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := d.do("restore", "u", "0", payload.(string)); got != "OK" {
+			t.Fatal(got)
+		}
+		for _, key := range []string{"t", "u"} {
+			if got := d.cmd("xinfo stream " + key + " full count 0"); got != want {
+				t.Errorf("%s: got %.3000s\nwant %.3000s", key, got, want)
+			}
+		}
+	})
+}
