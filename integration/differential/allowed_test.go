@@ -1,6 +1,9 @@
 package differential
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // difference is one that is meant.
 type difference struct {
@@ -51,7 +54,7 @@ func withoutEstimate(s string) string {
 
 // allowed is the reason for a difference that is meant, otherwise "".
 func allowed(args []string, want, got reply) string {
-	for _, d := range differences {
+	for _, d := range slices.Concat(differences, streamDifferences) {
 		if d.is(args, want, got) {
 			return d.reason
 		}

@@ -247,4 +247,5 @@ var families = []family{
 		{template: "FLUSHDB [ASYNC|SYNC]", weight: 1},
 		{template: "NOSUCHCOMMAND {k}", weight: 1},
 	}},
+	streamFamily,
 }

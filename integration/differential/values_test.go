@@ -2,6 +2,7 @@ package differential
 
 import (
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 )
@@ -48,7 +49,7 @@ func newHoles() map[string]hole {
 	ws := strings.Fields
 	badInts := []string{"", "abc", "1.5", "9223372036854775807", "-9223372036854775808", "9223372036854775808", "-0", "+1", "01", " 1"}
 
-	return map[string]hole{
+	holes := map[string]hole{
 		"k":   mostly(plainKeys, rareKeys),
 		"lex": of("lex1", "lex2"), // sorted sets whose members all have score 0
 		"geo": of("geo1", "geo2"),
@@ -99,6 +100,8 @@ func newHoles() map[string]hole {
 		"nk2":  func(g *gen) []string { return g.counted(1+g.IntN(2), "k") },
 		"nlex": func(g *gen) []string { return g.counted(1+g.IntN(2), "lex") },
 	}
+	maps.Copy(holes, streamHoles(mostly))
+	return holes
 }
 
 func (g *gen) counted(n int, hole string) []string {

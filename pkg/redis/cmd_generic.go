@@ -155,6 +155,8 @@ func (tx *Txn) copyValue(from, to string) error {
 		for p := range o.members.all() {
 			dest.put(p.Name, p.Value, p.Expires)
 		}
+	case typeStream:
+		o.stream.copyTo(tx.NewStream(to))
 	default:
 		return errWrongType
 	}

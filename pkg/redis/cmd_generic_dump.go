@@ -79,6 +79,8 @@ func (c *call) dumpValue(o *object) (v rdb.Value, err error) {
 				break
 			}
 		}
+	case typeStream:
+		v.Kind, v.Stream = rdb.StreamKind, o.stream.dump(fits)
 	default:
 		return v, errWrongType
 	}
@@ -190,5 +192,7 @@ func (tx *Txn) storeValue(key string, v rdb.Value) {
 		for _, m := range v.ZSet {
 			dest.Set(m.Name, m.Score)
 		}
+	case rdb.StreamKind:
+		tx.NewStream(key).restore(v.Stream)
 	}
 }

@@ -112,6 +112,8 @@ func (tx *Txn) encodingOf(o *object) string {
 			return "listpack"
 		}
 		return "hashtable"
+	case typeStream:
+		return "stream"
 	}
 	return "raw"
 }

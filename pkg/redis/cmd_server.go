@@ -135,6 +135,8 @@ func (o *object) bytes(samples int64) int64 {
 				}
 			}
 		})
+	case o.stream != nil:
+		return estimate(o.stream.n, samples, o.stream.sizes)
 	}
 	return estimate(o.members.len(), samples, func(hint int64) iter.Seq[int64] {
 		return func(yield func(int64) bool) {

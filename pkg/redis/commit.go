@@ -28,7 +28,8 @@ type update struct {
 	elems []elemOp     // of the generation the key had
 	fresh []store.Item // of a new generation, to be written before the commit
 	gen   string
-	sweep int64 // a time at which the generation's fields are now to be looked through; 0: nothing new
+	notes []store.Op // for the reclaimer
+	sweep int64      // a time at which the generation's fields are now to be looked through; 0: nothing new
 }
 
 // commit writes what the transaction has buffered. It returns
@@ -54,7 +55,7 @@ func (tx *Txn) commit() error {
 	if len(ops) == 1 {
 		return tx.commitOne(ops[0])
 	}
-	steps := len(updates) == 1 && len(updates[0].elems) > 1 && !tx.multi &&
+	steps := len(updates) == 1 && len(updates[0].elems) > 1 && !tx.multi && updates[0].ent.obj.stream == nil &&
 		len(ops)-len(updates[0].elems) <= store.MaxCommitOps-maxStep
 	if len(ops) <= store.MaxCommitOps && size <= store.MaxCommitSize {
 		err := tx.commitAll(ops)
@@ -132,6 +133,9 @@ func (tx *Txn) encode(ent *entry) (update, error) {
 		}
 		add(attrList, store.List(o.list.elems))
 		add(attrCount, store.Int(int64(len(o.list.elems))))
+	case o.stream != nil:
+		spread = o.stream.encode(&u, add)
+		n = o.stream.n
 	case spread:
 		o.members.decode()
 		n = o.members.n
@@ -350,7 +354,7 @@ func (tx *Txn) writeFresh(updates []update) error {
 		}
 		note := reclaimNote(tx.now+attemptLife.Milliseconds()*2, u.gen, tx.view.db, u.ent.id)
 		if _, err := tx.e.store.Apply(tx.ctx, note); err != nil {
-			return fmt.Errorf("noting a new generation: %w", errNothingDone(err))
+			return fmt.Errorf("noting a new generation: %w", unseen(err))
 		}
 		items = append(items, u.fresh...)
 	}
@@ -358,9 +362,17 @@ func (tx *Txn) writeFresh(updates []update) error {
 		return nil
 	}
 	if err := tx.e.store.Load(tx.ctx, items, nil); err != nil {
-		return fmt.Errorf("writing %d elements: %w", len(items), errNothingDone(err))
+		return fmt.Errorf("writing %d elements: %w", len(items), unseen(err))
 	}
 	return nil
+}
+
+// unseen is the error of a write that nobody can see, whatever became of it.
+func unseen(err error) error {
+	if errors.Is(err, store.ErrUnknownOutcome) {
+		return store.ErrUnavailable
+	}
+	return err
 }
 
 // operations are the store operations of a commit. If elems is not nil, it
@@ -394,6 +406,7 @@ func (tx *Txn) operations(updates []update, elems []elemOp) (ops []store.Op, siz
 		if o := u.ent.obj; o != nil && o.gen != "" && o.expires != 0 && (o.fresh || u.ent.seen.Get(attrExpiry).Num() != o.expires) {
 			ops = append(ops, reclaimNote(o.expires, o.gen, tx.view.db, u.ent.id))
 		}
+		ops = append(ops, u.notes...)
 		if u.sweep != 0 {
 			ops = append(ops, fieldsNote(u.sweep, u.gen, tx.view.db, u.ent.id))
 		}

@@ -42,6 +42,7 @@ func TestContentionOnDynamoDB(t *testing.T) {
 		{"MULTI of two keys", 3, []string{"incr a", "incr b"}, [][2]string{{"mget a b", `["N" "N"]`}}},
 		{"HINCRBY", 5, []string{"hincrby h f 1"}, [][2]string{{"hget h f", `"N"`}}},
 		{"RPUSH", 5, []string{"rpush l v"}, [][2]string{{"llen l", "(integer) N"}}},
+		{"XADD", 3, []string{"xadd s * f v"}, [][2]string{{"xlen s", "(integer) N"}}},
 		{"ZADD INCR, which takes a transaction", 3, []string{"zadd z incr 1 m"}, [][2]string{{"zscore z m", "N"}}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

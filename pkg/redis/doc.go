@@ -12,7 +12,7 @@
 // that has already read its key.
 //
 // As a transaction ([Txn]): the keys are loaded, the command works on typed
-// views of them ([List], [Hash], [Set], [ZSet], strings) that buffer its writes,
+// views of them ([List], [Hash], [Set], [ZSet], [Stream], strings) that buffer its writes,
 // and everything is committed at once on the condition that no key has changed
 // since. On a conflict it runs again. MULTI/EXEC is the same with more commands inside.
 //
@@ -28,7 +28,9 @@
 //	score     'e' db generation      0x02 score member        m (member, if too long for the key)
 //	index     'e' db generation      0x03 position            v
 //	chunk     'e' db generation      0x04 number              v
-//	reclaim   'r' shard              due time, generation     d, hp, hs (the head it belonged to), g
+//	page      'e' db generation      0x05 log, id             v (entries or pending entries up to the id, see stream_log.go)
+//	group     'e' db generation      0x06 name                v (a consumer group)
+//	reclaim   'r' shard              due time, generation     d, hp, hs (the head it belonged to), g, a, z
 //
 // A head's attributes: t type (lower case: inline, upper case: spread), b the id
 // of the write that made it, w of the last one since, e expiry (Unix ms), x when DynamoDB may
@@ -40,6 +42,8 @@
 // c, the number of elements (bytes of a string), a, a list's first position, and f, when a
 // hash's expired fields will be deleted (see reclaim_fields.go);
 // the elements are items of the generation's own partition.
+// A stream's head has in both encodings d, what is known of it as a whole, c, the number of its entries, i,
+// the newest entries, and u, small groups; inline, that is all.
 //
 // A collection is inline up to about 4 KiB, the size DynamoDB charges as one read
 // unit; beyond that, updating one element of an item costs more than an element item of its own.
@@ -53,6 +57,7 @@
 // engine instances that share a store. Exceptions: FLUSHDB takes effect on all
 // instances at one clock time (they differ by their clock skew); a single command
 // that adds or removes more than about 90 elements of an existing spread
-// collection, or deletes more than about 100 keys, is carried out in several atomic steps; the SCAN family guarantees what Redis guarantees.
+// collection, or deletes more than about 100 keys, is carried out in several atomic steps (but not one that
+// changes more than about 95 pages of a stream at once, which is refused); the SCAN family guarantees what Redis guarantees.
 // Expiry is exact to the millisecond of the instance's clock.
 package redis

@@ -33,6 +33,9 @@ func (d *testDB) spreadOut(keys ...string) {
 			add, remove = []string{"sadd", key}, []string{"srem", key}
 		case "zset":
 			add, remove = []string{"zadd", key}, []string{"zrem", key}
+		case "stream":
+			d.spreadStream(key)
+			continue
 		default:
 			d.t.Fatalf("%s is of type %s", key, typ)
 		}
@@ -54,6 +57,16 @@ func (d *testDB) spreadOut(keys ...string) {
 			}
 		}
 	}
+}
+
+// spreadStream is spreadOut for a stream that has had no entries yet.
+func (d *testDB) spreadStream(key string) {
+	d.t.Helper()
+	d.do("xadd", key, "0-1", "ballast", strings.Repeat("b", 5000))
+	d.check(
+		[2]string{"xtrim " + key + " maxlen 0", "(integer) 1"},
+		[2]string{"xsetid " + key + " 0-0 entriesadded 0", "OK"},
+	)
 }
 
 // sorted runs a command line and sorts the n-tuples of its reply.

@@ -26,6 +26,10 @@ const (
 	attrValue  = "v"
 	attrNumber = "n"
 	attrList   = "l"
+
+	attrStream  = "d" // what is known of a stream as a whole
+	attrEntries = "i" // a stream's newest entries
+	attrGroups  = "u" // a stream's groups
 )
 
 // Prefixes of the attributes that hold an inline collection's members; the
@@ -44,6 +48,8 @@ const (
 	elemScore  = "\x02"
 	elemIndex  = "\x03"
 	elemChunk  = "\x04"
+	elemPage   = "\x05" // of a stream
+	elemGroup  = "\x06" // of a stream
 )
 
 const (

@@ -15,7 +15,11 @@ const (
 	typeHash   = "h"
 	typeSet    = "u"
 	typeZSet   = "z"
+	typeStream = "x"
 )
+
+// spreadStream is the type in the head of a spread stream.
+const spreadStream = "X"
 
 const (
 	// inlineLimit is the size of a head (bytes) beyond which a collection is spread.
@@ -38,6 +42,8 @@ func typeName(typ string) string {
 		return "set"
 	case typeZSet:
 		return "zset"
+	case typeStream:
+		return "stream"
 	}
 	return "none"
 }
@@ -55,6 +61,7 @@ type object struct {
 	str     *stringValue
 	list    *List
 	members *members // of a hash, set or sorted set
+	stream  *Stream
 }
 
 // stringValue is a string, which for chunked ones may not have been read.
@@ -136,6 +143,8 @@ func (tx *Txn) decodeHead(ent *entry, as store.Attrs) *object {
 		o.str = decodeString(as, o.gen)
 	case typeList:
 		o.list = decodeList(tx, ent, o, as)
+	case typeStream:
+		o.stream = decodeStream(tx, ent, o, as)
 	default:
 		o.members = newMembers(tx, ent, o)
 		o.members.attrs = as

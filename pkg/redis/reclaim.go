@@ -17,6 +17,8 @@ const (
 	noteEpoch     = "f" // an epoch that a FLUSHDB was to leave behind
 	noteSlots     = "n"
 	noteGen       = "g" // whose expired fields are to be deleted
+	noteFrom      = "a" // the first of the sort keys that a generation in use left behind
+	noteTo        = "z" // where they end
 )
 
 const (
@@ -37,6 +39,16 @@ func reclaimNote(due int64, gen, db string, head store.Key) store.Op {
 			store.Attr{Name: noteSort, Value: store.Bytes(head.Sort)})
 	}
 	return store.Put(noteKey(due, gen), store.NewAttrs(attrs...), nil)
+}
+
+// rangeNote is the write of a note that a part of a generation that may still be in use
+// is garbage from a time (Unix ms) on.
+func rangeNote(due int64, gen, db string, keys keyRange) store.Op {
+	return store.Put(noteKey(due, gen+"r"+keys.to), store.NewAttrs(
+		store.Attr{Name: noteDB, Value: store.Bytes(db)},
+		store.Attr{Name: noteGen, Value: store.Bytes(gen)},
+		store.Attr{Name: noteFrom, Value: store.Bytes(keys.from)},
+		store.Attr{Name: noteTo, Value: store.Bytes(keys.to)}), nil)
 }
 
 // ownerNote is the write of an item beside a generation's elements that says
@@ -60,18 +72,9 @@ func (e *Engine) noteFlush(ctx context.Context, d *Database, due int64) error {
 		store.Attr{Name: noteSlots, Value: store.Int(int64(d.Slots))})
 	id := string(newWriteID(e.nowMs()))
 	if _, err := e.store.Apply(ctx, store.Put(noteKey(due, id), attrs, nil)); err != nil {
-		return fmt.Errorf("noting a flush: %w", errNothingDone(err))
+		return fmt.Errorf("noting a flush: %w", unseen(err))
 	}
 	return nil
-}
-
-// errNothingDone is a failure of a write that nobody can see: even if it took
-// effect, the command has done nothing yet.
-func errNothingDone(err error) error {
-	if errors.Is(err, store.ErrUnknownOutcome) {
-		return fmt.Errorf("%w (%v)", store.ErrUnavailable, err)
-	}
-	return err
 }
 
 // flushed reports whether a database has left an epoch behind. A note is looked at
@@ -117,6 +120,16 @@ func (e *Engine) reclaimOne(ctx context.Context, note store.Item) (int, error) {
 		if flushed {
 			n, err = e.reclaimEpoch(ctx, db, ep.Num(), int(note.Attrs.Get(noteSlots).Num()))
 		}
+		if err != nil {
+			return n, err
+		}
+		return n, e.dropNote(ctx, note)
+	}
+	if note.Attrs.Has(noteFrom) {
+		n, err := e.deleteAll(ctx, store.Query{
+			Partition: elemPartition(db, note.Attrs.Get(noteGen).Str()),
+			From:      note.Attrs.Get(noteFrom).Str(), To: note.Attrs.Get(noteTo).Str(),
+		})
 		if err != nil {
 			return n, err
 		}
@@ -201,8 +214,12 @@ func (e *Engine) dropNote(ctx context.Context, note store.Item) error {
 
 // deletePartition deletes all items of a partition.
 func (e *Engine) deletePartition(ctx context.Context, partition string) (int, error) {
+	return e.deleteAll(ctx, store.Query{Partition: partition})
+}
+
+// deleteAll deletes all items that a query finds.
+func (e *Engine) deleteAll(ctx context.Context, q store.Query) (int, error) {
 	n := 0
-	q := store.Query{Partition: partition}
 	for {
 		page, err := e.store.Query(ctx, q)
 		if err != nil {

@@ -277,6 +277,8 @@ func (tx *Txn) Move(from, to string) {
 		o.list.ent = dst
 	case o.members != nil:
 		o.members.ent = dst
+	case o.stream != nil:
+		o.stream.ent = dst
 	}
 }
 
@@ -381,6 +383,16 @@ func unchanged(as store.Attrs) store.Cond {
 	return store.And{store.Absent(attrWrite), store.Eq(attrBirth, as.Get(attrBirth))}
 }
 
+// same reports whether a head is as it was read, or differs in nothing that matters.
+func (tx *Txn) same(ent *entry, now store.Attrs) bool {
+	if version(now) == version(ent.seen) && (now == nil) == (ent.seen == nil) {
+		return true
+	}
+	// What was read of a stream is true of the moment its head was read, even if it grows.
+	alone := tx.used == 1 && !tx.write
+	return alone && ent.obj != nil && ent.obj.stream != nil && ent.obj.stream.steady(now)
+}
+
 // validate makes sure that everything a reading transaction saw was true at one moment.
 func (tx *Txn) validate() error {
 	if tx.relaxed || tx.used == 0 || tx.used == 1 && tx.elemReads == 0 {
@@ -403,7 +415,7 @@ func (tx *Txn) validate() error {
 		return err
 	}
 	for ent := range tx.all() {
-		if version(now[ent.key]) != version(ent.seen) || (now[ent.key] == nil) != (ent.seen == nil) {
+		if !tx.same(ent, now[ent.key]) {
 			return fmt.Errorf("a key changed while it was read: %w", store.ErrConflict)
 		}
 	}

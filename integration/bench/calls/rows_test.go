@@ -21,6 +21,7 @@ type block struct {
 func groups() []group {
 	return []group{
 		stringRows(), genericRows(), bitmapRows(), hashRows(), listRows(), setRows(), zsetRows(), geoRows(), hllRows(), multiKeyRows(), keyspaceRows(),
+		streamRows(),
 	}
 }
 

@@ -141,7 +141,44 @@ var goldens = []struct {
 		"ESUlAAAACACBYwKELWluZgWBYQKDMS41BIFiAgIBgWQCg2luZgT/CgClvjm/XmgDPQ==",
 		Value{Kind: ZSet, ZSet: []Member{{"c", math.Inf(-1)}, {"a", 1.5}, {"b", 2}, {"d", math.Inf(1)}}},
 	},
+	{
+		"stream of one entry",
+		streamPayload,
+		Value{Kind: StreamKind, Stream: &Stream{
+			Entries: []StreamEntry{{StreamID{1, 1}, []string{"a", "b"}}}, Last: StreamID{1, 1}, Added: 1,
+		}},
+	},
+	{
+		"stream with a deleted entry, and groups",
+		"EwEQAAAAAAAAAAEAAAAAAAAABcNAaUDLEssAAAAlAAQBAQECAYFhAoFiAgAgCQAAIAEHAQGDdHdvBAVgDgcCAcEsAoABBSAVDwEB3/wCAQGBYwLykO7+BAYgGwACQBIF9P/ndkgXIE4DCeBkeOBaAABmQJkDAwHf+yCMAAIgmQD/BAQAAQUCAQUCBWVtcHR5AwCB//////////8AAAFnAwEEBAAAAAAAAAABAAAAAAAAAAXt43MPogEAAAIAAAAAAAAAAQAAAAAAAAAH7eNzD6IBAAACAAAAAAAAAAIAAAAAAAAAAdnjcw+iAQAAAQAAAAAAAAADAAAAAAAAAAHt43MPogEAAAICBWFsaWNl7eNzD6IBAAADAAAAAAAAAAEAAAAAAAAABQAAAAAAAAABAAAAAAAAAAcAAAAAAAAAAwAAAAAAAAABA2JvYtnjcw+iAQAAAQAAAAAAAAACAAAAAAAAAAEKAPYqCViKKSM6",
+		Value{Kind: StreamKind, Stream: testStream()},
+	},
 }
 
-// streamPayload is a stream of one entry, which Load does not read.
+// testStream is a stream with most of what there may be.
+func testStream() *Stream {
+	return &Stream{
+		Entries: []StreamEntry{
+			{StreamID{1, 5}, []string{"a", "1", "b", "two"}},
+			{StreamID{1, 7}, []string{"a", "300", "b", ""}},
+			{StreamID{3, 1}, []string{"a", "99999999999", "b", strings.Repeat("x", 100)}},
+			{StreamID{4, 0}, []string{"a", "1", "b", "2"}},
+		},
+		Last: StreamID{4, 0}, Removed: StreamID{2, 1}, Added: 5,
+		Groups: []StreamGroup{
+			{Name: "empty", Last: StreamID{3, 0}, Read: -1},
+			{
+				Name: "g", Last: StreamID{3, 1}, Read: 4,
+				Pending: []StreamPending{
+					{StreamID{1, 5}, "alice", 1795555582957, 2},
+					{StreamID{1, 7}, "alice", 1795555582957, 2},
+					{StreamID{2, 1}, "bob", 1795555582937, 1},
+					{StreamID{3, 1}, "alice", 1795555582957, 2},
+				},
+				Consumers: []StreamConsumer{{"alice", 1795555582957, 1795555582957}, {"bob", 1795555582937, 1795555582937}},
+			},
+		},
+	}
+}
+
 const streamPayload = "EwEQAAAAAAAAAAEAAAAAAAAAAR0dAAAACgABAQABAQGBYQIAAQIBAAEAAYFiAgQB/wEBAQEBAAABAAoAb0M07Nf6Wuw="

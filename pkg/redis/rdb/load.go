@@ -209,6 +209,8 @@ func (d *decoder) value() Value {
 		return d.zset(d.scored(d.packed(ziplist)))
 	case typeZSetListpack:
 		return d.zset(d.scored(d.packed(listpack)))
+	case typeStream, typeStream2, typeStream3:
+		return d.stream(kind)
 	}
 	d.fail("type %d", kind)
 	return Value{}

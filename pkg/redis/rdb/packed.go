@@ -104,18 +104,7 @@ func listpack(d *decoder) []string {
 	return d.entries(d.little(2), func() string {
 		before := len(d.rest)
 		element := d.listpackEntry()
-		switch size := before - len(d.rest); { // its size takes a byte for each 7 bits
-		case size < 1<<7:
-			d.take(1)
-		case size < 1<<14-1: // this bound is one less than the others in Redis as well
-			d.take(2)
-		case size < 1<<21-1:
-			d.take(3)
-		case size < 1<<28-1:
-			d.take(4)
-		default:
-			d.take(5)
-		}
+		d.take(uint64(backLength(before - len(d.rest)))) // its size
 		return element
 	})
 }

@@ -18,6 +18,7 @@ const (
 	Set
 	Hash
 	ZSet
+	StreamKind
 )
 
 // Value is a Redis value. Only the field of its kind is used.
@@ -28,6 +29,7 @@ type Value struct {
 	Set    []string
 	Hash   []Field
 	ZSet   []Member
+	Stream *Stream
 }
 
 // Field is a field of a hash.
@@ -55,16 +57,21 @@ const (
 	typeZSetZiplist    = 12
 	typeHashZiplist    = 13
 	typeListQuicklist  = 14 // of ziplists
+	typeStream         = 15
 	typeHashListpack   = 16
 	typeZSetListpack   = 17
 	typeListQuicklist2 = 18 // of listpacks and single elements
+	typeStream2        = 19 // with what Redis 7.0 counts
 	typeSetListpack    = 20
+	typeStream3        = 21 // with the times when consumers were active
 	typeHashExpiring   = 24 // fields with their times to live
 	typeHashExpiringLP = 25 // the same in a listpack
 )
 
 const (
 	versionPlain    = 9  // Redis 5.0, and readable by all later ones
+	versionStream2  = 10 // Redis 7.0
+	versionStream3  = 11 // Redis 7.2
 	versionExpiring = 12 // Redis 7.4
 	versionMax      = 12 // the latest whose values Load knows
 
@@ -93,7 +100,7 @@ var jones = crc64.MakeTable(0x95ac9329ac4bc9b5)
 // checksum is Redis's crc64, which unlike Go's does not complement before and after.
 func checksum(s []byte) uint64 { return ^crc64.Update(^uint64(0), jones, s) }
 
-// Dump returns the payload of a value, which must not be an empty collection.
+// Dump returns the payload of a value, which must not be an empty collection, unless it is a stream.
 func Dump(v Value) string {
 	var b []byte
 	version := uint16(versionPlain)
@@ -120,6 +127,12 @@ func Dump(v Value) string {
 			b = appendString(b, m.Name)
 			b = binary.LittleEndian.AppendUint64(b, math.Float64bits(m.Score))
 		}
+	case StreamKind:
+		times := v.Stream.exactTimes()
+		if version = versionStream2; times {
+			version = versionStream3
+		}
+		b = appendStream(b, v.Stream, times)
 	}
 	b = binary.LittleEndian.AppendUint16(b, version)
 	b = binary.LittleEndian.AppendUint64(b, checksum(b))

@@ -110,6 +110,13 @@ func TestDumpRoundTrip(t *testing.T) {
 			{"a", 1}, {"b", math.Copysign(0, -1)}, {"c", math.Inf(1)}, {"d", math.Inf(-1)}, {"e", math.SmallestNonzeroFloat64}, {"f", .1},
 		}}},
 	}
+	tests = append(tests, struct {
+		name  string
+		value Value
+	}{"stream", Value{Kind: StreamKind, Stream: testStream()}}, struct {
+		name  string
+		value Value
+	}{"empty stream", Value{Kind: StreamKind, Stream: &Stream{}}})
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			got, err := Load(Dump(tt.value))
@@ -161,7 +168,7 @@ func TestLoadRefusesFooters(t *testing.T) {
 func TestLoadRefusesBodies(t *testing.T) {
 	tests := []struct{ name, body string }{
 		{"unknown type", "\x63\x01a"},
-		{"stream", decode(t, streamPayload)[:20]},
+		{"stream cut short", decode(t, goldens[len(goldens)-1].payload)[:20]},
 		{"bytes after the value", "\x00\x01ab"},
 		{"string cut short", "\x00\x05abc"},
 		{"string without length", "\x00"},

@@ -1,0 +1,265 @@
+package redis
+
+import (
+	"encoding/binary"
+	"iter"
+
+	"github.com/skystash/skystash/pkg/store"
+)
+
+// Stream is a transaction's view of a stream. A nil Stream is an absent key: it reads as empty.
+//
+// Inline, all is in the head: what is known of the stream as a whole, its entries, and its
+// groups with their pending entries. Spread, the head keeps the newest entries and small groups;
+// the other entries are in pages (see streamLog), and so are pending entries; a group that has
+// grown has an item of its own. To add an entry, to deliver or to acknowledge
+// some thus reads and writes few items, however long the stream is.
+type Stream struct {
+	tx  *Txn
+	ent *entry
+	obj *object
+
+	n       int64
+	last    streamID // the highest id ever
+	removed streamID // the highest id that was ever deleted, not counting trimmed entries
+	first   streamID // of the first entry; zero if there is none
+	added   int64    // entries ever added
+	entries streamLog
+	logs    uint64 // numbers of logs given out
+
+	beheaded bool // the first entry was deleted, and settle has not found the next one yet
+
+	packed  string                  // the groups in the head
+	groups  map[string]*streamGroup // that are known, nil for one there is not; a nil map: still packed
+	outside int64                   // groups that have items of their own
+	all     bool                    // these have all been read
+
+	shape    string // changes with what is stored of older entries
+	searched bool   // more was read than the head and entries
+
+	destroyed      []string   // groups whose items are to be deleted
+	destroyedPages []string   // pages of their pending entries, by sort keys
+	discards       []keyRange // sort keys of which all is garbage
+}
+
+// keyRange are the sort keys from one up to, but not including, another.
+type keyRange struct{ from, to string }
+
+// Stream returns the stream at a key, nil if there is no such key.
+func (tx *Txn) Stream(key string) (*Stream, error) {
+	o, err := tx.typed(key, typeStream)
+	if o == nil {
+		return nil, err
+	}
+	return o.stream, nil
+}
+
+// NewStream makes the key hold a new empty stream, whatever it held before. Unlike other
+// collections, a stream may be empty.
+func (tx *Txn) NewStream(key string) *Stream {
+	ent := tx.entry(key)
+	o := &object{typ: typeStream}
+	o.stream = &Stream{tx: tx, ent: ent, obj: o, groups: map[string]*streamGroup{}}
+	o.stream.entries.s = o.stream
+	tx.abandon(ent.obj)
+	ent.obj, ent.dirty = o, true
+	return o.stream
+}
+
+func (s *Stream) partition() string { return elemPartition(s.tx.view.db, s.obj.gen) }
+
+// nextLog numbers a new log.
+func (s *Stream) nextLog() uint64 {
+	s.logs++
+	return s.logs
+}
+
+// discard leaves items to the reclaimer.
+func (s *Stream) discard(from, to string) { s.discards = append(s.discards, keyRange{from, to}) }
+
+// Len is the number of entries.
+func (s *Stream) Len() int64 {
+	if s == nil {
+		return 0
+	}
+	return s.n
+}
+
+// streamEntry is an entry with its fields and values, see entryFields.
+type streamEntry streamRecord
+
+// packFields is an entry's data: the number of fields, their names, their values. Names come
+// first, for records share the beginnings of their data.
+func packFields(pairs []string) string {
+	size := 2
+	for _, s := range pairs {
+		size += len(s) + 2
+	}
+	b := binary.AppendUvarint(make([]byte, 0, size), uint64(len(pairs)/2))
+	for i := 0; i < len(pairs); i += 2 {
+		b = appendPacked(b, pairs[i])
+	}
+	for i := 1; i < len(pairs); i += 2 {
+		b = appendPacked(b, pairs[i])
+	}
+	return string(b)
+}
+
+// pairs are the fields and values of an entry in turn.
+func (e streamEntry) pairs() []string {
+	r := packedReader{rest: e.data}
+	n := int(min(r.uint(), uint64(len(r.rest)/2)))
+	pairs := make([]string, 2*n)
+	for i := range n {
+		pairs[2*i] = r.string()
+	}
+	for i := range n {
+		pairs[2*i+1] = r.string()
+	}
+	return pairs
+}
+
+// Add appends an entry, whose id must be higher than the last one.
+func (s *Stream) Add(id streamID, pairs []string) {
+	s.ent.dirty = true
+	s.entries.put(id, packFields(pairs))
+	if s.n == 0 {
+		s.first = id
+	}
+	s.n++
+	s.added++
+	s.last = id
+}
+
+// NextID is the id of an entry that is added now; not ok if there is none left.
+func (s *Stream) NextID() (streamID, bool) {
+	if now := uint64(s.tx.Now()); now > s.last.ms {
+		return streamID{now, 0}, true
+	}
+	return s.last.next()
+}
+
+// Get returns an entry; hint is how many from there on will be asked for.
+func (s *Stream) Get(id streamID, hint int) (streamEntry, bool) {
+	if s.n == 0 || id.less(s.first) {
+		return streamEntry{}, false
+	}
+	data, ok := s.entries.get(id, hint)
+	return streamEntry{id, data}, ok
+}
+
+// Range iterates over the entries from one id to another, both inclusive; hint is how many the
+// caller expects to look at, 0 for all.
+func (s *Stream) Range(from, to streamID, hint int) iter.Seq[streamEntry] {
+	return func(yield func(streamEntry) bool) {
+		if s.Len() == 0 {
+			return
+		}
+		if from.less(s.first) {
+			from = s.first
+		}
+		for r := range s.entries.ascend(from, to, hint) {
+			if !yield(streamEntry(r)) {
+				return
+			}
+		}
+	}
+}
+
+// ReverseRange is Range from the higher id down to the lower one.
+func (s *Stream) ReverseRange(from, to streamID, hint int) iter.Seq[streamEntry] {
+	return func(yield func(streamEntry) bool) {
+		if s.Len() == 0 {
+			return
+		}
+		if to.less(s.first) {
+			to = s.first
+		}
+		for r := range s.entries.descend(from, to, hint) {
+			if !yield(streamEntry(r)) {
+				return
+			}
+		}
+	}
+}
+
+// Last returns the id of the last entry; not ok if there is none.
+func (s *Stream) Last() (streamID, bool) {
+	for e := range s.ReverseRange(maxStreamID, streamID{}, 1) {
+		return e.id, true
+	}
+	return streamID{}, false
+}
+
+// Delete removes an entry and reports whether it was there; hint is how many from there on will
+// be deleted. When all are, settle must follow.
+func (s *Stream) Delete(id streamID, hint int) bool {
+	if s.n == 0 || id.less(s.first) || !s.entries.del(id, hint) {
+		return false
+	}
+	s.ent.dirty = true
+	s.n--
+	s.beheaded = s.beheaded || id == s.first
+	if s.removed.less(id) {
+		s.removed = id
+	}
+	return true
+}
+
+// settle finds the first entry after some were deleted.
+func (s *Stream) settle() {
+	headless := s.beheaded
+	s.beheaded = false
+	if s.n == 0 {
+		s.first = streamID{}
+		s.entries.clear()
+		return
+	}
+	if !headless {
+		return
+	}
+	for r := range s.entries.ascend(s.first, maxStreamID, 1) {
+		s.first = r.id
+		return
+	}
+}
+
+// sizes iterates over the sizes of entries; hint is how many the caller expects to look at.
+func (s *Stream) sizes(hint int64) iter.Seq[int64] {
+	return func(yield func(int64) bool) {
+		for e := range s.Range(streamID{}, maxStreamID, hintOf(hint)) {
+			if !yield(int64(len(e.data))) {
+				return
+			}
+		}
+	}
+}
+
+// copyTo writes everything to a stream that is new.
+func (s *Stream) copyTo(dest *Stream) {
+	dest.n, dest.last, dest.removed, dest.first, dest.added = s.n, s.last, s.removed, s.first, s.added
+	for e := range s.Range(streamID{}, maxStreamID, 0) {
+		dest.entries.tail = append(dest.entries.tail, streamRecord(e))
+	}
+	for _, g := range s.Groups() {
+		to := dest.NewGroup(g.name, g.last, g.read)
+		for _, c := range g.consumers {
+			twin := to.NewConsumer(c.name)
+			twin.seen, twin.active = c.seen, c.active
+		}
+		for p := range g.PendingRange(streamID{}, maxStreamID, 0) {
+			p.consumer = to.Consumer(p.consumer.name)
+			to.SetPending(p)
+		}
+	}
+}
+
+// steady reports whether a head still is, as far as reading entries goes, what was read of it: all
+// that happened since was that some were added.
+func (s *Stream) steady(head store.Attrs) bool {
+	if s.searched || head.Get(attrGen).Str() != s.obj.gen || s.obj.gen == "" || head.Get(attrType).Str() != spreadStream {
+		return false
+	}
+	shape, ok := streamShape(head)
+	return ok && shape == s.shape
+}

@@ -1,0 +1,521 @@
+package redis
+
+import (
+	"encoding/binary"
+	"errors"
+	"iter"
+	"slices"
+	"sort"
+
+	"github.com/skystash/skystash/pkg/store"
+)
+
+// streamLog is a map from ids to records that mostly grows at its end: a stream's entries, or a
+// group's pending entries. Its last records, the tail, are kept where the log
+// belongs, in the stream's head or the group's item, so that appending writes nothing else. A
+// tail that has grown becomes a page: an item of the generation with many records.
+//
+// A page is named after an id that none of its records exceeds, and holds all that lie between it
+// and the page before.
+type streamLog struct {
+	s     *Stream
+	num   uint64   // tells the pages of the stream's logs apart
+	from  streamID // the tail has the records from here on; zero: there are no pages
+	dense int      // how many records a page holds: those made last
+	tail  []streamRecord
+	pages []*streamPage // that are known, in order
+	gone  []string      // sort keys of further pages to be deleted
+}
+
+type streamRecord struct {
+	id   streamID
+	data string
+}
+
+// streamPage is a page, or a place where there is none but could be one.
+type streamPage struct {
+	key    streamID
+	low    streamID // from here to key no other page holds anything
+	recs   []streamRecord
+	stored bool
+	dirty  bool
+}
+
+const (
+	// streamTail is the size of a tail (bytes) from which it becomes a page: small, for it is
+	// written again with every change.
+	streamTail = 768
+	// streamPageSize is how large the pages are into which a longer tail is cut.
+	streamPageSize = 4 << 10
+	// maxNewPages is how many pages a tail is cut into at most, unless they are new ones that a
+	// transaction need not hold; they get larger then.
+	maxNewPages = 32
+	// maxPagesRead is how many pages are read at once.
+	maxPagesRead = 512
+	// maxPagesDropped is how many pages a transaction deletes; more are left to the reclaimer.
+	maxPagesDropped = 40
+)
+
+func pagePrefix(log uint64) string {
+	return elemPage + string(binary.BigEndian.AppendUint32(nil, uint32(log)))
+}
+
+func (l *streamLog) sort(id streamID) string { return pagePrefix(l.num) + id.sort() }
+
+// find is the place of an id among records, and whether it is there.
+func find(recs []streamRecord, id streamID) (int, bool) {
+	return slices.BinarySearchFunc(recs, id, func(r streamRecord, id streamID) int { return r.id.compare(id) })
+}
+
+// known is the page that must hold an id below from, nil if it has not been read.
+func (l *streamLog) known(id streamID) *streamPage {
+	i := sort.Search(len(l.pages), func(i int) bool { return !l.pages[i].key.less(id) })
+	if i < len(l.pages) && !id.less(l.pages[i].low) {
+		return l.pages[i]
+	}
+	return nil
+}
+
+// page is known, or read; hint is how many records from there on the caller wants to see, 0 for all.
+func (l *streamLog) page(id streamID, hint int) *streamPage {
+	if p := l.known(id); p != nil {
+		return p
+	}
+	l.readFrom(id, l.pagesOf(hint))
+	if p := l.known(id); p != nil {
+		return p
+	}
+	return &streamPage{key: l.last()} // the transaction has failed
+}
+
+// pagesOf estimates how many pages hold a number of records.
+func (l *streamLog) pagesOf(hint int) int {
+	if hint == 0 {
+		return maxPagesRead
+	}
+	return min(hint/max(l.dense, 1)+2, maxPagesRead)
+}
+
+// last is the highest id that a page may hold.
+func (l *streamLog) last() streamID {
+	id, _ := l.from.prev()
+	return id
+}
+
+// learn notes that between two ids there is one page, or none, named or to be named after the higher one.
+func (l *streamLog) learn(low, key streamID, recs []streamRecord, stored bool) {
+	i := sort.Search(len(l.pages), func(i int) bool { return !l.pages[i].key.less(low) })
+	if i < len(l.pages) && !key.less(l.pages[i].low) {
+		if low.less(l.pages[i].low) {
+			l.pages[i].low = low
+		}
+		return
+	}
+	l.pages = slices.Insert(l.pages, i, &streamPage{key: key, low: low, recs: recs, stored: stored})
+}
+
+// readFrom reads pages from that of an id on.
+func (l *streamLog) readFrom(id streamID, limit int) {
+	q := store.Query{From: l.sort(id), To: l.sort(l.from), Limit: limit}
+	n, low := 0, id
+	for it := range l.query(q) {
+		key, recs := l.decode(it)
+		l.learn(low, key, recs, true)
+		n++
+		low, _ = key.next()
+	}
+	if n < limit && low.less(l.from) && l.s.tx.err == nil {
+		l.learn(low, l.last(), nil, false)
+	}
+}
+
+// readBefore reads pages named before a bound, in descending order, and learns what lies between
+// them and top, the bound itself if that is a page, or else the highest id.
+func (l *streamLog) readBefore(bound, top streamID, limit int) {
+	q := store.Query{From: l.sort(streamID{}), To: l.sort(bound), Reverse: true, Limit: limit}
+	type page struct {
+		key  streamID
+		recs []streamRecord
+	}
+	var pages []page
+	for it := range l.query(q) {
+		key, recs := l.decode(it)
+		pages = append(pages, page{key, recs})
+	}
+	if l.s.tx.err != nil {
+		return
+	}
+	low := streamID{}
+	if len(pages) == limit {
+		low = pages[limit-1].key
+		if recs := pages[limit-1].recs; len(recs) > 0 {
+			low = recs[0].id
+		}
+	}
+	for _, p := range slices.Backward(pages) {
+		l.learn(low, p.key, p.recs, true)
+		low, _ = p.key.next()
+	}
+	if !top.less(low) {
+		l.learn(low, top, nil, false)
+	}
+}
+
+// query reads pages.
+func (l *streamLog) query(q store.Query) iter.Seq[store.Item] {
+	q.Partition = l.s.partition()
+	if l != &l.s.entries {
+		l.s.searched = true
+	}
+	return l.s.tx.query(q)
+}
+
+func (l *streamLog) decode(it store.Item) (streamID, []streamRecord) {
+	key := streamIDOfSort(it.Key.Sort[len(pagePrefix(0)):])
+	recs, err := unpackRecords(it.Attrs.Get(attrValue).Str())
+	if err != nil {
+		l.s.tx.fail(err)
+	}
+	return key, recs
+}
+
+// place is the records among which an id belongs: the tail, or a page's.
+func (l *streamLog) place(id streamID, hint int) (*[]streamRecord, *streamPage) {
+	if !id.less(l.from) {
+		return &l.tail, nil
+	}
+	p := l.page(id, hint)
+	return &p.recs, p
+}
+
+// get returns a record's data; hint is how many records from there on will be asked for.
+func (l *streamLog) get(id streamID, hint int) (string, bool) {
+	recs, _ := l.place(id, max(hint, 1))
+	if i, ok := find(*recs, id); ok {
+		return (*recs)[i].data, true
+	}
+	return "", false
+}
+
+// put sets a record.
+func (l *streamLog) put(id streamID, data string) {
+	recs, page := l.place(id, 1)
+	if page != nil {
+		page.dirty = true
+	}
+	rec := streamRecord{id, data}
+	if i, ok := find(*recs, id); ok {
+		(*recs)[i] = rec
+	} else {
+		*recs = slices.Insert(*recs, i, rec)
+	}
+}
+
+// del removes a record and reports whether it was there. Whoever iterates does not notice.
+func (l *streamLog) del(id streamID, hint int) bool {
+	recs, page := l.place(id, max(hint, 1))
+	i, ok := find(*recs, id)
+	if !ok {
+		return false
+	}
+	if page != nil {
+		page.dirty = true
+	}
+	*recs = slices.Concat((*recs)[:i], (*recs)[i+1:])
+	return true
+}
+
+// ascend iterates over the records from one id to another, both inclusive; hint is how many the
+// caller expects to look at, 0 for all.
+func (l *streamLog) ascend(from, to streamID, hint int) iter.Seq[streamRecord] {
+	return func(yield func(streamRecord) bool) {
+		for from.less(l.from) {
+			p := l.page(from, hint)
+			i, _ := find(p.recs, from)
+			for _, r := range p.recs[i:] {
+				if to.less(r.id) || !yield(r) {
+					return
+				}
+			}
+			var ok bool
+			if from, ok = p.key.next(); !ok || to.less(from) || l.s.tx.err != nil {
+				return
+			}
+		}
+		i, _ := find(l.tail, from)
+		for _, r := range l.tail[i:] {
+			if to.less(r.id) || !yield(r) {
+				return
+			}
+		}
+	}
+}
+
+// descend is ascend in the opposite direction, from the higher id to the lower one.
+func (l *streamLog) descend(from, to streamID, hint int) iter.Seq[streamRecord] {
+	return func(yield func(streamRecord) bool) {
+		down := func(recs []streamRecord) bool {
+			i, ok := find(recs, from)
+			if ok {
+				i++
+			}
+			for _, r := range slices.Backward(recs[:i]) {
+				if r.id.less(to) || !yield(r) {
+					return false
+				}
+			}
+			return true
+		}
+		if !down(l.tail) || l.from.isZero() {
+			return
+		}
+		if last := l.last(); last.less(from) {
+			from = last
+		}
+		for !from.less(to) && l.s.tx.err == nil {
+			p := l.known(from)
+			switch {
+			case p != nil:
+			case from == l.last():
+				l.readBefore(l.from, from, l.pagesOf(hint))
+				p = l.page(from, 1)
+			default:
+				p = l.page(from, 1)
+			}
+			if !down(p.recs) {
+				return
+			}
+			if below, ok := p.low.prev(); ok && l.known(below) == nil && !p.low.less(to) {
+				l.readBefore(p.key, p.key, l.pagesOf(hint))
+			}
+			var ok bool
+			if from, ok = p.low.prev(); !ok {
+				return
+			}
+		}
+	}
+}
+
+// cut drops all records below an id. whole says that all pages with such records are
+// known. The page that the id itself is in keeps them: nobody looks for them there.
+func (l *streamLog) cut(id streamID, whole bool) {
+	if i, _ := find(l.tail, id); i > 0 {
+		l.tail = slices.Clone(l.tail[i:])
+	}
+	var stored []string
+	keep := l.pages[:0:0]
+	for _, p := range l.pages {
+		switch {
+		case !p.key.less(id):
+			keep = append(keep, p)
+		case p.stored:
+			stored = append(stored, l.sort(p.key))
+		}
+	}
+	l.pages = keep
+	switch {
+	case l.from.isZero():
+	case whole && len(l.gone)+len(stored) <= maxPagesDropped:
+		l.gone = append(l.gone, stored...)
+	default:
+		if l.from.less(id) {
+			id = l.from
+		}
+		l.s.discard(l.sort(streamID{}), l.sort(id))
+	}
+}
+
+// clear drops all records. Lower ids than those it had may come, so it begins a new log.
+func (l *streamLog) clear() {
+	if l.from.isZero() {
+		l.tail = nil
+		return
+	}
+	l.cut(l.from, l.covered())
+	*l = streamLog{s: l.s, num: l.s.nextLog(), gone: l.gone}
+}
+
+// covered reports whether all pages are known.
+func (l *streamLog) covered() bool {
+	low := streamID{}
+	for _, p := range l.pages {
+		if low.less(p.low) {
+			return false
+		}
+		low, _ = p.key.next()
+	}
+	return !low.less(l.from)
+}
+
+// ops lists the writes of changed pages, and makes the tail pages if it has grown.
+// reshaped: it changes pages that were there before.
+func (l *streamLog) ops() (ops []elemOp, reshaped bool) {
+	for _, key := range l.gone {
+		ops = append(ops, elemOp{sort: key})
+	}
+	for _, p := range l.pages {
+		switch {
+		case !p.dirty:
+		case len(p.recs) > 0:
+			cut := cutRecords(p.recs, 2*streamPageSize)
+			for _, chunk := range cut[:len(cut)-1] {
+				ops = append(ops, l.pageOp(chunk[len(chunk)-1].id, chunk))
+			}
+			ops = append(ops, l.pageOp(p.key, cut[len(cut)-1]))
+		case p.stored:
+			ops = append(ops, elemOp{sort: l.sort(p.key)})
+		}
+	}
+	reshaped = len(ops) > 0
+	if len(packRecords(l.tail)) <= streamTail {
+		return ops, reshaped
+	}
+	limit := streamPageSize
+	if !l.s.obj.fresh {
+		limit = max(limit, recordsSize(l.tail)/maxNewPages)
+	}
+	cut := cutRecords(l.tail, limit)
+	l.dense = len(l.tail) / len(cut)
+	for _, chunk := range cut {
+		last := chunk[len(chunk)-1].id
+		next, ok := last.next()
+		if !ok {
+			break // no id can follow it, so it stays in the tail
+		}
+		ops = append(ops, l.pageOp(last, chunk))
+		l.from, l.tail = next, l.tail[len(chunk):]
+	}
+	return ops, reshaped
+}
+
+func (l *streamLog) pageOp(key streamID, recs []streamRecord) elemOp {
+	return elemOp{sort: l.sort(key), attrs: store.Attrs{{Name: attrValue, Value: store.Bytes(packRecords(recs))}}}
+}
+
+// cutRecords cuts records into runs of about a size.
+func cutRecords(recs []streamRecord, limit int) [][]streamRecord {
+	var out [][]streamRecord
+	start, size := 0, 0
+	for i, r := range recs {
+		n := recordSize(r)
+		if i > start && size+n > limit {
+			out = append(out, recs[start:i])
+			start, size = i, 0
+		}
+		size += n
+	}
+	return append(out, recs[start:])
+}
+
+// recordsSize is about how many bytes records take when they are packed, at most.
+func recordsSize(recs []streamRecord) int {
+	n := 0
+	for _, r := range recs {
+		n += recordSize(r)
+	}
+	return n
+}
+
+func recordSize(r streamRecord) int { return len(r.data) + 6 }
+
+// packRecords packs records: for each, how many milliseconds after the one before it, the number (as
+// the difference, if there are none), how many bytes of data are the same as before, how many
+// follow, and these. Entries with the same fields, or pending to the same consumer, thus take little room.
+func packRecords(recs []streamRecord) string {
+	b := make([]byte, 0, recordsSize(recs))
+	var prev streamRecord
+	for _, r := range recs {
+		b = binary.AppendUvarint(b, r.id.ms-prev.id.ms)
+		seq := r.id.seq
+		if r.id.ms == prev.id.ms {
+			seq -= prev.id.seq
+		}
+		b = binary.AppendUvarint(b, seq)
+		same := 0
+		for same < len(r.data) && same < len(prev.data) && r.data[same] == prev.data[same] {
+			same++
+		}
+		b = binary.AppendUvarint(b, uint64(same))
+		b = binary.AppendUvarint(b, uint64(len(r.data)-same))
+		b = append(b, r.data[same:]...)
+		prev = r
+	}
+	return string(b)
+}
+
+func unpackRecords(s string) ([]streamRecord, error) {
+	r := packedReader{rest: s}
+	recs := make([]streamRecord, 0, len(s)/16)
+	var prev streamRecord
+	for r.rest != "" {
+		var rec streamRecord
+		after := r.uint()
+		rec.id.ms, rec.id.seq = prev.id.ms+after, r.uint()
+		if after == 0 {
+			rec.id.seq += prev.id.seq
+		}
+		same := r.uint()
+		if rest := r.string(); same == 0 {
+			rec.data = rest
+		} else if same <= uint64(len(prev.data)) {
+			rec.data = prev.data[:same] + rest
+		} else {
+			r.bad = true
+		}
+		if r.bad {
+			return nil, errPacked
+		}
+		recs = append(recs, rec)
+		prev = rec
+	}
+	return recs, nil
+}
+
+var errPacked = errors.New("malformed part of a stream")
+
+// packedReader reads numbers and strings off rest. After something malformed, bad is set and rest is empty.
+type packedReader struct {
+	rest string
+	bad  bool
+}
+
+func (r *packedReader) uint() uint64 {
+	var n uint64
+	for i := 0; i < len(r.rest) && i < binary.MaxVarintLen64; i++ {
+		c := r.rest[i]
+		n |= uint64(c&0x7f) << (7 * i)
+		if c < 0x80 {
+			r.rest = r.rest[i+1:]
+			return n
+		}
+	}
+	r.rest, r.bad = "", true
+	return 0
+}
+
+func (r *packedReader) int() int64 { return int64(r.uint()) }
+
+func (r *packedReader) id() streamID {
+	ms := r.uint()
+	return streamID{ms, r.uint()}
+}
+
+// string reads a string after its length.
+func (r *packedReader) string() string {
+	n := r.uint()
+	if n > uint64(len(r.rest)) {
+		r.rest, r.bad = "", true
+		return ""
+	}
+	s := r.rest[:n]
+	r.rest = r.rest[n:]
+	return s
+}
+
+func appendID(b []byte, id streamID) []byte {
+	return binary.AppendUvarint(binary.AppendUvarint(b, id.ms), id.seq)
+}
+
+func appendPacked(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
