@@ -10,10 +10,10 @@
 //	8 bytes   CRC-64 (Jones) of everything before, little-endian
 //
 // [Dump] uses the plain encodings, which every Redis since 4.0 restores. Only a hash
-// with expiring fields needs the format of Redis 7.4. [Load] reads what Redis 6.0 to
+// with expiring fields needs the format of Redis 7.4, and a JSON document the module. [Load] reads what Redis 6.0 to
 // 8.2 writes for strings, lists, sets, hashes and sorted sets, packed encodings (ziplist,
-// listpack, intset, quicklist) and compression included. It reads no streams and no
-// values of modules.
+// listpack, intset, quicklist) and compression included, and the documents of RedisJSON 2.
+// It reads no streams and no values of other modules.
 //
 // Payloads come from clients. Load checks every length before it believes it, refuses
 // what would decode to more than 128 MiB, and refuses duplicates and empty

@@ -209,6 +209,8 @@ func (d *decoder) value() Value {
 		return d.zset(d.scored(d.packed(ziplist)))
 	case typeZSetListpack:
 		return d.zset(d.scored(d.packed(listpack)))
+	case typeModule2:
+		return d.module()
 	}
 	d.fail("type %d", kind)
 	return Value{}

@@ -18,6 +18,7 @@ const (
 	Set
 	Hash
 	ZSet
+	JSON
 )
 
 // Value is a Redis value. Only the field of its kind is used.
@@ -28,6 +29,7 @@ type Value struct {
 	Set    []string
 	Hash   []Field
 	ZSet   []Member
+	JSON   string // JSON text
 }
 
 // Field is a field of a hash.
@@ -50,6 +52,7 @@ const (
 	typeZSetText       = 3 // scores as text
 	typeHash           = 4
 	typeZSet           = 5 // scores as 8 bytes
+	typeModule2        = 7
 	typeListZiplist    = 10
 	typeSetIntset      = 11
 	typeZSetZiplist    = 12
@@ -120,6 +123,8 @@ func Dump(v Value) string {
 			b = appendString(b, m.Name)
 			b = binary.LittleEndian.AppendUint64(b, math.Float64bits(m.Score))
 		}
+	case JSON:
+		b = appendJSON(b, v.JSON)
 	}
 	b = binary.LittleEndian.AppendUint16(b, version)
 	b = binary.LittleEndian.AppendUint64(b, checksum(b))
