@@ -3,6 +3,7 @@ package redis
 import (
 	"errors"
 
+	"github.com/skystash/skystash/pkg/redis/jsondoc"
 	"github.com/skystash/skystash/pkg/redis/rdb"
 )
 
@@ -79,6 +80,10 @@ func (c *call) dumpValue(o *object) (v rdb.Value, err error) {
 				break
 			}
 		}
+	case typeJSON:
+		if fits(int(o.str.size)) {
+			v = rdb.Value{Kind: rdb.JSON, JSON: c.tx.stringOf(o)}
+		}
 	default:
 		return v, errWrongType
 	}
@@ -110,6 +115,13 @@ func restore(c *call) error {
 		return errBadFormat
 	case err != nil:
 		return errBadPayload
+	}
+	if v.Kind == rdb.JSON {
+		doc, err := jsondoc.Parse(v.JSON)
+		if err != nil {
+			return errBadFormat
+		}
+		v.JSON = string(doc.AppendTo(nil))
 	}
 	at := ttl
 	if ttl != 0 && !o.absolute {
@@ -190,5 +202,7 @@ func (tx *Txn) storeValue(key string, v rdb.Value) {
 		for _, m := range v.ZSet {
 			dest.Set(m.Name, m.Score)
 		}
+	case rdb.JSON:
+		tx.setJSONText(key, v.JSON, nil)
 	}
 }

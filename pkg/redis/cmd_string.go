@@ -123,16 +123,9 @@ func (d *direct) setString(value string, o setOptions) *plan {
 	default:
 		cond = store.Absent(attrGen)
 	}
-	p := &plan{op: store.Put(d.key, stringHead(value, o.at), cond), fixed: !o.get}
+	p := &plan{op: store.Put(d.key, stringHead(typeString, value, o.at), cond), fixed: !o.get}
 	if o.keepTTL {
-		edits := []store.Edit{store.Set(attrType, store.Bytes(typeString)), store.Remove(attrValue), store.Remove(attrNumber)}
-		v := stringAttr(value)
-		if v.Name == attrValue {
-			edits = append(edits[:1], store.Set(attrValue, v.Value), store.Remove(attrNumber))
-		} else {
-			edits = append(edits[:1], store.Set(attrNumber, v.Value), store.Remove(attrValue))
-		}
-		p.op = store.Update(d.key, cond, edits...)
+		p.op = store.Update(d.key, cond, stringEdits(typeString, value)...)
 	}
 	p.reply = func(old store.Attrs, w *resp.Writer) {
 		switch {
@@ -145,6 +138,15 @@ func (d *direct) setString(value string, o setOptions) *plan {
 		}
 	}
 	return p
+}
+
+// stringEdits put a string, or a JSON document, in the place of another one.
+func stringEdits(typ, s string) []store.Edit {
+	v, other := stringAttr(s), attrNumber
+	if v.Name == attrNumber {
+		other = attrValue
+	}
+	return []store.Edit{store.Set(attrType, store.Bytes(typ)), store.Set(v.Name, v.Value), store.Remove(other)}
 }
 
 // oldString replies the live string in a head that is known to be inline, or null.
@@ -318,7 +320,7 @@ func msetDirect(d *direct) *plan {
 		}
 	}}
 	for key, value := range last {
-		p.puts = append(p.puts, keyedPut{key, stringHead(value, 0)})
+		p.puts = append(p.puts, keyedPut{key, stringHead(typeString, value, 0)})
 	}
 	p.op.If = cond
 	return p

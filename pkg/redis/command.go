@@ -140,6 +140,7 @@ func newCommandTable() commandTable {
 	for _, group := range [][]*command{
 		connectionCommands(), serverCommands(), genericCommands(), stringCommands(), bitmapCommands(),
 		hashCommands(), listCommands(), setCommands(), zsetCommands(), geoCommands(), hllCommands(),
+		jsonCommands(),
 	} {
 		for _, cmd := range group {
 			t[cmd.name] = cmd

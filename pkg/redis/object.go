@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/skystash/skystash/pkg/redis/jsondoc"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -15,6 +16,7 @@ const (
 	typeHash   = "h"
 	typeSet    = "u"
 	typeZSet   = "z"
+	typeJSON   = "j"
 )
 
 const (
@@ -38,6 +40,8 @@ func typeName(typ string) string {
 		return "set"
 	case typeZSet:
 		return "zset"
+	case typeJSON:
+		return "ReJSON-RL"
 	}
 	return "none"
 }
@@ -52,9 +56,10 @@ type object struct {
 	moved   bool   // gen comes from another key
 	sweep   int64  // when expired fields of a spread hash are to be deleted, Unix ms; 0: there are none
 
-	str     *stringValue
+	str     *stringValue // of a string or, as its text, a JSON document
 	list    *List
-	members *members // of a hash, set or sorted set
+	members *members       // of a hash, set or sorted set
+	doc     *jsondoc.Value // what str says, once a command has asked
 }
 
 // stringValue is a string, which for chunked ones may not have been read.
@@ -132,7 +137,7 @@ func (tx *Txn) decodeHead(ent *entry, as store.Attrs) *object {
 	}
 	o.typ = string(t[0] | 0x20)
 	switch o.typ {
-	case typeString:
+	case typeString, typeJSON:
 		o.str = decodeString(as, o.gen)
 	case typeList:
 		o.list = decodeList(tx, ent, o, as)
@@ -213,9 +218,9 @@ func (tx *Txn) SetString(key, s string, keepTTL bool) {
 	tx.replace(ent, &object{typ: typeString, expires: expires, str: &stringValue{s: s, loaded: true, size: int64(len(s))}})
 }
 
-// stringHead are the attributes of an inline string's head but for the write
-// id, in order of their names. There is room for the id.
-func stringHead(s string, expires int64) store.Attrs {
+// stringHead are the attributes of the head of an inline string, or JSON document, but for the
+// write id, in order of their names. There is room for the id.
+func stringHead(typ, s string, expires int64) store.Attrs {
 	room := 3
 	if expires != 0 {
 		room += 2
@@ -224,11 +229,11 @@ func stringHead(s string, expires int64) store.Attrs {
 	if expires != 0 {
 		head = append(head, store.Attr{Name: attrExpiry, Value: store.Int(expires)})
 	}
-	value, typ := stringAttr(s), store.Attr{Name: attrType, Value: store.Bytes(typeString)}
+	value, kind := stringAttr(s), store.Attr{Name: attrType, Value: store.Bytes(typ)}
 	if value.Name < attrType {
-		head = append(head, value, typ)
+		head = append(head, value, kind)
 	} else {
-		head = append(head, typ, value)
+		head = append(head, kind, value)
 	}
 	if expires != 0 {
 		head = append(head, store.Attr{Name: store.TTLAttr, Value: store.Int(reclaimAt(expires))})
