@@ -55,24 +55,15 @@ func jsonMSetDirect(d *direct) *plan {
 		return nil
 	}
 	last := make(map[string]string, len(d.args)/3) // of a key named twice, the last value counts
-	size := 0
 	for i := 1; i < len(d.args); i += 3 {
 		text, ok := wholeDocument(d.args[i+1], d.args[i+2])
 		if !ok {
 			return nil
 		}
 		last[d.args[i]] = text
-		size += len(d.args[i]) + len(text) + 128
 	}
-	if size > store.MaxCommitSize {
-		return nil
-	}
-	p := &plan{fixed: true, reply: func(_ store.Attrs, w *resp.Writer) { w.OK() }}
-	p.op.If = store.Or{store.Absent(attrType), store.And{store.Eq(attrType, store.Bytes(typeJSON)), store.Absent(attrExpiry)}}
-	for key, text := range last {
-		p.puts = append(p.puts, keyedPut{key, stringHead(typeJSON, text, 0)})
-	}
-	return p
+	cond := store.Or{store.Absent(attrType), store.And{store.Eq(attrType, store.Bytes(typeJSON)), store.Absent(attrExpiry)}}
+	return putStrings(typeJSON, last, cond, func(_ store.Attrs, w *resp.Writer) { w.OK() })
 }
 
 // jsonDelDirect: one deletion of a document, or of nothing.

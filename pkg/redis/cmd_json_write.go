@@ -14,7 +14,9 @@ func jsonSet(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.writeJSON(jsonWrite{path: 2, value: 3, cond: cond, put: func(at, v *jsondoc.Value) { *at = v.Clone() }})
+	w := replaceJSON
+	w.cond = cond
+	return c.writeJSON(w)
 }
 
 // parseJSONCondition reads the options of JSON.SET.
@@ -37,66 +39,72 @@ func parseJSONCondition(args []string) (setCond, error) {
 
 // JSON.MERGE key path value
 func jsonMerge(c *call) error {
-	return c.writeJSON(jsonWrite{path: 2, value: 3, put: (*jsondoc.Value).Merge})
+	return c.writeJSON(jsonWrite{put: (*jsondoc.Value).Merge})
 }
 
-// jsonWrite is a command that puts a value at a path: which arguments these are, and how.
+// jsonWrite is how a command puts a value at a path.
 type jsonWrite struct {
-	path, value int
-	cond        setCond
-	put         func(at, v *jsondoc.Value)
+	cond  setCond
+	whole bool // what was there before does not matter
+	put   func(at, v *jsondoc.Value)
 }
 
-// writeJSON carries out a jsonWrite on the key that is argument 1, and replies whether anything
-// was written.
+var replaceJSON = jsonWrite{whole: true, put: func(at, v *jsondoc.Value) { *at = v.Clone() }}
+
+// writeJSON puts the value that is argument 3 at the path that is argument 2 of the key that is argument 1, and
+// replies whether it did.
 func (c *call) writeJSON(w jsonWrite) error {
-	path, err := c.jsonPath(w.path)
+	path, err := c.jsonPath(2)
 	if err != nil {
 		return err
 	}
-	value, err := c.jsonValue(w.value)
+	value, err := c.jsonValue(3)
 	if err != nil {
 		return err
 	}
-	doc, err := c.tx.JSON(c.args[1])
+	o, err := c.tx.typed(c.args[1], typeJSON)
 	if err != nil {
 		return err
 	}
 	switch {
-	case doc == nil && w.cond == setXX:
-	case doc == nil && !path.Root():
+	case o == nil && w.cond == setXX, o != nil && path.Root() && w.cond == setNX:
+	case o == nil && !path.Root():
 		return errNewAtRoot
-	case doc == nil:
-		doc = new(jsondoc.Value)
-		w.put(doc, &value)
-		return c.wroteJSON(doc)
-	case path.Root() && w.cond == setNX:
 	default:
+		doc := c.tx.docToWrite(o, path, w)
 		put, err := w.plan(doc, path, &value)
 		if err != nil {
 			return err
 		}
-		if put != nil {
-			put()
-			return c.wroteJSON(doc)
+		if put == nil {
+			break
 		}
+		put()
+		if err := c.tx.SetJSON(c.args[1], doc); err != nil {
+			return err
+		}
+		c.w.OK()
+		return nil
 	}
 	c.w.Null()
 	return nil
 }
 
-// wroteJSON stores the changed document of the key that is argument 1.
-func (c *call) wroteJSON(doc *jsondoc.Value) error {
-	if err := c.tx.SetJSON(c.args[1], doc); err != nil {
-		return err
+// docToWrite is the document that a jsonWrite changes. If all of it is going to be replaced, or there
+// is none, it is a new one.
+func (tx *Txn) docToWrite(o *object, path *jsondoc.Path, w jsonWrite) *jsondoc.Value {
+	if o == nil || path.Root() && w.whole {
+		return new(jsondoc.Value)
 	}
-	c.w.OK()
-	return nil
+	return tx.docOf(o)
 }
 
 // plan returns what puts a value at all matches or, if there are none, makes it a new member of
 // the object that is the path's parent. It returns nil if neither can be done.
 func (w jsonWrite) plan(doc *jsondoc.Value, path *jsondoc.Path, value *jsondoc.Value) (put func(), err error) {
+	if path.Root() {
+		return func() { w.put(doc, value) }, nil
+	}
 	if w.cond != setNX {
 		matches, err := path.SelectDistinct(doc)
 		if err != nil {
@@ -150,7 +158,7 @@ func jsonMSet(c *call) error {
 	if len(c.args)%3 != 1 {
 		return errArity(c.args[0])
 	}
-	w := jsonWrite{put: func(at, v *jsondoc.Value) { *at = v.Clone() }}
+	w := replaceJSON
 	n := len(c.args) / 3
 	paths, values := make([]*jsondoc.Path, n), make([]jsondoc.Value, n)
 	docs := make(map[string]*jsondoc.Value, n)
@@ -162,20 +170,16 @@ func jsonMSet(c *call) error {
 		if values[i], err = c.jsonValue(3 + 3*i); err != nil {
 			return err
 		}
-		doc, err := c.tx.JSON(key)
+		o, err := c.tx.typed(key, typeJSON)
 		if err != nil {
 			return err
 		}
-		switch {
-		case paths[i].Root() && doc == nil:
-			doc = new(jsondoc.Value)
-		case paths[i].Root():
-		case doc == nil:
+		if o == nil && !paths[i].Root() {
 			return errNewAtRoot
-		default:
-			if _, err := w.plan(doc, paths[i], &values[i]); err != nil {
-				return err
-			}
+		}
+		doc := c.tx.docToWrite(o, paths[i], w)
+		if _, err := w.plan(doc, paths[i], &values[i]); err != nil {
+			return err
 		}
 		if docs[key] == nil {
 			docs[key] = doc

@@ -301,28 +301,30 @@ func msetDirect(d *direct) *plan {
 		cond = store.Absent(attrType)
 	}
 	last := make(map[string]string, len(d.args)/2) // of a key named twice, the last value counts
-	size := 0
 	for i := 1; i < len(d.args); i += 2 {
-		if len(d.args[i+1]) > inlineString {
-			return nil
-		}
 		last[d.args[i]] = d.args[i+1]
-		size += len(d.args[i]) + len(d.args[i+1]) + 128
 	}
-	if size > store.MaxCommitSize {
-		return nil
-	}
-	p := &plan{fixed: true, reply: func(_ store.Attrs, w *resp.Writer) {
+	return putStrings(typeString, last, cond, func(_ store.Attrs, w *resp.Writer) {
 		if nx {
 			w.Int(1)
 		} else {
 			w.OK()
 		}
-	}}
-	for key, value := range last {
-		p.puts = append(p.puts, keyedPut{key, stringHead(typeString, value, 0)})
-	}
+	})
+}
+
+// putStrings is one commit of puts of strings, or JSON documents, by their keys. It is
+// nil if that would be too large.
+func putStrings(typ string, values map[string]string, cond store.Cond, reply func(old store.Attrs, w *resp.Writer)) *plan {
+	p := &plan{fixed: true, reply: reply}
 	p.op.If = cond
+	size := 0
+	for key, value := range values {
+		if size += len(key) + len(value) + 128; len(value) > inlineString || size > store.MaxCommitSize {
+			return nil
+		}
+		p.puts = append(p.puts, keyedPut{key, stringHead(typ, value, 0)})
+	}
 	return p
 }
 
