@@ -9,7 +9,7 @@
 // integers.
 //
 // A text of n bytes takes up to about 16n bytes of memory as a document (an array of digits is
-// the worst), and may be nested [MaxDepth] levels deep.
+// the worst), some three times that while it is read, and may be nested [MaxDepth] levels deep.
 //
 // # Paths
 //

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -56,6 +57,9 @@ type parser struct {
 	s   string
 	i   int
 	err error
+
+	names []string // of the members of all objects that have begun
+	items []Value  // of all objects and arrays that have begun
 }
 
 func (p *parser) fail() { p.failWith(errSyntax) }
@@ -134,9 +138,9 @@ func (p *parser) word(w string) bool {
 
 // object reads on behind the opening brace.
 func (p *parser) object(depth int) Value {
-	o := NewObject()
+	names, items := len(p.names), len(p.items)
 	for c := p.next(); c != '}'; c = p.next() {
-		if o.Len() > 0 {
+		if len(p.items) > items {
 			if c != ',' {
 				p.fail()
 				break
@@ -152,30 +156,44 @@ func (p *parser) object(depth int) Value {
 			p.fail()
 			break
 		}
-		o.sub.set(name, p.value(depth))
+		v := p.value(depth)
+		p.names, p.items = append(p.names, name), append(p.items, v)
 	}
-	return o
+	sub := &container{names: slices.Clone(p.names[names:])}
+	p.names = p.names[:names]
+	sub.items = p.collect(items)
+	sub.unite()
+	return Value{kind: Object, sub: sub}
 }
 
 // array reads on behind the opening bracket.
 func (p *parser) array(depth int) Value {
-	a := NewArray(nil)
 	p.blanks()
 	if p.peek() == ']' {
 		p.i++
-		return a
+		return NewArray(nil)
 	}
+	items := len(p.items)
 	for {
-		a.sub.items = append(a.sub.items, p.value(depth))
-		switch p.next() {
-		case ',':
-		case ']':
-			return a
-		default:
-			p.fail()
-			return a
+		v := p.value(depth)
+		p.items = append(p.items, v)
+		c := p.next()
+		if c == ',' {
+			continue
 		}
+		if c != ']' {
+			p.fail()
+		}
+		return NewArray(p.collect(items))
 	}
+}
+
+// collect takes the values from an index on off the stack.
+func (p *parser) collect(from int) []Value {
+	out := slices.Clone(p.items[from:])
+	clear(p.items[from:])
+	p.items = p.items[:from]
+	return out
 }
 
 // maxPlain is a length up to which digits without an exponent cannot be out of range.

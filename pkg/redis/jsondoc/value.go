@@ -173,15 +173,40 @@ func (c *container) find(name string) int {
 		if len(c.names) < indexFrom {
 			return slices.Index(c.names, name)
 		}
-		c.index = make(map[string]int, len(c.names))
-		for i, n := range c.names {
-			c.index[n] = i
-		}
+		c.buildIndex()
 	}
 	if i, ok := c.index[name]; ok {
 		return i
 	}
 	return -1
+}
+
+func (c *container) buildIndex() {
+	c.index = make(map[string]int, len(c.names))
+	for i, name := range c.names {
+		c.index[name] = i
+	}
+}
+
+// unite leaves of members of the same name the last one, in the place of the first.
+func (c *container) unite() {
+	repeated := false
+	if len(c.names) < indexFrom {
+		for i, name := range c.names {
+			repeated = repeated || slices.Contains(c.names[:i], name)
+		}
+	} else {
+		c.buildIndex()
+		repeated = len(c.index) < len(c.names)
+	}
+	if !repeated {
+		return
+	}
+	all := *c
+	*c = container{}
+	for i, name := range all.names {
+		c.set(name, all.items[i])
+	}
 }
 
 func (c *container) set(name string, v Value) {
