@@ -3,6 +3,7 @@ package redis
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 
 	"github.com/skystash/skystash/pkg/redis/jsondoc"
 	"github.com/skystash/skystash/pkg/redis/num"
@@ -104,7 +105,7 @@ func (c *call) document() (*jsondoc.Value, error) {
 
 // JSON.GET key [INDENT indent] [NEWLINE newline] [SPACE space] [path ...]
 func jsonGet(c *call) error {
-	f, paths, err := c.parseJSONGet()
+	paths, f, err := c.parseJSONGet()
 	if err != nil {
 		return err
 	}
@@ -134,9 +135,8 @@ func jsonGet(c *call) error {
 	return nil
 }
 
-// parseJSONGet reads the options of JSON.GET and its paths, each once.
-func (c *call) parseJSONGet() (f jsondoc.Format, paths []*jsondoc.Path, err error) {
-	seen := map[string]bool{}
+// parseJSONGet reads the paths of JSON.GET and its options.
+func (c *call) parseJSONGet() (paths []*jsondoc.Path, f jsondoc.Format, err error) {
 	for i := 2; i < len(c.args); i++ {
 		var option *string
 		switch {
@@ -151,16 +151,13 @@ func (c *call) parseJSONGet() (f jsondoc.Format, paths []*jsondoc.Path, err erro
 		default:
 			p, err := c.jsonPath(i)
 			if err != nil {
-				return f, nil, err
+				return nil, f, err
 			}
-			if !seen[p.Text] {
-				seen[p.Text] = true
-				paths = append(paths, p)
-			}
+			paths = append(paths, p)
 			continue
 		}
 		if i++; i == len(c.args) {
-			return f, nil, errArity(c.args[0])
+			return nil, f, errArity(c.args[0])
 		}
 		*option = c.args[i]
 	}
@@ -168,13 +165,16 @@ func (c *call) parseJSONGet() (f jsondoc.Format, paths []*jsondoc.Path, err erro
 		root, _ := c.jsonPath(len(c.args))
 		paths = append(paths, root)
 	}
-	return f, paths, nil
+	return paths, f, nil
 }
 
 // jsonText is the JSON text of what matches: an array, or for a legacy path the first
 // match; not ok if there is none.
 func (c *call) jsonText(o *object, p *jsondoc.Path, f jsondoc.Format) (text string, ok bool, err error) {
 	if p.Root() && f == (jsondoc.Format{}) {
+		if limit := c.tx.e.maxReply; o.str.size > int64(limit) {
+			return "", false, errReplySize(limit, int(o.str.size))
+		}
 		if text = c.tx.stringOf(o); !p.Legacy {
 			text = "[" + text + "]"
 		}
@@ -200,10 +200,16 @@ func appendMatches(b []byte, doc *jsondoc.Value, p *jsondoc.Path, f jsondoc.Form
 	return jsondoc.AppendMatches(b, f, level, matches), true, nil
 }
 
-// jsonTexts is the JSON text of an object that has what matches for each path. The paths
-// are legacy ones only if all of them are.
+// jsonTexts is the JSON text of an object that has what matches for each path, once. The
+// paths are legacy ones only if all of them are.
 func (c *call) jsonTexts(o *object, paths []*jsondoc.Path, f jsondoc.Format) (string, error) {
 	legacy := true
+	seen := make(map[string]bool, len(paths))
+	paths = slices.DeleteFunc(paths, func(p *jsondoc.Path) bool {
+		repeated := seen[p.Text]
+		seen[p.Text] = true
+		return repeated
+	})
 	names := make([]string, len(paths))
 	for i, p := range paths {
 		legacy = legacy && p.Legacy

@@ -72,7 +72,7 @@ func TestJSONGet(t *testing.T) {
 			{"json.get doc $..a $..b", bulk(`{"$..a":[4,2],"$..b":[null,3]}`)},
 			{"json.get doc ..a $.b", bulk(`{"..a":[4,2],"$.b":[3]}`)},
 			{"json.get doc a .b", bulk(`{"a":2,".b":3}`)},
-			{"json.get doc $.a $.a", bulk(`[2]`)},
+			{"json.get doc $.a $.a", bulk(`{"$.a":[2]}`)},
 			{"json.get doc $.a $.none", bulk(`{"$.a":[2],"$.none":[]}`)},
 			{"json.get doc a none", noPath},
 			{"json.get doc $ $.a", bulk(`{"$":[{"a":2,"b":3,"nested":{"a":4,"b":null}}],"$.a":[2]}`)},
