@@ -292,6 +292,43 @@ onEachStore("data types", (server) => {
     assert.equal(await redis.exists(hash, list, set, zset), 0);
   });
 
+  test("JSON documents", async () => {
+    const [key, other] = [newKey(), newKey()];
+    const user = { name: "Zoë", tags: ["a", "b"], visits: 1, address: { city: "Ulm", zip: null } };
+    assert.equal(await redis.json.set(key, "$", user), "OK");
+    assert.equal(await redis.json.set(key, "$", {}, { nx: true }), null);
+    assert.deepEqual(await redis.json.get(key), user);
+    assert.deepEqual(await redis.json.get(key, "$.name", "$..city"), { "$.name": ["Zoë"], "$..city": ["Ulm"] });
+    assert.deepEqual(await redis.json.numincrby(key, "$.visits", 41), [42]);
+    assert.deepEqual(await redis.json.arrappend(key, "$.tags", '"c"'), [3]);
+    assert.deepEqual(await redis.json.arrpop(key, "$.tags", 0), ["a"]);
+    assert.equal(await redis.json.merge(key, "$.address", { zip: "89073", city: null }), "OK");
+    assert.deepEqual(await redis.json.objkeys(key, "$.address"), [["zip"]]);
+    assert.equal(await redis.json.mset({ key: other, path: "$", value: [1] }, { key, path: "$.visits", value: 7 }), "OK");
+    assert.deepEqual(await redis.json.mget([key, other, newKey()], "$"), [
+      [{ name: "Zoë", tags: ["b", "c"], visits: 7, address: { zip: "89073" } }],
+      [[1]],
+      null,
+    ]);
+    assert.equal(await redis.type(key), "ReJSON-RL");
+    await assert.rejects(redis.get(key), /WRONGTYPE/);
+    await assert.rejects(redis.json.set(key, "$.name", "no JSON"), /invalid character 'o' in literal null/);
+    assert.deepEqual(await redis.multi().json.set(key, "$.n", 1).json.numincrby(key, "$.n", 1).json.get(key, "$.n").exec(), ["OK", [2], [2]]);
+    assert.equal(await redis.json.del(key, "$.tags"), 1);
+    assert.equal(await redis.json.del(key), 1);
+    assert.equal(await redis.exists(key), 0);
+  });
+
+  test("JSON documents longer than an item", async () => {
+    const key = newKey();
+    const long = { list: Array.from({ length: 30_000 }, (_, i) => `element number ${i}`), n: 0 };
+    assert.equal(await redis.json.set(key, "$", long), "OK");
+    assert.deepEqual(await redis.json.numincrby(key, "$.n", 1), [1]);
+    assert.deepEqual(await redis.json.arrlen(key, "$.list"), [30_000]);
+    assert.deepEqual(await redis.json.get(key, "$.list[-1]"), ["element number 29999"]);
+    assert.deepEqual(await redis.json.get(key), { ...long, n: 1 });
+  });
+
   test("iterations visit everything and end", async () => {
     const prefix = newKey("scan");
     const [hash, set, zset] = [`${prefix}:hash`, `${prefix}:set`, `${prefix}:zset`];

@@ -2,7 +2,6 @@
 
 /** Files that are not run. */
 export const excluded = [
-  { files: /^commands\/json_/, reason: "JSON.* commands" },
   { files: /^commands\/(eval|evalRo|evalsha|evalshaRo|script_[a-z]+)\.test|^script(Ro)?\.test/, reason: "Lua scripts" },
   { files: /^commands\/(fcall|fcall_ro|function_[a-z]+)\.test|^functions\.integration/, reason: "functions" },
   { files: /^commands\/p?subscribe\.test/, reason: "subscriptions" },
@@ -14,15 +13,13 @@ export const excludedTests = [
   {
     file: "auto-pipeline.test.ts",
     names: [
+      "should auto-pipeline createScript().eval() calls",
       "should batch a large Promise.all of mixed reads and writes into one read and one write pipeline",
-      "should split JSON reads and writes into separate pipelines across awaited Promise.all calls",
       "should isolate errors between parallel callers so a caught failure doesn't affect another concurrent flow",
-      "should split a Promise.all of json.set and json.get into separate write and read pipelines",
     ],
-    reason: "JSON.* commands",
+    reason: "Lua scripts",
   },
-  { file: "auto-pipeline.test.ts", names: ["should auto-pipeline createScript().eval() calls"], reason: "Lua scripts" },
-  { file: "pipeline.test.ts", names: ["use all the things > works"], reason: "one pipeline of 144 commands with scripts, streams and JSON among them" },
+  { file: "pipeline.test.ts", names: ["use all the things > works"], reason: "one pipeline of 144 commands with scripts and streams among them" },
   { file: "pipeline.test.ts", names: ["should throw without keepErrors", "should return errors with keepErrors"], reason: "Lua scripts" },
   { file: "read-your-writes.test.ts", names: ["updates after successful lua script call"], reason: "Lua scripts" },
   { file: "redis.test.ts", names: ["should create index, seed data, and query"], reason: "search" },

@@ -144,6 +144,8 @@ func (tx *Txn) copyValue(from, to string) error {
 	switch o := tx.entry(from).obj; o.typ {
 	case typeString:
 		tx.SetString(to, tx.stringOf(o), false)
+	case typeJSON:
+		tx.setJSONText(to, tx.stringOf(o), nil)
 	case typeList:
 		elems := make([]string, 0, o.list.Len())
 		for v := range o.list.From(0, o.list.Len()) {

@@ -3,6 +3,7 @@ package redis
 import (
 	"errors"
 
+	"github.com/skystash/skystash/pkg/redis/jsondoc"
 	"github.com/skystash/skystash/pkg/redis/rdb"
 )
 
@@ -81,6 +82,10 @@ func (c *call) dumpValue(o *object) (v rdb.Value, err error) {
 		}
 	case typeStream:
 		v.Kind, v.Stream = rdb.StreamKind, o.stream.dump(fits)
+	case typeJSON:
+		if fits(int(o.str.size)) {
+			v = rdb.Value{Kind: rdb.JSON, JSON: c.tx.stringOf(o)}
+		}
 	default:
 		return v, errWrongType
 	}
@@ -112,6 +117,13 @@ func restore(c *call) error {
 		return errBadFormat
 	case err != nil:
 		return errBadPayload
+	}
+	if v.Kind == rdb.JSON {
+		doc, err := jsondoc.Parse(v.JSON)
+		if err != nil {
+			return errBadFormat
+		}
+		v.JSON = string(doc.AppendTo(nil))
 	}
 	at := ttl
 	if ttl != 0 && !o.absolute {
@@ -194,5 +206,7 @@ func (tx *Txn) storeValue(key string, v rdb.Value) {
 		}
 	case rdb.StreamKind:
 		tx.NewStream(key).restore(v.Stream)
+	case rdb.JSON:
+		tx.setJSONText(key, v.JSON, nil)
 	}
 }

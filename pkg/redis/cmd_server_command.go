@@ -135,7 +135,7 @@ var dataCategories = map[string]string{
 	"generic": "@keyspace", "string": "@string", "list": "@list", "set": "@set", "hash": "@hash",
 	"zset": "@sortedset", "sorted-set": "@sortedset", "bitmap": "@bitmap", "geo": "@geo", "hll": "@hyperloglog",
 	"hyperloglog": "@hyperloglog", "stream": "@stream", "pubsub": "@pubsub", "connection": "@connection",
-	"transactions": "@transaction", "scripting": "@scripting",
+	"transactions": "@transaction", "scripting": "@scripting", "json": "@json",
 }
 
 // categories are the command's ACL categories.

@@ -123,16 +123,9 @@ func (d *direct) setString(value string, o setOptions) *plan {
 	default:
 		cond = store.Absent(attrGen)
 	}
-	p := &plan{op: store.Put(d.key, stringHead(value, o.at), cond), fixed: !o.get}
+	p := &plan{op: store.Put(d.key, stringHead(typeString, value, o.at), cond), fixed: !o.get}
 	if o.keepTTL {
-		edits := []store.Edit{store.Set(attrType, store.Bytes(typeString)), store.Remove(attrValue), store.Remove(attrNumber)}
-		v := stringAttr(value)
-		if v.Name == attrValue {
-			edits = append(edits[:1], store.Set(attrValue, v.Value), store.Remove(attrNumber))
-		} else {
-			edits = append(edits[:1], store.Set(attrNumber, v.Value), store.Remove(attrValue))
-		}
-		p.op = store.Update(d.key, cond, edits...)
+		p.op = store.Update(d.key, cond, stringEdits(typeString, value)...)
 	}
 	p.reply = func(old store.Attrs, w *resp.Writer) {
 		switch {
@@ -145,6 +138,15 @@ func (d *direct) setString(value string, o setOptions) *plan {
 		}
 	}
 	return p
+}
+
+// stringEdits put a string, or a JSON document, in the place of another one.
+func stringEdits(typ, s string) []store.Edit {
+	v, other := stringAttr(s), attrNumber
+	if v.Name == attrNumber {
+		other = attrValue
+	}
+	return []store.Edit{store.Set(attrType, store.Bytes(typ)), store.Set(v.Name, v.Value), store.Remove(other)}
 }
 
 // oldString replies the live string in a head that is known to be inline, or null.
@@ -299,28 +301,30 @@ func msetDirect(d *direct) *plan {
 		cond = store.Absent(attrType)
 	}
 	last := make(map[string]string, len(d.args)/2) // of a key named twice, the last value counts
-	size := 0
 	for i := 1; i < len(d.args); i += 2 {
-		if len(d.args[i+1]) > inlineString {
-			return nil
-		}
 		last[d.args[i]] = d.args[i+1]
-		size += len(d.args[i]) + len(d.args[i+1]) + 128
 	}
-	if size > store.MaxCommitSize {
-		return nil
-	}
-	p := &plan{fixed: true, reply: func(_ store.Attrs, w *resp.Writer) {
+	return putStrings(typeString, last, cond, func(_ store.Attrs, w *resp.Writer) {
 		if nx {
 			w.Int(1)
 		} else {
 			w.OK()
 		}
-	}}
-	for key, value := range last {
-		p.puts = append(p.puts, keyedPut{key, stringHead(value, 0)})
-	}
+	})
+}
+
+// putStrings is one commit of puts of strings, or JSON documents, by their keys. It is
+// nil if that would be too large.
+func putStrings(typ string, values map[string]string, cond store.Cond, reply func(old store.Attrs, w *resp.Writer)) *plan {
+	p := &plan{fixed: true, reply: reply}
 	p.op.If = cond
+	size := 0
+	for key, value := range values {
+		if size += len(key) + len(value) + 128; len(value) > inlineString || size > store.MaxCommitSize {
+			return nil
+		}
+		p.puts = append(p.puts, keyedPut{key, stringHead(typ, value, 0)})
+	}
 	return p
 }
 

@@ -141,6 +141,7 @@ func newCommandTable() commandTable {
 		connectionCommands(), serverCommands(), genericCommands(), stringCommands(), bitmapCommands(),
 		hashCommands(), listCommands(), setCommands(), zsetCommands(), geoCommands(), hllCommands(),
 		streamCommands(),
+		jsonCommands(),
 	} {
 		for _, cmd := range group {
 			t[cmd.name] = cmd

@@ -12,7 +12,7 @@
 // that has already read its key.
 //
 // As a transaction ([Txn]): the keys are loaded, the command works on typed
-// views of them ([List], [Hash], [Set], [ZSet], [Stream], strings) that buffer its writes,
+// views of them ([List], [Hash], [Set], [ZSet], [Stream], strings, JSON documents) that buffer its writes,
 // and everything is committed at once on the condition that no key has changed
 // since. On a conflict it runs again. MULTI/EXEC is the same with more commands inside.
 //
@@ -36,8 +36,8 @@
 // of the write that made it, w of the last one since, e expiry (Unix ms), x when DynamoDB may
 // reclaim it (seconds), q* traces of recent writes (see trace.go),
 // k the user's key where it is too long for the sort key.
-// Inline, the value is in the head: v or n (a string, n if it is a canonical
-// integer), l (a list, c its length), m*/M* one attribute for each member or
+// Inline, the value is in the head: v or n (a string or a JSON document's compact text, n if it is
+// a canonical integer), l (a list, c its length), m*/M* one attribute for each member or
 // field, y*/Y* the expiry of a hash field. Spread, the head has g, the generation,
 // c, the number of elements (bytes of a string), a, a list's first position, and f, when a
 // hash's expired fields will be deleted (see reclaim_fields.go);

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/skystash/skystash/pkg/redis/jsondoc"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -16,6 +17,7 @@ const (
 	typeSet    = "u"
 	typeZSet   = "z"
 	typeStream = "x"
+	typeJSON   = "j"
 )
 
 // spreadStream is the type in the head of a spread stream.
@@ -44,6 +46,8 @@ func typeName(typ string) string {
 		return "zset"
 	case typeStream:
 		return "stream"
+	case typeJSON:
+		return "ReJSON-RL"
 	}
 	return "none"
 }
@@ -58,10 +62,11 @@ type object struct {
 	moved   bool   // gen comes from another key
 	sweep   int64  // when expired fields of a spread hash are to be deleted, Unix ms; 0: there are none
 
-	str     *stringValue
+	str     *stringValue // of a string or, as its text, a JSON document
 	list    *List
 	members *members // of a hash, set or sorted set
 	stream  *Stream
+	doc     *jsondoc.Value // what str says, once a command has asked
 }
 
 // stringValue is a string, which for chunked ones may not have been read.
@@ -139,7 +144,7 @@ func (tx *Txn) decodeHead(ent *entry, as store.Attrs) *object {
 	}
 	o.typ = string(t[0] | 0x20)
 	switch o.typ {
-	case typeString:
+	case typeString, typeJSON:
 		o.str = decodeString(as, o.gen)
 	case typeList:
 		o.list = decodeList(tx, ent, o, as)
@@ -222,9 +227,9 @@ func (tx *Txn) SetString(key, s string, keepTTL bool) {
 	tx.replace(ent, &object{typ: typeString, expires: expires, str: &stringValue{s: s, loaded: true, size: int64(len(s))}})
 }
 
-// stringHead are the attributes of an inline string's head but for the write
-// id, in order of their names. There is room for the id.
-func stringHead(s string, expires int64) store.Attrs {
+// stringHead are the attributes of the head of an inline string, or JSON document, but for the
+// write id, in order of their names. There is room for the id.
+func stringHead(typ, s string, expires int64) store.Attrs {
 	room := 3
 	if expires != 0 {
 		room += 2
@@ -233,11 +238,11 @@ func stringHead(s string, expires int64) store.Attrs {
 	if expires != 0 {
 		head = append(head, store.Attr{Name: attrExpiry, Value: store.Int(expires)})
 	}
-	value, typ := stringAttr(s), store.Attr{Name: attrType, Value: store.Bytes(typeString)}
+	value, kind := stringAttr(s), store.Attr{Name: attrType, Value: store.Bytes(typ)}
 	if value.Name < attrType {
-		head = append(head, value, typ)
+		head = append(head, value, kind)
 	} else {
-		head = append(head, typ, value)
+		head = append(head, kind, value)
 	}
 	if expires != 0 {
 		head = append(head, store.Attr{Name: store.TTLAttr, Value: store.Int(reclaimAt(expires))})

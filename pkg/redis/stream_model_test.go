@@ -540,7 +540,7 @@ func TestStreamsDoAsTheirModel(t *testing.T) {
 		d.do("del", "s")
 		d.clock.advance(time.Hour)
 		d.reclaim()
-		if left := led.left(); len(left) > 0 {
+		if left := left(led); len(left) > 0 {
 			rt.Fatalf("%d items are left: %.500q", len(left), left)
 		}
 	})

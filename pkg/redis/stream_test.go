@@ -267,7 +267,7 @@ func TestManyGroups(t *testing.T) {
 	}
 	d.clock.advance(time.Hour)
 	d.reclaim()
-	if left := led.left(); len(left) != 2 {
+	if left := left(led); len(left) != 2 {
 		t.Errorf("%d items, want the head and a page: %.1000q", len(left), left)
 	}
 }
@@ -287,7 +287,7 @@ func TestTrimmedEntriesAreReclaimed(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	full := len(led.left())
+	full := len(left(led))
 	if full < 100 {
 		t.Fatalf("only %d items", full)
 	}
@@ -297,16 +297,16 @@ func TestTrimmedEntriesAreReclaimed(t *testing.T) {
 		[2]string{"xpending s g - + 1", `[["1-0" "c" (integer) 0 (integer) 1]]`},
 		[2]string{"xgroup destroy s g", "(integer) 1"},
 	)
-	if n := len(led.left()); n < full-2 {
+	if n := len(left(led)); n < full-2 {
 		t.Errorf("%d items, want about %d before the reclaimer comes", n, full)
 	}
 	d.reclaim() // too soon
-	if n := len(led.left()); n < full-2 {
+	if n := len(left(led)); n < full-2 {
 		t.Errorf("%d items, want about %d before their time has come", n, full)
 	}
 	d.clock.advance(time.Hour)
 	d.reclaim()
-	if left := led.left(); len(left) > 2 {
+	if left := left(led); len(left) > 2 {
 		t.Errorf("%d items are left, want the head and a page at most: %.500q", len(left), left)
 	}
 	d.check(

@@ -20,7 +20,7 @@ type block struct {
 // groups are all commands that touch data. The key is k; what there is beside it has longer names.
 func groups() []group {
 	return []group{
-		stringRows(), genericRows(), bitmapRows(), hashRows(), listRows(), setRows(), zsetRows(), geoRows(), hllRows(), multiKeyRows(), keyspaceRows(),
+		stringRows(), genericRows(), bitmapRows(), hashRows(), listRows(), setRows(), zsetRows(), geoRows(), hllRows(), jsonRows(), multiKeyRows(), keyspaceRows(),
 		streamRows(),
 	}
 }

@@ -211,6 +211,8 @@ func (d *decoder) value() Value {
 		return d.zset(d.scored(d.packed(listpack)))
 	case typeStream, typeStream2, typeStream3:
 		return d.stream(kind)
+	case typeModule2:
+		return d.module()
 	}
 	d.fail("type %d", kind)
 	return Value{}

@@ -19,6 +19,7 @@ const (
 	Hash
 	ZSet
 	StreamKind
+	JSON
 )
 
 // Value is a Redis value. Only the field of its kind is used.
@@ -30,6 +31,7 @@ type Value struct {
 	Hash   []Field
 	ZSet   []Member
 	Stream *Stream
+	JSON   string // JSON text
 }
 
 // Field is a field of a hash.
@@ -52,6 +54,7 @@ const (
 	typeZSetText       = 3 // scores as text
 	typeHash           = 4
 	typeZSet           = 5 // scores as 8 bytes
+	typeModule2        = 7
 	typeListZiplist    = 10
 	typeSetIntset      = 11
 	typeZSetZiplist    = 12
@@ -133,6 +136,8 @@ func Dump(v Value) string {
 			version = versionStream3
 		}
 		b = appendStream(b, v.Stream, times)
+	case JSON:
+		b = appendJSON(b, v.JSON)
 	}
 	b = binary.LittleEndian.AppendUint16(b, version)
 	b = binary.LittleEndian.AppendUint64(b, checksum(b))

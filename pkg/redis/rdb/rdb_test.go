@@ -109,6 +109,8 @@ func TestDumpRoundTrip(t *testing.T) {
 		{"sorted set", Value{Kind: ZSet, ZSet: []Member{
 			{"a", 1}, {"b", math.Copysign(0, -1)}, {"c", math.Inf(1)}, {"d", math.Inf(-1)}, {"e", math.SmallestNonzeroFloat64}, {"f", .1},
 		}}},
+		{"JSON document", Value{Kind: JSON, JSON: `{"a":[1,null,"` + long[:300] + `"]}`}},
+		{"JSON document that is an integer", Value{Kind: JSON, JSON: `300`}},
 	}
 	tests = append(tests, struct {
 		name  string
@@ -138,6 +140,25 @@ func TestDumpIsRedisToTheByte(t *testing.T) {
 	for s, want := range tests {
 		if got := base64.StdEncoding.EncodeToString([]byte(Dump(Value{String: s}))); got != want {
 			t.Errorf("Dump(%q) = %s, want %s", s, got, want)
+		}
+	}
+}
+
+// RedisJSON's id as it is in its snapshots: the name ReJSON-RL in 6 bits each, encoding 3.
+func TestDumpOfJSON(t *testing.T) {
+	payload := Dump(Value{Kind: JSON, JSON: `{"a":1}`})
+	const want = "\x07\x81\x45\xe2\x52\x38\xdf\x91\x2c\x03\x05\x07{\"a\":1}\x00\x09\x00"
+	if got := payload[:len(payload)-8]; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// Older versions of RedisJSON left a place for an index.
+func TestLoadOldJSON(t *testing.T) {
+	head := string(appendLen([]byte{typeModule2}, moduleID(jsonModule, jsonTextIndex))) + "\x05\x02[]"
+	for _, tail := range []string{"\x02\x00\x00", "\x02\x01\x05\x01i\x05\x01p\x00"} {
+		if v, err := Load(seal(head + tail)); err != nil || v.JSON != "[]" {
+			t.Errorf("%q: %+v, %v", tail, v, err)
 		}
 	}
 }
@@ -207,6 +228,10 @@ func TestLoadRefusesBodies(t *testing.T) {
 		{"ziplist of a wrong size", "\x0a\x0e\x0f\x00\x00\x00\x0a\x00\x00\x00\x01\x00\x00\x01a\xff"},
 		{"ziplist entry of unknown kind", "\x0a\x0d\x0d\x00\x00\x00\x0a\x00\x00\x00\x01\x00\x00\xff\xff"},
 		{"list node of unknown kind", "\x12\x01\x03\x01a"},
+		{"another module", "\x07\x81\x00\x00\x00\x00\x00\x00\x04\x03\x05\x01a\x00"},
+		{"JSON document of an unknown encoding", string(appendLen([]byte{typeModule2}, moduleID(jsonModule, 4))) + "\x05\x01a\x00"},
+		{"JSON document without end", string(appendLen([]byte{typeModule2}, moduleID(jsonModule, 3))) + "\x05\x01a"},
+		{"JSON document that is a number", string(appendLen([]byte{typeModule2}, moduleID(jsonModule, 3))) + "\x02\x01\x00"},
 		{"list of empty nodes", "\x12\x01\x02\x07\x07\x00\x00\x00\x00\x00\xff"},
 	}
 	for _, tt := range tests {

@@ -1,0 +1,403 @@
+package redis
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+
+	"github.com/skystash/skystash/pkg/redis/jsondoc"
+	"github.com/skystash/skystash/pkg/redis/num"
+	"github.com/skystash/skystash/pkg/redis/resp"
+)
+
+// JSON.GET, JSON.MGET, JSON.TYPE, JSON.RESP, JSON.DEBUG;
+// cmd_json_write.go: JSON.SET, JSON.MSET, JSON.MERGE, JSON.DEL, JSON.FORGET, JSON.CLEAR;
+// cmd_json_direct.go: those that can be blind writes;
+// cmd_json_scalar.go: JSON.NUMINCRBY, JSON.NUMMULTBY, JSON.NUMPOWBY, JSON.STRAPPEND, JSON.STRLEN, JSON.TOGGLE;
+// cmd_json_container.go: JSON.OBJKEYS, JSON.OBJLEN, JSON.ARRAPPEND, JSON.ARRINDEX, JSON.ARRINSERT, JSON.ARRLEN,
+// JSON.ARRPOP, JSON.ARRTRIM.
+//
+// They follow RedisJSON 2.8, but for the order of matches (see package jsondoc). A path that begins
+// with $ means all its matches, and the reply has a part for each; another one, a legacy path, means the
+// first, or when writing replies what became of the last one.
+
+func jsonCommands() []*command {
+	cmds := []*command{
+		{name: "json.get", arity: -2, flags: readonly, keys: oneKey, group: "json", since: "1.0.0", summary: "Returns the values at paths of a JSON document.", run: jsonGet},
+		{name: "json.mget", arity: -3, flags: readonly, keys: keySpec{first: 1, last: -2, step: 1}, group: "json", since: "1.0.0", summary: "Returns the values at a path of several JSON documents.", run: jsonMGet},
+		{name: "json.set", arity: -4, flags: write | denyoom, keys: oneKey, group: "json", since: "1.0.0", summary: "Sets the values at a path of a JSON document.", run: jsonSet, direct: jsonSetDirect},
+		{name: "json.mset", arity: -4, flags: write | denyoom, keys: keySpec{first: 1, last: -1, step: 3}, group: "json", since: "2.6.0", summary: "Sets values in several JSON documents.", run: jsonMSet, direct: jsonMSetDirect},
+		{name: "json.merge", arity: 4, flags: write | denyoom, keys: oneKey, group: "json", since: "2.6.0", summary: "Merges a value into those at a path of a JSON document.", run: jsonMerge},
+		{name: "json.del", arity: -2, flags: write, keys: oneKey, group: "json", since: "1.0.0", summary: "Deletes the values at a path of a JSON document.", run: jsonDel, direct: jsonDelDirect},
+		{name: "json.forget", arity: -2, flags: write, keys: oneKey, group: "json", since: "1.0.0", summary: "Deletes the values at a path of a JSON document.", run: jsonDel, direct: jsonDelDirect},
+		{name: "json.clear", arity: -2, flags: write, keys: oneKey, group: "json", since: "2.0.0", summary: "Empties containers and sets numbers to 0 at a path of a JSON document.", run: jsonClear},
+		{name: "json.type", arity: -2, flags: readonly, keys: oneKey, group: "json", since: "1.0.0", summary: "Returns the types of the values at a path of a JSON document.", run: jsonType},
+		{name: "json.resp", arity: -2, flags: readonly, keys: oneKey, group: "json", since: "1.0.0", summary: "Returns the values at a path of a JSON document as Redis replies.", run: jsonResp},
+		{name: "json.debug", arity: -2, group: "json", since: "1.0.0", summary: "Estimates what the values at a path of a JSON document take.", subs: subcommands(
+			&command{name: "memory", arity: -3, flags: readonly, keys: keySpec{first: 2, last: 2, step: 1}, group: "json", since: "1.0.0", summary: "Estimates the bytes that the values at a path take.", run: jsonDebugMemory},
+			&command{name: "help", arity: -2, flags: fast, group: "json", since: "1.0.0", summary: "Lists the subcommands.", run: jsonDebugHelp},
+		)},
+	}
+	cmds = append(cmds, jsonScalarCommands()...)
+	return append(cmds, jsonContainerCommands()...)
+}
+
+const (
+	errNoDocument Error = "ERR could not perform this operation on a key that doesn't exist"
+	errNoPath     Error = "ERR Path does not exist"
+	errNewAtRoot  Error = "ERR new objects must be created at the root"
+	errNotStatic  Error = "ERR wrong static path"
+	errElement    Error = "ERR array index out of range"
+)
+
+// errNoPathOr says what else a legacy path may lack.
+func errNoPathOr(what string) Error { return errNoPath + " or " + Error(what) }
+
+// errPathType is the reply for a value of the wrong type at a legacy path.
+func errPathType(want string) Error {
+	return Error("WRONGTYPE wrong type of path value - expected " + want)
+}
+
+// jsonError is the reply for an error of package jsondoc. Those of grammar are worded as
+// the service we imitate words them, which is as encoding/json does.
+func jsonError(err error) error {
+	var syntax *json.SyntaxError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &syntax):
+		return Error(err.Error())
+	}
+	return Error("ERR " + err.Error())
+}
+
+// jsonValue parses argument i.
+func (c *call) jsonValue(i int) (jsondoc.Value, error) {
+	v, err := jsondoc.Parse(c.args[i])
+	return v, jsonError(err)
+}
+
+// jsonPath parses argument i. If there is none, it is the root, as a legacy path.
+func (c *call) jsonPath(i int) (*jsondoc.Path, error) {
+	if i >= len(c.args) {
+		return &jsondoc.Path{Text: ".", Legacy: true}, nil
+	}
+	p, err := jsondoc.ParsePath(c.args[i])
+	return p, jsonError(err)
+}
+
+// atMost checks that there are no more than n arguments, with the command's name.
+func (c *call) atMost(n int) error {
+	if len(c.args) > n {
+		return errArity(c.cmd.fullName(c.args))
+	}
+	return nil
+}
+
+// document is the document at the key that is argument 1, which must be there.
+func (c *call) document() (*jsondoc.Value, error) {
+	doc, err := c.tx.JSON(c.args[1])
+	if doc == nil && err == nil {
+		err = errNoDocument
+	}
+	return doc, err
+}
+
+// JSON.GET key [INDENT indent] [NEWLINE newline] [SPACE space] [path ...]
+func jsonGet(c *call) error {
+	paths, f, err := c.parseJSONGet()
+	if err != nil {
+		return err
+	}
+	o, err := c.tx.typed(c.args[1], typeJSON)
+	if err != nil {
+		return err
+	}
+	if o == nil {
+		c.w.Null()
+		return nil
+	}
+	if len(paths) == 1 {
+		text, ok, err := c.jsonText(o, paths[0], f)
+		if !ok && err == nil {
+			err = errNoPath
+		}
+		if err == nil {
+			c.w.Bulk(text)
+		}
+		return err
+	}
+	text, err := c.jsonTexts(o, paths, f)
+	if err != nil {
+		return err
+	}
+	c.w.Bulk(text)
+	return nil
+}
+
+// parseJSONGet reads the paths of JSON.GET and its options.
+func (c *call) parseJSONGet() (paths []*jsondoc.Path, f jsondoc.Format, err error) {
+	for i := 2; i < len(c.args); i++ {
+		var option *string
+		switch {
+		case c.is(i, "indent"):
+			option = &f.Indent
+		case c.is(i, "newline"):
+			option = &f.Newline
+		case c.is(i, "space"):
+			option = &f.Space
+		case c.is(i, "noescape"):
+			continue // of old clients; nothing is escaped that need not be
+		default:
+			p, err := c.jsonPath(i)
+			if err != nil {
+				return nil, f, err
+			}
+			paths = append(paths, p)
+			continue
+		}
+		if i++; i == len(c.args) {
+			return nil, f, errArity(c.args[0])
+		}
+		*option = c.args[i]
+	}
+	if len(paths) == 0 {
+		root, _ := c.jsonPath(len(c.args))
+		paths = append(paths, root)
+	}
+	return paths, f, nil
+}
+
+// jsonText is the JSON text of what matches: an array, or for a legacy path the first
+// match; not ok if there is none.
+func (c *call) jsonText(o *object, p *jsondoc.Path, f jsondoc.Format) (text string, ok bool, err error) {
+	if p.Root() && f == (jsondoc.Format{}) {
+		if limit := c.tx.e.maxReply; o.str.size > int64(limit) {
+			return "", false, errReplySize(limit, int(o.str.size))
+		}
+		if text = c.tx.stringOf(o); !p.Legacy {
+			text = "[" + text + "]"
+		}
+		return text, true, nil
+	}
+	f.Limit = c.tx.e.maxReply
+	b, ok, err := appendMatches(nil, c.tx.docOf(o), p, f, 0)
+	return string(b), ok, err
+}
+
+func appendMatches(b []byte, doc *jsondoc.Value, p *jsondoc.Path, f jsondoc.Format, level int) ([]byte, bool, error) {
+	if p.Legacy {
+		v, err := p.First(doc)
+		if v == nil || err != nil {
+			return b, false, jsonError(err)
+		}
+		return v.AppendAt(b, f, level), true, nil
+	}
+	matches, err := p.Select(doc)
+	if err != nil {
+		return b, false, jsonError(err)
+	}
+	return jsondoc.AppendMatches(b, f, level, matches), true, nil
+}
+
+// jsonTexts is the JSON text of an object that has what matches for each path, once. The
+// paths are legacy ones only if all of them are.
+func (c *call) jsonTexts(o *object, paths []*jsondoc.Path, f jsondoc.Format) (string, error) {
+	legacy := true
+	seen := make(map[string]bool, len(paths))
+	paths = slices.DeleteFunc(paths, func(p *jsondoc.Path) bool {
+		repeated := seen[p.Text]
+		seen[p.Text] = true
+		return repeated
+	})
+	names := make([]string, len(paths))
+	for i, p := range paths {
+		legacy = legacy && p.Legacy
+		names[i] = p.Text
+	}
+	f.Limit = c.tx.e.maxReply
+	doc := c.tx.docOf(o)
+	var err error
+	b := jsondoc.AppendByPath(nil, f, names, func(b []byte, i int) []byte {
+		if err != nil {
+			return b
+		}
+		p := *paths[i]
+		p.Legacy = legacy
+		var ok bool
+		if b, ok, err = appendMatches(b, doc, &p, f, 1); !ok && err == nil {
+			err = errNoPath
+		}
+		return b
+	})
+	return string(b), err
+}
+
+// JSON.MGET key [key ...] path
+//
+// What cannot be read is nil: no such key or path, another type, no valid path.
+func jsonMGet(c *call) error {
+	last := len(c.args) - 1
+	p, perr := c.jsonPath(last)
+	c.w.Array(last - 1)
+	mark := c.w.Mark()
+	for _, key := range c.args[1:last] {
+		o, err := c.tx.typed(key, typeJSON)
+		if o == nil || err != nil || perr != nil {
+			c.w.Null()
+			continue
+		}
+		text, ok, err := c.jsonText(o, p, jsondoc.Format{})
+		if err != nil {
+			return err
+		}
+		c.w.BulkOrNull(text, ok)
+		if err := c.bounded(mark); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// jsonInspection is a command that replies something about all matches of a type.
+type jsonInspection struct {
+	kind  jsondoc.Kind
+	all   bool // of all types
+	reply func(v *jsondoc.Value)
+
+	// Replies in other cases; none: nil.
+	noKey       Error // a $ path, and no such key
+	noLegacyKey Error // a legacy path, and no such key
+	noPath      Error // a legacy path that matches nothing
+	wrongType   Error // a legacy path whose match is of another type
+}
+
+// inspect carries out a jsonInspection with the path that is argument i, the last one.
+func (c *call) inspect(i int, in jsonInspection) error {
+	if err := c.atMost(i + 1); err != nil {
+		return err
+	}
+	path, err := c.jsonPath(i)
+	if err != nil {
+		return err
+	}
+	return c.inspectPath(path, i-1, in)
+}
+
+// inspectPath carries out a jsonInspection of the key that is argument key.
+func (c *call) inspectPath(path *jsondoc.Path, key int, in jsonInspection) error {
+	doc, err := c.tx.JSON(c.args[key])
+	switch {
+	case err != nil:
+		return err
+	case doc == nil && path.Legacy:
+		return c.nullOr(in.noLegacyKey)
+	case doc == nil:
+		return c.nullOr(in.noKey)
+	case path.Legacy:
+		v, err := path.First(doc)
+		switch {
+		case err != nil:
+			return jsonError(err)
+		case v == nil:
+			return c.nullOr(in.noPath)
+		case !in.all && v.Kind() != in.kind:
+			return c.nullOr(in.wrongType)
+		}
+		in.reply(v)
+		return nil
+	}
+	matches, err := path.Select(doc)
+	if err != nil {
+		return jsonError(err)
+	}
+	mark := c.w.Mark()
+	c.w.Array(len(matches))
+	for _, m := range matches {
+		if in.all || m.Value.Kind() == in.kind {
+			in.reply(m.Value)
+		} else {
+			c.w.Null()
+		}
+		if err := c.bounded(mark); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// nullOr replies nil, unless there is an error.
+func (c *call) nullOr(err Error) error {
+	if err != "" {
+		return err
+	}
+	c.w.Null()
+	return nil
+}
+
+// JSON.TYPE key [path]
+func jsonType(c *call) error {
+	return c.inspect(2, jsonInspection{all: true, reply: func(v *jsondoc.Value) { c.w.Bulk(v.TypeName()) }})
+}
+
+// JSON.RESP key [path]
+func jsonResp(c *call) error {
+	return c.inspect(2, jsonInspection{all: true, noPath: errNoPath, reply: func(v *jsondoc.Value) { replyJSON(c.w, v) }})
+}
+
+// replyJSON writes a value in the types of RESP: an array begins with [, an object with { and has names and values
+// in turn.
+func replyJSON(w *resp.Writer, v *jsondoc.Value) {
+	switch v.Kind() {
+	case jsondoc.Null:
+		w.Null()
+	case jsondoc.Bool:
+		w.Simple(v.Text())
+	case jsondoc.Number:
+		if n, ok := num.ParseInt(v.Text()); ok {
+			w.Int(n)
+		} else {
+			w.Bulk(v.Text())
+		}
+	case jsondoc.String:
+		w.Bulk(v.Text())
+	case jsondoc.Array:
+		w.Array(1 + v.Len())
+		w.Simple("[")
+		elems := v.Elements()
+		for i := range elems {
+			replyJSON(w, &elems[i])
+		}
+	case jsondoc.Object:
+		w.Array(1 + 2*v.Len())
+		w.Simple("{")
+		for name, m := range v.Members() {
+			w.Bulk(name)
+			replyJSON(w, m)
+		}
+	}
+}
+
+// JSON.DEBUG MEMORY key [path]
+func jsonDebugMemory(c *call) error {
+	doc, err := c.tx.JSON(c.args[2])
+	if doc == nil && err == nil {
+		path, err := c.jsonPath(3)
+		switch {
+		case err != nil:
+			return err
+		case path.Legacy:
+			c.w.Int(0)
+		default:
+			c.w.Array(0)
+		}
+		return nil
+	}
+	return c.inspect(3, jsonInspection{all: true, noPath: errNoPath, reply: func(v *jsondoc.Value) { c.w.Int(v.Size()) }})
+}
+
+// JSON.DEBUG HELP
+func jsonDebugHelp(c *call) error {
+	c.w.Strings([]string{"MEMORY <key> [path] - reports memory usage", "HELP                - this message"})
+	return nil
+}

@@ -1,0 +1,189 @@
+package redis
+
+import (
+	"github.com/skystash/skystash/pkg/redis/jsondoc"
+)
+
+// JSON.NUMINCRBY, JSON.NUMMULTBY, JSON.NUMPOWBY, JSON.STRAPPEND, JSON.STRLEN, JSON.TOGGLE.
+
+func jsonScalarCommands() []*command {
+	return []*command{
+		{name: "json.numincrby", arity: 4, flags: write, keys: oneKey, group: "json", since: "1.0.0", summary: "Adds to the numbers at a path of a JSON document.", run: jsonNumber(jsondoc.Add)},
+		{name: "json.nummultby", arity: 4, flags: write, keys: oneKey, group: "json", since: "1.0.0", summary: "Multiplies the numbers at a path of a JSON document.", run: jsonNumber(jsondoc.Mul)},
+		{name: "json.numpowby", arity: 4, flags: write, keys: oneKey, group: "json", since: "1.0.0", summary: "Raises the numbers at a path of a JSON document to a power.", run: jsonNumber(jsondoc.Pow)},
+		{name: "json.strappend", arity: -3, flags: write | denyoom, keys: oneKey, group: "json", since: "1.0.0", summary: "Appends to the strings at a path of a JSON document.", run: jsonStrAppend},
+		{name: "json.strlen", arity: -2, flags: readonly, keys: oneKey, group: "json", since: "1.0.0", summary: "Returns the lengths of the strings at a path of a JSON document.", run: jsonStrLen},
+		{name: "json.toggle", arity: 3, flags: write, keys: oneKey, group: "json", since: "2.0.0", summary: "Negates the booleans at a path of a JSON document.", run: jsonToggle},
+	}
+}
+
+// JSON.NUMINCRBY key path value
+// JSON.NUMMULTBY key path value
+// JSON.NUMPOWBY key path value
+//
+// The reply is JSON: an array with a number or null for each match, or a number for a legacy path.
+func jsonNumber(op jsondoc.NumOp) func(c *call) error {
+	return func(c *call) error {
+		path, err := c.jsonPath(2)
+		if err != nil {
+			return err
+		}
+		by, err := c.jsonValue(3)
+		if err != nil {
+			return err
+		}
+		if by.Kind() != jsondoc.Number {
+			return Error("ERR bad input number")
+		}
+		doc, err := c.document()
+		if err != nil {
+			return err
+		}
+		matches, err := path.SelectDistinct(doc)
+		if err != nil {
+			return jsonError(err)
+		}
+		results := make([]jsondoc.Match, len(matches)) // nothing changes if one of them cannot be calculated
+		numbers := make([]jsondoc.Value, len(matches))
+		last := -1
+		for i, m := range matches {
+			results[i].Value = &numbers[i]
+			if m.Value.Kind() != jsondoc.Number {
+				continue
+			}
+			if numbers[i], err = op.Do(m.Value, &by); err != nil {
+				return jsonError(err)
+			}
+			last = i
+		}
+		if path.Legacy && last < 0 {
+			return errNoPathOr("does not contains a number")
+		}
+		for i, m := range matches {
+			if numbers[i].Kind() == jsondoc.Number {
+				*m.Value = numbers[i]
+			}
+		}
+		if last >= 0 {
+			if err := c.tx.SetJSON(c.args[1], doc); err != nil {
+				return err
+			}
+		}
+		if path.Legacy {
+			c.w.Bulk(numbers[last].Text())
+			return nil
+		}
+		c.w.Bulk(string(jsondoc.AppendMatches(nil, jsondoc.Format{Limit: c.tx.e.maxReply}, 0, results)))
+		return nil
+	}
+}
+
+// jsonChange is a command that changes all matches of one type, each by itself.
+type jsonChange struct {
+	kind jsondoc.Kind
+	what string // a legacy path without such a match "does not exist or" is this
+
+	check  func(m jsondoc.Match) error // optional: whether a match can be changed
+	change func(v *jsondoc.Value)      // changes a match and writes its reply
+}
+
+// change carries out a jsonChange. A $ path replies for each match, with nil for those of other
+// types, a legacy path for the last one.
+func (c *call) change(path *jsondoc.Path, ch jsonChange) error {
+	doc, err := c.document()
+	if err != nil {
+		return err
+	}
+	matches, err := path.SelectDistinct(doc)
+	if err != nil {
+		return jsonError(err)
+	}
+	n := 0
+	for _, m := range matches {
+		if m.Value.Kind() != ch.kind {
+			continue
+		}
+		if n++; ch.check != nil {
+			if err := ch.check(m); err != nil {
+				return err
+			}
+		}
+	}
+	if path.Legacy && n == 0 {
+		return errNoPathOr(ch.what)
+	}
+	mark := c.w.Mark()
+	if !path.Legacy {
+		c.w.Array(len(matches))
+	}
+	for _, m := range matches {
+		switch {
+		case m.Value.Kind() != ch.kind && path.Legacy:
+		case m.Value.Kind() != ch.kind:
+			c.w.Null()
+		default:
+			if path.Legacy {
+				c.w.Truncate(mark)
+			}
+			ch.change(m.Value)
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	return c.tx.SetJSON(c.args[1], doc)
+}
+
+// JSON.STRAPPEND key [path] value
+func jsonStrAppend(c *call) error {
+	if err := c.atMost(4); err != nil {
+		return err
+	}
+	at, last := 2, len(c.args)-1
+	if last == at {
+		at = len(c.args) // there is no path
+	}
+	path, err := c.jsonPath(at)
+	if err != nil {
+		return err
+	}
+	suffix, err := c.jsonValue(last)
+	if err != nil {
+		return err
+	}
+	if suffix.Kind() != jsondoc.String {
+		return errPathType("string")
+	}
+	return c.change(path, jsonChange{kind: jsondoc.String, what: "not a string", change: func(v *jsondoc.Value) {
+		*v = jsondoc.NewString(v.Text() + suffix.Text())
+		c.w.Int(int64(len(v.Text())))
+	}})
+}
+
+// JSON.STRLEN key [path]
+//
+// Lengths are in bytes of UTF-8.
+func jsonStrLen(c *call) error {
+	return c.inspect(2, jsonInspection{
+		kind: jsondoc.String, noKey: errNoDocument, noPath: errNoPath, wrongType: errPathType("string"),
+		reply: func(v *jsondoc.Value) { c.w.Int(int64(len(v.Text()))) },
+	})
+}
+
+// JSON.TOGGLE key path
+//
+// A legacy path replies true or false, a $ path 1 or 0.
+func jsonToggle(c *call) error {
+	path, err := c.jsonPath(2)
+	if err != nil {
+		return err
+	}
+	return c.change(path, jsonChange{kind: jsondoc.Bool, what: "not a bool", change: func(v *jsondoc.Value) {
+		*v = jsondoc.NewBool(!v.True())
+		if path.Legacy {
+			c.w.Bulk(v.Text())
+		} else {
+			c.w.IntBool(v.True())
+		}
+	}})
+}

@@ -1,0 +1,265 @@
+package redis
+
+import (
+	"strings"
+
+	"github.com/skystash/skystash/pkg/redis/jsondoc"
+)
+
+// JSON.SET, JSON.MSET, JSON.MERGE, JSON.DEL, JSON.FORGET, JSON.CLEAR.
+
+// JSON.SET key path value [NX | XX]
+func jsonSet(c *call) error {
+	cond, err := parseJSONCondition(c.args[4:])
+	if err != nil {
+		return err
+	}
+	w := replaceJSON
+	w.cond = cond
+	return c.writeJSON(w)
+}
+
+// parseJSONCondition reads the options of JSON.SET.
+func parseJSONCondition(args []string) (setCond, error) {
+	cond := setAlways
+	for _, arg := range args {
+		switch {
+		case cond != setAlways:
+			return cond, errSyntax
+		case strings.EqualFold(arg, "nx"):
+			cond = setNX
+		case strings.EqualFold(arg, "xx"):
+			cond = setXX
+		default:
+			return cond, errSyntax
+		}
+	}
+	return cond, nil
+}
+
+// JSON.MERGE key path value
+func jsonMerge(c *call) error {
+	return c.writeJSON(jsonWrite{put: (*jsondoc.Value).Merge})
+}
+
+// jsonWrite is how a command puts a value at a path.
+type jsonWrite struct {
+	cond  setCond
+	whole bool // what was there before does not matter
+	put   func(at, v *jsondoc.Value)
+}
+
+var replaceJSON = jsonWrite{whole: true, put: func(at, v *jsondoc.Value) { *at = v.Clone() }}
+
+// writeJSON puts the value that is argument 3 at the path that is argument 2 of the key that is argument 1, and
+// replies whether it did.
+func (c *call) writeJSON(w jsonWrite) error {
+	path, err := c.jsonPath(2)
+	if err != nil {
+		return err
+	}
+	value, err := c.jsonValue(3)
+	if err != nil {
+		return err
+	}
+	o, err := c.tx.typed(c.args[1], typeJSON)
+	if err != nil {
+		return err
+	}
+	switch {
+	case o == nil && w.cond == setXX, o != nil && path.Root() && w.cond == setNX:
+	case o == nil && !path.Root():
+		return errNewAtRoot
+	default:
+		doc := c.tx.docToWrite(o, path, w)
+		put, err := w.plan(doc, path, &value)
+		if err != nil {
+			return err
+		}
+		if put == nil {
+			break
+		}
+		put()
+		if err := c.tx.SetJSON(c.args[1], doc); err != nil {
+			return err
+		}
+		c.w.OK()
+		return nil
+	}
+	c.w.Null()
+	return nil
+}
+
+// docToWrite is the document that a jsonWrite changes. If all of it is going to be replaced, or there
+// is none, it is a new one.
+func (tx *Txn) docToWrite(o *object, path *jsondoc.Path, w jsonWrite) *jsondoc.Value {
+	if o == nil || path.Root() && w.whole {
+		return new(jsondoc.Value)
+	}
+	return tx.docOf(o)
+}
+
+// plan returns what puts a value at all matches or, if there are none, makes it a new member of
+// the object that is the path's parent. It returns nil if neither can be done.
+func (w jsonWrite) plan(doc *jsondoc.Value, path *jsondoc.Path, value *jsondoc.Value) (put func(), err error) {
+	if path.Root() {
+		return func() { w.put(doc, value) }, nil
+	}
+	if w.cond != setNX {
+		matches, err := path.SelectDistinct(doc)
+		if err != nil {
+			return nil, jsonError(err)
+		}
+		for _, m := range matches {
+			if m.Depth+value.Depth() >= jsondoc.MaxDepth {
+				return nil, jsonError(jsondoc.ErrDepth)
+			}
+		}
+		if len(matches) > 0 {
+			return func() {
+				for _, m := range matches {
+					w.put(m.Value, value)
+				}
+			}, nil
+		}
+		if w.cond == setXX {
+			return nil, nil
+		}
+	}
+	if !path.Static() {
+		return nil, errNotStatic
+	}
+	parent, name, ok := path.Split()
+	if !ok {
+		if v, err := path.First(doc); v != nil || err != nil {
+			return nil, jsonError(err)
+		}
+		return nil, errElement
+	}
+	at, err := parent.Select(doc)
+	if err != nil || len(at) == 0 || at[0].Value.Kind() != jsondoc.Object || at[0].Value.Member(name) != nil {
+		return nil, jsonError(err)
+	}
+	if at[0].Depth+1+value.Depth() >= jsondoc.MaxDepth {
+		return nil, jsonError(jsondoc.ErrDepth)
+	}
+	return func() {
+		var added jsondoc.Value
+		w.put(&added, value)
+		at[0].Value.SetMember(name, added)
+	}, nil
+}
+
+// JSON.MSET key path value [key path value ...]
+//
+// All is checked before anything is written; what by then cannot be written any more, because the
+// same command has changed the document, is left out.
+func jsonMSet(c *call) error {
+	if len(c.args)%3 != 1 {
+		return errArity(c.args[0])
+	}
+	w := replaceJSON
+	n := len(c.args) / 3
+	paths, values := make([]*jsondoc.Path, n), make([]jsondoc.Value, n)
+	docs := make(map[string]*jsondoc.Value, n)
+	for i := range n {
+		key, err := c.args[1+3*i], error(nil)
+		if paths[i], err = c.jsonPath(2 + 3*i); err != nil {
+			return err
+		}
+		if values[i], err = c.jsonValue(3 + 3*i); err != nil {
+			return err
+		}
+		o, err := c.tx.typed(key, typeJSON)
+		if err != nil {
+			return err
+		}
+		if o == nil && !paths[i].Root() {
+			return errNewAtRoot
+		}
+		doc := c.tx.docToWrite(o, paths[i], w)
+		if _, err := w.plan(doc, paths[i], &values[i]); err != nil {
+			return err
+		}
+		if docs[key] == nil {
+			docs[key] = doc
+		}
+	}
+	for i := range n {
+		if put, _ := w.plan(docs[c.args[1+3*i]], paths[i], &values[i]); put != nil {
+			put()
+		}
+	}
+	if err := c.tx.setAllJSON(docs); err != nil {
+		return err
+	}
+	c.w.OK()
+	return nil
+}
+
+// JSON.DEL key [path]
+// JSON.FORGET key [path]
+func jsonDel(c *call) error {
+	if err := c.atMost(3); err != nil {
+		return err
+	}
+	path, err := c.jsonPath(2)
+	if err != nil {
+		return err
+	}
+	doc, err := c.tx.JSON(c.args[1])
+	if err != nil {
+		return err
+	}
+	n := 0
+	switch {
+	case doc == nil:
+	case path.Root():
+		c.tx.Delete(c.args[1])
+		n = 1
+	default:
+		matches, err := path.Select(doc)
+		if err != nil {
+			return jsonError(err)
+		}
+		if n = jsondoc.Delete(doc, matches); n > 0 {
+			if err := c.tx.SetJSON(c.args[1], doc); err != nil {
+				return err
+			}
+		}
+	}
+	c.w.Int(int64(n))
+	return nil
+}
+
+// JSON.CLEAR key [path]
+func jsonClear(c *call) error {
+	if err := c.atMost(3); err != nil {
+		return err
+	}
+	path, err := c.jsonPath(2)
+	if err != nil {
+		return err
+	}
+	doc, err := c.document()
+	if err != nil {
+		return err
+	}
+	matches, err := path.SelectDistinct(doc)
+	if err != nil {
+		return jsonError(err)
+	}
+	n := 0
+	for _, m := range matches {
+		if m.Value.Clear() {
+			n++
+		}
+	}
+	if n > 0 {
+		if err := c.tx.SetJSON(c.args[1], doc); err != nil {
+			return err
+		}
+	}
+	c.w.Int(int64(n))
+	return nil
+}

@@ -1,0 +1,81 @@
+package redis
+
+import (
+	"fmt"
+
+	"github.com/skystash/skystash/pkg/redis/jsondoc"
+)
+
+// JSON documents. A document is stored as compact JSON text, like a string. A transaction parses
+// it once, when a command first needs more than its text.
+
+// JSON returns the document at a key, nil if there is no such key. Who changes it must give it
+// back to SetJSON.
+func (tx *Txn) JSON(key string) (*jsondoc.Value, error) {
+	o, err := tx.typed(key, typeJSON)
+	if o == nil {
+		return nil, err
+	}
+	return tx.docOf(o), nil
+}
+
+func (tx *Txn) docOf(o *object) *jsondoc.Value {
+	if o.doc == nil {
+		doc, err := jsondoc.Parse(tx.stringOf(o))
+		if err != nil && tx.err == nil {
+			tx.fail(fmt.Errorf("reading a JSON document: %w", err))
+		}
+		o.doc = &doc
+	}
+	return o.doc
+}
+
+// SetJSON makes the key hold a document. The expiry of an existing key is kept. A
+// document that is too large is refused, and counts as not changed.
+func (tx *Txn) SetJSON(key string, doc *jsondoc.Value) error {
+	return tx.setAllJSON(map[string]*jsondoc.Value{key: doc})
+}
+
+// setAllJSON is SetJSON for several keys: it sets all or none.
+func (tx *Txn) setAllJSON(docs map[string]*jsondoc.Value) error {
+	texts := make(map[string]string, len(docs))
+	for key, doc := range docs {
+		text := doc.AppendTo(make([]byte, 0, tx.jsonSize(key)+64))
+		if len(text) > maxRecord {
+			for key := range docs {
+				tx.forgetJSON(key)
+			}
+			return errRecordSize(int64(len(text)))
+		}
+		texts[key] = string(text)
+	}
+	for key, doc := range docs {
+		tx.setJSONText(key, texts[key], doc)
+	}
+	return nil
+}
+
+// jsonSize is the length of the text of the document at a key, 0 if there is none.
+func (tx *Txn) jsonSize(key string) int64 {
+	if o := tx.entry(key).obj; o != nil && o.typ == typeJSON {
+		return o.str.size
+	}
+	return 0
+}
+
+// forgetJSON takes back changes of a document that have not been set.
+func (tx *Txn) forgetJSON(key string) {
+	if o := tx.entry(key).obj; o != nil {
+		o.doc = nil
+	}
+}
+
+// setJSONText is SetJSON given the document's text, parsed or nil.
+func (tx *Txn) setJSONText(key, text string, doc *jsondoc.Value) {
+	ent := tx.entry(key)
+	var expires int64
+	if ent.obj != nil {
+		expires = ent.obj.expires
+	}
+	tx.replace(ent, &object{typ: typeJSON, expires: expires, doc: doc, str: &stringValue{s: text, loaded: true, size: int64(len(text))}})
+}
