@@ -54,7 +54,7 @@ func (tx *Txn) commit() error {
 	if len(ops) == 1 {
 		return tx.commitOne(ops[0])
 	}
-	steps := len(updates) == 1 && len(updates[0].elems) > 1 && !tx.multi &&
+	steps := len(updates) == 1 && len(updates[0].elems) > 1 && !tx.multi && !tx.scripted &&
 		len(ops)-len(updates[0].elems) <= store.MaxCommitOps-maxStep
 	if len(ops) <= store.MaxCommitOps && size <= store.MaxCommitSize {
 		err := tx.commitAll(ops)
@@ -409,7 +409,7 @@ func (tx *Txn) operations(updates []update, elems []elemOp) (ops []store.Op, siz
 	}
 	if elems == nil {
 		for ent := range tx.all() {
-			if !written[ent] {
+			if !written[ent] && !ent.idle {
 				ops = append(ops, store.Check(ent.id, unchanged(ent.seen)))
 			}
 		}
