@@ -65,7 +65,7 @@ func (tx *Txn) commit() error {
 	if steps {
 		return tx.commitSteps(updates[0])
 	}
-	if tx.divisible && len(updates) > 1 {
+	if tx.divisible { // of a single update, it may be the checks of the others that are too many
 		return tx.commitBatches(updates)
 	}
 	return Error(fmt.Sprintf("ERR transaction too large: %d items in one transaction, at most %d", len(ops), store.MaxCommitOps))
