@@ -65,3 +65,20 @@ func TestBatchesCutOffAreInDoubt(t *testing.T) {
 		}
 	}
 }
+
+// Keys that do not exist are no reason to refuse a command.
+func TestManyKeysOfWhichFewExist(t *testing.T) {
+	d := newTestEngine(t)
+	for existing := range 3 {
+		del := []string{"del"}
+		for i := range 150 {
+			del = append(del, fmt.Sprint("k", i))
+			if i < existing {
+				d.do("set", fmt.Sprint("k", i), "v")
+			}
+		}
+		if got := d.do(del...); got != fmt.Sprintf("(integer) %d", existing) {
+			t.Errorf("DEL of 150 keys of which %d exist: %s", existing, got)
+		}
+	}
+}

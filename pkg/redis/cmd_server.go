@@ -14,8 +14,8 @@ import (
 func serverCommands() []*command {
 	const group = "server"
 	return []*command{
-		{name: "flushdb", arity: -1, flags: write | whole, group: group, since: "1.0.0", summary: "Removes all keys from the database.", run: flushdb},
-		{name: "flushall", arity: -1, flags: write | whole, group: group, since: "1.0.0", summary: "Removes all keys.", run: flushdb},
+		{name: "flushdb", arity: -1, flags: write | whole, group: group, since: "1.0.0", summary: "Removes all keys from the database.", run: flushdb, outside: flushAlone},
+		{name: "flushall", arity: -1, flags: write | whole, group: group, since: "1.0.0", summary: "Removes all keys.", run: flushdb, outside: flushAlone},
 		{name: "dbsize", arity: 1, flags: readonly | fast | walks, group: group, since: "1.0.0", summary: "Returns the number of keys.", run: dbsize},
 		{name: "time", arity: 1, flags: fast, group: group, since: "2.6.0", summary: "Returns the server's time.", run: serverTime},
 		{name: "swapdb", arity: 3, flags: write | fast, group: group, since: "4.0.0", summary: "Swaps two databases, of which there is one.", run: swapDB},
@@ -48,8 +48,18 @@ func checkFlushArgs(args []string) error {
 
 // FLUSHDB [ASYNC | SYNC]
 // FLUSHALL [ASYNC | SYNC]
-//
-// inside a transaction.
+func flushAlone(o *outsider) error {
+	if err := checkFlushArgs(o.args); err != nil {
+		return err
+	}
+	if err := o.e.flush(o.ctx, o.db.ID); err != nil {
+		return err
+	}
+	o.w.OK()
+	return nil
+}
+
+// flushdb is the same inside a transaction.
 func flushdb(c *call) error {
 	if err := checkFlushArgs(c.args); err != nil {
 		return err
@@ -66,8 +76,10 @@ func dbsize(c *call) error {
 }
 
 // TIME
+//
+// stands still in transactions and scripts.
 func serverTime(c *call) error {
-	us := c.tx.e.now().UnixMicro()
+	us := c.tx.clock
 	c.w.Array(2)
 	c.w.BulkInt(us / 1e6)
 	c.w.BulkInt(us % 1e6)

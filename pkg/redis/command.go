@@ -24,6 +24,7 @@ const (
 	denyoom                     // may need memory
 	whole                       // acts on the whole database, outside of transactions
 	divisible                   // too many keys for one transaction may be taken in several
+	scripting                   // runs other commands, which may read and write any keys
 )
 
 // keySpec says which arguments are keys, as in COMMAND INFO: the first, the
@@ -54,6 +55,7 @@ type command struct {
 	summary string
 
 	run     func(c *call) error          // works in a transaction
+	outside func(o *outsider) error      // optional: the form outside of transactions, for what no transaction can do
 	direct  func(d *direct) *plan        // optional: the blind form; nil plan: not for these arguments
 	getkeys func(args []string) []string // optional: keys that keySpec cannot express; args are valid in number only
 	subs    map[string]*command          // subcommands; run is nil then
@@ -65,6 +67,8 @@ type call struct {
 	cmd  *command
 	args []string // with the command's name; for a subcommand, with both names
 	w    *resp.Writer
+
+	access Access // the caller's
 }
 
 // is reports whether argument i is a word, in any case.
@@ -80,6 +84,11 @@ func (c *call) int(i int) (int64, error) {
 }
 
 func (cmd *command) has(f flags) bool { return cmd.flags&f != 0 }
+
+// mayWrite reports whether the command may change data, by itself or through others.
+func (cmd *command) mayWrite() bool {
+	return cmd.has(write) || cmd.has(scripting) && !cmd.has(readonly)
+}
 
 // keysOf lists the keys among valid arguments. Malformed counts give no keys:
 // the command itself will report them.
@@ -143,11 +152,17 @@ func newCommandTable() commandTable {
 		streamCommands(),
 		jsonCommands(),
 	} {
-		for _, cmd := range group {
-			t[cmd.name] = cmd
-		}
+		t.add(group)
 	}
+	t.add(scriptCommands())
+	t.add(functionCommands())
 	return t
+}
+
+func (t commandTable) add(group []*command) {
+	for _, cmd := range group {
+		t[cmd.name] = cmd
+	}
 }
 
 // find looks up the command of args, which is not empty, and checks the number

@@ -55,7 +55,7 @@ func (tx *Txn) commit() error {
 	if len(ops) == 1 {
 		return tx.commitOne(ops[0])
 	}
-	steps := len(updates) == 1 && len(updates[0].elems) > 1 && !tx.multi && updates[0].ent.obj.stream == nil &&
+	steps := len(updates) == 1 && len(updates[0].elems) > 1 && !tx.multi && !tx.scripted && updates[0].ent.obj.stream == nil &&
 		len(ops)-len(updates[0].elems) <= store.MaxCommitOps-maxStep
 	if len(ops) <= store.MaxCommitOps && size <= store.MaxCommitSize {
 		err := tx.commitAll(ops)
@@ -66,7 +66,7 @@ func (tx *Txn) commit() error {
 	if steps {
 		return tx.commitSteps(updates[0])
 	}
-	if tx.divisible && len(updates) > 1 {
+	if tx.divisible { // of a single update, it may be the checks of the others that are too many
 		return tx.commitBatches(updates)
 	}
 	return Error(fmt.Sprintf("ERR transaction too large: %d items in one transaction, at most %d", len(ops), store.MaxCommitOps))
@@ -419,7 +419,7 @@ func (tx *Txn) operations(updates []update, elems []elemOp) (ops []store.Op, siz
 	}
 	if elems == nil {
 		for ent := range tx.all() {
-			if !written[ent] {
+			if !written[ent] && !ent.idle {
 				ops = append(ops, store.Check(ent.id, unchanged(ent.seen)))
 			}
 		}

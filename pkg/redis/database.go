@@ -20,6 +20,9 @@ const (
 	recSwitchAt = "switchat" // Unix ms at which recEpoch came or comes into force
 	recCredGen  = "credgen"
 	recRevoked  = "revoked"
+	recScripts  = "scripts" // number of SCRIPT FLUSHs, and when the last one came or comes into force
+	recLibs     = "libs"    // number of changes of the function libraries, and when ...
+	recAt       = "at"      // suffix
 )
 
 // Limits of a database's number of slots.
@@ -46,6 +49,8 @@ type Database struct {
 
 	epoch    int64
 	switchAt int64 // Unix ms: before it, epoch-1 is in force
+	scripts  generation
+	libs     generation
 	readAt   time.Time
 	current  view // for epoch
 	previous view // for epoch-1
@@ -167,13 +172,15 @@ func (e *Engine) remember(id string, attrs store.Attrs) *Database {
 		Revoked:              slices.Clone(attrs.Get(recRevoked).Elems()),
 		epoch:                epoch,
 		switchAt:             attrs.Get(recSwitchAt).Num(),
+		scripts:              readGeneration(attrs, recScripts),
+		libs:                 readGeneration(attrs, recLibs),
 		readAt:               e.now(),
 		current:              newView(id, slots, epoch),
 		previous:             newView(id, slots, epoch-1),
 	}
 	e.mu.Lock()
 	// A slower reader must not put an older record back.
-	if old := e.databases[id]; old == nil || old.epoch <= d.epoch {
+	if old := e.databases[id]; old == nil || old.epoch <= d.epoch && old.scripts.n <= d.scripts.n && old.libs.n <= d.libs.n {
 		e.databases[id] = d
 	}
 	e.mu.Unlock()
@@ -239,10 +246,7 @@ func (e *Engine) flush(ctx context.Context, id string) error {
 		}
 		now = e.nowMs()
 	}
-	at := now
-	if e.recordTTL > 0 {
-		at += e.recordTTL.Milliseconds() + e.recordTTL.Milliseconds()/4
-	}
+	at := e.whenAllKnow(now)
 	// First, so that no failure can leave old keys behind that nobody knows of.
 	if err := e.noteFlush(ctx, d, at); err != nil {
 		return err
@@ -262,6 +266,14 @@ func (e *Engine) flush(ctx context.Context, id string) error {
 		return err
 	}
 	return e.waitUntil(ctx, at)
+}
+
+// whenAllKnow is when all instances know of a change that is made now. Both are in Unix ms.
+func (e *Engine) whenAllKnow(now int64) int64 {
+	if e.recordTTL == 0 {
+		return now
+	}
+	return now + e.recordTTL.Milliseconds() + e.recordTTL.Milliseconds()/4
 }
 
 func (e *Engine) waitUntil(ctx context.Context, ms int64) error {

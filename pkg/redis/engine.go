@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/skystash/skystash/pkg/redis/resp"
+	"github.com/skystash/skystash/pkg/redis/script"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -30,6 +31,9 @@ type Config struct {
 	// MaxReplySize bounds a command's reply in bytes; 0: 10 MiB. Commands whose reply would
 	// be larger stop with an error.
 	MaxReplySize int
+
+	// Scripts bounds each run of a script or function.
+	Scripts script.Limits
 }
 
 // Engine runs Redis commands over a store. It is safe for concurrent use, and
@@ -46,6 +50,7 @@ type Engine struct {
 	commands commandTable
 	locks    *keyLocks
 	traces   traceLog
+	lua      *luaHost
 
 	mu        sync.RWMutex
 	databases map[string]*Database
@@ -62,6 +67,7 @@ func New(cfg Config) *Engine {
 		maxReply:  cfg.MaxReplySize,
 		commands:  newCommandTable(),
 		locks:     newKeyLocks(),
+		lua:       newLuaHost(cfg.Scripts),
 		databases: map[string]*Database{},
 	}
 	if e.now == nil {
@@ -98,10 +104,11 @@ func (a Access) check(cmd *command, args []string) error {
 	return nil
 }
 
-// bound is a command with its arguments.
+// bound is a command with its arguments, for a caller who may run it.
 type bound struct {
-	cmd  *command
-	args []string
+	cmd    *command
+	args   []string
+	access Access
 }
 
 func (e *Engine) bind(a Access, args []string) (bound, error) {
@@ -120,7 +127,7 @@ func (e *Engine) bind(a Access, args []string) (bound, error) {
 			return bound{}, errKeySize(len(key))
 		}
 	}
-	return bound{cmd, args}, nil
+	return bound{cmd, args, a}, nil
 }
 
 // Do runs one command and appends its reply, which may be a Redis error. An
@@ -138,8 +145,8 @@ func (e *Engine) Do(ctx context.Context, db *Database, a Access, args []string, 
 
 // run carries out one command by itself. loaded may hold heads that were just read.
 func (e *Engine) run(ctx context.Context, db *Database, b bound, loaded heads, w *resp.Writer) error {
-	if b.cmd.has(whole) {
-		return e.runWhole(ctx, db, b, w)
+	if b.cmd.outside != nil {
+		return e.runOutside(ctx, db, b, w)
 	}
 	if b.cmd.direct != nil && len(b.args) > 1 {
 		next, done, err := e.runDirect(ctx, db, b, w)
@@ -151,19 +158,26 @@ func (e *Engine) run(ctx context.Context, db *Database, b bound, loaded heads, w
 	return e.transact(ctx, db, []bound{b}, false, handover{loaded: loaded}, w)
 }
 
-// runWhole carries out a command that acts on the whole database at once.
-func (e *Engine) runWhole(ctx context.Context, db *Database, b bound, w *resp.Writer) error {
-	// FLUSHDB and FLUSHALL are the only ones; their words are checked by the same
-	// function that runs inside of transactions.
-	if err := checkFlushArgs(b.args); err != nil {
-		w.Error(err.Error())
+// outsider is one execution of a command outside of transactions.
+type outsider struct {
+	ctx  context.Context
+	e    *Engine
+	db   *Database
+	args []string // with the command's name; for a subcommand, with both names
+	w    *resp.Writer
+}
+
+// runOutside carries out a command that changes the database as a whole.
+func (e *Engine) runOutside(ctx context.Context, db *Database, b bound, w *resp.Writer) error {
+	mark := w.Len()
+	err := b.cmd.outside(&outsider{ctx: ctx, e: e, db: db, args: b.args, w: w})
+	var refused Error
+	if errors.As(err, &refused) {
+		w.Truncate(mark)
+		w.Error(refused.Error())
 		return nil
 	}
-	if err := e.flush(ctx, db.ID); err != nil {
-		return err
-	}
-	w.OK()
-	return nil
+	return err
 }
 
 // Pipeline runs commands one after the other, not atomically, and appends a
@@ -297,10 +311,15 @@ func (e *Engine) load(ctx context.Context, v view, keys []string, snapshot bool)
 // transact runs commands against one Txn until it commits.
 func (e *Engine) transact(ctx context.Context, db *Database, group []bound, multi bool, known handover, w *resp.Writer) error {
 	var keys []string
-	writes := false
+	writes, hints := false, false
 	for _, b := range group {
-		writes = writes || b.cmd.has(write)
+		writes = writes || b.cmd.mayWrite()
+		hints = hints || b.cmd.has(scripting)
 		keys = append(keys, b.cmd.keysOf(b.args)...)
+	}
+	if hints {
+		// Rate limiters pass the empty string for a key that they do not have.
+		keys = slices.DeleteFunc(keys, func(k string) bool { return k == "" })
 	}
 	if writes {
 		unlock, err := e.locks.lock(ctx, db.ID, keys)
@@ -310,10 +329,11 @@ func (e *Engine) transact(ctx context.Context, db *Database, group []bound, mult
 		defer unlock()
 	}
 	mark, start := w.Len(), e.now()
+	var failed map[int]Error // scripts that have failed after they wrote, by their places in the group
 	for attempt := 0; ; attempt++ {
 		w.Truncate(mark)
 		tx := newTxn(ctx, e, db, writes)
-		tx.multi = multi
+		tx.multi, tx.hints, tx.failed = multi, hints, failed
 		tx.divisible = !multi && group[0].cmd.has(divisible)
 		tx.doubts = known.doubts
 		err := tx.run(group, keys, known.loaded, w)
@@ -324,6 +344,15 @@ func (e *Engine) transact(ctx context.Context, db *Database, group []bound, mult
 				w.Buf = append(w.Buf, reply...)
 				return true
 			}})
+		}
+		if sf := (*scriptFailure)(nil); errors.As(err, &sf) {
+			// Once more, without the script. What it has read still counts.
+			if failed == nil {
+				failed = map[int]Error{}
+			}
+			failed[sf.member] = sf.text
+			keys, known.loaded = tx.heads()
+			continue
 		}
 		var refused Error
 		if errors.As(err, &refused) && !multi {
@@ -365,13 +394,22 @@ func (tx *Txn) run(group []bound, keys []string, loaded heads, w *resp.Writer) e
 		return err
 	}
 	for _, d := range slices.Backward(tx.doubts) { // a later attempt leaves the traces of earlier ones too
-		if done, err := d.settle(tx.entry(d.key).seen, w); done || err != nil {
+		head := tx.entry(d.key).seen
+		if tx.err != nil {
+			return tx.err // a script's key, which was not among those read ahead
+		}
+		if done, err := d.settle(head, w); done || err != nil {
 			return err
 		}
 	}
-	for _, b := range group {
+	for i, b := range group {
+		if text, ok := tx.failed[i]; ok {
+			w.Error(text.Error())
+			continue
+		}
 		mark := w.Len()
-		err := b.cmd.run(&call{tx: tx, cmd: b.cmd, args: b.args, w: w})
+		tx.member = i
+		err := b.cmd.run(&call{tx: tx, cmd: b.cmd, args: b.args, w: w, access: b.access})
 		if tx.err != nil {
 			return tx.err
 		}

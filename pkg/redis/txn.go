@@ -20,11 +20,16 @@ type Txn struct {
 	db    *Database
 	view  view
 	now   int64 // Unix ms, the same for all commands of the transaction
+	clock int64 // the same in microseconds
 	id    writeID
 	write bool // may write
 	multi bool // several commands: too large a commit cannot be taken in steps
 
-	divisible bool // of too many keys, some may be committed before others
+	divisible bool          // of too many keys, some may be committed before others
+	hints     bool          // the keys of some commands are only read ahead
+	scripted  bool          // a script has run: as multi
+	member    int           // the place in its group of the command that runs
+	failed    map[int]Error // scripts that are left out, see scriptFailure
 
 	err error
 
@@ -49,14 +54,16 @@ type entry struct {
 	seen  store.Attrs // the head as it was read
 	obj   *object     // the key as the commands left it; nil: there is none
 	dirty bool        // the head must be written
+	idle  bool        // read ahead, but no command has asked for it
 }
 
 // abandoned is a generation that the commit makes unreachable.
 type abandoned struct{ gen string }
 
 func newTxn(ctx context.Context, e *Engine, db *Database, write bool) *Txn {
-	now := e.nowMs()
-	return &Txn{ctx: ctx, e: e, db: db, view: db.at(now), now: now, id: newWriteID(now), write: write}
+	clock := e.now().UnixMicro()
+	now := clock / 1000
+	return &Txn{ctx: ctx, e: e, db: db, view: db.at(now), now: now, clock: clock, id: newWriteID(now), write: write}
 }
 
 // Now is the time of the transaction, in Unix milliseconds.
@@ -71,6 +78,14 @@ func (tx *Txn) fail(err error) {
 
 // prefetch loads the heads of keys in one round; loaded are some that are known.
 func (tx *Txn) prefetch(keys []string, loaded heads) error {
+	if tx.hints {
+		defer func() {
+			for ent := range tx.all() {
+				_, known := loaded[ent.key]
+				ent.idle = !known
+			}
+		}()
+	}
 	if len(keys) == 0 {
 		return nil
 	}
@@ -153,6 +168,7 @@ func (tx *Txn) add(key string, as store.Attrs) *entry {
 // entry is the key's entry, loaded if need be.
 func (tx *Txn) entry(key string) *entry {
 	if ent := tx.known(key); ent != nil {
+		ent.idle = false
 		return ent
 	}
 	if tx.err != nil {
@@ -178,6 +194,27 @@ func (tx *Txn) all() iter.Seq[*entry] {
 			}
 		}
 	}
+}
+
+// heads are the keys that commands have asked for, as they were read.
+func (tx *Txn) heads() ([]string, heads) {
+	var keys []string
+	seen := heads{}
+	for ent := range tx.all() {
+		if !ent.idle {
+			keys = append(keys, ent.key)
+			seen[ent.key] = ent.seen
+		}
+	}
+	return keys, seen
+}
+
+// rollback forgets what was written. What was read stays read.
+func (tx *Txn) rollback() {
+	for ent := range tx.all() {
+		ent.obj, ent.dirty = tx.decodeHead(ent, ent.seen), false
+	}
+	tx.dropped = nil
 }
 
 // settle ends a command: collections that it left empty are no keys any more.
@@ -396,26 +433,31 @@ func (tx *Txn) same(ent *entry, now store.Attrs) bool {
 // validate makes sure that everything a reading transaction saw was true at one moment.
 func (tx *Txn) validate() error {
 	if tx.relaxed || tx.used == 0 || tx.used == 1 && tx.elemReads == 0 {
+		return nil // as most reads are, so that they spare the list of keys
+	}
+	var keys []string
+	for ent := range tx.all() {
+		if !ent.idle {
+			keys = append(keys, ent.key)
+		}
+	}
+	if len(keys) == 0 || len(keys) == 1 && tx.elemReads == 0 {
 		return nil
 	}
 	// One key and one element: the element read is the moment. But an earlier attempt of ours
 	// must not have changed it since we looked for that in the head.
-	if tx.used == 1 && tx.elemReads == 1 && !tx.ranged && len(tx.doubts) == 0 {
+	if len(keys) == 1 && tx.elemReads == 1 && !tx.ranged && len(tx.doubts) == 0 {
 		return nil
 	}
 	if tx.headReads == 1 && tx.elemReads == 0 && !tx.write {
 		return nil // one snapshot
 	}
-	var keys []string
-	for ent := range tx.all() {
-		keys = append(keys, ent.key)
-	}
 	now, err := tx.e.load(tx.ctx, tx.view, keys, len(keys) > 1)
 	if err != nil {
 		return err
 	}
-	for ent := range tx.all() {
-		if !tx.same(ent, now[ent.key]) {
+	for _, key := range keys {
+		if !tx.same(tx.known(key), now[key]) {
 			return fmt.Errorf("a key changed while it was read: %w", store.ErrConflict)
 		}
 	}

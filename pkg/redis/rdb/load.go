@@ -27,17 +27,10 @@ const elementCost = 64
 
 // Load reads a payload. Errors are [ErrChecksum], [ErrVersion], or wrap [ErrFormat].
 func Load(payload string) (Value, error) {
-	if len(payload) < footerLen {
-		return Value{}, ErrChecksum
+	d, err := open(payload)
+	if err != nil {
+		return Value{}, err
 	}
-	body, footer := payload[:len(payload)-footerLen], []byte(payload[len(payload)-footerLen:])
-	if binary.LittleEndian.Uint16(footer) > versionMax {
-		return Value{}, ErrVersion
-	}
-	if binary.LittleEndian.Uint64(footer[2:]) != checksum([]byte(payload[:len(payload)-8])) {
-		return Value{}, ErrChecksum
-	}
-	d := decoder{rest: body, budget: maxDecoded}
 	v := d.value()
 	if d.err == nil && d.rest != "" {
 		d.fail("%d bytes after the value", len(d.rest))
@@ -46,6 +39,21 @@ func Load(payload string) (Value, error) {
 		return Value{}, d.err
 	}
 	return v, nil
+}
+
+// open checks a payload's footer and returns a decoder of what is before it.
+func open(payload string) (decoder, error) {
+	if len(payload) < footerLen {
+		return decoder{}, ErrChecksum
+	}
+	body, footer := payload[:len(payload)-footerLen], []byte(payload[len(payload)-footerLen:])
+	if binary.LittleEndian.Uint16(footer) > versionMax {
+		return decoder{}, ErrVersion
+	}
+	if binary.LittleEndian.Uint64(footer[2:]) != checksum([]byte(payload[:len(payload)-8])) {
+		return decoder{}, ErrChecksum
+	}
+	return decoder{rest: body, budget: maxDecoded}, nil
 }
 
 // decoder reads values off rest. After the first failure, err is set, rest is empty and

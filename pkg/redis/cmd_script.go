@@ -1,0 +1,113 @@
+package redis
+
+import (
+	"context"
+	"strings"
+
+	"github.com/skystash/skystash/pkg/redis/script"
+)
+
+// EVAL, EVALSHA, EVAL_RO, EVALSHA_RO, SCRIPT.
+
+// scriptKeys are the keys of EVAL and its like. They are hints: a script may use others.
+var scriptKeys = keySpec{numkeys: 2}
+
+func scriptCommands() []*command {
+	const group, f = "scripting", noscript | movable | scripting
+	return []*command{
+		{name: "eval", arity: -3, flags: f, keys: scriptKeys, group: group, since: "2.6.0", summary: "Runs a Lua script.", run: eval},
+		{name: "evalsha", arity: -3, flags: f, keys: scriptKeys, group: group, since: "2.6.0", summary: "Runs a Lua script that is known, by its SHA-1.", run: evalSHA},
+		{name: "eval_ro", arity: -3, flags: f | readonly, keys: scriptKeys, group: group, since: "7.0.0", summary: "Runs a Lua script that must not write.", run: eval},
+		{name: "evalsha_ro", arity: -3, flags: f | readonly, keys: scriptKeys, group: group, since: "7.0.0", summary: "Runs a Lua script that is known and must not write, by its SHA-1.", run: evalSHA},
+		scriptCommand(),
+	}
+}
+
+func scriptCommand() *command {
+	const group = "scripting"
+	return &command{name: "script", arity: -2, group: group, since: "2.6.0", summary: "Manages the scripts of the database.", subs: subcommands(
+		&command{name: "load", arity: 3, flags: noscript, group: group, since: "2.6.0", summary: "Keeps a script without running it, and returns its SHA-1.", run: scriptLoad},
+		&command{name: "exists", arity: -3, flags: noscript, group: group, since: "2.6.0", summary: "Reports which scripts are kept.", run: scriptExists},
+		&command{name: "flush", arity: -2, flags: noscript, group: group, since: "2.6.0", summary: "Forgets all scripts.", run: notInTransaction, outside: scriptFlush},
+		&command{name: "kill", arity: 2, flags: noscript, group: group, since: "2.6.0", summary: "Always NOTBUSY: a script never holds up others.", run: notBusy},
+		helpCommand(group, "5.0.0",
+			"EXISTS <sha1> [<sha1> ...]", "    Which of the scripts are kept.",
+			"FLUSH [ASYNC|SYNC]", "    Forget all scripts.",
+			"KILL", "    Always NOTBUSY.",
+			"LOAD <script>", "    Keep a script without running it."),
+	)}
+}
+
+// EVAL script numkeys [key ...] [arg ...]
+// EVAL_RO script numkeys [key ...] [arg ...]
+func eval(c *call) error {
+	return c.evaluate(func() (*script.Program, error) {
+		_, p, err := c.tx.keepScript(c.args[1])
+		return p, err
+	})
+}
+
+// EVALSHA sha1 numkeys [key ...] [arg ...]
+// EVALSHA_RO sha1 numkeys [key ...] [arg ...]
+func evalSHA(c *call) error {
+	return c.evaluate(func() (*script.Program, error) { return c.tx.findScript(strings.ToLower(c.args[1])) })
+}
+
+func (c *call) evaluate(program func() (*script.Program, error)) error {
+	keys, args, err := c.keysAndArgs()
+	if err != nil {
+		return err
+	}
+	p, err := program()
+	if err != nil {
+		return err
+	}
+	return c.runScript(p.Header.Flags, c.cmd.has(readonly), keys, args, func(ctx context.Context, in script.Input) error {
+		return c.tx.e.lua.interpreter.Run(ctx, p, in, c.w)
+	})
+}
+
+// SCRIPT LOAD script
+func scriptLoad(c *call) error {
+	sha, _, err := c.tx.keepScript(c.args[2])
+	if err != nil {
+		return err
+	}
+	c.w.Bulk(sha)
+	return nil
+}
+
+// SCRIPT EXISTS sha1 [sha1 ...]
+func scriptExists(c *call) error {
+	shas := make([]string, len(c.args)-2)
+	for i, sha := range c.args[2:] {
+		shas[i] = strings.ToLower(sha)
+	}
+	have := c.tx.haveScripts(shas)
+	c.w.Array(len(have))
+	for _, ok := range have {
+		c.w.IntBool(ok)
+	}
+	return nil
+}
+
+// SCRIPT FLUSH [ASYNC | SYNC]
+func scriptFlush(o *outsider) error {
+	if len(o.args) != 2 && checkFlushArgs(o.args[1:]) != nil {
+		return Error("ERR SCRIPT FLUSH only support SYNC|ASYNC option")
+	}
+	if err := o.e.flushScripts(o.ctx, o.db.ID); err != nil {
+		return err
+	}
+	o.w.OK()
+	return nil
+}
+
+// SCRIPT KILL
+// FUNCTION KILL
+func notBusy(*call) error { return Error("NOTBUSY No scripts in execution right now.") }
+
+// notInTransaction refuses commands that only have a form outside of transactions.
+func notInTransaction(c *call) error {
+	return Error("ERR " + strings.ToUpper(strings.ReplaceAll(c.cmd.fullName(c.args), "|", " ")) + " is not possible in a transaction")
+}

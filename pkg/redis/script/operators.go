@@ -1,0 +1,110 @@
+package script
+
+import (
+	"math"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// What Lua does in instructions and we in functions; see rewrite.go.
+
+// concat is the operator "..", of two or more operands.
+func concat(a args) int {
+	n := a.GetTop()
+	size := 0
+	texts := make([]string, n)
+	for i := range n {
+		s, ok := toString(a.Get(i + 1))
+		if !ok {
+			return concatMeta(a)
+		}
+		texts[i] = s
+		size += len(s)
+	}
+	a.run().reserve(a.LState, size)
+	return a.retText(strings.Join(texts, ""))
+}
+
+// concatMeta concatenates from the right where an operand is no text but may have a metamethod.
+func concatMeta(a args) int {
+	right := a.Get(a.GetTop())
+	for i := a.GetTop() - 1; i >= 1; i-- {
+		left := a.Get(i)
+		s, ok1 := toString(left)
+		t, ok2 := toString(right)
+		if ok1 && ok2 {
+			a.run().reserve(a.LState, len(s)+len(t))
+			right = lua.LString(s + t)
+			continue
+		}
+		op := a.GetMetaField(left, "__concat")
+		if op == lua.LNil {
+			op = a.GetMetaField(right, "__concat")
+		}
+		if op == lua.LNil {
+			bad := left
+			if ok1 {
+				bad = right
+			}
+			a.RaiseError("attempt to concatenate a %s value", bad.Type().String())
+		}
+		a.ret(op, left, right)
+		a.Call(2, 1)
+		right = a.Get(-1)
+		a.Pop(1)
+	}
+	return a.ret(right)
+}
+
+func loopBound(message string) func(args) int {
+	return func(a args) int {
+		f, ok := toNumber(a.Get(1))
+		if !ok {
+			a.RaiseError("%s", message)
+		}
+		return a.retNumber(f)
+	}
+}
+
+// checkKey passes a key on. If it is a large number, the table may be about to
+// grow up to it.
+func checkKey(a args) int {
+	key := a.Get(1)
+	a.run().reserveKey(a.LState, key)
+	return a.ret(key)
+}
+
+func (r *run) reserveKey(L *lua.LState, key lua.LValue) {
+	if n, ok := key.(lua.LNumber); ok && n >= 1024 && n < lua.LNumber(lua.MaxArrayIndex) {
+		r.reserve(L, int(n)*tableSlot)
+	}
+}
+
+// arithmetic are the operators where one operand is a string.
+var arithmetic = map[string]func(args) int{
+	"__add": arith(func(x, y float64) float64 { return x + y }),
+	"__sub": arith(func(x, y float64) float64 { return x - y }),
+	"__mul": arith(func(x, y float64) float64 { return x * y }),
+	"__div": arith(func(x, y float64) float64 { return x / y }),
+	"__mod": arith(func(x, y float64) float64 { return x - math.Floor(x/y)*y }),
+	"__pow": arith(math.Pow),
+	"__unm": arith(func(x, _ float64) float64 { return -x }),
+}
+
+func arith(op func(x, y float64) float64) func(args) int {
+	return func(a args) int {
+		x, ok := toNumber(a.Get(1))
+		y, ok2 := toNumber(a.Get(2))
+		if a.name == "__unm" {
+			y, ok2 = 0, true
+		}
+		switch {
+		case !ok:
+			a.RaiseError("attempt to perform arithmetic on a %s value", a.Get(1).Type().String())
+		case !ok2:
+			a.RaiseError("attempt to perform arithmetic on a %s value", a.Get(2).Type().String())
+		}
+		return a.retNumber(op(x, y))
+	}
+}

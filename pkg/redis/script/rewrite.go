@@ -1,0 +1,282 @@
+package script
+
+import (
+	"math"
+	"strconv"
+
+	lua "github.com/yuin/gopher-lua"
+	"github.com/yuin/gopher-lua/ast"
+)
+
+// Some of what Lua does in single instructions must be done otherwise here, or be
+// bounded. So the syntax tree is changed before it is compiled: the operation
+// becomes a call of one of our functions. These are no names that a script could know
+// or replace; they take the place of marked string constants in the compiled program.
+//
+//	a .. b .. c         numbers print as in Lua; the result's size is bounded
+//	for i = a, b, c     strings that say numbers are taken for them
+//	t[k] = v            a table that would become huge is refused
+//	numbers             are read by parseNumber
+const (
+	markConcat = "\x00concat\x00"
+	markStart  = "\x00start\x00"
+	markLimit  = "\x00limit\x00"
+	markStep   = "\x00step\x00"
+	markKey    = "\x00key\x00"
+)
+
+const (
+	maxSyntaxDepth = 5000 // nesting of expressions and blocks
+	maxOperands    = 50   // of one concatenation
+)
+
+// rewriter changes a syntax tree.
+type rewriter struct {
+	depth  int
+	line   int
+	failed bool // nested too deep
+	marked bool // the source has a string that looks like a mark
+}
+
+func (r *rewriter) stmts(list []ast.Stmt) {
+	for _, s := range list {
+		r.stmt(s)
+	}
+}
+
+func (r *rewriter) enter(at ast.PositionHolder) bool {
+	if r.depth++; r.depth > maxSyntaxDepth {
+		if !r.failed {
+			r.failed, r.line = true, at.Line()
+		}
+		return false
+	}
+	return !r.failed
+}
+
+func (r *rewriter) stmt(s ast.Stmt) {
+	defer func() { r.depth-- }()
+	if !r.enter(s) {
+		return
+	}
+	switch s := s.(type) {
+	case *ast.AssignStmt:
+		for i := range s.Lhs {
+			r.target(s.Lhs[i])
+		}
+		r.exprs(s.Rhs)
+	case *ast.LocalAssignStmt:
+		r.exprs(s.Exprs)
+	case *ast.FuncCallStmt:
+		s.Expr = r.expr(s.Expr)
+	case *ast.DoBlockStmt:
+		r.stmts(s.Stmts)
+	case *ast.WhileStmt:
+		s.Condition = r.expr(s.Condition)
+		r.stmts(s.Stmts)
+	case *ast.RepeatStmt:
+		s.Condition = r.expr(s.Condition)
+		r.stmts(s.Stmts)
+	case *ast.IfStmt:
+		s.Condition = r.expr(s.Condition)
+		r.stmts(s.Then)
+		r.stmts(s.Else)
+	case *ast.NumberForStmt:
+		s.Init = r.bound(s.Init, markStart)
+		s.Limit = r.bound(s.Limit, markLimit)
+		if s.Step != nil {
+			s.Step = r.bound(s.Step, markStep)
+		}
+		r.stmts(s.Stmts)
+	case *ast.GenericForStmt:
+		r.exprs(s.Exprs)
+		r.stmts(s.Stmts)
+	case *ast.FuncDefStmt:
+		if s.Name.Func != nil {
+			s.Name.Func = r.expr(s.Name.Func)
+		}
+		if s.Name.Receiver != nil {
+			s.Name.Receiver = r.expr(s.Name.Receiver)
+		}
+		r.stmts(s.Func.Stmts)
+	case *ast.ReturnStmt:
+		r.exprs(s.Exprs)
+	}
+}
+
+func (r *rewriter) exprs(list []ast.Expr) {
+	for i := range list {
+		list[i] = r.expr(list[i])
+	}
+}
+
+// target is what a value is assigned to.
+func (r *rewriter) target(e ast.Expr) {
+	get, ok := e.(*ast.AttrGetExpr)
+	if !ok {
+		return
+	}
+	appends := isNext(get.Object, get.Key)
+	get.Object = r.expr(get.Object)
+	get.Key = r.expr(get.Key)
+	if !appends {
+		get.Key = guarded(get.Key)
+	}
+}
+
+// isNext reports whether a key is the one behind a table's last, t[#t+1].
+func isNext(object, key ast.Expr) bool {
+	sum, ok := key.(*ast.ArithmeticOpExpr)
+	if !ok || sum.Operator != "+" {
+		return false
+	}
+	one, ok1 := sum.Rhs.(*ast.NumberExpr)
+	length, ok2 := sum.Lhs.(*ast.UnaryLenOpExpr)
+	if !ok1 || !ok2 || one.Value != "1" {
+		return false
+	}
+	of, ok1 := length.Expr.(*ast.IdentExpr)
+	table, ok2 := object.(*ast.IdentExpr)
+	return ok1 && ok2 && of.Value == table.Value
+}
+
+// guarded checks a key that may be a number.
+func guarded(key ast.Expr) ast.Expr {
+	switch k := key.(type) {
+	case *ast.StringExpr, *ast.TrueExpr, *ast.FalseExpr, *ast.NilExpr:
+		return key
+	case *ast.NumberExpr:
+		if f, ok := parseNumber(k.Value); ok && f < 1024 {
+			return key
+		}
+	}
+	return call(markKey, key, key)
+}
+
+// bound is a numeric loop's start, limit or step.
+func (r *rewriter) bound(e ast.Expr, mark string) ast.Expr {
+	e = r.expr(e)
+	switch e.(type) {
+	case *ast.NumberExpr, *ast.UnaryLenOpExpr:
+		return e
+	}
+	return call(mark, e, e)
+}
+
+// call is a call of a marked function that has one result.
+func call(mark string, at ast.Expr, args ...ast.Expr) *ast.FuncCallExpr {
+	one(args[len(args)-1])
+	name := &ast.StringExpr{Value: mark}
+	c := &ast.FuncCallExpr{Func: name, Args: args, AdjustRet: true}
+	for _, node := range []ast.Expr{name, c} {
+		node.SetLine(at.Line())
+		node.SetLastLine(at.LastLine())
+	}
+	return c
+}
+
+// one makes an expression have one value, also where it is the last of a list.
+func one(e ast.Expr) {
+	switch e := e.(type) {
+	case *ast.FuncCallExpr:
+		e.AdjustRet = true
+	case *ast.Comma3Expr:
+		e.AdjustRet = true
+	}
+}
+
+func (r *rewriter) expr(e ast.Expr) ast.Expr {
+	defer func() { r.depth-- }()
+	if !r.enter(e) {
+		return e
+	}
+	switch e := e.(type) {
+	case *ast.NumberExpr:
+		if f, ok := parseNumber(e.Value); ok {
+			e.Value = literal(f)
+		}
+	case *ast.StringExpr:
+		switch e.Value {
+		case markConcat, markStart, markLimit, markStep, markKey:
+			r.marked = true
+		}
+	case *ast.AttrGetExpr:
+		e.Object, e.Key = r.expr(e.Object), r.expr(e.Key)
+	case *ast.TableExpr:
+		for _, f := range e.Fields {
+			if f.Key != nil {
+				f.Key = guarded(r.expr(f.Key))
+			}
+			f.Value = r.expr(f.Value)
+		}
+	case *ast.FuncCallExpr:
+		if e.Func != nil {
+			e.Func = r.expr(e.Func)
+		}
+		if e.Receiver != nil {
+			e.Receiver = r.expr(e.Receiver)
+		}
+		r.exprs(e.Args)
+	case *ast.LogicalOpExpr:
+		e.Lhs, e.Rhs = r.expr(e.Lhs), r.expr(e.Rhs)
+	case *ast.RelationalOpExpr:
+		e.Lhs, e.Rhs = r.expr(e.Lhs), r.expr(e.Rhs)
+	case *ast.ArithmeticOpExpr:
+		e.Lhs, e.Rhs = r.expr(e.Lhs), r.expr(e.Rhs)
+	case *ast.UnaryMinusOpExpr:
+		e.Expr = r.expr(e.Expr)
+	case *ast.UnaryNotOpExpr:
+		e.Expr = r.expr(e.Expr)
+	case *ast.UnaryLenOpExpr:
+		e.Expr = r.expr(e.Expr)
+	case *ast.FunctionExpr:
+		r.stmts(e.Stmts)
+	case *ast.StringConcatOpExpr:
+		return r.concat(e)
+	}
+	return e
+}
+
+// concat turns a chain of concatenations into calls.
+func (r *rewriter) concat(e *ast.StringConcatOpExpr) ast.Expr {
+	var operands []ast.Expr
+	var rest ast.Expr = e
+	for {
+		next, ok := rest.(*ast.StringConcatOpExpr)
+		if !ok {
+			operands = append(operands, r.expr(rest))
+			break
+		}
+		operands = append(operands, r.expr(next.Lhs))
+		rest = next.Rhs
+	}
+	for len(operands) > maxOperands {
+		// From the right, as the operator binds.
+		k := len(operands) - maxOperands
+		tail := call(markConcat, operands[k], operands[k:]...)
+		operands = append(operands[:k:k], tail)
+	}
+	return call(markConcat, e, operands...)
+}
+
+// literal writes a number so that gopher-lua reads the same one.
+func literal(f float64) string {
+	if f == math.Trunc(f) && math.Abs(f) < 1<<53 {
+		return strconv.FormatInt(int64(f), 10)
+	}
+	return strconv.FormatFloat(f, 'e', -1, 64)
+}
+
+// place puts functions where a compiled program has marks.
+func place(proto *lua.FunctionProto, functions map[string]*lua.LFunction) {
+	for i, c := range proto.Constants {
+		if s, ok := c.(lua.LString); ok {
+			if fn := functions[string(s)]; fn != nil {
+				proto.Constants[i] = fn
+			}
+		}
+	}
+	for _, p := range proto.FunctionPrototypes {
+		place(p, functions)
+	}
+}

@@ -1,0 +1,147 @@
+package script
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"regexp"
+	"strings"
+
+	"github.com/skystash/skystash/pkg/redis/resp"
+	lua "github.com/yuin/gopher-lua"
+)
+
+// run is one run of a program: its Lua state and all that library functions need to know. It is
+// the context of the state and its coroutines.
+type run struct {
+	budget
+	in      *Interpreter
+	std     *environment
+	host    Host
+	state   *lua.LState
+	globals *lua.LTable
+	env     *lua.LTable // the proxy of globals
+	resp3   bool
+	nested  int // protected calls and coroutines under way
+	random  random
+	json    jsonOptions
+	library *[]Function // while a library is loaded: what it has registered
+}
+
+func (in *Interpreter) newRun(ctx context.Context, host Host) *run {
+	r := &run{in: in, std: in.std, host: host, json: defaultJSON}
+	r.start(ctx, in.limits)
+	r.random.seed(rand.Int32())
+	r.state = lua.NewState(lua.Options{
+		SkipOpenLibs: true, CallStackSize: callDepth, MinimizeStackMemory: true,
+		RegistrySize: 256, RegistryGrowStep: 1024, RegistryMaxSize: maxRegistry,
+	})
+	r.state.SetContext(r)
+	r.state.SetMetatable(lua.LString(""), r.std.strings)
+	r.globals, r.env = r.std.globalsOf()
+	return r
+}
+
+func (r *run) close() { r.state.Close() }
+
+func (r *run) function(proto *lua.FunctionProto) *lua.LFunction {
+	fn := r.state.NewFunctionFromProto(proto)
+	fn.Env = r.env
+	return fn
+}
+
+// call calls a function for its first result.
+func (r *run) call(fn lua.LValue, arguments []lua.LValue) (lua.LValue, error) {
+	err := r.state.CallByParam(lua.P{Fn: fn, NRet: 1, Protect: true}, arguments...)
+	if r.stopped != nil {
+		return nil, r.stopped
+	}
+	if err != nil {
+		return nil, scriptError(errorValue(err))
+	}
+	v := r.state.Get(-1)
+	r.state.Pop(1)
+	return v, nil
+}
+
+// reply calls a function and writes its result.
+func (r *run) reply(fn lua.LValue, arguments []lua.LValue, w *resp.Writer) error {
+	v, err := r.call(fn, arguments)
+	if err != nil {
+		return err
+	}
+	mark := w.Len()
+	if err := r.writeReply(w, v, 0); err != nil {
+		w.Truncate(mark)
+		return err
+	}
+	return nil
+}
+
+// runningScript precedes what went wrong in a run.
+const runningScript = "ERR Error running script: "
+
+// errorValue is the Lua value that was raised.
+func errorValue(err error) lua.LValue {
+	ae, ok := err.(*lua.ApiError)
+	if !ok {
+		return lua.LString(err.Error())
+	}
+	if s, ok := ae.Object.(lua.LString); ok {
+		return lua.LString(luaWords(string(s)))
+	}
+	if ae.Object == nil || ae.Object == lua.LNil && ae.Type != lua.ApiErrorRun {
+		return lua.LString(ae.Error())
+	}
+	return ae.Object
+}
+
+// scriptError is the error reply for a value that a script raised and nobody caught.
+func scriptError(v lua.LValue) Error {
+	const prefix = runningScript
+	switch v := v.(type) {
+	case *lua.LTable:
+		text, ok := v.RawGetString("err").(lua.LString)
+		if !ok {
+			return prefix + "unknown error"
+		}
+		if line, ok := v.RawGetString("line").(lua.LString); ok {
+			source, _ := v.RawGetString("source").(lua.LString)
+			return Error(fmt.Sprintf("%s%s:%s: %s", prefix, source, line, text))
+		}
+		return Error(prefix + string(text))
+	case lua.LString:
+		if strings.HasPrefix(string(v), sourceName+":") {
+			return Error(prefix + "@" + string(v))
+		}
+		return Error(prefix + string(v))
+	}
+	return Error(prefix + v.String())
+}
+
+// translations are gopher-lua's messages in Lua's words.
+var translations = []struct {
+	from *regexp.Regexp
+	to   string
+}{
+	{regexp.MustCompile(`attempt to call a non-function object`), "attempt to call a nil value"},
+	{regexp.MustCompile(`attempt to index a non-table object\((\w+)\) with key '[\s\S]*'`), "attempt to index a $1 value"},
+	{regexp.MustCompile(`cannot perform \w+ operation between number and (\w+)`), "attempt to perform arithmetic on a $1 value"},
+	{regexp.MustCompile(`cannot perform \w+ operation between (\w+) and \w+`), "attempt to perform arithmetic on a $1 value"},
+	{regexp.MustCompile(`__unm undefined`), "attempt to perform arithmetic on a value that is no number"},
+	{regexp.MustCompile(`__len undefined`), "attempt to get length of a value that has none"},
+	{regexp.MustCompile(`can not yield from outside of a coroutine`), "attempt to yield across metamethod/C-call boundary"},
+	{regexp.MustCompile(`lua callstack overflow|registry overflow`), "stack overflow"},
+	{regexp.MustCompile(`attempt to compare table with table`), "attempt to compare two table values"},
+	{regexp.MustCompile(`attempt to compare nil with nil`), "attempt to compare two nil values"},
+	{regexp.MustCompile(`attempt to compare boolean with boolean`), "attempt to compare two boolean values"},
+}
+
+func luaWords(message string) string {
+	for _, t := range translations {
+		if t.from.MatchString(message) {
+			return t.from.ReplaceAllString(message, t.to)
+		}
+	}
+	return message
+}

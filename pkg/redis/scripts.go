@@ -1,0 +1,241 @@
+package redis
+
+import (
+	"context"
+	"crypto/sha1"
+	"encoding/hex"
+	"errors"
+	"fmt"
+
+	"github.com/skystash/skystash/pkg/redis/script"
+	"github.com/skystash/skystash/pkg/store"
+)
+
+// Scripts and function libraries belong to a database. They are kept in
+// generations, like the elements of a collection: SCRIPT FLUSH, and every change of the
+// libraries, goes on to the next one, and the old one is reclaimed. The generations in force are in the
+// database's record, so that what all instances know of it tells them which scripts
+// there are: a script that an instance has once seen in a generation needs no read any more.
+//
+//	script     'e' db 's' generation      0x05 SHA-1        v (the source)
+//	library    'e' db 'l' generation      0x06 name         v (the source)
+
+const (
+	elemScript  = "\x05"
+	elemLibrary = "\x06"
+)
+
+// generation counts how often the scripts or libraries of a database were replaced.
+type generation struct {
+	n  int64
+	at int64 // Unix ms: before it, n-1 is in force
+}
+
+func readGeneration(record store.Attrs, attr string) generation {
+	return generation{n: record.Get(attr).Num(), at: record.Get(attr + recAt).Num()}
+}
+
+// in is the generation in force at a time.
+func (g generation) in(nowMs int64) int64 {
+	if nowMs < g.at {
+		return g.n - 1
+	}
+	return g.n
+}
+
+// scriptGen and libraryGen name generations of items.
+func scriptGen(n int64) string  { return "s" + putUint64(uint64(n)) }
+func libraryGen(n int64) string { return "l" + putUint64(uint64(n)) }
+
+// advance goes on to the next generation of what a record's attribute counts, together with some writes
+// of its own, and returns when all instances know it. It fails with store.ErrConflict if somebody else
+// did so after d was read.
+func (e *Engine) advance(ctx context.Context, d *Database, attr string, g generation, old string, ops []store.Op) error {
+	at := e.whenAllKnow(e.nowMs())
+	var is store.Cond = store.Eq(attr, store.Int(g.n))
+	if g.n == 0 {
+		is = store.Absent(attr)
+	}
+	ops = append(ops,
+		store.Update(recordKey(d.ID), store.And{store.Exists(recSlots), is},
+			store.Set(attr, store.Int(g.n+1)), store.Set(attr+recAt, store.Int(at))),
+		reclaimNote(at, old, d.ID, store.Key{}))
+	if err := e.store.Commit(ctx, ops); err != nil {
+		if _, changed := isConditionError(err); changed {
+			err = store.ErrConflict
+		}
+		return fmt.Errorf("replacing %s of database %s: %w", attr, d.ID, err)
+	}
+	if _, err := e.readDatabase(ctx, d.ID); err != nil {
+		return err
+	}
+	return e.waitUntil(ctx, at)
+}
+
+// settled is a database's record once a change that is under way has come into force everywhere.
+func (e *Engine) settled(ctx context.Context, id string, of func(*Database) generation) (*Database, error) {
+	for {
+		d, err := e.readDatabase(ctx, id)
+		if err != nil || e.nowMs() >= of(d).at {
+			return d, err
+		}
+		if err := e.waitUntil(ctx, of(d).at); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// flushScripts forgets all scripts of a database.
+func (e *Engine) flushScripts(ctx context.Context, id string) error {
+	d, err := e.settled(ctx, id, func(d *Database) generation { return d.scripts })
+	if err != nil {
+		return err
+	}
+	err = e.advance(ctx, d, recScripts, d.scripts, scriptGen(d.scripts.n), nil)
+	if errors.Is(err, store.ErrConflict) {
+		// Somebody else's flush, begun after ours, has emptied the generation for us as well.
+		_, err = e.settled(ctx, id, func(d *Database) generation { return d.scripts })
+	}
+	return err
+}
+
+// luaHost is what an engine has for scripts.
+type luaHost struct {
+	interpreter *script.Interpreter
+	programs    *lru[string, *script.Program] // by the SHA-1 of their sources, of any database
+	stored      *lru[storedScript, struct{}]  // scripts known to be in the store
+	libraries   *lru[librarySet, *libraries]
+}
+
+// storedScript is a script of a database's generation.
+type storedScript struct {
+	db  string
+	gen int64
+	sha string
+}
+
+const (
+	programCache = 32 << 20 // bytes of sources
+	storedCache  = 50_000   // scripts
+)
+
+func newLuaHost(limits script.Limits) *luaHost {
+	return &luaHost{
+		interpreter: script.New(limits),
+		programs:    newLRU[string, *script.Program](programCache),
+		stored:      newLRU[storedScript, struct{}](storedCache),
+		libraries:   newLRU[librarySet, *libraries](programCache),
+	}
+}
+
+func shaOf(source string) string {
+	sum := sha1.Sum([]byte(source))
+	return hex.EncodeToString(sum[:])
+}
+
+// program compiles a source, unless it is known.
+func (h *luaHost) program(sha, source string) (*script.Program, error) {
+	if p, ok := h.programs.get(sha); ok {
+		return p, nil
+	}
+	p, err := h.interpreter.Compile(source)
+	if err != nil {
+		return nil, luaError(err)
+	}
+	h.programs.put(sha, p, len(source)+1024)
+	return p, nil
+}
+
+// luaError makes the script package's errors this one's.
+func luaError(err error) error {
+	var se script.Error
+	if errors.As(err, &se) {
+		return Error(se)
+	}
+	return err
+}
+
+func (tx *Txn) storedScript(sha string) (storedScript, store.Key) {
+	gen := tx.db.scripts.in(tx.now)
+	return storedScript{tx.view.db, gen, sha}, store.Key{Partition: elemPartition(tx.view.db, scriptGen(gen)), Sort: elemScript + sha}
+}
+
+// keepScript compiles a source and sees to it that the store has it.
+func (tx *Txn) keepScript(source string) (sha string, p *script.Program, err error) {
+	sha = shaOf(source)
+	h := tx.e.lua
+	if p, err = h.program(sha, source); err != nil {
+		return "", nil, err
+	}
+	id, key := tx.storedScript(sha)
+	if _, ok := h.stored.get(id); ok {
+		return sha, p, nil
+	}
+	old, err := tx.e.store.Get(tx.ctx, key)
+	if err == nil && old == nil {
+		// The store may repeat this as it likes: it is always the same item.
+		err = tx.e.store.Load(tx.ctx, []store.Item{{Key: key, Attrs: store.Attrs{{Name: attrValue, Value: store.Bytes(source)}}}}, nil)
+		if errors.Is(err, store.ErrUnknownOutcome) {
+			err = fmt.Errorf("%w (%v)", store.ErrUnavailable, err)
+		}
+	}
+	if err != nil {
+		tx.fail(fmt.Errorf("storing a script: %w", err))
+		return "", nil, tx.err
+	}
+	h.stored.put(id, struct{}{}, 1)
+	return sha, p, nil
+}
+
+const errNoScript Error = "NOSCRIPT No matching script. Please use EVAL."
+
+// findScript finds a script by its SHA-1, in lower case.
+func (tx *Txn) findScript(sha string) (*script.Program, error) {
+	if len(sha) != 2*sha1.Size {
+		return nil, errNoScript
+	}
+	h := tx.e.lua
+	id, key := tx.storedScript(sha)
+	_, stored := h.stored.get(id)
+	if p, ok := h.programs.get(sha); ok && stored {
+		return p, nil
+	}
+	as, err := tx.e.store.Get(tx.ctx, key)
+	switch {
+	case err != nil:
+		tx.fail(fmt.Errorf("reading a script: %w", err))
+		return nil, tx.err
+	case as == nil:
+		return nil, errNoScript
+	}
+	h.stored.put(id, struct{}{}, 1)
+	return h.program(sha, as.Get(attrValue).Str())
+}
+
+// haveScripts reports which scripts there are.
+func (tx *Txn) haveScripts(shas []string) []bool {
+	out := make([]bool, len(shas))
+	var ask []store.Key
+	var which []int
+	for i, sha := range shas {
+		if len(sha) != 2*sha1.Size {
+			continue
+		}
+		id, key := tx.storedScript(sha)
+		if _, out[i] = tx.e.lua.stored.get(id); !out[i] {
+			ask, which = append(ask, key), append(which, i)
+		}
+	}
+	if len(ask) == 0 {
+		return out
+	}
+	items, err := tx.e.store.GetMany(tx.ctx, ask, false)
+	if err != nil {
+		tx.fail(fmt.Errorf("reading %d scripts: %w", len(ask), err))
+		return out
+	}
+	for i, as := range items {
+		out[which[i]] = as != nil
+	}
+	return out
+}

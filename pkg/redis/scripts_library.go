@@ -1,0 +1,161 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/skystash/skystash/pkg/redis/script"
+	"github.com/skystash/skystash/pkg/store"
+)
+
+// libraries are the function libraries of a database in one generation. They do not change.
+type libraries struct {
+	list      []*functionLibrary // in order of their names
+	functions map[string]*libraryFunction
+}
+
+// functionLibrary is one library.
+type functionLibrary struct {
+	name      string
+	source    string
+	program   *script.Program
+	functions []script.Function
+}
+
+// libraryFunction is a function and the library it is from.
+type libraryFunction struct {
+	script.Function
+	library *functionLibrary
+}
+
+// librarySet names the libraries of a generation.
+type librarySet struct {
+	db  string
+	gen int64
+}
+
+const maxLibraries = 90 // of a database; all are written in one commit
+
+// compileLibrary compiles a library and finds out what functions it has.
+func (h *luaHost) compileLibrary(ctx context.Context, source string) (*functionLibrary, error) {
+	p, err := h.interpreter.CompileLibrary(source)
+	if err != nil {
+		return nil, luaError(err)
+	}
+	functions, err := h.interpreter.Functions(ctx, p)
+	if err != nil {
+		return nil, luaError(err)
+	}
+	if len(functions) == 0 {
+		return nil, Error("ERR No functions registered")
+	}
+	return &functionLibrary{name: p.Header.Library, source: source, program: p, functions: functions}, nil
+}
+
+// newLibraries puts libraries together. No two may have the same function.
+func newLibraries(list []*functionLibrary) (*libraries, error) {
+	ls := &libraries{list: list, functions: map[string]*libraryFunction{}}
+	slices.SortFunc(list, func(a, b *functionLibrary) int { return strings.Compare(a.name, b.name) })
+	for _, lib := range list {
+		for _, f := range lib.functions {
+			if ls.functions[f.Name] != nil {
+				return nil, Error("ERR Function " + f.Name + " already exists")
+			}
+			ls.functions[f.Name] = &libraryFunction{f, lib}
+		}
+	}
+	return ls, nil
+}
+
+// librariesOf are the libraries of a database in a generation.
+func (e *Engine) librariesOf(ctx context.Context, db string, gen int64) (*libraries, error) {
+	if gen <= 0 {
+		return &libraries{}, nil
+	}
+	id := librarySet{db, gen}
+	if ls, ok := e.lua.libraries.get(id); ok {
+		return ls, nil
+	}
+	q := store.Query{Partition: elemPartition(db, libraryGen(gen)), From: elemLibrary, To: store.PrefixEnd(elemLibrary)}
+	var list []*functionLibrary
+	cost := 1024
+	for {
+		page, err := e.store.Query(ctx, q)
+		if err != nil {
+			return nil, fmt.Errorf("reading function libraries: %w", err)
+		}
+		for _, it := range page.Items {
+			lib, err := e.lua.compileLibrary(ctx, it.Attrs.Get(attrValue).Str())
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, lib)
+			cost += len(lib.source) + 1024
+		}
+		if !page.More {
+			break
+		}
+		q = q.Next(page)
+	}
+	ls, err := newLibraries(list)
+	if err != nil {
+		return nil, err
+	}
+	e.lua.libraries.put(id, ls, cost)
+	return ls, nil
+}
+
+// libraries are those in force in the transaction.
+func (tx *Txn) libraries() (*libraries, error) {
+	ls, err := tx.e.librariesOf(tx.ctx, tx.view.db, tx.db.libs.in(tx.now))
+	var refused Error
+	if err != nil && !errors.As(err, &refused) {
+		tx.fail(err)
+	}
+	return ls, err
+}
+
+// changeLibraries replaces a database's libraries by what change makes of them. It returns when all
+// instances use them.
+func (e *Engine) changeLibraries(ctx context.Context, id string, change func([]*functionLibrary) ([]*functionLibrary, error)) error {
+	start := e.now()
+	for attempt := 0; ; attempt++ {
+		d, err := e.settled(ctx, id, func(d *Database) generation { return d.libs })
+		if err != nil {
+			return err
+		}
+		old, err := e.librariesOf(ctx, id, d.libs.n)
+		if err != nil {
+			return err
+		}
+		list, err := change(slices.Clone(old.list))
+		if err != nil {
+			return err
+		}
+		if _, err := newLibraries(list); err != nil {
+			return err
+		}
+		if len(list) > maxLibraries {
+			return Error(fmt.Sprintf("ERR a database can have %d function libraries", maxLibraries))
+		}
+		partition := elemPartition(id, libraryGen(d.libs.n+1))
+		var ops []store.Op
+		for _, lib := range list {
+			ops = append(ops, store.Put(store.Key{Partition: partition, Sort: elemLibrary + lib.name},
+				store.Attrs{{Name: attrValue, Value: store.Bytes(lib.source)}}, nil))
+		}
+		err = e.advance(ctx, d, recLibs, d.libs, libraryGen(d.libs.n), ops)
+		switch {
+		case errors.Is(err, store.ErrTooLarge):
+			return Error(fmt.Sprintf("ERR the function libraries of a database can have %d bytes", store.MaxCommitSize))
+		case !errors.Is(err, store.ErrConflict) || e.now().Sub(start) > e.patience:
+			return err
+		}
+		if err := pause(ctx, attempt); err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,165 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+
+	"github.com/skystash/skystash/pkg/redis/num"
+	"github.com/skystash/skystash/pkg/redis/resp"
+	"github.com/skystash/skystash/pkg/redis/script"
+)
+
+// scriptFailure makes a transaction run once more without one of its commands: a
+// script that has failed after it had written. Nothing of what it wrote stays, but the
+// other commands of a MULTI are carried out.
+type scriptFailure struct {
+	member int // its place in the group
+	text   Error
+}
+
+func (f *scriptFailure) Error() string { return f.text.Error() }
+
+// Errors of commands in scripts, in Redis's words.
+const (
+	errScriptUnknown  Error = "ERR Unknown Redis command called from script"
+	errScriptArity    Error = "ERR Wrong number of args calling Redis command from script"
+	errScriptNoScript Error = "ERR This Redis command is not allowed from script"
+	errScriptReadOnly Error = "ERR Write commands are not allowed from read-only scripts."
+	errNumKeysMany    Error = "ERR Number of keys can't be greater than number of args"
+	errNumKeysNeg     Error = "ERR Number of keys can't be negative"
+)
+
+// scriptHost carries out what a script asks for, in the transaction of the
+// command that runs it.
+type scriptHost struct {
+	c        *call
+	readOnly bool
+	keys     []string // the only ones that may be used, if locked
+	locked   bool
+	wrote    bool // some command may have written
+	w        resp.Writer
+	err      error // what no script can go on after
+}
+
+// Call runs a command.
+func (h *scriptHost) Call(args []string) ([]byte, error) {
+	h.w.Reset()
+	tx := h.c.tx
+	cmd, err := h.bind(args)
+	if err == nil {
+		h.wrote = h.wrote || cmd.has(write)
+		err = cmd.run(&call{tx: tx, cmd: cmd, args: args, w: &h.w, access: h.c.access})
+	}
+	if tx.err != nil {
+		return nil, tx.err
+	}
+	tx.settle()
+	if err == nil && h.w.Len() > tx.e.maxReply {
+		return nil, script.Error(errReplySize(tx.e.maxReply, h.w.Len()))
+	}
+	var redisErr Error
+	if errors.As(err, &redisErr) {
+		h.w.Reset()
+		h.w.Error(redisErr.Error())
+		err = nil
+	}
+	return h.w.Buf, err
+}
+
+// bind finds a command that the script may run.
+func (h *scriptHost) bind(args []string) (*command, error) {
+	e := h.c.tx.e
+	cmd, err := e.commands.find(args)
+	if err != nil {
+		if e.commands.names(args) {
+			return nil, errScriptArity
+		}
+		return nil, errScriptUnknown
+	}
+	if cmd.has(noscript | session) {
+		return nil, errScriptNoScript
+	}
+	if err := h.c.access.check(cmd, args); err != nil {
+		return nil, err
+	}
+	if h.readOnly && cmd.has(write) {
+		return nil, errScriptReadOnly
+	}
+	if h.locked && cmd.has(whole) {
+		return nil, errScriptNoScript
+	}
+	for _, key := range cmd.keysOf(args) {
+		if len(key) > maxKeySize {
+			return nil, errKeySize(len(key))
+		}
+		if h.locked && !slices.Contains(h.keys, key) {
+			return nil, Error("ERR Dynamic keys are not allowed in Lua scripts when 'allow-key-locking' flag is set. Key was: " + key)
+		}
+	}
+	return cmd, nil
+}
+
+// names reports whether there is a command, or subcommand, of the name that args start with.
+func (t commandTable) names(args []string) bool {
+	cmd := t[strings.ToLower(args[0])]
+	if cmd == nil {
+		return false
+	}
+	return cmd.subs == nil || len(args) == 1 || cmd.subs[strings.ToLower(args[1])] != nil
+}
+
+// Allowed reports whether the caller of the script may run a command.
+func (h *scriptHost) Allowed(args []string) (bool, error) {
+	cmd, err := h.c.tx.e.commands.find(args)
+	if err != nil {
+		return false, script.Error("ERR Invalid command passed to redis.acl_check_cmd()")
+	}
+	return h.c.access.check(cmd, args) == nil, nil
+}
+
+// Log writes what a script logs to the engine's log.
+func (h *scriptHost) Log(level int, message string) {
+	levels := [...]slog.Level{slog.LevelDebug, slog.LevelDebug, slog.LevelInfo, slog.LevelWarn}
+	h.c.tx.e.log.Log(h.c.tx.ctx, levels[level], "script: "+message, "database", h.c.tx.view.db)
+}
+
+// keysAndArgs splits the arguments behind a script or a function's name:
+// numkeys [key ...] [arg ...].
+func (c *call) keysAndArgs() (keys, args []string, err error) {
+	n, ok := num.ParseInt(c.args[2])
+	rest := c.args[3:]
+	switch {
+	case !ok:
+		return nil, nil, errNotInteger
+	case n > int64(len(rest)):
+		return nil, nil, errNumKeysMany
+	case n < 0:
+		return nil, nil, errNumKeysNeg
+	}
+	return rest[:n:n], rest[n:], nil
+}
+
+// runScript runs a script or a function, as run says, in the command's transaction. flags are
+// those of the script; with readOnly it must not write in any case.
+func (c *call) runScript(flags script.Flags, readOnly bool, keys, args []string, run func(context.Context, script.Input) error) error {
+	tx := c.tx
+	h := &scriptHost{c: c, readOnly: readOnly || flags.NoWrites, keys: keys, locked: flags.AllowKeyLocking}
+	err := run(tx.ctx, script.Input{Keys: keys, Args: args, Host: h})
+	tx.scripted = true
+	if tx.err != nil {
+		return tx.err
+	}
+	err = luaError(err)
+	var failure Error
+	if !errors.As(err, &failure) || !h.wrote {
+		return err
+	}
+	if tx.multi {
+		return &scriptFailure{member: tx.member, text: failure}
+	}
+	tx.rollback()
+	return failure
+}
