@@ -24,6 +24,7 @@ const (
 	denyoom                     // may need memory
 	whole                       // acts on the whole database, outside of transactions
 	divisible                   // too many keys for one transaction may be taken in several
+	publishes                   // sends messages, which like writing takes more than a right to read
 )
 
 // keySpec says which arguments are keys, as in COMMAND INFO: the first, the
@@ -140,6 +141,7 @@ func newCommandTable() commandTable {
 	for _, group := range [][]*command{
 		connectionCommands(), serverCommands(), genericCommands(), stringCommands(), bitmapCommands(),
 		hashCommands(), listCommands(), setCommands(), zsetCommands(), geoCommands(), hllCommands(),
+		pubsubCommands(),
 	} {
 		for _, cmd := range group {
 			t[cmd.name] = cmd

