@@ -105,6 +105,14 @@ func (a Access) check(cmd *command, args []string) error {
 // checkSubscribe refuses channels and patterns that the caller may not subscribe to.
 func (a Access) checkSubscribe(channels, patterns []string) error { return nil }
 
+// checkMonitor refuses MONITOR to those who may not see what others do.
+func (a Access) checkMonitor() error {
+	if a.ReadOnly {
+		return errNoPerm("monitor")
+	}
+	return nil
+}
+
 // bound is a command with its arguments.
 type bound struct {
 	cmd  *command
@@ -140,6 +148,7 @@ func (e *Engine) Do(ctx context.Context, db *Database, a Access, args []string, 
 		w.Error(err.Error())
 		return nil
 	}
+	e.monitor(ctx, db, b)
 	return e.run(ctx, db, b, nil, w)
 }
 
@@ -184,6 +193,7 @@ func (e *Engine) Pipeline(ctx context.Context, db *Database, a Access, cmds [][]
 			continue
 		}
 		if !groupable(b.cmd) || i+1 == len(cmds) {
+			e.monitor(ctx, db, b)
 			e.pipelined(ctx, db, b, nil, w)
 			i++
 			continue
@@ -202,6 +212,7 @@ func (e *Engine) Pipeline(ctx context.Context, db *Database, a Access, cmds [][]
 			group = append(group, next)
 			keys = append(keys, more...)
 		}
+		e.monitor(ctx, db, group...)
 		loaded, err := e.loadGroup(ctx, db, group, keys)
 		for _, b := range group {
 			if err != nil {
@@ -249,6 +260,8 @@ func (e *Engine) failed(ctx context.Context, b bound, err error, w *resp.Writer)
 // FailureText is what a client may read of a failure of ours.
 func FailureText(err error) string {
 	switch {
+	case errors.Is(err, ErrLagged):
+		return "ERR the subscriber is too slow, messages were lost"
 	case errors.Is(err, store.ErrUnknownOutcome):
 		return "ERR the outcome of the command is unknown: it may have been carried out"
 	case errors.Is(err, store.ErrThrottled):
@@ -278,6 +291,7 @@ func (e *Engine) Multi(ctx context.Context, db *Database, a Access, cmds [][]str
 	if len(group) == 0 {
 		return nil
 	}
+	e.monitor(ctx, db, group...)
 	return e.transact(ctx, db, group, true, handover{}, w)
 }
 

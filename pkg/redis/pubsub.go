@@ -42,7 +42,8 @@ type Subscription struct {
 	patterns []string
 	only     map[string]bool // channels
 	tails    []*tail
-	monitors bool // messages are commands
+	monitors bool               // messages are commands
+	stopBeat context.CancelFunc // of a monitor's mark
 	wake     chan struct{}
 
 	mu     sync.Mutex
@@ -113,6 +114,9 @@ func (s *Subscription) Close() {
 	s.signal()
 	for _, t := range s.tails {
 		t.leave(s)
+	}
+	if s.stopBeat != nil {
+		s.stopBeat()
 	}
 	if !s.monitors {
 		// Whoever closes it may have no time left.
