@@ -16,7 +16,7 @@ const (
 	readonly                    // reads data
 	fast                        // O(1) or O(log n)
 	admin                       // administration
-	blocking                    // natively it may wait; here it answers at once
+	blocking                    // it may wait, see block.go
 	walks                       // reads the whole keyspace: refused to read-only tokens
 	session                     // bound to a connection: refused where there is none
 	noscript                    // not allowed in scripts

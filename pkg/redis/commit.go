@@ -445,7 +445,7 @@ func (tx *Txn) commitAll(ops []store.Op) error {
 func (tx *Txn) committed(ops []store.Op, err error) error {
 	if err == nil {
 		tx.answered(ops)
-		tx.sent()
+		tx.done()
 		return nil
 	}
 	if ce, changed := isConditionError(err); changed {
@@ -468,6 +468,7 @@ func (tx *Txn) committed(ops []store.Op, err error) error {
 			case rerr != nil:
 				return rerr
 			case state == applied:
+				tx.done()
 				return nil
 			case state == notApplied:
 				tx.lost = ent.key
@@ -476,6 +477,16 @@ func (tx *Txn) committed(ops []store.Op, err error) error {
 		}
 	}
 	return err
+}
+
+// done follows a commit: it wakes those in this process who wait for what was written.
+func (tx *Txn) done() {
+	for ent := range tx.all() {
+		if ent.dirty {
+			tx.e.waiters.written(tx.db.ID, ent.key)
+		}
+	}
+	tx.sent()
 }
 
 // answered notes that the commit's trace has served: the next write of its key

@@ -27,6 +27,9 @@ type Config struct {
 	// Patience bounds how long a transaction is tried again after conflicts; 0: 20 s.
 	Patience time.Duration
 
+	// MaxBlock bounds how long a blocking command waits, whatever its timeout; 0: DefaultMaxBlock.
+	MaxBlock time.Duration
+
 	// MaxReplySize bounds a command's reply in bytes; 0: 10 MiB. Commands whose reply would
 	// be larger stop with an error.
 	MaxReplySize int
@@ -40,12 +43,14 @@ type Engine struct {
 	log       *slog.Logger
 	recordTTL time.Duration
 	patience  time.Duration
+	maxBlock  time.Duration
 	maxReply  int
 	started   time.Time
 
 	commands commandTable
 	locks    *keyLocks
 	traces   traceLog
+	waiters  waiters
 
 	hubsMu sync.Mutex
 	hubs   map[string]*hub // by database
@@ -62,6 +67,7 @@ func New(cfg Config) *Engine {
 		log:       cfg.Logger,
 		recordTTL: cfg.RecordTTL,
 		patience:  cfg.Patience,
+		maxBlock:  cfg.MaxBlock,
 		maxReply:  cfg.MaxReplySize,
 		commands:  newCommandTable(),
 		locks:     newKeyLocks(),
@@ -76,6 +82,9 @@ func New(cfg Config) *Engine {
 	}
 	if e.patience == 0 {
 		e.patience = 20 * time.Second
+	}
+	if e.maxBlock == 0 {
+		e.maxBlock = DefaultMaxBlock
 	}
 	if e.maxReply == 0 {
 		e.maxReply = 10 << 20
@@ -157,14 +166,17 @@ func (e *Engine) run(ctx context.Context, db *Database, b bound, loaded heads, w
 	if b.cmd.has(whole) {
 		return e.runWhole(ctx, db, b, w)
 	}
+	if b.cmd.has(blocking) {
+		return e.runBlocking(ctx, db, b, w)
+	}
 	if b.cmd.direct != nil && len(b.args) > 1 {
 		next, done, err := e.runDirect(ctx, db, b, w)
 		if done || err != nil {
 			return err
 		}
-		return e.transact(ctx, db, []bound{b}, false, next, w)
+		return e.transact(ctx, db, []bound{b}, transactMode{}, next, w)
 	}
-	return e.transact(ctx, db, []bound{b}, false, handover{loaded: loaded}, w)
+	return e.transact(ctx, db, []bound{b}, transactMode{}, handover{loaded: loaded}, w)
 }
 
 // runWhole carries out a command that acts on the whole database at once.
@@ -292,7 +304,7 @@ func (e *Engine) Multi(ctx context.Context, db *Database, a Access, cmds [][]str
 		return nil
 	}
 	e.monitor(ctx, db, group...)
-	return e.transact(ctx, db, group, true, handover{}, w)
+	return e.transact(ctx, db, group, transactMode{multi: true}, handover{}, w)
 }
 
 // heads are key heads that have been read; nil attributes: there is no such item.
@@ -315,8 +327,14 @@ func (e *Engine) load(ctx context.Context, v view, keys []string, snapshot bool)
 	return out, nil
 }
 
+// transactMode says how commands are run.
+type transactMode struct {
+	multi    bool // they belong together
+	mayBlock bool // one that finds nothing may ask to be run again, with wouldBlock
+}
+
 // transact runs commands against one Txn until it commits.
-func (e *Engine) transact(ctx context.Context, db *Database, group []bound, multi bool, known handover, w *resp.Writer) error {
+func (e *Engine) transact(ctx context.Context, db *Database, group []bound, mode transactMode, known handover, w *resp.Writer) error {
 	var keys []string
 	writes := false
 	for _, b := range group {
@@ -334,8 +352,8 @@ func (e *Engine) transact(ctx context.Context, db *Database, group []bound, mult
 	for attempt := 0; ; attempt++ {
 		w.Truncate(mark)
 		tx := newTxn(ctx, e, db, writes)
-		tx.multi = multi
-		tx.divisible = !multi && group[0].cmd.has(divisible)
+		tx.multi, tx.mayBlock = mode.multi, mode.mayBlock
+		tx.divisible = !mode.multi && group[0].cmd.has(divisible)
 		tx.doubts = known.doubts
 		err := tx.run(group, keys, known.loaded, w)
 		known.loaded = nil
@@ -347,7 +365,7 @@ func (e *Engine) transact(ctx context.Context, db *Database, group []bound, mult
 			}})
 		}
 		var refused Error
-		if errors.As(err, &refused) && !multi {
+		if errors.As(err, &refused) && !mode.multi {
 			w.Truncate(mark)
 			w.Error(refused.Error())
 			return nil

@@ -95,7 +95,7 @@ func (tx *Txn) settleMessages() error {
 		return err
 	}
 	if state == applied {
-		tx.sent()
+		tx.done()
 		return nil
 	}
 	return fmt.Errorf("a write was lost: %w", store.ErrConflict)

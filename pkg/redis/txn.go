@@ -24,6 +24,7 @@ type Txn struct {
 	write bool // may write
 	multi bool // several commands: too large a commit cannot be taken in steps
 
+	mayBlock  bool // a command that finds nothing may ask to be run again later
 	divisible bool // of too many keys, some may be committed before others
 
 	err error
