@@ -4,7 +4,6 @@
 export const excluded = [
   { files: /^commands\/(eval|evalRo|evalsha|evalshaRo|script_[a-z]+)\.test|^script(Ro)?\.test/, reason: "Lua scripts" },
   { files: /^commands\/(fcall|fcall_ro|function_[a-z]+)\.test|^functions\.integration/, reason: "functions" },
-  { files: /^commands\/p?subscribe\.test/, reason: "subscriptions" },
   { files: /search/, reason: "search" },
 ];
 

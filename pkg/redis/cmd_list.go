@@ -11,7 +11,7 @@ import (
 
 // LPUSH, RPUSH, LPUSHX, RPUSHX, LPOP, RPOP, LLEN, LINDEX, LRANGE, LSET, LINSERT, LREM,
 // LTRIM, LPOS, LMOVE, RPOPLPUSH, LMPOP, and the blocking BLPOP, BRPOP, BLMOVE, BRPOPLPUSH,
-// BLMPOP, which answer at once as if their timeout had passed.
+// BLMPOP, which wait as block.go says.
 
 func listCommands() []*command {
 	return []*command{
@@ -32,11 +32,11 @@ func listCommands() []*command {
 		{name: "lmove", arity: 5, flags: write | denyoom, keys: twoKeys, group: "list", since: "6.2.0", summary: "Moves an element from one list to another.", run: lmove},
 		{name: "rpoplpush", arity: 3, flags: write | denyoom, keys: twoKeys, group: "list", since: "1.2.0", summary: "Moves the last element of a list to the front of another.", run: rpoplpush},
 		{name: "lmpop", arity: -4, flags: write | movable, keys: keySpec{numkeys: 1}, group: "list", since: "7.0.0", summary: "Removes and returns elements of the first list that has any.", run: lmpop},
-		{name: "blpop", arity: -3, flags: write | blocking, keys: keySpec{first: 1, last: -2, step: 1}, group: "list", since: "2.0.0", summary: "LPOP of the first list that has elements; never waits.", run: blpop},
-		{name: "brpop", arity: -3, flags: write | blocking, keys: keySpec{first: 1, last: -2, step: 1}, group: "list", since: "2.0.0", summary: "RPOP of the first list that has elements; never waits.", run: brpop},
-		{name: "blmove", arity: 6, flags: write | denyoom | blocking, keys: twoKeys, group: "list", since: "6.2.0", summary: "LMOVE; never waits.", run: blmove},
-		{name: "brpoplpush", arity: 4, flags: write | denyoom | blocking, keys: twoKeys, group: "list", since: "2.2.0", summary: "RPOPLPUSH; never waits.", run: brpoplpush},
-		{name: "blmpop", arity: -5, flags: write | blocking | movable, keys: keySpec{numkeys: 2}, group: "list", since: "7.0.0", summary: "LMPOP; never waits.", run: blmpop},
+		{name: "blpop", arity: -3, flags: write | blocking, keys: keySpec{first: 1, last: -2, step: 1}, group: "list", since: "2.0.0", summary: "LPOP of the first list that has elements; waits for elements.", run: blpop},
+		{name: "brpop", arity: -3, flags: write | blocking, keys: keySpec{first: 1, last: -2, step: 1}, group: "list", since: "2.0.0", summary: "RPOP of the first list that has elements; waits for elements.", run: brpop},
+		{name: "blmove", arity: 6, flags: write | denyoom | blocking, keys: twoKeys, group: "list", since: "6.2.0", summary: "LMOVE; waits for elements.", run: blmove},
+		{name: "brpoplpush", arity: 4, flags: write | denyoom | blocking, keys: twoKeys, group: "list", since: "2.2.0", summary: "RPOPLPUSH; waits for elements.", run: brpoplpush},
+		{name: "blmpop", arity: -5, flags: write | blocking | movable, keys: keySpec{numkeys: 2}, group: "list", since: "7.0.0", summary: "LMPOP; waits for elements.", run: blmpop},
 	}
 }
 

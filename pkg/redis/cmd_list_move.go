@@ -133,21 +133,26 @@ func lmove(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.moveElement(from, to, c.w.Null)
+	return c.moveElement(from, to, c.nothing)
+}
+
+// nothing ends a command that finds nothing and does not wait.
+func (c *call) nothing() error {
+	c.w.Null()
+	return nil
 }
 
 // RPOPLPUSH source destination
-func rpoplpush(c *call) error { return c.moveElement(false, true, c.w.Null) }
+func rpoplpush(c *call) error { return c.moveElement(false, true, c.nothing) }
 
-// moveElement moves an element; none writes the reply if there is none.
-func (c *call) moveElement(fromLeft, toLeft bool, none func()) error {
+// moveElement moves an element; none ends the command if there is none.
+func (c *call) moveElement(fromLeft, toLeft bool, none func() error) error {
 	src, err := c.tx.List(c.args[1])
 	if err != nil {
 		return err
 	}
 	if src == nil {
-		none()
-		return nil
+		return none()
 	}
 	dst, err := c.tx.ListForUpdate(c.args[2])
 	if err != nil {
@@ -160,8 +165,7 @@ func (c *call) moveElement(fromLeft, toLeft bool, none func()) error {
 		popped = src.PopRight(1)
 	}
 	if len(popped) == 0 {
-		none()
-		return nil
+		return none()
 	}
 	if toLeft {
 		dst.PushLeft(popped[0])
@@ -173,10 +177,15 @@ func (c *call) moveElement(fromLeft, toLeft bool, none func()) error {
 }
 
 // LMPOP numkeys key [key ...] LEFT|RIGHT [COUNT count]
-func lmpop(c *call) error { return c.popFirst(1) }
+func lmpop(c *call) error {
+	return c.popFirst(1, func() error {
+		c.w.NullArray()
+		return nil
+	})
+}
 
-// popFirst is LMPOP with numkeys at argument i.
-func (c *call) popFirst(i int) error {
+// popFirst is LMPOP with numkeys at argument i; none ends the command if there is nothing.
+func (c *call) popFirst(i int, none func() error) error {
 	n, ok := num.ParseInt(c.args[i])
 	if !ok || n < 1 {
 		return Error("ERR numkeys should be greater than 0")
@@ -215,20 +224,19 @@ func (c *call) popFirst(i int) error {
 		}
 		return nil
 	}
-	c.w.NullArray()
-	return nil
+	return none()
 }
 
-// timeout checks a blocking command's timeout, which is then not waited for.
-func (c *call) timeout(i int) error {
+// timeout parses a blocking command's timeout, in seconds.
+func (c *call) timeout(i int) (float64, error) {
 	f, ok := num.ParseFloat(c.args[i])
 	switch {
 	case !ok || f > math.MaxInt64/1000:
-		return errTimeout
+		return 0, errTimeout
 	case f < 0:
-		return errNegTimeout
+		return 0, errNegTimeout
 	}
-	return nil
+	return f, nil
 }
 
 // BLPOP key [key ...] timeout
@@ -239,7 +247,8 @@ func brpop(c *call) error { return c.popAny((*List).PopRight) }
 
 func (c *call) popAny(where func(*List, int64) []string) error {
 	last := len(c.args) - 1
-	if err := c.timeout(last); err != nil {
+	timeout, err := c.timeout(last)
+	if err != nil {
 		return err
 	}
 	for _, key := range c.args[1:last] {
@@ -252,8 +261,7 @@ func (c *call) popAny(where func(*List, int64) []string) error {
 			return nil
 		}
 	}
-	c.w.NullArray()
-	return nil
+	return c.block(timeout, c.w.NullArray)
 }
 
 // timedOut replies what a move that waited in vain does; in a transaction it does not wait, and
@@ -276,24 +284,27 @@ func blmove(c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := c.timeout(5); err != nil {
+	timeout, err := c.timeout(5)
+	if err != nil {
 		return err
 	}
-	return c.moveElement(from, to, c.timedOut)
+	return c.moveElement(from, to, func() error { return c.block(timeout, c.timedOut) })
 }
 
 // BRPOPLPUSH source destination timeout
 func brpoplpush(c *call) error {
-	if err := c.timeout(3); err != nil {
+	timeout, err := c.timeout(3)
+	if err != nil {
 		return err
 	}
-	return c.moveElement(false, true, c.timedOut)
+	return c.moveElement(false, true, func() error { return c.block(timeout, c.timedOut) })
 }
 
 // BLMPOP timeout numkeys key [key ...] LEFT|RIGHT [COUNT count]
 func blmpop(c *call) error {
-	if err := c.timeout(1); err != nil {
+	timeout, err := c.timeout(1)
+	if err != nil {
 		return err
 	}
-	return c.popFirst(2)
+	return c.popFirst(2, func() error { return c.block(timeout, c.w.NullArray) })
 }

@@ -2,8 +2,8 @@ package redis
 
 import "github.com/skystash/skystash/pkg/redis/num"
 
-// ZPOPMIN, ZPOPMAX, ZMPOP, and the blocking BZPOPMIN, BZPOPMAX, BZMPOP, which answer at once
-// as if their timeout had passed.
+// ZPOPMIN, ZPOPMAX, ZMPOP, and the blocking BZPOPMIN, BZPOPMAX, BZMPOP, which wait as
+// block.go says.
 
 const (
 	errNumkeysPositive Error = "ERR numkeys should be greater than 0"
@@ -15,9 +15,9 @@ func zsetPopCommands() []*command {
 		{name: "zpopmin", arity: -2, flags: write | fast, keys: oneKey, group: "sorted-set", since: "5.0.0", summary: "Removes and returns the members with the lowest scores.", run: zpopmin},
 		{name: "zpopmax", arity: -2, flags: write | fast, keys: oneKey, group: "sorted-set", since: "5.0.0", summary: "Removes and returns the members with the highest scores.", run: zpopmax},
 		{name: "zmpop", arity: -4, flags: write | movable, keys: keySpec{numkeys: 1}, group: "sorted-set", since: "7.0.0", summary: "Removes and returns members of the first sorted set that has any.", run: zmpop},
-		{name: "bzpopmin", arity: -3, flags: write | fast | blocking, keys: keySpec{first: 1, last: -2, step: 1}, group: "sorted-set", since: "5.0.0", summary: "ZPOPMIN of the first sorted set that has members; never waits.", run: bzpopmin},
-		{name: "bzpopmax", arity: -3, flags: write | fast | blocking, keys: keySpec{first: 1, last: -2, step: 1}, group: "sorted-set", since: "5.0.0", summary: "ZPOPMAX of the first sorted set that has members; never waits.", run: bzpopmax},
-		{name: "bzmpop", arity: -5, flags: write | blocking | movable, keys: keySpec{numkeys: 2}, group: "sorted-set", since: "7.0.0", summary: "ZMPOP; never waits.", run: bzmpop},
+		{name: "bzpopmin", arity: -3, flags: write | fast | blocking, keys: keySpec{first: 1, last: -2, step: 1}, group: "sorted-set", since: "5.0.0", summary: "ZPOPMIN of the first sorted set that has members; waits for members.", run: bzpopmin},
+		{name: "bzpopmax", arity: -3, flags: write | fast | blocking, keys: keySpec{first: 1, last: -2, step: 1}, group: "sorted-set", since: "5.0.0", summary: "ZPOPMAX of the first sorted set that has members; waits for members.", run: bzpopmax},
+		{name: "bzmpop", arity: -5, flags: write | blocking | movable, keys: keySpec{numkeys: 2}, group: "sorted-set", since: "7.0.0", summary: "ZMPOP; waits for members.", run: bzmpop},
 	}
 }
 
@@ -101,8 +101,10 @@ func (c *call) popFirstZSet(i int) error {
 			return errCountPositive
 		}
 	}
+	timeout := 0.0
 	if c.cmd.has(blocking) {
-		if err := c.timeout(1); err != nil {
+		var err error
+		if timeout, err = c.timeout(1); err != nil {
 			return err
 		}
 	}
@@ -110,7 +112,10 @@ func (c *call) popFirstZSet(i int) error {
 	if err != nil {
 		return err
 	}
-	if z == nil {
+	switch {
+	case z == nil && c.cmd.has(blocking):
+		return c.block(timeout, c.w.NullArray)
+	case z == nil:
 		c.w.NullArray()
 		return nil
 	}
@@ -134,7 +139,8 @@ func bzpopmax(c *call) error { return c.popAnyZSet(true) }
 
 func (c *call) popAnyZSet(highest bool) error {
 	last := len(c.args) - 1
-	if err := c.timeout(last); err != nil {
+	timeout, err := c.timeout(last)
+	if err != nil {
 		return err
 	}
 	key, z, err := c.firstZSet(c.args[1:last])
@@ -143,8 +149,7 @@ func (c *call) popAnyZSet(highest bool) error {
 	}
 	popped := z.popEnd(1, highest)
 	if len(popped) == 0 {
-		c.w.NullArray()
-		return nil
+		return c.block(timeout, c.w.NullArray)
 	}
 	c.w.Array(3)
 	c.w.Bulk(key)

@@ -16,7 +16,7 @@ const (
 	readonly                    // reads data
 	fast                        // O(1) or O(log n)
 	admin                       // administration
-	blocking                    // natively it may wait; here it answers at once
+	blocking                    // it may wait, see block.go
 	walks                       // reads the whole keyspace: refused to read-only tokens
 	session                     // bound to a connection: refused where there is none
 	noscript                    // not allowed in scripts
@@ -25,6 +25,7 @@ const (
 	whole                       // acts on the whole database, outside of transactions
 	divisible                   // too many keys for one transaction may be taken in several
 	scripting                   // runs other commands, which may read and write any keys
+	publishes                   // sends messages, which like writing takes more than a right to read
 )
 
 // keySpec says which arguments are keys, as in COMMAND INFO: the first, the
@@ -85,9 +86,9 @@ func (c *call) int(i int) (int64, error) {
 
 func (cmd *command) has(f flags) bool { return cmd.flags&f != 0 }
 
-// mayWrite reports whether the command may change data, by itself or through others.
+// mayWrite reports whether the command may change data or send messages, by itself or through others.
 func (cmd *command) mayWrite() bool {
-	return cmd.has(write) || cmd.has(scripting) && !cmd.has(readonly)
+	return cmd.has(write|publishes) || cmd.has(scripting) && !cmd.has(readonly)
 }
 
 // keysOf lists the keys among valid arguments. Malformed counts give no keys:
@@ -149,20 +150,13 @@ func newCommandTable() commandTable {
 	for _, group := range [][]*command{
 		connectionCommands(), serverCommands(), genericCommands(), stringCommands(), bitmapCommands(),
 		hashCommands(), listCommands(), setCommands(), zsetCommands(), geoCommands(), hllCommands(),
-		streamCommands(),
-		jsonCommands(),
+		streamCommands(), jsonCommands(), pubsubCommands(), scriptCommands(), functionCommands(),
 	} {
-		t.add(group)
+		for _, cmd := range group {
+			t[cmd.name] = cmd
+		}
 	}
-	t.add(scriptCommands())
-	t.add(functionCommands())
 	return t
-}
-
-func (t commandTable) add(group []*command) {
-	for _, cmd := range group {
-		t[cmd.name] = cmd
-	}
 }
 
 // find looks up the command of args, which is not empty, and checks the number

@@ -45,17 +45,23 @@ func (tx *Txn) commit() error {
 	if err != nil {
 		return err
 	}
-	if len(updates) == 0 {
+	if len(updates)+len(tx.messages) == 0 {
 		return tx.validate()
 	}
 	if err := tx.writeFresh(updates); err != nil {
 		return err
 	}
+	messages, err := tx.messageOps()
+	if err != nil {
+		return err
+	}
 	ops, size := tx.operations(updates, nil)
+	ops = append(ops, messages...)
 	if len(ops) == 1 {
 		return tx.commitOne(ops[0])
 	}
-	steps := len(updates) == 1 && len(updates[0].elems) > 1 && !tx.multi && !tx.scripted && updates[0].ent.obj.stream == nil &&
+	steps := len(updates) == 1 && len(updates[0].elems) > 1 && updates[0].ent.obj.stream == nil &&
+		!tx.multi && !tx.scripted && len(messages) == 0 &&
 		len(ops)-len(updates[0].elems) <= store.MaxCommitOps-maxStep
 	if len(ops) <= store.MaxCommitOps && size <= store.MaxCommitSize {
 		err := tx.commitAll(ops)
@@ -66,7 +72,7 @@ func (tx *Txn) commit() error {
 	if steps {
 		return tx.commitSteps(updates[0])
 	}
-	if tx.divisible { // of a single update, it may be the checks of the others that are too many
+	if tx.divisible && len(messages) == 0 { // of a single update, it may be the checks of the others that are too many
 		return tx.commitBatches(updates)
 	}
 	return Error(fmt.Sprintf("ERR transaction too large: %d items in one transaction, at most %d", len(ops), store.MaxCommitOps))
@@ -429,7 +435,10 @@ func (tx *Txn) operations(updates []update, elems []elemOp) (ops []store.Op, siz
 
 // commitOne is a commit of a single head, one plain write.
 func (tx *Txn) commitOne(op store.Op) error {
-	_, err := tx.e.store.Apply(tx.ctx, op)
+	old, err := tx.e.store.Apply(tx.ctx, op)
+	if err == nil && len(tx.messages) > 0 {
+		tx.sentHead, _ = store.ApplyEdits(old, op.Edits)
+	}
 	return tx.committed([]store.Op{op}, err)
 }
 
@@ -442,13 +451,18 @@ func (tx *Txn) commitAll(ops []store.Op) error {
 func (tx *Txn) committed(ops []store.Op, err error) error {
 	if err == nil {
 		tx.answered(ops)
+		tx.done()
 		return nil
 	}
-	if _, changed := isConditionError(err); changed {
+	if ce, changed := isConditionError(err); changed {
+		tx.notSent(ops[ce.Index], ce.Old)
 		return fmt.Errorf("a key changed: %w", store.ErrConflict)
 	}
 	if !errors.Is(err, store.ErrUnknownOutcome) {
 		return fmt.Errorf("writing %d items: %w", len(ops), err)
+	}
+	if len(tx.messages) > 0 {
+		return tx.settleMessages()
 	}
 	for ent := range tx.all() {
 		for _, op := range ops {
@@ -460,6 +474,7 @@ func (tx *Txn) committed(ops []store.Op, err error) error {
 			case rerr != nil:
 				return rerr
 			case state == applied:
+				tx.done()
 				return nil
 			case state == notApplied:
 				tx.lost = ent.key
@@ -468,6 +483,16 @@ func (tx *Txn) committed(ops []store.Op, err error) error {
 		}
 	}
 	return err
+}
+
+// done follows a commit: it wakes those in this process who wait for what was written.
+func (tx *Txn) done() {
+	for ent := range tx.all() {
+		if ent.dirty {
+			tx.e.waiters.written(tx.db.ID, ent.key)
+		}
+	}
+	tx.sent()
 }
 
 // answered notes that the commit's trace has served: the next write of its key

@@ -109,6 +109,7 @@ func (tx *Txn) commitStep(u update, elems []elemOp, first bool) error {
 		case rerr != nil:
 			return rerr
 		case state == applied:
+			tx.done()
 			u.ent.seen = head
 			return nil
 		case state == unknown:

@@ -47,6 +47,8 @@ type Database struct {
 	CredentialGeneration int64    // credentials of other generations are not valid any more
 	Revoked              []string // ids of credentials revoked one by one
 
+	monitored int64 // Unix ms: until then commands are logged for MONITOR
+
 	epoch    int64
 	switchAt int64 // Unix ms: before it, epoch-1 is in force
 	scripts  generation
@@ -170,6 +172,7 @@ func (e *Engine) remember(id string, attrs store.Attrs) *Database {
 		CreatedAt:            time.UnixMilli(attrs.Get(recCreated).Num()),
 		CredentialGeneration: attrs.Get(recCredGen).Num(),
 		Revoked:              slices.Clone(attrs.Get(recRevoked).Elems()),
+		monitored:            attrs.Get(recMonitor).Num(),
 		epoch:                epoch,
 		switchAt:             attrs.Get(recSwitchAt).Num(),
 		scripts:              readGeneration(attrs, recScripts),

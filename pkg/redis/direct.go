@@ -110,6 +110,7 @@ func (e *Engine) runDirect(ctx context.Context, db *Database, b bound, w *resp.W
 	}
 	switch ce, isCond := isConditionError(err); {
 	case err == nil:
+		e.waiters.written(db.ID, d.name)
 		p.reply(old, w)
 		return next, true, e.afterDirect(ctx, db, &d, p, old, op.Edits)
 	case isCond:
@@ -117,6 +118,7 @@ func (e *Engine) runDirect(ctx context.Context, db *Database, b bound, w *resp.W
 	case errors.Is(err, store.ErrTooLarge):
 		return next, false, nil
 	case errors.Is(err, store.ErrUnknownOutcome):
+		e.waiters.written(db.ID, d.name) // perhaps
 		return e.settleDirect(ctx, &d, p, w, err)
 	}
 	return next, false, fmt.Errorf("%s: %w", d.cmd.name, err)

@@ -28,6 +28,9 @@ type Config struct {
 	// Patience bounds how long a transaction is tried again after conflicts; 0: 20 s.
 	Patience time.Duration
 
+	// MaxBlock bounds how long a blocking command waits, whatever its timeout; 0: DefaultMaxBlock.
+	MaxBlock time.Duration
+
 	// MaxReplySize bounds a command's reply in bytes; 0: 10 MiB. Commands whose reply would
 	// be larger stop with an error.
 	MaxReplySize int
@@ -44,6 +47,7 @@ type Engine struct {
 	log       *slog.Logger
 	recordTTL time.Duration
 	patience  time.Duration
+	maxBlock  time.Duration
 	maxReply  int
 	started   time.Time
 
@@ -51,6 +55,10 @@ type Engine struct {
 	locks    *keyLocks
 	traces   traceLog
 	lua      *luaHost
+	waiters  waiters
+
+	hubsMu sync.Mutex
+	hubs   map[string]*hub // by database
 
 	mu        sync.RWMutex
 	databases map[string]*Database
@@ -64,10 +72,12 @@ func New(cfg Config) *Engine {
 		log:       cfg.Logger,
 		recordTTL: cfg.RecordTTL,
 		patience:  cfg.Patience,
+		maxBlock:  cfg.MaxBlock,
 		maxReply:  cfg.MaxReplySize,
 		commands:  newCommandTable(),
 		locks:     newKeyLocks(),
 		lua:       newLuaHost(cfg.Scripts),
+		hubs:      map[string]*hub{},
 		databases: map[string]*Database{},
 	}
 	if e.now == nil {
@@ -78,6 +88,9 @@ func New(cfg Config) *Engine {
 	}
 	if e.patience == 0 {
 		e.patience = 20 * time.Second
+	}
+	if e.maxBlock == 0 {
+		e.maxBlock = DefaultMaxBlock
 	}
 	if e.maxReply == 0 {
 		e.maxReply = 10 << 20
@@ -98,8 +111,19 @@ func (a Access) check(cmd *command, args []string) error {
 	if !a.ReadOnly || cmd.group == "connection" {
 		return nil
 	}
-	if cmd.has(write|walks|admin) || !cmd.has(readonly|fast) {
+	if cmd.has(write|walks|admin|publishes) || !cmd.has(readonly|fast) && cmd.group != "pubsub" {
 		return errNoPerm(cmd.fullName(args))
+	}
+	return nil
+}
+
+// checkSubscribe refuses channels and patterns that the caller may not subscribe to.
+func (a Access) checkSubscribe(channels, patterns []string) error { return nil }
+
+// checkMonitor refuses MONITOR to those who may not see what others do.
+func (a Access) checkMonitor() error {
+	if a.ReadOnly {
+		return errNoPerm("monitor")
 	}
 	return nil
 }
@@ -140,6 +164,7 @@ func (e *Engine) Do(ctx context.Context, db *Database, a Access, args []string, 
 		w.Error(err.Error())
 		return nil
 	}
+	e.monitor(ctx, db, b)
 	return e.run(ctx, db, b, nil, w)
 }
 
@@ -148,14 +173,17 @@ func (e *Engine) run(ctx context.Context, db *Database, b bound, loaded heads, w
 	if b.cmd.outside != nil {
 		return e.runOutside(ctx, db, b, w)
 	}
+	if b.cmd.has(blocking) {
+		return e.runBlocking(ctx, db, b, w)
+	}
 	if b.cmd.direct != nil && len(b.args) > 1 {
 		next, done, err := e.runDirect(ctx, db, b, w)
 		if done || err != nil {
 			return err
 		}
-		return e.transact(ctx, db, []bound{b}, false, next, w)
+		return e.transact(ctx, db, []bound{b}, transactMode{}, next, w)
 	}
-	return e.transact(ctx, db, []bound{b}, false, handover{loaded: loaded}, w)
+	return e.transact(ctx, db, []bound{b}, transactMode{}, handover{loaded: loaded}, w)
 }
 
 // outsider is one execution of a command outside of transactions.
@@ -191,6 +219,7 @@ func (e *Engine) Pipeline(ctx context.Context, db *Database, a Access, cmds [][]
 			continue
 		}
 		if !groupable(b.cmd) || i+1 == len(cmds) {
+			e.monitor(ctx, db, b)
 			e.pipelined(ctx, db, b, nil, w)
 			i++
 			continue
@@ -209,6 +238,7 @@ func (e *Engine) Pipeline(ctx context.Context, db *Database, a Access, cmds [][]
 			group = append(group, next)
 			keys = append(keys, more...)
 		}
+		e.monitor(ctx, db, group...)
 		loaded, err := e.loadGroup(ctx, db, group, keys)
 		for _, b := range group {
 			if err != nil {
@@ -256,6 +286,8 @@ func (e *Engine) failed(ctx context.Context, b bound, err error, w *resp.Writer)
 // FailureText is what a client may read of a failure of ours.
 func FailureText(err error) string {
 	switch {
+	case errors.Is(err, ErrLagged):
+		return "ERR the subscriber is too slow, messages were lost"
 	case errors.Is(err, store.ErrUnknownOutcome):
 		return "ERR the outcome of the command is unknown: it may have been carried out"
 	case errors.Is(err, store.ErrThrottled):
@@ -285,7 +317,8 @@ func (e *Engine) Multi(ctx context.Context, db *Database, a Access, cmds [][]str
 	if len(group) == 0 {
 		return nil
 	}
-	return e.transact(ctx, db, group, true, handover{}, w)
+	e.monitor(ctx, db, group...)
+	return e.transact(ctx, db, group, transactMode{multi: true}, handover{}, w)
 }
 
 // heads are key heads that have been read; nil attributes: there is no such item.
@@ -308,8 +341,14 @@ func (e *Engine) load(ctx context.Context, v view, keys []string, snapshot bool)
 	return out, nil
 }
 
+// transactMode says how commands are run.
+type transactMode struct {
+	multi    bool // they belong together
+	mayBlock bool // one that finds nothing may ask to be run again, with wouldBlock
+}
+
 // transact runs commands against one Txn until it commits.
-func (e *Engine) transact(ctx context.Context, db *Database, group []bound, multi bool, known handover, w *resp.Writer) error {
+func (e *Engine) transact(ctx context.Context, db *Database, group []bound, mode transactMode, known handover, w *resp.Writer) error {
 	var keys []string
 	writes, hints := false, false
 	for _, b := range group {
@@ -333,8 +372,8 @@ func (e *Engine) transact(ctx context.Context, db *Database, group []bound, mult
 	for attempt := 0; ; attempt++ {
 		w.Truncate(mark)
 		tx := newTxn(ctx, e, db, writes)
-		tx.multi, tx.hints, tx.failed = multi, hints, failed
-		tx.divisible = !multi && group[0].cmd.has(divisible)
+		tx.multi, tx.mayBlock, tx.hints, tx.failed = mode.multi, mode.mayBlock, hints, failed
+		tx.divisible = !mode.multi && group[0].cmd.has(divisible)
 		tx.doubts = known.doubts
 		err := tx.run(group, keys, known.loaded, w)
 		known.loaded = nil
@@ -355,7 +394,7 @@ func (e *Engine) transact(ctx context.Context, db *Database, group []bound, mult
 			continue
 		}
 		var refused Error
-		if errors.As(err, &refused) && !multi {
+		if errors.As(err, &refused) && !mode.multi {
 			w.Truncate(mark)
 			w.Error(refused.Error())
 			return nil

@@ -17,12 +17,12 @@ import (
 // database's record, so that what all instances know of it tells them which scripts
 // there are: a script that an instance has once seen in a generation needs no read any more.
 //
-//	script     'e' db 's' generation      0x05 SHA-1        v (the source)
-//	library    'e' db 'l' generation      0x06 name         v (the source)
+//	script     'e' db 's' generation      0x07 SHA-1        v (the source)
+//	library    'e' db 'l' generation      0x08 name         v (the source)
 
 const (
-	elemScript  = "\x05"
-	elemLibrary = "\x06"
+	elemScript  = "\x07"
+	elemLibrary = "\x08"
 )
 
 // generation counts how often the scripts or libraries of a database were replaced.

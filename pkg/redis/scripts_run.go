@@ -50,7 +50,7 @@ func (h *scriptHost) Call(args []string) ([]byte, error) {
 	tx := h.c.tx
 	cmd, err := h.bind(args)
 	if err == nil {
-		h.wrote = h.wrote || cmd.has(write)
+		h.wrote = h.wrote || cmd.mayWrite()
 		err = cmd.run(&call{tx: tx, cmd: cmd, args: args, w: &h.w, access: h.c.access})
 	}
 	if tx.err != nil {
@@ -85,7 +85,7 @@ func (h *scriptHost) bind(args []string) (*command, error) {
 	if err := h.c.access.check(cmd, args); err != nil {
 		return nil, err
 	}
-	if h.readOnly && cmd.has(write) {
+	if h.readOnly && cmd.mayWrite() {
 		return nil, errScriptReadOnly
 	}
 	if h.locked && cmd.has(whole) {

@@ -25,6 +25,7 @@ type Txn struct {
 	write bool // may write
 	multi bool // several commands: too large a commit cannot be taken in steps
 
+	mayBlock  bool          // a command that finds nothing may ask to be run again later
 	divisible bool          // of too many keys, some may be committed before others
 	hints     bool          // the keys of some commands are only read ahead
 	scripted  bool          // a script has run: as multi
@@ -42,6 +43,9 @@ type Txn struct {
 	ranged    bool // some call read several elements, hence not as of one moment
 	relaxed   bool // a cursor command: no consistency across its reads is promised
 	dropped   []abandoned
+
+	messages []publication // to be sent
+	sentHead store.Attrs   // the log's head after a commit that did nothing but send
 
 	doubts []doubt // earlier attempts whose answers were lost
 	lost   string  // the key whose head would carry the trace of this one, if its answer was lost
@@ -214,7 +218,7 @@ func (tx *Txn) rollback() {
 	for ent := range tx.all() {
 		ent.obj, ent.dirty = tx.decodeHead(ent, ent.seen), false
 	}
-	tx.dropped = nil
+	tx.dropped, tx.messages = nil, nil
 }
 
 // settle ends a command: collections that it left empty are no keys any more.

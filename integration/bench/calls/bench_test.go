@@ -33,14 +33,15 @@ type bench struct {
 	signer  *token.Signer
 	wire    *wire
 	clock   *clock
+	table   string
 	made    int // databases
 }
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
 	b := &bench{t: t, wire: &wire{}, clock: newClock()}
-	table := dynamolocal.Table(t, dynamolocal.Client(t))
-	st := dynamo.New(dynamolocal.Client(t, dynamolocal.WithTransport(dynamolocal.Reporting(b.wire.see))), table)
+	b.table = dynamolocal.Table(t, dynamolocal.Client(t))
+	st := dynamo.New(dynamolocal.Client(t, dynamolocal.WithTransport(dynamolocal.Reporting(b.wire.see))), b.table)
 	t.Cleanup(func() {
 		if err := st.Close(); err != nil {
 			t.Error(err)

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -36,6 +37,14 @@ func (e *quietEngine) Pipeline(_ context.Context, _ *redis.Database, _ redis.Acc
 func (e *quietEngine) Multi(ctx context.Context, db *redis.Database, a redis.Access, cmds [][]string, w *resp.Writer) error {
 	e.Pipeline(ctx, db, a, cmds, w)
 	return nil
+}
+
+func (e *quietEngine) Subscribe(context.Context, *redis.Database, redis.Access, []string, []string) (*redis.Subscription, error) {
+	return nil, errors.ErrUnsupported
+}
+
+func (e *quietEngine) Monitor(context.Context, *redis.Database, redis.Access) (*redis.Subscription, error) {
+	return nil, errors.ErrUnsupported
 }
 
 // discard is a ResponseWriter that forgets.

@@ -17,6 +17,7 @@ type call struct {
 	ctx    context.Context // of the request, as long as it runs
 	r      *Request
 	x      *exchange
+	bearer string
 	db     *redis.Database
 	access redis.Access
 }
@@ -188,15 +189,4 @@ func (c *call) limited(reply []byte) []byte {
 	var w resp.Writer
 	w.Error(tooLarge(c.h.maxCommand, int64(len(reply))))
 	return w.Buf
-}
-
-// isStream reports whether a path's first segment asks for server-sent events.
-func isStream(command string) bool {
-	return strings.EqualFold(command, "subscribe") || strings.EqualFold(command, "psubscribe") ||
-		strings.EqualFold(command, "monitor")
-}
-
-// stream answers requests for server-sent events.
-func (c *call) stream(path []string) error {
-	return badRequest(notAvailableText(path[0]))
 }

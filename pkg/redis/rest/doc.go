@@ -8,6 +8,9 @@
 //	POST|PUT /                                  a command as a JSON array
 //	POST|PUT /pipeline                          several, an array of arrays, one after the other
 //	POST|PUT /multi-exec                        several, atomically
+//	POST /subscribe/channel/channel             messages, as server-sent events
+//	POST /psubscribe/pattern/pattern            the same, of all channels that match
+//	POST /monitor                               commands, as they are run
 //	OPTIONS anything                            CORS preflight, without authentication
 //
 // By path, each segment is an argument, percent-decoded by itself. The body of a
@@ -26,6 +29,22 @@
 //
 // Every answer carries upstash-sync-token, which differs from all earlier ones. Reads
 // are strongly consistent, so there is nothing to wait for when a client sends one back.
+//
+// # Server-sent events
+//
+// Each event is a line "data: " with one of these, then an empty line:
+//
+//	subscribe,<channel>,<count>     one for each channel, first of all
+//	message,<channel>,<payload>
+//	psubscribe,<pattern>,<count>    one for each pattern, first of all
+//	pmessage,<pattern>,<channel>,<payload>
+//	"OK"                            first of all from /monitor
+//	<time> [0 0.0.0.0:0] "GET" "k"  a command
+//
+// A line break in a payload begins another "data: " line. Clients do not encode names, so
+// a question mark and what follows it are part of the last one; a body is not looked at. A comment
+// comes every 15 seconds; as often the token is checked again. A request that cannot be served
+// is answered as any other. The subscription ends with the connection.
 //
 // # Authentication
 //

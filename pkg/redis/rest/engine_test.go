@@ -73,7 +73,7 @@ func TestWithEngineAndTokens(t *testing.T) {
 	send(writer, "POST", "/multi-exec", `[["incr","n"],["get"]]`, 400, `{"error":"ERR wrong number of arguments for 'get' command"}`)
 	send(writer, "GET", "/get/n", "", 200, `{"result":"43"}`)
 	send(writer, "GET", "/lpush/n/x", "", 400, `{"error":"WRONGTYPE Operation against a key holding the wrong kind of value"}`)
-	send(writer, "GET", "/publish/ch/msg", "", 400, `{"error":"ERR Command is not available: 'PUBLISH'"}`)
+	send(writer, "GET", "/publish/ch/msg", "", 200, `{"result":0}`)
 
 	const noPermission = `{"error":"NOPERM this user has no permissions to run the 'set' command or its subcommand"}`
 	send(reader, "GET", "/get/n", "", 200, `{"result":"43"}`)

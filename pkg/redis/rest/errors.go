@@ -31,6 +31,7 @@ var (
 	errObjectArg      = badRequest(`ERR unsupported arg type: "{": json.Delim`)
 	errEscape         = badRequest("ERR invalid percent-encoding in the URL")
 	errQuery          = badRequest("ERR query parameters are only supported with a command in the path")
+	errNoStream       = badRequest("ERR subscriptions are not available at this address: it cannot stream answers, use the function URL")
 	errFormat         = badRequest("ERR unsupported Upstash-Response-Format: use json or resp2")
 	errFormatBase64   = badRequest("ERR Upstash-Response-Format resp2 cannot be combined with Upstash-Encoding base64")
 )
@@ -71,8 +72,4 @@ func needsConnection(command string) bool {
 
 func needsConnectionText(command string) string {
 	return `ERR Command "` + strings.ToUpper(command) + `" is not allowed in REST or it has a special context path`
-}
-
-func notAvailableText(command string) string {
-	return "ERR Command is not available: '" + strings.ToUpper(command) + "'"
 }

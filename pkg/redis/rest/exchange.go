@@ -24,7 +24,8 @@ type exchange struct {
 
 	out    []byte // the answer's body
 	status int
-	resp2  bool // out is RESP2, not JSON
+	resp2  bool    // out is RESP2, not JSON
+	events *events // in the place of all that
 }
 
 func (x *exchange) reset() {
@@ -33,6 +34,7 @@ func (x *exchange) reset() {
 	x.out = x.out[:0]
 	x.status = http.StatusOK
 	x.resp2 = false
+	x.events = nil
 }
 
 func (x *exchange) reusable() bool {
@@ -138,9 +140,16 @@ func (x *exchange) send(r *Request, w ResponseWriter, syncToken string) {
 	}
 	allowOrigin(r, w)
 	w.SetHeader("Access-Control-Expose-Headers", "upstash-sync-token")
+	w.SetHeader("Upstash-Sync-Token", syncToken)
+	if x.events != nil {
+		w.SetHeader("Content-Type", "text/event-stream; charset=utf-8")
+		w.SetHeader("Cache-Control", "no-cache, no-transform")
+		w.SetHeader("X-Accel-Buffering", "no")
+		w.Stream(x.status, x.events.send)
+		return
+	}
 	w.SetHeader("Content-Type", contentType)
 	w.SetHeader("Content-Length", strconv.Itoa(len(x.out)))
-	w.SetHeader("Upstash-Sync-Token", syncToken)
 	if x.status == http.StatusMethodNotAllowed {
 		w.SetHeader("Allow", allowedMethods)
 	}

@@ -28,6 +28,11 @@ type Engine interface {
 	// Multi runs commands atomically and appends a reply for each. A
 	// redis.Error refuses them all before any has run.
 	Multi(ctx context.Context, db *redis.Database, a redis.Access, cmds [][]string, w *resp.Writer) error
+	// Subscribe begins to receive the messages of channels and patterns. A
+	// redis.Error says that the caller may not.
+	Subscribe(ctx context.Context, db *redis.Database, a redis.Access, channels, patterns []string) (*redis.Subscription, error)
+	// Monitor begins to receive the commands of a database, one line each.
+	Monitor(ctx context.Context, db *redis.Database, a redis.Access) (*redis.Subscription, error)
 }
 
 // Verifier checks tokens. [token.Verifier] is one.
@@ -117,7 +122,7 @@ func (h *Handler) Serve(ctx context.Context, r *Request, w ResponseWriter) {
 	}
 	x := h.exchanges.Get().(*exchange)
 	x.reset()
-	if err := h.serveSafely(ctx, r, x); err != nil {
+	if err := h.serveSafely(ctx, r, w, x); err != nil {
 		h.refuse(ctx, r, x, err)
 	}
 	x.send(r, w, h.sync.next())
@@ -128,7 +133,7 @@ func (h *Handler) Serve(ctx context.Context, r *Request, w ResponseWriter) {
 
 // serveSafely turns a panic into an error: clients cannot read an answer that
 // is not JSON, and one request must not end a process that serves others.
-func (h *Handler) serveSafely(ctx context.Context, r *Request, x *exchange) (err error) {
+func (h *Handler) serveSafely(ctx context.Context, r *Request, w ResponseWriter, x *exchange) (err error) {
 	defer func() {
 		p := recover()
 		if p == nil {
@@ -137,11 +142,11 @@ func (h *Handler) serveSafely(ctx context.Context, r *Request, x *exchange) (err
 		h.log.ErrorContext(ctx, "request panicked", "panic", p, "stack", string(debug.Stack()))
 		err = errors.New("panic, see the log")
 	}()
-	return h.serve(ctx, r, x)
+	return h.serve(ctx, r, w, x)
 }
 
 // serve carries out a request and leaves the answer in x.
-func (h *Handler) serve(ctx context.Context, r *Request, x *exchange) error {
+func (h *Handler) serve(ctx context.Context, r *Request, w ResponseWriter, x *exchange) error {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut:
 	default:
@@ -155,14 +160,14 @@ func (h *Handler) serve(ctx context.Context, r *Request, x *exchange) error {
 	if err != nil {
 		return err
 	}
-	if queryErr != nil {
-		return queryErr
-	}
 	path, err := pathArgs(r.Path)
 	if err != nil {
 		return err
 	}
-	c := &call{h: h, ctx: ctx, r: r, x: x, db: db, access: access}
+	if queryErr != nil && !(len(path) > 0 && isStream(path[0])) {
+		return queryErr
+	}
+	c := &call{h: h, ctx: ctx, r: r, x: x, bearer: bearer, db: db, access: access}
 	switch {
 	case len(path) == 0:
 		if len(query) > 0 {
@@ -180,7 +185,7 @@ func (h *Handler) serve(ctx context.Context, r *Request, x *exchange) error {
 		}
 		return c.multi()
 	case isStream(path[0]):
-		return c.stream(path)
+		return c.stream(path, w.Streams())
 	}
 	return c.path(path, query)
 }

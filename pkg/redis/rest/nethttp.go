@@ -1,6 +1,10 @@
 package rest
 
-import "net/http"
+import (
+	"context"
+	"io"
+	"net/http"
+)
 
 // ServeHTTP answers one request of net/http.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -13,10 +17,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			Host:   r.Host,
 			Path:   sentPath(r.URL),
 			Query:  r.URL.RawQuery,
+			Asks:   r.URL.ForceQuery || r.URL.RawQuery != "",
 			Header: r.Header,
 			Length: r.ContentLength,
 		},
-		httpResponse{w: w, fields: w.Header()},
+		httpResponse{ctx: r.Context(), w: w, fields: w.Header()},
 	}
 	x.values = x.room[:0]
 	if r.Body != http.NoBody && r.Body != nil {
@@ -27,10 +32,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // httpResponse writes an answer to an http.ResponseWriter.
 type httpResponse struct {
+	ctx    context.Context // of the request
 	w      http.ResponseWriter
 	fields http.Header
 	values []string // of fields: slices of one array
-	room   [8]string
+	room   [10]string
 }
 
 func (r *httpResponse) SetHeader(name, value string) {
@@ -45,4 +51,28 @@ func (r *httpResponse) Send(status int, body []byte) {
 		// An error means that the client has gone; there is nobody to tell.
 		_, _ = r.w.Write(body)
 	}
+}
+
+func (r *httpResponse) Streams() bool {
+	_, ok := r.w.(http.Flusher)
+	return ok
+}
+
+func (r *httpResponse) Stream(status int, run func(context.Context, io.Writer)) {
+	r.w.WriteHeader(status)
+	flushing := flushWriter{r.w, r.w.(http.Flusher)}
+	flushing.Flush()
+	run(r.ctx, flushing)
+}
+
+// flushWriter sends at once what is written.
+type flushWriter struct {
+	io.Writer
+	http.Flusher
+}
+
+func (w flushWriter) Write(p []byte) (int, error) {
+	n, err := w.Writer.Write(p)
+	w.Flush()
+	return n, err
 }

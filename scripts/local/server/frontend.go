@@ -1,8 +1,11 @@
 package server
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -30,13 +33,14 @@ const (
 // fasthttp spends half of what net/http does.
 type frontend struct {
 	ctx      context.Context // of all requests
+	streams  context.Context // of all answers without end
 	rest     *rest.Handler
 	profiles fasthttp.RequestHandler // nil: not served
 	requests sync.Pool               // of *request
 }
 
-func newFrontend(ctx context.Context, h *rest.Handler, profiles bool) *frontend {
-	f := &frontend{ctx: ctx, rest: h, requests: sync.Pool{New: func() any { return new(request) }}}
+func newFrontend(ctx, streams context.Context, h *rest.Handler, profiles bool) *frontend {
+	f := &frontend{ctx: ctx, streams: streams, rest: h, requests: sync.Pool{New: func() any { return new(request) }}}
 	if profiles {
 		mux := http.NewServeMux()
 		mux.HandleFunc("/debug/pprof/", pprof.Index)
@@ -69,23 +73,25 @@ func (f *frontend) server(log *slog.Logger) *fasthttp.Server {
 // request is a request to the REST API with the way to its answer.
 type request struct {
 	rest.Request
-	ctx *fasthttp.RequestCtx
+	ctx     *fasthttp.RequestCtx
+	streams context.Context
 }
 
 func (f *frontend) serve(ctx *fasthttp.RequestCtx) {
 	r := f.requests.Get().(*request)
 	defer f.requests.Put(r)
-	path, query := target(ctx)
+	path, query, asks := target(ctx)
 	if f.profiles != nil && strings.HasPrefix(path, "/debug/pprof/") {
 		f.profiles(ctx)
 		return
 	}
-	r.ctx = ctx
+	r.ctx, r.streams = ctx, f.streams
 	r.Request = rest.Request{
 		Method: string(ctx.Method()),
 		Host:   string(ctx.Host()),
 		Path:   path,
 		Query:  query,
+		Asks:   asks,
 		Header: r,
 		Length: int64(ctx.Request.Header.ContentLength()),
 	}
@@ -97,14 +103,13 @@ func (f *frontend) serve(ctx *fasthttp.RequestCtx) {
 }
 
 // target is the path and the query of a request, as they were sent.
-func target(ctx *fasthttp.RequestCtx) (path, query string) {
+func target(ctx *fasthttp.RequestCtx) (path, query string, asks bool) {
 	uri := ctx.Request.Header.RequestURI()
 	if len(uri) > 0 && uri[0] == '/' {
-		path, query, _ = strings.Cut(string(uri), "?")
-		return path, query
+		return strings.Cut(string(uri), "?")
 	}
 	// http://host/path, as proxies get it.
-	return string(ctx.URI().PathOriginal()), string(ctx.URI().QueryString())
+	return string(ctx.URI().PathOriginal()), string(ctx.URI().QueryString()), bytes.IndexByte(uri, '?') >= 0
 }
 
 // Get implements rest.Header.
@@ -117,6 +122,57 @@ func (r *request) SetHeader(name, value string) { r.ctx.Response.Header.Set(name
 func (r *request) Send(status int, body []byte) {
 	r.ctx.SetStatusCode(status)
 	r.ctx.SetBody(body)
+}
+
+// Streams implements rest.ResponseWriter.
+func (r *request) Streams() bool { return true }
+
+// Stream implements rest.ResponseWriter. The connection serves no other request afterwards.
+func (r *request) Stream(status int, run func(context.Context, io.Writer)) {
+	conn, streams := r.ctx.Conn(), r.streams
+	r.ctx.SetStatusCode(status)
+	r.ctx.SetConnectionClose()
+	r.ctx.Response.ImmediateHeaderFlush = true
+	r.ctx.SetBodyStreamWriter(func(w *bufio.Writer) {
+		ctx, gone := context.WithCancel(streams)
+		defer gone()
+		go func() {
+			defer gone()
+			untilClosed(ctx, conn)
+		}()
+		run(ctx, streamWriter{w, conn})
+	})
+}
+
+// untilClosed waits until the client closes a connection on which it has nothing more to say.
+func untilClosed(ctx context.Context, conn net.Conn) {
+	var rest [512]byte
+	for ctx.Err() == nil {
+		if err := conn.SetReadDeadline(time.Time{}); err != nil {
+			return
+		}
+		var netErr net.Error
+		if _, err := conn.Read(rest[:]); err != nil && !(errors.As(err, &netErr) && netErr.Timeout()) {
+			return
+		}
+	}
+}
+
+// streamWriter sends at once what is written. A client that takes nothing is cut off.
+type streamWriter struct {
+	w    *bufio.Writer
+	conn net.Conn
+}
+
+func (s streamWriter) Write(p []byte) (int, error) {
+	if err := s.conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+		return 0, err
+	}
+	n, err := s.w.Write(p)
+	if err == nil {
+		err = s.w.Flush()
+	}
+	return n, err
 }
 
 // malformed answers what is not an HTTP request that can be served.

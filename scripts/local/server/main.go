@@ -39,6 +39,7 @@ type Main struct {
 	http     *fasthttp.Server
 	failed   chan error         // of the HTTP server
 	stop     context.CancelFunc // of requests and duties
+	stopSSE  context.CancelFunc // of answers without end
 	duties   sync.WaitGroup
 	closeErr func() error
 }
@@ -124,7 +125,9 @@ func (m *Main) Start(ctx context.Context) (err error) {
 	duties, stop := context.WithCancel(context.WithoutCancel(ctx))
 	m.stop = stop
 	m.duties.Go(func() { m.reclaim(duties, engine) })
-	m.http = newFrontend(duties, handler, m.flags.pprof).server(m.log)
+	var streams context.Context
+	streams, m.stopSSE = context.WithCancel(duties)
+	m.http = newFrontend(duties, streams, handler, m.flags.pprof).server(m.log)
 	go func() {
 		if err := m.http.Serve(listener); err != nil {
 			m.failed <- fmt.Errorf("serve: %w", err)
@@ -140,6 +143,7 @@ func (m *Main) Close() error { return m.closeErr() }
 func (m *Main) shutdown() error {
 	var errs []error
 	if m.http != nil {
+		m.stopSSE()
 		ctx, cancel := context.WithTimeout(context.Background(), m.flags.grace)
 		defer cancel()
 		if err := m.http.ShutdownWithContext(ctx); errors.Is(err, context.DeadlineExceeded) {

@@ -1,0 +1,140 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/skystash/skystash/pkg/redis/resp"
+)
+
+// A blocking command that finds nothing waits, outside of MULTI and scripts. Between its attempts it
+// holds nothing: no lock, no connection to the store. It is woken at once by a write of one of its keys
+// through the same engine; for writes through other engines it looks again every 10 to 200
+// ms. If several wait for a key, whose attempt comes first gets the element: usually,
+// not always, who has waited longest.
+
+// DefaultMaxBlock is how long blocking commands wait at most where Config has nothing else.
+const DefaultMaxBlock = 10 * time.Second
+
+// How often a blocked command looks for what other engines have written.
+const (
+	lookSoon = 10 * time.Millisecond
+	lookLate = 200 * time.Millisecond
+)
+
+// wouldBlock is the error with which a blocking command asks to be run again.
+type wouldBlock struct{ timeout time.Duration } // 0: none
+
+func (*wouldBlock) Error() string { return "the command blocks" }
+
+// block ends a command that has found nothing. It waits, for timeout seconds at most (0: no limit of
+// its own), and runs again; where it must not wait, or has done so, none writes the reply.
+func (c *call) block(timeout float64, none func()) error {
+	if !c.tx.mayBlock {
+		none()
+		return nil
+	}
+	return &wouldBlock{time.Duration(min(timeout, float64(time.Hour/time.Second)) * float64(time.Second))}
+}
+
+// runBlocking carries out a command that may wait.
+func (e *Engine) runBlocking(ctx context.Context, db *Database, b bound, w *resp.Writer) error {
+	wait := e.waiters.join(db.ID, b.cmd.keysOf(b.args)) // first, so that no write is missed
+	defer e.waiters.leave(wait)
+	var expired <-chan time.Time
+	for look := lookSoon; ; look = min(look*3/2, lookLate) {
+		err := e.transact(ctx, db, []bound{b}, transactMode{mayBlock: true}, handover{}, w)
+		var blocked *wouldBlock
+		if !errors.As(err, &blocked) {
+			return err
+		}
+		if expired == nil {
+			limit := e.maxBlock
+			if blocked.timeout > 0 {
+				limit = min(limit, blocked.timeout)
+			}
+			timer := time.NewTimer(limit)
+			defer timer.Stop()
+			expired = timer.C
+		}
+		again := time.NewTimer(look)
+		tick := again.C
+		if e.recordTTL == 0 {
+			tick = nil // there are no other engines
+		}
+		select {
+		case <-ctx.Done():
+			again.Stop()
+			return ctx.Err()
+		case <-wait.wake:
+		case <-tick:
+		case <-expired:
+			again.Stop()
+			return e.transact(ctx, db, []bound{b}, transactMode{}, handover{}, w)
+		}
+		again.Stop()
+	}
+}
+
+// waiters are the blocked commands of an engine.
+type waiters struct {
+	count atomic.Int64
+	mu    sync.Mutex
+	keys  map[waitKey]map[*waiter]bool
+}
+
+type waitKey struct{ db, key string }
+
+// waiter is one blocked command.
+type waiter struct {
+	keys []waitKey
+	wake chan struct{}
+}
+
+func (ws *waiters) join(db string, keys []string) *waiter {
+	w := &waiter{wake: make(chan struct{}, 1)}
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	if ws.keys == nil {
+		ws.keys = map[waitKey]map[*waiter]bool{}
+	}
+	for _, key := range keys {
+		k := waitKey{db, key}
+		w.keys = append(w.keys, k)
+		if ws.keys[k] == nil {
+			ws.keys[k] = map[*waiter]bool{}
+		}
+		ws.keys[k][w] = true
+	}
+	ws.count.Add(1)
+	return w
+}
+
+func (ws *waiters) leave(w *waiter) {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	for _, k := range w.keys {
+		if delete(ws.keys[k], w); len(ws.keys[k]) == 0 {
+			delete(ws.keys, k)
+		}
+	}
+	ws.count.Add(-1)
+}
+
+// written wakes those who wait for a key. While nobody waits it costs next to nothing.
+func (ws *waiters) written(db, key string) {
+	if ws.count.Load() == 0 {
+		return
+	}
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	for w := range ws.keys[waitKey{db, key}] {
+		select {
+		case w.wake <- struct{}{}:
+		default:
+		}
+	}
+}

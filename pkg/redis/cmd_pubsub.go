@@ -1,0 +1,101 @@
+package redis
+
+import "github.com/skystash/skystash/pkg/redis/glob"
+
+// PUBLISH, PUBSUB CHANNELS, NUMSUB, NUMPAT, SHARDCHANNELS, SHARDNUMSUB, HELP. Receiving is
+// not a command, see Engine.Subscribe. There are no shard channels.
+
+func pubsubCommands() []*command {
+	const group = "pubsub"
+	return []*command{
+		{name: "publish", arity: 3, flags: fast | publishes, group: group, since: "2.0.0", summary: "Sends a message to a channel.", run: publish},
+		{name: "pubsub", arity: -2, group: group, since: "2.8.0", summary: "Tells about subscriptions.", subs: subcommands(
+			&command{name: "channels", arity: -2, group: group, since: "2.8.0", summary: "Returns the channels that have subscribers.", run: pubsubChannels},
+			&command{name: "numsub", arity: -2, group: group, since: "2.8.0", summary: "Returns the numbers of subscribers of channels.", run: pubsubNumsub},
+			&command{name: "numpat", arity: 2, group: group, since: "2.8.0", summary: "Returns the number of patterns that have subscribers.", run: pubsubNumpat},
+			&command{name: "shardchannels", arity: -2, group: group, since: "7.0.0", summary: "Returns nothing: there are no shard channels.", run: pubsubShardChannels},
+			&command{name: "shardnumsub", arity: -2, group: group, since: "7.0.0", summary: "Returns zeros: there are no shard channels.", run: pubsubShardNumsub},
+			helpCommand(group, "6.2.0",
+				"CHANNELS [<pattern>]", "    Channels that have subscribers, or those of them that match a pattern.",
+				"NUMPAT", "    Number of patterns that have subscribers.",
+				"NUMSUB [<channel> ...]", "    Numbers of subscribers of channels, those by patterns apart.",
+				"SHARDCHANNELS [<pattern>]", "    None.",
+				"SHARDNUMSUB [<shardchannel> ...]", "    Zeros."),
+		)},
+	}
+}
+
+// PUBLISH channel message
+//
+// The reply is the number of subscriptions that the message reaches, on all instances.
+func publish(c *call) error {
+	n, err := c.tx.Publish(c.args[1], c.args[2])
+	if err != nil {
+		return err
+	}
+	c.w.Int(n)
+	return nil
+}
+
+// PUBSUB CHANNELS [pattern]
+func pubsubChannels(c *call) error {
+	pattern := ""
+	switch len(c.args) {
+	case 2:
+	case 3:
+		pattern = c.args[2]
+	default:
+		return errUnknownSub(c.args[0], c.args[1])
+	}
+	match := func(channel string) bool { return len(c.args) == 2 || glob.Match(pattern, channel) }
+	names, err := c.tx.e.subscribedChannels(c.tx.ctx, c.tx.db.ID, c.tx.now, match)
+	if err != nil {
+		return err
+	}
+	c.w.Strings(names)
+	return nil
+}
+
+// PUBSUB NUMSUB [channel [channel ...]]
+func pubsubNumsub(c *call) error {
+	channels := c.args[2:]
+	counts, err := c.tx.e.subscriberCounts(c.tx.ctx, c.tx.db.ID, channels, c.tx.now)
+	if err != nil {
+		return err
+	}
+	c.w.Map(len(channels))
+	for i, channel := range channels {
+		c.w.Bulk(channel)
+		c.w.Int(counts[i])
+	}
+	return nil
+}
+
+// PUBSUB NUMPAT
+func pubsubNumpat(c *call) error {
+	n, err := c.tx.e.patternCount(c.tx.ctx, c.tx.db.ID, c.tx.now)
+	if err != nil {
+		return err
+	}
+	c.w.Int(int64(n))
+	return nil
+}
+
+// PUBSUB SHARDCHANNELS [pattern]
+func pubsubShardChannels(c *call) error {
+	if len(c.args) > 3 {
+		return errUnknownSub(c.args[0], c.args[1])
+	}
+	c.w.Array(0)
+	return nil
+}
+
+// PUBSUB SHARDNUMSUB [shardchannel [shardchannel ...]]
+func pubsubShardNumsub(c *call) error {
+	c.w.Map(len(c.args) - 2)
+	for _, channel := range c.args[2:] {
+		c.w.Bulk(channel)
+		c.w.Int(0)
+	}
+	return nil
+}

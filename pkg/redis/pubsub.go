@@ -1,0 +1,245 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/skystash/skystash/pkg/redis/glob"
+)
+
+// Message is what a subscriber receives.
+type Message struct {
+	Pattern string // of a subscription by pattern: which one matched
+	Channel string
+	Payload string
+}
+
+// Limits of a subscription.
+const (
+	maxSubscribed  = 1024    // channels and patterns
+	maxQueued      = 1024    // messages that wait to be taken
+	maxQueuedBytes = 1 << 20 // of them, but for the last one
+	// closeTimeout bounds the time in which a closed subscription is taken from the registry.
+	closeTimeout = 5 * time.Second
+)
+
+// ErrLagged ends a subscription whose messages were deleted before it read them.
+var ErrLagged = errors.New("redis: the subscriber is too slow: messages were lost")
+
+// errClosedSubscription is what Next returns after Close.
+var errClosedSubscription = errors.New("redis: the subscription is closed")
+
+// Subscription receives the messages of channels and of patterns of channels, those
+// of one channel in the order in which they were published, each of them once for the
+// channel and once for each pattern that matches. It must be closed.
+type Subscription struct {
+	hub      *hub
+	channels []string
+	patterns []string
+	only     map[string]bool // channels
+	tails    []*tail
+	monitors bool               // messages are commands
+	stopBeat context.CancelFunc // of a monitor's mark
+	wake     chan struct{}
+
+	mu     sync.Mutex
+	queue  []Message
+	bytes  int
+	err    error
+	closed bool
+}
+
+// Subscribe begins to receive messages: all that are published after it has returned. An Error is
+// returned if the caller may not.
+func (e *Engine) Subscribe(ctx context.Context, db *Database, a Access, channels, patterns []string) (*Subscription, error) {
+	if err := a.checkSubscribe(channels, patterns); err != nil {
+		return nil, err
+	}
+	if len(channels)+len(patterns) > maxSubscribed {
+		return nil, Error(fmt.Sprintf("ERR too many channels: %d, at most %d", len(channels)+len(patterns), maxSubscribed))
+	}
+	for _, name := range slices.Concat(channels, patterns) {
+		if len(name) > maxKeySize {
+			return nil, errKeySize(len(name))
+		}
+	}
+	s := &Subscription{hub: e.hubOf(db), channels: distinct(channels), patterns: distinct(patterns), only: map[string]bool{}, wake: make(chan struct{}, 1)}
+	logs := map[messageLog]bool{}
+	for _, c := range s.channels {
+		s.only[c] = true
+		logs[db.logOf(c)] = true
+	}
+	if len(s.patterns) > 0 {
+		for i := range db.logs() {
+			logs[messageLog{db.ID, uint16(i)}] = true
+		}
+	}
+	err := s.hub.register.add(ctx, s.channels, s.patterns, 1)
+	if err == nil {
+		err = s.join(ctx, logs)
+	}
+	if err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// join begins to follow logs.
+func (s *Subscription) join(ctx context.Context, logs map[messageLog]bool) error {
+	for l := range logs {
+		t := s.hub.tail(l)
+		if err := t.join(ctx, s); err != nil {
+			return err
+		}
+		s.tails = append(s.tails, t)
+	}
+	return nil
+}
+
+// Close ends the subscription: publishers do not count it any more once it has returned.
+func (s *Subscription) Close() {
+	s.mu.Lock()
+	done := s.closed
+	s.closed = true
+	s.queue = nil
+	s.mu.Unlock()
+	if done {
+		return
+	}
+	s.signal()
+	for _, t := range s.tails {
+		t.leave(s)
+	}
+	if s.stopBeat != nil {
+		s.stopBeat()
+	}
+	if !s.monitors {
+		// Whoever closes it may have no time left.
+		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+		defer cancel()
+		if err := s.hub.register.add(ctx, s.channels, s.patterns, -1); err != nil {
+			s.hub.e.log.WarnContext(ctx, "unregistering a subscription", "error", err)
+		}
+	}
+}
+
+// Next waits for the next message. It fails when the context ends, and with ErrLagged if the
+// caller has taken messages so slowly that some were deleted.
+func (s *Subscription) Next(ctx context.Context) (Message, error) {
+	for {
+		if m, ok, err := s.take(); ok || err != nil {
+			return m, err
+		}
+		more := false
+		for _, t := range s.tails {
+			again, err := t.catchUp(ctx, s)
+			if errors.Is(err, errLogGone) {
+				err = ErrLagged
+			}
+			if err != nil {
+				return Message{}, err
+			}
+			more = more || again
+		}
+		if more {
+			continue
+		}
+		select {
+		case <-s.wake:
+		case <-ctx.Done():
+			return Message{}, ctx.Err()
+		}
+	}
+}
+
+// take takes a message from the queue, if there is one.
+func (s *Subscription) take() (m Message, ok bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closed:
+		return m, false, errClosedSubscription
+	case len(s.queue) == 0:
+		return m, false, s.err
+	}
+	m = s.queue[0]
+	s.queue[0] = Message{}
+	s.bytes -= len(m.Channel) + len(m.Payload)
+	if s.queue = s.queue[1:]; len(s.queue) == 0 {
+		s.queue = nil
+	}
+	return m, true, nil
+}
+
+// offer queues a message if it is wanted; false: there is no room for it.
+func (s *Subscription) offer(p publication) bool {
+	copies := s.copies(p)
+	if copies == nil {
+		return true
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.queue) > 0 && (len(s.queue) >= maxQueued || s.bytes+p.size() > maxQueuedBytes) {
+		return false
+	}
+	s.enqueue(copies)
+	return true
+}
+
+// push queues a message if it is wanted.
+func (s *Subscription) push(p publication) {
+	copies := s.copies(p)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.enqueue(copies)
+}
+
+func (s *Subscription) enqueue(messages []Message) {
+	if len(messages) == 0 || s.closed {
+		return
+	}
+	for _, m := range messages {
+		s.bytes += len(m.Channel) + len(m.Payload)
+	}
+	s.queue = append(s.queue, messages...)
+	s.signal()
+}
+
+// copies are the messages that a publication means for the subscription.
+func (s *Subscription) copies(p publication) (out []Message) {
+	if s.monitors || s.only[p.channel] {
+		out = append(out, Message{Channel: p.channel, Payload: p.payload})
+	}
+	for _, pattern := range s.patterns {
+		if glob.Match(pattern, p.channel) {
+			out = append(out, Message{pattern, p.channel, p.payload})
+		}
+	}
+	return out
+}
+
+// fail ends the subscription for a reason.
+func (s *Subscription) fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err == nil {
+		s.err = err
+	}
+	if errors.Is(err, errLogGone) {
+		s.err = ErrLagged
+	}
+	s.signal()
+}
+
+// signal makes Next look again.
+func (s *Subscription) signal() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}

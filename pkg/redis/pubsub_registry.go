@@ -1,0 +1,274 @@
+package redis
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/skystash/skystash/pkg/redis/glob"
+	"github.com/skystash/skystash/pkg/store"
+)
+
+// The registry of a database's subscriptions: who publishes has to count those
+// of all instances. There is an item for each channel and one for all patterns.
+// In it each instance has an attribute of its own, a list: until when it holds
+// (8 bytes, Unix ms), then pairs of a name and the number of subscriptions (8
+// bytes). An instance renews what it has before that time; what one that has
+// died leaves behind counts no more after it.
+const (
+	registryChannel  = "\x01" // sort key: followed by the channel
+	registryPatterns = "\x02"
+	attrInstance     = "i" // prefix, followed by the instance
+)
+
+const (
+	// registryLife is how long an entry holds, registryBeat how often it is renewed.
+	registryLife = time.Minute
+	registryBeat = 20 * time.Second
+)
+
+func registryPartition(db string) string { return "u" + db }
+
+func channelKey(db, channel string) store.Key {
+	return store.Key{Partition: registryPartition(db), Sort: registryChannel + sortName(channel)}
+}
+
+func patternsKey(db string) store.Key {
+	return store.Key{Partition: registryPartition(db), Sort: registryPatterns}
+}
+
+// registered adds up the subscriptions in an item of the registry: of each name, those of all
+// instances whose entries hold.
+func registered(item store.Attrs, nowMs int64) map[string]int64 {
+	var counts map[string]int64
+	for _, a := range item {
+		list := a.Value.Elems()
+		if a.Name[:1] != attrInstance || len(list) < 3 || int64(getUint64(list[0])) <= nowMs {
+			continue
+		}
+		if counts == nil {
+			counts = map[string]int64{}
+		}
+		for i := 1; i+1 < len(list); i += 2 {
+			counts[list[i]] += int64(getUint64(list[i+1]))
+		}
+	}
+	return counts
+}
+
+// receivers counts the subscriptions that a message on a channel reaches.
+func (e *Engine) receivers(ctx context.Context, db, channel string, nowMs int64) (int64, error) {
+	items, err := e.store.GetMany(ctx, []store.Key{channelKey(db, channel), patternsKey(db)}, false)
+	if err != nil {
+		return 0, fmt.Errorf("reading the subscriptions of a channel: %w", err)
+	}
+	n := registered(items[0], nowMs)[channel]
+	for pattern, count := range registered(items[1], nowMs) {
+		if glob.Match(pattern, channel) {
+			n += count
+		}
+	}
+	return n, nil
+}
+
+// registration is what one engine has registered in a database.
+type registration struct {
+	e        *Engine
+	db       string
+	instance string        // of the engine, as an attribute's name
+	writing  chan struct{} // holds a token, so that what is written last is the latest
+
+	mu       sync.Mutex
+	channels map[string]int
+	patterns map[string]int
+	stopBeat context.CancelFunc // nil: nothing is registered
+}
+
+func newRegistration(e *Engine, db string) *registration {
+	id := string(newWriteID(e.nowMs()))
+	r := &registration{
+		e: e, db: db, instance: attrInstance + base64.RawURLEncoding.EncodeToString([]byte(id)),
+		writing: make(chan struct{}, 1), channels: map[string]int{}, patterns: map[string]int{},
+	}
+	r.writing <- struct{}{}
+	return r
+}
+
+// add counts subscriptions in, or out (delta -1). If it fails, they are counted, but the store
+// may not know yet; what is counted out will have been forgotten after registryLife.
+func (r *registration) add(ctx context.Context, channels, patterns []string, delta int) error {
+	r.count(channels, patterns, delta)
+	return r.write(ctx, channels, len(patterns) > 0)
+}
+
+func (r *registration) count(channels, patterns []string, delta int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, c := range channels {
+		if r.channels[c] += delta; r.channels[c] == 0 {
+			delete(r.channels, c)
+		}
+	}
+	for _, p := range patterns {
+		if r.patterns[p] += delta; r.patterns[p] == 0 {
+			delete(r.patterns, p)
+		}
+	}
+	switch empty := len(r.channels)+len(r.patterns) == 0; {
+	case empty && r.stopBeat != nil:
+		r.stopBeat()
+		r.stopBeat = nil
+	case !empty && r.stopBeat == nil:
+		var ctx context.Context
+		ctx, r.stopBeat = context.WithCancel(context.Background())
+		go r.beat(ctx)
+	}
+}
+
+// beat renews what is registered, as long as there is anything.
+func (r *registration) beat(ctx context.Context) {
+	tick := time.NewTicker(registryBeat)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if err := r.renew(ctx); err != nil && ctx.Err() == nil {
+				r.e.log.Warn("renewing subscriptions", "error", err)
+			}
+		}
+	}
+}
+
+// renew writes all entries anew.
+func (r *registration) renew(ctx context.Context) error {
+	r.mu.Lock()
+	channels := slices.Collect(maps.Keys(r.channels))
+	patterns := len(r.patterns) > 0
+	r.mu.Unlock()
+	return r.write(ctx, channels, patterns)
+}
+
+// write brings the store up to date about channels and, if asked to, all patterns.
+func (r *registration) write(ctx context.Context, channels []string, patterns bool) error {
+	select {
+	case <-r.writing:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { r.writing <- struct{}{} }()
+	var errs []error
+	for _, c := range channels {
+		counts := map[string]int{}
+		r.mu.Lock()
+		if n := r.channels[c]; n > 0 {
+			counts[c] = n
+		}
+		r.mu.Unlock()
+		errs = append(errs, r.writeEntry(ctx, channelKey(r.db, c), counts))
+	}
+	if patterns {
+		r.mu.Lock()
+		counts := maps.Clone(r.patterns)
+		r.mu.Unlock()
+		errs = append(errs, r.writeEntry(ctx, patternsKey(r.db), counts))
+	}
+	return errors.Join(errs...)
+}
+
+// writeEntry replaces the engine's entry in an item. An item that nobody is left in is deleted.
+func (r *registration) writeEntry(ctx context.Context, key store.Key, counts map[string]int) error {
+	now := r.e.nowMs()
+	id := store.Bytes(string(newWriteID(now)))
+	edits := []store.Edit{store.Set(attrWrite, id)}
+	if len(counts) == 0 {
+		edits = append(edits, store.Remove(r.instance))
+	} else {
+		until := now + registryLife.Milliseconds()
+		entry := []string{putUint64(uint64(until))}
+		for name, n := range counts {
+			entry = append(entry, name, putUint64(uint64(n)))
+		}
+		edits = append(edits, store.Set(r.instance, store.List(entry)), store.Set(store.TTLAttr, store.Int(reclaimAt(until))))
+	}
+	old, err := r.e.store.Apply(ctx, store.Update(key, nil, edits...))
+	if err != nil {
+		return fmt.Errorf("registering a subscription: %w", err)
+	}
+	var dead []store.Edit // the entries of engines that have died
+	others := false
+	for _, a := range old {
+		switch list := a.Value.Elems(); {
+		case a.Name[:1] != attrInstance || a.Name == r.instance:
+		case len(list) == 0 || int64(getUint64(list[0])) < now-registryLife.Milliseconds():
+			dead = append(dead, store.Remove(a.Name))
+		default:
+			others = true
+		}
+	}
+	switch {
+	case len(counts) == 0 && !others:
+		_, err = r.e.store.Apply(ctx, store.Delete(key, store.Eq(attrWrite, id)))
+	case len(dead) > 0:
+		_, err = r.e.store.Apply(ctx, store.Update(key, store.Eq(attrWrite, id), dead...))
+	}
+	if _, changed := isConditionError(err); err != nil && !changed {
+		r.e.log.WarnContext(ctx, "tidying the register of subscriptions", "error", err)
+	}
+	return nil
+}
+
+// subscribedChannels lists the channels with subscriptions, other than by patterns, in no order.
+func (e *Engine) subscribedChannels(ctx context.Context, db string, nowMs int64, match func(channel string) bool) ([]string, error) {
+	q := store.Query{Partition: registryPartition(db), From: registryChannel, To: registryPatterns}
+	var names []string
+	for {
+		page, err := e.store.Query(ctx, q)
+		if err != nil {
+			return nil, fmt.Errorf("listing the channels: %w", err)
+		}
+		for _, it := range page.Items {
+			for channel := range registered(it.Attrs, nowMs) {
+				if match(channel) {
+					names = append(names, channel)
+				}
+			}
+		}
+		if !page.More {
+			return names, nil
+		}
+		q = q.Next(page)
+	}
+}
+
+// subscriberCounts counts the subscriptions of channels, other than by patterns.
+func (e *Engine) subscriberCounts(ctx context.Context, db string, channels []string, nowMs int64) ([]int64, error) {
+	keys := make([]store.Key, len(channels))
+	for i, c := range channels {
+		keys[i] = channelKey(db, c)
+	}
+	items, err := e.store.GetMany(ctx, keys, false)
+	if err != nil {
+		return nil, fmt.Errorf("counting the subscriptions of channels: %w", err)
+	}
+	counts := make([]int64, len(channels))
+	for i, c := range channels {
+		counts[i] = registered(items[i], nowMs)[c]
+	}
+	return counts, nil
+}
+
+// patternCount is the number of patterns that there are subscriptions to.
+func (e *Engine) patternCount(ctx context.Context, db string, nowMs int64) (int, error) {
+	item, err := e.store.Get(ctx, patternsKey(db))
+	if err != nil {
+		return 0, fmt.Errorf("counting the patterns: %w", err)
+	}
+	return len(registered(item, nowMs)), nil
+}

@@ -1,0 +1,177 @@
+package rest
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/skystash/skystash/pkg/redis"
+)
+
+// keepAlive is how often a stream shows that it is alive if there is nothing to send, and
+// how often its token is checked again.
+const keepAlive = 15 * time.Second
+
+// isStream reports whether a path's first segment asks for server-sent events.
+func isStream(command string) bool {
+	return strings.EqualFold(command, "subscribe") || strings.EqualFold(command, "psubscribe") ||
+		strings.EqualFold(command, "monitor")
+}
+
+// stream begins an answer of server-sent events. Whatever refuses it is an ordinary answer.
+func (c *call) stream(path []string, can bool) error {
+	switch {
+	case c.r.Method == http.MethodHead:
+		return badRequest(needsConnectionText(path[0]))
+	case !can:
+		return errNoStream
+	}
+	kind := strings.ToLower(path[0])
+	names, err := streamNames(c.r, path)
+	if err != nil {
+		return err
+	}
+	if kind != "monitor" && len(names) == 0 || kind == "monitor" && len(names) > 0 {
+		return badRequest("ERR wrong number of arguments for '" + kind + "' command")
+	}
+	ev := &events{log: c.h.log, monitors: kind == "monitor"}
+	switch kind {
+	case "subscribe":
+		ev.sub, err = c.h.engine.Subscribe(c.ctx, c.db, c.access, names, nil)
+	case "psubscribe":
+		ev.sub, err = c.h.engine.Subscribe(c.ctx, c.db, c.access, nil, names)
+	default:
+		ev.greeting = appendEvent(nil, `"OK"`)
+		ev.sub, err = c.h.engine.Monitor(c.ctx, c.db, c.access)
+	}
+	var refused redis.Error
+	if errors.As(err, &refused) {
+		return badRequest(string(refused))
+	}
+	if err != nil {
+		return err
+	}
+	seen := map[string]bool{}
+	for _, name := range names {
+		seen[name] = true
+		ev.greeting = appendEvent(ev.greeting, kind+","+name+","+strconv.Itoa(len(seen)))
+	}
+	ev.allowed = stillAllowed(c.h, c.r.Host, c.bearer, c.access)
+	c.x.events = ev
+	return nil
+}
+
+// stillAllowed makes a check that a token is as good as it was when its access was found out.
+func stillAllowed(h *Handler, host, bearer string, access redis.Access) func(context.Context) bool {
+	return func(ctx context.Context) bool {
+		_, now, err := h.authorize(ctx, host, bearer)
+		var refused *refusal
+		if err != nil {
+			return !errors.As(err, &refused) // else it could not be checked: at the next time
+		}
+		return now == access
+	}
+}
+
+// streamNames are the channels or patterns of a request. Clients do not encode them: a
+// question mark, and what follows it, belongs to the last one, unless it is the token's parameter.
+func streamNames(r *Request, path []string) ([]string, error) {
+	names := path[1:]
+	if n := len(names); n > 0 && names[n-1] == "" {
+		names = names[:n-1] // "/subscribe/channel/"
+	}
+	var kept []string
+	hadToken := false
+	for parameter := range strings.SplitSeq(r.Query, "&") {
+		if name, _, _ := strings.Cut(parameter, "="); name == "_token" {
+			hadToken = true
+		} else {
+			kept = append(kept, parameter)
+		}
+	}
+	if len(names) == 0 || !r.Asks || hadToken && len(kept) == 0 {
+		return names, nil
+	}
+	rest, ok := unescape(strings.Join(kept, "&"), false)
+	if !ok {
+		return nil, errEscape
+	}
+	names[len(names)-1] += "?" + rest
+	return names, nil
+}
+
+// events are the answer to a subscription.
+type events struct {
+	log      *slog.Logger
+	sub      *redis.Subscription
+	greeting []byte
+	monitors bool
+	allowed  func(context.Context) bool // the token is still good
+}
+
+// send writes events until the client is gone, the token is not good any more, or the
+// server has to end.
+func (ev *events) send(ctx context.Context, w io.Writer) {
+	defer ev.sub.Close()
+	if _, err := w.Write(ev.greeting); err != nil {
+		return
+	}
+	checked := time.Now()
+	for out := []byte(nil); ; out = out[:0] {
+		if time.Since(checked) >= keepAlive {
+			if checked = time.Now(); !ev.allowed(ctx) {
+				return
+			}
+			if _, err := io.WriteString(w, ": ping\n\n"); err != nil {
+				return
+			}
+		}
+		wait, stop := context.WithDeadline(ctx, checked.Add(keepAlive))
+		m, err := ev.sub.Next(wait)
+		stop()
+		ends := false
+		switch {
+		case ctx.Err() != nil:
+			return
+		case errors.Is(err, context.DeadlineExceeded):
+			continue
+		case err != nil:
+			ev.log.WarnContext(ctx, "a subscription ends", "error", err)
+			out, ends = append(out, ": "+redis.FailureText(err)+"\n\n"...), true
+		case ev.monitors:
+			out = appendEvent(out, m.Payload)
+		case m.Pattern != "":
+			out = appendEvent(out, "pmessage,"+m.Pattern+","+m.Channel+","+m.Payload)
+		default:
+			out = appendEvent(out, "message,"+m.Channel+","+m.Payload)
+		}
+		if _, err := w.Write(out); err != nil || ends {
+			return
+		}
+		if cap(out) > maxReused {
+			out = nil
+		}
+	}
+}
+
+// appendEvent appends an event. Line breaks of any kind split it into several lines: they
+// must not look like events of their own.
+func appendEvent(out []byte, data string) []byte {
+	for {
+		i := strings.IndexAny(data, "\r\n")
+		out = append(out, "data: "...)
+		if i < 0 {
+			return append(append(out, data...), "\n\n"...)
+		}
+		out = append(append(out, data[:i]...), '\n')
+		if strings.HasPrefix(data[i:], "\r\n") {
+			i++
+		}
+		data = data[i+1:]
+	}
+}
