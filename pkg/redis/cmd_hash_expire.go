@@ -26,8 +26,9 @@ const (
 	fieldDeleted    = 2 // the time has passed
 )
 
-// maxFieldExpiry is the latest expiry of a field (Unix ms), as in Redis: 46 bits.
-const maxFieldExpiry = 1<<46 - 1
+// maxFieldExpiry is the latest expiry of a field (Unix ms). Redis stops at 46 bits and so refuses
+// milliseconds where it is seconds that are meant; clients of the service we imitate count on their being taken.
+const maxFieldExpiry = 1<<62 - 1
 
 func hashExpireCommands() []*command {
 	return []*command{
