@@ -47,7 +47,7 @@ func soak(t *testing.T, plan faulty.Plan, reliable bool) {
 	})
 	clock := &tickingClock{now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
 	e := &engines{ctx: t.Context()}
-	only := redis.New(redis.Config{Store: st, Now: clock.tick, Logger: slog.New(slog.DiscardHandler)})
+	only := redis.New(redis.Config{Store: st, Now: clock.tick, RecordTTL: time.Nanosecond, Logger: slog.New(slog.DiscardHandler)})
 	e.all = [2]*redis.Engine{only, only}
 	if err := e.reset(); err != nil {
 		t.Fatal(err)

@@ -190,6 +190,13 @@ func (e *Engine) remember(id string, attrs store.Attrs) *Database {
 	return d
 }
 
+// forget makes a database's record be read again.
+func (e *Engine) forget(id string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.databases, id)
+}
+
 // updateRecord changes a database's record and reads it anew.
 func (e *Engine) updateRecord(ctx context.Context, id string, edits ...store.Edit) (*Database, error) {
 	_, err := e.store.Apply(ctx, store.Update(recordKey(id), store.Exists(recSlots), edits...))
@@ -263,6 +270,7 @@ func (e *Engine) flush(ctx context.Context, id string) error {
 		// Somebody else's flush came in between: it emptied the database after we began.
 		at = ce.Old.Get(recSwitchAt).Num()
 	case err != nil:
+		e.forget(id) // for it may have changed
 		return fmt.Errorf("flushing database %s: %w", id, err)
 	}
 	if _, err := e.readDatabase(ctx, id); err != nil {
