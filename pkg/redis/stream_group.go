@@ -13,12 +13,13 @@ import (
 type streamGroup struct {
 	s         *Stream
 	name      string
-	last      streamID          // delivered
-	read      int64             // how many entries had been added up to last; readUnknown
-	consumers []*streamConsumer // in order of their names
-	given     uint64            // numbers of consumers given out
-	pel       streamLog         // of pending entries; those of deleted consumers are not counted
-	own       bool              // has an item of its own
+	last      streamID                   // delivered
+	read      int64                      // how many entries had been added up to last; readUnknown
+	consumers []*streamConsumer          // in order of their names
+	numbers   map[uint64]*streamConsumer // as pending entries name them
+	given     uint64                     // numbers of consumers given out
+	pel       streamLog                  // of pending entries; those of deleted consumers are not counted
+	own       bool                       // has an item of its own
 	dirty     bool
 }
 
@@ -128,9 +129,11 @@ func (s *Stream) unpackGroups() {
 }
 
 func (s *Stream) unpackGroup(r *packedReader) *streamGroup {
-	g := &streamGroup{s: s, name: r.string(), last: r.id(), read: r.int() - 1, given: r.uint()}
+	g := &streamGroup{s: s, name: r.string(), last: r.id(), read: r.int() - 1, given: r.uint(), numbers: map[uint64]*streamConsumer{}}
 	for n := r.uint(); n > 0 && !r.bad; n-- {
-		g.consumers = append(g.consumers, &streamConsumer{name: r.string(), num: r.uint(), seen: r.int(), active: r.int() - 1, pending: r.int()})
+		c := &streamConsumer{name: r.string(), num: r.uint(), seen: r.int(), active: r.int() - 1, pending: r.int()}
+		g.consumers = append(g.consumers, c)
+		g.numbers[c.num] = c
 	}
 	g.pel = streamLog{s: s, num: r.uint(), from: r.id(), dense: int(r.uint())}
 	var err error
@@ -159,7 +162,7 @@ func (g *streamGroup) pack() []byte {
 // NewGroup adds a group, of which there must be none of that name.
 func (s *Stream) NewGroup(name string, last streamID, read int64) *streamGroup {
 	s.unpackGroups()
-	g := &streamGroup{s: s, name: name, last: last, read: read, dirty: true}
+	g := &streamGroup{s: s, name: name, last: last, read: read, numbers: map[uint64]*streamConsumer{}, dirty: true}
 	g.pel = streamLog{s: s, num: s.nextLog()}
 	s.groups[name] = g
 	s.ent.dirty = true
@@ -200,6 +203,7 @@ func (g *streamGroup) NewConsumer(name string) *streamConsumer {
 	g.given++
 	c := &streamConsumer{name: name, num: g.given, seen: g.s.tx.Now(), active: -1}
 	g.consumers = slices.Insert(g.consumers, i, c)
+	g.numbers[c.num] = c
 	g.touch()
 	return c
 }
@@ -227,20 +231,11 @@ func (g *streamGroup) see(name string) *streamConsumer {
 func (g *streamGroup) DeleteConsumer(c *streamConsumer) {
 	i, _ := g.place(c.name)
 	g.consumers = slices.Delete(g.consumers, i, i+1)
+	delete(g.numbers, c.num)
 	g.touch()
 	if len(g.consumers) == 0 {
 		g.pel.clear()
 	}
-}
-
-// numbered is the consumer of a number, nil if it was deleted.
-func (g *streamGroup) numbered(num uint64) *streamConsumer {
-	for _, c := range g.consumers {
-		if c.num == num {
-			return c
-		}
-	}
-	return nil
 }
 
 // PendingLen is the number of pending entries.
@@ -255,7 +250,7 @@ func (g *streamGroup) PendingLen() int64 {
 // unpack reads a record of a pending entry; not ok if its consumer was deleted.
 func (g *streamGroup) unpack(rec streamRecord) (pendingEntry, bool) {
 	r := packedReader{rest: rec.data}
-	p := pendingEntry{id: rec.id, consumer: g.numbered(r.uint())}
+	p := pendingEntry{id: rec.id, consumer: g.numbers[r.uint()]}
 	if len(r.rest) < 8 {
 		return p, false
 	}
