@@ -245,8 +245,12 @@ func (c *call) history(g *streamGroup, consumer *streamConsumer, after streamID,
 	mark, n := c.w.Mark(), 0
 	var again []pendingEntry
 	if first, ok := after.next(); ok && consumer != nil {
-		for p := range g.PendingOf(consumer, first, maxStreamID, hintOf(count)) {
-			if e, ok := g.s.Get(p.id, hintOf(max(count, 1))); ok {
+		hint := hintOf(consumer.pending)
+		if count > 0 {
+			hint = min(hint, hintOf(count))
+		}
+		for p := range g.PendingOf(consumer, first, maxStreamID, hint) {
+			if e, ok := g.s.Get(p.id, hint); ok {
 				c.entry(e)
 				again = append(again, p)
 			} else {

@@ -39,13 +39,9 @@ func xpending(c *call) error {
 			return nil
 		}
 	}
-	hint := hintOf(a.count)
-	if a.minIdle > 0 {
-		hint = 0
-	}
 	mark, n, now := c.w.Mark(), 0, c.tx.Now()
 	if a.count > 0 {
-		for p := range g.PendingOf(consumer, a.from, a.to, hint) {
+		for p := range g.PendingOf(consumer, a.from, a.to, hintOf(a.count)) {
 			if a.minIdle > 0 && now-p.at < a.minIdle {
 				continue
 			}

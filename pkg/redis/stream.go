@@ -220,6 +220,7 @@ func (s *Stream) settle() {
 	}
 	for r := range s.entries.ascend(s.first, maxStreamID, 1) {
 		s.first = r.id
+		s.entries.cut(s.first, true) // what lies before it was read, and is empty
 		return
 	}
 }

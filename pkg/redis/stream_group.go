@@ -291,7 +291,7 @@ func (g *streamGroup) PendingOf(c *streamConsumer, from, to streamID, hint int) 
 		if left == 0 {
 			return
 		}
-		for p := range g.PendingRange(from, to, 0) {
+		for p := range g.PendingRange(from, to, hint) {
 			if p.consumer != c {
 				continue
 			}

@@ -2,7 +2,6 @@ package redis
 
 import (
 	"encoding/binary"
-	"errors"
 	"iter"
 	"slices"
 	"sort"
@@ -25,6 +24,8 @@ type streamLog struct {
 	tail  []streamRecord
 	pages []*streamPage // that are known, in order
 	gone  []string      // sort keys of further pages to be deleted
+
+	forgot bool // pages that had been read are not known any more
 }
 
 type streamRecord struct {
@@ -52,6 +53,8 @@ const (
 	maxNewPages = 32
 	// maxPagesRead is how many pages are read at once.
 	maxPagesRead = 512
+	// maxPagesKnown is how many pages are kept, and more only if they were changed.
+	maxPagesKnown = 1024
 	// maxPagesDropped is how many pages a transaction deletes; more are left to the reclaimer.
 	maxPagesDropped = 40
 )
@@ -93,7 +96,7 @@ func (l *streamLog) pagesOf(hint int) int {
 	if hint == 0 {
 		return maxPagesRead
 	}
-	return min(hint/max(l.dense, 1)+2, maxPagesRead)
+	return min(min(hint, maxScanCount)/max(l.dense, 1)+2, maxPagesRead)
 }
 
 // last is the highest id that a page may hold.
@@ -114,8 +117,19 @@ func (l *streamLog) learn(low, key streamID, recs []streamRecord, stored bool) {
 	l.pages = slices.Insert(l.pages, i, &streamPage{key: key, low: low, recs: recs, stored: stored})
 }
 
+// forget makes room for pages that are about to be read, of which somebody who looks through a
+// long log reads many: it keeps changed ones, and the one of an id.
+func (l *streamLog) forget(but streamID) {
+	if len(l.pages) <= maxPagesKnown {
+		return
+	}
+	l.forgot = true
+	l.pages = slices.DeleteFunc(l.pages, func(p *streamPage) bool { return !p.dirty && p.key != but })
+}
+
 // readFrom reads pages from that of an id on.
 func (l *streamLog) readFrom(id streamID, limit int) {
+	l.forget(id)
 	q := store.Query{From: l.sort(id), To: l.sort(l.from), Limit: limit}
 	n, low := 0, id
 	for it := range l.query(q) {
@@ -129,10 +143,11 @@ func (l *streamLog) readFrom(id streamID, limit int) {
 	}
 }
 
-// readBefore reads pages named before a bound, in descending order, and learns what lies between
-// them and top, the bound itself if that is a page, or else the highest id.
-func (l *streamLog) readBefore(bound, top streamID, limit int) {
-	q := store.Query{From: l.sort(streamID{}), To: l.sort(bound), Reverse: true, Limit: limit}
+// readBefore reads pages named before a bound, in descending order down to that of the id to, and
+// learns what lies between them and top, the bound itself if that is a page, or else the highest id.
+func (l *streamLog) readBefore(bound, top, to streamID, limit int) {
+	l.forget(top)
+	q := store.Query{From: l.sort(to), To: l.sort(bound), Reverse: true, Limit: limit}
 	type page struct {
 		key  streamID
 		recs []streamRecord
@@ -145,7 +160,7 @@ func (l *streamLog) readBefore(bound, top streamID, limit int) {
 	if l.s.tx.err != nil {
 		return
 	}
-	low := streamID{}
+	low := to
 	if len(pages) == limit {
 		low = pages[limit-1].key
 		if recs := pages[limit-1].recs; len(recs) > 0 {
@@ -230,7 +245,11 @@ func (l *streamLog) del(id streamID, hint int) bool {
 func (l *streamLog) ascend(from, to streamID, hint int) iter.Seq[streamRecord] {
 	return func(yield func(streamRecord) bool) {
 		for from.less(l.from) {
-			p := l.page(from, hint)
+			p := l.known(from)
+			if p == nil {
+				p = l.page(from, hint)
+				hint *= 2 // whoever reads on reads more and more
+			}
 			i, _ := find(p.recs, from)
 			for _, r := range p.recs[i:] {
 				if to.less(r.id) || !yield(r) {
@@ -277,7 +296,7 @@ func (l *streamLog) descend(from, to streamID, hint int) iter.Seq[streamRecord] 
 			switch {
 			case p != nil:
 			case from == l.last():
-				l.readBefore(l.from, from, l.pagesOf(hint))
+				l.readBefore(l.from, from, to, l.pagesOf(hint))
 				p = l.page(from, 1)
 			default:
 				p = l.page(from, 1)
@@ -285,8 +304,9 @@ func (l *streamLog) descend(from, to streamID, hint int) iter.Seq[streamRecord] 
 			if !down(p.recs) {
 				return
 			}
-			if below, ok := p.low.prev(); ok && l.known(below) == nil && !p.low.less(to) {
-				l.readBefore(p.key, p.key, l.pagesOf(hint))
+			if below, ok := p.low.prev(); ok && to.less(p.low) && l.known(below) == nil {
+				l.readBefore(p.key, p.key, to, l.pagesOf(hint))
+				hint *= 2
 			}
 			var ok bool
 			if from, ok = p.low.prev(); !ok {
@@ -315,7 +335,7 @@ func (l *streamLog) cut(id streamID, whole bool) {
 	l.pages = keep
 	switch {
 	case l.from.isZero():
-	case whole && len(l.gone)+len(stored) <= maxPagesDropped:
+	case whole && !l.forgot && len(l.gone)+len(stored) <= maxPagesDropped:
 		l.gone = append(l.gone, stored...)
 	default:
 		if l.from.less(id) {
@@ -417,105 +437,3 @@ func recordsSize(recs []streamRecord) int {
 }
 
 func recordSize(r streamRecord) int { return len(r.data) + 6 }
-
-// packRecords packs records: for each, how many milliseconds after the one before it, the number (as
-// the difference, if there are none), how many bytes of data are the same as before, how many
-// follow, and these. Entries with the same fields, or pending to the same consumer, thus take little room.
-func packRecords(recs []streamRecord) string {
-	b := make([]byte, 0, recordsSize(recs))
-	var prev streamRecord
-	for _, r := range recs {
-		b = binary.AppendUvarint(b, r.id.ms-prev.id.ms)
-		seq := r.id.seq
-		if r.id.ms == prev.id.ms {
-			seq -= prev.id.seq
-		}
-		b = binary.AppendUvarint(b, seq)
-		same := 0
-		for same < len(r.data) && same < len(prev.data) && r.data[same] == prev.data[same] {
-			same++
-		}
-		b = binary.AppendUvarint(b, uint64(same))
-		b = binary.AppendUvarint(b, uint64(len(r.data)-same))
-		b = append(b, r.data[same:]...)
-		prev = r
-	}
-	return string(b)
-}
-
-func unpackRecords(s string) ([]streamRecord, error) {
-	r := packedReader{rest: s}
-	recs := make([]streamRecord, 0, len(s)/16)
-	var prev streamRecord
-	for r.rest != "" {
-		var rec streamRecord
-		after := r.uint()
-		rec.id.ms, rec.id.seq = prev.id.ms+after, r.uint()
-		if after == 0 {
-			rec.id.seq += prev.id.seq
-		}
-		same := r.uint()
-		if rest := r.string(); same == 0 {
-			rec.data = rest
-		} else if same <= uint64(len(prev.data)) {
-			rec.data = prev.data[:same] + rest
-		} else {
-			r.bad = true
-		}
-		if r.bad {
-			return nil, errPacked
-		}
-		recs = append(recs, rec)
-		prev = rec
-	}
-	return recs, nil
-}
-
-var errPacked = errors.New("malformed part of a stream")
-
-// packedReader reads numbers and strings off rest. After something malformed, bad is set and rest is empty.
-type packedReader struct {
-	rest string
-	bad  bool
-}
-
-func (r *packedReader) uint() uint64 {
-	var n uint64
-	for i := 0; i < len(r.rest) && i < binary.MaxVarintLen64; i++ {
-		c := r.rest[i]
-		n |= uint64(c&0x7f) << (7 * i)
-		if c < 0x80 {
-			r.rest = r.rest[i+1:]
-			return n
-		}
-	}
-	r.rest, r.bad = "", true
-	return 0
-}
-
-func (r *packedReader) int() int64 { return int64(r.uint()) }
-
-func (r *packedReader) id() streamID {
-	ms := r.uint()
-	return streamID{ms, r.uint()}
-}
-
-// string reads a string after its length.
-func (r *packedReader) string() string {
-	n := r.uint()
-	if n > uint64(len(r.rest)) {
-		r.rest, r.bad = "", true
-		return ""
-	}
-	s := r.rest[:n]
-	r.rest = r.rest[n:]
-	return s
-}
-
-func appendID(b []byte, id streamID) []byte {
-	return binary.AppendUvarint(binary.AppendUvarint(b, id.ms), id.seq)
-}
-
-func appendPacked(b []byte, s string) []byte {
-	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
-}

@@ -348,6 +348,12 @@ func TestStreamsGrowWhileTheyAreRead(t *testing.T) {
 	if got := other.usage("xrange", "s", "5", "5").Calls; got != before || n == 0 {
 		t.Errorf("%d calls while the stream grew %d times, want %d", got, n, before)
 	}
+	d.cmd("copy s t")
+	line := strings.Fields("xread count 1 streams s t 5 6")
+	before, n = other.usage(line...).Calls, 0
+	if got := other.usage(line...).Calls; got != before {
+		t.Errorf("%d calls while one of two streams grew, want %d", got, before)
+	}
 	n = 0
 	st.afterQuery = func() {
 		if n++; n == 1 {

@@ -430,8 +430,8 @@ func (tx *Txn) same(ent *entry, now store.Attrs) bool {
 		return true
 	}
 	// What was read of a stream is true of the moment its head was read, even if it grows.
-	alone := tx.used == 1 && !tx.write
-	return alone && ent.obj != nil && ent.obj.stream != nil && ent.obj.stream.steady(now)
+	moment := tx.used == 1 || tx.headReads == 1
+	return moment && !tx.write && ent.obj != nil && ent.obj.stream != nil && ent.obj.stream.steady(now)
 }
 
 // validate makes sure that everything a reading transaction saw was true at one moment.

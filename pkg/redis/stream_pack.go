@@ -1,0 +1,108 @@
+package redis
+
+import (
+	"encoding/binary"
+	"errors"
+)
+
+// packRecords packs records: for each, how many milliseconds after the one before it, the number (as
+// the difference, if there are none), how many bytes of data are the same as before, how many
+// follow, and these. Entries with the same fields, or pending to the same consumer, thus take little room.
+func packRecords(recs []streamRecord) string {
+	b := make([]byte, 0, recordsSize(recs))
+	var prev streamRecord
+	for _, r := range recs {
+		b = binary.AppendUvarint(b, r.id.ms-prev.id.ms)
+		seq := r.id.seq
+		if r.id.ms == prev.id.ms {
+			seq -= prev.id.seq
+		}
+		b = binary.AppendUvarint(b, seq)
+		same := 0
+		for same < len(r.data) && same < len(prev.data) && r.data[same] == prev.data[same] {
+			same++
+		}
+		b = binary.AppendUvarint(b, uint64(same))
+		b = binary.AppendUvarint(b, uint64(len(r.data)-same))
+		b = append(b, r.data[same:]...)
+		prev = r
+	}
+	return string(b)
+}
+
+func unpackRecords(s string) ([]streamRecord, error) {
+	r := packedReader{rest: s}
+	recs := make([]streamRecord, 0, len(s)/16)
+	var prev streamRecord
+	for r.rest != "" {
+		var rec streamRecord
+		after := r.uint()
+		rec.id.ms, rec.id.seq = prev.id.ms+after, r.uint()
+		if after == 0 {
+			rec.id.seq += prev.id.seq
+		}
+		same := r.uint()
+		if rest := r.string(); same == 0 {
+			rec.data = rest
+		} else if same <= uint64(len(prev.data)) {
+			rec.data = prev.data[:same] + rest
+		} else {
+			r.bad = true
+		}
+		if r.bad {
+			return nil, errPacked
+		}
+		recs = append(recs, rec)
+		prev = rec
+	}
+	return recs, nil
+}
+
+var errPacked = errors.New("malformed part of a stream")
+
+// packedReader reads numbers and strings off rest. After something malformed, bad is set and rest is empty.
+type packedReader struct {
+	rest string
+	bad  bool
+}
+
+func (r *packedReader) uint() uint64 {
+	var n uint64
+	for i := 0; i < len(r.rest) && i < binary.MaxVarintLen64; i++ {
+		c := r.rest[i]
+		n |= uint64(c&0x7f) << (7 * i)
+		if c < 0x80 {
+			r.rest = r.rest[i+1:]
+			return n
+		}
+	}
+	r.rest, r.bad = "", true
+	return 0
+}
+
+func (r *packedReader) int() int64 { return int64(r.uint()) }
+
+func (r *packedReader) id() streamID {
+	ms := r.uint()
+	return streamID{ms, r.uint()}
+}
+
+// string reads a string after its length.
+func (r *packedReader) string() string {
+	n := r.uint()
+	if n > uint64(len(r.rest)) {
+		r.rest, r.bad = "", true
+		return ""
+	}
+	s := r.rest[:n]
+	r.rest = r.rest[n:]
+	return s
+}
+
+func appendID(b []byte, id streamID) []byte {
+	return binary.AppendUvarint(binary.AppendUvarint(b, id.ms), id.seq)
+}
+
+func appendPacked(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
