@@ -77,6 +77,9 @@ func xgroupCreate(c *call) error {
 	if s == nil && !mkstream {
 		return errGroupKey
 	}
+	if len(c.args) > 8 { // options given twice
+		return errSubSyntax(c)
+	}
 	var id streamID
 	if c.args[4] != "$" {
 		if id, err = parseStreamID(c.args[4], 0); err != nil {
@@ -105,6 +108,9 @@ func xgroupSetID(c *call) error {
 	s, g, err := c.ofGroup(true)
 	if err != nil {
 		return err
+	}
+	if len(c.args) > 7 { // options given twice
+		return errSubSyntax(c)
 	}
 	id := s.last
 	switch c.args[4] {
