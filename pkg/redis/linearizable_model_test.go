@@ -42,6 +42,9 @@ func bulk(s string) string { return strconv.Quote(s) }
 
 // run carries out one command, as Redis's documentation says.
 func (ks keyspace) run(args []string) (reply string) {
+	if args[0][0] == 'x' {
+		return ks.runStream(args)
+	}
 	name, key, rest := args[0], args[1], args[2:]
 	v := ks[key]
 	number := func() int64 {
@@ -216,6 +219,7 @@ type family struct {
 func families() []family {
 	pick := func(rng *rand.Rand, from ...string) []string { return []string{from[rng.IntN(len(from))]} }
 	return []family{
+		{"stream", streamOperation},
 		{"string", func(rng *rand.Rand) []string {
 			n := rng.IntN(100)
 			return pick(rng, "get k", "get k", fmt.Sprint("set k ", n), fmt.Sprint("setnx k ", n), "getdel k", "incrby k 1", "incrby k 1", fmt.Sprint("append k ", n%10), "del k")

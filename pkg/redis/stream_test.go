@@ -277,16 +277,7 @@ func TestTrimmedEntriesAreReclaimed(t *testing.T) {
 	led := newLedger(t)
 	d := newTestEngineOn(t, led)
 	d.cmd("xgroup create s g 0 mkstream")
-	for i := range 10 {
-		var lines []string
-		for j := range 1000 {
-			lines = append(lines, fmt.Sprintf("xadd s %d-0 field value-of-%d", 1000*i+j+1, j))
-		}
-		lines = append(lines, "xreadgroup group g c streams s >")
-		if _, err := d.multi(lines...); err != nil {
-			t.Fatal(err)
-		}
-	}
+	d.addEntries("s", 1, 10_001, true)
 	full := len(left(led))
 	if full < 100 {
 		t.Fatalf("only %d items", full)
@@ -311,8 +302,26 @@ func TestTrimmedEntriesAreReclaimed(t *testing.T) {
 	}
 	d.check(
 		[2]string{"xlen s", "(integer) 5"},
-		[2]string{"xrange s - + count 1", `[["9996-0" ["field" "value-of-995"]]]`},
+		[2]string{"xrange s - + count 1", `[["9996-0" ["field" "value-of-9996"]]]`},
 	)
+}
+
+// addEntries adds the entries from-0 to (to-1)-0 to a stream and has them delivered to the group g, if there is one.
+func (d *testDB) addEntries(key string, from, to int, group bool) {
+	d.t.Helper()
+	for ; from < to; from += 1000 {
+		var cmds [][]string
+		for i := from; i < min(from+1000, to); i++ {
+			cmds = append(cmds, []string{"xadd", key, fmt.Sprintf("%d-0", i), "field", fmt.Sprintf("value-of-%d", i)})
+		}
+		if group {
+			cmds = append(cmds, []string{"xreadgroup", "group", "g", "c", "streams", key, ">"})
+		}
+		var w resp.Writer
+		if err := d.e.Multi(d.t.Context(), d.database(), redis.Access{}, cmds, &w); err != nil {
+			d.t.Fatal(err)
+		}
+	}
 }
 
 // hookedStore calls a function after each query.
@@ -330,13 +339,7 @@ func (s *hookedStore) Query(ctx context.Context, q store.Query) (store.Page, err
 // Reading old entries is not disturbed by new ones, but by deletions.
 func TestStreamsGrowWhileTheyAreRead(t *testing.T) {
 	d := newTestEngine(t)
-	var lines []string
-	for i := range 2000 {
-		lines = append(lines, fmt.Sprintf("xadd s %d-0 field value", i+1))
-	}
-	if _, err := d.multi(lines...); err != nil {
-		t.Fatal(err)
-	}
+	d.addEntries("s", 1, 2001, false)
 	before := d.usage("xrange", "s", "5", "5").Calls
 	n := 0
 	st := &hookedStore{Store: d.st, afterQuery: func() {
@@ -388,6 +391,44 @@ func TestLargeStreamReplies(t *testing.T) {
 	if got := d.cmd("xinfo groups s"); !strings.Contains(got, `"last-delivered-id" "0-0"`) {
 		t.Errorf("a refused XREADGROUP has delivered entries: %s", got)
 	}
+}
+
+// Many entries of a run are deleted at once, and many first ones; of entries that are scattered over
+// more pages than a transaction takes, none.
+func TestManyEntriesAreDeleted(t *testing.T) {
+	led := newLedger(t)
+	d := newTestEngineOn(t, led)
+	d.cmd("xgroup create s g 0 mkstream")
+	d.addEntries("s", 1, 20_001, true)
+	ids := func(from, to, step int) string {
+		var b strings.Builder
+		for i := from; i < to; i += step {
+			fmt.Fprintf(&b, " %d", i)
+		}
+		return b.String()
+	}
+	const refused = "(error) ERR transaction too large"
+	if got := d.cmd("xdel s" + ids(1, 20_000, 130)); !strings.HasPrefix(got, refused) {
+		t.Errorf("XDEL of scattered entries: %s", got)
+	}
+	d.check(
+		[2]string{"xlen s", "(integer) 20000"},
+		[2]string{"xack s g" + ids(1, 20_000, 400), "(integer) 50"},
+		[2]string{"xack s g" + ids(2, 6000, 1), "(integer) 5984"},
+		[2]string{"xdel s" + ids(1, 10_000, 1), "(integer) 9999"},
+		[2]string{"xrange s - + count 1", `[["10000-0" ["field" "value-of-10000"]]]`},
+		[2]string{"xdel s" + ids(11_000, 14_000, 1), "(integer) 3000"},
+		[2]string{"xlen s", "(integer) 7001"},
+		[2]string{"xrange s 10999 14001", `[["10999-0" ["field" "value-of-10999"]] ["14000-0" ["field" "value-of-14000"]] ["14001-0" ["field" "value-of-14001"]]]`},
+		[2]string{"xpending s g - + 1", `[["6000-0" "c" (integer) 0 (integer) 1]]`},
+	)
+	before := len(left(led))
+	d.clock.advance(time.Hour)
+	d.reclaim()
+	if after := len(left(led)); after > before-40 {
+		t.Errorf("%d items before the reclaimer came, %d after", before, after)
+	}
+	d.check([2]string{"xlen s", "(integer) 7001"}, [2]string{"xrange s - 10000", `[["10000-0" ["field" "value-of-10000"]]]`})
 }
 
 func TestStreamsAsKeys(t *testing.T) {
