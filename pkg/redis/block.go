@@ -26,7 +26,10 @@ const (
 )
 
 // wouldBlock is the error with which a blocking command asks to be run again.
-type wouldBlock struct{ timeout time.Duration } // 0: none
+type wouldBlock struct {
+	timeout time.Duration // 0: none
+	args    []string      // nil: the same as before
+}
 
 func (*wouldBlock) Error() string { return "the command blocks" }
 
@@ -37,7 +40,7 @@ func (c *call) block(timeout float64, none func()) error {
 		none()
 		return nil
 	}
-	return &wouldBlock{time.Duration(min(timeout, float64(time.Hour/time.Second)) * float64(time.Second))}
+	return &wouldBlock{timeout: time.Duration(min(timeout, float64(time.Hour/time.Second)) * float64(time.Second))}
 }
 
 // runBlocking carries out a command that may wait.
@@ -50,6 +53,9 @@ func (e *Engine) runBlocking(ctx context.Context, db *Database, b bound, w *resp
 		var blocked *wouldBlock
 		if !errors.As(err, &blocked) {
 			return err
+		}
+		if blocked.args != nil {
+			b.args = blocked.args
 		}
 		if expired == nil {
 			limit := e.maxBlock

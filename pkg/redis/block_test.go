@@ -72,6 +72,9 @@ func TestBlockedCommandsAreWoken(t *testing.T) {
 		{"blpop l 0", "rename other l", `["l" "o"]`},
 		{"blpop l 0", "lmove other l left left", `["l" "o"]`},
 		{"blpop l 0", "copy other l", `["l" "o"]`},
+		{"xread block 100000 streams s 0", "xadd s 7-1 f v", `[["s" [["7-1" ["f" "v"]]]]]`},
+		{"xreadgroup group g c block 0 streams st >", "xadd st 7-1 f v", `[["st" [["7-1" ["f" "v"]]]]]`},
+		{"xreadgroup group g c block 0 streams st >", "xgroup destroy st g", "(error) NOGROUP No such key 'st' or consumer group 'g' in XREADGROUP with GROUP option"},
 	} {
 		for _, engines := range []int{1, 2} {
 			ttl := time.Duration(0)
@@ -81,6 +84,7 @@ func TestBlockedCommandsAreWoken(t *testing.T) {
 			st := faulty.New(memoryStore(t), faulty.Plan{})
 			ds := patient(t, st, ttl, engines)
 			ds[0].cmd("rpush other o")
+			ds[0].cmd("xgroup create st g $ mkstream")
 			d := ds[engines-1]
 			d.database()
 			before := st.Counts().Calls

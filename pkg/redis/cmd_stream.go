@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"errors"
 	"math"
 	"slices"
 	"strconv"
@@ -19,14 +20,14 @@ func streamCommands() []*command {
 		{name: "xlen", arity: 2, flags: readonly | fast, keys: oneKey, group: "stream", since: "5.0.0", summary: "Returns the number of entries.", run: xlen},
 		{name: "xrange", arity: -4, flags: readonly, keys: oneKey, group: "stream", since: "5.0.0", summary: "Returns the entries in a range of ids.", run: xrange},
 		{name: "xrevrange", arity: -4, flags: readonly, keys: oneKey, group: "stream", since: "5.0.0", summary: "Returns the entries in a range of ids in reverse order.", run: xrevrange},
-		{name: "xread", arity: -4, flags: readonly | blocking | movable, getkeys: xreadKeys, group: "stream", since: "5.0.0", summary: "Returns the entries behind given ones of several streams; never waits.", run: xread},
+		{name: "xread", arity: -4, flags: readonly | blocking | movable, getkeys: xreadKeys, group: "stream", since: "5.0.0", summary: "Returns the entries behind given ones of several streams, and may wait for some.", run: xread},
 		{name: "xsetid", arity: -3, flags: write | denyoom | fast, keys: oneKey, group: "stream", since: "5.0.0", summary: "Sets the last id of a stream.", run: xsetid},
 		{name: "xdel", arity: -3, flags: write | fast, keys: oneKey, group: "stream", since: "5.0.0", summary: "Removes entries.", run: xdel},
 		{name: "xdelex", arity: -5, flags: write | fast, keys: oneKey, group: "stream", since: "8.2.0", summary: "Removes entries, and says what becomes of references to them.", run: xdelex},
 		{name: "xtrim", arity: -4, flags: write, keys: oneKey, group: "stream", since: "5.0.0", summary: "Removes entries from the start of a stream.", run: xtrim},
 		{name: "xack", arity: -4, flags: write | fast, keys: oneKey, group: "stream", since: "5.0.0", summary: "Acknowledges entries that were delivered to a group.", run: xack},
 		{name: "xackdel", arity: -6, flags: write | fast, keys: oneKey, group: "stream", since: "8.2.0", summary: "Acknowledges entries and removes them.", run: xackdel},
-		{name: "xreadgroup", arity: -7, flags: write | blocking | movable, getkeys: xreadKeys, group: "stream", since: "5.0.0", summary: "Delivers entries to a consumer of a group; never waits.", run: xreadgroup},
+		{name: "xreadgroup", arity: -7, flags: write | blocking | movable, getkeys: xreadKeys, group: "stream", since: "5.0.0", summary: "Delivers entries to a consumer of a group, and may wait for some.", run: xreadgroup},
 		{name: "xpending", arity: -3, flags: readonly, keys: oneKey, group: "stream", since: "5.0.0", summary: "Returns what is pending in a group.", run: xpending},
 		{name: "xclaim", arity: -6, flags: write | fast, keys: oneKey, group: "stream", since: "5.0.0", summary: "Makes pending entries those of another consumer.", run: xclaim},
 		{name: "xautoclaim", arity: -6, flags: write | fast, keys: oneKey, group: "stream", since: "6.2.0", summary: "Makes entries that have been pending long those of another consumer.", run: xautoclaim},
@@ -190,6 +191,7 @@ func (c *call) streamRange(start, end string, reverse bool) error {
 // xreadArgs are the arguments of XREAD and XREADGROUP.
 type xreadArgs struct {
 	count           int64 // 0: all
+	block           int64 // milliseconds to wait if there is nothing, 0: without a limit; -1: not at all
 	noAck           bool
 	group, consumer string
 	keys, ids       []string
@@ -215,7 +217,7 @@ func xreadKeys(args []string) []string {
 }
 
 func parseXread(c *call) (xreadArgs, error) {
-	var a xreadArgs
+	a := xreadArgs{block: -1}
 	ofGroup, grouped := c.cmd.name == "xreadgroup", false
 	only := func(option string) Error {
 		return Error("ERR The " + option + " option is only supported by XREADGROUP. You called XREAD instead.")
@@ -228,6 +230,7 @@ func parseXread(c *call) (xreadArgs, error) {
 			if err := c.milliTimeout(i); err != nil {
 				return a, err
 			}
+			a.block, _ = num.ParseInt(c.args[i])
 		case c.is(i, "count") && more > 0:
 			i++
 			var err error
@@ -312,17 +315,31 @@ func xread(c *call) error {
 		c.w.ArrayAt(entries, n)
 		served++
 	}
-	c.served(mark, served)
-	return nil
+	return c.served(a, mark, served, after)
 }
 
-// served ends the reply of XREAD or XREADGROUP, begun at a mark; null if there was nothing to read.
-func (c *call) served(mark, streams int) {
-	if streams == 0 {
+// served ends the reply of XREAD or XREADGROUP, begun at a mark. If there was nothing to read, they
+// wait or reply with null. after are the ids that XREAD was to read from: "$" stays the one it was at first.
+func (c *call) served(a xreadArgs, mark, streams int, after []streamID) error {
+	switch {
+	case streams > 0:
+		c.w.ArrayAt(mark, streams)
+		return nil
+	case a.block < 0:
 		c.w.NullArray()
-		return
+		return nil
 	}
-	c.w.ArrayAt(mark, streams)
+	err := c.block(float64(a.block)/1000, c.w.NullArray)
+	var blocked *wouldBlock
+	if errors.As(err, &blocked) && slices.Contains(a.ids, "$") {
+		blocked.args = slices.Clone(c.args)
+		for i, id := range after {
+			if at := len(c.args) - len(after) + i; c.args[at] == "$" {
+				blocked.args[at] = id.String()
+			}
+		}
+	}
+	return err
 }
 
 // XSETID key last-id [ENTRIESADDED entries-added] [MAXDELETEDID max-deleted-id]

@@ -217,8 +217,7 @@ func xreadgroup(c *call) error {
 		}
 		served++
 	}
-	c.served(mark, served)
-	return nil
+	return c.served(a, mark, served, nil)
 }
 
 // deliver replies with entries that the group has not been given yet; not ok if there are none.

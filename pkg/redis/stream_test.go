@@ -3,6 +3,7 @@ package redis_test
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/skystash/skystash/pkg/redis"
 	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/store"
+	"github.com/skystash/skystash/pkg/store/faulty"
 )
 
 // streamsInBothEncodings runs a test with an empty stream s that has a group g.
@@ -491,4 +493,33 @@ func TestStreamsAreCopiedWhole(t *testing.T) {
 			}
 		}
 	})
+}
+
+// XREAD from $ waits for what is added after it was called, however often it has looked; without
+// BLOCK, and in a transaction, it does not wait.
+func TestBlockedReadFromTheEnd(t *testing.T) {
+	st := faulty.New(memoryStore(t), faulty.Plan{})
+	d := patient(t, st, time.Hour, 1)[0]
+	d.cmd("xadd s 1 f v")
+	d.check(
+		[2]string{"xread streams s $", "(nil)"},
+		[2]string{"xread block 1 streams s $", "(nil)"},
+		[2]string{"xgroup create s g $", "OK"},
+		[2]string{"xreadgroup group g c block 1 streams s >", "(nil)"},
+	)
+	if got := d.cmd("xinfo consumers s g"); !strings.Contains(got, `"name" "c"`) {
+		t.Errorf("consumers %s", got)
+	}
+	if got, err := d.multi("xread block 0 streams s $", "xreadgroup group g c block 0 streams s >"); got != "(nil) (nil)" || err != nil {
+		t.Errorf("in a transaction: %s, %v", got, err)
+	}
+	before := st.Counts().Calls
+	reply := d.later("xread block 0 count 1 streams none s 0 $")
+	for st.Counts().Calls < before+2 { // by then it has looked once
+		runtime.Gosched()
+	}
+	d.check([2]string{"xadd s 2 f v", `"2-0"`})
+	if got := within(t, reply); got != `[["s" [["2-0" ["f" "v"]]]]]` {
+		t.Error(got)
+	}
 }
