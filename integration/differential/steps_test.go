@@ -214,6 +214,12 @@ func unsafe(args []string) bool {
 				return true
 			}
 		}
+	case "XREAD", "XREADGROUP":
+		for i := range args[1:] {
+			if n, err := strconv.ParseInt(args[i+1], 10, 64); err == nil && strings.EqualFold(args[i], "BLOCK") && (n == 0 || n > 2) {
+				return true
+			}
+		}
 	case "BLPOP", "BRPOP", "BLMOVE", "BRPOPLPUSH", "BLMPOP", "BZPOPMIN", "BZPOPMAX", "BZMPOP":
 		for _, a := range []string{args[len(args)-1], args[min(1, len(args)-1)]} {
 			if f, err := strconv.ParseFloat(a, 64); err == nil && (f >= 0 && f < 0.0005 || f > 0.002) {
