@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"crypto/ed25519"
+	"encoding/json"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -80,6 +81,36 @@ func TestWithEngineAndTokens(t *testing.T) {
 	send(reader, "GET", "/set/n/1", "", 400, noPermission)
 	send(reader, "POST", "/pipeline", `[["get","n"],["set","n",1]]`, 200, `[{"result":"43"},`+noPermission+`]`)
 	send(reader, "POST", "/multi-exec", `[["get","n"],["set","n",1]]`, 400, noPermission)
+
+	// A user of the database has a token too, and a token may carry rules of its own.
+	const noKey = `{"error":"NOPERM No permissions to access a key"}`
+	send(writer, "POST", "/", `["ACL","SETUSER","app","on",">long-enough-password","+@all","~app:*","&news"]`, 200, `{"result":"OK"}`)
+	var got struct{ Result string }
+	r := httptest.NewRequest("GET", "/acl/resttoken/app/long-enough-password", nil)
+	r.Header.Set("Authorization", "Bearer "+writer)
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	send(got.Result, "POST", "/set/app:1/v", "", 200, `{"result":"OK"}`)
+	send(got.Result, "POST", "/set/other/v", "", 400, noKey)
+	send(got.Result, "POST", "/pipeline", `[["get","app:1"],["get","n"]]`, 200, `[{"result":"v"},`+noKey+`]`)
+	send(got.Result, "POST", "/subscribe/other", "[]", 400, `{"error":"NOPERM No permissions to access a channel"}`)
+	send(got.Result+"A", "GET", "/get/app:1", "", 401, unauthorized)
+	send(writer, "POST", "/acl/deluser/app", "", 200, `{"result":1}`)
+	send(got.Result, "GET", "/get/app:1", "", 401, unauthorized)
+	withRules := func(rules ...string) string {
+		text, err := signer.Mint(token.Claims{CredentialID: "c", Resource: "orders", Products: []string{token.ProductRedis}, Scope: token.ReadWrite, Generation: db.CredentialGeneration, Rules: rules})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	send(withRules("+get", "~app:*"), "GET", "/get/app:1", "", 200, `{"result":"v"}`)
+	send(withRules("+get", "~app:*"), "GET", "/get/n", "", 400, noKey)
+	send(withRules("+get", "~app:*"), "GET", "/set/app:1/w", "", 400, noPermission)
+	send(withRules("+nosuch"), "GET", "/get/n", "", 401, unauthorized)
 
 	send(mint("x", "no-such", token.ReadWrite, 1), "GET", "/get/n", "", 401, unauthorized)
 	if err := engine.RevokeCredential(ctx, "orders", "w2"); err != nil {

@@ -21,6 +21,11 @@ import (
 type Engine interface {
 	// Database fails with redis.ErrNoDatabase if there is none with that id.
 	Database(ctx context.Context, id string) (*redis.Database, error)
+	// Authenticate does the same for a token that a user of the database has, and finds out
+	// what may be done there. It fails with redis.ErrNoUser if the token opens nothing.
+	Authenticate(ctx context.Context, token string) (*redis.Database, redis.Access, error)
+	// AccessOf makes an Access of a token's rules.
+	AccessOf(rules []string) (redis.Access, error)
 	// Do runs a command and appends its reply, which may be a Redis error.
 	Do(ctx context.Context, db *redis.Database, a redis.Access, args []string, w *resp.Writer) error
 	// Pipeline runs commands one after the other and appends a reply for each.
@@ -78,6 +83,7 @@ type Handler struct {
 	domain     string
 	log        *slog.Logger
 	requestID  func(context.Context) string
+	accesses   accessCache
 	sync       syncTokens
 	exchanges  sync.Pool // of *exchange
 }

@@ -61,20 +61,27 @@ func (c *call) stream(path []string, can bool) error {
 		seen[name] = true
 		ev.greeting = appendEvent(ev.greeting, kind+","+name+","+strconv.Itoa(len(seen)))
 	}
-	ev.allowed = stillAllowed(c.h, c.r.Host, c.bearer, c.access)
+	ev.allowed = c.stillAllowed(kind, names)
 	c.x.events = ev
 	return nil
 }
 
-// stillAllowed makes a check that a token is as good as it was when its access was found out.
-func stillAllowed(h *Handler, host, bearer string, access redis.Access) func(context.Context) bool {
+// stillAllowed makes a check that a token still opens the database and allows the stream.
+func (c *call) stillAllowed(kind string, names []string) func(context.Context) bool {
+	h, host, bearer := c.h, c.r.Host, c.bearer // the call ends before the stream
 	return func(ctx context.Context) bool {
-		_, now, err := h.authorize(ctx, host, bearer)
+		_, access, err := h.authorize(ctx, host, bearer)
 		var refused *refusal
 		if err != nil {
 			return !errors.As(err, &refused) // else it could not be checked: at the next time
 		}
-		return now == access
+		switch kind {
+		case "subscribe":
+			return access.CheckSubscribe(names, nil) == nil
+		case "psubscribe":
+			return access.CheckSubscribe(nil, names) == nil
+		}
+		return access.CheckMonitor() == nil
 	}
 }
 
