@@ -75,9 +75,9 @@ func givenPassword(text string) (string, error) {
 	}
 	switch {
 	case len(text) < minPassword || len(distinct) < 6:
-		return "", fmt.Errorf("The password is too weak: use ACL GENTOKEN, or at least %d characters", minPassword)
+		return "", fmt.Errorf("the password is too weak: use ACL GENTOKEN, or at least %d characters", minPassword)
 	case len(text) > maxPassword || strings.Contains(text, "\x00"):
-		return "", fmt.Errorf("The password is longer than %d bytes or holds a NUL byte", maxPassword)
+		return "", fmt.Errorf("the password is longer than %d bytes or holds a NUL byte", maxPassword)
 	}
 	return text, nil
 }

@@ -4,11 +4,15 @@ import (
 	"context"
 	"crypto/ed25519"
 	"encoding/json"
+	"io"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/skystash/skystash/pkg/redis"
+	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/store/embedded"
 	"github.com/skystash/skystash/pkg/token"
 )
@@ -125,3 +129,80 @@ func TestWithEngineAndTokens(t *testing.T) {
 	send(writer, "GET", "/get/n", "", 401, unauthorized)
 	send(mint("n", "orders", token.ReadWrite, generation), "GET", "/get/n", "", 200, `{"result":"43"}`)
 }
+
+// TestStreamOverHTTP is a subscription through net/http: events come at once, the subscription
+// ends with the connection, and a client that takes nothing holds nobody up.
+func TestStreamOverHTTP(t *testing.T) {
+	st, err := embedded.Open(embedded.Options{InMemory: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	engine := redis.New(redis.Config{Store: st})
+	db, err := engine.CreateDatabase(t.Context(), redis.DatabaseOptions{ID: "db1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	verifier := verifierFunc(func(string) (token.Claims, error) {
+		return token.Claims{CredentialID: "c", Resource: "db1", Products: []string{token.ProductRedis}, Scope: token.ReadWrite, Generation: db.CredentialGeneration}, nil
+	})
+	server := httptest.NewServer(New(Config{Engine: engine, Verifier: verifier}))
+	defer server.Close()
+	open := func(path string) (*http.Response, context.CancelFunc) {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		r, err := http.NewRequestWithContext(ctx, "POST", server.URL+path, strings.NewReader("[]"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer any")
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp, cancel
+	}
+	do := func(args ...string) string {
+		t.Helper()
+		var w resp.Writer
+		if err := engine.Do(t.Context(), db, redis.Access{}, args, &w); err != nil {
+			t.Fatal(err)
+		}
+		return string(w.Buf)
+	}
+
+	quick, closeQuick := open("/psubscribe/user.?")
+	defer closeQuick()
+	idle, closeIdle := open("/subscribe/user.1")
+	defer closeIdle()
+	if got := quick.Header.Get("Content-Type"); got != "text/event-stream; charset=utf-8" {
+		t.Errorf("content type %q", got)
+	}
+	read := func(want string) {
+		t.Helper()
+		got := make([]byte, len(want))
+		if _, err := io.ReadFull(quick.Body, got); err != nil || string(got) != want {
+			t.Fatalf("got %q, %v, want %q", got, err, want)
+		}
+	}
+	read("data: psubscribe,user.?,1\n\n")
+	big := strings.Repeat("x", 100_000)
+	for range 200 { // more than the network takes without being read
+		if got := do("PUBLISH", "user.1", big); got != ":2\r\n" {
+			t.Fatalf("published to %q", got)
+		}
+		read("data: pmessage,user.?,user.1," + big + "\n\n")
+	}
+	closeIdle()
+	idle.Body.Close()
+	closeQuick()
+	for deadline := time.Now().Add(20 * time.Second); do("PUBLISH", "user.1", "x") != ":0\r\n"; {
+		if time.Now().After(deadline) {
+			t.Fatal("subscriptions outlive their connections")
+		}
+	}
+}
+
+type verifierFunc func(string) (token.Claims, error)
+
+func (f verifierFunc) Verify(text string) (token.Claims, error) { return f(text) }
