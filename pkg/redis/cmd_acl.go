@@ -61,7 +61,7 @@ func aclCat(c *call) error {
 		return nil
 	case 3:
 	default:
-		return errUnknownSub(c.args[0], c.args[1])
+		return errSubArgs(c.args[0], c.args[1])
 	}
 	category := "@" + strings.ToLower(c.args[2])
 	if !slices.Contains(aclCategories, category) {
@@ -115,7 +115,7 @@ func checkUserName(name string) error {
 // ACL GENTOKEN username [password]
 func aclGentoken(c *call) error {
 	if len(c.args) > 4 {
-		return errUnknownSub(c.args[0], c.args[1])
+		return errSubArgs(c.args[0], c.args[1])
 	}
 	if err := checkUserName(c.args[2]); err != nil {
 		return err
@@ -312,7 +312,7 @@ func aclLog(c *call) error {
 		c.w.OK()
 		return nil
 	case len(c.args) > 3:
-		return errUnknownSub(c.args[0], c.args[1])
+		return errSubArgs(c.args[0], c.args[1])
 	default:
 		if n, err := c.int(2); err != nil || n < 0 {
 			return errNotInteger
