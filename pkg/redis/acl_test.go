@@ -54,7 +54,7 @@ func TestRulesAreEnforced(t *testing.T) {
 		{"+config ~*", [][2]string{{"config get x", "[]"}, {"get k", command("get")}, {"config resetstat", "OK"}}},
 		{"+@all ~app:* ~x?", [][2]string{
 			{"set app:1 v", "OK"}, {"set other v", key}, {"mget app:1 x1", `["v" (nil)]`}, {"mget app:1 other", key}, {"del app:1 other", key},
-			{"rename app:1 other", key}, {"sort xl by w_*", key}, {"sort xl by nosort get #", key}, {"sort xl", "[]"}, {"eval x", "(error) ERR Command is not available: 'EVAL'"},
+			{"rename app:1 other", key}, {"sort xl by w_*", key}, {"sort xl by nosort get #", key}, {"sort xl", "[]"},
 		}},
 		{"+@all %R~r* %W~w* %RW~both", [][2]string{
 			{"get r", "(nil)"}, {"set r v", key}, {"set w v", "OK"}, {"get w", key}, {"set w v get", key}, {"incr w", key}, {"set both 1", "OK"}, {"incr both", "(integer) 2"},
@@ -93,6 +93,31 @@ func TestRulesHoldInTransactions(t *testing.T) {
 		t.Error(err)
 	}
 	d.check([2]string{"acl getuser x", "(nil)"})
+}
+
+func TestRulesHoldInScripts(t *testing.T) {
+	d := newTestEngine(t)
+	_, a := addUser(t, d, "u", "+eval", "+eval_ro", "+get", "+set", "+publish", "~mine:*", "&mine")
+	for _, tt := range []struct{ script, want string }{
+		{`return redis.call('set', KEYS[1], 'v')`, "OK"},
+		{`return redis.call('get', KEYS[1])`, `"v"`},
+		{`return redis.pcall('get', 'theirs').err`, "key"},
+		{`return redis.pcall('del', KEYS[1]).err`, "run the 'del' command"},
+		{`return redis.pcall('publish', 'theirs', 'm').err`, "channel"},
+		{`return redis.call('publish', 'mine', 'm')`, "(integer) 0"},
+	} {
+		var w resp.Writer
+		if err := d.e.Do(t.Context(), d.database(), a, []string{"EVAL", tt.script, "1", "mine:k"}, &w); err != nil {
+			t.Fatal(err)
+		}
+		if got := render(t, w.Buf); !strings.Contains(got, tt.want) {
+			t.Errorf("%s: %s, want %s", tt.script, got, tt.want)
+		}
+	}
+	var w resp.Writer
+	if err := d.e.Do(t.Context(), d.database(), a, []string{"EVAL", "return 1", "1", "theirs"}, &w); err != nil || render(t, w.Buf) != "(error) NOPERM No permissions to access a key" {
+		t.Errorf("%q, %v", w.Buf, err)
+	}
 }
 
 func TestRulesForSubscriptions(t *testing.T) {

@@ -203,6 +203,66 @@ func TestStreamOverHTTP(t *testing.T) {
 	}
 }
 
+// TestStreamEndsWithItsToken: a subscription outlives neither its credential nor its user's rights.
+func TestStreamEndsWithItsToken(t *testing.T) {
+	st, err := embedded.Open(embedded.Options{InMemory: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	engine := redis.New(redis.Config{Store: st})
+	db, err := engine.CreateDatabase(t.Context(), redis.DatabaseOptions{ID: "db1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	verifier := verifierFunc(func(string) (token.Claims, error) {
+		return token.Claims{CredentialID: "mine", Resource: "db1", Products: []string{token.ProductRedis}, Generation: db.CredentialGeneration}, nil
+	})
+	server := httptest.NewServer(New(Config{Engine: engine, Verifier: verifier, KeepAlive: time.Millisecond}))
+	defer server.Close()
+	do := func(args ...string) string {
+		t.Helper()
+		var w resp.Writer
+		if err := engine.Do(t.Context(), db, redis.Access{}, args, &w); err != nil {
+			t.Fatal(err)
+		}
+		return string(w.Buf)
+	}
+	do("ACL", "SETUSER", "u", "on", ">long-enough-password", "+subscribe", "&c")
+	userToken := strings.Split(do("ACL", "RESTTOKEN", "u", "long-enough-password"), "\r\n")[1]
+	for _, tt := range []struct {
+		token string
+		end   func()
+	}{
+		{userToken, func() { do("ACL", "SETUSER", "u", "resetchannels") }},
+		{"any", func() {
+			if err := engine.RevokeCredential(t.Context(), "db1", "mine"); err != nil {
+				t.Fatal(err)
+			}
+		}},
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), "POST", server.URL+"/subscribe/c", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+tt.token)
+		stream, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer stream.Body.Close()
+		const start = "data: subscribe,c,1\n\n: ping\n\n: ping\n\n"
+		got := make([]byte, len(start))
+		if _, err := io.ReadFull(stream.Body, got); err != nil || string(got) != start {
+			t.Fatalf("got %q, %v", got, err)
+		}
+		tt.end()
+		if _, err := io.Copy(io.Discard, stream.Body); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 type verifierFunc func(string) (token.Claims, error)
 
 func (f verifierFunc) Verify(text string) (token.Claims, error) { return f(text) }

@@ -45,6 +45,9 @@ type Verifier interface {
 	Verify(token string) (token.Claims, error)
 }
 
+// DefaultKeepAlive is Config.KeepAlive where there is none.
+const DefaultKeepAlive = 15 * time.Second
+
 // Limits where Config has none.
 const (
 	DefaultMaxRequestBytes = 10 << 20
@@ -69,6 +72,10 @@ type Config struct {
 	// On any other host the token alone chooses the database.
 	Domain string
 
+	// KeepAlive is how often a stream shows that it is alive while there is nothing to
+	// send, and how often its token is checked again. 0: DefaultKeepAlive.
+	KeepAlive time.Duration
+
 	Now       func() time.Time             // nil: time.Now
 	Logger    *slog.Logger                 // nil: slog.Default
 	RequestID func(context.Context) string // names a request in the log and in answers of status 500 and above; nil: at random
@@ -81,6 +88,7 @@ type Handler struct {
 	maxCommand int64
 	maxBody    int64
 	domain     string
+	keepAlive  time.Duration
 	log        *slog.Logger
 	requestID  func(context.Context) string
 	accesses   accessCache
@@ -96,6 +104,7 @@ func New(cfg Config) *Handler {
 		maxCommand: cfg.MaxRequestBytes,
 		maxBody:    cfg.MaxBodyBytes,
 		domain:     strings.Trim(cfg.Domain, "."),
+		keepAlive:  cfg.KeepAlive,
 		log:        cfg.Logger,
 		requestID:  cfg.RequestID,
 		sync:       syncTokens{now: cfg.Now},
@@ -108,6 +117,9 @@ func New(cfg Config) *Handler {
 		h.maxBody = DefaultMaxBodyBytes
 	}
 	h.maxBody = max(h.maxBody, h.maxCommand)
+	if h.keepAlive == 0 {
+		h.keepAlive = DefaultKeepAlive
+	}
 	if h.log == nil {
 		h.log = slog.Default()
 	}
