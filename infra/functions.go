@@ -32,7 +32,7 @@ func newRedisFunction(stack awscdk.Stack, cfg Config, table awsdynamodb.Table) a
 		description: "Redis over REST",
 		asset:       cfg.RedisAsset,
 		memory:      512, // a request mostly waits for DynamoDB
-		timeout:     29,  // just below the 30 seconds after which an HTTP API stops waiting
+		timeout:     900, // the most there is, for subscriptions; other requests are bounded by the function itself
 		// Transactions need the rights of the single actions they are made of.
 		actions: []string{
 			"dynamodb:BatchGetItem",

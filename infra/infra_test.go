@@ -96,7 +96,7 @@ func TestFunction(t *testing.T) {
 		"Runtime":       "provided.al2023",
 		"Architectures": []any{"arm64"},
 		"Handler":       "bootstrap",
-		"Timeout":       29,
+		"Timeout":       900,
 		"LoggingConfig": map[string]any{"LogGroup": assertions.Match_AnyValue()},
 		"Environment": map[string]any{"Variables": map[string]any{
 			"TABLE_NAME":       map[string]any{"Ref": assertions.Match_StringLikeRegexp(jsii.String("^Table"))},
@@ -210,7 +210,7 @@ func TestFrontsAreOpenAndInvokeTheFunction(t *testing.T) {
 		"IntegrationType":      "AWS_PROXY",
 		"PayloadFormatVersion": "2.0",
 	})
-	tpl.HasResourceProperties(jsii.String("AWS::Lambda::Url"), map[string]any{"AuthType": "NONE"})
+	tpl.HasResourceProperties(jsii.String("AWS::Lambda::Url"), map[string]any{"AuthType": "NONE", "InvokeMode": "RESPONSE_STREAM"})
 	for _, want := range []map[string]any{
 		{"Action": "lambda:InvokeFunction", "Principal": "apigateway.amazonaws.com"},
 		{"Action": "lambda:InvokeFunctionUrl", "Principal": "*", "FunctionUrlAuthType": "NONE"},

@@ -32,7 +32,8 @@ func NewRedisStack(scope constructs.Construct, cfg Config) awscdk.Stack {
 			}),
 	})
 	functionURL := fn.AddFunctionUrl(&awslambda.FunctionUrlOptions{
-		AuthType: awslambda.FunctionUrlAuthType_NONE,
+		AuthType:   awslambda.FunctionUrlAuthType_NONE,
+		InvokeMode: awslambda.InvokeMode_RESPONSE_STREAM, // subscriptions are streams
 	})
 	// Since October 2025 a function URL also needs the right to invoke; this one
 	// can be used through the URL only.
@@ -43,7 +44,7 @@ func NewRedisStack(scope constructs.Construct, cfg Config) awscdk.Stack {
 	}).AddPropertyOverride(jsii.String("InvokedViaFunctionUrl"), true)
 
 	output(stack, "Url", api.ApiEndpoint(), "UPSTASH_REDIS_REST_URL through API Gateway")
-	output(stack, "FunctionUrl", functionURL.Url(), "UPSTASH_REDIS_REST_URL without API Gateway: no price per request, any bytes in paths")
+	output(stack, "FunctionUrl", functionURL.Url(), "UPSTASH_REDIS_REST_URL without API Gateway: subscriptions, no price per request, any bytes in paths")
 	output(stack, "TableName", table.TableName(), "The table, for scripts/admin")
 	return stack
 }

@@ -1,5 +1,7 @@
 // Command redis is the Lambda function that serves Redis over REST, behind an
-// HTTP API or a function URL.
+// HTTP API or a function URL with the invoke mode RESPONSE_STREAM. Only the latter can
+// serve subscriptions: each takes an instance of the function for as long as it lasts, at most
+// until the function's time is over.
 //
 // Environment:
 //
@@ -18,6 +20,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 
@@ -26,6 +29,9 @@ import (
 	"github.com/skystash/skystash/pkg/redis/rest"
 	"github.com/skystash/skystash/pkg/token"
 )
+
+// requestTime bounds a request that is no stream: an HTTP API waits for 30 seconds.
+const requestTime = 28 * time.Second
 
 func main() {
 	cfg, err := readConfig(os.Getenv)
@@ -40,7 +46,7 @@ func main() {
 		log.Error("cannot start", "error", err)
 		os.Exit(1)
 	}
-	lambda.Start(lambdahttp.New(handler, log))
+	lambda.Start(lambdahttp.NewStreaming(handler, requestTime, log))
 }
 
 func newHandler(ctx context.Context, cfg config, log *slog.Logger) (http.Handler, error) {

@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/json"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -106,6 +107,17 @@ func invoke(t testing.TB, fn *runtimetest.Function, event []byte) answer {
 func decode(t testing.TB, got runtimetest.Answer) answer {
 	t.Helper()
 	var a answer
+	if got.Body != nil { // streamed, as through a function URL
+		if err := json.Unmarshal(got.Prelude, &a); err != nil {
+			t.Fatalf("%v: %s", err, got.Prelude)
+		}
+		body, err := io.ReadAll(got.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.body = string(body)
+		return a
+	}
 	if err := json.Unmarshal(got.Payload, &a); err != nil || got.Failed {
 		t.Fatalf("failed %v, %v: %s", got.Failed, err, got.Payload)
 	}

@@ -7,6 +7,8 @@
 //	fn := runtimetest.Start(t, bin, "TABLE_NAME=test")
 //	answer := fn.Invoke(event)
 //
+// A response may be streamed; its body is then read as it comes.
+//
 // As in Lambda, a function gets one event at a time and its process lives on
 // between them. Processes end with the test that started them.
 package runtimetest

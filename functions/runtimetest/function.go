@@ -114,7 +114,13 @@ func Start(t testing.TB, executable string, env ...string) *Function {
 // there is none.
 func (f *Function) Invoke(event []byte) Answer {
 	f.t.Helper()
-	answer, err := f.api.invoke(event, f.exited)
+	return f.InvokeFor(event, InvokeTimeout)
+}
+
+// InvokeFor is Invoke with the time that the function is told it has.
+func (f *Function) InvokeFor(event []byte, limit time.Duration) Answer {
+	f.t.Helper()
+	answer, err := f.api.invoke(event, limit, f.exited)
 	if err != nil {
 		f.t.Fatalf("%v; its output:\n%s", err, f.output.String())
 	}

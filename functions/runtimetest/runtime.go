@@ -1,6 +1,8 @@
 package runtimetest
 
 import (
+	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"net"
@@ -18,7 +20,17 @@ const InvokeTimeout = 30 * time.Second
 type Answer struct {
 	Payload []byte // the response; with Failed, the runtime's description of the error
 	Failed  bool   // the function reported an error instead of a response
+
+	// Of a response that is streamed (content type application/vnd.awslambda.http-integration-response):
+	Prelude []byte    // its status and headers, as JSON
+	Body    io.Reader // what follows, as it comes; Payload is empty
 }
+
+// streamedType is the content type of a streamed response: a prelude in JSON,
+// eight NUL bytes and the body.
+const streamedType = "application/vnd.awslambda.http-integration-response"
+
+const preludeEnd = "\x00\x00\x00\x00\x00\x00\x00\x00"
 
 // runtimeAPI is the server side of the runtime API: it hands out one invocation
 // at a time.
@@ -34,6 +46,7 @@ type runtimeAPI struct {
 type invocation struct {
 	id      string
 	payload []byte
+	limit   time.Duration // that the function is given
 	answer  chan Answer
 }
 
@@ -70,7 +83,7 @@ func (api *runtimeAPI) next(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Type", "application/json")
 		h.Set("Lambda-Runtime-Aws-Request-Id", inv.id)
-		h.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(time.Now().Add(InvokeTimeout).UnixMilli(), 10))
+		h.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(time.Now().Add(inv.limit).UnixMilli(), 10))
 		h.Set("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:eu-central-1:123456789012:function:test")
 		h.Set("Lambda-Runtime-Trace-Id", "Root=1-67c2f5c0-0123456789abcdef01234567;Sampled=0")
 		w.Write(inv.payload)
@@ -79,18 +92,44 @@ func (api *runtimeAPI) next(w http.ResponseWriter, r *http.Request) {
 }
 
 func (api *runtimeAPI) done(w http.ResponseWriter, r *http.Request, failed bool) {
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
-	}
 	inv := api.pending.Load()
 	if inv == nil || inv.id != r.PathValue("id") || !api.pending.CompareAndSwap(inv, nil) {
 		http.Error(w, `{"errorType":"InvalidRequestID"}`, http.StatusBadRequest)
 		return
 	}
+	if r.Header.Get("Content-Type") == streamedType {
+		if err := streamed(r.Body, inv); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		w.WriteHeader(http.StatusAccepted)
+		return
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
 	w.WriteHeader(http.StatusAccepted)
 	inv.answer <- Answer{Payload: body, Failed: failed}
+}
+
+// streamed answers an invocation as soon as the prelude has come, and returns when all has.
+func streamed(response io.Reader, inv *invocation) error {
+	in := bufio.NewReader(response)
+	var prelude []byte
+	for !bytes.HasSuffix(prelude, []byte(preludeEnd)) {
+		b, err := in.ReadByte()
+		if err != nil {
+			return fmt.Errorf("a streamed response without prelude: %w", err)
+		}
+		prelude = append(prelude, b)
+	}
+	body, out := io.Pipe()
+	inv.answer <- Answer{Prelude: prelude[:len(prelude)-len(preludeEnd)], Body: body}
+	_, err := io.Copy(out, in)
+	out.CloseWithError(err)
+	return err
 }
 
 func (api *runtimeAPI) initError(w http.ResponseWriter, r *http.Request) {
@@ -108,10 +147,11 @@ func (api *runtimeAPI) initError(w http.ResponseWriter, r *http.Request) {
 
 // invoke hands an event to the function and waits for the answer. It gives up
 // when the process ends or time runs out.
-func (api *runtimeAPI) invoke(event []byte, exited <-chan struct{}) (Answer, error) {
+func (api *runtimeAPI) invoke(event []byte, limit time.Duration, exited <-chan struct{}) (Answer, error) {
 	inv := &invocation{
 		id:      fmt.Sprintf("00000000-0000-4000-8000-%012d", api.count.Add(1)),
 		payload: event,
+		limit:   limit,
 		answer:  make(chan Answer, 1),
 	}
 	timeout := time.NewTimer(InvokeTimeout)

@@ -40,7 +40,8 @@ var differences = []difference{
 		return strings.EqualFold(args[0], "GET") && withoutEstimate(want.text) != "" && withoutEstimate(want.text) == withoutEstimate(got.text)
 	}},
 	{"Redis ends an argument that it quotes in an error at its first NUL", func(args []string, want, got reply) bool {
-		return want.isError() && strings.HasPrefix(got.text, want.text) && strings.Contains(strings.Join(args, ""), "\x00")
+		before, _, _ := strings.Cut(want.text, "'")
+		return want.isError() && (strings.HasPrefix(got.text, want.text) || strings.HasPrefix(got.text, before+"'")) && strings.Contains(strings.Join(args, ""), "\x00")
 	}},
 }
 

@@ -16,6 +16,10 @@
 //   - The handler's deadline is a moment before the function's, so that running
 //     out of time ends in an answer and not in a gateway's error page.
 //
+// [NewStreaming] also streams: through a function URL with the invoke mode
+// RESPONSE_STREAM, an answer is sent while the handler writes it. Lambda does not tell a
+// function that the client has gone: a stream without takers ends with the function's time.
+//
 // # What an HTTP API loses
 //
 // An HTTP API decodes the path before it invokes the function: an encoded slash

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/skystash/skystash/pkg/redis"
 	"github.com/skystash/skystash/pkg/redis/resp"
@@ -45,6 +46,46 @@ func BenchmarkDo(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				run(b, cmd...)
+			}
+		})
+	}
+}
+
+// BenchmarkDelivery measures the time from PUBLISH to the subscriber: on the same engine, and on another one
+// that shares the store.
+func BenchmarkDelivery(b *testing.B) {
+	for _, engines := range []int{1, 2} {
+		b.Run(fmt.Sprintf("engines=%d", engines), func(b *testing.B) {
+			st, err := embedded.Open(embedded.Options{InMemory: true})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer st.Close()
+			ttl := time.Duration(0)
+			if engines > 1 {
+				ttl = time.Hour
+			}
+			all := make([]*redis.Engine, engines)
+			for i := range all {
+				all[i] = redis.New(redis.Config{Store: st, RecordTTL: ttl})
+			}
+			db, err := all[0].CreateDatabase(b.Context(), redis.DatabaseOptions{ID: "bench"})
+			if err != nil {
+				b.Fatal(err)
+			}
+			s, err := all[engines-1].Subscribe(b.Context(), db, redis.Access{}, []string{"c"}, nil)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer s.Close()
+			for b.Loop() {
+				var w resp.Writer
+				if err := all[0].Do(b.Context(), db, redis.Access{}, []string{"PUBLISH", "c", "m"}, &w); err != nil {
+					b.Fatal(err)
+				}
+				if _, err := s.Next(b.Context()); err != nil {
+					b.Fatal(err)
+				}
 			}
 		})
 	}

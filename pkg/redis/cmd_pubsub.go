@@ -45,7 +45,7 @@ func pubsubChannels(c *call) error {
 	case 3:
 		pattern = c.args[2]
 	default:
-		return errUnknownSub(c.args[0], c.args[1])
+		return errSubArgs(c.args[0], c.args[1])
 	}
 	match := func(channel string) bool { return len(c.args) == 2 || glob.Match(pattern, channel) }
 	names, err := c.tx.e.subscribedChannels(c.tx.ctx, c.tx.db.ID, c.tx.now, match)
@@ -84,7 +84,7 @@ func pubsubNumpat(c *call) error {
 // PUBSUB SHARDCHANNELS [pattern]
 func pubsubShardChannels(c *call) error {
 	if len(c.args) > 3 {
-		return errUnknownSub(c.args[0], c.args[1])
+		return errSubArgs(c.args[0], c.args[1])
 	}
 	c.w.Array(0)
 	return nil

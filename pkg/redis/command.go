@@ -151,6 +151,7 @@ func newCommandTable() commandTable {
 		connectionCommands(), serverCommands(), genericCommands(), stringCommands(), bitmapCommands(),
 		hashCommands(), listCommands(), setCommands(), zsetCommands(), geoCommands(), hllCommands(),
 		streamCommands(), jsonCommands(), pubsubCommands(), scriptCommands(), functionCommands(),
+		aclCommands(),
 	} {
 		for _, cmd := range group {
 			t[cmd.name] = cmd

@@ -22,6 +22,7 @@
 //
 //	item      partition              sort key                 attributes
 //	database  'd' db                 'd'                      see database.go
+//	user      'd' db                 'u' name                 r (rules), w
 //	head      'k' db epoch slot      H key                    t w e x b q*, and one of the encodings
 //	owner     'e' db generation      0x00                     hp, hs (the head it was moved to, if it was)
 //	member    'e' db generation      0x01 H member            v (value or score), e (field expiry)
@@ -79,6 +80,13 @@
 //
 // MONITOR is a log of its own, written by all instances as long as a mark in the database's
 // record asks for it, and costs nothing without.
+//
+// # Access control
+//
+// A caller's [Access] bounds what it may do, by rules in the words of ACL SETUSER: commands and
+// categories, key patterns for reading and writing, channel patterns. Every command is checked by it in one place,
+// wherever it comes from. Rules come from a token or from a user of the database; users are items beside the
+// database's record, with hashes of their passwords, and may be cached for Config.RecordTTL.
 //
 // # Guarantees
 //

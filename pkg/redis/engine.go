@@ -57,6 +57,9 @@ type Engine struct {
 	lua      *luaHost
 	waiters  waiters
 
+	usersMu sync.Mutex
+	users   map[userID]user
+
 	hubsMu sync.Mutex
 	hubs   map[string]*hub // by database
 
@@ -77,6 +80,7 @@ func New(cfg Config) *Engine {
 		commands:  newCommandTable(),
 		locks:     newKeyLocks(),
 		lua:       newLuaHost(cfg.Scripts),
+		users:     map[userID]user{},
 		hubs:      map[string]*hub{},
 		databases: map[string]*Database{},
 	}
@@ -100,33 +104,6 @@ func New(cfg Config) *Engine {
 }
 
 func (e *Engine) nowMs() int64 { return e.now().UnixMilli() }
-
-// Access is what a caller may do. The zero Access may do everything.
-type Access struct {
-	ReadOnly bool // commands that only read, and none that walk the keyspace
-}
-
-// check refuses what the caller may not do.
-func (a Access) check(cmd *command, args []string) error {
-	if !a.ReadOnly || cmd.group == "connection" {
-		return nil
-	}
-	if cmd.has(write|walks|admin|publishes) || !cmd.has(readonly|fast) && cmd.group != "pubsub" {
-		return errNoPerm(cmd.fullName(args))
-	}
-	return nil
-}
-
-// checkSubscribe refuses channels and patterns that the caller may not subscribe to.
-func (a Access) checkSubscribe(channels, patterns []string) error { return nil }
-
-// checkMonitor refuses MONITOR to those who may not see what others do.
-func (a Access) checkMonitor() error {
-	if a.ReadOnly {
-		return errNoPerm("monitor")
-	}
-	return nil
-}
 
 // bound is a command with its arguments, for a caller who may run it.
 type bound struct {

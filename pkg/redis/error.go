@@ -48,6 +48,11 @@ func errUnknownSub(name, sub string) Error {
 	return Error(fmt.Sprintf("ERR unknown subcommand '%s'. Try %s HELP.", sub, strings.ToUpper(name)))
 }
 
+// errSubArgs is errUnknownSub for a subcommand with arguments that it does not take.
+func errSubArgs(name, sub string) Error {
+	return Error(fmt.Sprintf("ERR unknown subcommand or wrong number of arguments for '%.128s'. Try %s HELP.", sub, strings.ToUpper(name)))
+}
+
 func errExpire(name string) Error {
 	return Error("ERR invalid expire time in '" + strings.ToLower(name) + "' command")
 }

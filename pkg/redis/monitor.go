@@ -26,7 +26,7 @@ const (
 // as Redis's MONITOR writes it: on this engine from now on, on others within Config.RecordTTL.
 // Lines of different engines come in the order in which they were logged.
 func (e *Engine) Monitor(ctx context.Context, db *Database, a Access) (*Subscription, error) {
-	if err := a.checkMonitor(); err != nil {
+	if err := a.CheckMonitor(); err != nil {
 		return nil, err
 	}
 	if err := e.markMonitored(ctx, db.ID); err != nil {
@@ -64,6 +64,12 @@ func (e *Engine) markMonitored(ctx context.Context, db string) error {
 // monitor logs commands that are about to run, if somebody looks. That it fails does not keep
 // them from running.
 func (e *Engine) monitor(ctx context.Context, db *Database, cmds ...bound) {
+	if db.monitored != 0 {
+		e.logCommands(ctx, db, cmds)
+	}
+}
+
+func (e *Engine) logCommands(ctx context.Context, db *Database, cmds []bound) {
 	now := e.now()
 	if now.UnixMilli() >= db.monitored {
 		return

@@ -56,7 +56,7 @@ type Subscription struct {
 // Subscribe begins to receive messages: all that are published after it has returned. An Error is
 // returned if the caller may not.
 func (e *Engine) Subscribe(ctx context.Context, db *Database, a Access, channels, patterns []string) (*Subscription, error) {
-	if err := a.checkSubscribe(channels, patterns); err != nil {
+	if err := a.CheckSubscribe(channels, patterns); err != nil {
 		return nil, err
 	}
 	if len(channels)+len(patterns) > maxSubscribed {

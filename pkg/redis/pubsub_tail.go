@@ -78,6 +78,7 @@ func (t *tail) poke() {
 }
 
 func (t *tail) run(ctx context.Context) {
+	defer t.poke() // it may have taken a signal that was meant for its successor
 	t.mu.Lock()
 	pos := t.pos
 	t.mu.Unlock()

@@ -101,7 +101,7 @@ func TestPublish(t *testing.T) {
 		[2]string{"pubsub channels sp*", `["sport"]`},
 		[2]string{"pubsub shardchannels", "[]"},
 		[2]string{"pubsub shardnumsub a", `["a" (integer) 0]`},
-		[2]string{"pubsub channels a b", "(error) ERR unknown subcommand 'channels'. Try PUBSUB HELP."},
+		[2]string{"pubsub channels a b", "(error) ERR unknown subcommand or wrong number of arguments for 'channels'. Try PUBSUB HELP."},
 		[2]string{"publish a", "(error) ERR wrong number of arguments for 'publish' command"},
 		[2]string{"spublish a b", "(error) ERR Command is not available: 'SPUBLISH'"},
 	)

@@ -31,6 +31,7 @@ type Claims struct {
 	Resource     string    // id of the resource it opens, e.g. of a database (res)
 	Products     []string  // products it opens it with; must not be changed
 	Scope        Scope     // what the bearer may do
+	Rules        []string  // further bounds of that, in the product's words; nil: none. Must not be changed
 	Generation   int64     // the resource's credential generation it was issued for
 	IssuedAt     time.Time // zero when minting: now
 	NotBefore    time.Time // zero: valid at once
@@ -51,6 +52,8 @@ func (c Claims) check() error {
 		return errors.New("no product")
 	case c.Scope != ReadWrite && c.Scope != ReadOnly:
 		return errors.New("scope is neither rw nor ro")
+	case slices.Contains(c.Rules, ""):
+		return errors.New("empty rule")
 	case c.Generation < 0:
 		return errors.New("negative generation")
 	}

@@ -12,6 +12,7 @@
 //	res       id of the resource it opens, for example a database
 //	products  products it may be used with, for example ["redis"]
 //	scope     "rw" or "ro"
+//	acl       rules that bound this further, for example ["+@read", "~app:*"]
 //	gen       the resource's credential generation at the time of issue
 //	iat, nbf  issued at, not valid before
 //	exp       expiry; a token without it does not expire

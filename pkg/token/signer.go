@@ -43,6 +43,7 @@ type jwtClaims struct {
 	Resource   string   `json:"res"`
 	Products   []string `json:"products"`
 	Scope      Scope    `json:"scope"`
+	Rules      []string `json:"acl,omitempty"`
 	Generation int64    `json:"gen"`
 }
 
@@ -69,6 +70,7 @@ func (s *Signer) Mint(c Claims) (string, error) {
 		Resource:   c.Resource,
 		Products:   c.Products,
 		Scope:      c.Scope,
+		Rules:      c.Rules,
 		Generation: c.Generation,
 	}
 	if !c.Expires.IsZero() {
@@ -82,6 +84,9 @@ func (s *Signer) Mint(c Claims) (string, error) {
 	signed, err := t.SignedString(s.cfg.Key)
 	if err != nil {
 		return "", fmt.Errorf("mint a token: %w", err)
+	}
+	if len(signed) > MaxLength {
+		return "", fmt.Errorf("mint a token: its rules make it %d bytes long, at most %d", len(signed), MaxLength)
 	}
 	return signed, nil
 }

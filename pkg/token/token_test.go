@@ -62,6 +62,7 @@ func sample() Claims {
 		Resource:     "db-1",
 		Products:     []string{ProductRedis},
 		Scope:        ReadWrite,
+		Rules:        []string{"+@read", "~app:*"},
 		Generation:   9007199254740993, // not a float64
 		Expires:      start.Add(time.Hour),
 	}
@@ -321,6 +322,8 @@ func TestMintRefusesWhatVerifyWouldRefuse(t *testing.T) {
 		{"no scope", func(c *Claims) { c.Scope = "" }},
 		{"an unknown scope", func(c *Claims) { c.Scope = "admin" }},
 		{"a negative generation", func(c *Claims) { c.Generation = -1 }},
+		{"an empty rule", func(c *Claims) { c.Rules = []string{"+get", ""} }},
+		{"too many rules", func(c *Claims) { c.Rules = strings.Fields(strings.Repeat("+get ", 1000)) }},
 		{"expiry before validity", func(c *Claims) { c.Expires = start }},
 	}
 	s := newSigner(t, SignerConfig{})

@@ -116,6 +116,7 @@ func (v *Verifier) parse(token string) (Claims, error) {
 		Resource:     jc.Resource,
 		Products:     jc.Products,
 		Scope:        jc.Scope,
+		Rules:        jc.Rules,
 		Generation:   jc.Generation,
 		IssuedAt:     timeOf(jc.IssuedAt),
 		NotBefore:    timeOf(jc.NotBefore),

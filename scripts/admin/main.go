@@ -180,6 +180,7 @@ func mintToken(ctx context.Context, flags *flag.FlagSet, args []string, stdout, 
 	keyFile := flags.String("key", "", "file of the private key")
 	database := flags.String("database", "", "id of the database")
 	readOnly := flags.Bool("readonly", false, "allow commands that read, and nothing else")
+	rules := flags.String("rules", "", "allow only what these rules do, in the words of ACL SETUSER:\n\"+@read ~app:* &news\"")
 	validFor := flags.Duration("valid", 0, "time until the token expires, such as 720h; 0 for no expiry")
 	audience := flags.String("audience", token.DefaultAudience, "the deployment's tokenAudience")
 	if err := parse(flags, args, "table", "key", "database"); err != nil {
@@ -210,6 +211,11 @@ func mintToken(ctx context.Context, flags *flag.FlagSet, args []string, stdout, 
 	}
 	if *readOnly {
 		claims.Scope = token.ReadOnly
+	}
+	if claims.Rules = strings.Fields(*rules); len(claims.Rules) > 0 {
+		if _, err := engine.AccessOf(claims.Rules); err != nil {
+			return fmt.Errorf("flag -rules: %w", err)
+		}
 	}
 	if *validFor != 0 {
 		claims.Expires = time.Now().Add(*validFor)

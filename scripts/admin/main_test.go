@@ -97,6 +97,15 @@ func TestFromKeyToRevokedToken(t *testing.T) {
 		t.Errorf("expires in %v", left)
 	}
 
+	signed, _ = admin(t, append(mint, "-rules", "+@read ~app:* &news")...)
+	if ruled, err := verifier.Verify(signed); err != nil || !slices.Equal(ruled.Rules, []string{"+@read", "~app:*", "&news"}) {
+		t.Errorf("claims %+v, %v", ruled, err)
+	}
+	var out bytes.Buffer
+	if err := run(t.Context(), append(mint, "-rules", "+nosuch"), &out, &out); err == nil || !strings.Contains(err.Error(), "+nosuch") {
+		t.Errorf("rules that are none: %v", err)
+	}
+
 	admin(t, with("revoke-token", "-database", id, "-credential", claims.CredentialID)...)
 	if db := record(id); !slices.Equal(db.Revoked, []string{claims.CredentialID}) {
 		t.Errorf("revoked: %v", db.Revoked)

@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/skystash/skystash/pkg/redis"
 	"github.com/skystash/skystash/pkg/token"
@@ -17,6 +18,9 @@ func (h *Handler) authorize(ctx context.Context, host, bearer string) (*redis.Da
 	none := redis.Access{ReadOnly: true}
 	if bearer == "" {
 		return nil, none, errUnauthorized
+	}
+	if redis.IsUserToken(bearer) {
+		return h.authorizeUser(ctx, host, bearer)
 	}
 	claims, err := h.verifier.Verify(bearer)
 	if err != nil || !claims.Allows(token.ProductRedis) {
@@ -35,7 +39,64 @@ func (h *Handler) authorize(ctx context.Context, host, bearer string) (*redis.Da
 	if claims.Generation != db.CredentialGeneration || slices.Contains(db.Revoked, claims.CredentialID) {
 		return nil, none, errUnauthorized
 	}
-	return db, redis.Access{ReadOnly: claims.Scope != token.ReadWrite}, nil
+	access, err := h.accesses.of(h.engine, claims.Rules)
+	if err != nil {
+		return nil, none, errUnauthorized // whoever minted it knew other rules
+	}
+	access.ReadOnly = claims.Scope != token.ReadWrite
+	return db, access, nil
+}
+
+// authorizeUser does so for a token of a user of the database.
+func (h *Handler) authorizeUser(ctx context.Context, host, bearer string) (*redis.Database, redis.Access, error) {
+	none := redis.Access{ReadOnly: true}
+	if len(bearer) > token.MaxLength {
+		return nil, none, errUnauthorized
+	}
+	db, access, err := h.engine.Authenticate(ctx, bearer)
+	if errors.Is(err, redis.ErrNoUser) {
+		return nil, none, errUnauthorized
+	}
+	if err != nil {
+		return nil, none, fmt.Errorf("finding the token's user: %w", err)
+	}
+	if label, ok := subdomain(host, h.domain); ok && !strings.EqualFold(label, db.ID) {
+		return nil, none, errUnauthorized
+	}
+	return db, access, nil
+}
+
+// maxAccesses bounds the rules that are remembered. There are as many as operators mint.
+const maxAccesses = 1024
+
+// accessCache remembers what rules in tokens mean.
+type accessCache struct {
+	mu sync.Mutex
+	m  map[string]redis.Access
+}
+
+func (c *accessCache) of(e Engine, rules []string) (redis.Access, error) {
+	if len(rules) == 0 {
+		return redis.Access{}, nil
+	}
+	key := strings.Join(rules, "\x00")
+	c.mu.Lock()
+	a, known := c.m[key]
+	c.mu.Unlock()
+	if known {
+		return a, nil
+	}
+	a, err := e.AccessOf(rules)
+	if err != nil {
+		return a, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.m == nil || len(c.m) >= maxAccesses {
+		c.m = map[string]redis.Access{}
+	}
+	c.m[key] = a
+	return a, nil
 }
 
 // bearerToken is the token in an Authorization header, with or without the

@@ -39,6 +39,12 @@ func (e *quietEngine) Multi(ctx context.Context, db *redis.Database, a redis.Acc
 	return nil
 }
 
+func (e *quietEngine) Authenticate(context.Context, string) (*redis.Database, redis.Access, error) {
+	return nil, redis.Access{}, redis.ErrNoUser
+}
+
+func (e *quietEngine) AccessOf([]string) (redis.Access, error) { return redis.Access{}, nil }
+
 func (e *quietEngine) Subscribe(context.Context, *redis.Database, redis.Access, []string, []string) (*redis.Subscription, error) {
 	return nil, errors.ErrUnsupported
 }

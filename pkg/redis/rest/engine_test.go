@@ -3,11 +3,16 @@ package rest
 import (
 	"context"
 	"crypto/ed25519"
+	"encoding/json"
+	"io"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/skystash/skystash/pkg/redis"
+	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/store/embedded"
 	"github.com/skystash/skystash/pkg/token"
 )
@@ -81,6 +86,36 @@ func TestWithEngineAndTokens(t *testing.T) {
 	send(reader, "POST", "/pipeline", `[["get","n"],["set","n",1]]`, 200, `[{"result":"43"},`+noPermission+`]`)
 	send(reader, "POST", "/multi-exec", `[["get","n"],["set","n",1]]`, 400, noPermission)
 
+	// A user of the database has a token too, and a token may carry rules of its own.
+	const noKey = `{"error":"NOPERM No permissions to access a key"}`
+	send(writer, "POST", "/", `["ACL","SETUSER","app","on",">long-enough-password","+@all","~app:*","&news"]`, 200, `{"result":"OK"}`)
+	var got struct{ Result string }
+	r := httptest.NewRequest("GET", "/acl/resttoken/app/long-enough-password", nil)
+	r.Header.Set("Authorization", "Bearer "+writer)
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	send(got.Result, "POST", "/set/app:1/v", "", 200, `{"result":"OK"}`)
+	send(got.Result, "POST", "/set/other/v", "", 400, noKey)
+	send(got.Result, "POST", "/pipeline", `[["get","app:1"],["get","n"]]`, 200, `[{"result":"v"},`+noKey+`]`)
+	send(got.Result, "POST", "/subscribe/other", "[]", 400, `{"error":"NOPERM No permissions to access a channel"}`)
+	send(got.Result+"A", "GET", "/get/app:1", "", 401, unauthorized)
+	send(writer, "POST", "/acl/deluser/app", "", 200, `{"result":1}`)
+	send(got.Result, "GET", "/get/app:1", "", 401, unauthorized)
+	withRules := func(rules ...string) string {
+		text, err := signer.Mint(token.Claims{CredentialID: "c", Resource: "orders", Products: []string{token.ProductRedis}, Scope: token.ReadWrite, Generation: db.CredentialGeneration, Rules: rules})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	send(withRules("+get", "~app:*"), "GET", "/get/app:1", "", 200, `{"result":"v"}`)
+	send(withRules("+get", "~app:*"), "GET", "/get/n", "", 400, noKey)
+	send(withRules("+get", "~app:*"), "GET", "/set/app:1/w", "", 400, noPermission)
+	send(withRules("+nosuch"), "GET", "/get/n", "", 401, unauthorized)
+
 	send(mint("x", "no-such", token.ReadWrite, 1), "GET", "/get/n", "", 401, unauthorized)
 	if err := engine.RevokeCredential(ctx, "orders", "w2"); err != nil {
 		t.Fatal(err)
@@ -94,3 +129,140 @@ func TestWithEngineAndTokens(t *testing.T) {
 	send(writer, "GET", "/get/n", "", 401, unauthorized)
 	send(mint("n", "orders", token.ReadWrite, generation), "GET", "/get/n", "", 200, `{"result":"43"}`)
 }
+
+// TestStreamOverHTTP is a subscription through net/http: events come at once, the subscription
+// ends with the connection, and a client that takes nothing holds nobody up.
+func TestStreamOverHTTP(t *testing.T) {
+	st, err := embedded.Open(embedded.Options{InMemory: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	engine := redis.New(redis.Config{Store: st})
+	db, err := engine.CreateDatabase(t.Context(), redis.DatabaseOptions{ID: "db1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	verifier := verifierFunc(func(string) (token.Claims, error) {
+		return token.Claims{CredentialID: "c", Resource: "db1", Products: []string{token.ProductRedis}, Scope: token.ReadWrite, Generation: db.CredentialGeneration}, nil
+	})
+	server := httptest.NewServer(New(Config{Engine: engine, Verifier: verifier}))
+	defer server.Close()
+	open := func(path string) (*http.Response, context.CancelFunc) {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		r, err := http.NewRequestWithContext(ctx, "POST", server.URL+path, strings.NewReader("[]"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer any")
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp, cancel
+	}
+	do := func(args ...string) string {
+		t.Helper()
+		var w resp.Writer
+		if err := engine.Do(t.Context(), db, redis.Access{}, args, &w); err != nil {
+			t.Fatal(err)
+		}
+		return string(w.Buf)
+	}
+
+	quick, closeQuick := open("/psubscribe/user.?")
+	defer closeQuick()
+	idle, closeIdle := open("/subscribe/user.1")
+	defer closeIdle()
+	if got := quick.Header.Get("Content-Type"); got != "text/event-stream; charset=utf-8" {
+		t.Errorf("content type %q", got)
+	}
+	read := func(want string) {
+		t.Helper()
+		got := make([]byte, len(want))
+		if _, err := io.ReadFull(quick.Body, got); err != nil || string(got) != want {
+			t.Fatalf("got %q, %v, want %q", got, err, want)
+		}
+	}
+	read("data: psubscribe,user.?,1\n\n")
+	big := strings.Repeat("x", 100_000)
+	for range 200 { // more than the network takes without being read
+		if got := do("PUBLISH", "user.1", big); got != ":2\r\n" {
+			t.Fatalf("published to %q", got)
+		}
+		read("data: pmessage,user.?,user.1," + big + "\n\n")
+	}
+	closeIdle()
+	idle.Body.Close()
+	closeQuick()
+	for deadline := time.Now().Add(20 * time.Second); do("PUBLISH", "user.1", "x") != ":0\r\n"; {
+		if time.Now().After(deadline) {
+			t.Fatal("subscriptions outlive their connections")
+		}
+	}
+}
+
+// TestStreamEndsWithItsToken: a subscription outlives neither its credential nor its user's rights.
+func TestStreamEndsWithItsToken(t *testing.T) {
+	st, err := embedded.Open(embedded.Options{InMemory: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	engine := redis.New(redis.Config{Store: st})
+	db, err := engine.CreateDatabase(t.Context(), redis.DatabaseOptions{ID: "db1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	verifier := verifierFunc(func(string) (token.Claims, error) {
+		return token.Claims{CredentialID: "mine", Resource: "db1", Products: []string{token.ProductRedis}, Generation: db.CredentialGeneration}, nil
+	})
+	server := httptest.NewServer(New(Config{Engine: engine, Verifier: verifier, KeepAlive: time.Millisecond}))
+	defer server.Close()
+	do := func(args ...string) string {
+		t.Helper()
+		var w resp.Writer
+		if err := engine.Do(t.Context(), db, redis.Access{}, args, &w); err != nil {
+			t.Fatal(err)
+		}
+		return string(w.Buf)
+	}
+	do("ACL", "SETUSER", "u", "on", ">long-enough-password", "+subscribe", "&c")
+	userToken := strings.Split(do("ACL", "RESTTOKEN", "u", "long-enough-password"), "\r\n")[1]
+	for _, tt := range []struct {
+		token string
+		end   func()
+	}{
+		{userToken, func() { do("ACL", "SETUSER", "u", "resetchannels") }},
+		{"any", func() {
+			if err := engine.RevokeCredential(t.Context(), "db1", "mine"); err != nil {
+				t.Fatal(err)
+			}
+		}},
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), "POST", server.URL+"/subscribe/c", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+tt.token)
+		stream, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer stream.Body.Close()
+		const start = "data: subscribe,c,1\n\n: ping\n\n: ping\n\n"
+		got := make([]byte, len(start))
+		if _, err := io.ReadFull(stream.Body, got); err != nil || string(got) != start {
+			t.Fatalf("got %q, %v", got, err)
+		}
+		tt.end()
+		if _, err := io.Copy(io.Discard, stream.Body); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+type verifierFunc func(string) (token.Claims, error)
+
+func (f verifierFunc) Verify(text string) (token.Claims, error) { return f(text) }

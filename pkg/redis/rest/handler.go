@@ -21,6 +21,11 @@ import (
 type Engine interface {
 	// Database fails with redis.ErrNoDatabase if there is none with that id.
 	Database(ctx context.Context, id string) (*redis.Database, error)
+	// Authenticate does the same for a token that a user of the database has, and finds out
+	// what may be done there. It fails with redis.ErrNoUser if the token opens nothing.
+	Authenticate(ctx context.Context, token string) (*redis.Database, redis.Access, error)
+	// AccessOf makes an Access of a token's rules.
+	AccessOf(rules []string) (redis.Access, error)
 	// Do runs a command and appends its reply, which may be a Redis error.
 	Do(ctx context.Context, db *redis.Database, a redis.Access, args []string, w *resp.Writer) error
 	// Pipeline runs commands one after the other and appends a reply for each.
@@ -39,6 +44,9 @@ type Engine interface {
 type Verifier interface {
 	Verify(token string) (token.Claims, error)
 }
+
+// DefaultKeepAlive is Config.KeepAlive where there is none.
+const DefaultKeepAlive = 15 * time.Second
 
 // Limits where Config has none.
 const (
@@ -64,6 +72,10 @@ type Config struct {
 	// On any other host the token alone chooses the database.
 	Domain string
 
+	// KeepAlive is how often a stream shows that it is alive while there is nothing to
+	// send, and how often its token is checked again. 0: DefaultKeepAlive.
+	KeepAlive time.Duration
+
 	Now       func() time.Time             // nil: time.Now
 	Logger    *slog.Logger                 // nil: slog.Default
 	RequestID func(context.Context) string // names a request in the log and in answers of status 500 and above; nil: at random
@@ -76,8 +88,10 @@ type Handler struct {
 	maxCommand int64
 	maxBody    int64
 	domain     string
+	keepAlive  time.Duration
 	log        *slog.Logger
 	requestID  func(context.Context) string
+	accesses   accessCache
 	sync       syncTokens
 	exchanges  sync.Pool // of *exchange
 }
@@ -90,6 +104,7 @@ func New(cfg Config) *Handler {
 		maxCommand: cfg.MaxRequestBytes,
 		maxBody:    cfg.MaxBodyBytes,
 		domain:     strings.Trim(cfg.Domain, "."),
+		keepAlive:  cfg.KeepAlive,
 		log:        cfg.Logger,
 		requestID:  cfg.RequestID,
 		sync:       syncTokens{now: cfg.Now},
@@ -102,6 +117,9 @@ func New(cfg Config) *Handler {
 		h.maxBody = DefaultMaxBodyBytes
 	}
 	h.maxBody = max(h.maxBody, h.maxCommand)
+	if h.keepAlive == 0 {
+		h.keepAlive = DefaultKeepAlive
+	}
 	if h.log == nil {
 		h.log = slog.Default()
 	}

@@ -91,6 +91,12 @@ func (e *stubEngine) Multi(ctx context.Context, db *redis.Database, a redis.Acce
 	return nil
 }
 
+func (e *stubEngine) Authenticate(context.Context, string) (*redis.Database, redis.Access, error) {
+	return nil, redis.Access{}, redis.ErrNoUser
+}
+
+func (e *stubEngine) AccessOf([]string) (redis.Access, error) { return redis.Access{}, nil }
+
 func (e *stubEngine) Subscribe(_ context.Context, db *redis.Database, a redis.Access, channels, patterns []string) (*redis.Subscription, error) {
 	e.record("subscribe", db, a, channels, patterns)
 	return nil, e.refuse

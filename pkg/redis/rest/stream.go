@@ -13,10 +13,6 @@ import (
 	"github.com/skystash/skystash/pkg/redis"
 )
 
-// keepAlive is how often a stream shows that it is alive if there is nothing to send, and
-// how often its token is checked again.
-const keepAlive = 15 * time.Second
-
 // isStream reports whether a path's first segment asks for server-sent events.
 func isStream(command string) bool {
 	return strings.EqualFold(command, "subscribe") || strings.EqualFold(command, "psubscribe") ||
@@ -39,7 +35,7 @@ func (c *call) stream(path []string, can bool) error {
 	if kind != "monitor" && len(names) == 0 || kind == "monitor" && len(names) > 0 {
 		return badRequest("ERR wrong number of arguments for '" + kind + "' command")
 	}
-	ev := &events{log: c.h.log, monitors: kind == "monitor"}
+	ev := &events{log: c.h.log, keepAlive: c.h.keepAlive, monitors: kind == "monitor"}
 	switch kind {
 	case "subscribe":
 		ev.sub, err = c.h.engine.Subscribe(c.ctx, c.db, c.access, names, nil)
@@ -61,20 +57,27 @@ func (c *call) stream(path []string, can bool) error {
 		seen[name] = true
 		ev.greeting = appendEvent(ev.greeting, kind+","+name+","+strconv.Itoa(len(seen)))
 	}
-	ev.allowed = stillAllowed(c.h, c.r.Host, c.bearer, c.access)
+	ev.allowed = c.stillAllowed(kind, names)
 	c.x.events = ev
 	return nil
 }
 
-// stillAllowed makes a check that a token is as good as it was when its access was found out.
-func stillAllowed(h *Handler, host, bearer string, access redis.Access) func(context.Context) bool {
+// stillAllowed makes a check that a token still opens the database and allows the stream.
+func (c *call) stillAllowed(kind string, names []string) func(context.Context) bool {
+	h, host, bearer := c.h, c.r.Host, c.bearer // the call ends before the stream
 	return func(ctx context.Context) bool {
-		_, now, err := h.authorize(ctx, host, bearer)
+		_, access, err := h.authorize(ctx, host, bearer)
 		var refused *refusal
 		if err != nil {
 			return !errors.As(err, &refused) // else it could not be checked: at the next time
 		}
-		return now == access
+		switch kind {
+		case "subscribe":
+			return access.CheckSubscribe(names, nil) == nil
+		case "psubscribe":
+			return access.CheckSubscribe(nil, names) == nil
+		}
+		return access.CheckMonitor() == nil
 	}
 }
 
@@ -107,11 +110,12 @@ func streamNames(r *Request, path []string) ([]string, error) {
 
 // events are the answer to a subscription.
 type events struct {
-	log      *slog.Logger
-	sub      *redis.Subscription
-	greeting []byte
-	monitors bool
-	allowed  func(context.Context) bool // the token is still good
+	log       *slog.Logger
+	keepAlive time.Duration
+	sub       *redis.Subscription
+	greeting  []byte
+	monitors  bool
+	allowed   func(context.Context) bool // the token is still good
 }
 
 // send writes events until the client is gone, the token is not good any more, or the
@@ -123,7 +127,7 @@ func (ev *events) send(ctx context.Context, w io.Writer) {
 	}
 	checked := time.Now()
 	for out := []byte(nil); ; out = out[:0] {
-		if time.Since(checked) >= keepAlive {
+		if time.Since(checked) >= ev.keepAlive {
 			if checked = time.Now(); !ev.allowed(ctx) {
 				return
 			}
@@ -131,7 +135,7 @@ func (ev *events) send(ctx context.Context, w io.Writer) {
 				return
 			}
 		}
-		wait, stop := context.WithDeadline(ctx, checked.Add(keepAlive))
+		wait, stop := context.WithDeadline(ctx, checked.Add(ev.keepAlive))
 		m, err := ev.sub.Next(wait)
 		stop()
 		ends := false

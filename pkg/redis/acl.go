@@ -1,0 +1,393 @@
+package redis
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/skystash/skystash/pkg/redis/glob"
+)
+
+// Access is what a caller may do. The zero Access may do everything.
+type Access struct {
+	ReadOnly bool   // commands that only read, and none that walk the keyspace
+	User     string // of the database's access control list; "": the default user
+	rules    *Rules // nil: everything
+}
+
+const (
+	errNoPermKey     Error = "NOPERM No permissions to access a key"
+	errNoPermChannel Error = "NOPERM No permissions to access a channel"
+)
+
+// check refuses what the caller may not do. It is the one place where that is decided, for commands of
+// any origin.
+func (a Access) check(cmd *command, args []string) error {
+	if a.ReadOnly && cmd.group != "connection" &&
+		(cmd.has(write|walks|admin|publishes) || !cmd.has(readonly|fast) && cmd.group != "pubsub") {
+		return errNoPerm(cmd.fullName(args))
+	}
+	if a.rules == nil {
+		return nil
+	}
+	if !a.rules.commands[cmd.fullName(args)] {
+		return errNoPerm(cmd.fullName(args))
+	}
+	if _, denied := a.rules.deniedKey(cmd, args); denied {
+		return errNoPermKey
+	}
+	if cmd.name == "publish" && !a.rules.mayUseChannel(args[1]) {
+		return errNoPermChannel
+	}
+	return nil
+}
+
+// CheckSubscribe refuses channels and patterns of channels that the caller may not subscribe to.
+func (a Access) CheckSubscribe(channels, patterns []string) error {
+	if a.rules == nil {
+		return nil
+	}
+	for _, ask := range []struct {
+		command string
+		names   []string
+		may     func(string) bool
+	}{{"subscribe", channels, a.rules.mayUseChannel}, {"psubscribe", patterns, a.rules.mayUsePattern}} {
+		for _, name := range ask.names {
+			if !a.rules.commands[ask.command] {
+				return errNoPerm(ask.command)
+			}
+			if !ask.may(name) {
+				return errNoPermChannel
+			}
+		}
+	}
+	return nil
+}
+
+// CheckMonitor refuses MONITOR to those who may not see what others do.
+func (a Access) CheckMonitor() error {
+	if a.ReadOnly || a.rules != nil && !a.rules.commands["monitor"] {
+		return errNoPerm("monitor")
+	}
+	return nil
+}
+
+// endlessCommands are not in the command table, for they answer without end, but there are rules for them.
+var endlessCommands = []*command{
+	{name: "subscribe", group: "pubsub"}, {name: "psubscribe", group: "pubsub"}, {name: "monitor", flags: admin, group: "server"},
+}
+
+// Rules are what a user may do. They are not changed once they are in use.
+type Rules struct {
+	enabled   bool
+	passwords []string        // SHA-256, hexadecimal
+	commands  map[string]bool // those allowed, by their full names
+	words     []string        // rules about commands as they were given, without those that others cover
+	keys      []keyRule
+	channels  []string // patterns
+}
+
+// keyRule is a pattern of keys that may be read, written or both.
+type keyRule struct {
+	pattern     string
+	read, write bool
+}
+
+func (k keyRule) String() string {
+	switch {
+	case k.read && k.write:
+		return "~" + k.pattern
+	case k.read:
+		return "%R~" + k.pattern
+	}
+	return "%W~" + k.pattern
+}
+
+const (
+	maxRules     = 1024      // words of one user
+	maxRuleBytes = 128 << 10 // of all of them
+)
+
+// newRules are those of a new user: nothing.
+func newRules() *Rules {
+	return &Rules{commands: map[string]bool{}, words: []string{"-@all"}}
+}
+
+func (r *Rules) clone() *Rules {
+	c := *r
+	c.passwords, c.words, c.keys, c.channels = slices.Clone(r.passwords), slices.Clone(r.words), slices.Clone(r.keys), slices.Clone(r.channels)
+	c.commands = maps.Clone(r.commands)
+	return &c
+}
+
+// text is what the rules are stored as, and what ACL LIST shows.
+func (r *Rules) text() []string {
+	words := []string{"off"}
+	if r.enabled {
+		words[0] = "on"
+	}
+	for _, p := range r.passwords {
+		words = append(words, "#"+p)
+	}
+	for _, k := range r.keys {
+		words = append(words, k.String())
+	}
+	for _, c := range r.channels {
+		words = append(words, "&"+c)
+	}
+	return append(words, r.words...)
+}
+
+func hashPassword(password string) string {
+	sum := sha256.Sum256([]byte(password))
+	return hex.EncodeToString(sum[:])
+}
+
+// apply carries out one rule. stored rules may hold what clients cannot give: hashes.
+func (r *Rules) apply(t commandTable, rule string, stored bool) error {
+	bad := func(why string) error {
+		if rule != "" && strings.ContainsRune("><", rune(rule[0])) {
+			rule = rule[:1] + "..." // no secrets in errors
+		}
+		return Error(fmt.Sprintf("ERR Error in ACL SETUSER modifier '%.100s': %s", rule, why))
+	}
+	switch word := strings.ToLower(rule); word {
+	case "on", "off":
+		r.enabled = word == "on"
+		return nil
+	case "allcommands":
+		return r.apply(t, "+@all", stored)
+	case "nocommands":
+		return r.apply(t, "-@all", stored)
+	case "allkeys":
+		return r.apply(t, "~*", stored)
+	case "resetkeys":
+		r.keys = nil
+		return nil
+	case "allchannels":
+		return r.apply(t, "&*", stored)
+	case "resetchannels":
+		r.channels = nil
+		return nil
+	case "resetpass":
+		r.passwords = nil
+		return nil
+	case "reset":
+		*r = *newRules()
+		return nil
+	case "sanitize-payload", "skip-sanitize-payload", "clearselectors":
+		return nil
+	case "nopass":
+		return bad("users without a password are not supported")
+	case "":
+		return bad("Syntax error")
+	}
+	rest := rule[1:]
+	switch rule[0] {
+	case '>':
+		password, err := givenPassword(rest)
+		if err != nil {
+			return bad(err.Error())
+		}
+		if hash := hashPassword(password); !slices.Contains(r.passwords, hash) {
+			r.passwords = append(r.passwords, hash)
+		}
+		return nil
+	case '<':
+		password, err := givenPassword(rest)
+		i := slices.Index(r.passwords, hashPassword(password))
+		if err != nil || i < 0 {
+			return bad("The password you are trying to remove from the user does not exist")
+		}
+		r.passwords = slices.Delete(r.passwords, i, i+1)
+		return nil
+	case '#':
+		if !stored {
+			return bad("hashes of passwords are not supported")
+		}
+		r.passwords = append(r.passwords, rest)
+		return nil
+	case '~':
+		return r.addKeys(keyRule{rest, true, true}, bad)
+	case '%':
+		access, pattern, ok := strings.Cut(rest, "~")
+		access = strings.ToUpper(access)
+		if !ok || access != "R" && access != "W" && access != "RW" && access != "WR" {
+			return bad("Syntax error")
+		}
+		return r.addKeys(keyRule{pattern, strings.Contains(access, "R"), strings.Contains(access, "W")}, bad)
+	case '&':
+		if slices.Contains(r.channels, "*") && rest != "*" {
+			return bad("Adding a pattern after the * pattern (or the 'allchannels' flag) is not valid and does not have any effect. Try 'resetchannels' to start with an empty list of channels")
+		}
+		if rest == "*" {
+			r.channels = nil
+		}
+		if !slices.Contains(r.channels, rest) {
+			r.channels = append(r.channels, rest)
+		}
+		return nil
+	case '+', '-':
+		if !r.allow(t, strings.ToLower(rest), rule[0] == '+') {
+			if strings.Contains(rest, "|") {
+				return bad("rules for subcommands are not supported")
+			}
+			return bad("Unknown command or category name in ACL")
+		}
+		return nil
+	case '(':
+		return bad("selectors are not supported")
+	}
+	return bad("Syntax error")
+}
+
+func (r *Rules) addKeys(k keyRule, bad func(string) error) error {
+	all := keyRule{"*", true, true}
+	if slices.Contains(r.keys, all) && k != all {
+		return bad("Adding a pattern after the * pattern (or the 'allkeys' flag) is not valid and does not have any effect. Try 'resetkeys' to start with an empty list of patterns")
+	}
+	if k == all {
+		r.keys = nil
+	}
+	if !slices.Contains(r.keys, k) {
+		r.keys = append(r.keys, k)
+	}
+	return nil
+}
+
+// allow allows or denies a command with its subcommands, or a category. It reports false if there is none of that name.
+func (r *Rules) allow(t commandTable, name string, yes bool) bool {
+	found := false
+	set := func(full string, cmd *command) {
+		if category, is := strings.CutPrefix(name, "@"); is {
+			if category != "all" && !slices.Contains(cmd.categories(), name) {
+				return
+			}
+		} else if top, _, _ := strings.Cut(full, "|"); top != name {
+			return
+		}
+		found = true
+		if yes {
+			r.commands[full] = true
+		} else {
+			delete(r.commands, full)
+		}
+	}
+	t.each(set)
+	if !found && !slices.Contains(aclCategories, name) {
+		return false
+	}
+	sign := "-"
+	if yes {
+		sign = "+"
+	}
+	if name == "@all" {
+		r.words = nil
+	}
+	r.words = slices.DeleteFunc(r.words, func(w string) bool { return w[1:] == name })
+	r.words = append(r.words, sign+name)
+	return true
+}
+
+// each lists all commands that there can be rules for, with their full names.
+func (t commandTable) each(yield func(full string, cmd *command)) {
+	for _, cmd := range t {
+		if cmd.subs == nil || cmd.run != nil {
+			yield(cmd.name, cmd)
+		}
+		for _, sub := range cmd.subs {
+			yield(cmd.name+"|"+sub.name, sub)
+		}
+	}
+	for _, cmd := range endlessCommands {
+		yield(cmd.name, cmd)
+	}
+}
+
+func (r *Rules) mayUseChannel(channel string) bool {
+	return slices.ContainsFunc(r.channels, func(pattern string) bool { return glob.Match(pattern, channel) })
+}
+
+// mayUsePattern: only a pattern that is itself among the rules, for what others match cannot be told.
+func (r *Rules) mayUsePattern(pattern string) bool {
+	return slices.Contains(r.channels, "*") || slices.Contains(r.channels, pattern)
+}
+
+func (r *Rules) mayUseKey(key string, read, write bool) bool {
+	for _, k := range r.keys {
+		if (!read || k.read) && (!write || k.write) && (k.pattern == "*" || glob.Match(k.pattern, key)) {
+			return true
+		}
+	}
+	return false
+}
+
+// deniedKey finds a key among a command's arguments that may not be used as the command does.
+func (r *Rules) deniedKey(cmd *command, args []string) (string, bool) {
+	keys := cmd.keysOf(args)
+	for i, key := range keys {
+		if read, write := cmd.keyUse(args, i); !r.mayUseKey(key, read, write) {
+			return key, true
+		}
+	}
+	if (cmd.name == "sort" || cmd.name == "sort_ro") && !slices.ContainsFunc(r.keys, func(k keyRule) bool { return k.pattern == "*" && k.read }) {
+		// Which keys the patterns lead to is in the data.
+		for i := 2; i+1 < len(args); i++ {
+			if strings.EqualFold(args[i], "by") || strings.EqualFold(args[i], "get") {
+				return args[i+1], true
+			}
+		}
+	}
+	return "", false
+}
+
+// Writing commands that tell nothing of what a key holds.
+var blindWrites = wordSet(`set setex psetex setnx mset msetnx append setrange hset hmset hsetnx hdel
+	lpush rpush lpushx rpushx linsert lset lrem ltrim sadd srem zadd zrem zremrangebyrank zremrangebyscore
+	zremrangebylex del unlink expire pexpire expireat pexpireat persist geoadd pfadd restore
+	hexpire hpexpire hexpireat hpexpireat hpersist hsetex xadd xdel xtrim xack xsetid`)
+
+// Writing commands that only write their first key and only read the others.
+var storesFirst = wordSet(`sinterstore sunionstore sdiffstore zunionstore zinterstore zdiffstore zrangestore bitop geosearchstore`)
+
+// Writing commands that take from their first key and only write the second.
+var movesToSecond = wordSet(`rename renamenx smove lmove rpoplpush blmove brpoplpush`)
+
+func wordSet(s string) map[string]bool {
+	m := map[string]bool{}
+	for _, w := range strings.Fields(s) {
+		m[w] = true
+	}
+	return m
+}
+
+// keyUse says what a command does to its i-th key, as Redis's key specifications do; where
+// they are not known, it is what needs most rights.
+func (cmd *command) keyUse(args []string, i int) (reads, writes bool) {
+	switch {
+	case !cmd.has(write):
+		return true, false
+	case cmd.name == "set" && slices.ContainsFunc(args[min(3, len(args)):], func(a string) bool { return strings.EqualFold(a, "get") }):
+		return true, true
+	case blindWrites[cmd.name]:
+		return false, true
+	case storesFirst[cmd.name]:
+		return i > 0, i == 0
+	case movesToSecond[cmd.name]:
+		return i == 0, true
+	case cmd.name == "copy", cmd.name == "sort", strings.HasPrefix(cmd.name, "georadius"):
+		return i == 0, i > 0
+	case cmd.name == "pfmerge":
+		return true, i == 0
+	}
+	return true, true
+}
+
+// aclCategories are all categories, as ACL CAT lists them.
+var aclCategories = []string{
+	"@keyspace", "@read", "@write", "@set", "@sortedset", "@list", "@hash", "@string", "@bitmap", "@hyperloglog", "@geo",
+	"@stream", "@pubsub", "@admin", "@fast", "@slow", "@blocking", "@dangerous", "@connection", "@transaction", "@scripting",
+}

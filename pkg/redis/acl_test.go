@@ -1,0 +1,284 @@
+package redis_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/skystash/skystash/pkg/redis"
+	"github.com/skystash/skystash/pkg/redis/resp"
+)
+
+const password = "correct-horse-battery"
+
+// addUser makes a user and returns what it may do, as found out by its token.
+func addUser(t *testing.T, d *testDB, name string, rules ...string) (token string, a redis.Access) {
+	t.Helper()
+	if got := d.do(append([]string{"ACL", "SETUSER", name, "on", ">" + password}, rules...)...); got != "OK" {
+		t.Fatalf("ACL SETUSER: %s", got)
+	}
+	token = strings.Trim(d.do("ACL", "RESTTOKEN", name, password), `"`)
+	db, a, err := d.e.Authenticate(t.Context(), token)
+	if err != nil || db.ID != d.id {
+		t.Fatalf("%v, %v", db, err)
+	}
+	return token, a
+}
+
+func (d *testDB) doAs(a redis.Access, line string) string {
+	d.t.Helper()
+	var w resp.Writer
+	if err := d.e.Do(d.t.Context(), d.database(), a, strings.Fields(line), &w); err != nil {
+		d.t.Fatalf("%s: %v", line, err)
+	}
+	return render(d.t, w.Buf)
+}
+
+func TestRulesAreEnforced(t *testing.T) {
+	const (
+		key     = "(error) NOPERM No permissions to access a key"
+		channel = "(error) NOPERM No permissions to access a channel"
+	)
+	command := func(name string) string {
+		return "(error) NOPERM this user has no permissions to run the '" + name + "' command or its subcommand"
+	}
+	for _, tt := range []struct {
+		rules string
+		lines [][2]string
+	}{
+		{"", [][2]string{{"get k", command("get")}, {"ping", command("ping")}, {"acl whoami", command("acl|whoami")}}},
+		{"+@all ~*", [][2]string{{"set k v", "OK"}, {"acl whoami", `"u"`}, {"publish c m", channel}}},
+		{"+@all -@write -get ~*", [][2]string{{"set k v", command("set")}, {"get k", command("get")}, {"strlen k", "(integer) 0"}, {"flushdb", command("flushdb")}}},
+		{"+@read +@string -@dangerous ~*", [][2]string{{"set k v", "OK"}, {"lpush l a", command("lpush")}, {"lrange l 0 -1", "[]"}, {"keys *", command("keys")}}},
+		{"+config ~*", [][2]string{{"config get x", "[]"}, {"get k", command("get")}, {"config resetstat", "OK"}}},
+		{"+@all ~app:* ~x?", [][2]string{
+			{"set app:1 v", "OK"}, {"set other v", key}, {"mget app:1 x1", `["v" (nil)]`}, {"mget app:1 other", key}, {"del app:1 other", key},
+			{"rename app:1 other", key}, {"sort xl by w_*", key}, {"sort xl by nosort get #", key}, {"sort xl", "[]"},
+		}},
+		{"+@all %R~r* %W~w* %RW~both", [][2]string{
+			{"get r", "(nil)"}, {"set r v", key}, {"set w v", "OK"}, {"get w", key}, {"set w v get", key}, {"incr w", key}, {"set both 1", "OK"}, {"incr both", "(integer) 2"},
+			{"copy r w", "(integer) 0"}, {"copy w r", key}, {"sunionstore w2 r1 r2", "(integer) 0"}, {"sunionstore r w", key}, {"sunionstore w r w", key},
+			{"rename both w", "OK"}, {"rename w both", key}, {"lmove both w left left", "(nil)"}, {"lmove r w left left", key}, {"lpush w3 a", "(integer) 1"}, {"lpop w3", key},
+			{"sort r store w9", "(integer) 0"}, {"sort r store r9", key}, {"pfmerge both r3", "OK"}, {"pfmerge w5 r3", key},
+		}},
+		{"+publish &news:*", [][2]string{{"publish news:1 m", "(integer) 0"}, {"publish other m", channel}}},
+		{"+@all ~* &* -acl", [][2]string{{"acl setuser u +@all", command("acl|setuser")}, {"publish any m", "(integer) 0"}}},
+	} {
+		d := newTestEngine(t)
+		_, a := addUser(t, d, "u", strings.Fields(tt.rules)...)
+		for _, l := range tt.lines {
+			if got := d.doAs(a, l[0]); got != l[1] {
+				t.Errorf("rules %q: %s: %s, want %s", tt.rules, l[0], got, l[1])
+			}
+		}
+	}
+}
+
+func TestRulesHoldInTransactions(t *testing.T) {
+	d := newTestEngine(t)
+	_, a := addUser(t, d, "u", "+set", "~mine:*")
+	var w resp.Writer
+	err := d.e.Multi(t.Context(), d.database(), a, [][]string{{"SET", "mine:1", "v"}, {"SET", "theirs", "v"}}, &w)
+	if err == nil || err.Error() != "NOPERM No permissions to access a key" {
+		t.Errorf("got %v", err)
+	}
+	d.check([2]string{"exists mine:1", "(integer) 0"})
+	w.Reset()
+	d.e.Pipeline(t.Context(), d.database(), a, [][]string{{"SET", "mine:1", "v"}, {"SET", "theirs", "v"}, {"GET", "mine:1"}}, &w)
+	if got := string(w.Buf); !strings.HasPrefix(got, "+OK\r\n-NOPERM No permissions to access a key\r\n-NOPERM this user") {
+		t.Errorf("got %q", got)
+	}
+	if _, err := d.multi("acl setuser x on", "ping"); err != nil {
+		t.Error(err)
+	}
+	d.check([2]string{"acl getuser x", "(nil)"})
+}
+
+func TestRulesHoldInScripts(t *testing.T) {
+	d := newTestEngine(t)
+	_, a := addUser(t, d, "u", "+eval", "+eval_ro", "+get", "+set", "+publish", "~mine:*", "&mine")
+	for _, tt := range []struct{ script, want string }{
+		{`return redis.call('set', KEYS[1], 'v')`, "OK"},
+		{`return redis.call('get', KEYS[1])`, `"v"`},
+		{`return redis.pcall('get', 'theirs').err`, "key"},
+		{`return redis.pcall('del', KEYS[1]).err`, "run the 'del' command"},
+		{`return redis.pcall('publish', 'theirs', 'm').err`, "channel"},
+		{`return redis.call('publish', 'mine', 'm')`, "(integer) 0"},
+	} {
+		var w resp.Writer
+		if err := d.e.Do(t.Context(), d.database(), a, []string{"EVAL", tt.script, "1", "mine:k"}, &w); err != nil {
+			t.Fatal(err)
+		}
+		if got := render(t, w.Buf); !strings.Contains(got, tt.want) {
+			t.Errorf("%s: %s, want %s", tt.script, got, tt.want)
+		}
+	}
+	var w resp.Writer
+	if err := d.e.Do(t.Context(), d.database(), a, []string{"EVAL", "return 1", "1", "theirs"}, &w); err != nil || render(t, w.Buf) != "(error) NOPERM No permissions to access a key" {
+		t.Errorf("%q, %v", w.Buf, err)
+	}
+}
+
+func TestRulesForSubscriptions(t *testing.T) {
+	d := newTestEngine(t)
+	_, a := addUser(t, d, "u", "+@pubsub", "&news:*", "&exact")
+	for _, tt := range []struct {
+		channels, patterns []string
+		want               string
+	}{
+		{[]string{"news:1", "exact"}, nil, ""},
+		{[]string{"news:1", "other"}, nil, "NOPERM No permissions to access a channel"},
+		{nil, []string{"news:*"}, ""},
+		{nil, []string{"news:a*"}, "NOPERM No permissions to access a channel"},
+		{nil, []string{"*"}, "NOPERM No permissions to access a channel"},
+	} {
+		s, err := d.e.Subscribe(t.Context(), d.database(), a, tt.channels, tt.patterns)
+		if err == nil {
+			s.Close()
+		}
+		if (err == nil) != (tt.want == "") || err != nil && err.Error() != tt.want {
+			t.Errorf("%q %q: %v, want %q", tt.channels, tt.patterns, err, tt.want)
+		}
+	}
+	if _, err := d.e.Monitor(t.Context(), d.database(), a); err == nil {
+		t.Error("MONITOR is allowed")
+	}
+	_, silent := addUser(t, d, "v", "+@all", "-subscribe", "allchannels", "resetchannels", "allchannels")
+	if _, err := d.e.Subscribe(t.Context(), d.database(), silent, []string{"c"}, nil); err == nil || !strings.Contains(err.Error(), "'subscribe'") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestACLCommands(t *testing.T) {
+	d := newTestEngine(t)
+	d.check(
+		[2]string{"acl whoami", `"default"`},
+		[2]string{"acl users", `["default"]`},
+		[2]string{"acl list", `["user default on ~* &* +@all"]`},
+		[2]string{"acl getuser nobody", "(nil)"},
+		[2]string{"acl setuser alice on +@all -@write +set ~a:* %R~b:* &c", "OK"},
+		[2]string{"acl setuser alice -set +@write", "OK"},
+		[2]string{"acl getuser alice", `["flags" ["on"] "passwords" [] "commands" "+@all -set +@write" "keys" "~a:* %R~b:*" "channels" "&c"]`},
+		[2]string{"acl users", `["default" "alice"]`},
+		[2]string{"acl list", `["user default on ~* &* +@all" "user alice on ~a:* %R~b:* &c +@all -set +@write"]`},
+		[2]string{"acl setuser alice reset", "OK"},
+		[2]string{"acl getuser alice", `["flags" ["off"] "passwords" [] "commands" "-@all" "keys" "" "channels" ""]`},
+		[2]string{"acl dryrun alice get k", `"User alice has no permissions to run the 'get' command"`},
+		[2]string{"acl setuser alice +@all ~a* &c*", "OK"},
+		[2]string{"acl dryrun alice get k", `"User alice has no permissions to access the 'k' key"`},
+		[2]string{"acl dryrun alice get a", "OK"},
+		[2]string{"acl dryrun alice publish x m", `"User alice has no permissions to access the 'x' channel"`},
+		[2]string{"acl dryrun default get k", "OK"},
+		[2]string{"acl dryrun nobody get k", "(error) ERR User 'nobody' not found"},
+		[2]string{"acl dryrun alice nosuch", "(error) ERR Command 'nosuch' not found"},
+		[2]string{"acl deluser alice nobody", "(integer) 1"},
+		[2]string{"acl users", `["default"]`},
+		[2]string{"acl log", "[]"}, [2]string{"acl log 10", "[]"}, [2]string{"acl log reset", "OK"},
+		[2]string{"acl load", "OK"}, [2]string{"acl save", "OK"},
+		[2]string{"acl cat hyperloglog", `["pfadd" "pfcount" "pfmerge"]`},
+		[2]string{"acl cat nosuch", "(error) ERR Unknown category 'nosuch'"},
+		[2]string{"acl genpass 0", "(error) ERR ACL GENPASS argument must be the number of bits for the output password, a positive number up to 4096"},
+		[2]string{"acl deluser default", "(error) ERR The 'default' user cannot be removed"},
+		[2]string{"acl setuser default off", "(error) ERR The 'default' user cannot be changed"},
+		[2]string{"acl setuser u +nosuch", "(error) ERR Error in ACL SETUSER modifier '+nosuch': Unknown command or category name in ACL"},
+		[2]string{"acl setuser u +@nosuch", "(error) ERR Error in ACL SETUSER modifier '+@nosuch': Unknown command or category name in ACL"},
+		[2]string{"acl setuser u +config|get", "(error) ERR Error in ACL SETUSER modifier '+config|get': rules for subcommands are not supported"},
+		[2]string{"acl setuser u nopass", "(error) ERR Error in ACL SETUSER modifier 'nopass': users without a password are not supported"},
+		[2]string{"acl setuser u #abc", "(error) ERR Error in ACL SETUSER modifier '#abc': hashes of passwords are not supported"},
+		[2]string{"acl setuser u (+get)", "(error) ERR Error in ACL SETUSER modifier '(+get)': selectors are not supported"},
+		[2]string{"acl setuser u bogus", "(error) ERR Error in ACL SETUSER modifier 'bogus': Syntax error"},
+		[2]string{"acl setuser u %X~k", "(error) ERR Error in ACL SETUSER modifier '%X~k': Syntax error"},
+		[2]string{"acl setuser u allkeys ~x", "(error) ERR Error in ACL SETUSER modifier '~x': Adding a pattern after the * pattern (or the 'allkeys' flag) is not valid and does not have any effect. Try 'resetkeys' to start with an empty list of patterns"},
+		[2]string{"acl getuser u", "(nil)"},
+		[2]string{"acl resttoken u wrong", `(error) ERR Wrong password or user "u" does not exist`},
+	)
+	if got := d.cmd("acl setuser u >secret-weak"); strings.Contains(got, "secret") || !strings.Contains(got, "too weak") {
+		t.Errorf("a weak password: %s", got)
+	}
+	if got := d.cmd("acl genpass 5"); len(got) != 4 {
+		t.Errorf("a password of 5 bits: %s", got)
+	}
+}
+
+func TestUserTokens(t *testing.T) {
+	d := newTestEngine(t)
+	generated := strings.Trim(d.cmd("acl gentoken bob"), `"`)
+	if _, _, err := d.e.Authenticate(t.Context(), generated); !errors.Is(err, redis.ErrNoUser) {
+		t.Errorf("before there is a user: %v", err)
+	}
+	d.check([2]string{"acl setuser bob on >" + generated + " +get ~*", "OK"})
+	token := strings.Trim(d.cmd("acl resttoken bob "+generated), `"`)
+	_, a, err := d.e.Authenticate(t.Context(), token)
+	if err != nil || d.doAs(a, "get k") != "(nil)" {
+		t.Fatal(err)
+	}
+	if text := d.cmd("acl getuser bob"); strings.Contains(text, generated) {
+		t.Error("a password is kept as it is")
+	}
+	for name, change := range map[string]string{
+		"off": "acl setuser bob off", "other password": "acl setuser bob on resetpass", "gone": "acl deluser bob",
+	} {
+		d.cmd(change)
+		if _, _, err := d.e.Authenticate(t.Context(), token); !errors.Is(err, redis.ErrNoUser) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, bad := range []string{"", "acl_", "acl_!!", "acl_" + strings.Repeat("A", 5000), token[:len(token)-3], "acl_dGVzdAB1AA"} {
+		if _, _, err := d.e.Authenticate(t.Context(), bad); !errors.Is(err, redis.ErrNoUser) {
+			t.Errorf("%.20q: %v", bad, err)
+		}
+	}
+}
+
+// Users belong to one database.
+func TestUsersOfOtherDatabases(t *testing.T) {
+	d := newTestEngine(t)
+	if _, err := d.e.CreateDatabase(t.Context(), redis.DatabaseOptions{ID: "test2"}); err != nil {
+		t.Fatal(err)
+	}
+	other := *d
+	other.id = "test2"
+	addUser(t, d, "u", "+@all", "~*")
+	other.check([2]string{"acl users", `["default"]`}, [2]string{"acl getuser u", "(nil)"}, [2]string{"acl deluser u", "(integer) 0"},
+		[2]string{"acl resttoken u " + password, `(error) ERR Wrong password or user "u" does not exist`})
+	theirs, _ := addUser(t, &other, "u", "+get", "~*")
+	if db, _, err := d.e.Authenticate(t.Context(), theirs); err != nil || db.ID != "test2" {
+		t.Errorf("%v, %v", db, err)
+	}
+	d.check([2]string{"acl dryrun u set k v", "OK"})
+}
+
+// A change reaches other instances within RecordTTL.
+func TestChangesOfUsersReachOtherEngines(t *testing.T) {
+	ds := sharing(t, memoryStore(t), 2) // with an hour
+	token, _ := addUser(t, ds[0], "u", "+get", "~*")
+	if _, a, err := ds[1].e.Authenticate(t.Context(), token); err != nil || ds[1].doAs(a, "get k") != "(nil)" {
+		t.Fatal(err)
+	}
+	ds[0].check([2]string{"acl setuser u -get", "OK"})
+	ds[0].clock.advance(time.Hour)
+	_, a, err := ds[1].e.Authenticate(t.Context(), token)
+	if err != nil || !strings.Contains(ds[1].doAs(a, "get k"), "NOPERM") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestAccessOfRules(t *testing.T) {
+	d := newTestEngine(t)
+	a, err := d.e.AccessOf([]string{"+@read", "~app:*", "&news"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := d.doAs(a, "get app:1"); got != "(nil)" {
+		t.Errorf("got %s", got)
+	}
+	if got := d.doAs(a, "get other"); !strings.Contains(got, "NOPERM") {
+		t.Errorf("got %s", got)
+	}
+	for _, bad := range []string{"", "on", ">" + password, "+nosuch", "reset", "allkeys"} {
+		if _, err := d.e.AccessOf([]string{bad}); err == nil {
+			t.Errorf("rule %q is taken", bad)
+		}
+	}
+}

@@ -1,0 +1,263 @@
+package redis
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/skystash/skystash/pkg/store"
+)
+
+// The users of a database's access control list are items beside its record: their sort key is 'u'
+// and the name, r the rules as a list of words, w the id of the last write. An instance
+// may use what it has read for Config.RecordTTL (if 0, it reads again each time).
+const (
+	userPrefix = "u"
+	attrRules  = "r"
+
+	defaultUser   = "default"
+	maxUserName   = 256 // bytes
+	minPassword   = 16  // bytes of a password that is not from ACL GENTOKEN
+	maxPassword   = 512
+	maxCachedUser = 4096
+)
+
+// ErrNoUser says that a user's token does not open a database, for whatever reason.
+var ErrNoUser = errors.New("redis: no such user, or a wrong password")
+
+// user is a user as it was read last; nil rules: there is none.
+type user struct {
+	rules  *Rules
+	write  store.Value
+	readAt time.Time
+}
+
+type userID struct{ db, name string }
+
+func userKey(db, name string) store.Key {
+	return store.Key{Partition: recordKey(db).Partition, Sort: userPrefix + name}
+}
+
+// A user's token is this prefix and, in base64, the database, the user and the password, apart
+// by a NUL byte. It holds no rights: they are looked up.
+const userTokenPrefix = "acl_"
+
+// IsUserToken tells the tokens of users from others.
+func IsUserToken(token string) bool { return strings.HasPrefix(token, userTokenPrefix) }
+
+func userToken(db, name, password string) string {
+	return userTokenPrefix + base64.RawURLEncoding.EncodeToString([]byte(db+"\x00"+name+"\x00"+password))
+}
+
+func splitUserToken(token string) (db, name, password string, ok bool) {
+	text, is := strings.CutPrefix(token, userTokenPrefix)
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	parts := strings.SplitN(string(raw), "\x00", 3)
+	if !is || err != nil || len(parts) != 3 {
+		return "", "", "", false
+	}
+	return parts[0], parts[1], parts[2], true
+}
+
+// givenPassword is the password that a client means: it may come inside a token. What can be guessed is refused.
+func givenPassword(text string) (string, error) {
+	if _, _, password, ok := splitUserToken(text); ok {
+		text = password
+	}
+	distinct := map[rune]bool{}
+	for _, r := range text {
+		distinct[r] = true
+	}
+	switch {
+	case len(text) < minPassword || len(distinct) < 6:
+		return "", fmt.Errorf("the password is too weak: use ACL GENTOKEN, or at least %d characters", minPassword)
+	case len(text) > maxPassword || strings.Contains(text, "\x00"):
+		return "", fmt.Errorf("the password is longer than %d bytes or holds a NUL byte", maxPassword)
+	}
+	return text, nil
+}
+
+// Authenticate finds the database that a user's token opens, and what may be done there. It
+// fails with ErrNoUser if it opens none.
+func (e *Engine) Authenticate(ctx context.Context, token string) (*Database, Access, error) {
+	none := Access{ReadOnly: true, rules: newRules()}
+	id, name, password, ok := splitUserToken(token)
+	if !ok || !validDatabaseID(id) {
+		return nil, none, ErrNoUser
+	}
+	db, err := e.Database(ctx, id)
+	if errors.Is(err, ErrNoDatabase) {
+		return nil, none, ErrNoUser
+	}
+	if err != nil {
+		return nil, none, err
+	}
+	u, err := e.user(ctx, id, name)
+	if err != nil {
+		return nil, none, err
+	}
+	if !u.opens(password) {
+		return nil, none, ErrNoUser
+	}
+	return db, Access{User: name, rules: u.rules}, nil
+}
+
+func (u user) opens(password string) bool {
+	if u.rules == nil || !u.rules.enabled {
+		return false
+	}
+	hash, found := []byte(hashPassword(password)), 0
+	for _, p := range u.rules.passwords {
+		found |= subtle.ConstantTimeCompare(hash, []byte(p))
+	}
+	return found == 1
+}
+
+// AccessOf makes an Access of rules in the words of ACL SETUSER, about commands, keys and channels.
+func (e *Engine) AccessOf(rules []string) (Access, error) {
+	r := newRules()
+	for _, rule := range rules {
+		if rule == "" || !strings.ContainsRune("+-~%&", rune(rule[0])) {
+			return Access{}, fmt.Errorf("redis: rule %q is not about commands, keys or channels", rule)
+		}
+		if err := r.apply(e.commands, rule, false); err != nil {
+			return Access{}, fmt.Errorf("redis: %w", err)
+		}
+	}
+	return Access{rules: r}, nil
+}
+
+// user reads a user, at most Config.RecordTTL old.
+func (e *Engine) user(ctx context.Context, db, name string) (user, error) {
+	e.usersMu.Lock()
+	u, known := e.users[userID{db, name}]
+	e.usersMu.Unlock()
+	if known && e.now().Sub(u.readAt) < e.recordTTL {
+		return u, nil
+	}
+	return e.readUser(ctx, db, name)
+}
+
+func (e *Engine) readUser(ctx context.Context, db, name string) (user, error) {
+	if name == "" || len(name) > maxUserName {
+		return user{}, nil
+	}
+	attrs, err := e.store.Get(ctx, userKey(db, name))
+	if err != nil {
+		return user{}, fmt.Errorf("reading a user: %w", err)
+	}
+	u, err := e.decodeUser(attrs)
+	if err != nil {
+		return user{}, err
+	}
+	e.usersMu.Lock()
+	defer e.usersMu.Unlock()
+	if len(e.users) >= maxCachedUser {
+		e.users = map[userID]user{}
+	}
+	if u.rules == nil {
+		delete(e.users, userID{db, name}) // names that do not exist come from outside
+	} else {
+		e.users[userID{db, name}] = u
+	}
+	return u, nil
+}
+
+func (e *Engine) decodeUser(attrs store.Attrs) (user, error) {
+	u := user{readAt: e.now()}
+	if attrs == nil {
+		return u, nil
+	}
+	u.rules, u.write = newRules(), attrs.Get(attrWrite)
+	for _, word := range attrs.Get(attrRules).Elems() {
+		if err := u.rules.apply(e.commands, word, true); err != nil {
+			return user{}, fmt.Errorf("redis: a stored rule: %w", err)
+		}
+	}
+	return u, nil
+}
+
+// setUser changes a user, or makes one.
+func (e *Engine) setUser(ctx context.Context, db, name string, rules []string) error {
+	for attempt := 0; ; attempt++ {
+		u, err := e.readUser(ctx, db, name)
+		if err != nil {
+			return err
+		}
+		next, cond := newRules(), store.Cond(store.Absent(attrRules))
+		if u.rules != nil {
+			next, cond = u.rules.clone(), store.Eq(attrWrite, u.write)
+		}
+		for _, rule := range rules {
+			if err := next.apply(e.commands, rule, false); err != nil {
+				return err
+			}
+		}
+		text := next.text()
+		if size := len(strings.Join(text, " ")); len(text) > maxRules || size > maxRuleBytes {
+			return Error(fmt.Sprintf("ERR too many rules: %d of %d bytes, at most %d of %d", len(text), size, maxRules, maxRuleBytes))
+		}
+		_, err = e.store.Apply(ctx, store.Put(userKey(db, name), store.NewAttrs(
+			store.Attr{Name: attrRules, Value: store.List(text)},
+			store.Attr{Name: attrWrite, Value: store.Bytes(string(newWriteID(e.nowMs())))}), cond))
+		if _, changed := isConditionError(err); changed && attempt < resolveReads {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("writing a user: %w", err)
+		}
+		_, err = e.readUser(ctx, db, name)
+		return err
+	}
+}
+
+// deleteUser reports whether there was such a user.
+func (e *Engine) deleteUser(ctx context.Context, db, name string) (bool, error) {
+	if name == "" || len(name) > maxUserName {
+		return false, nil
+	}
+	old, err := e.store.Apply(ctx, store.Delete(userKey(db, name), nil))
+	if err != nil {
+		return false, fmt.Errorf("deleting a user: %w", err)
+	}
+	e.usersMu.Lock()
+	delete(e.users, userID{db, name})
+	e.usersMu.Unlock()
+	return old != nil, nil
+}
+
+// namedUser is a user in a list.
+type namedUser struct {
+	name  string
+	rules *Rules
+}
+
+// listUsers lists the users of a database but the default one, in order of their names.
+func (e *Engine) listUsers(ctx context.Context, db string) ([]namedUser, error) {
+	q := store.Query{Partition: recordKey(db).Partition, From: userPrefix, To: store.PrefixEnd(userPrefix)}
+	var list []namedUser
+	for {
+		page, err := e.store.Query(ctx, q)
+		if err != nil {
+			return nil, fmt.Errorf("listing users: %w", err)
+		}
+		for _, it := range page.Items {
+			u, err := e.decodeUser(it.Attrs)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, namedUser{it.Key.Sort[len(userPrefix):], u.rules})
+		}
+		if !page.More {
+			return list, nil
+		}
+		q = q.Next(page)
+	}
+}
+
+func newPassword() string { return rand.Text() + rand.Text() }
