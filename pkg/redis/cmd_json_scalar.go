@@ -83,6 +83,7 @@ type jsonChange struct {
 	kind jsondoc.Kind
 	what string // a legacy path without such a match "does not exist or" is this
 
+	grows  int                         // bytes by which each match may grow
 	check  func(m jsondoc.Match) error // optional: whether a match can be changed
 	change func(v *jsondoc.Value)      // changes a match and writes its reply
 }
@@ -111,6 +112,9 @@ func (c *call) change(path *jsondoc.Path, ch jsonChange) error {
 	}
 	if path.Legacy && n == 0 {
 		return errNoPathOr(ch.what)
+	}
+	if err := c.tx.jsonFits(c.args[1], n, ch.grows); err != nil {
+		return err
 	}
 	mark := c.w.Mark()
 	if !path.Legacy {
@@ -154,7 +158,7 @@ func jsonStrAppend(c *call) error {
 	if suffix.Kind() != jsondoc.String {
 		return errPathType("string")
 	}
-	return c.change(path, jsonChange{kind: jsondoc.String, what: "not a string", change: func(v *jsondoc.Value) {
+	return c.change(path, jsonChange{kind: jsondoc.String, what: "not a string", grows: len(c.args[last]), change: func(v *jsondoc.Value) {
 		*v = jsondoc.NewString(v.Text() + suffix.Text())
 		c.w.Int(int64(len(v.Text())))
 	}})
