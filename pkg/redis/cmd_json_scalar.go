@@ -35,13 +35,9 @@ func jsonNumber(op jsondoc.NumOp) func(c *call) error {
 		if by.Kind() != jsondoc.Number {
 			return Error("ERR bad input number")
 		}
-		doc, err := c.document()
+		doc, matches, err := c.toChange(path)
 		if err != nil {
 			return err
-		}
-		matches, err := path.SelectDistinct(doc)
-		if err != nil {
-			return jsonError(err)
 		}
 		results := make([]jsondoc.Match, len(matches)) // nothing changes if one of them cannot be calculated
 		numbers := make([]jsondoc.Value, len(matches))
@@ -91,13 +87,9 @@ type jsonChange struct {
 // change carries out a jsonChange. A $ path replies for each match, with nil for those of other
 // types, a legacy path for the last one.
 func (c *call) change(path *jsondoc.Path, ch jsonChange) error {
-	doc, err := c.document()
+	doc, matches, err := c.toChange(path)
 	if err != nil {
 		return err
-	}
-	matches, err := path.SelectDistinct(doc)
-	if err != nil {
-		return jsonError(err)
 	}
 	n := 0
 	for _, m := range matches {

@@ -208,10 +208,7 @@ func jsonMSet(c *call) error {
 // JSON.DEL key [path]
 // JSON.FORGET key [path]
 func jsonDel(c *call) error {
-	if err := c.atMost(3); err != nil {
-		return err
-	}
-	path, err := c.jsonPath(2)
+	path, err := c.lastPath(2)
 	if err != nil {
 		return err
 	}
@@ -242,20 +239,13 @@ func jsonDel(c *call) error {
 
 // JSON.CLEAR key [path]
 func jsonClear(c *call) error {
-	if err := c.atMost(3); err != nil {
-		return err
-	}
-	path, err := c.jsonPath(2)
+	path, err := c.lastPath(2)
 	if err != nil {
 		return err
 	}
-	doc, err := c.document()
+	doc, matches, err := c.toChange(path)
 	if err != nil {
 		return err
-	}
-	matches, err := path.SelectDistinct(doc)
-	if err != nil {
-		return jsonError(err)
 	}
 	n := 0
 	for _, m := range matches {
