@@ -39,8 +39,10 @@ func BenchmarkDo(b *testing.B) {
 	}
 	run(b, hash...)
 	run(b, "set", "k", "value")
+	run(b, "json.set", "j", "$", `{"name":"Wireless earbuds","price":64.99,"stock":17,"colors":["black","white"],"connection":{"wireless":true,"type":"Bluetooth"}}`)
 	for _, cmd := range [][]string{
 		{"get", "k"}, {"set", "k", "value"}, {"incr", "n"}, {"hget", "h", "field07"}, {"hset", "h", "field07", "x"}, {"hgetall", "h"}, {"zadd", "z", "1", "m"},
+		{"json.get", "j", "$.connection.type"}, {"json.numincrby", "j", "$.stock", "1"},
 	} {
 		b.Run(cmd[0], func(b *testing.B) {
 			b.ReportAllocs()

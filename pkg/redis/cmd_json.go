@@ -94,13 +94,26 @@ func (c *call) atMost(n int) error {
 	return nil
 }
 
-// document is the document at the key that is argument 1, which must be there.
-func (c *call) document() (*jsondoc.Value, error) {
+// lastPath parses argument i, behind which there must be nothing more.
+func (c *call) lastPath(i int) (*jsondoc.Path, error) {
+	if err := c.atMost(i + 1); err != nil {
+		return nil, err
+	}
+	return c.jsonPath(i)
+}
+
+// toChange returns the document at the key that is argument 1, which must be there, and what a
+// path matches in it.
+func (c *call) toChange(path *jsondoc.Path) (*jsondoc.Value, []jsondoc.Match, error) {
 	doc, err := c.tx.JSON(c.args[1])
 	if doc == nil && err == nil {
 		err = errNoDocument
 	}
-	return doc, err
+	if err != nil {
+		return nil, nil, err
+	}
+	matches, err := path.SelectDistinct(doc)
+	return doc, matches, jsonError(err)
 }
 
 // JSON.GET key [INDENT indent] [NEWLINE newline] [SPACE space] [path ...]
@@ -274,10 +287,7 @@ type jsonInspection struct {
 
 // inspect carries out a jsonInspection with the path that is argument i, the last one.
 func (c *call) inspect(i int, in jsonInspection) error {
-	if err := c.atMost(i + 1); err != nil {
-		return err
-	}
-	path, err := c.jsonPath(i)
+	path, err := c.lastPath(i)
 	if err != nil {
 		return err
 	}

@@ -142,8 +142,12 @@ func (c *call) arrInsert(i int, at func(n int64) int64) error {
 	if err != nil {
 		return err
 	}
+	size := 0
+	for _, arg := range c.args[i:] {
+		size += len(arg)
+	}
 	return c.change(path, jsonChange{
-		kind: jsondoc.Array, what: "not an array",
+		kind: jsondoc.Array, what: "not an array", grows: size,
 		check: func(m jsondoc.Match) error {
 			if i := at(int64(m.Value.Len())); i < 0 || i > int64(m.Value.Len()) {
 				return Error("ERR index out of bounds")

@@ -35,13 +35,9 @@ func jsonNumber(op jsondoc.NumOp) func(c *call) error {
 		if by.Kind() != jsondoc.Number {
 			return Error("ERR bad input number")
 		}
-		doc, err := c.document()
+		doc, matches, err := c.toChange(path)
 		if err != nil {
 			return err
-		}
-		matches, err := path.SelectDistinct(doc)
-		if err != nil {
-			return jsonError(err)
 		}
 		results := make([]jsondoc.Match, len(matches)) // nothing changes if one of them cannot be calculated
 		numbers := make([]jsondoc.Value, len(matches))
@@ -83,6 +79,7 @@ type jsonChange struct {
 	kind jsondoc.Kind
 	what string // a legacy path without such a match "does not exist or" is this
 
+	grows  int                         // bytes by which each match may grow
 	check  func(m jsondoc.Match) error // optional: whether a match can be changed
 	change func(v *jsondoc.Value)      // changes a match and writes its reply
 }
@@ -90,13 +87,9 @@ type jsonChange struct {
 // change carries out a jsonChange. A $ path replies for each match, with nil for those of other
 // types, a legacy path for the last one.
 func (c *call) change(path *jsondoc.Path, ch jsonChange) error {
-	doc, err := c.document()
+	doc, matches, err := c.toChange(path)
 	if err != nil {
 		return err
-	}
-	matches, err := path.SelectDistinct(doc)
-	if err != nil {
-		return jsonError(err)
 	}
 	n := 0
 	for _, m := range matches {
@@ -111,6 +104,9 @@ func (c *call) change(path *jsondoc.Path, ch jsonChange) error {
 	}
 	if path.Legacy && n == 0 {
 		return errNoPathOr(ch.what)
+	}
+	if err := c.tx.jsonFits(c.args[1], n, ch.grows); err != nil {
+		return err
 	}
 	mark := c.w.Mark()
 	if !path.Legacy {
@@ -154,7 +150,7 @@ func jsonStrAppend(c *call) error {
 	if suffix.Kind() != jsondoc.String {
 		return errPathType("string")
 	}
-	return c.change(path, jsonChange{kind: jsondoc.String, what: "not a string", change: func(v *jsondoc.Value) {
+	return c.change(path, jsonChange{kind: jsondoc.String, what: "not a string", grows: len(c.args[last]), change: func(v *jsondoc.Value) {
 		*v = jsondoc.NewString(v.Text() + suffix.Text())
 		c.w.Int(int64(len(v.Text())))
 	}})

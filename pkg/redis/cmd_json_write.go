@@ -72,7 +72,10 @@ func (c *call) writeJSON(w jsonWrite) error {
 		return errNewAtRoot
 	default:
 		doc := c.tx.docToWrite(o, path, w)
-		put, err := w.plan(doc, path, &value)
+		put, n, err := w.plan(doc, path, &value)
+		if err == nil {
+			err = c.tx.jsonFits(c.args[1], n, len(c.args[3]))
+		}
 		if err != nil {
 			return err
 		}
@@ -100,19 +103,19 @@ func (tx *Txn) docToWrite(o *object, path *jsondoc.Path, w jsonWrite) *jsondoc.V
 }
 
 // plan returns what puts a value at all matches or, if there are none, makes it a new member of
-// the object that is the path's parent. It returns nil if neither can be done.
-func (w jsonWrite) plan(doc *jsondoc.Value, path *jsondoc.Path, value *jsondoc.Value) (put func(), err error) {
+// the object that is the path's parent, and how many copies that makes. It returns nil if neither can be done.
+func (w jsonWrite) plan(doc *jsondoc.Value, path *jsondoc.Path, value *jsondoc.Value) (put func(), copies int, err error) {
 	if path.Root() {
-		return func() { w.put(doc, value) }, nil
+		return func() { w.put(doc, value) }, 1, nil
 	}
 	if w.cond != setNX {
 		matches, err := path.SelectDistinct(doc)
 		if err != nil {
-			return nil, jsonError(err)
+			return nil, 0, jsonError(err)
 		}
 		for _, m := range matches {
 			if m.Depth+value.Depth() >= jsondoc.MaxDepth {
-				return nil, jsonError(jsondoc.ErrDepth)
+				return nil, 0, jsonError(jsondoc.ErrDepth)
 			}
 		}
 		if len(matches) > 0 {
@@ -120,34 +123,34 @@ func (w jsonWrite) plan(doc *jsondoc.Value, path *jsondoc.Path, value *jsondoc.V
 				for _, m := range matches {
 					w.put(m.Value, value)
 				}
-			}, nil
+			}, len(matches), nil
 		}
 		if w.cond == setXX {
-			return nil, nil
+			return nil, 0, nil
 		}
 	}
 	if !path.Static() {
-		return nil, errNotStatic
+		return nil, 0, errNotStatic
 	}
 	parent, name, ok := path.Split()
 	if !ok {
 		if v, err := path.First(doc); v != nil || err != nil {
-			return nil, jsonError(err)
+			return nil, 0, jsonError(err)
 		}
-		return nil, errElement
+		return nil, 0, errElement
 	}
 	at, err := parent.Select(doc)
 	if err != nil || len(at) == 0 || at[0].Value.Kind() != jsondoc.Object || at[0].Value.Member(name) != nil {
-		return nil, jsonError(err)
+		return nil, 0, jsonError(err)
 	}
 	if at[0].Depth+1+value.Depth() >= jsondoc.MaxDepth {
-		return nil, jsonError(jsondoc.ErrDepth)
+		return nil, 0, jsonError(jsondoc.ErrDepth)
 	}
 	return func() {
 		var added jsondoc.Value
 		w.put(&added, value)
 		at[0].Value.SetMember(name, added)
-	}, nil
+	}, 1, nil
 }
 
 // JSON.MSET key path value [key path value ...]
@@ -162,6 +165,7 @@ func jsonMSet(c *call) error {
 	n := len(c.args) / 3
 	paths, values := make([]*jsondoc.Path, n), make([]jsondoc.Value, n)
 	docs := make(map[string]*jsondoc.Value, n)
+	size := int64(0) // of all copies of values
 	for i := range n {
 		key, err := c.args[1+3*i], error(nil)
 		if paths[i], err = c.jsonPath(2 + 3*i); err != nil {
@@ -178,15 +182,19 @@ func jsonMSet(c *call) error {
 			return errNewAtRoot
 		}
 		doc := c.tx.docToWrite(o, paths[i], w)
-		if _, err := w.plan(doc, paths[i], &values[i]); err != nil {
+		_, copies, err := w.plan(doc, paths[i], &values[i])
+		if err != nil {
 			return err
+		}
+		if size += int64(copies) * int64(len(c.args[3+3*i])); size > maxRecord {
+			return errRecordSize(size)
 		}
 		if docs[key] == nil {
 			docs[key] = doc
 		}
 	}
 	for i := range n {
-		if put, _ := w.plan(docs[c.args[1+3*i]], paths[i], &values[i]); put != nil {
+		if put, _, _ := w.plan(docs[c.args[1+3*i]], paths[i], &values[i]); put != nil {
 			put()
 		}
 	}
@@ -200,10 +208,7 @@ func jsonMSet(c *call) error {
 // JSON.DEL key [path]
 // JSON.FORGET key [path]
 func jsonDel(c *call) error {
-	if err := c.atMost(3); err != nil {
-		return err
-	}
-	path, err := c.jsonPath(2)
+	path, err := c.lastPath(2)
 	if err != nil {
 		return err
 	}
@@ -234,20 +239,13 @@ func jsonDel(c *call) error {
 
 // JSON.CLEAR key [path]
 func jsonClear(c *call) error {
-	if err := c.atMost(3); err != nil {
-		return err
-	}
-	path, err := c.jsonPath(2)
+	path, err := c.lastPath(2)
 	if err != nil {
 		return err
 	}
-	doc, err := c.document()
+	doc, matches, err := c.toChange(path)
 	if err != nil {
 		return err
-	}
-	matches, err := path.SelectDistinct(doc)
-	if err != nil {
-		return jsonError(err)
 	}
 	n := 0
 	for _, m := range matches {

@@ -63,6 +63,18 @@ func (tx *Txn) jsonSize(key string) int64 {
 	return 0
 }
 
+// jsonFits refuses to put n copies of some bytes into the document at a key if that would make it
+// too large, before they take the memory.
+func (tx *Txn) jsonFits(key string, n, bytes int) error {
+	if n < 2 {
+		return nil
+	}
+	if size := tx.jsonSize(key) + int64(n)*int64(bytes); size > maxRecord {
+		return errRecordSize(size)
+	}
+	return nil
+}
+
 // forgetJSON takes back changes of a document that have not been set.
 func (tx *Txn) forgetJSON(key string) {
 	if o := tx.entry(key).obj; o != nil {

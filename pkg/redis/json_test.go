@@ -565,6 +565,30 @@ func TestJSONRepliesAreBounded(t *testing.T) {
 	}
 }
 
+// Copies that would make a document too large are not made.
+func TestJSONCopiesAreBounded(t *testing.T) {
+	d := newTestEngine(t)
+	d.do("json.set", "k", "$", "["+strings.Repeat(`{"a":[],"s":""},`, 1000)+"0]")
+	before := d.do("json.get", "k")
+	text := `"` + strings.Repeat("x", 9<<20) + `"`
+	for _, args := range [][]string{
+		{"json.set", "k", "$[*]", text},
+		{"json.merge", "k", "$[*].s", text},
+		{"json.mset", "k", "$..a", text, "l", "$", "1"},
+		{"json.arrappend", "k", "$..a", text},
+		{"json.arrinsert", "k", "$..a", "0", "1", text},
+		{"json.strappend", "k", "$..s", text},
+	} {
+		if got := d.do(args...); !strings.HasPrefix(got, "(error) ERR max single record size exceeded. Limit: 104857600 bytes") {
+			t.Errorf("%.30q: %.100s", args, got)
+		}
+	}
+	d.check([2]string{"exists l", "(integer) 0"})
+	if d.do("json.get", "k") != before {
+		t.Error("the document has changed")
+	}
+}
+
 // Changes of documents whose answers are lost take effect exactly once.
 func TestLostAnswersOfJSON(t *testing.T) {
 	const clients, times = 8, 25
