@@ -212,6 +212,7 @@ func (e *Engine) runOutside(ctx context.Context, db *Database, b bound, w *resp.
 // reply for each. Neighbouring commands that only read share one round of reads.
 func (e *Engine) Pipeline(ctx context.Context, db *Database, a Access, cmds [][]string, w *resp.Writer) {
 	for i := 0; i < len(cmds); {
+		db = e.latest(db) // a FLUSHDB may have come before
 		b, err := e.bind(a, cmds[i])
 		if err != nil {
 			w.Error(err.Error())
