@@ -248,4 +248,5 @@ var families = []family{
 		{template: "NOSUCHCOMMAND {k}", weight: 1},
 	}},
 	streamFamily,
+	scriptFamily,
 }

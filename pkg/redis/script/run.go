@@ -88,7 +88,7 @@ func errorValue(err error) lua.LValue {
 		return lua.LString(err.Error())
 	}
 	if s, ok := ae.Object.(lua.LString); ok {
-		return lua.LString(luaWords(string(s)))
+		return lua.LString(luaWords(strings.TrimPrefix(string(s), " "))) // a blank stands where a place would
 	}
 	if ae.Object == nil || ae.Object == lua.LNil && ae.Type != lua.ApiErrorRun {
 		return lua.LString(ae.Error())
