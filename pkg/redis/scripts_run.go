@@ -41,7 +41,6 @@ type scriptHost struct {
 	locked   bool
 	wrote    bool // some command may have written
 	w        resp.Writer
-	err      error // what no script can go on after
 }
 
 // Call runs a command.
