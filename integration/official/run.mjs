@@ -52,6 +52,7 @@ const bun = spawnSync(
   path.join(root, "integration/node_modules/.bin/bun"),
   [
     "test",
+    ...(suite.retry ? [`--retry=${suite.retry}`] : []),
     ...(suite.preload ? ["--preload", path.join(import.meta.dirname, suite.preload)] : []),
     "--timeout",
     "20000",
