@@ -21,6 +21,7 @@ type run struct {
 	state   *lua.LState
 	globals *lua.LTable
 	env     *lua.LTable // the proxy of globals
+	listed  *lua.LTable // all globals, once somebody has listed them
 	resp3   bool
 	nested  int // protected calls and coroutines under way
 	random  random
