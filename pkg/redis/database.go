@@ -148,16 +148,6 @@ func (e *Engine) Database(ctx context.Context, id string) (*Database, error) {
 	return e.readDatabase(ctx, id)
 }
 
-// latest is the record as it was read last, which may be after d was.
-func (e *Engine) latest(d *Database) *Database {
-	e.mu.RLock()
-	defer e.mu.RUnlock()
-	if last := e.databases[d.ID]; last != nil {
-		return last
-	}
-	return d
-}
-
 func (e *Engine) readDatabase(ctx context.Context, id string) (*Database, error) {
 	if !validDatabaseID(id) {
 		return nil, fmt.Errorf("%w: %q", ErrNoDatabase, id)

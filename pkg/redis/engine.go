@@ -212,7 +212,6 @@ func (e *Engine) runOutside(ctx context.Context, db *Database, b bound, w *resp.
 // reply for each. Neighbouring commands that only read share one round of reads.
 func (e *Engine) Pipeline(ctx context.Context, db *Database, a Access, cmds [][]string, w *resp.Writer) {
 	for i := 0; i < len(cmds); {
-		db = e.latest(db) // a FLUSHDB may have come before
 		b, err := e.bind(a, cmds[i])
 		if err != nil {
 			w.Error(err.Error())
@@ -223,6 +222,16 @@ func (e *Engine) Pipeline(ctx context.Context, db *Database, a Access, cmds [][]
 			e.monitor(ctx, db, b)
 			e.pipelined(ctx, db, b, nil, w)
 			i++
+			if b.cmd.outside == nil {
+				continue
+			}
+			// The record may be another one now. Without it, no command would know where its keys are.
+			if db, err = e.Database(ctx, db.ID); err != nil {
+				for range cmds[i:] {
+					e.failed(ctx, b, err, w)
+				}
+				return
+			}
 			continue
 		}
 		group := []bound{b}

@@ -63,6 +63,8 @@ func (e *Engine) advance(ctx context.Context, d *Database, attr string, g genera
 	if err := e.store.Commit(ctx, ops); err != nil {
 		if _, changed := isConditionError(err); changed {
 			err = store.ErrConflict
+		} else {
+			e.forget(d.ID) // for it may have changed
 		}
 		return fmt.Errorf("replacing %s of database %s: %w", attr, d.ID, err)
 	}
