@@ -249,4 +249,5 @@ var families = []family{
 	}},
 	streamFamily,
 	pubsubFamily,
+	scriptFamily,
 }

@@ -101,6 +101,7 @@ func newHoles() map[string]hole {
 		"nlex": func(g *gen) []string { return g.counted(1+g.IntN(2), "lex") },
 	}
 	maps.Copy(holes, streamHoles(mostly))
+	scriptHoles(holes)
 	return holes
 }
 

@@ -1,8 +1,8 @@
-// Runs the test suite of the official client's own repository against the local server.
+// Runs the test suites of official packages' own repositories against the local server.
 //
 //   node official/run.mjs CHECKOUT [--store embedded|dynamo] [--excluded] [file ...]
 //
-// CHECKOUT is a clone of https://github.com/upstash/redis-js. Files are named by a part of their
+// CHECKOUT is a clone of one of the repositories in suites.mjs. Files are named by a part of their
 // path, e.g. commands/zadd; none means all but the excluded ones. --excluded runs those instead.
 import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync } from "node:fs";
@@ -11,27 +11,28 @@ import path from "node:path";
 import { parseArgs } from "node:util";
 import { startDynamoDB } from "../lib/dynamodb.mjs";
 import { root, startLocal } from "../lib/local.mjs";
-import { excluded, excludedTests } from "./excluded.mjs";
+import { suiteIn, suites } from "./suites.mjs";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { store: { type: "string", default: "embedded" }, excluded: { type: "boolean", default: false } },
 });
 const [checkout, ...wanted] = positionals;
-const sources = checkout && path.join(checkout, "packages/redis");
-if (!sources || !existsSync(path.join(sources, "pkg"))) {
+const suite = checkout && suiteIn(checkout);
+if (!suite) {
   console.error("usage: node official/run.mjs CHECKOUT [--store embedded|dynamo] [--excluded] [file ...]");
-  console.error("CHECKOUT is a clone of https://github.com/upstash/redis-js");
+  console.error(`CHECKOUT is a clone of ${suites.map((s) => s.repository).join(" or ")}`);
   process.exit(2);
 }
+const { excluded, excludedTests } = suite;
 
 // A copy: the suite needs its dependencies beside it, and the clone stays as it is.
-const work = mkdtempSync(path.join(os.tmpdir(), "redis-js-"));
+const work = mkdtempSync(path.join(os.tmpdir(), `${suite.name}-`));
 process.on("exit", () => rmSync(work, { recursive: true, force: true }));
-cpSync(sources, work, { recursive: true, filter: (file) => path.basename(file) !== "node_modules" });
+cpSync(path.join(checkout, suite.folder), work, { recursive: true, filter: (file) => path.basename(file) !== "node_modules" });
 symlinkSync(path.join(root, "integration/node_modules"), path.join(work, "node_modules"));
 
-const all = readdirSync(path.join(work, "pkg"), { recursive: true })
+const all = readdirSync(path.join(work, suite.tests), { recursive: true })
   .filter((file) => file.endsWith(".test.ts"))
   .sort();
 const reasonFor = (file) => excluded.find((rule) => rule.files.test(file))?.reason;
@@ -40,22 +41,36 @@ const files = all.filter((file) =>
 );
 
 const dynamo = values.store === "dynamo" ? await startDynamoDB() : undefined;
-const server = await startLocal(
-  "-ephemeral",
-  ...(dynamo ? ["-store", "dynamo", "-endpoint", dynamo.endpoint, "-table", `official-${process.pid}`] : []),
-);
+const servers = [];
+for (let i = 0; i < suite.servers; i++) {
+  servers.push(
+    await startLocal("-ephemeral", ...(dynamo ? ["-store", "dynamo", "-endpoint", dynamo.endpoint, "-table", `official-${process.pid}-${i}`] : [])),
+  );
+}
 const report = path.join(work, "report.xml");
 const bun = spawnSync(
   path.join(root, "integration/node_modules/.bin/bun"),
-  ["test", "--timeout", "20000", "--reporter=junit", `--reporter-outfile=${report}`, ...files.map((file) => `./pkg/${file}`)],
+  [
+    "test",
+    ...(suite.retry ? [`--retry=${suite.retry}`] : []),
+    ...(suite.preload ? ["--preload", path.join(import.meta.dirname, suite.preload)] : []),
+    "--timeout",
+    "20000",
+    "--reporter=junit",
+    `--reporter-outfile=${report}`,
+    ...files.map((file) => `./${suite.tests}/${file}`),
+  ],
   {
     cwd: work,
-    env: { ...process.env, UPSTASH_REDIS_REST_URL: server.url, UPSTASH_REDIS_REST_TOKEN: server.token },
+    env: { ...process.env, ...suite.environment(servers) },
     encoding: "utf8",
     maxBuffer: 1 << 28,
   },
 );
-const status = await server.stop();
+let status = 0;
+for (const server of servers) {
+  status ||= await server.stop();
+}
 await dynamo?.stop();
 
 if (!existsSync(report)) {
@@ -63,14 +78,14 @@ if (!existsSync(report)) {
   throw new Error(`bun ended with status ${bun.status} and without a report`);
 }
 const counters = () => ({ passed: 0, failed: 0, expected: 0, skipped: 0 });
-const suites = new Map(files.map((file) => [file, counters()]));
+const byFile = new Map(files.map((file) => [file, counters()]));
 const text = (xml) => xml.replaceAll("&apos;", "'").replaceAll("&quot;", '"').replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
 const stale = [];
 for (const [, attributes, body] of readFileSync(report, "utf8").matchAll(/<testcase ([^>]*?)(?:\/>|>(.*?)<\/testcase>)/gs)) {
-  const file = attributes.match(/ file="(?:.*?\/)?pkg\/([^"]*)"/)?.[1];
+  const file = attributes.match(new RegExp(` file="(?:.*?/)?${suite.tests}/([^"]*)"`))?.[1];
   const attribute = (name) => text(attributes.match(new RegExp(`(?:^| )${name}="([^"]*)"`))?.[1] ?? "");
   const name = ` > ${attribute("classname")} > ${attribute("name")}`;
-  const counts = suites.get(file);
+  const counts = byFile.get(file);
   if (!counts) {
     throw new Error(`the report names a test of no file that was asked for: ${attributes}`);
   }
@@ -82,7 +97,7 @@ for (const [, attributes, body] of readFileSync(report, "utf8").matchAll(/<testc
   counts[failed ? (expected ? "expected" : "failed") : body?.includes("<skipped") ? "skipped" : "passed"]++;
 }
 const total = counters();
-for (const [file, counts] of suites) {
+for (const [file, counts] of byFile) {
   const line = [
     `${counts.passed} passed`,
     counts.failed && `${counts.failed} FAILED`,
@@ -94,7 +109,7 @@ for (const [file, counts] of suites) {
     total[name] += counts[name];
   }
 }
-const silent = [...suites].filter(([, counts]) => Object.values(counts).every((n) => n === 0)).map(([file]) => file);
+const silent = [...byFile].filter(([, counts]) => Object.values(counts).every((n) => n === 0)).map(([file]) => file);
 const broken = total.failed > 0 || stale.length > 0 || silent.length > 0 || status !== 0;
 if (broken) {
   console.log(`\n${bun.stderr}`);
@@ -102,10 +117,10 @@ if (broken) {
 stale.forEach((name) => console.log(`passes, though it is listed as excluded: ${name}`));
 silent.forEach((file) => console.log(`reports no test: ${file}`));
 console.log(
-  `\n${values.store}: ${files.length} of ${all.length} files, ` +
+  `\n${suite.name}, ${values.store}: ${files.length} of ${all.length} files, ` +
     `${total.passed} passed, ${total.failed} failed, ${total.expected} failed as expected, ${total.skipped} skipped`,
 );
-if (!values.excluded && wanted.length === 0) {
+if (!values.excluded && wanted.length === 0 && excluded.length > 0) {
   console.log("\nNot run, or expected to fail, see official/excluded.mjs:");
   for (const rule of excluded) {
     console.log(`  ${String(all.filter((file) => reasonFor(file) === rule.reason).length).padStart(3)} files: ${rule.reason}`);

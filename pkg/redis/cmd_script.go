@@ -50,7 +50,11 @@ func eval(c *call) error {
 // EVALSHA sha1 numkeys [key ...] [arg ...]
 // EVALSHA_RO sha1 numkeys [key ...] [arg ...]
 func evalSHA(c *call) error {
-	return c.evaluate(func() (*script.Program, error) { return c.tx.findScript(strings.ToLower(c.args[1])) })
+	sha := strings.ToLower(c.args[1])
+	if len(sha) != shaLen {
+		return errNoScript
+	}
+	return c.evaluate(func() (*script.Program, error) { return c.tx.findScript(sha) })
 }
 
 func (c *call) evaluate(program func() (*script.Program, error)) error {

@@ -14,7 +14,8 @@
 // As a transaction ([Txn]): the keys are loaded, the command works on typed
 // views of them ([List], [Hash], [Set], [ZSet], [Stream], strings, JSON documents) that buffer its writes,
 // and everything is committed at once on the condition that no key has changed
-// since. On a conflict it runs again. MULTI/EXEC is the same with more commands inside.
+// since. On a conflict it runs again. MULTI/EXEC is the same with more commands inside, and so is a Lua
+// script: what it calls runs in the transaction of the EVAL. A script that fails leaves nothing that it wrote.
 //
 // # Items
 //
@@ -31,6 +32,8 @@
 //	chunk     'e' db generation      0x04 number              v
 //	page      'e' db generation      0x05 log, id             v (entries or pending entries up to the id, see stream_log.go)
 //	group     'e' db generation      0x06 name                v (a consumer group)
+//	script    'e' db 's' number      0x07 SHA-1               v (the source)
+//	library   'e' db 'l' number      0x08 name                v (the source)
 //	reclaim   'r' shard              due time, generation     d, hp, hs (the head it belonged to), g, a, z
 //
 // A head's attributes: t type (lower case: inline, upper case: spread), b the id
@@ -48,6 +51,9 @@
 //
 // A collection is inline up to about 4 KiB, the size DynamoDB charges as one read
 // unit; beyond that, updating one element of an item costs more than an element item of its own.
+//
+// The database's record has the numbers of the generations that hold its scripts and function libraries; see
+// scripts.go.
 //
 // The hash in front of keys and members gives SCAN, HSCAN, SSCAN and ZSCAN a
 // cursor that is a number and needs no state, and spreads the load.
@@ -90,8 +96,8 @@
 //
 // # Guarantees
 //
-// Every command, and every MULTI/EXEC, is atomic and linearizable, also across
-// engine instances that share a store. Exceptions: FLUSHDB takes effect on all
+// Every command, every MULTI/EXEC and every script is atomic and linearizable, also across
+// engine instances that share a store. Exceptions: FLUSHDB, SCRIPT FLUSH and changes of function libraries take effect on all
 // instances at one clock time (they differ by their clock skew); a single command
 // that adds or removes more than about 90 elements of an existing spread
 // collection, or deletes more than about 100 keys, is carried out in several atomic steps (but not one that

@@ -199,6 +199,16 @@ func (e *Engine) Pipeline(ctx context.Context, db *Database, a Access, cmds [][]
 			e.monitor(ctx, db, b)
 			e.pipelined(ctx, db, b, nil, w)
 			i++
+			if b.cmd.outside == nil {
+				continue
+			}
+			// The record may be another one now. Without it, no command would know where its keys are.
+			if db, err = e.Database(ctx, db.ID); err != nil {
+				for range cmds[i:] {
+					e.failed(ctx, b, err, w)
+				}
+				return
+			}
 			continue
 		}
 		group := []bound{b}

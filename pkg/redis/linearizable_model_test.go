@@ -251,5 +251,20 @@ func families() []family {
 			}
 			return []string{"get b", "set a 1"}
 		}},
+		{"scripts", func(rng *rand.Rand) []string {
+			switch rng.IntN(7) {
+			case 0, 1:
+				return []string{wholeScript, "decrby a 1", "incrby b 1"}
+			case 2:
+				return []string{wholeScript, "get a", "get b"}
+			case 3:
+				return []string{failingScript, "incrby a 7", "set b 9"}
+			case 4:
+				return []string{wholeScript, "getdel b", "get a"}
+			case 5:
+				return []string{"incrby a 5"}
+			}
+			return []string{wholeScript, "get b", "set a 1", "incrby a 1"}
+		}},
 	}
 }

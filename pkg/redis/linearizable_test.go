@@ -75,9 +75,15 @@ var model = porcupine.Model{
 	Init: func() any { return state{text: "", ks: keyspace{}} },
 	Step: func(s, input, output any) (bool, any) {
 		ks := s.(state).ks.clone()
+		lines := input.([]string)
+		if lines[0] == failingScript {
+			return output == nil || output == "(error) ERR Error running script: @user_script:1: late", s
+		}
 		var replies []string
-		for _, line := range input.([]string) {
-			replies = append(replies, ks.run(strings.Fields(line)))
+		for _, line := range lines {
+			if line != wholeScript {
+				replies = append(replies, ks.run(strings.Fields(line)))
+			}
 		}
 		return output == nil || output == strings.Join(replies, " "), state{ks.text(), ks}
 	},
@@ -177,12 +183,18 @@ func (f *fleet) attempt(engine int, lines []string) (reply string, known bool) {
 	}
 	for {
 		var w resp.Writer
-		if len(cmds) == 1 {
+		script := lines[0] == wholeScript || lines[0] == failingScript
+		switch {
+		case script:
+			err = e.Do(ctx, db, redis.Access{}, scriptOf(lines), &w)
+		case len(cmds) == 1:
 			err = e.Do(ctx, db, redis.Access{}, cmds[0], &w)
-		} else {
+		default:
 			err = e.Multi(ctx, db, redis.Access{}, cmds, &w)
 		}
 		switch {
+		case err == nil && script:
+			return strings.Trim(render(f.t, w.Buf), "[]"), true
 		case err == nil:
 			var parts []string
 			for rest := w.Buf; len(rest) > 0; {
@@ -199,4 +211,19 @@ func (f *fleet) attempt(engine int, lines []string) (reply string, known bool) {
 			return "", false
 		}
 	}
+}
+
+// First lines of operations that are scripts, which run the commands of the other lines. One of them then fails.
+const (
+	wholeScript   = "script:"
+	failingScript = "failing script:"
+)
+
+// scriptOf is the EVAL of such an operation. It declares its first key.
+func scriptOf(lines []string) []string {
+	source := "local out = {} for i, line in ipairs(ARGV) do local words = {} for w in line:gmatch('%S+') do words[#words + 1] = w end out[i] = redis.call(unpack(words)) end"
+	if lines[0] == failingScript {
+		source += " error('late')"
+	}
+	return append([]string{"eval", source + " return out", "1", strings.Fields(lines[1])[1]}, lines[1:]...)
 }

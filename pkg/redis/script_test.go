@@ -423,3 +423,44 @@ func TestLostAnswersOfScripts(t *testing.T) {
 		}
 	}
 }
+
+// Scripts send messages when they commit: one that fails sends none, nor does one that must not write.
+func TestScriptsPublish(t *testing.T) {
+	d := newTestEngine(t)
+	s := subscribe(t, d.e, []string{"c"}, nil)
+	const failing = `redis.call('PUBLISH', 'c', 'lost') error('late')`
+	if got := d.eval(failing, "", ""); !strings.HasSuffix(got, "late") {
+		t.Error(got)
+	}
+	var w resp.Writer
+	cmds := [][]string{{"publish", "c", "first"}, evalArgs(failing, "", ""), evalArgs(`return redis.call('PUBLISH', 'c', 'second')`, "", "")}
+	if err := d.e.Multi(context.Background(), d.database(), redis.Access{}, cmds, &w); err != nil {
+		t.Fatal(err)
+	}
+	if got := d.do("eval_ro", `return redis.pcall('PUBLISH', 'c', 'lost')`, "0"); got != "(error) ERR Write commands are not allowed from read-only scripts." {
+		t.Error(got)
+	}
+	if got := d.eval(`redis.call('SET', 'k', 1) return redis.call('PUBLISH', 'c', 'third')`, "", ""); got != "(integer) 1" {
+		t.Error(got)
+	}
+	expectMessages(t, s, "c first", "c second", "c third")
+}
+
+// Commands that wait for something do not wait in scripts; documents and streams are rolled back like all else.
+func TestScriptsWithOtherTypes(t *testing.T) {
+	d := newTestEngine(t)
+	d.do("json.set", "doc", "$", `{"n":1}`)
+	d.do("xadd", "x", "1-1", "f", "v")
+	for _, tc := range [][2]string{
+		{`return redis.call('BLPOP', 'nolist', 0)`, "(nil)"},
+		{`return redis.call('XREAD', 'BLOCK', 0, 'STREAMS', 'x', '$')`, "(nil)"},
+		{`return cjson.decode(redis.call('JSON.GET', 'doc')).n`, "(integer) 1"},
+		{`redis.call('JSON.NUMINCRBY', 'doc', '$.n', 5) redis.call('XADD', 'x', '2-1', 'f', 'v') redis.call('DEL', 'doc') error('late', 0)`, "(error) ERR Error running script: late"},
+		{`return {redis.call('JSON.GET', 'doc', '$.n'), redis.call('XLEN', 'x')}`, `["[1]" (integer) 1]`},
+		{`redis.call('JSON.NUMINCRBY', 'doc', '$.n', 5) return {redis.call('JSON.GET', 'doc', '$.n'), redis.call('XADD', 'x', '2-1', 'f', 'v')}`, `["[6]" "2-1"]`},
+	} {
+		if got := d.eval(tc[0], "", ""); got != tc[1] {
+			t.Errorf("%s: got %s, want %s", tc[0], got, tc[1])
+		}
+	}
+}

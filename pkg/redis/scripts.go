@@ -63,6 +63,8 @@ func (e *Engine) advance(ctx context.Context, d *Database, attr string, g genera
 	if err := e.store.Commit(ctx, ops); err != nil {
 		if _, changed := isConditionError(err); changed {
 			err = store.ErrConflict
+		} else {
+			e.forget(d.ID) // for it may have changed
 		}
 		return fmt.Errorf("replacing %s of database %s: %w", attr, d.ID, err)
 	}
@@ -128,6 +130,8 @@ func newLuaHost(limits script.Limits) *luaHost {
 	}
 }
 
+const shaLen = 2 * sha1.Size // of a script's name, in hexadecimal
+
 func shaOf(source string) string {
 	sum := sha1.Sum([]byte(source))
 	return hex.EncodeToString(sum[:])
@@ -189,11 +193,8 @@ func (tx *Txn) keepScript(source string) (sha string, p *script.Program, err err
 
 const errNoScript Error = "NOSCRIPT No matching script. Please use EVAL."
 
-// findScript finds a script by its SHA-1, in lower case.
+// findScript finds a script by its SHA-1, shaLen digits in lower case.
 func (tx *Txn) findScript(sha string) (*script.Program, error) {
-	if len(sha) != 2*sha1.Size {
-		return nil, errNoScript
-	}
 	h := tx.e.lua
 	id, key := tx.storedScript(sha)
 	_, stored := h.stored.get(id)
@@ -218,7 +219,7 @@ func (tx *Txn) haveScripts(shas []string) []bool {
 	var ask []store.Key
 	var which []int
 	for i, sha := range shas {
-		if len(sha) != 2*sha1.Size {
+		if len(sha) != shaLen {
 			continue
 		}
 		id, key := tx.storedScript(sha)

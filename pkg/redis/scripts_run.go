@@ -39,9 +39,8 @@ type scriptHost struct {
 	readOnly bool
 	keys     []string // the only ones that may be used, if locked
 	locked   bool
-	wrote    bool // some command may have written
+	wrote    bool // some command may have written or sent messages
 	w        resp.Writer
-	err      error // what no script can go on after
 }
 
 // Call runs a command.

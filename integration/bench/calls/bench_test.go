@@ -79,6 +79,10 @@ func (b *bench) database() *redis.Database {
 // do runs a command and returns its reply, which is not an error.
 func (b *bench) do(ctx context.Context, db *redis.Database, args ...string) (any, error) {
 	var w resp.Writer
+	db, err := b.engine.Database(ctx, db.ID)
+	if err != nil {
+		return nil, err
+	}
 	if err := b.engine.Do(ctx, db, redis.Access{}, args, &w); err != nil {
 		return nil, fmt.Errorf("%.80q: %w", args, err)
 	}

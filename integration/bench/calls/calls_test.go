@@ -144,10 +144,15 @@ func (b *bench) blocks(blocks []block, check func(block, []string, row)) []row {
 func (b *bench) fill(db *redis.Database, args []string) []string {
 	b.t.Helper()
 	for i, a := range args {
-		if a != "<dump>" {
+		dump := []string{"DUMP", "k"}
+		switch a {
+		case "<dump>":
+		case "<functions>":
+			dump = []string{"FUNCTION", "DUMP"}
+		default:
 			continue
 		}
-		payload, err := b.do(b.t.Context(), db, "DUMP", "k")
+		payload, err := b.do(b.t.Context(), db, dump...)
 		if err != nil {
 			b.t.Fatal(err)
 		}

@@ -33,12 +33,15 @@ func repeat(n int, format string) []string {
 	return out
 }
 
-// split takes a command line apart. "<1MiB>" in it is a value of that size.
+// split takes a command line apart. "<1MiB>" in it is a value of that size, "<library>" a library of functions.
 func split(line string) []string {
 	args := strings.Fields(line)
 	for i, a := range args {
-		if a == "<1MiB>" {
+		switch a {
+		case "<1MiB>":
 			args[i] = strings.Repeat("x", 1<<20)
+		case "<library>":
+			args[i] = library
 		}
 	}
 	return args

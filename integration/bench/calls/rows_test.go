@@ -22,6 +22,7 @@ func groups() []group {
 	return []group{
 		stringRows(), genericRows(), bitmapRows(), hashRows(), listRows(), setRows(), zsetRows(), geoRows(), hllRows(), jsonRows(), multiKeyRows(), keyspaceRows(),
 		streamRows(),
+		scriptRows(),
 	}
 }
 

@@ -42,7 +42,7 @@ func (e *environment) jsonTable() *lua.LTable {
 		"encode_keep_buffer":      jsonSwitch(func(o *jsonOptions) *bool { return &o.keepBuffer }),
 		"decode_invalid_numbers":  jsonSwitch(func(o *jsonOptions) *bool { return &o.decodeInvalid }),
 		// Another copy of the library; it shares its options with the first.
-		"new": func(a args) int { return a.ret(a.run().globals.RawGetString("cjson")) },
+		"new": func(a args) int { return a.ret(a.run().std.globals.RawGetString("cjson")) },
 	}.table()
 	t.RawSetString("null", e.null)
 	t.RawSetString("_NAME", lua.LString("cjson"))

@@ -26,7 +26,7 @@ func (r *run) load(p *Program) ([]Function, error) {
 	r.globals.RawSetString("redis", r.std.loading)
 	_, err := r.call(r.function(p.proto), nil)
 	r.library = nil
-	r.globals.RawSetString("redis", r.std.globals["redis"])
+	r.globals.RawSetString("redis", lua.LNil) // the shared one
 	var e Error
 	if errors.As(err, &e) {
 		return nil, Error("ERR Error registering functions: " + strings.TrimPrefix(string(e), runningScript))

@@ -8,13 +8,13 @@ import (
 // nothing can change, because scripts only get proxies of the tables: empty tables
 // that read from another one and refuse to be written.
 type environment struct {
-	globals map[string]lua.LValue
+	globals *lua.LTable                 // what all runs have
+	base    *lua.LTable                 // metatable of a run's own globals, behind which are those
 	proxies map[*lua.LTable]*lua.LTable // proxy -> what it stands for
 	strings *lua.LTable                 // metatable of strings
 	marked  map[string]*lua.LFunction   // see rewrite.go
 	null    *lua.LUserData              // cjson.null
 	write   *lua.LFunction              // refuses a write to a proxy
-	missing *lua.LFunction              // a global that does not exist
 	loading lua.LValue                  // the redis table while a library is loaded
 }
 
@@ -39,11 +39,11 @@ func (lib library) table() *lua.LTable {
 
 func newEnvironment() *environment {
 	e := &environment{
-		globals: map[string]lua.LValue{},
+		globals: &lua.LTable{Metatable: lua.LNil},
+		base:    &lua.LTable{Metatable: lua.LNil},
 		proxies: map[*lua.LTable]*lua.LTable{},
 		null:    &lua.LUserData{Metatable: lua.LNil},
 		write:   function("", refuseWrite),
-		missing: function("", missingGlobal),
 		marked: map[string]*lua.LFunction{
 			markConcat: function("concat", concat),
 			markStart:  function("for", loopBound("'for' initial value must be a number")),
@@ -53,16 +53,20 @@ func newEnvironment() *environment {
 		},
 	}
 	for name, fn := range baseLibrary() {
-		e.globals[name] = function(name, fn)
+		e.globals.RawSetString(name, function(name, fn))
 	}
-	e.globals["_VERSION"] = lua.LString(lua.LuaVersion)
+	e.globals.RawSetString("_VERSION", lua.LString(lua.LuaVersion))
+	missing := &lua.LTable{Metatable: lua.LNil}
+	missing.RawSetString("__index", function("", missingGlobal))
+	e.globals.Metatable = missing
+	e.base.RawSetString("__index", e.globals)
 	stringTable := stringLibrary().table()
 	for name, t := range map[string]*lua.LTable{
 		"string": stringTable, "table": tableLibrary().table(), "math": mathTable(), "coroutine": coroutineTable(),
 		"bit": bitLibrary().table(), "struct": structLibrary().table(), "cmsgpack": packTable(), "cjson": e.jsonTable(),
 		"os": osLibrary().table(), "redis": redisTable(redisLibrary()),
 	} {
-		e.globals[name] = e.proxy(t)
+		e.globals.RawSetString(name, e.proxy(t))
 	}
 	e.loading = e.proxy(redisTable(loadingLibrary()))
 	e.strings = &lua.LTable{Metatable: lua.LNil}
@@ -102,15 +106,10 @@ func missingGlobal(a args) int {
 	return 0
 }
 
-// globalsOf makes the global table of a run and the proxy that scripts see.
+// globalsOf makes the globals that are a run's own, and the proxy through which scripts see these and the
+// shared ones.
 func (e *environment) globalsOf() (globals, proxy *lua.LTable) {
-	globals = &lua.LTable{Metatable: lua.LNil}
-	for name, v := range e.globals {
-		globals.RawSetString(name, v)
-	}
-	meta := &lua.LTable{Metatable: lua.LNil}
-	meta.RawSetString("__index", e.missing)
-	globals.Metatable = meta
+	globals = &lua.LTable{Metatable: e.base}
 	proxy = &lua.LTable{Metatable: e.view(globals)}
 	globals.RawSetString("_G", proxy)
 	return globals, proxy
@@ -119,7 +118,7 @@ func (e *environment) globalsOf() (globals, proxy *lua.LTable) {
 // behind is the table whose members a script may list: itself, or what a proxy stands for.
 func (r *run) behind(t *lua.LTable) *lua.LTable {
 	if t == r.env {
-		return r.globals
+		return r.allGlobals()
 	}
 	if of := r.std.proxies[t]; of != nil {
 		return of
@@ -133,4 +132,15 @@ func (r *run) writable(L *lua.LState, t *lua.LTable) *lua.LTable {
 		L.Error(lua.LString(readonly), 0)
 	}
 	return t
+}
+
+// allGlobals is a table of the shared globals and the run's own, for those who list them.
+func (r *run) allGlobals() *lua.LTable {
+	if r.listed == nil {
+		r.listed = &lua.LTable{Metatable: lua.LNil}
+		for _, from := range []*lua.LTable{r.std.globals, r.globals} {
+			from.ForEach(r.listed.RawSet)
+		}
+	}
+	return r.listed
 }

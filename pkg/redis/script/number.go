@@ -58,7 +58,7 @@ func parseNumber(s string) (float64, bool) {
 			return math.Copysign(math.NaN(), -1), true
 		}
 		return math.NaN(), true
-	case len(body) > 2 && body[0] == '0' && body[1]|0x20 == 'x' && strings.IndexAny(body, "pP") < 0:
+	case len(body) > 2 && body[0] == '0' && body[1]|0x20 == 'x' && !strings.ContainsAny(body, "pP"):
 		s += "p0" // Go wants an exponent
 	}
 	f, err := strconv.ParseFloat(s, 64)

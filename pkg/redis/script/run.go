@@ -21,6 +21,7 @@ type run struct {
 	state   *lua.LState
 	globals *lua.LTable
 	env     *lua.LTable // the proxy of globals
+	listed  *lua.LTable // all globals, once somebody has listed them
 	resp3   bool
 	nested  int // protected calls and coroutines under way
 	random  random
@@ -88,7 +89,7 @@ func errorValue(err error) lua.LValue {
 		return lua.LString(err.Error())
 	}
 	if s, ok := ae.Object.(lua.LString); ok {
-		return lua.LString(luaWords(string(s)))
+		return lua.LString(luaWords(strings.TrimPrefix(string(s), " "))) // a blank stands where a place would
 	}
 	if ae.Object == nil || ae.Object == lua.LNil && ae.Type != lua.ApiErrorRun {
 		return lua.LString(ae.Error())
