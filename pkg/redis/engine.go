@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -35,6 +36,10 @@ type Config struct {
 	// be larger stop with an error.
 	MaxReplySize int
 
+	// Random is where SPOP, RANDOMKEY and their like get their random numbers from. It is called
+	// concurrently. nil: math/rand/v2.
+	Random func() uint64
+
 	// Scripts bounds each run of a script or function.
 	Scripts script.Limits
 }
@@ -50,6 +55,7 @@ type Engine struct {
 	maxBlock  time.Duration
 	maxReply  int
 	started   time.Time
+	random    *rand.Rand // safe for concurrent use, as its source is
 
 	commands commandTable
 	locks    *keyLocks
@@ -99,9 +105,18 @@ func New(cfg Config) *Engine {
 	if e.maxReply == 0 {
 		e.maxReply = 10 << 20
 	}
+	if cfg.Random == nil {
+		cfg.Random = rand.Uint64
+	}
+	e.random = rand.New(randomSource(cfg.Random))
 	e.started = e.now()
 	return e
 }
+
+// randomSource makes a function a source of random numbers.
+type randomSource func() uint64
+
+func (s randomSource) Uint64() uint64 { return s() }
 
 func (e *Engine) nowMs() int64 { return e.now().UnixMilli() }
 

@@ -3,7 +3,6 @@ package redis
 import (
 	"cmp"
 	"iter"
-	"math/rand/v2"
 	"slices"
 	"strings"
 
@@ -321,7 +320,7 @@ func (ms *members) random(n int64) []pair {
 	}
 	if !ms.spread() || n >= ms.len()/3 {
 		all := slices.Collect(ms.all())
-		shuffle(all)
+		ms.shuffle(all)
 		return all[:min(n, int64(len(all)))]
 	}
 	out := make([]pair, 0, n)
@@ -342,7 +341,7 @@ func (ms *members) random(n int64) []pair {
 	each := (int(n) + runs - 1) / runs
 	for tries := 0; int64(len(out)) < n && tries < 2*runs && ms.tx.err == nil; tries++ {
 		run := ms.randomRun(each + randomRun - 1)
-		shuffle(run)
+		ms.shuffle(run)
 		take(run, each)
 	}
 	if int64(len(out)) < n {
@@ -362,7 +361,7 @@ const (
 // randomRun returns up to n neighbours in the order of hashes from a random place on.
 func (ms *members) randomRun(n int) []pair {
 	run := make([]pair, 0, n)
-	for _, start := range []uint64{rand.Uint64(), 0} {
+	for _, start := range []uint64{ms.tx.e.random.Uint64(), 0} {
 		for p := range ms.from(start, n) {
 			if run = append(run, p); len(run) == n {
 				return run
@@ -372,8 +371,8 @@ func (ms *members) randomRun(n int) []pair {
 	return run
 }
 
-func shuffle(ps []pair) {
-	rand.Shuffle(len(ps), func(i, j int) { ps[i], ps[j] = ps[j], ps[i] })
+func (ms *members) shuffle(ps []pair) {
+	ms.tx.e.random.Shuffle(len(ps), func(i, j int) { ps[i], ps[j] = ps[j], ps[i] })
 }
 
 // randomOne returns a random member.
@@ -390,7 +389,7 @@ func (ms *members) randomOne() (pair, bool) {
 	if len(from) == 0 {
 		return pair{}, false
 	}
-	return from[rand.IntN(len(from))], true
+	return from[ms.tx.e.random.IntN(len(from))], true
 }
 
 // headSize estimates the bytes that the members take inline.

@@ -1,9 +1,6 @@
 package redis
 
-import (
-	"math"
-	"math/rand/v2"
-)
+import "math"
 
 // What HRANDFIELD, SRANDMEMBER and ZRANDMEMBER share.
 
@@ -46,11 +43,11 @@ func (c *call) writeRandom(ms *members, n int64, with bool, extra func(pair)) er
 		var p pair
 		// With repetitions, each of size members is as likely: one of those used already with
 		// a probability of used to size, otherwise one that was not.
-		if used < len(picks) && (n >= 0 || rand.Int64N(size) >= int64(used)) {
+		if used < len(picks) && (n >= 0 || c.tx.e.random.Int64N(size) >= int64(used)) {
 			p = picks[used]
 			used++
 		} else {
-			p = picks[rand.IntN(used)]
+			p = picks[c.tx.e.random.IntN(used)]
 		}
 		c.w.Bulk(p.Name)
 		if with {

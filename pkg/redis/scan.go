@@ -2,7 +2,6 @@ package redis
 
 import (
 	"iter"
-	"math/rand/v2"
 	"slices"
 
 	"github.com/skystash/skystash/pkg/store"
@@ -123,14 +122,14 @@ func (tx *Txn) ScanKeys(cursor uint64, count int) ([]KeyInfo, uint64) {
 // RandomKey returns a random key.
 func (tx *Txn) RandomKey() (string, bool) {
 	var run []string
-	for _, start := range []uint64{rand.Uint64(), 0} {
+	for _, start := range []uint64{tx.e.random.Uint64(), 0} {
 		for k := range tx.Keys(start, randomRun) {
 			if run = append(run, k.Name); len(run) == randomRun {
 				break
 			}
 		}
 		if len(run) > 0 {
-			return run[rand.IntN(len(run))], true
+			return run[tx.e.random.IntN(len(run))], true
 		}
 	}
 	return "", false

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -49,7 +50,7 @@ func newBench(t *testing.T) *bench {
 	})
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	// Without a RecordTTL, a database's record once read stays: the steady state.
-	b.engine = redis.New(redis.Config{Store: st, Now: b.clock.now, Logger: log})
+	b.engine = redis.New(redis.Config{Store: st, Now: b.clock.now, Logger: log, Random: rand.NewPCG(1, 2).Uint64})
 	key, err := token.GenerateKey()
 	if err != nil {
 		t.Fatal(err)
