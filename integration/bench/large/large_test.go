@@ -20,7 +20,7 @@ import (
 var (
 	elements = flag.Int("elements", 20_000, "`number` of elements of the large collections")
 	stores   = flag.String("stores", "embedded", "comma-separated `list` of the stores: embedded, dynamo")
-	update   = flag.Bool("update", false, "write ../LARGE.md; meant for a million elements on both stores")
+	update   = flag.Bool("update", false, "write ../LARGE.md; meant for a million elements; the tables are those of the last store")
 )
 
 // smaller is the size of the collections that the large ones are compared with.
