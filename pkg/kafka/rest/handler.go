@@ -218,6 +218,7 @@ func (c *call) readBody() ([]byte, error) {
 		return nil, nil
 	}
 	if c.r.ContentLength > c.h.maxBody {
+		c.drain()
 		return nil, c.tooLarge()
 	}
 	body, err := io.ReadAll(io.LimitReader(c.r.Body, c.h.maxBody+1))
@@ -225,10 +226,14 @@ func (c *call) readBody() ([]byte, error) {
 		return nil, refuse(http.StatusBadRequest, "the body could not be read")
 	}
 	if int64(len(body)) > c.h.maxBody {
+		c.drain()
 		return nil, c.tooLarge()
 	}
 	return body, nil
 }
+
+// drain reads on for a while: a client that is still sending would not see the answer.
+func (c *call) drain() { _, _ = io.CopyN(io.Discard, c.r.Body, 4*c.h.maxBody) }
 
 func (c *call) tooLarge() error {
 	return refuse(http.StatusRequestEntityTooLarge, "the body is larger than %d bytes", c.h.maxBody)

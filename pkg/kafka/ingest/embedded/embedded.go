@@ -134,8 +134,24 @@ func (s *Stream) put(ctx context.Context, r ingest.Record) error {
 	if err := r.Check(); err != nil {
 		return err
 	}
-	sequence := s.begin()
-	defer s.end(sequence)
+	for {
+		sequence := s.begin()
+		err := s.write(ctx, sequence, r)
+		s.end(sequence)
+		var taken *store.ConditionError
+		switch {
+		case errors.As(err, &taken): // by another process
+			continue
+		case errors.Is(err, store.ErrThrottled):
+			return fmt.Errorf("%w: %w", ingest.ErrThrottled, err)
+		case errors.Is(err, store.ErrUnknownOutcome):
+			return fmt.Errorf("%w: %w", ingest.ErrUnknownOutcome, err)
+		}
+		return err
+	}
+}
+
+func (s *Stream) write(ctx context.Context, sequence int64, r ingest.Record) error {
 	ops := make([]store.Op, 0, 1)
 	for data := r.Data; len(ops) == 0 || len(data) > 0; {
 		part := data[:min(pieceSize, len(data))]
@@ -148,16 +164,9 @@ func (s *Stream) put(ctx context.Context, r ingest.Record) error {
 				store.Attr{Name: attrArrived, Value: store.Int(s.now().UnixMilli())},
 				store.Attr{Name: attrPieces, Value: store.Int(int64(pieces))})
 		}
-		ops = append(ops, store.Put(s.key(sequence, len(ops)), store.NewAttrs(attrs...), nil))
+		ops = append(ops, store.Put(s.key(sequence, len(ops)), store.NewAttrs(attrs...), store.Absent(attrData)))
 	}
-	err := s.store.Commit(ctx, ops)
-	switch {
-	case errors.Is(err, store.ErrThrottled):
-		return fmt.Errorf("%w: %w", ingest.ErrThrottled, err)
-	case errors.Is(err, store.ErrUnknownOutcome):
-		return fmt.Errorf("%w: %w", ingest.ErrUnknownOutcome, err)
-	}
-	return err
+	return s.store.Commit(ctx, ops)
 }
 
 func (s *Stream) begin() int64 {
