@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/skystash/skystash/pkg/kafka/batch"
 	"github.com/skystash/skystash/pkg/kafka/ingest"
 	"github.com/skystash/skystash/pkg/store"
 )
@@ -33,6 +34,9 @@ type Config struct {
 	// ClockMargin is how far the clocks of engines and the stream may be apart. 0: DefaultClockMargin.
 	ClockMargin time.Duration
 
+	// Weigh says what a message takes of MaxBytes in an answer. nil: its bytes.
+	Weigh func(*batch.Record) int
+
 	Now    func() time.Time // nil: time.Now
 	Logger *slog.Logger     // nil: no log
 }
@@ -45,6 +49,7 @@ type Engine struct {
 	recordTTL       time.Duration
 	produceDeadline time.Duration
 	clockMargin     time.Duration
+	weigh           func(*batch.Record) int
 	now             func() time.Time
 	log             *slog.Logger
 
@@ -57,13 +62,16 @@ type Engine struct {
 func New(cfg Config) *Engine {
 	e := &Engine{
 		store: cfg.Store, stream: cfg.Stream, recordTTL: cfg.RecordTTL,
-		produceDeadline: cfg.ProduceDeadline, clockMargin: cfg.ClockMargin, now: cfg.Now, log: cfg.Logger,
+		produceDeadline: cfg.ProduceDeadline, clockMargin: cfg.ClockMargin, weigh: cfg.Weigh, now: cfg.Now, log: cfg.Logger,
 	}
 	if e.produceDeadline == 0 {
 		e.produceDeadline = DefaultProduceDeadline
 	}
 	if e.clockMargin == 0 {
 		e.clockMargin = DefaultClockMargin
+	}
+	if e.weigh == nil {
+		e.weigh = weigh
 	}
 	if e.now == nil {
 		e.now = time.Now

@@ -35,17 +35,22 @@ type budget struct{ messages, bytes int }
 
 func newBudget() *budget { return &budget{MaxMessages, MaxBytes} }
 
-func (b *budget) take(r *batch.Record) bool {
-	size := len(r.Key) + len(r.Value)
-	for _, h := range r.Headers {
-		size += len(h.Key) + len(h.Value)
-	}
+func (b *budget) take(size int) bool {
 	if b.messages <= 0 || b.messages < MaxMessages && b.bytes < size {
 		return false
 	}
 	b.messages--
 	b.bytes -= size
 	return true
+}
+
+// weigh is a message's bytes.
+func weigh(r *batch.Record) int {
+	size := len(r.Key) + len(r.Value)
+	for _, h := range r.Headers {
+		size += len(h.Key) + len(h.Value)
+	}
+	return size
 }
 
 // readLog reads messages from a place on, as far as one query goes and the budget
@@ -130,7 +135,7 @@ func (e *Engine) readSegment(ctx context.Context, log string, s *segment, from i
 			if records[i].Offset < from {
 				continue
 			}
-			if !left.take(&records[i]) {
+			if !left.take(e.weigh(&records[i])) {
 				return out, true, nil
 			}
 			out = append(out, records[i])

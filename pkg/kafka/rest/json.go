@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/skystash/skystash/pkg/kafka"
+	"github.com/skystash/skystash/pkg/kafka/batch"
 )
 
 // lenient are the options by which bodies are read. Unknown members are ignored;
@@ -168,3 +169,36 @@ func appendString[T ~string | ~[]byte](b []byte, s T) []byte {
 }
 
 func appendInt(b []byte, n int64) []byte { return strconv.AppendInt(b, n, 10) }
+
+// Weigh is what a message takes of an answer that is a string in another JSON
+// document, as Lambda's are. See kafka.Config.
+func Weigh(r *batch.Record) int {
+	n := escaped(r.Key) + escaped(r.Value)
+	for _, h := range r.Headers {
+		n += escaped(h.Key) + escaped(h.Value) + perHeader
+	}
+	return n + perMessage
+}
+
+// What is written around a message and a header, with its quotes escaped.
+const (
+	perMessage = 500 // the topic may have 249 bytes
+	perHeader  = 32
+)
+
+// escaped bounds the length of a JSON string inside of a JSON string.
+func escaped[T ~string | ~[]byte](s T) (n int) {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c < ' ', c == 0x7f:
+			n += len(`\\u0000`)
+		case c == '"', c == '\\':
+			n += len(`\\\"`)
+		case c >= 0x80:
+			n += len("\ufffd")
+		default:
+			n++
+		}
+	}
+	return n
+}
