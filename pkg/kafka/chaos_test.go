@@ -169,6 +169,7 @@ func TestNothingAcknowledgedIsLostSwappedOrMoved(t *testing.T) {
 		readers.Go(func() {
 			next := make([]int64, partitions)
 			for finished := false; ; {
+				last := finished && drained(t, e, c, partitions) // nothing comes after this any more
 				var from []TopicOffset
 				for p, offset := range next {
 					from = append(from, TopicOffset{TopicPartition{"red", p}, offset})
@@ -187,7 +188,7 @@ func TestNothingAcknowledgedIsLostSwappedOrMoved(t *testing.T) {
 				if len(got) > 0 {
 					continue
 				}
-				if finished && drained(t, e, c, partitions) {
+				if last {
 					return
 				}
 				select {

@@ -248,7 +248,9 @@ func (e *Engine) moveOn(ctx context.Context, g *groupState, me *member, mine []o
 	if errors.Is(err, store.ErrUnknownOutcome) {
 		err = e.settle(ctx, g, attrAnswer+id, write)
 	}
-	if _, ok := unmet(err); ok || errors.Is(err, store.ErrConflict) {
+	if ce, ok := unmet(err); ok && ce.Old.Get(attrAnswer+id).Str() == write {
+		err = nil // it was sent twice on its way, and is there
+	} else if ok || errors.Is(err, store.ErrConflict) {
 		return errRetry
 	}
 	if err != nil {

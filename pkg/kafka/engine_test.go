@@ -16,8 +16,9 @@ import (
 	"github.com/skystash/skystash/pkg/store/embedded"
 )
 
-// start is the time at which tests begin.
-var start = time.UnixMilli(1_700_000_000_000)
+// start is the time at which tests begin. It is far ahead: DynamoDB Local deletes what
+// has expired by the real time.
+var start = time.UnixMilli(4_000_000_000_000)
 
 // clock is a clock that stands still unless it is moved.
 type clock struct{ at atomic.Int64 } // Unix ms

@@ -63,7 +63,7 @@ func (e *Engine) readLog(ctx context.Context, log string, at cursor, h *head, le
 	if at.segment == unknownSegment && (at.offset == 0 || e.boundaries.isOne(log, at.offset)) {
 		at.segment = at.offset
 	}
-	items, err := e.segments(ctx, log, at, left.messages)
+	items, err := e.segments(ctx, log, at, h.mark, left.messages)
 	if err != nil {
 		return nil, at, fmt.Errorf("reading a log: %w", err)
 	}
@@ -95,7 +95,9 @@ func (e *Engine) readLog(ctx context.Context, log string, at cursor, h *head, le
 }
 
 // segments reads the segments from the one that holds the place on, up to limit.
-func (e *Engine) segments(ctx context.Context, log string, at cursor, limit int) ([]store.Item, error) {
+// It does not read above the watermark: a query is no snapshot, and of two segments
+// written while it runs, it may see the second alone.
+func (e *Engine) segments(ctx context.Context, log string, at cursor, mark int64, limit int) ([]store.Item, error) {
 	if at.segment == unknownSegment {
 		page, err := e.store.Query(ctx, store.Query{
 			Partition: log, From: kindSegment, To: offsetKey(log, kindSegment, at.offset+1).Sort, Reverse: true, Limit: 1,
@@ -112,7 +114,7 @@ func (e *Engine) segments(ctx context.Context, log string, at cursor, limit int)
 		from = at.offset
 	}
 	page, err := e.store.Query(ctx, store.Query{
-		Partition: log, From: offsetKey(log, kindSegment, from).Sort, To: store.PrefixEnd(kindSegment), Limit: max(1, limit),
+		Partition: log, From: offsetKey(log, kindSegment, from).Sort, To: offsetKey(log, kindSegment, mark).Sort, Limit: max(1, limit),
 	})
 	return page.Items, err
 }

@@ -116,7 +116,7 @@ type bench struct {
 func newBench(t *testing.T) *bench {
 	t.Helper()
 	client := kinesislocal.Client(t)
-	b := &bench{T: t, rand: rand.New(rand.NewPCG(1, 1)), now: time.UnixMilli(1_800_000_000_000)}
+	b := &bench{T: t, rand: rand.New(rand.NewPCG(1, 1)), now: time.UnixMilli(4_000_000_000_000)}
 	b.counter = &counter{
 		Store: dynamolocal.Open(t), Stream: kinesis.New(client, kinesislocal.Stream(t, client, 1), kinesis.Options{}), calls: map[string]int{},
 	}
