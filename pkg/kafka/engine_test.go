@@ -10,7 +10,6 @@ import (
 
 	"github.com/skystash/skystash/pkg/kafka/batch"
 	"github.com/skystash/skystash/pkg/kafka/ingest"
-	streamembedded "github.com/skystash/skystash/pkg/kafka/ingest/embedded"
 	"github.com/skystash/skystash/pkg/store"
 	"github.com/skystash/skystash/pkg/store/dynamo/dynamolocal"
 	"github.com/skystash/skystash/pkg/store/embedded"
@@ -209,25 +208,6 @@ func (w *world) items(log, prefix string) int {
 		w.Fatal(err)
 	}
 	return page.Count
-}
-
-// running is an engine whose stream is materialized as it comes.
-func running(t testing.TB, s store.Store) (*Engine, *Cluster) {
-	t.Helper()
-	stream, err := streamembedded.Open(t.Context(), streamembedded.Options{Store: s, RetryAfter: time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
-	e := New(Config{Store: s, Stream: stream})
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- e.Run(ctx) }()
-	t.Cleanup(func() { cancel(); <-done })
-	c, err := e.CreateCluster(t.Context(), ClusterOptions{ID: "c1"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return e, c
 }
 
 func header(k, v string) batch.Header { return batch.Header{Key: k, Value: []byte(v)} }

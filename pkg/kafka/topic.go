@@ -150,7 +150,7 @@ func (e *Engine) CreateTopic(ctx context.Context, c *Cluster, name string, o Top
 		return nil, fmt.Errorf("creating topic %s: %w", name, err)
 	}
 	t := &Topic{Name: name, TopicOptions: o, CreatedAt: time.UnixMilli(e.nowMs()), cluster: c.ID, id: old.Get(clusterLastID).Num() + 1}
-	if err := e.createHeads(ctx, t, 0, o.Partitions); err != nil {
+	if err := e.createHeads(ctx, t); err != nil {
 		return nil, fmt.Errorf("creating topic %s: %w", name, err)
 	}
 	err = e.store.Commit(ctx, []store.Op{
@@ -180,21 +180,31 @@ func tooManyPartitions(c *Cluster) error {
 	return refuse(Invalid, "the cluster can have %d partitions in all topics", c.MaxPartitions)
 }
 
-// createHeads makes the heads of a topic's partitions that nobody knows yet. The
-// note comes first: if the topic never comes about, they are found and deleted.
-func (e *Engine) createHeads(ctx context.Context, t *Topic, from, to int) error {
-	if from == 0 {
-		debt := store.NewAttrs(store.Attr{Name: topicPartitions, Value: store.Int(int64(to))},
-			store.Attr{Name: topicCreated, Value: store.Int(e.nowMs())})
-		if _, err := e.store.Apply(ctx, store.Put(debtKey(t.cluster, t.id), debt, nil)); err != nil {
-			return err
-		}
+// createHeads makes the heads of a new topic's partitions. The note comes first: if
+// the topic never comes about, they are found and deleted.
+func (e *Engine) createHeads(ctx context.Context, t *Topic) error {
+	debt := store.NewAttrs(store.Attr{Name: topicPartitions, Value: store.Int(int64(t.Partitions))},
+		store.Attr{Name: topicCreated, Value: store.Int(e.nowMs())})
+	if _, err := e.store.Apply(ctx, store.Put(debtKey(t.cluster, t.id), debt, nil)); err != nil {
+		return err
 	}
 	var heads []store.Item
-	for p := from; p < to; p++ {
+	for p := range t.Partitions {
 		heads = append(heads, store.Item{Key: headKey(t.log(p)), Attrs: newHead()})
 	}
 	return e.store.Load(ctx, heads, nil)
+}
+
+// addHeads makes heads of further partitions. Somebody else may do the same, and
+// the partitions may be in use by then.
+func (e *Engine) addHeads(ctx context.Context, t *Topic, to int) error {
+	for p := t.Partitions; p < to; p++ {
+		_, err := e.store.Apply(ctx, store.Put(headKey(t.log(p)), newHead(), store.Absent(headNext)))
+		if _, ok := unmet(err); err != nil && !ok {
+			return err
+		}
+	}
+	return nil
 }
 
 // Topic reads a topic's record, at most Config.RecordTTL old. The error is of
@@ -246,7 +256,7 @@ func (e *Engine) UpdateTopic(ctx context.Context, c *Cluster, name string, chang
 	ops := []store.Op{store.Put(topicKey(c.ID, name), next.attrs(), store.And{
 		store.Eq(topicID, store.Int(t.id)), store.Eq(topicPartitions, store.Int(int64(t.Partitions)))})}
 	if added > 0 {
-		if err := e.createHeads(ctx, t, t.Partitions, next.Partitions); err != nil {
+		if err := e.addHeads(ctx, t, next.Partitions); err != nil {
 			return nil, fmt.Errorf("updating topic %s: %w", name, err)
 		}
 		ops = append(ops, e.addPartitions(c, added))

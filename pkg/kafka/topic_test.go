@@ -52,6 +52,27 @@ func TestTopicsAreListedDescribedAndDeleted(t *testing.T) {
 	})
 }
 
+func TestAddingPartitionsAtOnceLeavesThemAsTheyAre(t *testing.T) {
+	w := newWorld(t, openStore(t))
+	stale, err := w.e.CreateTopic(t.Context(), w.cluster, "red", TopicOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.e.UpdateTopic(t.Context(), w.cluster, "red", func(o *TopicOptions) { o.Partitions = 2 }); err != nil {
+		t.Fatal(err)
+	}
+	w.produceAll(NewMessage{Topic: "red", Partition: 1, Timestamp: -1, Value: []byte("a")})
+	w.materialize(0)
+	if err := w.e.addHeads(t.Context(), stale, 2); err != nil { // of somebody slower
+		t.Fatal(err)
+	}
+	got, err := w.e.Fetch(t.Context(), w.cluster, []TopicOffset{{TopicPartition{"red", 1}, 0}}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.wantValues(got, "a")
+}
+
 func TestMessagesExpire(t *testing.T) {
 	w := newWorld(t, openStore(t))
 	log := w.topic("red", TopicOptions{Retention: time.Hour}).log(0)
