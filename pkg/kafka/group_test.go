@@ -327,6 +327,44 @@ func TestConcurrentCallsNeverGetTheSameMessages(t *testing.T) {
 	})
 }
 
+func TestManyPartitionsAreReadAndCommitted(t *testing.T) {
+	onEachStore(t, func(w *world) {
+		const partitions = 300
+		big, err := w.e.CreateCluster(w.Context(), ClusterOptions{ID: "big", MaxPartitions: partitions})
+		if err != nil {
+			w.Fatal(err)
+		}
+		w.cluster = big
+		w.topic("red", TopicOptions{Partitions: partitions})
+		var ms []NewMessage
+		for p := range partitions {
+			ms = append(ms, NewMessage{Topic: "red", Partition: p, Timestamp: -1, Value: []byte("x")})
+		}
+		w.produceAll(ms...)
+		w.materialize(0)
+		seen := 0
+		for range 20 {
+			seen += len(w.consume("i", auto, "red"))
+			w.clock.advance(6 * time.Second)
+		}
+		if seen != partitions {
+			w.Errorf("%d messages", seen)
+		}
+		for p := range partitions {
+			if got := w.committed("red", p); got != 1 {
+				w.Fatalf("partition %d: committed %d", p, got)
+			}
+		}
+		if err := w.e.Commit(w.Context(), w.cluster, "g", "i", nil); err != nil {
+			w.Error(err)
+		}
+		w.consume("j", auto, "red")
+		if i, j := w.partitionsOf("i"), w.partitionsOf("j"); len(i) != partitions/2 || len(j) != partitions/2 {
+			w.Errorf("i has %d, j %d partitions", len(i), len(j))
+		}
+	})
+}
+
 func TestGroupsAndTopicsNeverMixBetweenClusters(t *testing.T) {
 	w := newWorld(t, openStore(t))
 	w.topic("red", TopicOptions{})
