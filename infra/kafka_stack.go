@@ -45,6 +45,9 @@ func readKafkaConfig(context func(name string) any) (KafkaConfig, error) {
 	return cfg, nil
 }
 
+// streamHours is how long the stream keeps records: how long the table may be out of reach.
+const streamHours = 24
+
 // iteratorAgeAlarm is how far the materialize function may be behind the stream's end, in ms.
 const iteratorAgeAlarm = 60_000
 
@@ -128,7 +131,7 @@ func newStream(stack awscdk.Stack, cfg Config, kafka KafkaConfig) awskinesis.Str
 	}
 	props := &awskinesis.StreamProps{
 		// What the materialize function has not managed after this time is lost; the alarms come long before.
-		RetentionPeriod: awscdk.Duration_Hours(jsii.Number(24)),
+		RetentionPeriod: awscdk.Duration_Hours(jsii.Number(streamHours)),
 		Encryption:      awskinesis.StreamEncryption_MANAGED,
 		RemovalPolicy:   removal,
 	}
@@ -150,9 +153,10 @@ func mayUse(fn awslambda.Function, stream awskinesis.Stream, actions ...string) 
 }
 
 // mapStream invokes the function with what comes out of the stream. A shard waits
-// for records that fail: to leave them out would lose what was acknowledged. They
-// are tried until they expire, in ever smaller batches; what then is given up
-// goes to the queue, as do the alarms before.
+// for records that fail: to leave them out would lose what was acknowledged. (The
+// function itself leaves out what is no record of ours, so none fails for good.) They
+// are tried, in ever smaller batches, until shortly before the stream drops them; what
+// is given up then is named in the queue. The alarm on the iterator's age comes hours before.
 func mapStream(stack awscdk.Stack, stream awskinesis.Stream, materialize awslambda.Function) {
 	failed := awssqs.NewQueue(stack, jsii.String("Failed"), &awssqs.QueueProps{
 		RetentionPeriod: awscdk.Duration_Days(jsii.Number(14)),
@@ -164,7 +168,7 @@ func mapStream(stack awscdk.Stack, stream awskinesis.Stream, materialize awslamb
 		ParallelizationFactor:   jsii.Number(1),
 		BisectBatchOnError:      jsii.Bool(true),
 		ReportBatchItemFailures: jsii.Bool(true),
-		RetryAttempts:           jsii.Number(10_000), // the most there is; they outlast the stream's retention
+		MaxRecordAge:            awscdk.Duration_Hours(jsii.Number(streamHours - 1)), // any number of attempts until then
 		OnFailure:               awslambdaeventsources.NewSqsDlq(failed),
 	}))
 	awscloudwatch.NewAlarm(stack, jsii.String("Behind"), &awscloudwatch.AlarmProps{

@@ -59,7 +59,8 @@ func TestKafkaMapping(t *testing.T) {
 		"StartingPosition":           "TRIM_HORIZON",
 		"BisectBatchOnFunctionError": true,
 		"FunctionResponseTypes":      []any{"ReportBatchItemFailures"},
-		"MaximumRetryAttempts":       10000,
+		"MaximumRetryAttempts":       assertions.Match_Absent(), // unlimited
+		"MaximumRecordAgeInSeconds":  23 * 60 * 60,
 		"ParallelizationFactor":      1,
 		"DestinationConfig": map[string]any{"OnFailure": map[string]any{
 			"Destination": map[string]any{"Fn::GetAtt": []any{assertions.Match_StringLikeRegexp(jsii.String("^Failed")), "Arn"}}}},
