@@ -73,4 +73,8 @@
 // One partition takes about 1,000 produce calls a second on DynamoDB, of any
 // number of messages, since each writes its head. A group can make about 1,000
 // requests a second, divided by the size of its state in KiB.
+//
+// A producer that dies between reserving offsets and putting its batch holds up the
+// readers of its partition until the gap is closed: ProduceDeadline and ClockMargin
+// (15 seconds) if more is produced, 10 seconds longer if not.
 package kafka
