@@ -15,6 +15,8 @@
 //	                         neither deletion protection nor backups: true
 //	logRetentionDays         30
 //	sweepMinutes             time between two runs of the sweep function: 5
+//	kafkaStack               name of Kafka's stack: SkystashKafka
+//	kafkaShards              shards of its stream, 0 for on demand: 1
 //	logLevel                 debug, info, warn or error: info
 //
 // scripts/admin makes the keys, and databases and tokens once the stack is up.

@@ -29,13 +29,21 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for name, asset := range map[string]*string{"redis": &cfg.RedisAsset, "sweep": &cfg.SweepAsset} {
+	kafka, err := readKafkaConfig(func(name string) any { return app.Node().TryGetContext(jsii.String(name)) })
+	if err != nil {
+		return err
+	}
+	for name, asset := range map[string]*string{
+		"redis": &cfg.RedisAsset, "sweep": &cfg.SweepAsset,
+		"kafka": &kafka.Asset, "materialize": &kafka.MaterializeAsset, "kafkasweep": &kafka.SweepAsset,
+	} {
 		*asset = filepath.Join("build", name)
 		if _, err := bundle.Build(ctx, ".", "./functions/"+name, "arm64", *asset); err != nil {
 			return err
 		}
 	}
 	NewRedisStack(app, cfg)
+	NewKafkaStack(app, cfg, kafka)
 	app.Synth(nil)
 	return nil
 }

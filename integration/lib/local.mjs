@@ -42,12 +42,14 @@ export function buildLocal() {
  * Starts the server on a free port with the given flags and waits until it is ready.
  *
  * @returns {Promise<{url: string, token: string, readOnlyToken: string, pid: number,
+ *   kafka: {url: string, username: string, password: string},
  *   stop: (signal?: NodeJS.Signals) => Promise<number | null>}>} stop resolves to the exit status
  */
 export async function startLocal(...flags) {
   const { child, exited } = spawnChild(buildLocal(), ["-addr", "127.0.0.1:0", ...flags], { stdio: ["ignore", "pipe", "inherit"] });
   const server = {
     pid: child.pid,
+    kafka: {},
     async stop(signal = "SIGTERM") {
       child.kill(signal);
       const [code] = await exited;
@@ -59,9 +61,17 @@ export async function startLocal(...flags) {
     token: /UPSTASH_REDIS_REST_TOKEN=(\S+)/,
     readOnlyToken: /read-only token: (\S+)/,
   };
+  const kafkaPatterns = {
+    url: /UPSTASH_KAFKA_REST_URL=(\S+)/,
+    username: /UPSTASH_KAFKA_REST_USERNAME=(\S+)/,
+    password: /UPSTASH_KAFKA_REST_PASSWORD=(\S+)/,
+  };
   for await (const line of readline.createInterface({ input: child.stdout })) {
     for (const [name, pattern] of Object.entries(patterns)) {
       server[name] ??= line.match(pattern)?.[1];
+    }
+    for (const [name, pattern] of Object.entries(kafkaPatterns)) {
+      server.kafka[name] ??= line.match(pattern)?.[1];
     }
     if (line.startsWith("Ready")) {
       child.stdout.resume();

@@ -33,6 +33,7 @@ type Claims struct {
 	Scope        Scope     // what the bearer may do
 	Rules        []string  // further bounds of that, in the product's words; nil: none. Must not be changed
 	Generation   int64     // the resource's credential generation it was issued for
+	Topics       TopicRule // of Kafka: the topics it is for; zero: all
 	IssuedAt     time.Time // zero when minting: now
 	NotBefore    time.Time // zero: valid at once
 	Expires      time.Time // zero: does not expire
@@ -57,7 +58,7 @@ func (c Claims) check() error {
 	case c.Generation < 0:
 		return errors.New("negative generation")
 	}
-	return nil
+	return c.Topics.check()
 }
 
 // Why Verify refuses a token. The texts never contain any part of the token.

@@ -45,6 +45,8 @@ type jwtClaims struct {
 	Scope      Scope    `json:"scope"`
 	Rules      []string `json:"acl,omitempty"`
 	Generation int64    `json:"gen"`
+
+	Topics TopicRule `json:"topics,omitzero"`
 }
 
 // Mint makes a token. Times are kept to the second. Claims that Verify would
@@ -72,6 +74,7 @@ func (s *Signer) Mint(c Claims) (string, error) {
 		Scope:      c.Scope,
 		Rules:      c.Rules,
 		Generation: c.Generation,
+		Topics:     c.Topics,
 	}
 	if !c.Expires.IsZero() {
 		if !c.Expires.After(c.NotBefore) {

@@ -118,6 +118,7 @@ func (v *Verifier) parse(token string) (Claims, error) {
 		Scope:        jc.Scope,
 		Rules:        jc.Rules,
 		Generation:   jc.Generation,
+		Topics:       jc.Topics,
 		IssuedAt:     timeOf(jc.IssuedAt),
 		NotBefore:    timeOf(jc.NotBefore),
 		Expires:      timeOf(jc.ExpiresAt),

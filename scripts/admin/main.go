@@ -12,6 +12,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/signal"
 	"strings"
@@ -29,7 +30,7 @@ const usage = `Usage: admin <command> [flags]     (admin <command> -h lists the 
   mint-token          make a token for a database
   revoke-token        make one token invalid, by its credential id
   reset-credentials   make all tokens of a database invalid
-
+` + kafkaUsage + `
 A new deployment:
 
   go run ./scripts/admin keygen -out token-key.pem
@@ -64,6 +65,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		"revoke-token":      revokeToken,
 		"reset-credentials": resetCredentials,
 	}
+	maps.Copy(commands, kafkaCommands())
 	if len(args) == 0 || args[0] == "-h" || args[0] == "--help" || args[0] == "help" {
 		fmt.Fprint(stderr, usage)
 		return flag.ErrHelp

@@ -13,8 +13,12 @@
 //
 //	signing.pem   Ed25519 key (PKCS #8) that signs the tokens, mode 0600
 //	local.env     URL and tokens as environment variables, mode 0600, rewritten at each start
-//	store/        the embedded store
+//	store/        the embedded store of Redis
+//	kafka/        the embedded store of Kafka
 //	.gitignore    keeps the folder out of a repository
+//
+// Redis is at the root of the address, Kafka under /kafka: their paths would collide.
+// A product besides Redis plugs in as a value of the type product.
 //
 // A token is a function of the signing key and the database's record, both of
 // which are kept, so it stays the same from start to start.

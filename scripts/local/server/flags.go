@@ -29,6 +29,9 @@ type flags struct {
 	region   string
 	resolve  resolveFlag
 
+	kafkaTable string
+	topics     topicsFlag
+
 	maxRequest int64
 	grace      time.Duration
 }
@@ -50,6 +53,8 @@ func (m *Main) ParseFlags(args []string) error {
 	fs.StringVar(&f.store, "store", storeEmbedded, "`kind` of store: embedded or dynamo")
 	fs.StringVar(&f.endpoint, "endpoint", "", "`URL` of DynamoDB, e.g. of DynamoDB Local; empty: AWS")
 	fs.StringVar(&f.table, "table", "skystash-redis", "`name` of the DynamoDB table; created if an endpoint is given")
+	fs.StringVar(&f.kafkaTable, "kafka-table", "skystash-kafka", "`name` of Kafka's DynamoDB table; created if an endpoint is given")
+	fs.Var(&f.topics, "topics", "Kafka `topics` to create, e.g. red:3,green,blue: names, with the number of partitions")
 	fs.StringVar(&f.region, "region", "us-east-1", "AWS `region` of the table")
 	fs.Var(&f.resolve, "resolve", "`host=addr:port`: connect there instead of to host; can be repeated")
 	fs.BoolVar(&f.pprof, "pprof", false, "serve profiles under /debug/pprof/")
@@ -76,6 +81,8 @@ func (f *flags) check(rest []string) error {
 		return errors.New("-endpoint goes with -store dynamo")
 	case f.store == storeDynamo && f.table == "":
 		return errors.New("-store dynamo needs -table")
+	case f.store == storeDynamo && (f.kafkaTable == "" || f.kafkaTable == f.table):
+		return errors.New("-store dynamo needs a -kafka-table of its own")
 	case f.data == "" && !f.ephemeral:
 		return errors.New("-data is empty; for memory only use -ephemeral")
 	case f.syncEvery < 0:

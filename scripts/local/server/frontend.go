@@ -36,11 +36,12 @@ type frontend struct {
 	streams  context.Context // of all answers without end
 	rest     *rest.Handler
 	profiles fasthttp.RequestHandler // nil: not served
+	products []*product              // under prefixes of their own
 	requests sync.Pool               // of *request
 }
 
-func newFrontend(ctx, streams context.Context, h *rest.Handler, profiles bool) *frontend {
-	f := &frontend{ctx: ctx, streams: streams, rest: h, requests: sync.Pool{New: func() any { return new(request) }}}
+func newFrontend(ctx, streams context.Context, h *rest.Handler, products []*product, profiles bool) *frontend {
+	f := &frontend{ctx: ctx, streams: streams, rest: h, products: products, requests: sync.Pool{New: func() any { return new(request) }}}
 	if profiles {
 		mux := http.NewServeMux()
 		mux.HandleFunc("/debug/pprof/", pprof.Index)
@@ -84,6 +85,12 @@ func (f *frontend) serve(ctx *fasthttp.RequestCtx) {
 	if f.profiles != nil && strings.HasPrefix(path, "/debug/pprof/") {
 		f.profiles(ctx)
 		return
+	}
+	for _, p := range f.products {
+		if p.serves(path) {
+			p.serve(ctx)
+			return
+		}
 	}
 	r.ctx, r.streams = ctx, f.streams
 	r.Request = rest.Request{

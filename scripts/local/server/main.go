@@ -36,6 +36,7 @@ type Main struct {
 	url, token, readOnly string
 
 	store    store.Store
+	products []*product // besides Redis
 	http     *fasthttp.Server
 	failed   chan error         // of the HTTP server
 	stop     context.CancelFunc // of requests and duties
@@ -95,7 +96,7 @@ func (m *Main) Start(ctx context.Context) (err error) {
 		return err
 	}
 	var recordTTL time.Duration
-	if m.store, recordTTL, err = m.openStore(ctx); err != nil {
+	if m.store, recordTTL, err = m.openStore(ctx, storeDir, m.flags.table); err != nil {
 		return err
 	}
 	engine := redis.New(redis.Config{
@@ -113,6 +114,9 @@ func (m *Main) Start(ctx context.Context) (err error) {
 		return err
 	}
 	m.url = "http://" + listener.Addr().String()
+	if err := m.openProducts(ctx, key); err != nil {
+		return err
+	}
 	if err := m.mintTokens(key, db); err != nil {
 		return err
 	}
@@ -125,9 +129,14 @@ func (m *Main) Start(ctx context.Context) (err error) {
 	duties, stop := context.WithCancel(context.WithoutCancel(ctx))
 	m.stop = stop
 	m.duties.Go(func() { m.reclaim(duties, engine) })
+	for _, p := range m.products {
+		for _, duty := range p.duties {
+			m.duties.Go(func() { duty(duties) })
+		}
+	}
 	var streams context.Context
 	streams, m.stopSSE = context.WithCancel(duties)
-	m.http = newFrontend(duties, streams, handler, m.flags.pprof).server(m.log)
+	m.http = newFrontend(duties, streams, handler, m.products, m.flags.pprof).server(m.log)
 	go func() {
 		if err := m.http.Serve(listener); err != nil {
 			m.failed <- fmt.Errorf("serve: %w", err)
@@ -159,6 +168,11 @@ func (m *Main) shutdown() error {
 	if m.store != nil {
 		if err := m.store.Close(); err != nil {
 			errs = append(errs, fmt.Errorf("close the store: %w", err))
+		}
+	}
+	for _, p := range m.products {
+		if err := p.close(); err != nil {
+			errs = append(errs, fmt.Errorf("close %s: %w", p.name, err))
 		}
 	}
 	return errors.Join(errs...)
@@ -248,7 +262,7 @@ func (m *Main) reclaim(ctx context.Context, engine *redis.Engine) {
 
 // environment is what clients read from the environment.
 func (m *Main) environment() [][2]string {
-	return [][2]string{
+	vars := [][2]string{
 		{"UPSTASH_REDIS_REST_URL", m.url},
 		{"UPSTASH_REDIS_REST_TOKEN", m.token},
 		{"UPSTASH_REDIS_REST_READONLY_TOKEN", m.readOnly},
@@ -256,6 +270,10 @@ func (m *Main) environment() [][2]string {
 		{"KV_REST_API_TOKEN", m.token},
 		{"KV_REST_API_READ_ONLY_TOKEN", m.readOnly},
 	}
+	for _, p := range m.products {
+		vars = append(vars, p.env...)
+	}
+	return vars
 }
 
 func (m *Main) printBanner() {
@@ -285,6 +303,13 @@ Try it:
   console.log(await redis.get("greeting"));
 
 `, where, m.url, m.token, m.readOnly, m.token, m.url, m.url, m.token)
+	for _, p := range m.products {
+		fmt.Fprintf(m.stdout, "%s:\n\n", p.name)
+		for _, v := range p.env {
+			fmt.Fprintf(m.stdout, "  %s=%s\n", v[0], v[1])
+		}
+		fmt.Fprintln(m.stdout)
+	}
 	if !m.flags.ephemeral {
 		fmt.Fprintf(m.stdout, "These variables are also in %s.\n", filepath.Join(m.flags.data, envFile))
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 // start runs the program until the test ends, or stop is called.
-func start(t *testing.T, args ...string) (m *server.Main, stop func()) {
+func start(t testing.TB, args ...string) (m *server.Main, stop func()) {
 	t.Helper()
 	m = server.NewMain(io.Discard, io.Discard)
 	if err := m.ParseFlags(append([]string{"-addr", "127.0.0.1:0"}, args...)); err != nil {

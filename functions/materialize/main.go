@@ -1,0 +1,83 @@
+// Command materialize is the Lambda function that moves messages from the Kinesis
+// stream into the logs of their partitions. The stream's event source mapping
+// invokes it, with records of one shard in order.
+//
+// It answers which record has to be delivered again, with all behind it, if any.
+//
+// Environment:
+//
+//	TABLE_NAME         DynamoDB table that holds the clusters
+//	STREAM_NAME        Kinesis stream that messages come from
+//	LOG_LEVEL          debug, info, warn or error; default info
+//	DYNAMODB_ENDPOINT  another endpoint than DynamoDB's own
+//	KINESIS_ENDPOINT   another endpoint than Kinesis's own
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"github.com/skystash/skystash/functions/backend"
+	"github.com/skystash/skystash/pkg/kafka/ingest"
+)
+
+// margin is how long before Lambda ends the function it stops by itself.
+const margin = 5 * time.Second
+
+func main() {
+	env := backend.Environment{Getenv: os.Getenv}
+	cfg, level := env.Kafka(), env.LogLevel()
+	if err := env.Err(); err != nil {
+		fmt.Fprintln(os.Stderr, "skystash materialize:", err)
+		os.Exit(1)
+	}
+	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	slog.SetDefault(log)
+	cfg.Logger = log
+	engine, err := backend.OpenKafka(context.Background(), cfg)
+	if err != nil {
+		log.Error("cannot start", "error", err)
+		os.Exit(1)
+	}
+	lambda.Start((&materializer{engine: engine, log: log}).handle)
+}
+
+// materializer handles the stream's events.
+type materializer struct {
+	engine interface {
+		Materialize(ctx context.Context, ds []ingest.Delivery) (int, error)
+	}
+	log *slog.Logger
+}
+
+func (m *materializer) handle(ctx context.Context, event events.KinesisEvent) (events.KinesisEventResponse, error) {
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-margin))
+		defer cancel()
+	}
+	ds := make([]ingest.Delivery, len(event.Records))
+	for i, r := range event.Records {
+		ds[i] = ingest.Delivery{
+			Record:   ingest.Record{Key: r.Kinesis.PartitionKey, Data: r.Kinesis.Data},
+			Sequence: r.Kinesis.SequenceNumber,
+			Arrived:  r.Kinesis.ApproximateArrivalTimestamp.Time,
+		}
+	}
+	begin := time.Now()
+	n, err := m.engine.Materialize(ctx, ds)
+	resp := events.KinesisEventResponse{BatchItemFailures: []events.KinesisBatchItemFailure{}}
+	if n < len(ds) {
+		m.log.ErrorContext(ctx, "records are to be delivered again", "from", ds[n].Sequence, "of", len(ds), "after", n, "error", err)
+		resp.BatchItemFailures = append(resp.BatchItemFailures, events.KinesisBatchItemFailure{ItemIdentifier: ds[n].Sequence})
+		return resp, nil
+	}
+	m.log.DebugContext(ctx, "materialized", "records", n, "duration_ms", time.Since(begin).Milliseconds())
+	return resp, nil
+}

@@ -1,0 +1,192 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2integrations"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskinesis"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambdaeventsources"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// KafkaConfig is what can be chosen for Kafka besides Config; see the package's documentation.
+type KafkaConfig struct {
+	Stack            string
+	Shards           int    // of the stream; 0: on demand
+	Asset            string // folders of the functions' executables
+	MaterializeAsset string
+	SweepAsset       string
+}
+
+// maxShards is the most that one asks for by mistake.
+const maxShards = 500
+
+// readKafkaConfig reads CDK context as readConfig does.
+func readKafkaConfig(context func(name string) any) (KafkaConfig, error) {
+	cfg := KafkaConfig{Stack: "SkystashKafka", Shards: 1}
+	if v := context("kafkaStack"); v != nil {
+		cfg.Stack = fmt.Sprint(v)
+	}
+	if v := context("kafkaShards"); v != nil {
+		var err error
+		if cfg.Shards, err = strconv.Atoi(fmt.Sprint(v)); err != nil || cfg.Shards < 0 || cfg.Shards > maxShards {
+			return KafkaConfig{}, fmt.Errorf("context kafkaShards: %q is no number from 0 to %d", fmt.Sprint(v), maxShards)
+		}
+	}
+	return cfg, nil
+}
+
+// streamHours is how long the stream keeps records: how long the table may be out of reach.
+const streamHours = 24
+
+// iteratorAgeAlarm is how far the materialize function may be behind the stream's end, in ms.
+const iteratorAgeAlarm = 60_000
+
+// NewKafkaStack adds Kafka over REST: a table, the one stream of all topics, the
+// function that serves requests, the function that moves messages from the stream
+// into the table, and the function that deletes and compacts, on a schedule.
+func NewKafkaStack(scope constructs.Construct, cfg Config, kafka KafkaConfig) awscdk.Stack {
+	stack := awscdk.NewStack(scope, &kafka.Stack, &awscdk.StackProps{
+		Description: jsii.String("Skystash: Kafka over REST on Kinesis and DynamoDB"),
+	})
+	table := newTable(stack, cfg)
+	stream := newStream(stack, cfg, kafka)
+
+	publicKey := &cfg.TokenPublicKey
+	if cfg.TokenPublicKey == "" {
+		publicKey = awsssm.StringParameter_ValueForStringParameter(stack, &cfg.TokenPublicKeyParameter, nil)
+	}
+	serve := newFunction(stack, cfg, table, function{
+		description: "Kafka over REST",
+		asset:       kafka.Asset,
+		memory:      512, // a request mostly waits
+		timeout:     29,  // just below the 30 seconds after which an HTTP API stops waiting
+		actions: []string{
+			"dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem",
+			"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem",
+		},
+		environment: map[string]*string{
+			"STREAM_NAME": stream.StreamName(), "TOKEN_PUBLIC_KEY": publicKey, "TOKEN_AUDIENCE": &cfg.TokenAudience,
+		},
+	})
+	mayUse(serve, stream, "kinesis:PutRecords", "kinesis:ListShards", "kinesis:GetShardIterator", "kinesis:GetRecords")
+
+	materialize := newFunction(stack, cfg, table, function{
+		prefix:      "Materialize",
+		description: "Moves Kafka messages from the stream into the table",
+		asset:       kafka.MaterializeAsset,
+		memory:      512,
+		timeout:     60,
+		actions:     []string{"dynamodb:BatchWriteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"},
+		environment: map[string]*string{"STREAM_NAME": stream.StreamName()},
+	})
+	mapStream(stack, stream, materialize)
+	sweepOnSchedule(stack, cfg, newFunction(stack, cfg, table, function{
+		prefix:      "Sweep",
+		description: "Deletes Kafka messages that have expired, and compacts topics",
+		asset:       kafka.SweepAsset,
+		memory:      512,
+		timeout:     15 * 60,
+		actions: []string{
+			"dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem",
+		},
+		environment: map[string]*string{"STREAM_NAME": stream.StreamName()},
+	}))
+
+	api := awsapigatewayv2.NewHttpApi(stack, jsii.String("Api"), &awsapigatewayv2.HttpApiProps{
+		ApiName:     stack.StackName(),
+		Description: jsii.String("Kafka over REST"),
+		DefaultIntegration: awsapigatewayv2integrations.NewHttpLambdaIntegration(
+			jsii.String("Kafka"), serve, &awsapigatewayv2integrations.HttpLambdaIntegrationProps{
+				PayloadFormatVersion: awsapigatewayv2.PayloadFormatVersion_VERSION_2_0(),
+			}),
+	})
+	functionURL := serve.AddFunctionUrl(&awslambda.FunctionUrlOptions{AuthType: awslambda.FunctionUrlAuthType_NONE})
+	awslambda.NewCfnPermission(stack, jsii.String("InvokeThroughUrl"), &awslambda.CfnPermissionProps{
+		Action:       jsii.String("lambda:InvokeFunction"),
+		FunctionName: serve.FunctionArn(),
+		Principal:    jsii.String("*"),
+	}).AddPropertyOverride(jsii.String("InvokedViaFunctionUrl"), true)
+
+	output(stack, "Url", api.ApiEndpoint(), "UPSTASH_KAFKA_REST_URL through API Gateway")
+	output(stack, "FunctionUrl", functionURL.Url(), "UPSTASH_KAFKA_REST_URL without API Gateway: no price per request, any bytes in paths")
+	output(stack, "TableName", table.TableName(), "The table, for scripts/admin")
+	output(stack, "StreamName", stream.StreamName(), "The stream of all topics")
+	return stack
+}
+
+func newStream(stack awscdk.Stack, cfg Config, kafka KafkaConfig) awskinesis.Stream {
+	removal := awscdk.RemovalPolicy_DESTROY
+	if cfg.KeepData {
+		removal = awscdk.RemovalPolicy_RETAIN
+	}
+	props := &awskinesis.StreamProps{
+		// What the materialize function has not managed after this time is lost; the alarms come long before.
+		RetentionPeriod: awscdk.Duration_Hours(jsii.Number(streamHours)),
+		Encryption:      awskinesis.StreamEncryption_MANAGED,
+		RemovalPolicy:   removal,
+	}
+	if kafka.Shards == 0 {
+		props.StreamMode = awskinesis.StreamMode_ON_DEMAND
+	} else {
+		props.StreamMode = awskinesis.StreamMode_PROVISIONED
+		props.ShardCount = jsii.Number(kafka.Shards)
+	}
+	return awskinesis.NewStream(stack, jsii.String("Stream"), props)
+}
+
+// mayUse lets a function do something with the stream.
+func mayUse(fn awslambda.Function, stream awskinesis.Stream, actions ...string) {
+	fn.AddToRolePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Actions:   jsii.Strings(actions...),
+		Resources: &[]*string{stream.StreamArn()},
+	}))
+}
+
+// mapStream invokes the function with what comes out of the stream. A shard waits
+// for records that fail: to leave them out would lose what was acknowledged. (The
+// function itself leaves out what is no record of ours, so none fails for good.) They
+// are tried, in ever smaller batches, until shortly before the stream drops them; what
+// is given up then is named in the queue. The alarm on the iterator's age comes hours before.
+func mapStream(stack awscdk.Stack, stream awskinesis.Stream, materialize awslambda.Function) {
+	failed := awssqs.NewQueue(stack, jsii.String("Failed"), &awssqs.QueueProps{
+		RetentionPeriod: awscdk.Duration_Days(jsii.Number(14)),
+		EnforceSSL:      jsii.Bool(true),
+	})
+	materialize.AddEventSource(awslambdaeventsources.NewKinesisEventSource(stream, &awslambdaeventsources.KinesisEventSourceProps{
+		StartingPosition:        awslambda.StartingPosition_TRIM_HORIZON,
+		BatchSize:               jsii.Number(1000),
+		ParallelizationFactor:   jsii.Number(1),
+		BisectBatchOnError:      jsii.Bool(true),
+		ReportBatchItemFailures: jsii.Bool(true),
+		MaxRecordAge:            awscdk.Duration_Hours(jsii.Number(streamHours - 1)), // any number of attempts until then
+		OnFailure:               awslambdaeventsources.NewSqsDlq(failed),
+	}))
+	awscloudwatch.NewAlarm(stack, jsii.String("Behind"), &awscloudwatch.AlarmProps{
+		AlarmDescription: jsii.String("The materialize function is behind the stream: messages become readable late"),
+		Metric: materialize.Metric(jsii.String("IteratorAge"), &awscloudwatch.MetricOptions{
+			Statistic: jsii.String("Maximum"), Period: awscdk.Duration_Minutes(jsii.Number(1)),
+		}),
+		Threshold:          jsii.Number(iteratorAgeAlarm),
+		EvaluationPeriods:  jsii.Number(5),
+		ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_THRESHOLD,
+		TreatMissingData:   awscloudwatch.TreatMissingData_NOT_BREACHING,
+	})
+	awscloudwatch.NewAlarm(stack, jsii.String("GivenUp"), &awscloudwatch.AlarmProps{
+		AlarmDescription:   jsii.String("Records of the stream were given up: the queue says which"),
+		Metric:             failed.MetricApproximateNumberOfMessagesVisible(&awscloudwatch.MetricOptions{Period: awscdk.Duration_Minutes(jsii.Number(1))}),
+		Threshold:          jsii.Number(0),
+		EvaluationPeriods:  jsii.Number(1),
+		ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_THRESHOLD,
+		TreatMissingData:   awscloudwatch.TreatMissingData_NOT_BREACHING,
+	})
+}

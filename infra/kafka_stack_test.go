@@ -1,0 +1,148 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/skystash/skystash/infra/bundle"
+)
+
+// kafkaTemplate synthesises Kafka's stack around stand-ins for the executables.
+func kafkaTemplate(t *testing.T, context map[string]any) assertions.Template {
+	t.Helper()
+	get := func(name string) any { return context[name] }
+	cfg, err := readConfig(get)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kafka, err := readKafkaConfig(get)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, asset := range []*string{&kafka.Asset, &kafka.MaterializeAsset, &kafka.SweepAsset} {
+		*asset = t.TempDir()
+		if err := os.WriteFile(filepath.Join(*asset, bundle.Executable), []byte("stub"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	app := awscdk.NewApp(&awscdk.AppProps{Outdir: jsii.String(t.TempDir())})
+	return assertions.Template_FromStack(NewKafkaStack(app, cfg, kafka), nil)
+}
+
+func TestKafkaStream(t *testing.T) {
+	for shards, want := range map[string]map[string]any{
+		"":  {"ShardCount": 1, "StreamModeDetails": map[string]any{"StreamMode": "PROVISIONED"}},
+		"4": {"ShardCount": 4, "StreamModeDetails": map[string]any{"StreamMode": "PROVISIONED"}},
+		"0": {"ShardCount": assertions.Match_Absent(), "StreamModeDetails": map[string]any{"StreamMode": "ON_DEMAND"}},
+	} {
+		context := map[string]any{}
+		if shards != "" {
+			context["kafkaShards"] = shards
+		}
+		want["StreamEncryption"] = map[string]any{"EncryptionType": "KMS", "KeyId": "alias/aws/kinesis"}
+		kafkaTemplate(t, context).HasResource(jsii.String("AWS::Kinesis::Stream"), map[string]any{"DeletionPolicy": "Retain", "Properties": want})
+	}
+}
+
+func TestKafkaMapping(t *testing.T) {
+	tpl := kafkaTemplate(t, nil)
+	tpl.HasResourceProperties(jsii.String("AWS::Lambda::EventSourceMapping"), map[string]any{
+		"EventSourceArn":             map[string]any{"Fn::GetAtt": []any{assertions.Match_StringLikeRegexp(jsii.String("^Stream")), "Arn"}},
+		"FunctionName":               map[string]any{"Ref": assertions.Match_StringLikeRegexp(jsii.String("^MaterializeFunction"))},
+		"StartingPosition":           "TRIM_HORIZON",
+		"BisectBatchOnFunctionError": true,
+		"FunctionResponseTypes":      []any{"ReportBatchItemFailures"},
+		"MaximumRetryAttempts":       assertions.Match_Absent(), // unlimited
+		"MaximumRecordAgeInSeconds":  23 * 60 * 60,
+		"ParallelizationFactor":      1,
+		"DestinationConfig": map[string]any{"OnFailure": map[string]any{
+			"Destination": map[string]any{"Fn::GetAtt": []any{assertions.Match_StringLikeRegexp(jsii.String("^Failed")), "Arn"}}}},
+	})
+	tpl.HasResourceProperties(jsii.String("AWS::CloudWatch::Alarm"), map[string]any{
+		"MetricName": "IteratorAge", "Namespace": "AWS/Lambda", "Statistic": "Maximum", "Threshold": 60000,
+	})
+	tpl.HasResourceProperties(jsii.String("AWS::CloudWatch::Alarm"), map[string]any{"MetricName": "ApproximateNumberOfMessagesVisible", "Threshold": 0})
+}
+
+func TestKafkaFunctions(t *testing.T) {
+	tpl := kafkaTemplate(t, map[string]any{"tokenPublicKey": somePublicKey, "tokenAudience": "prod"})
+	tpl.ResourceCountIs(jsii.String("AWS::Lambda::Function"), jsii.Number(3))
+	tpl.HasResourceProperties(jsii.String("AWS::Lambda::Function"), map[string]any{
+		"Timeout": 29,
+		"Environment": map[string]any{"Variables": map[string]any{
+			"TABLE_NAME":       map[string]any{"Ref": assertions.Match_StringLikeRegexp(jsii.String("^Table"))},
+			"STREAM_NAME":      map[string]any{"Ref": assertions.Match_StringLikeRegexp(jsii.String("^Stream"))},
+			"TOKEN_PUBLIC_KEY": somePublicKey,
+			"TOKEN_AUDIENCE":   "prod",
+			"LOG_LEVEL":        "info",
+		}},
+	})
+	tpl.HasResourceProperties(jsii.String("AWS::Events::Rule"), map[string]any{"ScheduleExpression": "rate(5 minutes)"})
+	tpl.HasResourceProperties(jsii.String("AWS::ApiGatewayV2::Route"), map[string]any{"RouteKey": "$default"})
+	tpl.HasResourceProperties(jsii.String("AWS::Lambda::Url"), map[string]any{"AuthType": "NONE"})
+	for _, name := range []string{"Url", "FunctionUrl", "TableName", "StreamName"} {
+		tpl.HasOutput(&name, map[string]any{"Value": assertions.Match_AnyValue()})
+	}
+}
+
+func TestKafkaFunctionsMayDoNoMoreThanTheyNeed(t *testing.T) {
+	tpl := kafkaTemplate(t, nil)
+	logs := []string{"logs:CreateLogStream", "logs:PutLogEvents"}
+	want := map[string][]string{
+		"Role": slices.Concat(logs, []string{
+			"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:ConditionCheckItem",
+			"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem",
+			"kinesis:PutRecords", "kinesis:ListShards", "kinesis:GetShardIterator", "kinesis:GetRecords",
+		}),
+		"MaterializeRole": slices.Concat(logs, []string{
+			"dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:BatchWriteItem",
+			"kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards", "kinesis:ListStreams",
+			"kinesis:SubscribeToShard", "kinesis:DescribeStream", "kinesis:DescribeStreamConsumer",
+			"sqs:SendMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl",
+		}),
+		"SweepRole": slices.Concat(logs, []string{
+			"dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem",
+		}),
+	}
+	for _, policy := range resources(t, tpl, "AWS::IAM::Policy") {
+		properties := policy["Properties"].(map[string]any)
+		name, _, _ := strings.Cut(properties["PolicyName"].(string), "DefaultPolicy")
+		var got []string
+		for _, s := range properties["PolicyDocument"].(map[string]any)["Statement"].([]any) {
+			statement := s.(map[string]any)
+			for _, action := range list(statement["Action"]) {
+				got = append(got, action.(string))
+			}
+			for _, resource := range list(statement["Resource"]) {
+				if attr, ok := resource.(map[string]any)["Fn::GetAtt"].([]any); !ok || attr[1] != "Arn" {
+					t.Errorf("%s: resource %v is not one resource of this stack", name, resource)
+				}
+			}
+		}
+		slices.Sort(got)
+		got = slices.Compact(got)
+		slices.Sort(want[name])
+		if !slices.Equal(got, want[name]) {
+			t.Errorf("%s: actions %v, want %v", name, got, want[name])
+		}
+	}
+}
+
+func TestReadKafkaConfig(t *testing.T) {
+	got, err := readKafkaConfig(func(name string) any { return map[string]any{"kafkaStack": "Mine", "kafkaShards": 3.0}[name] })
+	if err != nil || got != (KafkaConfig{Stack: "Mine", Shards: 3}) {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	for _, bad := range []any{"many", -1, 501} {
+		if _, err := readKafkaConfig(func(name string) any { return map[string]any{"kafkaShards": bad}[name] }); err == nil {
+			t.Errorf("%v is accepted", bad)
+		}
+	}
+}

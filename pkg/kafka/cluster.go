@@ -1,0 +1,190 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/skystash/skystash/pkg/store"
+)
+
+// Attributes of a cluster's record.
+const (
+	clusterName       = "name"
+	clusterCreated    = "created" // Unix ms
+	clusterMax        = "max"     // partitions
+	clusterPartitions = "parts"   // of all topics
+	clusterLastID     = "last"    // id given to a topic last
+	clusterCredGen    = "credgen"
+	clusterRevoked    = "revoked"
+)
+
+// DefaultMaxPartitions bounds the partitions of all topics of a cluster.
+const DefaultMaxPartitions = 100
+
+// maxRevoked bounds the list in the record; beyond it, reset the credentials.
+const maxRevoked = 1000
+
+// Cluster is a tenant: topics and groups that credentials open. It is not changed once read.
+type Cluster struct {
+	ID            string
+	Name          string
+	CreatedAt     time.Time
+	MaxPartitions int
+	Partitions    int // of all topics
+
+	CredentialGeneration int64    // credentials of other generations are not valid any more
+	Revoked              []string // ids of credentials revoked one by one
+}
+
+// ClusterOptions describe a new cluster.
+type ClusterOptions struct {
+	ID            string // letters, digits, '-' and '_', at most 64
+	Name          string // for people
+	MaxPartitions int    // 0: DefaultMaxPartitions
+}
+
+func clusterPartition(id string) string { return "c" + id }
+
+func clusterKey(id string) store.Key { return store.Key{Partition: clusterPartition(id), Sort: "c"} }
+
+// clusterIndex lists all clusters.
+const clusterIndex = "clusters"
+
+func validID(id string) bool {
+	for _, r := range id {
+		if !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_') {
+			return false
+		}
+	}
+	return id != "" && len(id) <= 64
+}
+
+// CreateCluster makes a cluster without topics. The error is of kind Exists if
+// there is one with that id.
+func (e *Engine) CreateCluster(ctx context.Context, o ClusterOptions) (*Cluster, error) {
+	if !validID(o.ID) {
+		return nil, refuse(Invalid, "cluster id %q: must be 1 to 64 letters, digits, '-' or '_'", o.ID)
+	}
+	if o.MaxPartitions == 0 {
+		o.MaxPartitions = DefaultMaxPartitions
+	}
+	attrs := store.NewAttrs(
+		store.Attr{Name: clusterName, Value: store.Bytes(o.Name)},
+		store.Attr{Name: clusterCreated, Value: store.Int(e.nowMs())},
+		store.Attr{Name: clusterMax, Value: store.Int(int64(o.MaxPartitions))},
+		store.Attr{Name: clusterPartitions, Value: store.Int(0)},
+		store.Attr{Name: clusterCredGen, Value: store.Int(1)},
+	)
+	err := e.store.Commit(ctx, []store.Op{
+		store.Put(clusterKey(o.ID), attrs, store.Absent(clusterCreated)),
+		store.Put(store.Key{Partition: clusterIndex, Sort: o.ID}, store.Attrs{}, nil),
+	})
+	if _, ok := unmet(err); ok {
+		return nil, refuse(Exists, "cluster %s exists already", o.ID)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("creating cluster %s: %w", o.ID, err)
+	}
+	return clusterOf(o.ID, attrs), nil
+}
+
+// Cluster reads a cluster's record, at most Config.RecordTTL old. The error is of
+// kind NotFound if there is none.
+func (e *Engine) Cluster(ctx context.Context, id string) (*Cluster, error) {
+	if !validID(id) {
+		return nil, refuse(NotFound, "no cluster %q", id)
+	}
+	attrs, err := e.record(ctx, clusterKey(id))
+	if err != nil {
+		return nil, fmt.Errorf("reading cluster %s: %w", id, err)
+	}
+	if attrs == nil {
+		return nil, refuse(NotFound, "no cluster %q", id)
+	}
+	return clusterOf(id, attrs), nil
+}
+
+func clusterOf(id string, attrs store.Attrs) *Cluster {
+	return &Cluster{
+		ID:                   id,
+		Name:                 attrs.Get(clusterName).Str(),
+		CreatedAt:            time.UnixMilli(attrs.Get(clusterCreated).Num()),
+		MaxPartitions:        int(attrs.Get(clusterMax).Num()),
+		Partitions:           int(attrs.Get(clusterPartitions).Num()),
+		CredentialGeneration: attrs.Get(clusterCredGen).Num(),
+		Revoked:              slices.Clone(attrs.Get(clusterRevoked).Elems()),
+	}
+}
+
+// Clusters are the ids of all clusters.
+func (e *Engine) Clusters(ctx context.Context) ([]string, error) {
+	items, err := e.queryAll(ctx, store.Query{Partition: clusterIndex})
+	if err != nil {
+		return nil, fmt.Errorf("listing the clusters: %w", err)
+	}
+	var ids []string
+	for _, it := range items {
+		ids = append(ids, it.Key.Sort)
+	}
+	return ids, nil
+}
+
+func (e *Engine) queryAll(ctx context.Context, q store.Query) ([]store.Item, error) {
+	var items []store.Item
+	for {
+		page, err := e.store.Query(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, page.Items...)
+		if !page.More {
+			return items, nil
+		}
+		q = q.Next(page)
+	}
+}
+
+func (e *Engine) updateCluster(ctx context.Context, id string, cond store.Cond, edits ...store.Edit) error {
+	_, err := e.store.Apply(ctx, store.Update(clusterKey(id), store.And{store.Exists(clusterCreated), cond}, edits...))
+	e.forget(clusterKey(id))
+	if ce, ok := unmet(err); ok && ce.Old == nil {
+		return refuse(NotFound, "no cluster %q", id)
+	}
+	if err != nil {
+		return fmt.Errorf("updating cluster %s: %w", id, err)
+	}
+	return nil
+}
+
+func (e *Engine) forget(key store.Key) { e.remember(key, nil, time.Time{}) }
+
+// ResetCredentials makes all credentials issued so far invalid, in every engine
+// within Config.RecordTTL, and returns the generation of new ones.
+func (e *Engine) ResetCredentials(ctx context.Context, id string) (int64, error) {
+	err := e.updateCluster(ctx, id, store.And{}, store.Add(clusterCredGen, clusterCredGen, 1), store.Remove(clusterRevoked))
+	if err != nil {
+		return 0, err
+	}
+	c, err := e.Cluster(ctx, id)
+	if err != nil {
+		return 0, err
+	}
+	return c.CredentialGeneration, nil
+}
+
+// RevokeCredential makes one credential invalid, in every engine within Config.RecordTTL.
+func (e *Engine) RevokeCredential(ctx context.Context, id, credential string) error {
+	c, err := e.Cluster(ctx, id)
+	switch {
+	case err != nil:
+		return err
+	case slices.Contains(c.Revoked, credential):
+		return nil
+	case len(c.Revoked) >= maxRevoked:
+		return errors.New("too many revoked credentials: reset the cluster's credentials instead")
+	}
+	return e.updateCluster(ctx, id, store.And{}, store.Append(clusterRevoked, []string{credential}))
+}

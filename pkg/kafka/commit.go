@@ -1,0 +1,163 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/skystash/skystash/pkg/store"
+)
+
+// Commit stores offsets for a group, as they are given; without any, the
+// positions of all partitions of the instance. The error is of kind NotFound if
+// the group does not know the instance, and Lost if that has expired or a
+// partition is another's by now.
+func (e *Engine) Commit(ctx context.Context, c *Cluster, group, instance string, offsets []TopicOffset) error {
+	for range maxAttempts {
+		err := e.commit(ctx, c, group, instance, offsets)
+		if !errors.Is(err, errRetry) || ctx.Err() != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("committing: %w: group %s changes all the time", store.ErrConflict, group)
+}
+
+func (e *Engine) commit(ctx context.Context, c *Cluster, group, instance string, offsets []TopicOffset) error {
+	g, me, err := e.instance(ctx, c, group, instance)
+	if err != nil {
+		return err
+	}
+	if g.expired(me, e.nowMs()) {
+		return refuse(Lost, "instance %q of group %q has expired", instance, group)
+	}
+	values := map[string]int64{}
+	var order []string
+	set := func(name string, offset int64) {
+		if _, ok := values[name]; !ok {
+			order = append(order, name)
+		}
+		values[name] = offset
+	}
+	if len(offsets) == 0 {
+		for _, o := range me.partitions(c.ID) {
+			if at := g.position(o.name).offset; at != noPosition {
+				set(o.name, at)
+			}
+		}
+	}
+	for _, o := range offsets {
+		if o.Offset < 0 {
+			return refuse(Invalid, "offset %d is negative", o.Offset)
+		}
+		name, err := e.groupPartition(ctx, c, o.TopicPartition)
+		if err != nil {
+			return err
+		}
+		for _, m := range g.members {
+			if m.Name != instance && slices.ContainsFunc(m.partitions(c.ID), func(p owned) bool { return p.name == name }) {
+				return refuse(Lost, "%s/%d belongs to another instance of group %q", o.Topic, o.Partition, group)
+			}
+		}
+		set(name, o.Offset)
+	}
+	for part := range slices.Chunk(order, maxTouched) {
+		edits := []store.Edit{store.Set(attrVersion, store.Bytes(writeID()))}
+		for _, name := range part {
+			edits = append(edits, store.Set(attrCommitted+name, store.Int(values[name])))
+		}
+		_, err := e.store.Apply(ctx, store.Update(groupKey(c.ID, group), store.Eq(attrGeneration, store.Int(g.generation)), edits...))
+		if _, ok := unmet(err); ok || errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrUnknownOutcome) {
+			return errRetry // to commit again does no harm
+		}
+		if err != nil {
+			return fmt.Errorf("committing for group %s: %w", group, err)
+		}
+	}
+	return nil
+}
+
+// instance finds a member of a group, perhaps one that has expired.
+func (e *Engine) instance(ctx context.Context, c *Cluster, group, name string) (*groupState, *member, error) {
+	if err := errors.Join(checkName("group", group), checkName("instance", name)); err != nil {
+		return nil, nil, err
+	}
+	g, err := e.loadGroup(ctx, c.ID, group)
+	if err != nil {
+		return nil, nil, err
+	}
+	me := g.member(name)
+	if me == nil {
+		return nil, nil, refuse(NotFound, "no instance %q in group %q", name, group)
+	}
+	return g, me, nil
+}
+
+// groupPartition is a partition's name in a group's item.
+func (e *Engine) groupPartition(ctx context.Context, c *Cluster, tp TopicPartition) (string, error) {
+	t, err := e.Topic(ctx, c, tp.Topic)
+	if err != nil {
+		return "", err
+	}
+	if tp.Partition < 0 || tp.Partition >= t.Partitions {
+		return "", refuse(Invalid, "no partition %d: topic %q has %d", tp.Partition, t.Name, t.Partitions)
+	}
+	return assigned{Topic: t.id}.name(tp.Partition), nil
+}
+
+// Committed reads the offsets that a group has committed, -1 where it has not. The
+// group need not have instances, or exist.
+func (e *Engine) Committed(ctx context.Context, c *Cluster, group string, tps []TopicPartition) ([]TopicOffset, error) {
+	if err := checkName("group", group); err != nil {
+		return nil, err
+	}
+	g, err := e.loadGroup(ctx, c.ID, group)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]TopicOffset, len(tps))
+	for i, tp := range tps {
+		name, err := e.groupPartition(ctx, c, tp)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = TopicOffset{tp, g.committed(name)}
+	}
+	return out, nil
+}
+
+// InstanceTopics are the topics that an instance has subscribed to. The error is of
+// kind NotFound if the group does not know it.
+func (e *Engine) InstanceTopics(ctx context.Context, c *Cluster, group, instance string) ([]string, error) {
+	_, me, err := e.instance(ctx, c, group, instance)
+	if err != nil {
+		return nil, err
+	}
+	return me.Topics, nil
+}
+
+// DeleteInstance takes an instance out of its group. Its positions are committed
+// if it does so automatically, and its partitions go to the others. The error is
+// of kind NotFound if the group does not have it, or not any more.
+func (e *Engine) DeleteInstance(ctx context.Context, c *Cluster, group, instance string) error {
+	for attempt := range maxAttempts {
+		g, me, err := e.instance(ctx, c, group, instance)
+		if attempt > 0 && IsKind(err, NotFound) {
+			return nil // we, or somebody else at the same time
+		}
+		if err != nil {
+			return err
+		}
+		expired := g.expired(me, e.nowMs())
+		members := slices.DeleteFunc(slices.Clone(g.live(e.nowMs())), func(m member) bool { return m.Name == instance })
+		err = e.rebalance(ctx, c, g, members, "")
+		if errors.Is(err, errRetry) && ctx.Err() == nil {
+			continue
+		}
+		if err == nil && expired {
+			return refuse(NotFound, "no instance %q in group %q", instance, group)
+		}
+		return err
+	}
+	return fmt.Errorf("deleting an instance: %w: group %s changes all the time", store.ErrConflict, group)
+}

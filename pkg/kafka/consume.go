@@ -1,0 +1,277 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/skystash/skystash/pkg/store"
+)
+
+// maxTouched bounds the partitions that one request reads from, or that are
+// committed at once: so many attributes of an item can be changed in one call.
+const maxTouched = 60
+
+// maxAttempts bounds how often a request starts over because others change the group.
+const maxAttempts = 50
+
+// Consume gives an instance of a group the next messages of its partitions. Its
+// first call makes it a member of the group; options hold from then on.
+//
+// A message is given out once: a position moves with the answer, whether or not
+// it is ever committed. After the instance has expired or been deleted, the
+// partitions go on from the committed offsets.
+func (e *Engine) Consume(ctx context.Context, c *Cluster, group, instance string, topics []string, o InstanceOptions, timeout time.Duration) ([]Message, error) {
+	if err := errors.Join(checkName("group", group), checkName("instance", instance)); err != nil {
+		return nil, err
+	}
+	topics = slices.Compact(slices.Sorted(slices.Values(topics)))
+	if len(topics) == 0 {
+		return nil, refuse(Invalid, "no topics")
+	}
+	for _, t := range topics {
+		if _, err := e.Topic(ctx, c, t); err != nil {
+			return nil, err
+		}
+	}
+	p := &poll{e: e, c: c, group: group, instance: instance, topics: topics, options: o, deadline: time.Now().Add(timeout)}
+	defer p.close()
+	for attempt := 0; attempt < maxAttempts; {
+		out, done, err := p.round(ctx)
+		if errors.Is(err, errRetry) && ctx.Err() == nil {
+			attempt++
+			continue
+		}
+		if err != nil || done {
+			return out, err
+		}
+	}
+	return nil, fmt.Errorf("consuming: %w: group %s changes all the time", store.ErrConflict, group)
+}
+
+// poll is a call of Consume.
+type poll struct {
+	e               *Engine
+	c               *Cluster
+	group, instance string
+	topics          []string
+	options         InstanceOptions
+	deadline        time.Time
+	wait            *wait // for the partitions of generation
+	generation      int64
+}
+
+func (p *poll) close() {
+	if p.wait != nil {
+		p.wait.stop()
+	}
+}
+
+// round looks once. It reports done if the call is over.
+func (p *poll) round(ctx context.Context) (out []Message, done bool, err error) {
+	g, err := p.e.loadGroup(ctx, p.c.ID, p.group)
+	if err != nil {
+		return nil, false, err
+	}
+	joined, err := p.join(ctx, g)
+	if err != nil || !joined {
+		return nil, false, err
+	}
+	me := g.member(p.instance)
+	mine := me.partitions(p.c.ID)
+	for _, o := range mine {
+		if g.position(o.name).offset == noPosition {
+			return nil, false, noOffset(o.TopicPartition)
+		}
+	}
+	if p.wait == nil || p.generation != g.generation {
+		p.close()
+		logs := make([]string, len(mine))
+		for i, o := range mine {
+			logs[i] = o.log
+		}
+		p.wait, p.generation = p.e.newWait(ctx, logs, time.Until(p.deadline)), g.generation
+	}
+	heads := make([]*head, len(mine))
+	if len(mine) > 0 {
+		if heads, err = p.e.heads(ctx, p.wait.logs); err != nil {
+			return nil, false, err
+		}
+	}
+	moved := map[string]cursor{}
+	at := make([]cursor, len(mine))
+	left := newBudget()
+	first := 0
+	if len(mine) > 0 {
+		first = rand.IntN(len(mine)) // whoever is first must not starve the others
+	}
+	for i := range mine {
+		i = (i + first) % len(mine)
+		o, h := mine[i], heads[i]
+		at[i] = g.position(o.name)
+		if h == nil || at[i].offset >= h.mark || left.messages == 0 || len(moved) == maxTouched {
+			continue
+		}
+		records, next, err := p.e.readLog(ctx, o.log, at[i], h, left)
+		if err != nil {
+			return nil, false, err
+		}
+		if next == at[i] {
+			continue
+		}
+		at[i], moved[o.name] = next, next
+		for _, r := range records {
+			out = append(out, Message{o.Topic, o.Partition, r})
+		}
+	}
+	if err := p.e.moveOn(ctx, g, me, mine, moved); err != nil {
+		return nil, false, err
+	}
+	if len(out) > 0 || len(moved) > 0 && time.Now().After(p.deadline) {
+		return out, true, nil
+	}
+	return nil, !p.wait.more(heads, at), nil
+}
+
+// join makes the instance a member with the topics it wants, and the group one
+// whose assignment is right. It reports true if there was nothing to do.
+func (p *poll) join(ctx context.Context, g *groupState) (bool, error) {
+	now := p.e.nowMs()
+	me := g.member(p.instance)
+	if me != nil && !g.expired(me, now) && slices.Equal(me.Topics, p.topics) {
+		topics, err := p.e.topicsOf(ctx, p.c, g.members)
+		if err != nil {
+			return false, err
+		}
+		if g.balanced(topics, now) {
+			return true, nil
+		}
+	}
+	members := slices.Clone(g.live(now))
+	if i := slices.IndexFunc(members, func(m member) bool { return m.Name == p.instance }); i >= 0 {
+		members[i].Topics = p.topics
+	} else {
+		if err := p.room(ctx, g, now); err != nil {
+			return false, err
+		}
+		id := 0
+		for _, m := range g.members {
+			id = max(id, m.ID+1)
+		}
+		members = append(members, member{
+			ID: id, Name: p.instance, Topics: p.topics, Auto: p.options.AutoCommit,
+			Interval: p.options.AutoCommitInterval.Milliseconds(), Reset: p.options.Reset,
+			Timeout: p.options.SessionTimeout.Milliseconds(),
+		})
+	}
+	err := p.e.rebalance(ctx, p.c, g, members, p.instance)
+	if err != nil {
+		return false, err
+	}
+	return false, nil
+}
+
+// room refuses an instance too many: a cluster has at most as many as partitions.
+func (p *poll) room(ctx context.Context, g *groupState, now int64) error {
+	topics, err := p.e.Topics(ctx, p.c)
+	if err != nil {
+		return err
+	}
+	partitions, instances := 0, 0
+	for _, t := range topics {
+		partitions += t.Partitions
+	}
+	groups, err := p.e.groups(ctx, p.c.ID)
+	if err != nil {
+		return err
+	}
+	for _, other := range groups {
+		if other.name != g.name {
+			instances += len(other.live(now))
+		}
+	}
+	if instances += len(g.live(now)); instances >= partitions {
+		return refuse(Invalid, "the cluster can have %d instances of groups, as many as partitions", partitions)
+	}
+	return nil
+}
+
+// touchEvery is the part of the session timeout after which it is noted that an
+// instance is there, if there is nothing else to write.
+const touchEvery = 4
+
+// moveOn writes how far an instance has got, and commits automatically what is due:
+// the positions as they were before this call's messages. errRetry: another call
+// of the instance, or a rebalance, has come in between, and the messages must not be given out.
+func (e *Engine) moveOn(ctx context.Context, g *groupState, me *member, mine []owned, moved map[string]cursor) error {
+	now, id := e.nowMs(), strconv.Itoa(me.ID)
+	due := me.Auto && now-g.number(attrCommitTime, me.ID) >= me.Interval
+	if len(moved) == 0 && !due && now-g.number(attrSeen, me.ID) < me.Timeout/touchEvery {
+		return nil
+	}
+	write := writeID()
+	cond := store.And{store.Eq(attrGeneration, store.Int(g.generation))}
+	edits := []store.Edit{
+		store.Set(attrVersion, store.Bytes(write)),
+		store.Set(attrSeen+id, store.Int(now)),
+		store.Set(attrAnswer+id, store.Bytes(write)),
+	}
+	for name, at := range moved {
+		cond = append(cond, store.Eq(attrPosition+name, store.Int(g.position(name).offset)))
+		edits = append(edits, store.Set(attrPosition+name, store.Int(at.offset)))
+		if at.segment == at.offset {
+			edits = append(edits, store.Remove(attrSegment+name))
+		} else {
+			edits = append(edits, store.Set(attrSegment+name, store.Int(at.segment)))
+		}
+	}
+	var later []store.Edit
+	if due {
+		for _, o := range mine {
+			at := g.position(o.name).offset
+			if at == g.committed(o.name) || at == noPosition {
+				continue
+			}
+			if ed := store.Set(attrCommitted+o.name, store.Int(at)); len(edits) < 4*maxTouched {
+				edits = append(edits, ed)
+			} else {
+				later = append(later, ed)
+			}
+		}
+		edits = append(edits, store.Set(attrCommitTime+id, store.Int(now)))
+	}
+	_, err := e.store.Apply(ctx, store.Update(groupKey(g.cluster, g.name), cond, edits...))
+	if errors.Is(err, store.ErrUnknownOutcome) {
+		err = e.settle(ctx, g, attrAnswer+id, write)
+	}
+	if ce, ok := unmet(err); ok && ce.Old.Get(attrAnswer+id).Str() == write {
+		err = nil // it was sent twice on its way, and is there
+	} else if ok || errors.Is(err, store.ErrConflict) {
+		return errRetry
+	}
+	if err != nil {
+		return fmt.Errorf("moving group %s on: %w", g.name, err)
+	}
+	for part := range slices.Chunk(later, maxTouched) {
+		if _, err := e.store.Apply(ctx, store.Update(groupKey(g.cluster, g.name), store.Eq(attrGeneration, store.Int(g.generation)), part...)); err != nil {
+			e.log.WarnContext(ctx, "Positions were not committed.", "group", g.name, "error", err)
+		}
+	}
+	return nil
+}
+
+// settle finds out whether a write whose answer was lost has taken place.
+func (e *Engine) settle(ctx context.Context, g *groupState, attr, write string) error {
+	now, err := e.loadGroup(ctx, g.cluster, g.name)
+	if err != nil {
+		return err
+	}
+	if now.attrs.Get(attr).Str() == write {
+		return nil
+	}
+	return errRetry
+}

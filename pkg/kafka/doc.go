@@ -1,0 +1,80 @@
+// Package kafka is the Kafka engine: topics, partitions and consumer groups over a
+// [store.Store] and a stream ([ingest.Stream]). It knows neither HTTP nor Kafka's
+// wire protocol nor AWS.
+//
+// # The way of a message
+//
+//  1. Produce. A call's messages for a partition become a record batch. Their
+//     offsets are reserved by one atomic add on the partition's head; then the batch
+//     is put into the one stream of all topics, with the partition as its key. The
+//     call is answered when the stream has it. A producer gives up a fixed time
+//     after it began (Config.ProduceDeadline).
+//  2. Materialize. Whoever reads the stream appends the batches to the partition's
+//     log, neighbours merged into one segment, and then moves the watermark.
+//  3. Fetch and Consume read segments. They never read the stream, except that a call
+//     that finds offsets reserved above the watermark, and waits, hurries: it reads the
+//     stream's end for its partitions and materializes what it finds.
+//
+// # Guarantees
+//
+//   - A message that was accepted is never lost, and read under the offset that
+//     was answered, in the order of offsets.
+//   - Offsets are dense but for voids: offsets that were reserved and not used.
+//   - Whoever has been answered can read the message at once, within the time that
+//     a read waits.
+//   - A produce that failed may have happened, once for each attempt.
+//
+// # Why nothing is lost, doubled or swapped
+//
+// A log is a chain: each segment begins where the one before ends, and the place of
+// a segment in the store is its first offset. It is written on the condition that
+// there is none yet. So of any number of materializers one decides what comes
+// next, whatever the stream delivers twice, late or out of order, and whoever dies
+// in between: the watermark only says how far the chain is known to be complete.
+//
+// A batch that comes before its predecessor waits in the store (pending). A
+// predecessor that never comes is a gap, which a void closes: a segment without
+// data, written on the same condition, so that exactly one of data and void wins. A
+// materializer that sees the stream in order may do so when something reserved
+// after the gap is so old that the gap's producer has given up (ProduceDeadline and
+// ClockMargin), and the stream has got past that moment: what was accepted for the
+// gap would have come before. If nothing follows in an idle partition, a reader
+// that waits puts a tick into the stream.
+//
+// # Items
+//
+//	item      partition                      sort key              attributes
+//	cluster   'c' cluster                    'c'                   name, created, max, parts, last, credgen, revoked
+//	topic     'c' cluster                    't' name              id, parts, ret, size, max, compact, created
+//	group     'c' cluster                    'g' group             none: says that there is such a group
+//	debt      'c' cluster                    'r' topic id          parts: the topic's logs are to be deleted
+//	clusters  "clusters"                     cluster               none
+//	head      'l' cluster/topic/partition    'h'                   n w t q r b z y, see partition.go
+//	segment   'l' cluster/topic/partition    's' base(8)           n r z, d (batches) or c (pieces), e and x (expiry)
+//	piece     'l' cluster/topic/partition    'd' base(8) no(2)     d, e, x: part of a batch larger than an item
+//	pending   'l' cluster/topic/partition    'q' base(8) no(2)     d: a record of the stream that waits
+//	state     'g' cluster/group              'g'                   v g m, l* t* u* for instances, o* h* c* for partitions
+//
+// Topics have ids in keys, so that one made anew under an old name is empty.
+// Segments expire by DynamoDB's TTL, which costs nothing; when exactly, readers
+// decide by e.
+//
+// # Groups
+//
+// The state of a group is one item. Who joins, leaves or expires, and which partitions
+// an instance has, changes by a conditional write of the whole (a rebalance, which
+// raises the generation); an instance moves on by an update that
+// asks only for the generation and its own positions, so that instances do not
+// hinder each other. Assignment is by range. Positions move with each answer and
+// are not the committed offsets, see [Engine.Consume].
+//
+// # Limits
+//
+// One partition takes about 1,000 produce calls a second on DynamoDB, of any
+// number of messages, since each writes its head. A group can make about 1,000
+// requests a second, divided by the size of its state in KiB.
+//
+// A producer that dies between reserving offsets and putting its batch holds up the
+// readers of its partition until the gap is closed: ProduceDeadline and ClockMargin
+// (15 seconds) if more is produced, 10 seconds longer if not.
+package kafka

@@ -1,0 +1,208 @@
+package kafka
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/skystash/skystash/pkg/kafka/batch"
+	"github.com/skystash/skystash/pkg/kafka/ingest"
+	"github.com/skystash/skystash/pkg/store"
+)
+
+// Defaults of Config.
+const (
+	DefaultProduceDeadline = 10 * time.Second
+	DefaultClockMargin     = 5 * time.Second
+)
+
+// Config is what an Engine is made of.
+type Config struct {
+	Store  store.Store
+	Stream ingest.Stream
+
+	// RecordTTL is how old the records of clusters and topics may be that the engine
+	// goes by. 0: they are read each time.
+	RecordTTL time.Duration
+
+	// ProduceDeadline is the time that a producer has, from before it reserves
+	// offsets, until the stream has its batch. All engines over a store must agree.
+	// 0: DefaultProduceDeadline.
+	ProduceDeadline time.Duration
+	// ClockMargin is how far the clocks of engines and the stream may be apart. 0: DefaultClockMargin.
+	ClockMargin time.Duration
+
+	// Weigh says what a message takes of MaxBytes in an answer. nil: its bytes.
+	Weigh func(*batch.Record) int
+
+	Now    func() time.Time // nil: time.Now
+	Logger *slog.Logger     // nil: no log
+}
+
+// Engine serves clusters. It is safe for concurrent use; any number of engines
+// may share a store and a stream.
+type Engine struct {
+	store           store.Store
+	stream          ingest.Stream
+	recordTTL       time.Duration
+	produceDeadline time.Duration
+	clockMargin     time.Duration
+	weigh           func(*batch.Record) int
+	now             func() time.Time
+	log             *slog.Logger
+
+	records    records
+	notifier   notifier
+	boundaries boundaries
+}
+
+// New makes an Engine.
+func New(cfg Config) *Engine {
+	e := &Engine{
+		store: cfg.Store, stream: cfg.Stream, recordTTL: cfg.RecordTTL,
+		produceDeadline: cfg.ProduceDeadline, clockMargin: cfg.ClockMargin, weigh: cfg.Weigh, now: cfg.Now, log: cfg.Logger,
+	}
+	if e.produceDeadline == 0 {
+		e.produceDeadline = DefaultProduceDeadline
+	}
+	if e.clockMargin == 0 {
+		e.clockMargin = DefaultClockMargin
+	}
+	if e.weigh == nil {
+		e.weigh = weigh
+	}
+	if e.now == nil {
+		e.now = time.Now
+	}
+	if e.log == nil {
+		e.log = slog.New(slog.DiscardHandler)
+	}
+	return e
+}
+
+func (e *Engine) nowMs() int64 { return e.now().UnixMilli() }
+
+// writeID names a write, so that whoever made it knows it again.
+func writeID() string {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return string(b[:])
+}
+
+// records are the clusters and topics read last.
+type records struct {
+	mu sync.Mutex
+	m  map[store.Key]remembered
+}
+
+type remembered struct {
+	attrs store.Attrs
+	at    time.Time
+}
+
+// maxRecords bounds the memory that records take.
+const maxRecords = 10_000
+
+// record reads a record that may be RecordTTL old; nil: there is none. That there is none is
+// not remembered.
+func (e *Engine) record(ctx context.Context, key store.Key) (store.Attrs, error) {
+	if e.recordTTL > 0 {
+		e.records.mu.Lock()
+		r, ok := e.records.m[key]
+		e.records.mu.Unlock()
+		if ok && e.now().Sub(r.at) < e.recordTTL {
+			return r.attrs, nil
+		}
+	}
+	at := e.now()
+	attrs, err := e.store.Get(ctx, key)
+	if err == nil {
+		e.remember(key, attrs, at)
+	}
+	return attrs, err
+}
+
+func (e *Engine) remember(key store.Key, attrs store.Attrs, at time.Time) {
+	if e.recordTTL == 0 {
+		return
+	}
+	e.records.mu.Lock()
+	defer e.records.mu.Unlock()
+	switch {
+	case attrs == nil:
+		delete(e.records.m, key)
+	case e.records.m == nil || len(e.records.m) >= maxRecords:
+		e.records.m = map[store.Key]remembered{key: {attrs, at}}
+	default:
+		e.records.m[key] = remembered{attrs, at}
+	}
+}
+
+// notifier tells those who wait for messages of a log that there are some. It
+// reaches only this process: others look from time to time.
+type notifier struct {
+	mu sync.Mutex
+	m  map[string]map[chan struct{}]bool
+}
+
+// watch makes c receive when one of the logs grows, until stop is called.
+func (n *notifier) watch(logs []string) (c chan struct{}, stop func()) {
+	c = make(chan struct{}, 1)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.m == nil {
+		n.m = map[string]map[chan struct{}]bool{}
+	}
+	for _, l := range logs {
+		if n.m[l] == nil {
+			n.m[l] = map[chan struct{}]bool{}
+		}
+		n.m[l][c] = true
+	}
+	return c, func() {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		for _, l := range logs {
+			if delete(n.m[l], c); len(n.m[l]) == 0 {
+				delete(n.m, l)
+			}
+		}
+	}
+}
+
+func (n *notifier) notify(log string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for c := range n.m[log] {
+		select {
+		case c <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// boundaries remembers for each log an offset that a segment begins at, the one
+// where reading is likely to go on.
+type boundaries struct {
+	mu sync.Mutex
+	m  map[string]int64
+}
+
+func (b *boundaries) set(log string, offset int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.m == nil || len(b.m) >= maxRecords {
+		b.m = map[string]int64{}
+	}
+	b.m[log] = offset
+}
+
+// isOne reports whether a segment is known to begin at an offset.
+func (b *boundaries) isOne(log string, offset int64) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	known, ok := b.m[log]
+	return ok && known == offset
+}

@@ -1,0 +1,48 @@
+package kafka
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/skystash/skystash/pkg/store"
+)
+
+// ErrorKind says what a request did wrong.
+type ErrorKind uint8
+
+const (
+	Invalid  ErrorKind = iota + 1 // the request makes no sense
+	NotFound                      // there is no such topic, group, instance or cluster
+	Exists                        // there is one already
+	TooLarge                      // a message is over its topic's limit
+	Lost                          // the instance has lost the partition, or has expired
+)
+
+// Error is a refusal of a request that is at fault. Nothing was done.
+type Error struct {
+	Kind ErrorKind
+	Text string
+}
+
+func (e *Error) Error() string { return e.Text }
+
+func refuse(kind ErrorKind, format string, args ...any) error {
+	return &Error{kind, fmt.Sprintf(format, args...)}
+}
+
+// IsKind reports whether err is or wraps a refusal of that kind.
+func IsKind(err error, kind ErrorKind) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Kind == kind
+}
+
+// ErrUnknownOutcome means that messages may or may not have been accepted: their
+// producer has to send them again, and they may then be there twice.
+var ErrUnknownOutcome = errors.New("kafka: outcome of the produce is unknown")
+
+// unmet is the failed condition that err is, if it is one.
+func unmet(err error) (*store.ConditionError, bool) {
+	var ce *store.ConditionError
+	ok := errors.As(err, &ce)
+	return ce, ok
+}

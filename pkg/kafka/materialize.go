@@ -1,0 +1,402 @@
+package kafka
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/skystash/skystash/pkg/kafka/batch"
+	"github.com/skystash/skystash/pkg/kafka/ingest"
+	"github.com/skystash/skystash/pkg/store"
+)
+
+// parallelLogs is how many partitions are worked on at once.
+const parallelLogs = 8
+
+// Materialize moves records from the stream into their partitions' logs. It has
+// to be given all records of a key in the stream's order, each at least once; it
+// does no harm to give some again. On failure it returns the index of the first
+// record that has to be given again, with all behind it; else len(ds).
+func (e *Engine) Materialize(ctx context.Context, ds []ingest.Delivery) (int, error) {
+	return e.materialize(ctx, ds, true)
+}
+
+// Run materializes what comes out of the stream until the context ends. In AWS a
+// function does this.
+func (e *Engine) Run(ctx context.Context) error {
+	return e.stream.Consume(ctx, func(ctx context.Context, ds []ingest.Delivery) error {
+		_, err := e.Materialize(ctx, ds)
+		return err
+	})
+}
+
+// arrival is an envelope that came out of the stream.
+type arrival struct {
+	envelope
+	at int64 // Unix ms
+}
+
+// inOrder says that nothing of the same log is missing before or among the
+// records: only then can what is missing be given up.
+func (e *Engine) materialize(ctx context.Context, ds []ingest.Delivery, inOrder bool) (done int, err error) {
+	logs := map[string][]arrival{}
+	first := map[string]int{}
+	var order []string
+	for i, d := range ds {
+		v, err := decodeEnvelope(d.Data)
+		if err != nil {
+			// It will never be better, and must not hold up the others.
+			e.log.ErrorContext(ctx, "A record of the stream is left out.", "sequence", d.Sequence, "key", d.Key, "error", err)
+			continue
+		}
+		if _, ok := first[d.Key]; !ok {
+			first[d.Key] = i
+			order = append(order, d.Key)
+		}
+		logs[d.Key] = append(logs[d.Key], arrival{v, d.Arrived.UnixMilli()})
+	}
+	var mu sync.Mutex
+	done = len(ds)
+	var calls sync.WaitGroup
+	room := make(chan struct{}, parallelLogs)
+	for _, log := range order {
+		room <- struct{}{}
+		calls.Go(func() {
+			defer func() { <-room }()
+			if e := e.apply(ctx, log, logs[log], inOrder); e != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				if first[log] < done {
+					done, err = first[log], fmt.Errorf("materializing %s: %w", log, e)
+				}
+			}
+		})
+	}
+	calls.Wait()
+	return done, err
+}
+
+// candidate is a batch, or parts of one, that is to become part of the log.
+type candidate struct {
+	envelope          // data: the whole batch, once it is complete
+	missing  int      // parts
+	pieces   [][]byte // by number
+	stored   int      // pieces that wait in the store already
+	info     batch.Info
+}
+
+// applier is one run over one log.
+type applier struct {
+	e       *Engine
+	ctx     context.Context
+	log     string
+	inOrder bool
+	latest  int64 // arrival of the log's last record given, Unix ms
+
+	end            int64 // the log is complete up to here
+	maxTime, bytes int64
+	mark           int64 // as the head has it
+	pending        int64 // as the head had it last
+	loaded         int64 // pending batches below it have been read
+	candidates     map[int64]*candidate
+	spent          []store.Key // of pending batches that have become part of the log, or never will
+}
+
+func (e *Engine) apply(ctx context.Context, log string, arrivals []arrival, inOrder bool) error {
+	heads, err := e.heads(ctx, []string{log})
+	if err != nil {
+		return err
+	}
+	h := heads[0]
+	if h == nil {
+		return nil // the topic is deleted
+	}
+	a := &applier{
+		e: e, ctx: ctx, log: log, inOrder: inOrder,
+		end: h.mark, maxTime: h.maxTime, bytes: h.bytes, mark: h.mark, pending: h.pending,
+		candidates: map[int64]*candidate{},
+	}
+	for _, v := range arrivals {
+		a.latest = max(a.latest, v.at)
+		a.add(v.envelope, false)
+	}
+	for again := true; again; {
+		if err := a.loadPending(); err != nil {
+			return err
+		}
+		if err := a.grow(); err != nil {
+			return err
+		}
+		if again, err = a.advance(); err != nil {
+			return err
+		}
+		if !again {
+			if again, err = a.keepRest(); err != nil {
+				return err
+			}
+		}
+	}
+	e.notifier.notify(log)
+	if len(a.spent) > 0 {
+		return e.store.Load(ctx, nil, a.spent)
+	}
+	return nil
+}
+
+// add takes in an envelope.
+func (a *applier) add(v envelope, stored bool) {
+	if v.base < a.end || v.base == a.end && v.parts == 0 {
+		return
+	}
+	c := a.candidates[v.base]
+	if c == nil || c.parts == 0 && v.parts > 0 { // a batch in place of a tick
+		c = &candidate{envelope: v, missing: v.parts, pieces: make([][]byte, v.parts)}
+		c.data = nil
+		a.candidates[v.base] = c
+	}
+	if v.parts == 0 || v.parts != c.parts || v.next != c.next {
+		c.reserved = min(c.reserved, v.reserved)
+		return
+	}
+	if stored {
+		c.stored++
+	}
+	if c.pieces[v.part] != nil {
+		return
+	}
+	c.pieces[v.part] = v.data
+	if c.missing--; c.missing > 0 {
+		return
+	}
+	c.data = slices.Concat(c.pieces...)
+	info, rest, err := batch.Next(c.data)
+	if err != nil || len(rest) > 0 || info.Base != c.base || info.Next != c.next {
+		// It was whole when it was produced. What is left of it is a gap.
+		a.e.log.ErrorContext(a.ctx, "A damaged batch of the stream is left out.", "log", a.log, "offset", v.base, "error", err)
+		c.missing, c.data = c.parts, nil
+		return
+	}
+	c.info = info
+}
+
+func (a *applier) loadPending() error {
+	if a.pending <= a.end || a.pending <= a.loaded {
+		return nil
+	}
+	items, err := a.e.queryAll(a.ctx, store.Query{Partition: a.log, From: kindPending, To: store.PrefixEnd(kindPending)})
+	if err != nil {
+		return fmt.Errorf("reading the batches that wait: %w", err)
+	}
+	for _, it := range items {
+		v, err := decodeEnvelope([]byte(it.Attrs.Get(segData).Str()))
+		if err != nil {
+			return err
+		}
+		if v.next <= a.end {
+			a.spent = append(a.spent, it.Key)
+		} else {
+			a.add(v, true)
+		}
+	}
+	a.loaded = a.pending
+	return nil
+}
+
+// grow appends segments as long as there is what comes next.
+func (a *applier) grow() error {
+	for {
+		s := a.nextSegment()
+		if s == nil {
+			return nil
+		}
+		if err := a.write(s); err != nil {
+			return err
+		}
+		a.drop()
+	}
+}
+
+// nextSegment is what comes next in the log: batches, or a void; nil if that is not known.
+func (a *applier) nextSegment() *segment {
+	s := &segment{base: a.end, next: a.end, maxTime: a.maxTime}
+	keep, ever := int64(0), false
+	for {
+		c := a.candidates[s.next]
+		if c == nil || c.data == nil || len(s.data) > 0 && len(s.data)+len(c.data) > itemData {
+			break
+		}
+		keep, ever = max(keep, c.keep), ever || c.keep == 0
+		s.data = append(s.data, c.data...)
+		s.next = c.next
+		if c.info.Count > 0 {
+			s.maxTime = max(s.maxTime, c.info.MaxTimestamp)
+		}
+	}
+	if len(s.data) == 0 {
+		if s.next = a.voidUntil(); s.next == 0 {
+			return nil
+		}
+		a.e.log.WarnContext(a.ctx, "Offsets were reserved and never used.", "log", a.log, "from", s.base, "to", s.next)
+	} else if !ever {
+		s.expires = a.e.nowMs() + keep
+	}
+	s.bytes = a.bytes + int64(len(s.data))
+	return s
+}
+
+// voidUntil is the end of the gap that begins at the log's end, 0 if what is
+// missing may still come. It cannot come if something that was reserved after it
+// is so old that its producer has given up, and the stream is past that moment.
+func (a *applier) voidUntil() int64 {
+	if !a.inOrder {
+		return 0
+	}
+	until, settled := int64(0), false
+	for base, c := range a.candidates {
+		if base > a.end && (until == 0 || base < until) {
+			until = base
+		}
+		settled = settled || base > a.end && a.latest > c.reserved+a.e.settleAfter().Milliseconds()
+	}
+	if !settled {
+		return 0
+	}
+	return until
+}
+
+// write appends a segment, or finds that something else has come there.
+func (a *applier) write(s *segment) error {
+	if len(s.data) > itemData {
+		var pieces []store.Item
+		for data := s.data; len(data) > 0; data = data[min(itemData, len(data)):] {
+			attrs := append(expiry(s.expires), store.Attr{Name: segData, Value: store.Bytes(string(data[:min(itemData, len(data))]))})
+			pieces = append(pieces, store.Item{Key: numberedKey(a.log, kindPiece, s.base, len(pieces)), Attrs: store.NewAttrs(attrs...)})
+		}
+		s.pieces = len(pieces)
+		// The same batch makes the same pieces, whoever writes them; nobody looks for them yet.
+		if err := a.e.store.Load(a.ctx, pieces, nil); err != nil {
+			return fmt.Errorf("writing a large batch: %w", err)
+		}
+	}
+	op := store.Put(offsetKey(a.log, kindSegment, s.base), s.attrs(), store.Absent(segNext))
+	err := a.e.retry(a.ctx, func() error { _, err := a.e.store.Apply(a.ctx, op); return err })
+	if ce, ok := unmet(err); ok {
+		s = segmentOf(s.base, ce.Old)
+	} else if err != nil {
+		return fmt.Errorf("writing a segment: %w", err)
+	}
+	a.end, a.maxTime, a.bytes = s.next, max(a.maxTime, s.maxTime), s.bytes
+	return nil
+}
+
+// retry repeats what does no harm when it is repeated.
+func (e *Engine) retry(ctx context.Context, f func() error) error {
+	var err error
+	for range 4 {
+		err = f()
+		if !errors.Is(err, store.ErrUnknownOutcome) && !errors.Is(err, store.ErrConflict) || ctx.Err() != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// advance moves the watermark. It reports whether there may be more to do.
+func (a *applier) advance() (again bool, err error) {
+	if a.end > a.mark {
+		op := store.Update(headKey(a.log), store.And{store.Exists(headNext), store.Lt(headMark, store.Int(a.end))},
+			store.Set(headMark, store.Int(a.end)), store.Set(headMaxTime, store.Int(a.maxTime)), store.Set(headBytes, store.Int(a.bytes)))
+		var old store.Attrs
+		err := a.e.retry(a.ctx, func() error { old, err = a.e.store.Apply(a.ctx, op); return err })
+		if ce, ok := unmet(err); ok {
+			old = ce.Old
+		} else if err != nil {
+			return false, fmt.Errorf("moving the watermark: %w", err)
+		}
+		a.mark = a.end
+		a.seen(headOf(old))
+	}
+	return a.pending > max(a.end, a.loaded) || a.canGrow(), nil
+}
+
+// seen takes in a newer state of the head.
+func (a *applier) seen(h *head) {
+	if h == nil { // the topic is deleted
+		a.candidates, a.pending = nil, 0
+		return
+	}
+	a.pending = h.pending
+	if h.mark > a.end {
+		a.end, a.mark, a.maxTime, a.bytes = h.mark, h.mark, h.maxTime, h.bytes
+		a.drop()
+	}
+}
+
+// drop forgets what is below the log's end.
+func (a *applier) drop() {
+	for base, c := range a.candidates {
+		if base >= a.end {
+			continue
+		}
+		delete(a.candidates, base)
+		for part := range c.parts {
+			if c.stored > 0 {
+				a.spent = append(a.spent, numberedKey(a.log, kindPending, base, part))
+			}
+		}
+	}
+}
+
+func (a *applier) canGrow() bool {
+	c := a.candidates[a.end]
+	return c != nil && c.data != nil
+}
+
+// keepRest stores what cannot become part of the log yet. It reports whether that has
+// become possible meanwhile.
+func (a *applier) keepRest() (again bool, err error) {
+	var items []store.Item
+	until := int64(0)
+	for base, c := range a.candidates {
+		for part, data := range c.pieces {
+			if data == nil || c.stored > 0 && c.missing == 0 && c.stored == c.parts {
+				continue
+			}
+			v := envelope{base: c.base, next: c.next, reserved: c.reserved, keep: c.keep, part: part, parts: c.parts, data: data}
+			items = append(items, store.Item{
+				Key:   numberedKey(a.log, kindPending, base, part),
+				Attrs: store.NewAttrs(store.Attr{Name: segData, Value: store.Bytes(string(v.encode()))}),
+			})
+			until = max(until, c.next)
+			c.stored = c.parts
+		}
+	}
+	if len(items) == 0 {
+		return false, nil
+	}
+	slices.SortFunc(items, func(x, y store.Item) int { return cmp.Compare(x.Key.Sort, y.Key.Sort) })
+	if err := a.e.store.Load(a.ctx, items, nil); err != nil {
+		return false, fmt.Errorf("storing batches that wait: %w", err)
+	}
+	// Whoever moves the watermark after this sees that they wait; if somebody has
+	// moved it before, this sees it.
+	op := store.Update(headKey(a.log), store.And{store.Exists(headNext), store.Or{store.Absent(headPending), store.Lt(headPending, store.Int(until))}},
+		store.Set(headPending, store.Int(until)))
+	var old store.Attrs
+	err = a.e.retry(a.ctx, func() error { old, err = a.e.store.Apply(a.ctx, op); return err })
+	if ce, ok := unmet(err); ok {
+		old = ce.Old
+	} else if err != nil {
+		return false, fmt.Errorf("noting batches that wait: %w", err)
+	}
+	before := a.end
+	a.seen(headOf(old))
+	if a.end > before {
+		a.loaded = 0
+		return true, nil
+	}
+	return false, nil
+}

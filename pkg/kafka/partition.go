@@ -1,0 +1,149 @@
+package kafka
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+
+	"github.com/skystash/skystash/pkg/store"
+)
+
+// Attributes of a partition's head.
+const (
+	headNext     = "n" // offset that is reserved next
+	headMark     = "w" // high watermark: what is below it is in segments
+	headReserved = "t" // when offsets were reserved last (Unix ms)
+	headPending  = "q" // batches that wait for a gap to close are below this offset
+	headMaxTime  = "r" // greatest timestamp below the watermark
+	headStart    = "b" // log start: what is below it is deleted
+	headBytes    = "z" // of all segments ever written
+	headCompact  = "y" // what is below it has been compacted
+)
+
+// Attributes of a segment.
+const (
+	segNext    = "n" // offset behind its last; its first is in its key
+	segData    = "d" // record batches; a segment without has been voided
+	segPieces  = "c" // instead of data: number of pieces that hold one large batch
+	segMaxTime = "r" // greatest timestamp of the log up to its end
+	segBytes   = "z" // of all segments up to its end
+	segExpires = "e" // Unix ms; none: never
+)
+
+// Sort keys: the kind's letter, then the offset, big endian, then perhaps a number.
+const (
+	kindHead    = "h"
+	kindSegment = "s"
+	kindPiece   = "d"
+	kindPending = "q"
+)
+
+// itemData is how many bytes of data an item holds at most, and also the size of
+// what is put into the stream at once.
+const itemData = 380 << 10
+
+// reclaimGrace is how long an expired segment stays at least before DynamoDB deletes it, in seconds.
+const reclaimGrace = 60
+
+func headKey(log string) store.Key { return store.Key{Partition: log, Sort: kindHead} }
+
+func offsetKey(log, kind string, offset int64) store.Key {
+	return store.Key{Partition: log, Sort: string(binary.BigEndian.AppendUint64([]byte(kind), uint64(offset)))}
+}
+
+func numberedKey(log, kind string, offset int64, number int) store.Key {
+	k := offsetKey(log, kind, offset)
+	k.Sort += string(binary.BigEndian.AppendUint16(nil, uint16(number)))
+	return k
+}
+
+func offsetOf(k store.Key) int64 { return int64(binary.BigEndian.Uint64([]byte(k.Sort[1:9]))) }
+
+func newHead() store.Attrs {
+	return store.NewAttrs(store.Attr{Name: headNext, Value: store.Int(0)}, store.Attr{Name: headMark, Value: store.Int(0)})
+}
+
+// head is the state of a partition.
+type head struct {
+	next, mark, pending, start int64
+	reserved                   int64 // Unix ms
+	maxTime, bytes, compacted  int64
+}
+
+func headOf(as store.Attrs) *head {
+	if as == nil {
+		return nil
+	}
+	return &head{
+		next: as.Get(headNext).Num(), mark: as.Get(headMark).Num(), pending: as.Get(headPending).Num(),
+		start: as.Get(headStart).Num(), reserved: as.Get(headReserved).Num(),
+		maxTime: as.Get(headMaxTime).Num(), bytes: as.Get(headBytes).Num(), compacted: as.Get(headCompact).Num(),
+	}
+}
+
+// heads reads the heads of logs; nil for those of deleted topics.
+func (e *Engine) heads(ctx context.Context, logs []string) ([]*head, error) {
+	out := make([]*head, len(logs))
+	if len(logs) == 1 {
+		as, err := e.store.Get(ctx, headKey(logs[0]))
+		if err != nil {
+			return nil, fmt.Errorf("reading the state of a partition: %w", err)
+		}
+		out[0] = headOf(as)
+		return out, nil
+	}
+	keys := make([]store.Key, len(logs))
+	for i, l := range logs {
+		keys[i] = headKey(l)
+	}
+	all, err := e.store.GetMany(ctx, keys, false)
+	if err != nil {
+		return nil, fmt.Errorf("reading the state of partitions: %w", err)
+	}
+	for i, as := range all {
+		out[i] = headOf(as)
+	}
+	return out, nil
+}
+
+// segment is a part of a log.
+type segment struct {
+	base, next     int64
+	data           []byte
+	pieces         int
+	maxTime, bytes int64
+	expires        int64
+}
+
+func segmentOf(base int64, as store.Attrs) *segment {
+	return &segment{
+		base: base, next: as.Get(segNext).Num(), data: []byte(as.Get(segData).Str()), pieces: int(as.Get(segPieces).Num()),
+		maxTime: as.Get(segMaxTime).Num(), bytes: as.Get(segBytes).Num(), expires: as.Get(segExpires).Num(),
+	}
+}
+
+func (s *segment) attrs() store.Attrs {
+	attrs := []store.Attr{
+		{Name: segNext, Value: store.Int(s.next)},
+		{Name: segMaxTime, Value: store.Int(s.maxTime)},
+		{Name: segBytes, Value: store.Int(s.bytes)},
+	}
+	switch {
+	case s.pieces > 0:
+		attrs = append(attrs, store.Attr{Name: segPieces, Value: store.Int(int64(s.pieces))})
+	case len(s.data) > 0:
+		attrs = append(attrs, store.Attr{Name: segData, Value: store.Bytes(string(s.data))})
+	}
+	return store.NewAttrs(append(attrs, expiry(s.expires)...)...)
+}
+
+// expiry are the attributes of an item that expires at a time, Unix ms; 0: never.
+func expiry(at int64) []store.Attr {
+	if at == 0 {
+		return nil
+	}
+	return []store.Attr{
+		{Name: segExpires, Value: store.Int(at)},
+		{Name: store.TTLAttr, Value: store.Int(at/1000 + 1 + reclaimGrace)},
+	}
+}

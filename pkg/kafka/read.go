@@ -1,0 +1,182 @@
+package kafka
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/skystash/skystash/pkg/kafka/batch"
+	"github.com/skystash/skystash/pkg/store"
+)
+
+// Limits of an answer to Fetch or Consume; at least one message is always in it.
+const (
+	MaxMessages = 500
+	MaxBytes    = 4 << 20
+)
+
+// Message is a message as it is read.
+type Message struct {
+	Topic     string
+	Partition int
+	batch.Record
+}
+
+// unknownSegment is the hint of a cursor that nobody knows the segment of.
+const unknownSegment = -1
+
+// cursor is a place in a log.
+type cursor struct {
+	offset  int64 // next to read
+	segment int64 // base of the segment that holds it, if known: saves a search
+}
+
+// budget is what an answer may still take.
+type budget struct{ messages, bytes int }
+
+func newBudget() *budget { return &budget{MaxMessages, MaxBytes} }
+
+func (b *budget) take(size int) bool {
+	if b.messages <= 0 || b.messages < MaxMessages && b.bytes < size {
+		return false
+	}
+	b.messages--
+	b.bytes -= size
+	return true
+}
+
+// weigh is a message's bytes.
+func weigh(r *batch.Record) int {
+	size := len(r.Key) + len(r.Value)
+	for _, h := range r.Headers {
+		size += len(h.Key) + len(h.Value)
+	}
+	return size
+}
+
+// readLog reads messages from a place on, as far as one query goes and the budget
+// lasts, and returns the place behind them. It makes one call if the place's
+// segment is known, or begins at it, else one for that segment alone.
+func (e *Engine) readLog(ctx context.Context, log string, at cursor, h *head, left *budget) ([]batch.Record, cursor, error) {
+	if at.offset < h.start {
+		at = cursor{h.start, h.start}
+	}
+	if at.segment == unknownSegment && (at.offset == 0 || e.boundaries.isOne(log, at.offset)) {
+		at.segment = at.offset
+	}
+	items, err := e.segments(ctx, log, at, h.mark, left.messages)
+	if err != nil {
+		return nil, at, fmt.Errorf("reading a log: %w", err)
+	}
+	now := e.nowMs()
+	var out []batch.Record
+	for _, it := range items {
+		s := segmentOf(offsetOf(it.Key), it.Attrs)
+		if s.next <= at.offset || s.expires > 0 && s.expires <= now {
+			if s.next > at.offset {
+				at = cursor{s.next, s.next}
+			}
+			continue
+		}
+		more, full, err := e.readSegment(ctx, log, s, at.offset, left)
+		if err != nil {
+			return nil, at, err
+		}
+		out = append(out, more...)
+		if full {
+			if len(more) > 0 {
+				at = cursor{more[len(more)-1].Offset + 1, s.base}
+			}
+			return out, at, nil
+		}
+		at = cursor{s.next, s.next}
+	}
+	e.boundaries.set(log, at.offset)
+	return out, at, nil
+}
+
+// segments reads the segments from the one that holds the place on, up to limit.
+// It does not read above the watermark: a query is no snapshot, and of two segments
+// written while it runs, it may see the second alone.
+func (e *Engine) segments(ctx context.Context, log string, at cursor, mark int64, limit int) ([]store.Item, error) {
+	if at.segment == unknownSegment {
+		page, err := e.store.Query(ctx, store.Query{
+			Partition: log, From: kindSegment, To: offsetKey(log, kindSegment, at.offset+1).Sort, Reverse: true, Limit: 1,
+		})
+		if err != nil {
+			return nil, err
+		}
+		if len(page.Items) > 0 && page.Items[0].Attrs.Get(segNext).Num() > at.offset {
+			return page.Items, nil
+		}
+	}
+	from := at.segment
+	if from == unknownSegment {
+		from = at.offset
+	}
+	page, err := e.store.Query(ctx, store.Query{
+		Partition: log, From: offsetKey(log, kindSegment, from).Sort, To: offsetKey(log, kindSegment, mark).Sort, Limit: max(1, limit),
+	})
+	return page.Items, err
+}
+
+// readSegment decodes a segment from an offset on. full says that the budget did not suffice.
+func (e *Engine) readSegment(ctx context.Context, log string, s *segment, from int64, left *budget) (out []batch.Record, full bool, err error) {
+	infos, err := e.batches(ctx, log, s)
+	if err != nil {
+		return nil, false, err
+	}
+	for _, info := range infos {
+		if info.Next <= from {
+			continue
+		}
+		records, err := info.Records()
+		if err != nil {
+			return nil, false, fmt.Errorf("reading the log %s at %d: %w", log, info.Base, err)
+		}
+		for i := range records {
+			if records[i].Offset < from {
+				continue
+			}
+			if !left.take(e.weigh(&records[i])) {
+				return out, true, nil
+			}
+			out = append(out, records[i])
+		}
+	}
+	return out, false, nil
+}
+
+// batches are the batches of a segment; none if it is void.
+func (e *Engine) batches(ctx context.Context, log string, s *segment) ([]batch.Info, error) {
+	data := s.data
+	if s.pieces > 0 {
+		prefix := offsetKey(log, kindPiece, s.base).Sort
+		items, err := e.queryAll(ctx, store.Query{Partition: log, From: prefix, To: store.PrefixEnd(prefix)})
+		if err != nil {
+			return nil, fmt.Errorf("reading a large batch: %w", err)
+		}
+		for _, it := range items {
+			data = append(data, it.Attrs.Get(segData).Str()...)
+		}
+		if len(items) != s.pieces { // it was deleted or compacted after it was read
+			now, err := e.store.Get(ctx, offsetKey(log, kindSegment, s.base))
+			if err != nil {
+				return nil, fmt.Errorf("reading a large batch: %w", err)
+			}
+			if now.Has(segPieces) {
+				return nil, fmt.Errorf("reading the log %s at %d: %d of %d pieces are there", log, s.base, len(items), s.pieces)
+			}
+			data = []byte(now.Get(segData).Str())
+		}
+	}
+	var infos []batch.Info
+	for len(data) > 0 {
+		info, rest, err := batch.Next(data)
+		if err != nil {
+			return nil, fmt.Errorf("reading the log %s at %d: %w", log, s.base, err)
+		}
+		infos = append(infos, info)
+		data = rest
+	}
+	return infos, nil
+}

@@ -1,0 +1,254 @@
+package kafka
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/skystash/skystash/pkg/store"
+)
+
+// rangeOf is what the i-th of n instances gets of a topic's partitions: Kafka's
+// default, range assignment. The first ones get one more if it does not come out even.
+func rangeOf(partitions, i, n int) (from, to int) {
+	each, more := partitions/n, partitions%n
+	from = i*each + min(i, more)
+	to = from + each
+	if i < more {
+		to++
+	}
+	return from, to
+}
+
+// assign gives the partitions of topics to the instances that want them. Members
+// are sorted by name; topics that are not there are of nobody.
+func assign(members []member, topics map[string]*Topic) {
+	wanted := map[string][]int{}
+	for i := range members {
+		members[i].Assigned = map[string]assigned{}
+		for _, t := range members[i].Topics {
+			wanted[t] = append(wanted[t], i)
+		}
+	}
+	for name, who := range wanted {
+		t := topics[name]
+		if t == nil {
+			continue
+		}
+		for n, i := range who {
+			from, to := rangeOf(t.Partitions, n, len(who))
+			members[i].Assigned[name] = assigned{t.id, from, to, t.Partitions}
+		}
+	}
+}
+
+// topicsOf reads the topics that members want; those that are gone are left out.
+func (e *Engine) topicsOf(ctx context.Context, c *Cluster, members []member) (map[string]*Topic, error) {
+	topics := map[string]*Topic{}
+	for _, m := range members {
+		for _, name := range m.Topics {
+			if _, ok := topics[name]; ok {
+				continue
+			}
+			t, err := e.Topic(ctx, c, name)
+			if IsKind(err, NotFound) {
+				topics[name] = nil
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			topics[name] = t
+		}
+	}
+	return topics, nil
+}
+
+// balanced reports whether the assignment is still what it should be.
+func (g *groupState) balanced(topics map[string]*Topic, now int64) bool {
+	for _, m := range g.members {
+		if g.expired(&m, now) {
+			return false
+		}
+		for _, name := range m.Topics {
+			a, ok := m.Assigned[name]
+			t := topics[name]
+			if ok != (t != nil) || ok && (a.Topic != t.id || a.Of != t.Partitions) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// owned is a partition of an instance.
+type owned struct {
+	TopicPartition
+	name string // in the group's item
+	log  string
+}
+
+// partitions are those that an instance has.
+func (m *member) partitions(cluster string) (out []owned) {
+	for _, topic := range m.Topics {
+		a, ok := m.Assigned[topic]
+		if !ok {
+			continue
+		}
+		t := Topic{cluster: cluster, id: a.Topic}
+		for p := a.From; p < a.To; p++ {
+			out = append(out, owned{TopicPartition{topic, p}, a.name(p), t.log(p)})
+		}
+	}
+	return out
+}
+
+// rebalance writes the group with other members: those given, without whoever has
+// expired. Partitions that stay with their instance keep their position. Those
+// that an instance loses are committed if it does so automatically, and begin
+// with the committed offset at their new one. errRetry: somebody else was faster.
+func (e *Engine) rebalance(ctx context.Context, c *Cluster, g *groupState, members []member, me string) error {
+	now := e.nowMs()
+	topics, err := e.topicsOf(ctx, c, members)
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(members, func(a, b member) int { return cmp.Compare(a.Name, b.Name) })
+	assign(members, topics)
+
+	next := map[string]store.Value{}
+	for _, a := range g.attrs { // committed offsets stay
+		if strings.HasPrefix(a.Name, attrCommitted) {
+			next[a.Name] = a.Value
+		}
+	}
+	stays := map[string]int{} // partition: instance that had it and is still there
+	for _, m := range g.members {
+		kept := slices.ContainsFunc(members, func(n member) bool { return n.ID == m.ID })
+		for _, p := range m.partitions(c.ID) {
+			if kept {
+				stays[p.name] = m.ID
+			}
+			if at := g.position(p.name); m.Auto && at.offset != noPosition && !keeps(members, m.ID, p) {
+				next[attrCommitted+p.name] = store.Int(at.offset)
+			}
+		}
+	}
+	var fresh []owned
+	for i := range members {
+		m := &members[i]
+		for _, attr := range []string{attrSeen, attrCommitTime, attrAnswer} {
+			if v := g.attrs.Get(attr + strconv.Itoa(m.ID)); !v.IsZero() {
+				next[attr+strconv.Itoa(m.ID)] = v
+			}
+		}
+		if m.Name == me {
+			next[attrSeen+strconv.Itoa(m.ID)] = store.Int(now)
+			if _, ok := next[attrCommitTime+strconv.Itoa(m.ID)]; !ok {
+				next[attrCommitTime+strconv.Itoa(m.ID)] = store.Int(now)
+			}
+		}
+		for _, p := range m.partitions(c.ID) {
+			if id, ok := stays[p.name]; ok && id == m.ID {
+				for _, attr := range []string{attrPosition, attrSegment} {
+					if v := g.attrs.Get(attr + p.name); !v.IsZero() {
+						next[attr+p.name] = v
+					}
+				}
+				continue
+			}
+			fresh = append(fresh, p)
+		}
+	}
+	if err := e.startPositions(ctx, c, members, fresh, next, me); err != nil {
+		return err
+	}
+	return e.writeGroup(ctx, g, members, next)
+}
+
+// keeps reports whether the instance with that id still has a partition.
+func keeps(members []member, id int, p owned) bool {
+	for _, m := range members {
+		if a, ok := m.Assigned[p.Topic]; ok && m.ID == id && p.name == a.name(p.Partition) && a.From <= p.Partition && p.Partition < a.To {
+			return true
+		}
+	}
+	return false
+}
+
+// startPositions sets where instances begin with partitions that are new to them.
+func (e *Engine) startPositions(ctx context.Context, c *Cluster, members []member, fresh []owned, next map[string]store.Value, me string) error {
+	if len(fresh) == 0 {
+		return nil
+	}
+	logs := make([]string, len(fresh))
+	for i, p := range fresh {
+		logs[i] = p.log
+	}
+	heads, err := e.heads(ctx, logs)
+	if err != nil {
+		return err
+	}
+	for i, p := range fresh {
+		h := heads[i]
+		if h == nil {
+			return errRetry // the topic was deleted a moment ago
+		}
+		at, segment := int64(noPosition), int64(unknownSegment)
+		owner := members[slices.IndexFunc(members, func(m member) bool { return keeps([]member{m}, m.ID, p) })]
+		committed, ok := next[attrCommitted+p.name]
+		switch {
+		case ok && committed.Num() >= h.start && committed.Num() <= h.next:
+			at = committed.Num()
+		case owner.Reset == ResetEarliest:
+			at, segment = h.start, h.start
+		case owner.Reset == ResetLatest:
+			at = h.next
+		case owner.Name == me:
+			return noOffset(p.TopicPartition)
+		}
+		next[attrPosition+p.name] = store.Int(at)
+		if segment != at {
+			next[attrSegment+p.name] = store.Int(segment)
+		}
+	}
+	return nil
+}
+
+func noOffset(tp TopicPartition) error {
+	return refuse(Invalid, "no committed offset for %s/%d, and the group wants no other start", tp.Topic, tp.Partition)
+}
+
+func (e *Engine) writeGroup(ctx context.Context, g *groupState, members []member, next map[string]store.Value) error {
+	text, err := json.Marshal(members)
+	if err != nil {
+		return err
+	}
+	id := writeID()
+	next[attrVersion] = store.Bytes(id)
+	next[attrGeneration] = store.Int(g.generation + 1)
+	next[attrMembers] = store.Bytes(string(text))
+	var attrs []store.Attr
+	for _, name := range slices.Sorted(maps.Keys(next)) {
+		attrs = append(attrs, store.Attr{Name: name, Value: next[name]})
+	}
+	if g.attrs == nil {
+		if _, err := e.store.Apply(ctx, store.Put(groupIndexKey(g.cluster, g.name), store.Attrs{}, nil)); err != nil && !errors.Is(err, store.ErrUnknownOutcome) {
+			return fmt.Errorf("creating group %s: %w", g.name, err)
+		}
+	}
+	_, err = e.store.Apply(ctx, store.Put(groupKey(g.cluster, g.name), store.NewAttrs(attrs...), g.unchanged()))
+	if _, ok := unmet(err); ok || errors.Is(err, store.ErrUnknownOutcome) || errors.Is(err, store.ErrConflict) {
+		return errRetry // if it has been written, it need not be again
+	}
+	if err != nil {
+		return fmt.Errorf("writing group %s: %w", g.name, err)
+	}
+	return nil
+}

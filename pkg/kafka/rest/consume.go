@@ -1,0 +1,355 @@
+package rest
+
+import (
+	"bytes"
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/skystash/skystash/pkg/kafka"
+)
+
+// Defaults of requests.
+const (
+	defaultReadTimeout    = time.Second
+	defaultOffsetsTimeout = 10 * time.Second
+	defaultCommitInterval = 5 * time.Second
+	defaultSessionTimeout = 2 * time.Minute
+	maxSessionTimeout     = 30 * time.Minute
+)
+
+// place is a partition, perhaps with an offset, in a request or an answer.
+type place struct {
+	Topic     *string `json:"topic"`
+	Partition *int32  `json:"partition"`
+	Offset    *int64  `json:"offset"`
+}
+
+// offsetAnswer is an offset in an answer.
+type offsetAnswer struct {
+	Topic     string `json:"topic"`
+	Partition int    `json:"partition"`
+	Offset    int64  `json:"offset"`
+}
+
+// success is the answer to what has none of its own.
+type success struct {
+	Result string `json:"result"`
+	Status int    `json:"status"`
+}
+
+var done = success{"Success", 200}
+
+// partition checks a place that names a partition.
+func (c *call) partition(p *place) (kafka.TopicPartition, error) {
+	switch {
+	case p.Topic == nil || *p.Topic == "":
+		return kafka.TopicPartition{}, badRequest("topic is missing")
+	case p.Partition == nil:
+		return kafka.TopicPartition{}, badRequest("partition is missing")
+	case *p.Partition < 0:
+		return kafka.TopicPartition{}, badRequest("partition %d is negative", *p.Partition)
+	}
+	return kafka.TopicPartition{Topic: *p.Topic, Partition: int(*p.Partition)}, c.mayConsume(*p.Topic)
+}
+
+// offset checks a place that names an offset.
+func (c *call) offset(p *place) (kafka.TopicOffset, error) {
+	tp, err := c.partition(p)
+	if err != nil {
+		return kafka.TopicOffset{}, err
+	}
+	if p.Offset == nil {
+		return kafka.TopicOffset{}, badRequest("offset is missing")
+	}
+	return kafka.TopicOffset{TopicPartition: tp, Offset: *p.Offset}, nil
+}
+
+// timeout bounds a time that a request wants to wait, in ms.
+func (c *call) timeout(ms *int64, byDefault time.Duration) (time.Duration, error) {
+	switch {
+	case ms == nil:
+		return min(byDefault, c.h.maxWait), nil
+	case *ms < 0:
+		return 0, badRequest("timeout %d is negative", *ms)
+	case *ms > c.h.maxWait.Milliseconds():
+		return c.h.maxWait, nil
+	}
+	return time.Duration(*ms) * time.Millisecond, nil
+}
+
+// queryTimeout is the timeout in the query.
+func (c *call) queryTimeout(byDefault time.Duration) (time.Duration, error) {
+	if !c.query.Has("timeout") {
+		return c.timeout(nil, byDefault)
+	}
+	ms, err := strconv.ParseInt(c.query.Get("timeout"), 10, 64)
+	if err != nil {
+		return 0, badRequest("timeout %q is no number of milliseconds", c.query.Get("timeout"))
+	}
+	return c.timeout(&ms, byDefault)
+}
+
+func (c *call) fetch() (any, error) {
+	var in struct {
+		place
+		Many    []place `json:"topicPartitionOffsets"`
+		Timeout *int64  `json:"timeout"`
+	}
+	if err := decode(c.body, &in); err != nil {
+		return nil, err
+	}
+	if in.Topic != nil || in.Partition != nil || in.Offset != nil {
+		in.Many = append(in.Many, in.place)
+	}
+	if len(in.Many) == 0 {
+		return nil, badRequest("neither topic, partition and offset nor topicPartitionOffsets are given")
+	}
+	timeout, err := c.timeout(in.Timeout, defaultReadTimeout)
+	if err != nil {
+		return nil, err
+	}
+	from := make([]kafka.TopicOffset, len(in.Many))
+	for i := range in.Many {
+		if from[i], err = c.offset(&in.Many[i]); err != nil {
+			return nil, err
+		}
+	}
+	got, err := c.h.engine.Fetch(c.ctx, c.cluster, from, timeout)
+	return messages(got), err
+}
+
+// consume: /consume/group/instance and /consume/group/instance/topic.
+func (c *call) consume() (any, error) {
+	var topics []string
+	var timeout time.Duration
+	var err error
+	if len(c.path) == 3 {
+		topics = []string{c.path[2]}
+		timeout, err = c.queryTimeout(defaultReadTimeout)
+	} else {
+		var in struct {
+			Topic   *string  `json:"topic"`
+			Topics  []string `json:"topics"`
+			Timeout *int64   `json:"timeout"`
+		}
+		if err := decode(c.body, &in); err != nil {
+			return nil, err
+		}
+		topics = in.Topics
+		if in.Topic != nil {
+			topics = append(topics, *in.Topic)
+		}
+		if len(topics) == 0 {
+			return nil, badRequest("neither topic nor topics are given")
+		}
+		timeout, err = c.timeout(in.Timeout, defaultReadTimeout)
+	}
+	if err != nil {
+		return nil, err
+	}
+	options, err := c.instanceOptions()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.mayConsume(topics...); err != nil {
+		return nil, err
+	}
+	got, err := c.h.engine.Consume(c.ctx, c.cluster, c.path[0], c.path[1], topics, options, timeout)
+	return messages(got), err
+}
+
+// instanceOptions reads the headers.
+func (c *call) instanceOptions() (o kafka.InstanceOptions, err error) {
+	o = kafka.InstanceOptions{
+		AutoCommit: true, AutoCommitInterval: defaultCommitInterval,
+		Reset: kafka.ResetLatest, SessionTimeout: defaultSessionTimeout,
+	}
+	if v := c.r.Header.Get("Kafka-Enable-Auto-Commit"); v != "" {
+		switch strings.ToLower(v) {
+		case "true":
+		case "false":
+			o.AutoCommit = false
+		default:
+			return o, badRequest("header Kafka-Enable-Auto-Commit is neither true nor false")
+		}
+	}
+	if v := c.r.Header.Get("Kafka-Auto-Offset-Reset"); v != "" {
+		switch o.Reset = kafka.Reset(strings.ToLower(v)); o.Reset {
+		case kafka.ResetEarliest, kafka.ResetLatest, kafka.ResetNone:
+		default:
+			return o, badRequest("header Kafka-Auto-Offset-Reset is none of earliest, latest and none")
+		}
+	}
+	if err := c.headerTime("Kafka-Auto-Commit-Interval", 0, &o.AutoCommitInterval); err != nil {
+		return o, err
+	}
+	return o, c.headerTime("Kafka-Session-Timeout-Ms", 1, &o.SessionTimeout)
+}
+
+func (c *call) headerTime(name string, least int64, to *time.Duration) error {
+	v := c.r.Header.Get(name)
+	if v == "" {
+		return nil
+	}
+	ms, err := strconv.ParseInt(v, 10, 64)
+	if err != nil || ms < least || ms > maxSessionTimeout.Milliseconds() {
+		return badRequest("header %s is no number of milliseconds from %d to %d", name, least, maxSessionTimeout.Milliseconds())
+	}
+	*to = time.Duration(ms) * time.Millisecond
+	return nil
+}
+
+func (c *call) commit() (any, error) {
+	var in []place
+	if body := bytes.TrimSpace(c.body); len(body) > 0 && string(body) != "null" {
+		var err error
+		if in, _, err = decodeMany[place](body); err != nil {
+			return nil, err
+		}
+	}
+	offsets := make([]kafka.TopicOffset, len(in))
+	for i := range in {
+		var err error
+		if offsets[i], err = c.offset(&in[i]); err != nil {
+			return nil, err
+		}
+	}
+	if len(offsets) == 0 {
+		if err := c.mayConsumeAs(c.path[0], c.path[1]); err != nil {
+			return nil, err
+		}
+	}
+	return done, c.h.engine.Commit(c.ctx, c.cluster, c.path[0], c.path[1], offsets)
+}
+
+// mayConsumeAs asks for the permission to consume all that an instance does.
+func (c *call) mayConsumeAs(group, instance string) error {
+	topics, err := c.h.engine.InstanceTopics(c.ctx, c.cluster, group, instance)
+	if err != nil {
+		return err
+	}
+	return c.mayConsume(topics...)
+}
+
+// partitions reads the body of /committed and /offsets.
+func (c *call) partitions() ([]kafka.TopicPartition, error) {
+	in, _, err := decodeMany[place](c.body)
+	if err != nil {
+		return nil, err
+	}
+	tps := make([]kafka.TopicPartition, len(in))
+	for i := range in {
+		if tps[i], err = c.partition(&in[i]); err != nil {
+			return nil, err
+		}
+	}
+	return tps, nil
+}
+
+func offsetAnswers(offsets []kafka.TopicOffset) []offsetAnswer {
+	out := make([]offsetAnswer, len(offsets))
+	for i, o := range offsets {
+		out[i] = offsetAnswer{o.Topic, o.Partition, o.Offset}
+	}
+	return out
+}
+
+func (c *call) committed() (any, error) {
+	timeout, err := c.queryTimeout(defaultOffsetsTimeout)
+	if err != nil {
+		return nil, err
+	}
+	tps, err := c.partitions()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(c.ctx, timeout)
+	defer cancel()
+	offsets, err := c.h.engine.Committed(ctx, c.cluster, c.path[0], tps)
+	return offsetAnswers(offsets), err
+}
+
+func (c *call) offsets() (any, error) {
+	timeout, err := c.queryTimeout(defaultOffsetsTimeout)
+	if err != nil {
+		return nil, err
+	}
+	var at int64
+	switch text := c.path[0]; text {
+	case "earliest":
+		at = kafka.Earliest
+	case "latest":
+		at = kafka.Latest
+	default:
+		if at, err = strconv.ParseInt(text, 10, 64); err != nil || at < 0 {
+			return nil, badRequest("%q is neither a time in milliseconds nor earliest nor latest", text)
+		}
+	}
+	tps, err := c.partitions()
+	if err != nil {
+		return nil, err
+	}
+	offsets, err := c.h.engine.Offsets(c.ctx, c.cluster, tps, at, timeout)
+	return offsetAnswers(offsets), err
+}
+
+func (c *call) topics() (any, error) {
+	topics, err := c.h.engine.Topics(c.ctx, c.cluster)
+	out := map[string]int{}
+	for _, t := range topics {
+		if c.claims.Topics.Matches(t.Name) {
+			out[t.Name] = t.Partitions
+		}
+	}
+	return out, err
+}
+
+// groupAnswer is a group in the answer of /consumers.
+type groupAnswer struct {
+	Name      string           `json:"name"`
+	Instances []instanceAnswer `json:"instances"`
+}
+
+type instanceAnswer struct {
+	Name   string        `json:"name"`
+	Topics []topicAnswer `json:"topics"`
+}
+
+type topicAnswer struct {
+	Topic      string `json:"topic"`
+	Partitions []int  `json:"partitions"`
+}
+
+// consumers lists the groups. Those with a topic that the credential does not match are left out.
+func (c *call) consumers() (any, error) {
+	groups, err := c.h.engine.Groups(c.ctx, c.cluster)
+	out := []groupAnswer{}
+	for _, g := range groups {
+		group, visible := groupAnswer{Name: g.Name}, true
+		for _, i := range g.Instances {
+			inst := instanceAnswer{Name: i.Name, Topics: []topicAnswer{}}
+			for _, p := range i.Partitions {
+				visible = visible && c.claims.Topics.Matches(p.Topic)
+				if n := len(inst.Topics); n == 0 || inst.Topics[n-1].Topic != p.Topic {
+					inst.Topics = append(inst.Topics, topicAnswer{Topic: p.Topic})
+				}
+				last := &inst.Topics[len(inst.Topics)-1]
+				last.Partitions = append(last.Partitions, p.Partition)
+			}
+			group.Instances = append(group.Instances, inst)
+		}
+		if visible {
+			out = append(out, group)
+		}
+	}
+	return out, err
+}
+
+func (c *call) deleteConsumer() (any, error) {
+	if err := c.mayConsumeAs(c.path[0], c.path[1]); err != nil {
+		return nil, err
+	}
+	return done, c.h.engine.DeleteInstance(c.ctx, c.cluster, c.path[0], c.path[1])
+}

@@ -1,0 +1,204 @@
+package rest
+
+import (
+	"bytes"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/skystash/skystash/pkg/kafka"
+	"github.com/skystash/skystash/pkg/kafka/batch"
+)
+
+// lenient are the options by which bodies are read. Unknown members are ignored;
+// what is not UTF-8 becomes U+FFFD.
+var lenient = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+
+// decode reads a JSON body. A comma behind the last element is forgiven.
+func decode(body []byte, to any) error {
+	err := json.Unmarshal(body, to, lenient)
+	if err == nil {
+		return nil
+	}
+	if mended, ok := withoutTrailingCommas(body); ok {
+		err = json.Unmarshal(mended, to, lenient)
+	}
+	var semantic *json.SemanticError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &semantic) && semantic.JSONPointer != "":
+		return refuse(http.StatusBadRequest, "invalid request: %s has the wrong type", semantic.JSONPointer)
+	case errors.As(err, &semantic):
+		return refuse(http.StatusBadRequest, "invalid request: the body has the wrong type")
+	}
+	return refuse(http.StatusBadRequest, "invalid JSON")
+}
+
+// withoutTrailingCommas removes commas that nothing follows but the end of an
+// array or object. It reports whether there were any.
+func withoutTrailingCommas(body []byte) ([]byte, bool) {
+	out := make([]byte, 0, len(body))
+	inString, comma := false, -1 // the place in out of a comma that only space has followed
+	found := false
+	for i := 0; i < len(body); i++ {
+		c := body[i]
+		switch {
+		case inString && c == '\\' && i+1 < len(body):
+			out = append(out, c)
+			i++
+			c = body[i]
+		case c == '"':
+			inString = !inString
+			comma = -1
+		case inString, c == ' ', c == '\t', c == '\n', c == '\r':
+		case c == ',':
+			comma = len(out)
+		case (c == ']' || c == '}') && comma >= 0:
+			out[comma] = ' '
+			found = true
+			comma = -1
+		default:
+			comma = -1
+		}
+		out = append(out, c)
+	}
+	return out, found
+}
+
+// decodeMany reads a body that is one value or an array of them.
+func decodeMany[T any](body []byte) (values []T, single bool, err error) {
+	body = bytes.TrimSpace(body)
+	if len(body) > 0 && body[0] == '[' {
+		err = decode(body, &values)
+		return values, false, err
+	}
+	var one T
+	if err := decode(body, &one); err != nil {
+		return nil, true, err
+	}
+	return []T{one}, true, nil
+}
+
+// nullable is a string, null, or not there.
+type nullable struct {
+	given bool
+	value []byte // nil: null
+}
+
+// UnmarshalJSONFrom implements json.UnmarshalerFrom.
+func (n *nullable) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	n.given = true
+	switch d.PeekKind() {
+	case 'n':
+		return d.SkipValue()
+	case '"':
+		raw, err := d.ReadValue()
+		if err != nil {
+			return err
+		}
+		n.value, err = jsontext.AppendUnquote([]byte{}, raw)
+		if err != nil && len(n.value) == 0 {
+			return err
+		}
+		return nil
+	}
+	if err := d.SkipValue(); err != nil {
+		return err
+	}
+	return errors.New("neither string nor null")
+}
+
+// metadata says where a message is.
+type metadata struct {
+	Topic     string `json:"topic"`
+	Partition int    `json:"partition"`
+	Offset    int64  `json:"offset"`
+	Timestamp int64  `json:"timestamp"`
+}
+
+func metadataOf(p kafka.Produced) metadata {
+	return metadata{p.Topic, p.Partition, p.Offset, p.Timestamp}
+}
+
+// messages are written without a tree in between: they are most of the traffic.
+type messages []kafka.Message
+
+// encode makes the JSON of an answer.
+func encode(answer any) ([]byte, error) {
+	if ms, ok := answer.(messages); ok {
+		return ms.append(nil), nil
+	}
+	return json.Marshal(answer, jsontext.AllowInvalidUTF8(true), json.Deterministic(true))
+}
+
+func (ms messages) append(b []byte) []byte {
+	b = append(b, '[')
+	for i := range ms {
+		m := &ms[i]
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendString(append(b, `{"topic":`...), m.Topic)
+		b = appendInt(append(b, `,"partition":`...), int64(m.Partition))
+		b = appendInt(append(b, `,"offset":`...), m.Offset)
+		b = appendInt(append(b, `,"timestamp":`...), m.Timestamp)
+		b = appendString(append(b, `,"key":`...), m.Key)
+		b = appendString(append(b, `,"value":`...), m.Value)
+		b = append(b, `,"headers":[`...)
+		for j, h := range m.Headers {
+			if j > 0 {
+				b = append(b, ',')
+			}
+			b = appendString(append(b, `{"key":`...), h.Key)
+			b = appendString(append(b, `,"value":`...), h.Value)
+			b = append(b, '}')
+		}
+		b = append(b, `]}`...)
+	}
+	return append(b, ']')
+}
+
+// appendString appends a JSON string; bytes that are not UTF-8 become U+FFFD.
+func appendString[T ~string | ~[]byte](b []byte, s T) []byte {
+	quoted, _ := jsontext.AppendQuote(b, s) // the error says that it had to replace bytes
+	return quoted
+}
+
+func appendInt(b []byte, n int64) []byte { return strconv.AppendInt(b, n, 10) }
+
+// Weigh is what a message takes of an answer that is a string in another JSON
+// document, as Lambda's are. See kafka.Config.
+func Weigh(r *batch.Record) int {
+	n := escaped(r.Key) + escaped(r.Value)
+	for _, h := range r.Headers {
+		n += escaped(h.Key) + escaped(h.Value) + perHeader
+	}
+	return n + perMessage
+}
+
+// What is written around a message and a header, with its quotes escaped.
+const (
+	perMessage = 500 // the topic may have 249 bytes
+	perHeader  = 32
+)
+
+// escaped bounds the length of a JSON string inside of a JSON string.
+func escaped[T ~string | ~[]byte](s T) (n int) {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c < ' ', c == 0x7f:
+			n += len(`\\u0000`)
+		case c == '"', c == '\\':
+			n += len(`\\\"`)
+		case c >= 0x80:
+			n += len("\ufffd")
+		default:
+			n++
+		}
+	}
+	return n
+}

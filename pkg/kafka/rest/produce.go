@@ -1,0 +1,144 @@
+package rest
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/skystash/skystash/pkg/kafka"
+	"github.com/skystash/skystash/pkg/kafka/batch"
+)
+
+// newMessage is a message in a produce request.
+type newMessage struct {
+	Topic     *string     `json:"topic"`
+	Partition *int32      `json:"partition"`
+	Timestamp *int64      `json:"timestamp"`
+	Key       *string     `json:"key"`
+	Value     nullable    `json:"value"`
+	Headers   []newHeader `json:"headers"`
+}
+
+type newHeader struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
+}
+
+// produce: /produce, /produce/topic and /produce/topic/message.
+func (c *call) produce() (any, error) {
+	if len(c.path) == 2 {
+		m := kafka.NewMessage{Topic: c.path[0], Partition: kafka.AnyPartition, Timestamp: -1, Value: []byte(c.path[1])}
+		if c.query.Has("key") {
+			m.Key = []byte(c.query.Get("key"))
+		}
+		return c.one(m)
+	}
+	in, single, err := decodeMany[newMessage](c.body)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]kafka.NewMessage, len(in))
+	for i := range in {
+		if out[i], err = c.message(&in[i]); err != nil {
+			var r *refusal
+			if errors.As(err, &r) && !single {
+				return nil, refuse(r.status, "messages[%d]: %s", i, r.text)
+			}
+			return nil, err
+		}
+	}
+	return c.send(out)
+}
+
+// message checks a message of the body.
+func (c *call) message(in *newMessage) (out kafka.NewMessage, err error) {
+	out = kafka.NewMessage{Partition: kafka.AnyPartition, Timestamp: -1}
+	switch {
+	case len(c.path) == 1:
+		out.Topic = c.path[0]
+		if in.Topic != nil && *in.Topic != out.Topic {
+			return out, badRequest("topic %q is another than the path's", *in.Topic)
+		}
+	case in.Topic == nil || *in.Topic == "":
+		return out, badRequest("topic is missing")
+	default:
+		out.Topic = *in.Topic
+	}
+	if !in.Value.given {
+		return out, badRequest("value is missing")
+	}
+	out.Value = in.Value.value
+	if in.Partition != nil {
+		if out.Partition = int(*in.Partition); out.Partition < 0 {
+			return out, badRequest("partition %d is negative", *in.Partition)
+		}
+	}
+	if in.Timestamp != nil {
+		if out.Timestamp = *in.Timestamp; out.Timestamp < 0 {
+			return out, badRequest("timestamp %d is negative", *in.Timestamp)
+		}
+	}
+	if in.Key != nil {
+		out.Key = []byte(*in.Key)
+	}
+	for _, h := range in.Headers {
+		out.Headers = append(out.Headers, batch.Header{Key: h.Key, Value: []byte(h.Value)})
+	}
+	return out, c.mayProduce(out.Topic)
+}
+
+// send produces messages and answers with an array.
+func (c *call) send(ms []kafka.NewMessage) ([]metadata, error) {
+	results, err := c.h.engine.Produce(c.ctx, c.cluster, ms)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]metadata, len(results))
+	var worst error
+	for i, p := range results {
+		out[i] = metadataOf(p)
+		if p.Err == nil {
+			continue
+		}
+		status, _ := outcome(p.Err)
+		if so, _ := outcome(worst); worst == nil || status > so {
+			worst = p.Err
+		}
+	}
+	if worst != nil {
+		return nil, &partial{results, worst}
+	}
+	return out, nil
+}
+
+// one produces a message and answers with an object.
+func (c *call) one(m kafka.NewMessage) (any, error) {
+	if err := c.mayProduce(m.Topic); err != nil {
+		return nil, err
+	}
+	out, err := c.send([]kafka.NewMessage{m})
+	if err != nil {
+		return nil, err
+	}
+	return out[0], nil
+}
+
+// webhook: the body is the value, headers of the sender become the message's.
+func (c *call) webhook() (any, error) {
+	topic := c.query.Get("topic")
+	if topic == "" {
+		return nil, badRequest("topic is missing in the query")
+	}
+	m := kafka.NewMessage{Topic: topic, Partition: kafka.AnyPartition, Timestamp: -1, Value: c.body}
+	if m.Value == nil {
+		m.Value = []byte{}
+	}
+	if c.query.Has("key") {
+		m.Key = []byte(c.query.Get("key"))
+	}
+	for _, name := range sortedNames(c.r.Header) {
+		for _, value := range c.r.Header[name] {
+			m.Headers = append(m.Headers, batch.Header{Key: strings.ToLower(name), Value: []byte(value)})
+		}
+	}
+	return c.one(m)
+}

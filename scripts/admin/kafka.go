@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/skystash/skystash/functions/backend"
+	"github.com/skystash/skystash/pkg/kafka"
+	"github.com/skystash/skystash/pkg/store/dynamo"
+	"github.com/skystash/skystash/pkg/token"
+)
+
+const kafkaUsage = `
+  create-kafka-cluster     make a Kafka cluster
+  create-kafka-topic       make a topic of a cluster
+  delete-kafka-topic       delete one with its messages
+  mint-kafka-credential    make a user name and password for a cluster
+  revoke-kafka-credential  make one credential invalid, by its id
+`
+
+func kafkaCommands() map[string]func(context.Context, *flag.FlagSet, []string, io.Writer, io.Writer) error {
+	return map[string]func(context.Context, *flag.FlagSet, []string, io.Writer, io.Writer) error{
+		"create-kafka-cluster":    createKafkaCluster,
+		"create-kafka-topic":      createKafkaTopic,
+		"delete-kafka-topic":      deleteKafkaTopic,
+		"mint-kafka-credential":   mintKafkaCredential,
+		"revoke-kafka-credential": revokeKafkaCredential,
+	}
+}
+
+// kafkaEngine is one that manages: it has no stream.
+func (d deployment) kafkaEngine(ctx context.Context) (*kafka.Engine, error) {
+	client, err := backend.DynamoDB(ctx, *d.endpoint)
+	if err != nil {
+		return nil, err
+	}
+	return kafka.New(kafka.Config{Store: dynamo.New(client, *d.table)}), nil
+}
+
+// cluster opens the engine and reads the cluster that a flag names.
+func (d deployment) cluster(ctx context.Context, id string) (*kafka.Engine, *kafka.Cluster, error) {
+	engine, err := d.kafkaEngine(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	c, err := engine.Cluster(ctx, id)
+	return engine, c, err
+}
+
+func createKafkaCluster(ctx context.Context, flags *flag.FlagSet, args []string, stdout, stderr io.Writer) error {
+	d := deploymentFlags(flags)
+	name := flags.String("name", "", "name, for people")
+	id := flags.String("id", "", "id: letters, digits, '-' and '_'; chosen at random if not given")
+	partitions := flags.Int("partitions", kafka.DefaultMaxPartitions, "partitions that all topics may have together")
+	if err := parse(flags, args, "table", "name"); err != nil {
+		return err
+	}
+	if *id == "" {
+		*id = strings.ToLower(rand.Text())
+	}
+	engine, err := d.kafkaEngine(ctx)
+	if err != nil {
+		return err
+	}
+	c, err := engine.CreateCluster(ctx, kafka.ClusterOptions{ID: *id, Name: *name, MaxPartitions: *partitions})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(stderr, "Kafka cluster %q. Its id:\n", c.Name)
+	fmt.Fprintln(stdout, c.ID)
+	return nil
+}
+
+func createKafkaTopic(ctx context.Context, flags *flag.FlagSet, args []string, _, stderr io.Writer) error {
+	d := deploymentFlags(flags)
+	cluster := flags.String("cluster", "", "id of the cluster")
+	name := flags.String("name", "", "name of the topic")
+	var o kafka.TopicOptions
+	flags.IntVar(&o.Partitions, "partitions", 1, "number of partitions")
+	flags.DurationVar(&o.Retention, "retention", kafka.DefaultRetention, "time that messages are kept; negative: for ever")
+	flags.Int64Var(&o.RetentionBytes, "retention-bytes", 0, "size of a partition beyond which the oldest messages go; 0: no limit")
+	flags.IntVar(&o.MaxMessage, "max-message", kafka.DefaultMaxMessage, "largest message in bytes, with its overhead")
+	flags.BoolVar(&o.Compact, "compact", false, "keep the last message of each key, whatever its age")
+	if err := parse(flags, args, "table", "cluster", "name"); err != nil {
+		return err
+	}
+	engine, c, err := d.cluster(ctx, *cluster)
+	if err != nil {
+		return err
+	}
+	t, err := engine.CreateTopic(ctx, c, *name, o)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(stderr, "Topic %q with %d partitions.\n", t.Name, t.Partitions)
+	return nil
+}
+
+func deleteKafkaTopic(ctx context.Context, flags *flag.FlagSet, args []string, _, stderr io.Writer) error {
+	d := deploymentFlags(flags)
+	cluster := flags.String("cluster", "", "id of the cluster")
+	name := flags.String("name", "", "name of the topic")
+	if err := parse(flags, args, "table", "cluster", "name"); err != nil {
+		return err
+	}
+	engine, c, err := d.cluster(ctx, *cluster)
+	if err != nil {
+		return err
+	}
+	if err := engine.DeleteTopic(ctx, c, *name); err != nil {
+		return err
+	}
+	fmt.Fprintf(stderr, "Topic %q is deleted.\n", *name)
+	return nil
+}
+
+func mintKafkaCredential(ctx context.Context, flags *flag.FlagSet, args []string, stdout, stderr io.Writer) error {
+	d := deploymentFlags(flags)
+	keyFile := flags.String("key", "", "file of the private key")
+	cluster := flags.String("cluster", "", "id of the cluster")
+	permission := flags.String("permission", string(token.PermitAll), "all, produce or consume")
+	topics := flags.String("topics", "*", "a topic's name, or a prefix that ends in '*'")
+	validFor := flags.Duration("valid", 0, "time until the credential expires, such as 720h; 0 for no expiry")
+	audience := flags.String("audience", token.DefaultAudience, "the deployment's tokenAudience")
+	if err := parse(flags, args, "table", "key", "cluster"); err != nil {
+		return err
+	}
+	text, err := os.ReadFile(*keyFile)
+	if err != nil {
+		return fmt.Errorf("read the private key: %w", err)
+	}
+	key, err := token.ParsePrivateKey(text)
+	if err != nil {
+		return fmt.Errorf("%s: %w", *keyFile, err)
+	}
+	_, c, err := d.cluster(ctx, *cluster)
+	if err != nil {
+		return err
+	}
+	claims := token.Claims{
+		CredentialID: rand.Text(),
+		Resource:     c.ID,
+		Products:     []string{token.ProductKafka},
+		Scope:        token.ReadWrite,
+		Generation:   c.CredentialGeneration,
+		Topics:       token.TopicRule{Permission: token.Permission(*permission), Topics: *topics},
+	}
+	if *validFor != 0 {
+		claims.Expires = time.Now().Add(*validFor)
+	}
+	signer, err := token.NewSigner(token.SignerConfig{Key: key, Audience: *audience})
+	if err != nil {
+		return err
+	}
+	signed, err := signer.Mint(claims)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(stderr, "Credential %s of Kafka cluster %q. UPSTASH_KAFKA_REST_USERNAME and UPSTASH_KAFKA_REST_PASSWORD:\n", claims.CredentialID, c.Name)
+	fmt.Fprintf(stdout, "%s\n%s\n", claims.KafkaUsername(), signed)
+	return nil
+}
+
+func revokeKafkaCredential(ctx context.Context, flags *flag.FlagSet, args []string, _, stderr io.Writer) error {
+	d := deploymentFlags(flags)
+	cluster := flags.String("cluster", "", "id of the cluster")
+	credential := flags.String("credential", "", "credential id, as mint-kafka-credential printed it")
+	if err := parse(flags, args, "table", "cluster", "credential"); err != nil {
+		return err
+	}
+	engine, c, err := d.cluster(ctx, *cluster)
+	if err != nil {
+		return err
+	}
+	if err := engine.RevokeCredential(ctx, c.ID, *credential); err != nil {
+		return err
+	}
+	fmt.Fprintf(stderr, "Credential %s opens nothing any more, everywhere within %v.\n", *credential, backend.RecordTTL)
+	return nil
+}

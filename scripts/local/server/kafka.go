@@ -1,0 +1,150 @@
+package server
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/skystash/skystash/pkg/kafka"
+	"github.com/skystash/skystash/pkg/kafka/ingest/embedded"
+	"github.com/skystash/skystash/pkg/kafka/rest"
+	"github.com/skystash/skystash/pkg/token"
+)
+
+const (
+	kafkaDir        = "kafka"
+	kafkaCluster    = "default"
+	kafkaReclaim    = time.Minute
+	localPartitions = 1000 // partitions of all topics
+)
+
+// topicsFlag are topics and their numbers of partitions.
+type topicsFlag map[string]int
+
+func (f *topicsFlag) String() string { return "" }
+
+func (f *topicsFlag) Set(s string) error {
+	for part := range strings.SplitSeq(s, ",") {
+		name, count, counted := strings.Cut(part, ":")
+		n := 1
+		if counted {
+			var err error
+			if n, err = strconv.Atoi(count); err != nil || n < 1 {
+				return fmt.Errorf("topic %s: %q is no number of partitions", name, count)
+			}
+		}
+		if !kafka.ValidTopicName(name) {
+			return fmt.Errorf("illegal topic name %q", name)
+		}
+		if *f == nil {
+			*f = topicsFlag{}
+		}
+		(*f)[name] = n
+	}
+	return nil
+}
+
+// openKafka opens Kafka over a store of its own, which holds the stream as well: it
+// is for one process.
+func (m *Main) openKafka(ctx context.Context, key ed25519.PrivateKey) (p *product, err error) {
+	st, recordTTL, err := m.openStore(ctx, kafkaDir, m.flags.kafkaTable)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, st.Close())
+		}
+	}()
+	stream, err := embedded.Open(ctx, embedded.Options{Store: st, Logger: m.log})
+	if err != nil {
+		return nil, err
+	}
+	engine := kafka.New(kafka.Config{Store: st, Stream: stream, RecordTTL: recordTTL, Logger: m.log})
+	cluster, err := openCluster(ctx, engine)
+	if err != nil {
+		return nil, err
+	}
+	for name, n := range m.flags.topics {
+		_, err := engine.CreateTopic(ctx, cluster, name, kafka.TopicOptions{Partitions: n})
+		if err != nil && !kafka.IsKind(err, kafka.Exists) {
+			return nil, err
+		}
+	}
+	signer, err := token.NewSigner(token.SignerConfig{Key: key})
+	if err != nil {
+		return nil, err
+	}
+	claims := token.Claims{
+		CredentialID: "local",
+		Resource:     cluster.ID,
+		Products:     []string{token.ProductKafka},
+		Scope:        token.ReadWrite,
+		Generation:   cluster.CredentialGeneration,
+		IssuedAt:     cluster.CreatedAt,
+	}
+	password, err := signer.Mint(claims)
+	if err != nil {
+		return nil, err
+	}
+	verifier, err := token.NewVerifier(token.VerifierConfig{
+		Keys:    []ed25519.PublicKey{key.Public().(ed25519.PublicKey)},
+		Product: token.ProductKafka,
+	})
+	if err != nil {
+		return nil, err
+	}
+	p = &product{
+		name:   "Kafka over REST",
+		prefix: "/kafka",
+		env: [][2]string{
+			{"UPSTASH_KAFKA_REST_URL", m.url + "/kafka"},
+			{"UPSTASH_KAFKA_REST_USERNAME", claims.KafkaUsername()},
+			{"UPSTASH_KAFKA_REST_PASSWORD", password},
+		},
+		duties: []func(context.Context){
+			func(ctx context.Context) {
+				if err := engine.Run(ctx); err != nil && ctx.Err() == nil {
+					m.log.Error("Kafka's stream is not read any more.", "error", err)
+				}
+			},
+			func(ctx context.Context) { m.reclaimKafka(ctx, engine) },
+		},
+		close: st.Close,
+	}
+	p.mount(rest.New(rest.Config{Engine: engine, Verifier: verifier, MaxBodyBytes: m.flags.maxRequest, Logger: m.log}))
+	return p, nil
+}
+
+// openCluster reads the program's cluster, or creates it at the first start.
+func openCluster(ctx context.Context, engine *kafka.Engine) (*kafka.Cluster, error) {
+	c, err := engine.Cluster(ctx, kafkaCluster)
+	if !kafka.IsKind(err, kafka.NotFound) {
+		return c, err
+	}
+	c, err = engine.CreateCluster(ctx, kafka.ClusterOptions{ID: kafkaCluster, Name: "local", MaxPartitions: localPartitions})
+	if kafka.IsKind(err, kafka.Exists) { // another process on the same table was faster
+		return engine.Cluster(ctx, kafkaCluster)
+	}
+	return c, err
+}
+
+// reclaimKafka deletes and compacts from time to time. In AWS a function of its own does this.
+func (m *Main) reclaimKafka(ctx context.Context, engine *kafka.Engine) {
+	tick := time.NewTicker(kafkaReclaim)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if _, err := engine.Reclaim(ctx); err != nil && ctx.Err() == nil {
+				m.log.Warn("reclaiming Kafka's space", "error", err)
+			}
+		}
+	}
+}

@@ -1,0 +1,71 @@
+package server_test
+
+import (
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/skystash/skystash/scripts/local/server"
+)
+
+// kafka sends a request to Kafka with its credentials, as local.env has them.
+func kafka(t *testing.T, dir, method, path, body string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, "local.env"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := map[string]string{}
+	for line := range strings.Lines(string(text)) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+		env[name] = strings.Trim(value, `"`)
+	}
+	req, err := http.NewRequest(method, env["UPSTASH_KAFKA_REST_URL"]+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.SetBasicAuth(env["UPSTASH_KAFKA_REST_USERNAME"], env["UPSTASH_KAFKA_REST_PASSWORD"])
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	got, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(got)
+}
+
+func TestKafkaIsServedBesideRedisAndKeepsItsMessages(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	m, stop := start(t, "-data", dir, "-topics", "red:3,blue")
+	wantAnswer(t, kafka(t, dir, "GET", "/topics", ""), `{"blue":1,"red":3}`)
+	wantAnswer(t, call(t, m, m.Token(), "/set/kafka/v"), `{"result":"OK"}`)
+	wantAnswer(t, kafka(t, dir, "GET", "/produce/", `{"topic":"blue","value":"GET with a body","timestamp":1}`), `[{"topic":"blue","partition":0,"offset":0,"timestamp":1}]`)
+	kafka(t, dir, "POST", "/produce/blue/a%2Fb", "")
+	stop()
+
+	// Topics that are there already stay as they are.
+	start(t, "-data", dir, "-topics", "red:7")
+	wantAnswer(t, kafka(t, dir, "GET", "/topics", ""), `{"blue":1,"red":3}`)
+	got := kafka(t, dir, "POST", "/fetch", `{"topic":"blue","partition":0,"offset":1,"timeout":5000}`)
+	if !strings.Contains(got, `"offset":1,`) || !strings.Contains(got, `"value":"a/b"`) {
+		t.Errorf("fetched %s", got)
+	}
+	if got := kafka(t, dir, "POST", "/produce", `{"topic":"blue","value":"`+strings.Repeat("x", 11<<20)+`"}`); !strings.Contains(got, `"status":413`) {
+		t.Errorf("a body beyond the limit is answered %.200s", got)
+	}
+}
+
+func TestBadTopicsAreRefused(t *testing.T) {
+	for _, topics := range []string{"a b", "red:0", "red:x", "red,"} {
+		m := server.NewMain(io.Discard, io.Discard)
+		if err := m.ParseFlags([]string{"-ephemeral", "-topics", topics}); err == nil {
+			t.Errorf("%q is accepted", topics)
+		}
+	}
+}
