@@ -13,8 +13,13 @@
 //
 //	signing.pem   Ed25519 key (PKCS #8) that signs the tokens, mode 0600
 //	local.env     URL and tokens as environment variables, mode 0600, rewritten at each start
-//	store/        the embedded store
+//	store/        the embedded store of Redis
+//	qstash/       the embedded store of QStash
 //	.gitignore    keeps the folder out of a repository
+//
+// Redis and QStash share the address: QStash's paths begin with /v2/ and /v1/, which
+// are no commands. QStash may deliver to loopback addresses, and to what -resolve maps;
+// other private addresses are refused, as they are in AWS.
 //
 // A token is a function of the signing key and the database's record, both of
 // which are kept, so it stays the same from start to start.

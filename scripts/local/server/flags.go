@@ -29,6 +29,10 @@ type flags struct {
 	region   string
 	resolve  resolveFlag
 
+	qstashTable   string
+	qstashDev     bool
+	qstashDevAddr string
+
 	maxRequest int64
 	grace      time.Duration
 }
@@ -50,6 +54,9 @@ func (m *Main) ParseFlags(args []string) error {
 	fs.StringVar(&f.store, "store", storeEmbedded, "`kind` of store: embedded or dynamo")
 	fs.StringVar(&f.endpoint, "endpoint", "", "`URL` of DynamoDB, e.g. of DynamoDB Local; empty: AWS")
 	fs.StringVar(&f.table, "table", "skystash-redis", "`name` of the DynamoDB table; created if an endpoint is given")
+	fs.StringVar(&f.qstashTable, "qstash-table", "skystash-qstash", "`name` of QStash's DynamoDB table; created if an endpoint is given")
+	fs.BoolVar(&f.qstashDev, "qstash-dev", false, "serve QStash's development credentials, which @upstash/qstash knows, too")
+	fs.StringVar(&f.qstashDevAddr, "qstash-dev-addr", "127.0.0.1:8080", "`host:port` where -qstash-dev serves them")
 	fs.StringVar(&f.region, "region", "us-east-1", "AWS `region` of the table")
 	fs.Var(&f.resolve, "resolve", "`host=addr:port`: connect there instead of to host; can be repeated")
 	fs.BoolVar(&f.pprof, "pprof", false, "serve profiles under /debug/pprof/")
@@ -76,6 +83,8 @@ func (f *flags) check(rest []string) error {
 		return errors.New("-endpoint goes with -store dynamo")
 	case f.store == storeDynamo && f.table == "":
 		return errors.New("-store dynamo needs -table")
+	case f.store == storeDynamo && (f.qstashTable == "" || f.qstashTable == f.table):
+		return errors.New("-store dynamo needs a -qstash-table of its own")
 	case f.data == "" && !f.ephemeral:
 		return errors.New("-data is empty; for memory only use -ephemeral")
 	case f.syncEvery < 0:

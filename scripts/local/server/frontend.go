@@ -14,6 +14,7 @@ import (
 	"github.com/valyala/fasthttp"
 	"github.com/valyala/fasthttp/fasthttpadaptor"
 
+	qstashrest "github.com/skystash/skystash/pkg/qstash/rest"
 	"github.com/skystash/skystash/pkg/redis/rest"
 )
 
@@ -29,14 +30,16 @@ const (
 // frontend hands requests to the REST API. On requests as small as most are,
 // fasthttp spends half of what net/http does.
 type frontend struct {
-	ctx      context.Context // of all requests
-	rest     *rest.Handler
-	profiles fasthttp.RequestHandler // nil: not served
-	requests sync.Pool               // of *request
+	ctx        context.Context // of all requests
+	rest       *rest.Handler
+	qstash     http.Handler
+	qstashOnly bool
+	profiles   fasthttp.RequestHandler // nil: not served
+	requests   sync.Pool               // of *request
 }
 
-func newFrontend(ctx context.Context, h *rest.Handler, profiles bool) *frontend {
-	f := &frontend{ctx: ctx, rest: h, requests: sync.Pool{New: func() any { return new(request) }}}
+func newFrontend(ctx context.Context, h *rest.Handler, qstash http.Handler, profiles bool) *frontend {
+	f := &frontend{ctx: ctx, rest: h, qstash: qstash, requests: sync.Pool{New: func() any { return new(request) }}}
 	if profiles {
 		mux := http.NewServeMux()
 		mux.HandleFunc("/debug/pprof/", pprof.Index)
@@ -73,9 +76,13 @@ type request struct {
 }
 
 func (f *frontend) serve(ctx *fasthttp.RequestCtx) {
+	path, query := target(ctx)
+	if f.qstashOnly || qstashrest.Serves(path) {
+		serveHTTP(f.ctx, ctx, f.qstash, path, query)
+		return
+	}
 	r := f.requests.Get().(*request)
 	defer f.requests.Put(r)
-	path, query := target(ctx)
 	if f.profiles != nil && strings.HasPrefix(path, "/debug/pprof/") {
 		f.profiles(ctx)
 		return

@@ -36,6 +36,7 @@ type Main struct {
 	url, token, readOnly string
 
 	store    store.Store
+	qstash   *qstashServer
 	http     *fasthttp.Server
 	failed   chan error         // of the HTTP server
 	stop     context.CancelFunc // of requests and duties
@@ -94,7 +95,7 @@ func (m *Main) Start(ctx context.Context) (err error) {
 		return err
 	}
 	var recordTTL time.Duration
-	if m.store, recordTTL, err = m.openStore(ctx); err != nil {
+	if m.store, recordTTL, err = m.openStore(ctx, storeDir, m.flags.table); err != nil {
 		return err
 	}
 	engine := redis.New(redis.Config{
@@ -111,6 +112,9 @@ func (m *Main) Start(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := m.openQStash(ctx, key); err != nil {
+		return err
+	}
 	m.url = "http://" + listener.Addr().String()
 	if err := m.mintTokens(key, db); err != nil {
 		return err
@@ -124,7 +128,11 @@ func (m *Main) Start(ctx context.Context) (err error) {
 	duties, stop := context.WithCancel(context.WithoutCancel(ctx))
 	m.stop = stop
 	m.duties.Go(func() { m.reclaim(duties, engine) })
-	m.http = newFrontend(duties, handler, m.flags.pprof).server(m.log)
+	m.startQStash(duties)
+	if err := m.startQStashDev(ctx, duties); err != nil {
+		return err
+	}
+	m.http = newFrontend(duties, handler, m.qstash.handler, m.flags.pprof).server(m.log)
 	go func() {
 		if err := m.http.Serve(listener); err != nil {
 			m.failed <- fmt.Errorf("serve: %w", err)
@@ -139,10 +147,17 @@ func (m *Main) Close() error { return m.closeErr() }
 
 func (m *Main) shutdown() error {
 	var errs []error
-	if m.http != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), m.flags.grace)
-		defer cancel()
-		if err := m.http.ShutdownWithContext(ctx); errors.Is(err, context.DeadlineExceeded) {
+	servers := []*fasthttp.Server{m.http}
+	if m.qstash != nil {
+		servers = append(servers, m.qstash.dev)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), m.flags.grace)
+	defer cancel()
+	for _, server := range servers {
+		if server == nil {
+			continue
+		}
+		if err := server.ShutdownWithContext(ctx); errors.Is(err, context.DeadlineExceeded) {
 			errs = append(errs, fmt.Errorf("requests were still running after %v", m.flags.grace))
 		} else if err != nil {
 			errs = append(errs, fmt.Errorf("stop serving: %w", err))
@@ -152,8 +167,15 @@ func (m *Main) shutdown() error {
 		m.stop()
 		m.duties.Wait()
 	}
-	if m.store != nil {
-		if err := m.store.Close(); err != nil {
+	stores := []store.Store{m.store}
+	if m.qstash != nil {
+		stores = append(stores, m.qstash.store)
+	}
+	for _, st := range stores {
+		if st == nil {
+			continue
+		}
+		if err := st.Close(); err != nil {
 			errs = append(errs, fmt.Errorf("close the store: %w", err))
 		}
 	}
@@ -248,6 +270,10 @@ func (m *Main) environment() [][2]string {
 		{"UPSTASH_REDIS_REST_URL", m.url},
 		{"UPSTASH_REDIS_REST_TOKEN", m.token},
 		{"UPSTASH_REDIS_REST_READONLY_TOKEN", m.readOnly},
+		{"QSTASH_URL", m.url},
+		{"QSTASH_TOKEN", m.qstash.token},
+		{"QSTASH_CURRENT_SIGNING_KEY", m.qstash.keys.Current},
+		{"QSTASH_NEXT_SIGNING_KEY", m.qstash.keys.Next},
 		{"KV_REST_API_URL", m.url},
 		{"KV_REST_API_TOKEN", m.token},
 		{"KV_REST_API_READ_ONLY_TOKEN", m.readOnly},
@@ -258,7 +284,7 @@ func (m *Main) printBanner() {
 	where := "in memory only, gone when this ends"
 	switch {
 	case m.flags.store == storeDynamo:
-		where = "in the DynamoDB table " + m.flags.table
+		where = "in the DynamoDB tables " + m.flags.table + " and " + m.flags.qstashTable
 	case !m.flags.ephemeral:
 		where = "in " + m.flags.data
 	}
@@ -280,7 +306,17 @@ Try it:
   });
   console.log(await redis.get("greeting"));
 
-`, where, m.url, m.token, m.readOnly, m.token, m.url, m.url, m.token)
+QStash is at the same address:
+
+  QSTASH_URL=%s
+  QSTASH_TOKEN=%s
+  QSTASH_CURRENT_SIGNING_KEY=%s
+  QSTASH_NEXT_SIGNING_KEY=%s
+
+`, where, m.url, m.token, m.readOnly, m.token, m.url, m.url, m.token, m.url, m.qstash.token, m.qstash.keys.Current, m.qstash.keys.Next)
+	if m.qstash.devURL != "" {
+		fmt.Fprintf(m.stdout, "The development credentials of @upstash/qstash are good at %s.\n\n", m.qstash.devURL)
+	}
 	if !m.flags.ephemeral {
 		fmt.Fprintf(m.stdout, "These variables are also in %s.\n", filepath.Join(m.flags.data, envFile))
 	}

@@ -22,16 +22,17 @@ import (
 	"github.com/skystash/skystash/pkg/store/embedded"
 )
 
-// openStore opens the store that the flags name. recordTTL is how old a database's
+// openStore opens the store of a product that the flags name: a folder in the data
+// folder, or a table. recordTTL is how old a database's
 // record may get in an engine over it.
-func (m *Main) openStore(ctx context.Context) (st store.Store, recordTTL time.Duration, err error) {
+func (m *Main) openStore(ctx context.Context, dir, table string) (st store.Store, recordTTL time.Duration, err error) {
 	if m.flags.store == storeDynamo {
-		st, err = m.openDynamo(ctx)
+		st, err = m.openDynamo(ctx, table)
 		return st, backend.RecordTTL, err
 	}
 	opts := embedded.Options{InMemory: m.flags.ephemeral, SyncEvery: m.flags.syncEvery, Logger: m.log}
 	if !m.flags.ephemeral {
-		opts.Dir = filepath.Join(m.flags.data, storeDir)
+		opts.Dir = filepath.Join(m.flags.data, dir)
 	}
 	s, err := embedded.Open(opts)
 	if errors.Is(err, embedded.ErrLocked) {
@@ -43,7 +44,7 @@ func (m *Main) openStore(ctx context.Context) (st store.Store, recordTTL time.Du
 	return s, 0, nil
 }
 
-func (m *Main) openDynamo(ctx context.Context) (store.Store, error) {
+func (m *Main) openDynamo(ctx context.Context, table string) (store.Store, error) {
 	f := &m.flags
 	opts := []func(*config.LoadOptions) error{config.WithRegion(f.region)}
 	if f.endpoint != "" && os.Getenv("AWS_ACCESS_KEY_ID") == "" && os.Getenv("AWS_PROFILE") == "" {
@@ -64,11 +65,11 @@ func (m *Main) openDynamo(ctx context.Context) (store.Store, error) {
 		}
 	})
 	if f.endpoint != "" {
-		if err := dynamo.CreateTable(ctx, client, f.table); err != nil {
+		if err := dynamo.CreateTable(ctx, client, table); err != nil {
 			return nil, fmt.Errorf("DynamoDB at %s: %w", f.endpoint, err)
 		}
 	}
-	return dynamo.New(client, f.table), nil
+	return dynamo.New(client, table), nil
 }
 
 // httpClient connects to the addresses that the flag names.
