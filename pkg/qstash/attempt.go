@@ -31,6 +31,8 @@ func (e *Engine) Handle(ctx context.Context, key string) error {
 		return e.pumpFlow(ctx, acct, id)
 	case dueSchedule:
 		return e.tick(ctx, acct, id)
+	case dueWaiter:
+		return e.expire(ctx, acct, id)
 	}
 	return fmt.Errorf("qstash: unknown wake-up %q", key)
 }
@@ -138,6 +140,11 @@ func (e *Engine) claimHeld(ctx context.Context, m *message) (*message, error) {
 		e.wake(ctx, hint(m.at, dueMessage, m.acct, m.id))
 		return nil, nil
 	}
+	if m.rec.Workflow != nil {
+		if ok, err := e.admit(ctx, m); err != nil || !ok {
+			return nil, err
+		}
+	}
 	if m.rec.Flow != nil {
 		return e.claimSlot(ctx, m)
 	}
@@ -221,6 +228,11 @@ func (e *Engine) delivery(ctx context.Context, m *message) (Delivery, error) {
 	set(headerScheduleID, m.rec.ScheduleID)
 	set(headerTopic, m.rec.Topic)
 	set(headerCallerIP, m.rec.CallerIP)
+	if m.rec.Workflow != nil {
+		if body, err = e.workflowDelivery(ctx, m, h, body); err != nil {
+			return Delivery{}, err
+		}
+	}
 	return Delivery{
 		URL:        m.rec.URL,
 		Method:     m.rec.method(),

@@ -1,6 +1,7 @@
 package qstash
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 )
@@ -83,18 +84,26 @@ func (e *Engine) callback(m *message, cb *Callback, o outcome, sent []byte, dlqI
 	if body.Body == nil {
 		body.Body = []byte{}
 	}
+	if w := m.rec.Workflow; w != nil {
+		body.WorkflowRunID, body.WorkflowURL, body.WorkflowCreatedAt = w.RunID, w.URL, w.CreatedAt.UnixMilli()
+	}
 	text, err := json.Marshal(&body)
 	if err != nil {
 		return nil, fmt.Errorf("write the callback of message %s: %w", m.id, err)
 	}
 	req := Request{Destination: cb.URL, Body: text, Options: cb.Options}
 	opts := &req.Options
-	if opts.Retries == nil {
+	if opts.Retries == nil && (opts.Workflow == nil || opts.Workflow.CallType != CallFrom) {
 		retries := m.rec.maxRetries()
 		opts.Retries = &retries
 	}
 	opts.CallerIP = m.rec.CallerIP
 	opts.Callback, opts.Queue = nil, ""
+	if w := opts.Workflow; w != nil && m.rec.Workflow != nil {
+		own := *w
+		own.URL, own.CreatedAt = cmp.Or(w.URL, m.rec.Workflow.URL), m.rec.Workflow.CreatedAt
+		opts.Workflow = &own
+	}
 	header := Header{"Content-Type": {"application/json"}}
 	for name, values := range opts.Header {
 		header[name] = values

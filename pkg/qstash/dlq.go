@@ -197,7 +197,10 @@ func (e *Engine) deadView(ctx context.Context, d *dead) (DeadMessage, error) {
 	}
 	v := DeadMessage{Message: d.msg.view(body), DLQID: d.id, ResponseStatus: d.letter.Status, ResponseHeader: d.letter.Header}
 	v.ResponseBody, v.ResponseBodyBase64 = split(d.body)
-	return v, nil
+	if d.msg.rec.Workflow != nil && d.letter.Callback != "" {
+		v.FailureCallbackInfo, err = e.failureInfo(ctx, d.msg.acct, d.letter.Callback)
+	}
+	return v, err
 }
 
 // DeleteDeadLetter deletes one dead letter.

@@ -53,6 +53,8 @@ type draft struct {
 	dedup string // hash of what makes it a duplicate; "": nothing
 	hold  bool   // time alone does not make it due
 	extra []store.Attr
+
+	resumed []RunStep // of a workflow run that goes on for another one: the entries that it begins with
 }
 
 // Publish accepts messages. Each request has an outcome of its own; what is
@@ -72,7 +74,7 @@ func (e *Engine) Publish(ctx context.Context, acct string, reqs []Request) []Out
 			out := Published{MessageID: d.id, URL: d.rec.URL}
 			if d.dedup == "" && d.rec.Queue == "" && d.rec.Workflow == nil {
 				plain, owners = append(plain, d), append(owners, i)
-			} else if out, err = e.storeDraft(ctx, d); err != nil {
+			} else if out, err = e.storeOne(ctx, d); err != nil {
 				outcomes[i].Err = err
 				break
 			}
@@ -139,7 +141,7 @@ func (e *Engine) newDraft(acct string, req *Request, topic string, target Endpoi
 		o.NotBefore = latest
 	}
 	o.Delay = 0
-	d.hold = o.Queue != "" || o.Flow != nil
+	d.hold = o.Queue != "" || o.Flow != nil || o.Workflow != nil
 	switch {
 	case o.DedupID != "":
 		d.dedup = "id\x00" + o.DedupID
@@ -272,6 +274,14 @@ func (e *Engine) storePlain(ctx context.Context, drafts []*draft) error {
 	}
 	e.wake(ctx, hints...)
 	return nil
+}
+
+// storeOne stores a message that is not a plain one.
+func (e *Engine) storeOne(ctx context.Context, d *draft) (Published, error) {
+	if d.rec.Workflow != nil {
+		return e.storeWorkflow(ctx, d)
+	}
+	return e.storeDraft(ctx, d)
 }
 
 // storeDraft stores a message together with what it depends on.

@@ -92,6 +92,12 @@ func (e *Engine) settle(ctx context.Context, m *message, sent []byte, resp Respo
 
 // record writes an outcome and returns the wake-ups that follow.
 func (e *Engine) record(ctx context.Context, m *message, o outcome, sent []byte) ([]wake.Hint, error) {
+	if w := m.rec.Workflow; w != nil && o.state == stateFailed {
+		var err error
+		if sent, err = e.failRun(ctx, m, o, sent); err != nil {
+			return nil, err
+		}
+	}
 	callbacks, err := e.callbacks(m, o, sent)
 	if err != nil {
 		return nil, err
@@ -107,15 +113,29 @@ func (e *Engine) record(ctx context.Context, m *message, o outcome, sent []byte)
 	if o.state == stateWaiting {
 		t.edits = append(t.edits, store.Add(attrRetried, attrRetried, 1))
 	}
-	if o.state == stateFailed {
+	if o.state == stateFailed && buried(m) {
 		t.edits = append(t.edits, store.Set(attrDLQ, store.Bytes(o.dlqID)))
-		op, err := e.deadLetterOp(m, o)
+		callback := ""
+		if n := len(callbacks); n > 0 && callbacks[n-1].rec.FailureOfDLQ != "" {
+			callback = callbacks[n-1].id
+		}
+		op, err := e.deadLetterOp(m, o, callback)
 		if err != nil {
 			return nil, err
 		}
 		t.extra = append(t.extra, op)
 	}
 	for _, d := range callbacks {
+		if w := d.rec.Workflow; w != nil && w.CallType == CallFrom {
+			r, err := e.readRun(ctx, m.acct, w.RunID)
+			if err != nil {
+				return nil, err
+			}
+			if r == nil || r.state != runRunning {
+				continue // nobody waits for the answer any more
+			}
+			r.configure(&d.rec)
+		}
 		stored := false
 		ops, err := e.draftOps(ctx, d, &stored)
 		if err != nil {
@@ -129,6 +149,31 @@ func (e *Engine) record(ctx context.Context, m *message, o outcome, sent []byte)
 		t.callbacks++
 	}
 	return e.apply(ctx, &t)
+}
+
+// buried reports whether a message that has failed goes to the dead letter queue: what a
+// third party answers a workflow run is the run's business, and the failure callback of a
+// run is told of in the run's own dead letter.
+func buried(m *message) bool {
+	w := m.rec.Workflow
+	return w == nil || w.CallType != CallTo && w.CallType != CallFailure
+}
+
+// failRun ends the run whose workflow cannot be called, and returns what its failure
+// callback tells as the payload: that of the run.
+func (e *Engine) failRun(ctx context.Context, m *message, o outcome, sent []byte) ([]byte, error) {
+	w := m.rec.Workflow
+	if !buried(m) {
+		return sent, nil
+	}
+	if _, err := e.endRun(ctx, m.acct, w.RunID, runFailed, nil, store.Set(attrDLQ, store.Bytes(o.dlqID))); err != nil {
+		return nil, err
+	}
+	steps, err := e.runStepsUpTo(ctx, m.acct, w.RunID, 1)
+	if err != nil || len(steps) == 0 {
+		return sent, err
+	}
+	return steps[0].Body, nil
 }
 
 // transition is a change of a message's state with what goes along with it.
@@ -257,12 +302,12 @@ const (
 )
 
 // deadLetterOp stores a dead letter.
-func (e *Engine) deadLetterOp(m *message, o outcome) (store.Op, error) {
+func (e *Engine) deadLetterOp(m *message, o outcome, callback string) (store.Op, error) {
 	body := o.resp.Body
 	if o.err != nil {
 		body = []byte(o.err.Error())
 	}
-	text, err := json.Marshal(deadLetter{MessageID: m.id, At: e.now(), Status: o.resp.Status, Header: clipHeader(o.resp.Header, maxDeadHeader)})
+	text, err := json.Marshal(deadLetter{MessageID: m.id, At: e.now(), Status: o.resp.Status, Header: clipHeader(o.resp.Header, maxDeadHeader), Callback: callback})
 	if err != nil {
 		return store.Op{}, fmt.Errorf("store a dead letter: %w", err)
 	}

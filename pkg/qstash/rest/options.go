@@ -17,7 +17,6 @@ const (
 	forwardPrefix   = "Upstash-Forward-"
 	callbackHeader  = "Upstash-Callback"
 	failureHeader   = "Upstash-Failure-Callback"
-	workflowPrefix  = "Upstash-Workflow-"
 	scheduleID      = "Upstash-Schedule-Id"
 	cronHeader      = "Upstash-Cron"
 	maxCallbackNest = 2
@@ -225,6 +224,3 @@ func list(text string) []string {
 	}
 	return out
 }
-
-// parseWorkflow reads what a message has to do with a workflow run.
-func parseWorkflow(http.Header) *qstash.Workflow { return nil }

@@ -44,7 +44,8 @@ func (c *call) request(dest, queue string, h http.Header, body []byte) (qstash.R
 		return qstash.Request{}, err
 	}
 	o.Queue, o.CallerIP = queue, c.callerIP()
-	return qstash.Request{Destination: dest, Body: body, Options: o}, nil
+	req := qstash.Request{Destination: dest, Body: body, Options: o}
+	return req, invoke(h, &req)
 }
 
 func (c *call) publish(dest, queue string) error {
@@ -184,9 +185,6 @@ func itemError(err error) (any, error) {
 	}
 	return nil, err
 }
-
-// endsBatch reports whether the failure of one message is answered for all.
-func endsBatch(error) bool { return false }
 
 func (c *call) createSchedule(dest string) error {
 	h := c.header()
