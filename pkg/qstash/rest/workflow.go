@@ -106,7 +106,7 @@ func (c *call) hook() (handled bool, err error) {
 		return true, err
 	}
 	header := map[string][]string(c.r.Header)
-	data, err := json.Marshal(map[string]any{"method": c.r.Method, "header": header, "body": body, "proto": c.r.Proto, "host": c.r.Host, "url": c.r.RequestURI})
+	data, err := json.Marshal(map[string]any{"method": c.r.Method, "header": header, "body": body, "proto": c.scheme(), "host": c.r.Host, "url": c.r.RequestURI})
 	if err != nil {
 		return true, err
 	}
@@ -114,6 +114,14 @@ func (c *call) hook() (handled bool, err error) {
 		return true, err
 	}
 	return true, c.ok(struct{}{})
+}
+
+// scheme is the one that the client has used.
+func (c *call) scheme() string {
+	if c.r.TLS != nil || strings.EqualFold(c.r.Header.Get("X-Forwarded-Proto"), "https") {
+		return "https"
+	}
+	return "http"
 }
 
 // maxEvent bounds what comes along with an event.
