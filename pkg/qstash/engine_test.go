@@ -13,6 +13,7 @@ import (
 	"github.com/skystash/skystash/pkg/qstash"
 	"github.com/skystash/skystash/pkg/qstash/wake"
 	"github.com/skystash/skystash/pkg/store"
+	"github.com/skystash/skystash/pkg/store/dynamo/dynamolocal"
 	"github.com/skystash/skystash/pkg/store/embedded"
 )
 
@@ -38,17 +39,51 @@ type world struct {
 
 func newWorld(t *testing.T, change ...func(*qstash.Config)) *world {
 	t.Helper()
-	st, err := embedded.Open(embedded.Options{InMemory: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { st.Close() })
-	w := &world{t: t, store: st, now: time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)}
+	w := &world{t: t, store: openStore(t), now: time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)}
 	w.engine = w.newEngine(change...)
 	if _, err := w.engine.CreateAccount(t.Context(), acct, qstash.Keys{}); err != nil {
 		t.Fatal(err)
 	}
 	return w
+}
+
+// openStore opens the store that a test is to run on.
+func openStore(t *testing.T) store.Store {
+	t.Helper()
+	if strings.HasPrefix(t.Name(), "TestOnDynamoDB/") {
+		return dynamolocal.Open(t)
+	}
+	st, err := embedded.Open(embedded.Options{InMemory: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { st.Close() })
+	return st
+}
+
+// What uses the store in ways of its own holds on DynamoDB, too.
+func TestOnDynamoDB(t *testing.T) {
+	for name, test := range map[string]func(*testing.T){
+		"message":    TestMessageIsDeliveredOnce,
+		"bodies":     TestLongBodiesAreKeptExactly,
+		"retries":    TestRetriesBackOffAndEndInTheDeadLetterQueue,
+		"callbacks":  TestCallbacksTellOfEveryAttempt,
+		"sweep":      TestDelayedMessagesWaitAndSweepsFindWhatNobodyWakes,
+		"duplicates": TestDuplicatesAreAnsweredWithTheFirst,
+		"crash":      TestCrashedAttemptsAreMadeAgain,
+		"cancel":     TestCancelledMessagesAreNotSent,
+		"queue":      TestQueueDeliversInOrderWithRetriesAndCallbacks,
+		"rate":       TestRateLimitsStartsInAPeriod,
+		"pin":        TestPausedAndPinnedFlowControlKeys,
+		"schedule":   TestScheduleTicks,
+		"groups":     TestURLGroups,
+		"logs":       TestLogsArePagedAndFiltered,
+		"limits":     TestLimitsHoldUnderConcurrency,
+		"workflow":   TestWorkflowRun,
+		"events":     TestEventsAreWaitedForAndNotified,
+	} {
+		t.Run(name, test)
+	}
 }
 
 func (w *world) newEngine(change ...func(*qstash.Config)) *qstash.Engine {

@@ -14,7 +14,7 @@ import (
 
 // Attributes of a flow control key's item.
 const (
-	flowParallelism = "p"  // 0: no limit
+	flowParallelism = "m"  // 0: no limit
 	flowRate        = "r"  // 0: no limit
 	flowPeriod      = "d"  // s
 	flowRunning     = "n"  // attempts under way

@@ -64,9 +64,9 @@ func (s state) finished() bool { return s >= stateDelivered }
 // Attributes of a message's item, besides attrJSON, which holds the record.
 const (
 	attrBody      = "b" // if it is short
-	attrState     = "s"
+	attrState     = "a"
 	attrAt        = "t" // ms: when it is due
-	attrPlace     = "p" // sort key of its due entry
+	attrPlace     = "d" // sort key of its due entry
 	attrRetried   = "n" // retries made
 	attrHold      = "h" // present: time alone does not make it due
 	attrOwner     = "o" // engine that has claimed it

@@ -12,7 +12,7 @@ import (
 
 // Attributes of a queue's item.
 const (
-	queueParallelism = "p"
+	queueParallelism = "w"
 	queuePaused      = "z" // 1: paused
 	queueGeneration  = "g" // names the entries of this queue, not those of an earlier one of its name
 	queueNext        = "n" // next place
