@@ -7,6 +7,11 @@
 // Settings are CDK context ("-c name=value", or "context" in cdk.json):
 //
 //	stack                    name of the stack: SkystashRedis
+//	qstashStack              name of QStash's stack: SkystashQStash
+//	qstashRegion             what QStash's destinations are told: EU-CENTRAL-1
+//	qstashAllowed            blocks of addresses, such as 10.0.0.0/8, separated by
+//	                         commas, that QStash may deliver to although they are
+//	                         not public
 //	tokenPublicKey           public key or keys that tokens are checked with
 //	tokenPublicKeyParameter  else: SSM parameter that holds them at deployment
 //	                         time: /skystash/token-public-key

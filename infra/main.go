@@ -29,13 +29,14 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for name, asset := range map[string]*string{"redis": &cfg.RedisAsset, "sweep": &cfg.SweepAsset} {
+	for name, asset := range map[string]*string{"redis": &cfg.RedisAsset, "sweep": &cfg.SweepAsset, "qstash": &cfg.QStashAsset, "deliver": &cfg.DeliverAsset} {
 		*asset = filepath.Join("build", name)
 		if _, err := bundle.Build(ctx, ".", "./functions/"+name, "arm64", *asset); err != nil {
 			return err
 		}
 	}
 	NewRedisStack(app, cfg)
+	NewQStashStack(app, cfg)
 	app.Synth(nil)
 	return nil
 }
