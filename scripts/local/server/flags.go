@@ -97,6 +97,9 @@ func (f *flags) check(rest []string) error {
 	if _, _, err := net.SplitHostPort(f.addr); err != nil {
 		return fmt.Errorf("-addr %q: want host:port", f.addr)
 	}
+	if _, _, err := net.SplitHostPort(f.qstashDevAddr); err != nil {
+		return fmt.Errorf("-qstash-dev-addr %q: want host:port", f.qstashDevAddr)
+	}
 	return nil
 }
 
