@@ -65,7 +65,7 @@ func (e *Engine) sweepShard(ctx context.Context, acct string, shard byte, until 
 			}
 			return true, e.drop(ctx, it.Key)
 		case kind == dueMessage && at.Before(old):
-			left, err := e.stale(ctx, acct, it.Key, id)
+			left, err := e.leave(ctx, acct, it.Key, at, id)
 			if err != nil || left {
 				return err == nil, err
 			}
@@ -82,16 +82,27 @@ func (e *Engine) sweepShard(ctx context.Context, acct string, shard byte, until 
 	return n, err
 }
 
-// stale removes a due entry that its message no longer has, or whose message is gone.
-func (e *Engine) stale(ctx context.Context, acct string, key store.Key, id string) (bool, error) {
+// leave reports whether a message that is overdue is to be left alone: it is being
+// delivered, or has been woken a short while ago. A due entry that its message no longer
+// has, or whose message is gone, is removed.
+func (e *Engine) leave(ctx context.Context, acct string, key store.Key, at time.Time, id string) (bool, error) {
 	attrs, err := e.store.Get(ctx, messageKey(acct, id))
 	if err != nil {
 		return false, fmt.Errorf("read message %s: %w", id, err)
 	}
-	if attrs != nil && attrs.Get(attrPlace).Str() == key.Sort && !state(attrs.Get(attrState).Num()).finished() {
+	s := state(attrs.Get(attrState).Num())
+	switch {
+	case attrs == nil, attrs.Get(attrPlace).Str() != key.Sort, s.finished():
+		return true, e.drop(ctx, key)
+	case s == stateActive:
+		return !e.lapsed(attrs, e.now()), nil
+	case e.alone:
 		return false, nil
 	}
-	return true, e.drop(ctx, key)
+	// There may only be more to do than there is capacity: wake-ups are repeated after one
+	// minute, two, four and so on, so that they do not pile up.
+	overdue := int64(e.now().Sub(at) / sweepGrace)
+	return overdue&(overdue-1) != 0, nil
 }
 
 func (e *Engine) drop(ctx context.Context, key store.Key) error {

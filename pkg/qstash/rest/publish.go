@@ -76,11 +76,6 @@ func (c *call) publish(dest, queue string) error {
 // group as an array.
 func published(out qstash.Outcome) any {
 	if out.Group {
-		for i := range out.Messages {
-			if out.Messages[i].MessageID == "" {
-				return map[string]string{"error": "not published"}
-			}
-		}
 		return out.Messages
 	}
 	return out.Messages[0]
