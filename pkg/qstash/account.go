@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -116,6 +117,31 @@ func (e *Engine) RotateKeys(ctx context.Context, acct string) (Keys, error) {
 		keys = a.Keys
 	})
 	return keys, err
+}
+
+// maxRevoked bounds the list of revoked credentials; ResetCredentials empties it.
+const maxRevoked = 1000
+
+// RevokeCredential makes one token invalid.
+func (e *Engine) RevokeCredential(ctx context.Context, acct, credential string) error {
+	full := false
+	err := e.changeAccount(ctx, acct, func(a *Account) {
+		if full = len(a.Revoked) >= maxRevoked; !full && !slices.Contains(a.Revoked, credential) {
+			a.Revoked = append(a.Revoked, credential)
+		}
+	})
+	if err == nil && full {
+		return fmt.Errorf("account %s has %d revoked credentials: make all invalid instead", acct, maxRevoked)
+	}
+	return err
+}
+
+// ResetCredentials makes all tokens invalid that have been made so far.
+func (e *Engine) ResetCredentials(ctx context.Context, acct string) error {
+	return e.changeAccount(ctx, acct, func(a *Account) {
+		a.CredentialGeneration++
+		a.Revoked = nil
+	})
 }
 
 // changeAccount changes an account's record.

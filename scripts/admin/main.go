@@ -30,6 +30,10 @@ const usage = `Usage: admin <command> [flags]     (admin <command> -h lists the 
   revoke-token        make one token invalid, by its credential id
   reset-credentials   make all tokens of a database invalid
 
+  create-account      make a QStash account
+  mint-qstash-token   make a token for one
+  revoke-qstash-token make one token invalid, or all of an account
+
 A new deployment:
 
   go run ./scripts/admin keygen -out token-key.pem
@@ -63,6 +67,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		"mint-token":        mintToken,
 		"revoke-token":      revokeToken,
 		"reset-credentials": resetCredentials,
+
+		"create-account":      createAccount,
+		"mint-qstash-token":   mintQStashToken,
+		"revoke-qstash-token": revokeQStashToken,
 	}
 	if len(args) == 0 || args[0] == "-h" || args[0] == "--help" || args[0] == "help" {
 		fmt.Fprint(stderr, usage)

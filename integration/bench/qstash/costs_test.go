@@ -39,14 +39,13 @@ const (
 
 // counter is an engine on DynamoDB Local whose calls are counted.
 type counter struct {
-	t       *testing.T
-	engine  *qstash.Engine
-	mu      sync.Mutex
-	now     time.Time
-	hints   []wake.Hint
-	status  int
-	cost    cost
-	counted bool
+	t      *testing.T
+	engine *qstash.Engine
+	mu     sync.Mutex
+	now    time.Time
+	hints  []wake.Hint
+	status int
+	cost   cost
 }
 
 // cost is what a message takes.
