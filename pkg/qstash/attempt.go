@@ -39,11 +39,40 @@ func (e *Engine) Handle(ctx context.Context, key string) error {
 
 // deliver makes an attempt to deliver a message, if it is due.
 func (e *Engine) deliver(ctx context.Context, acct, id string) error {
-	m, err := e.claim(ctx, acct, id)
-	if err != nil || m == nil {
-		return err
+	key := acct + "/" + id
+	if !e.begin(key) {
+		return nil
 	}
-	return e.attempt(ctx, m)
+	for {
+		m, err := e.claim(ctx, acct, id)
+		if err == nil && m != nil {
+			err = e.attempt(ctx, m)
+		}
+		again := e.end(key)
+		// What the other wake-up was for may have come after it was looked at.
+		if err != nil || m != nil || !again || !e.begin(key) {
+			return err
+		}
+	}
+}
+
+// begin reserves a message for one wake-up at a time in this engine, so that a claim of
+// its own that it finds without having begun it is one whose answer was lost.
+func (e *Engine) begin(key string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	_, taken := e.busy[key]
+	e.busy[key] = taken
+	return !taken
+}
+
+// end gives a message free, and reports whether there was another wake-up meanwhile.
+func (e *Engine) end(key string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	again := e.busy[key]
+	delete(e.busy, key)
+	return again
 }
 
 // claim makes a message active, for this engine; nil if there is nothing to do.
@@ -107,8 +136,8 @@ func (e *Engine) claimed(acct, id string, old store.Attrs, lease time.Time) (*me
 func (e *Engine) reclaim(ctx context.Context, m *message) (*message, error) {
 	now := e.now()
 	held := m.attrs.Get(attrLease)
-	gone := e.alone && m.attrs.Get(attrOwner).Str() != e.owner
-	if !gone && now.UnixMilli() < held.Num() {
+	own := m.attrs.Get(attrOwner).Str() == e.owner // the answer to the claim was lost: see begin
+	if !own && !e.alone && now.UnixMilli() < held.Num() {
 		return nil, nil
 	}
 	lease := now.Add(e.limits.MaxTimeout + leaseMargin)

@@ -122,6 +122,7 @@ type Engine struct {
 
 	mu       sync.Mutex
 	accounts map[string]cachedAccount
+	busy     map[string]bool // messages that this engine works on; true: it was woken for them again
 }
 
 // New makes an Engine.
@@ -138,6 +139,7 @@ func New(cfg Config) *Engine {
 		random:     cfg.Random,
 		log:        cfg.Logger,
 		accounts:   map[string]cachedAccount{},
+		busy:       map[string]bool{},
 	}
 	e.limits.setDefaults()
 	if e.now == nil {

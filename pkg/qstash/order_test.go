@@ -2,6 +2,7 @@ package qstash_test
 
 import (
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -107,8 +108,8 @@ func TestDeletedQueueDropsItsMessages(t *testing.T) {
 // live runs an engine with real time and concurrency, and returns what to stop it with.
 func (w *world) live(t *testing.T) {
 	t.Helper()
-	waker := embedded.New(embedded.Options{})
-	w.engine = w.newEngine(func(c *qstash.Config) { c.Waker, c.Now = waker, time.Now })
+	waker := embedded.New(embedded.Options{RetryAfter: 5 * time.Millisecond, Logger: slog.New(slog.DiscardHandler)})
+	w.engine = w.newEngine(func(c *qstash.Config) { c.Waker, c.Now, c.Logger = waker, time.Now, slog.New(slog.DiscardHandler) })
 	waker.Start(t.Context(), w.engine.Handle)
 	t.Cleanup(waker.Stop)
 }

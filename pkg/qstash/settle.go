@@ -69,23 +69,36 @@ func dlqID(now time.Time, id string) string {
 	return fmt.Sprintf("%013d-%d", now.UnixMilli(), h.Sum32())
 }
 
-// settle records the outcome of an attempt, with all that follows from it.
+// settle records the outcome of an attempt, with all that follows from it. It tries
+// again as long as the lease allows: what is not recorded is sent again.
 func (e *Engine) settle(ctx context.Context, m *message, sent []byte, resp Response, sendErr error) error {
-	for {
+	var all []wake.Hint
+	doubt := false // whether it has been recorded already
+	for pause := 10 * time.Millisecond; ; pause = min(2*pause, time.Second) {
 		o := e.judge(m, resp, sendErr)
 		hints, err := e.record(ctx, m, o, sent)
+		all = append(all, hints...)
 		ce := (*store.ConditionError)(nil)
 		switch {
 		case err == nil:
-			e.wake(ctx, hints...)
+			e.wake(ctx, all...)
 			return nil
-		case !errors.As(err, &ce):
+		case errors.As(err, &ce):
+			if ce.Old.Has(attrCancel) && !m.attrs.Has(attrCancel) && ce.Old.Get(attrLease).Equal(m.attrs.Get(attrLease)) {
+				m.attrs = m.attrs.With(attrCancel, store.Int(1))
+				continue
+			}
+			if !doubt {
+				e.log.WarnContext(ctx, "an attempt took longer than its lease; its outcome is not recorded", "message", m.id)
+			}
+			e.wake(ctx, all...)
+			return nil
+		}
+		doubt = doubt || errors.Is(err, store.ErrUnknownOutcome)
+		select {
+		case <-ctx.Done():
 			return fmt.Errorf("record the outcome of message %s: %w", m.id, err)
-		case ce.Old.Has(attrCancel) && !m.attrs.Has(attrCancel) && ce.Old.Get(attrLease).Equal(m.attrs.Get(attrLease)):
-			m.attrs = m.attrs.With(attrCancel, store.Int(1))
-		default:
-			e.log.WarnContext(ctx, "an attempt took longer than its lease; its outcome is not recorded", "message", m.id)
-			return nil
+		case <-time.After(pause):
 		}
 	}
 }
@@ -246,9 +259,12 @@ func (e *Engine) apply(ctx context.Context, t *transition) ([]wake.Hint, error) 
 	update := store.Update(m.key(), t.cond, edits...)
 	if len(ops) == 0 {
 		if _, err := e.store.Apply(ctx, update); err != nil {
-			return nil, err
+			return hints, err
 		}
-		return hints, e.dropDue(ctx, m)
+		if err := e.dropDue(ctx, m); err != nil {
+			e.log.WarnContext(ctx, "the due entry of a finished message is left to the sweep", "error", err)
+		}
+		return hints, nil
 	}
 	if t.state.finished() {
 		ops = append(ops, store.Delete(m.dueKey(), nil))
@@ -259,12 +275,12 @@ func (e *Engine) apply(ctx context.Context, t *transition) ([]wake.Hint, error) 
 		return e.apply(ctx, t)
 	}
 	if err != nil {
-		return nil, err
+		return hints, err
 	}
 	if t.state.finished() && m.rec.Parent != "" {
 		more, err := e.leaveQueue(ctx, m.acct, m.rec.Parent)
 		if err != nil {
-			return nil, err
+			e.log.WarnContext(ctx, "a place in a queue is left to the sweep", "error", err)
 		}
 		hints = append(hints, more...)
 	}
