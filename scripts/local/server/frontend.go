@@ -14,7 +14,6 @@ import (
 	"github.com/valyala/fasthttp"
 	"github.com/valyala/fasthttp/fasthttpadaptor"
 
-	qstashrest "github.com/skystash/skystash/pkg/qstash/rest"
 	"github.com/skystash/skystash/pkg/redis/rest"
 )
 
@@ -30,16 +29,15 @@ const (
 // frontend hands requests to the REST API. On requests as small as most are,
 // fasthttp spends half of what net/http does.
 type frontend struct {
-	ctx        context.Context // of all requests
-	rest       *rest.Handler
-	qstash     http.Handler
-	qstashOnly bool
-	profiles   fasthttp.RequestHandler // nil: not served
-	requests   sync.Pool               // of *request
+	ctx      context.Context // of all requests
+	rest     *rest.Handler
+	profiles fasthttp.RequestHandler // nil: not served
+	products []*product              // under prefixes of their own
+	requests sync.Pool               // of *request
 }
 
-func newFrontend(ctx context.Context, h *rest.Handler, qstash http.Handler, profiles bool) *frontend {
-	f := &frontend{ctx: ctx, rest: h, qstash: qstash, requests: sync.Pool{New: func() any { return new(request) }}}
+func newFrontend(ctx context.Context, h *rest.Handler, products []*product, profiles bool) *frontend {
+	f := &frontend{ctx: ctx, rest: h, products: products, requests: sync.Pool{New: func() any { return new(request) }}}
 	if profiles {
 		mux := http.NewServeMux()
 		mux.HandleFunc("/debug/pprof/", pprof.Index)
@@ -76,16 +74,18 @@ type request struct {
 }
 
 func (f *frontend) serve(ctx *fasthttp.RequestCtx) {
-	path, query := target(ctx)
-	if f.qstashOnly || qstashrest.Serves(path) {
-		serveHTTP(f.ctx, ctx, f.qstash, path, query)
-		return
-	}
 	r := f.requests.Get().(*request)
 	defer f.requests.Put(r)
+	path, query := target(ctx)
 	if f.profiles != nil && strings.HasPrefix(path, "/debug/pprof/") {
 		f.profiles(ctx)
 		return
+	}
+	for _, p := range f.products {
+		if p.serves(path) {
+			p.serve(ctx)
+			return
+		}
 	}
 	r.ctx = ctx
 	r.Request = rest.Request{

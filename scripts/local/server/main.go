@@ -36,6 +36,7 @@ type Main struct {
 	url, token, readOnly string
 
 	store    store.Store
+	products []*product // besides Redis
 	qstash   *qstashServer
 	http     *fasthttp.Server
 	failed   chan error         // of the HTTP server
@@ -112,10 +113,10 @@ func (m *Main) Start(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := m.openQStash(ctx, key); err != nil {
+	m.url = "http://" + listener.Addr().String()
+	if err := m.openProducts(ctx, key); err != nil {
 		return err
 	}
-	m.url = "http://" + listener.Addr().String()
 	if err := m.mintTokens(key, db); err != nil {
 		return err
 	}
@@ -128,11 +129,12 @@ func (m *Main) Start(ctx context.Context) (err error) {
 	duties, stop := context.WithCancel(context.WithoutCancel(ctx))
 	m.stop = stop
 	m.duties.Go(func() { m.reclaim(duties, engine) })
-	m.startQStash(duties)
-	if err := m.startQStashDev(ctx, duties); err != nil {
-		return err
+	for _, p := range m.products {
+		for _, duty := range p.duties {
+			m.duties.Go(func() { duty(duties) })
+		}
 	}
-	m.http = newFrontend(duties, handler, m.qstash.handler, m.flags.pprof).server(m.log)
+	m.http = newFrontend(duties, handler, m.products, m.flags.pprof).server(m.log)
 	go func() {
 		if err := m.http.Serve(listener); err != nil {
 			m.failed <- fmt.Errorf("serve: %w", err)
@@ -147,17 +149,10 @@ func (m *Main) Close() error { return m.closeErr() }
 
 func (m *Main) shutdown() error {
 	var errs []error
-	servers := []*fasthttp.Server{m.http}
-	if m.qstash != nil {
-		servers = append(servers, m.qstash.dev)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), m.flags.grace)
-	defer cancel()
-	for _, server := range servers {
-		if server == nil {
-			continue
-		}
-		if err := server.ShutdownWithContext(ctx); errors.Is(err, context.DeadlineExceeded) {
+	if m.http != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), m.flags.grace)
+		defer cancel()
+		if err := m.http.ShutdownWithContext(ctx); errors.Is(err, context.DeadlineExceeded) {
 			errs = append(errs, fmt.Errorf("requests were still running after %v", m.flags.grace))
 		} else if err != nil {
 			errs = append(errs, fmt.Errorf("stop serving: %w", err))
@@ -167,16 +162,14 @@ func (m *Main) shutdown() error {
 		m.stop()
 		m.duties.Wait()
 	}
-	stores := []store.Store{m.store}
-	if m.qstash != nil {
-		stores = append(stores, m.qstash.store)
-	}
-	for _, st := range stores {
-		if st == nil {
-			continue
-		}
-		if err := st.Close(); err != nil {
+	if m.store != nil {
+		if err := m.store.Close(); err != nil {
 			errs = append(errs, fmt.Errorf("close the store: %w", err))
+		}
+	}
+	for _, p := range m.products {
+		if err := p.close(); err != nil {
+			errs = append(errs, fmt.Errorf("close %s: %w", p.name, err))
 		}
 	}
 	return errors.Join(errs...)
@@ -266,25 +259,25 @@ func (m *Main) reclaim(ctx context.Context, engine *redis.Engine) {
 
 // environment is what clients read from the environment.
 func (m *Main) environment() [][2]string {
-	return [][2]string{
+	vars := [][2]string{
 		{"UPSTASH_REDIS_REST_URL", m.url},
 		{"UPSTASH_REDIS_REST_TOKEN", m.token},
 		{"UPSTASH_REDIS_REST_READONLY_TOKEN", m.readOnly},
-		{"QSTASH_URL", m.url},
-		{"QSTASH_TOKEN", m.qstash.token},
-		{"QSTASH_CURRENT_SIGNING_KEY", m.qstash.keys.Current},
-		{"QSTASH_NEXT_SIGNING_KEY", m.qstash.keys.Next},
 		{"KV_REST_API_URL", m.url},
 		{"KV_REST_API_TOKEN", m.token},
 		{"KV_REST_API_READ_ONLY_TOKEN", m.readOnly},
 	}
+	for _, p := range m.products {
+		vars = append(vars, p.env...)
+	}
+	return vars
 }
 
 func (m *Main) printBanner() {
 	where := "in memory only, gone when this ends"
 	switch {
 	case m.flags.store == storeDynamo:
-		where = "in the DynamoDB tables " + m.flags.table + " and " + m.flags.qstashTable
+		where = "in the DynamoDB table " + m.flags.table
 	case !m.flags.ephemeral:
 		where = "in " + m.flags.data
 	}
@@ -306,14 +299,14 @@ Try it:
   });
   console.log(await redis.get("greeting"));
 
-QStash is at the same address:
-
-  QSTASH_URL=%s
-  QSTASH_TOKEN=%s
-  QSTASH_CURRENT_SIGNING_KEY=%s
-  QSTASH_NEXT_SIGNING_KEY=%s
-
-`, where, m.url, m.token, m.readOnly, m.token, m.url, m.url, m.token, m.url, m.qstash.token, m.qstash.keys.Current, m.qstash.keys.Next)
+`, where, m.url, m.token, m.readOnly, m.token, m.url, m.url, m.token)
+	for _, p := range m.products {
+		fmt.Fprintf(m.stdout, "%s:\n\n", p.name)
+		for _, v := range p.env {
+			fmt.Fprintf(m.stdout, "  %s=%s\n", v[0], v[1])
+		}
+		fmt.Fprintln(m.stdout)
+	}
 	if m.qstash.devURL != "" {
 		fmt.Fprintf(m.stdout, "The development credentials of @upstash/qstash are good at %s.\n\n", m.qstash.devURL)
 	}

@@ -52,8 +52,10 @@ type qstashServer struct {
 	handler http.Handler
 	token   string
 	keys    qstash.Keys
-	dev     *fasthttp.Server // nil: not asked for
-	devURL  string
+
+	dev         *fasthttp.Server // nil: not asked for
+	devListener net.Listener
+	devURL      string
 }
 
 // QStashToken opens QStash for reading and writing.
@@ -62,55 +64,78 @@ func (m *Main) QStashToken() string { return m.qstash.token }
 // QStashDevURL is where the development credentials are good; "" without -qstash-dev.
 func (m *Main) QStashDevURL() string { return m.qstash.devURL }
 
-// openQStash opens the store and the account, and makes the handler.
-func (m *Main) openQStash(ctx context.Context, key ed25519.PrivateKey) error {
+// openQStash opens QStash.
+func (m *Main) openQStash(ctx context.Context, key ed25519.PrivateKey) (p *product, err error) {
 	q := &qstashServer{}
-	var err error
-	if q.store, _, err = m.openStore(ctx, qstashDir, m.flags.qstashTable); err != nil {
-		return err
+	var accountTTL time.Duration
+	if q.store, accountTTL, err = m.openStore(ctx, qstashDir, m.flags.qstashTable); err != nil {
+		return nil, err
 	}
-	m.qstash = q
+	defer func() {
+		if err != nil {
+			q.store.Close()
+		}
+	}()
 	q.waker = embedded.New(embedded.Options{Horizon: qstashLookAhead, Logger: m.log})
 	q.engine = qstash.New(qstash.Config{
 		Store:      q.store,
 		Sender:     deliver.New(deliver.Config{Allow: deliver.Loopback, Resolve: m.flags.resolve}),
 		Waker:      q.waker,
 		Alone:      m.flags.store == storeEmbedded,
-		AccountTTL: accountTTL(m.flags.store),
+		AccountTTL: accountTTL,
 		Logger:     m.log,
 	})
 	acct, err := q.account(ctx, qstashAccount, qstash.Keys{})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	q.keys = acct.Keys
+	if q.token, err = mintQStash(key, acct); err != nil {
+		return nil, err
+	}
+	verifier, err := token.NewVerifier(token.VerifierConfig{
+		Keys: []ed25519.PublicKey{key.Public().(ed25519.PublicKey)}, Product: token.ProductQStash})
+	if err != nil {
+		return nil, err
+	}
+	q.handler = rest.New(rest.Config{Engine: q.engine, Authenticator: rest.Tokens{Engine: q.engine, Verifier: verifier}, Logger: m.log})
+	p = &product{
+		name:   "QStash",
+		match:  rest.Serves,
+		serve:  func(ctx *fasthttp.RequestCtx) { serveHTTP(ctx, q.handler) },
+		duties: []func(context.Context){m.deliverQStash},
+		env: [][2]string{
+			{"QSTASH_URL", m.url},
+			{"QSTASH_TOKEN", q.token},
+			{"QSTASH_CURRENT_SIGNING_KEY", q.keys.Current},
+			{"QSTASH_NEXT_SIGNING_KEY", q.keys.Next},
+		},
+		close: q.store.Close,
+	}
+	m.qstash = q
+	if m.flags.qstashDev {
+		if err := m.openQStashDev(ctx); err != nil {
+			return nil, err
+		}
+		p.duties = append(p.duties, m.serveQStashDev)
+	}
+	return p, nil
+}
+
+// mintQStash makes the account's token, which depends on nothing but its record.
+func mintQStash(key ed25519.PrivateKey, acct *qstash.Account) (string, error) {
 	signer, err := token.NewSigner(token.SignerConfig{Key: key})
 	if err != nil {
-		return err
+		return "", err
 	}
 	password, err := signer.Mint(token.Claims{
 		CredentialID: "local", Resource: acct.ID, Products: []string{token.ProductQStash}, Scope: token.ReadWrite,
 		Generation: acct.CredentialGeneration, IssuedAt: acct.CreatedAt,
 	})
 	if err != nil {
-		return err
+		return "", err
 	}
-	q.token = rest.Envelope(acct.ID, password)
-	verifier, err := token.NewVerifier(token.VerifierConfig{
-		Keys: []ed25519.PublicKey{key.Public().(ed25519.PublicKey)}, Product: token.ProductQStash})
-	if err != nil {
-		return err
-	}
-	q.handler = rest.New(rest.Config{Engine: q.engine, Authenticator: rest.Tokens{Engine: q.engine, Verifier: verifier}, Logger: m.log})
-	return nil
-}
-
-// accountTTL lets other processes on the same table take part.
-func accountTTL(kind string) time.Duration {
-	if kind == storeEmbedded {
-		return 0
-	}
-	return time.Second
+	return rest.Envelope(acct.ID, password), nil
 }
 
 // account reads an account, or creates it at the first start.
@@ -126,32 +151,27 @@ func (q *qstashServer) account(ctx context.Context, id string, keys qstash.Keys)
 	return acct, err
 }
 
-// startQStash begins to deliver, and to look for what is due.
-func (m *Main) startQStash(duties context.Context) {
+// deliverQStash delivers, and looks for what is due, until the program ends.
+func (m *Main) deliverQStash(ctx context.Context) {
 	q := m.qstash
-	q.waker.Start(duties, q.engine.Handle)
-	m.duties.Go(func() {
-		defer q.waker.Stop()
-		tick := time.NewTicker(qstashSweepEvery)
-		defer tick.Stop()
-		for {
-			if _, err := q.engine.Sweep(duties, time.Now().Add(qstashLookAhead)); err != nil && duties.Err() == nil {
-				m.log.Warn("looking for what is due", "error", err)
-			}
-			select {
-			case <-duties.Done():
-				return
-			case <-tick.C:
-			}
+	q.waker.Start(ctx, q.engine.Handle)
+	defer q.waker.Stop()
+	tick := time.NewTicker(qstashSweepEvery)
+	defer tick.Stop()
+	for {
+		if _, err := q.engine.Sweep(ctx, time.Now().Add(qstashLookAhead)); err != nil && ctx.Err() == nil {
+			m.log.Warn("looking for what is due", "error", err)
 		}
-	})
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
 }
 
-// startQStashDev serves the development credentials at their usual address.
-func (m *Main) startQStashDev(ctx, duties context.Context) error {
-	if !m.flags.qstashDev {
-		return nil
-	}
+// openQStashDev makes the account of the development credentials, and the server for it.
+func (m *Main) openQStashDev(ctx context.Context) error {
 	q := m.qstash
 	if _, err := q.account(ctx, devAccount, devKeys); err != nil {
 		return err
@@ -161,19 +181,37 @@ func (m *Main) startQStashDev(ctx, duties context.Context) error {
 		return fmt.Errorf("listen for -qstash-dev: %w", err)
 	}
 	handler := rest.New(rest.Config{Engine: q.engine, Authenticator: rest.Fixed{Token: devToken, Account: devAccount}, Logger: m.log})
-	front := &frontend{ctx: duties, qstash: handler, qstashOnly: true}
-	q.devURL = "http://" + listener.Addr().String()
-	q.dev = front.server(m.log)
-	go func() {
-		if err := q.dev.Serve(listener); err != nil {
-			m.failed <- fmt.Errorf("serve -qstash-dev: %w", err)
-		}
-	}()
+	front := newFrontend(ctx, nil, []*product{{
+		match: func(string) bool { return true },
+		serve: func(ctx *fasthttp.RequestCtx) { serveHTTP(ctx, handler) },
+	}}, false)
+	q.dev, q.devListener, q.devURL = front.server(m.log), listener, "http://"+listener.Addr().String()
 	return nil
 }
 
-// serveHTTP hands a request to a handler of net/http, its target as it was sent.
-func serveHTTP(base context.Context, ctx *fasthttp.RequestCtx, h http.Handler, path, query string) {
+// serveQStashDev serves the development credentials until the program ends.
+func (m *Main) serveQStashDev(ctx context.Context) {
+	q := m.qstash
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if err := q.dev.Serve(q.devListener); err != nil {
+			m.failed <- fmt.Errorf("serve -qstash-dev: %w", err)
+		}
+	}()
+	<-ctx.Done()
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.flags.grace)
+	defer cancel()
+	if err := q.dev.ShutdownWithContext(grace); err != nil {
+		m.log.Warn("stop serving -qstash-dev", "error", err)
+	}
+	<-ended
+}
+
+// serveHTTP hands a request to a handler of net/http, its target as it was sent. The
+// request goes on while the server shuts down: it has the grace time for that.
+func serveHTTP(ctx *fasthttp.RequestCtx, h http.Handler) {
+	path, query := target(ctx)
 	r := (&http.Request{
 		Method:        string(ctx.Method()),
 		URL:           &url.URL{Path: path, RawQuery: query},
@@ -186,7 +224,7 @@ func serveHTTP(base context.Context, ctx *fasthttp.RequestCtx, h http.Handler, p
 		Host:          string(ctx.Host()),
 		RemoteAddr:    ctx.RemoteAddr().String(),
 		RequestURI:    path,
-	}).WithContext(base)
+	}).WithContext(context.WithoutCancel(ctx))
 	if query != "" {
 		r.RequestURI += "?" + query
 	}
@@ -198,33 +236,7 @@ func serveHTTP(base context.Context, ctx *fasthttp.RequestCtx, h http.Handler, p
 	} else if body := ctx.Request.Body(); len(body) > 0 {
 		r.Body = io.NopCloser(bytes.NewReader(body))
 	}
-	h.ServeHTTP(&httpResponse{ctx: ctx, header: http.Header{}}, r)
-}
-
-// httpResponse writes an answer of net/http to fasthttp.
-type httpResponse struct {
-	ctx    *fasthttp.RequestCtx
-	header http.Header
-	wrote  bool
-}
-
-func (w *httpResponse) Header() http.Header { return w.header }
-
-func (w *httpResponse) WriteHeader(status int) {
-	if w.wrote {
-		return
-	}
-	w.wrote = true
-	w.ctx.SetStatusCode(status)
-	for name, values := range w.header {
-		for _, v := range values {
-			w.ctx.Response.Header.Add(name, v)
-		}
-	}
-}
-
-func (w *httpResponse) Write(p []byte) (int, error) {
+	w := &response{ctx: ctx, header: http.Header{}}
+	h.ServeHTTP(w, r)
 	w.WriteHeader(http.StatusOK)
-	w.ctx.Response.AppendBody(p)
-	return len(p), nil
 }

@@ -1,0 +1,112 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/valyala/fasthttp"
+)
+
+// product is what the program serves besides Redis.
+type product struct {
+	name   string
+	prefix string                  // of its paths, such as "/kafka"; its handler sees them without
+	match  func(path string) bool  // instead of prefix, for paths that its handler sees as they are; nil: prefix
+	serve  fasthttp.RequestHandler // see mount
+	duties []func(context.Context) // run until the program ends
+	env    [][2]string             // what clients read from the environment
+	close  func() error            // after requests and duties have ended
+}
+
+// mount makes the product serve a handler under its prefix. fasthttp's own adaptor
+// would read a body of any size into memory before the handler can refuse it.
+func (p *product) mount(h http.Handler) {
+	p.serve = func(ctx *fasthttp.RequestCtx) {
+		r, err := p.request(ctx)
+		if err != nil {
+			malformed(ctx, err)
+			return
+		}
+		w := &response{ctx: ctx, header: http.Header{}}
+		h.ServeHTTP(w, r)
+		w.WriteHeader(http.StatusOK)
+	}
+}
+
+// request is a request as net/http has it, its path without the prefix.
+func (p *product) request(ctx *fasthttp.RequestCtx) (*http.Request, error) {
+	path, query := target(ctx)
+	u, err := url.ParseRequestURI("/" + strings.TrimLeft(path[len(p.prefix):], "/"))
+	if err != nil {
+		return nil, err
+	}
+	u.RawQuery = query
+	r := &http.Request{
+		Method: string(ctx.Method()), URL: u, Host: string(ctx.Host()), Header: http.Header{},
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, RemoteAddr: ctx.RemoteAddr().String(),
+		ContentLength: int64(ctx.Request.Header.ContentLength()), Body: http.NoBody,
+	}
+	for name, value := range ctx.Request.Header.All() {
+		r.Header.Add(string(name), string(value))
+	}
+	if body := ctx.RequestBodyStream(); body != nil {
+		r.Body = io.NopCloser(body)
+	} else if body := ctx.Request.Body(); len(body) > 0 {
+		r.Body = io.NopCloser(bytes.NewReader(body))
+	}
+	return r.WithContext(ctx), nil
+}
+
+// response is an http.ResponseWriter.
+type response struct {
+	ctx    *fasthttp.RequestCtx
+	header http.Header
+	wrote  bool
+}
+
+func (w *response) Header() http.Header { return w.header }
+
+func (w *response) WriteHeader(status int) {
+	if w.wrote {
+		return
+	}
+	w.wrote = true
+	w.ctx.SetStatusCode(status)
+	for name, values := range w.header {
+		for _, v := range values {
+			w.ctx.Response.Header.Add(name, v)
+		}
+	}
+}
+
+func (w *response) Write(b []byte) (int, error) {
+	w.WriteHeader(http.StatusOK)
+	return w.ctx.Write(b)
+}
+
+func (p *product) serves(path string) bool {
+	if p.match != nil {
+		return p.match(path)
+	}
+	rest, ok := strings.CutPrefix(path, p.prefix)
+	return ok && (rest == "" || rest[0] == '/')
+}
+
+// openProducts opens everything besides Redis. What is open is closed with the program.
+func (m *Main) openProducts(ctx context.Context, key ed25519.PrivateKey) error {
+	for _, open := range []func(context.Context, ed25519.PrivateKey) (*product, error){
+		m.openQStash,
+	} {
+		p, err := open(ctx, key)
+		if err != nil {
+			return err
+		}
+		m.products = append(m.products, p)
+	}
+	return nil
+}
