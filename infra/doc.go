@@ -2,7 +2,7 @@
 // command line runs it as cdk.json says:
 //
 //	npx cdk synth            # no account needed
-//	npx cdk deploy
+//	npx cdk deploy --all
 //
 // Settings are CDK context ("-c name=value", or "context" in cdk.json):
 //

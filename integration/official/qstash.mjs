@@ -1,7 +1,7 @@
 // Runs the tests of the official QStash and workflow clients' own repositories against the local
 // server, which reaches nothing but this machine.
 //
-//	node official/qstash.mjs CHECKOUT [--modules FOLDER] [file ...]
+//	node official/qstash.mjs CHECKOUT [--modules FOLDER] [--store embedded|dynamo] [file ...]
 //
 // CHECKOUT is a clone of https://github.com/upstash/qstash-js or https://github.com/upstash/workflow-js.
 // Files are named by a part of their path; none means all that need a server. --modules names the
@@ -12,11 +12,15 @@ import os from "node:os";
 import path from "node:path";
 import { once } from "node:events";
 import { parseArgs } from "node:util";
+import { startDynamoDB } from "../lib/dynamodb.mjs";
 import { buildLocal, root, spawnChild } from "../lib/local.mjs";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { modules: { type: "string", default: path.join(root, "integration/node_modules") } },
+  options: {
+    modules: { type: "string", default: path.join(root, "integration/node_modules") },
+    store: { type: "string", default: "embedded" },
+  },
 });
 const [checkout, ...wanted] = positionals;
 if (!checkout || !existsSync(path.join(checkout, "src/client"))) {
@@ -58,7 +62,9 @@ const all = readdirSync(path.join(work, "clone/src"), { recursive: true }).filte
 const files = wanted.length > 0 ? all.filter((file) => wanted.some((part) => file.includes(part))) : suite.files;
 
 const resolve = hosts.flatMap((host) => ["-resolve", `${host}=127.0.0.1:${outside.address().port}`]);
-const { child, exited } = spawnChild(buildLocal(), ["-addr", "127.0.0.1:0", "-data", path.join(work, "data"), ...resolve], { stdio: ["ignore", "pipe", "inherit"] });
+const dynamo = values.store === "dynamo" ? await startDynamoDB() : undefined;
+const store = dynamo ? ["-store", "dynamo", "-endpoint", dynamo.endpoint, "-table", `redis-${process.pid}`, "-qstash-table", `qstash-${process.pid}`] : [];
+const { child, exited } = spawnChild(buildLocal(), ["-addr", "127.0.0.1:0", "-data", path.join(work, "data"), ...resolve, ...store], { stdio: ["ignore", "pipe", "inherit"] });
 for await (const chunk of child.stdout) {
   if (chunk.includes("Ready")) {
     break;
@@ -83,6 +89,7 @@ await bun.exited;
 child.kill("SIGTERM");
 const [status] = await exited;
 outside.close();
+await dynamo?.stop();
 
 if (!existsSync(report)) {
   console.error(output);
@@ -107,5 +114,5 @@ const broken = counts.failed > 0 || stale > 0 || counts.passed === 0 || status !
 if (broken) {
   console.log(output);
 }
-console.log(`${name}: ${files.length} files, ${counts.passed} passed, ${counts.failed} failed, ${counts.expected} failed as expected, ${counts.skipped} skipped`);
+console.log(`${name}, ${values.store}: ${files.length} files, ${counts.passed} passed, ${counts.failed} failed, ${counts.expected} failed as expected, ${counts.skipped} skipped`);
 process.exitCode = broken ? 1 : 0;

@@ -51,6 +51,9 @@
 //	R acct               run                  index of the running workflow runs
 //	v acct event         waiter               workflow runs that wait for an event
 //
+// A message that has not finished within a year of being due, since it waits behind a
+// paused queue or flow control key, is given up; so is a workflow run.
+//
 // Message ids begin with their time, so that a shard is in the order of creation.
 //
 // Each message that is not finished has exactly one due entry, at the time when it
@@ -60,7 +63,11 @@
 // due entry of a finished message is removed afterwards, and by the sweep if need be.
 //
 // A finished message stays for the time that logs are kept: its events are the
-// log. The log is in order of the messages' creation and, within a message, of time.
+// log, so that keeping one costs no write. The log is in order of the messages' creation and, within a message, of time.
+//
+// A workflow run's entries are numbered without a gap, each added in one transaction
+// with the run's count and the message that tells the workflow of it. A wait ends by
+// whoever deletes its waiter: a notification, or the time.
 //
 // A queue's entries stay until their messages are finished, callbacks included. The
 // first entries, as many as its parallelism, may be in flight: places are handed out

@@ -37,7 +37,7 @@ const usage = `Usage: admin <command> [flags]     (admin <command> -h lists the 
 A new deployment:
 
   go run ./scripts/admin keygen -out token-key.pem
-  npx cdk deploy -c tokenPublicKey=<public key>          prints the URL and the table
+  npx cdk deploy --all -c tokenPublicKey=<public key>    prints the URLs and the tables
   go run ./scripts/admin create-database -table <table> -name first
   go run ./scripts/admin mint-token -table <table> -database <id> -key token-key.pem
 

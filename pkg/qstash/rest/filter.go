@@ -11,14 +11,13 @@ import (
 
 // selection is what a request selects, and how much of it.
 type selection struct {
-	filter   qstash.Filter
-	cursor   string
-	count    int
-	counted  bool // count was given
-	latest   *bool
-	trim     bool
-	groupBy  string
-	explicit bool // something was selected, not everything
+	filter  qstash.Filter
+	cursor  string
+	count   int
+	counted bool // count was given
+	latest  *bool
+	trim    bool
+	groupBy string
 }
 
 // maxValues bounds the values of one filter.
@@ -52,8 +51,8 @@ var splitByComma = map[string]bool{"messageids": true, "dlqids": true, "workflow
 const (
 	commonFilters  = "url topicName queueName scheduleId label flowControlKey callerIp fromDate toDate count cursor order "
 	messageFilters = commonFilters + "messageIds host path"
-	logFilters     = commonFilters + "messageId messageIds state host path groupBy trimBody"
-	dlqFilters     = commonFilters + "dlqIds dlqId messageId responseStatus source workflowRunId workflowUrl workflowCreatedAt trimBody"
+	logFilters     = commonFilters + "messageId messageIds state host path groupBy trimBody api"
+	dlqFilters     = commonFilters + "dlqIds dlqId messageId responseStatus source workflowRunId workflowUrl workflowCreatedAt trimBody api"
 )
 
 // selects reads the query and the JSON body. A name that is not in names is refused: a
@@ -155,7 +154,6 @@ func (s *selection) set(allowed map[string]bool, name string, values []string, m
 		} else {
 			s.filter.To = max(1, int64(ms))
 		}
-		s.explicit = true
 	case "responsestatus":
 		for _, v := range values {
 			n, err := strconv.Atoi(v)
@@ -164,8 +162,9 @@ func (s *selection) set(allowed map[string]bool, name string, values []string, m
 			}
 			s.filter.Status = append(s.filter.Status, n)
 		}
-		s.explicit = true
 	case "workflowcreatedat":
+	case "api": // of messages to a provider by its short name, which there are none of
+		s.filter.URL = []string{""}
 	default:
 		field := filterFields[lower](&s.filter)
 		for _, v := range values {
@@ -178,7 +177,6 @@ func (s *selection) set(allowed map[string]bool, name string, values []string, m
 		if len(*field) == 0 {
 			return badRequest("empty filter " + strconv.Quote(name))
 		}
-		s.explicit = true
 	}
 	return nil
 }

@@ -277,6 +277,9 @@ func TestFiltersWithTypingErrorsSelectNothing(t *testing.T) {
 	for range 3 {
 		s.ok(nil, "POST", "/v2/publish/https://a.example", "", "Upstash-Delay: 1h")
 	}
+	if _, text := s.do("GET", "/v2/events?api=llm", ""); text != `{"events":[]}` {
+		t.Errorf("events of a provider: %s", text)
+	}
 	if _, text := s.do("DELETE", "/v2/messages?count=1", ""); text != `{"cancelled":1}` {
 		t.Errorf("count=1: %s", text)
 	}

@@ -7,6 +7,10 @@
 // delays the rest. The queue must be a standard one; what it does not get rid of goes
 // to its dead letter queue and is found by the engine's sweep all the same.
 //
+// Schedules with cron expressions need nothing else: the engine computes each of their
+// times from the rules of their time zone and asks for one wake-up at a time, which costs
+// what an invocation of a repeated schedule does and cannot be read differently.
+//
 // # Calls
 //
 //	a hint of at most 15 minutes   SendMessageBatch, 10 hints a call
