@@ -247,6 +247,9 @@ func (e *Engine) RetryDeadLetter(ctx context.Context, acct, id string, change Ov
 	if d == nil {
 		return Published{}, notFound("message %s not found in dlq", id)
 	}
+	if d.msg.rec.Workflow != nil {
+		return Published{}, invalid("a workflow run is resumed or restarted, its messages are not retried")
+	}
 	p, ok, err := e.retryDead(ctx, acct, d, change)
 	if err == nil && !ok {
 		return Published{}, notFound("message %s not found in dlq", id)
