@@ -13,6 +13,11 @@ type Config struct {
 	Stack                   string
 	RedisAsset              string // folder that holds the redis function's executable
 	SweepAsset              string // and that of the sweep function
+	QStashStack             string
+	QStashAsset             string // folder of the qstash function's executable
+	DeliverAsset            string // and of the deliver function's
+	QStashRegion            string // that QStash's destinations are told
+	QStashAllowed           string // blocks of addresses that QStash may deliver to although they are not public
 	TokenPublicKey          string // "": read the parameter
 	TokenPublicKeyParameter string
 	TokenAudience           string
@@ -33,6 +38,9 @@ func readConfig(context func(name string) any) (Config, error) {
 	}
 	cfg := Config{
 		Stack:                   text("stack", "SkystashRedis"),
+		QStashStack:             text("qstashStack", "SkystashQStash"),
+		QStashRegion:            text("qstashRegion", "EU-CENTRAL-1"),
+		QStashAllowed:           text("qstashAllowed", ""),
 		TokenPublicKey:          text("tokenPublicKey", ""),
 		TokenPublicKeyParameter: text("tokenPublicKeyParameter", "/skystash/token-public-key"),
 		TokenAudience:           text("tokenAudience", token.DefaultAudience),

@@ -2,11 +2,16 @@
 // command line runs it as cdk.json says:
 //
 //	npx cdk synth            # no account needed
-//	npx cdk deploy
+//	npx cdk deploy --all
 //
 // Settings are CDK context ("-c name=value", or "context" in cdk.json):
 //
 //	stack                    name of the stack: SkystashRedis
+//	qstashStack              name of QStash's stack: SkystashQStash
+//	qstashRegion             what QStash's destinations are told: EU-CENTRAL-1
+//	qstashAllowed            blocks of addresses, such as 10.0.0.0/8, separated by
+//	                         commas, that QStash may deliver to although they are
+//	                         not public
 //	tokenPublicKey           public key or keys that tokens are checked with
 //	tokenPublicKeyParameter  else: SSM parameter that holds them at deployment
 //	                         time: /skystash/token-public-key

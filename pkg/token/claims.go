@@ -14,7 +14,8 @@ const (
 
 // Products that a token can name.
 const (
-	ProductRedis = "redis"
+	ProductRedis  = "redis"
+	ProductQStash = "qstash"
 )
 
 // Scope says what the bearer may do.

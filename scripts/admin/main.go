@@ -31,10 +31,14 @@ const usage = `Usage: admin <command> [flags]     (admin <command> -h lists the 
   revoke-token        make one token invalid, by its credential id
   reset-credentials   make all tokens of a database invalid
 ` + kafkaUsage + `
+  create-account      make a QStash account
+  mint-qstash-token   make a token for one
+  revoke-qstash-token make one token invalid, or all of an account
+
 A new deployment:
 
   go run ./scripts/admin keygen -out token-key.pem
-  npx cdk deploy -c tokenPublicKey=<public key>          prints the URL and the table
+  npx cdk deploy --all -c tokenPublicKey=<public key>    prints the URLs and the tables
   go run ./scripts/admin create-database -table <table> -name first
   go run ./scripts/admin mint-token -table <table> -database <id> -key token-key.pem
 
@@ -64,6 +68,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		"mint-token":        mintToken,
 		"revoke-token":      revokeToken,
 		"reset-credentials": resetCredentials,
+
+		"create-account":      createAccount,
+		"mint-qstash-token":   mintQStashToken,
+		"revoke-qstash-token": revokeQStashToken,
 	}
 	maps.Copy(commands, kafkaCommands())
 	if len(args) == 0 || args[0] == "-h" || args[0] == "--help" || args[0] == "help" {

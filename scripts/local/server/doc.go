@@ -15,10 +15,14 @@
 //	local.env     URL and tokens as environment variables, mode 0600, rewritten at each start
 //	store/        the embedded store of Redis
 //	kafka/        the embedded store of Kafka
+//	qstash/       the embedded store of QStash
 //	.gitignore    keeps the folder out of a repository
 //
-// Redis is at the root of the address, Kafka under /kafka: their paths would collide.
-// A product besides Redis plugs in as a value of the type product.
+// Redis is at the root of the address, Kafka under /kafka: their paths would collide. QStash's
+// begin with /v2/ and /v1/, which are no commands. A product besides Redis plugs in as a value of the type product.
+//
+// QStash may deliver to loopback addresses, and to what -resolve maps;
+// other private addresses are refused, as they are in AWS.
 //
 // A token is a function of the signing key and the database's record, both of
 // which are kept, so it stays the same from start to start.

@@ -29,8 +29,11 @@ type flags struct {
 	region   string
 	resolve  resolveFlag
 
-	kafkaTable string
-	topics     topicsFlag
+	kafkaTable    string
+	topics        topicsFlag
+	qstashTable   string
+	qstashDev     bool
+	qstashDevAddr string
 
 	maxRequest int64
 	grace      time.Duration
@@ -55,6 +58,9 @@ func (m *Main) ParseFlags(args []string) error {
 	fs.StringVar(&f.table, "table", "skystash-redis", "`name` of the DynamoDB table; created if an endpoint is given")
 	fs.StringVar(&f.kafkaTable, "kafka-table", "skystash-kafka", "`name` of Kafka's DynamoDB table; created if an endpoint is given")
 	fs.Var(&f.topics, "topics", "Kafka `topics` to create, e.g. red:3,green,blue: names, with the number of partitions")
+	fs.StringVar(&f.qstashTable, "qstash-table", "skystash-qstash", "`name` of QStash's DynamoDB table; created if an endpoint is given")
+	fs.BoolVar(&f.qstashDev, "qstash-dev", false, "serve QStash's development credentials, which @upstash/qstash knows, too")
+	fs.StringVar(&f.qstashDevAddr, "qstash-dev-addr", "127.0.0.1:8080", "`host:port` where -qstash-dev serves them")
 	fs.StringVar(&f.region, "region", "us-east-1", "AWS `region` of the table")
 	fs.Var(&f.resolve, "resolve", "`host=addr:port`: connect there instead of to host; can be repeated")
 	fs.BoolVar(&f.pprof, "pprof", false, "serve profiles under /debug/pprof/")
@@ -83,6 +89,8 @@ func (f *flags) check(rest []string) error {
 		return errors.New("-store dynamo needs -table")
 	case f.store == storeDynamo && (f.kafkaTable == "" || f.kafkaTable == f.table):
 		return errors.New("-store dynamo needs a -kafka-table of its own")
+	case f.store == storeDynamo && (f.qstashTable == "" || f.qstashTable == f.table || f.qstashTable == f.kafkaTable):
+		return errors.New("-store dynamo needs a -qstash-table of its own")
 	case f.data == "" && !f.ephemeral:
 		return errors.New("-data is empty; for memory only use -ephemeral")
 	case f.syncEvery < 0:
@@ -94,6 +102,9 @@ func (f *flags) check(rest []string) error {
 	}
 	if _, _, err := net.SplitHostPort(f.addr); err != nil {
 		return fmt.Errorf("-addr %q: want host:port", f.addr)
+	}
+	if _, _, err := net.SplitHostPort(f.qstashDevAddr); err != nil {
+		return fmt.Errorf("-qstash-dev-addr %q: want host:port", f.qstashDevAddr)
 	}
 	return nil
 }

@@ -37,6 +37,7 @@ type Main struct {
 
 	store    store.Store
 	products []*product // besides Redis
+	qstash   *qstashServer
 	http     *fasthttp.Server
 	failed   chan error         // of the HTTP server
 	stop     context.CancelFunc // of requests and duties
@@ -309,6 +310,9 @@ Try it:
 			fmt.Fprintf(m.stdout, "  %s=%s\n", v[0], v[1])
 		}
 		fmt.Fprintln(m.stdout)
+	}
+	if m.qstash.devURL != "" {
+		fmt.Fprintf(m.stdout, "The development credentials of @upstash/qstash are good at %s.\n\n", m.qstash.devURL)
 	}
 	if !m.flags.ephemeral {
 		fmt.Fprintf(m.stdout, "These variables are also in %s.\n", filepath.Join(m.flags.data, envFile))

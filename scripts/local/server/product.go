@@ -16,35 +16,30 @@ import (
 type product struct {
 	name   string
 	prefix string                  // of its paths, such as "/kafka"; its handler sees them without
+	match  func(path string) bool  // instead of prefix, for paths that its handler sees as they are; nil: prefix
 	serve  fasthttp.RequestHandler // see mount
 	duties []func(context.Context) // run until the program ends
 	env    [][2]string             // what clients read from the environment
 	close  func() error            // after requests and duties have ended
 }
 
-// mount makes the product serve a handler under its prefix. fasthttp's own adaptor
-// would read a body of any size into memory before the handler can refuse it.
+// mount makes the product serve a handler under its prefix.
 func (p *product) mount(h http.Handler) {
 	p.serve = func(ctx *fasthttp.RequestCtx) {
-		r, err := p.request(ctx)
+		path, query, _ := target(ctx)
+		u, err := url.ParseRequestURI("/" + strings.TrimLeft(path[len(p.prefix):], "/"))
 		if err != nil {
 			malformed(ctx, err)
 			return
 		}
-		w := &response{ctx: ctx, header: http.Header{}}
-		h.ServeHTTP(w, r)
-		w.WriteHeader(http.StatusOK)
+		u.RawQuery = query
+		serveHTTP(ctx, h, httpRequest(ctx, u).WithContext(ctx))
 	}
 }
 
-// request is a request as net/http has it, its path without the prefix.
-func (p *product) request(ctx *fasthttp.RequestCtx) (*http.Request, error) {
-	path, query, _ := target(ctx)
-	u, err := url.ParseRequestURI("/" + strings.TrimLeft(path[len(p.prefix):], "/"))
-	if err != nil {
-		return nil, err
-	}
-	u.RawQuery = query
+// httpRequest is a request as net/http has it, with a URL of its own. fasthttp's own adaptor
+// would read a body of any size into memory before a handler can refuse it.
+func httpRequest(ctx *fasthttp.RequestCtx, u *url.URL) *http.Request {
 	r := &http.Request{
 		Method: string(ctx.Method()), URL: u, Host: string(ctx.Host()), Header: http.Header{},
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, RemoteAddr: ctx.RemoteAddr().String(),
@@ -58,7 +53,14 @@ func (p *product) request(ctx *fasthttp.RequestCtx) (*http.Request, error) {
 	} else if body := ctx.Request.Body(); len(body) > 0 {
 		r.Body = io.NopCloser(bytes.NewReader(body))
 	}
-	return r.WithContext(ctx), nil
+	return r
+}
+
+// serveHTTP answers with what a handler of net/http has to say.
+func serveHTTP(ctx *fasthttp.RequestCtx, h http.Handler, r *http.Request) {
+	w := &response{ctx: ctx, header: http.Header{}}
+	h.ServeHTTP(w, r)
+	w.WriteHeader(http.StatusOK)
 }
 
 // response is an http.ResponseWriter.
@@ -89,6 +91,9 @@ func (w *response) Write(b []byte) (int, error) {
 }
 
 func (p *product) serves(path string) bool {
+	if p.match != nil {
+		return p.match(path)
+	}
 	rest, ok := strings.CutPrefix(path, p.prefix)
 	return ok && (rest == "" || rest[0] == '/')
 }
@@ -96,7 +101,7 @@ func (p *product) serves(path string) bool {
 // openProducts opens everything besides Redis. What is open is closed with the program.
 func (m *Main) openProducts(ctx context.Context, key ed25519.PrivateKey) error {
 	for _, open := range []func(context.Context, ed25519.PrivateKey) (*product, error){
-		m.openKafka,
+		m.openKafka, m.openQStash,
 	} {
 		p, err := open(ctx, key)
 		if err != nil {

@@ -1,0 +1,102 @@
+// Command deliver is the Lambda function that delivers QStash's messages. It gets
+// wake-ups from the SQS queue and, from a schedule, the order to look for messages
+// that no wake-up has come for.
+//
+// Environment: as functions/qstash, without tokens, and
+//
+//	ALLOWED_ADDRESSES   blocks of addresses, separated by commas, that messages may be
+//	                    delivered to although they are not public
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"github.com/skystash/skystash/functions/backend"
+)
+
+// margin is how long before Lambda ends the function a sweep stops by itself.
+const margin = 5 * time.Second
+
+func main() {
+	env := backend.Environment{Getenv: os.Getenv}
+	cfg, level := env.QStash(), env.LogLevel()
+	if err := env.Err(); err != nil {
+		fmt.Fprintln(os.Stderr, "skystash deliver:", err)
+		os.Exit(1)
+	}
+	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	slog.SetDefault(log)
+	cfg.Logger = log
+	q, err := backend.OpenQStash(context.Background(), cfg)
+	if err != nil {
+		log.Error("cannot start", "error", err)
+		os.Exit(1)
+	}
+	lambda.Start((&deliverer{q: q, log: log}).handle)
+}
+
+type deliverer struct {
+	q   *backend.QStash
+	log *slog.Logger
+}
+
+// swept is the answer to a schedule, for who starts the function by hand.
+type swept struct {
+	Woken    int  `json:"woken"`    // wake-ups sent
+	Finished bool `json:"finished"` // there was time for everything
+}
+
+// handle handles the messages of a queue, side by side, or else looks for what is overdue.
+func (d *deliverer) handle(ctx context.Context, event json.RawMessage) (any, error) {
+	var batch events.SQSEvent
+	if err := json.Unmarshal(event, &batch); err != nil {
+		return nil, fmt.Errorf("deliver: read the event: %w", err)
+	}
+	if len(batch.Records) == 0 {
+		return d.sweep(ctx)
+	}
+	failed := make([]bool, len(batch.Records))
+	var all sync.WaitGroup
+	for i, record := range batch.Records {
+		all.Go(func() {
+			if err := d.q.Waker.Receive(ctx, record.Body, d.q.Engine.Handle); err != nil {
+				failed[i] = true
+				d.log.ErrorContext(ctx, "a wake-up failed and comes again", "message", record.MessageId, "error", err)
+			}
+		})
+	}
+	all.Wait()
+	out := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}}
+	for i, record := range batch.Records {
+		if failed[i] {
+			out.BatchItemFailures = append(out.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: record.MessageId})
+		}
+	}
+	return out, nil
+}
+
+func (d *deliverer) sweep(ctx context.Context) (swept, error) {
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-margin))
+		defer cancel()
+	}
+	n, err := d.q.Engine.Sweep(ctx, d.q.Engine.Overdue())
+	out := ctx.Err() != nil
+	if err != nil && !out {
+		return swept{}, fmt.Errorf("deliver: sweep: %w", err)
+	}
+	if n > 0 || out {
+		d.log.InfoContext(ctx, "swept", "woken", n, "finished", !out)
+	}
+	return swept{Woken: n, Finished: !out}, nil
+}

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/skystash/skystash/infra/bundle"
+)
+
+func qstashTemplate(t *testing.T) assertions.Template {
+	t.Helper()
+	cfg, err := readConfig(func(string) any { return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.TokenPublicKey = somePublicKey
+	for _, asset := range []*string{&cfg.QStashAsset, &cfg.DeliverAsset} {
+		*asset = t.TempDir()
+		if err := os.WriteFile(filepath.Join(*asset, bundle.Executable), []byte("stub"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	app := awscdk.NewApp(&awscdk.AppProps{Outdir: jsii.String(t.TempDir())})
+	return assertions.Template_FromStack(NewQStashStack(app, cfg), nil)
+}
+
+func TestQStashIsWokenByAQueue(t *testing.T) {
+	tpl := qstashTemplate(t)
+	ref := func(kind, prefix, attr string) any {
+		name := assertions.Match_StringLikeRegexp(jsii.String("^" + prefix))
+		if kind == "Ref" {
+			return map[string]any{"Ref": name}
+		}
+		return map[string]any{"Fn::GetAtt": []any{name, attr}}
+	}
+	tpl.HasResourceProperties(jsii.String("AWS::SQS::Queue"), map[string]any{
+		"VisibilityTimeout":    5400,
+		"SqsManagedSseEnabled": true,
+		"FifoQueue":            assertions.Match_Absent(), // delays are of single messages
+		"RedrivePolicy":        map[string]any{"deadLetterTargetArn": ref("", "FailedWakeUps", "Arn"), "maxReceiveCount": 5},
+	})
+	tpl.HasResourceProperties(jsii.String("AWS::Lambda::EventSourceMapping"), map[string]any{
+		"EventSourceArn":        ref("", "WakeUps", "Arn"),
+		"FunctionName":          ref("Ref", "DeliverFunction", ""),
+		"BatchSize":             10,
+		"FunctionResponseTypes": []any{"ReportBatchItemFailures"},
+	})
+	tpl.ResourceCountIs(jsii.String("AWS::Scheduler::ScheduleGroup"), jsii.Number(1))
+	tpl.HasResourceProperties(jsii.String("AWS::IAM::Role"), map[string]any{
+		"AssumeRolePolicyDocument": map[string]any{"Statement": []any{assertions.Match_ObjectLike(&map[string]any{
+			"Principal": map[string]any{"Service": "scheduler.amazonaws.com"},
+			"Condition": map[string]any{"StringEquals": assertions.Match_ObjectLike(&map[string]any{"aws:SourceArn": ref("", "LateWakeUps", "Arn")})},
+		})}},
+	})
+	tpl.HasResourceProperties(jsii.String("AWS::Events::Rule"), map[string]any{"ScheduleExpression": "rate(1 minute)"})
+	for _, variables := range []map[string]any{
+		{"TOKEN_PUBLIC_KEY": somePublicKey, "TOKEN_AUDIENCE": "skystash"},
+		{"ALLOWED_ADDRESSES": ""},
+	} {
+		variables["TABLE_NAME"] = ref("Ref", "Table", "")
+		variables["QUEUE_URL"] = ref("Ref", "WakeUps", "")
+		variables["QUEUE_ARN"] = ref("", "WakeUps", "Arn")
+		variables["SCHEDULER_GROUP"] = ref("Ref", "LateWakeUps", "")
+		variables["SCHEDULER_ROLE_ARN"] = ref("", "SchedulerRole", "Arn")
+		variables["QSTASH_REGION"] = "EU-CENTRAL-1"
+		variables["LOG_LEVEL"] = "info"
+		tpl.HasResourceProperties(jsii.String("AWS::Lambda::Function"), map[string]any{"Environment": map[string]any{"Variables": variables}})
+	}
+}
+
+func TestQStashMayDoNoMoreThanItNeeds(t *testing.T) {
+	tpl := qstashTemplate(t)
+	send := []string{"sqs:SendMessage", "scheduler:CreateSchedule", "iam:PassRole", "logs:CreateLogStream", "logs:PutLogEvents"}
+	want := map[string][]string{
+		"Role":          append(slices.Clone(send), qstashActions...),
+		"DeliverRole":   append(append(slices.Clone(send), qstashActions...), "sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ReceiveMessage"),
+		"SchedulerRole": {"sqs:SendMessage"},
+	}
+	policies := resources(t, tpl, "AWS::IAM::Policy")
+	if len(policies) != len(want) {
+		t.Fatalf("%d policies, want %d", len(policies), len(want))
+	}
+	for _, policy := range policies {
+		properties := policy["Properties"].(map[string]any)
+		name, _, _ := strings.Cut(properties["PolicyName"].(string), "DefaultPolicy")
+		var got []string
+		for _, s := range properties["PolicyDocument"].(map[string]any)["Statement"].([]any) {
+			statement := s.(map[string]any)
+			for _, action := range list(statement["Action"]) {
+				got = append(got, action.(string))
+			}
+			for _, resource := range list(statement["Resource"]) {
+				if resource == "*" {
+					t.Errorf("%s may do %v to everything", name, statement["Action"])
+				}
+			}
+		}
+		slices.Sort(got)
+		got = slices.Compact(got)
+		slices.Sort(want[name])
+		if !slices.Equal(got, want[name]) {
+			t.Errorf("%s: actions %v, want %v", name, got, want[name])
+		}
+	}
+	for _, role := range resources(t, tpl, "AWS::IAM::Role") {
+		if managed, ok := role["Properties"].(map[string]any)["ManagedPolicyArns"]; ok {
+			t.Errorf("a role with managed policies %v", managed)
+		}
+	}
+}

@@ -1,0 +1,211 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/skystash/skystash/pkg/qstash"
+	"github.com/skystash/skystash/pkg/qstash/wake"
+	"github.com/skystash/skystash/pkg/store"
+	"github.com/skystash/skystash/pkg/store/dynamo/dynamolocal"
+)
+
+var update = flag.Bool("update", false, "write COSTS.md anew")
+
+// Prices in us-east-1, in dollars for a million.
+const (
+	priceWrite    = 0.625 // DynamoDB write request units, on demand
+	priceRead     = 0.125 // and read request units
+	priceSQS      = 0.40  // requests
+	priceSchedule = 1.00  // invocations of EventBridge Scheduler
+	priceInvoke   = 0.20  // Lambda invocations
+	priceGBSecond = 13.3334
+	priceUpstash  = 10.00 // messages, pay as you go
+)
+
+// What a run of a function is taken to last, in GB-seconds (512 MB on Arm): 15 ms for a
+// request to the API, 60 ms for a delivery to a destination that answers in 40.
+const (
+	apiGBSeconds     = 0.5 * 0.015
+	deliverGBSeconds = 0.5 * 0.060
+)
+
+// counter is an engine on DynamoDB Local whose calls are counted.
+type counter struct {
+	t      *testing.T
+	engine *qstash.Engine
+	mu     sync.Mutex
+	now    time.Time
+	hints  []wake.Hint
+	status int
+	cost   cost
+}
+
+// cost is what a message takes.
+type cost struct {
+	reads, writes float64
+	calls         int
+	wakes         int // SQS messages
+	schedules     int
+	invocations   [2]int // of the API and of the deliverer
+}
+
+func (c *counter) Wake(_ context.Context, hints ...wake.Hint) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, h := range hints {
+		c.hints = append(c.hints, h)
+		c.cost.wakes++
+		if h.At.Sub(c.now) > 15*time.Minute {
+			c.cost.schedules++
+			c.cost.wakes++ // it comes early and is sent on
+			c.cost.invocations[1]++
+		}
+	}
+	return nil
+}
+
+func (c *counter) Send(context.Context, qstash.Delivery) (qstash.Response, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	status := c.status
+	c.status = 200 // what fails does so once
+	return qstash.Response{Status: status, Header: qstash.Header{"Content-Type": {"application/json"}}, Body: []byte(`{"ok":true}`)}, nil
+}
+
+// metered runs one invocation of a function.
+func (c *counter) metered(function int, f func(context.Context)) {
+	var m store.Meter
+	f(store.WithMeter(c.t.Context(), &m))
+	u := m.Total()
+	c.cost.reads += u.ReadUnits
+	c.cost.writes += u.WriteUnits
+	c.cost.calls += u.Calls
+	c.cost.invocations[function]++
+}
+
+func (c *counter) publish(body string, o qstash.Options) {
+	c.t.Helper()
+	c.metered(0, func(ctx context.Context) {
+		if _, err := c.engine.Account(ctx, "acct"); err != nil { // that the token is checked against
+			c.t.Fatal(err)
+		}
+		if out := c.engine.Publish(ctx, "acct", []qstash.Request{{Destination: "https://example.com/api/hook", Body: []byte(body), Options: o}}); out[0].Err != nil {
+			c.t.Fatal(out[0].Err)
+		}
+	})
+}
+
+// deliver handles wake-ups until there are none, or until a time.
+func (c *counter) deliver(until time.Time) {
+	c.t.Helper()
+	for {
+		c.mu.Lock()
+		slices.SortStableFunc(c.hints, func(a, b wake.Hint) int { return a.At.Compare(b.At) })
+		if len(c.hints) == 0 || c.hints[0].At.After(until) {
+			c.hints = nil
+			c.mu.Unlock()
+			return
+		}
+		h := c.hints[0]
+		c.hints = c.hints[1:]
+		if h.At.After(c.now) {
+			c.now = h.At
+		}
+		c.mu.Unlock()
+		c.metered(1, func(ctx context.Context) {
+			if err := c.engine.Handle(ctx, h.Key); err != nil {
+				c.t.Fatal(err)
+			}
+		})
+	}
+}
+
+func TestCostsAreAsTheTableSays(t *testing.T) {
+	ok := func(o qstash.Options) func(*counter) {
+		return func(c *counter) { c.publish(strings.Repeat("x", 300), o); c.deliver(c.now.Add(time.Hour)) }
+	}
+	rows := []struct {
+		name     string
+		messages int // that Upstash bills: each attempt is one
+		run      func(*counter)
+	}{
+		{"a message of 300 bytes, delivered at once", 1, ok(qstash.Options{})},
+		{"one of 10 KB", 1, func(c *counter) { c.publish(strings.Repeat("x", 10_000), qstash.Options{}); c.deliver(c.now) }},
+		{"delayed by 10 minutes", 1, ok(qstash.Options{Delay: 10 * time.Minute})},
+		{"delayed by an hour", 1, ok(qstash.Options{Delay: time.Hour})},
+		{"delivered at the second attempt", 2, func(c *counter) { c.status = 500; ok(qstash.Options{})(c) }},
+		{"failed, into the dead letter queue", 1, func(c *counter) { c.status = 500; none := 0; ok(qstash.Options{Retries: &none})(c) }},
+		{"with a deduplication id", 1, ok(qstash.Options{DedupID: "id"})},
+		{"with a callback", 2, ok(qstash.Options{Callback: &qstash.Callback{URL: "https://example.com/cb"}})},
+		{"through a queue", 1, ok(qstash.Options{Queue: "queue"})},
+		{"with flow control", 1, ok(qstash.Options{Flow: &qstash.Flow{Key: "key", Parallelism: 10}})},
+		{"a workflow step", 1, func(c *counter) {
+			c.publish("in", qstash.Options{Workflow: &qstash.Workflow{RunID: "wfr_1", Init: true}})
+			c.deliver(c.now)
+			c.cost = cost{}
+			c.publish(`{"stepId":1,"stepName":"one","stepType":"Run","out":"1","concurrent":1}`, qstash.Options{Workflow: &qstash.Workflow{RunID: "wfr_1"}})
+			c.deliver(c.now)
+		}},
+	}
+	var table strings.Builder
+	table.WriteString(preface)
+	for _, row := range rows {
+		st := dynamolocal.Open(t)
+		c := &counter{t: t, now: time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC), status: 200}
+		c.engine = qstash.New(qstash.Config{Store: st, Sender: c, Waker: c,
+			Now: func() time.Time { c.mu.Lock(); defer c.mu.Unlock(); return c.now }})
+		if _, err := c.engine.CreateAccount(t.Context(), "acct", qstash.Keys{}); err != nil {
+			t.Fatal(err)
+		}
+		// Queue and key exist, as they mostly do.
+		c.publish("", qstash.Options{Queue: "queue", Flow: &qstash.Flow{Key: "key", Parallelism: 10}})
+		c.deliver(c.now)
+		c.cost = cost{}
+		row.run(c)
+		k := c.cost
+		dollars := k.writes*priceWrite + k.reads*priceRead + float64(3*k.wakes)*priceSQS + float64(k.schedules)*priceSchedule +
+			float64(k.invocations[0]+k.invocations[1])*priceInvoke +
+			(float64(k.invocations[0])*apiGBSeconds+float64(k.invocations[1])*deliverGBSeconds)*priceGBSecond
+		fmt.Fprintf(&table, "| %s | %d | %g | %g | %d | %d | %d | %.2f | %.2f |\n", row.name, k.calls, k.writes, k.reads, k.wakes, k.schedules,
+			k.invocations[0]+k.invocations[1], dollars, float64(row.messages)*priceUpstash)
+	}
+	got := table.String()
+	if *update {
+		if err := os.WriteFile("COSTS.md", []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile("COSTS.md")
+	if err != nil || string(want) != got {
+		t.Errorf("COSTS.md is out of date (%v); run go test ./integration/bench/qstash -update\n%s", err, got)
+	}
+}
+
+const preface = `# What QStash costs on AWS
+
+Counted by the tests of this folder, on DynamoDB Local; ` + "`go test ./integration/bench/qstash -update`" + ` writes the table anew.
+Prices are those of us-east-1, on demand, in dollars for a million messages:
+
+- DynamoDB: 0.625 for a million write units, 0.125 for a million read units. Each run reads the account, which it need not
+  within a second of another one.
+- SQS: 0.40 for a million requests, three for a wake-up (send, receive, delete). Lambda receives up to ten at a time,
+  so under load it is less than half. An idle queue is polled: about 0.20 dollars a month.
+- EventBridge Scheduler: 1.00 for a million late wake-ups.
+- Lambda on Arm with 512 MB: 0.20 for a million invocations, 13.33 for a million GB-seconds; a request to the API is taken to last
+  15 ms, a wake-up 60 ms, most of which is the destination's. A slower destination costs more: 0.5 GB-seconds, or 6.67
+  dollars a million, for each second of one delivery alone; up to ten share it.
+- Upstash: 1 dollar for 100,000 messages, each attempt and each callback counting as one.
+- Function URLs are free; an HTTP API adds 1.00 for a million requests.
+
+| Message | DynamoDB calls | write units | read units | wake-ups | of them late | Lambda runs | AWS, $ per million | Upstash, $ per million |
+|---|---|---|---|---|---|---|---|---|
+`

@@ -1,0 +1,206 @@
+package qstash
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/skystash/skystash/pkg/store"
+)
+
+// Account is a tenant.
+type Account struct {
+	ID                   string    `json:"-"`
+	CreatedAt            time.Time `json:"createdAt"`
+	CredentialGeneration int64     `json:"generation"` // tokens of another generation are refused
+	Revoked              []string  `json:"revoked,omitempty"`
+	Keys                 Keys      `json:"keys"`
+}
+
+// Keys sign deliveries: always with the current one. Receivers also accept the next,
+// so that they go on working while keys are rotated.
+type Keys struct {
+	Current string `json:"current"`
+	Next    string `json:"next"`
+}
+
+// ErrNoAccount: there is no such account.
+var ErrNoAccount = errors.New("qstash: no such account")
+
+// ErrAccountExists: there is already an account with that id.
+var ErrAccountExists = errors.New("qstash: the account exists")
+
+// Attributes of records that are one JSON text.
+const attrJSON = "j"
+
+type cachedAccount struct {
+	account *Account
+	read    time.Time
+}
+
+// Account reads an account, which must not be changed.
+func (e *Engine) Account(ctx context.Context, id string) (*Account, error) {
+	now := e.now()
+	e.mu.Lock()
+	c, ok := e.accounts[id]
+	e.mu.Unlock()
+	if ok && (e.accountTTL <= 0 && e.alone || now.Sub(c.read) < e.accountTTL) {
+		return c.account, nil
+	}
+	attrs, err := e.store.Get(ctx, accountKey(id))
+	if err != nil {
+		return nil, fmt.Errorf("read account %s: %w", id, err)
+	}
+	if attrs == nil {
+		return nil, ErrNoAccount
+	}
+	return e.keepAccount(id, attrs.Get(attrJSON).Str(), now)
+}
+
+func (e *Engine) keepAccount(id, text string, read time.Time) (*Account, error) {
+	a := &Account{}
+	if err := json.Unmarshal([]byte(text), a); err != nil {
+		return nil, fmt.Errorf("read account %s: %w", id, err)
+	}
+	a.ID = id
+	e.mu.Lock()
+	e.accounts[id] = cachedAccount{a, read}
+	e.mu.Unlock()
+	return a, nil
+}
+
+// CreateAccount creates an account; keys that are not given are made.
+func (e *Engine) CreateAccount(ctx context.Context, id string, keys Keys) (*Account, error) {
+	if id == "" || len(id) > 128 || strings.ContainsAny(id, "/\x00") {
+		return nil, invalid("invalid account id")
+	}
+	a := &Account{CreatedAt: e.now().UTC().Truncate(time.Second), Keys: Keys{
+		Current: cmp.Or(keys.Current, e.newSigningKey()),
+		Next:    cmp.Or(keys.Next, e.newSigningKey()),
+	}}
+	text, err := json.Marshal(a)
+	if err != nil {
+		return nil, fmt.Errorf("create account %s: %w", id, err)
+	}
+	_, err = e.store.Apply(ctx, store.Put(accountKey(id),
+		store.NewAttrs(store.Attr{Name: attrJSON, Value: store.Bytes(string(text))}), store.Absent(attrJSON)))
+	if ce := (*store.ConditionError)(nil); errors.As(err, &ce) {
+		return nil, ErrAccountExists
+	}
+	if err != nil {
+		return nil, fmt.Errorf("create account %s: %w", id, err)
+	}
+	return e.keepAccount(id, string(text), e.now())
+}
+
+// newSigningKey makes a key of more than 160 bits.
+func (e *Engine) newSigningKey() string {
+	var b [28]byte
+	e.random(b[:])
+	key := []byte(keyPrefix)
+	for _, c := range b {
+		key = append(key, alphabet[int(c)%len(alphabet)])
+	}
+	return string(key)
+}
+
+// RotateKeys makes the next key the current one, and a new next one.
+func (e *Engine) RotateKeys(ctx context.Context, acct string) (Keys, error) {
+	var keys Keys
+	err := e.changeAccount(ctx, acct, func(a *Account) {
+		a.Keys = Keys{Current: a.Keys.Next, Next: e.newSigningKey()}
+		keys = a.Keys
+	})
+	return keys, err
+}
+
+// maxRevoked bounds the list of revoked credentials; ResetCredentials empties it.
+const maxRevoked = 1000
+
+// RevokeCredential makes one token invalid.
+func (e *Engine) RevokeCredential(ctx context.Context, acct, credential string) error {
+	full := false
+	err := e.changeAccount(ctx, acct, func(a *Account) {
+		if full = len(a.Revoked) >= maxRevoked; !full && !slices.Contains(a.Revoked, credential) {
+			a.Revoked = append(a.Revoked, credential)
+		}
+	})
+	if err == nil && full {
+		return fmt.Errorf("account %s has %d revoked credentials: make all invalid instead", acct, maxRevoked)
+	}
+	return err
+}
+
+// ResetCredentials makes all tokens invalid that have been made so far.
+func (e *Engine) ResetCredentials(ctx context.Context, acct string) error {
+	return e.changeAccount(ctx, acct, func(a *Account) {
+		a.CredentialGeneration++
+		a.Revoked = nil
+	})
+}
+
+// changeAccount changes an account's record.
+func (e *Engine) changeAccount(ctx context.Context, id string, change func(*Account)) error {
+	for {
+		attrs, err := e.store.Get(ctx, accountKey(id))
+		if err != nil {
+			return fmt.Errorf("read account %s: %w", id, err)
+		}
+		if attrs == nil {
+			return ErrNoAccount
+		}
+		var a Account
+		if err := json.Unmarshal([]byte(attrs.Get(attrJSON).Str()), &a); err != nil {
+			return fmt.Errorf("read account %s: %w", id, err)
+		}
+		change(&a)
+		text, err := json.Marshal(&a)
+		if err != nil {
+			return fmt.Errorf("change account %s: %w", id, err)
+		}
+		_, err = e.store.Apply(ctx, store.Update(accountKey(id), store.Eq(attrJSON, attrs.Get(attrJSON)),
+			store.Set(attrJSON, store.Bytes(string(text)))))
+		if ce := (*store.ConditionError)(nil); errors.As(err, &ce) {
+			continue // somebody else has changed it
+		}
+		if err != nil {
+			return fmt.Errorf("change account %s: %w", id, err)
+		}
+		_, err = e.keepAccount(id, string(text), e.now())
+		return err
+	}
+}
+
+// accountIDs lists the accounts.
+func (e *Engine) accountIDs(ctx context.Context) ([]string, error) {
+	var ids []string
+	err := e.each(ctx, store.Query{Partition: "a"}, func(it store.Item) (bool, error) {
+		ids = append(ids, it.Key.Sort)
+		return true, nil
+	})
+	return ids, err
+}
+
+// each calls f with the items of a query, page by page, until it returns false.
+func (e *Engine) each(ctx context.Context, q store.Query, f func(store.Item) (bool, error)) error {
+	for {
+		page, err := e.store.Query(ctx, q)
+		if err != nil {
+			return fmt.Errorf("query %q: %w", q.Partition, err)
+		}
+		for _, it := range page.Items {
+			if more, err := f(it); err != nil || !more {
+				return err
+			}
+		}
+		if !page.More {
+			return nil
+		}
+		q = q.Next(page)
+	}
+}

@@ -1,0 +1,274 @@
+package qstash
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"strconv"
+	"time"
+
+	"github.com/skystash/skystash/pkg/store"
+)
+
+// leaseMargin is how much longer than its attempt a lease is: the time to read the
+// message before, and to record the answer after it.
+const leaseMargin = 30 * time.Second
+
+// Handle does what a hint's key asks for, if it is to be done. Errors are of the
+// store: another call may succeed.
+func (e *Engine) Handle(ctx context.Context, key string) error {
+	kind, acct, id, ok := hintParts(key)
+	if !ok {
+		return fmt.Errorf("qstash: malformed wake-up %q", key)
+	}
+	switch kind {
+	case dueMessage:
+		return e.deliver(ctx, acct, id)
+	case dueQueue:
+		return e.pumpQueue(ctx, acct, id)
+	case dueFlow:
+		return e.pumpFlow(ctx, acct, id)
+	case dueSchedule:
+		return e.tick(ctx, acct, id)
+	case dueWaiter:
+		return e.expire(ctx, acct, id)
+	}
+	return fmt.Errorf("qstash: unknown wake-up %q", key)
+}
+
+// deliver makes an attempt to deliver a message, if it is due.
+func (e *Engine) deliver(ctx context.Context, acct, id string) error {
+	key := acct + "/" + id
+	if !e.begin(key) {
+		return nil
+	}
+	for {
+		m, err := e.claim(ctx, acct, id)
+		if err == nil && m != nil {
+			err = e.attempt(ctx, m)
+		}
+		again := e.end(key)
+		// What the other wake-up was for may have come after it was looked at.
+		if err != nil || m != nil || !again || !e.begin(key) {
+			return err
+		}
+	}
+}
+
+// begin reserves a message for one wake-up at a time in this engine, so that a claim of
+// its own that it finds without having begun it is one whose answer was lost.
+func (e *Engine) begin(key string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	_, taken := e.busy[key]
+	e.busy[key] = taken
+	return !taken
+}
+
+// end gives a message free, and reports whether there was another wake-up meanwhile.
+func (e *Engine) end(key string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	again := e.busy[key]
+	delete(e.busy, key)
+	return again
+}
+
+// claim makes a message active, for this engine; nil if there is nothing to do.
+func (e *Engine) claim(ctx context.Context, acct, id string) (*message, error) {
+	now := e.now()
+	// The lease has to be chosen before the message is known.
+	lease := now.Add(e.limits.MaxTimeout + leaseMargin)
+	old, err := e.store.Apply(ctx, store.Update(messageKey(acct, id), store.And{
+		store.Eq(attrState, store.Int(int64(stateWaiting))),
+		store.Le(attrAt, store.Int(now.UnixMilli())),
+		store.Absent(attrHold),
+	}, e.claimEdits(now, lease)...))
+	if err == nil {
+		return e.claimed(acct, id, old, lease)
+	}
+	ce := (*store.ConditionError)(nil)
+	if !errors.As(err, &ce) {
+		return nil, fmt.Errorf("claim message %s: %w", id, err)
+	}
+	if ce.Old == nil {
+		return nil, nil
+	}
+	m, err := parseMessage(acct, id, ce.Old)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case m.state.finished():
+		return nil, e.dropDue(ctx, m)
+	case m.state == stateActive:
+		return e.reclaim(ctx, m)
+	case m.attrs.Has(attrHold):
+		return e.claimHeld(ctx, m)
+	}
+	e.wake(ctx, hint(m.at, dueMessage, acct, id))
+	return nil, nil
+}
+
+// claimEdits make a message active.
+func (e *Engine) claimEdits(now, lease time.Time) []store.Edit {
+	return []store.Edit{
+		store.Set(attrState, store.Int(int64(stateActive))),
+		store.Set(attrOwner, store.Bytes(e.owner)),
+		store.Set(attrLease, store.Int(lease.UnixMilli())),
+		store.Append(attrEvents, []string{event{At: now.UnixMilli(), State: EventActive}.encode()}),
+	}
+}
+
+// claimed is the message as claimEdits have made it, from what it was before.
+func (e *Engine) claimed(acct, id string, old store.Attrs, lease time.Time) (*message, error) {
+	m, err := parseMessage(acct, id, old)
+	if err != nil {
+		return nil, err
+	}
+	m.state = stateActive
+	m.attrs = m.attrs.With(attrOwner, store.Bytes(e.owner)).With(attrLease, store.Int(lease.UnixMilli()))
+	return m, nil
+}
+
+// reclaim takes an attempt over whose lease has expired, or whose engine is gone.
+func (e *Engine) reclaim(ctx context.Context, m *message) (*message, error) {
+	now := e.now()
+	held := m.attrs.Get(attrLease)
+	own := m.attrs.Get(attrOwner).Str() == e.owner // the answer to the claim was lost: see begin
+	if !own && !e.alone && now.UnixMilli() < held.Num() {
+		return nil, nil
+	}
+	lease := now.Add(e.limits.MaxTimeout + leaseMargin)
+	old, err := e.store.Apply(ctx, store.Update(m.key(), store.And{
+		store.Eq(attrState, store.Int(int64(stateActive))),
+		store.Eq(attrLease, held),
+		store.Eq(attrOwner, m.attrs.Get(attrOwner)),
+	},
+		store.Set(attrOwner, store.Bytes(e.owner)),
+		store.Set(attrLease, store.Int(lease.UnixMilli()))))
+	if ce := (*store.ConditionError)(nil); errors.As(err, &ce) {
+		return nil, nil // another engine was faster
+	}
+	if err != nil {
+		return nil, fmt.Errorf("claim message %s again: %w", m.id, err)
+	}
+	return e.claimed(m.acct, m.id, old, lease)
+}
+
+// claimHeld claims a message whose turn depends on a queue or a flow control key.
+func (e *Engine) claimHeld(ctx context.Context, m *message) (*message, error) {
+	if m.rec.Queue != "" {
+		turn, err := e.hasTurn(ctx, m)
+		if err != nil || !turn {
+			return nil, err
+		}
+	}
+	if now := e.now(); m.at.After(now) {
+		e.wake(ctx, hint(m.at, dueMessage, m.acct, m.id))
+		return nil, nil
+	}
+	if m.rec.Workflow != nil {
+		if ok, err := e.admit(ctx, m); err != nil || !ok {
+			return nil, err
+		}
+	}
+	if m.rec.Flow != nil {
+		return e.claimSlot(ctx, m)
+	}
+	now := e.now()
+	lease := now.Add(e.limits.MaxTimeout + leaseMargin)
+	old, err := e.store.Apply(ctx, store.Update(m.key(), store.And{
+		store.Eq(attrState, store.Int(int64(stateWaiting))),
+		store.Le(attrAt, store.Int(now.UnixMilli())),
+	}, e.claimEdits(now, lease)...))
+	if ce := (*store.ConditionError)(nil); errors.As(err, &ce) {
+		return nil, nil // another engine was faster
+	}
+	if err != nil {
+		return nil, fmt.Errorf("claim message %s: %w", m.id, err)
+	}
+	return e.claimed(m.acct, m.id, old, lease)
+}
+
+// dropDue removes the due entry of a finished message.
+func (e *Engine) dropDue(ctx context.Context, m *message) error {
+	if _, err := e.store.Apply(ctx, store.Delete(m.dueKey(), nil)); err != nil {
+		return fmt.Errorf("finish message %s: %w", m.id, err)
+	}
+	return nil
+}
+
+// Header fields that destinations get, beside the publisher's.
+const (
+	headerMessageID  = "Upstash-Message-Id"
+	headerRetried    = "Upstash-Retried"
+	headerRegion     = "Upstash-Region"
+	headerScheduleID = "Upstash-Schedule-Id"
+	headerTopic      = "Upstash-Topic-Name"
+	headerCallerIP   = "Upstash-Caller-Ip"
+	headerLabel      = "Upstash-Label"
+	headerUserAgent  = "User-Agent"
+
+	userAgent = "Upstash-QStash"
+)
+
+// attempt sends a claimed message and records the outcome.
+func (e *Engine) attempt(ctx context.Context, m *message) error {
+	d, err := e.delivery(ctx, m)
+	if err != nil {
+		return err
+	}
+	resp, sendErr := e.sender.Send(ctx, d)
+	if ctx.Err() != nil && sendErr != nil {
+		// This engine is being stopped: who finds the lease expired goes on.
+		return fmt.Errorf("deliver message %s: %w", m.id, ctx.Err())
+	}
+	// An outcome is recorded even if the engine has just been told to stop.
+	rctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaseMargin/2)
+	defer cancel()
+	return e.settle(rctx, m, d.Body, resp, sendErr)
+}
+
+// delivery is the request for a message.
+func (e *Engine) delivery(ctx context.Context, m *message) (Delivery, error) {
+	acct, err := e.Account(ctx, m.acct)
+	if err != nil {
+		return Delivery{}, fmt.Errorf("deliver message %s: %w", m.id, err)
+	}
+	body, err := e.body(ctx, m)
+	if err != nil {
+		return Delivery{}, err
+	}
+	h := maps.Clone(m.rec.Header)
+	if h == nil {
+		h = Header{}
+	}
+	set := func(name, value string) {
+		if value != "" {
+			h[name] = []string{value}
+		}
+	}
+	set(headerUserAgent, userAgent)
+	set(headerMessageID, m.id)
+	set(headerRetried, strconv.Itoa(m.retried))
+	set(headerRegion, e.region)
+	set(headerScheduleID, m.rec.ScheduleID)
+	set(headerTopic, m.rec.Topic)
+	set(headerCallerIP, m.rec.CallerIP)
+	if m.rec.Workflow != nil {
+		if body, err = e.workflowDelivery(ctx, m, h, body); err != nil {
+			return Delivery{}, err
+		}
+	}
+	return Delivery{
+		URL:        m.rec.URL,
+		Method:     m.rec.method(),
+		Header:     h,
+		Body:       body,
+		Timeout:    m.rec.timeout(&e.limits),
+		SigningKey: acct.Keys.Current,
+		IssuedAt:   e.now(),
+	}, nil
+}

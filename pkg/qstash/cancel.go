@@ -1,0 +1,141 @@
+package qstash
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/skystash/skystash/pkg/store"
+)
+
+// Cancel cancels a message. One that is being sent is cancelled unless this attempt succeeds.
+func (e *Engine) Cancel(ctx context.Context, acct, id string) error {
+	ok, err := e.cancel(ctx, acct, id)
+	if err == nil && !ok {
+		return notFound("message %s not found", id)
+	}
+	return err
+}
+
+// cancel reports whether the message was not finished, nor to be cancelled already.
+func (e *Engine) cancel(ctx context.Context, acct, id string) (bool, error) {
+	for {
+		m, err := e.readMessage(ctx, acct, id)
+		if err != nil || m == nil || m.state.finished() || m.attrs.Has(attrCancel) {
+			return false, err
+		}
+		now := e.now().UnixMilli()
+		asked := event{At: now, State: EventCancelRequested}
+		if m.state == stateActive {
+			edits := append([]store.Edit{store.Set(attrCancel, store.Int(1))}, note(m.attrs.Size(), asked)...)
+			_, err = e.store.Apply(ctx, store.Update(m.key(), store.And{
+				store.Eq(attrState, store.Int(int64(stateActive))), store.Absent(attrCancel)}, edits...))
+		} else {
+			t := transition{m: m, cond: store.And{
+				store.Eq(attrState, store.Int(int64(stateWaiting))),
+				store.Eq(attrPlace, store.Bytes(m.place)),
+				unchanged(m.attrs, attrWait),
+			}, state: stateCancelled, events: []event{asked, {At: now, State: EventCancelled}}}
+			hints, aerr := e.apply(ctx, &t)
+			if err = aerr; err == nil {
+				e.wake(ctx, hints...)
+			}
+		}
+		if ce := (*store.ConditionError)(nil); errors.As(err, &ce) {
+			continue // it has moved on
+		}
+		if err != nil {
+			return false, fmt.Errorf("cancel message %s: %w", id, err)
+		}
+		return true, nil
+	}
+}
+
+// unchanged is the condition that an attribute is as it was read.
+func unchanged(attrs store.Attrs, name string) store.Cond {
+	v := attrs.Get(name)
+	if v.IsZero() {
+		return store.Absent(name)
+	}
+	return store.Eq(name, v)
+}
+
+// CancelMany cancels the messages that a filter selects, at most count, and returns how many.
+func (e *Engine) CancelMany(ctx context.Context, acct string, f Filter, count int) (int, error) {
+	n := 0
+	if len(f.MessageIDs) > 0 {
+		for _, id := range f.MessageIDs {
+			ok, err := e.cancel(ctx, acct, id)
+			if err != nil {
+				return n, err
+			}
+			if ok {
+				n++
+			}
+		}
+		return n, nil
+	}
+	err := e.live(ctx, acct, func(m *message) (bool, error) {
+		if n >= count {
+			return false, nil
+		}
+		if m.state.finished() || m.attrs.Has(attrCancel) || !f.matchMessage(m) {
+			return true, nil
+		}
+		ok, err := e.cancel(ctx, acct, m.id)
+		if ok {
+			n++
+		}
+		return n < count, err
+	})
+	return n, err
+}
+
+// live calls f with the messages that are not finished, and some that have just been.
+func (e *Engine) live(ctx context.Context, acct string, f func(*message) (bool, error)) error {
+	for shard := range byte(shards) {
+		stopped := false
+		var ids []string
+		flush := func() (bool, error) {
+			keys := make([]store.Key, len(ids))
+			for i, id := range ids {
+				keys[i] = messageKey(acct, id)
+			}
+			items, err := e.store.GetMany(ctx, keys, false)
+			if err != nil {
+				return false, fmt.Errorf("read messages: %w", err)
+			}
+			for i, it := range items {
+				if it == nil {
+					continue
+				}
+				m, err := parseMessage(acct, ids[i], it)
+				if err != nil {
+					return false, err
+				}
+				if more, err := f(m); err != nil || !more {
+					stopped = true
+					return false, err
+				}
+			}
+			ids = ids[:0]
+			return true, nil
+		}
+		err := e.each(ctx, store.Query{Partition: duePartition(acct, shard)}, func(it store.Item) (bool, error) {
+			if _, kind, id, ok := parsePlace(it.Key.Sort); ok && kind == dueMessage {
+				ids = append(ids, id)
+			}
+			if len(ids) < store.MaxSnapshotItems {
+				return true, nil
+			}
+			return flush()
+		})
+		if err == nil && !stopped && len(ids) > 0 {
+			_, err = flush()
+		}
+		if err != nil || stopped {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,199 @@
+// Package cron reads the cron expressions of schedules and says when they are due.
+//
+// An expression has five fields, minute, hour, day of month, month and day of week,
+// each a list of values, ranges and steps; months and days have names, and Sunday is 0
+// as well as 7. If day of month and day of week are both restricted, either suffices.
+// "CRON_TZ=<IANA zone> " in front sets the zone, which is UTC otherwise.
+//
+// # Daylight saving time
+//
+// What falls into the hour that is left out is not due that day. What falls into the
+// hour that is repeated is due once, at its first occurrence, unless the hour is "*":
+// what is due every hour or every few minutes goes on without a gap.
+package cron
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Schedule is a parsed expression.
+type Schedule struct {
+	minute, hour, dom, month, dow uint64 // bit n: the value n
+	anyHour, anyDom, anyDow       bool   // the field is "*"
+	loc                           *time.Location
+}
+
+// maxExpression bounds what is read, in bytes.
+const maxExpression = 512
+
+type field struct {
+	name     string
+	min, max int
+	names    []string // of min and what follows
+}
+
+var fields = []field{
+	{"minute", 0, 59, nil},
+	{"hour", 0, 23, nil},
+	{"day of month", 1, 31, nil},
+	{"month", 1, 12, []string{"jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"}},
+	{"day of week", 0, 7, []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}},
+}
+
+// Parse reads an expression.
+func Parse(text string) (*Schedule, error) {
+	if len(text) > maxExpression {
+		return nil, fmt.Errorf("longer than %d bytes", maxExpression)
+	}
+	s := &Schedule{loc: time.UTC}
+	words := strings.Fields(text)
+	if len(words) > 0 {
+		if zone, ok := strings.CutPrefix(words[0], "CRON_TZ="); ok {
+			loc, err := time.LoadLocation(zone)
+			if err != nil || zone == "" || zone == "Local" {
+				return nil, fmt.Errorf("unknown time zone %q", zone)
+			}
+			s.loc, words = loc, words[1:]
+		}
+	}
+	if len(words) != len(fields) {
+		return nil, fmt.Errorf("expected exactly %d fields, found %d", len(fields), len(words))
+	}
+	for i, bits := range []*uint64{&s.minute, &s.hour, &s.dom, &s.month, &s.dow} {
+		var err error
+		if *bits, err = fields[i].parse(words[i]); err != nil {
+			return nil, fmt.Errorf("%s: %w", fields[i].name, err)
+		}
+	}
+	s.anyHour, s.anyDom, s.anyDow = words[1] == "*", isAny(words[2]), isAny(words[4])
+	if s.dow&(1<<7) != 0 {
+		s.dow = s.dow&^(1<<7) | 1
+	}
+	if s.Next(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)).IsZero() {
+		return nil, errors.New("there is no such date")
+	}
+	return s, nil
+}
+
+func isAny(word string) bool { return word == "*" || word == "?" }
+
+// parse reads a list of values, ranges and steps.
+func (f field) parse(word string) (bits uint64, err error) {
+	for item := range strings.SplitSeq(word, ",") {
+		span, stepText, stepped := strings.Cut(item, "/")
+		step := 1
+		if stepped {
+			if step, err = strconv.Atoi(stepText); err != nil || step < 1 {
+				return 0, fmt.Errorf("invalid step %q", item)
+			}
+		}
+		from, to := f.min, f.max
+		switch low, high, ranged := strings.Cut(span, "-"); {
+		case isAny(span):
+			if f.max == 7 {
+				to = 6
+			}
+		case ranged:
+			if from, err = f.value(low); err == nil {
+				to, err = f.value(high)
+			}
+		default:
+			from, err = f.value(span)
+			if to = from; stepped {
+				if to = f.max; f.max == 7 {
+					to = 6
+				}
+			}
+		}
+		if err != nil {
+			return 0, err
+		}
+		if from > to {
+			return 0, fmt.Errorf("range %q runs backwards", item)
+		}
+		for v := from; v <= to; v += step {
+			bits |= 1 << v
+		}
+	}
+	return bits, nil
+}
+
+func (f field) value(text string) (int, error) {
+	for i, name := range f.names {
+		if strings.EqualFold(text, name) {
+			return f.min + i, nil
+		}
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < f.min || n > f.max || strings.ContainsAny(text, "+-") {
+		return 0, fmt.Errorf("invalid value %q", text)
+	}
+	return n, nil
+}
+
+// horizon is how far ahead Next looks: a 29th of February may be 8 years away, and on
+// a given day of the week, where both are asked for, it never is the only choice.
+const horizon = 10
+
+// Next is the first time after t that the expression matches, to the minute; zero if
+// there is none.
+func (s *Schedule) Next(t time.Time) time.Time {
+	t = t.Truncate(time.Minute).Add(time.Minute).In(s.loc)
+	for end := t.AddDate(horizon, 0, 0); t.Before(end); {
+		y, month, day := t.Date()
+		switch {
+		case s.month&(1<<month) == 0:
+			t = startOf(y, month+1, 1, t)
+		case !s.matchDay(t):
+			t = startOf(y, month, day+1, t)
+		case s.hour&(1<<t.Hour()) == 0:
+			t = t.Add(time.Duration(60-t.Minute()) * time.Minute)
+		case s.minute&(1<<t.Minute()) == 0, !s.anyHour && repeated(t):
+			t = t.Add(time.Minute)
+		default:
+			return t.UTC()
+		}
+	}
+	return time.Time{}
+}
+
+func (s *Schedule) matchDay(t time.Time) bool {
+	dom := s.dom&(1<<t.Day()) != 0
+	dow := s.dow&(1<<t.Weekday()) != 0
+	if s.anyDom || s.anyDow {
+		return dom && dow
+	}
+	return dom || dow
+}
+
+// startOf is when a day begins that is after t. Midnight may be left out, or come twice.
+func startOf(y int, month time.Month, day int, t time.Time) time.Time {
+	start := time.Date(y, month, day, 0, 0, 0, 0, t.Location())
+	want := time.Date(y, month, day, 0, 0, 0, 0, time.UTC)
+	if start.Day() != want.Day() { // the evening before
+		start = start.Add(time.Hour)
+	}
+	if earlier := start.Add(-time.Hour); earlier.Day() == start.Day() && earlier.After(t) {
+		start = earlier
+	}
+	if !start.After(t) {
+		start = t.Add(time.Minute)
+	}
+	return start
+}
+
+// repeated reports whether the clock has shown the same before, as clocks have just
+// been set back.
+func repeated(t time.Time) bool {
+	for _, back := range []time.Duration{30 * time.Minute, time.Hour, 2 * time.Hour} {
+		earlier := t.Add(-back)
+		if earlier.Minute() == t.Minute() && earlier.Hour() == t.Hour() && earlier.Day() == t.Day() {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,129 @@
+package deliver
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/skystash/skystash/pkg/qstash"
+)
+
+// DefaultMaxResponse is how many bytes of an answer are read.
+const DefaultMaxResponse = 1 << 20
+
+// Config sets up a Sender.
+type Config struct {
+	// Allow are blocks of addresses that requests may go to although they are not
+	// public, such as those of a private network.
+	Allow []netip.Prefix
+
+	// Resolve maps hosts, or hosts with ports, to the address (host:port) to connect to
+	// instead; these addresses are not checked.
+	Resolve map[string]string
+
+	MaxResponse int64       // bytes of an answer's body that are kept; 0: DefaultMaxResponse
+	TLS         *tls.Config // nil: the usual; tests bring their certificates along
+}
+
+// Loopback is the addresses of the own machine, for Config.Allow.
+var Loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+
+// Sender sends requests; it is a qstash.Sender.
+type Sender struct {
+	client      *http.Client
+	maxResponse int64
+}
+
+// New makes a Sender.
+func New(cfg Config) *Sender {
+	g := newGuard(cfg)
+	return &Sender{
+		maxResponse: cmp.Or(cfg.MaxResponse, DefaultMaxResponse),
+		client: &http.Client{
+			Transport: &http.Transport{
+				DialContext:            g.dial,
+				TLSClientConfig:        cfg.TLS,
+				ForceAttemptHTTP2:      true,
+				TLSHandshakeTimeout:    dialTimeout,
+				MaxIdleConns:           1000,
+				MaxIdleConnsPerHost:    256,
+				IdleConnTimeout:        90 * time.Second,
+				MaxResponseHeaderBytes: 64 << 10,
+				DisableCompression:     true, // bodies are passed on as they are
+			},
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}
+}
+
+// hopByHop are the fields that belong to a connection, and those that the client makes.
+var hopByHop = []string{"Connection", "Content-Length", "Host", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization",
+	"Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade"}
+
+// Send implements qstash.Sender.
+func (s *Sender) Send(ctx context.Context, d qstash.Delivery) (qstash.Response, error) {
+	if d.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, d.Timeout)
+		defer cancel()
+	}
+	req, err := http.NewRequestWithContext(ctx, d.Method, d.URL, bytes.NewReader(d.Body))
+	if err != nil {
+		return qstash.Response{}, errors.New("invalid destination url")
+	}
+	req.Header = http.Header(d.Header)
+	for _, name := range hopByHop {
+		delete(req.Header, name)
+	}
+	signature, err := Sign(d.SigningKey, d.URL, d.Body, d.IssuedAt)
+	if err != nil {
+		return qstash.Response{}, err
+	}
+	req.Header["Upstash-Signature"] = []string{signature}
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return qstash.Response{}, errors.New(reason(err, req.URL))
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, s.maxResponse))
+	if err != nil {
+		return qstash.Response{}, errors.New("reading the response: " + reason(err, req.URL))
+	}
+	// What is left over is short, or not worth the connection.
+	_, _ = io.CopyN(io.Discard, resp.Body, 4<<10)
+	return qstash.Response{Status: resp.StatusCode, Header: qstash.Header(resp.Header), Body: body}, nil
+}
+
+// reason says why there is no answer, without what only concerns this side.
+func reason(err error, u *url.URL) string {
+	var urlErr *url.Error
+	if errors.As(err, &urlErr) {
+		err = urlErr.Err
+	}
+	var dns *net.DNSError
+	var op *net.OpError
+	switch {
+	case errors.Is(err, errForbidden):
+		return fmt.Sprintf("destination host %s is not allowed", u.Hostname())
+	case errors.Is(err, context.DeadlineExceeded):
+		return "timeout: no response in time"
+	case errors.As(err, &dns):
+		if dns.IsNotFound {
+			return fmt.Sprintf("unable to resolve host: lookup %s: no such host", dns.Name)
+		}
+		return fmt.Sprintf("unable to resolve host: lookup %s failed", dns.Name)
+	case errors.As(err, &op) && op.Op == "dial":
+		return fmt.Sprintf("unable to connect to %s: %s", u.Host, strings.TrimPrefix(op.Err.Error(), "connect: "))
+	}
+	return err.Error()
+}

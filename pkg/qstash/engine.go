@@ -1,0 +1,175 @@
+package qstash
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/skystash/skystash/pkg/qstash/wake"
+	"github.com/skystash/skystash/pkg/store"
+)
+
+// Delivery is a request to be sent.
+type Delivery struct {
+	URL        string // exactly as published
+	Method     string
+	Header     Header
+	Body       []byte
+	Timeout    time.Duration
+	SigningKey string // signs the request, see Account
+	IssuedAt   time.Time
+}
+
+// Response is a destination's answer.
+type Response struct {
+	Status int
+	Header Header
+	Body   []byte // possibly cut off
+}
+
+// Sender sends requests. It is safe for concurrent use.
+type Sender interface {
+	// Send returns the answer, whatever its status, or an error that says in
+	// words for the publisher why there is none.
+	Send(ctx context.Context, d Delivery) (Response, error)
+}
+
+// Limits bound what an account may ask for. A zero field has the default below.
+type Limits struct {
+	MaxBody     int           // bytes of a message
+	MaxDelay    time.Duration // of a message
+	MaxTimeout  time.Duration // of one attempt
+	MaxRetries  int
+	Parallelism int           // what clients are told; see GlobalParallelism
+	LogsFor     time.Duration // how long finished messages and their events are kept
+	DLQFor      time.Duration // how long failed messages are kept
+	Queues      int
+	Schedules   int
+	Groups      int
+	Endpoints   int // of a URL group
+}
+
+// Defaults of Limits.
+const (
+	DefaultMaxBody     = 10 << 20
+	DefaultMaxDelay    = 366 * 24 * time.Hour
+	DefaultMaxTimeout  = 15 * time.Minute
+	DefaultMaxRetries  = 1000
+	DefaultParallelism = 1000
+	DefaultLogsFor     = 3 * 24 * time.Hour
+	DefaultDLQFor      = 7 * 24 * time.Hour
+	DefaultQueues      = 1000
+	DefaultSchedules   = 1000
+	DefaultGroups      = 1000
+	DefaultEndpoints   = 100
+)
+
+func (l *Limits) setDefaults() {
+	l.MaxBody = cmp.Or(l.MaxBody, DefaultMaxBody)
+	l.MaxDelay = cmp.Or(l.MaxDelay, DefaultMaxDelay)
+	l.MaxTimeout = cmp.Or(l.MaxTimeout, DefaultMaxTimeout)
+	l.MaxRetries = cmp.Or(l.MaxRetries, DefaultMaxRetries)
+	l.Parallelism = cmp.Or(l.Parallelism, DefaultParallelism)
+	l.LogsFor = cmp.Or(l.LogsFor, DefaultLogsFor)
+	l.DLQFor = cmp.Or(l.DLQFor, DefaultDLQFor)
+	l.Queues = cmp.Or(l.Queues, DefaultQueues)
+	l.Schedules = cmp.Or(l.Schedules, DefaultSchedules)
+	l.Groups = cmp.Or(l.Groups, DefaultGroups)
+	l.Endpoints = cmp.Or(l.Endpoints, DefaultEndpoints)
+}
+
+// DefaultRegion is the region that clients know signing keys for.
+const DefaultRegion = "EU-CENTRAL-1"
+
+// Config is what an Engine is made of.
+type Config struct {
+	Store  store.Store
+	Sender Sender
+	Waker  wake.Waker
+	Limits Limits
+
+	// Region is what destinations are told; "": DefaultRegion.
+	Region string
+
+	// Alone says that no other process works on the store: attempts that another
+	// one has claimed can be taken over at once, since it must have ended.
+	Alone bool
+
+	// AccountTTL is how old an account's record may get before it is read again.
+	AccountTTL time.Duration
+
+	Now    func() time.Time // nil: time.Now
+	Random func([]byte)     // fills a slice; nil: crypto/rand
+	Logger *slog.Logger     // nil: slog.Default
+}
+
+// Engine is the engine. It is safe for concurrent use.
+type Engine struct {
+	store      store.Store
+	sender     Sender
+	waker      wake.Waker
+	limits     Limits
+	region     string
+	alone      bool
+	accountTTL time.Duration
+	now        func() time.Time
+	random     func([]byte)
+	log        *slog.Logger
+	owner      string // of the leases that this engine holds
+
+	mu       sync.Mutex
+	accounts map[string]cachedAccount
+	busy     map[string]bool // messages that this engine works on; true: it was woken for them again
+}
+
+// New makes an Engine.
+func New(cfg Config) *Engine {
+	e := &Engine{
+		store:      cfg.Store,
+		sender:     cfg.Sender,
+		waker:      cfg.Waker,
+		limits:     cfg.Limits,
+		region:     cmp.Or(cfg.Region, DefaultRegion),
+		alone:      cfg.Alone,
+		accountTTL: cfg.AccountTTL,
+		now:        cfg.Now,
+		random:     cfg.Random,
+		log:        cfg.Logger,
+		accounts:   map[string]cachedAccount{},
+		busy:       map[string]bool{},
+	}
+	e.limits.setDefaults()
+	if e.now == nil {
+		e.now = time.Now
+	}
+	if e.random == nil {
+		e.random = func(b []byte) { rand.Read(b) }
+	}
+	if e.log == nil {
+		e.log = slog.Default()
+	}
+	e.owner = e.newID("")
+	return e
+}
+
+// Limits are the engine's limits, defaults filled in.
+func (e *Engine) Limits() Limits { return e.limits }
+
+// wake hands on hints. They are stored as due entries too, so an error loses nothing
+// but time.
+func (e *Engine) wake(ctx context.Context, hints ...wake.Hint) {
+	if len(hints) == 0 {
+		return
+	}
+	if err := e.waker.Wake(ctx, hints...); err != nil {
+		e.log.WarnContext(ctx, "a wake-up could not be arranged; the sweep will find what is due", "error", err)
+	}
+}
+
+// hint is a wake-up at a time.
+func hint(at time.Time, kind byte, acct, id string) wake.Hint {
+	return wake.Hint{At: at, Key: hintKey(kind, acct, id)}
+}

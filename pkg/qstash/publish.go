@@ -1,0 +1,357 @@
+package qstash
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/skystash/skystash/pkg/qstash/wake"
+	"github.com/skystash/skystash/pkg/store"
+)
+
+// Request asks for a message to be delivered.
+type Request struct {
+	Destination string // URL, or name of a URL group
+	Body        []byte
+	Options     Options
+}
+
+// Published is a message that was accepted.
+type Published struct {
+	MessageID    string `json:"messageId"`
+	URL          string `json:"url,omitempty"`
+	Deduplicated bool   `json:"deduplicated,omitempty"` // MessageID is that of an earlier one
+}
+
+// Outcome is what became of a request.
+type Outcome struct {
+	Messages []Published // one, or one for each endpoint of a URL group
+	Group    bool
+	Err      error
+}
+
+// dedupWindow is how long an id is remembered.
+const dedupWindow = 10 * time.Minute
+
+// maxHeader bounds the forwarded header fields of a message.
+const maxHeader = 64 << 10
+
+// draft is a message that is not stored yet.
+type draft struct {
+	acct  string
+	id    string
+	rec   record
+	body  []byte
+	dedup string // hash of what makes it a duplicate; "": nothing
+	hold  bool   // time alone does not make it due
+	extra []store.Attr
+
+	resumed []RunStep // of a workflow run that goes on for another one: the entries that it begins with
+}
+
+// Publish accepts messages. Each request has an outcome of its own; what is
+// accepted is stored when Publish returns.
+func (e *Engine) Publish(ctx context.Context, acct string, reqs []Request) []Outcome {
+	outcomes := make([]Outcome, len(reqs))
+	var plain []*draft
+	var owners []int // of plain: index of the request
+	for i := range reqs {
+		drafts, group, err := e.draft(ctx, acct, &reqs[i])
+		outcomes[i].Group = group
+		if err != nil {
+			outcomes[i].Err = err
+			continue
+		}
+		for _, d := range drafts {
+			out := Published{MessageID: d.id, URL: d.rec.URL}
+			if d.dedup == "" && d.rec.Queue == "" && d.rec.Workflow == nil {
+				plain, owners = append(plain, d), append(owners, i)
+			} else if out, err = e.storeOne(ctx, d); err != nil {
+				outcomes[i].Err = err
+				break
+			}
+			outcomes[i].Messages = append(outcomes[i].Messages, out)
+		}
+	}
+	if err := e.storePlain(ctx, plain); err != nil {
+		for _, i := range owners {
+			outcomes[i].Err = err
+		}
+	}
+	return outcomes
+}
+
+// draft checks a request and makes its messages.
+func (e *Engine) draft(ctx context.Context, acct string, req *Request) (drafts []*draft, group bool, err error) {
+	o := &req.Options
+	if err := o.check(&e.limits); err != nil {
+		return nil, false, err
+	}
+	if len(req.Body) > e.limits.MaxBody {
+		return nil, false, &Error{KindTooLarge, fmt.Sprintf("maximum message size exceeded: limit %d bytes, message %d bytes", e.limits.MaxBody, len(req.Body))}
+	}
+	if o.Queue != "" {
+		if err := checkName("queue", o.Queue); err != nil {
+			return nil, false, err
+		}
+	}
+	if err := checkDedupID(o.DedupID); err != nil {
+		return nil, false, err
+	}
+	if headerSize(o.Header) > maxHeader {
+		return nil, false, &Error{KindTooLarge, fmt.Sprintf("maximum size of forwarded headers exceeded: limit %d bytes", maxHeader)}
+	}
+	targets := []Endpoint{{URL: req.Destination}}
+	topic := ""
+	if !hasScheme(req.Destination) {
+		if strings.Contains(req.Destination, ":/") || checkName("topic", req.Destination) != nil {
+			return nil, false, invalid("invalid destination url: endpoint has invalid scheme, add http:// or https://")
+		}
+		g, err := e.Group(ctx, acct, req.Destination)
+		if err != nil {
+			return nil, true, err
+		}
+		topic, targets = g.Name, g.Endpoints
+	} else if err := checkURL(req.Destination); err != nil {
+		return nil, false, invalid("invalid destination url: %v", err)
+	}
+	for _, target := range targets {
+		drafts = append(drafts, e.newDraft(acct, req, topic, target))
+	}
+	return drafts, topic != "", nil
+}
+
+func (e *Engine) newDraft(acct string, req *Request, topic string, target Endpoint) *draft {
+	now := e.now()
+	d := &draft{acct: acct, id: e.newID(messagePrefix), body: req.Body}
+	d.rec = record{Options: req.Options, URL: target.URL, Topic: topic, Endpoint: target.Name, CreatedAt: now, BodySize: len(req.Body)}
+	o := &d.rec.Options
+	if o.NotBefore.IsZero() {
+		o.NotBefore = now.Add(o.Delay)
+	}
+	if latest := now.Add(e.limits.MaxDelay); o.NotBefore.After(latest) {
+		o.NotBefore = latest
+	}
+	o.Delay = 0
+	d.hold = o.Queue != "" || o.Flow != nil || o.Workflow != nil
+	switch {
+	case o.DedupID != "":
+		d.dedup = "id\x00" + o.DedupID
+	case o.DedupByContent:
+		d.dedup = "content\x00" + contentHash(target.URL, req.Body, o.Header)
+	}
+	if d.dedup != "" && topic != "" {
+		d.dedup += "\x00" + topic + "\x00" + target.URL
+	}
+	return d
+}
+
+func checkDedupID(id string) error {
+	if strings.ContainsFunc(id, func(r rune) bool { return r == ':' || unicode.IsSpace(r) }) {
+		return invalid("deduplication id cannot contain \":\" or whitespace")
+	}
+	if len(id) > 1024 {
+		return invalid("deduplication id is longer than 1024 bytes")
+	}
+	return nil
+}
+
+func headerSize(h Header) int {
+	n := 0
+	for name, values := range h {
+		for _, v := range values {
+			n += len(name) + len(v)
+		}
+	}
+	return n
+}
+
+// contentHash stands for what is delivered, and where.
+func contentHash(url string, body []byte, header Header) string {
+	h := sha256.New()
+	write := func(parts ...string) {
+		for _, p := range parts {
+			fmt.Fprintf(h, "%d\n%s", len(p), p)
+		}
+	}
+	write(url, string(body))
+	for _, name := range slices.Sorted(maps.Keys(header)) {
+		write(name)
+		write(header[name]...)
+	}
+	return base64.RawURLEncoding.EncodeToString(h.Sum(nil))
+}
+
+// expires is when the items of a message may go if it never finishes: long after its
+// last retry or, since it may wait behind others, after a year. Finished messages
+// are kept for as long as the logs; the chunks of their bodies, which cost too much to
+// be written again, go at this time.
+func (d *draft) expires(l *Limits) time.Time {
+	attempts := time.Duration(d.rec.maxRetries() + 1)
+	after := attempts*(maxRetryDelay+l.MaxTimeout) + l.LogsFor + l.DLQFor
+	if d.hold {
+		after += maxWait
+	}
+	return d.rec.NotBefore.Add(after)
+}
+
+// maxWait bounds the time that a message may spend behind a queue or a flow control key.
+const maxWait = 365 * 24 * time.Hour
+
+// items are those of the message itself: due entry and message. long are the
+// chunks of its body, which nobody sees before.
+func (d *draft) items(l *Limits) (due, msg store.Item, long []store.Item, err error) {
+	at := d.rec.NotBefore
+	entry := at
+	if d.rec.Queue != "" {
+		entry = parked
+	}
+	expires := d.expires(l)
+	long = chunks(d.acct, d.id, d.body, expires)
+	d.rec.Chunks, d.rec.BodySize = len(long), len(d.body)
+	text, err := json.Marshal(&d.rec)
+	if err != nil {
+		return due, msg, nil, fmt.Errorf("store message %s: %w", d.id, err)
+	}
+	placed := place(entry, dueMessage, d.id)
+	attrs := make([]store.Attr, 0, 10)
+	attrs = append(attrs,
+		store.Attr{Name: attrJSON, Value: store.Bytes(string(text))},
+		store.Attr{Name: attrState, Value: store.Int(int64(stateWaiting))},
+		store.Attr{Name: attrAt, Value: store.Int(at.UnixMilli())},
+		store.Attr{Name: attrPlace, Value: store.Bytes(placed)},
+		store.Attr{Name: attrRetried, Value: store.Int(0)},
+		store.Attr{Name: attrEvents, Value: store.List([]string{event{At: d.rec.CreatedAt.UnixMilli(), State: EventCreated}.encode()})},
+		store.Attr{Name: store.TTLAttr, Value: store.Int(expires.Unix())},
+	)
+	if len(long) == 0 && len(d.body) > 0 {
+		attrs = append(attrs, store.Attr{Name: attrBody, Value: store.Bytes(string(d.body))})
+	}
+	if d.hold {
+		attrs = append(attrs, store.Attr{Name: attrHold, Value: store.Int(1)})
+	}
+	attrs = append(attrs, d.extra...)
+	return store.Item{Key: dueKey(d.acct, shardOf(d.id), placed), Attrs: store.Attrs{}},
+		store.Item{Key: messageKey(d.acct, d.id), Attrs: store.NewAttrs(attrs...)}, long, nil
+}
+
+// hint is the wake-up for a message just stored.
+func (d *draft) hint() wake.Hint {
+	if d.rec.Queue != "" {
+		return hint(d.rec.CreatedAt, dueQueue, d.acct, d.rec.Queue)
+	}
+	return hint(d.rec.NotBefore, dueMessage, d.acct, d.id)
+}
+
+// storePlain stores messages that depend on nothing else, in one call if it can.
+func (e *Engine) storePlain(ctx context.Context, drafts []*draft) error {
+	if len(drafts) == 0 {
+		return nil
+	}
+	items := make([]store.Item, 0, 2*len(drafts))
+	hints := make([]wake.Hint, 0, len(drafts))
+	for _, d := range drafts {
+		if err := e.touchFlow(ctx, d.acct, d.rec.Flow); err != nil {
+			return err
+		}
+		due, msg, long, err := d.items(&e.limits)
+		if err != nil {
+			return err
+		}
+		items = append(append(items, due, msg), long...)
+		hints = append(hints, d.hint())
+	}
+	if err := e.store.Load(ctx, items, nil); err != nil {
+		return fmt.Errorf("store %d messages: %w", len(drafts), err)
+	}
+	e.wake(ctx, hints...)
+	return nil
+}
+
+// storeOne stores a message that is not a plain one.
+func (e *Engine) storeOne(ctx context.Context, d *draft) (Published, error) {
+	if d.rec.Workflow != nil {
+		return e.storeWorkflow(ctx, d)
+	}
+	return e.storeDraft(ctx, d)
+}
+
+// storeDraft stores a message together with what it depends on.
+func (e *Engine) storeDraft(ctx context.Context, d *draft) (Published, error) {
+	if err := e.touchFlow(ctx, d.acct, d.rec.Flow); err != nil {
+		return Published{}, err
+	}
+	stored := false
+	for {
+		ops, err := e.draftOps(ctx, d, &stored)
+		if err != nil {
+			return Published{}, err
+		}
+		if d.dedup != "" {
+			ops = append(ops, e.dedupOp(d))
+		}
+		err = e.store.Commit(ctx, ops)
+		if ce := (*store.ConditionError)(nil); errors.As(err, &ce) {
+			if ops[ce.Index].Key.Partition == e.dedupOp(d).Key.Partition {
+				return Published{MessageID: ce.Old.Get(attrMessage).Str(), URL: d.rec.URL, Deduplicated: true}, nil
+			}
+			continue // somebody else has taken the place in the queue
+		}
+		if err != nil {
+			return Published{}, fmt.Errorf("store message %s: %w", d.id, err)
+		}
+		e.wake(ctx, d.hint())
+		return Published{MessageID: d.id, URL: d.rec.URL}, nil
+	}
+}
+
+// draftOps are the writes of a message and its place in a queue. They are to be
+// made in one commit; the chunks of a long body are written before, once.
+func (e *Engine) draftOps(ctx context.Context, d *draft, stored *bool) ([]store.Op, error) {
+	var ops []store.Op
+	if d.rec.Queue != "" {
+		q, err := e.openQueue(ctx, d.acct, d.rec.Queue)
+		if err != nil {
+			return nil, err
+		}
+		d.rec.QueueGen, d.rec.QueuePlace = q.generation, q.next
+		ops = append(ops, q.takePlace(d.id)...)
+	}
+	due, msg, long, err := d.items(&e.limits)
+	if err != nil {
+		return nil, err
+	}
+	if len(long) > 0 && !*stored {
+		if err := e.store.Load(ctx, long, nil); err != nil {
+			return nil, fmt.Errorf("store the body of %s: %w", d.id, err)
+		}
+	}
+	*stored = true
+	return append(ops, store.Put(due.Key, due.Attrs, nil), store.Put(msg.Key, msg.Attrs, nil)), nil
+}
+
+// Attributes of small items.
+const (
+	attrMessage = "m" // id of a message
+	attrUntil   = "t" // ms
+)
+
+// dedupOp claims what makes a message a duplicate, unless an earlier one holds it.
+func (e *Engine) dedupOp(d *draft) store.Op {
+	now := e.now()
+	sum := sha256.Sum256([]byte(d.dedup))
+	until := now.Add(dedupWindow)
+	return store.Put(dedupKey(d.acct, string(sum[:])), store.NewAttrs(
+		store.Attr{Name: attrMessage, Value: store.Bytes(d.id)},
+		store.Attr{Name: attrUntil, Value: store.Int(until.UnixMilli())},
+		store.Attr{Name: store.TTLAttr, Value: store.Int(until.Unix() + 1)},
+	), store.Or{store.Absent(attrMessage), store.Le(attrUntil, store.Int(now.UnixMilli()))})
+}

@@ -1,0 +1,20 @@
+// Package rest is the REST API of QStash as an http.Handler, so that the official
+// clients work with nothing but another base URL and token.
+//
+// It is mounted at the root: all its paths begin with /v2/ or /v1/. Version 1 has what
+// maps onto version 2. Names of resources are matched without regard to case, one
+// slash at the end is ignored, and both are served in place: a redirect would lose
+// body and credentials.
+//
+// # Destinations
+//
+// What follows /v2/publish/ is the destination as it is, with its own double slashes,
+// escapes and query string; only the parameters qstash_token and upstash-* are ours.
+// The handler therefore reads the path as it was sent (see rawTarget) and must not sit
+// behind a http.ServeMux, which cleans paths.
+//
+// # Tokens
+//
+// Clients decode their token: it is the base64 text of {"UserID":…,"Password":…}. The
+// UserID is the account, the password a token of package token.
+package rest

@@ -1,0 +1,203 @@
+package rest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/textproto"
+	"strings"
+
+	"github.com/skystash/skystash/pkg/qstash"
+)
+
+// header is the request's header, completed by parameters of the query.
+func (c *call) header() http.Header {
+	h := c.r.Header
+	for name, values := range c.params {
+		name = textproto.CanonicalMIMEHeaderKey(name)
+		if strings.HasPrefix(name, prefix) && h.Get(name) == "" {
+			h[name] = values
+		}
+	}
+	return h
+}
+
+// request makes a request of a header and a body.
+func (c *call) request(dest, queue string, h http.Header, body []byte) (qstash.Request, error) {
+	if !isURL(dest) {
+		group, err := c.h.engine.Group(c.r.Context(), c.acct, dest)
+		refused := (*qstash.Error)(nil)
+		if err != nil && !errors.As(err, &refused) {
+			return qstash.Request{}, err
+		}
+		if err == nil {
+			for name, values := range group.Headers {
+				if name = textproto.CanonicalMIMEHeaderKey(name); h.Get(name) == "" {
+					h[name] = values
+				}
+			}
+		}
+	}
+	o, err := parseOptions(h)
+	if err != nil {
+		return qstash.Request{}, err
+	}
+	o.Queue, o.CallerIP = queue, c.callerIP()
+	req := qstash.Request{Destination: dest, Body: body, Options: o}
+	return req, invoke(h, &req)
+}
+
+func (c *call) publish(dest, queue string) error {
+	h := c.header()
+	if h.Get(cronHeader) != "" && queue == "" {
+		return c.createSchedule(dest)
+	}
+	body, err := c.body(int64(c.h.engine.Limits().MaxBody))
+	if err != nil {
+		return err
+	}
+	req, err := c.request(dest, queue, h, body)
+	if err != nil {
+		return err
+	}
+	out := c.h.engine.Publish(c.r.Context(), c.acct, []qstash.Request{req})[0]
+	if out.Err != nil {
+		return out.Err
+	}
+	status := http.StatusOK
+	if out.Messages[0].Deduplicated && len(out.Messages) == 1 {
+		status = http.StatusAccepted
+	}
+	return c.answer(status, published(out))
+}
+
+// published is how an outcome is shown: clients index what was published to a URL
+// group as an array.
+func published(out qstash.Outcome) any {
+	if out.Group {
+		return out.Messages
+	}
+	return out.Messages[0]
+}
+
+// batchItem is one message of a batch.
+type batchItem struct {
+	Destination string                     `json:"destination"`
+	Headers     map[string]json.RawMessage `json:"headers"`
+	Body        *string                    `json:"body"`
+	Queue       string                     `json:"queue"`
+}
+
+// maxBatch bounds the messages of a batch.
+const maxBatch = 10_000
+
+func (c *call) batch() error {
+	if c.is("batch", "trigger") && c.changes() {
+		return c.batchTrigger()
+	}
+	if !c.is("batch") || !c.changes() {
+		return errNotFound
+	}
+	items, err := c.batchItems()
+	if err != nil {
+		return err
+	}
+	answers := make([]any, len(items))
+	var reqs []qstash.Request
+	var owners []int
+	for i, it := range items {
+		req, err := c.batchRequest(it)
+		if err != nil {
+			if answers[i], err = itemError(err); err != nil {
+				return err
+			}
+			continue
+		}
+		reqs, owners = append(reqs, req), append(owners, i)
+	}
+	for i, out := range c.h.engine.Publish(c.r.Context(), c.acct, reqs) {
+		if out.Err == nil {
+			answers[owners[i]] = published(out)
+			continue
+		}
+		if endsBatch(out.Err) {
+			return out.Err
+		}
+		if answers[owners[i]], err = itemError(out.Err); err != nil {
+			return err
+		}
+	}
+	return c.ok(answers)
+}
+
+func (c *call) batchItems() ([]batchItem, error) {
+	body, err := c.body(c.h.maxRequest)
+	if err != nil {
+		return nil, err
+	}
+	var items []batchItem
+	if err := json.Unmarshal(body, &items); err != nil {
+		return nil, badRequest("invalid batch: want a JSON array of messages")
+	}
+	if len(items) == 0 {
+		return nil, badRequest("invalid batch: it is empty")
+	}
+	if len(items) > maxBatch {
+		return nil, badRequest(fmt.Sprintf("invalid batch: more than %d messages", maxBatch))
+	}
+	return items, nil
+}
+
+func (c *call) batchRequest(it batchItem) (qstash.Request, error) {
+	h := http.Header{}
+	for name, raw := range it.Headers {
+		name = textproto.CanonicalMIMEHeaderKey(name)
+		var one string
+		var many []string
+		switch {
+		case json.Unmarshal(raw, &one) == nil:
+			h[name] = []string{one}
+		case json.Unmarshal(raw, &many) == nil:
+			h[name] = many
+		default:
+			return qstash.Request{}, badRequest("invalid value for header " + name)
+		}
+	}
+	var body []byte
+	if it.Body != nil {
+		body = []byte(*it.Body)
+	}
+	return c.request(it.Destination, it.Queue, h, body)
+}
+
+// itemError is how the failure of one message of a batch is shown; what is not the
+// message's fault fails the batch.
+func itemError(err error) (any, error) {
+	refused, engine := (*refusal)(nil), (*qstash.Error)(nil)
+	if errors.As(err, &refused) || errors.As(err, &engine) {
+		return map[string]string{"error": err.Error()}, nil
+	}
+	return nil, err
+}
+
+func (c *call) createSchedule(dest string) error {
+	h := c.header()
+	if h.Get(cronHeader) == "" {
+		return badRequest("cron is required: set the header Upstash-Cron")
+	}
+	body, err := c.body(int64(c.h.engine.Limits().MaxBody))
+	if err != nil {
+		return err
+	}
+	req, err := c.request(dest, h.Get("Upstash-Queue-Name"), h, body)
+	if err != nil {
+		return err
+	}
+	id, err := c.h.engine.CreateSchedule(c.r.Context(), c.acct, qstash.ScheduleRequest{
+		ID: h.Get(scheduleID), Cron: h.Get(cronHeader), Destination: req.Destination, Body: req.Body, Options: req.Options})
+	if err != nil {
+		return err
+	}
+	return c.ok(map[string]string{"scheduleId": id})
+}

@@ -1,0 +1,358 @@
+package qstash
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/skystash/skystash/pkg/qstash/cron"
+	"github.com/skystash/skystash/pkg/store"
+)
+
+// ScheduleRequest asks for messages at the times of a cron expression.
+type ScheduleRequest struct {
+	ID          string // "": a new one
+	Cron        string
+	Destination string // URL, or name of a URL group
+	Body        []byte
+	Options     Options // Delay is that of each message
+}
+
+// schedule is a schedule as it is stored.
+type schedule struct {
+	Options
+	Destination string    `json:"u"`
+	Cron        string    `json:"cr"`
+	CreatedAt   time.Time `json:"ca"`
+	Version     string    `json:"v"` // changes with each write, and names the body
+	Next        time.Time `json:"ne"`
+	Last        time.Time `json:"la,omitzero"`
+	LastIDs     []string  `json:"li,omitempty"` // messages of Last
+	Paused      bool      `json:"pz,omitempty"`
+	BodyID      string    `json:"bi,omitempty"` // names the chunks of a long body
+	BodySize    int       `json:"bs,omitempty"`
+	Chunks      int       `json:"bc,omitempty"`
+
+	id    string
+	attrs store.Attrs
+}
+
+// attrVersion repeats a schedule's version, for conditions.
+const attrVersion = "v"
+
+// forever is how long the body of a schedule is kept that is not deleted.
+const forever = 100 * 365 * 24 * time.Hour
+
+// CreateSchedule creates a schedule, or replaces all settings of the one with the
+// request's id, which stays paused if it is.
+func (e *Engine) CreateSchedule(ctx context.Context, acct string, req ScheduleRequest) (string, error) {
+	s := &schedule{Options: req.Options, Destination: req.Destination, Cron: strings.TrimSpace(req.Cron), id: req.ID}
+	s.NotBefore, s.DedupID, s.DedupByContent = time.Time{}, "", false
+	if s.id == "" {
+		s.id = e.newID(schedulePrefix)
+	} else if err := checkName("schedule", s.id); err != nil {
+		return "", err
+	}
+	parsed, err := cron.Parse(s.Cron)
+	if err != nil {
+		return "", invalid("invalid cron: %v", err)
+	}
+	if err := e.checkSchedule(s, req.Body); err != nil {
+		return "", err
+	}
+	for {
+		old, err := e.readSchedule(ctx, acct, s.id)
+		if err != nil {
+			return "", err
+		}
+		now := e.now()
+		s.CreatedAt, s.Next = now, parsed.Next(now)
+		cond := store.Cond(store.Absent(attrJSON))
+		var ops []store.Op
+		next := e.scheduleDue(acct, s)
+		if old != nil {
+			s.CreatedAt, s.Paused = old.CreatedAt, old.Paused
+			cond = store.Eq(attrVersion, store.Bytes(old.Version))
+			if due := e.scheduleDue(acct, old); due != next {
+				ops = append(ops, store.Delete(due, nil))
+			}
+		} else {
+			n, err := e.count(ctx, part("s", acct))
+			if err != nil {
+				return "", err
+			}
+			if n >= e.limits.Schedules {
+				return "", quota("maximum number of schedules exceeded: limit %d", e.limits.Schedules)
+			}
+		}
+		s.Version = e.newID("")
+		s.BodyID = s.id + "/" + s.Version
+		long := chunks(acct, s.BodyID, req.Body, now.Add(forever))
+		s.BodySize, s.Chunks = len(req.Body), len(long)
+		if len(long) > 0 {
+			if err := e.store.Load(ctx, long, nil); err != nil {
+				return "", fmt.Errorf("store the body of schedule %s: %w", s.id, err)
+			}
+		}
+		attrs, err := s.encode()
+		if err != nil {
+			return "", err
+		}
+		if len(long) == 0 && len(req.Body) > 0 {
+			attrs = attrs.With(attrBody, store.Bytes(string(req.Body)))
+		}
+		ops = append(ops, store.Put(scheduleKey(acct, s.id), attrs, cond), store.Put(next, store.Attrs{}, nil))
+		err = e.store.Commit(ctx, ops)
+		if ce := (*store.ConditionError)(nil); errors.As(err, &ce) {
+			continue // somebody else has changed it
+		}
+		if err != nil {
+			return "", fmt.Errorf("store schedule %s: %w", s.id, err)
+		}
+		if old != nil {
+			if err := e.dropScheduleBody(ctx, acct, old); err != nil {
+				return "", err
+			}
+		}
+		if err := e.touchFlow(ctx, acct, s.Flow); err != nil {
+			return "", err
+		}
+		e.wake(ctx, hint(s.Next, dueSchedule, acct, s.id))
+		return s.id, nil
+	}
+}
+
+// checkSchedule refuses what could never be published.
+func (e *Engine) checkSchedule(s *schedule, body []byte) error {
+	if hasScheme(s.Destination) {
+		if err := checkURL(s.Destination); err != nil {
+			return invalid("invalid destination url: %v", err)
+		}
+	} else if strings.Contains(s.Destination, ":/") || checkName("topic", s.Destination) != nil {
+		return invalid("invalid destination url: endpoint has invalid scheme, add http:// or https://")
+	}
+	if len(body) > e.limits.MaxBody {
+		return &Error{KindTooLarge, fmt.Sprintf("maximum message size exceeded: limit %d bytes, message %d bytes", e.limits.MaxBody, len(body))}
+	}
+	if s.Queue != "" {
+		if err := checkName("queue", s.Queue); err != nil {
+			return err
+		}
+	}
+	if headerSize(s.Header) > maxHeader {
+		return &Error{KindTooLarge, fmt.Sprintf("maximum size of forwarded headers exceeded: limit %d bytes", maxHeader)}
+	}
+	return s.check(&e.limits)
+}
+
+func (s *schedule) encode() (store.Attrs, error) {
+	text, err := json.Marshal(s)
+	if err != nil {
+		return nil, fmt.Errorf("store schedule %s: %w", s.id, err)
+	}
+	return store.NewAttrs(
+		store.Attr{Name: attrJSON, Value: store.Bytes(string(text))},
+		store.Attr{Name: attrVersion, Value: store.Bytes(s.Version)}), nil
+}
+
+func (e *Engine) scheduleDue(acct string, s *schedule) store.Key {
+	return dueKey(acct, shardOf(s.id), place(s.Next, dueSchedule, s.id))
+}
+
+func (e *Engine) dropScheduleBody(ctx context.Context, acct string, s *schedule) error {
+	if s.Chunks == 0 {
+		return nil
+	}
+	keys := make([]store.Key, s.Chunks)
+	for i := range keys {
+		keys[i] = chunkKey(acct, s.BodyID, i)
+	}
+	if err := e.store.Load(ctx, nil, keys); err != nil {
+		return fmt.Errorf("delete the body of schedule %s: %w", s.id, err)
+	}
+	return nil
+}
+
+// readSchedule reads a schedule, nil if there is none.
+func (e *Engine) readSchedule(ctx context.Context, acct, id string) (*schedule, error) {
+	if id == "" || len(id) > 256 {
+		return nil, nil
+	}
+	attrs, err := e.store.Get(ctx, scheduleKey(acct, id))
+	if err != nil {
+		return nil, fmt.Errorf("read schedule %s: %w", id, err)
+	}
+	if attrs == nil {
+		return nil, nil
+	}
+	return parseSchedule(id, attrs)
+}
+
+func parseSchedule(id string, attrs store.Attrs) (*schedule, error) {
+	s := &schedule{id: id, attrs: attrs}
+	if err := json.Unmarshal([]byte(attrs.Get(attrJSON).Str()), s); err != nil {
+		return nil, fmt.Errorf("read schedule %s: %w", id, err)
+	}
+	return s, nil
+}
+
+func (e *Engine) scheduleBody(ctx context.Context, acct string, s *schedule) ([]byte, error) {
+	if s.Chunks == 0 {
+		return []byte(s.attrs.Get(attrBody).Str()), nil
+	}
+	return e.readChunks(ctx, acct, s.BodyID, s.Chunks, s.BodySize)
+}
+
+// tick publishes the messages of a schedule that is due, and sets its next time.
+// Several engines may do so at once: the messages' ids follow from the time.
+func (e *Engine) tick(ctx context.Context, acct, id string) error {
+	s, err := e.readSchedule(ctx, acct, id)
+	if err != nil || s == nil {
+		return err
+	}
+	now := e.now()
+	if s.Next.After(now) {
+		e.wake(ctx, hint(s.Next, dueSchedule, acct, id))
+		return nil
+	}
+	parsed, err := cron.Parse(s.Cron)
+	if err != nil {
+		return fmt.Errorf("schedule %s: %w", id, err)
+	}
+	var ids []string
+	if !s.Paused {
+		ids, err = e.publishTick(ctx, acct, s)
+		if refused := (*Error)(nil); errors.As(err, &refused) {
+			e.log.WarnContext(ctx, "a schedule's message cannot be published", "schedule", id, "error", err)
+		} else if err != nil {
+			return err
+		}
+	}
+	next := *s
+	next.Next, next.Version = parsed.Next(now), e.newID("") // what was missed meanwhile is not made up for
+	if len(ids) > 0 {
+		next.Last, next.LastIDs = s.Next, ids
+	}
+	return e.replaceSchedule(ctx, acct, s, &next)
+}
+
+// replaceSchedule writes a changed schedule, provided that it is as it was read;
+// otherwise somebody else has done what there was to do.
+func (e *Engine) replaceSchedule(ctx context.Context, acct string, old, s *schedule) error {
+	attrs, err := s.encode()
+	if err != nil {
+		return err
+	}
+	if body := old.attrs.Get(attrBody); !body.IsZero() {
+		attrs = attrs.With(attrBody, body)
+	}
+	ops := []store.Op{store.Put(scheduleKey(acct, s.id), attrs, store.Eq(attrVersion, store.Bytes(old.Version)))}
+	if was, due := e.scheduleDue(acct, old), e.scheduleDue(acct, s); was != due {
+		ops = append(ops, store.Delete(was, nil), store.Put(due, store.Attrs{}, nil))
+	}
+	err = e.store.Commit(ctx, ops)
+	if ce := (*store.ConditionError)(nil); err != nil && !errors.As(err, &ce) {
+		return fmt.Errorf("store schedule %s: %w", s.id, err)
+	}
+	e.wake(ctx, hint(s.Next, dueSchedule, acct, s.id))
+	return nil
+}
+
+// publishTick stores the messages of a schedule's present time.
+func (e *Engine) publishTick(ctx context.Context, acct string, s *schedule) ([]string, error) {
+	body, err := e.scheduleBody(ctx, acct, s)
+	if err != nil {
+		return nil, err
+	}
+	req := Request{Destination: s.Destination, Body: body, Options: s.Options}
+	drafts, _, err := e.draft(ctx, acct, &req)
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]string, len(drafts))
+	for i, d := range drafts {
+		d.id = derivedID(messagePrefix, s.Next, s.id, s.CreatedAt.String(), d.rec.URL, d.rec.Endpoint)
+		d.rec.ScheduleID = s.id
+		ids[i] = d.id
+		if err := e.storeOnce(ctx, d); err != nil {
+			return nil, err
+		}
+	}
+	return ids, nil
+}
+
+// storeOnce stores a message unless there is one with its id.
+func (e *Engine) storeOnce(ctx context.Context, d *draft) error {
+	if err := e.touchFlow(ctx, d.acct, d.rec.Flow); err != nil {
+		return err
+	}
+	stored := false
+	for {
+		ops, err := e.draftOps(ctx, d, &stored)
+		if err != nil {
+			return err
+		}
+		msg := &ops[len(ops)-1]
+		msg.If = store.Absent(attrState)
+		err = e.store.Commit(ctx, ops)
+		if ce := (*store.ConditionError)(nil); errors.As(err, &ce) {
+			if ops[ce.Index].Key == msg.Key {
+				return nil
+			}
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("store message %s: %w", d.id, err)
+		}
+		e.wake(ctx, d.hint())
+		return nil
+	}
+}
+
+// PauseSchedule makes a schedule's times pass without messages, or, with paused false, no more.
+func (e *Engine) PauseSchedule(ctx context.Context, acct, id string, paused bool) error {
+	for {
+		s, err := e.readSchedule(ctx, acct, id)
+		if err != nil {
+			return err
+		}
+		if s == nil {
+			return notFound("schedule %s not found", id)
+		}
+		if s.Paused == paused {
+			return nil
+		}
+		changed := *s
+		changed.Paused, changed.Version = paused, e.newID("")
+		if err := e.replaceSchedule(ctx, acct, s, &changed); err != nil {
+			return err
+		}
+	}
+}
+
+// DeleteSchedule deletes a schedule. Its messages go on.
+func (e *Engine) DeleteSchedule(ctx context.Context, acct, id string) error {
+	for {
+		s, err := e.readSchedule(ctx, acct, id)
+		if err != nil {
+			return err
+		}
+		if s == nil {
+			return notFound("schedule %s not found", id)
+		}
+		err = e.store.Commit(ctx, []store.Op{
+			store.Delete(scheduleKey(acct, id), store.Eq(attrVersion, store.Bytes(s.Version))),
+			store.Delete(e.scheduleDue(acct, s), nil),
+		})
+		if ce := (*store.ConditionError)(nil); errors.As(err, &ce) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("delete schedule %s: %w", id, err)
+		}
+		return e.dropScheduleBody(ctx, acct, s)
+	}
+}

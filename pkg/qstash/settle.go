@@ -1,0 +1,335 @@
+package qstash
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/skystash/skystash/pkg/qstash/wake"
+	"github.com/skystash/skystash/pkg/store"
+)
+
+// outcome is what an attempt has come to.
+type outcome struct {
+	state  state     // stateWaiting: there is a next attempt
+	next   time.Time // of stateWaiting
+	events []event
+	dlqID  string // of stateFailed
+	resp   Response
+	err    error // there was no answer
+}
+
+// judge decides what an attempt has come to.
+func (e *Engine) judge(m *message, resp Response, sendErr error) outcome {
+	now := e.now()
+	o := outcome{resp: resp, err: sendErr}
+	ev := event{At: now.UnixMilli(), Status: resp.Status, Header: resp.Header, Body: resp.Body}.clip()
+	if sendErr == nil && resp.Status >= 200 && resp.Status < 300 {
+		o.state = stateDelivered
+		ev.State = EventDelivered
+		o.events = []event{ev}
+		return o
+	}
+	ev.State = EventError
+	ev.Error = failureText(resp, sendErr)
+	last := m.retried >= m.rec.maxRetries() ||
+		resp.Status == statusNonRetryable && resp.Header.Get(headerNonRetryable) == "true"
+	switch {
+	case m.attrs.Has(attrCancel):
+		o.state = stateCancelled
+		o.events = []event{ev, {At: now.UnixMilli(), State: EventCancelled}}
+	case last:
+		o.state = stateFailed
+		o.dlqID = dlqID(now, m.id)
+		o.events = []event{ev, {At: now.UnixMilli(), State: EventFailed}}
+	default:
+		o.state = stateWaiting
+		o.next = now.Add(retryDelay(&m.rec.Options, m.retried, resp.Header, now))
+		o.events = []event{ev, {At: now.UnixMilli(), State: EventRetry, Next: o.next.UnixMilli()}}
+	}
+	return o
+}
+
+func failureText(resp Response, sendErr error) string {
+	if sendErr != nil {
+		return sendErr.Error()
+	}
+	return "response status " + strconv.Itoa(resp.Status)
+}
+
+// dlqID is ordered by time, and unique.
+func dlqID(now time.Time, id string) string {
+	h := fnv.New32a()
+	h.Write([]byte(id))
+	return fmt.Sprintf("%013d-%d", now.UnixMilli(), h.Sum32())
+}
+
+// settle records the outcome of an attempt, with all that follows from it. It tries
+// again as long as the lease allows: what is not recorded is sent again.
+func (e *Engine) settle(ctx context.Context, m *message, sent []byte, resp Response, sendErr error) error {
+	var all []wake.Hint
+	doubt := false // whether it has been recorded already
+	for pause := 10 * time.Millisecond; ; pause = min(2*pause, time.Second) {
+		o := e.judge(m, resp, sendErr)
+		hints, err := e.record(ctx, m, o, sent)
+		all = append(all, hints...)
+		ce := (*store.ConditionError)(nil)
+		switch {
+		case err == nil:
+			e.wake(ctx, all...)
+			return nil
+		case errors.As(err, &ce):
+			if ce.Old.Has(attrCancel) && !m.attrs.Has(attrCancel) && ce.Old.Get(attrLease).Equal(m.attrs.Get(attrLease)) {
+				m.attrs = m.attrs.With(attrCancel, store.Int(1))
+				continue
+			}
+			if !doubt {
+				e.log.WarnContext(ctx, "an attempt took longer than its lease; its outcome is not recorded", "message", m.id)
+			}
+			e.wake(ctx, all...)
+			return nil
+		}
+		doubt = doubt || errors.Is(err, store.ErrUnknownOutcome)
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("record the outcome of message %s: %w", m.id, err)
+		case <-time.After(pause):
+		}
+	}
+}
+
+// record writes an outcome and returns the wake-ups that follow.
+func (e *Engine) record(ctx context.Context, m *message, o outcome, sent []byte) ([]wake.Hint, error) {
+	if w := m.rec.Workflow; w != nil && o.state == stateFailed {
+		var err error
+		if sent, err = e.failRun(ctx, m, o, sent); err != nil {
+			return nil, err
+		}
+	}
+	callbacks, err := e.callbacks(m, o, sent)
+	if err != nil {
+		return nil, err
+	}
+	t := transition{m: m, cond: store.And{
+		store.Eq(attrState, store.Int(int64(stateActive))),
+		store.Eq(attrOwner, store.Bytes(e.owner)),
+		store.Eq(attrLease, m.attrs.Get(attrLease)),
+	}, state: o.state, at: o.next, events: o.events}
+	if !m.attrs.Has(attrCancel) {
+		t.cond = append(t.cond, store.Absent(attrCancel))
+	}
+	if o.state == stateWaiting {
+		t.edits = append(t.edits, store.Add(attrRetried, attrRetried, 1))
+	}
+	if o.state == stateFailed && buried(m) {
+		t.edits = append(t.edits, store.Set(attrDLQ, store.Bytes(o.dlqID)))
+		callback := ""
+		if n := len(callbacks); n > 0 && callbacks[n-1].rec.FailureOfDLQ != "" {
+			callback = callbacks[n-1].id
+		}
+		op, err := e.deadLetterOp(m, o, callback)
+		if err != nil {
+			return nil, err
+		}
+		t.extra = append(t.extra, op)
+	}
+	for _, d := range callbacks {
+		if w := d.rec.Workflow; w != nil && w.CallType == CallFrom {
+			r, err := e.readRun(ctx, m.acct, w.RunID)
+			if err != nil {
+				return nil, err
+			}
+			if r == nil || r.state != runRunning {
+				continue // nobody waits for the answer any more
+			}
+			r.configure(&d.rec)
+		}
+		stored := false
+		ops, err := e.draftOps(ctx, d, &stored)
+		if err != nil {
+			return nil, err
+		}
+		if err := e.touchFlow(ctx, d.acct, d.rec.Flow); err != nil {
+			return nil, err
+		}
+		t.extra = append(t.extra, ops...)
+		t.hints = append(t.hints, d.hint())
+		t.callbacks++
+	}
+	return e.apply(ctx, &t)
+}
+
+// buried reports whether a message that has failed goes to the dead letter queue: what a
+// third party answers a workflow run is the run's business, and the failure callback of a
+// run is told of in the run's own dead letter.
+func buried(m *message) bool {
+	w := m.rec.Workflow
+	return w == nil || w.CallType != CallTo && w.CallType != CallFailure
+}
+
+// failRun ends the run whose workflow cannot be called, and returns what its failure
+// callback tells as the payload: that of the run.
+func (e *Engine) failRun(ctx context.Context, m *message, o outcome, sent []byte) ([]byte, error) {
+	w := m.rec.Workflow
+	if !buried(m) {
+		return sent, nil
+	}
+	if _, err := e.endRun(ctx, m.acct, w.RunID, runFailed, nil, store.Set(attrDLQ, store.Bytes(o.dlqID))); err != nil {
+		return nil, err
+	}
+	steps, err := e.runStepsUpTo(ctx, m.acct, w.RunID, 1)
+	if err != nil || len(steps) == 0 {
+		return sent, err
+	}
+	return steps[0].Body, nil
+}
+
+// transition is a change of a message's state with what goes along with it.
+type transition struct {
+	m         *message
+	cond      store.And
+	state     state
+	at        time.Time // of stateWaiting
+	events    []event
+	edits     []store.Edit // further ones of the message
+	extra     []store.Op   // of other items
+	hints     []wake.Hint
+	callbacks int // messages among extra that the message's place in a queue waits for
+}
+
+// apply makes a transition, in one update if it touches nothing but the message.
+func (e *Engine) apply(ctx context.Context, t *transition) ([]wake.Hint, error) {
+	m, now := t.m, e.now()
+	edits := append([]store.Edit{
+		store.Set(attrState, store.Int(int64(t.state))),
+		store.Remove(attrOwner),
+		store.Remove(attrLease),
+	}, t.edits...)
+	edits = append(edits, note(m.attrs.Size(), t.events...)...)
+	ops := slices.Clip(t.extra)
+	hints := slices.Clip(t.hints)
+
+	if m.attrs.Has(attrSlot) {
+		edits = append(edits, store.Remove(attrSlot))
+		ops = append(ops, releaseSlotOp(m.acct, m.rec.Flow.Key))
+		hints = append(hints, hint(now, dueFlow, m.acct, m.rec.Flow.Key))
+	}
+	if wait := m.attrs.Get(attrWait).Str(); wait != "" && t.state.finished() {
+		edits = append(edits, store.Remove(attrWait))
+		ops = append(ops, e.leaveWaitlistOps(m, wait)...)
+	}
+	inQueue := m.rec.Queue != ""
+	if inQueue && t.callbacks > 0 {
+		edits = append(edits, store.Add(attrCallbacks, attrCallbacks, int64(t.callbacks)))
+	}
+	if t.state.finished() {
+		kept := e.limits.LogsFor
+		if t.state == stateFailed {
+			kept = max(kept, e.limits.DLQFor)
+		}
+		edits = append(edits,
+			store.Set(attrFinished, store.Int(now.UnixMilli())),
+			store.Set(store.TTLAttr, store.Int(now.Add(kept).Unix())))
+		if inQueue {
+			if t.callbacks == 0 && m.attrs.Get(attrCallbacks).Num() == 0 {
+				ops = append(ops, store.Delete(entryKey(m.acct, m.rec.Queue, m.rec.QueueGen, m.rec.QueuePlace), nil))
+			}
+			hints = append(hints, hint(now, dueQueue, m.acct, m.rec.Queue))
+		}
+		if m.rec.Parent != "" {
+			ops = append(ops, store.Update(messageKey(m.acct, m.rec.Parent), store.Exists(attrState), store.Add(attrCallbacks, attrCallbacks, -1)))
+		}
+	} else {
+		edits = append(edits, store.Set(attrAt, store.Int(t.at.UnixMilli())))
+		hints = append(hints, hint(t.at, dueMessage, m.acct, m.id))
+		if !inQueue { // what is in a queue is found there
+			next := place(t.at, dueMessage, m.id)
+			if next != m.place {
+				edits = append(edits, store.Set(attrPlace, store.Bytes(next)))
+				ops = append(ops, store.Delete(m.dueKey(), nil), store.Put(dueKey(m.acct, shardOf(m.id), next), store.Attrs{}, nil))
+			}
+		}
+	}
+
+	update := store.Update(m.key(), t.cond, edits...)
+	if len(ops) == 0 {
+		if _, err := e.store.Apply(ctx, update); err != nil {
+			return hints, err
+		}
+		if err := e.dropDue(ctx, m); err != nil {
+			e.log.WarnContext(ctx, "the due entry of a finished message is left to the sweep", "error", err)
+		}
+		return hints, nil
+	}
+	if t.state.finished() {
+		ops = append(ops, store.Delete(m.dueKey(), nil))
+	}
+	err := e.store.Commit(ctx, append([]store.Op{update}, ops...))
+	if ce := (*store.ConditionError)(nil); errors.As(err, &ce) && ce.Index > 0 && m.rec.Parent != "" {
+		m.rec.Parent = "" // the logs no longer have it
+		return e.apply(ctx, t)
+	}
+	if err != nil {
+		return hints, err
+	}
+	if t.state.finished() && m.rec.Parent != "" {
+		more, err := e.leaveQueue(ctx, m.acct, m.rec.Parent)
+		if err != nil {
+			e.log.WarnContext(ctx, "a place in a queue is left to the sweep", "error", err)
+		}
+		hints = append(hints, more...)
+	}
+	return hints, nil
+}
+
+// leaveQueue gives up the place of a message that has finished, as have its callbacks.
+func (e *Engine) leaveQueue(ctx context.Context, acct, id string) ([]wake.Hint, error) {
+	m, err := e.readMessage(ctx, acct, id)
+	if err != nil || m == nil || m.rec.Queue == "" {
+		return nil, err
+	}
+	if !m.state.finished() || m.attrs.Get(attrCallbacks).Num() > 0 {
+		return nil, nil
+	}
+	if _, err := e.store.Apply(ctx, store.Delete(entryKey(acct, m.rec.Queue, m.rec.QueueGen, m.rec.QueuePlace), nil)); err != nil {
+		return nil, fmt.Errorf("leave queue %s: %w", m.rec.Queue, err)
+	}
+	return []wake.Hint{hint(e.now(), dueQueue, acct, m.rec.Queue)}, nil
+}
+
+// deadLetter is what the dead letter queue knows beyond the message.
+type deadLetter struct {
+	MessageID string    `json:"m"`
+	At        time.Time `json:"t"`
+	Status    int       `json:"s,omitempty"`
+	Header    Header    `json:"h,omitempty"`
+	Callback  string    `json:"c,omitempty"` // id of the failure callback's message
+}
+
+// Limits of what a dead letter keeps of the last answer.
+const (
+	maxDeadBody   = 256 << 10
+	maxDeadHeader = 32 << 10
+)
+
+// deadLetterOp stores a dead letter.
+func (e *Engine) deadLetterOp(m *message, o outcome, callback string) (store.Op, error) {
+	body := o.resp.Body
+	if o.err != nil {
+		body = []byte(o.err.Error())
+	}
+	text, err := json.Marshal(deadLetter{MessageID: m.id, At: e.now(), Status: o.resp.Status, Header: clipHeader(o.resp.Header, maxDeadHeader), Callback: callback})
+	if err != nil {
+		return store.Op{}, fmt.Errorf("store a dead letter: %w", err)
+	}
+	return store.Put(dlqKey(m.acct, o.dlqID), store.NewAttrs(
+		store.Attr{Name: attrJSON, Value: store.Bytes(string(text))},
+		store.Attr{Name: attrBody, Value: store.Bytes(string(body[:min(len(body), maxDeadBody)]))},
+		store.Attr{Name: store.TTLAttr, Value: store.Int(e.now().Add(e.limits.DLQFor).Unix())},
+	), nil), nil
+}

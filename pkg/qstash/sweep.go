@@ -1,0 +1,113 @@
+package qstash
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/skystash/skystash/pkg/qstash/wake"
+	"github.com/skystash/skystash/pkg/store"
+)
+
+// sweepGrace is how long a due entry is left to its wake-up, and an entry without a
+// message to the publisher that may be about to write it.
+const sweepGrace = time.Minute
+
+// Sweep wakes everything that was due until a time and whose wake-ups may have been
+// lost. It returns how many wake-ups it has arranged. A process that keeps wake-ups in
+// memory sweeps when it starts, and again and again a bit into the future.
+func (e *Engine) Sweep(ctx context.Context, until time.Time) (int, error) {
+	accounts, err := e.accountIDs(ctx)
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for _, acct := range accounts {
+		for shard := range byte(shards) {
+			woken, err := e.sweepShard(ctx, acct, shard, until)
+			n += woken
+			if err != nil {
+				return n, fmt.Errorf("sweep account %s: %w", acct, err)
+			}
+		}
+		err := e.each(ctx, store.Query{Partition: part("q", acct)}, func(it store.Item) (bool, error) {
+			return true, e.pumpQueue(ctx, acct, it.Key.Sort)
+		})
+		if err != nil {
+			return n, fmt.Errorf("sweep account %s: %w", acct, err)
+		}
+	}
+	return n, nil
+}
+
+// Overdue is the time until which a sweep beside others looks for what is due.
+func (e *Engine) Overdue() time.Time { return e.now().Add(-sweepGrace) }
+
+func (e *Engine) sweepShard(ctx context.Context, acct string, shard byte, until time.Time) (int, error) {
+	n := 0
+	var hints []wake.Hint
+	flush := func() error {
+		n += len(hints)
+		err := e.waker.Wake(ctx, hints...)
+		hints = hints[:0]
+		return err
+	}
+	old := e.now().Add(-sweepGrace)
+	err := e.each(ctx, store.Query{Partition: duePartition(acct, shard), To: timeKey(until.Add(time.Millisecond))}, func(it store.Item) (bool, error) {
+		at, kind, id, ok := parsePlace(it.Key.Sort)
+		switch {
+		case !ok:
+			return true, e.drop(ctx, it.Key)
+		case kind == dueFlow && at.Before(e.now()):
+			// It is written anew as long as there is something to wait for.
+			if err := e.pumpFlow(ctx, acct, id); err != nil {
+				return false, err
+			}
+			return true, e.drop(ctx, it.Key)
+		case kind == dueMessage && at.Before(old):
+			left, err := e.leave(ctx, acct, it.Key, at, id)
+			if err != nil || left {
+				return err == nil, err
+			}
+		}
+		hints = append(hints, hint(at, kind, acct, id))
+		if len(hints) < store.MaxSnapshotItems {
+			return true, nil
+		}
+		return true, flush()
+	})
+	if err == nil && len(hints) > 0 {
+		err = flush()
+	}
+	return n, err
+}
+
+// leave reports whether a message that is overdue is to be left alone: it is being
+// delivered, or has been woken a short while ago. A due entry that its message no longer
+// has, or whose message is gone, is removed.
+func (e *Engine) leave(ctx context.Context, acct string, key store.Key, at time.Time, id string) (bool, error) {
+	attrs, err := e.store.Get(ctx, messageKey(acct, id))
+	if err != nil {
+		return false, fmt.Errorf("read message %s: %w", id, err)
+	}
+	s := state(attrs.Get(attrState).Num())
+	switch {
+	case attrs == nil, attrs.Get(attrPlace).Str() != key.Sort, s.finished():
+		return true, e.drop(ctx, key)
+	case s == stateActive:
+		return !e.lapsed(attrs, e.now()), nil
+	case e.alone:
+		return false, nil
+	}
+	// There may only be more to do than there is capacity: wake-ups are repeated after one
+	// minute, two, four and so on, so that they do not pile up.
+	overdue := int64(e.now().Sub(at) / sweepGrace)
+	return overdue&(overdue-1) != 0, nil
+}
+
+func (e *Engine) drop(ctx context.Context, key store.Key) error {
+	if _, err := e.store.Apply(ctx, store.Delete(key, nil)); err != nil {
+		return fmt.Errorf("remove a due entry: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,504 @@
+package qstash
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/skystash/skystash/pkg/store"
+)
+
+// Workflow is what a message has to do with a workflow run.
+type Workflow struct {
+	RunID     string    `json:"r"`
+	URL       string    `json:"u,omitempty"`
+	CallType  string    `json:"t,omitempty"` // one of those below; "": CallStep
+	CreatedAt time.Time `json:"c,omitzero"`  // of the run
+
+	Init       bool     `json:"-"` // starts the run
+	BySDK      bool     `json:"-"` // starts it in answer to UnknownSDK
+	UnknownSDK bool     `json:"k,omitempty"`
+	LazyFetch  bool     `json:"z,omitempty"` // the destination can fetch steps by itself
+	Invoker    *Invoker `json:"-"`           // of a run that another one has started
+}
+
+// Kinds of messages of a run.
+const (
+	CallStep    = "step"         // calls the workflow with all steps so far, the last its own
+	CallTo      = "toCallback"   // a request to a third party
+	CallFrom    = "fromCallback" // tells the workflow of such a request's answer
+	CallFailure = "failureCall"  // tells of the run's failure
+)
+
+// Invoker is the run that waits for another one to end.
+type Invoker struct {
+	RunID   string          `json:"r"`
+	URL     string          `json:"u"`
+	Options Options         `json:"o"` // of the delivery to the invoker
+	Step    json.RawMessage `json:"s"` // the step that waits
+	Body    []byte          `json:"-"` // the started run's payload
+}
+
+// Header fields of workflows.
+const (
+	headerRunID      = "Upstash-Workflow-Runid"
+	headerRunURL     = "Upstash-Workflow-Url"
+	headerRunInit    = "Upstash-Workflow-Init"
+	headerRunCreated = "Upstash-Workflow-Createdat"
+	headerUnknownSDK = "Upstash-Workflow-Unknown-Sdk"
+	headerSDKVersion = "Upstash-Workflow-Sdk-Version"
+)
+
+// ErrRunEnded refuses what belongs to a workflow run that has ended, or never was.
+var ErrRunEnded = &Error{KindInvalid, "workflow run has already ended or does not exist"}
+
+// run is a workflow run as it is stored.
+type run struct {
+	URL       string    `json:"u"`
+	CreatedAt time.Time `json:"c"`
+	Config    Options   `json:"o"` // of every delivery, unless a step has its own
+	CallerIP  string    `json:"ip,omitempty"`
+	Invoker   *Invoker  `json:"i,omitempty"`
+	FirstID   string    `json:"m"` // the message that started it
+
+	acct, id string
+	state    runState
+	steps    int
+	attrs    store.Attrs
+}
+
+type runState int64
+
+const (
+	runRunning runState = iota + 1
+	runSucceeded
+	runFailed
+	runCancelled
+)
+
+// Attributes of a run's item, besides attrJSON, attrState, attrFinished and attrDLQ.
+const (
+	runSteps    = "n" // entries
+	runResponse = "b" // what it ended with
+)
+
+// Attributes of an entry's item, besides attrMessage and attrBody.
+const (
+	stepCallType = "c"
+	stepChunks   = "k" // of a long body
+	stepSize     = "z"
+)
+
+const (
+	maxRunID       = 512
+	maxRunBody     = 4 << 20  // bytes of steps that are sent to a destination that could fetch them
+	maxStepInline  = 32 << 10 // bytes of a step in its item: each delivery reads all of them
+	maxRunSteps    = 10_000
+	maxRunResponse = 64 << 10
+)
+
+func runPartition(acct, id string) string { return part("r", acct, id) }
+
+func runKey(acct, id string) store.Key {
+	return store.Key{Partition: runPartition(acct, id), Sort: "r"}
+}
+
+func stepKey(acct, id string, n int) store.Key {
+	return store.Key{Partition: runPartition(acct, id), Sort: "s" + string(binary.BigEndian.AppendUint32(nil, uint32(n)))}
+}
+
+func runIndexKey(acct string, created time.Time, id string) store.Key {
+	return store.Key{Partition: part("R", acct), Sort: timeKey(created) + id}
+}
+
+// readRun reads a run, nil if there is none.
+func (e *Engine) readRun(ctx context.Context, acct, id string) (*run, error) {
+	if id == "" || len(id) > maxRunID {
+		return nil, nil
+	}
+	attrs, err := e.store.Get(ctx, runKey(acct, id))
+	if err != nil {
+		return nil, fmt.Errorf("read workflow run %s: %w", id, err)
+	}
+	if attrs == nil {
+		return nil, nil
+	}
+	return parseRun(acct, id, attrs)
+}
+
+func parseRun(acct, id string, attrs store.Attrs) (*run, error) {
+	r := &run{acct: acct, id: id, attrs: attrs, state: runState(attrs.Get(attrState).Num()), steps: int(attrs.Get(runSteps).Num())}
+	if err := json.Unmarshal([]byte(attrs.Get(attrJSON).Str()), r); err != nil {
+		return nil, fmt.Errorf("read workflow run %s: %w", id, err)
+	}
+	return r, nil
+}
+
+// storeWorkflow stores a message of a run.
+func (e *Engine) storeWorkflow(ctx context.Context, d *draft) (Published, error) {
+	w := *d.rec.Workflow
+	d.rec.Workflow = &w
+	d.hold = true
+	if len(w.RunID) > maxRunID {
+		return Published{}, invalid("workflow run id is longer than %d bytes", maxRunID)
+	}
+	if w.Init {
+		return e.startRun(ctx, d)
+	}
+	if cmp.Or(w.CallType, CallStep) == CallStep {
+		return e.submitStep(ctx, d)
+	}
+	r, err := e.readRun(ctx, d.acct, w.RunID)
+	if err != nil {
+		return Published{}, err
+	}
+	if r == nil || r.state != runRunning {
+		return Published{}, ErrRunEnded
+	}
+	d.rec.Workflow.URL, d.rec.Workflow.CreatedAt = cmp.Or(w.URL, r.URL), r.CreatedAt
+	if err := e.storeOnce(ctx, d); err != nil {
+		return Published{}, err
+	}
+	return Published{MessageID: d.id, URL: d.rec.URL}, nil
+}
+
+// startRun creates a run with its first message. A run with the id of an earlier one is
+// a duplicate.
+func (e *Engine) startRun(ctx context.Context, d *draft) (Published, error) {
+	w := d.rec.Workflow
+	w.CreatedAt, w.URL = d.rec.CreatedAt, cmp.Or(w.URL, d.rec.URL)
+	if w.BySDK {
+		old, err := e.readRun(ctx, d.acct, w.RunID)
+		if err != nil {
+			return Published{}, err
+		}
+		if old != nil {
+			w.CreatedAt = old.CreatedAt
+		}
+	}
+	r := &run{URL: w.URL, CreatedAt: w.CreatedAt, Config: d.rec.Options, CallerIP: d.rec.CallerIP, Invoker: w.Invoker, FirstID: d.id}
+	r.Config.NotBefore, r.Config.Workflow = time.Time{}, nil
+	if w.Invoker != nil {
+		d.body = w.Invoker.Body
+	}
+	text, err := json.Marshal(r)
+	if err != nil {
+		return Published{}, fmt.Errorf("start a workflow run: %w", err)
+	}
+	cond := store.Cond(store.Absent(attrState))
+	if w.BySDK { // the run exists, and has waited for its settings
+		cond = store.Or{cond, store.And{store.Eq(attrState, store.Int(int64(runRunning))), store.Eq(runSteps, store.Int(1))}}
+	}
+	ops := []store.Op{
+		store.Put(runKey(d.acct, w.RunID), store.NewAttrs(
+			store.Attr{Name: attrJSON, Value: store.Bytes(string(text))},
+			store.Attr{Name: attrState, Value: store.Int(int64(runRunning))},
+			store.Attr{Name: runSteps, Value: store.Int(int64(max(1, len(d.resumed))))},
+			store.Attr{Name: store.TTLAttr, Value: store.Int(d.rec.NotBefore.Add(maxWait).Unix())}), cond),
+		store.Put(runIndexKey(d.acct, w.CreatedAt, w.RunID), store.NewAttrs(
+			store.Attr{Name: store.TTLAttr, Value: store.Int(d.rec.NotBefore.Add(maxWait).Unix())}), nil),
+	}
+	entries := d.resumed
+	if len(entries) == 0 {
+		entries = []RunStep{{Body: d.body, CallType: CallStep}}
+	}
+	last := len(entries) - 1
+	for i, s := range entries[:last] { // nobody sees them before the run is there
+		op, err := e.stepOp(ctx, d.acct, w.RunID, i, s.MessageID, s.CallType, s.Body)
+		if err != nil {
+			return Published{}, err
+		}
+		if err := e.store.Load(ctx, []store.Item{{Key: op.Key, Attrs: op.Attrs}}, nil); err != nil {
+			return Published{}, fmt.Errorf("start workflow run %s: %w", w.RunID, err)
+		}
+	}
+	step, err := e.stepOp(ctx, d.acct, w.RunID, last, d.id, entries[last].CallType, entries[last].Body)
+	if err != nil {
+		return Published{}, err
+	}
+	d.extra = append(d.extra, store.Attr{Name: attrStep, Value: store.Int(int64(last))})
+	d.body = nil // it is in the step
+	if err := e.touchFlow(ctx, d.acct, d.rec.Flow); err != nil {
+		return Published{}, err
+	}
+	due, msg, _, err := d.items(&e.limits)
+	if err != nil {
+		return Published{}, err
+	}
+	err = e.store.Commit(ctx, append(ops, step, store.Put(due.Key, due.Attrs, nil), store.Put(msg.Key, msg.Attrs, nil)))
+	if ce := (*store.ConditionError)(nil); errors.As(err, &ce) {
+		old, err := parseRun(d.acct, w.RunID, ce.Old)
+		if err != nil {
+			return Published{}, err
+		}
+		return Published{MessageID: old.FirstID, URL: d.rec.URL, Deduplicated: true}, nil
+	}
+	if err != nil {
+		return Published{}, fmt.Errorf("start workflow run %s: %w", w.RunID, err)
+	}
+	e.wake(ctx, d.hint())
+	return Published{MessageID: d.id, URL: d.rec.URL}, nil
+}
+
+// stepOp stores an entry of a run; the chunks of a long body are stored at once.
+func (e *Engine) stepOp(ctx context.Context, acct, runID string, n int, messageID, callType string, body []byte) (store.Op, error) {
+	attrs := []store.Attr{
+		{Name: attrMessage, Value: store.Bytes(messageID)},
+		{Name: stepCallType, Value: store.Bytes(callType)},
+		{Name: store.TTLAttr, Value: store.Int(e.now().Add(maxWait).Unix())},
+	}
+	if len(body) <= maxStepInline {
+		attrs = append(attrs, store.Attr{Name: attrBody, Value: store.Bytes(string(body))})
+	} else {
+		long := chunks(acct, messageID+"/step", body, e.now().Add(maxWait))
+		if err := e.store.Load(ctx, long, nil); err != nil {
+			return store.Op{}, fmt.Errorf("store a step of workflow run %s: %w", runID, err)
+		}
+		attrs = append(attrs, store.Attr{Name: stepChunks, Value: store.Int(int64(len(long)))}, store.Attr{Name: stepSize, Value: store.Int(int64(len(body)))})
+	}
+	return store.Put(stepKey(acct, runID, n), store.NewAttrs(attrs...), nil), nil
+}
+
+// submitStep adds a step to a run and stores the message that tells the workflow of it.
+// A delayed step is added when its time has come.
+func (e *Engine) submitStep(ctx context.Context, d *draft) (Published, error) {
+	if d.rec.NotBefore.After(e.now()) {
+		r, err := e.readRun(ctx, d.acct, d.rec.Workflow.RunID)
+		if err != nil {
+			return Published{}, err
+		}
+		if r == nil || r.state != runRunning {
+			return Published{}, ErrRunEnded
+		}
+		r.configure(&d.rec)
+		if err := e.storeOnce(ctx, d); err != nil {
+			return Published{}, err
+		}
+		return Published{MessageID: d.id, URL: d.rec.URL}, nil
+	}
+	err := e.appendStep(ctx, d, d.body)
+	return Published{MessageID: d.id, URL: d.rec.URL}, err
+}
+
+// configure fills in what a step leaves to its run.
+func (r *run) configure(rec *record) {
+	rec.Workflow.URL, rec.Workflow.CreatedAt = cmp.Or(rec.Workflow.URL, r.URL), r.CreatedAt
+	c := &r.Config
+	if rec.Retries == nil {
+		rec.Retries = c.Retries
+	}
+	if rec.RetryDelay == "" {
+		rec.RetryDelay = c.RetryDelay
+	}
+	if rec.Flow == nil {
+		rec.Flow = c.Flow
+	}
+	if rec.FailureCallback == nil {
+		rec.FailureCallback = c.FailureCallback
+	}
+	if rec.Timeout == 0 {
+		rec.Timeout = c.Timeout
+	}
+	if rec.Redact == nil {
+		rec.Redact = c.Redact
+	}
+	if len(rec.Labels) == 0 {
+		rec.Labels = c.Labels
+	}
+	header := Header{}
+	for name, values := range c.Header {
+		// Its absence is how an answer of a third party is told from a step.
+		if name != headerSDKVersion || rec.Workflow.CallType != CallFrom {
+			header[name] = values
+		}
+	}
+	for name, values := range rec.Header {
+		header[name] = values
+	}
+	rec.Header = header
+}
+
+// errTaken says that one of the further writes of appendStep has been made by somebody else.
+var errTaken = errors.New("qstash: somebody else was faster")
+
+// appendStep adds a step to a run in one transaction with its message and with further
+// writes. Entries are numbered without a gap, so that all see them in one order.
+func (e *Engine) appendStep(ctx context.Context, d *draft, body []byte, further ...store.Op) error {
+	w := d.rec.Workflow
+	d.hold, d.body = true, nil
+	for {
+		r, err := e.readRun(ctx, d.acct, w.RunID)
+		if err != nil {
+			return err
+		}
+		if r == nil || r.state != runRunning {
+			return ErrRunEnded
+		}
+		r.configure(&d.rec)
+		step, err := e.stepOp(ctx, d.acct, w.RunID, r.steps, d.id, CallStep, body)
+		if err != nil {
+			return err
+		}
+		d.extra = []store.Attr{{Name: attrStep, Value: store.Int(int64(r.steps))}}
+		if err := e.touchFlow(ctx, d.acct, d.rec.Flow); err != nil {
+			return err
+		}
+		due, msg, _, err := d.items(&e.limits)
+		if err != nil {
+			return err
+		}
+		count, err := r.countOp()
+		if err != nil {
+			return err
+		}
+		ops := append([]store.Op{count, step, store.Put(due.Key, due.Attrs, nil), store.Put(msg.Key, msg.Attrs, store.Absent(attrState))}, further...)
+		err = e.store.Commit(ctx, ops)
+		if ce := (*store.ConditionError)(nil); errors.As(err, &ce) {
+			if ce.Index == 0 {
+				continue // another branch has added a step
+			}
+			return errTaken
+		}
+		if err != nil {
+			return fmt.Errorf("add a step to workflow run %s: %w", w.RunID, err)
+		}
+		e.wake(ctx, d.hint())
+		return nil
+	}
+}
+
+// countOp gives the next entry its number, provided that the run goes on as it was read.
+func (r *run) countOp() (store.Op, error) {
+	if r.steps >= maxRunSteps {
+		return store.Op{}, quota("maximum number of steps of a workflow run exceeded: limit %d", maxRunSteps)
+	}
+	return store.Update(runKey(r.acct, r.id), store.And{
+		store.Eq(attrState, store.Int(int64(runRunning))), store.Eq(runSteps, store.Int(int64(r.steps))),
+	}, store.Set(runSteps, store.Int(int64(r.steps+1)))), nil
+}
+
+// admit prepares a message of a run that is due: one of a run that has ended is
+// cancelled, a delayed step is added to the run. It reports whether the message may go on.
+func (e *Engine) admit(ctx context.Context, m *message) (bool, error) {
+	w := m.rec.Workflow
+	if w.CallType == CallFailure {
+		return true, nil
+	}
+	for {
+		r, err := e.readRun(ctx, m.acct, w.RunID)
+		if err != nil {
+			return false, err
+		}
+		if r == nil || r.state != runRunning {
+			_, err := e.cancel(ctx, m.acct, m.id)
+			return false, err
+		}
+		if cmp.Or(w.CallType, CallStep) != CallStep || m.attrs.Has(attrStep) {
+			return true, nil
+		}
+		body, err := e.body(ctx, m)
+		if err != nil {
+			return false, err
+		}
+		step, err := e.stepOp(ctx, m.acct, w.RunID, r.steps, m.id, CallStep, body)
+		if err != nil {
+			return false, err
+		}
+		count, err := r.countOp()
+		if err != nil {
+			return false, err
+		}
+		n := store.Int(int64(r.steps))
+		err = e.store.Commit(ctx, []store.Op{count, step, store.Update(m.key(), store.And{
+			store.Eq(attrState, store.Int(int64(stateWaiting))), store.Absent(attrStep)}, store.Set(attrStep, n))})
+		if ce := (*store.ConditionError)(nil); errors.As(err, &ce) {
+			if ce.Index == 0 {
+				continue
+			}
+			return false, nil // somebody else has it
+		}
+		if err != nil {
+			return false, fmt.Errorf("add a step to workflow run %s: %w", w.RunID, err)
+		}
+		m.attrs = m.attrs.With(attrStep, n)
+		return true, nil
+	}
+}
+
+// RunStep is an entry of a run, as the workflow gets it.
+type RunStep struct {
+	MessageID string `json:"messageId"`
+	Body      []byte `json:"body"`
+	CallType  string `json:"callType"`
+}
+
+// runStepsUpTo reads the first n entries of a run.
+func (e *Engine) runStepsUpTo(ctx context.Context, acct, id string, n int) ([]RunStep, error) {
+	steps := []RunStep{}
+	err := e.each(ctx, store.Query{Partition: runPartition(acct, id), From: "s", To: stepKey(acct, id, n).Sort}, func(it store.Item) (bool, error) {
+		s := RunStep{MessageID: it.Attrs.Get(attrMessage).Str(), Body: []byte(it.Attrs.Get(attrBody).Str()), CallType: it.Attrs.Get(stepCallType).Str()}
+		if k := it.Attrs.Get(stepChunks).Num(); k > 0 {
+			var err error
+			if s.Body, err = e.readChunks(ctx, acct, s.MessageID+"/step", int(k), int(it.Attrs.Get(stepSize).Num())); err != nil {
+				return false, err
+			}
+		}
+		steps = append(steps, s)
+		return true, nil
+	})
+	return steps, err
+}
+
+// workflowDelivery completes the request of a message of a run: a step's body is all
+// entries up to its own.
+func (e *Engine) workflowDelivery(ctx context.Context, m *message, h Header, body []byte) ([]byte, error) {
+	w := m.rec.Workflow
+	if w.CallType == CallTo {
+		return body, nil // third parties are not told
+	}
+	h[headerRunID] = []string{w.RunID}
+	h[headerRunURL] = []string{w.URL}
+	h[headerRunInit] = []string{"false"}
+	if !w.CreatedAt.IsZero() {
+		h[headerRunCreated] = []string{strconv.FormatInt(w.CreatedAt.UnixMilli(), 10)}
+	}
+	if len(m.rec.Labels) > 0 {
+		h[headerLabel] = []string{strings.Join(m.rec.Labels, ",")}
+	}
+	if w.UnknownSDK {
+		h[headerUnknownSDK] = []string{"true"}
+	}
+	if cmp.Or(w.CallType, CallStep) != CallStep {
+		return body, nil
+	}
+	steps, err := e.runStepsUpTo(ctx, m.acct, w.RunID, int(m.attrs.Get(attrStep).Num())+1)
+	if err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(steps)
+	if err != nil {
+		return nil, fmt.Errorf("write the steps of workflow run %s: %w", w.RunID, err)
+	}
+	if w.LazyFetch && len(text) > maxRunBody {
+		return nil, nil
+	}
+	return text, nil
+}
+
+// RunSteps are all entries of a run that goes on.
+func (e *Engine) RunSteps(ctx context.Context, acct, id string) ([]RunStep, error) {
+	r, err := e.readRun(ctx, acct, id)
+	if err != nil {
+		return nil, err
+	}
+	if r == nil || r.state != runRunning {
+		return nil, notFound("workflow run %s not found", id)
+	}
+	return e.runStepsUpTo(ctx, acct, id, r.steps)
+}

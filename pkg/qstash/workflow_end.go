@@ -1,0 +1,118 @@
+package qstash
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/skystash/skystash/pkg/store"
+)
+
+// FinishRun ends a run with what it has returned. Ending it again is fine.
+func (e *Engine) FinishRun(ctx context.Context, acct, id string, response []byte) error {
+	_, err := e.endRun(ctx, acct, id, runSucceeded, response)
+	return err
+}
+
+// CancelRun cancels a run. Its messages are dropped when they are due.
+func (e *Engine) CancelRun(ctx context.Context, acct, id string) error {
+	r, err := e.readRun(ctx, acct, id)
+	if err != nil {
+		return err
+	}
+	if r == nil {
+		return notFound("workflow run %s not found", id)
+	}
+	_, err = e.endRun(ctx, acct, id, runCancelled, nil)
+	return err
+}
+
+// endRun ends a run that goes on, after it has told the run that waits for it.
+func (e *Engine) endRun(ctx context.Context, acct, id string, state runState, response []byte, edits ...store.Edit) (bool, error) {
+	r, err := e.readRun(ctx, acct, id)
+	if err != nil || r == nil || r.state != runRunning {
+		return false, err
+	}
+	if err := e.tellInvoker(ctx, r, state, response); err != nil {
+		return false, err
+	}
+	now := e.now()
+	edits = append(edits,
+		store.Set(attrState, store.Int(int64(state))),
+		store.Set(attrFinished, store.Int(now.UnixMilli())),
+		store.Set(store.TTLAttr, store.Int(now.Add(max(e.limits.LogsFor, e.limits.DLQFor)).Unix())))
+	if len(response) > 0 {
+		edits = append(edits, store.Set(runResponse, store.Bytes(string(response[:min(len(response), maxRunResponse)]))))
+	}
+	_, err = e.store.Apply(ctx, store.Update(runKey(acct, id), store.Eq(attrState, store.Int(int64(runRunning))), edits...))
+	if ce := (*store.ConditionError)(nil); errors.As(err, &ce) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("end workflow run %s: %w", id, err)
+	}
+	return true, nil
+}
+
+// tellInvoker adds the result of a run to the run that has started it, once.
+func (e *Engine) tellInvoker(ctx context.Context, r *run, state runState, response []byte) error {
+	if r.Invoker == nil {
+		return nil
+	}
+	result := map[string]any{"body": nil}
+	if len(response) > 0 {
+		result["body"] = string(response)
+		if json.Valid(response) {
+			result["body"] = json.RawMessage(response)
+		}
+	}
+	switch state {
+	case runCancelled:
+		result["isCanceled"] = true
+	case runFailed:
+		result["isFailed"] = true
+	}
+	out, err := json.Marshal(result)
+	if err != nil {
+		return fmt.Errorf("write the result of workflow run %s: %w", r.id, err)
+	}
+	step, err := withOut(r.Invoker.Step, string(out), nil)
+	if err != nil {
+		return err
+	}
+	d := e.stepDraft(r.acct, r.Invoker.RunID, r.Invoker.URL, r.Invoker.Options)
+	d.id = derivedID(messagePrefix, r.CreatedAt, "invoke", r.id, r.Invoker.RunID)
+	err = e.appendStep(ctx, d, step)
+	if errors.Is(err, errTaken) || errors.Is(err, ErrRunEnded) {
+		return nil // told already, or nobody waits any more
+	}
+	return err
+}
+
+// stepDraft is a message that tells a workflow of a step that the server has added.
+func (e *Engine) stepDraft(acct, runID, url string, o Options) *draft {
+	o.Workflow = &Workflow{RunID: runID, URL: url, LazyFetch: true}
+	o.Delay, o.NotBefore = 0, time.Time{}
+	return e.newDraft(acct, &Request{Destination: url, Options: o}, "", Endpoint{URL: url})
+}
+
+// withOut completes the JSON of a step.
+func withOut(step json.RawMessage, out string, more map[string]any) ([]byte, error) {
+	fields := map[string]any{}
+	if err := json.Unmarshal(step, &fields); err != nil {
+		return nil, invalid("invalid step: %v", err)
+	}
+	if out != "" {
+		fields["out"] = out
+	}
+	for name, value := range more {
+		fields[name] = value
+	}
+	text, err := json.Marshal(fields)
+	if err != nil {
+		return nil, fmt.Errorf("write a step: %w", err)
+	}
+	return text, nil
+}

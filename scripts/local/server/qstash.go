@@ -1,0 +1,219 @@
+package server
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/skystash/skystash/pkg/qstash"
+	"github.com/skystash/skystash/pkg/qstash/deliver"
+	"github.com/skystash/skystash/pkg/qstash/rest"
+	"github.com/skystash/skystash/pkg/qstash/wake/embedded"
+	"github.com/skystash/skystash/pkg/store"
+	"github.com/skystash/skystash/pkg/token"
+)
+
+// Names of what QStash keeps apart from Redis.
+const (
+	qstashAccount = "default"
+	qstashDir     = "qstash"
+)
+
+// What @upstash/qstash expects of a development server: an address and credentials that
+// are no secret.
+const (
+	devAccount = "defaultUser"
+	devToken   = "eyJVc2VySUQiOiJkZWZhdWx0VXNlciIsIlBhc3N3b3JkIjoiZGVmYXVsdFBhc3N3b3JkIn0="
+)
+
+var devKeys = qstash.Keys{Current: "sig_7kYjw48mhY7kAjqNGcy6cr29RJ6r", Next: "sig_5ZB6DVzB1wjE8S6rZ7eenA8Pdnhs"}
+
+// How QStash looks ahead: each sweep hands the wake-ups of the time until well after
+// the next one to the waker.
+const (
+	qstashSweepEvery = time.Minute
+	qstashLookAhead  = 2 * qstashSweepEvery
+)
+
+// qstashServer is QStash in this program.
+type qstashServer struct {
+	store   store.Store
+	engine  *qstash.Engine
+	waker   *embedded.Waker
+	handler http.Handler
+	token   string
+	keys    qstash.Keys
+
+	dev         *fasthttp.Server // nil: not asked for
+	devListener net.Listener
+	devURL      string
+}
+
+// QStashToken opens QStash for reading and writing.
+func (m *Main) QStashToken() string { return m.qstash.token }
+
+// QStashDevURL is where the development credentials are good; "" without -qstash-dev.
+func (m *Main) QStashDevURL() string { return m.qstash.devURL }
+
+// openQStash opens QStash.
+func (m *Main) openQStash(ctx context.Context, key ed25519.PrivateKey) (p *product, err error) {
+	q := &qstashServer{}
+	var accountTTL time.Duration
+	if q.store, accountTTL, err = m.openStore(ctx, qstashDir, m.flags.qstashTable); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			q.store.Close()
+		}
+	}()
+	q.waker = embedded.New(embedded.Options{Horizon: qstashLookAhead, Logger: m.log})
+	q.engine = qstash.New(qstash.Config{
+		Store:      q.store,
+		Sender:     deliver.New(deliver.Config{Allow: deliver.Loopback, Resolve: m.flags.resolve}),
+		Waker:      q.waker,
+		Alone:      m.flags.store == storeEmbedded,
+		AccountTTL: accountTTL,
+		Logger:     m.log,
+	})
+	acct, err := q.account(ctx, qstashAccount, qstash.Keys{})
+	if err != nil {
+		return nil, err
+	}
+	q.keys = acct.Keys
+	if q.token, err = mintQStash(key, acct); err != nil {
+		return nil, err
+	}
+	verifier, err := token.NewVerifier(token.VerifierConfig{
+		Keys: []ed25519.PublicKey{key.Public().(ed25519.PublicKey)}, Product: token.ProductQStash})
+	if err != nil {
+		return nil, err
+	}
+	q.handler = rest.New(rest.Config{Engine: q.engine, Authenticator: rest.Tokens{Engine: q.engine, Verifier: verifier}, Logger: m.log})
+	p = &product{
+		name:   "QStash",
+		match:  rest.Serves,
+		serve:  func(ctx *fasthttp.RequestCtx) { serveQStash(ctx, q.handler) },
+		duties: []func(context.Context){m.deliverQStash},
+		env: [][2]string{
+			{"QSTASH_URL", m.url},
+			{"QSTASH_TOKEN", q.token},
+			{"QSTASH_CURRENT_SIGNING_KEY", q.keys.Current},
+			{"QSTASH_NEXT_SIGNING_KEY", q.keys.Next},
+		},
+		close: q.store.Close,
+	}
+	m.qstash = q
+	if m.flags.qstashDev {
+		if err := m.openQStashDev(ctx); err != nil {
+			return nil, err
+		}
+		p.duties = append(p.duties, m.serveQStashDev)
+	}
+	return p, nil
+}
+
+// mintQStash makes the account's token, which depends on nothing but its record.
+func mintQStash(key ed25519.PrivateKey, acct *qstash.Account) (string, error) {
+	signer, err := token.NewSigner(token.SignerConfig{Key: key})
+	if err != nil {
+		return "", err
+	}
+	password, err := signer.Mint(token.Claims{
+		CredentialID: "local", Resource: acct.ID, Products: []string{token.ProductQStash}, Scope: token.ReadWrite,
+		Generation: acct.CredentialGeneration, IssuedAt: acct.CreatedAt,
+	})
+	if err != nil {
+		return "", err
+	}
+	return rest.Envelope(acct.ID, password), nil
+}
+
+// account reads an account, or creates it at the first start.
+func (q *qstashServer) account(ctx context.Context, id string, keys qstash.Keys) (*qstash.Account, error) {
+	acct, err := q.engine.Account(ctx, id)
+	if !errors.Is(err, qstash.ErrNoAccount) {
+		return acct, err
+	}
+	acct, err = q.engine.CreateAccount(ctx, id, keys)
+	if errors.Is(err, qstash.ErrAccountExists) {
+		return q.engine.Account(ctx, id)
+	}
+	return acct, err
+}
+
+// deliverQStash delivers, and looks for what is due, until the program ends.
+func (m *Main) deliverQStash(ctx context.Context) {
+	q := m.qstash
+	q.waker.Start(ctx, q.engine.Handle)
+	defer q.waker.Stop()
+	tick := time.NewTicker(qstashSweepEvery)
+	defer tick.Stop()
+	for {
+		if _, err := q.engine.Sweep(ctx, time.Now().Add(qstashLookAhead)); err != nil && ctx.Err() == nil {
+			m.log.Warn("looking for what is due", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// openQStashDev makes the account of the development credentials, and the server for it.
+func (m *Main) openQStashDev(ctx context.Context) error {
+	q := m.qstash
+	if _, err := q.account(ctx, devAccount, devKeys); err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", m.flags.qstashDevAddr)
+	if err != nil {
+		return fmt.Errorf("listen for -qstash-dev: %w", err)
+	}
+	handler := rest.New(rest.Config{Engine: q.engine, Authenticator: rest.Fixed{Token: devToken, Account: devAccount}, Logger: m.log})
+	front := newFrontend(ctx, ctx, nil, []*product{{
+		match: func(string) bool { return true },
+		serve: func(ctx *fasthttp.RequestCtx) { serveQStash(ctx, handler) },
+	}}, false)
+	q.dev, q.devListener, q.devURL = front.server(m.log), listener, "http://"+listener.Addr().String()
+	return nil
+}
+
+// serveQStashDev serves the development credentials until the program ends.
+func (m *Main) serveQStashDev(ctx context.Context) {
+	q := m.qstash
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if err := q.dev.Serve(q.devListener); err != nil {
+			m.failed <- fmt.Errorf("serve -qstash-dev: %w", err)
+		}
+	}()
+	<-ctx.Done()
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.flags.grace)
+	defer cancel()
+	if err := q.dev.ShutdownWithContext(grace); err != nil {
+		m.log.Warn("stop serving -qstash-dev", "error", err)
+	}
+	<-ended
+}
+
+// serveQStash hands a request to a handler, its target as it was sent. The request goes
+// on while the server shuts down: it has the grace time for that.
+func serveQStash(ctx *fasthttp.RequestCtx, h http.Handler) {
+	path, query, _ := target(ctx)
+	r := httpRequest(ctx, &url.URL{Path: path, RawQuery: query})
+	r.RequestURI = path
+	if query != "" {
+		r.RequestURI += "?" + query
+	}
+	serveHTTP(ctx, h, r.WithContext(context.WithoutCancel(ctx)))
+}
