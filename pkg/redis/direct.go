@@ -183,6 +183,10 @@ func (e *Engine) afterDirect(ctx context.Context, db *Database, d *direct, p *pl
 	if p.trace.Kind != 0 {
 		e.traces.add(d.key, d.id.traceName())
 	}
+	if edits != nil {
+		// Those of instances that have gone would stay for good.
+		e.traces.add(d.key, staleTraces(old, d.now)...)
+	}
 	if !p.collection {
 		return nil
 	}
@@ -200,8 +204,6 @@ func (e *Engine) afterDirect(ctx context.Context, db *Database, d *direct, p *pl
 		err = e.rewrite(ctx, db, d.name, true)
 	case next.Size() > inlineLimit && next.Get(attrType).Str() != typeString:
 		err = e.rewrite(ctx, db, d.name, false)
-	default:
-		e.traces.add(d.key, staleTraces(old, d.now)...)
 	}
 	if _, changed := isConditionError(err); err != nil && !changed && !errors.Is(err, store.ErrConflict) {
 		e.log.WarnContext(ctx, "tidying up after a write", "error", err)

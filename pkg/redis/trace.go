@@ -49,7 +49,11 @@ func (l *traceLog) append(key store.Key, names []string) {
 	if l.m == nil || len(l.m) >= maxTracedKeys && l.m[key] == nil {
 		l.m = map[store.Key][]string{} // forgetting is harmless: see staleTraces
 	}
-	l.m[key] = append(l.m[key], names...)
+	for _, name := range names { // one may be seen again before it is taken away
+		if !slices.Contains(l.m[key], name) {
+			l.m[key] = append(l.m[key], name)
+		}
+	}
 }
 
 // known lists the traces of a key's writes that have been answered.

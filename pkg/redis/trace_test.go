@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/skystash/skystash/pkg/redis"
 )
 
 // The clock stands still, so no trace ever becomes old enough to be dropped for its age.
@@ -37,5 +40,29 @@ func TestTracesOfAnsweredWritesDoNotPileUp(t *testing.T) {
 		if u := d.usage(strings.Fields(last)...); u != first {
 			t.Errorf("%s: %+v at first, %+v after many", lines, first, u)
 		}
+	}
+}
+
+// Each instance leaves the trace of its last write to a key that it never writes again.
+func TestTracesOfGoneInstancesDoNotStay(t *testing.T) {
+	for _, line := range []string{"incr n", "hincrby h f 1", "hset h f 1", "lpush l x", "zincrby z 1 m"} {
+		t.Run(line, func(t *testing.T) {
+			d := newTestEngine(t)
+			cmd := strings.Fields(line)
+			d.do(cmd...)
+			first := d.usage(cmd...)
+			for range 100 {
+				d.clock.advance(time.Minute)
+				d.e = redis.New(redis.Config{Store: d.st, Now: d.clock.now})
+				d.do(cmd...)
+				d.do(cmd...)
+			}
+			if strings.HasPrefix(line, "lpush") {
+				d.cmd("ltrim l 0 1")
+			}
+			if u := d.usage(cmd...); u != first {
+				t.Errorf("%+v at first, %+v after 100 instances", first, u)
+			}
+		})
 	}
 }
