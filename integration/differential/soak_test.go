@@ -47,7 +47,7 @@ func soak(t *testing.T, plan faulty.Plan, reliable bool) {
 	})
 	clock := &tickingClock{now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
 	e := &engines{ctx: t.Context()}
-	only := redis.New(redis.Config{Store: st, Now: clock.tick, RecordTTL: time.Nanosecond, Logger: slog.New(slog.DiscardHandler)})
+	only := redis.New(redis.Config{Store: st, Now: clock.tick, RecordTTL: time.Nanosecond, MaxBlock: time.Millisecond, Logger: slog.New(slog.DiscardHandler)})
 	e.all = [2]*redis.Engine{only, only}
 	if err := e.reset(); err != nil {
 		t.Fatal(err)
@@ -69,6 +69,11 @@ func soak(t *testing.T, plan faulty.Plan, reliable bool) {
 		}
 		st.SetPlan(faulty.Plan{})
 		st.Settle()
+		for _, what := range []string{"SCRIPT", "FUNCTION"} { // which belong to no key
+			if _, err := e.do(what, "FLUSH"); err != nil {
+				t.Fatal(err)
+			}
+		}
 		reclaimAll(t, e, clock)
 		referredTo(t, e, items)
 	}
