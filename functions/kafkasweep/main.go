@@ -11,15 +11,11 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"github.com/skystash/skystash/functions/backend"
 )
-
-// margin is how long before Lambda ends the function it stops by itself.
-const margin = 5 * time.Second
 
 func main() {
 	env := backend.Environment{Getenv: os.Getenv}
@@ -36,35 +32,5 @@ func main() {
 		log.Error("cannot start", "error", err)
 		os.Exit(1)
 	}
-	lambda.Start((&sweeper{engine: engine, log: log}).handle)
-}
-
-// sweeper handles the events of the schedule.
-type sweeper struct {
-	engine interface {
-		Reclaim(ctx context.Context) (int, error)
-	}
-	log *slog.Logger
-}
-
-// result is the function's answer, for who starts it by hand.
-type result struct {
-	Deleted  int  `json:"deleted"`  // items
-	Finished bool `json:"finished"` // there was time for everything that is due
-}
-
-// handle does what is due. The event says nothing that matters.
-func (s *sweeper) handle(ctx context.Context) (result, error) {
-	if deadline, ok := ctx.Deadline(); ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-margin))
-		defer cancel()
-	}
-	n, err := s.engine.Reclaim(ctx)
-	out := ctx.Err() != nil
-	if err != nil && !out {
-		return result{}, fmt.Errorf("sweep: after %d items: %w", n, err)
-	}
-	s.log.InfoContext(ctx, "swept", "deleted", n, "finished", !out)
-	return result{Deleted: n, Finished: !out}, nil
+	lambda.Start((&backend.Sweeper{Engine: engine, Logger: log}).Handle)
 }

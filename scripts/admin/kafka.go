@@ -6,9 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
 	"strings"
-	"time"
 
 	"github.com/skystash/skystash/functions/backend"
 	"github.com/skystash/skystash/pkg/kafka"
@@ -122,22 +120,16 @@ func deleteKafkaTopic(ctx context.Context, flags *flag.FlagSet, args []string, _
 
 func mintKafkaCredential(ctx context.Context, flags *flag.FlagSet, args []string, stdout, stderr io.Writer) error {
 	d := deploymentFlags(flags)
-	keyFile := flags.String("key", "", "file of the private key")
+	m := mintingFlags(flags)
 	cluster := flags.String("cluster", "", "id of the cluster")
 	permission := flags.String("permission", string(token.PermitAll), "all, produce or consume")
 	topics := flags.String("topics", "*", "a topic's name, or a prefix that ends in '*'")
-	validFor := flags.Duration("valid", 0, "time until the credential expires, such as 720h; 0 for no expiry")
-	audience := flags.String("audience", token.DefaultAudience, "the deployment's tokenAudience")
 	if err := parse(flags, args, "table", "key", "cluster"); err != nil {
 		return err
 	}
-	text, err := os.ReadFile(*keyFile)
+	mint, err := m.signer()
 	if err != nil {
-		return fmt.Errorf("read the private key: %w", err)
-	}
-	key, err := token.ParsePrivateKey(text)
-	if err != nil {
-		return fmt.Errorf("%s: %w", *keyFile, err)
+		return err
 	}
 	_, c, err := d.cluster(ctx, *cluster)
 	if err != nil {
@@ -151,14 +143,7 @@ func mintKafkaCredential(ctx context.Context, flags *flag.FlagSet, args []string
 		Generation:   c.CredentialGeneration,
 		Topics:       token.TopicRule{Permission: token.Permission(*permission), Topics: *topics},
 	}
-	if *validFor != 0 {
-		claims.Expires = time.Now().Add(*validFor)
-	}
-	signer, err := token.NewSigner(token.SignerConfig{Key: key, Audience: *audience})
-	if err != nil {
-		return err
-	}
-	signed, err := signer.Mint(claims)
+	signed, err := mint(claims)
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,6 @@ import (
 	"os"
 	"os/signal"
 	"strings"
-	"time"
 
 	"github.com/skystash/skystash/functions/backend"
 	"github.com/skystash/skystash/pkg/redis"
@@ -187,22 +186,16 @@ func createDatabase(ctx context.Context, flags *flag.FlagSet, args []string, std
 
 func mintToken(ctx context.Context, flags *flag.FlagSet, args []string, stdout, stderr io.Writer) error {
 	d := deploymentFlags(flags)
-	keyFile := flags.String("key", "", "file of the private key")
+	m := mintingFlags(flags)
 	database := flags.String("database", "", "id of the database")
 	readOnly := flags.Bool("readonly", false, "allow commands that read, and nothing else")
 	rules := flags.String("rules", "", "allow only what these rules do, in the words of ACL SETUSER:\n\"+@read ~app:* &news\"")
-	validFor := flags.Duration("valid", 0, "time until the token expires, such as 720h; 0 for no expiry")
-	audience := flags.String("audience", token.DefaultAudience, "the deployment's tokenAudience")
 	if err := parse(flags, args, "table", "key", "database"); err != nil {
 		return err
 	}
-	text, err := os.ReadFile(*keyFile)
+	mint, err := m.signer()
 	if err != nil {
-		return fmt.Errorf("read the private key: %w", err)
-	}
-	key, err := token.ParsePrivateKey(text)
-	if err != nil {
-		return fmt.Errorf("%s: %w", *keyFile, err)
+		return err
 	}
 	engine, err := d.open(ctx)
 	if err != nil {
@@ -227,14 +220,7 @@ func mintToken(ctx context.Context, flags *flag.FlagSet, args []string, stdout, 
 			return fmt.Errorf("flag -rules: %w", err)
 		}
 	}
-	if *validFor != 0 {
-		claims.Expires = time.Now().Add(*validFor)
-	}
-	signer, err := token.NewSigner(token.SignerConfig{Key: key, Audience: *audience})
-	if err != nil {
-		return err
-	}
-	signed, err := signer.Mint(claims)
+	signed, err := mint(claims)
 	if err != nil {
 		return err
 	}

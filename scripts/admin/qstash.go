@@ -6,9 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
 	"strings"
-	"time"
 
 	"github.com/skystash/skystash/functions/backend"
 	"github.com/skystash/skystash/pkg/qstash"
@@ -50,21 +48,15 @@ func createAccount(ctx context.Context, flags *flag.FlagSet, args []string, stdo
 
 func mintQStashToken(ctx context.Context, flags *flag.FlagSet, args []string, stdout, stderr io.Writer) error {
 	d := deploymentFlags(flags)
-	keyFile := flags.String("key", "", "file of the private key")
+	m := mintingFlags(flags)
 	account := flags.String("account", "", "id of the account")
 	readOnly := flags.Bool("readonly", false, "allow GET requests, and nothing else")
-	validFor := flags.Duration("valid", 0, "time until the token expires, such as 720h; 0 for no expiry")
-	audience := flags.String("audience", token.DefaultAudience, "the deployment's tokenAudience")
 	if err := parse(flags, args, "table", "key", "account"); err != nil {
 		return err
 	}
-	text, err := os.ReadFile(*keyFile)
+	mint, err := m.signer()
 	if err != nil {
-		return fmt.Errorf("read the private key: %w", err)
-	}
-	key, err := token.ParsePrivateKey(text)
-	if err != nil {
-		return fmt.Errorf("%s: %w", *keyFile, err)
+		return err
 	}
 	engine, err := d.openAccounts(ctx)
 	if err != nil {
@@ -84,14 +76,7 @@ func mintQStashToken(ctx context.Context, flags *flag.FlagSet, args []string, st
 	if *readOnly {
 		claims.Scope = token.ReadOnly
 	}
-	if *validFor != 0 {
-		claims.Expires = time.Now().Add(*validFor)
-	}
-	signer, err := token.NewSigner(token.SignerConfig{Key: key, Audience: *audience})
-	if err != nil {
-		return err
-	}
-	password, err := signer.Mint(claims)
+	password, err := mint(claims)
 	if err != nil {
 		return err
 	}
