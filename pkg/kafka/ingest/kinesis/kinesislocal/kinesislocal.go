@@ -31,6 +31,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 )
@@ -38,7 +39,10 @@ import (
 // endpointVar names a server that already runs.
 const endpointVar = "SKYSTASH_KINESIS_ENDPOINT"
 
-const startTimeout = time.Minute
+const (
+	startTimeout   = time.Minute
+	requestTimeout = 10 * time.Second // the server may leave a request without an answer
+)
 
 //go:embed server.cjs
 var script string
@@ -85,7 +89,7 @@ func start() (endpoint string, lifeline io.Closer, err error) {
 	go func() {
 		line, _ := bufio.NewReader(out).ReadString('\n')
 		output <- strings.TrimSpace(line)
-		_, _ = io.Copy(io.Discard, out)
+		_, _ = io.Copy(os.Stderr, out) // what goes wrong in it
 	}()
 	select {
 	case text := <-output:
@@ -130,6 +134,7 @@ func Client(t testing.TB, options ...func(*kinesis.Options)) *kinesis.Client {
 		BaseEndpoint: aws.String(Start(t)),
 		Region:       "us-east-1",
 		Credentials:  credentials.NewStaticCredentialsProvider("skystash", "skystash", ""),
+		HTTPClient:   http.NewBuildableClient().WithTimeout(requestTimeout),
 	}, options...)
 }
 

@@ -22,6 +22,10 @@ require.cache[file].exports = (store, data, answer) => {
   });
 };
 
+// What goes wrong with one request must not end the server of all: it stays without an answer, and
+// the client tries again.
+process.on("uncaughtException", (error) => console.error("kinesalite:", error.stack ?? error));
+
 const server = require(kinesalite)({ createStreamMs: 1, deleteStreamMs: 1, updateStreamMs: 1, shardLimit: 100000 });
 server.listen(0, "127.0.0.1", () => console.log("port " + server.address().port));
 process.stdin.on("end", () => process.exit(0)).resume();
