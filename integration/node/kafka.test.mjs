@@ -139,6 +139,23 @@ for (const store of ["embedded", "dynamo"]) {
       }
     });
 
+    test("what is refused reaches the caller when the client has given up, and nothing of it is written", async () => {
+      const before = await kafka.producer().produce("single", "before");
+      const wrong = new Kafka({ ...server.kafka, password: "wrong" });
+      await Promise.all([
+        assert.rejects(
+          kafka.producer().produceMany([
+            { topic: "single", value: "good" },
+            { topic: "nowhere", value: "bad" },
+          ]),
+          { status: 404, error: /^messages\[1\]: / },
+        ),
+        assert.rejects(wrong.producer().produce("single", "wrong"), { status: 401 }),
+      ]);
+      const after = await kafka.producer().produce("single", "after");
+      assert.equal(after.offset, before.offset + 1);
+    });
+
     test("requests as curl sends them", async () => {
       const form = { headers: { "content-type": "application/x-www-form-urlencoded" } };
       const sent = await send("/produce/single", '[{"value":"one"},]', form);
