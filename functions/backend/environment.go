@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+
+	"github.com/skystash/skystash/pkg/token"
 )
 
 // Environment reads a function's settings from environment variables, and collects
@@ -36,6 +38,19 @@ func (e *Environment) Redis() RedisConfig {
 		Table:    e.Require("TABLE_NAME", "the DynamoDB table that holds the databases"),
 		Endpoint: e.Get("DYNAMODB_ENDPOINT"),
 	}
+}
+
+// Verifier reads TOKEN_PUBLIC_KEY and TOKEN_AUDIENCE: what the tokens of a product are checked with.
+func (e *Environment) Verifier(product string) token.VerifierConfig {
+	cfg := token.VerifierConfig{Audience: e.Get("TOKEN_AUDIENCE"), Product: product}
+	if text := e.Require("TOKEN_PUBLIC_KEY", "the public key, or keys, that tokens are checked with"); text != "" {
+		keys, err := token.ParsePublicKeys(text)
+		if err != nil {
+			e.Fault("TOKEN_PUBLIC_KEY", err)
+		}
+		cfg.Keys = keys
+	}
+	return cfg
 }
 
 // LogLevel reads LOG_LEVEL: debug, info, warn or error; not set: info.

@@ -18,30 +18,22 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
-	"github.com/aws/aws-lambda-go/lambda"
 
 	"github.com/skystash/skystash/functions/backend"
+	"github.com/skystash/skystash/functions/launch"
 )
 
 // margin is how long before Lambda ends the function a sweep stops by itself.
 const margin = 5 * time.Second
 
 func main() {
-	env := backend.Environment{Getenv: os.Getenv}
-	cfg, level := env.QStash(), env.LogLevel()
-	if err := env.Err(); err != nil {
-		fmt.Fprintln(os.Stderr, "skystash deliver:", err)
-		os.Exit(1)
-	}
-	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
-	slog.SetDefault(log)
-	cfg.Logger = log
-	q, err := backend.OpenQStash(context.Background(), cfg)
-	if err != nil {
-		log.Error("cannot start", "error", err)
-		os.Exit(1)
-	}
-	lambda.Start((&deliverer{q: q, log: log}).handle)
+	env := &backend.Environment{Getenv: os.Getenv}
+	cfg := env.QStash()
+	launch.Function("deliver", env, func(ctx context.Context, log *slog.Logger) (any, error) {
+		cfg.Logger = log
+		q, err := backend.OpenQStash(ctx, cfg)
+		return (&deliverer{q: q, log: log}).handle, err
+	})
 }
 
 type deliverer struct {

@@ -8,29 +8,19 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"os"
 
-	"github.com/aws/aws-lambda-go/lambda"
-
 	"github.com/skystash/skystash/functions/backend"
+	"github.com/skystash/skystash/functions/launch"
 )
 
 func main() {
-	env := backend.Environment{Getenv: os.Getenv}
-	cfg, level := env.Kafka(), env.LogLevel()
-	if err := env.Err(); err != nil {
-		fmt.Fprintln(os.Stderr, "skystash kafkasweep:", err)
-		os.Exit(1)
-	}
-	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
-	slog.SetDefault(log)
-	cfg.Logger = log
-	engine, err := backend.OpenKafka(context.Background(), cfg)
-	if err != nil {
-		log.Error("cannot start", "error", err)
-		os.Exit(1)
-	}
-	lambda.Start((&backend.Sweeper{Engine: engine, Logger: log}).Handle)
+	env := &backend.Environment{Getenv: os.Getenv}
+	cfg := env.Kafka()
+	launch.Function("kafkasweep", env, func(ctx context.Context, log *slog.Logger) (any, error) {
+		cfg.Logger = log
+		engine, err := backend.OpenKafka(ctx, cfg)
+		return (&backend.Sweeper{Engine: engine, Logger: log}).Handle, err
+	})
 }

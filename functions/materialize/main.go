@@ -15,15 +15,14 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"os"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
-	"github.com/aws/aws-lambda-go/lambda"
 
 	"github.com/skystash/skystash/functions/backend"
+	"github.com/skystash/skystash/functions/launch"
 	"github.com/skystash/skystash/pkg/kafka/ingest"
 )
 
@@ -31,21 +30,13 @@ import (
 const margin = 5 * time.Second
 
 func main() {
-	env := backend.Environment{Getenv: os.Getenv}
-	cfg, level := env.Kafka(), env.LogLevel()
-	if err := env.Err(); err != nil {
-		fmt.Fprintln(os.Stderr, "skystash materialize:", err)
-		os.Exit(1)
-	}
-	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
-	slog.SetDefault(log)
-	cfg.Logger = log
-	engine, err := backend.OpenKafka(context.Background(), cfg)
-	if err != nil {
-		log.Error("cannot start", "error", err)
-		os.Exit(1)
-	}
-	lambda.Start((&materializer{engine: engine, log: log}).handle)
+	env := &backend.Environment{Getenv: os.Getenv}
+	cfg := env.Kafka()
+	launch.Function("materialize", env, func(ctx context.Context, log *slog.Logger) (any, error) {
+		cfg.Logger = log
+		engine, err := backend.OpenKafka(ctx, cfg)
+		return (&materializer{engine: engine, log: log}).handle, err
+	})
 }
 
 // materializer handles the stream's events.

@@ -19,64 +19,33 @@ package main
 
 import (
 	"context"
-	"crypto/ed25519"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"os"
 
-	"github.com/aws/aws-lambda-go/lambda"
-
 	"github.com/skystash/skystash/functions/backend"
+	"github.com/skystash/skystash/functions/launch"
 	"github.com/skystash/skystash/pkg/lambdahttp"
 	"github.com/skystash/skystash/pkg/qstash/rest"
 	"github.com/skystash/skystash/pkg/token"
 )
 
 func main() {
-	cfg, err := readConfig(os.Getenv)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "skystash qstash:", err)
-		os.Exit(1)
-	}
-	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: cfg.logLevel}))
-	slog.SetDefault(log)
-	handler, err := newHandler(context.Background(), cfg, log)
-	if err != nil {
-		log.Error("cannot start", "error", err)
-		os.Exit(1)
-	}
-	lambda.Start(lambdahttp.New(handler, log))
+	env := &backend.Environment{Getenv: os.Getenv}
+	cfg, tokens := env.QStash(), env.Verifier(token.ProductQStash)
+	launch.Function("qstash", env, func(ctx context.Context, log *slog.Logger) (any, error) {
+		handler, err := newHandler(ctx, cfg, tokens, log)
+		return lambdahttp.New(handler, log), err
+	})
 }
 
-type config struct {
-	qstash     backend.QStashConfig
-	publicKeys []ed25519.PublicKey
-	audience   string
-	logLevel   slog.Level
-}
-
-// readConfig reads the environment. It reports everything that is missing or wrong at once.
-func readConfig(getenv func(string) string) (config, error) {
-	env := backend.Environment{Getenv: getenv}
-	cfg := config{qstash: env.QStash(), audience: env.Get("TOKEN_AUDIENCE"), logLevel: env.LogLevel()}
-	if text := env.Require("TOKEN_PUBLIC_KEY", "the public key, or keys, that tokens are checked with"); text != "" {
-		keys, err := token.ParsePublicKeys(text)
-		if err != nil {
-			env.Fault("TOKEN_PUBLIC_KEY", err)
-		}
-		cfg.publicKeys = keys
-	}
-	return cfg, env.Err()
-}
-
-func newHandler(ctx context.Context, cfg config, log *slog.Logger) (http.Handler, error) {
-	cfg.qstash.Logger = log
-	q, err := backend.OpenQStash(ctx, cfg.qstash)
+func newHandler(ctx context.Context, cfg backend.QStashConfig, tokens token.VerifierConfig, log *slog.Logger) (http.Handler, error) {
+	cfg.Logger = log
+	q, err := backend.OpenQStash(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
-	verifier, err := token.NewVerifier(token.VerifierConfig{Keys: cfg.publicKeys, Audience: cfg.audience, Product: token.ProductQStash})
+	verifier, err := token.NewVerifier(tokens)
 	if err != nil {
 		return nil, err
 	}

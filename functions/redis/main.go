@@ -16,15 +16,13 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"os"
 	"time"
 
-	"github.com/aws/aws-lambda-go/lambda"
-
 	"github.com/skystash/skystash/functions/backend"
+	"github.com/skystash/skystash/functions/launch"
 	"github.com/skystash/skystash/pkg/lambdahttp"
 	"github.com/skystash/skystash/pkg/redis/rest"
 	"github.com/skystash/skystash/pkg/token"
@@ -34,32 +32,21 @@ import (
 const requestTime = 28 * time.Second
 
 func main() {
-	cfg, err := readConfig(os.Getenv)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "skystash redis:", err)
-		os.Exit(1)
-	}
-	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: cfg.logLevel}))
-	slog.SetDefault(log)
-	handler, err := newHandler(context.Background(), cfg, log)
-	if err != nil {
-		log.Error("cannot start", "error", err)
-		os.Exit(1)
-	}
-	lambda.Start(lambdahttp.NewStreaming(handler, requestTime, log))
+	env := &backend.Environment{Getenv: os.Getenv}
+	cfg, tokens := env.Redis(), env.Verifier(token.ProductRedis)
+	launch.Function("redis", env, func(ctx context.Context, log *slog.Logger) (any, error) {
+		handler, err := newHandler(ctx, cfg, tokens, log)
+		return lambdahttp.NewStreaming(handler, requestTime, log), err
+	})
 }
 
-func newHandler(ctx context.Context, cfg config, log *slog.Logger) (http.Handler, error) {
-	cfg.redis.Logger = log
-	engine, err := backend.OpenRedis(ctx, cfg.redis)
+func newHandler(ctx context.Context, cfg backend.RedisConfig, tokens token.VerifierConfig, log *slog.Logger) (http.Handler, error) {
+	cfg.Logger = log
+	engine, err := backend.OpenRedis(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
-	verifier, err := token.NewVerifier(token.VerifierConfig{
-		Keys:     cfg.publicKeys,
-		Audience: cfg.audience,
-		Product:  token.ProductRedis,
-	})
+	verifier, err := token.NewVerifier(tokens)
 	if err != nil {
 		return nil, err
 	}
