@@ -2,12 +2,14 @@ package meter_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
 	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/store"
 	"github.com/skystash/skystash/pkg/store/embedded"
+	"github.com/skystash/skystash/pkg/store/ledger"
 )
 
 var (
@@ -17,11 +19,18 @@ var (
 
 func openStore(t testing.TB) store.Store {
 	t.Helper()
+	st := openRapid(t)
+	t.Cleanup(func() { st.Close() })
+	return st
+}
+
+// openRapid opens a store that the caller closes.
+func openRapid(t tb) store.Store {
+	t.Helper()
 	st, err := embedded.Open(embedded.Options{InMemory: true})
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("opening a store: %v", err)
 	}
-	t.Cleanup(func() { st.Close() })
 	return st
 }
 
@@ -86,5 +95,65 @@ func TestRecordsAddUpToHoursDaysAndMonths(t *testing.T) {
 	}
 	if other, err := book.Month(ctx, meter.Resource{Product: "kafka", ID: "db1"}, noon); err != nil || other.Counters != (meter.Counters{}) {
 		t.Errorf("another product's resource of the same id: %+v, %v", other, err)
+	}
+}
+
+func TestLinesThatNeverArriveDoNotMakeAMarkerGrow(t *testing.T) {
+	ctx, st := context.Background(), openStore(t)
+	folder := meter.NewFolder(meter.FolderConfig{Store: st, Now: clock, Logger: quiet})
+	r := meter.Record{Resource: db1, Class: meter.ClassRead, At: noon, Commands: 1}
+	every2nd := func(from, n int) (entries []meter.Entry) {
+		for i := range n {
+			entries = append(entries, meter.Entry{Instance: "i", Number: int64(from + 2*i), Sum: r.Sum()})
+		}
+		return entries
+	}
+	if _, err := folder.Fold(ctx, every2nd(0, 600)); err != nil {
+		t.Fatal(err)
+	}
+	// Of the odd numbers, the old ones are given up, the new ones are still waited for.
+	old, err := folder.Fold(ctx, every2nd(1, 300))
+	if err != nil || old.Entries != 0 {
+		t.Errorf("old gaps: %+v, %v", old, err)
+	}
+	late, err := folder.Fold(ctx, every2nd(1001, 99))
+	if err != nil || late.Entries != 99 {
+		t.Errorf("new gaps: %+v, %v", late, err)
+	}
+	day, err := meter.NewBook(st).Day(ctx, db1, noon)
+	if err != nil || day.Counters.Requests != 699 {
+		t.Errorf("%d requests, %v", day.Counters.Requests, err)
+	}
+}
+
+func TestManyResourcesTakeSeveralTransactions(t *testing.T) {
+	ctx, st := context.Background(), openStore(t)
+	var tr truth
+	var entries []meter.Entry
+	for i := range 500 {
+		r := meter.Record{Resource: meter.Resource{Product: "redis", ID: fmt.Sprint(i % 250)}, Class: meter.ClassRead, At: noon, Commands: 1}
+		e := meter.Entry{Instance: fmt.Sprint(i % 70), Number: int64(i / 70), Sum: r.Sum()}
+		entries = append(entries, e)
+		tr.add(e.Sum)
+	}
+	done, err := newFolder(st).Fold(ctx, entries)
+	if err != nil || done.Entries != 500 || len(done.Resources) != 250 {
+		t.Errorf("%+v, %v", done, err)
+	}
+	tr.check(t, st)
+}
+
+func TestForgottenResourcesLeaveNothingBehind(t *testing.T) {
+	ctx := context.Background()
+	st := ledger.New(openStore(t))
+	r := meter.Record{Resource: db1, Class: meter.ClassRead, At: noon, Commands: 1}
+	if _, err := newFolder(st).Fold(ctx, []meter.Entry{{Instance: "i", Sum: r.Sum()}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := meter.NewBook(st).Forget(ctx, db1); err != nil {
+		t.Fatal(err)
+	}
+	if keys := st.Keys(); len(keys) != 1 || keys[0].Partition != "uii" {
+		t.Errorf("left behind, besides the instance's marker: %v", keys)
 	}
 }

@@ -19,10 +19,10 @@ const (
 // RelativeError is how far a Sketch's quantile may be from the true one, as a fraction of it, between 1 µs and 18 minutes.
 const RelativeError = 0.0434 // (r-1)/(r+1) with r the eighth root of 2
 
-// bounds are the lower bounds of an octave's buckets, as the fraction of a power of two, in 2^-32.
-var bounds = func() (b [perOctave]uint32) {
+// bounds are the lower bounds of an octave's buckets, as the fraction of a power of two, in 2^-64.
+var bounds = func() (b [perOctave]uint64) {
 	for i := 1; i < perOctave; i++ {
-		b[i] = uint32(math.Ceil((math.Exp2(float64(i)/perOctave) - 1) * (1 << 32)))
+		b[i] = uint64((math.Exp2(float64(i)/perOctave)-1)*(1<<52)) << 12
 	}
 	return b
 }()
@@ -36,7 +36,7 @@ func bucketOf(d time.Duration) int {
 	if exponent >= lowestBits+octaves {
 		return Buckets - 1
 	}
-	fraction := uint32(uint64(d) << (63 - exponent) << 1 >> 32)
+	fraction := uint64(d) << (63 - exponent) << 1
 	part := 0
 	for part+1 < perOctave && fraction >= bounds[part+1] {
 		part++
