@@ -6,22 +6,24 @@ import (
 	"slices"
 	"time"
 
+	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/store"
 )
 
 // Resource is a Redis database, a Kafka cluster or a QStash account.
 type Resource struct {
-	ID        string    `json:"id"`
-	Account   string    `json:"account"`
-	Product   Product   `json:"product"`
-	Name      string    `json:"name"`
-	Region    string    `json:"region"`
-	CreatedAt time.Time `json:"created"`
-	Eviction  bool      `json:"eviction,omitempty"` // of Redis; DynamoDB never is full, so that nothing is evicted
-	Limits    Limits    `json:"limits,omitzero"`
+	ID        string       `json:"id"`
+	Account   string       `json:"account"`
+	Product   Product      `json:"product"`
+	Name      string       `json:"name"`
+	Region    string       `json:"region"`
+	CreatedAt time.Time    `json:"created"`
+	Eviction  bool         `json:"eviction,omitempty"` // of Redis; DynamoDB never is full, so that nothing is evicted
+	Limits    meter.Limits `json:"limits,omitzero"`
 
 	URL string `json:"-"` // where clients connect to
 
+	// What is under way with it, and since when; nobody outside sees such a resource.
 	State   resourceState `json:"state,omitempty"`
 	StateAt time.Time     `json:"stateAt,omitzero"`
 }
@@ -41,18 +43,15 @@ const unfinishedAfter = time.Minute
 // MaxResources bounds the resources of an account.
 const MaxResources = 200
 
-// Limits bound what a resource may use. Zero fields do not.
-type Limits struct {
-	RequestsPerDay int64   `json:"requestsPerDay,omitempty"`
-	MonthlyBudget  float64 `json:"monthlyBudget,omitempty"` // dollars of a calendar month, UTC
-}
-
-func (l Limits) check() error {
-	if l.RequestsPerDay < 0 || !(l.MonthlyBudget >= 0 && l.MonthlyBudget <= 1e9) {
-		return refuse(Invalid, "limits must not be negative")
+func checkLimits(l meter.Limits) error {
+	if l.DailyRequests < 0 || !(l.MonthlyBudget >= 0 && l.MonthlyBudget <= maxBudget) {
+		return refuse(Invalid, "invalid limits: they are not negative, and a budget at most %d dollars", maxBudget)
 	}
 	return nil
 }
+
+// maxBudget is far beyond what anybody wants to spend, and far within what numbers can hold.
+const maxBudget = 1_000_000_000
 
 func (e *Engine) urlOf(p Product) string {
 	switch p {
@@ -79,7 +78,7 @@ func (e *Engine) Products() []Product {
 type CreateOptions struct {
 	Name     string
 	Eviction bool // of Redis
-	Limits   Limits
+	Limits   meter.Limits
 }
 
 // CreateDatabase makes a Redis database for an account, with its default credentials.
@@ -105,7 +104,7 @@ func (e *Engine) create(ctx context.Context, acct string, p Product, o CreateOpt
 	if err := checkName(o.Name); err != nil {
 		return nil, err
 	}
-	if err := o.Limits.check(); err != nil {
+	if err := checkLimits(o.Limits); err != nil {
 		return nil, err
 	}
 	owned, err := e.owned(ctx, acct)
@@ -334,8 +333,8 @@ func (e *Engine) SetEviction(ctx context.Context, acct, id string, on bool) (*Re
 }
 
 // SetLimits replaces a resource's limits.
-func (e *Engine) SetLimits(ctx context.Context, acct, id string, l Limits) (*Resource, error) {
-	if err := l.check(); err != nil {
+func (e *Engine) SetLimits(ctx context.Context, acct, id string, l meter.Limits) (*Resource, error) {
+	if err := checkLimits(l); err != nil {
 		return nil, err
 	}
 	return e.change(ctx, acct, id, func(r *Resource) error { r.Limits = l; return nil })
