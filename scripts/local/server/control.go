@@ -9,6 +9,7 @@ import (
 
 	"github.com/skystash/skystash/pkg/control"
 	"github.com/skystash/skystash/pkg/control/rest"
+	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -33,7 +34,13 @@ func (m *Main) APIKey() string { return m.control.apiKey }
 // openControl opens the control plane over a store of its own. The products must be open.
 func (m *Main) openControl(ctx context.Context) (p *product, err error) {
 	c := &controlServer{}
-	if c.store, _, err = m.openStore(ctx, controlDir, m.flags.controlTable); err != nil {
+	if m.flags.ephemeral {
+		// Without a folder there is no signing key that would outlive the process either.
+		c.store, err = m.openEmbedded(controlDir)
+	} else {
+		c.store, _, err = m.openStore(ctx, controlDir, m.flags.controlTable)
+	}
+	if err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -55,7 +62,9 @@ func (m *Main) openControl(ctx context.Context) (p *product, err error) {
 		return nil, err
 	}
 	m.control = c
-	handler := rest.New(rest.Config{Engine: c.engine, Kafka: m.kafka, Logger: m.log})
+	handler := rest.New(rest.Config{
+		Engine: c.engine, Book: meter.NewBook(c.store), Kafka: m.kafka, QStash: m.qstash.engine, Logger: m.log,
+	})
 	return &product{
 		name:  "Developer API",
 		match: rest.Serves,

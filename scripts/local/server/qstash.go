@@ -12,6 +12,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/skystash/skystash/pkg/control"
+	controlrest "github.com/skystash/skystash/pkg/control/rest"
 	"github.com/skystash/skystash/pkg/qstash"
 	"github.com/skystash/skystash/pkg/qstash/deliver"
 	"github.com/skystash/skystash/pkg/qstash/rest"
@@ -97,7 +98,7 @@ func (m *Main) openQStash(ctx context.Context) (p *product, err error) {
 	q.handler = rest.New(rest.Config{Engine: q.engine, Authenticator: rest.Tokens{Engine: q.engine, Verifier: verifier}, Logger: m.log})
 	p = &product{
 		name:   "QStash",
-		match:  rest.Serves,
+		match:  func(path string) bool { return rest.Serves(path) && !controlrest.Serves(path) },
 		serve:  func(ctx *fasthttp.RequestCtx) { serveQStash(ctx, q.handler) },
 		duties: []func(context.Context){m.deliverQStash},
 		owns:   owned{control.QStash, qstashAccount, "local"},
