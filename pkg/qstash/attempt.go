@@ -30,7 +30,13 @@ func (e *Engine) Handle(ctx context.Context, key string) error {
 	case dueFlow:
 		return e.pumpFlow(ctx, acct, id)
 	case dueSchedule:
-		return e.tick(ctx, acct, id)
+		s, err := e.readSchedule(ctx, acct, id)
+		if err != nil {
+			return err
+		}
+		return e.tick(ctx, acct, s)
+	case dueRepeat:
+		return e.repeated(ctx, acct, id)
 	case dueWaiter:
 		return e.expire(ctx, acct, id)
 	}

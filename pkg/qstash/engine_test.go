@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/skystash/skystash/pkg/qstash"
+	"github.com/skystash/skystash/pkg/qstash/cron"
 	"github.com/skystash/skystash/pkg/qstash/wake"
 	"github.com/skystash/skystash/pkg/store"
 	"github.com/skystash/skystash/pkg/store/dynamo/dynamolocal"
@@ -28,7 +29,8 @@ type world struct {
 	mu       sync.Mutex
 	now      time.Time
 	hints    []wake.Hint
-	deaf     bool // wake-ups are lost
+	deaf     bool                      // wake-ups are lost
+	repeats  map[string]*cron.Schedule // what the waker repeats, by key; nil: it leaves that to hints
 	sent     []qstash.Delivery
 	sentAt   []time.Time
 	running  int
@@ -76,6 +78,7 @@ func TestOnDynamoDB(t *testing.T) {
 		"rate":       TestRateLimitsStartsInAPeriod,
 		"pin":        TestPausedAndPinnedFlowControlKeys,
 		"schedule":   TestScheduleTicks,
+		"repeats":    TestScheduleIsRepeatedByTheWaker,
 		"groups":     TestURLGroups,
 		"logs":       TestLogsArePagedAndFiltered,
 		"limits":     TestLimitsHoldUnderConcurrency,
@@ -108,6 +111,52 @@ func (w *world) Wake(_ context.Context, hints ...wake.Hint) error {
 		w.hints = append(w.hints, hints...)
 	}
 	return nil
+}
+
+// Repeat implements wake.Waker.
+func (w *world) Repeat(_ context.Context, key string, s *cron.Schedule) (bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.repeats != nil {
+		w.repeats[key] = s
+	}
+	return w.repeats != nil, nil
+}
+
+// Cease implements wake.Waker.
+func (w *world) Cease(_ context.Context, key string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.deaf {
+		return errors.New("no connection")
+	}
+	delete(w.repeats, key)
+	return nil
+}
+
+// repeat handles what the waker repeats within d, some seconds late, as Scheduler does.
+func (w *world) repeat(d time.Duration) {
+	w.t.Helper()
+	for end := w.time().Add(d); ; {
+		next, due := end, []string(nil)
+		for key, s := range w.repeats {
+			if at := s.Next(w.time()); at.Before(next) {
+				next, due = at, []string{key}
+			} else if at.Equal(next) {
+				due = append(due, key)
+			}
+		}
+		if next == end {
+			w.run(end.Sub(w.time()))
+			return
+		}
+		w.run(next.Add(40 * time.Second).Sub(w.time()))
+		for _, key := range due {
+			if err := w.engine.Handle(w.t.Context(), key); err != nil {
+				w.t.Fatal(err)
+			}
+		}
+	}
 }
 
 // Send implements qstash.Sender.

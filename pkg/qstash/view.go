@@ -3,8 +3,10 @@ package qstash
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"time"
 
+	"github.com/skystash/skystash/pkg/qstash/cron"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -166,6 +168,13 @@ func (e *Engine) scheduleView(ctx context.Context, acct string, s *schedule) (Sc
 		FlowKey: same.FlowKey, Parallelism: same.Parallelism, Rate: same.Rate, Period: same.Period,
 		Label: same.Label, Labels: same.Labels,
 		NextTime: s.Next.UnixMilli(),
+	}
+	if now := e.now(); s.Paused && !s.Next.After(now) { // its times pass all the same
+		parsed, err := cron.Parse(s.Cron)
+		if err != nil {
+			return Schedule{}, fmt.Errorf("schedule %s: %w", s.id, err)
+		}
+		v.NextTime = parsed.Next(now).UnixMilli()
 	}
 	if !s.Last.IsZero() {
 		v.LastTime = s.Last.UnixMilli()

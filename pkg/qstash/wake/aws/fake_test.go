@@ -42,11 +42,12 @@ type queued struct {
 }
 
 type schedule struct {
-	ScheduleExpression    string
-	ActionAfterCompletion string
-	GroupName             string
-	FlexibleTimeWindow    struct{ Mode string }
-	Target                struct{ Arn, RoleArn, Input string }
+	ScheduleExpression         string
+	ScheduleExpressionTimezone string
+	ActionAfterCompletion      string
+	GroupName                  string
+	FlexibleTimeWindow         struct{ Mode string }
+	Target                     struct{ Arn, RoleArn, Input string }
 }
 
 func newCloud(t *testing.T) *cloud {
@@ -76,6 +77,14 @@ func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		c.sendBatch(w, r)
 	case scheduled && r.Method == http.MethodPost:
 		c.createSchedule(w, r, name)
+	case scheduled && r.Method == http.MethodDelete && r.URL.Query().Get("groupName") == "wake":
+		if _, ok := c.schedules[name]; !ok {
+			w.Header().Set("X-Amzn-ErrorType", "ResourceNotFoundException")
+			http.Error(w, `{"Message":"none"}`, http.StatusNotFound)
+			return
+		}
+		delete(c.schedules, name)
+		fmt.Fprint(w, `{}`)
 	default:
 		http.Error(w, "unexpected "+r.Method+" "+r.URL.Path, http.StatusNotImplemented)
 	}
@@ -111,11 +120,11 @@ func (c *cloud) sendBatch(w http.ResponseWriter, r *http.Request) {
 	json.NewEncoder(w).Encode(out)
 }
 
-var atExpression = regexp.MustCompile(`^at\(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\)$`)
+var scheduleExpression = regexp.MustCompile(`^at\(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\)$|^cron\((\S+ ){5}\*\)$`)
 
 func (c *cloud) createSchedule(w http.ResponseWriter, r *http.Request, name string) {
 	var s schedule
-	if err := json.NewDecoder(r.Body).Decode(&s); err != nil || len(name) > 64 || !atExpression.MatchString(s.ScheduleExpression) {
+	if err := json.NewDecoder(r.Body).Decode(&s); err != nil || len(name) > 64 || !scheduleExpression.MatchString(s.ScheduleExpression) {
 		w.Header().Set("X-Amzn-ErrorType", "ValidationException")
 		http.Error(w, `{"Message":"invalid"}`, http.StatusBadRequest)
 		return
