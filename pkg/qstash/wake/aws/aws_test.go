@@ -4,27 +4,15 @@ import (
 	"context"
 	"crypto/md5"
 	"encoding/hex"
-	"slices"
 	"testing"
 	"time"
 
-	"github.com/skystash/skystash/pkg/qstash/cron"
 	"github.com/skystash/skystash/pkg/qstash/wake"
-	"github.com/skystash/skystash/pkg/qstash/wake/waketest"
 )
 
 func md5Hex(text string) string {
 	sum := md5.Sum([]byte(text))
 	return hex.EncodeToString(sum[:])
-}
-
-func TestConformance(t *testing.T) {
-	waketest.Run(t, func(t *testing.T, handle wake.Handler) wake.Waker {
-		c := newCloud(t)
-		w := c.waker()
-		c.consume(t, w, handle)
-		return w
-	})
 }
 
 func TestLaterHintsBecomeOneScheduleEach(t *testing.T) {
@@ -60,52 +48,6 @@ func TestLaterHintsBecomeOneScheduleEach(t *testing.T) {
 		if err := w.Receive(t.Context(), c.queue[0].body, handle); err != nil || len(handled) != 1 || handled[0] != "m/acct/1" {
 			t.Errorf("in time: handled %v, %v", handled, err)
 		}
-	}
-}
-
-func TestRepeatedHintsAreSchedulersOwn(t *testing.T) {
-	c := newCloud(t)
-	w := c.waker()
-	repeat := func(key, expr string, want bool) {
-		t.Helper()
-		s, err := cron.Parse(expr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got, err := w.Repeat(t.Context(), key, s); err != nil || got != want {
-			t.Fatalf("repeat %s: %v, %v", expr, got, err)
-		}
-	}
-	// Often enough for SQS, or not as Scheduler does it.
-	repeat("r/acct/often@1", "*/15 * * * *", false)
-	repeat("r/acct/sundays@1", "CRON_TZ=America/New_York 0 * * * 0", false)
-	for range 2 {
-		repeat("r/acct/a@1", "CRON_TZ=Europe/Berlin 0 9 13 * 5", true)
-	}
-	repeat("r/acct/b@1", "*/20 * * * *", true)
-	var got []string
-	for _, s := range c.schedules {
-		if s.FlexibleTimeWindow.Mode != "OFF" || s.GroupName != "wake" || s.Target.Arn != "arn:aws:sqs:eu-central-1:123456789012:wake" {
-			t.Errorf("schedule %+v", s)
-		}
-		if err := w.Receive(t.Context(), s.Target.Input, func(_ context.Context, key string) error {
-			got = append(got, s.ScheduleExpression+" "+s.ScheduleExpressionTimezone+" "+key)
-			return nil
-		}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	slices.Sort(got)
-	if want := []string{"cron(0 9 13 * ? *) Europe/Berlin r/acct/a@1", "cron(0 9 ? * 6 *) Europe/Berlin r/acct/a@1", "cron(0,20,40 * * * ? *) UTC r/acct/b@1"}; !slices.Equal(got, want) {
-		t.Errorf("schedules %q", got)
-	}
-	for _, key := range []string{"r/acct/often@1", "r/acct/a@1", "r/acct/a@1"} {
-		if err := w.Cease(t.Context(), key); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if len(c.schedules) != 1 {
-		t.Errorf("%d schedules are left", len(c.schedules))
 	}
 }
 
