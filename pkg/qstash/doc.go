@@ -25,8 +25,9 @@
 //	parked (behind a queue or a flow control key) and, from anywhere, cancelled
 //
 // A claim is one conditional update, which also returns all that the delivery
-// needs. It holds a lease that outlives the attempt's timeout; whoever finds the
-// lease expired claims the attempt again.
+// needs. It is a lease that lasts 5 seconds longer than the message's timeout; whoever
+// finds it expired claims the attempt again: the sweep looks once a minute has passed since
+// the message was due.
 //
 // # Items
 //

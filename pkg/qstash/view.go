@@ -10,7 +10,7 @@ import (
 	"github.com/skystash/skystash/pkg/store"
 )
 
-// Message is a message as clients see it. Times are in milliseconds, periods in seconds.
+// Message is a message as clients see it. Times and timeouts are in milliseconds, periods in seconds.
 type Message struct {
 	MessageID             string   `json:"messageId"`
 	URL                   string   `json:"url"`
@@ -107,7 +107,7 @@ func (e *Engine) Message(ctx context.Context, acct, id string) (Message, error) 
 	return m.view(body), nil
 }
 
-// Schedule is a schedule as clients see it. Times are in milliseconds, delays and periods in seconds.
+// Schedule is a schedule as clients see it. Times and timeouts are in milliseconds, delays and periods in seconds.
 type Schedule struct {
 	ScheduleID           string            `json:"scheduleId"`
 	Cron                 string            `json:"cron"`
