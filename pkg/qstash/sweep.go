@@ -14,7 +14,7 @@ import (
 const sweepGrace = time.Minute
 
 // Sweep wakes everything that was due until a time and whose wake-ups may have been
-// lost. It returns how many wake-ups it has arranged. A process that keeps wake-ups in
+// lost, and clears away deleted accounts. It returns how many wake-ups it has arranged. A process that keeps wake-ups in
 // memory sweeps when it starts, and again and again a bit into the future.
 func (e *Engine) Sweep(ctx context.Context, until time.Time) (int, error) {
 	accounts, err := e.accountIDs(ctx)
@@ -23,6 +23,12 @@ func (e *Engine) Sweep(ctx context.Context, until time.Time) (int, error) {
 	}
 	n := 0
 	for _, acct := range accounts {
+		if deleted, err := e.sweepDeleted(ctx, acct); deleted || err != nil {
+			if err != nil {
+				return n, err
+			}
+			continue
+		}
 		for shard := range byte(shards) {
 			woken, err := e.sweepShard(ctx, acct, shard, until)
 			n += woken
@@ -86,16 +92,15 @@ func (e *Engine) sweepShard(ctx context.Context, acct string, shard byte, until 
 // delivered, or has been woken a short while ago. A due entry that its message no longer
 // has, or whose message is gone, is removed.
 func (e *Engine) leave(ctx context.Context, acct string, key store.Key, at time.Time, id string) (bool, error) {
-	attrs, err := e.store.Get(ctx, messageKey(acct, id))
+	m, err := e.readMessage(ctx, acct, id)
 	if err != nil {
-		return false, fmt.Errorf("read message %s: %w", id, err)
+		return false, err
 	}
-	s := state(attrs.Get(attrState).Num())
 	switch {
-	case attrs == nil, attrs.Get(attrPlace).Str() != key.Sort, s.finished():
+	case m == nil, m.place != key.Sort, m.state.finished():
 		return true, e.drop(ctx, key)
-	case s == stateActive:
-		return !e.lapsed(attrs, e.now()), nil
+	case m.state == stateActive:
+		return !e.lapsed(m, e.now()), nil
 	case e.alone:
 		return false, nil
 	}

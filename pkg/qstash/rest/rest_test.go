@@ -296,7 +296,10 @@ func TestFiltersWithTypingErrorsSelectNothing(t *testing.T) {
 func TestResourcesAreTolerantOfMethodsAndPaths(t *testing.T) {
 	s := newService(t)
 	var created struct{ ScheduleID string }
-	s.ok(&created, "POST", "/v2/Schedules/https://example.com/?a=b", "body", "Upstash-Cron:  */10 * * * * ", "Upstash-Queue-Name: q")
+	s.ok(&created, "POST", "/v2/Schedules/https://example.com/?a=b", "body", "Upstash-Cron:  */10 * * * * ", "Upstash-Queue-Name: q", "Upstash-Timeout: 30")
+	if _, text := s.do("GET", "/v2/schedules/"+created.ScheduleID, ""); !strings.Contains(text, `"timeout":30000`) {
+		t.Errorf("schedule %s", text)
+	}
 	for i, method := range []string{"PATCH", "POST", "PUT"} {
 		for _, action := range []string{"pause", "resume"} {
 			s.ok(nil, method, "/v2/schedules/"+created.ScheduleID+"/"+action, "")
