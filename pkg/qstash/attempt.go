@@ -68,6 +68,9 @@ func (e *Engine) deliver(ctx context.Context, acct, id string) error {
 	if !e.begin(key) {
 		return nil
 	}
+	if e.meter != nil {
+		ctx = withAttempts(ctx)
+	}
 	for {
 		m, err := e.claim(ctx, acct, id)
 		if err == nil && m != nil {
@@ -245,6 +248,7 @@ func (e *Engine) attempt(ctx context.Context, m *message) error {
 			return err // another engine was faster
 		}
 	}
+	began := e.now()
 	resp, sendErr := e.sender.Send(ctx, d)
 	if ctx.Err() != nil && sendErr != nil {
 		// This engine is being stopped: who finds the lease expired goes on.
@@ -253,7 +257,11 @@ func (e *Engine) attempt(ctx context.Context, m *message) error {
 	// An outcome is recorded even if the engine has just been told to stop.
 	rctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
 	defer cancel()
-	return e.settle(rctx, m, d.Body, resp, sendErr)
+	err = e.settle(rctx, m, d.Body, resp, sendErr)
+	if e.meter != nil {
+		e.meterAttempt(ctx, &d, m.acct, began, resp, sendErr)
+	}
+	return err
 }
 
 // delivery is the request for a message.

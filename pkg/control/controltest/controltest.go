@@ -47,6 +47,7 @@ type World struct {
 type nothing struct{}
 
 func (nothing) Wake(context.Context, ...wake.Hint) error { return nil }
+func (nothing) Cease(context.Context, string) error      { return nil }
 func (nothing) Send(context.Context, qstash.Delivery) (qstash.Response, error) {
 	return qstash.Response{}, errors.New("nothing is sent")
 }
