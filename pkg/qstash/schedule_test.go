@@ -107,6 +107,13 @@ func TestScheduleIsRepeatedByTheWaker(t *testing.T) {
 	if n := len(w.sent); w.sent[n-1].Header.Get("Upstash-Schedule-Id") != "soon" {
 		t.Error("the first time is missed")
 	}
+
+	check(w.engine.DeleteAccount(ctx, acct))
+	w.now = w.now.Add(time.Hour) // nothing is under way any more
+	w.sweep()
+	if len(w.repeats) != 0 {
+		t.Error("schedules of a deleted account are repeated")
+	}
 }
 
 // A wake-up that comes too early, or twice, does not begin a second chain of them.
