@@ -5,8 +5,9 @@
 //
 //	TABLE_NAME         DynamoDB table that holds the clusters
 //	STREAM_NAME        Kinesis stream that messages are put into
-//	TOKEN_PUBLIC_KEY   public keys that passwords are checked with, as
-//	                   token.ParsePublicKeys reads them
+//	TOKEN_PUBLIC_KEY   public keys that passwords are checked with besides those that the
+//	                   control plane publishes, as token.ParsePublicKeys reads
+//	                   them, or "published": no others
 //	TOKEN_AUDIENCE     audience that passwords must name; default skystash
 //	LOG_LEVEL          debug, info, warn or error; default info
 //	DYNAMODB_ENDPOINT  another endpoint than DynamoDB's own
@@ -41,7 +42,7 @@ func newHandler(ctx context.Context, cfg backend.KafkaConfig, tokens token.Verif
 	if err != nil {
 		return nil, err
 	}
-	verifier, err := token.NewVerifier(tokens)
+	verifier, err := backend.NewVerifier(ctx, tokens, cfg.Table, cfg.Endpoint)
 	if err != nil {
 		return nil, err
 	}

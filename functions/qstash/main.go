@@ -8,8 +8,9 @@
 //	QUEUE_ARN           the same queue
 //	SCHEDULER_GROUP     EventBridge Scheduler group of wake-ups in more than 15 minutes
 //	SCHEDULER_ROLE_ARN  role that Scheduler sends them to the queue with
-//	TOKEN_PUBLIC_KEY    public keys that tokens are checked with, as
-//	                    token.ParsePublicKeys reads them
+//	TOKEN_PUBLIC_KEY    public keys that tokens are checked with besides those that the
+//	                    control plane publishes, as token.ParsePublicKeys reads
+//	                    them, or "published": no others
 //	TOKEN_AUDIENCE      audience that tokens must name; default skystash
 //	QSTASH_REGION       what destinations are told; default EU-CENTRAL-1
 //	LOG_LEVEL           debug, info, warn or error; default info
@@ -45,7 +46,7 @@ func newHandler(ctx context.Context, cfg backend.QStashConfig, tokens token.Veri
 	if err != nil {
 		return nil, err
 	}
-	verifier, err := token.NewVerifier(tokens)
+	verifier, err := backend.NewVerifier(ctx, tokens, cfg.Table, cfg.DynamoDBEndpoint)
 	if err != nil {
 		return nil, err
 	}

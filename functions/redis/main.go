@@ -6,8 +6,9 @@
 // Environment:
 //
 //	TABLE_NAME         DynamoDB table that holds the databases
-//	TOKEN_PUBLIC_KEY   public keys that tokens are checked with, as
-//	                   token.ParsePublicKeys reads them
+//	TOKEN_PUBLIC_KEY   public keys that tokens are checked with besides those that the
+//	                   control plane publishes, as token.ParsePublicKeys reads
+//	                   them, or "published": no others
 //	TOKEN_AUDIENCE     audience that tokens must name; default skystash
 //	LOG_LEVEL          debug, info, warn or error; default info
 //	DYNAMODB_ENDPOINT  another endpoint than DynamoDB's own, such as DynamoDB
@@ -46,7 +47,7 @@ func newHandler(ctx context.Context, cfg backend.RedisConfig, tokens token.Verif
 	if err != nil {
 		return nil, err
 	}
-	verifier, err := token.NewVerifier(tokens)
+	verifier, err := backend.NewVerifier(ctx, tokens, cfg.Table, cfg.Endpoint)
 	if err != nil {
 		return nil, err
 	}
