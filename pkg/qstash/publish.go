@@ -208,14 +208,16 @@ const maxWait = 365 * 24 * time.Hour
 
 // items are those of the message itself: due entry and message. long are the
 // chunks of its body, which nobody sees before.
-func (d *draft) items(l *Limits) (due, msg store.Item, long []store.Item, err error) {
+func (d *draft) items(e *Engine) (due, msg store.Item, long []store.Item, err error) {
 	at := d.rec.NotBefore
 	entry := at
 	if d.rec.Queue != "" {
 		entry = parked
 	}
-	expires := d.expires(l)
-	long = chunks(d.acct, d.id, d.body, expires)
+	expires := d.expires(&e.limits)
+	var body []byte
+	body, d.rec.Packed = e.pack(d.body)
+	long = chunks(d.acct, d.id, body, expires)
 	d.rec.Chunks, d.rec.BodySize = len(long), len(d.body)
 	text, err := json.Marshal(&d.rec)
 	if err != nil {
@@ -232,8 +234,8 @@ func (d *draft) items(l *Limits) (due, msg store.Item, long []store.Item, err er
 		store.Attr{Name: attrEvents, Value: store.List([]string{event{At: d.rec.CreatedAt.UnixMilli(), State: EventCreated}.encode()})},
 		store.Attr{Name: store.TTLAttr, Value: store.Int(expires.Unix())},
 	)
-	if len(long) == 0 && len(d.body) > 0 {
-		attrs = append(attrs, store.Attr{Name: attrBody, Value: store.Bytes(string(d.body))})
+	if len(long) == 0 && len(body) > 0 {
+		attrs = append(attrs, store.Attr{Name: attrBody, Value: store.Bytes(string(body))})
 	}
 	if d.hold {
 		attrs = append(attrs, store.Attr{Name: attrHold, Value: store.Int(1)})
@@ -245,10 +247,7 @@ func (d *draft) items(l *Limits) (due, msg store.Item, long []store.Item, err er
 
 // hint is the wake-up for a message just stored.
 func (d *draft) hint() wake.Hint {
-	if d.rec.Queue != "" {
-		return hint(d.rec.CreatedAt, dueQueue, d.acct, d.rec.Queue)
-	}
-	return hint(d.rec.NotBefore, dueMessage, d.acct, d.id)
+	return hint(d.rec.NotBefore, hintKind(d.hold), d.acct, d.id)
 }
 
 // storePlain stores messages that depend on nothing else, in one call if it can.
@@ -262,7 +261,7 @@ func (e *Engine) storePlain(ctx context.Context, drafts []*draft) error {
 		if err := e.touchFlow(ctx, d.acct, d.rec.Flow); err != nil {
 			return err
 		}
-		due, msg, long, err := d.items(&e.limits)
+		due, msg, long, err := d.items(e)
 		if err != nil {
 			return err
 		}
@@ -325,7 +324,7 @@ func (e *Engine) draftOps(ctx context.Context, d *draft, stored *bool) ([]store.
 		d.rec.QueueGen, d.rec.QueuePlace = q.generation, q.next
 		ops = append(ops, q.takePlace(d.id)...)
 	}
-	due, msg, long, err := d.items(&e.limits)
+	due, msg, long, err := d.items(e)
 	if err != nil {
 		return nil, err
 	}

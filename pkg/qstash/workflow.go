@@ -227,7 +227,7 @@ func (e *Engine) startRun(ctx context.Context, d *draft) (Published, error) {
 	if err := e.touchFlow(ctx, d.acct, d.rec.Flow); err != nil {
 		return Published{}, err
 	}
-	due, msg, _, err := d.items(&e.limits)
+	due, msg, _, err := d.items(e)
 	if err != nil {
 		return Published{}, err
 	}
@@ -349,7 +349,7 @@ func (e *Engine) appendStep(ctx context.Context, d *draft, body []byte, further 
 		if err := e.touchFlow(ctx, d.acct, d.rec.Flow); err != nil {
 			return err
 		}
-		due, msg, _, err := d.items(&e.limits)
+		due, msg, _, err := d.items(e)
 		if err != nil {
 			return err
 		}
