@@ -249,6 +249,9 @@ func (e *Engine) claimHeld(ctx context.Context, m *message) (*message, error) {
 
 // dropDue removes the due entry of a finished message.
 func (e *Engine) dropDue(ctx context.Context, m *message) error {
+	if m.place == "" {
+		return nil
+	}
 	if _, err := e.store.Apply(ctx, store.Delete(m.dueKey(), nil)); err != nil {
 		return fmt.Errorf("finish message %s: %w", m.id, err)
 	}

@@ -58,7 +58,8 @@
 // Message ids begin with their time, so that a shard is in the order of creation.
 //
 // Each message that is not finished has exactly one due entry, at the time when it
-// is to be looked at next or, parked, at the end of time. Publishing writes both in
+// is to be looked at next or, parked behind a flow control key, at the end of time; one in a
+// queue has the queue's entry instead. Publishing writes both in
 // one unconditional call, the message unacknowledged until both are there. All
 // later steps are one update, or one transaction when they touch several items; the
 // due entry of a finished message is removed afterwards, and by the sweep if need be.

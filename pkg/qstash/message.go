@@ -68,7 +68,7 @@ const (
 	attrBody      = "b" // if it is short
 	attrState     = "a"
 	attrAt        = "t" // ms: when it is due
-	attrPlace     = "d" // sort key of its due entry
+	attrPlace     = "d" // sort key of its due entry, unless it is in a queue
 	attrRetried   = "n" // retries made
 	attrHold      = "h" // present: time alone does not make it due
 	attrOwner     = "o" // engine that has claimed it

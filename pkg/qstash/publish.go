@@ -206,14 +206,10 @@ func (d *draft) expires(l *Limits) time.Time {
 // maxWait bounds the time that a message may spend behind a queue or a flow control key.
 const maxWait = 365 * 24 * time.Hour
 
-// items are those of the message itself: due entry and message. long are the
-// chunks of its body, which nobody sees before.
-func (d *draft) items(e *Engine) (due, msg store.Item, long []store.Item, err error) {
+// items are those of the message itself: due entry, unless its queue has an entry for it,
+// and message. long are the chunks of its body, which nobody sees before.
+func (d *draft) items(e *Engine) (due []store.Item, msg store.Item, long []store.Item, err error) {
 	at := d.rec.NotBefore
-	entry := at
-	if d.rec.Queue != "" {
-		entry = parked
-	}
 	expires := d.expires(&e.limits)
 	var body []byte
 	body, d.rec.Packed = e.pack(d.body)
@@ -223,13 +219,11 @@ func (d *draft) items(e *Engine) (due, msg store.Item, long []store.Item, err er
 	if err != nil {
 		return due, msg, nil, fmt.Errorf("store message %s: %w", d.id, err)
 	}
-	placed := place(entry, dueMessage, d.id)
 	attrs := make([]store.Attr, 0, 10)
 	attrs = append(attrs,
 		store.Attr{Name: attrJSON, Value: store.Bytes(string(text))},
 		store.Attr{Name: attrState, Value: store.Int(int64(stateWaiting))},
 		store.Attr{Name: attrAt, Value: store.Int(at.UnixMilli())},
-		store.Attr{Name: attrPlace, Value: store.Bytes(placed)},
 		store.Attr{Name: attrRetried, Value: store.Int(0)},
 		store.Attr{Name: attrEvents, Value: store.List([]string{event{At: d.rec.CreatedAt.UnixMilli(), State: EventCreated}.encode()})},
 		store.Attr{Name: store.TTLAttr, Value: store.Int(expires.Unix())},
@@ -240,9 +234,13 @@ func (d *draft) items(e *Engine) (due, msg store.Item, long []store.Item, err er
 	if d.hold {
 		attrs = append(attrs, store.Attr{Name: attrHold, Value: store.Int(1)})
 	}
+	if d.rec.QueueGen == "" {
+		placed := place(at, dueMessage, d.id)
+		attrs = append(attrs, store.Attr{Name: attrPlace, Value: store.Bytes(placed)})
+		due = []store.Item{{Key: dueKey(d.acct, shardOf(d.id), placed), Attrs: store.Attrs{}}}
+	}
 	attrs = append(attrs, d.extra...)
-	return store.Item{Key: dueKey(d.acct, shardOf(d.id), placed), Attrs: store.Attrs{}},
-		store.Item{Key: messageKey(d.acct, d.id), Attrs: store.NewAttrs(attrs...)}, long, nil
+	return due, store.Item{Key: messageKey(d.acct, d.id), Attrs: store.NewAttrs(attrs...)}, long, nil
 }
 
 // hint is the wake-up for a message just stored.
@@ -265,7 +263,7 @@ func (e *Engine) storePlain(ctx context.Context, drafts []*draft) error {
 		if err != nil {
 			return err
 		}
-		items = append(append(items, due, msg), long...)
+		items = append(append(append(items, due...), msg), long...)
 		hints = append(hints, d.hint())
 	}
 	if err := e.store.Load(ctx, items, nil); err != nil {
@@ -334,7 +332,14 @@ func (e *Engine) draftOps(ctx context.Context, d *draft, stored *bool) ([]store.
 		}
 	}
 	*stored = true
-	return append(ops, store.Put(due.Key, due.Attrs, nil), store.Put(msg.Key, msg.Attrs, nil)), nil
+	return append(append(ops, puts(due)...), store.Put(msg.Key, msg.Attrs, nil)), nil
+}
+
+func puts(items []store.Item) (ops []store.Op) {
+	for _, it := range items {
+		ops = append(ops, store.Put(it.Key, it.Attrs, nil))
+	}
+	return ops
 }
 
 // Attributes of small items.

@@ -262,6 +262,7 @@ Prices are those of us-east-1, on demand, in dollars for a million messages:
   within a second of another one.
 - SQS: 0.40 for a million requests, three for a wake-up (send, receive, delete). Lambda receives up to ten at a time,
   so under load it is less than half. An idle queue is polled: about 0.20 dollars a month.
+- A message that finds its queue busy, or its flow control key at its limit, is woken twice: 1.80 more.
 - EventBridge Scheduler: 1.00 for a million late or repeated wake-ups. A schedule that is not due every 15 minutes is repeated
   by Scheduler: one invocation, one SQS message and one Lambda run, without which each run would have to create the next
   one's (one more API call, SQS message and Lambda run).
