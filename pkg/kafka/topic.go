@@ -146,6 +146,10 @@ func (e *Engine) CreateTopic(ctx context.Context, c *Cluster, name string, o Top
 		return nil, err
 	}
 	old, err := e.store.Apply(ctx, store.Update(clusterKey(c.ID), store.Exists(clusterCreated), store.Add(clusterLastID, clusterLastID, 1)))
+	if _, ok := unmet(err); ok {
+		e.forget(clusterKey(c.ID))
+		return nil, refuse(NotFound, "no cluster %q", c.ID)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("creating topic %s: %w", name, err)
 	}
