@@ -122,3 +122,11 @@ func escapeRune(c rune) string {
 	}
 	return fmt.Sprintf(`\u%04x`, c)
 }
+
+// formatUnits writes request units, of which there are halves.
+func formatUnits(v float64) string {
+	if v >= 100 || v == math.Trunc(v) {
+		return formatCount(int64(math.Round(v)))
+	}
+	return strconv.FormatFloat(v, 'f', 1, 64)
+}

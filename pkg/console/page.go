@@ -16,6 +16,7 @@ type page struct {
 	product control.Product      // of a resource's pages: the product they are for; "": any
 	nav     nav                  // its entry in the navigation; zero: none
 	visitor bool                 // it is for visitors, too, who have not signed in
+	admin   bool                 // it is for accounts that administrate the deployment
 	maxBody int64                // bytes of a request's body; 0: defaultMaxBody
 	serve   func(*request) error // answers, or says why not
 }
@@ -49,6 +50,12 @@ func allPages() []*page {
 	return slices.Concat(
 		signInPages(),
 		overviewPages(),
+		createPages(),
+		resourcePages(),
+		credentialPages(),
+		usagePages(),
+		settingsPages(),
+		accountPages(),
 	)
 }
 
@@ -91,12 +98,12 @@ type navLink struct {
 }
 
 // navigation is what can be reached from a page: the pages of its resource, or those of the account.
-func (h *Handler) navigation(current *page, res *control.Resource) []navGroup {
+func (h *Handler) navigation(current *page, acct *control.Account, res *control.Resource) []navGroup {
 	var groups []navGroup
 	for _, g := range []group{groupMain, groupData, groupManage} {
 		list := navGroup{Title: groupTitles[g]}
 		for _, p := range h.pages {
-			if p.nav.group != g || p.ofResource() != (res != nil) || res != nil && p.product != "" && p.product != res.Product {
+			if p.nav.group != g || p.ofResource() != (res != nil) || p.admin && !acct.Admin || res != nil && p.product != "" && p.product != res.Product {
 				continue
 			}
 			url := Base + p.path()

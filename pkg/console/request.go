@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/skystash/skystash/pkg/control"
-	"github.com/skystash/skystash/pkg/meter"
 )
 
 // request is a request to a page, with what the page may use.
@@ -43,6 +42,9 @@ func (r *request) serve() error {
 	}
 	if r.account == nil && !r.page.visitor {
 		return r.signInFirst()
+	}
+	if r.page.admin && !r.account.Admin {
+		return errNoPage
 	}
 	if r.page.ofResource() {
 		res, err := r.h.control.Resource(r.Context(), r.account.ID, r.PathValue("id"))
@@ -117,11 +119,6 @@ func (r *request) form(name string) string { return strings.TrimSpace(r.PostForm
 // query is a value of the address.
 func (r *request) query(name string) string { return r.URL.Query().Get(name) }
 
-// usage names the resource to package meter.
-func (r *request) usage() meter.Resource {
-	return meter.Resource{Product: string(r.resource.Product), ID: r.resource.ID}
-}
-
 // path is the address of a page of the resource: path("usage") is /console/r/<id>/usage.
 // Elements are escaped.
 func (r *request) path(elements ...string) string {
@@ -154,7 +151,7 @@ func (r *request) renderView(status int, view, title string, data any) error {
 		return err
 	}
 	if layout == "layout" {
-		v.Nav = r.h.navigation(r.page, r.resource)
+		v.Nav = r.h.navigation(r.page, r.account, r.resource)
 		if r.resource != nil {
 			if v.Resources, err = r.h.control.Resources(r.Context(), r.account.ID); err != nil {
 				return err

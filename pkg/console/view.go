@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/skystash/skystash/pkg/control"
+	"github.com/skystash/skystash/pkg/meter"
 )
 
 //go:embed templates
@@ -94,8 +95,10 @@ func (h *Handler) functions() template.FuncMap {
 		"bytes":   formatBytes,
 		"dollars": formatDollars,
 		"latency": formatLatency,
+		"units":   formatUnits,
 		"product": productName,
 		"time":    timeElement,
+		"level":   levelTone,
 		"ago":     func(t time.Time) string { return ago(h.now(), t) },
 	}
 }
@@ -147,4 +150,12 @@ func productName(p control.Product) string {
 		return "Kafka"
 	}
 	return "QStash"
+}
+
+// levelTone is the tone of a notice about limits.
+func levelTone(l meter.Level) string {
+	if l == meter.LevelBlocked {
+		return "bad"
+	}
+	return "warn"
 }
