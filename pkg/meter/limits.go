@@ -20,6 +20,15 @@ const (
 	LevelBlocked Level = "blocked" // a limit is reached: requests are refused
 )
 
+// Block is what a product's record says of a limit that has been reached.
+type Block struct {
+	Text  string    // that requests are refused with; "": they are not refused
+	Until time.Time // when the day or the month ends, and with it the refusal
+}
+
+// Holds reports whether requests are refused at a time.
+func (b Block) Holds(now time.Time) bool { return b.Text != "" && now.Before(b.Until) }
+
 // Names of limits in a Status.
 const (
 	LimitRequests = "daily_requests"

@@ -41,7 +41,7 @@ type Record struct {
 	Blocked  bool // it was refused because a limit had been reached
 
 	Commands   int64 // what the product bills: commands of Redis, messages of Kafka and QStash
-	BytesIn    int64 // the request's body; where commands are in the URL, that
+	BytesIn    int64 // the request's path, query and body
 	BytesOut   int64 // the answer's body
 	Calls      int64 // requests made to the database
 	ReadUnits  float64
@@ -55,7 +55,7 @@ type Counters struct {
 	Refused    int64         `json:"refused"`    // of Requests, those answered with a status from 400 to 499
 	Failed     int64         `json:"failed"`     // of Requests, those answered with a status from 500
 	Commands   int64         `json:"commands"`   // see Record
-	BytesIn    int64         `json:"bytes_in"`   // of bodies
+	BytesIn    int64         `json:"bytes_in"`   //
 	BytesOut   int64         `json:"bytes_out"`  //
 	Calls      int64         `json:"calls"`      // to the database
 	ReadUnits  float64       `json:"read_units"` // to a thousandth

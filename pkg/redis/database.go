@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -23,6 +24,8 @@ const (
 	recScripts  = "scripts" // number of SCRIPT FLUSHs, and when the last one came or comes into force
 	recLibs     = "libs"    // number of changes of the function libraries, and when ...
 	recAt       = "at"      // suffix
+	recBlock    = "block"   // text that commands are refused with
+	recUntil    = "until"   // Unix ms at which that ends
 )
 
 // Limits of a database's number of slots.
@@ -46,6 +49,8 @@ type Database struct {
 
 	CredentialGeneration int64    // credentials of other generations are not valid any more
 	Revoked              []string // ids of credentials revoked one by one
+
+	Blocked meter.Block // a limit of its usage has been reached: who serves the database refuses commands
 
 	monitored int64 // Unix ms: until then commands are logged for MONITOR
 
@@ -184,6 +189,7 @@ func (e *Engine) remember(id string, attrs store.Attrs) *Database {
 		CreatedAt:            time.UnixMilli(attrs.Get(recCreated).Num()),
 		CredentialGeneration: attrs.Get(recCredGen).Num(),
 		Revoked:              slices.Clone(attrs.Get(recRevoked).Elems()),
+		Blocked:              blockOf(attrs),
 		monitored:            attrs.Get(recMonitor).Num(),
 		epoch:                epoch,
 		switchAt:             attrs.Get(recSwitchAt).Num(),
