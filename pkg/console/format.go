@@ -73,6 +73,8 @@ func formatLatency(d time.Duration) string {
 		return "–"
 	case ms < 10:
 		return strconv.FormatFloat(ms, 'f', 2, 64) + " ms"
+	case ms < 100:
+		return strconv.FormatFloat(ms, 'f', 1, 64) + " ms"
 	case ms < 1000:
 		return strconv.FormatFloat(ms, 'f', 0, 64) + " ms"
 	}

@@ -18,6 +18,7 @@ func overviewPages() []*page {
 // overview is what the view "overview" shows.
 type overview struct {
 	Month     time.Time
+	Region    string
 	Resources []*summary
 	Requests  int64 // of the month, as all that follows
 	P99       time.Duration
@@ -37,7 +38,7 @@ func showOverview(r *request) error {
 	if err != nil {
 		return err
 	}
-	data := overview{Month: r.h.now().UTC(), Resources: make([]*summary, len(resources))}
+	data := overview{Month: r.h.now().UTC(), Region: r.h.control.Region(), Resources: make([]*summary, len(resources))}
 	var all meter.Usage
 	err = eachOf(resources, func(i int, res *control.Resource) (err error) {
 		data.Resources[i], err = r.h.summarize(r.Context(), res)

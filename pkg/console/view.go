@@ -99,6 +99,7 @@ func (h *Handler) functions() template.FuncMap {
 		"product": productName,
 		"time":    timeElement,
 		"level":   levelTone,
+		"stored":  formatStorage,
 		"ago":     func(t time.Time) string { return ago(h.now(), t) },
 	}
 }
@@ -158,4 +159,12 @@ func levelTone(l meter.Level) string {
 		return "bad"
 	}
 	return "warn"
+}
+
+// formatStorage writes how much is stored; "–" if it has not been counted yet.
+func formatStorage(s meter.Storage) string {
+	if s.At.IsZero() {
+		return "–"
+	}
+	return formatBytes(s.Bytes)
 }

@@ -28,7 +28,7 @@
         return `${number(v, i ? 1 : 0)} ${bytes[i]}`;
       }
       case "ms":
-        return v >= 1000 ? `${number(v / 1000, 2)} s` : `${number(v, v < 10 ? 2 : 0)} ms`;
+        return v >= 1000 ? `${number(v / 1000, 2)} s` : `${number(v, v < 10 ? 2 : 1)} ms`;
       case "usd":
         return `$${v !== 0 && Math.abs(v) < 0.01 ? number(v, 6) : v.toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: short ? 2 : 4 })}`;
       default:
@@ -42,6 +42,8 @@
   const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
   const hour = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", timeZone: "UTC" });
   const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: "UTC" });
+
+  const increments = [3600, 7200, 10800, 14400, 21600, 43200, 86400, 172800, 259200, 432000, 604800, 1209600, 2592000];
 
   // tooltip follows the cursor and names each series' value.
   const tooltip = (host, spec) => {
@@ -65,7 +67,7 @@
             const swatch = document.createElement("span");
             const value = document.createElement("b");
             swatch.className = `swatch swatch-${s.color}`;
-            value.textContent = format(spec.unit, u.data[i + 1][idx], false);
+            value.textContent = format(spec.unit, s.values[idx], false);
             row.append(swatch, s.label, value);
             return row;
           }));
@@ -95,6 +97,11 @@
         spanGaps: false,
       };
     });
+    // Bars stand on one another: the first series is drawn as the sum of all, the others over it.
+    let values = spec.series.map((s) => s.values);
+    if (bars) {
+      values = values.map((_, i) => spec.times.map((_, t) => values.slice(i).reduce((sum, v) => sum + (v[t] ?? 0), 0)));
+    }
     const half = spec.step / 2;
     const options = {
       width: host.clientWidth - 24,
@@ -108,7 +115,7 @@
         y: { range: (u, min, max) => [0, max > 0 ? max * 1.08 : 1] },
       },
       axes: [
-        { stroke: axis, grid: { show: false }, ticks: { show: false }, size: 32, gap: 8, space: 64, font: "11px system-ui, sans-serif", incrs: spec.step < 86400 ? [3600, 7200, 10800, 14400, 21600, 43200, 86400] : [86400, 172800, 259200, 432000, 604800, 1209600],
+        { stroke: axis, grid: { show: false }, ticks: { show: false }, size: 32, gap: 8, space: 64, font: "11px system-ui, sans-serif", incrs: increments.filter((i) => i >= spec.step),
           values: (u, ticks) => ticks.map((t) => (spec.step < 86400 && t % 86400 !== 0 ? clock.format(t * 1000) : day.format(t * 1000))) },
         { stroke: axis, grid, ticks: { show: false }, size: 60, gap: 8, space: 40, font: "11px system-ui, sans-serif", values: (u, ticks) => ticks.map((t) => format(spec.unit, t, true)) },
       ],
@@ -116,7 +123,7 @@
       plugins: [tooltip(host, spec)],
     };
     host.replaceChildren();
-    host.plot = new uPlot(options, [spec.times, ...spec.series.map((s) => s.values)], host);
+    host.plot = new uPlot(options, [spec.times, ...values], host);
   };
 
   const drawAll = (root) => {
