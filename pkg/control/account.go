@@ -51,7 +51,7 @@ const bootstrapKey = "bootstrap"
 // administrate the deployment, and that it has had an API key and the deployment a signing
 // key. The text of the API key is returned by the call that makes it; otherwise it is "".
 func (e *Engine) Bootstrap(ctx context.Context, email string) (*Account, string, error) {
-	acct, err := e.ensureAdmin(ctx, email)
+	acct, err := e.EnsureAccount(ctx, email, true)
 	if err != nil {
 		return nil, "", err
 	}
@@ -70,15 +70,16 @@ func (e *Engine) Bootstrap(ctx context.Context, email string) (*Account, string,
 	return acct, text, err
 }
 
-// ensureAdmin reads the account with an address, or creates it.
-func (e *Engine) ensureAdmin(ctx context.Context, email string) (*Account, error) {
-	acct, err := e.CreateAccount(ctx, email, true)
+// EnsureAccount reads the account with an address, or creates it; with admin, it may administrate
+// the deployment from then on.
+func (e *Engine) EnsureAccount(ctx context.Context, email string, admin bool) (*Account, error) {
+	acct, err := e.CreateAccount(ctx, email, admin)
 	if !IsKind(err, Exists) {
 		return acct, err
 	}
 	address, _ := cleanEmail(email)
 	acct, err = e.accountOf(ctx, address)
-	if err != nil || acct.Admin {
+	if err != nil || acct.Admin || !admin {
 		return acct, err
 	}
 	acct, _, err = change(ctx, e, accountKey(acct.ID), func(a *Account) error { a.Admin = true; return nil })

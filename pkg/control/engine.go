@@ -97,7 +97,7 @@ func New(cfg Config) *Engine {
 func (e *Engine) Region() string { return e.region }
 
 // stamp is the time, as records keep it.
-func (e *Engine) stamp() time.Time { return e.now().UTC().Truncate(time.Second) }
+func (e *Engine) stamp() time.Time { return e.now().UTC().Truncate(time.Millisecond) }
 
 // queryAll reads all that a query finds.
 func (e *Engine) queryAll(ctx context.Context, q store.Query) ([]store.Item, error) {

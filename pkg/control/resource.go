@@ -21,11 +21,22 @@ type Resource struct {
 	Eviction  bool         `json:"eviction,omitempty"` // of Redis; DynamoDB never is full, so that nothing is evicted
 	Limits    meter.Limits `json:"limits,omitzero"`
 
+	Settings Settings `json:"settings,omitzero"`
+
 	URL string `json:"-"` // where clients connect to
 
 	// What is under way with it, and since when; nobody outside sees such a resource.
 	State   resourceState `json:"state,omitempty"`
 	StateAt time.Time     `json:"stateAt,omitzero"`
+}
+
+// Settings are what clients can choose of a Redis database at Upstash and what does nothing
+// here. They are kept, since clients look whether what they have set is so.
+type Settings struct {
+	AutoUpgrade bool     `json:"autoUpgrade,omitempty"`
+	ProdPack    bool     `json:"prodPack,omitempty"`
+	Regional    bool     `json:"regional,omitempty"` // it was not asked for as a global one
+	ReadRegions []string `json:"readRegions,omitempty"`
 }
 
 // resourceState says what is under way with a resource; "": nothing.
@@ -78,6 +89,7 @@ func (e *Engine) Products() []Product {
 type CreateOptions struct {
 	Name     string
 	Eviction bool // of Redis
+	Settings Settings
 	Limits   meter.Limits
 }
 
@@ -116,7 +128,7 @@ func (e *Engine) create(ctx context.Context, acct string, p Product, o CreateOpt
 	}
 	r := &Resource{
 		ID: newID(), Account: acct, Product: p, Name: o.Name, Region: e.region, CreatedAt: e.stamp(),
-		Eviction: o.Eviction && p == Redis, Limits: o.Limits, State: creating, StateAt: e.stamp(),
+		Eviction: o.Eviction && p == Redis, Settings: o.Settings, Limits: o.Limits, State: creating, StateAt: e.stamp(),
 	}
 	if err := e.note(ctx, r, defaultCredentials(r)); err != nil {
 		return nil, fmt.Errorf("create a resource: %w", err)
@@ -159,9 +171,10 @@ func (e *Engine) settle(ctx context.Context, id string) (*Resource, error) {
 	return r, nil
 }
 
-// Adopt makes a resource of an account of what a product has already. Credentials are
-// those that are to be known; the first of each scope counts as default. Nothing happens
-// if the account has it; the error is of kind Exists if another one does.
+// Adopt makes a resource of an account of what a product has already. Its default
+// credentials get the ids given, as far as there are any. Nothing happens if the account
+// has it; the error is of kind Exists if the id is that of something else: ids are unique
+// among all products.
 func (e *Engine) Adopt(ctx context.Context, acct string, p Product, id, name string, credentials ...string) (*Resource, error) {
 	engine := e.products[p]
 	if engine == nil {
@@ -181,8 +194,8 @@ func (e *Engine) Adopt(ctx context.Context, acct string, p Product, id, name str
 	err = e.note(ctx, r, known)
 	if unmet(err) {
 		have, err := e.Resource(ctx, acct, id)
-		if IsKind(err, NotFound) {
-			return nil, refuse(Exists, "resource %s belongs to another account", id)
+		if IsKind(err, NotFound) || err == nil && have.Product != p {
+			return nil, refuse(Exists, "there is another resource %s", id)
 		}
 		return have, err
 	}
@@ -328,6 +341,17 @@ func (e *Engine) SetEviction(ctx context.Context, acct, id string, on bool) (*Re
 			return refuse(Invalid, "only Redis databases have eviction")
 		}
 		r.Eviction = on
+		return nil
+	})
+}
+
+// SetSettings changes settings of a Redis database.
+func (e *Engine) SetSettings(ctx context.Context, acct, id string, set func(*Settings)) (*Resource, error) {
+	return e.change(ctx, acct, id, func(r *Resource) error {
+		if r.Product != Redis {
+			return errNoResource
+		}
+		set(&r.Settings)
 		return nil
 	})
 }
