@@ -23,7 +23,7 @@
 //
 // Redis is at the root of the address, Kafka under /kafka: their paths would collide. QStash's
 // begin with /v2/ and /v1/, which are no commands; those of the control plane do too and come
-// first. A product besides Redis plugs in as a value of the type product.
+// first. The console is under /console/. A product besides Redis plugs in as a value of the type product.
 //
 // QStash may deliver to loopback addresses, and to what -resolve maps;
 // other private addresses are refused, as they are in AWS.
