@@ -86,21 +86,22 @@ func (r *request) execute(status int, name, entry string, v *view) error {
 // functions are what templates may call.
 func (h *Handler) functions() template.FuncMap {
 	return template.FuncMap{
-		"asset":   h.assets.url,
-		"icon":    h.icon,
-		"field":   newField,
-		"args":    arguments,
-		"toast":   func(text, tone string) toast { return toast{Text: text, Tone: tone} },
-		"count":   formatCount,
-		"bytes":   formatBytes,
-		"dollars": formatDollars,
-		"latency": formatLatency,
-		"units":   formatUnits,
-		"product": productName,
-		"time":    timeElement,
-		"level":   levelTone,
-		"stored":  formatStorage,
-		"ago":     func(t time.Time) string { return ago(h.now(), t) },
+		"asset":    h.assets.url,
+		"icon":     h.icon,
+		"field":    newField,
+		"args":     arguments,
+		"toast":    func(text, tone string) toast { return toast{Text: text, Tone: tone} },
+		"count":    formatCount,
+		"bytes":    formatBytes,
+		"dollars":  formatDollars,
+		"latency":  formatLatency,
+		"units":    formatUnits,
+		"quantity": formatQuantity,
+		"product":  productName,
+		"time":     timeElement,
+		"level":    levelTone,
+		"stored":   formatStorage,
+		"ago":      func(t time.Time) string { return ago(h.now(), t) },
 	}
 }
 
