@@ -35,6 +35,7 @@ type Main struct {
 	flags          flags
 
 	url, token, readOnly string
+	signIn               string // link to the console
 
 	store    store.Store
 	products []*product // besides Redis
@@ -293,6 +294,9 @@ Try it:
 
 `, where, m.url, m.token, m.readOnly, m.token, m.url, m.url, m.token)
 	for _, p := range m.products {
+		if len(p.env) == 0 {
+			continue
+		}
 		fmt.Fprintf(m.stdout, "%s:\n\n", p.name)
 		for _, v := range p.env {
 			fmt.Fprintf(m.stdout, "  %s=%s\n", v[0], v[1])
@@ -302,6 +306,7 @@ Try it:
 	if m.qstash.devURL != "" {
 		fmt.Fprintf(m.stdout, "The development credentials of @upstash/qstash are good at %s.\n\n", m.qstash.devURL)
 	}
+	fmt.Fprintf(m.stdout, "Console, signed in once by this link (afterwards with the e-mail address and API key above):\n\n  %s\n\n", m.signIn)
 	if !m.flags.ephemeral {
 		fmt.Fprintf(m.stdout, "These variables are also in %s.\n", filepath.Join(m.flags.data, envFile))
 	}
