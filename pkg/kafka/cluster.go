@@ -19,6 +19,7 @@ const (
 	clusterLastID     = "last"    // id given to a topic last
 	clusterCredGen    = "credgen"
 	clusterRevoked    = "revoked"
+	clusterDeleted    = "deleted" // Unix ms; instead of created
 )
 
 // DefaultMaxPartitions bounds the partitions of all topics of a cluster.
@@ -63,7 +64,7 @@ func validID(id string) bool {
 }
 
 // CreateCluster makes a cluster without topics. The error is of kind Exists if
-// there is one with that id.
+// there is one with that id, or has been until a few minutes ago.
 func (e *Engine) CreateCluster(ctx context.Context, o ClusterOptions) (*Cluster, error) {
 	if !validID(o.ID) {
 		return nil, refuse(Invalid, "cluster id %q: must be 1 to 64 letters, digits, '-' or '_'", o.ID)
@@ -79,7 +80,7 @@ func (e *Engine) CreateCluster(ctx context.Context, o ClusterOptions) (*Cluster,
 		store.Attr{Name: clusterCredGen, Value: store.Int(1)},
 	)
 	err := e.store.Commit(ctx, []store.Op{
-		store.Put(clusterKey(o.ID), attrs, store.Absent(clusterCreated)),
+		store.Put(clusterKey(o.ID), attrs, store.And{store.Absent(clusterCreated), store.Absent(clusterDeleted)}),
 		store.Put(store.Key{Partition: clusterIndex, Sort: o.ID}, store.Attrs{}, nil),
 	})
 	if _, ok := unmet(err); ok {
@@ -101,7 +102,7 @@ func (e *Engine) Cluster(ctx context.Context, id string) (*Cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading cluster %s: %w", id, err)
 	}
-	if attrs == nil {
+	if !attrs.Has(clusterCreated) {
 		return nil, refuse(NotFound, "no cluster %q", id)
 	}
 	return clusterOf(id, attrs), nil
@@ -119,7 +120,7 @@ func clusterOf(id string, attrs store.Attrs) *Cluster {
 	}
 }
 
-// Clusters are the ids of all clusters.
+// Clusters are the ids of all clusters, also of those that are being deleted.
 func (e *Engine) Clusters(ctx context.Context) ([]string, error) {
 	items, err := e.queryAll(ctx, store.Query{Partition: clusterIndex})
 	if err != nil {
@@ -150,7 +151,7 @@ func (e *Engine) queryAll(ctx context.Context, q store.Query) ([]store.Item, err
 func (e *Engine) updateCluster(ctx context.Context, id string, cond store.Cond, edits ...store.Edit) error {
 	_, err := e.store.Apply(ctx, store.Update(clusterKey(id), store.And{store.Exists(clusterCreated), cond}, edits...))
 	e.forget(clusterKey(id))
-	if ce, ok := unmet(err); ok && ce.Old == nil {
+	if ce, ok := unmet(err); ok && !ce.Old.Has(clusterCreated) {
 		return refuse(NotFound, "no cluster %q", id)
 	}
 	if err != nil {

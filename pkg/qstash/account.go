@@ -20,6 +20,7 @@ type Account struct {
 	CredentialGeneration int64     `json:"generation"` // tokens of another generation are refused
 	Revoked              []string  `json:"revoked,omitempty"`
 	Keys                 Keys      `json:"keys"`
+	DeletedAt            time.Time `json:"deleted,omitzero"` // the account is being cleared away
 }
 
 // Keys sign deliveries: always with the current one. Receivers also accept the next,
@@ -32,7 +33,7 @@ type Keys struct {
 // ErrNoAccount: there is no such account.
 var ErrNoAccount = errors.New("qstash: no such account")
 
-// ErrAccountExists: there is already an account with that id.
+// ErrAccountExists: there is already an account with that id, or has been until lately.
 var ErrAccountExists = errors.New("qstash: the account exists")
 
 // Attributes of records that are one JSON text.
@@ -57,20 +58,33 @@ func (e *Engine) Account(ctx context.Context, id string) (*Account, error) {
 		return nil, fmt.Errorf("read account %s: %w", id, err)
 	}
 	if attrs == nil {
+		e.forgetAccount(id)
 		return nil, ErrNoAccount
 	}
 	return e.keepAccount(id, attrs.Get(attrJSON).Str(), now)
 }
 
 func (e *Engine) keepAccount(id, text string, read time.Time) (*Account, error) {
+	a, err := parseAccount(id, text)
+	if err != nil {
+		return nil, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !a.DeletedAt.IsZero() {
+		delete(e.accounts, id)
+		return nil, ErrNoAccount
+	}
+	e.accounts[id] = cachedAccount{a, read}
+	return a, nil
+}
+
+func parseAccount(id, text string) (*Account, error) {
 	a := &Account{}
 	if err := json.Unmarshal([]byte(text), a); err != nil {
 		return nil, fmt.Errorf("read account %s: %w", id, err)
 	}
 	a.ID = id
-	e.mu.Lock()
-	e.accounts[id] = cachedAccount{a, read}
-	e.mu.Unlock()
 	return a, nil
 }
 
@@ -154,12 +168,15 @@ func (e *Engine) changeAccount(ctx context.Context, id string, change func(*Acco
 		if attrs == nil {
 			return ErrNoAccount
 		}
-		var a Account
-		if err := json.Unmarshal([]byte(attrs.Get(attrJSON).Str()), &a); err != nil {
-			return fmt.Errorf("read account %s: %w", id, err)
+		a, err := parseAccount(id, attrs.Get(attrJSON).Str())
+		if err != nil {
+			return err
 		}
-		change(&a)
-		text, err := json.Marshal(&a)
+		if !a.DeletedAt.IsZero() {
+			return ErrNoAccount
+		}
+		change(a)
+		text, err := json.Marshal(a)
 		if err != nil {
 			return fmt.Errorf("change account %s: %w", id, err)
 		}
@@ -171,12 +188,23 @@ func (e *Engine) changeAccount(ctx context.Context, id string, change func(*Acco
 		if err != nil {
 			return fmt.Errorf("change account %s: %w", id, err)
 		}
+		if !a.DeletedAt.IsZero() {
+			e.forgetAccount(id)
+			return nil
+		}
 		_, err = e.keepAccount(id, string(text), e.now())
 		return err
 	}
 }
 
-// accountIDs lists the accounts.
+// forgetAccount makes an account's record be read again.
+func (e *Engine) forgetAccount(id string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.accounts, id)
+}
+
+// accountIDs lists the accounts, also those that are being deleted.
 func (e *Engine) accountIDs(ctx context.Context) ([]string, error) {
 	var ids []string
 	err := e.each(ctx, store.Query{Partition: "a"}, func(it store.Item) (bool, error) {

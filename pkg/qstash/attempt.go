@@ -22,6 +22,11 @@ func (e *Engine) Handle(ctx context.Context, key string) error {
 	if !ok {
 		return fmt.Errorf("qstash: malformed wake-up %q", key)
 	}
+	if kind != dueQueue && kind != dueFlow { // which only wake others
+		if there, err := e.exists(ctx, acct); !there || err != nil {
+			return err
+		}
+	}
 	switch kind {
 	case dueMessage:
 		return e.deliver(ctx, acct, id)

@@ -24,6 +24,7 @@
 //	item      partition              sort key                 attributes
 //	database  'd' db                 'd'                      see database.go
 //	user      'd' db                 'u' name                 r (rules), w
+//	mark      'd' db                 'x'                      those of the record: the database is being deleted
 //	head      'k' db epoch slot      H key                    t w e x b q*, and one of the encodings
 //	owner     'e' db generation      0x00                     hp, hs (the head it was moved to, if it was)
 //	member    'e' db generation      0x01 H member            v (value or score), e (field expiry)
@@ -34,7 +35,7 @@
 //	group     'e' db generation      0x06 name                v (a consumer group)
 //	script    'e' db 's' number      0x07 SHA-1               v (the source)
 //	library   'e' db 'l' number      0x08 name                v (the source)
-//	reclaim   'r' shard              due time, generation     d, hp, hs (the head it belonged to), g, a, z
+//	reclaim   'r' shard              due time, generation     d, hp, hs (the head it belonged to), g, a, z, o
 //
 // A head's attributes: t type (lower case: inline, upper case: spread), b the id
 // of the write that made it, w of the last one since, e expiry (Unix ms), x when DynamoDB may

@@ -88,7 +88,7 @@ func (e *Engine) flushed(ctx context.Context, db string, epoch int64) (bool, err
 }
 
 // Reclaim deletes what no key refers to any more, as far as it is due: the elements of values
-// that were deleted, overwritten or have expired, expired fields of hashes, and flushed databases. It
+// that were deleted, overwritten or have expired, expired fields of hashes, and flushed and deleted databases. It
 // returns the number of items deleted. It may run anywhere, any number of times.
 func (e *Engine) Reclaim(ctx context.Context) (int, error) {
 	total := 0
@@ -120,6 +120,13 @@ func (e *Engine) reclaimOne(ctx context.Context, note store.Item) (int, error) {
 		if flushed {
 			n, err = e.reclaimEpoch(ctx, db, ep.Num(), int(note.Attrs.Get(noteSlots).Num()))
 		}
+		if err != nil {
+			return n, err
+		}
+		return n, e.dropNote(ctx, note)
+	}
+	if note.Attrs.Has(noteDatabase) {
+		n, err := e.reclaimDatabase(ctx, db)
 		if err != nil {
 			return n, err
 		}
