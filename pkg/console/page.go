@@ -52,6 +52,8 @@ func allPages() []*page {
 		overviewPages(),
 		createPages(),
 		resourcePages(),
+		redisBrowserPages(),
+		redisCLIPages(),
 		credentialPages(),
 		usagePages(),
 		settingsPages(),

@@ -32,6 +32,7 @@ type Value struct {
 // ValueQuery asks for a page of a value.
 type ValueQuery struct {
 	Cursor  string // Value.Next of the page before; "": the first page
+	Entry   string // of streams: only this one
 	Match   string // pattern of fields and members (hashes, sets, sorted sets); as KeyQuery.Match
 	Reverse bool   // sorted sets: the highest score first; lists: the last first; streams: the oldest first
 	Count   int    // elements
@@ -214,6 +215,9 @@ func (b *Browser) readStream(ctx context.Context, v *Value, q ValueQuery) error 
 	if q.Cursor != "" {
 		args[2] = "(" + q.Cursor
 	}
+	if q.Entry != "" {
+		args[2], args[3] = q.Entry, q.Entry
+	}
 	reply, err := b.do(ctx, append(args, "COUNT", strconv.Itoa(q.Count+1))...)
 	if err != nil {
 		return err
@@ -257,4 +261,51 @@ func (b *Browser) Raw(ctx context.Context, name, element string) (string, error)
 		err = ErrNoKey
 	}
 	return text(reply), err
+}
+
+// Element reads one element of a key by its name, and the key's type. The error is ErrNoKey if there is
+// no such thing.
+func (b *Browser) Element(ctx context.Context, name, element string) (el Element, typ string, err error) {
+	key, err := b.Key(ctx, name)
+	if err != nil {
+		return el, "", err
+	}
+	el = Element{Name: element, TTL: NoExpiry}
+	var reply any
+	switch key.Type {
+	case Hash, List:
+		if el.Value, err = b.Raw(ctx, name, element); err != nil {
+			return el, "", err
+		}
+		el.Digest = DigestOf(el.Value)
+		if key.Type == Hash {
+			reply, err = b.do(ctx, "HPTTL", name, "FIELDS", "1", element)
+			if list, ok := reply.([]any); ok && len(list) == 1 {
+				el.TTL = ttl(list[0])
+			}
+		}
+		return el, key.Type, err
+	case Set:
+		if reply, err = b.do(ctx, "SISMEMBER", name, element); err == nil && number(reply) == 0 {
+			err = ErrNoKey
+		}
+	case SortedSet:
+		if reply, err = b.do(ctx, "ZSCORE", name, element); err == nil && reply == nil {
+			err = ErrNoKey
+		}
+		el.Score = text(reply)
+		el.Digest = DigestOf(el.Score)
+	case Stream:
+		v := &Value{Key: key}
+		err = b.readStream(ctx, v, ValueQuery{Entry: element, Count: 1})
+		if err == nil && len(v.Elements) == 0 {
+			err = ErrNoKey
+		}
+		if err == nil {
+			el = v.Elements[0]
+		}
+	default:
+		err = ErrNoKey
+	}
+	return el, key.Type, err
 }
