@@ -96,7 +96,7 @@ func (w wakeUps) grant(stack awscdk.Stack, fn awslambda.Function) {
 		Actions: jsii.Strings("sqs:SendMessage"), Resources: &[]*string{w.queue.QueueArn()},
 	}))
 	fn.AddToRolePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Actions: jsii.Strings("scheduler:CreateSchedule"),
+		Actions: jsii.Strings("scheduler:CreateSchedule", "scheduler:DeleteSchedule"),
 		Resources: &[]*string{stack.FormatArn(&awscdk.ArnComponents{
 			Service: jsii.String("scheduler"), Resource: jsii.String("schedule"), ResourceName: jsii.String(*w.group.Ref() + "/*"),
 		})},

@@ -77,7 +77,7 @@ func TestQStashIsWokenByAQueue(t *testing.T) {
 
 func TestQStashMayDoNoMoreThanItNeeds(t *testing.T) {
 	tpl := qstashTemplate(t)
-	send := []string{"sqs:SendMessage", "scheduler:CreateSchedule", "iam:PassRole", "logs:CreateLogStream", "logs:PutLogEvents"}
+	send := []string{"sqs:SendMessage", "scheduler:CreateSchedule", "scheduler:DeleteSchedule", "iam:PassRole", "logs:CreateLogStream", "logs:PutLogEvents"}
 	want := map[string][]string{
 		"Role":          append(slices.Clone(send), qstashActions...),
 		"DeliverRole":   append(append(slices.Clone(send), qstashActions...), "sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ReceiveMessage"),

@@ -19,6 +19,7 @@ import (
 	kafkastream "github.com/skystash/skystash/pkg/kafka/ingest/embedded"
 	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/qstash"
+	"github.com/skystash/skystash/pkg/qstash/cron"
 	"github.com/skystash/skystash/pkg/qstash/wake"
 	"github.com/skystash/skystash/pkg/redis"
 	"github.com/skystash/skystash/pkg/store"
@@ -45,7 +46,9 @@ type world struct {
 // nothing sends nothing and wakes nobody.
 type nothing struct{}
 
-func (nothing) Wake(context.Context, ...wake.Hint) error { return nil }
+func (nothing) Wake(context.Context, ...wake.Hint) error                     { return nil }
+func (nothing) Repeat(context.Context, string, *cron.Schedule) (bool, error) { return false, nil }
+func (nothing) Cease(context.Context, string) error                          { return nil }
 func (nothing) Send(context.Context, qstash.Delivery) (qstash.Response, error) {
 	return qstash.Response{}, errors.New("nothing is sent")
 }

@@ -132,3 +132,11 @@ func formatUnits(v float64) string {
 	}
 	return strconv.FormatFloat(v, 'f', 1, 64)
 }
+
+// formatQuantity writes an amount of something on a bill.
+func formatQuantity(v float64) string {
+	if v >= 100 {
+		return formatCount(int64(math.Round(v)))
+	}
+	return trimZeros(strconv.FormatFloat(v, 'f', max(0, 2-int(math.Floor(math.Log10(max(v, 1e-6))))), 64))
+}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/skystash/skystash/pkg/control"
 	"github.com/skystash/skystash/pkg/meter"
+	"github.com/skystash/skystash/pkg/meter/price"
 )
 
 func overviewPages() []*page {
@@ -17,18 +18,19 @@ func overviewPages() []*page {
 
 // overview is what the view "overview" shows.
 type overview struct {
-	Month     time.Time
+	Now       time.Time
 	Region    string
 	Resources []*summary
 	Requests  int64 // of the month, as all that follows
 	P99       time.Duration
-	Bytes     int64 // stored now
+	Cost      price.Month // its totals
 }
 
 // summary is a resource with what it has used in this month.
 type summary struct {
 	Resource *control.Resource
 	Month    meter.Usage
+	Cost     price.Month
 	Storage  meter.Storage
 	Status   meter.Status
 }
@@ -38,7 +40,7 @@ func showOverview(r *request) error {
 	if err != nil {
 		return err
 	}
-	data := overview{Month: r.h.now().UTC(), Region: r.h.control.Region(), Resources: make([]*summary, len(resources))}
+	data := overview{Now: r.h.now().UTC(), Region: r.h.control.Region(), Resources: make([]*summary, len(resources))}
 	var all meter.Usage
 	err = eachOf(resources, func(i int, res *control.Resource) (err error) {
 		data.Resources[i], err = r.h.summarize(r.Context(), res)
@@ -49,11 +51,17 @@ func showOverview(r *request) error {
 	}
 	for _, s := range data.Resources {
 		all.Add(s.Month)
-		data.Bytes += s.Storage.Bytes
+		data.Cost.ToDate.Total += s.Cost.ToDate.Total
+		data.Cost.Forecast += s.Cost.Forecast
+		data.Cost.Upstash.Total += s.Cost.Upstash.Total
+		data.Cost.UpstashForecast += s.Cost.UpstashForecast
 	}
 	data.Requests, data.P99 = all.Counters.Requests, all.P99()
 	return r.render(data)
 }
+
+// forecastDays is how many days before today a forecast goes by.
+const forecastDays = 7
 
 // usageOf names a resource to package meter.
 func usageOf(res *control.Resource) meter.Resource {
@@ -61,14 +69,23 @@ func usageOf(res *control.Resource) meter.Resource {
 }
 
 func (h *Handler) summarize(ctx context.Context, res *control.Resource) (*summary, error) {
+	now := h.now().UTC()
 	s := &summary{Resource: res}
-	var err error
-	if s.Month, err = h.book.Month(ctx, usageOf(res), h.now()); err != nil {
+	s.Month.Start = time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC)
+	// Those before the month are for the forecast.
+	days, err := h.book.Days(ctx, usageOf(res), s.Month.Start.AddDate(0, 0, -forecastDays), now.AddDate(0, 0, 1))
+	if err != nil {
 		return nil, err
+	}
+	for _, d := range days {
+		if !d.Start.Before(s.Month.Start) {
+			s.Month.Add(d)
+		}
 	}
 	if s.Storage, err = h.book.Storage(ctx, usageOf(res)); err != nil {
 		return nil, err
 	}
+	s.Cost = price.MonthOf(string(res.Product), days, s.Storage, now, h.prices)
 	s.Status, err = h.book.Status(ctx, usageOf(res))
 	return s, err
 }

@@ -54,7 +54,7 @@ func TestOverviewShowsWhatTheMonthHasUsed(t *testing.T) {
 func TestCreatingEachProduct(t *testing.T) {
 	c := newTest(t)
 	for _, product := range []control.Product{control.Redis, control.Kafka, control.QStash} {
-		c.get("/new?product="+string(product)).want(`value="`+string(product)+`" required checked`)
+		c.get("/new?product=" + string(product)).want(`value="` + string(product) + `" required checked`)
 		p := c.post("/new", "product", string(product), "name", "mine of "+string(product), "requests", "1,000", "budget", "2.5").is(200)
 		p.want("mine of "+string(product), "is ready.", "Connection")
 		res, err := c.control.Resource(t.Context(), c.admin.ID, strings.TrimPrefix(p.path, "/r/"))
@@ -109,7 +109,7 @@ func TestIssuingAndRevokingACredential(t *testing.T) {
 	c := newTest(t)
 	db := c.createDatabase("db")
 	path := "/r/" + db.ID + "/credentials"
-	c.get(path + "/new").want("Sorted sets", "Channels")
+	c.get(path+"/new").want("Sorted sets", "Channels")
 	c.post(path+"/new", "name", "web", "scope", "custom", "category", "read", "category", "pubsub", "commands", "SET -keys",
 		"keys", "session:* user:*", "channels", "news", "expiry", "24h").is(200).want("web is ready", "@read", "~session:*", "Nov 2026")
 	creds, err := c.control.Credentials(t.Context(), c.admin.ID, db.ID)
@@ -132,7 +132,7 @@ func TestIssuingAndRevokingACredential(t *testing.T) {
 		c.post(path+"/new", form...).is(422).want(want)
 	}
 	c.get(path)
-	c.post(path+"/"+cred.ID+"/revoke").is(200).want("web opens nothing any more").lacks("@read")
+	c.post(path + "/" + cred.ID + "/revoke").is(200).want("web opens nothing any more").lacks("@read")
 	c.post(path + "/" + cred.ID + "/revoke").want("revoked already")
 	c.post(path + "/default/revoke").want("cannot be revoked")
 }
@@ -186,7 +186,7 @@ func TestSettings(t *testing.T) {
 func TestUsageShowsChartsAndTheirNumbers(t *testing.T) {
 	c := newTest(t)
 	db := c.createDatabase("db")
-	c.get("/r/" + db.ID + "/usage").want("Nothing in this time", "No limit is set")
+	c.get("/r/"+db.ID+"/usage").want("Nothing in this time", "No limit is set")
 	_, err := c.control.SetLimits(t.Context(), c.admin.ID, db.ID, meter.Limits{DailyRequests: 4000})
 	c.ok(err)
 	c.use(db, c.now, meter.Counters{Requests: 1000, Commands: 3000, BytesIn: 5_000_000, BytesOut: 7_000_000, Refused: 3}, 4*time.Millisecond)

@@ -21,13 +21,13 @@ const (
 type preview struct {
 	Text string
 	Kind string // "text", "json" (Text is indented) or "binary" (Text is a dump)
-	Size int
+	Size int64
 	Cut  bool // Text is only its beginning
 }
 
 // previewOf shows at most limit bytes of a value.
 func previewOf(value string, limit int) preview {
-	p := preview{Kind: "text", Size: len(value), Cut: len(value) > limit}
+	p := preview{Kind: "text", Size: int64(len(value)), Cut: len(value) > limit}
 	if !p.Cut && looksLikeJSON(value) {
 		var out bytes.Buffer
 		if json.Indent(&out, []byte(value), "", "  ") == nil {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/skystash/skystash/pkg/control"
 	"github.com/skystash/skystash/pkg/meter"
+	"github.com/skystash/skystash/pkg/meter/price"
 	"github.com/skystash/skystash/pkg/token"
 )
 
@@ -21,6 +22,7 @@ func resourcePages() []*page {
 type home struct {
 	Today      meter.Usage
 	Month      meter.Usage
+	Cost       price.Month
 	Storage    meter.Storage
 	Status     meter.Status
 	Connection connection
@@ -46,7 +48,7 @@ func showResource(r *request) error {
 	if err != nil {
 		return err
 	}
-	data := home{Month: s.Month, Storage: s.Storage, Status: s.Status}
+	data := home{Month: s.Month, Cost: s.Cost, Storage: s.Storage, Status: s.Status}
 	if data.Today, err = r.h.book.Day(r.Context(), usageOf(r.resource), r.h.now()); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/skystash/skystash/pkg/meter"
+	"github.com/skystash/skystash/pkg/meter/price"
 )
 
 func usagePages() []*page {
@@ -40,6 +41,9 @@ type usagePage struct {
 	Status  meter.Status
 	Limits  []limitUse
 	Charts  []chart
+	Month   *summary
+	Prices  *price.List
+	Saved   string // of what Upstash would bill by the end of the month
 	Classes []meter.ClassUsage
 }
 
@@ -81,10 +85,17 @@ func showUsage(r *request) error {
 	if data.Status, err = r.h.book.Status(r.Context(), usageOf(r.resource)); err != nil {
 		return err
 	}
-	if data.Limits, err = r.limitUses(now); err != nil {
+	if data.Month, err = r.h.summarize(r.Context(), r.resource); err != nil {
 		return err
 	}
-	data.Charts = usageCharts(data, steps)
+	data.Prices = price.Prices()
+	if ours, theirs := data.Month.Cost.Forecast, data.Month.Cost.UpstashForecast; theirs > ours && theirs > 0 {
+		data.Saved = fmt.Sprintf("%.0f %%", 100*(theirs-ours)/theirs)
+	}
+	if data.Limits, err = r.limitUses(now, data.Month); err != nil {
+		return err
+	}
+	data.Charts = append([]chart{r.costChart(data, steps)}, usageCharts(data, steps)...)
 	return r.render(data)
 }
 
@@ -103,7 +114,7 @@ func spread(found []meter.Usage, from time.Time, p period) []meter.Usage {
 }
 
 // limitUses are the resource's limits, with what is used today and in this month.
-func (r *request) limitUses(now time.Time) ([]limitUse, error) {
+func (r *request) limitUses(now time.Time, month *summary) ([]limitUse, error) {
 	today, err := r.h.book.Day(r.Context(), usageOf(r.resource), now)
 	if err != nil {
 		return nil, err
@@ -113,11 +124,36 @@ func (r *request) limitUses(now time.Time) ([]limitUse, error) {
 	if l.DailyRequests > 0 {
 		requests.set(float64(today.Counters.Commands)/float64(l.DailyRequests), formatCount(l.DailyRequests))
 	}
-	return []limitUse{requests}, nil
+	budget := limitUse{Label: "Cost this month", Used: formatDollars(month.Cost.ToDate.Total), Note: "Starts again on the first of the month, 0:00 UTC."}
+	if l.MonthlyBudget > 0 {
+		budget.set(month.Cost.ToDate.Total/l.MonthlyBudget, formatDollars(l.MonthlyBudget))
+	}
+	return []limitUse{requests, budget}, nil
 }
 
 func (l *limitUse) set(fraction float64, of string) {
 	l.Set, l.Of, l.Fraction, l.Percent = true, of, min(fraction, 1), fmt.Sprintf("%.0f %%", fraction*100)
+}
+
+// costChart is what the steps of a period cost, beside what Upstash would bill. What is stored now counts
+// for all of them. What Upstash includes in a month it gives to each step in full: traffic, of which
+// months with less than that are not billed either.
+func (r *request) costChart(p usagePage, steps []meter.Usage) chart {
+	const month = 730 * time.Hour
+	ours, theirs := make([]*float64, len(steps)), make([]*float64, len(steps))
+	var sumOurs, sumTheirs float64
+	part := float64(p.Period.Step) / float64(month)
+	for i, u := range steps {
+		a := price.Estimate(string(r.resource.Product), u, p.Month.Storage, part, r.h.prices).Total
+		b := price.Upstash(string(r.resource.Product), u, p.Month.Storage, part).Total
+		ours[i], theirs[i] = known(a), known(b)
+		sumOurs, sumTheirs = sumOurs+a, sumTheirs+b
+	}
+	return chart{
+		ID: "cost", Title: "Cost", Total: formatDollars(sumOurs) + " on AWS, Upstash would bill " + formatDollars(sumTheirs),
+		Unit: unitDollars, Kind: lines, Start: p.From, Step: p.Period.Step,
+		Series: []series{{Label: "AWS, estimated", Color: "1", Fill: true, Values: ours}, {Label: "Upstash", Color: "mute", Dash: true, Values: theirs}},
+	}
 }
 
 func usageCharts(p usagePage, steps []meter.Usage) []chart {

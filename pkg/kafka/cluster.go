@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -19,6 +20,7 @@ const (
 	clusterLastID     = "last"    // id given to a topic last
 	clusterCredGen    = "credgen"
 	clusterRevoked    = "revoked"
+	clusterBlock      = "block"   // meter.Block
 	clusterDeleted    = "deleted" // Unix ms; instead of created
 )
 
@@ -38,6 +40,8 @@ type Cluster struct {
 
 	CredentialGeneration int64    // credentials of other generations are not valid any more
 	Revoked              []string // ids of credentials revoked one by one
+
+	Blocked meter.Block // a limit of its usage has been reached: who serves the cluster refuses requests
 }
 
 // ClusterOptions describe a new cluster.
@@ -117,6 +121,7 @@ func clusterOf(id string, attrs store.Attrs) *Cluster {
 		Partitions:           int(attrs.Get(clusterPartitions).Num()),
 		CredentialGeneration: attrs.Get(clusterCredGen).Num(),
 		Revoked:              slices.Clone(attrs.Get(clusterRevoked).Elems()),
+		Blocked:              meter.DecodeBlock(attrs.Get(clusterBlock).Str()),
 	}
 }
 
@@ -188,4 +193,14 @@ func (e *Engine) RevokeCredential(ctx context.Context, id, credential string) er
 		return errors.New("too many revoked credentials: reset the cluster's credentials instead")
 	}
 	return e.updateCluster(ctx, id, store.And{}, store.Append(clusterRevoked, []string{credential}))
+}
+
+// Block makes those who serve the cluster refuse requests with a text, until a limit's time
+// is over; in every engine within Config.RecordTTL. The zero Block ends that.
+func (e *Engine) Block(ctx context.Context, id string, b meter.Block) error {
+	edit := store.Remove(clusterBlock)
+	if text := b.Encode(); text != "" {
+		edit = store.Set(clusterBlock, store.Bytes(text))
+	}
+	return e.updateCluster(ctx, id, store.And{}, edit)
 }

@@ -30,7 +30,7 @@ type PartitionLag struct {
 
 // Lag is how many messages lie behind the group's committed offsets, in all partitions
 // that have one.
-func (g *GroupLag) Lag() (n int64) {
+func (g GroupLag) Lag() (n int64) {
 	for _, p := range g.Partitions {
 		n += max(0, p.Lag)
 	}

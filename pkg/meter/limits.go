@@ -1,6 +1,9 @@
 package meter
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // Limits bound what a resource may use. The zero value bounds nothing.
 type Limits struct {
@@ -22,12 +25,31 @@ const (
 
 // Block is what a product's record says of a limit that has been reached.
 type Block struct {
-	Text  string    // that requests are refused with; "": they are not refused
-	Until time.Time // when the day or the month ends, and with it the refusal
+	Text  string    `json:"text"`            // that requests are refused with; "": they are not refused
+	Limit int64     `json:"limit,omitempty"` // the limit if it is one of requests, 0 if it is another
+	Until time.Time `json:"until"`           // when the day or the month ends, and with it the refusal
 }
 
 // Holds reports whether requests are refused at a time.
 func (b Block) Holds(now time.Time) bool { return b.Text != "" && now.Before(b.Until) }
+
+// Encode is how records keep a Block: "" if nothing is refused.
+func (b Block) Encode() string {
+	if b.Text == "" {
+		return ""
+	}
+	text, _ := json.Marshal(b) // its fields always can be
+	return string(text)
+}
+
+// DecodeBlock reads what Encode has written. Nothing is refused because of what it has not.
+func DecodeBlock(text string) Block {
+	var b Block
+	if text == "" || json.Unmarshal([]byte(text), &b) != nil {
+		return Block{}
+	}
+	return b
+}
 
 // Names of limits in a Status.
 const (

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -21,6 +22,9 @@ type Account struct {
 	Revoked              []string  `json:"revoked,omitempty"`
 	Keys                 Keys      `json:"keys"`
 	DeletedAt            time.Time `json:"deleted,omitzero"` // the account is being cleared away
+
+	// Blocked: a limit of its usage has been reached; who serves the account takes no new messages.
+	Blocked meter.Block `json:"blocked,omitzero"`
 }
 
 // Keys sign deliveries: always with the current one. Receivers also accept the next,
@@ -131,6 +135,12 @@ func (e *Engine) RotateKeys(ctx context.Context, acct string) (Keys, error) {
 		keys = a.Keys
 	})
 	return keys, err
+}
+
+// Block makes those who serve the account take no new messages, until a limit's time is over; on every
+// instance within Config.AccountTTL. What has been taken is delivered. The zero Block ends that.
+func (e *Engine) Block(ctx context.Context, acct string, b meter.Block) error {
+	return e.changeAccount(ctx, acct, func(a *Account) { a.Blocked = b })
 }
 
 // maxRevoked bounds the list of revoked credentials; ResetCredentials empties it.

@@ -11,9 +11,23 @@ import (
 	"github.com/skystash/skystash/pkg/store"
 )
 
-// leaseMargin is how much longer than its attempt a lease is: the time to read the
-// message before, and to record the answer after it.
-const leaseMargin = 30 * time.Second
+// A lease is leaseMargin longer than the timeout of its attempt. Whoever has claimed a
+// message begins to send within prepareTime, or renews the lease before: so two engines
+// never send at the same time, unless their clocks differ by seconds. What is left is for
+// recording the answer, which may take up to recordTime if nobody looks earlier.
+const (
+	leaseMargin = 5 * time.Second
+	prepareTime = 2 * time.Second
+	recordTime  = 15 * time.Second
+)
+
+// lapsed reports whether an active message's lease no longer holds.
+func (e *Engine) lapsed(m *message, now time.Time) bool {
+	if e.alone && m.attrs.Get(attrOwner).Str() != e.owner {
+		return true
+	}
+	return !now.Before(m.claimedAt().Add(m.rec.timeout(&e.limits) + leaseMargin))
+}
 
 // Handle does what a hint's key asks for, if it is to be done. Errors are of the
 // store: another call may succeed.
@@ -35,7 +49,13 @@ func (e *Engine) Handle(ctx context.Context, key string) error {
 	case dueFlow:
 		return e.pumpFlow(ctx, acct, id)
 	case dueSchedule:
-		return e.tick(ctx, acct, id)
+		s, err := e.readSchedule(ctx, acct, id)
+		if err != nil {
+			return err
+		}
+		return e.tick(ctx, acct, s)
+	case dueRepeat:
+		return e.repeated(ctx, acct, id)
 	case dueWaiter:
 		return e.expire(ctx, acct, id)
 	}
@@ -47,6 +67,9 @@ func (e *Engine) deliver(ctx context.Context, acct, id string) error {
 	key := acct + "/" + id
 	if !e.begin(key) {
 		return nil
+	}
+	if e.meter != nil {
+		ctx = withAttempts(ctx)
 	}
 	for {
 		m, err := e.claim(ctx, acct, id)
@@ -83,15 +106,13 @@ func (e *Engine) end(key string) bool {
 // claim makes a message active, for this engine; nil if there is nothing to do.
 func (e *Engine) claim(ctx context.Context, acct, id string) (*message, error) {
 	now := e.now()
-	// The lease has to be chosen before the message is known.
-	lease := now.Add(e.limits.MaxTimeout + leaseMargin)
 	old, err := e.store.Apply(ctx, store.Update(messageKey(acct, id), store.And{
 		store.Eq(attrState, store.Int(int64(stateWaiting))),
 		store.Le(attrAt, store.Int(now.UnixMilli())),
 		store.Absent(attrHold),
-	}, e.claimEdits(now, lease)...))
+	}, e.claimEdits(now)...))
 	if err == nil {
-		return e.claimed(acct, id, old, lease)
+		return e.claimed(acct, id, old, now)
 	}
 	ce := (*store.ConditionError)(nil)
 	if !errors.As(err, &ce) {
@@ -117,49 +138,47 @@ func (e *Engine) claim(ctx context.Context, acct, id string) (*message, error) {
 }
 
 // claimEdits make a message active.
-func (e *Engine) claimEdits(now, lease time.Time) []store.Edit {
+func (e *Engine) claimEdits(now time.Time) []store.Edit {
 	return []store.Edit{
 		store.Set(attrState, store.Int(int64(stateActive))),
 		store.Set(attrOwner, store.Bytes(e.owner)),
-		store.Set(attrLease, store.Int(lease.UnixMilli())),
+		store.Set(attrClaimed, store.Int(now.UnixMilli())),
 		store.Append(attrEvents, []string{event{At: now.UnixMilli(), State: EventActive}.encode()}),
 	}
 }
 
 // claimed is the message as claimEdits have made it, from what it was before.
-func (e *Engine) claimed(acct, id string, old store.Attrs, lease time.Time) (*message, error) {
+func (e *Engine) claimed(acct, id string, old store.Attrs, now time.Time) (*message, error) {
 	m, err := parseMessage(acct, id, old)
 	if err != nil {
 		return nil, err
 	}
 	m.state = stateActive
-	m.attrs = m.attrs.With(attrOwner, store.Bytes(e.owner)).With(attrLease, store.Int(lease.UnixMilli()))
+	m.attrs = m.attrs.With(attrOwner, store.Bytes(e.owner)).With(attrClaimed, store.Int(now.UnixMilli()))
 	return m, nil
 }
 
 // reclaim takes an attempt over whose lease has expired, or whose engine is gone.
 func (e *Engine) reclaim(ctx context.Context, m *message) (*message, error) {
 	now := e.now()
-	held := m.attrs.Get(attrLease)
 	own := m.attrs.Get(attrOwner).Str() == e.owner // the answer to the claim was lost: see begin
-	if !own && !e.alone && now.UnixMilli() < held.Num() {
+	if !own && !e.lapsed(m, now) {
 		return nil, nil
 	}
-	lease := now.Add(e.limits.MaxTimeout + leaseMargin)
 	old, err := e.store.Apply(ctx, store.Update(m.key(), store.And{
 		store.Eq(attrState, store.Int(int64(stateActive))),
-		store.Eq(attrLease, held),
+		store.Eq(attrClaimed, m.attrs.Get(attrClaimed)),
 		store.Eq(attrOwner, m.attrs.Get(attrOwner)),
 	},
 		store.Set(attrOwner, store.Bytes(e.owner)),
-		store.Set(attrLease, store.Int(lease.UnixMilli()))))
+		store.Set(attrClaimed, store.Int(now.UnixMilli()))))
 	if ce := (*store.ConditionError)(nil); errors.As(err, &ce) {
 		return nil, nil // another engine was faster
 	}
 	if err != nil {
 		return nil, fmt.Errorf("claim message %s again: %w", m.id, err)
 	}
-	return e.claimed(m.acct, m.id, old, lease)
+	return e.claimed(m.acct, m.id, old, now)
 }
 
 // claimHeld claims a message whose turn depends on a queue or a flow control key.
@@ -183,18 +202,17 @@ func (e *Engine) claimHeld(ctx context.Context, m *message) (*message, error) {
 		return e.claimSlot(ctx, m)
 	}
 	now := e.now()
-	lease := now.Add(e.limits.MaxTimeout + leaseMargin)
 	old, err := e.store.Apply(ctx, store.Update(m.key(), store.And{
 		store.Eq(attrState, store.Int(int64(stateWaiting))),
 		store.Le(attrAt, store.Int(now.UnixMilli())),
-	}, e.claimEdits(now, lease)...))
+	}, e.claimEdits(now)...))
 	if ce := (*store.ConditionError)(nil); errors.As(err, &ce) {
 		return nil, nil // another engine was faster
 	}
 	if err != nil {
 		return nil, fmt.Errorf("claim message %s: %w", m.id, err)
 	}
-	return e.claimed(m.acct, m.id, old, lease)
+	return e.claimed(m.acct, m.id, old, now)
 }
 
 // dropDue removes the due entry of a finished message.
@@ -225,15 +243,25 @@ func (e *Engine) attempt(ctx context.Context, m *message) error {
 	if err != nil {
 		return err
 	}
+	for e.now().Sub(m.claimedAt()) > prepareTime {
+		if m, err = e.reclaim(ctx, m); m == nil {
+			return err // another engine was faster
+		}
+	}
+	began := e.now()
 	resp, sendErr := e.sender.Send(ctx, d)
 	if ctx.Err() != nil && sendErr != nil {
 		// This engine is being stopped: who finds the lease expired goes on.
 		return fmt.Errorf("deliver message %s: %w", m.id, ctx.Err())
 	}
 	// An outcome is recorded even if the engine has just been told to stop.
-	rctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaseMargin/2)
+	rctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
 	defer cancel()
-	return e.settle(rctx, m, d.Body, resp, sendErr)
+	err = e.settle(rctx, m, d.Body, resp, sendErr)
+	if e.meter != nil {
+		e.meterAttempt(ctx, &d, m.acct, began, resp, sendErr)
+	}
+	return err
 }
 
 // delivery is the request for a message.

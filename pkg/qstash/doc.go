@@ -25,8 +25,9 @@
 //	parked (behind a queue or a flow control key) and, from anywhere, cancelled
 //
 // A claim is one conditional update, which also returns all that the delivery
-// needs. It holds a lease that outlives the attempt's timeout; whoever finds the
-// lease expired claims the attempt again.
+// needs. It is a lease that lasts 5 seconds longer than the message's timeout; whoever
+// finds it expired claims the attempt again: the sweep looks once a minute has passed since
+// the message was due.
 //
 // # Items
 //
@@ -61,6 +62,12 @@
 // one unconditional call, the message unacknowledged until both are there. All
 // later steps are one update, or one transaction when they touch several items; the
 // due entry of a finished message is removed afterwards, and by the sweep if need be.
+//
+// A schedule's item says when it is due next; whatever wakes it, each of its times has one
+// message, whose id follows from the time. Wake-ups are repeated by the waker, if it can,
+// under a key that the item names: calls for another key are of what the schedule was
+// before, and are ended. Otherwise each run asks for the next one. A schedule that is paused has no due
+// entry.
 //
 // A finished message stays for the time that logs are kept: its events are the
 // log, so that keeping one costs no write. The log is in order of the messages' creation and, within a message, of time.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/skystash/skystash/pkg/qstash"
+	"github.com/skystash/skystash/pkg/qstash/cron"
 	"github.com/skystash/skystash/pkg/qstash/wake"
 	"github.com/skystash/skystash/pkg/store"
 	"github.com/skystash/skystash/pkg/store/dynamo/dynamolocal"
@@ -28,7 +29,8 @@ type world struct {
 	mu       sync.Mutex
 	now      time.Time
 	hints    []wake.Hint
-	deaf     bool // wake-ups are lost
+	deaf     bool                      // wake-ups are lost
+	repeats  map[string]*cron.Schedule // what the waker repeats, by key; nil: it leaves that to hints
 	sent     []qstash.Delivery
 	sentAt   []time.Time
 	running  int
@@ -76,6 +78,7 @@ func TestOnDynamoDB(t *testing.T) {
 		"rate":       TestRateLimitsStartsInAPeriod,
 		"pin":        TestPausedAndPinnedFlowControlKeys,
 		"schedule":   TestScheduleTicks,
+		"repeats":    TestScheduleIsRepeatedByTheWaker,
 		"groups":     TestURLGroups,
 		"logs":       TestLogsArePagedAndFiltered,
 		"limits":     TestLimitsHoldUnderConcurrency,
@@ -108,6 +111,52 @@ func (w *world) Wake(_ context.Context, hints ...wake.Hint) error {
 		w.hints = append(w.hints, hints...)
 	}
 	return nil
+}
+
+// Repeat implements wake.Waker.
+func (w *world) Repeat(_ context.Context, key string, s *cron.Schedule) (bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.repeats != nil {
+		w.repeats[key] = s
+	}
+	return w.repeats != nil, nil
+}
+
+// Cease implements wake.Waker.
+func (w *world) Cease(_ context.Context, key string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.deaf {
+		return errors.New("no connection")
+	}
+	delete(w.repeats, key)
+	return nil
+}
+
+// repeat handles what the waker repeats within d, some seconds late, as Scheduler does.
+func (w *world) repeat(d time.Duration) {
+	w.t.Helper()
+	for end := w.time().Add(d); ; {
+		next, due := end, []string(nil)
+		for key, s := range w.repeats {
+			if at := s.Next(w.time()); at.Before(next) {
+				next, due = at, []string{key}
+			} else if at.Equal(next) {
+				due = append(due, key)
+			}
+		}
+		if next == end {
+			w.run(end.Sub(w.time()))
+			return
+		}
+		w.run(next.Add(40 * time.Second).Sub(w.time()))
+		for _, key := range due {
+			if err := w.engine.Handle(w.t.Context(), key); err != nil {
+				w.t.Fatal(err)
+			}
+		}
+	}
 }
 
 // Send implements qstash.Sender.
@@ -437,29 +486,119 @@ func TestDuplicatesAreAnsweredWithTheFirst(t *testing.T) {
 }
 
 func TestCrashedAttemptsAreMadeAgain(t *testing.T) {
-	for _, alone := range []bool{true, false} {
+	for _, c := range []struct {
+		timeout, lease time.Duration
+		alone          bool
+	}{
+		{alone: true},
+		{0, 15*time.Minute + 5*time.Second, false},
+		{10 * time.Minute, 10*time.Minute + 5*time.Second, false},
+		{10 * time.Second, 15 * time.Second, false},
+	} {
 		w := newWorld(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		w.answer = func(qstash.Delivery) (qstash.Response, error) {
 			cancel() // the process ends while it waits for the answer
 			return qstash.Response{}, ctx.Err()
 		}
-		id := w.publish("https://example.com", "", qstash.Options{})
-		if err := w.engine.Handle(ctx, w.hints[0].Key); !errors.Is(err, context.Canceled) {
+		id := w.publish("https://example.com", "", qstash.Options{Timeout: c.timeout})
+		key := w.hints[0].Key
+		if err := w.engine.Handle(ctx, key); !errors.Is(err, context.Canceled) {
 			t.Fatal(err)
 		}
 		w.hints, w.answer = nil, nil
-		w.engine = w.newEngine(func(c *qstash.Config) { c.Alone = alone })
-		w.sweep()
-		w.run(0)
-		if got := len(w.sent) == 2; got != alone {
-			t.Errorf("alone %v: sent again %v", alone, got)
+		w.engine = w.newEngine(func(cfg *qstash.Config) { cfg.Alone = c.alone })
+		handle := func() {
+			if err := w.engine.Handle(t.Context(), key); err != nil {
+				t.Fatal(err)
+			}
 		}
-		w.run(20 * time.Minute)
+		if c.lease > 0 {
+			w.run(c.lease - time.Millisecond)
+			handle()
+			w.sweep()
+			w.run(0)
+			if len(w.sent) != 1 {
+				t.Errorf("%+v: taken over before the lease expires", c)
+			}
+			w.run(time.Millisecond)
+		}
+		handle()
+		if len(w.sent) != 2 {
+			t.Errorf("%+v: not taken over", c)
+		}
+		if w.sent[1].Header.Get("Upstash-Retried") != "0" || w.states(id) != "CREATED ACTIVE DELIVERED" {
+			t.Errorf("%+v: events %s", c, w.states(id))
+		}
+	}
+}
+
+// Sweeps find attempts whose engine is gone, in queues as well.
+func TestSweepFindsExpiredLeases(t *testing.T) {
+	for _, o := range []qstash.Options{{}, {Queue: "q"}, {Flow: &qstash.Flow{Key: "k", Parallelism: 1}}} {
+		w := newWorld(t)
+		o.Timeout = 10 * time.Second
+		ctx, cancel := context.WithCancel(t.Context())
+		w.answer = func(qstash.Delivery) (qstash.Response, error) {
+			cancel()
+			return qstash.Response{}, ctx.Err()
+		}
+		id := w.publish("https://example.com", "", o)
+		if err := w.engine.Handle(ctx, "m/"+acct+"/"+id); !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+		w.hints, w.answer = nil, nil
+		w.engine = w.newEngine()
+		w.run(61 * time.Second)
 		w.sweep()
 		w.run(0)
-		if len(w.sent) != 2 || w.sent[1].Header.Get("Upstash-Retried") != "0" || w.states(id) != "CREATED ACTIVE DELIVERED" {
-			t.Errorf("alone %v: %d attempts, events %s", alone, len(w.sent), w.states(id))
+		if len(w.sent) != 2 || w.states(id) != "CREATED ACTIVE DELIVERED" {
+			t.Errorf("%+v: %d attempts, %s", o, len(w.sent), w.states(id))
+		}
+	}
+}
+
+// slowStore is a store that takes its time over bodies.
+type slowStore struct {
+	store.Store
+	slow func()
+}
+
+func (s *slowStore) GetMany(ctx context.Context, keys []store.Key, eventual bool) ([]store.Attrs, error) {
+	s.slow()
+	return s.Store.GetMany(ctx, keys, eventual)
+}
+
+// An engine that is slow between claiming and sending never sends while another one may.
+func TestSlowEnginesDoNotSendBesideOthers(t *testing.T) {
+	for _, overtaken := range []bool{false, true} {
+		w := newWorld(t)
+		id := w.publish("https://example.com", strings.Repeat("x", 5000), qstash.Options{Timeout: 10 * time.Second})
+		key := "m/" + acct + "/" + id
+		slow := &slowStore{Store: w.store}
+		slow.slow = func() {
+			slow.slow = func() {}
+			w.mu.Lock()
+			w.now = w.now.Add(20 * time.Second)
+			w.mu.Unlock()
+			if overtaken {
+				if err := w.newEngine().Handle(t.Context(), key); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		other := w.newEngine() // finds the lease renewed
+		w.answer = func(qstash.Delivery) (qstash.Response, error) {
+			if err := other.Handle(t.Context(), key); err != nil {
+				t.Error(err)
+			}
+			return qstash.Response{Status: 200}, nil
+		}
+		if err := w.newEngine(func(c *qstash.Config) { c.Store = slow }).Handle(t.Context(), key); err != nil {
+			t.Fatal(err)
+		}
+		if len(w.sent) != 1 || w.states(id) != "CREATED ACTIVE DELIVERED" {
+			t.Errorf("overtaken %v: %d attempts, %s", overtaken, len(w.sent), w.states(id))
 		}
 	}
 }

@@ -195,8 +195,7 @@ func (e *Engine) claimSlot(ctx context.Context, m *message) (*message, error) {
 // take claims a message together with a slot. retry says that the key has changed.
 func (e *Engine) take(ctx context.Context, f flow, m *message, now time.Time) (claimed *message, retry bool, err error) {
 	wait := m.attrs.Get(attrWait)
-	lease := now.Add(e.limits.MaxTimeout + leaseMargin)
-	edits := append(e.claimEdits(now, lease), store.Set(attrSlot, store.Int(1)))
+	edits := append(e.claimEdits(now), store.Set(attrSlot, store.Int(1)))
 	cond := store.And{store.Eq(attrState, store.Int(int64(stateWaiting))), store.Eq(attrAt, m.attrs.Get(attrAt))}
 	ops := []store.Op{f.takeOp(now, !wait.IsZero())}
 	next := m.place
@@ -221,7 +220,7 @@ func (e *Engine) take(ctx context.Context, f flow, m *message, now time.Time) (c
 		return nil, false, fmt.Errorf("claim message %s: %w", m.id, err)
 	}
 	attrs := m.attrs.With(attrSlot, store.Int(1)).Without(attrWait).With(attrPlace, store.Bytes(next))
-	claimed, err = e.claimed(m.acct, m.id, attrs, lease)
+	claimed, err = e.claimed(m.acct, m.id, attrs, now)
 	return claimed, false, err
 }
 

@@ -63,6 +63,7 @@ const (
 	dueSchedule = 's'
 	dueQueue    = 'q' // of wake-up keys only: queues are found by themselves
 	dueWaiter   = 'v'
+	dueRepeat   = 'r' // of wake-up keys only: a schedule that the waker repeats by itself
 )
 
 // parked is the time of messages that wait for something else than time.

@@ -70,7 +70,7 @@ const (
 	attrRetried   = "n" // retries made
 	attrHold      = "h" // present: time alone does not make it due
 	attrOwner     = "o" // engine that has claimed it
-	attrLease     = "u" // ms: until when
+	attrClaimed   = "u" // ms: when; its lease follows from that
 	attrEvents    = "e"
 	attrCancel    = "c" // present: to be cancelled after the attempt under way
 	attrCallbacks = "k" // callbacks that are not finished, of a message with a place in a queue
@@ -110,6 +110,9 @@ func parseMessage(acct, id string, attrs store.Attrs) (*message, error) {
 func (m *message) key() store.Key { return messageKey(m.acct, m.id) }
 
 func (m *message) dueKey() store.Key { return dueKey(m.acct, shardOf(m.id), m.place) }
+
+// claimedAt is when an active message was claimed.
+func (m *message) claimedAt() time.Time { return time.UnixMilli(m.attrs.Get(attrClaimed).Num()) }
 
 // readMessage reads a message, nil if there is none.
 func (e *Engine) readMessage(ctx context.Context, acct, id string) (*message, error) {

@@ -307,8 +307,8 @@ func TestScheduleTicks(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.run(30 * time.Minute)
-	if len(w.sent) != 2 {
-		t.Error("a paused schedule sends")
+	if s, err := w.engine.Schedule(ctx, acct, id); len(w.sent) != 2 || err != nil || s.NextTime != w.now.Add(10*time.Minute).UnixMilli() {
+		t.Errorf("a paused schedule sends, or its times do not pass: %d requests, %+v, %v", len(w.sent), s, err)
 	}
 	if _, err := w.engine.CreateSchedule(ctx, acct, qstash.ScheduleRequest{ID: id, Cron: "0 * * * *", Destination: "https://c.example"}); err != nil {
 		t.Fatal(err)

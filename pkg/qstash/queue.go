@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/skystash/skystash/pkg/qstash/wake"
 	"github.com/skystash/skystash/pkg/store"
@@ -141,15 +140,20 @@ func (e *Engine) pumpQueue(ctx context.Context, acct, name string) error {
 	var hints []wake.Hint
 	left := 0
 	for i, it := range items {
-		at := time.UnixMilli(it.Get(attrAt).Num())
-		switch s := state(it.Get(attrState).Num()); {
-		case it == nil, s.finished() && it.Get(attrCallbacks).Num() <= 0:
+		m := &message{state: stateDelivered}
+		if it != nil {
+			if m, err = parseMessage(acct, ids[i], it); err != nil {
+				return err
+			}
+		}
+		switch {
+		case m.state.finished() && it.Get(attrCallbacks).Num() <= 0:
 			if _, err := e.store.Apply(ctx, store.Delete(entries[i], nil)); err != nil {
 				return fmt.Errorf("clear queue %s: %w", name, err)
 			}
 			left++
-		case s == stateWaiting && !q.paused, s == stateActive && e.lapsed(it, now):
-			hints = append(hints, hint(at, dueMessage, acct, ids[i]))
+		case m.state == stateWaiting && !q.paused, m.state == stateActive && e.lapsed(m, now):
+			hints = append(hints, hint(m.at, dueMessage, acct, ids[i]))
 		}
 	}
 	if left > 0 {
@@ -157,11 +161,6 @@ func (e *Engine) pumpQueue(ctx context.Context, acct, name string) error {
 	}
 	e.wake(ctx, hints...)
 	return nil
-}
-
-// lapsed reports whether an active message's lease no longer holds.
-func (e *Engine) lapsed(attrs store.Attrs, now time.Time) bool {
-	return attrs.Get(attrLease).Num() <= now.UnixMilli() || e.alone && attrs.Get(attrOwner).Str() != e.owner
 }
 
 // UpsertQueue creates or changes a queue; nil leaves a setting as it is.

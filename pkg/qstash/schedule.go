@@ -32,6 +32,7 @@ type schedule struct {
 	Last        time.Time `json:"la,omitzero"`
 	LastIDs     []string  `json:"li,omitempty"` // messages of Last
 	Paused      bool      `json:"pz,omitempty"`
+	Repeat      string    `json:"rp,omitempty"` // what the waker repeats, see repeat; "": nothing
 	BodyID      string    `json:"bi,omitempty"` // names the chunks of a long body
 	BodySize    int       `json:"bs,omitempty"`
 	Chunks      int       `json:"bc,omitempty"`
@@ -71,14 +72,9 @@ func (e *Engine) CreateSchedule(ctx context.Context, acct string, req ScheduleRe
 		now := e.now()
 		s.CreatedAt, s.Next = now, parsed.Next(now)
 		cond := store.Cond(store.Absent(attrJSON))
-		var ops []store.Op
-		next := e.scheduleDue(acct, s)
 		if old != nil {
 			s.CreatedAt, s.Paused = old.CreatedAt, old.Paused
 			cond = store.Eq(attrVersion, store.Bytes(old.Version))
-			if due := e.scheduleDue(acct, old); due != next {
-				ops = append(ops, store.Delete(due, nil))
-			}
 		} else {
 			n, err := e.count(ctx, part("s", acct))
 			if err != nil {
@@ -97,6 +93,7 @@ func (e *Engine) CreateSchedule(ctx context.Context, acct string, req ScheduleRe
 				return "", fmt.Errorf("store the body of schedule %s: %w", s.id, err)
 			}
 		}
+		e.repeat(ctx, acct, s, parsed)
 		attrs, err := s.encode()
 		if err != nil {
 			return "", err
@@ -104,15 +101,16 @@ func (e *Engine) CreateSchedule(ctx context.Context, acct string, req ScheduleRe
 		if len(long) == 0 && len(req.Body) > 0 {
 			attrs = attrs.With(attrBody, store.Bytes(string(req.Body)))
 		}
-		ops = append(ops, store.Put(scheduleKey(acct, s.id), attrs, cond), store.Put(next, store.Attrs{}, nil))
-		err = e.store.Commit(ctx, ops)
+		err = e.store.Commit(ctx, append(e.moveDue(acct, old, s), store.Put(scheduleKey(acct, s.id), attrs, cond)))
 		if ce := (*store.ConditionError)(nil); errors.As(err, &ce) {
+			e.cease(ctx, acct, s)
 			continue // somebody else has changed it
 		}
 		if err != nil {
 			return "", fmt.Errorf("store schedule %s: %w", s.id, err)
 		}
 		if old != nil {
+			e.cease(ctx, acct, old)
 			if err := e.dropScheduleBody(ctx, acct, old); err != nil {
 				return "", err
 			}
@@ -120,7 +118,7 @@ func (e *Engine) CreateSchedule(ctx context.Context, acct string, req ScheduleRe
 		if err := e.touchFlow(ctx, acct, s.Flow); err != nil {
 			return "", err
 		}
-		e.wake(ctx, hint(s.Next, dueSchedule, acct, s.id))
+		e.wakeFirst(ctx, acct, s)
 		return s.id, nil
 	}
 }
@@ -158,8 +156,63 @@ func (s *schedule) encode() (store.Attrs, error) {
 		store.Attr{Name: attrVersion, Value: store.Bytes(s.Version)}), nil
 }
 
-func (e *Engine) scheduleDue(acct string, s *schedule) store.Key {
-	return dueKey(acct, shardOf(s.id), place(s.Next, dueSchedule, s.id))
+// moveDue moves the due entry of a schedule from where it was to where it is; nil is a
+// schedule that there is not. One that is paused has none.
+func (e *Engine) moveDue(acct string, was, is *schedule) []store.Op {
+	var ops []store.Op
+	key := func(s *schedule) (k store.Key, ok bool) {
+		if s == nil || s.Paused {
+			return k, false
+		}
+		return dueKey(acct, shardOf(s.id), place(s.Next, dueSchedule, s.id)), true
+	}
+	from, moved := key(was)
+	to, due := key(is)
+	if moved && (!due || from != to) {
+		ops = append(ops, store.Delete(from, nil))
+	}
+	if due && (!moved || from != to) {
+		ops = append(ops, store.Put(to, store.Attrs{}, nil))
+	}
+	return ops
+}
+
+// repeat has the waker repeat a call of tick for a schedule, if it can. It is called
+// before the schedule is stored with Repeat: what is repeated for another one, or none,
+// finds that out and ends itself.
+func (e *Engine) repeat(ctx context.Context, acct string, s *schedule, parsed *cron.Schedule) {
+	s.Repeat = ""
+	if s.Paused {
+		return
+	}
+	id := s.id + "@" + e.newID("")
+	ok, err := e.waker.Repeat(ctx, hintKey(dueRepeat, acct, id), parsed)
+	if err != nil {
+		e.log.WarnContext(ctx, "a schedule's wake-ups cannot be repeated; each is arranged by itself", "schedule", s.id, "error", err)
+	}
+	if ok && err == nil {
+		s.Repeat = id
+	}
+}
+
+// cease ends what repeat has arranged. If that fails, the next call does.
+func (e *Engine) cease(ctx context.Context, acct string, s *schedule) {
+	if s.Repeat == "" {
+		return
+	}
+	if err := e.waker.Cease(ctx, hintKey(dueRepeat, acct, s.Repeat)); err != nil {
+		e.log.WarnContext(ctx, "a schedule's wake-ups go on and are ignored", "schedule", s.id, "error", err)
+	}
+}
+
+// repeatsFrom is the time by which a waker surely repeats what it has just been told to.
+const repeatsFrom = 2 * time.Minute
+
+// wakeFirst asks for the wake-up of a schedule that has begun.
+func (e *Engine) wakeFirst(ctx context.Context, acct string, s *schedule) {
+	if !s.Paused && (s.Repeat == "" || s.Next.Sub(e.now()) < repeatsFrom) {
+		e.wake(ctx, hint(s.Next, dueSchedule, acct, s.id))
+	}
 }
 
 func (e *Engine) dropScheduleBody(ctx context.Context, acct string, s *schedule) error {
@@ -206,59 +259,73 @@ func (e *Engine) scheduleBody(ctx context.Context, acct string, s *schedule) ([]
 	return e.readChunks(ctx, acct, s.BodyID, s.Chunks, s.BodySize)
 }
 
-// tick publishes the messages of a schedule that is due, and sets its next time.
-// Several engines may do so at once: the messages' ids follow from the time.
-func (e *Engine) tick(ctx context.Context, acct, id string) error {
+// repeated is tick for a call that the waker repeats.
+func (e *Engine) repeated(ctx context.Context, acct, repeat string) error {
+	id, _, _ := strings.Cut(repeat, "@")
 	s, err := e.readSchedule(ctx, acct, id)
-	if err != nil || s == nil {
+	if err != nil {
 		return err
 	}
+	if s == nil || s.Repeat != repeat {
+		// Deleted, paused or replaced, without the waker hearing of it.
+		return e.waker.Cease(ctx, hintKey(dueRepeat, acct, repeat))
+	}
+	return e.tick(ctx, acct, s)
+}
+
+// tick publishes the messages of a schedule that is due, and sets its next time.
+// Several engines may do so at once: the messages' ids follow from the time.
+func (e *Engine) tick(ctx context.Context, acct string, s *schedule) error {
 	now := e.now()
-	if s.Next.After(now) {
-		e.wake(ctx, hint(s.Next, dueSchedule, acct, id))
-		return nil
+	if s == nil || s.Paused || s.Next.After(now) {
+		return nil // whoever has set the next time has asked for its wake-up
 	}
 	parsed, err := cron.Parse(s.Cron)
 	if err != nil {
-		return fmt.Errorf("schedule %s: %w", id, err)
+		return fmt.Errorf("schedule %s: %w", s.id, err)
 	}
-	var ids []string
-	if !s.Paused {
-		ids, err = e.publishTick(ctx, acct, s)
-		if refused := (*Error)(nil); errors.As(err, &refused) {
-			e.log.WarnContext(ctx, "a schedule's message cannot be published", "schedule", id, "error", err)
-		} else if err != nil {
-			return err
-		}
+	ids, err := e.publishTick(ctx, acct, s)
+	if refused := (*Error)(nil); errors.As(err, &refused) {
+		e.log.WarnContext(ctx, "a schedule's message cannot be published", "schedule", s.id, "error", err)
+	} else if err != nil {
+		return err
 	}
 	next := *s
 	next.Next, next.Version = parsed.Next(now), e.newID("") // what was missed meanwhile is not made up for
 	if len(ids) > 0 {
 		next.Last, next.LastIDs = s.Next, ids
 	}
-	return e.replaceSchedule(ctx, acct, s, &next)
+	if s.Repeat != "" && now.Sub(s.Next) > sweepGrace {
+		// The sweep had to find it: the waker may have lost it.
+		if ok, err := e.waker.Repeat(ctx, hintKey(dueRepeat, acct, s.Repeat), parsed); err != nil || !ok {
+			next.Repeat = ""
+		}
+	}
+	done, err := e.replaceSchedule(ctx, acct, s, &next)
+	if done && next.Repeat == "" {
+		e.wake(ctx, hint(next.Next, dueSchedule, acct, s.id))
+	}
+	return err
 }
 
 // replaceSchedule writes a changed schedule, provided that it is as it was read;
-// otherwise somebody else has done what there was to do.
-func (e *Engine) replaceSchedule(ctx context.Context, acct string, old, s *schedule) error {
+// otherwise it reports false: somebody else has done what there was to do.
+func (e *Engine) replaceSchedule(ctx context.Context, acct string, old, s *schedule) (bool, error) {
 	attrs, err := s.encode()
 	if err != nil {
-		return err
+		return false, err
 	}
 	if body := old.attrs.Get(attrBody); !body.IsZero() {
 		attrs = attrs.With(attrBody, body)
 	}
-	ops := []store.Op{store.Put(scheduleKey(acct, s.id), attrs, store.Eq(attrVersion, store.Bytes(old.Version)))}
-	if was, due := e.scheduleDue(acct, old), e.scheduleDue(acct, s); was != due {
-		ops = append(ops, store.Delete(was, nil), store.Put(due, store.Attrs{}, nil))
+	err = e.store.Commit(ctx, append(e.moveDue(acct, old, s), store.Put(scheduleKey(acct, s.id), attrs, store.Eq(attrVersion, store.Bytes(old.Version)))))
+	if ce := (*store.ConditionError)(nil); errors.As(err, &ce) {
+		return false, nil
 	}
-	err = e.store.Commit(ctx, ops)
-	if ce := (*store.ConditionError)(nil); err != nil && !errors.As(err, &ce) {
-		return fmt.Errorf("store schedule %s: %w", s.id, err)
+	if err != nil {
+		return false, fmt.Errorf("store schedule %s: %w", s.id, err)
 	}
-	e.wake(ctx, hint(s.Next, dueSchedule, acct, s.id))
-	return nil
+	return true, nil
 }
 
 // publishTick stores the messages of a schedule's present time.
@@ -326,10 +393,25 @@ func (e *Engine) PauseSchedule(ctx context.Context, acct, id string, paused bool
 			return nil
 		}
 		changed := *s
-		changed.Paused, changed.Version = paused, e.newID("")
-		if err := e.replaceSchedule(ctx, acct, s, &changed); err != nil {
-			return err
+		changed.Paused, changed.Repeat, changed.Version = paused, "", e.newID("")
+		if !paused {
+			parsed, err := cron.Parse(s.Cron)
+			if err != nil {
+				return fmt.Errorf("schedule %s: %w", id, err)
+			}
+			changed.Next = parsed.Next(e.now())
+			e.repeat(ctx, acct, &changed, parsed)
 		}
+		done, err := e.replaceSchedule(ctx, acct, s, &changed)
+		switch {
+		case err != nil:
+			return err
+		case done:
+			e.cease(ctx, acct, s)
+			e.wakeFirst(ctx, acct, &changed)
+			return nil
+		}
+		e.cease(ctx, acct, &changed)
 	}
 }
 
@@ -343,16 +425,14 @@ func (e *Engine) DeleteSchedule(ctx context.Context, acct, id string) error {
 		if s == nil {
 			return notFound("schedule %s not found", id)
 		}
-		err = e.store.Commit(ctx, []store.Op{
-			store.Delete(scheduleKey(acct, id), store.Eq(attrVersion, store.Bytes(s.Version))),
-			store.Delete(e.scheduleDue(acct, s), nil),
-		})
+		err = e.store.Commit(ctx, append(e.moveDue(acct, s, nil), store.Delete(scheduleKey(acct, id), store.Eq(attrVersion, store.Bytes(s.Version)))))
 		if ce := (*store.ConditionError)(nil); errors.As(err, &ce) {
 			continue
 		}
 		if err != nil {
 			return fmt.Errorf("delete schedule %s: %w", id, err)
 		}
+		e.cease(ctx, acct, s)
 		return e.dropScheduleBody(ctx, acct, s)
 	}
 }

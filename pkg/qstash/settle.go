@@ -70,7 +70,7 @@ func dlqID(now time.Time, id string) string {
 }
 
 // settle records the outcome of an attempt, with all that follows from it. It tries
-// again as long as the lease allows: what is not recorded is sent again.
+// again as long as nobody has taken over: what is not recorded is sent again.
 func (e *Engine) settle(ctx context.Context, m *message, sent []byte, resp Response, sendErr error) error {
 	var all []wake.Hint
 	doubt := false // whether it has been recorded already
@@ -84,7 +84,7 @@ func (e *Engine) settle(ctx context.Context, m *message, sent []byte, resp Respo
 			e.wake(ctx, all...)
 			return nil
 		case errors.As(err, &ce):
-			if ce.Old.Has(attrCancel) && !m.attrs.Has(attrCancel) && ce.Old.Get(attrLease).Equal(m.attrs.Get(attrLease)) {
+			if ce.Old.Has(attrCancel) && !m.attrs.Has(attrCancel) && ce.Old.Get(attrClaimed).Equal(m.attrs.Get(attrClaimed)) {
 				m.attrs = m.attrs.With(attrCancel, store.Int(1))
 				continue
 			}
@@ -118,7 +118,7 @@ func (e *Engine) record(ctx context.Context, m *message, o outcome, sent []byte)
 	t := transition{m: m, cond: store.And{
 		store.Eq(attrState, store.Int(int64(stateActive))),
 		store.Eq(attrOwner, store.Bytes(e.owner)),
-		store.Eq(attrLease, m.attrs.Get(attrLease)),
+		store.Eq(attrClaimed, m.attrs.Get(attrClaimed)),
 	}, state: o.state, at: o.next, events: o.events}
 	if !m.attrs.Has(attrCancel) {
 		t.cond = append(t.cond, store.Absent(attrCancel))
@@ -208,7 +208,7 @@ func (e *Engine) apply(ctx context.Context, t *transition) ([]wake.Hint, error) 
 	edits := append([]store.Edit{
 		store.Set(attrState, store.Int(int64(t.state))),
 		store.Remove(attrOwner),
-		store.Remove(attrLease),
+		store.Remove(attrClaimed),
 	}, t.edits...)
 	edits = append(edits, note(m.attrs.Size(), t.events...)...)
 	ops := slices.Clip(t.extra)

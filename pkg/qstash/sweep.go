@@ -92,16 +92,15 @@ func (e *Engine) sweepShard(ctx context.Context, acct string, shard byte, until 
 // delivered, or has been woken a short while ago. A due entry that its message no longer
 // has, or whose message is gone, is removed.
 func (e *Engine) leave(ctx context.Context, acct string, key store.Key, at time.Time, id string) (bool, error) {
-	attrs, err := e.store.Get(ctx, messageKey(acct, id))
+	m, err := e.readMessage(ctx, acct, id)
 	if err != nil {
-		return false, fmt.Errorf("read message %s: %w", id, err)
+		return false, err
 	}
-	s := state(attrs.Get(attrState).Num())
 	switch {
-	case attrs == nil, attrs.Get(attrPlace).Str() != key.Sort, s.finished():
+	case m == nil, m.place != key.Sort, m.state.finished():
 		return true, e.drop(ctx, key)
-	case s == stateActive:
-		return !e.lapsed(attrs, e.now()), nil
+	case m.state == stateActive:
+		return !e.lapsed(m, e.now()), nil
 	case e.alone:
 		return false, nil
 	}

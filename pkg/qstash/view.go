@@ -3,12 +3,14 @@ package qstash
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"time"
 
+	"github.com/skystash/skystash/pkg/qstash/cron"
 	"github.com/skystash/skystash/pkg/store"
 )
 
-// Message is a message as clients see it. Times are in milliseconds, periods in seconds.
+// Message is a message as clients see it. Times and timeouts are in milliseconds, periods in seconds.
 type Message struct {
 	MessageID             string   `json:"messageId"`
 	URL                   string   `json:"url"`
@@ -105,7 +107,7 @@ func (e *Engine) Message(ctx context.Context, acct, id string) (Message, error) 
 	return m.view(body), nil
 }
 
-// Schedule is a schedule as clients see it. Times are in milliseconds, delays and periods in seconds.
+// Schedule is a schedule as clients see it. Times and timeouts are in milliseconds, delays and periods in seconds.
 type Schedule struct {
 	ScheduleID           string            `json:"scheduleId"`
 	Cron                 string            `json:"cron"`
@@ -166,6 +168,13 @@ func (e *Engine) scheduleView(ctx context.Context, acct string, s *schedule) (Sc
 		FlowKey: same.FlowKey, Parallelism: same.Parallelism, Rate: same.Rate, Period: same.Period,
 		Label: same.Label, Labels: same.Labels,
 		NextTime: s.Next.UnixMilli(),
+	}
+	if now := e.now(); s.Paused && !s.Next.After(now) { // its times pass all the same
+		parsed, err := cron.Parse(s.Cron)
+		if err != nil {
+			return Schedule{}, fmt.Errorf("schedule %s: %w", s.id, err)
+		}
+		v.NextTime = parsed.Next(now).UnixMilli()
 	}
 	if !s.Last.IsZero() {
 		v.LastTime = s.Last.UnixMilli()

@@ -24,8 +24,7 @@ const (
 	recScripts  = "scripts" // number of SCRIPT FLUSHs, and when the last one came or comes into force
 	recLibs     = "libs"    // number of changes of the function libraries, and when ...
 	recAt       = "at"      // suffix
-	recBlock    = "block"   // text that commands are refused with
-	recUntil    = "until"   // Unix ms at which that ends
+	recBlock    = "block"   // meter.Block
 )
 
 // Limits of a database's number of slots.
@@ -189,7 +188,7 @@ func (e *Engine) remember(id string, attrs store.Attrs) *Database {
 		CreatedAt:            time.UnixMilli(attrs.Get(recCreated).Num()),
 		CredentialGeneration: attrs.Get(recCredGen).Num(),
 		Revoked:              slices.Clone(attrs.Get(recRevoked).Elems()),
-		Blocked:              blockOf(attrs),
+		Blocked:              meter.DecodeBlock(attrs.Get(recBlock).Str()),
 		monitored:            attrs.Get(recMonitor).Num(),
 		epoch:                epoch,
 		switchAt:             attrs.Get(recSwitchAt).Num(),

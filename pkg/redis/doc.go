@@ -39,7 +39,7 @@
 //
 // A head's attributes: t type (lower case: inline, upper case: spread), b the id
 // of the write that made it, w of the last one since, e expiry (Unix ms), x when DynamoDB may
-// reclaim it (seconds), q* traces of recent writes (see trace.go),
+// reclaim it (seconds), q* traces of recent writes and z, when they must not be lost (see trace.go),
 // k the user's key where it is too long for the sort key.
 // Inline, the value is in the head: v or n (a string or a JSON document's compact text, n if it is
 // a canonical integer), l (a list, c its length), m*/M* one attribute for each member or

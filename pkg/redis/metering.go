@@ -3,7 +3,6 @@ package redis
 import (
 	"context"
 	"strings"
-	"time"
 
 	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/store"
@@ -39,18 +38,10 @@ func (e *Engine) Class(args []string) string {
 // Block makes those who serve the database refuse all commands with a text, until a limit's
 // time is over; on every instance within Config.RecordTTL. The zero Block ends that.
 func (e *Engine) Block(ctx context.Context, id string, b meter.Block) error {
-	edits := []store.Edit{store.Remove(recBlock), store.Remove(recUntil)}
-	if b.Text != "" {
-		edits = []store.Edit{store.Set(recBlock, store.Bytes(b.Text)), store.Set(recUntil, store.Int(b.Until.UnixMilli()))}
+	edit := store.Remove(recBlock)
+	if text := b.Encode(); text != "" {
+		edit = store.Set(recBlock, store.Bytes(text))
 	}
-	_, err := e.updateRecord(ctx, id, edits...)
+	_, err := e.updateRecord(ctx, id, edit)
 	return err
-}
-
-func blockOf(record store.Attrs) meter.Block {
-	text := record.Get(recBlock).Str()
-	if text == "" {
-		return meter.Block{}
-	}
-	return meter.Block{Text: text, Until: time.UnixMilli(record.Get(recUntil).Num())}
 }

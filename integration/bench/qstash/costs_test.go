@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/skystash/skystash/pkg/qstash"
+	"github.com/skystash/skystash/pkg/qstash/cron"
 	"github.com/skystash/skystash/pkg/qstash/wake"
 	"github.com/skystash/skystash/pkg/store"
 	"github.com/skystash/skystash/pkg/store/dynamo/dynamolocal"
@@ -46,6 +47,8 @@ type counter struct {
 	hints  []wake.Hint
 	status int
 	cost   cost
+
+	repeated string // key of the wake-up that is repeated
 }
 
 // cost is what a message takes.
@@ -70,6 +73,32 @@ func (c *counter) Wake(_ context.Context, hints ...wake.Hint) error {
 		}
 	}
 	return nil
+}
+
+// Repeat repeats what wake/aws does.
+func (c *counter) Repeat(_ context.Context, key string, s *cron.Schedule) (bool, error) {
+	c.repeated = key
+	return !s.Within(15 * time.Minute), nil
+}
+
+func (c *counter) Cease(context.Context, string) error { return nil }
+
+// schedule runs a schedule once, and delivers its message.
+func (c *counter) schedule(expr string) {
+	c.t.Helper()
+	if _, err := c.engine.CreateSchedule(c.t.Context(), "acct", qstash.ScheduleRequest{Cron: expr, Destination: "https://example.com/api/hook", Body: []byte(strings.Repeat("x", 300))}); err != nil {
+		c.t.Fatal(err)
+	}
+	c.cost = cost{}
+	if len(c.hints) == 0 { // Scheduler sends it
+		c.now = c.now.Truncate(time.Hour).Add(time.Hour)
+		c.hints = append(c.hints, wake.Hint{At: c.now, Key: c.repeated})
+		c.cost.schedules++
+		c.cost.wakes++
+		c.deliver(c.now)
+		return
+	}
+	c.deliver(c.hints[0].At) // the wake-up for the next run is counted, the one for this one is not
 }
 
 func (c *counter) Send(context.Context, qstash.Delivery) (qstash.Response, error) {
@@ -147,6 +176,8 @@ func TestCostsAreAsTheTableSays(t *testing.T) {
 		{"with a callback", 2, ok(qstash.Options{Callback: &qstash.Callback{URL: "https://example.com/cb"}})},
 		{"through a queue", 1, ok(qstash.Options{Queue: "queue"})},
 		{"with flow control", 1, ok(qstash.Options{Flow: &qstash.Flow{Key: "key", Parallelism: 10}})},
+		{"of a schedule, every 10 minutes", 1, func(c *counter) { c.schedule("*/10 * * * *") }},
+		{"of a schedule, every hour", 1, func(c *counter) { c.schedule("0 * * * *") }},
 		{"a workflow step", 1, func(c *counter) {
 			c.publish("in", qstash.Options{Workflow: &qstash.Workflow{RunID: "wfr_1", Init: true}})
 			c.deliver(c.now)
@@ -199,7 +230,9 @@ Prices are those of us-east-1, on demand, in dollars for a million messages:
   within a second of another one.
 - SQS: 0.40 for a million requests, three for a wake-up (send, receive, delete). Lambda receives up to ten at a time,
   so under load it is less than half. An idle queue is polled: about 0.20 dollars a month.
-- EventBridge Scheduler: 1.00 for a million late wake-ups.
+- EventBridge Scheduler: 1.00 for a million late or repeated wake-ups. A schedule that is not due every 15 minutes is repeated
+  by Scheduler: one invocation, one SQS message and one Lambda run, without which each run would have to create the next
+  one's (one more API call, SQS message and Lambda run).
 - Lambda on Arm with 512 MB: 0.20 for a million invocations, 13.33 for a million GB-seconds; a request to the API is taken to last
   15 ms, a wake-up 60 ms, most of which is the destination's. A slower destination costs more: 0.5 GB-seconds, or 6.67
   dollars a million, for each second of one delivery alone; up to ten share it.

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,7 +28,7 @@ type Config struct {
 	Engine *control.Engine
 	Book   *meter.Book
 
-	// For what there is inside of resources; nil: the product is not deployed.
+	// The products that Engine works on.
 	Kafka  *kafka.Engine
 	QStash *qstash.Engine
 
@@ -310,10 +311,15 @@ func (h *Handler) failure(w http.ResponseWriter, r *http.Request, err error) (in
 // resource reads a resource of the caller's that the path names, of a product; "": of any.
 func (c *call) resource(id string, p control.Product) (*control.Resource, error) {
 	r, err := c.cfg.Engine.Resource(c.ctx, c.acct.ID, id)
-	if err == nil && p != "" && r.Product != p || control.IsKind(err, control.NotFound) {
+	if err == nil && (p != "" && r.Product != p || !c.deployed(r.Product)) || control.IsKind(err, control.NotFound) {
 		return nil, &refusal{http.StatusNotFound, nounOf[p] + " not found"}
 	}
 	return r, err
+}
+
+// deployed reports whether there is what a resource of a product needs.
+func (c *call) deployed(p control.Product) bool {
+	return slices.Contains(c.cfg.Engine.Products(), p)
 }
 
 var nounOf = map[control.Product]string{
@@ -328,7 +334,7 @@ func (c *call) resources(p control.Product) ([]*control.Resource, error) {
 	}
 	var list []*control.Resource
 	for _, r := range all {
-		if p == "" || r.Product == p {
+		if (p == "" || r.Product == p) && c.deployed(r.Product) {
 			list = append(list, r)
 		}
 	}

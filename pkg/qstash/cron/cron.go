@@ -2,19 +2,26 @@
 //
 // An expression has five fields, minute, hour, day of month, month and day of week,
 // each a list of values, ranges and steps; months and days have names, and Sunday is 0
-// as well as 7. If day of month and day of week are both restricted, either suffices.
-// "CRON_TZ=<IANA zone> " in front sets the zone, which is UTC otherwise.
+// as well as 7. If day of month and day of week are both restricted, which "*", "*/1" and
+// "?" are not, either suffices. "CRON_TZ=<IANA zone> " in front sets the zone, which is
+// UTC otherwise.
 //
 // # Daylight saving time
 //
 // What falls into the hour that is left out is not due that day. What falls into the
-// hour that is repeated is due once, at its first occurrence, unless the hour is "*":
-// what is due every hour or every few minutes goes on without a gap.
+// hour that is repeated is due once, at its first occurrence, unless every hour is asked
+// for: what is due every hour or every few minutes goes on without a gap.
+//
+// # Amazon EventBridge Scheduler
+//
+// [Schedule.Translate] writes a schedule in Scheduler's own syntax, if that can be done
+// exactly.
 package cron
 
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,9 +30,18 @@ import (
 // Schedule is a parsed expression.
 type Schedule struct {
 	minute, hour, dom, month, dow uint64 // bit n: the value n
-	anyHour, anyDom, anyDow       bool   // the field is "*"
+	anyDom, anyDow                bool   // the field does not restrict the other
 	loc                           *time.Location
 }
+
+// Fields that leave nothing out.
+const (
+	everyMinute = 1<<60 - 1
+	everyHour   = 1<<24 - 1
+	everyDom    = 1<<32 - 2
+	everyMonth  = 1<<13 - 2
+	everyDow    = 1<<7 - 1
+)
 
 // maxExpression bounds what is read, in bytes.
 const maxExpression = 512
@@ -69,7 +85,7 @@ func Parse(text string) (*Schedule, error) {
 			return nil, fmt.Errorf("%s: %w", fields[i].name, err)
 		}
 	}
-	s.anyHour, s.anyDom, s.anyDow = words[1] == "*", isAny(words[2]), isAny(words[4])
+	s.anyDom, s.anyDow = unrestricted(words[2]), unrestricted(words[4])
 	if s.dow&(1<<7) != 0 {
 		s.dow = s.dow&^(1<<7) | 1
 	}
@@ -77,6 +93,14 @@ func Parse(text string) (*Schedule, error) {
 		return nil, errors.New("there is no such date")
 	}
 	return s, nil
+}
+
+// hourly reports whether every hour is asked for.
+func (s *Schedule) hourly() bool { return s.hour == everyHour }
+
+// unrestricted reports whether a field of days is "*", or says so among others.
+func unrestricted(word string) bool {
+	return slices.ContainsFunc(strings.Split(word, ","), func(item string) bool { return isAny(strings.TrimSuffix(item, "/1")) })
 }
 
 func isAny(word string) bool { return word == "*" || word == "?" }
@@ -152,7 +176,7 @@ func (s *Schedule) Next(t time.Time) time.Time {
 			t = startOf(y, month, day+1, t)
 		case s.hour&(1<<t.Hour()) == 0:
 			t = t.Add(time.Duration(60-t.Minute()) * time.Minute)
-		case s.minute&(1<<t.Minute()) == 0, !s.anyHour && repeated(t):
+		case s.minute&(1<<t.Minute()) == 0, !s.hourly() && repeated(t):
 			t = t.Add(time.Minute)
 		default:
 			return t.UTC()

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/qstash"
 	"github.com/skystash/skystash/pkg/token"
 )
@@ -18,6 +19,7 @@ import (
 type Access struct {
 	Account  string
 	ReadOnly bool
+	Blocked  meter.Block // see qstash.Account
 }
 
 // Authenticator finds out what a token allows. A token that allows nothing is ErrUnauthorized.
@@ -86,7 +88,7 @@ func (t Tokens) Authenticate(ctx context.Context, text string) (Access, error) {
 	if claims.Generation != acct.CredentialGeneration || slices.Contains(acct.Revoked, claims.CredentialID) {
 		return Access{}, ErrUnauthorized
 	}
-	return Access{Account: acct.ID, ReadOnly: claims.Scope != token.ReadWrite}, nil
+	return Access{Account: acct.ID, ReadOnly: claims.Scope != token.ReadWrite, Blocked: acct.Blocked}, nil
 }
 
 // Fixed authenticates one token that is known in advance, for development.

@@ -13,7 +13,9 @@ import (
 	"net/url"
 	"runtime/debug"
 	"strings"
+	"time"
 
+	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/qstash"
 	"github.com/skystash/skystash/pkg/store"
 )
@@ -28,6 +30,8 @@ type Config struct {
 	MaxRequest    int64                        // bytes of a request's body; 0: DefaultMaxRequest
 	Logger        *slog.Logger                 // nil: slog.Default
 	RequestID     func(context.Context) string // names a request in the log; nil: at random
+	Meter         meter.Recorder               // is told what each request has used that is for an account; nil: nobody is
+	Now           func() time.Time             // nil: time.Now
 }
 
 // Handler serves the REST API.
@@ -37,11 +41,16 @@ type Handler struct {
 	maxRequest int64
 	log        *slog.Logger
 	requestID  func(context.Context) string
+	meter      meter.Recorder
+	now        func() time.Time
 }
 
 // New makes a Handler.
 func New(cfg Config) *Handler {
-	h := &Handler{engine: cfg.Engine, auth: cfg.Authenticator, maxRequest: cfg.MaxRequest, log: cfg.Logger, requestID: cfg.RequestID}
+	h := &Handler{engine: cfg.Engine, auth: cfg.Authenticator, maxRequest: cfg.MaxRequest, log: cfg.Logger, requestID: cfg.RequestID, meter: cfg.Meter, now: cfg.Now}
+	if h.now == nil {
+		h.now = time.Now
+	}
 	if h.maxRequest == 0 {
 		h.maxRequest = DefaultMaxRequest
 	}
@@ -78,13 +87,15 @@ var (
 
 // ServeHTTP implements http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c := h.newCall(w, r)
+	w, r = c.w, c.r
+	defer c.record()
 	defer func() {
 		if p := recover(); p != nil {
 			h.log.ErrorContext(r.Context(), "request panicked", "panic", p, "stack", string(debug.Stack()))
 			h.fail(w, r, errors.New("panic, see the log"))
 		}
 	}()
-	c := &call{h: h, w: w, r: r}
 	if err := c.serve(); err != nil {
 		h.fail(w, r, err)
 	}
@@ -101,6 +112,7 @@ type call struct {
 	params   url.Values // what is ours of the query
 	seg      []string   // of the path, unescaped
 	version1 bool
+	used     used
 }
 
 func (c *call) serve() error {
@@ -129,6 +141,9 @@ func (c *call) serve() error {
 		return errReadOnly
 	}
 	c.acct = access.Account
+	if access.Blocked.Holds(c.h.now()) && c.creates() {
+		return c.tooMany(access.Blocked)
+	}
 	return c.route()
 }
 

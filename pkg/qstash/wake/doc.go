@@ -5,6 +5,9 @@
 // dies, not at all. The engine's store says what there is to do; its sweep finds
 // what no hint has come for.
 //
+// What is due again and again can be left to a waker that repeats hints by itself, see
+// [Waker].Repeat.
+//
 // pkg/qstash/wake/embedded keeps hints in memory, for one process;
 // pkg/qstash/wake/aws uses SQS and EventBridge Scheduler. Both pass the suite in
 // pkg/qstash/wake/waketest.
@@ -13,6 +16,8 @@ package wake
 import (
 	"context"
 	"time"
+
+	"github.com/skystash/skystash/pkg/qstash/cron"
 )
 
 // Hint asks for a call of the handler with Key, at At or soon after. A time in the past means now.
@@ -28,6 +33,17 @@ const MaxKey = 2048
 type Waker interface {
 	// Wake arranges for the hints. After an error some of them may have been.
 	Wake(ctx context.Context, hints ...Hint) error
+
+	// Repeat arranges for a call with a key at each time of a schedule, within the
+	// minute, until Cease. It reports false if the waker does not do that for this
+	// schedule, which then needs a hint for each time. A key must always come with the
+	// same schedule; repeating it again changes nothing. After an error it may be
+	// repeated or not.
+	Repeat(ctx context.Context, key string, s *cron.Schedule) (bool, error)
+
+	// Cease ends what Repeat has arranged for a key, if it has. Calls that are on
+	// their way still come.
+	Cease(ctx context.Context, key string) error
 }
 
 // Handler is called with the key of a hint. An error asks for another call later.

@@ -70,7 +70,12 @@ func (h *Handler) record(r *Request, x *exchange) {
 		h.meter.Record(rec)
 		return
 	}
-	x.events.ended = func(sent int64) {
+	x.events.ended = h.recordLater(rec)
+}
+
+// recordLater is for a stream. Its polls are not counted: an instance makes them for all of its streams.
+func (h *Handler) recordLater(rec meter.Record) func(sent int64) {
+	return func(sent int64) {
 		rec.At, rec.BytesOut = h.now(), sent
 		h.meter.Record(rec)
 	}

@@ -8,28 +8,16 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/skystash/skystash/pkg/meter"
+	"github.com/skystash/skystash/pkg/meter/metertest"
 	"github.com/skystash/skystash/pkg/redis"
 	"github.com/skystash/skystash/pkg/store"
 	"github.com/skystash/skystash/pkg/store/embedded"
 	"github.com/skystash/skystash/pkg/token"
 )
-
-// records is a meter.Recorder that keeps what it is told.
-type records struct {
-	mu  sync.Mutex
-	all []meter.Record
-}
-
-func (rs *records) Record(r meter.Record) {
-	rs.mu.Lock()
-	defer rs.mu.Unlock()
-	rs.all = append(rs.all, r)
-}
 
 // calls is a store that notes its calls.
 type calls struct {
@@ -122,7 +110,7 @@ var requests = []struct{ method, target, body string }{
 }
 
 func TestMeteringMakesNoCalls(t *testing.T) {
-	rs := &records{}
+	rs := &metertest.Records{}
 	with, without := newDatabase(t, rs), newDatabase(t, nil)
 	for _, r := range requests {
 		a, b := with.send(r.method, r.target, r.body), without.send(r.method, r.target, r.body)
@@ -134,13 +122,13 @@ func TestMeteringMakesNoCalls(t *testing.T) {
 		}
 		with.store.made, without.store.made = nil, nil
 	}
-	if len(rs.all) != len(requests) {
-		t.Errorf("%d records of %d requests", len(rs.all), len(requests))
+	if n := len(rs.Take()); n != len(requests) {
+		t.Errorf("%d records of %d requests", n, len(requests))
 	}
 }
 
 func TestRecordsSayWhatRequestsUsed(t *testing.T) {
-	rs := &records{}
+	rs := &metertest.Records{}
 	d := newDatabase(t, rs)
 	for _, r := range requests {
 		d.send(r.method, r.target, r.body)
@@ -154,7 +142,7 @@ func TestRecordsSayWhatRequestsUsed(t *testing.T) {
 		read, writ float64
 	}
 	var got []short
-	for _, r := range rs.all {
+	for _, r := range rs.Take() {
 		if r.Resource != (meter.Resource{Product: "redis", ID: "db1"}) || !r.At.Equal(d.now) || r.Blocked {
 			t.Errorf("record %+v", r)
 		}
@@ -182,17 +170,17 @@ func TestRecordsSayWhatRequestsUsed(t *testing.T) {
 }
 
 func TestRequestsWithoutADatabaseAreNobodys(t *testing.T) {
-	rs := &records{}
+	rs := &metertest.Records{}
 	s := newServer(t, func(c *Config) { c.Meter = rs })
 	s.doAs(t, "Bearer bad", "GET", "/get/k", "")
 	s.do(t, "OPTIONS", "/get/k", "")
-	if len(rs.all) > 0 {
-		t.Errorf("records %+v", rs.all)
+	if got := rs.Take(); len(got) > 0 {
+		t.Errorf("records %+v", got)
 	}
 }
 
 func TestBlockedDatabasesRefuseCommandsUntilTheLimitsTimeIsOver(t *testing.T) {
-	ctx, rs := context.Background(), &records{}
+	ctx, rs := context.Background(), &metertest.Records{}
 	d := newDatabase(t, rs)
 	const text = "ERR max daily request limit exceeded. Limit: 10, Usage: 10."
 	if err := d.engine.Block(ctx, "db1", meter.Block{Text: text, Until: d.now.Add(time.Hour)}); err != nil {
@@ -205,8 +193,8 @@ func TestBlockedDatabasesRefuseCommandsUntilTheLimitsTimeIsOver(t *testing.T) {
 	if len(d.store.made) > 0 {
 		t.Errorf("refusals made calls: %q", d.store.made)
 	}
-	if r := rs.all[0]; !r.Blocked || r.Commands != 0 || len(rs.all) != len(requests)-1 {
-		t.Errorf("%d records, the first %+v", len(rs.all), r)
+	if got := rs.Take(); len(got) != len(requests)-1 || !got[0].Blocked || got[0].Commands != 0 {
+		t.Errorf("records %+v", got)
 	}
 	d.now = d.now.Add(time.Hour)
 	expect(t, d.send("GET", "/ping", ""), 200, `{"result":"PONG"}`)
@@ -221,7 +209,7 @@ func TestBlockedDatabasesRefuseCommandsUntilTheLimitsTimeIsOver(t *testing.T) {
 }
 
 func TestStreamsAreRecordedWhenTheyEnd(t *testing.T) {
-	rs := &records{}
+	rs := &metertest.Records{}
 	d := newDatabase(t, rs)
 	server := httptest.NewServer(d)
 	defer server.Close()
@@ -242,8 +230,9 @@ func TestStreamsAreRecordedWhenTheyEnd(t *testing.T) {
 	cancel()
 	resp.Body.Close()
 	server.Close() // waits for the handler
-	if len(rs.all) != 1 || rs.all[0].Class != meter.ClassPubSub || rs.all[0].Commands != 1 || rs.all[0].BytesOut < int64(len(greeting)) {
-		t.Errorf("records %+v", rs.all)
+	got := rs.Take()
+	if len(got) != 1 || got[0].Class != meter.ClassPubSub || got[0].Commands != 1 || got[0].BytesOut < int64(len(greeting)) {
+		t.Errorf("records %+v", got)
 	}
 }
 

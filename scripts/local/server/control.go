@@ -2,13 +2,13 @@ package server
 
 import (
 	"context"
-	"errors"
 	"net/url"
 
 	"github.com/valyala/fasthttp"
 
 	"github.com/skystash/skystash/pkg/control"
 	"github.com/skystash/skystash/pkg/control/rest"
+	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -30,17 +30,9 @@ type controlServer struct {
 func (m *Main) Email() string  { return m.control.acct.Email }
 func (m *Main) APIKey() string { return m.control.apiKey }
 
-// openControl opens the control plane over a store of its own. The products must be open.
+// openControl opens the control plane over the store that usage is counted in. The products must be open.
 func (m *Main) openControl(ctx context.Context) (p *product, err error) {
-	c := &controlServer{}
-	if c.store, _, err = m.openStore(ctx, controlDir, m.flags.controlTable); err != nil {
-		return nil, err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, c.store.Close())
-		}
-	}()
+	c := &controlServer{store: m.usage.store}
 	keyring, err := m.keyring(ctx)
 	if err != nil {
 		return nil, err
@@ -55,7 +47,9 @@ func (m *Main) openControl(ctx context.Context) (p *product, err error) {
 		return nil, err
 	}
 	m.control = c
-	handler := rest.New(rest.Config{Engine: c.engine, Kafka: m.kafka, Logger: m.log})
+	handler := rest.New(rest.Config{
+		Engine: c.engine, Book: meter.NewBook(c.store), Kafka: m.kafka, QStash: m.qstash.engine, Logger: m.log,
+	})
 	return &product{
 		name:  "Developer API",
 		match: rest.Serves,
@@ -75,7 +69,7 @@ func (m *Main) openControl(ctx context.Context) (p *product, err error) {
 			{"UPSTASH_EMAIL", c.acct.Email},
 			{"UPSTASH_API_KEY", c.apiKey},
 		},
-		close: c.store.Close,
+		close: func() error { return nil }, // the store is closed when the last usage is in it
 	}, nil
 }
 

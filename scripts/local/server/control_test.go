@@ -75,7 +75,7 @@ func TestDefaultsBelongToTheAccountAndStay(t *testing.T) {
 		t.Errorf("the default database has other tokens than are printed: %v", db)
 	}
 	if _, q := manage(t, m, "GET", "/v2/qstash/user", nil); q["token"] != m.QStashToken() {
-		t.Error("QStash has another token than is printed")
+		t.Errorf("QStash has another token than is printed: %v, printed %s", q, m.QStashToken())
 	}
 	env, err := os.ReadFile(filepath.Join(dir, "local.env"))
 	if err != nil {

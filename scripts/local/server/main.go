@@ -45,6 +45,7 @@ type Main struct {
 	control  *controlServer
 
 	directories []keydir.Directory // of public keys, in each product's store
+	usage       *usage
 	http        *fasthttp.Server
 	failed      chan error         // of the HTTP server
 	stop        context.CancelFunc // of requests and duties
@@ -104,6 +105,9 @@ func (m *Main) Start(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	if err := m.openUsage(ctx); err != nil {
+		return err
+	}
 	var recordTTL time.Duration
 	if m.store, recordTTL, err = m.openStore(ctx, storeDir, m.flags.table); err != nil {
 		return err
@@ -126,6 +130,7 @@ func (m *Main) Start(ctx context.Context) (err error) {
 	if err := m.openProducts(ctx); err != nil {
 		return err
 	}
+	m.openLimiter()
 	if err := m.adopt(ctx); err != nil {
 		return err
 	}
@@ -138,6 +143,7 @@ func (m *Main) Start(ctx context.Context) (err error) {
 	duties, stop := context.WithCancel(context.WithoutCancel(ctx))
 	m.stop = stop
 	m.duties.Go(func() { m.reclaim(duties, engine) })
+	m.duties.Go(func() { m.count(duties) })
 	for _, p := range m.products {
 		for _, duty := range p.duties {
 			m.duties.Go(func() { duty(duties) })
@@ -184,6 +190,11 @@ func (m *Main) shutdown() error {
 			errs = append(errs, fmt.Errorf("close %s: %w", p.name, err))
 		}
 	}
+	if m.usage != nil {
+		if err := m.usage.close(); err != nil {
+			errs = append(errs, fmt.Errorf("close the control plane: %w", err))
+		}
+	}
 	return errors.Join(errs...)
 }
 
@@ -210,6 +221,8 @@ func (m *Main) handler(engine *redis.Engine) (*rest.Handler, error) {
 		Engine:          engine,
 		Verifier:        verifier,
 		MaxRequestBytes: m.flags.maxRequest,
+		Meter:           m.usage.sums,
+		Class:           engine.Class,
 		Logger:          m.log,
 	}), nil
 }

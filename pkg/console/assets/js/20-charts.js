@@ -106,7 +106,7 @@
     const options = {
       width: host.clientWidth - 24,
       height: host.clientHeight - 12,
-      padding: [8, 8, 0, 0],
+      padding: [8, 20, 0, 0],
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { show: !bars, size: 7, width: 2 } },
       tzDate: (t) => uPlot.tzDate(new Date(t * 1000), "Etc/UTC"),

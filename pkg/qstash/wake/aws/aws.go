@@ -7,14 +7,18 @@
 // delays the rest. The queue must be a standard one; what it does not get rid of goes
 // to its dead letter queue and is found by the engine's sweep all the same.
 //
-// Schedules with cron expressions need nothing else: the engine computes each of their
-// times from the rules of their time zone and asks for one wake-up at a time, which costs
-// what an invocation of a repeated schedule does and cannot be read differently.
+// A cron schedule becomes one schedule, or two, with the same times, written as
+// [cron.Schedule.Translate] does; Scheduler sends their messages within the minute. It is left
+// to hints if it is due so often that the delays of SQS suffice, which cost less and are to
+// the second, or if Scheduler would not do the same as unix where clocks change. Where
+// Scheduler runs what falls into a repeated hour at the second occurrence instead
+// of the first (its documentation says only: once), the engine's sweep is first.
 //
 // # Calls
 //
 //	a hint of at most 15 minutes   SendMessageBatch, 10 hints a call
 //	a later one                    CreateSchedule; when it fires, SendMessageBatch
+//	a repeated one                 CreateSchedule, once; DeleteSchedule to end it
 package aws
 
 import (
@@ -32,6 +36,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"github.com/skystash/skystash/pkg/qstash/cron"
 	"github.com/skystash/skystash/pkg/qstash/wake"
 )
 
@@ -138,19 +143,68 @@ func (w *Waker) schedule(ctx context.Context, h wake.Hint) error {
 		return err
 	}
 	sum := sha256.Sum256([]byte(body))
-	name := hex.EncodeToString(sum[:])
-	at := "at(" + h.At.Add(-lead).UTC().Format("2006-01-02T15:04:05") + ")"
-	_, err = w.cfg.Scheduler.CreateSchedule(ctx, &scheduler.CreateScheduleInput{
-		Name:                  &name,
-		GroupName:             &w.cfg.Group,
-		ScheduleExpression:    &at,
-		ActionAfterCompletion: schedulertypes.ActionAfterCompletionDelete,
-		FlexibleTimeWindow:    &schedulertypes.FlexibleTimeWindow{Mode: schedulertypes.FlexibleTimeWindowModeOff},
-		Target:                &schedulertypes.Target{Arn: &w.cfg.QueueARN, RoleArn: &w.cfg.RoleARN, Input: &body},
+	return w.create(ctx, hex.EncodeToString(sum[:]), body, cron.Expression{
+		Cron: "at(" + h.At.Add(-lead).UTC().Format("2006-01-02T15:04:05") + ")", Zone: "UTC"})
+}
+
+// create makes a schedule, unless there is one of its name, which is the same.
+func (w *Waker) create(ctx context.Context, name, body string, when cron.Expression) error {
+	_, err := w.cfg.Scheduler.CreateSchedule(ctx, &scheduler.CreateScheduleInput{
+		Name:                       &name,
+		GroupName:                  &w.cfg.Group,
+		ScheduleExpression:         &when.Cron,
+		ScheduleExpressionTimezone: &when.Zone,
+		ActionAfterCompletion:      schedulertypes.ActionAfterCompletionDelete,
+		FlexibleTimeWindow:         &schedulertypes.FlexibleTimeWindow{Mode: schedulertypes.FlexibleTimeWindowModeOff},
+		Target:                     &schedulertypes.Target{Arn: &w.cfg.QueueARN, RoleArn: &w.cfg.RoleARN, Input: &body},
 	})
 	var conflict *schedulertypes.ConflictException
 	if err != nil && !errors.As(err, &conflict) {
 		return fmt.Errorf("schedule a wake-up: %w", err)
+	}
+	return nil
+}
+
+// Repeat implements wake.Waker.
+func (w *Waker) Repeat(ctx context.Context, key string, s *cron.Schedule) (bool, error) {
+	if s.Within(maxDelay) {
+		return false, nil
+	}
+	exprs, ok := s.Translate(w.cfg.Now())
+	if !ok || len(exprs) > maxRepeats {
+		return false, nil
+	}
+	body, err := encode(wake.Hint{Key: key, At: time.UnixMilli(0)})
+	if err != nil {
+		return false, err
+	}
+	for i, expr := range exprs {
+		if err := w.create(ctx, repeatName(key, i), body, expr); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// maxRepeats bounds the schedules that repeat one hint: one for days of the month, one
+// for days of the week.
+const maxRepeats = 2
+
+// repeatName names the n-th schedule that repeats a hint.
+func repeatName(key string, n int) string {
+	sum := sha256.Sum256([]byte(key))
+	return "repeat-" + hex.EncodeToString(sum[:24]) + "-" + strconv.Itoa(n)
+}
+
+// Cease implements wake.Waker.
+func (w *Waker) Cease(ctx context.Context, key string) error {
+	for n := range maxRepeats {
+		name := repeatName(key, n)
+		_, err := w.cfg.Scheduler.DeleteSchedule(ctx, &scheduler.DeleteScheduleInput{Name: &name, GroupName: &w.cfg.Group})
+		var missing *schedulertypes.ResourceNotFoundException
+		if err != nil && !errors.As(err, &missing) {
+			return fmt.Errorf("end a repeated wake-up: %w", err)
+		}
 	}
 	return nil
 }

@@ -8,21 +8,11 @@ import (
 	"time"
 
 	"github.com/skystash/skystash/pkg/qstash/wake"
-	"github.com/skystash/skystash/pkg/qstash/wake/waketest"
 )
 
 func md5Hex(text string) string {
 	sum := md5.Sum([]byte(text))
 	return hex.EncodeToString(sum[:])
-}
-
-func TestConformance(t *testing.T) {
-	waketest.Run(t, func(t *testing.T, handle wake.Handler) wake.Waker {
-		c := newCloud(t)
-		w := c.waker()
-		c.consume(t, w, handle)
-		return w
-	})
 }
 
 func TestLaterHintsBecomeOneScheduleEach(t *testing.T) {

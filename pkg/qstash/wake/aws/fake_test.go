@@ -1,7 +1,6 @@
 package aws_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -17,13 +16,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
-	"github.com/skystash/skystash/pkg/qstash/wake"
 	wakeaws "github.com/skystash/skystash/pkg/qstash/wake/aws"
 )
 
-// cloud stands in for SQS (JSON protocol) and EventBridge Scheduler (REST), with the
-// checks of their APIs that matter here, behind the real clients. It also plays the
-// event source mapping: what fails becomes visible again.
+// cloud stands in for SQS (JSON protocol) and EventBridge Scheduler (REST) behind the real
+// clients where moto cannot: with a clock that tests move, and with faults.
 type cloud struct {
 	t   *testing.T
 	url string
@@ -33,7 +30,6 @@ type cloud struct {
 	queue     []queued
 	schedules map[string]schedule
 	failSends int // how many of the next messages are refused
-	changed   chan struct{}
 }
 
 type queued struct {
@@ -42,15 +38,16 @@ type queued struct {
 }
 
 type schedule struct {
-	ScheduleExpression    string
-	ActionAfterCompletion string
-	GroupName             string
-	FlexibleTimeWindow    struct{ Mode string }
-	Target                struct{ Arn, RoleArn, Input string }
+	ScheduleExpression         string
+	ScheduleExpressionTimezone string
+	ActionAfterCompletion      string
+	GroupName                  string
+	FlexibleTimeWindow         struct{ Mode string }
+	Target                     struct{ Arn, RoleArn, Input string }
 }
 
 func newCloud(t *testing.T) *cloud {
-	c := &cloud{t: t, now: time.Now, schedules: map[string]schedule{}, changed: make(chan struct{}, 1)}
+	c := &cloud{t: t, now: time.Now, schedules: map[string]schedule{}}
 	srv := httptest.NewServer(c)
 	t.Cleanup(srv.Close)
 	c.url = srv.URL
@@ -131,49 +128,4 @@ func (c *cloud) createSchedule(w http.ResponseWriter, r *http.Request, name stri
 
 func (c *cloud) push(body string, delay time.Duration) {
 	c.queue = append(c.queue, queued{body, c.now().Add(delay)})
-	select {
-	case c.changed <- struct{}{}:
-	default:
-	}
-}
-
-// consume hands messages to a handler when they are visible, until the test ends.
-func (c *cloud) consume(t *testing.T, w *wakeaws.Waker, handle wake.Handler) {
-	ctx, cancel := context.WithCancel(context.Background())
-	var done sync.WaitGroup
-	t.Cleanup(func() { cancel(); done.Wait() })
-	done.Go(func() {
-		for ctx.Err() == nil {
-			body, wait := c.pop()
-			if body == "" {
-				select {
-				case <-ctx.Done():
-				case <-c.changed:
-				case <-time.After(wait):
-				}
-				continue
-			}
-			if err := w.Receive(ctx, body, handle); err != nil {
-				c.mu.Lock()
-				c.push(body, 0)
-				c.mu.Unlock()
-			}
-		}
-	})
-}
-
-// pop takes a message that is visible, or says how long to wait for one.
-func (c *cloud) pop() (string, time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	wait := time.Minute
-	for i, q := range c.queue {
-		if d := q.visible.Sub(c.now()); d <= 0 {
-			c.queue = append(c.queue[:i:i], c.queue[i+1:]...)
-			return q.body, 0
-		} else if d < wait {
-			wait = d
-		}
-	}
-	return "", wait
 }

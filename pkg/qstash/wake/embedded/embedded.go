@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/skystash/skystash/pkg/qstash/cron"
 	"github.com/skystash/skystash/pkg/qstash/wake"
 )
 
@@ -102,6 +103,12 @@ func (w *Waker) Wake(_ context.Context, hints ...wake.Hint) error {
 	w.dispatch()
 	return nil
 }
+
+// Repeat implements wake.Waker. It repeats nothing: a hint for each time costs nothing here.
+func (w *Waker) Repeat(context.Context, string, *cron.Schedule) (bool, error) { return false, nil }
+
+// Cease implements wake.Waker.
+func (w *Waker) Cease(context.Context, string) error { return nil }
 
 func (w *Waker) add(h wake.Hint, now time.Time) {
 	if w.queued[h.Key] {

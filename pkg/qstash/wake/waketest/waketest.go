@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/skystash/skystash/pkg/qstash/cron"
 	"github.com/skystash/skystash/pkg/qstash/wake"
 )
 
@@ -54,6 +55,23 @@ func Run(t *testing.T, open Open) {
 		for _, key := range []string{`f/acct/"quoted" & <odd> %2F ünï`, "f/acct/" + strings.Repeat("k", wake.MaxKey-7)} {
 			wakeAll(t, w, wake.Hint{Key: key})
 			calls.await(t, key)
+		}
+	})
+	t.Run("repeating and ceasing can be repeated", func(t *testing.T) {
+		w := open(t, newCalls().handle)
+		yearly, err := cron.Parse("0 0 1 1 *")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, key := range []string{"r/acct/a@1", "r/acct/a@1", "r/acct/a@2"} {
+			if _, err := w.Repeat(t.Context(), key, yearly); err != nil {
+				t.Errorf("repeat %s: %v", key, err)
+			}
+		}
+		for _, key := range []string{"r/acct/a@1", "r/acct/a@1", "r/acct/none"} {
+			if err := w.Cease(t.Context(), key); err != nil {
+				t.Errorf("cease %s: %v", key, err)
+			}
 		}
 	})
 	t.Run("what fails is handled again", func(t *testing.T) {

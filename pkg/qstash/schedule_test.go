@@ -1,0 +1,128 @@
+package qstash_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/skystash/skystash/pkg/qstash"
+	"github.com/skystash/skystash/pkg/qstash/cron"
+)
+
+func TestScheduleIsRepeatedByTheWaker(t *testing.T) {
+	w := newWorld(t)
+	w.repeats = map[string]*cron.Schedule{}
+	ctx := t.Context()
+	create := func(id, expr string) string {
+		t.Helper()
+		id, err := w.engine.CreateSchedule(ctx, acct, qstash.ScheduleRequest{ID: id, Cron: expr, Destination: "https://a.example"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return id
+	}
+	sent := func(d time.Duration, want int) {
+		t.Helper()
+		before := len(w.sent)
+		w.repeat(d)
+		if n := len(w.sent) - before; n != want {
+			t.Fatalf("%d messages in %v, want %d", n, d, want)
+		}
+	}
+	check := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	id := create("", "0 * * * *")
+	sent(5*time.Hour+time.Minute, 5)
+	if len(w.repeats) != 1 || len(w.hints) != 0 {
+		t.Fatalf("repeated: %v, hints: %v", w.repeats, w.hints)
+	}
+	for _, at := range w.sentAt {
+		if at.Minute() != 0 || at.Second() != 40 {
+			t.Errorf("sent at %v", at)
+		}
+	}
+	// Doubled calls publish nothing, nor do they bring others about.
+	for key := range w.repeats {
+		for range 3 {
+			check(w.engine.Handle(ctx, key))
+		}
+	}
+	if len(w.hints) != 0 {
+		t.Errorf("hints %v", w.hints)
+	}
+	sent(time.Hour, 1)
+
+	check(w.engine.PauseSchedule(ctx, acct, id, true))
+	if len(w.repeats) != 0 {
+		t.Error("a paused schedule is repeated")
+	}
+	sent(3*time.Hour, 0)
+	w.sweep()
+	w.run(0)
+	check(w.engine.PauseSchedule(ctx, acct, id, false))
+	sent(3*time.Hour, 3)
+
+	create(id, "30 */2 * * *")
+	if len(w.repeats) != 1 {
+		t.Errorf("%d are repeated", len(w.repeats))
+	}
+	sent(4*time.Hour, 2)
+
+	// A waker that cannot be reached goes on repeating what there is no more, until it is.
+	w.deaf = true
+	create(id, "15 * * * *")
+	check(w.engine.PauseSchedule(ctx, acct, id, true))
+	check(w.engine.PauseSchedule(ctx, acct, id, false))
+	w.deaf = false
+	if len(w.repeats) != 3 {
+		t.Fatalf("%d are repeated", len(w.repeats))
+	}
+	sent(6*time.Hour, 6)
+	if len(w.repeats) != 1 {
+		t.Errorf("%d are repeated", len(w.repeats))
+	}
+
+	// One that has forgotten is told again, once the sweep has found what is overdue.
+	clear(w.repeats)
+	w.run(time.Hour + time.Minute)
+	w.sweep()
+	sent(0, 1)
+	if len(w.repeats) != 1 {
+		t.Error("not repeated again")
+	}
+	sent(2*time.Hour, 2)
+
+	check(w.engine.DeleteSchedule(ctx, acct, id))
+	if len(w.repeats) != 0 {
+		t.Error("a deleted schedule is repeated")
+	}
+
+	// What is due before the waker can have begun has a hint, too.
+	create("soon", strings.ReplaceAll(w.now.Add(time.Minute).Format("4 15 * * *"), "  ", " "))
+	w.run(time.Minute)
+	if n := len(w.sent); w.sent[n-1].Header.Get("Upstash-Schedule-Id") != "soon" {
+		t.Error("the first time is missed")
+	}
+}
+
+// A wake-up that comes too early, or twice, does not begin a second chain of them.
+func TestScheduleHasOneHintAtATime(t *testing.T) {
+	w := newWorld(t)
+	id, err := w.engine.CreateSchedule(t.Context(), acct, qstash.ScheduleRequest{Cron: "*/5 * * * *", Destination: "https://a.example"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if err := w.engine.Handle(t.Context(), "s/"+acct+"/"+id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.run(time.Hour)
+	if len(w.hints) != 1 || len(w.sent) != 12 {
+		t.Errorf("%d hints, %d messages", len(w.hints), len(w.sent))
+	}
+}
