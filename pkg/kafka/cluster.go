@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -19,6 +20,8 @@ const (
 	clusterLastID     = "last"    // id given to a topic last
 	clusterCredGen    = "credgen"
 	clusterRevoked    = "revoked"
+	clusterDeleted    = "deleted" // Unix ms; instead of created
+	clusterBlock      = "block"   // meter.Block
 )
 
 // DefaultMaxPartitions bounds the partitions of all topics of a cluster.
@@ -37,6 +40,8 @@ type Cluster struct {
 
 	CredentialGeneration int64    // credentials of other generations are not valid any more
 	Revoked              []string // ids of credentials revoked one by one
+
+	Blocked meter.Block // a limit of its usage has been reached: who serves the cluster refuses requests
 }
 
 // ClusterOptions describe a new cluster.
@@ -63,7 +68,7 @@ func validID(id string) bool {
 }
 
 // CreateCluster makes a cluster without topics. The error is of kind Exists if
-// there is one with that id.
+// there is one with that id, or has been until a few minutes ago.
 func (e *Engine) CreateCluster(ctx context.Context, o ClusterOptions) (*Cluster, error) {
 	if !validID(o.ID) {
 		return nil, refuse(Invalid, "cluster id %q: must be 1 to 64 letters, digits, '-' or '_'", o.ID)
@@ -79,7 +84,7 @@ func (e *Engine) CreateCluster(ctx context.Context, o ClusterOptions) (*Cluster,
 		store.Attr{Name: clusterCredGen, Value: store.Int(1)},
 	)
 	err := e.store.Commit(ctx, []store.Op{
-		store.Put(clusterKey(o.ID), attrs, store.Absent(clusterCreated)),
+		store.Put(clusterKey(o.ID), attrs, store.And{store.Absent(clusterCreated), store.Absent(clusterDeleted)}),
 		store.Put(store.Key{Partition: clusterIndex, Sort: o.ID}, store.Attrs{}, nil),
 	})
 	if _, ok := unmet(err); ok {
@@ -101,7 +106,7 @@ func (e *Engine) Cluster(ctx context.Context, id string) (*Cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading cluster %s: %w", id, err)
 	}
-	if attrs == nil {
+	if !attrs.Has(clusterCreated) {
 		return nil, refuse(NotFound, "no cluster %q", id)
 	}
 	return clusterOf(id, attrs), nil
@@ -116,10 +121,11 @@ func clusterOf(id string, attrs store.Attrs) *Cluster {
 		Partitions:           int(attrs.Get(clusterPartitions).Num()),
 		CredentialGeneration: attrs.Get(clusterCredGen).Num(),
 		Revoked:              slices.Clone(attrs.Get(clusterRevoked).Elems()),
+		Blocked:              meter.DecodeBlock(attrs.Get(clusterBlock).Str()),
 	}
 }
 
-// Clusters are the ids of all clusters.
+// Clusters are the ids of all clusters, also of those that are being deleted.
 func (e *Engine) Clusters(ctx context.Context) ([]string, error) {
 	items, err := e.queryAll(ctx, store.Query{Partition: clusterIndex})
 	if err != nil {
@@ -150,7 +156,7 @@ func (e *Engine) queryAll(ctx context.Context, q store.Query) ([]store.Item, err
 func (e *Engine) updateCluster(ctx context.Context, id string, cond store.Cond, edits ...store.Edit) error {
 	_, err := e.store.Apply(ctx, store.Update(clusterKey(id), store.And{store.Exists(clusterCreated), cond}, edits...))
 	e.forget(clusterKey(id))
-	if ce, ok := unmet(err); ok && ce.Old == nil {
+	if ce, ok := unmet(err); ok && !ce.Old.Has(clusterCreated) {
 		return refuse(NotFound, "no cluster %q", id)
 	}
 	if err != nil {
@@ -187,4 +193,14 @@ func (e *Engine) RevokeCredential(ctx context.Context, id, credential string) er
 		return errors.New("too many revoked credentials: reset the cluster's credentials instead")
 	}
 	return e.updateCluster(ctx, id, store.And{}, store.Append(clusterRevoked, []string{credential}))
+}
+
+// Block makes those who serve the cluster refuse requests with a text, until a limit's time
+// is over; in every engine within Config.RecordTTL. The zero Block ends that.
+func (e *Engine) Block(ctx context.Context, id string, b meter.Block) error {
+	edit := store.Remove(clusterBlock)
+	if text := b.Encode(); text != "" {
+		edit = store.Set(clusterBlock, store.Bytes(text))
+	}
+	return e.updateCluster(ctx, id, store.And{}, edit)
 }

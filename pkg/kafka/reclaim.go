@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/skystash/skystash/pkg/store"
 )
@@ -15,7 +16,7 @@ import (
 const abandonedAfter = 60 * 60 * 1000
 
 // Reclaim does what has no need to be done at once: it deletes what deleted
-// topics leave behind, messages that are beyond their topic's size or time, and
+// topics and clusters leave behind, messages that are beyond their topic's size or time, and
 // idle groups, and compacts topics. It returns how many items it has deleted.
 func (e *Engine) Reclaim(ctx context.Context) (deleted int, err error) {
 	ids, err := e.Clusters(ctx)
@@ -37,25 +38,30 @@ func (e *Engine) Reclaim(ctx context.Context) (deleted int, err error) {
 }
 
 func (e *Engine) reclaimCluster(ctx context.Context, id string) (deleted int, err error) {
-	items, err := e.queryAll(ctx, store.Query{Partition: clusterPartition(id), From: "r", To: "s"})
+	record, err := e.store.Get(ctx, clusterKey(id))
 	if err != nil {
 		return 0, err
 	}
-	for _, it := range items {
-		created := it.Attrs.Get(topicCreated)
-		if !created.IsZero() && created.Num() > e.nowMs()-abandonedAfter {
+	if at := record.Get(clusterDeleted); !at.IsZero() {
+		if at.Num() > e.nowMs()-deletionGrace {
+			return 0, nil
+		}
+		return e.clearCluster(ctx, id)
+	}
+	debts, err := e.debts(ctx, id)
+	if err != nil {
+		return 0, err
+	}
+	for _, t := range debts {
+		if t.CreatedAt.UnixMilli() > e.nowMs()-abandonedAfter {
 			continue // perhaps being created
 		}
-		topic, err := strconv.ParseInt(it.Key.Sort[1:], 10, 64)
-		if err != nil {
-			return deleted, err
-		}
-		n, err := e.deleteLogs(ctx, &Topic{cluster: id, id: topic, TopicOptions: TopicOptions{Partitions: int(it.Attrs.Get(topicPartitions).Num())}})
+		n, err := e.deleteLogs(ctx, t)
 		deleted += n
 		if err != nil {
 			return deleted, err
 		}
-		if err := e.store.Load(ctx, nil, []store.Key{it.Key}); err != nil {
+		if err := e.store.Load(ctx, nil, []store.Key{debtKey(id, t.id)}); err != nil {
 			return deleted, err
 		}
 	}
@@ -74,6 +80,27 @@ func (e *Engine) reclaimCluster(ctx context.Context, id string) (deleted int, er
 	}
 	n, err := e.reclaimGroups(ctx, id, topics)
 	return deleted + n, err
+}
+
+// debts lists topics that are to be deleted, or are perhaps being created: then they have the
+// time of that.
+func (e *Engine) debts(ctx context.Context, cluster string) ([]*Topic, error) {
+	items, err := e.queryAll(ctx, store.Query{Partition: clusterPartition(cluster), From: "r", To: "s"})
+	if err != nil {
+		return nil, err
+	}
+	topics := make([]*Topic, len(items))
+	for i, it := range items {
+		id, err := strconv.ParseInt(it.Key.Sort[1:], 10, 64)
+		if err != nil {
+			return nil, err
+		}
+		topics[i] = &Topic{
+			cluster: cluster, id: id, CreatedAt: time.UnixMilli(it.Attrs.Get(topicCreated).Num()),
+			TopicOptions: TopicOptions{Partitions: int(it.Attrs.Get(topicPartitions).Num())},
+		}
+	}
+	return topics, nil
 }
 
 // payDebt deletes at once what a topic that did not come about has left behind.

@@ -48,6 +48,9 @@ type Topic struct {
 	id      int64 // unique in the cluster, also among topics deleted
 }
 
+// Number tells the topic from all others that the cluster has or has had.
+func (t *Topic) Number() int64 { return t.id }
+
 func topicKey(cluster, name string) store.Key {
 	return store.Key{Partition: clusterPartition(cluster), Sort: "t" + name}
 }
@@ -146,6 +149,10 @@ func (e *Engine) CreateTopic(ctx context.Context, c *Cluster, name string, o Top
 		return nil, err
 	}
 	old, err := e.store.Apply(ctx, store.Update(clusterKey(c.ID), store.Exists(clusterCreated), store.Add(clusterLastID, clusterLastID, 1)))
+	if _, ok := unmet(err); ok {
+		e.forget(clusterKey(c.ID))
+		return nil, refuse(NotFound, "no cluster %q", c.ID)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("creating topic %s: %w", name, err)
 	}
@@ -301,4 +308,26 @@ func (e *Engine) DeleteTopic(ctx context.Context, c *Cluster, name string) error
 		return fmt.Errorf("deleting topic %s: %w", name, err)
 	}
 	return nil
+}
+
+// TopicSize is how much a topic holds.
+type TopicSize struct {
+	Messages int64 // offsets between the start of the logs and their watermarks
+	Bytes    int64 // of all messages since the topic was made, also of those that have expired
+}
+
+// TopicSize reads how much a topic holds.
+func (e *Engine) TopicSize(ctx context.Context, t *Topic) (TopicSize, error) {
+	var size TopicSize
+	for p := range t.Partitions {
+		heads, err := e.heads(ctx, []string{t.log(p)})
+		if err != nil {
+			return TopicSize{}, err
+		}
+		if h := heads[0]; h != nil {
+			size.Messages += h.mark - h.start
+			size.Bytes += h.bytes
+		}
+	}
+	return size, nil
 }

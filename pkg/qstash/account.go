@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -20,6 +21,10 @@ type Account struct {
 	CredentialGeneration int64     `json:"generation"` // tokens of another generation are refused
 	Revoked              []string  `json:"revoked,omitempty"`
 	Keys                 Keys      `json:"keys"`
+	DeletedAt            time.Time `json:"deleted,omitzero"` // the account is being cleared away
+
+	// Blocked: a limit of its usage has been reached; who serves the account takes no new messages.
+	Blocked meter.Block `json:"blocked,omitzero"`
 }
 
 // Keys sign deliveries: always with the current one. Receivers also accept the next,
@@ -32,7 +37,7 @@ type Keys struct {
 // ErrNoAccount: there is no such account.
 var ErrNoAccount = errors.New("qstash: no such account")
 
-// ErrAccountExists: there is already an account with that id.
+// ErrAccountExists: there is already an account with that id, or has been until lately.
 var ErrAccountExists = errors.New("qstash: the account exists")
 
 // Attributes of records that are one JSON text.
@@ -57,20 +62,33 @@ func (e *Engine) Account(ctx context.Context, id string) (*Account, error) {
 		return nil, fmt.Errorf("read account %s: %w", id, err)
 	}
 	if attrs == nil {
+		e.forgetAccount(id)
 		return nil, ErrNoAccount
 	}
 	return e.keepAccount(id, attrs.Get(attrJSON).Str(), now)
 }
 
 func (e *Engine) keepAccount(id, text string, read time.Time) (*Account, error) {
+	a, err := parseAccount(id, text)
+	if err != nil {
+		return nil, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !a.DeletedAt.IsZero() {
+		delete(e.accounts, id)
+		return nil, ErrNoAccount
+	}
+	e.accounts[id] = cachedAccount{a, read}
+	return a, nil
+}
+
+func parseAccount(id, text string) (*Account, error) {
 	a := &Account{}
 	if err := json.Unmarshal([]byte(text), a); err != nil {
 		return nil, fmt.Errorf("read account %s: %w", id, err)
 	}
 	a.ID = id
-	e.mu.Lock()
-	e.accounts[id] = cachedAccount{a, read}
-	e.mu.Unlock()
 	return a, nil
 }
 
@@ -119,6 +137,12 @@ func (e *Engine) RotateKeys(ctx context.Context, acct string) (Keys, error) {
 	return keys, err
 }
 
+// Block makes those who serve the account take no new messages, until a limit's time is over; on every
+// instance within Config.AccountTTL. What has been taken is delivered. The zero Block ends that.
+func (e *Engine) Block(ctx context.Context, acct string, b meter.Block) error {
+	return e.changeAccount(ctx, acct, func(a *Account) { a.Blocked = b })
+}
+
 // maxRevoked bounds the list of revoked credentials; ResetCredentials empties it.
 const maxRevoked = 1000
 
@@ -154,12 +178,15 @@ func (e *Engine) changeAccount(ctx context.Context, id string, change func(*Acco
 		if attrs == nil {
 			return ErrNoAccount
 		}
-		var a Account
-		if err := json.Unmarshal([]byte(attrs.Get(attrJSON).Str()), &a); err != nil {
-			return fmt.Errorf("read account %s: %w", id, err)
+		a, err := parseAccount(id, attrs.Get(attrJSON).Str())
+		if err != nil {
+			return err
 		}
-		change(&a)
-		text, err := json.Marshal(&a)
+		if !a.DeletedAt.IsZero() {
+			return ErrNoAccount
+		}
+		change(a)
+		text, err := json.Marshal(a)
 		if err != nil {
 			return fmt.Errorf("change account %s: %w", id, err)
 		}
@@ -171,12 +198,23 @@ func (e *Engine) changeAccount(ctx context.Context, id string, change func(*Acco
 		if err != nil {
 			return fmt.Errorf("change account %s: %w", id, err)
 		}
+		if !a.DeletedAt.IsZero() {
+			e.forgetAccount(id)
+			return nil
+		}
 		_, err = e.keepAccount(id, string(text), e.now())
 		return err
 	}
 }
 
-// accountIDs lists the accounts.
+// forgetAccount makes an account's record be read again.
+func (e *Engine) forgetAccount(id string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.accounts, id)
+}
+
+// accountIDs lists the accounts, also those that are being deleted.
 func (e *Engine) accountIDs(ctx context.Context) ([]string, error) {
 	var ids []string
 	err := e.each(ctx, store.Query{Partition: "a"}, func(it store.Item) (bool, error) {

@@ -36,6 +36,15 @@ func (e *Engine) Handle(ctx context.Context, key string) error {
 	if !ok {
 		return fmt.Errorf("qstash: malformed wake-up %q", key)
 	}
+	if kind != dueQueue && kind != dueFlow { // which only wake others
+		there, err := e.exists(ctx, acct)
+		if err == nil && !there && kind == dueRepeat {
+			return e.waker.Cease(ctx, key)
+		}
+		if err != nil || !there {
+			return err
+		}
+	}
 	switch kind {
 	case dueMessage, dueHeld:
 		return e.deliver(ctx, acct, id, kind == dueHeld)
@@ -63,6 +72,9 @@ func (e *Engine) deliver(ctx context.Context, acct, id string, held bool) error 
 	key := acct + "/" + id
 	if !e.begin(key) {
 		return nil
+	}
+	if e.meter != nil {
+		ctx = withAttempts(ctx)
 	}
 	for {
 		m, d, err := e.prepare(ctx, acct, id, held)
@@ -280,6 +292,7 @@ func (e *Engine) attempt(ctx context.Context, m *message, d Delivery) error {
 			return err // another engine was faster
 		}
 	}
+	began := e.now()
 	resp, sendErr := e.sender.Send(ctx, d)
 	if ctx.Err() != nil && sendErr != nil {
 		// This engine is being stopped: who finds the lease expired goes on.
@@ -288,7 +301,11 @@ func (e *Engine) attempt(ctx context.Context, m *message, d Delivery) error {
 	// An outcome is recorded even if the engine has just been told to stop.
 	rctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
 	defer cancel()
-	return e.settle(rctx, m, d.Body, resp, sendErr)
+	err := e.settle(rctx, m, d.Body, resp, sendErr)
+	if e.meter != nil {
+		e.meterAttempt(ctx, &d, m.acct, began, resp, sendErr)
+	}
+	return err
 }
 
 // delivery is the request for a message.

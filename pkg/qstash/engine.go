@@ -11,6 +11,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/qstash/wake"
 	"github.com/skystash/skystash/pkg/store"
 )
@@ -104,6 +105,8 @@ type Config struct {
 	// AccountTTL is how old an account's record may get before it is read again.
 	AccountTTL time.Duration
 
+	Meter meter.Recorder // is told of each attempt to deliver; nil: nobody is
+
 	Now    func() time.Time // nil: time.Now
 	Random func([]byte)     // fills a slice; nil: crypto/rand
 	Logger *slog.Logger     // nil: slog.Default
@@ -118,6 +121,7 @@ type Engine struct {
 	region     string
 	alone      bool
 	accountTTL time.Duration
+	meter      meter.Recorder
 	now        func() time.Time
 	random     func([]byte)
 	log        *slog.Logger
@@ -140,6 +144,7 @@ func New(cfg Config) *Engine {
 		region:     cmp.Or(cfg.Region, DefaultRegion),
 		alone:      cfg.Alone,
 		accountTTL: cfg.AccountTTL,
+		meter:      cfg.Meter,
 		now:        cfg.Now,
 		random:     cfg.Random,
 		log:        cfg.Logger,

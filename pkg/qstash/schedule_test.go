@@ -3,6 +3,7 @@ package qstash_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -109,6 +110,23 @@ func TestScheduleIsRepeatedByTheWaker(t *testing.T) {
 	w.run(time.Minute)
 	if n := len(w.sent); w.sent[n-1].Header.Get("Upstash-Schedule-Id") != "soon" {
 		t.Error("the first time is missed")
+	}
+
+	// A call for a schedule of a deleted account ends itself; the sweep ends the others.
+	create("deaf", "15 * * * *")
+	check(w.engine.DeleteAccount(ctx, acct))
+	for key := range maps.Clone(w.repeats) {
+		if strings.Contains(key, "deaf") {
+			check(w.engine.Handle(ctx, key))
+		}
+	}
+	if len(w.repeats) != 1 {
+		t.Errorf("%d are repeated", len(w.repeats))
+	}
+	w.now = w.now.Add(time.Hour) // nothing is under way any more
+	w.sweep()
+	if len(w.repeats) != 0 {
+		t.Error("schedules of a deleted account are repeated")
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 const sweepGrace = time.Minute
 
 // Sweep wakes everything that was due until a time and whose wake-ups may have been
-// lost. It returns how many wake-ups it has arranged. A process that keeps wake-ups in
+// lost, and clears away deleted accounts. It returns how many wake-ups it has arranged. A process that keeps wake-ups in
 // memory sweeps when it starts, and again and again a bit into the future.
 func (e *Engine) Sweep(ctx context.Context, until time.Time) (int, error) {
 	accounts, err := e.accountIDs(ctx)
@@ -23,6 +23,12 @@ func (e *Engine) Sweep(ctx context.Context, until time.Time) (int, error) {
 	}
 	n := 0
 	for _, acct := range accounts {
+		if deleted, err := e.sweepDeleted(ctx, acct); deleted || err != nil {
+			if err != nil {
+				return n, err
+			}
+			continue
+		}
 		for shard := range byte(shards) {
 			woken, err := e.sweepShard(ctx, acct, shard, until)
 			n += woken

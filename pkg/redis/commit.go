@@ -80,13 +80,20 @@ func (tx *Txn) commit() error {
 
 // updates works out the new heads and elements of all keys that were changed.
 func (tx *Txn) updates() ([]update, error) {
+	for _, d := range tx.doubts {
+		if ent := tx.entry(d.key); !ent.dirty {
+			ent.touch() // what may still arrive must not find the head as it was
+		}
+	}
 	var out []update
 	for ent := range tx.all() {
 		if !ent.dirty {
 			continue
 		}
 		if ent.obj == nil {
-			if ent.seen != nil {
+			if tx.seal(ent) != 0 {
+				out = append(out, update{ent: ent, head: tombstone(tx.now).With(attrWrite, store.Bytes(string(tx.id)))})
+			} else if ent.seen != nil {
 				out = append(out, update{ent: ent})
 			}
 			continue
@@ -187,9 +194,7 @@ func (tx *Txn) encode(ent *entry) (update, error) {
 	add(attrType, store.Bytes(typ))
 	if o.expires != 0 {
 		add(attrExpiry, store.Int(o.expires))
-		if !spread {
-			add(store.TTLAttr, store.Int(reclaimAt(o.expires)))
-		}
+		add(store.TTLAttr, store.Int(reclaimAt(o.expires)))
 	}
 	if len(ent.key) > longName {
 		add(attrKey, store.Bytes(ent.key))
@@ -528,6 +533,9 @@ func (tx *Txn) carryTraces(head store.Attrs, ent *entry, own bool) store.Attrs {
 		if d.key == ent.key {
 			attrs = append(attrs, store.Attr{Name: d.id.traceName(), Value: store.Bytes("")})
 		}
+	}
+	if seal := tx.seal(ent); seal != 0 {
+		attrs = append(attrs, store.Attr{Name: attrSeal, Value: store.Int(seal)})
 	}
 	if own {
 		attrs = append(attrs, store.Attr{Name: tx.id.traceName(), Value: store.Bytes("")})

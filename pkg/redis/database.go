@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -23,6 +24,7 @@ const (
 	recScripts  = "scripts" // number of SCRIPT FLUSHs, and when the last one came or comes into force
 	recLibs     = "libs"    // number of changes of the function libraries, and when ...
 	recAt       = "at"      // suffix
+	recBlock    = "block"   // meter.Block
 )
 
 // Limits of a database's number of slots.
@@ -34,7 +36,7 @@ const (
 // Errors of database management.
 var (
 	ErrNoDatabase     = errors.New("redis: no such database")
-	ErrDatabaseExists = errors.New("redis: database exists already")
+	ErrDatabaseExists = errors.New("redis: database exists already, or is being deleted")
 )
 
 // Database is a database's record as it was read last. It is not changed after that.
@@ -46,6 +48,8 @@ type Database struct {
 
 	CredentialGeneration int64    // credentials of other generations are not valid any more
 	Revoked              []string // ids of credentials revoked one by one
+
+	Blocked meter.Block // a limit of its usage has been reached: who serves the database refuses commands
 
 	monitored int64 // Unix ms: until then commands are logged for MONITOR
 
@@ -107,7 +111,7 @@ func validDatabaseID(id string) bool {
 }
 
 // CreateDatabase makes an empty database. It fails with ErrDatabaseExists if
-// there is one with that id.
+// there is one with that id, or has been until a few minutes ago.
 func (e *Engine) CreateDatabase(ctx context.Context, o DatabaseOptions) (*Database, error) {
 	if o.Slots == 0 {
 		o.Slots = DefaultSlots
@@ -125,7 +129,16 @@ func (e *Engine) CreateDatabase(ctx context.Context, o DatabaseOptions) (*Databa
 		store.Attr{Name: recEpoch, Value: store.Int(0)},
 		store.Attr{Name: recCredGen, Value: store.Int(1)},
 	)
-	_, err := e.store.Apply(ctx, store.Put(recordKey(o.ID), attrs, store.Absent(recSlots)))
+	if e.recordTTL == 0 {
+		// Nobody else can be at work on what an earlier database of that id has left.
+		if _, err := e.reclaimDatabase(ctx, o.ID); err != nil {
+			return nil, fmt.Errorf("creating database %s: %w", o.ID, err)
+		}
+	}
+	err := e.store.Commit(ctx, []store.Op{
+		store.Put(recordKey(o.ID), attrs, store.Absent(recSlots)),
+		store.Check(markKey(o.ID), store.Absent(recSlots)),
+	})
 	var ce *store.ConditionError
 	if errors.As(err, &ce) {
 		return nil, fmt.Errorf("%w: %s", ErrDatabaseExists, o.ID)
@@ -133,6 +146,9 @@ func (e *Engine) CreateDatabase(ctx context.Context, o DatabaseOptions) (*Databa
 	if err != nil {
 		return nil, fmt.Errorf("creating database %s: %w", o.ID, err)
 	}
+	e.mu.Lock()
+	delete(e.deleted, o.ID)
+	e.mu.Unlock()
 	return e.remember(o.ID, attrs), nil
 }
 
@@ -172,6 +188,7 @@ func (e *Engine) remember(id string, attrs store.Attrs) *Database {
 		CreatedAt:            time.UnixMilli(attrs.Get(recCreated).Num()),
 		CredentialGeneration: attrs.Get(recCredGen).Num(),
 		Revoked:              slices.Clone(attrs.Get(recRevoked).Elems()),
+		Blocked:              meter.DecodeBlock(attrs.Get(recBlock).Str()),
 		monitored:            attrs.Get(recMonitor).Num(),
 		epoch:                epoch,
 		switchAt:             attrs.Get(recSwitchAt).Num(),
@@ -183,7 +200,9 @@ func (e *Engine) remember(id string, attrs store.Attrs) *Database {
 	}
 	e.mu.Lock()
 	// A slower reader must not put an older record back.
-	if old := e.databases[id]; old == nil || old.epoch <= d.epoch && old.scripts.n <= d.scripts.n && old.libs.n <= d.libs.n {
+	old := e.databases[id]
+	newer := old == nil || old.epoch <= d.epoch && old.scripts.n <= d.scripts.n && old.libs.n <= d.libs.n
+	if newer && !e.deleted[id] {
 		e.databases[id] = d
 	}
 	e.mu.Unlock()

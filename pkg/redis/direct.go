@@ -32,7 +32,8 @@ type plan struct {
 	// fixed says that the reply does not depend on the item.
 	fixed bool
 	// trace, if it has a name, makes the update exact under lost answers: the edit leaves its
-	// result in an attribute (whose name is filled in), from which replay writes the reply.
+	// result in an attribute (whose name is filled in), from which replay writes the reply. Without a
+	// result, the attribute only tells that the update was applied.
 	trace  store.Edit
 	replay func(result store.Value, w *resp.Writer)
 	// collection: the update may have left an inline collection empty or too large.
@@ -82,6 +83,9 @@ func (e *Engine) runDirect(ctx context.Context, db *Database, b bound, w *resp.W
 	op.Key = d.key
 	// Should this attempt arrive after it was given up, it must find its trace.
 	op.If = store.And{op.If, store.Absent(d.id.traceName())}
+	if op.Kind != store.OpUpdate { // which leaves the traces of others alone
+		op.If = store.And{op.If, store.Absent(attrSeal)}
+	}
 	var served []string // traces that the update takes away
 	switch op.Kind {
 	case store.OpPut:
@@ -94,11 +98,12 @@ func (e *Engine) runDirect(ctx context.Context, db *Database, b bound, w *resp.W
 		if len(d.name) > longName {
 			op.Edits = append(op.Edits, store.Set(attrKey, store.Bytes(d.name)))
 		}
-		if p.trace.Kind != 0 {
-			tr := p.trace
-			tr.Name = d.id.traceName()
-			op.Edits = append(op.Edits, tr)
+		tr := p.trace
+		if tr.Kind == 0 {
+			tr = store.Set("", store.Bytes(""))
 		}
+		tr.Name = d.id.traceName()
+		op.Edits = append(op.Edits, tr)
 		served = e.traces.take(d.key)
 		for _, name := range served {
 			op.Edits = append(op.Edits, store.Remove(name))
@@ -132,7 +137,7 @@ func (e *Engine) putAll(ctx context.Context, v view, d *direct, p *plan, w *resp
 		if len(put.key) > longName {
 			head = head.With(attrKey, store.Bytes(put.key))
 		}
-		ops[i] = store.Put(v.headKey(put.key), head, p.op.If)
+		ops[i] = store.Put(v.headKey(put.key), head, store.And{p.op.If, store.Absent(attrSeal)})
 	}
 	err := e.store.Commit(ctx, ops)
 	if _, isCond := isConditionError(err); isCond || errors.Is(err, store.ErrTooLarge) {
@@ -169,7 +174,7 @@ func (e *Engine) settleDirect(ctx context.Context, d *direct, p *plan, w *resp.W
 		if _, err := inDoubt.settle(head, w); err != nil {
 			return handover{}, false, err
 		}
-		if p.trace.Kind != 0 {
+		if p.op.Kind == store.OpUpdate {
 			e.traces.add(d.key, d.id.traceName())
 		}
 		return handover{}, true, nil
@@ -180,10 +185,8 @@ func (e *Engine) settleDirect(ctx context.Context, d *direct, p *plan, w *resp.W
 // afterDirect tidies up behind a blind write that has taken effect. What fails
 // here is left to a later write; the command has succeeded.
 func (e *Engine) afterDirect(ctx context.Context, db *Database, d *direct, p *plan, old store.Attrs, edits []store.Edit) error {
-	if p.trace.Kind != 0 {
-		e.traces.add(d.key, d.id.traceName())
-	}
 	if edits != nil {
+		e.traces.add(d.key, d.id.traceName())
 		// Those of instances that have gone would stay for good.
 		e.traces.add(d.key, staleTraces(old, d.now)...)
 	}
@@ -196,6 +199,8 @@ func (e *Engine) afterDirect(ctx context.Context, db *Database, d *direct, p *pl
 	}
 	var err error
 	switch {
+	case emptyHead(next, d.now) && next.Has(attrSeal):
+		err = e.rewrite(ctx, db, d.name, false)
 	case emptyHead(next, d.now):
 		_, err = e.store.Apply(ctx, store.Delete(d.key, store.Eq(attrWrite, store.Bytes(string(d.id)))))
 	case old.Has(attrExpiry) && emptyHead(old, d.now):
@@ -218,14 +223,13 @@ func (e *Engine) rewrite(ctx context.Context, db *Database, key string, dropExpi
 		return err
 	}
 	ent := tx.entry(key)
-	if ent.obj == nil || ent.obj.gen != "" {
+	switch {
+	case ent.obj == nil && !ent.seen.Has(attrSeal), ent.obj != nil && ent.obj.gen != "":
 		return nil
-	}
-	if dropExpiry {
+	case ent.obj != nil && dropExpiry:
 		ent.obj.expires = 0
 	}
-	ent.obj.materialise()
-	ent.dirty = true
+	ent.touch()
 	return tx.commit()
 }
 

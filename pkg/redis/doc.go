@@ -24,6 +24,7 @@
 //	item      partition              sort key                 attributes
 //	database  'd' db                 'd'                      see database.go
 //	user      'd' db                 'u' name                 r (rules), w
+//	mark      'd' db                 'x'                      those of the record: the database is being deleted
 //	head      'k' db epoch slot      H key                    t w e x b q*, and one of the encodings
 //	owner     'e' db generation      0x00                     hp, hs (the head it was moved to, if it was)
 //	member    'e' db generation      0x01 H member            v (value or score), e (field expiry)
@@ -34,11 +35,11 @@
 //	group     'e' db generation      0x06 name                v (a consumer group)
 //	script    'e' db 's' number      0x07 SHA-1               v (the source)
 //	library   'e' db 'l' number      0x08 name                v (the source)
-//	reclaim   'r' shard              due time, generation     d, hp, hs (the head it belonged to), g, a, z
+//	reclaim   'r' shard              due time, generation     d, hp, hs (the head it belonged to), g, a, z, o, due
 //
 // A head's attributes: t type (lower case: inline, upper case: spread), b the id
 // of the write that made it, w of the last one since, e expiry (Unix ms), x when DynamoDB may
-// reclaim it (seconds), q* traces of recent writes (see trace.go),
+// reclaim it (seconds), q* traces of recent writes and z, when they must not be lost (see trace.go),
 // k the user's key where it is too long for the sort key.
 // Inline, the value is in the head: v or n (a string or a JSON document's compact text, n if it is
 // a canonical integer), l (a list, c its length), m*/M* one attribute for each member or
@@ -57,6 +58,14 @@
 //
 // The hash in front of keys and members gives SCAN, HSCAN, SSCAN and ZSCAN a
 // cursor that is a number and needs no state, and spreads the load.
+//
+// # Garbage
+//
+// Elements of a generation that no head names any more are deleted later. The write that
+// abandons them, or gives their head an expiry, leaves a note together with it. [Engine.Reclaim] does what is due of all
+// notes, [Engine.ReclaimChange] what one record of the table's stream is about: a new note of garbage, or the
+// end of an expired head. Both look at what is in the store by then, so that they may run anywhere, several times and at once.
+// Heads of inline values are left to the store's own expiry.
 //
 // # Pub/Sub
 //

@@ -71,6 +71,7 @@ type Engine struct {
 
 	mu        sync.RWMutex
 	databases map[string]*Database
+	deleted   map[string]bool // by this engine, the store's only user; see drop
 }
 
 // New makes an engine.
@@ -89,6 +90,7 @@ func New(cfg Config) *Engine {
 		users:     map[userID]user{},
 		hubs:      map[string]*hub{},
 		databases: map[string]*Database{},
+		deleted:   map[string]bool{},
 	}
 	if e.now == nil {
 		e.now = time.Now

@@ -21,6 +21,7 @@ import (
 // fleet is several engines, as so many Lambda instances, on one store that fails.
 type fleet struct {
 	t       *testing.T
+	id      string // of the database
 	engines []*redis.Engine
 	faults  *faulty.Store
 	clock   *testClock
@@ -33,16 +34,24 @@ func newFleet(t *testing.T, n int) *fleet {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fleet{t: t, faults: faulty.New(st, faulty.Plan{}), clock: &testClock{t: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}}
+	f := newFleetOn(t, st, "test", n)
 	t.Cleanup(func() { f.faults.Close() })
+	return f
+}
+
+// newFleetOn makes a fleet, with a database of its own, on a store that stays open.
+func newFleetOn(t *testing.T, st store.Store, id string, n int) *fleet {
+	t.Helper()
+	clock := &testClock{t: time.Now()} // by which stores delete what has expired
+	f := &fleet{t: t, id: id, faults: faulty.New(st, faulty.Plan{}), clock: clock}
 	for range n {
 		f.engines = append(f.engines, redis.New(redis.Config{Store: f.faults, Now: f.clock.now, RecordTTL: 10_000 * time.Hour}))
 	}
-	if _, err := f.engines[0].CreateDatabase(context.Background(), redis.DatabaseOptions{ID: "test"}); err != nil {
+	if _, err := f.engines[0].CreateDatabase(context.Background(), redis.DatabaseOptions{ID: id}); err != nil {
 		t.Fatal(err)
 	}
 	for _, e := range f.engines {
-		if _, err := e.Database(context.Background(), "test"); err != nil {
+		if _, err := e.Database(context.Background(), id); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -53,7 +62,7 @@ func newFleet(t *testing.T, n int) *fleet {
 // returns the rendered reply; not ok if the outcome stayed unknown.
 func (f *fleet) do(engine int, cmds ...string) (string, bool) {
 	e := f.engines[engine%len(f.engines)]
-	db, err := e.Database(context.Background(), "test")
+	db, err := e.Database(context.Background(), f.id)
 	if err != nil {
 		f.t.Error(err)
 		return "", false

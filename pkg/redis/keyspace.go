@@ -18,6 +18,7 @@ const (
 	attrExpiry = "e"
 	attrBirth  = "b"
 	attrTrace  = "q" // prefix
+	attrSeal   = "z" // traces must not be destroyed, see trace.go
 	attrKey    = "k"
 	attrGen    = "g"
 	attrCount  = "c"

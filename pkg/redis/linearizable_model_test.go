@@ -45,6 +45,12 @@ func (ks keyspace) run(args []string) (reply string) {
 	if args[0][0] == 'x' {
 		return ks.runStream(args)
 	}
+	if reply, ok := ks.runExpiry(args); ok {
+		return reply
+	}
+	if reply, ok := ks.runMembers(args); ok {
+		return reply
+	}
 	name, key, rest := args[0], args[1], args[2:]
 	v := ks[key]
 	number := func() int64 {
@@ -84,6 +90,7 @@ func (ks keyspace) run(args []string) (reply string) {
 		return bulk(v[0])
 	case "set":
 		ks[key] = []string{rest[0]}
+		delete(ks, expiryOf(key))
 		return "OK"
 	case "setnx":
 		if len(v) > 0 {
@@ -116,6 +123,7 @@ func (ks keyspace) run(args []string) (reply string) {
 		return integer(len(ks[key][0]))
 	case "del":
 		delete(ks, key)
+		delete(ks, expiryOf(key))
 		return integer(min(len(v), 1))
 	case "rename":
 		if len(v) == 0 {
@@ -220,6 +228,9 @@ func families() []family {
 	pick := func(rng *rand.Rand, from ...string) []string { return []string{from[rng.IntN(len(from))]} }
 	return []family{
 		{"stream", streamOperation},
+		{"expiry", expiryOperation},
+		{"members", memberOperation},
+		{"mixed", mixedOperation},
 		{"string", func(rng *rand.Rand) []string {
 			n := rng.IntN(100)
 			return pick(rng, "get k", "get k", fmt.Sprint("set k ", n), fmt.Sprint("setnx k ", n), "getdel k", "incrby k 1", "incrby k 1", fmt.Sprint("append k ", n%10), "del k")

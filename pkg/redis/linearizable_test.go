@@ -18,55 +18,101 @@ import (
 	"github.com/skystash/skystash/pkg/redis"
 	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/store"
+	"github.com/skystash/skystash/pkg/store/dynamo"
+	"github.com/skystash/skystash/pkg/store/dynamo/dynamolocal"
 	"github.com/skystash/skystash/pkg/store/faulty"
 )
 
 var (
 	historySeed = flag.Uint64("history-seed", 1, "`seed` of the first history of TestLinearizable")
 	histories   = flag.Int("histories", 12, "`number` of histories of each kind that TestLinearizable checks")
+	dynamoOps   = flag.Int("dynamodb-ops", 3000, "`number` of operations, at least, that TestLinearizableOnDynamoDB checks")
 )
 
 // Of a history: few enough operations that checking it takes no time.
 const (
 	historyClients = 4
 	historyOps     = 12 // of each client
+	preludeOps     = 6  // in every other history, before
 )
 
 // checkTimeout is far more than a check takes.
 const checkTimeout = 30 * time.Second
 
+// failing is a store at its worst.
+var failing = faulty.Plan{Throttle: 0.02, Conflict: 0.05, Unavailable: 0.02, LostApplied: 0.03, LostUnapplied: 0.03, LostLate: 0.03}
+
 // TestLinearizable has clients of several engines on one store run random commands on the same
 // keys, and looks for an order of these, compatible with when they ran, in which a
 // plain model of Redis gives the same replies.
 func TestLinearizable(t *testing.T) {
-	plans := map[string]faulty.Plan{
-		"healthy": {},
-		"failing": {Throttle: 0.02, Conflict: 0.05, Unavailable: 0.02, LostApplied: 0.03, LostUnapplied: 0.03, LostLate: 0.03},
-	}
+	plans := map[string]faulty.Plan{"healthy": {}, "failing": failing}
 	for _, fam := range families() {
 		for name, plan := range plans {
 			t.Run(fam.name+"/"+name, func(t *testing.T) {
-				unknown := 0
+				c := check{fam: fam, plan: plan}
 				for i := range uint64(*histories) {
-					seed := *historySeed + i
-					plan.Seed = seed
-					history := record(t, fam, plan, seed)
-					for _, op := range history {
-						if op.Output == nil {
-							unknown++
-						}
+					if !c.one(newFleet(t, 3), *historySeed+i) {
+						return
 					}
-					result, info := porcupine.CheckOperationsVerbose(model, history, checkTimeout)
-					if result == porcupine.Ok {
-						continue
-					}
-					t.Errorf("seed %d: the history is %s%s", seed, result, explain(history, info))
-					return
 				}
-				t.Logf("%d histories of %d operations, %d of unknown outcome", *histories, historyClients*historyOps, unknown)
+				c.log(t)
 			})
 		}
 	}
+}
+
+// TestLinearizableOnDynamoDB is TestLinearizable on DynamoDB Local, whose answers come late enough for
+// operations to overlap in ways that they do not in a store in memory.
+func TestLinearizableOnDynamoDB(t *testing.T) {
+	client := dynamolocal.Client(t)
+	st := dynamo.New(client, dynamolocal.Table(t, client))
+	t.Cleanup(func() { st.Close() })
+	fams := families()
+	each := (*dynamoOps + len(fams) - 1) / len(fams)
+	for _, fam := range fams {
+		t.Run(fam.name, func(t *testing.T) {
+			c := check{fam: fam, plan: failing}
+			for seed := *historySeed; c.ops < each; seed++ {
+				if !c.one(newFleetOn(t, st, strings.ReplaceAll(fmt.Sprint(fam.name, seed), " ", ""), 3), seed) {
+					return
+				}
+			}
+			c.log(t)
+		})
+	}
+}
+
+// check checks histories of one kind.
+type check struct {
+	fam  family
+	plan faulty.Plan
+
+	histories, ops, unknown int
+}
+
+// one records and checks a history, and reports whether all is well.
+func (c *check) one(f *fleet, seed uint64) bool {
+	f.t.Helper()
+	c.plan.Seed = seed
+	history := record(f, c.fam, c.plan, seed)
+	c.histories++
+	c.ops += len(history)
+	for _, op := range history {
+		if op.Output == nil {
+			c.unknown++
+		}
+	}
+	result, info := porcupine.CheckOperationsVerbose(model, history, checkTimeout)
+	if result != porcupine.Ok {
+		f.t.Errorf("seed %d: the history is %s%s", seed, result, explain(history, info))
+	}
+	return result == porcupine.Ok
+}
+
+func (c *check) log(t *testing.T) {
+	t.Helper()
+	t.Logf("%d histories, %d operations, %d of them of unknown outcome", c.histories, c.ops, c.unknown)
 }
 
 // model steps through operations ([]string, commands). An output of nil
@@ -134,36 +180,42 @@ func explain(history []porcupine.Operation, info porcupine.LinearizationInfo) st
 	return b.String()
 }
 
-// record runs random operations and returns what happened.
-func record(t *testing.T, fam family, plan faulty.Plan, seed uint64) []porcupine.Operation {
-	t.Helper()
-	f := newFleet(t, 3)
-	f.faults.SetPlan(plan)
-	defer f.faults.SetPlan(faulty.Plan{})
+// record runs random operations and returns what happened. In every other history
+// there are keys that are older than any attempt may take.
+func record(f *fleet, fam family, plan faulty.Plan, seed uint64) []porcupine.Operation {
+	f.t.Helper()
 	var mu sync.Mutex
 	var history []porcupine.Operation
 	begin := time.Now()
+	run := func(client, n int) {
+		rng := rand.New(rand.NewPCG(seed, uint64(client)))
+		for range n {
+			lines := fam.op(rng)
+			op := porcupine.Operation{ClientId: client, Input: lines, Call: int64(time.Since(begin))}
+			reply, known := f.attempt(client, lines)
+			op.Return = int64(time.Since(begin))
+			if known {
+				op.Output = reply
+			} else {
+				op.Return = math.MaxInt64 // it may still take effect
+			}
+			mu.Lock()
+			history = append(history, op)
+			mu.Unlock()
+		}
+	}
+	if seed%2 == 0 {
+		run(historyClients, preludeOps)
+		f.clock.advance(time.Hour)
+	}
+	f.faults.SetPlan(plan)
 	var clients sync.WaitGroup
 	for client := range historyClients {
-		clients.Go(func() {
-			rng := rand.New(rand.NewPCG(seed, uint64(client)))
-			for range historyOps {
-				lines := fam.op(rng)
-				op := porcupine.Operation{ClientId: client, Input: lines, Call: int64(time.Since(begin))}
-				reply, known := f.attempt(client, lines)
-				op.Return = int64(time.Since(begin))
-				if known {
-					op.Output = reply
-				} else {
-					op.Return = math.MaxInt64 // it may still take effect
-				}
-				mu.Lock()
-				history = append(history, op)
-				mu.Unlock()
-			}
-		})
+		clients.Go(func() { run(client, historyOps) })
 	}
 	clients.Wait()
+	f.faults.SetPlan(faulty.Plan{})
+	f.faults.Settle()
 	return history
 }
 
@@ -172,7 +224,7 @@ func record(t *testing.T, fam family, plan faulty.Plan, seed uint64) []porcupine
 func (f *fleet) attempt(engine int, lines []string) (reply string, known bool) {
 	e := f.engines[engine%len(f.engines)]
 	ctx := context.Background()
-	db, err := e.Database(ctx, "test")
+	db, err := e.Database(ctx, f.id)
 	if err != nil {
 		f.t.Error(err)
 		return "", false
@@ -194,7 +246,7 @@ func (f *fleet) attempt(engine int, lines []string) (reply string, known bool) {
 		}
 		switch {
 		case err == nil && script:
-			return strings.Trim(render(f.t, w.Buf), "[]"), true
+			return strings.TrimSuffix(strings.TrimPrefix(render(f.t, w.Buf), "["), "]"), true
 		case err == nil:
 			var parts []string
 			for rest := w.Buf; len(rest) > 0; {

@@ -94,6 +94,14 @@ func (o *object) materialise() {
 	}
 }
 
+// touch makes the commit write the head, though nothing in it has changed.
+func (ent *entry) touch() {
+	if ent.obj != nil {
+		ent.obj.materialise()
+	}
+	ent.dirty = true
+}
+
 // emptyHead reports whether an inline collection's head has no live element.
 func emptyHead(as store.Attrs, now int64) bool {
 	switch as.Get(attrType).Str() {

@@ -170,7 +170,11 @@ func (s *fieldSweep) remove(ctx context.Context, keys []store.Key) (current bool
 			ops = append(ops, store.Update(s.key, unchanged(head),
 				store.Set(attrCount, store.Int(left)), s.newVersion()))
 		} else {
-			ops = append(ops, store.Delete(s.key, unchanged(head)), reclaimNote(s.now, s.gen, s.db, store.Key{}))
+			gone := store.Delete(s.key, unchanged(head))
+			if head.Has(attrSeal) {
+				gone = store.Put(s.key, entomb(head, s.now), unchanged(head))
+			}
+			ops = append(ops, gone, reclaimNote(s.now, s.gen, s.db, store.Key{}))
 		}
 		heads := len(ops)
 		for _, k := range keys {

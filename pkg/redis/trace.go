@@ -17,6 +17,12 @@ import (
 // which holds the write's result. A trace is taken away by a later write, once
 // nobody can be in doubt any more. Only a blind overwrite (SET, DEL) destroys
 // traces; then the doubt may remain, and the caller is told so.
+//
+// A blind write that had not been applied when we looked is carried out again, as a
+// transaction, although it may still arrive. It must then find its trace, which is its
+// condition not to: the transaction leaves it in the head, even if it has nothing to write, and seals
+// the head. A sealed head refuses blind overwrites, and transactions carry its traces on until no attempt can
+// be under way any more. If its key is deleted, it stays as a tombstone: an empty collection that has expired.
 
 // resolveReads is how many times reading an item is repeated to find out about a write.
 const resolveReads = 6
@@ -113,6 +119,9 @@ type doubt struct {
 	reply func(trace store.Value, w *resp.Writer) bool
 }
 
+// blind reports whether the attempt may arrive whatever the head's version is by then.
+func (d doubt) blind() bool { return d.seen == "" }
+
 // settle looks for the attempt in a head, and writes the reply if it is there. It fails
 // if the head cannot tell any more.
 func (d doubt) settle(head store.Attrs, w *resp.Writer) (done bool, err error) {
@@ -158,7 +167,7 @@ func (e *Engine) resolve(ctx context.Context, key store.Key, id writeID, startMs
 func fate(head store.Attrs, id writeID, startMs int64, seen string) outcome {
 	current := version(head)
 	switch {
-	case current == string(id) || head.Has(id.traceName()):
+	case current == string(id) || head.Has(id.traceName()) || head.Get(attrBirth).Str() == string(id):
 		return applied
 	case head == nil:
 		return unknown
@@ -170,6 +179,40 @@ func fate(head store.Attrs, id writeID, startMs int64, seen string) outcome {
 		return notApplied
 	}
 	return unknown
+}
+
+// seal is the start (Unix ms) of the last attempt that must find its trace in an entry's head
+// should it arrive, 0 if there is none.
+func (tx *Txn) seal(ent *entry) int64 {
+	last := ent.seen.Get(attrSeal).Num()
+	if last < tx.now-attemptLife.Milliseconds() {
+		last = 0
+	}
+	for _, d := range tx.doubts {
+		if d.key == ent.key && d.blind() {
+			last = max(last, d.start)
+		}
+	}
+	return last
+}
+
+// tombstone is a sealed head of a key that was deleted, but for its traces and write id.
+func tombstone(now int64) store.Attrs {
+	return store.NewAttrs(
+		store.Attr{Name: attrType, Value: store.Bytes(typeHash)},
+		store.Attr{Name: attrExpiry, Value: store.Int(1)}, // for every clock
+		store.Attr{Name: store.TTLAttr, Value: store.Int(reclaimAt(now))})
+}
+
+// entomb is the tombstone of a sealed head, with all of its traces.
+func entomb(head store.Attrs, now int64) store.Attrs {
+	grave := tombstone(now).With(attrWrite, store.Bytes(string(newWriteID(now))))
+	for _, a := range head {
+		if a.Name == attrBirth || a.Name == attrSeal || a.Name[:1] == attrTrace {
+			grave = grave.With(a.Name, a.Value)
+		}
+	}
+	return grave
 }
 
 func isConditionError(err error) (*store.ConditionError, bool) {

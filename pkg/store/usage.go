@@ -25,6 +25,24 @@ func WithMeter(ctx context.Context, m *Meter) context.Context {
 	return context.WithValue(ctx, meterKey{}, m)
 }
 
+// Metering is WithMeter with a new meter, in one allocation.
+func Metering(ctx context.Context) (context.Context, *Meter) {
+	m := &meteringContext{Context: ctx}
+	return m, &m.meter
+}
+
+type meteringContext struct {
+	context.Context
+	meter Meter
+}
+
+func (m *meteringContext) Value(key any) any {
+	if key == (meterKey{}) {
+		return &m.meter
+	}
+	return m.Context.Value(key)
+}
+
 // Metered reports whether the context has a meter; without one, what a call
 // cost need not even be computed.
 func Metered(ctx context.Context) bool {

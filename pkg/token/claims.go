@@ -35,9 +35,12 @@ type Claims struct {
 	Rules        []string  // further bounds of that, in the product's words; nil: none. Must not be changed
 	Generation   int64     // the resource's credential generation it was issued for
 	Topics       TopicRule // of Kafka: the topics it is for; zero: all
+	Destinations []string  // of QStash: where it may have messages sent, see MayDeliver; nil: anywhere
 	IssuedAt     time.Time // zero when minting: now
 	NotBefore    time.Time // zero: valid at once
 	Expires      time.Time // zero: does not expire
+
+	KeyID string // of the key that signed it; Verify sets it, Mint does not look at it
 }
 
 // Allows reports whether the token may be used with a product.
@@ -59,6 +62,9 @@ func (c Claims) check() error {
 	case c.Generation < 0:
 		return errors.New("negative generation")
 	}
+	if err := checkDestinations(c.Destinations); err != nil {
+		return err
+	}
 	return c.Topics.check()
 }
 
@@ -73,3 +79,6 @@ var (
 	ErrExpired     = errors.New("token has expired")
 	ErrNotYetValid = errors.New("token is not valid yet")
 )
+
+// ErrKeysUnavailable says nothing about a token: the keys to check it with could not be read.
+var ErrKeysUnavailable = errors.New("token keys cannot be read")

@@ -15,6 +15,7 @@
 //	acl       rules that bound this further, for example ["+@read", "~app:*"]
 //	gen       the resource's credential generation at the time of issue
 //	topics    of Kafka: permission and topics, if it is not for all
+//	dest      of QStash: destinations, if it is not for all
 //	iat, nbf  issued at, not valid before
 //	exp       expiry; a token without it does not expire
 //

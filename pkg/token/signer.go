@@ -46,7 +46,8 @@ type jwtClaims struct {
 	Rules      []string `json:"acl,omitempty"`
 	Generation int64    `json:"gen"`
 
-	Topics TopicRule `json:"topics,omitzero"`
+	Topics       TopicRule `json:"topics,omitzero"`
+	Destinations []string  `json:"dest,omitempty"`
 }
 
 // Mint makes a token. Times are kept to the second. Claims that Verify would
@@ -75,6 +76,8 @@ func (s *Signer) Mint(c Claims) (string, error) {
 		Rules:      c.Rules,
 		Generation: c.Generation,
 		Topics:     c.Topics,
+
+		Destinations: c.Destinations,
 	}
 	if !c.Expires.IsZero() {
 		if !c.Expires.After(c.NotBefore) {

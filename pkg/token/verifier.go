@@ -2,6 +2,7 @@ package token
 
 import (
 	"cmp"
+	"context"
 	"crypto/ed25519"
 	"errors"
 	"fmt"
@@ -25,12 +26,17 @@ const (
 
 // VerifierConfig is what a Verifier needs.
 type VerifierConfig struct {
-	Keys      []ed25519.PublicKey // at least one; tokens of any of them are good
+	Keys      []ed25519.PublicKey // tokens of any of them are good; at least one, unless there is Published
 	Issuer    string              // "": DefaultIssuer
 	Audience  string              // "": DefaultAudience
 	Product   string              // product that tokens must name; "": any
 	CacheSize int                 // verified tokens to remember; 0: DefaultCacheSize
 	Now       func() time.Time    // nil: time.Now
+
+	// Published, if not nil, reads the keys that a deployment has published: they are good
+	// besides Keys, and those retired are not, even if they are among Keys. It is called
+	// every few seconds at most, whatever tokens come in.
+	Published func(context.Context) ([]PublishedKey, error)
 }
 
 // Verifier checks tokens. It is safe for concurrent use and remembers the
@@ -39,13 +45,13 @@ type Verifier struct {
 	now     func() time.Time
 	product string
 	parser  *jwt.Parser
-	keys    map[string]ed25519.PublicKey // by KeyID
+	keys    *keySource
 	cache   *cache
 }
 
 // NewVerifier makes a Verifier.
 func NewVerifier(cfg VerifierConfig) (*Verifier, error) {
-	if len(cfg.Keys) == 0 {
+	if len(cfg.Keys) == 0 && cfg.Published == nil {
 		return nil, errors.New("token verifier: no public key")
 	}
 	keys := make(map[string]ed25519.PublicKey, len(cfg.Keys))
@@ -61,7 +67,7 @@ func NewVerifier(cfg VerifierConfig) (*Verifier, error) {
 	return &Verifier{
 		now:     cfg.Now,
 		product: cfg.Product,
-		keys:    keys,
+		keys:    newKeySource(keys, cfg.Published, cfg.Now),
 		cache:   newCache(cmp.Or(cfg.CacheSize, DefaultCacheSize)),
 		parser: jwt.NewParser(
 			jwt.WithValidMethods([]string{jwt.SigningMethodEdDSA.Alg()}),
@@ -76,9 +82,13 @@ func NewVerifier(cfg VerifierConfig) (*Verifier, error) {
 
 // Verify checks a token's signature and claims and returns what it says. Errors
 // are or wrap one of ErrMalformed, ErrSignature, ErrUnknownKey, ErrIssuer,
-// ErrAudience, ErrProduct, ErrExpired and ErrNotYetValid.
+// ErrAudience, ErrProduct, ErrExpired and ErrNotYetValid, which say something about the
+// token, and ErrKeysUnavailable, which does not.
 func (v *Verifier) Verify(token string) (Claims, error) {
 	if claims, ok := v.cache.get(token); ok {
+		if _, err := v.keys.find(claims.KeyID); err != nil {
+			return Claims{}, err
+		}
 		if err := validAt(claims, v.now()); err != nil {
 			return Claims{}, err
 		}
@@ -108,10 +118,16 @@ func (v *Verifier) parse(token string) (Claims, error) {
 		return Claims{}, fmt.Errorf("%w: longer than %d bytes", ErrMalformed, MaxLength)
 	}
 	var jc jwtClaims
-	if _, err := v.parser.ParseWithClaims(token, &jc, v.key); err != nil {
+	parsed, err := v.parser.ParseWithClaims(token, &jc, v.key)
+	if errors.Is(err, ErrKeysUnavailable) {
+		return Claims{}, err
+	}
+	if err != nil {
 		return Claims{}, refusal(err)
 	}
+	kid, _ := parsed.Header["kid"].(string)
 	claims := Claims{
+		KeyID:        kid,
 		CredentialID: jc.ID,
 		Resource:     jc.Resource,
 		Products:     jc.Products,
@@ -119,6 +135,7 @@ func (v *Verifier) parse(token string) (Claims, error) {
 		Rules:        jc.Rules,
 		Generation:   jc.Generation,
 		Topics:       jc.Topics,
+		Destinations: jc.Destinations,
 		IssuedAt:     timeOf(jc.IssuedAt),
 		NotBefore:    timeOf(jc.NotBefore),
 		Expires:      timeOf(jc.ExpiresAt),
@@ -135,11 +152,7 @@ func (v *Verifier) parse(token string) (Claims, error) {
 // key finds the public key that a token's header names.
 func (v *Verifier) key(t *jwt.Token) (any, error) {
 	kid, _ := t.Header["kid"].(string)
-	key, ok := v.keys[kid]
-	if !ok {
-		return nil, ErrUnknownKey
-	}
-	return key, nil
+	return v.keys.find(kid)
 }
 
 func timeOf(d *jwt.NumericDate) time.Time {

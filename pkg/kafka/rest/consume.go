@@ -117,6 +117,7 @@ func (c *call) fetch() (any, error) {
 		}
 	}
 	got, err := c.h.engine.Fetch(c.ctx, c.cluster, from, timeout)
+	c.used.messages = len(got)
 	return messages(got), err
 }
 
@@ -157,6 +158,7 @@ func (c *call) consume() (any, error) {
 		return nil, err
 	}
 	got, err := c.h.engine.Consume(c.ctx, c.cluster, c.path[0], c.path[1], topics, options, timeout)
+	c.used.messages = len(got)
 	return messages(got), err
 }
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/skystash/skystash/pkg/kafka"
+	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/token"
 )
 
@@ -32,6 +33,9 @@ type Config struct {
 	Engine   *kafka.Engine
 	Verifier Verifier
 
+	Meter meter.Recorder   // is told what each request has used that is for a cluster; nil: nobody is
+	Now   func() time.Time // nil: time.Now
+
 	MaxBodyBytes int64         // of a request; 0: DefaultMaxBodyBytes
 	MaxWait      time.Duration // bounds the time that a request may ask to wait; 0: DefaultMaxWait
 
@@ -42,6 +46,8 @@ type Config struct {
 // Handler serves the REST API. It is safe for concurrent use.
 type Handler struct {
 	engine    *kafka.Engine
+	meter     meter.Recorder
+	now       func() time.Time
 	verifier  Verifier
 	maxBody   int64
 	maxWait   time.Duration
@@ -52,8 +58,11 @@ type Handler struct {
 // New makes a Handler.
 func New(cfg Config) *Handler {
 	h := &Handler{
-		engine: cfg.Engine, verifier: cfg.Verifier, maxBody: cfg.MaxBodyBytes, maxWait: cfg.MaxWait,
+		engine: cfg.Engine, meter: cfg.Meter, now: cfg.Now, verifier: cfg.Verifier, maxBody: cfg.MaxBodyBytes, maxWait: cfg.MaxWait,
 		log: cfg.Logger, requestID: cfg.RequestID,
+	}
+	if h.now == nil {
+		h.now = time.Now
 	}
 	if h.maxBody == 0 {
 		h.maxBody = DefaultMaxBodyBytes
@@ -101,6 +110,7 @@ type call struct {
 	body    []byte
 	cluster *kafka.Cluster
 	claims  token.Claims
+	used    used
 }
 
 const allowedMethods = "GET, POST, DELETE, OPTIONS"
@@ -119,13 +129,15 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	status, body := http.StatusOK, []byte(nil)
-	answer, err := h.serveSafely(r)
+	c := h.newCall(r)
+	answer, err := c.serveSafely()
 	if err == nil {
 		body, err = encode(answer)
 	}
 	if err != nil {
 		status, body = h.refuse(r, err)
 	}
+	c.record(status, len(body))
 	header.Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // an error means that the client has gone
@@ -133,25 +145,30 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // serveSafely turns a panic into an error: one request must not end a process that
 // serves others.
-func (h *Handler) serveSafely(r *http.Request) (answer any, err error) {
+func (c *call) serveSafely() (answer any, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			h.log.ErrorContext(r.Context(), "request panicked", "panic", p, "stack", string(debug.Stack()))
+			c.h.log.ErrorContext(c.ctx, "request panicked", "panic", p, "stack", string(debug.Stack()))
 			err = errors.New("panic, see the log")
 		}
 	}()
-	return h.serve(r)
+	return c.serve()
 }
 
-func (h *Handler) serve(r *http.Request) (any, error) {
+func (c *call) serve() (any, error) {
+	r := c.r
 	name, rest, _ := strings.Cut(strings.TrimLeft(r.URL.EscapedPath(), "/"), "/")
-	c := &call{h: h, ctx: r.Context(), r: r}
+	c.used.endpoint = name
 	var queryErr error
 	if c.query, queryErr = url.ParseQuery(r.URL.RawQuery); queryErr != nil {
 		c.query = url.Values{}
 	}
 	if err := c.authorize(name == "webhook"); err != nil {
 		return nil, err
+	}
+	if c.cluster.Blocked.Holds(c.h.now()) {
+		c.used.blocked = true
+		return nil, refuse(http.StatusTooManyRequests, "%s", c.cluster.Blocked.Text)
 	}
 	if queryErr != nil {
 		return nil, refuse(http.StatusBadRequest, "the query cannot be read")

@@ -97,6 +97,7 @@ func (c *call) send(ms []kafka.NewMessage) ([]metadata, error) {
 	for i, p := range results {
 		out[i] = metadataOf(p)
 		if p.Err == nil {
+			c.used.messages++
 			continue
 		}
 		status, _ := outcome(p.Err)

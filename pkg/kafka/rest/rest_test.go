@@ -25,12 +25,13 @@ import (
 // api is the REST API over a cluster with the topics red (3 partitions) and blue.
 type api struct {
 	*testing.T
-	engine  *kafka.Engine
-	cluster *kafka.Cluster
-	stream  *breakable
-	signer  *token.Signer
-	handler http.Handler
-	log     *strings.Builder
+	engine   *kafka.Engine
+	cluster  *kafka.Cluster
+	stream   *breakable
+	signer   *token.Signer
+	verifier rest.Verifier
+	handler  http.Handler
+	log      *strings.Builder
 }
 
 // breakable is a stream that refuses records of some partitions.
@@ -90,6 +91,7 @@ func newAPI(t *testing.T) *api {
 	if err != nil {
 		t.Fatal(err)
 	}
+	a.verifier = verifier
 	a.handler = rest.New(rest.Config{
 		Engine: a.engine, Verifier: verifier, MaxBodyBytes: 3 << 20, Logger: slog.New(slog.NewTextHandler(a.log, nil)),
 		RequestID: func(context.Context) string { return "id1" },

@@ -13,9 +13,12 @@ import (
 	"net/url"
 	"runtime/debug"
 	"strings"
+	"time"
 
+	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/qstash"
 	"github.com/skystash/skystash/pkg/store"
+	"github.com/skystash/skystash/pkg/token"
 )
 
 // DefaultMaxRequest bounds a request's body, which may hold many messages.
@@ -28,6 +31,8 @@ type Config struct {
 	MaxRequest    int64                        // bytes of a request's body; 0: DefaultMaxRequest
 	Logger        *slog.Logger                 // nil: slog.Default
 	RequestID     func(context.Context) string // names a request in the log; nil: at random
+	Meter         meter.Recorder               // is told what each request has used that is for an account; nil: nobody is
+	Now           func() time.Time             // nil: time.Now
 }
 
 // Handler serves the REST API.
@@ -37,11 +42,16 @@ type Handler struct {
 	maxRequest int64
 	log        *slog.Logger
 	requestID  func(context.Context) string
+	meter      meter.Recorder
+	now        func() time.Time
 }
 
 // New makes a Handler.
 func New(cfg Config) *Handler {
-	h := &Handler{engine: cfg.Engine, auth: cfg.Authenticator, maxRequest: cfg.MaxRequest, log: cfg.Logger, requestID: cfg.RequestID}
+	h := &Handler{engine: cfg.Engine, auth: cfg.Authenticator, maxRequest: cfg.MaxRequest, log: cfg.Logger, requestID: cfg.RequestID, meter: cfg.Meter, now: cfg.Now}
+	if h.now == nil {
+		h.now = time.Now
+	}
 	if h.maxRequest == 0 {
 		h.maxRequest = DefaultMaxRequest
 	}
@@ -78,13 +88,15 @@ var (
 
 // ServeHTTP implements http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c := h.newCall(w, r)
+	w, r = c.w, c.r
+	defer c.record()
 	defer func() {
 		if p := recover(); p != nil {
 			h.log.ErrorContext(r.Context(), "request panicked", "panic", p, "stack", string(debug.Stack()))
 			h.fail(w, r, errors.New("panic, see the log"))
 		}
 	}()
-	c := &call{h: h, w: w, r: r}
 	if err := c.serve(); err != nil {
 		h.fail(w, r, err)
 	}
@@ -96,11 +108,13 @@ type call struct {
 	w        http.ResponseWriter
 	r        *http.Request
 	acct     string
-	path     string     // as it was sent, behind the version
-	query    string     // as it was sent, without what is ours
-	params   url.Values // what is ours of the query
-	seg      []string   // of the path, unescaped
+	bounds   *token.Claims // see Access
+	path     string        // as it was sent, behind the version
+	query    string        // as it was sent, without what is ours
+	params   url.Values    // what is ours of the query
+	seg      []string      // of the path, unescaped
 	version1 bool
+	used     used
 }
 
 func (c *call) serve() error {
@@ -114,11 +128,11 @@ func (c *call) serve() error {
 	if handled, err := c.hook(); handled {
 		return err
 	}
-	token := bearer(c.r.Header.Get("Authorization"))
-	if token == "" {
-		token = c.params.Get("qstash_token")
+	text := bearer(c.r.Header.Get("Authorization"))
+	if text == "" {
+		text = c.params.Get("qstash_token")
 	}
-	access, err := c.h.auth.Authenticate(c.r.Context(), token)
+	access, err := c.h.auth.Authenticate(c.r.Context(), text)
 	if errors.Is(err, ErrUnauthorized) {
 		return errUnauthorized
 	}
@@ -128,7 +142,10 @@ func (c *call) serve() error {
 	if access.ReadOnly && c.r.Method != http.MethodGet && c.r.Method != http.MethodHead {
 		return errReadOnly
 	}
-	c.acct = access.Account
+	c.acct, c.bounds = access.Account, access.Bounds
+	if access.Blocked.Holds(c.h.now()) && c.creates() {
+		return c.tooMany(access.Blocked)
+	}
 	return c.route()
 }
 
@@ -162,13 +179,16 @@ func (c *call) route() error {
 		if rest, ok := c.after("schedules"); ok && !isPause(rest) {
 			return c.createSchedule(destination(rest, c.query))
 		}
-		if rest, ok := c.after("trigger"); ok {
+		if rest, ok := c.after("trigger"); ok && c.bounds == nil {
 			return c.trigger(destination(rest, c.query))
 		}
 	}
 	var err error
 	if c.seg, err = segments(c.path); err != nil {
 		return err
+	}
+	if c.bounds != nil && !c.is("batch") {
+		return errBounded
 	}
 	serve, ok := map[string]func() error{
 		"batch": c.batch, "messages": c.messages, "dlq": c.dlq, "logs": c.logs, "events": c.logs,

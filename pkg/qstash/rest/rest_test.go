@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/skystash/skystash/pkg/meter/metertest"
 	"github.com/skystash/skystash/pkg/qstash"
 	"github.com/skystash/skystash/pkg/qstash/rest"
 	"github.com/skystash/skystash/pkg/qstash/wake/embedded"
@@ -26,6 +27,7 @@ type service struct {
 	url    string
 	token  string
 	engine *qstash.Engine
+	meter  *metertest.Records
 
 	mu     sync.Mutex
 	status int
@@ -40,13 +42,13 @@ func newService(t *testing.T) *service {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { st.Close() })
-	s := &service{t: t, token: rest.Envelope(acct, "password"), status: 200, more: make(chan struct{}, 1000)}
+	s := &service{t: t, token: rest.Envelope(acct, "password"), status: 200, more: make(chan struct{}, 1000), meter: &metertest.Records{}}
 	waker := embedded.New(embedded.Options{})
-	s.engine = qstash.New(qstash.Config{Store: st, Sender: s, Waker: waker, Alone: true, Limits: qstash.Limits{MaxBody: 10_000, Queues: 3}})
+	s.engine = qstash.New(qstash.Config{Store: st, Sender: s, Waker: waker, Alone: true, Meter: s.meter, Limits: qstash.Limits{MaxBody: 10_000, Queues: 3}})
 	if _, err := s.engine.CreateAccount(t.Context(), acct, qstash.Keys{Current: "sig_1", Next: "sig_2"}); err != nil {
 		t.Fatal(err)
 	}
-	srv := httptest.NewServer(rest.New(rest.Config{Engine: s.engine, Authenticator: rest.Fixed{Token: s.token, Account: acct}}))
+	srv := httptest.NewServer(rest.New(rest.Config{Engine: s.engine, Authenticator: rest.Fixed{Token: s.token, Account: acct}, Meter: s.meter}))
 	t.Cleanup(srv.Close)
 	s.url = srv.URL
 	waker.Start(t.Context(), s.engine.Handle)

@@ -70,6 +70,7 @@ func (c *call) single(args []string) error {
 	if n := size(args); n > c.h.maxCommand {
 		return errTooLarge(c.h.maxCommand, n)
 	}
+	c.count(args)
 	w := &c.x.replies
 	if needsConnection(args[0]) {
 		w.Error(needsConnectionText(args[0]))
@@ -93,6 +94,7 @@ func (c *call) pipeline() error {
 	if err != nil {
 		return err
 	}
+	c.count(cmds...)
 	// The engine gets as many at once as there are without one that it must not see.
 	ctx, w := c.ctx, &c.x.replies
 	start := 0
@@ -123,6 +125,7 @@ func (c *call) multi() error {
 			return badRequest(needsConnectionText(args[0]))
 		}
 	}
+	c.count(cmds...)
 	err = c.h.engine.Multi(c.ctx, c.db, c.access, cmds, &c.x.replies)
 	var refused redis.Error
 	if errors.As(err, &refused) {

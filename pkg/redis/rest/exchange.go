@@ -26,6 +26,7 @@ type exchange struct {
 	status int
 	resp2  bool    // out is RESP2, not JSON
 	events *events // in the place of all that
+	used   used
 }
 
 func (x *exchange) reset() {
@@ -35,6 +36,7 @@ func (x *exchange) reset() {
 	x.status = http.StatusOK
 	x.resp2 = false
 	x.events = nil
+	x.used = used{}
 }
 
 func (x *exchange) reusable() bool {

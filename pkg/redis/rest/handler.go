@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/redis"
 	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/store"
@@ -76,6 +77,11 @@ type Config struct {
 	// send, and how often its token is checked again. 0: DefaultKeepAlive.
 	KeepAlive time.Duration
 
+	// Meter is told what each request has used that is for a database; nil: nobody is.
+	Meter meter.Recorder
+	// Class is the class of a command, for Meter: redis.Engine's method. nil: meter.ClassOther.
+	Class func(args []string) string
+
 	Now       func() time.Time             // nil: time.Now
 	Logger    *slog.Logger                 // nil: slog.Default
 	RequestID func(context.Context) string // names a request in the log and in answers of status 500 and above; nil: at random
@@ -94,6 +100,9 @@ type Handler struct {
 	accesses   accessCache
 	sync       syncTokens
 	exchanges  sync.Pool // of *exchange
+	now        func() time.Time
+	meter      meter.Recorder
+	class      func(args []string) string
 }
 
 // New makes a Handler.
@@ -109,6 +118,9 @@ func New(cfg Config) *Handler {
 		requestID:  cfg.RequestID,
 		sync:       syncTokens{now: cfg.Now},
 		exchanges:  sync.Pool{New: func() any { return new(exchange) }},
+		now:        cfg.Now,
+		meter:      cfg.Meter,
+		class:      cfg.Class,
 	}
 	if h.maxCommand == 0 {
 		h.maxCommand = DefaultMaxRequestBytes
@@ -129,6 +141,12 @@ func New(cfg Config) *Handler {
 	if h.sync.now == nil {
 		h.sync.now = time.Now
 	}
+	if h.now == nil {
+		h.now = time.Now
+	}
+	if h.class == nil {
+		h.class = func([]string) string { return meter.ClassOther }
+	}
 	return h
 }
 
@@ -140,8 +158,14 @@ func (h *Handler) Serve(ctx context.Context, r *Request, w ResponseWriter) {
 	}
 	x := h.exchanges.Get().(*exchange)
 	x.reset()
+	if h.meter != nil {
+		ctx = x.used.begin(ctx, h.now())
+	}
 	if err := h.serveSafely(ctx, r, w, x); err != nil {
 		h.refuse(ctx, r, x, err)
+	}
+	if h.meter != nil && x.used.db != nil {
+		h.record(r, x)
 	}
 	x.send(r, w, h.sync.next())
 	if x.reusable() {
@@ -177,6 +201,11 @@ func (h *Handler) serve(ctx context.Context, r *Request, w ResponseWriter, x *ex
 	db, access, err := h.authorize(ctx, r.Host, bearer)
 	if err != nil {
 		return err
+	}
+	x.used.db = db
+	if db.Blocked.Text != "" && db.Blocked.Holds(h.now()) {
+		x.used.blocked = true
+		return badRequest(db.Blocked.Text)
 	}
 	path, err := pathArgs(r.Path)
 	if err != nil {

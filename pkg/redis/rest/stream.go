@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/redis"
 )
 
@@ -27,6 +28,7 @@ func (c *call) stream(path []string, can bool) error {
 	case !can:
 		return errNoStream
 	}
+	c.x.used.class, c.x.used.commands = meter.ClassPubSub, 1
 	kind := strings.ToLower(path[0])
 	names, err := streamNames(c.r, path)
 	if err != nil {
@@ -116,12 +118,18 @@ type events struct {
 	greeting  []byte
 	monitors  bool
 	allowed   func(context.Context) bool // the token is still good
+	ended     func(sent int64)           // nil, or called with the number of bytes sent
 }
 
 // send writes events until the client is gone, the token is not good any more, or the
 // server has to end.
 func (ev *events) send(ctx context.Context, w io.Writer) {
 	defer ev.sub.Close()
+	if ev.ended != nil {
+		counted := &countingWriter{Writer: w}
+		defer func() { ev.ended(counted.n) }()
+		w = counted
+	}
 	if _, err := w.Write(ev.greeting); err != nil {
 		return
 	}

@@ -12,20 +12,29 @@
 // In the data folder, which nobody but its owner may read:
 //
 //	signing.pem   Ed25519 key (PKCS #8) that signs the tokens, mode 0600
+//	keys/         those that a rotation has made since, in the same form
+//	api-key       API key of the control plane, mode 0600
 //	local.env     URL and tokens as environment variables, mode 0600, rewritten at each start
 //	store/        the embedded store of Redis
 //	kafka/        the embedded store of Kafka
 //	qstash/       the embedded store of QStash
+//	control/      the embedded store of the control plane
 //	.gitignore    keeps the folder out of a repository
 //
 // Redis is at the root of the address, Kafka under /kafka: their paths would collide. QStash's
-// begin with /v2/ and /v1/, which are no commands. A product besides Redis plugs in as a value of the type product.
+// begin with /v2/ and /v1/, which are no commands; those of the control plane do too and come
+// first. The console is under /console/. A product besides Redis plugs in as a value of the type product.
+//
+// Usage of all resources is counted once a second, in the control plane's store; what an end by
+// force takes with it is the last second's. A resource that reaches a limit is blocked within a second.
 //
 // QStash may deliver to loopback addresses, and to what -resolve maps;
 // other private addresses are refused, as they are in AWS.
 //
-// A token is a function of the signing key and the database's record, both of
-// which are kept, so it stays the same from start to start.
+// What the program creates at its first start belongs to an account of the control plane, whose
+// API key is kept in the data folder. A token is a function of the signing key and the records,
+// which are kept, so it stays the same from start to start, until credentials are reset or the
+// key is rotated.
 //
 // With the DynamoDB store the records are in the table; the folder holds only
 // the key, and several processes can share the table when they share the folder.

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"time"
 )
@@ -34,6 +35,8 @@ type flags struct {
 	qstashTable   string
 	qstashDev     bool
 	qstashDevAddr string
+	controlTable  string
+	email         string
 
 	maxRequest int64
 	grace      time.Duration
@@ -61,6 +64,8 @@ func (m *Main) ParseFlags(args []string) error {
 	fs.StringVar(&f.qstashTable, "qstash-table", "skystash-qstash", "`name` of QStash's DynamoDB table; created if an endpoint is given")
 	fs.BoolVar(&f.qstashDev, "qstash-dev", false, "serve QStash's development credentials, which @upstash/qstash knows, too")
 	fs.StringVar(&f.qstashDevAddr, "qstash-dev-addr", "127.0.0.1:8080", "`host:port` where -qstash-dev serves them")
+	fs.StringVar(&f.controlTable, "control-table", "skystash-control", "`name` of the control plane's DynamoDB table; created if an endpoint is given")
+	fs.StringVar(&f.email, "email", "admin@skystash.local", "`address` of the account that owns what this program creates")
 	fs.StringVar(&f.region, "region", "us-east-1", "AWS `region` of the table")
 	fs.Var(&f.resolve, "resolve", "`host=addr:port`: connect there instead of to host; can be repeated")
 	fs.BoolVar(&f.pprof, "pprof", false, "serve profiles under /debug/pprof/")
@@ -91,6 +96,8 @@ func (f *flags) check(rest []string) error {
 		return errors.New("-store dynamo needs a -kafka-table of its own")
 	case f.store == storeDynamo && (f.qstashTable == "" || f.qstashTable == f.table || f.qstashTable == f.kafkaTable):
 		return errors.New("-store dynamo needs a -qstash-table of its own")
+	case f.store == storeDynamo && (f.controlTable == "" || slices.Contains([]string{f.table, f.kafkaTable, f.qstashTable}, f.controlTable)):
+		return errors.New("-store dynamo needs a -control-table of its own")
 	case f.data == "" && !f.ephemeral:
 		return errors.New("-data is empty; for memory only use -ephemeral")
 	case f.syncEvery < 0:

@@ -1,7 +1,9 @@
 package server
 
 import (
+	"context"
 	"crypto/ed25519"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,10 +16,11 @@ import (
 
 // Names in the data folder; see the package comment.
 const (
-	keyFile   = "signing.pem"
-	envFile   = "local.env"
-	storeDir  = "store"
-	ignoreRow = "*\n"
+	keyFile    = "signing.pem"
+	apiKeyFile = "api-key"
+	envFile    = "local.env"
+	storeDir   = "store"
+	ignoreRow  = "*\n"
 )
 
 // prepareFolder makes the data folder, closed to everybody else, and keeps it
@@ -35,47 +38,63 @@ func prepareFolder(dir string) error {
 	return nil
 }
 
-// signingKey reads the folder's key, or makes it at the first start. Of two
-// programs that start at once in a new folder, both end up with one key.
-func signingKey(dir string) (ed25519.PrivateKey, error) {
-	path := filepath.Join(dir, keyFile)
-	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		if err := createKey(path); err != nil {
-			return nil, err
-		}
-		text, err = os.ReadFile(path)
+// ensureKey makes a signing key at the first start. Of two programs that start at once in a
+// new folder, both end up with one key.
+func ensureKey(ctx context.Context, dir string) error {
+	ids, err := folderKeyring{dir}.IDs(ctx)
+	if err != nil || len(ids) > 0 {
+		return err
 	}
-	if err != nil {
-		return nil, fmt.Errorf("read the signing key: %w", err)
-	}
-	key, err := token.ParsePrivateKey(text)
-	if err != nil {
-		return nil, fmt.Errorf("signing key %s: %w", path, err)
-	}
-	return key, nil
-}
-
-func createKey(path string) error {
 	key, err := token.GenerateKey()
 	if err != nil {
 		return err
 	}
+	return writeKey(filepath.Join(dir, keyFile), key)
+}
+
+// writeKey writes a key, unless the file is there already.
+func writeKey(path string, key ed25519.PrivateKey) error {
 	text, err := token.EncodePrivateKey(key)
 	if err != nil {
 		return err
 	}
-	tmp, err := writeTemp(path, text)
-	if err != nil {
-		return fmt.Errorf("write the signing key: %w", err)
-	}
-	defer os.Remove(tmp)
-	// A link, unlike a rename, fails if somebody else was first.
-	if err := os.Link(tmp, path); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := writeNew(path, text); err != nil {
 		return fmt.Errorf("write the signing key: %w", err)
 	}
 	return nil
 }
+
+// writeNew writes a file of mode 0600, unless it is there already.
+func writeNew(path string, text []byte) error {
+	tmp, err := writeTemp(path, text)
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp)
+	// A link, unlike a rename, fails if somebody else was first.
+	if err := os.Link(tmp, path); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil
+}
+
+// apiKey reads the API key of the control plane, or makes it at the first start.
+func apiKey(dir string) (string, error) {
+	path := filepath.Join(dir, apiKeyFile)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = writeNew(path, []byte(newAPIKey()+"\n")); err == nil {
+			text, err = os.ReadFile(path)
+		}
+	}
+	if err != nil {
+		return "", fmt.Errorf("the API key in %s: %w", path, err)
+	}
+	return strings.TrimSpace(string(text)), nil
+}
+
+// newAPIKey makes an API key of more than 256 random bits.
+func newAPIKey() string { return rand.Text() + rand.Text() }
 
 // writeEnv writes the environment file that the official client reads.
 func writeEnv(dir string, vars [][2]string) error {

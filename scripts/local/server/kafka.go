@@ -2,22 +2,23 @@ package server
 
 import (
 	"context"
-	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/skystash/skystash/pkg/control"
 	"github.com/skystash/skystash/pkg/kafka"
 	"github.com/skystash/skystash/pkg/kafka/ingest/embedded"
 	"github.com/skystash/skystash/pkg/kafka/rest"
 	"github.com/skystash/skystash/pkg/token"
+	"github.com/skystash/skystash/pkg/token/keydir"
 )
 
 const (
 	kafkaDir        = "kafka"
-	kafkaCluster    = "default"
+	kafkaCluster    = "default-kafka" // ids are unique among all products
 	kafkaReclaim    = time.Minute
 	localPartitions = 1000 // partitions of all topics
 )
@@ -50,7 +51,7 @@ func (f *topicsFlag) Set(s string) error {
 
 // openKafka opens Kafka over a store of its own, which holds the stream as well: it
 // is for one process.
-func (m *Main) openKafka(ctx context.Context, key ed25519.PrivateKey) (p *product, err error) {
+func (m *Main) openKafka(ctx context.Context) (p *product, err error) {
 	st, recordTTL, err := m.openStore(ctx, kafkaDir, m.flags.kafkaTable)
 	if err != nil {
 		return nil, err
@@ -75,36 +76,21 @@ func (m *Main) openKafka(ctx context.Context, key ed25519.PrivateKey) (p *produc
 			return nil, err
 		}
 	}
-	signer, err := token.NewSigner(token.SignerConfig{Key: key})
+	verifier, err := newVerifier(token.ProductKafka, st)
 	if err != nil {
 		return nil, err
 	}
-	claims := token.Claims{
-		CredentialID: "local",
-		Resource:     cluster.ID,
-		Products:     []string{token.ProductKafka},
-		Scope:        token.ReadWrite,
-		Generation:   cluster.CredentialGeneration,
-		IssuedAt:     cluster.CreatedAt,
-	}
-	password, err := signer.Mint(claims)
-	if err != nil {
-		return nil, err
-	}
-	verifier, err := token.NewVerifier(token.VerifierConfig{
-		Keys:    []ed25519.PublicKey{key.Public().(ed25519.PublicKey)},
-		Product: token.ProductKafka,
-	})
-	if err != nil {
-		return nil, err
-	}
+	m.kafka, m.directories = engine, append(m.directories, keydir.Directory{Store: st})
 	p = &product{
 		name:   "Kafka over REST",
 		prefix: "/kafka",
-		env: [][2]string{
-			{"UPSTASH_KAFKA_REST_URL", m.url + "/kafka"},
-			{"UPSTASH_KAFKA_REST_USERNAME", claims.KafkaUsername()},
-			{"UPSTASH_KAFKA_REST_PASSWORD", password},
+		owns:   owned{control.Kafka, kafkaCluster, "local"},
+		vars: func(t control.Token) [][2]string {
+			return [][2]string{
+				{"UPSTASH_KAFKA_REST_URL", m.url + "/kafka"},
+				{"UPSTASH_KAFKA_REST_USERNAME", t.Username},
+				{"UPSTASH_KAFKA_REST_PASSWORD", t.Text},
+			}
 		},
 		duties: []func(context.Context){
 			func(ctx context.Context) {
@@ -116,7 +102,7 @@ func (m *Main) openKafka(ctx context.Context, key ed25519.PrivateKey) (p *produc
 		},
 		close: st.Close,
 	}
-	p.mount(rest.New(rest.Config{Engine: engine, Verifier: verifier, MaxBodyBytes: m.flags.maxRequest, Logger: m.log}))
+	p.mount(rest.New(rest.Config{Engine: engine, Verifier: verifier, MaxBodyBytes: m.flags.maxRequest, Meter: m.usage.sums, Logger: m.log}))
 	return p, nil
 }
 

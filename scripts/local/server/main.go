@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"io"
@@ -15,10 +14,12 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"github.com/skystash/skystash/pkg/kafka"
 	"github.com/skystash/skystash/pkg/redis"
 	"github.com/skystash/skystash/pkg/redis/rest"
 	"github.com/skystash/skystash/pkg/store"
 	"github.com/skystash/skystash/pkg/token"
+	"github.com/skystash/skystash/pkg/token/keydir"
 )
 
 // databaseID is the database that the program creates.
@@ -34,16 +35,23 @@ type Main struct {
 	flags          flags
 
 	url, token, readOnly string
+	signIn               string // link to the console
 
 	store    store.Store
 	products []*product // besides Redis
+	redis    *redis.Engine
+	kafka    *kafka.Engine
 	qstash   *qstashServer
-	http     *fasthttp.Server
-	failed   chan error         // of the HTTP server
-	stop     context.CancelFunc // of requests and duties
-	stopSSE  context.CancelFunc // of answers without end
-	duties   sync.WaitGroup
-	closeErr func() error
+	control  *controlServer
+
+	directories []keydir.Directory // of public keys, in each product's store
+	usage       *usage
+	http        *fasthttp.Server
+	failed      chan error         // of the HTTP server
+	stop        context.CancelFunc // of requests and duties
+	stopSSE     context.CancelFunc // of answers without end
+	duties      sync.WaitGroup
+	closeErr    func() error
 }
 
 // NewMain makes the program. What users look for goes to stdout, the log to stderr.
@@ -92,8 +100,12 @@ func (m *Main) Start(ctx context.Context) (err error) {
 		}
 	}()
 
-	key, err := m.key()
-	if err != nil {
+	if !m.flags.ephemeral {
+		if err := prepareFolder(m.flags.data); err != nil {
+			return err
+		}
+	}
+	if err := m.openUsage(ctx); err != nil {
 		return err
 	}
 	var recordTTL time.Duration
@@ -106,19 +118,20 @@ func (m *Main) Start(ctx context.Context) (err error) {
 		RecordTTL:    recordTTL,
 		MaxReplySize: int(m.flags.maxRequest),
 	})
-	db, err := openDatabase(ctx, engine)
-	if err != nil {
+	m.redis, m.directories = engine, []keydir.Directory{{Store: m.store}}
+	if _, err := openDatabase(ctx, engine); err != nil {
 		return err
 	}
-	handler, err := m.handler(engine, key)
+	handler, err := m.handler(engine)
 	if err != nil {
 		return err
 	}
 	m.url = "http://" + listener.Addr().String()
-	if err := m.openProducts(ctx, key); err != nil {
+	if err := m.openProducts(ctx); err != nil {
 		return err
 	}
-	if err := m.mintTokens(key, db); err != nil {
+	m.openLimiter()
+	if err := m.adopt(ctx); err != nil {
 		return err
 	}
 	if !m.flags.ephemeral {
@@ -130,6 +143,7 @@ func (m *Main) Start(ctx context.Context) (err error) {
 	duties, stop := context.WithCancel(context.WithoutCancel(ctx))
 	m.stop = stop
 	m.duties.Go(func() { m.reclaim(duties, engine) })
+	m.duties.Go(func() { m.count(duties) })
 	for _, p := range m.products {
 		for _, duty := range p.duties {
 			m.duties.Go(func() { duty(duties) })
@@ -176,18 +190,12 @@ func (m *Main) shutdown() error {
 			errs = append(errs, fmt.Errorf("close %s: %w", p.name, err))
 		}
 	}
+	if m.usage != nil {
+		if err := m.usage.close(); err != nil {
+			errs = append(errs, fmt.Errorf("close the control plane: %w", err))
+		}
+	}
 	return errors.Join(errs...)
-}
-
-// key is the signing key: the folder's, or a new one for memory only.
-func (m *Main) key() (ed25519.PrivateKey, error) {
-	if m.flags.ephemeral {
-		return token.GenerateKey()
-	}
-	if err := prepareFolder(m.flags.data); err != nil {
-		return nil, err
-	}
-	return signingKey(m.flags.data)
 }
 
 // openDatabase reads the program's database, or creates it at the first start.
@@ -204,11 +212,8 @@ func openDatabase(ctx context.Context, engine *redis.Engine) (*redis.Database, e
 	return db, err
 }
 
-func (m *Main) handler(engine *redis.Engine, key ed25519.PrivateKey) (*rest.Handler, error) {
-	verifier, err := token.NewVerifier(token.VerifierConfig{
-		Keys:    []ed25519.PublicKey{key.Public().(ed25519.PublicKey)},
-		Product: token.ProductRedis,
-	})
+func (m *Main) handler(engine *redis.Engine) (*rest.Handler, error) {
+	verifier, err := newVerifier(token.ProductRedis, m.store)
 	if err != nil {
 		return nil, err
 	}
@@ -216,32 +221,16 @@ func (m *Main) handler(engine *redis.Engine, key ed25519.PrivateKey) (*rest.Hand
 		Engine:          engine,
 		Verifier:        verifier,
 		MaxRequestBytes: m.flags.maxRequest,
+		Meter:           m.usage.sums,
+		Class:           engine.Class,
 		Logger:          m.log,
 	}), nil
 }
 
-// mintTokens makes the tokens. Their claims depend on nothing but the database's
-// record, so that the same key gives the same tokens.
-func (m *Main) mintTokens(key ed25519.PrivateKey, db *redis.Database) error {
-	signer, err := token.NewSigner(token.SignerConfig{Key: key})
-	if err != nil {
-		return err
-	}
-	mint := func(id string, scope token.Scope) (string, error) {
-		return signer.Mint(token.Claims{
-			CredentialID: id,
-			Resource:     db.ID,
-			Products:     []string{token.ProductRedis},
-			Scope:        scope,
-			Generation:   db.CredentialGeneration,
-			IssuedAt:     db.CreatedAt,
-		})
-	}
-	if m.token, err = mint("local", token.ReadWrite); err != nil {
-		return err
-	}
-	m.readOnly, err = mint("local-read-only", token.ReadOnly)
-	return err
+// newVerifier checks a product's tokens with the keys that the control plane has published
+// in its store.
+func newVerifier(product string, st store.Store) (*token.Verifier, error) {
+	return token.NewVerifier(token.VerifierConfig{Product: product, Published: keydir.Directory{Store: st}.Keys})
 }
 
 // reclaim clears away, from time to time, what deleted collections leave behind.
@@ -305,6 +294,9 @@ Try it:
 
 `, where, m.url, m.token, m.readOnly, m.token, m.url, m.url, m.token)
 	for _, p := range m.products {
+		if len(p.env) == 0 {
+			continue
+		}
 		fmt.Fprintf(m.stdout, "%s:\n\n", p.name)
 		for _, v := range p.env {
 			fmt.Fprintf(m.stdout, "  %s=%s\n", v[0], v[1])
@@ -314,6 +306,7 @@ Try it:
 	if m.qstash.devURL != "" {
 		fmt.Fprintf(m.stdout, "The development credentials of @upstash/qstash are good at %s.\n\n", m.qstash.devURL)
 	}
+	fmt.Fprintf(m.stdout, "Console, signed in once by this link (afterwards with the e-mail address and API key above):\n\n  %s\n\n", m.signIn)
 	if !m.flags.ephemeral {
 		fmt.Fprintf(m.stdout, "These variables are also in %s.\n", filepath.Join(m.flags.data, envFile))
 	}

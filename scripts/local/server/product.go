@@ -3,13 +3,14 @@ package server
 import (
 	"bytes"
 	"context"
-	"crypto/ed25519"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
 
 	"github.com/valyala/fasthttp"
+
+	"github.com/skystash/skystash/pkg/control"
 )
 
 // product is what the program serves besides Redis.
@@ -21,6 +22,18 @@ type product struct {
 	duties []func(context.Context) // run until the program ends
 	env    [][2]string             // what clients read from the environment
 	close  func() error            // after requests and duties have ended
+
+	// owns is what the program has created of the product, which the control plane adopts;
+	// vars says, given the token that opens it, what clients read from the environment.
+	owns owned
+	vars func(control.Token) [][2]string
+}
+
+// owned is a resource that the program creates, with a credential of a fixed name.
+type owned struct {
+	product    control.Product
+	id         string
+	credential string
 }
 
 // mount makes the product serve a handler under its prefix.
@@ -99,11 +112,11 @@ func (p *product) serves(path string) bool {
 }
 
 // openProducts opens everything besides Redis. What is open is closed with the program.
-func (m *Main) openProducts(ctx context.Context, key ed25519.PrivateKey) error {
-	for _, open := range []func(context.Context, ed25519.PrivateKey) (*product, error){
-		m.openKafka, m.openQStash,
+func (m *Main) openProducts(ctx context.Context) error {
+	for _, open := range []func(context.Context) (*product, error){
+		m.openKafka, m.openQStash, m.openControl, m.openConsole,
 	} {
-		p, err := open(ctx, key)
+		p, err := open(ctx)
 		if err != nil {
 			return err
 		}

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"net"
@@ -12,17 +11,20 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"github.com/skystash/skystash/pkg/control"
+	controlrest "github.com/skystash/skystash/pkg/control/rest"
 	"github.com/skystash/skystash/pkg/qstash"
 	"github.com/skystash/skystash/pkg/qstash/deliver"
 	"github.com/skystash/skystash/pkg/qstash/rest"
 	"github.com/skystash/skystash/pkg/qstash/wake/embedded"
 	"github.com/skystash/skystash/pkg/store"
 	"github.com/skystash/skystash/pkg/token"
+	"github.com/skystash/skystash/pkg/token/keydir"
 )
 
 // Names of what QStash keeps apart from Redis.
 const (
-	qstashAccount = "default"
+	qstashAccount = "default-qstash"
 	qstashDir     = "qstash"
 )
 
@@ -63,7 +65,7 @@ func (m *Main) QStashToken() string { return m.qstash.token }
 func (m *Main) QStashDevURL() string { return m.qstash.devURL }
 
 // openQStash opens QStash.
-func (m *Main) openQStash(ctx context.Context, key ed25519.PrivateKey) (p *product, err error) {
+func (m *Main) openQStash(ctx context.Context) (p *product, err error) {
 	q := &qstashServer{}
 	var accountTTL time.Duration
 	if q.store, accountTTL, err = m.openStore(ctx, qstashDir, m.flags.qstashTable); err != nil {
@@ -76,6 +78,7 @@ func (m *Main) openQStash(ctx context.Context, key ed25519.PrivateKey) (p *produ
 	}()
 	q.waker = embedded.New(embedded.Options{Horizon: qstashLookAhead, Logger: m.log})
 	q.engine = qstash.New(qstash.Config{
+		Meter:      m.usage.sums,
 		Store:      q.store,
 		Sender:     deliver.New(deliver.Config{Allow: deliver.Loopback, Resolve: m.flags.resolve}),
 		Waker:      q.waker,
@@ -88,25 +91,26 @@ func (m *Main) openQStash(ctx context.Context, key ed25519.PrivateKey) (p *produ
 		return nil, err
 	}
 	q.keys = acct.Keys
-	if q.token, err = mintQStash(key, acct); err != nil {
-		return nil, err
-	}
-	verifier, err := token.NewVerifier(token.VerifierConfig{
-		Keys: []ed25519.PublicKey{key.Public().(ed25519.PublicKey)}, Product: token.ProductQStash})
+	verifier, err := newVerifier(token.ProductQStash, q.store)
 	if err != nil {
 		return nil, err
 	}
-	q.handler = rest.New(rest.Config{Engine: q.engine, Authenticator: rest.Tokens{Engine: q.engine, Verifier: verifier}, Logger: m.log})
+	m.directories = append(m.directories, keydir.Directory{Store: q.store})
+	q.handler = rest.New(rest.Config{Engine: q.engine, Authenticator: rest.Tokens{Engine: q.engine, Verifier: verifier}, Meter: m.usage.sums, Logger: m.log})
 	p = &product{
 		name:   "QStash",
-		match:  rest.Serves,
+		match:  func(path string) bool { return rest.Serves(path) && !controlrest.Serves(path) },
 		serve:  func(ctx *fasthttp.RequestCtx) { serveQStash(ctx, q.handler) },
 		duties: []func(context.Context){m.deliverQStash},
-		env: [][2]string{
-			{"QSTASH_URL", m.url},
-			{"QSTASH_TOKEN", q.token},
-			{"QSTASH_CURRENT_SIGNING_KEY", q.keys.Current},
-			{"QSTASH_NEXT_SIGNING_KEY", q.keys.Next},
+		owns:   owned{control.QStash, qstashAccount, "local"},
+		vars: func(t control.Token) [][2]string {
+			q.token = t.Text
+			return [][2]string{
+				{"QSTASH_URL", m.url},
+				{"QSTASH_TOKEN", q.token},
+				{"QSTASH_CURRENT_SIGNING_KEY", q.keys.Current},
+				{"QSTASH_NEXT_SIGNING_KEY", q.keys.Next},
+			}
 		},
 		close: q.store.Close,
 	}
@@ -118,22 +122,6 @@ func (m *Main) openQStash(ctx context.Context, key ed25519.PrivateKey) (p *produ
 		p.duties = append(p.duties, m.serveQStashDev)
 	}
 	return p, nil
-}
-
-// mintQStash makes the account's token, which depends on nothing but its record.
-func mintQStash(key ed25519.PrivateKey, acct *qstash.Account) (string, error) {
-	signer, err := token.NewSigner(token.SignerConfig{Key: key})
-	if err != nil {
-		return "", err
-	}
-	password, err := signer.Mint(token.Claims{
-		CredentialID: "local", Resource: acct.ID, Products: []string{token.ProductQStash}, Scope: token.ReadWrite,
-		Generation: acct.CredentialGeneration, IssuedAt: acct.CreatedAt,
-	})
-	if err != nil {
-		return "", err
-	}
-	return rest.Envelope(acct.ID, password), nil
 }
 
 // account reads an account, or creates it at the first start.
@@ -178,7 +166,7 @@ func (m *Main) openQStashDev(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("listen for -qstash-dev: %w", err)
 	}
-	handler := rest.New(rest.Config{Engine: q.engine, Authenticator: rest.Fixed{Token: devToken, Account: devAccount}, Logger: m.log})
+	handler := rest.New(rest.Config{Engine: q.engine, Authenticator: rest.Fixed{Token: devToken, Account: devAccount}, Meter: m.usage.sums, Logger: m.log})
 	front := newFrontend(ctx, ctx, nil, []*product{{
 		match: func(string) bool { return true },
 		serve: func(ctx *fasthttp.RequestCtx) { serveQStash(ctx, handler) },

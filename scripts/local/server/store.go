@@ -30,18 +30,23 @@ func (m *Main) openStore(ctx context.Context, dir, table string) (st store.Store
 		st, err = m.openDynamo(ctx, table)
 		return st, backend.RecordTTL, err
 	}
+	st, err = m.openEmbedded(dir)
+	return st, 0, err
+}
+
+func (m *Main) openEmbedded(dir string) (store.Store, error) {
 	opts := embedded.Options{InMemory: m.flags.ephemeral, SyncEvery: m.flags.syncEvery, Logger: m.log}
 	if !m.flags.ephemeral {
 		opts.Dir = filepath.Join(m.flags.data, dir)
 	}
 	s, err := embedded.Open(opts)
 	if errors.Is(err, embedded.ErrLocked) {
-		return nil, 0, fmt.Errorf("the data folder %s is in use by another process", m.flags.data)
+		return nil, fmt.Errorf("the data folder %s is in use by another process", m.flags.data)
 	}
 	if err != nil {
-		return nil, 0, fmt.Errorf("open the data folder %s: %w", m.flags.data, err)
+		return nil, fmt.Errorf("open the data folder %s: %w", m.flags.data, err)
 	}
-	return s, 0, nil
+	return s, nil
 }
 
 func (m *Main) openDynamo(ctx context.Context, table string) (store.Store, error) {

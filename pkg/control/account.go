@@ -1,0 +1,304 @@
+package control
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/skystash/skystash/pkg/store"
+)
+
+// Account owns resources.
+type Account struct {
+	ID        string    `json:"id"`
+	Email     string    `json:"email"` // lower case
+	Admin     bool      `json:"admin,omitempty"`
+	CreatedAt time.Time `json:"created"`
+}
+
+// APIKey opens an account, together with its e-mail address. Its text is not kept.
+type APIKey struct {
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+	CreatedAt time.Time `json:"created"`
+}
+
+type storedAPIKey struct {
+	APIKey
+	Hash string `json:"hash"` // SHA-256 of the text, hexadecimal
+}
+
+// MaxAPIKeys bounds the API keys of an account.
+const MaxAPIKeys = 37
+
+const (
+	maxEmail  = 254 // bytes
+	maxName   = 128 // bytes of a name that people give
+	minAPIKey = 32  // bytes of an API key that is given
+	maxAPIKey = 128
+)
+
+// bootstrapKey is the id of the key that Bootstrap makes.
+const bootstrapKey = "bootstrap"
+
+// Bootstrap sees to it that there is an account with an e-mail address, which may
+// administrate the deployment, and that it has had an API key and the deployment a signing
+// key. The text of the API key is returned by the call that makes it; otherwise it is "".
+func (e *Engine) Bootstrap(ctx context.Context, email string) (*Account, string, error) {
+	acct, err := e.EnsureAccount(ctx, email, true)
+	if err != nil {
+		return nil, "", err
+	}
+	if err := e.ensureSigningKey(ctx); err != nil {
+		return nil, "", err
+	}
+	keys, err := e.apiKeys(ctx, acct.ID)
+	if err != nil || len(keys) > 0 {
+		return acct, "", err
+	}
+	text := newAPIKey()
+	err = e.putAPIKey(ctx, acct.ID, bootstrapKey, "bootstrap", text)
+	if IsKind(err, Exists) { // another process has been faster
+		return acct, "", nil
+	}
+	return acct, text, err
+}
+
+// EnsureAccount reads the account with an address, or creates it; with admin, it may administrate
+// the deployment from then on.
+func (e *Engine) EnsureAccount(ctx context.Context, email string, admin bool) (*Account, error) {
+	acct, err := e.CreateAccount(ctx, email, admin)
+	if !IsKind(err, Exists) {
+		return acct, err
+	}
+	address, _ := cleanEmail(email)
+	acct, err = e.accountOf(ctx, address)
+	if err != nil || acct.Admin || !admin {
+		return acct, err
+	}
+	acct, _, err = change(ctx, e, accountKey(acct.ID), func(a *Account) error { a.Admin = true; return nil })
+	return acct, err
+}
+
+// CreateAccount makes an account without resources and API keys. The error is of kind
+// Exists if there is one with that e-mail address.
+func (e *Engine) CreateAccount(ctx context.Context, email string, admin bool) (*Account, error) {
+	address, err := cleanEmail(email)
+	if err != nil {
+		return nil, err
+	}
+	acct := &Account{ID: newID(), Email: address, Admin: admin, CreatedAt: e.stamp()}
+	err = e.store.Commit(ctx, []store.Op{
+		store.Put(addressKey(address), encode(acct.ID), store.Absent(attrJSON)),
+		store.Put(accountKey(acct.ID), encode(acct), nil),
+		store.Put(accountIndexKey(acct.ID), store.Attrs{}, nil),
+	})
+	if unmet(err) {
+		return nil, refuse(Exists, "there is an account with that e-mail address")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("create an account: %w", err)
+	}
+	return acct, nil
+}
+
+func cleanEmail(email string) (string, error) {
+	email = strings.ToLower(strings.TrimSpace(email))
+	user, host, ok := strings.Cut(email, "@")
+	bad := func(r rune) bool { return r <= ' ' || r == ':' || r == 0x7f } // ':' ends the user of Basic authentication
+	if !ok || user == "" || host == "" || len(email) > maxEmail || strings.ContainsFunc(email, bad) {
+		return "", refuse(Invalid, "invalid e-mail address")
+	}
+	return email, nil
+}
+
+// accountOf reads the account with an address. The error is of kind NotFound if there is none.
+func (e *Engine) accountOf(ctx context.Context, address string) (*Account, error) {
+	var id string
+	ok, err := e.read(ctx, addressKey(address), &id)
+	if err != nil {
+		return nil, fmt.Errorf("find an account: %w", err)
+	}
+	if !ok {
+		return nil, refuse(NotFound, "no such account")
+	}
+	return e.Account(ctx, id)
+}
+
+// Account reads an account. The error is of kind NotFound if there is none.
+func (e *Engine) Account(ctx context.Context, id string) (*Account, error) {
+	acct := &Account{}
+	ok, err := e.read(ctx, accountKey(id), acct)
+	if err != nil {
+		return nil, fmt.Errorf("read account %s: %w", id, err)
+	}
+	if !ok {
+		return nil, refuse(NotFound, "no such account")
+	}
+	return acct, nil
+}
+
+// Accounts lists the ids of all accounts.
+func (e *Engine) Accounts(ctx context.Context) ([]string, error) {
+	items, err := e.queryAll(ctx, store.Query{Partition: "i"})
+	if err != nil {
+		return nil, fmt.Errorf("list the accounts: %w", err)
+	}
+	ids := make([]string, len(items))
+	for i, it := range items {
+		ids[i] = it.Key.Sort
+	}
+	return ids, nil
+}
+
+var errUnauthorized = &Error{Unauthorized, "unauthorized"}
+
+// Authenticate finds the account that an e-mail address and an API key open. The error is
+// of kind Unauthorized if they open none. It reads two items or so and does not bound how
+// often it is asked: that is up to the caller, who knows where requests come from.
+func (e *Engine) Authenticate(ctx context.Context, email, apiKey string) (*Account, error) {
+	address, err := cleanEmail(email)
+	if err != nil || apiKey == "" || len(apiKey) > maxAPIKey {
+		return nil, errUnauthorized
+	}
+	var id string
+	ok, err := e.read(ctx, addressKey(address), &id)
+	if err != nil {
+		return nil, fmt.Errorf("authenticate: %w", err)
+	}
+	if !ok {
+		return nil, errUnauthorized
+	}
+	keys, err := e.apiKeys(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("authenticate: %w", err)
+	}
+	hash, found := []byte(hashAPIKey(apiKey)), 0
+	for _, k := range keys {
+		found |= subtle.ConstantTimeCompare(hash, []byte(k.Hash))
+	}
+	if found != 1 {
+		return nil, errUnauthorized
+	}
+	return e.Account(ctx, id)
+}
+
+func hashAPIKey(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
+}
+
+// newAPIKey makes an API key of 256 random bits.
+func newAPIKey() string {
+	var b [32]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+func (e *Engine) apiKeys(ctx context.Context, acct string) ([]storedAPIKey, error) {
+	items, err := e.queryAll(ctx, store.Query{Partition: accountKey(acct).Partition, From: "k", To: "l"})
+	if err != nil {
+		return nil, fmt.Errorf("read the API keys of account %s: %w", acct, err)
+	}
+	keys := make([]storedAPIKey, len(items))
+	for i, it := range items {
+		if err := decode(it.Key, it.Attrs, &keys[i]); err != nil {
+			return nil, err
+		}
+	}
+	return keys, nil
+}
+
+// APIKeys lists the API keys of an account.
+func (e *Engine) APIKeys(ctx context.Context, acct string) ([]APIKey, error) {
+	stored, err := e.apiKeys(ctx, acct)
+	if err != nil {
+		return nil, err
+	}
+	keys := make([]APIKey, len(stored))
+	for i, k := range stored {
+		keys[i] = k.APIKey
+	}
+	return keys, nil
+}
+
+// CreateAPIKey makes an API key and returns its text, which nobody can ask for again.
+func (e *Engine) CreateAPIKey(ctx context.Context, acct, name string) (APIKey, string, error) {
+	if err := checkName(name); err != nil {
+		return APIKey{}, "", err
+	}
+	keys, err := e.apiKeys(ctx, acct)
+	if err != nil {
+		return APIKey{}, "", err
+	}
+	if len(keys) >= MaxAPIKeys {
+		return APIKey{}, "", refuse(Quota, "an account can have %d API keys", MaxAPIKeys)
+	}
+	id, text := newID(), newAPIKey()
+	if err := e.putAPIKey(ctx, acct, id, name, text); err != nil {
+		return APIKey{}, "", err
+	}
+	return APIKey{ID: id, Name: name, CreatedAt: e.stamp()}, text, nil
+}
+
+// EnsureAPIKey makes a text of 32 bytes or more that is known in advance an API key of an
+// account, under an id of its own. It is for programs that keep the key themselves.
+func (e *Engine) EnsureAPIKey(ctx context.Context, acct, id, text string) error {
+	if len(text) < minAPIKey || len(text) > maxAPIKey {
+		return refuse(Invalid, "an API key has %d to %d bytes", minAPIKey, maxAPIKey)
+	}
+	record := storedAPIKey{APIKey{id, id, e.stamp()}, hashAPIKey(text)}
+	if _, err := e.store.Apply(ctx, store.Put(apiKeyKey(acct, id), encode(record), nil)); err != nil {
+		return fmt.Errorf("write an API key: %w", err)
+	}
+	return nil
+}
+
+func (e *Engine) putAPIKey(ctx context.Context, acct, id, name, text string) error {
+	record := storedAPIKey{APIKey{id, name, e.stamp()}, hashAPIKey(text)}
+	_, err := e.store.Apply(ctx, store.Put(apiKeyKey(acct, id), encode(record), store.Absent(attrJSON)))
+	if unmet(err) {
+		return refuse(Exists, "there is such an API key")
+	}
+	if err != nil {
+		return fmt.Errorf("write an API key: %w", err)
+	}
+	return nil
+}
+
+// RevokeAPIKey makes an API key invalid at once. The last one of an account stays: without
+// it, nobody could come in.
+func (e *Engine) RevokeAPIKey(ctx context.Context, acct, id string) error {
+	keys, err := e.apiKeys(ctx, acct)
+	if err != nil {
+		return err
+	}
+	for _, k := range keys {
+		if k.ID != id {
+			continue
+		}
+		if len(keys) == 1 {
+			return refuse(Invalid, "the last API key of an account cannot be revoked: create another one first")
+		}
+		if _, err := e.store.Apply(ctx, store.Delete(apiKeyKey(acct, id), nil)); err != nil {
+			return fmt.Errorf("revoke an API key: %w", err)
+		}
+		return nil
+	}
+	return refuse(NotFound, "no such API key")
+}
+
+// checkName checks a name that people give to something.
+func checkName(name string) error {
+	bad := func(r rune) bool { return r < ' ' || r == 0x7f || r == '\uFFFD' }
+	if strings.TrimSpace(name) == "" || len(name) > maxName || strings.ContainsFunc(name, bad) {
+		return refuse(Invalid, "invalid name: it must have 1 to %d characters, none of them a control character", maxName)
+	}
+	return nil
+}

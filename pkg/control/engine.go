@@ -1,0 +1,116 @@
+package control
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/skystash/skystash/pkg/kafka"
+	"github.com/skystash/skystash/pkg/qstash"
+	"github.com/skystash/skystash/pkg/redis"
+	"github.com/skystash/skystash/pkg/store"
+	"github.com/skystash/skystash/pkg/token/keydir"
+)
+
+// Endpoints are the public URLs of the products, without a slash at the end.
+type Endpoints struct {
+	Redis, Kafka, QStash string
+}
+
+// Config is what an Engine is made of.
+type Config struct {
+	Store    store.Store // the control table
+	Keyring  Keyring     // private keys
+	Audience string      // of the tokens; "": token.DefaultAudience
+
+	// The products; nil: not deployed.
+	Redis  *redis.Engine
+	Kafka  *kafka.Engine
+	QStash *qstash.Engine
+
+	// Directories are where public keys are published, one for the table of each product.
+	Directories []keydir.Directory
+
+	Endpoints Endpoints
+	Region    string // that resources are said to be in; "": DefaultRegion
+
+	Now    func() time.Time // nil: time.Now
+	Logger *slog.Logger     // nil: slog.Default
+}
+
+// DefaultRegion is Config.Region where there is none.
+const DefaultRegion = "us-east-1"
+
+// Engine is the control plane. It is safe for concurrent use, and any number of engines
+// may share a store.
+type Engine struct {
+	store       store.Store
+	keyring     Keyring
+	audience    string
+	products    map[Product]product
+	directories []keydir.Directory
+	endpoints   Endpoints
+	region      string
+	now         func() time.Time
+	log         *slog.Logger
+
+	redis  *redis.Engine
+	kafka  *kafka.Engine
+	qstash *qstash.Engine
+
+	signing struct {
+		mu    sync.Mutex
+		state keyState
+	}
+}
+
+// New makes an Engine.
+func New(cfg Config) *Engine {
+	e := &Engine{
+		store: cfg.Store, keyring: cfg.Keyring, audience: cfg.Audience,
+		products: map[Product]product{}, directories: cfg.Directories,
+		endpoints: cfg.Endpoints, region: cmp.Or(cfg.Region, DefaultRegion),
+		now: cfg.Now, log: cfg.Logger,
+		redis: cfg.Redis, kafka: cfg.Kafka, qstash: cfg.QStash,
+	}
+	if cfg.Redis != nil {
+		e.products[Redis] = redisProduct{cfg.Redis}
+	}
+	if cfg.Kafka != nil {
+		e.products[Kafka] = kafkaProduct{cfg.Kafka}
+	}
+	if cfg.QStash != nil {
+		e.products[QStash] = qstashProduct{cfg.QStash}
+	}
+	if e.now == nil {
+		e.now = time.Now
+	}
+	if e.log == nil {
+		e.log = slog.Default()
+	}
+	return e
+}
+
+// Region is where resources are said to be.
+func (e *Engine) Region() string { return e.region }
+
+// stamp is the time, as records keep it.
+func (e *Engine) stamp() time.Time { return e.now().UTC().Truncate(time.Millisecond) }
+
+// queryAll reads all that a query finds.
+func (e *Engine) queryAll(ctx context.Context, q store.Query) ([]store.Item, error) {
+	var items []store.Item
+	for {
+		page, err := e.store.Query(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, page.Items...)
+		if !page.More {
+			return items, nil
+		}
+		q = q.Next(page)
+	}
+}

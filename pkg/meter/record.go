@@ -1,0 +1,126 @@
+package meter
+
+import (
+	"math"
+	"time"
+)
+
+// Resource is what usage is counted for: one of a product's databases, clusters or accounts.
+type Resource struct {
+	Product string // token.ProductRedis, token.ProductKafka or token.ProductQStash
+	ID      string
+}
+
+func (r Resource) String() string { return r.Product + "/" + r.ID }
+
+// Classes of operations.
+const (
+	ClassRead   = "read"   // of Redis: commands that only read
+	ClassWrite  = "write"  // commands that may write
+	ClassScript = "script" // scripts and functions
+	ClassPubSub = "pubsub" // PUBLISH and subscriptions
+	ClassOther  = "other"  // everything else, such as PING, and what is refused
+
+	ClassProduce = "produce" // of Kafka
+	ClassFetch   = "fetch"
+	ClassConsume = "consume"
+	ClassAdmin   = "admin" // topics, groups, offsets
+
+	ClassPublish = "publish" // of QStash: publish, enqueue, batch
+	ClassDeliver = "deliver" // attempts to deliver
+	ClassAPI     = "api"     // everything else
+)
+
+// Record is what one request, or one attempt of QStash to deliver, has used.
+type Record struct {
+	Resource Resource
+	Class    string
+	At       time.Time // when it was answered
+	Duration time.Duration
+	Status   int  // of the answer, as in HTTP
+	Blocked  bool // it was refused because a limit had been reached
+
+	Commands   int64 // what the product bills: commands of Redis, messages of Kafka and QStash
+	BytesIn    int64 // the request's path, query and body
+	BytesOut   int64 // the answer's body
+	Calls      int64 // requests made to the database
+	ReadUnits  float64
+	WriteUnits float64 // request units, as DynamoDB bills them
+}
+
+// Counters are what records add up to.
+type Counters struct {
+	Requests   int64         `json:"requests"`   // those answered, not those that a limit refused
+	Blocked    int64         `json:"blocked"`    // those that a limit refused
+	Refused    int64         `json:"refused"`    // of Requests, those answered with a status from 400 to 499
+	Failed     int64         `json:"failed"`     // of Requests, those answered with a status from 500
+	Commands   int64         `json:"commands"`   // see Record
+	BytesIn    int64         `json:"bytes_in"`   //
+	BytesOut   int64         `json:"bytes_out"`  //
+	Calls      int64         `json:"calls"`      // to the database
+	ReadUnits  float64       `json:"read_units"` // to a thousandth
+	WriteUnits float64       `json:"write_units"`
+	Busy       time.Duration `json:"busy_ns"` // sum of the durations
+}
+
+// Add adds other counters.
+func (c *Counters) Add(o Counters) {
+	c.Requests += o.Requests
+	c.Blocked += o.Blocked
+	c.Refused += o.Refused
+	c.Failed += o.Failed
+	c.Commands += o.Commands
+	c.BytesIn += o.BytesIn
+	c.BytesOut += o.BytesOut
+	c.Calls += o.Calls
+	c.ReadUnits += o.ReadUnits
+	c.WriteUnits += o.WriteUnits
+	c.Busy += o.Busy
+}
+
+// counters are a single record's. Refusals for a limit cost next to nothing, and count as nothing else.
+func (r *Record) counters() Counters {
+	if r.Blocked {
+		return Counters{Blocked: 1}
+	}
+	c := Counters{
+		Requests: 1, Commands: r.Commands, BytesIn: r.BytesIn, BytesOut: r.BytesOut,
+		Calls: r.Calls, ReadUnits: r.ReadUnits, WriteUnits: r.WriteUnits, Busy: r.Duration,
+	}
+	switch {
+	case r.Status >= 500:
+		c.Failed = 1
+	case r.Status >= 400:
+		c.Refused = 1
+	}
+	return c
+}
+
+// Sum is what records of one resource, one class and one hour add up to.
+type Sum struct {
+	Resource Resource
+	Class    string
+	Hour     time.Time // when it began
+	Counters Counters
+	Latency  Sketch
+}
+
+// Sum is the sum of a single record.
+func (r *Record) Sum() Sum {
+	s := Sum{Resource: r.Resource, Class: r.Class, Hour: r.At.UTC().Truncate(time.Hour), Counters: r.counters()}
+	if !r.Blocked {
+		s.Latency.Add(r.Duration, 1)
+	}
+	return s
+}
+
+// Entry is a sum to be folded once: the one that an instance has given a number. Numbers are
+// dense: an instance begins with 0 and leaves none out.
+type Entry struct {
+	Instance string
+	Number   int64
+	Sum      Sum
+}
+
+// thousandths is how units are stored: as integers.
+func thousandths(units float64) int64 { return int64(math.Round(units * 1000)) }

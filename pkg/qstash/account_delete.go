@@ -1,0 +1,144 @@
+package qstash
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/skystash/skystash/pkg/store"
+)
+
+// deletionGrace is how long a deleted account is left alone, until no call is under way any
+// more that has read its record before.
+const deletionGrace = 5 * time.Minute
+
+// DeleteAccount deletes an account with all that it has. Nothing is delivered for it any
+// more, but attempts that are under way; other engines serve it for at most
+// Config.AccountTTL. Sweep clears away what it had, but for what expires within days by
+// itself: deduplication ids, notifications that nobody has waited for, and the steps of
+// workflow runs whose messages have been forgotten.
+func (e *Engine) DeleteAccount(ctx context.Context, id string) error {
+	return e.changeAccount(ctx, id, func(a *Account) { a.DeletedAt = e.now().UTC() })
+}
+
+// exists reports whether there is an account that is not being deleted.
+func (e *Engine) exists(ctx context.Context, acct string) (bool, error) {
+	_, err := e.Account(ctx, acct)
+	if errors.Is(err, ErrNoAccount) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// sweepDeleted clears away what an account had that was deleted. It reports whether there
+// is nothing else to be done for the account.
+func (e *Engine) sweepDeleted(ctx context.Context, id string) (bool, error) {
+	attrs, err := e.store.Get(ctx, accountKey(id))
+	if err != nil {
+		return false, fmt.Errorf("read account %s: %w", id, err)
+	}
+	if attrs == nil {
+		return true, nil
+	}
+	a, err := parseAccount(id, attrs.Get(attrJSON).Str())
+	if err != nil || a.DeletedAt.IsZero() {
+		return false, err
+	}
+	if e.now().Sub(a.DeletedAt) < deletionGrace {
+		return true, nil
+	}
+	if err := e.clear(ctx, id); err != nil {
+		return true, fmt.Errorf("clear account %s: %w", id, err)
+	}
+	return true, e.drop(ctx, accountKey(id))
+}
+
+// clear deletes what an account has. What leads to something else goes after it, so that a
+// sweep that is cut off can be gone on with.
+func (e *Engine) clear(ctx context.Context, acct string) error {
+	for shard := range byte(shards) {
+		if err := e.clearEach(ctx, duePartition(acct, shard), func(it store.Item) error {
+			if _, kind, id, ok := parsePlace(it.Key.Sort); ok && kind == dueWaiter {
+				_, event, _ := strings.Cut(id, "/")
+				return e.clearEach(ctx, eventPartition(acct, event), nil)
+			}
+			return nil
+		}); err != nil {
+			return err
+		}
+		if err := e.clearEach(ctx, messagePartition(acct, shard), func(it store.Item) error {
+			m, err := parseMessage(acct, it.Key.Sort, it.Attrs)
+			if err != nil {
+				return err
+			}
+			if w := m.rec.Workflow; w != nil {
+				if err := e.clearEach(ctx, runPartition(acct, w.RunID), nil); err != nil {
+					return err
+				}
+			}
+			if m.rec.Chunks == 0 {
+				return nil
+			}
+			return e.clearEach(ctx, part("b", acct, m.id), nil)
+		}); err != nil {
+			return err
+		}
+	}
+	for _, p := range []struct {
+		partition string
+		behind    func(store.Item) error // clears what the item leads to; nil: nothing
+	}{
+		{part("s", acct), func(it store.Item) error {
+			s, err := parseSchedule(it.Key.Sort, it.Attrs)
+			if err != nil {
+				return err
+			}
+			e.cease(ctx, acct, s)
+			return e.dropScheduleBody(ctx, acct, s)
+		}},
+		{part("q", acct), func(it store.Item) error {
+			return e.clearEach(ctx, entryPartition(acct, it.Key.Sort, it.Attrs.Get(queueGeneration).Str()), nil)
+		}},
+		{part("f", acct), func(it store.Item) error {
+			return e.clearEach(ctx, waitPartition(acct, it.Key.Sort), nil)
+		}},
+		{part("R", acct), func(it store.Item) error {
+			return e.clearEach(ctx, runPartition(acct, it.Key.Sort[min(len(it.Key.Sort), 8):]), nil)
+		}},
+		{part("l", acct), nil},
+		{part("g", acct), nil},
+	} {
+		if err := e.clearEach(ctx, p.partition, p.behind); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// clearEach deletes the items of a partition, page by page, each page after what its items lead to.
+func (e *Engine) clearEach(ctx context.Context, partition string, behind func(store.Item) error) error {
+	for q := (store.Query{Partition: partition}); ; {
+		page, err := e.store.Query(ctx, q)
+		if err != nil {
+			return fmt.Errorf("query %q: %w", partition, err)
+		}
+		keys := make([]store.Key, len(page.Items))
+		for i, it := range page.Items {
+			keys[i] = it.Key
+			if behind != nil {
+				if err := behind(it); err != nil {
+					return err
+				}
+			}
+		}
+		if err := e.store.Load(ctx, nil, keys); err != nil {
+			return fmt.Errorf("clear %q: %w", partition, err)
+		}
+		if !page.More {
+			return nil
+		}
+		q = q.Next(page)
+	}
+}

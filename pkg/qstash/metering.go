@@ -1,0 +1,53 @@
+package qstash
+
+import (
+	"context"
+	"time"
+
+	"github.com/skystash/skystash/pkg/meter"
+	"github.com/skystash/skystash/pkg/store"
+	"github.com/skystash/skystash/pkg/token"
+)
+
+type attemptsKey struct{}
+
+// attempts counts what the attempts to deliver a message use, which one wake-up may be for several of.
+type attempts struct {
+	units   *store.Meter
+	counted store.Usage // of units, what a record has been made of
+}
+
+func withAttempts(ctx context.Context) context.Context {
+	ctx, units := store.Metering(ctx)
+	return context.WithValue(ctx, attemptsKey{}, &attempts{units: units})
+}
+
+// statusNoAnswer stands for the status of a destination that has not answered.
+const statusNoAnswer = 502
+
+// meterAttempt tells the meter of an attempt whose outcome has been recorded.
+func (e *Engine) meterAttempt(ctx context.Context, d *Delivery, acct string, began time.Time, resp Response, sendErr error) {
+	now := e.now()
+	status := resp.Status
+	if sendErr != nil {
+		status = statusNoAnswer
+	}
+	r := meter.Record{
+		Resource: meter.Resource{Product: token.ProductQStash, ID: acct},
+		Class:    meter.ClassDeliver,
+		At:       now,
+		Duration: now.Sub(began),
+		Status:   status,
+		Commands: 1,
+		BytesIn:  int64(len(resp.Body)),
+		BytesOut: int64(len(d.Body)),
+	}
+	if a, ok := ctx.Value(attemptsKey{}).(*attempts); ok {
+		total := a.units.Total()
+		r.Calls = int64(total.Calls - a.counted.Calls)
+		r.ReadUnits = total.ReadUnits - a.counted.ReadUnits
+		r.WriteUnits = total.WriteUnits - a.counted.WriteUnits
+		a.counted = total
+	}
+	e.meter.Record(r)
+}

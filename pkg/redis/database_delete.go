@@ -1,0 +1,124 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/skystash/skystash/pkg/store"
+)
+
+// A database is deleted by replacing its record by a mark, together with a note for the
+// reclaimer. From then on there is no such database; instances that have its record go on
+// for Config.RecordTTL. The reclaimer deletes, when nothing of that time is under way any more,
+// all that the database held, and the mark last, so that a new database of the same id
+// never meets what an old one has left.
+
+// noteDatabase marks a note that a whole database is garbage.
+const noteDatabase = "o"
+
+// markKey is the mark of a database that is being deleted. It has what its record had.
+func markKey(id string) store.Key { return store.Key{Partition: recordKey(id).Partition, Sort: "x"} }
+
+// RenameDatabase gives a database another name for people.
+func (e *Engine) RenameDatabase(ctx context.Context, id, name string) error {
+	_, err := e.updateRecord(ctx, id, store.Set(recName, store.Bytes(name)))
+	return err
+}
+
+// DeleteDatabase deletes a database with all that it holds; Reclaim clears it away. Other
+// instances serve it for at most Config.RecordTTL. It fails with ErrNoDatabase if there is none.
+func (e *Engine) DeleteDatabase(ctx context.Context, id string) error {
+	for attempt := 0; ; attempt++ {
+		d, err := e.readDatabase(ctx, id)
+		if err != nil {
+			return err
+		}
+		attrs, err := e.store.Get(ctx, recordKey(id))
+		if err != nil {
+			return fmt.Errorf("reading database %s: %w", id, err)
+		}
+		if attrs == nil {
+			continue // somebody else has been faster
+		}
+		now := e.nowMs()
+		err = e.store.Commit(ctx, []store.Op{
+			// What is to be cleared away must not become more behind the mark's back.
+			store.Delete(recordKey(id), store.And{store.Exists(recSlots),
+				same(attrs, recEpoch), same(attrs, recScripts), same(attrs, recLibs)}),
+			store.Put(markKey(id), attrs, nil),
+			store.Put(noteKey(now, string(newWriteID(now))), store.NewAttrs(
+				store.Attr{Name: noteDB, Value: store.Bytes(d.ID)},
+				store.Attr{Name: noteDue, Value: store.Int(now)},
+				store.Attr{Name: noteDatabase, Value: store.Int(1)}), nil),
+		})
+		if _, changed := isConditionError(err); (changed || errors.Is(err, store.ErrConflict)) && attempt < resolveReads {
+			continue
+		}
+		if err != nil {
+			e.forget(id) // for it may be gone
+			return fmt.Errorf("deleting database %s: %w", id, err)
+		}
+		e.drop(id)
+		return nil
+	}
+}
+
+// same is the condition that an attribute is as it was read.
+func same(attrs store.Attrs, name string) store.Cond {
+	if v := attrs.Get(name); !v.IsZero() {
+		return store.Eq(name, v)
+	}
+	return store.Absent(name)
+}
+
+// drop forgets a database that is deleted, and what readers that were slower bring along.
+func (e *Engine) drop(id string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.databases, id)
+	if e.recordTTL == 0 {
+		e.deleted[id] = true
+	}
+}
+
+// reclaimDatabase deletes all that a deleted database has left.
+func (e *Engine) reclaimDatabase(ctx context.Context, id string) (int, error) {
+	mark, err := e.store.Get(ctx, markKey(id))
+	if err != nil {
+		return 0, fmt.Errorf("reading a deleted database's mark: %w", err)
+	}
+	if mark == nil {
+		return 0, nil // done already
+	}
+	slots, epoch := int(mark.Get(recSlots).Num()), mark.Get(recEpoch).Num()
+	total := 0
+	count := func(n int, err error) error {
+		total += n
+		return err
+	}
+	for _, ep := range []int64{epoch - 1, epoch} { // a flush may be under way
+		if err := count(e.reclaimEpoch(ctx, id, ep, slots)); err != nil {
+			return total, err
+		}
+	}
+	scripts, libs := readGeneration(mark, recScripts).n, readGeneration(mark, recLibs).n
+	d := &Database{ID: id, Slots: slots}
+	partitions := []string{
+		elemPartition(id, scriptGen(scripts-1)), elemPartition(id, scriptGen(scripts)),
+		elemPartition(id, libraryGen(libs-1)), elemPartition(id, libraryGen(libs)),
+		registryPartition(id), messageLog{id, monitorLog}.key(logHead).Partition,
+	}
+	for i := range d.logs() {
+		partitions = append(partitions, messageLog{id, uint16(i)}.key(logHead).Partition)
+	}
+	for _, p := range partitions {
+		if err := count(e.deletePartition(ctx, p)); err != nil {
+			return total, err
+		}
+	}
+	if err := count(e.deleteAll(ctx, store.Query{Partition: recordKey(id).Partition, From: userPrefix, To: store.PrefixEnd(userPrefix)})); err != nil {
+		return total, err
+	}
+	return total + 1, e.dropNote(ctx, store.Item{Key: markKey(id)})
+}

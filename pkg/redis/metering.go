@@ -1,0 +1,47 @@
+package redis
+
+import (
+	"context"
+	"strings"
+
+	"github.com/skystash/skystash/pkg/meter"
+	"github.com/skystash/skystash/pkg/store"
+)
+
+// Class is the class of operations that a command belongs to, one of package meter's. It
+// need not be a command that there is.
+func (e *Engine) Class(args []string) string {
+	cmd := e.commands[args[0]]
+	if cmd == nil {
+		if cmd = e.commands[strings.ToLower(args[0])]; cmd == nil {
+			return meter.ClassOther
+		}
+	}
+	if cmd.subs != nil && len(args) > 1 {
+		if sub := cmd.subs[strings.ToLower(args[1])]; sub != nil {
+			cmd = sub
+		}
+	}
+	switch {
+	case cmd.has(scripting):
+		return meter.ClassScript
+	case cmd.has(publishes) || cmd.group == "pubsub":
+		return meter.ClassPubSub
+	case cmd.has(write):
+		return meter.ClassWrite
+	case cmd.has(readonly):
+		return meter.ClassRead
+	}
+	return meter.ClassOther
+}
+
+// Block makes those who serve the database refuse all commands with a text, until a limit's
+// time is over; on every instance within Config.RecordTTL. The zero Block ends that.
+func (e *Engine) Block(ctx context.Context, id string, b meter.Block) error {
+	edit := store.Remove(recBlock)
+	if text := b.Encode(); text != "" {
+		edit = store.Set(recBlock, store.Bytes(text))
+	}
+	_, err := e.updateRecord(ctx, id, edit)
+	return err
+}

@@ -1,0 +1,123 @@
+package token
+
+import (
+	"context"
+	"crypto/ed25519"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// PublishedKey is a key as a directory of keys has it.
+type PublishedKey struct {
+	Key     ed25519.PublicKey
+	Retired bool // its tokens are not good any more
+}
+
+const (
+	// KeyAge is how old the published keys may be that a Verifier goes by: after that
+	// time a key that was retired opens nothing any more.
+	KeyAge = 8 * time.Second
+
+	// keyRefresh is when they are read again, by whoever comes; others go on with
+	// what there is.
+	keyRefresh = 4 * time.Second
+
+	// keySearch is how often they are read for the sake of a key that nobody knows:
+	// tokens with ids made up cost no more than that.
+	keySearch = time.Second
+
+	// keyTimeout bounds a read. It is done for all who need it, so no single request's
+	// time counts.
+	keyTimeout = 5 * time.Second
+)
+
+// keySet is what a Verifier goes by. It is not changed.
+type keySet struct {
+	good map[string]ed25519.PublicKey // by KeyID
+	read time.Time
+}
+
+// keySource has the keys that tokens are checked with: those given, and those published.
+type keySource struct {
+	given     map[string]ed25519.PublicKey
+	published func(context.Context) ([]PublishedKey, error) // nil: only those given
+	now       func() time.Time
+
+	set     atomic.Pointer[keySet]
+	reading sync.Mutex
+}
+
+func newKeySource(given map[string]ed25519.PublicKey, published func(context.Context) ([]PublishedKey, error), now func() time.Time) *keySource {
+	s := &keySource{given: given, published: published, now: now}
+	s.set.Store(&keySet{good: given})
+	return s
+}
+
+// find returns the key with an id, or ErrUnknownKey, or ErrKeysUnavailable.
+func (s *keySource) find(id string) (ed25519.PublicKey, error) {
+	set := s.set.Load()
+	if s.published == nil {
+		if key, ok := set.good[id]; ok {
+			return key, nil
+		}
+		return nil, ErrUnknownKey
+	}
+	key, known := set.good[id]
+	age := s.now().Sub(set.read)
+	switch {
+	case age < keySearch, age < keyRefresh && known:
+	case age < KeyAge && known:
+		if s.reading.TryLock() {
+			fresh, err := s.read()
+			s.reading.Unlock()
+			if err == nil {
+				set = fresh
+			}
+		}
+	default:
+		var err error
+		if set, err = s.newer(set); err != nil {
+			return nil, err
+		}
+	}
+	if key, known = set.good[id]; !known {
+		return nil, ErrUnknownKey
+	}
+	return key, nil
+}
+
+// newer reads the keys, unless somebody else has done so since.
+func (s *keySource) newer(than *keySet) (*keySet, error) {
+	s.reading.Lock()
+	defer s.reading.Unlock()
+	if set := s.set.Load(); set != than {
+		return set, nil
+	}
+	return s.read()
+}
+
+func (s *keySource) read() (*keySet, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), keyTimeout)
+	defer cancel()
+	at := s.now()
+	keys, err := s.published(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrKeysUnavailable, err)
+	}
+	good := make(map[string]ed25519.PublicKey, len(s.given)+len(keys))
+	for id, key := range s.given {
+		good[id] = key
+	}
+	for _, k := range keys {
+		if k.Retired {
+			delete(good, KeyID(k.Key))
+		} else {
+			good[KeyID(k.Key)] = k.Key
+		}
+	}
+	set := &keySet{good, at}
+	s.set.Store(set)
+	return set, nil
+}
