@@ -1,6 +1,7 @@
 // Packages that are built on the client, used as their users do.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Analytics } from "@upstash/core-analytics";
 import { Queue } from "@upstash/queue";
 import { handle, Realtime } from "@upstash/realtime";
 import * as z from "zod/v4";
@@ -33,6 +34,28 @@ onEachStore("packages", (server) => {
     assert.deepEqual([first.body, second.body, second.streamId], ["hello", "hello", first.streamId]);
     assert.equal(await queue.verifyMessage(second.streamId), "VERIFIED");
     assert.equal(await queue.receiveMessage(), null);
+  });
+
+  test("analytics count over 256 buckets", async () => {
+    const analytics = new Analytics({ redis: server.connect(), window: "1h", prefix: newKey("analytics") });
+    const hour = 3_600_000;
+    const now = 1_700_000_000_000;
+    const event = (identifier, success, hoursAgo) => ({ time: now - hoursAgo * hour, identifier, success });
+    await analytics.ingest("limits", event("ann", true, 0), event("ann", true, 1), event("ann", false, 2), event("bob", false, 255), event("bob", false, 300));
+    await analytics.ingest("limits", event("ann", true, 1), event("cid", "denied", 3));
+    const counts = await analytics.getAllowedBlocked("limits", 256, now);
+    assert.deepEqual([counts.ann, counts.bob], [{ success: 3, blocked: 1 }, { success: 0, blocked: 1 }]);
+    const most = await analytics.getMostAllowedBlocked("limits", 256, 10, now);
+    assert.deepEqual(most, {
+      allowed: [{ identifier: "ann", count: 3 }],
+      ratelimited: [{ identifier: "bob", count: 1 }, { identifier: "ann", count: 1 }], // of equal counts, the greater member first
+      denied: [{ identifier: "cid", count: 1 }],
+    });
+    const buckets = await analytics.aggregateBucketsWithPipeline("limits", "identifier", 4, now, 3);
+    assert.deepEqual(
+      buckets.map((b) => [now - b.time < 5 * hour, b.identifier ?? {}]),
+      [[true, { ann: 1 }], [true, { ann: 2 }], [true, { ann: 1 }], [true, { cid: 1 }]],
+    );
   });
 
   test("realtime emits, keeps a history and subscribes", async (t) => {
