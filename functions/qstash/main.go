@@ -13,6 +13,7 @@
 //	                    them, or "published": no others
 //	TOKEN_AUDIENCE      audience that tokens must name; default skystash
 //	QSTASH_REGION       what destinations are told; default EU-CENTRAL-1
+//	METER               lines: a line of the embedded metric format for each request
 //	LOG_LEVEL           debug, info, warn or error; default info
 //	DYNAMODB_ENDPOINT, SQS_ENDPOINT, SCHEDULER_ENDPOINT
 //	                    other endpoints than AWS's own
@@ -27,6 +28,7 @@ import (
 	"github.com/skystash/skystash/functions/backend"
 	"github.com/skystash/skystash/functions/launch"
 	"github.com/skystash/skystash/pkg/lambdahttp"
+	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/qstash/rest"
 	"github.com/skystash/skystash/pkg/token"
 )
@@ -34,13 +36,14 @@ import (
 func main() {
 	env := &backend.Environment{Getenv: os.Getenv}
 	cfg, tokens := env.QStash(), env.Verifier(token.ProductQStash)
+	recorder := env.Meter()
 	launch.Function("qstash", env, func(ctx context.Context, log *slog.Logger) (any, error) {
-		handler, err := newHandler(ctx, cfg, tokens, log)
+		handler, err := newHandler(ctx, cfg, tokens, recorder, log)
 		return lambdahttp.New(handler, log), err
 	})
 }
 
-func newHandler(ctx context.Context, cfg backend.QStashConfig, tokens token.VerifierConfig, log *slog.Logger) (http.Handler, error) {
+func newHandler(ctx context.Context, cfg backend.QStashConfig, tokens token.VerifierConfig, recorder meter.Recorder, log *slog.Logger) (http.Handler, error) {
 	cfg.Logger = log
 	q, err := backend.OpenQStash(ctx, cfg)
 	if err != nil {
@@ -53,6 +56,7 @@ func newHandler(ctx context.Context, cfg backend.QStashConfig, tokens token.Veri
 	return rest.New(rest.Config{
 		Engine:        q.Engine,
 		Authenticator: rest.Tokens{Engine: q.Engine, Verifier: verifier},
+		Meter:         recorder,
 		Logger:        log,
 		RequestID:     lambdahttp.RequestID,
 	}), nil

@@ -41,7 +41,8 @@ export function buildLocal() {
 /**
  * Starts the server on a free port with the given flags and waits until it is ready.
  *
- * @returns {Promise<{url: string, token: string, readOnlyToken: string, email: string, apiKey: string, pid: number,
+ * @returns {Promise<{url: string, token: string, readOnlyToken: string, pid: number,
+ *   signInUrl: string, email: string, apiKey: string,
  *   kafka: {url: string, username: string, password: string},
  *   stop: (signal?: NodeJS.Signals) => Promise<number | null>}>} stop resolves to the exit status
  */
@@ -60,6 +61,7 @@ export async function startLocal(...flags) {
     url: /UPSTASH_REDIS_REST_URL=(\S+)/,
     token: /UPSTASH_REDIS_REST_TOKEN=(\S+)/,
     readOnlyToken: /read-only token: (\S+)/,
+    signInUrl: /(\S+\/console\/sign-in\/link\?key=\S+)/,
     email: /UPSTASH_EMAIL=(\S+)/,
     apiKey: /UPSTASH_API_KEY=(\S+)/,
   };

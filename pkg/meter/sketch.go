@@ -17,7 +17,7 @@ const (
 )
 
 // RelativeError is how far a Sketch's quantile may be from the true one, as a fraction of it, between 1 µs and 18 minutes.
-const RelativeError = 0.0434 // (r-1)/(r+1) with r the eighth root of 2
+const RelativeError = 0.044 // (r-1)/(r+1) with r the eighth root of 2, and a nanosecond
 
 // bounds are the lower bounds of an octave's buckets, as the fraction of a power of two, in 2^-64.
 var bounds = func() (b [perOctave]uint64) {

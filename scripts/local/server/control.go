@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"errors"
 	"net/url"
 
 	"github.com/valyala/fasthttp"
@@ -31,23 +30,9 @@ type controlServer struct {
 func (m *Main) Email() string  { return m.control.acct.Email }
 func (m *Main) APIKey() string { return m.control.apiKey }
 
-// openControl opens the control plane over a store of its own. The products must be open.
+// openControl opens the control plane over the store that usage is counted in. The products must be open.
 func (m *Main) openControl(ctx context.Context) (p *product, err error) {
-	c := &controlServer{}
-	if m.flags.ephemeral {
-		// Without a folder there is no signing key that would outlive the process either.
-		c.store, err = m.openEmbedded(controlDir)
-	} else {
-		c.store, _, err = m.openStore(ctx, controlDir, m.flags.controlTable)
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, c.store.Close())
-		}
-	}()
+	c := &controlServer{store: m.usage.store}
 	keyring, err := m.keyring(ctx)
 	if err != nil {
 		return nil, err
@@ -84,7 +69,7 @@ func (m *Main) openControl(ctx context.Context) (p *product, err error) {
 			{"UPSTASH_EMAIL", c.acct.Email},
 			{"UPSTASH_API_KEY", c.apiKey},
 		},
-		close: c.store.Close,
+		close: func() error { return nil }, // the store is closed when the last usage is in it
 	}, nil
 }
 

@@ -23,7 +23,10 @@
 //
 // Redis is at the root of the address, Kafka under /kafka: their paths would collide. QStash's
 // begin with /v2/ and /v1/, which are no commands; those of the control plane do too and come
-// first. A product besides Redis plugs in as a value of the type product.
+// first. The console is under /console/. A product besides Redis plugs in as a value of the type product.
+//
+// Usage of all resources is counted once a second, in the control plane's store; what an end by
+// force takes with it is the last second's. A resource that reaches a limit is blocked within a second.
 //
 // QStash may deliver to loopback addresses, and to what -resolve maps;
 // other private addresses are refused, as they are in AWS.

@@ -35,6 +35,7 @@ type Main struct {
 	flags          flags
 
 	url, token, readOnly string
+	signIn               string // link to the console
 
 	store    store.Store
 	products []*product // besides Redis
@@ -44,6 +45,7 @@ type Main struct {
 	control  *controlServer
 
 	directories []keydir.Directory // of public keys, in each product's store
+	usage       *usage
 	http        *fasthttp.Server
 	failed      chan error         // of the HTTP server
 	stop        context.CancelFunc // of requests and duties
@@ -103,6 +105,9 @@ func (m *Main) Start(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	if err := m.openUsage(ctx); err != nil {
+		return err
+	}
 	var recordTTL time.Duration
 	if m.store, recordTTL, err = m.openStore(ctx, storeDir, m.flags.table); err != nil {
 		return err
@@ -125,6 +130,7 @@ func (m *Main) Start(ctx context.Context) (err error) {
 	if err := m.openProducts(ctx); err != nil {
 		return err
 	}
+	m.openLimiter()
 	if err := m.adopt(ctx); err != nil {
 		return err
 	}
@@ -137,6 +143,7 @@ func (m *Main) Start(ctx context.Context) (err error) {
 	duties, stop := context.WithCancel(context.WithoutCancel(ctx))
 	m.stop = stop
 	m.duties.Go(func() { m.reclaim(duties, engine) })
+	m.duties.Go(func() { m.count(duties) })
 	for _, p := range m.products {
 		for _, duty := range p.duties {
 			m.duties.Go(func() { duty(duties) })
@@ -183,6 +190,11 @@ func (m *Main) shutdown() error {
 			errs = append(errs, fmt.Errorf("close %s: %w", p.name, err))
 		}
 	}
+	if m.usage != nil {
+		if err := m.usage.close(); err != nil {
+			errs = append(errs, fmt.Errorf("close the control plane: %w", err))
+		}
+	}
 	return errors.Join(errs...)
 }
 
@@ -209,6 +221,8 @@ func (m *Main) handler(engine *redis.Engine) (*rest.Handler, error) {
 		Engine:          engine,
 		Verifier:        verifier,
 		MaxRequestBytes: m.flags.maxRequest,
+		Meter:           m.usage.sums,
+		Class:           engine.Class,
 		Logger:          m.log,
 	}), nil
 }
@@ -280,6 +294,9 @@ Try it:
 
 `, where, m.url, m.token, m.readOnly, m.token, m.url, m.url, m.token)
 	for _, p := range m.products {
+		if len(p.env) == 0 {
+			continue
+		}
 		fmt.Fprintf(m.stdout, "%s:\n\n", p.name)
 		for _, v := range p.env {
 			fmt.Fprintf(m.stdout, "  %s=%s\n", v[0], v[1])
@@ -289,6 +306,7 @@ Try it:
 	if m.qstash.devURL != "" {
 		fmt.Fprintf(m.stdout, "The development credentials of @upstash/qstash are good at %s.\n\n", m.qstash.devURL)
 	}
+	fmt.Fprintf(m.stdout, "Console, signed in once by this link (afterwards with the e-mail address and API key above):\n\n  %s\n\n", m.signIn)
 	if !m.flags.ephemeral {
 		fmt.Fprintf(m.stdout, "These variables are also in %s.\n", filepath.Join(m.flags.data, envFile))
 	}

@@ -114,7 +114,7 @@ func (p *product) serves(path string) bool {
 // openProducts opens everything besides Redis. What is open is closed with the program.
 func (m *Main) openProducts(ctx context.Context) error {
 	for _, open := range []func(context.Context) (*product, error){
-		m.openKafka, m.openQStash, m.openControl,
+		m.openKafka, m.openQStash, m.openControl, m.openConsole,
 	} {
 		p, err := open(ctx)
 		if err != nil {

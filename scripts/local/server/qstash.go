@@ -78,6 +78,7 @@ func (m *Main) openQStash(ctx context.Context) (p *product, err error) {
 	}()
 	q.waker = embedded.New(embedded.Options{Horizon: qstashLookAhead, Logger: m.log})
 	q.engine = qstash.New(qstash.Config{
+		Meter:      m.usage.sums,
 		Store:      q.store,
 		Sender:     deliver.New(deliver.Config{Allow: deliver.Loopback, Resolve: m.flags.resolve}),
 		Waker:      q.waker,
@@ -95,7 +96,7 @@ func (m *Main) openQStash(ctx context.Context) (p *product, err error) {
 		return nil, err
 	}
 	m.directories = append(m.directories, keydir.Directory{Store: q.store})
-	q.handler = rest.New(rest.Config{Engine: q.engine, Authenticator: rest.Tokens{Engine: q.engine, Verifier: verifier}, Logger: m.log})
+	q.handler = rest.New(rest.Config{Engine: q.engine, Authenticator: rest.Tokens{Engine: q.engine, Verifier: verifier}, Meter: m.usage.sums, Logger: m.log})
 	p = &product{
 		name:   "QStash",
 		match:  func(path string) bool { return rest.Serves(path) && !controlrest.Serves(path) },
@@ -165,7 +166,7 @@ func (m *Main) openQStashDev(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("listen for -qstash-dev: %w", err)
 	}
-	handler := rest.New(rest.Config{Engine: q.engine, Authenticator: rest.Fixed{Token: devToken, Account: devAccount}, Logger: m.log})
+	handler := rest.New(rest.Config{Engine: q.engine, Authenticator: rest.Fixed{Token: devToken, Account: devAccount}, Meter: m.usage.sums, Logger: m.log})
 	front := newFrontend(ctx, ctx, nil, []*product{{
 		match: func(string) bool { return true },
 		serve: func(ctx *fasthttp.RequestCtx) { serveQStash(ctx, handler) },

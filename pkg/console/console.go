@@ -1,0 +1,121 @@
+package console
+
+import (
+	"errors"
+	"fmt"
+	"html/template"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/skystash/skystash/pkg/control"
+	"github.com/skystash/skystash/pkg/kafka"
+	"github.com/skystash/skystash/pkg/meter"
+	"github.com/skystash/skystash/pkg/meter/price"
+	"github.com/skystash/skystash/pkg/qstash"
+	"github.com/skystash/skystash/pkg/redis"
+	"github.com/skystash/skystash/pkg/store"
+)
+
+// Base is where the handler is mounted: it sees paths as they are, with Base.
+const Base = "/console"
+
+// Config is what a Handler is made of.
+type Config struct {
+	Control *control.Engine
+	Book    *meter.Book
+	Store   store.Store // the control table, for sessions
+
+	// The products; nil: not deployed.
+	Redis  *redis.Engine
+	Kafka  *kafka.Engine
+	QStash *qstash.Engine
+
+	Prices price.Options // how requests reach the products, for what they cost
+
+	// SecureCookies is for HTTPS. Without it, cookies also work over plain HTTP on a loopback address.
+	SecureCookies bool
+
+	Now    func() time.Time // nil: time.Now
+	Logger *slog.Logger     // nil: slog.Default
+}
+
+// Handler serves the console.
+type Handler struct {
+	control *control.Engine
+	book    *meter.Book
+	redis   *redis.Engine
+	kafka   *kafka.Engine
+	qstash  *qstash.Engine
+
+	sessions sessions
+	assets   *assets
+	views    map[string]*template.Template
+	pages    []*page
+	mux      *http.ServeMux
+	origins  *http.CrossOriginProtection
+	prices   price.Options
+	secure   bool
+	now      func() time.Time
+	log      *slog.Logger
+}
+
+// New makes a Handler.
+func New(cfg Config) (*Handler, error) {
+	h := &Handler{
+		control: cfg.Control, book: cfg.Book, redis: cfg.Redis, kafka: cfg.Kafka, qstash: cfg.QStash,
+		mux: http.NewServeMux(), origins: http.NewCrossOriginProtection(),
+		prices: cfg.Prices, secure: cfg.SecureCookies, now: cfg.Now, log: cfg.Logger,
+	}
+	if h.now == nil {
+		h.now = time.Now
+	}
+	if h.log == nil {
+		h.log = slog.Default()
+	}
+	h.sessions = sessions{store: cfg.Store, now: h.now}
+	var err error
+	if h.assets, err = loadAssets(); err != nil {
+		return nil, err
+	}
+	h.pages = allPages()
+	if h.views, err = h.parseViews(); err != nil {
+		return nil, err
+	}
+	for _, p := range h.pages {
+		if p.view != "" && h.views[p.view] == nil {
+			return nil, fmt.Errorf("console: page %s has no template %s", p.route, p.view)
+		}
+		h.mux.Handle(p.pattern(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.servePage(w, r, p) }))
+	}
+	h.mux.Handle("GET "+Base+"/assets/", http.StripPrefix(Base+"/assets/", h.assets))
+	h.mux.Handle("GET "+Base, http.RedirectHandler(Base+"/", http.StatusSeeOther))
+	h.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { h.servePage(w, r, missingPage) })
+	return h, nil
+}
+
+// Serves reports whether a path is one of the console's.
+func Serves(path string) bool { return path == Base || strings.HasPrefix(path, Base+"/") }
+
+// ServeHTTP implements http.Handler.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h.secureHeaders(w.Header())
+	h.mux.ServeHTTP(w, r)
+}
+
+// servePage serves a request to a page.
+func (h *Handler) servePage(w http.ResponseWriter, hr *http.Request, p *page) {
+	r := &request{Request: hr, h: h, w: w, page: p}
+	defer func() {
+		if p := recover(); p != nil {
+			h.log.ErrorContext(r.Context(), "the console panicked", "panic", p, "stack", string(debug.Stack()))
+			r.fail(errors.New("panic, see the log"))
+		}
+	}()
+	w.Header().Set("Cache-Control", "no-store")
+	if err := r.serve(); err != nil {
+		r.fail(err)
+	}
+}

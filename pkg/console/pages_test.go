@@ -1,0 +1,276 @@
+package console
+
+import (
+	"crypto/ed25519"
+	"encoding/base64"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/skystash/skystash/pkg/control"
+	"github.com/skystash/skystash/pkg/meter"
+	"github.com/skystash/skystash/pkg/token"
+)
+
+// verified reads a token's claims, if control's key has signed it.
+func (w *world) verified(text string, product string) token.Claims {
+	w.Helper()
+	keys, err := w.control.SigningKeys(w.Context())
+	w.ok(err)
+	public, err := base64.StdEncoding.DecodeString(keys[len(keys)-1].Public)
+	w.ok(err)
+	v, err := token.NewVerifier(token.VerifierConfig{Keys: []ed25519.PublicKey{public}, Product: product, Now: func() time.Time { return w.now }})
+	w.ok(err)
+	claims, err := v.Verify(text)
+	w.ok(err)
+	return claims
+}
+
+// use adds usage of an hour to a resource.
+func (w *world) use(res *control.Resource, at time.Time, c meter.Counters, latency time.Duration) {
+	w.Helper()
+	sum := meter.Sum{Resource: usageOf(res), Class: meter.ClassRead, Hour: at.UTC().Truncate(time.Hour), Counters: c}
+	sum.Latency.Add(latency, c.Requests)
+	folder := meter.NewFolder(meter.FolderConfig{Store: w.store, Now: func() time.Time { return w.now }})
+	_, err := folder.Fold(w.Context(), []meter.Entry{{Instance: res.ID + at.String(), Sum: sum}})
+	w.ok(err)
+}
+
+func TestOverviewShowsWhatTheMonthHasUsed(t *testing.T) {
+	c := newTest(t)
+	c.get("/").want("Nothing here yet", `href="/console/new"`)
+	db := c.createDatabase("cache")
+	c.createCluster("events")
+	c.use(db, c.now.AddDate(0, 0, -3), meter.Counters{Requests: 1234567, Commands: 2000000}, 4*time.Millisecond)
+	c.use(db, c.now.AddDate(0, -1, 0), meter.Counters{Requests: 99, Commands: 99}, time.Second)
+	p := c.get("/").want("cache", "events", "Redis", "Kafka", "1,234,567")
+	p.lacks("1,234,666")
+	_, other := c.otherAccount("other@example.com")
+	other.get("/").lacks("cache", "events", "1,234,567").want("Nothing here yet")
+}
+
+func TestCreatingEachProduct(t *testing.T) {
+	c := newTest(t)
+	for _, product := range []control.Product{control.Redis, control.Kafka, control.QStash} {
+		c.get("/new?product=" + string(product)).want(`value="` + string(product) + `" required checked`)
+		p := c.post("/new", "product", string(product), "name", "mine of "+string(product), "requests", "1,000", "budget", "2.5").is(200)
+		p.want("mine of "+string(product), "is ready.", "Connection")
+		res, err := c.control.Resource(t.Context(), c.admin.ID, strings.TrimPrefix(p.path, "/r/"))
+		c.ok(err)
+		if want := (meter.Limits{DailyRequests: 1000, MonthlyBudget: 2.5}); res.Product != product || res.Limits != want {
+			t.Errorf("created %+v", res)
+		}
+		c.get(p.path).lacks("is ready.") // a toast is shown once
+	}
+}
+
+func TestWhatIsWrongWithAFormStandsBesideTheField(t *testing.T) {
+	c := newTest(t)
+	c.get("/new")
+	for _, row := range []struct{ name, requests, budget, want string }{
+		{"", "", "", "Give it a name"},
+		{"x", "many", "", "Enter a whole number"},
+		{"x", "0", "", "Enter a whole number"},
+		{"x", "", "-1", "Enter an amount"},
+		{"x", "", "NaN", "Enter an amount"},
+		{strings.Repeat("x", 200), "", "", "1 to 128 characters"},
+	} {
+		c.post("/new", "product", "redis", "name", row.name, "requests", row.requests, "budget", row.budget).is(422).want(row.want, `aria-invalid="true"`)
+	}
+	c.post("/new", "product", "tape", "name", "x").is(422).want("Choose a product")
+	if resources, err := c.control.Resources(t.Context(), c.admin.ID); err != nil || len(resources) != 0 {
+		t.Errorf("resources %v, %v", resources, err)
+	}
+}
+
+func TestSecretsAreNotInPagesButFetched(t *testing.T) {
+	c := newTest(t)
+	for _, res := range []*control.Resource{c.createDatabase("db"), c.createCluster("cluster"), c.createQStash("queue")} {
+		secret, err := c.control.Token(t.Context(), c.admin.ID, res.ID, control.DefaultCredential)
+		c.ok(err)
+		base := "/r/" + res.ID
+		c.get(base).want(res.URL).lacks(secret.Text)
+		c.get(base + "/credentials").lacks(secret.Text)
+		if p := c.send("POST", base+"/credentials/default/token", "", "X-CSRF-Token", c.csrf, "Accept", "text/plain").is(200); p.body != secret.Text {
+			t.Errorf("copied %q", p.body)
+		}
+		c.send("POST", base+"/snippets/env", "", "X-CSRF-Token", c.csrf, "Accept", "text/plain").is(200).want(secret.Text, res.URL)
+		c.send("POST", base+"/snippets/none", "", "X-CSRF-Token", c.csrf, "Accept", "text/plain").is(404)
+		c.htmx("POST", base+"/connection", "reveal", "1").is(200).want(secret.Text).lacks("<html")
+		c.htmx("POST", base+"/connection").is(200).lacks(secret.Text)
+		c.htmx("POST", base+"/credentials/default/token").is(200).want(secret.Text)
+		c.try(base + "/credentials/default/token").is(404)
+	}
+}
+
+func TestIssuingAndRevokingACredential(t *testing.T) {
+	c := newTest(t)
+	db := c.createDatabase("db")
+	path := "/r/" + db.ID + "/credentials"
+	c.get(path+"/new").want("Sorted sets", "Channels")
+	c.post(path+"/new", "name", "web", "scope", "custom", "category", "read", "category", "pubsub", "commands", "SET -keys",
+		"keys", "session:* user:*", "channels", "news", "expiry", "24h").is(200).want("web is ready", "@read", "~session:*", "Nov 2026")
+	creds, err := c.control.Credentials(t.Context(), c.admin.ID, db.ID)
+	c.ok(err)
+	cred := creds[len(creds)-1]
+	claims := c.verified(c.send("POST", path+"/"+cred.ID+"/token", "", "X-CSRF-Token", c.csrf).is(200).body, token.ProductRedis)
+	if got := strings.Join(claims.Rules, " "); got != "+@read +@pubsub +set -keys ~session:* ~user:* &news" {
+		t.Errorf("rules %s", got)
+	}
+	if !claims.Expires.Equal(c.now.Add(24 * time.Hour)) {
+		t.Errorf("expires %s", claims.Expires)
+	}
+	for want, form := range map[string][]string{
+		"Choose at least one group": {"name", "x", "scope", "custom", "keys", "*"},
+		"List at least one pattern": {"name", "x", "scope", "custom", "category", "read"},
+		"Give it a name":            {"name", "", "scope", "rw"},
+		"Choose a time":             {"name", "x", "scope", "rw", "expiry", "at", "expires-at", "2020-01-01T00:00"},
+		"Unknown command":           {"name", "x", "scope", "custom", "commands", "nonsense", "keys", "*"},
+	} {
+		c.post(path+"/new", form...).is(422).want(want)
+	}
+	c.get(path)
+	c.post(path + "/" + cred.ID + "/revoke").is(200).want("web opens nothing any more").lacks("@read")
+	c.post(path + "/" + cred.ID + "/revoke").want("revoked already")
+	c.post(path + "/default/revoke").want("cannot be revoked")
+}
+
+func TestCredentialsOfTheOtherProducts(t *testing.T) {
+	c := newTest(t)
+	cluster, queue := c.createCluster("cluster"), c.createQStash("queue")
+	c.get("/r/" + cluster.ID + "/credentials/new").want("Produce only")
+	c.post("/r/"+cluster.ID+"/credentials/new", "name", "billing", "permission", "consume", "topics", "orders-*").is(200).want("Consume", "orders-*")
+	c.get("/r/" + queue.ID + "/credentials/new").want("Destinations")
+	c.post("/r/"+queue.ID+"/credentials/new", "name", "hooks", "scope", "rw", "destinations", "https://example.com/api/*\nhttps://example.org").
+		is(200).want("https://example.com/api/*", "https://example.org")
+	c.post("/r/"+queue.ID+"/credentials/new", "name", "hooks", "scope", "rw", "destinations", "ftp://example.com").is(422).want("destination")
+}
+
+func TestResettingCredentialsNeedsTheName(t *testing.T) {
+	c := newTest(t)
+	db := c.createDatabase("db")
+	before, err := c.control.Token(t.Context(), c.admin.ID, db.ID, control.DefaultCredential)
+	c.ok(err)
+	path := "/r/" + db.ID + "/credentials"
+	c.get(path)
+	c.post(path+"/reset", "confirm", "else").is(200).want("nothing was reset")
+	c.post(path+"/reset", "confirm", "db").is(200).want("were reset")
+	after, err := c.control.Token(t.Context(), c.admin.ID, db.ID, control.DefaultCredential)
+	c.ok(err)
+	if after == before {
+		t.Error("the token is the same")
+	}
+}
+
+func TestSettings(t *testing.T) {
+	c := newTest(t)
+	db := c.createDatabase("db")
+	path := "/r/" + db.ID + "/settings"
+	c.get(path)
+	c.post(path+"/name", "name", "<b>renamed</b>").is(200).want("&lt;b&gt;renamed&lt;/b&gt;").lacks("<b>renamed")
+	c.post(path+"/name", "name", "").is(422).want("1 to 128 characters")
+	c.post(path+"/limits", "requests", "5", "budget", "").is(200).want("The limits are saved", `value="5"`)
+	c.post(path+"/limits", "requests", "x", "budget", "").is(422).want("Enter a whole number", `value="x"`)
+	c.post(path+"/eviction", "eviction", "1").is(200).want("Eviction is on", "checked")
+	c.post(path + "/eviction").is(200).want("Eviction is off")
+	c.post(path+"/delete", "confirm", "db").is(200).want("nothing was deleted")
+	c.post(path+"/delete", "confirm", "<b>renamed</b>").is(200).want("is deleted", "Nothing here yet")
+	c.try("/r/" + db.ID).is(404)
+	cluster := c.createCluster("cluster")
+	c.get("/r/" + cluster.ID + "/settings").lacks("Eviction")
+	c.post("/r/"+cluster.ID+"/settings/eviction", "eviction", "1").want("no such page")
+}
+
+func TestUsageShowsChartsAndTheirNumbers(t *testing.T) {
+	c := newTest(t)
+	db := c.createDatabase("db")
+	c.get("/r/"+db.ID+"/usage").want("Nothing in this time", "No limit is set")
+	_, err := c.control.SetLimits(t.Context(), c.admin.ID, db.ID, meter.Limits{DailyRequests: 4000})
+	c.ok(err)
+	c.use(db, c.now, meter.Counters{Requests: 1000, Commands: 3000, BytesIn: 5_000_000, BytesOut: 7_000_000, Refused: 3}, 4*time.Millisecond)
+	c.use(db, c.now.AddDate(0, 0, -20), meter.Counters{Requests: 50_000, Commands: 50_000}, 4*time.Millisecond)
+	for _, period := range []string{"", "?period=24h", "?period=7d", "?period=nonsense"} {
+		c.get("/r/"+db.ID+"/usage"+period).want("data-chart", "1,000", "5 MB in, 7 MB out", "3,000 of 4,000", "75 %", "read").lacks("50,000")
+	}
+	for _, period := range []string{"30d", "90d"} {
+		c.get("/r/"+db.ID+"/usage?period="+period).want("51,000", "4 Nov 2026")
+	}
+}
+
+func TestAPIKeysAreShownOnce(t *testing.T) {
+	c := newTest(t)
+	c.get("/account").want("bootstrap")
+	c.post("/account/keys", "name", "").is(422)
+	p := c.post("/account/keys", "name", "terraform").is(200).want("terraform is ready", "Shown once")
+	_, text, _ := strings.Cut(p.body, `<div class="copy"><code>`)
+	text, _, _ = strings.Cut(text, "<")
+	if _, err := c.control.Authenticate(t.Context(), "admin@example.com", text); err != nil {
+		t.Errorf("the key %q: %v", text, err)
+	}
+	c.get("/account").want("terraform").lacks(text)
+
+	other := c.newBrowser()
+	other.signIn(c.admin)
+	keys, err := c.control.APIKeys(t.Context(), c.admin.ID)
+	c.ok(err)
+	slices.SortFunc(keys, func(a, b control.APIKey) int { return strings.Compare(b.Name, a.Name) }) // terraform, bootstrap
+	c.post("/account/keys/" + keys[0].ID + "/revoke").is(200).want("opens nothing any more")
+	c.post("/account/keys/" + keys[1].ID + "/revoke").want("last API key")
+	if got := other.get("/"); got.path != "/sign-in" {
+		t.Errorf("another session shows %s after a key was revoked", got.path)
+	}
+	if got := c.get("/"); got.path != "/" {
+		t.Errorf("this session shows %s", got.path)
+	}
+}
+
+func TestSigningKeysAreForAdministrators(t *testing.T) {
+	c := newTest(t)
+	c.get("/signing-keys").want("Signs", "Rotate")
+	c.post("/signing-keys/rotate").is(200).want("in a few seconds")
+	c.now = c.now.Add(control.KeySettle)
+	keys, err := c.control.SigningKeys(t.Context())
+	c.ok(err)
+	c.get("/signing-keys").want("Accepted", "Retire")
+	c.post("/signing-keys/"+keys[0].ID+"/retire").is(200).want("Retired", "refused from now on")
+	_, other := c.otherAccount("other@example.com")
+	other.get("/").lacks("Signing keys")
+	other.try("/signing-keys").is(404)
+	other.post("/signing-keys/rotate").want("no such page")
+	if after, err := c.control.SigningKeys(t.Context()); err != nil || len(after) != 2 {
+		t.Errorf("%d keys, %v", len(after), err)
+	}
+}
+
+// TestNoPageReachesAnotherAccountsResource tries every route of a resource that there is.
+func TestNoPageReachesAnotherAccountsResource(t *testing.T) {
+	c := newTest(t)
+	mine := map[control.Product]*control.Resource{control.Redis: c.createDatabase("secret-db"), control.Kafka: c.createCluster("secret-cluster"), control.QStash: c.createQStash("secret-queue")}
+	_, other := c.otherAccount("other@example.com")
+	other.get("/")
+	for _, p := range c.console.pages {
+		if !p.ofResource() {
+			continue
+		}
+		for product, res := range mine {
+			path := strings.NewReplacer("{id}", res.ID, "{credential}", "default", "...}", "}").Replace(p.path())
+			got := other.send(p.method(), path, "", "X-CSRF-Token", other.csrf, "HX-Request", "true")
+			if got.status != http.StatusNotFound {
+				t.Errorf("%s of another account's %s: status %d", p.route, product, got.status)
+			}
+			got.lacks("secret-")
+			if p.product != "" && p.product != product {
+				if got := c.send(p.method(), path, "", "X-CSRF-Token", c.csrf, "HX-Request", "true"); got.status != http.StatusNotFound {
+					t.Errorf("%s of a %s resource: status %d", p.route, product, got.status)
+				}
+			}
+		}
+	}
+	for product, res := range mine {
+		if _, err := c.control.Resource(t.Context(), c.admin.ID, res.ID); err != nil {
+			t.Errorf("the %s resource is gone: %v", product, err)
+		}
+	}
+}

@@ -1,0 +1,172 @@
+package console
+
+import (
+	"bytes"
+	"embed"
+	"errors"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"net/http"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/skystash/skystash/pkg/control"
+	"github.com/skystash/skystash/pkg/meter"
+)
+
+//go:embed templates
+var templateFiles embed.FS
+
+// view is what templates get.
+type view struct {
+	Title     string
+	Theme     string // "dark" or "light"; "": the system's
+	CSRF      string
+	Account   *control.Account
+	Resource  *control.Resource   // nil: the page is not one of a resource
+	Resources []*control.Resource // the account's, for pages of a resource
+	Nav       []navGroup
+	Toast     *toast
+	Data      any // of the page
+}
+
+func (r *request) newView(title string, data any) (*view, error) {
+	v := &view{Title: title, CSRF: csrfToken(r.secret), Account: r.account, Resource: r.resource, Toast: r.toast, Data: data}
+	if theme := r.cookie(themeCookie); theme == "dark" || theme == "light" {
+		v.Theme = theme
+	}
+	return v, nil
+}
+
+// parseViews parses the layout, the components and each page's file, by its name without suffix.
+func (h *Handler) parseViews() (map[string]*template.Template, error) {
+	shared, err := template.New("").Funcs(h.functions()).ParseFS(templateFiles, "templates/layout.html", "templates/components/*.html")
+	if err != nil {
+		return nil, fmt.Errorf("console: %w", err)
+	}
+	files, err := fs.Glob(templateFiles, "templates/pages/*.html")
+	if err != nil {
+		return nil, fmt.Errorf("console: %w", err)
+	}
+	views := map[string]*template.Template{}
+	for _, file := range files {
+		t, err := shared.Clone()
+		if err == nil {
+			t, err = t.ParseFS(templateFiles, file)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("console: %w", err)
+		}
+		views[strings.TrimSuffix(path.Base(file), ".html")] = t
+	}
+	return views, nil
+}
+
+// execute answers with a template. An error in it leaves the answer open.
+func (r *request) execute(status int, name, entry string, v *view) error {
+	t := r.h.views[name]
+	if t == nil {
+		return fmt.Errorf("there is no view %s", name)
+	}
+	var body bytes.Buffer
+	if err := t.ExecuteTemplate(&body, entry, v); err != nil {
+		return fmt.Errorf("view %s: %w", name, err)
+	}
+	r.w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	r.w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		_, _ = r.w.Write(body.Bytes()) // the client may have gone
+	}
+	return nil
+}
+
+// functions are what templates may call.
+func (h *Handler) functions() template.FuncMap {
+	return template.FuncMap{
+		"asset":    h.assets.url,
+		"icon":     h.icon,
+		"field":    newField,
+		"args":     arguments,
+		"options":  newOptions,
+		"toast":    func(text, tone string) toast { return toast{Text: text, Tone: tone} },
+		"count":    formatCount,
+		"bytes":    formatBytes,
+		"dollars":  formatDollars,
+		"latency":  formatLatency,
+		"units":    formatUnits,
+		"quantity": formatQuantity,
+		"product":  productName,
+		"time":     timeElement,
+		"level":    levelTone,
+		"stored":   formatStorage,
+		"ago":      func(t time.Time) string { return ago(h.now(), t) },
+	}
+}
+
+// icon is a symbol of icons.svg, 16 pixels large or as large as said. It has no words: what it
+// stands for must be said beside it.
+func (h *Handler) icon(name string, size ...int) (template.HTML, error) {
+	url, err := h.assets.url("icons.svg")
+	if err != nil {
+		return "", err
+	}
+	class := "icon"
+	if len(size) > 0 && size[0] != 16 {
+		class += " icon-" + strconv.Itoa(size[0])
+	}
+	return template.HTML(`<svg class="` + class + `" aria-hidden="true"><use href="` + url + "#" + template.HTMLEscapeString(name) + `"></use></svg>`), nil
+}
+
+// arguments makes a map of pairs, for templates that take several values.
+func arguments(pairs ...any) (map[string]any, error) {
+	if len(pairs)%2 != 0 {
+		return nil, errors.New("args: a name without a value")
+	}
+	m := map[string]any{"text": "", "tone": "", "href": "", "url": "", "note": "", "unit": "", "target": "", "label": ""}
+	for i := 0; i < len(pairs); i += 2 {
+		name, ok := pairs[i].(string)
+		if !ok {
+			return nil, fmt.Errorf("args: %v is no name", pairs[i])
+		}
+		m[name] = pairs[i+1]
+	}
+	return m, nil
+}
+
+// timeElement shows a time in UTC, which scripts turn into the browser's own.
+func timeElement(t time.Time) template.HTML {
+	if t.IsZero() {
+		return "–"
+	}
+	t = t.UTC()
+	return template.HTML(`<time data-local="minutes" datetime="` + t.Format(time.RFC3339) + `">` + t.Format("2 Jan 2006, 15:04") + ` UTC</time>`)
+}
+
+func productName(p control.Product) string {
+	switch p {
+	case control.Redis:
+		return "Redis"
+	case control.Kafka:
+		return "Kafka"
+	}
+	return "QStash"
+}
+
+// levelTone is the tone of a notice about limits.
+func levelTone(l meter.Level) string {
+	if l == meter.LevelBlocked {
+		return "bad"
+	}
+	return "warn"
+}
+
+// formatStorage writes how much is stored; "–" if it has not been counted yet.
+func formatStorage(s meter.Storage) string {
+	if s.At.IsZero() {
+		return "–"
+	}
+	return formatBytes(s.Bytes)
+}

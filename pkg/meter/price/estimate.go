@@ -1,0 +1,168 @@
+package price
+
+import (
+	"math"
+	"time"
+
+	"github.com/skystash/skystash/pkg/meter"
+	"github.com/skystash/skystash/pkg/token"
+)
+
+// What a request takes besides what is metered.
+const (
+	functionGB      = 0.5 // memory of the functions that serve requests, in GiB, as Lambda bills it
+	logBytes        = 800 // of a request in CloudWatch Logs: its record, and Lambda's own three lines
+	wakeRequests    = 3   // of SQS, for an attempt to deliver: send, receive and delete its wake-up
+	dynamoGB        = 1 << 30
+	transferGB      = 1e9
+	forecastDays    = 7
+	million         = 1e6
+	hundredThousand = 1e5
+)
+
+// Line is an item of a bill.
+type Line struct {
+	What     string  `json:"what"`
+	Quantity float64 `json:"quantity"`
+	Unit     string  `json:"unit"`
+	Dollars  float64 `json:"dollars"`
+}
+
+// Bill is what something costs. Lines that cost nothing are left out.
+type Bill struct {
+	Lines []Line  `json:"lines"`
+	Total float64 `json:"total"` // dollars
+}
+
+func (b *Bill) add(what string, quantity float64, unit string, dollars float64) {
+	if dollars == 0 {
+		return
+	}
+	b.Lines = append(b.Lines, Line{what, quantity, unit, dollars})
+	b.Total += dollars
+}
+
+// Options say how a deployment differs from the usual one.
+type Options struct {
+	HTTPAPI bool // requests come through an HTTP API, not a function URL
+}
+
+// Estimate is what a resource's usage costs on AWS. months is the part of a month that s was stored for.
+func Estimate(product string, u meter.Usage, s meter.Storage, months float64, o Options) Bill {
+	p := &Prices().AWS
+	c := u.Counters
+	var b Bill
+	b.add("DynamoDB reads", c.ReadUnits, "read units", c.ReadUnits/million*p.DynamoDB.MillionReadUnits)
+	b.add("DynamoDB writes", c.WriteUnits, "write units", c.WriteUnits/million*p.DynamoDB.MillionWriteUnits)
+	gb := float64(s.Bytes) / dynamoGB
+	b.add("DynamoDB storage", gb*months, "GB months", gb*months*p.DynamoDB.GBMonth)
+	requests := float64(c.Requests + c.Blocked)
+	b.add("Lambda requests", requests, "requests", requests/million*p.Lambda.MillionRequests)
+	seconds := c.Busy.Seconds() * functionGB
+	b.add("Lambda time", seconds, "GB seconds", seconds*p.Lambda.GBSecond)
+	if o.HTTPAPI {
+		n := requests - float64(u.Class(meter.ClassDeliver).Counters.Requests)
+		b.add("HTTP API", n, "requests", n/million*p.HTTPAPI.MillionRequests)
+	}
+	switch product {
+	case token.ProductKafka:
+		produced := u.Class(meter.ClassProduce).Counters
+		units := max(float64(produced.Requests), math.Ceil(float64(produced.BytesIn)/float64(p.Kinesis.PutUnitBytes)))
+		b.add("Kinesis puts", units, "payload units", units/million*p.Kinesis.MillionPutUnits)
+	case token.ProductQStash:
+		n := float64(wakeRequests * u.Class(meter.ClassDeliver).Counters.Requests)
+		b.add("SQS", n, "requests", n/million*p.SQS.MillionRequests)
+	}
+	logs := requests * logBytes / transferGB
+	b.add("CloudWatch Logs", logs, "GB", logs*p.Logs.GBIngested)
+	out := float64(c.BytesOut) / transferGB
+	b.add("Data transfer", out, "GB", out*p.Transfer.GBOut)
+	return b
+}
+
+// Upstash is what Upstash would bill for the same, pay as you go. u is the usage of a month so far.
+func Upstash(product string, u meter.Usage, s meter.Storage, months float64) Bill {
+	p := Prices().Upstash[product]
+	var b Bill
+	n := float64(u.Counters.Commands)
+	unit := "commands"
+	if product != token.ProductRedis {
+		unit = "messages"
+	}
+	b.add("Requests", n, unit, n/hundredThousand*p.HundredThousandCommands)
+	gb := max(0, float64(s.Bytes)/transferGB-p.FreeGB)
+	b.add("Storage", gb*months, "GB months", gb*months*p.GBMonth)
+	out := max(0, float64(u.Counters.BytesIn+u.Counters.BytesOut)/transferGB-p.FreeGBTransfer)
+	b.add("Data transfer", out, "GB", out*p.GBTransfer)
+	return b
+}
+
+// Month is what a month costs.
+type Month struct {
+	ToDate          Bill    `json:"to_date"`
+	Forecast        float64 `json:"forecast"` // dollars of the whole month
+	Upstash         Bill    `json:"upstash"`
+	UpstashForecast float64 `json:"upstash_forecast"`
+}
+
+// MonthOf estimates the month that now is in. days are the resource's, those before the month
+// included, if the forecast is to go by them.
+func MonthOf(product string, days []meter.Usage, s meter.Storage, now time.Time, o Options) Month {
+	now = now.UTC()
+	begin := time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC)
+	end := begin.AddDate(0, 1, 0)
+	elapsed := float64(now.Sub(begin)) / float64(end.Sub(begin))
+	toDate := meter.Usage{Start: begin}
+	for _, d := range days {
+		if !d.Start.Before(begin) && d.Start.Before(end) {
+			toDate.Add(d)
+		}
+	}
+	whole := meter.Usage{Start: begin}
+	whole.Add(toDate)
+	rate, per := recent(days, now)
+	if per > 0 {
+		whole.Counters.Add(times(rate.Counters, float64(end.Sub(now))/float64(per)))
+		for _, c := range rate.Classes {
+			whole.Add(meter.Usage{Classes: []meter.ClassUsage{{Class: c.Class, Counters: times(c.Counters, float64(end.Sub(now))/float64(per))}}})
+		}
+	}
+	return Month{
+		ToDate: Estimate(product, toDate, s, elapsed, o), Forecast: Estimate(product, whole, s, 1, o).Total,
+		Upstash: Upstash(product, toDate, s, elapsed), UpstashForecast: Upstash(product, whole, s, 1).Total,
+	}
+}
+
+// recent is the usage that a forecast goes by, and the time that it is of.
+func recent(days []meter.Usage, now time.Time) (u meter.Usage, per time.Duration) {
+	const day = 24 * time.Hour
+	today := now.Truncate(day)
+	first := today
+	for _, d := range days {
+		if !d.Start.Before(today.Add(-forecastDays*day)) && d.Start.Before(today) {
+			u.Add(d)
+			if d.Start.Before(first) {
+				first = d.Start
+			}
+		}
+	}
+	if first.Before(today) {
+		return u, today.Sub(first)
+	}
+	for _, d := range days {
+		if d.Start.Equal(today) {
+			u.Add(d)
+		}
+	}
+	return u, now.Sub(today)
+}
+
+// times multiplies counters.
+func times(c meter.Counters, f float64) meter.Counters {
+	n := func(n int64) int64 { return int64(math.Round(float64(n) * f)) }
+	return meter.Counters{
+		Requests: n(c.Requests), Blocked: n(c.Blocked), Refused: n(c.Refused), Failed: n(c.Failed), Commands: n(c.Commands),
+		BytesIn: n(c.BytesIn), BytesOut: n(c.BytesOut), Calls: n(c.Calls),
+		ReadUnits: c.ReadUnits * f, WriteUnits: c.WriteUnits * f, Busy: time.Duration(n(int64(c.Busy))),
+	}
+}

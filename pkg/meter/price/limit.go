@@ -1,0 +1,14 @@
+package price
+
+import (
+	"time"
+
+	"github.com/skystash/skystash/pkg/meter"
+)
+
+// Cost is what a month's usage has cost so far, in dollars: for meter.LimiterConfig.
+func Cost(o Options) func(product string, month meter.Usage, s meter.Storage, now time.Time) float64 {
+	return func(product string, month meter.Usage, s meter.Storage, now time.Time) float64 {
+		return MonthOf(product, []meter.Usage{month}, s, now, o).ToDate.Total
+	}
+}
