@@ -19,7 +19,9 @@
 //	keepData                 "false": the table goes with the stack and has
 //	                         neither deletion protection nor backups: true
 //	logRetentionDays         30
-//	sweepMinutes             time between two runs of the sweep function: 5
+//	redisSweepMinutes        time between two runs of Redis's sweep function, which the
+//	                         table's stream wakes besides: 60
+//	sweepMinutes             time between two runs of Kafka's sweep function: 5
 //	kafkaStack               name of Kafka's stack: SkystashKafka
 //	kafkaShards              shards of its stream, 0 for on demand: 1
 //	logLevel                 debug, info, warn or error: info

@@ -71,11 +71,11 @@ func newSweepFunction(stack awscdk.Stack, cfg Config, table awsdynamodb.Table) a
 
 // sweepOnSchedule starts a function again and again. A run that fails is not repeated: the next
 // one does what it has not done.
-func sweepOnSchedule(stack awscdk.Stack, cfg Config, sweep awslambda.Function) {
+func sweepOnSchedule(stack awscdk.Stack, minutes int, sweep awslambda.Function) {
 	sweep.ConfigureAsyncInvoke(&awslambda.EventInvokeConfigOptions{RetryAttempts: jsii.Number(0)})
 	awsevents.NewRule(stack, jsii.String("SweepSchedule"), &awsevents.RuleProps{
 		Description: jsii.String("Starts the sweep function"),
-		Schedule:    awsevents.Schedule_Rate(awscdk.Duration_Minutes(jsii.Number(cfg.SweepMinutes))),
+		Schedule:    awsevents.Schedule_Rate(awscdk.Duration_Minutes(jsii.Number(minutes))),
 		Targets: &[]awsevents.IRuleTarget{awseventstargets.NewLambdaFunction(sweep, &awseventstargets.LambdaFunctionProps{
 			RetryAttempts: jsii.Number(0),
 		})},

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/skystash/skystash/functions/backend"
 	"github.com/skystash/skystash/infra/bundle"
 )
 
@@ -121,7 +122,7 @@ func TestPublicKeyComesFromTheParameterUnlessGiven(t *testing.T) {
 }
 
 func TestSweepFunctionRunsOnSchedule(t *testing.T) {
-	tpl := template(t, func(c *Config) { c.SweepMinutes, c.LogLevel = 10, "warn" })
+	tpl := template(t, func(c *Config) { c.RedisSweepMinutes, c.LogLevel = 10, "warn" })
 	tpl.HasResourceProperties(jsii.String("AWS::Lambda::Function"), map[string]any{
 		"Runtime":       "provided.al2023",
 		"Architectures": []any{"arm64"},
@@ -148,6 +149,31 @@ func TestSweepFunctionRunsOnSchedule(t *testing.T) {
 	})
 }
 
+func TestStreamWakesTheSweepFunction(t *testing.T) {
+	tpl := template(t, nil)
+	ref := func(prefix, attr string) map[string]any {
+		return map[string]any{"Fn::GetAtt": []any{assertions.Match_StringLikeRegexp(jsii.String("^" + prefix)), attr}}
+	}
+	var filters []any
+	for _, pattern := range backend.SweepFilters {
+		filters = append(filters, map[string]any{"Pattern": pattern})
+	}
+	tpl.HasResourceProperties(jsii.String("AWS::Lambda::EventSourceMapping"), map[string]any{
+		"FunctionName":                   map[string]any{"Ref": assertions.Match_StringLikeRegexp(jsii.String("^SweepFunction"))},
+		"EventSourceArn":                 ref("Table", "StreamArn"),
+		"StartingPosition":               "TRIM_HORIZON",
+		"BatchSize":                      100,
+		"MaximumBatchingWindowInSeconds": 300,
+		"FunctionResponseTypes":          []any{"ReportBatchItemFailures"},
+		"BisectBatchOnFunctionError":     true,
+		"MaximumRetryAttempts":           10,
+		"MaximumRecordAgeInSeconds":      6 * 3600,
+		"DestinationConfig":              map[string]any{"OnFailure": map[string]any{"Destination": ref("SweepFailed", "Arn")}},
+		"FilterCriteria":                 map[string]any{"Filters": filters},
+	})
+	tpl.ResourceCountIs(jsii.String("AWS::Lambda::EventSourceMapping"), jsii.Number(1))
+}
+
 func TestFunctionsMayDoNoMoreThanTheyNeed(t *testing.T) {
 	tpl := template(t, nil)
 	for _, role := range resources(t, tpl, "AWS::IAM::Role") {
@@ -165,6 +191,8 @@ func TestFunctionsMayDoNoMoreThanTheyNeed(t *testing.T) {
 			"logs:CreateLogStream", "logs:PutLogEvents",
 			"dynamodb:GetItem", "dynamodb:Query",
 			"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem",
+			"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams",
+			"sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage",
 		},
 	}
 	policies := resources(t, tpl, "AWS::IAM::Policy")
@@ -180,9 +208,12 @@ func TestFunctionsMayDoNoMoreThanTheyNeed(t *testing.T) {
 			for _, action := range list(statement["Action"]) {
 				got = append(got, action.(string))
 			}
+			if statement["Action"] == "dynamodb:ListStreams" && statement["Resource"] == "*" {
+				continue // which is all that it can be had for
+			}
 			for _, resource := range list(statement["Resource"]) {
 				attr, ok := resource.(map[string]any)["Fn::GetAtt"].([]any)
-				if !ok || attr[1] != "Arn" {
+				if !ok || attr[1] != "Arn" && attr[1] != "StreamArn" {
 					t.Errorf("%s: resource %v is not one resource of this stack", name, resource)
 				}
 			}
@@ -239,14 +270,14 @@ func TestReadConfig(t *testing.T) {
 	}
 	got, err := read(map[string]any{
 		"stack": "Mine", "qstashStack": "Q", "qstashRegion": "US-EAST-1", "qstashAllowed": "10.0.0.0/8", "tokenPublicKey": somePublicKey, "tokenAudience": "prod", "keepData": false,
-		"logRetentionDays": 7.0, "logLevel": "warn", "tokenPublicKeyParameter": "/k", "sweepMinutes": 60.0,
+		"logRetentionDays": 7.0, "logLevel": "warn", "tokenPublicKeyParameter": "/k", "sweepMinutes": 60.0, "redisSweepMinutes": 90.0,
 	})
-	want := Config{Stack: "Mine", QStashStack: "Q", QStashRegion: "US-EAST-1", QStashAllowed: "10.0.0.0/8", TokenPublicKey: somePublicKey, TokenPublicKeyParameter: "/k", TokenAudience: "prod", LogRetentionDays: 7, LogLevel: "warn", SweepMinutes: 60}
+	want := Config{Stack: "Mine", QStashStack: "Q", QStashRegion: "US-EAST-1", QStashAllowed: "10.0.0.0/8", TokenPublicKey: somePublicKey, TokenPublicKeyParameter: "/k", TokenAudience: "prod", LogRetentionDays: 7, LogLevel: "warn", SweepMinutes: 60, RedisSweepMinutes: 90}
 	if err != nil || got != want {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
 	for name, value := range map[string]any{
-		"tokenPublicKey": "nonsense", "keepData": "maybe", "logRetentionDays": "8", "logLevel": "loud", "sweepMinutes": "0",
+		"tokenPublicKey": "nonsense", "keepData": "maybe", "logRetentionDays": "8", "logLevel": "loud", "sweepMinutes": "0", "redisSweepMinutes": "1441",
 	} {
 		if _, err := read(map[string]any{name: value}); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s=%v: %v, want an error that names it", name, value, err)

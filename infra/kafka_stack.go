@@ -90,7 +90,7 @@ func NewKafkaStack(scope constructs.Construct, cfg Config, kafka KafkaConfig) aw
 		environment: map[string]*string{"STREAM_NAME": stream.StreamName()},
 	})
 	mapStream(stack, stream, materialize)
-	sweepOnSchedule(stack, cfg, newFunction(stack, cfg, table, function{
+	sweepOnSchedule(stack, cfg.SweepMinutes, newFunction(stack, cfg, table, function{
 		prefix:      "Sweep",
 		description: "Deletes Kafka messages that have expired, and compacts topics",
 		asset:       kafka.SweepAsset,

@@ -165,8 +165,6 @@ func newDeliverFunction(stack awscdk.Stack, cfg Config, table awsdynamodb.Table,
 		BatchSize:               jsii.Number(10),
 		ReportBatchItemFailures: jsii.Bool(true),
 	}))
-	everyMinute := cfg
-	everyMinute.SweepMinutes = 1 // an overdue message is noticed by its receiver
-	sweepOnSchedule(stack, everyMinute, fn)
+	sweepOnSchedule(stack, 1, fn) // an overdue message is noticed by its receiver
 	return fn
 }

@@ -5,15 +5,19 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2integrations"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambdaeventsources"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/skystash/skystash/functions/backend"
 	"github.com/skystash/skystash/pkg/store"
 )
 
 // NewRedisStack adds Redis over REST: a table, the function that serves it, with an HTTP API and
-// a function URL in front, and the function that sweeps it, on a schedule. Requests carry their own credentials, so both
+// a function URL in front, and the function that sweeps it, woken by the table's stream and on a schedule. Requests carry their own credentials, so both
 // fronts are open and the function checks.
 func NewRedisStack(scope constructs.Construct, cfg Config) awscdk.Stack {
 	stack := awscdk.NewStack(scope, &cfg.Stack, &awscdk.StackProps{
@@ -21,7 +25,9 @@ func NewRedisStack(scope constructs.Construct, cfg Config) awscdk.Stack {
 	})
 	table := newTable(stack, cfg)
 	fn := newRedisFunction(stack, cfg, table)
-	sweepOnSchedule(stack, cfg, newSweepFunction(stack, cfg, table))
+	sweep := newSweepFunction(stack, cfg, table)
+	sweepOnStream(stack, table, sweep)
+	sweepOnSchedule(stack, cfg.RedisSweepMinutes, sweep)
 
 	api := awsapigatewayv2.NewHttpApi(stack, jsii.String("Api"), &awsapigatewayv2.HttpApiProps{
 		ApiName:     stack.StackName(),
@@ -47,6 +53,40 @@ func NewRedisStack(scope constructs.Construct, cfg Config) awscdk.Stack {
 	output(stack, "FunctionUrl", functionURL.Url(), "UPSTASH_REDIS_REST_URL without API Gateway: subscriptions, no price per request, any bytes in paths")
 	output(stack, "TableName", table.TableName(), "The table, for scripts/admin")
 	return stack
+}
+
+// sweepOnStream invokes the function with records that say what has become garbage, some minutes
+// later: it may be deleted once nobody can be reading it any more. A record that is given up costs
+// nothing but time, for the schedule sees to what it names; the queue tells that there was one.
+func sweepOnStream(stack awscdk.Stack, table awsdynamodb.Table, sweep awslambda.Function) {
+	sweep.AddToRolePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Actions:   jsii.Strings("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"),
+		Resources: &[]*string{table.TableStreamArn()},
+	}))
+	sweep.AddToRolePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Actions:   jsii.Strings("dynamodb:ListStreams"), // Lambda asks for it, and it cannot be had for one table
+		Resources: jsii.Strings("*"),
+	}))
+	failed := awssqs.NewQueue(stack, jsii.String("SweepFailed"), &awssqs.QueueProps{
+		RetentionPeriod: awscdk.Duration_Days(jsii.Number(14)),
+		EnforceSSL:      jsii.Bool(true),
+	})
+	filters := make([]*map[string]any, len(backend.SweepFilters))
+	for i, pattern := range backend.SweepFilters {
+		filters[i] = &map[string]any{"pattern": pattern}
+	}
+	sweep.AddEventSourceMapping(jsii.String("Stream"), &awslambda.EventSourceMappingOptions{
+		EventSourceArn:          table.TableStreamArn(),
+		StartingPosition:        awslambda.StartingPosition_TRIM_HORIZON,
+		BatchSize:               jsii.Number(100),
+		MaxBatchingWindow:       awscdk.Duration_Minutes(jsii.Number(5)), // the most there is
+		ReportBatchItemFailures: jsii.Bool(true),
+		BisectBatchOnError:      jsii.Bool(true),
+		RetryAttempts:           jsii.Number(10),
+		MaxRecordAge:            awscdk.Duration_Hours(jsii.Number(6)),
+		OnFailure:               awslambdaeventsources.NewSqsDlq(failed),
+		Filters:                 &filters,
+	})
 }
 
 func newTable(stack awscdk.Stack, cfg Config) awsdynamodb.Table {

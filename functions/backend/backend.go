@@ -14,6 +14,8 @@ import (
 
 	"github.com/skystash/skystash/pkg/redis"
 	"github.com/skystash/skystash/pkg/store/dynamo"
+	"github.com/skystash/skystash/pkg/token"
+	"github.com/skystash/skystash/pkg/token/keydir"
 )
 
 // RecordTTL is how old a database's record may be in any engine of a
@@ -48,6 +50,17 @@ func OpenRedis(ctx context.Context, cfg RedisConfig) (*redis.Engine, error) {
 		RecordTTL:    RecordTTL,
 		MaxReplySize: MaxCommandBytes,
 	}), nil
+}
+
+// NewVerifier makes what checks a product's tokens: with the keys of its configuration, and with
+// those that the control plane has published in the product's table.
+func NewVerifier(ctx context.Context, cfg token.VerifierConfig, table, endpoint string) (*token.Verifier, error) {
+	client, err := DynamoDB(ctx, endpoint)
+	if err != nil {
+		return nil, err
+	}
+	cfg.Published = keydir.Directory{Store: dynamo.New(client, table)}.Keys
+	return token.NewVerifier(cfg)
 }
 
 // DynamoDB makes a client, for another endpoint than DynamoDB's own if there is

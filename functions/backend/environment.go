@@ -40,10 +40,16 @@ func (e *Environment) Redis() RedisConfig {
 	}
 }
 
-// Verifier reads TOKEN_PUBLIC_KEY and TOKEN_AUDIENCE: what the tokens of a product are checked with.
+// PublishedOnly is what TOKEN_PUBLIC_KEY says where there is a control plane, which publishes
+// the keys, and no other key.
+const PublishedOnly = "published"
+
+// Verifier reads TOKEN_PUBLIC_KEY and TOKEN_AUDIENCE: what the tokens of a product are checked
+// with, besides the keys that the control plane publishes; see NewVerifier.
 func (e *Environment) Verifier(product string) token.VerifierConfig {
 	cfg := token.VerifierConfig{Audience: e.Get("TOKEN_AUDIENCE"), Product: product}
-	if text := e.Require("TOKEN_PUBLIC_KEY", "the public key, or keys, that tokens are checked with"); text != "" {
+	text := e.Require("TOKEN_PUBLIC_KEY", "the public key, or keys, that tokens are checked with, or "+PublishedOnly)
+	if text != "" && text != PublishedOnly {
 		keys, err := token.ParsePublicKeys(text)
 		if err != nil {
 			e.Fault("TOKEN_PUBLIC_KEY", err)

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/qstash"
 	"github.com/skystash/skystash/pkg/qstash/deliver"
 	wakeaws "github.com/skystash/skystash/pkg/qstash/wake/aws"
@@ -40,7 +41,8 @@ type QStashConfig struct {
 	DynamoDBEndpoint  string         // instead of AWS's own; "": none
 	SQSEndpoint       string
 	SchedulerEndpoint string
-	Logger            *slog.Logger // nil: slog.Default
+	Meter             meter.Recorder // is told of attempts to deliver; nil: nobody is
+	Logger            *slog.Logger   // nil: slog.Default
 }
 
 // QStash reads the settings that QStash's functions have in common.
@@ -108,6 +110,7 @@ func OpenQStash(ctx context.Context, cfg QStashConfig) (*QStash, error) {
 			Limits:     qstash.Limits{MaxBody: MaxMessageBytes, MaxTimeout: MaxAttempt},
 			Region:     cfg.Region,
 			AccountTTL: RecordTTL,
+			Meter:      cfg.Meter,
 			Logger:     cfg.Logger,
 		}),
 	}, nil

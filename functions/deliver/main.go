@@ -29,6 +29,7 @@ const margin = 5 * time.Second
 func main() {
 	env := &backend.Environment{Getenv: os.Getenv}
 	cfg := env.QStash()
+	cfg.Meter = env.Meter()
 	launch.Function("deliver", env, func(ctx context.Context, log *slog.Logger) (any, error) {
 		cfg.Logger = log
 		q, err := backend.OpenQStash(ctx, cfg)

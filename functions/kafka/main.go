@@ -5,9 +5,11 @@
 //
 //	TABLE_NAME         DynamoDB table that holds the clusters
 //	STREAM_NAME        Kinesis stream that messages are put into
-//	TOKEN_PUBLIC_KEY   public keys that passwords are checked with, as
-//	                   token.ParsePublicKeys reads them
+//	TOKEN_PUBLIC_KEY   public keys that passwords are checked with besides those that the
+//	                   control plane publishes, as token.ParsePublicKeys reads
+//	                   them, or "published": no others
 //	TOKEN_AUDIENCE     audience that passwords must name; default skystash
+//	METER              lines: a line of the embedded metric format for each request
 //	LOG_LEVEL          debug, info, warn or error; default info
 //	DYNAMODB_ENDPOINT  another endpoint than DynamoDB's own
 //	KINESIS_ENDPOINT   another endpoint than Kinesis's own
@@ -23,25 +25,27 @@ import (
 	"github.com/skystash/skystash/functions/launch"
 	"github.com/skystash/skystash/pkg/kafka/rest"
 	"github.com/skystash/skystash/pkg/lambdahttp"
+	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/token"
 )
 
 func main() {
 	env := &backend.Environment{Getenv: os.Getenv}
 	cfg, tokens := env.Kafka(), env.Verifier(token.ProductKafka)
+	recorder := env.Meter()
 	launch.Function("kafka", env, func(ctx context.Context, log *slog.Logger) (any, error) {
-		handler, err := newHandler(ctx, cfg, tokens, log)
+		handler, err := newHandler(ctx, cfg, tokens, recorder, log)
 		return lambdahttp.New(handler, log), err
 	})
 }
 
-func newHandler(ctx context.Context, cfg backend.KafkaConfig, tokens token.VerifierConfig, log *slog.Logger) (http.Handler, error) {
+func newHandler(ctx context.Context, cfg backend.KafkaConfig, tokens token.VerifierConfig, recorder meter.Recorder, log *slog.Logger) (http.Handler, error) {
 	cfg.Logger = log
 	engine, err := backend.OpenKafka(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
-	verifier, err := token.NewVerifier(tokens)
+	verifier, err := backend.NewVerifier(ctx, tokens, cfg.Table, cfg.Endpoint)
 	if err != nil {
 		return nil, err
 	}
@@ -49,6 +53,7 @@ func newHandler(ctx context.Context, cfg backend.KafkaConfig, tokens token.Verif
 		Engine:       engine,
 		Verifier:     verifier,
 		MaxBodyBytes: backend.MaxKafkaBody,
+		Meter:        recorder,
 		Logger:       log,
 		RequestID:    lambdahttp.RequestID,
 	}), nil

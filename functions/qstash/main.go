@@ -8,10 +8,12 @@
 //	QUEUE_ARN           the same queue
 //	SCHEDULER_GROUP     EventBridge Scheduler group of wake-ups in more than 15 minutes
 //	SCHEDULER_ROLE_ARN  role that Scheduler sends them to the queue with
-//	TOKEN_PUBLIC_KEY    public keys that tokens are checked with, as
-//	                    token.ParsePublicKeys reads them
+//	TOKEN_PUBLIC_KEY    public keys that tokens are checked with besides those that the
+//	                    control plane publishes, as token.ParsePublicKeys reads
+//	                    them, or "published": no others
 //	TOKEN_AUDIENCE      audience that tokens must name; default skystash
 //	QSTASH_REGION       what destinations are told; default EU-CENTRAL-1
+//	METER               lines: a line of the embedded metric format for each request
 //	LOG_LEVEL           debug, info, warn or error; default info
 //	DYNAMODB_ENDPOINT, SQS_ENDPOINT, SCHEDULER_ENDPOINT
 //	                    other endpoints than AWS's own
@@ -26,6 +28,7 @@ import (
 	"github.com/skystash/skystash/functions/backend"
 	"github.com/skystash/skystash/functions/launch"
 	"github.com/skystash/skystash/pkg/lambdahttp"
+	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/qstash/rest"
 	"github.com/skystash/skystash/pkg/token"
 )
@@ -33,25 +36,27 @@ import (
 func main() {
 	env := &backend.Environment{Getenv: os.Getenv}
 	cfg, tokens := env.QStash(), env.Verifier(token.ProductQStash)
+	recorder := env.Meter()
 	launch.Function("qstash", env, func(ctx context.Context, log *slog.Logger) (any, error) {
-		handler, err := newHandler(ctx, cfg, tokens, log)
+		handler, err := newHandler(ctx, cfg, tokens, recorder, log)
 		return lambdahttp.New(handler, log), err
 	})
 }
 
-func newHandler(ctx context.Context, cfg backend.QStashConfig, tokens token.VerifierConfig, log *slog.Logger) (http.Handler, error) {
+func newHandler(ctx context.Context, cfg backend.QStashConfig, tokens token.VerifierConfig, recorder meter.Recorder, log *slog.Logger) (http.Handler, error) {
 	cfg.Logger = log
 	q, err := backend.OpenQStash(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
-	verifier, err := token.NewVerifier(tokens)
+	verifier, err := backend.NewVerifier(ctx, tokens, cfg.Table, cfg.DynamoDBEndpoint)
 	if err != nil {
 		return nil, err
 	}
 	return rest.New(rest.Config{
 		Engine:        q.Engine,
 		Authenticator: rest.Tokens{Engine: q.Engine, Verifier: verifier},
+		Meter:         recorder,
 		Logger:        log,
 		RequestID:     lambdahttp.RequestID,
 	}), nil

@@ -6,9 +6,11 @@
 // Environment:
 //
 //	TABLE_NAME         DynamoDB table that holds the databases
-//	TOKEN_PUBLIC_KEY   public keys that tokens are checked with, as
-//	                   token.ParsePublicKeys reads them
+//	TOKEN_PUBLIC_KEY   public keys that tokens are checked with besides those that the
+//	                   control plane publishes, as token.ParsePublicKeys reads
+//	                   them, or "published": no others
 //	TOKEN_AUDIENCE     audience that tokens must name; default skystash
+//	METER              lines: a line of the embedded metric format for each request
 //	LOG_LEVEL          debug, info, warn or error; default info
 //	DYNAMODB_ENDPOINT  another endpoint than DynamoDB's own, such as DynamoDB
 //	                   Local's
@@ -24,6 +26,7 @@ import (
 	"github.com/skystash/skystash/functions/backend"
 	"github.com/skystash/skystash/functions/launch"
 	"github.com/skystash/skystash/pkg/lambdahttp"
+	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/redis/rest"
 	"github.com/skystash/skystash/pkg/token"
 )
@@ -34,19 +37,20 @@ const requestTime = 28 * time.Second
 func main() {
 	env := &backend.Environment{Getenv: os.Getenv}
 	cfg, tokens := env.Redis(), env.Verifier(token.ProductRedis)
+	recorder := env.Meter()
 	launch.Function("redis", env, func(ctx context.Context, log *slog.Logger) (any, error) {
-		handler, err := newHandler(ctx, cfg, tokens, log)
+		handler, err := newHandler(ctx, cfg, tokens, recorder, log)
 		return lambdahttp.NewStreaming(handler, requestTime, log), err
 	})
 }
 
-func newHandler(ctx context.Context, cfg backend.RedisConfig, tokens token.VerifierConfig, log *slog.Logger) (http.Handler, error) {
+func newHandler(ctx context.Context, cfg backend.RedisConfig, tokens token.VerifierConfig, recorder meter.Recorder, log *slog.Logger) (http.Handler, error) {
 	cfg.Logger = log
 	engine, err := backend.OpenRedis(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
-	verifier, err := token.NewVerifier(tokens)
+	verifier, err := backend.NewVerifier(ctx, tokens, cfg.Table, cfg.Endpoint)
 	if err != nil {
 		return nil, err
 	}
@@ -54,6 +58,8 @@ func newHandler(ctx context.Context, cfg backend.RedisConfig, tokens token.Verif
 		Engine:          engine,
 		Verifier:        verifier,
 		MaxRequestBytes: backend.MaxCommandBytes,
+		Meter:           recorder,
+		Class:           engine.Class,
 		Logger:          log,
 		RequestID:       lambdahttp.RequestID,
 	}), nil

@@ -48,6 +48,23 @@ export const suites = [
     excluded: [],
     excludedTests: [],
   },
+  {
+    name: "queue",
+    repository: "https://github.com/upstash/queue",
+    package: "@upstash/queue",
+    folder: ".",
+    tests: "src",
+    servers: 1,
+    environment: ([server]) => url("", server),
+    excluded: [],
+    excludedTests: [
+      {
+        file: "queue.test.ts",
+        names: ["should poll until data arives"],
+        reason: "expects that a read that waits is refused; here it waits, for 10 seconds at most, and gets the message",
+      },
+    ],
+  },
 ];
 
 /** Recognises the suite in a clone. */

@@ -66,5 +66,17 @@ func newField(name, label string, pairs ...any) (field, error) {
 	return f, nil
 }
 
+// newOptions makes a select's options of pairs of a value and a label.
+func newOptions(pairs ...string) ([]option, error) {
+	if len(pairs)%2 != 0 {
+		return nil, errors.New("options: a value without a label")
+	}
+	var list []option
+	for i := 0; i < len(pairs); i += 2 {
+		list = append(list, option{pairs[i], pairs[i+1]})
+	}
+	return list, nil
+}
+
 // formErrors are what is wrong with a form, by field; "" is the form as a whole.
 type formErrors map[string]string

@@ -90,6 +90,7 @@ func (h *Handler) functions() template.FuncMap {
 		"icon":     h.icon,
 		"field":    newField,
 		"args":     arguments,
+		"options":  newOptions,
 		"toast":    func(text, tone string) toast { return toast{Text: text, Tone: tone} },
 		"count":    formatCount,
 		"bytes":    formatBytes,

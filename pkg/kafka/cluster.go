@@ -20,8 +20,8 @@ const (
 	clusterLastID     = "last"    // id given to a topic last
 	clusterCredGen    = "credgen"
 	clusterRevoked    = "revoked"
-	clusterBlock      = "block"   // meter.Block
 	clusterDeleted    = "deleted" // Unix ms; instead of created
+	clusterBlock      = "block"   // meter.Block
 )
 
 // DefaultMaxPartitions bounds the partitions of all topics of a cluster.

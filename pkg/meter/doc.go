@@ -31,7 +31,7 @@
 //
 //	hour     'uh' product '/' id    YYYYMMDDHH    usage of an hour, kept for 100 days
 //	day      'ud' product '/' id    YYYYMMDD      usage of a day, kept for 800 days
-//	marker   'ui' instance          's'           s (intervals), n (how many numbers are in them), l (how many of these are lost)
+//	marker   'ui' instance          's'           g (intervals), n (how many numbers are in them), l (how many of these are lost)
 //	status   'us' product '/' id    's'           how usage compares with the limits, see Status
 //	storage  'us' product '/' id    'b'           how much is stored, see Storage
 //

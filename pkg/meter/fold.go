@@ -158,7 +158,7 @@ type marker struct {
 
 // Attributes of a marker.
 const (
-	markerSeen  = "s"
+	markerSeen  = "g"
 	markerCount = "n"
 	markerLost  = "l"
 )

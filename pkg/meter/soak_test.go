@@ -57,7 +57,7 @@ type tb interface {
 func (tr *truth) check(t tb, st store.Store) {
 	t.Helper()
 	book := meter.NewBook(st)
-	from, to := noon.AddDate(-1, 0, 0), noon.AddDate(1, 0, 0)
+	from, to := noon.AddDate(-100, 0, 0), noon.AddDate(100, 0, 0)
 	for _, what := range []struct {
 		all  map[meter.Resource]map[time.Time]*meter.Usage
 		read func(context.Context, meter.Resource, time.Time, time.Time) ([]meter.Usage, error)

@@ -95,6 +95,7 @@ func (e *Engine) clear(ctx context.Context, acct string) error {
 			if err != nil {
 				return err
 			}
+			e.cease(ctx, acct, s)
 			return e.dropScheduleBody(ctx, acct, s)
 		}},
 		{part("q", acct), func(it store.Item) error {

@@ -37,13 +37,17 @@ func (e *Engine) Handle(ctx context.Context, key string) error {
 		return fmt.Errorf("qstash: malformed wake-up %q", key)
 	}
 	if kind != dueQueue && kind != dueFlow { // which only wake others
-		if there, err := e.exists(ctx, acct); !there || err != nil {
+		there, err := e.exists(ctx, acct)
+		if err == nil && !there && kind == dueRepeat {
+			return e.waker.Cease(ctx, key)
+		}
+		if err != nil || !there {
 			return err
 		}
 	}
 	switch kind {
-	case dueMessage:
-		return e.deliver(ctx, acct, id)
+	case dueMessage, dueHeld:
+		return e.deliver(ctx, acct, id, kind == dueHeld)
 	case dueQueue:
 		return e.pumpQueue(ctx, acct, id)
 	case dueFlow:
@@ -62,8 +66,9 @@ func (e *Engine) Handle(ctx context.Context, key string) error {
 	return fmt.Errorf("qstash: unknown wake-up %q", key)
 }
 
-// deliver makes an attempt to deliver a message, if it is due.
-func (e *Engine) deliver(ctx context.Context, acct, id string) error {
+// deliver makes an attempt to deliver a message, if it is due. held says what is expected
+// of it, not what holds.
+func (e *Engine) deliver(ctx context.Context, acct, id string, held bool) error {
 	key := acct + "/" + id
 	if !e.begin(key) {
 		return nil
@@ -72,14 +77,40 @@ func (e *Engine) deliver(ctx context.Context, acct, id string) error {
 		ctx = withAttempts(ctx)
 	}
 	for {
-		m, err := e.claim(ctx, acct, id)
+		m, d, err := e.prepare(ctx, acct, id, held)
 		if err == nil && m != nil {
-			err = e.attempt(ctx, m)
+			err = e.attempt(ctx, m, d)
 		}
 		again := e.end(key)
 		// What the other wake-up was for may have come after it was looked at.
 		if err != nil || m != nil || !again || !e.begin(key) {
 			return err
+		}
+	}
+}
+
+// prepareTries is how often prepare tries, in less than half of prepareTime together.
+const prepareTries = 6
+
+// prepare claims a message, if it is due, and reads what is to be sent. What fails is tried
+// again here first: if this engine has claimed the message after all, others leave it alone
+// until the lease has expired.
+func (e *Engine) prepare(ctx context.Context, acct, id string, held bool) (*message, Delivery, error) {
+	pause := 10 * time.Millisecond
+	for try := 1; ; try++ {
+		m, err := e.claim(ctx, acct, id, held)
+		var d Delivery
+		if err == nil && m != nil {
+			d, err = e.delivery(ctx, m)
+		}
+		if err == nil || try == prepareTries {
+			return m, d, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, d, err
+		case <-time.After(pause):
+			pause *= 2
 		}
 	}
 }
@@ -103,8 +134,16 @@ func (e *Engine) end(key string) bool {
 	return again
 }
 
-// claim makes a message active, for this engine; nil if there is nothing to do.
-func (e *Engine) claim(ctx context.Context, acct, id string) (*message, error) {
+// claim makes a message active, for this engine; nil if there is nothing to do. One that is
+// held is read first, any other is claimed without having been read.
+func (e *Engine) claim(ctx context.Context, acct, id string, held bool) (*message, error) {
+	if held {
+		m, err := e.readMessage(ctx, acct, id)
+		if err != nil || m == nil {
+			return nil, err
+		}
+		return e.claimKnown(ctx, m)
+	}
 	now := e.now()
 	old, err := e.store.Apply(ctx, store.Update(messageKey(acct, id), store.And{
 		store.Eq(attrState, store.Int(int64(stateWaiting))),
@@ -125,6 +164,11 @@ func (e *Engine) claim(ctx context.Context, acct, id string) (*message, error) {
 	if err != nil {
 		return nil, err
 	}
+	return e.claimKnown(ctx, m)
+}
+
+// claimKnown is claim for a message that cannot be claimed just so.
+func (e *Engine) claimKnown(ctx context.Context, m *message) (*message, error) {
 	switch {
 	case m.state.finished():
 		return nil, e.dropDue(ctx, m)
@@ -133,7 +177,7 @@ func (e *Engine) claim(ctx context.Context, acct, id string) (*message, error) {
 	case m.attrs.Has(attrHold):
 		return e.claimHeld(ctx, m)
 	}
-	e.wake(ctx, hint(m.at, dueMessage, acct, id))
+	e.wake(ctx, m.hint(m.at))
 	return nil, nil
 }
 
@@ -190,7 +234,7 @@ func (e *Engine) claimHeld(ctx context.Context, m *message) (*message, error) {
 		}
 	}
 	if now := e.now(); m.at.After(now) {
-		e.wake(ctx, hint(m.at, dueMessage, m.acct, m.id))
+		e.wake(ctx, m.hint(m.at))
 		return nil, nil
 	}
 	if m.rec.Workflow != nil {
@@ -217,6 +261,9 @@ func (e *Engine) claimHeld(ctx context.Context, m *message) (*message, error) {
 
 // dropDue removes the due entry of a finished message.
 func (e *Engine) dropDue(ctx context.Context, m *message) error {
+	if m.place == "" {
+		return nil
+	}
 	if _, err := e.store.Apply(ctx, store.Delete(m.dueKey(), nil)); err != nil {
 		return fmt.Errorf("finish message %s: %w", m.id, err)
 	}
@@ -238,12 +285,9 @@ const (
 )
 
 // attempt sends a claimed message and records the outcome.
-func (e *Engine) attempt(ctx context.Context, m *message) error {
-	d, err := e.delivery(ctx, m)
-	if err != nil {
-		return err
-	}
+func (e *Engine) attempt(ctx context.Context, m *message, d Delivery) error {
 	for e.now().Sub(m.claimedAt()) > prepareTime {
+		var err error
 		if m, err = e.reclaim(ctx, m); m == nil {
 			return err // another engine was faster
 		}
@@ -257,7 +301,7 @@ func (e *Engine) attempt(ctx context.Context, m *message) error {
 	// An outcome is recorded even if the engine has just been told to stop.
 	rctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
 	defer cancel()
-	err = e.settle(rctx, m, d.Body, resp, sendErr)
+	err := e.settle(rctx, m, d.Body, resp, sendErr)
 	if e.meter != nil {
 		e.meterAttempt(ctx, &d, m.acct, began, resp, sendErr)
 	}

@@ -33,7 +33,7 @@ func (e *Engine) cancel(ctx context.Context, acct, id string) (bool, error) {
 		} else {
 			t := transition{m: m, cond: store.And{
 				store.Eq(attrState, store.Int(int64(stateWaiting))),
-				store.Eq(attrPlace, store.Bytes(m.place)),
+				unchanged(m.attrs, attrPlace),
 				unchanged(m.attrs, attrWait),
 			}, state: stateCancelled, events: []event{asked, {At: now, State: EventCancelled}}}
 			hints, aerr := e.apply(ctx, &t)
@@ -93,49 +93,62 @@ func (e *Engine) CancelMany(ctx context.Context, acct string, f Filter, count in
 
 // live calls f with the messages that are not finished, and some that have just been.
 func (e *Engine) live(ctx context.Context, acct string, f func(*message) (bool, error)) error {
-	for shard := range byte(shards) {
-		stopped := false
-		var ids []string
-		flush := func() (bool, error) {
-			keys := make([]store.Key, len(ids))
-			for i, id := range ids {
-				keys[i] = messageKey(acct, id)
-			}
-			items, err := e.store.GetMany(ctx, keys, false)
-			if err != nil {
-				return false, fmt.Errorf("read messages: %w", err)
-			}
-			for i, it := range items {
-				if it == nil {
-					continue
-				}
-				m, err := parseMessage(acct, ids[i], it)
-				if err != nil {
-					return false, err
-				}
-				if more, err := f(m); err != nil || !more {
-					stopped = true
-					return false, err
-				}
-			}
-			ids = ids[:0]
-			return true, nil
+	more := true
+	var ids []string
+	flush := func() error {
+		keys := make([]store.Key, len(ids))
+		for i, id := range ids {
+			keys[i] = messageKey(acct, id)
 		}
-		err := e.each(ctx, store.Query{Partition: duePartition(acct, shard)}, func(it store.Item) (bool, error) {
-			if _, kind, id, ok := parsePlace(it.Key.Sort); ok && kind == dueMessage {
+		items, err := e.store.GetMany(ctx, keys, false)
+		if err != nil {
+			return fmt.Errorf("read messages: %w", err)
+		}
+		for i, it := range items {
+			if it == nil || !more {
+				continue
+			}
+			m, err := parseMessage(acct, ids[i], it)
+			if err != nil {
+				return err
+			}
+			if more, err = f(m); err != nil {
+				return err
+			}
+		}
+		ids = ids[:0]
+		return nil
+	}
+	// scan reads the messages that a partition's items name.
+	scan := func(partition string, name func(store.Item) (string, bool)) error {
+		err := e.each(ctx, store.Query{Partition: partition}, func(it store.Item) (bool, error) {
+			if id, ok := name(it); ok {
 				ids = append(ids, id)
 			}
 			if len(ids) < store.MaxSnapshotItems {
 				return true, nil
 			}
-			return flush()
+			err := flush()
+			return more, err
 		})
-		if err == nil && !stopped && len(ids) > 0 {
-			_, err = flush()
+		if err == nil && more && len(ids) > 0 {
+			err = flush()
 		}
-		if err != nil || stopped {
+		return err
+	}
+	for shard := range byte(shards) {
+		err := scan(duePartition(acct, shard), func(it store.Item) (string, bool) {
+			_, kind, id, ok := parsePlace(it.Key.Sort)
+			return id, ok && kind == dueMessage
+		})
+		if err != nil || !more {
 			return err
 		}
 	}
-	return nil
+	return e.each(ctx, store.Query{Partition: part("q", acct)}, func(it store.Item) (bool, error) {
+		err := scan(entryPartition(acct, it.Key.Sort, it.Attrs.Get(queueGeneration).Str()), func(it store.Item) (string, bool) {
+			return it.Attrs.Get(attrMessage).Str(), true
+		})
+		return more, err
+	})
 }

@@ -38,7 +38,7 @@
 //	partition            sort key             item
 //	a                    acct                 account: signing keys, credentials
 //	m acct shard         message id           message: settings, state, events
-//	b message's id acct  n                    its body, if longer than 1 KiB, in chunks
+//	b message's id acct  n                    its body, if longer than 1 KiB when compressed, in chunks
 //	d acct shard         time kind id         due index: when what has to be looked at
 //	u acct               hash                 deduplication id: the message it stands for
 //	q acct               queue                queue: parallelism, pause, next place
@@ -58,10 +58,12 @@
 // Message ids begin with their time, so that a shard is in the order of creation.
 //
 // Each message that is not finished has exactly one due entry, at the time when it
-// is to be looked at next or, parked, at the end of time. Publishing writes both in
+// is to be looked at next or, parked behind a flow control key, at the end of time; one in a
+// queue has the queue's entry instead. Publishing writes both in
 // one unconditional call, the message unacknowledged until both are there. All
 // later steps are one update, or one transaction when they touch several items; the
 // due entry of a finished message is removed afterwards, and by the sweep if need be.
+// Whoever finishes a message wakes what waits behind it, in its queue or its flow control key.
 //
 // A schedule's item says when it is due next; whatever wakes it, each of its times has one
 // message, whose id follows from the time. Wake-ups are repeated by the waker, if it can,

@@ -4,9 +4,12 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/klauspost/compress/zstd"
 
 	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/qstash/wake"
@@ -123,6 +126,8 @@ type Engine struct {
 	random     func([]byte)
 	log        *slog.Logger
 	owner      string // of the leases that this engine holds
+	zip        *zstd.Encoder
+	unzip      *zstd.Decoder
 
 	mu       sync.Mutex
 	accounts map[string]cachedAccount
@@ -157,6 +162,13 @@ func New(cfg Config) *Engine {
 		e.log = slog.Default()
 	}
 	e.owner = e.newID("")
+	var err error
+	if e.zip, err = zstd.NewWriter(nil, zstd.WithLowerEncoderMem(true)); err == nil {
+		e.unzip, err = zstd.NewReader(nil)
+	}
+	if err != nil {
+		panic(fmt.Sprintf("qstash: set up compression: %v", err)) // options that are refused
+	}
 	return e
 }
 

@@ -270,6 +270,9 @@ func (e *Engine) pumpFlow(ctx context.Context, acct, key string) error {
 	if err != nil {
 		return err
 	}
+	if f.num(flowWaiting) <= 0 {
+		return nil
+	}
 	now := e.now()
 	room := int64(maxPump)
 	if p := f.num(flowParallelism); p > 0 {
@@ -290,7 +293,7 @@ func (e *Engine) pumpFlow(ctx context.Context, acct, key string) error {
 		if int64(len(hints)) >= room {
 			return false, nil
 		}
-		hints = append(hints, hint(now, dueMessage, acct, it.Attrs.Get(attrMessage).Str()))
+		hints = append(hints, hint(now, dueHeld, acct, it.Attrs.Get(attrMessage).Str()))
 		return int64(len(hints)) < room, nil
 	})
 	if err != nil {

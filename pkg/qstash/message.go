@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/skystash/skystash/pkg/qstash/wake"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -19,6 +20,7 @@ type record struct {
 	CreatedAt    time.Time `json:"ca"`
 	BodySize     int       `json:"bs,omitempty"`
 	Chunks       int       `json:"bc,omitempty"` // 0: the body is in the item
+	Packed       bool      `json:"bz,omitempty"` // the body is compressed with zstd
 	QueueGen     string    `json:"qg,omitempty"`
 	QueuePlace   int64     `json:"qp,omitempty"`
 	Parent       string    `json:"pa,omitempty"` // message whose place in a queue this callback holds
@@ -66,7 +68,7 @@ const (
 	attrBody      = "b" // if it is short
 	attrState     = "a"
 	attrAt        = "t" // ms: when it is due
-	attrPlace     = "d" // sort key of its due entry
+	attrPlace     = "d" // sort key of its due entry, unless it is in a queue
 	attrRetried   = "n" // retries made
 	attrHold      = "h" // present: time alone does not make it due
 	attrOwner     = "o" // engine that has claimed it
@@ -111,6 +113,18 @@ func (m *message) key() store.Key { return messageKey(m.acct, m.id) }
 
 func (m *message) dueKey() store.Key { return dueKey(m.acct, shardOf(m.id), m.place) }
 
+// hint is a wake-up for a message.
+func (m *message) hint(at time.Time) wake.Hint {
+	return hint(at, hintKind(m.attrs.Has(attrHold)), m.acct, m.id)
+}
+
+func hintKind(held bool) byte {
+	if held {
+		return dueHeld
+	}
+	return dueMessage
+}
+
 // claimedAt is when an active message was claimed.
 func (m *message) claimedAt() time.Time { return time.UnixMilli(m.attrs.Get(attrClaimed).Num()) }
 
@@ -138,10 +152,34 @@ const (
 
 // body reads a message's body.
 func (e *Engine) body(ctx context.Context, m *message) ([]byte, error) {
-	if m.rec.Chunks == 0 {
-		return []byte(m.attrs.Get(attrBody).Str()), nil
+	body := []byte(m.attrs.Get(attrBody).Str())
+	if m.rec.Chunks > 0 {
+		var err error
+		if body, err = e.readChunks(ctx, m.acct, m.id, m.rec.Chunks, m.rec.BodySize); err != nil {
+			return nil, err
+		}
 	}
-	return e.readChunks(ctx, m.acct, m.id, m.rec.Chunks, m.rec.BodySize)
+	if !m.rec.Packed {
+		return body, nil
+	}
+	body, err := e.unzip.DecodeAll(body, make([]byte, 0, m.rec.BodySize))
+	if err != nil {
+		return nil, fmt.Errorf("read the body of %s: %w", m.id, err)
+	}
+	return body, nil
+}
+
+// pack compresses a body that is too long for its message's item, if that is worth it: a
+// store bills each KiB.
+func (e *Engine) pack(body []byte) ([]byte, bool) {
+	if len(body) <= inlineBody {
+		return body, false
+	}
+	packed := e.zip.EncodeAll(body, nil)
+	if len(packed) > len(body)*7/8 {
+		return body, false
+	}
+	return packed, true
 }
 
 func (e *Engine) readChunks(ctx context.Context, acct, id string, n, size int) ([]byte, error) {

@@ -206,49 +206,46 @@ func (d *draft) expires(l *Limits) time.Time {
 // maxWait bounds the time that a message may spend behind a queue or a flow control key.
 const maxWait = 365 * 24 * time.Hour
 
-// items are those of the message itself: due entry and message. long are the
-// chunks of its body, which nobody sees before.
-func (d *draft) items(l *Limits) (due, msg store.Item, long []store.Item, err error) {
+// items are those of the message itself: due entry, unless its queue has an entry for it,
+// and message. long are the chunks of its body, which nobody sees before.
+func (d *draft) items(e *Engine) (due []store.Item, msg store.Item, long []store.Item, err error) {
 	at := d.rec.NotBefore
-	entry := at
-	if d.rec.Queue != "" {
-		entry = parked
-	}
-	expires := d.expires(l)
-	long = chunks(d.acct, d.id, d.body, expires)
+	expires := d.expires(&e.limits)
+	var body []byte
+	body, d.rec.Packed = e.pack(d.body)
+	long = chunks(d.acct, d.id, body, expires)
 	d.rec.Chunks, d.rec.BodySize = len(long), len(d.body)
 	text, err := json.Marshal(&d.rec)
 	if err != nil {
 		return due, msg, nil, fmt.Errorf("store message %s: %w", d.id, err)
 	}
-	placed := place(entry, dueMessage, d.id)
 	attrs := make([]store.Attr, 0, 10)
 	attrs = append(attrs,
 		store.Attr{Name: attrJSON, Value: store.Bytes(string(text))},
 		store.Attr{Name: attrState, Value: store.Int(int64(stateWaiting))},
 		store.Attr{Name: attrAt, Value: store.Int(at.UnixMilli())},
-		store.Attr{Name: attrPlace, Value: store.Bytes(placed)},
 		store.Attr{Name: attrRetried, Value: store.Int(0)},
 		store.Attr{Name: attrEvents, Value: store.List([]string{event{At: d.rec.CreatedAt.UnixMilli(), State: EventCreated}.encode()})},
 		store.Attr{Name: store.TTLAttr, Value: store.Int(expires.Unix())},
 	)
-	if len(long) == 0 && len(d.body) > 0 {
-		attrs = append(attrs, store.Attr{Name: attrBody, Value: store.Bytes(string(d.body))})
+	if len(long) == 0 && len(body) > 0 {
+		attrs = append(attrs, store.Attr{Name: attrBody, Value: store.Bytes(string(body))})
 	}
 	if d.hold {
 		attrs = append(attrs, store.Attr{Name: attrHold, Value: store.Int(1)})
 	}
+	if d.rec.QueueGen == "" {
+		placed := place(at, dueMessage, d.id)
+		attrs = append(attrs, store.Attr{Name: attrPlace, Value: store.Bytes(placed)})
+		due = []store.Item{{Key: dueKey(d.acct, shardOf(d.id), placed), Attrs: store.Attrs{}}}
+	}
 	attrs = append(attrs, d.extra...)
-	return store.Item{Key: dueKey(d.acct, shardOf(d.id), placed), Attrs: store.Attrs{}},
-		store.Item{Key: messageKey(d.acct, d.id), Attrs: store.NewAttrs(attrs...)}, long, nil
+	return due, store.Item{Key: messageKey(d.acct, d.id), Attrs: store.NewAttrs(attrs...)}, long, nil
 }
 
 // hint is the wake-up for a message just stored.
 func (d *draft) hint() wake.Hint {
-	if d.rec.Queue != "" {
-		return hint(d.rec.CreatedAt, dueQueue, d.acct, d.rec.Queue)
-	}
-	return hint(d.rec.NotBefore, dueMessage, d.acct, d.id)
+	return hint(d.rec.NotBefore, hintKind(d.hold), d.acct, d.id)
 }
 
 // storePlain stores messages that depend on nothing else, in one call if it can.
@@ -262,11 +259,11 @@ func (e *Engine) storePlain(ctx context.Context, drafts []*draft) error {
 		if err := e.touchFlow(ctx, d.acct, d.rec.Flow); err != nil {
 			return err
 		}
-		due, msg, long, err := d.items(&e.limits)
+		due, msg, long, err := d.items(e)
 		if err != nil {
 			return err
 		}
-		items = append(append(items, due, msg), long...)
+		items = append(append(append(items, due...), msg), long...)
 		hints = append(hints, d.hint())
 	}
 	if err := e.store.Load(ctx, items, nil); err != nil {
@@ -325,7 +322,7 @@ func (e *Engine) draftOps(ctx context.Context, d *draft, stored *bool) ([]store.
 		d.rec.QueueGen, d.rec.QueuePlace = q.generation, q.next
 		ops = append(ops, q.takePlace(d.id)...)
 	}
-	due, msg, long, err := d.items(&e.limits)
+	due, msg, long, err := d.items(e)
 	if err != nil {
 		return nil, err
 	}
@@ -335,7 +332,14 @@ func (e *Engine) draftOps(ctx context.Context, d *draft, stored *bool) ([]store.
 		}
 	}
 	*stored = true
-	return append(ops, store.Put(due.Key, due.Attrs, nil), store.Put(msg.Key, msg.Attrs, nil)), nil
+	return append(append(ops, puts(due)...), store.Put(msg.Key, msg.Attrs, nil)), nil
+}
+
+func puts(items []store.Item) (ops []store.Op) {
+	for _, it := range items {
+		ops = append(ops, store.Put(it.Key, it.Attrs, nil))
+	}
+	return ops
 }
 
 // Attributes of small items.

@@ -153,7 +153,7 @@ func (e *Engine) pumpQueue(ctx context.Context, acct, name string) error {
 			}
 			left++
 		case m.state == stateWaiting && !q.paused, m.state == stateActive && e.lapsed(m, now):
-			hints = append(hints, hint(m.at, dueMessage, acct, ids[i]))
+			hints = append(hints, m.hint(m.at))
 		}
 	}
 	if left > 0 {

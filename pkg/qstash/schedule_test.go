@@ -1,12 +1,16 @@
 package qstash_test
 
 import (
+	"context"
+	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/skystash/skystash/pkg/qstash"
 	"github.com/skystash/skystash/pkg/qstash/cron"
+	"github.com/skystash/skystash/pkg/store"
 )
 
 func TestScheduleIsRepeatedByTheWaker(t *testing.T) {
@@ -107,6 +111,23 @@ func TestScheduleIsRepeatedByTheWaker(t *testing.T) {
 	if n := len(w.sent); w.sent[n-1].Header.Get("Upstash-Schedule-Id") != "soon" {
 		t.Error("the first time is missed")
 	}
+
+	// A call for a schedule of a deleted account ends itself; the sweep ends the others.
+	create("deaf", "15 * * * *")
+	check(w.engine.DeleteAccount(ctx, acct))
+	for key := range maps.Clone(w.repeats) {
+		if strings.Contains(key, "deaf") {
+			check(w.engine.Handle(ctx, key))
+		}
+	}
+	if len(w.repeats) != 1 {
+		t.Errorf("%d are repeated", len(w.repeats))
+	}
+	w.now = w.now.Add(time.Hour) // nothing is under way any more
+	w.sweep()
+	if len(w.repeats) != 0 {
+		t.Error("schedules of a deleted account are repeated")
+	}
 }
 
 // A wake-up that comes too early, or twice, does not begin a second chain of them.
@@ -124,5 +145,51 @@ func TestScheduleHasOneHintAtATime(t *testing.T) {
 	w.run(time.Hour)
 	if len(w.hints) != 1 || len(w.sent) != 12 {
 		t.Errorf("%d hints, %d messages", len(w.hints), len(w.sent))
+	}
+}
+
+// keepingStore does not remove due entries while told so.
+type keepingStore struct {
+	store.Store
+	keep bool
+}
+
+func (s *keepingStore) Apply(ctx context.Context, op store.Op) (store.Attrs, error) {
+	if s.keep && op.Kind == store.OpDelete && strings.HasPrefix(op.Key.Partition, "d\x00") {
+		return nil, store.ErrUnavailable
+	}
+	return s.Store.Apply(ctx, op)
+}
+
+func TestSweepRemovesWhatSchedulesLeave(t *testing.T) {
+	w := newWorld(t)
+	st := &keepingStore{Store: w.store, keep: true}
+	w.engine = w.newEngine(func(c *qstash.Config) { c.Store = st })
+	if _, err := w.engine.CreateSchedule(t.Context(), acct, qstash.ScheduleRequest{Cron: "0 * * * *", Destination: "https://a.example"}); err != nil {
+		t.Fatal(err)
+	}
+	w.run(3 * time.Hour)
+	entries := func() (n int) {
+		t.Helper()
+		for shard := range 8 {
+			page, err := w.store.Query(t.Context(), store.Query{Partition: fmt.Sprintf("d\x00%s\x00%d", acct, shard)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			n += len(page.Items)
+		}
+		return n
+	}
+	if n := entries(); len(w.sent) != 3 || n != 7 {
+		t.Fatalf("%d messages, %d due entries", len(w.sent), n)
+	}
+	st.keep = false
+	w.run(2 * time.Minute)
+	if n, err := w.engine.Sweep(t.Context(), w.engine.Overdue()); n != 0 || err != nil || entries() != 1 {
+		t.Errorf("%d are woken, %v, %d due entries are left", n, err, entries())
+	}
+	w.run(time.Hour)
+	if len(w.sent) != 4 {
+		t.Errorf("%d messages", len(w.sent))
 	}
 }

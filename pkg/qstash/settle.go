@@ -81,7 +81,7 @@ func (e *Engine) settle(ctx context.Context, m *message, sent []byte, resp Respo
 		ce := (*store.ConditionError)(nil)
 		switch {
 		case err == nil:
-			e.wake(ctx, all...)
+			e.follow(ctx, all)
 			return nil
 		case errors.As(err, &ce):
 			if ce.Old.Has(attrCancel) && !m.attrs.Has(attrCancel) && ce.Old.Get(attrClaimed).Equal(m.attrs.Get(attrClaimed)) {
@@ -91,7 +91,7 @@ func (e *Engine) settle(ctx context.Context, m *message, sent []byte, resp Respo
 			if !doubt {
 				e.log.WarnContext(ctx, "an attempt took longer than its lease; its outcome is not recorded", "message", m.id)
 			}
-			e.wake(ctx, all...)
+			e.follow(ctx, all)
 			return nil
 		}
 		doubt = doubt || errors.Is(err, store.ErrUnknownOutcome)
@@ -101,6 +101,29 @@ func (e *Engine) settle(ctx context.Context, m *message, sent []byte, resp Respo
 		case <-time.After(pause):
 		}
 	}
+}
+
+// follow does what follows from an outcome: what waits behind a queue or a flow control key
+// is looked for at once, which costs less than a wake-up, and all else is woken.
+func (e *Engine) follow(ctx context.Context, hints []wake.Hint) {
+	var rest []wake.Hint
+	for _, h := range hints {
+		kind, acct, id, _ := hintParts(h.Key)
+		var err error
+		switch kind {
+		case dueQueue:
+			err = e.pumpQueue(ctx, acct, id)
+		case dueFlow:
+			err = e.pumpFlow(ctx, acct, id)
+		default:
+			rest = append(rest, h)
+		}
+		if err != nil {
+			e.log.WarnContext(ctx, "what waits is woken later", "key", h.Key, "error", err)
+			rest = append(rest, h)
+		}
+	}
+	e.wake(ctx, rest...)
 }
 
 // record writes an outcome and returns the wake-ups that follow.
@@ -246,7 +269,7 @@ func (e *Engine) apply(ctx context.Context, t *transition) ([]wake.Hint, error) 
 		}
 	} else {
 		edits = append(edits, store.Set(attrAt, store.Int(t.at.UnixMilli())))
-		hints = append(hints, hint(t.at, dueMessage, m.acct, m.id))
+		hints = append(hints, m.hint(t.at))
 		if !inQueue { // what is in a queue is found there
 			next := place(t.at, dueMessage, m.id)
 			if next != m.place {
@@ -256,26 +279,19 @@ func (e *Engine) apply(ctx context.Context, t *transition) ([]wake.Hint, error) 
 		}
 	}
 
-	update := store.Update(m.key(), t.cond, edits...)
-	if len(ops) == 0 {
-		if _, err := e.store.Apply(ctx, update); err != nil {
-			return hints, err
-		}
-		if err := e.dropDue(ctx, m); err != nil {
-			e.log.WarnContext(ctx, "the due entry of a finished message is left to the sweep", "error", err)
-		}
-		return hints, nil
-	}
-	if t.state.finished() {
-		ops = append(ops, store.Delete(m.dueKey(), nil))
-	}
-	err := e.store.Commit(ctx, append([]store.Op{update}, ops...))
+	// One operation alone is no transaction, and costs half of one.
+	err := e.store.Commit(ctx, append([]store.Op{store.Update(m.key(), t.cond, edits...)}, ops...))
 	if ce := (*store.ConditionError)(nil); errors.As(err, &ce) && ce.Index > 0 && m.rec.Parent != "" {
 		m.rec.Parent = "" // the logs no longer have it
 		return e.apply(ctx, t)
 	}
 	if err != nil {
 		return hints, err
+	}
+	if t.state.finished() {
+		if err := e.dropDue(ctx, m); err != nil {
+			e.log.WarnContext(ctx, "the due entry of a finished message is left to the sweep", "error", err)
+		}
 	}
 	if t.state.finished() && m.rec.Parent != "" {
 		more, err := e.leaveQueue(ctx, m.acct, m.rec.Parent)

@@ -75,6 +75,14 @@ func (e *Engine) sweepShard(ctx context.Context, acct string, shard byte, until 
 			if err != nil || left {
 				return err == nil, err
 			}
+		case kind == dueSchedule && at.Before(old):
+			s, err := e.readSchedule(ctx, acct, id)
+			if err != nil {
+				return false, err
+			}
+			if s == nil || s.Paused || scheduleDue(acct, s) != it.Key {
+				return true, e.drop(ctx, it.Key)
+			}
 		}
 		hints = append(hints, hint(at, kind, acct, id))
 		if len(hints) < store.MaxSnapshotItems {

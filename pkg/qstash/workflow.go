@@ -227,11 +227,11 @@ func (e *Engine) startRun(ctx context.Context, d *draft) (Published, error) {
 	if err := e.touchFlow(ctx, d.acct, d.rec.Flow); err != nil {
 		return Published{}, err
 	}
-	due, msg, _, err := d.items(&e.limits)
+	due, msg, _, err := d.items(e)
 	if err != nil {
 		return Published{}, err
 	}
-	err = e.store.Commit(ctx, append(ops, step, store.Put(due.Key, due.Attrs, nil), store.Put(msg.Key, msg.Attrs, nil)))
+	err = e.store.Commit(ctx, append(append(ops, puts(due)...), step, store.Put(msg.Key, msg.Attrs, nil)))
 	if ce := (*store.ConditionError)(nil); errors.As(err, &ce) {
 		old, err := parseRun(d.acct, w.RunID, ce.Old)
 		if err != nil {
@@ -349,7 +349,7 @@ func (e *Engine) appendStep(ctx context.Context, d *draft, body []byte, further 
 		if err := e.touchFlow(ctx, d.acct, d.rec.Flow); err != nil {
 			return err
 		}
-		due, msg, _, err := d.items(&e.limits)
+		due, msg, _, err := d.items(e)
 		if err != nil {
 			return err
 		}
@@ -357,7 +357,8 @@ func (e *Engine) appendStep(ctx context.Context, d *draft, body []byte, further 
 		if err != nil {
 			return err
 		}
-		ops := append([]store.Op{count, step, store.Put(due.Key, due.Attrs, nil), store.Put(msg.Key, msg.Attrs, store.Absent(attrState))}, further...)
+		ops := append([]store.Op{count, step, store.Put(msg.Key, msg.Attrs, store.Absent(attrState))}, puts(due)...)
+		ops = append(ops, further...)
 		err = e.store.Commit(ctx, ops)
 		if ce := (*store.ConditionError)(nil); errors.As(err, &ce) {
 			if ce.Index == 0 {

@@ -194,9 +194,7 @@ func (tx *Txn) encode(ent *entry) (update, error) {
 	add(attrType, store.Bytes(typ))
 	if o.expires != 0 {
 		add(attrExpiry, store.Int(o.expires))
-		if !spread {
-			add(store.TTLAttr, store.Int(reclaimAt(o.expires)))
-		}
+		add(store.TTLAttr, store.Int(reclaimAt(o.expires)))
 	}
 	if len(ent.key) > longName {
 		add(attrKey, store.Bytes(ent.key))

@@ -49,6 +49,7 @@ func (e *Engine) DeleteDatabase(ctx context.Context, id string) error {
 			store.Put(markKey(id), attrs, nil),
 			store.Put(noteKey(now, string(newWriteID(now))), store.NewAttrs(
 				store.Attr{Name: noteDB, Value: store.Bytes(d.ID)},
+				store.Attr{Name: noteDue, Value: store.Int(now)},
 				store.Attr{Name: noteDatabase, Value: store.Int(1)}), nil),
 		})
 		if _, changed := isConditionError(err); (changed || errors.Is(err, store.ErrConflict)) && attempt < resolveReads {

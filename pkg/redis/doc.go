@@ -35,7 +35,7 @@
 //	group     'e' db generation      0x06 name                v (a consumer group)
 //	script    'e' db 's' number      0x07 SHA-1               v (the source)
 //	library   'e' db 'l' number      0x08 name                v (the source)
-//	reclaim   'r' shard              due time, generation     d, hp, hs (the head it belonged to), g, a, z, o
+//	reclaim   'r' shard              due time, generation     d, hp, hs (the head it belonged to), g, a, z, o, due
 //
 // A head's attributes: t type (lower case: inline, upper case: spread), b the id
 // of the write that made it, w of the last one since, e expiry (Unix ms), x when DynamoDB may
@@ -58,6 +58,14 @@
 //
 // The hash in front of keys and members gives SCAN, HSCAN, SSCAN and ZSCAN a
 // cursor that is a number and needs no state, and spreads the load.
+//
+// # Garbage
+//
+// Elements of a generation that no head names any more are deleted later. The write that
+// abandons them, or gives their head an expiry, leaves a note together with it. [Engine.Reclaim] does what is due of all
+// notes, [Engine.ReclaimChange] what one record of the table's stream is about: a new note of garbage, or the
+// end of an expired head. Both look at what is in the store by then, so that they may run anywhere, several times and at once.
+// Heads of inline values are left to the store's own expiry.
 //
 // # Pub/Sub
 //

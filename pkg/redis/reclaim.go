@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/skystash/skystash/pkg/store"
 )
@@ -19,6 +18,10 @@ const (
 	noteGen       = "g" // whose expired fields are to be deleted
 	noteFrom      = "a" // the first of the sort keys that a generation in use left behind
 	noteTo        = "z" // where they end
+
+	// noteDue is the time (Unix ms), only of what is garbage without fail and at once. No other item has
+	// the attribute: it is what the table's stream is filtered by.
+	noteDue = "due"
 )
 
 const (
@@ -26,7 +29,7 @@ const (
 
 	// reclaimGrace is how long an abandoned generation is left alone, so that whoever has just
 	// read its head can still read its elements.
-	reclaimGrace = 5 * time.Minute
+	reclaimGrace = 2 * attemptLife
 )
 
 // reclaimNote is the write of a note that a generation may be garbage at a time
@@ -37,6 +40,8 @@ func reclaimNote(due int64, gen, db string, head store.Key) store.Op {
 		attrs = append(attrs,
 			store.Attr{Name: notePartition, Value: store.Bytes(head.Partition)},
 			store.Attr{Name: noteSort, Value: store.Bytes(head.Sort)})
+	} else {
+		attrs = append(attrs, store.Attr{Name: noteDue, Value: store.Int(due)})
 	}
 	return store.Put(noteKey(due, gen), store.NewAttrs(attrs...), nil)
 }
@@ -46,6 +51,7 @@ func reclaimNote(due int64, gen, db string, head store.Key) store.Op {
 func rangeNote(due int64, gen, db string, keys keyRange) store.Op {
 	return store.Put(noteKey(due, gen+"r"+keys.to), store.NewAttrs(
 		store.Attr{Name: noteDB, Value: store.Bytes(db)},
+		store.Attr{Name: noteDue, Value: store.Int(due)},
 		store.Attr{Name: noteGen, Value: store.Bytes(gen)},
 		store.Attr{Name: noteFrom, Value: store.Bytes(keys.from)},
 		store.Attr{Name: noteTo, Value: store.Bytes(keys.to)}), nil)
@@ -68,6 +74,7 @@ func noteKey(due int64, gen string) store.Key {
 func (e *Engine) noteFlush(ctx context.Context, d *Database, due int64) error {
 	attrs := store.NewAttrs(
 		store.Attr{Name: noteDB, Value: store.Bytes(d.ID)},
+		store.Attr{Name: noteDue, Value: store.Int(due)},
 		store.Attr{Name: noteEpoch, Value: store.Int(d.epoch)},
 		store.Attr{Name: noteSlots, Value: store.Int(int64(d.Slots))})
 	id := string(newWriteID(e.nowMs()))
@@ -110,6 +117,42 @@ func (e *Engine) Reclaim(ctx context.Context) (int, error) {
 		}
 		q = q.Next(page)
 	}
+}
+
+// Change is what happened to one item: a record of the table's stream.
+type Change struct {
+	Key      store.Key
+	Old, New store.Attrs // before and after, of bytes and integers; nil: there was no item
+}
+
+// ReclaimChange does what Reclaim does for one change: a note that was left of
+// something that is garbage by now, or an expired head that has gone. It returns the number of
+// items deleted. Other changes, and what is not due yet, it leaves alone. Changes may be
+// told of late, several times and in any order.
+func (e *Engine) ReclaimChange(ctx context.Context, c Change) (int, error) {
+	key := c.Key
+	if key.Partition != reclaimPartition {
+		gen, expires := c.Old.Get(attrGen).Str(), c.Old.Get(attrExpiry).Num()
+		if c.New != nil || gen == "" || expires == 0 {
+			return 0, nil
+		}
+		key = noteKey(expires, gen)
+	}
+	if int64(getUint64(key.Sort)) > e.now().Add(-reclaimGrace).UnixMilli() {
+		return 0, nil
+	}
+	note, err := e.store.Get(ctx, key)
+	if err != nil {
+		return 0, fmt.Errorf("reading a note of the reclaimer: %w", err)
+	}
+	if note == nil {
+		return 0, nil // it has been seen to
+	}
+	n, err := e.reclaimOne(ctx, store.Item{Key: key, Attrs: note})
+	if errors.Is(err, store.ErrConflict) {
+		return n, nil // as for Reclaim, which comes back to it
+	}
+	return n, err
 }
 
 func (e *Engine) reclaimOne(ctx context.Context, note store.Item) (int, error) {

@@ -83,7 +83,7 @@ func (c *call) database(r *control.Resource, secrets bool) (*database, error) {
 		AllMembers:   append([]string{r.Region}, r.Settings.ReadRegions...),
 		CreationTime: r.CreatedAt.Unix(), State: "active", Endpoint: host, Port: port, TLS: tls,
 		UserEmail: c.acct.Email, CustomerID: c.acct.Email, Eviction: r.Eviction, DBEviction: r.Eviction,
-		AutoUpgrade: r.Settings.AutoUpgrade, ProdPack: r.Settings.ProdPack, Multizone: true,
+		AutoUpgrade: r.Settings.AutoUpgrade, ProdPack: r.Settings.ProdPack,
 		Budget: int64(r.Limits.MonthlyBudget), RequestLimit: r.Limits.DailyRequests,
 		MaxRequestSize: maxRequestSize, MaxEntrySize: maxEntrySize, AllowedIPs: []string{},
 	}

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"crypto/subtle"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -23,6 +24,9 @@ func (c *call) authorize(inQuery bool) error {
 		return errUnauthorized
 	}
 	claims, err := c.h.verifier.Verify(password)
+	if errors.Is(err, token.ErrKeysUnavailable) {
+		return fmt.Errorf("verifying the password: %w", err)
+	}
 	if err != nil || !claims.Allows(token.ProductKafka) ||
 		subtle.ConstantTimeCompare([]byte(user), []byte(claims.KafkaUsername())) != 1 {
 		return errUnauthorized

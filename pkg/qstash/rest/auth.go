@@ -20,6 +20,9 @@ type Access struct {
 	Account  string
 	ReadOnly bool
 	Blocked  meter.Block // see qstash.Account
+
+	// Bounds are claims whose MayDeliver bounds where messages may be sent to; nil: anywhere.
+	Bounds *token.Claims
 }
 
 // Authenticator finds out what a token allows. A token that allows nothing is ErrUnauthorized.
@@ -75,6 +78,9 @@ func (t Tokens) Authenticate(ctx context.Context, text string) (Access, error) {
 		return Access{}, ErrUnauthorized
 	}
 	claims, err := t.Verifier.Verify(e.Password)
+	if errors.Is(err, token.ErrKeysUnavailable) {
+		return Access{}, fmt.Errorf("verify the token: %w", err)
+	}
 	if err != nil || !claims.Allows(token.ProductQStash) || claims.Resource != e.UserID {
 		return Access{}, ErrUnauthorized
 	}
@@ -88,7 +94,11 @@ func (t Tokens) Authenticate(ctx context.Context, text string) (Access, error) {
 	if claims.Generation != acct.CredentialGeneration || slices.Contains(acct.Revoked, claims.CredentialID) {
 		return Access{}, ErrUnauthorized
 	}
-	return Access{Account: acct.ID, ReadOnly: claims.Scope != token.ReadWrite, Blocked: acct.Blocked}, nil
+	a := Access{Account: acct.ID, ReadOnly: claims.Scope != token.ReadWrite, Blocked: acct.Blocked}
+	if len(claims.Destinations) > 0 {
+		a.Bounds = &claims
+	}
+	return a, nil
 }
 
 // Fixed authenticates one token that is known in advance, for development.

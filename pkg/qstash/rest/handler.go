@@ -18,6 +18,7 @@ import (
 	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/qstash"
 	"github.com/skystash/skystash/pkg/store"
+	"github.com/skystash/skystash/pkg/token"
 )
 
 // DefaultMaxRequest bounds a request's body, which may hold many messages.
@@ -107,10 +108,11 @@ type call struct {
 	w        http.ResponseWriter
 	r        *http.Request
 	acct     string
-	path     string     // as it was sent, behind the version
-	query    string     // as it was sent, without what is ours
-	params   url.Values // what is ours of the query
-	seg      []string   // of the path, unescaped
+	bounds   *token.Claims // see Access
+	path     string        // as it was sent, behind the version
+	query    string        // as it was sent, without what is ours
+	params   url.Values    // what is ours of the query
+	seg      []string      // of the path, unescaped
 	version1 bool
 	used     used
 }
@@ -126,11 +128,11 @@ func (c *call) serve() error {
 	if handled, err := c.hook(); handled {
 		return err
 	}
-	token := bearer(c.r.Header.Get("Authorization"))
-	if token == "" {
-		token = c.params.Get("qstash_token")
+	text := bearer(c.r.Header.Get("Authorization"))
+	if text == "" {
+		text = c.params.Get("qstash_token")
 	}
-	access, err := c.h.auth.Authenticate(c.r.Context(), token)
+	access, err := c.h.auth.Authenticate(c.r.Context(), text)
 	if errors.Is(err, ErrUnauthorized) {
 		return errUnauthorized
 	}
@@ -140,7 +142,7 @@ func (c *call) serve() error {
 	if access.ReadOnly && c.r.Method != http.MethodGet && c.r.Method != http.MethodHead {
 		return errReadOnly
 	}
-	c.acct = access.Account
+	c.acct, c.bounds = access.Account, access.Bounds
 	if access.Blocked.Holds(c.h.now()) && c.creates() {
 		return c.tooMany(access.Blocked)
 	}
@@ -177,13 +179,16 @@ func (c *call) route() error {
 		if rest, ok := c.after("schedules"); ok && !isPause(rest) {
 			return c.createSchedule(destination(rest, c.query))
 		}
-		if rest, ok := c.after("trigger"); ok {
+		if rest, ok := c.after("trigger"); ok && c.bounds == nil {
 			return c.trigger(destination(rest, c.query))
 		}
 	}
 	var err error
 	if c.seg, err = segments(c.path); err != nil {
 		return err
+	}
+	if c.bounds != nil && !c.is("batch") {
+		return errBounded
 	}
 	serve, ok := map[string]func() error{
 		"batch": c.batch, "messages": c.messages, "dlq": c.dlq, "logs": c.logs, "events": c.logs,

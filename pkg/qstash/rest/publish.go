@@ -45,6 +45,9 @@ func (c *call) request(dest, queue string, h http.Header, body []byte) (qstash.R
 	}
 	o.Queue, o.CallerIP = queue, c.callerIP()
 	req := qstash.Request{Destination: dest, Body: body, Options: o}
+	if err := c.checkBounds(&req); err != nil {
+		return qstash.Request{}, err
+	}
 	return req, invoke(h, &req)
 }
 
@@ -192,6 +195,9 @@ func (c *call) createSchedule(dest string) error {
 	}
 	req, err := c.request(dest, h.Get("Upstash-Queue-Name"), h, body)
 	if err != nil {
+		return err
+	}
+	if err := c.checkSchedule(h.Get(scheduleID)); err != nil {
 		return err
 	}
 	id, err := c.h.engine.CreateSchedule(c.r.Context(), c.acct, qstash.ScheduleRequest{

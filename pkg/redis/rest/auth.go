@@ -23,6 +23,9 @@ func (h *Handler) authorize(ctx context.Context, host, bearer string) (*redis.Da
 		return h.authorizeUser(ctx, host, bearer)
 	}
 	claims, err := h.verifier.Verify(bearer)
+	if errors.Is(err, token.ErrKeysUnavailable) {
+		return nil, none, fmt.Errorf("verifying the token: %w", err)
+	}
 	if err != nil || !claims.Allows(token.ProductRedis) {
 		return nil, none, errUnauthorized
 	}

@@ -1,0 +1,92 @@
+// Command meter is the Lambda function that counts usage. Subscriptions of the other functions' log
+// groups carry the lines they write for each request into a Kinesis stream, whose event source mapping
+// invokes it. It adds them to the usage of hours and days, each line once however often it comes, then
+// blocks resources that have reached a limit.
+//
+// A batch that could not be counted is delivered again. Lines that make no sense are left out.
+//
+// Environment:
+//
+//	TABLE_NAME         DynamoDB table of the control plane, which holds usage and limits
+//	REDIS_TABLE_NAME, KAFKA_TABLE_NAME, QSTASH_TABLE_NAME
+//	                   tables of the products that are deployed, to block resources in
+//	HTTP_API           not empty: requests come through an HTTP API, whose price counts towards budgets
+//	LOG_LEVEL          debug, info, warn or error; default info
+//	DYNAMODB_ENDPOINT  another endpoint than DynamoDB's own
+package main
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/skystash/skystash/functions/backend"
+	"github.com/skystash/skystash/functions/launch"
+	"github.com/skystash/skystash/pkg/meter"
+)
+
+// margin is how long before Lambda ends the function it stops by itself.
+const margin = 2 * time.Second
+
+func main() {
+	env := &backend.Environment{Getenv: os.Getenv}
+	cfg := env.Usage()
+	launch.Function("meter", env, func(ctx context.Context, log *slog.Logger) (any, error) {
+		cfg.Logger = log
+		usage, err := backend.OpenUsage(ctx, cfg)
+		return (&counter{usage: usage, log: log}).handle, err
+	})
+}
+
+// counter handles the stream's events.
+type counter struct {
+	usage *backend.Usage
+	log   *slog.Logger
+}
+
+// counted is the answer, for who starts the function by hand.
+type counted struct {
+	Lines      int `json:"lines"`      // that were counted
+	Duplicates int `json:"duplicates"` // that had been counted before
+	Malformed  int `json:"malformed"`  // that make no sense
+}
+
+func (c *counter) handle(ctx context.Context, event events.KinesisEvent) (counted, error) {
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-margin))
+		defer cancel()
+	}
+	var entries []meter.Entry
+	var out counted
+	for _, r := range event.Records {
+		lines, err := logLines(r.Kinesis.Data)
+		if err != nil {
+			out.Malformed++
+			c.log.WarnContext(ctx, "a record of the stream cannot be read", "sequence", r.Kinesis.SequenceNumber, "error", err)
+		}
+		for _, line := range lines {
+			e, err := meter.ParseLine([]byte(line))
+			if err != nil {
+				out.Malformed++
+				c.log.WarnContext(ctx, "a line cannot be read", "sequence", r.Kinesis.SequenceNumber, "error", err)
+				continue
+			}
+			entries = append(entries, e)
+		}
+	}
+	done, err := c.usage.Folder.Fold(ctx, entries)
+	out.Lines, out.Duplicates = done.Entries, done.Duplicates
+	if err != nil {
+		return out, err
+	}
+	// Usage is right without this, and the next batch makes up for it: no reason to have this one again.
+	if err := c.usage.Limiter.Check(ctx, done.Resources...); err != nil {
+		c.log.ErrorContext(ctx, "limits of usage are not up to date", "error", err)
+	}
+	c.log.DebugContext(ctx, "counted", "lines", out.Lines, "duplicates", out.Duplicates, "malformed", out.Malformed)
+	return out, nil
+}

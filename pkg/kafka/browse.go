@@ -1,0 +1,78 @@
+package kafka
+
+import "context"
+
+// PartitionRange is what a partition has.
+type PartitionRange struct {
+	TopicPartition
+	Start int64 // first offset that can be read
+	End   int64 // the offset that is written next
+	Bytes int64 // of all messages ever written, also of those that are gone
+}
+
+// Ranges reads what the partitions of a topic have, by number.
+func (e *Engine) Ranges(ctx context.Context, c *Cluster, topic string) ([]PartitionRange, error) {
+	t, err := e.Topic(ctx, c, topic)
+	if err != nil {
+		return nil, err
+	}
+	logs := make([]string, t.Partitions)
+	for p := range logs {
+		logs[p] = t.log(p)
+	}
+	heads, err := e.heads(ctx, logs)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]PartitionRange, len(logs))
+	for p, h := range heads {
+		out[p].TopicPartition = TopicPartition{topic, p}
+		if h == nil {
+			continue // deleted meanwhile
+		}
+		out[p].End, out[p].Bytes = h.next, h.bytes
+		if out[p].Start, err = e.earliest(ctx, logs[p], h); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// Look reads up to limit messages of one partition from an offset on and below another,
+// and returns the offset to go on from. It waits for nothing, and may stop early: at to
+// or where nothing more can be read, next is at least to, or where the log ends.
+func (e *Engine) Look(ctx context.Context, c *Cluster, from TopicOffset, to int64, limit int) (out []Message, next int64, err error) {
+	if from.Offset < 0 {
+		return nil, 0, refuse(Invalid, "offset %d is negative", from.Offset)
+	}
+	log, err := e.place(ctx, c, from.TopicPartition)
+	if err != nil {
+		return nil, 0, err
+	}
+	heads, err := e.heads(ctx, []string{log})
+	if err != nil {
+		return nil, 0, err
+	}
+	h := heads[0]
+	if h == nil {
+		return nil, 0, refuse(NotFound, "no topic %q", from.Topic)
+	}
+	at := cursor{from.Offset, unknownSegment}
+	left := &budget{min(limit, MaxMessages-1), MaxMessage}
+	for at.offset < min(to, h.mark) && left.messages > 0 {
+		records, then, err := e.readLog(ctx, log, at, h, left)
+		if err != nil {
+			return nil, 0, err
+		}
+		for _, r := range records {
+			if r.Offset < to {
+				out = append(out, Message{from.Topic, from.Partition, r})
+			}
+		}
+		if then.offset <= at.offset {
+			break
+		}
+		at = then
+	}
+	return out, at.offset, nil
+}
