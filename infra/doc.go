@@ -7,6 +7,9 @@
 // Settings are CDK context ("-c name=value", or "context" in cdk.json):
 //
 //	stack                    name of the stack: SkystashRedis
+//	readRegions              regions, separated by commas, where a function reads from a
+//	                         replica of the table: a stack <stack>-<region> each
+//	region                   that everything else is deployed to; needed with readRegions
 //	qstashStack              name of QStash's stack: SkystashQStash
 //	qstashRegion             what QStash's destinations are told: EU-CENTRAL-1
 //	qstashAllowed            blocks of addresses, such as 10.0.0.0/8, separated by
@@ -14,7 +17,7 @@
 //	                         not public
 //	tokenPublicKey           public key or keys that tokens are checked with
 //	tokenPublicKeyParameter  else: SSM parameter that holds them at deployment
-//	                         time: /skystash/token-public-key
+//	                         time, in each region: /skystash/token-public-key
 //	tokenAudience            audience that tokens must name: skystash
 //	keepData                 "false": the table goes with the stack and has
 //	                         neither deletion protection nor backups: true
