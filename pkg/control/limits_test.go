@@ -1,0 +1,29 @@
+package control_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/skystash/skystash/pkg/control"
+	"github.com/skystash/skystash/pkg/control/controltest"
+	"github.com/skystash/skystash/pkg/meter"
+)
+
+func TestWhatIsMeteredIsKnownWithoutTheProducts(t *testing.T) {
+	w := controltest.New(t)
+	limits := meter.Limits{DailyRequests: 10}
+	r, err := w.Control.CreateDatabase(t.Context(), w.Admin.ID, control.CreateOptions{Name: "first", Limits: limits})
+	if err != nil {
+		t.Fatal(err)
+	}
+	alone := control.New(control.Config{Store: w.Tables["control"], Now: w.Now})
+	id := meter.Resource{Product: "redis", ID: r.ID}
+	if all, err := alone.Metered(t.Context()); err != nil || !slices.Equal(all, []meter.Resource{id}) {
+		t.Errorf("metered: %v, %v", all, err)
+	}
+	for resource, want := range map[meter.Resource]meter.Limits{id: limits, {Product: "kafka", ID: r.ID}: {}, {Product: "redis", ID: "none"}: {}} {
+		if got, err := alone.Limits(t.Context(), resource); err != nil || got != want {
+			t.Errorf("%s: limits %+v, %v", resource, got, err)
+		}
+	}
+}
