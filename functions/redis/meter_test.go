@@ -29,8 +29,8 @@ func TestRequestsLeaveALineEach(t *testing.T) {
 		t.Fatalf("%d lines of three requests for the database:\n%s", len(got), fn.Output())
 	}
 	for i, want := range []struct {
-		class        string
-		commands     int64
+		class         string
+		commands      int64
 		reads, writes float64
 	}{{meter.ClassWrite, 1, 0, 1}, {meter.ClassRead, 1, 1, 0}} {
 		e := got[i]
