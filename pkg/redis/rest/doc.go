@@ -65,4 +65,10 @@
 // database's credentials have been reset or the token's own has been revoked. It may carry
 // rules that say more closely what may be done. A token from ACL RESTTOKEN stands for a user of the
 // database instead, whose rules are looked up.
+//
+// # Metering
+//
+// With a Config.Meter, each request for a database leaves a record: one for all the commands of a pipeline, of the
+// class of the one that counts most (script, write, pubsub, read, other, in this order); one for a stream when it has ended. A
+// database that has reached a limit of its usage answers every request with 400 and the text of redis.Database.Blocked.
 package rest

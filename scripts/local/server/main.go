@@ -163,6 +163,7 @@ func (m *Main) Start(ctx context.Context) (err error) {
 	m.stop = stop
 	m.duties.Go(func() { m.reclaim(duties, engine) })
 	m.duties.Go(func() { m.count(duties) })
+	m.duties.Go(func() { m.measure(duties) })
 	for _, p := range m.products {
 		for _, duty := range p.duties {
 			m.duties.Go(func() { duty(duties) })
