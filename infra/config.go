@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/skystash/skystash/functions/backend"
 	"github.com/skystash/skystash/pkg/token"
 )
 
@@ -47,7 +48,7 @@ func readConfig(context func(name string) any) (Config, error) {
 		TokenAudience:           text("tokenAudience", token.DefaultAudience),
 		LogLevel:                text("logLevel", "info"),
 	}
-	if cfg.TokenPublicKey != "" {
+	if cfg.TokenPublicKey != "" && cfg.TokenPublicKey != backend.PublishedOnly {
 		if _, err := token.ParsePublicKeys(cfg.TokenPublicKey); err != nil {
 			return Config{}, fmt.Errorf("context tokenPublicKey: %w", err)
 		}
