@@ -83,8 +83,11 @@ export async function finish(page, ...expected) {
   assert.deepEqual(complaints, []);
 }
 
-/** Keeps a screenshot of the whole page. */
-export const shoot = (page, name) => page.screenshot({ path: path.join(screenshots, `${name}.png`), fullPage: true });
+/** Keeps a screenshot of the whole page, or of the window while a dialog is open. */
+export async function shoot(page, name) {
+  const fullPage = (await page.locator("dialog:modal").count()) === 0;
+  await page.screenshot({ path: path.join(screenshots, `${name}.png`), fullPage });
+}
 
 /** Asserts what holds for every page: names, labels, contrast and landmarks by axe, nothing wider than the window. */
 export async function checkPage(page) {

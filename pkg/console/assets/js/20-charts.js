@@ -45,6 +45,9 @@
 
   const increments = [3600, 7200, 10800, 14400, 21600, 43200, 86400, 172800, 259200, 432000, 604800, 1209600, 2592000];
 
+  // lonely are the places of values without neighbours, which no line would show.
+  const lonely = (values) => values.flatMap((v, i) => (v !== null && (values[i - 1] ?? null) === null && (values[i + 1] ?? null) === null ? [i] : []));
+
   // tooltip follows the cursor and names each series' value.
   const tooltip = (host, spec) => {
     const tip = document.createElement("div");
@@ -93,7 +96,7 @@
         dash: s.dash ? [4, 4] : undefined,
         fill: bars ? stroke : s.fill ? stroke.replace("rgb(", "rgba(").replace(")", ", 0.12)") : undefined,
         paths: bars ? uPlot.paths.bars({ size: [0.72, 28], radius: 0.15 }) : undefined,
-        points: { show: !bars && spec.times.length < 3, size: 6 },
+        points: bars ? { show: false } : { show: true, size: 6, width: 0, fill: stroke, filter: (u, i) => lonely(spec.series[i - 1].values) },
         spanGaps: false,
       };
     });
