@@ -42,8 +42,8 @@ var controlTableActions = []string{
 }
 
 // NewControlStack adds the control plane to the stacks of the products: a table, and the function
-// that serves the Developer API and the console, behind an HTTP API. It is the only one
-// that may read private keys, which it makes itself, in Parameter Store.
+// that serves the Developer API and the console, behind an HTTP API, which is the only one
+// that may read private keys and makes them itself, in Parameter Store; and what counts usage.
 func NewControlStack(scope constructs.Construct, cfg Config, control ControlConfig, redis, kafka, qstash awscdk.Stack) awscdk.Stack {
 	stack := awscdk.NewStack(scope, &control.Stack, &awscdk.StackProps{
 		Description: jsii.String("Skystash: Developer API and console"),
@@ -81,6 +81,8 @@ func NewControlStack(scope constructs.Construct, cfg Config, control ControlConf
 			parameterARN(stack, control.KeyPath), parameterARN(stack, control.KeyPath+"/*"),
 		},
 	}))
+
+	addMeter(stack, cfg, table, meteredRedis(redis), meteredKafka(kafka), meteredQStash(qstash))
 
 	api := awsapigatewayv2.NewHttpApi(stack, jsii.String("Api"), &awsapigatewayv2.HttpApiProps{
 		ApiName:     stack.StackName(),
