@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/skystash/skystash/functions/backend"
 	"github.com/skystash/skystash/pkg/token"
 )
 
@@ -52,7 +53,7 @@ func readConfig(context func(name string) any) (Config, error) {
 		TokenAudience:           text("tokenAudience", token.DefaultAudience),
 		LogLevel:                text("logLevel", "info"),
 	}
-	if cfg.TokenPublicKey != "" {
+	if cfg.TokenPublicKey != "" && cfg.TokenPublicKey != backend.PublishedOnly {
 		if _, err := token.ParsePublicKeys(cfg.TokenPublicKey); err != nil {
 			return Config{}, fmt.Errorf("context tokenPublicKey: %w", err)
 		}

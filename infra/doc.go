@@ -15,7 +15,9 @@
 //	qstashAllowed            blocks of addresses, such as 10.0.0.0/8, separated by
 //	                         commas, that QStash may deliver to although they are
 //	                         not public
-//	tokenPublicKey           public key or keys that tokens are checked with
+//	tokenPublicKey           public key or keys that tokens are checked with, or
+//	                         "published": none but those that the control plane
+//	                         makes and publishes
 //	tokenPublicKeyParameter  else: SSM parameter that holds them at deployment
 //	                         time, in each region: /skystash/token-public-key
 //	tokenAudience            audience that tokens must name: skystash
@@ -27,7 +29,11 @@
 //	                         by the table's stream besides: 5
 //	kafkaStack               name of Kafka's stack: SkystashKafka
 //	kafkaShards              shards of its stream, 0 for on demand: 1
+//	controlStack             name of the control plane's stack: SkystashControl
+//	signingKeyPath           path in Parameter Store under which it keeps the keys
+//	                         that tokens are signed with: /skystash/signing-keys
 //	logLevel                 debug, info, warn or error: info
 //
-// scripts/admin makes the keys, and databases and tokens once the stack is up.
+// The control plane's stack refers to those of the products, which can be deployed without it.
+// Then scripts/admin makes the keys, databases and tokens.
 package main

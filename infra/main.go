@@ -33,19 +33,19 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	control := readControlConfig(func(name string) any { return app.Node().TryGetContext(jsii.String(name)) })
 	for name, asset := range map[string]*string{
 		"redis": &cfg.RedisAsset, "sweep": &cfg.SweepAsset,
 		"kafka": &kafka.Asset, "materialize": &kafka.MaterializeAsset, "kafkasweep": &kafka.SweepAsset,
 		"qstash": &cfg.QStashAsset, "deliver": &cfg.DeliverAsset, "meter": &cfg.MeterAsset,
+		"console": &control.Asset,
 	} {
 		*asset = filepath.Join("build", name)
 		if _, err := bundle.Build(ctx, ".", "./functions/"+name, "arm64", *asset); err != nil {
 			return err
 		}
 	}
-	NewRedisStack(app, cfg)
-	NewKafkaStack(app, cfg, kafka)
-	NewQStashStack(app, cfg)
+	NewControlStack(app, cfg, control, NewRedisStack(app, cfg), NewKafkaStack(app, cfg, kafka), NewQStashStack(app, cfg))
 	app.Synth(nil)
 	return nil
 }

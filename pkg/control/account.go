@@ -48,15 +48,17 @@ const (
 const bootstrapKey = "bootstrap"
 
 // Bootstrap sees to it that there is an account with an e-mail address, which may
-// administrate the deployment, and that it has had an API key and the deployment a signing
-// key. The text of the API key is returned by the call that makes it; otherwise it is "".
+// administrate the deployment, that it has an API key, and, where there is a keyring, the
+// deployment a signing key. The text of the API key is returned by the call that makes it; otherwise it is "".
 func (e *Engine) Bootstrap(ctx context.Context, email string) (*Account, string, error) {
 	acct, err := e.EnsureAccount(ctx, email, true)
 	if err != nil {
 		return nil, "", err
 	}
-	if err := e.ensureSigningKey(ctx); err != nil {
-		return nil, "", err
+	if e.keyring != nil {
+		if err := e.EnsureSigningKey(ctx); err != nil {
+			return nil, "", err
+		}
 	}
 	keys, err := e.apiKeys(ctx, acct.ID)
 	if err != nil || len(keys) > 0 {
@@ -77,8 +79,7 @@ func (e *Engine) EnsureAccount(ctx context.Context, email string, admin bool) (*
 	if !IsKind(err, Exists) {
 		return acct, err
 	}
-	address, _ := cleanEmail(email)
-	acct, err = e.accountOf(ctx, address)
+	acct, err = e.AccountOf(ctx, email)
 	if err != nil || acct.Admin || !admin {
 		return acct, err
 	}
@@ -118,8 +119,13 @@ func cleanEmail(email string) (string, error) {
 	return email, nil
 }
 
-// accountOf reads the account with an address. The error is of kind NotFound if there is none.
-func (e *Engine) accountOf(ctx context.Context, address string) (*Account, error) {
+// AccountOf reads the account with an e-mail address. The error is of kind NotFound if there
+// is none.
+func (e *Engine) AccountOf(ctx context.Context, email string) (*Account, error) {
+	address, err := cleanEmail(email)
+	if err != nil {
+		return nil, err
+	}
 	var id string
 	ok, err := e.read(ctx, addressKey(address), &id)
 	if err != nil {

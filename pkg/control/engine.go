@@ -22,7 +22,7 @@ type Endpoints struct {
 // Config is what an Engine is made of.
 type Config struct {
 	Store    store.Store // the control table
-	Keyring  Keyring     // private keys
+	Keyring  Keyring     // private keys; nil: the engine only manages accounts
 	Audience string      // of the tokens; "": token.DefaultAudience
 
 	// The products; nil: not deployed.

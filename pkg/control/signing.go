@@ -77,8 +77,9 @@ func current(keys []SigningKey, now time.Time) int {
 	return found
 }
 
-// ensureSigningKey sees to it that there is a key, the keyring's if it has one.
-func (e *Engine) ensureSigningKey(ctx context.Context) error {
+// EnsureSigningKey sees to it that there is a signing key, the keyring's if it has one, and that
+// all products know of the keys.
+func (e *Engine) EnsureSigningKey(ctx context.Context) error {
 	keys, err := e.SigningKeys(ctx)
 	if err != nil {
 		return err

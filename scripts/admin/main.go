@@ -33,8 +33,13 @@ const usage = `Usage: admin <command> [flags]     (admin <command> -h lists the 
   create-account      make a QStash account
   mint-qstash-token   make a token for one
   revoke-qstash-token make one token invalid, or all of an account
+` + controlUsage + `
+A new deployment with the control plane, which makes keys, databases and tokens:
 
-A new deployment:
+  npx cdk deploy --all -c tokenPublicKey=published       prints the URLs and the tables
+  go run ./scripts/admin bootstrap -table <control table> -email <address>
+
+One without:
 
   go run ./scripts/admin keygen -out token-key.pem
   npx cdk deploy --all -c tokenPublicKey=<public key>    prints the URLs and the tables
@@ -73,6 +78,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		"revoke-qstash-token": revokeQStashToken,
 	}
 	maps.Copy(commands, kafkaCommands())
+	maps.Copy(commands, controlCommands())
 	if len(args) == 0 || args[0] == "-h" || args[0] == "--help" || args[0] == "help" {
 		fmt.Fprint(stderr, usage)
 		return flag.ErrHelp

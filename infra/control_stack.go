@@ -1,0 +1,128 @@
+package main
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2integrations"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskinesis"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsscheduler"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// ControlConfig is what can be chosen for the control plane besides Config; see the package's
+// documentation.
+type ControlConfig struct {
+	Stack   string
+	Asset   string // folder of the executable
+	KeyPath string // of the signing keys in Parameter Store
+}
+
+// readControlConfig reads CDK context as readConfig does.
+func readControlConfig(context func(name string) any) ControlConfig {
+	cfg := ControlConfig{Stack: "SkystashControl", KeyPath: "/skystash/signing-keys"}
+	if v, ok := context("controlStack").(string); ok {
+		cfg.Stack = v
+	}
+	if v, ok := context("signingKeyPath").(string); ok {
+		cfg.KeyPath = v
+	}
+	return cfg
+}
+
+// controlTableActions are those on all tables: transactions need the rights of the single
+// actions they are made of.
+var controlTableActions = []string{
+	"dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem",
+	"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem",
+}
+
+// NewControlStack adds the control plane to the stacks of the products: a table, and the function
+// that serves the Developer API and the console, behind an HTTP API, which is the only one
+// that may read private keys and makes them itself, in Parameter Store; and what counts usage.
+func NewControlStack(scope constructs.Construct, cfg Config, control ControlConfig, redis, kafka, qstash awscdk.Stack) awscdk.Stack {
+	stack := awscdk.NewStack(scope, &control.Stack, &awscdk.StackProps{
+		Description: jsii.String("Skystash: Developer API and console"),
+	})
+	table := newTable(stack, cfg)
+	tables := map[string]awsdynamodb.Table{"REDIS": tableOf(redis), "KAFKA": tableOf(kafka), "QSTASH": tableOf(qstash)}
+	stream := child[awskinesis.Stream](kafka, "Stream")
+	wakes := wakeUpsOf(qstash)
+
+	environment := wakes.environment(cfg)
+	environment["KEY_PATH"], environment["TOKEN_AUDIENCE"] = &control.KeyPath, &cfg.TokenAudience
+	environment["STREAM_NAME"] = stream.StreamName()
+	for name, product := range map[string]awscdk.Stack{"REDIS": redis, "KAFKA": kafka, "QSTASH": qstash} {
+		environment[name+"_TABLE"] = tables[name].TableName()
+		environment[name+"_URL"] = functionURL(product)
+	}
+	fn := newFunction(stack, cfg, table, function{
+		description: "Developer API and console",
+		asset:       control.Asset,
+		memory:      512,
+		timeout:     29, // just below the 30 seconds after which an HTTP API stops waiting
+		actions:     controlTableActions,
+		environment: environment,
+	})
+	fn.AddToRolePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Actions:   jsii.Strings(controlTableActions...),
+		Resources: &[]*string{tables["REDIS"].TableArn(), tables["KAFKA"].TableArn(), tables["QSTASH"].TableArn()},
+	}))
+	mayUse(fn, stream, "kinesis:PutRecords", "kinesis:ListShards", "kinesis:GetShardIterator", "kinesis:GetRecords")
+	wakes.grant(stack, fn)
+	// Values are encrypted with the account's key for Parameter Store, which needs no right of its own.
+	fn.AddToRolePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Actions: jsii.Strings("ssm:GetParametersByPath", "ssm:GetParameter", "ssm:PutParameter", "ssm:DeleteParameter"),
+		Resources: &[]*string{
+			parameterARN(stack, control.KeyPath), parameterARN(stack, control.KeyPath+"/*"),
+		},
+	}))
+
+	addMeter(stack, cfg, table, meteredRedis(redis), meteredKafka(kafka), meteredQStash(qstash))
+
+	api := awsapigatewayv2.NewHttpApi(stack, jsii.String("Api"), &awsapigatewayv2.HttpApiProps{
+		ApiName:     stack.StackName(),
+		Description: jsii.String("Developer API and console"),
+		DefaultIntegration: awsapigatewayv2integrations.NewHttpLambdaIntegration(
+			jsii.String("Control"), fn, &awsapigatewayv2integrations.HttpLambdaIntegrationProps{
+				PayloadFormatVersion: awsapigatewayv2.PayloadFormatVersion_VERSION_2_0(),
+			}),
+	})
+	output(stack, "Url", api.ApiEndpoint(), "The Developer API, in place of https://api.upstash.com")
+	output(stack, "ConsoleUrl", jsii.String(*api.ApiEndpoint()+"/console/"), "The console")
+	output(stack, "TableName", table.TableName(), "The table, for scripts/admin bootstrap")
+	return stack
+}
+
+// parameterARN is that of parameters; their names begin with a slash.
+func parameterARN(stack awscdk.Stack, name string) *string {
+	return stack.FormatArn(&awscdk.ArnComponents{
+		Service: jsii.String("ssm"), Resource: jsii.String("parameter"), ResourceName: jsii.String(name[1:]),
+	})
+}
+
+// child is a part of a stack by its name.
+func child[T any](of constructs.IConstruct, name string) T {
+	return of.Node().FindChild(&name).(T)
+}
+
+func tableOf(stack awscdk.Stack) awsdynamodb.Table { return child[awsdynamodb.Table](stack, "Table") }
+
+// functionURL is where clients reach a product without API Gateway.
+func functionURL(stack awscdk.Stack) *string {
+	fn := child[awslambda.Function](stack, "Function")
+	return child[awslambda.FunctionUrl](fn, "FunctionUrl").Url()
+}
+
+// wakeUpsOf are those of QStash's stack.
+func wakeUpsOf(stack awscdk.Stack) wakeUps {
+	return wakeUps{
+		queue: child[awssqs.Queue](stack, "WakeUps"),
+		group: child[awsscheduler.CfnScheduleGroup](stack, "LateWakeUps"),
+		role:  child[awsiam.Role](stack, "SchedulerRole"),
+	}
+}
