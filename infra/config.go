@@ -16,12 +16,14 @@ type Config struct {
 	QStashStack             string
 	QStashAsset             string // folder of the qstash function's executable
 	DeliverAsset            string // and of the deliver function's
+	MeterAsset              string // and of the meter function's
 	QStashRegion            string // that QStash's destinations are told
 	QStashAllowed           string // blocks of addresses that QStash may deliver to although they are not public
 	TokenPublicKey          string // "": read the parameter
 	TokenPublicKeyParameter string
 	TokenAudience           string
 	KeepData                bool
+	Meter                   bool // usage is counted
 	LogRetentionDays        int
 	LogLevel                string
 	RedisSweepMinutes       int // between two scheduled runs of Redis's sweep function
@@ -55,6 +57,9 @@ func readConfig(context func(name string) any) (Config, error) {
 	var err error
 	if cfg.KeepData, err = strconv.ParseBool(text("keepData", "true")); err != nil {
 		return Config{}, fmt.Errorf("context keepData: %q is neither true nor false", text("keepData", ""))
+	}
+	if cfg.Meter, err = strconv.ParseBool(text("meter", "true")); err != nil {
+		return Config{}, fmt.Errorf("context meter: %q is neither true nor false", text("meter", ""))
 	}
 	if cfg.LogRetentionDays, err = strconv.Atoi(text("logRetentionDays", "30")); err != nil || !slices.Contains(retentionDays, cfg.LogRetentionDays) {
 		return Config{}, fmt.Errorf("context logRetentionDays: %q is none of %v", text("logRetentionDays", ""), retentionDays)

@@ -18,6 +18,7 @@
 //	tokenAudience            audience that tokens must name: skystash
 //	keepData                 "false": the table goes with the stack and has
 //	                         neither deletion protection nor backups: true
+//	meter                    "false": usage is not counted, there are neither statistics nor limits: true
 //	logRetentionDays         30
 //	redisSweepMinutes        time between two runs of Redis's sweep function, which the
 //	                         table's stream wakes besides: 60

@@ -20,6 +20,7 @@ type function struct {
 	memory      int                // MiB, which also sets its share of a processor
 	timeout     int                // seconds
 	actions     []string           // on the table
+	metered     bool               // it leaves lines for the meter, see meter.go
 	environment map[string]*string // besides TABLE_NAME and LOG_LEVEL
 }
 
@@ -30,6 +31,7 @@ func newRedisFunction(stack awscdk.Stack, cfg Config, table awsdynamodb.Table) a
 	}
 	return newFunction(stack, cfg, table, function{
 		description: "Redis over REST",
+		metered:     true,
 		asset:       cfg.RedisAsset,
 		memory:      512, // a request mostly waits for DynamoDB
 		timeout:     900, // the most there is, for subscriptions; other requests are bounded by the function itself
@@ -101,6 +103,9 @@ func newFunction(stack awscdk.Stack, cfg Config, table awsdynamodb.Table, f func
 	}))
 
 	environment := map[string]*string{"TABLE_NAME": table.TableName(), "LOG_LEVEL": &cfg.LogLevel}
+	if f.metered && cfg.Meter {
+		environment["METER"] = jsii.String("lines")
+	}
 	for name, value := range f.environment {
 		environment[name] = value
 	}

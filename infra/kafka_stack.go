@@ -67,6 +67,7 @@ func NewKafkaStack(scope constructs.Construct, cfg Config, kafka KafkaConfig) aw
 	}
 	serve := newFunction(stack, cfg, table, function{
 		description: "Kafka over REST",
+		metered:     true,
 		asset:       kafka.Asset,
 		memory:      512, // a request mostly waits
 		timeout:     29,  // just below the 30 seconds after which an HTTP API stops waiting

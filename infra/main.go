@@ -36,7 +36,7 @@ func run(ctx context.Context) error {
 	for name, asset := range map[string]*string{
 		"redis": &cfg.RedisAsset, "sweep": &cfg.SweepAsset,
 		"kafka": &kafka.Asset, "materialize": &kafka.MaterializeAsset, "kafkasweep": &kafka.SweepAsset,
-		"qstash": &cfg.QStashAsset, "deliver": &cfg.DeliverAsset,
+		"qstash": &cfg.QStashAsset, "deliver": &cfg.DeliverAsset, "meter": &cfg.MeterAsset,
 	} {
 		*asset = filepath.Join("build", name)
 		if _, err := bundle.Build(ctx, ".", "./functions/"+name, "arm64", *asset); err != nil {

@@ -138,6 +138,7 @@ func newQStashFunction(stack awscdk.Stack, cfg Config, table awsdynamodb.Table, 
 	environment["TOKEN_PUBLIC_KEY"], environment["TOKEN_AUDIENCE"] = publicKey, &cfg.TokenAudience
 	fn := newFunction(stack, cfg, table, function{
 		description: "QStash's REST API",
+		metered:     true,
 		asset:       cfg.QStashAsset,
 		memory:      512,
 		timeout:     29,
@@ -154,6 +155,7 @@ func newDeliverFunction(stack awscdk.Stack, cfg Config, table awsdynamodb.Table,
 	fn := newFunction(stack, cfg, table, function{
 		prefix:      "Deliver",
 		description: "Delivers QStash's messages",
+		metered:     true,
 		asset:       cfg.DeliverAsset,
 		memory:      512, // ten messages at a time, with their answers
 		timeout:     deliverTimeout,

@@ -63,6 +63,8 @@ func (e *Environment) Usage() UsageConfig {
 type Usage struct {
 	Folder  *meter.Folder
 	Limiter *meter.Limiter
+	Sizer   *meter.Sizer
+	Control *control.Engine // which knows the resources
 }
 
 // OpenUsage opens what counts usage in the control table, which must exist.
@@ -76,28 +78,39 @@ func OpenUsage(ctx context.Context, cfg UsageConfig) (*Usage, error) {
 	}
 	st := dynamo.New(client, cfg.Table)
 	block := map[string]func(context.Context, string, meter.Block) error{}
+	measure := map[string]func(context.Context, string) (meter.Storage, error){}
 	for product, table := range cfg.Products {
-		block[product] = blocker(product, dynamo.New(client, table), cfg.Logger)
+		engine := metered(product, dynamo.New(client, table), cfg.Logger)
+		block[product], measure[product] = engine.Block, engine.Size
 	}
+	plane := control.New(control.Config{Store: st, Logger: cfg.Logger})
 	return &Usage{
 		Folder: meter.NewFolder(meter.FolderConfig{Store: st, Logger: cfg.Logger}),
 		Limiter: meter.NewLimiter(meter.LimiterConfig{
 			Store:  st,
-			Limits: control.New(control.Config{Store: st, Logger: cfg.Logger}).Limits,
+			Limits: plane.Limits,
 			Block:  block,
 			Cost:   price.Cost(price.Options{HTTPAPI: cfg.HTTPAPI}),
 			Logger: cfg.Logger,
 		}),
+		Sizer:   meter.NewSizer(meter.SizerConfig{Store: st, Measure: measure, Logger: cfg.Logger}),
+		Control: plane,
 	}, nil
 }
 
-// blocker blocks a product's resources. The engines behind it serve nobody: their records are all that is used.
-func blocker(product string, st store.Store, log *slog.Logger) func(context.Context, string, meter.Block) error {
+// engine is what an engine does for those who count usage.
+type engine interface {
+	Block(ctx context.Context, id string, b meter.Block) error
+	Size(ctx context.Context, id string) (meter.Storage, error)
+}
+
+// metered makes a product's engine, which serves nobody.
+func metered(product string, st store.Store, log *slog.Logger) engine {
 	switch product {
 	case token.ProductRedis:
-		return redis.New(redis.Config{Store: st, Logger: log, RecordTTL: RecordTTL}).Block
+		return redis.New(redis.Config{Store: st, Logger: log, RecordTTL: RecordTTL})
 	case token.ProductKafka:
-		return kafka.New(kafka.Config{Store: st, Logger: log, RecordTTL: RecordTTL}).Block
+		return kafka.New(kafka.Config{Store: st, Logger: log, RecordTTL: RecordTTL})
 	}
-	return qstash.New(qstash.Config{Store: st, Logger: log, AccountTTL: RecordTTL}).Block
+	return qstash.New(qstash.Config{Store: st, Logger: log, AccountTTL: RecordTTL})
 }

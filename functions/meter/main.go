@@ -5,6 +5,8 @@
 //
 // A batch that could not be counted is delivered again. Lines that make no sense are left out.
 //
+// A schedule invokes it too, to measure how much resources store, see meter.Sizer.
+//
 // Environment:
 //
 //	TABLE_NAME         DynamoDB table of the control plane, which holds usage and limits
@@ -17,6 +19,8 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"log/slog"
 	"os"
 	"time"
@@ -29,7 +33,10 @@ import (
 )
 
 // margin is how long before Lambda ends the function it stops by itself.
-const margin = 2 * time.Second
+const margin = 5 * time.Second
+
+// countTime bounds the work on a batch: the stream waits for it.
+const countTime = time.Minute
 
 func main() {
 	env := &backend.Environment{Getenv: os.Getenv}
@@ -54,12 +61,39 @@ type counted struct {
 	Malformed  int `json:"malformed"`  // that make no sense
 }
 
-func (c *counter) handle(ctx context.Context, event events.KinesisEvent) (counted, error) {
+// measured is the answer to a schedule.
+type measured struct {
+	Resources int `json:"resources"` // that there are
+}
+
+func (c *counter) handle(ctx context.Context, event json.RawMessage) (any, error) {
+	var batch events.KinesisEvent
+	if err := json.Unmarshal(event, &batch); err != nil {
+		return nil, fmt.Errorf("meter: read the event: %w", err)
+	}
 	if deadline, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-margin))
 		defer cancel()
 	}
+	if len(batch.Records) == 0 {
+		return c.measure(ctx)
+	}
+	return c.count(ctx, batch)
+}
+
+// measure measures the resources for which it is time. What fails is tried by the next schedule.
+func (c *counter) measure(ctx context.Context) (measured, error) {
+	all, err := c.usage.Control.Metered(ctx)
+	if err != nil {
+		return measured{}, fmt.Errorf("meter: list the resources: %w", err)
+	}
+	return measured{len(all)}, c.usage.Sizer.Check(ctx, all...)
+}
+
+func (c *counter) count(ctx context.Context, event events.KinesisEvent) (counted, error) {
+	ctx, cancel := context.WithTimeout(ctx, countTime)
+	defer cancel()
 	var entries []meter.Entry
 	var out counted
 	for _, r := range event.Records {

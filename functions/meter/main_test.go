@@ -13,6 +13,7 @@ import (
 	"github.com/skystash/skystash/pkg/control"
 	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/redis"
+	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/store/dynamo"
 	"github.com/skystash/skystash/pkg/store/dynamo/dynamolocal"
 )
@@ -96,6 +97,23 @@ func TestSampleEvents(t *testing.T) {
 		t.Errorf("a record that is none: %+v, want %+v", got, want)
 	}
 
+	var sizes measured
+	if err := json.Unmarshal(fn.Invoke(runtimetest.Event(t, "sweep/scheduled.json")).Payload, &sizes); err != nil || sizes.Resources != 1 {
+		t.Errorf("measured %+v, %v", sizes, err)
+	}
+	var reply resp.Writer
+	db, err := databases.Database(t.Context(), "orders")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := databases.Do(t.Context(), db, redis.Access{}, []string{"SET", "key", strings.Repeat("x", 1000)}, &reply); err != nil {
+		t.Fatal(err)
+	}
+	// It is the second time, so it takes a quarter's change: the clock of the store is the real one.
+	if s, err := meter.NewBook(st).Storage(t.Context(), meter.Resource{Product: "redis", ID: "orders"}); err != nil || s.At.IsZero() {
+		t.Errorf("storage %+v, %v", s, err)
+	}
+
 	march, err := meter.NewBook(st).Month(t.Context(), meter.Resource{Product: "redis", ID: "orders"}, time.Date(2026, 3, 31, 0, 0, 0, 0, time.UTC))
 	if err != nil {
 		t.Fatal(err)
@@ -106,7 +124,7 @@ func TestSampleEvents(t *testing.T) {
 	}
 	// The 20 commands of today are over the limit.
 	again := redis.New(redis.Config{Store: dynamo.New(client, redisTable)})
-	db, err := again.Database(t.Context(), "orders")
+	db, err = again.Database(t.Context(), "orders")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,8 @@
 //	TABLE_NAME          DynamoDB table that holds the messages
 //	QUEUE_URL           SQS queue of wake-ups, which functions/deliver works off
 //	QUEUE_ARN           the same queue
-//	SCHEDULER_GROUP     EventBridge Scheduler group of wake-ups in more than 15 minutes
+//	SCHEDULER_GROUP     EventBridge Scheduler group of wake-ups in more than 15 minutes,
+//	                    and of those that schedules repeat
 //	SCHEDULER_ROLE_ARN  role that Scheduler sends them to the queue with
 //	TOKEN_PUBLIC_KEY    public keys that tokens are checked with besides those that the
 //	                    control plane publishes, as token.ParsePublicKeys reads

@@ -61,6 +61,7 @@ export async function startLocal(...flags) {
     url: /UPSTASH_REDIS_REST_URL=(\S+)/,
     token: /UPSTASH_REDIS_REST_TOKEN=(\S+)/,
     readOnlyToken: /read-only token: (\S+)/,
+    qstashToken: /QSTASH_TOKEN=(\S+)/,
     signInUrl: /(\S+\/console\/sign-in\/link\?key=\S+)/,
     email: /UPSTASH_EMAIL=(\S+)/,
     apiKey: /UPSTASH_API_KEY=(\S+)/,

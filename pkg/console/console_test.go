@@ -19,8 +19,6 @@ import (
 	kafkastream "github.com/skystash/skystash/pkg/kafka/ingest/embedded"
 	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/qstash"
-	"github.com/skystash/skystash/pkg/qstash/cron"
-	"github.com/skystash/skystash/pkg/qstash/wake"
 	"github.com/skystash/skystash/pkg/redis"
 	"github.com/skystash/skystash/pkg/store"
 	"github.com/skystash/skystash/pkg/store/embedded"
@@ -37,18 +35,16 @@ type world struct {
 	control *control.Engine
 	console *Handler
 	server  *httptest.Server
+	hints   hints // of qstash
 
 	admin *control.Account
 	key   string // the admin's API key
 	*browser
 }
 
-// nothing sends nothing and wakes nobody.
+// nothing sends nothing.
 type nothing struct{}
 
-func (nothing) Wake(context.Context, ...wake.Hint) error                     { return nil }
-func (nothing) Repeat(context.Context, string, *cron.Schedule) (bool, error) { return false, nil }
-func (nothing) Cease(context.Context, string) error                          { return nil }
 func (nothing) Send(context.Context, qstash.Delivery) (qstash.Response, error) {
 	return qstash.Response{}, errors.New("nothing is sent")
 }
@@ -70,7 +66,7 @@ func newTest(t testing.TB) *world {
 	w.ok(err)
 	w.redis = redis.New(redis.Config{Store: open(), Now: clock})
 	w.kafka = kafka.New(kafka.Config{Store: kafkaStore, Stream: stream, Now: clock})
-	w.qstash = qstash.New(qstash.Config{Store: open(), Sender: nothing{}, Waker: nothing{}, Now: clock, Alone: true})
+	w.qstash = qstash.New(qstash.Config{Store: open(), Sender: nothing{}, Waker: &w.hints, Now: clock, Alone: true})
 	w.control = control.New(control.Config{
 		Store: w.store, Keyring: control.NewMemoryKeyring(), Redis: w.redis, Kafka: w.kafka, QStash: w.qstash, Now: clock,
 		Endpoints: control.Endpoints{Redis: "https://redis.example", Kafka: "https://kafka.example", QStash: "https://qstash.example"},

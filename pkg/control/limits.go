@@ -17,3 +17,22 @@ func (e *Engine) Limits(ctx context.Context, r meter.Resource) (meter.Limits, er
 	}
 	return res.Limits, nil
 }
+
+// Metered are all resources of all accounts, for package meter.
+func (e *Engine) Metered(ctx context.Context) ([]meter.Resource, error) {
+	accounts, err := e.Accounts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var all []meter.Resource
+	for _, acct := range accounts {
+		list, err := e.Resources(ctx, acct)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range list {
+			all = append(all, meter.Resource{Product: string(r.Product), ID: r.ID})
+		}
+	}
+	return all, nil
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/skystash/skystash/pkg/store"
@@ -33,8 +34,8 @@ type PendingQuery struct {
 	Count  int
 }
 
-// Pending lists messages that have not finished, those due first in front, and returns
-// where the next page begins, "" after the last. Messages of workflow runs are left
+// Pending lists messages that have not finished, those due first in front, those in queues
+// behind, in their queues' order, and returns where the next page begins, "" after the last. Messages of workflow runs are left
 // out unless the filter asks for them.
 func (e *Engine) Pending(ctx context.Context, acct string, q PendingQuery) (list []PendingMessage, next string, err error) {
 	after, err := base64.RawURLEncoding.DecodeString(q.Cursor)
@@ -42,7 +43,7 @@ func (e *Engine) Pending(ctx context.Context, acct string, q PendingQuery) (list
 		return nil, "", invalid("invalid cursor")
 	}
 	list = []PendingMessage{}
-	err = e.dueMessages(ctx, acct, string(after), func(place string, m *message) bool {
+	take := func(place string, m *message) bool {
 		if m.state.finished() || (m.rec.Workflow != nil) != q.Filter.Workflow || !q.Filter.matchMessage(m) {
 			return true
 		}
@@ -52,7 +53,15 @@ func (e *Engine) Pending(ctx context.Context, acct string, q PendingQuery) (list
 		}
 		list = append(list, m.pending())
 		return true
-	})
+	}
+	from, queued := strings.CutPrefix(string(after), behindDue)
+	if !queued {
+		err = e.dueMessages(ctx, acct, from, take)
+		from = ""
+	}
+	if err == nil && next == "" {
+		err = e.queuedMessages(ctx, acct, from, take)
+	}
 	if err != nil {
 		return nil, "", err
 	}
@@ -112,6 +121,54 @@ func (e *Engine) dueMessages(ctx context.Context, acct, from string, f func(plac
 		}
 	}
 	return nil
+}
+
+// behindDue begins the places of messages in queues, behind all those of due entries: what
+// follows are the queue's name, NUL, and the place there.
+const behindDue = "\xff"
+
+// queuedMessages is dueMessages for those in queues.
+func (e *Engine) queuedMessages(ctx context.Context, acct, from string, f func(place string, m *message) bool) error {
+	first, place, _ := strings.Cut(from, "\x00")
+	return e.each(ctx, store.Query{Partition: part("q", acct), From: first}, func(queue store.Item) (bool, error) {
+		name, more := queue.Key.Sort, true
+		q := store.Query{Partition: entryPartition(acct, name, queue.Attrs.Get(queueGeneration).Str()), Limit: streamPage}
+		if name == first {
+			q.From = place
+		}
+		for more {
+			page, err := e.store.Query(ctx, q)
+			if err != nil {
+				return false, fmt.Errorf("read queue %s: %w", name, err)
+			}
+			keys := make([]store.Key, len(page.Items))
+			for i, entry := range page.Items {
+				keys[i] = messageKey(acct, entry.Attrs.Get(attrMessage).Str())
+			}
+			if len(keys) == 0 {
+				break
+			}
+			items, err := e.store.GetMany(ctx, keys, false)
+			if err != nil {
+				return false, fmt.Errorf("read the messages of queue %s: %w", name, err)
+			}
+			for i, attrs := range items {
+				if attrs == nil {
+					continue
+				}
+				m, err := parseMessage(acct, keys[i].Sort, attrs)
+				if err != nil {
+					return false, err
+				}
+				if !f(behindDue+name+"\x00"+page.Items[i].Key.Sort, m) {
+					return false, nil
+				}
+			}
+			more = page.More
+			q = q.Next(page)
+		}
+		return true, nil
+	})
 }
 
 // pending is the view of a message that has not finished.

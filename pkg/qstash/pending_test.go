@@ -19,12 +19,17 @@ func TestPendingMessagesAreListedByTheirTime(t *testing.T) {
 	for i := range 12 {
 		want = append(want, w.publish(fmt.Sprintf("https://%d.example", i), "body", qstash.Options{Delay: time.Duration(i+1) * time.Hour}))
 	}
-	parked := w.publish("https://parked.example", "", qstash.Options{Queue: "q"})
+	var parked []string
+	for i := range 4 {
+		parked = append(parked, w.publish(fmt.Sprintf("https://parked.example/%d", i), "", qstash.Options{Queue: "q"}))
+	}
+	other := w.publish("https://other.example", "", qstash.Options{Queue: "r", Delay: 24 * time.Hour})
+	want = append(append(want, parked...), other)
 	sent := w.publish("https://sent.example", "", qstash.Options{})
 	w.run(time.Minute)
 
 	var got []string
-	q := qstash.PendingQuery{Count: 5}
+	q := qstash.PendingQuery{Count: 3}
 	for {
 		page, next, err := w.engine.Pending(t.Context(), acct, q)
 		if err != nil {
@@ -32,13 +37,11 @@ func TestPendingMessagesAreListedByTheirTime(t *testing.T) {
 		}
 		for _, m := range page {
 			switch {
-			case m.MessageID == parked && m.State != qstash.PendingParked,
-				m.MessageID != parked && (m.State != qstash.PendingDue || m.BodySize != 4 || m.Due.IsZero()):
+			case m.Queue != "" && m.State != qstash.PendingParked,
+				m.Queue == "" && (m.State != qstash.PendingDue || m.BodySize != 4 || m.Due.IsZero()):
 				t.Errorf("%+v", m)
 			}
-			if m.MessageID != parked {
-				got = append(got, m.MessageID)
-			}
+			got = append(got, m.MessageID)
 		}
 		if q.Cursor = next; next == "" {
 			break
@@ -48,7 +51,7 @@ func TestPendingMessagesAreListedByTheirTime(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	filtered, _, err := w.engine.Pending(t.Context(), acct, qstash.PendingQuery{Filter: qstash.Filter{Queue: []string{"q"}}, Count: 5})
-	if err != nil || len(filtered) != 1 || filtered[0].MessageID != parked {
+	if err != nil || len(filtered) != 4 || filtered[0].MessageID != parked[0] {
 		t.Errorf("of the queue: %+v, %v", filtered, err)
 	}
 	if m, err := w.engine.PendingMessage(t.Context(), acct, want[3]); err != nil || m.URL != "https://3.example" {

@@ -510,35 +510,3 @@ func (tx *Txn) answered(ops []store.Op) {
 		}
 	}
 }
-
-// carryTraces adds to a head the traces of the item it replaces about which
-// somebody may still be in doubt, those of our own earlier attempts, so that they cannot
-// arrive late, and, if own, this attempt's.
-func (tx *Txn) carryTraces(head store.Attrs, ent *entry, own bool) store.Attrs {
-	attrs := make([]store.Attr, len(head), len(head)+4)
-	copy(attrs, head)
-	horizon := tx.now - attemptLife.Milliseconds()
-	settled := tx.e.traces.known(ent.id)
-	for _, a := range ent.seen {
-		if a.Name[:1] == attrTrace && traceID(a.Name).millis() >= horizon && !slices.Contains(settled, a.Name) {
-			attrs = append(attrs, a)
-		}
-	}
-	birth := ent.seen.Get(attrBirth)
-	if birth.IsZero() {
-		birth = store.Bytes(string(tx.id))
-	}
-	attrs = append(attrs, store.Attr{Name: attrBirth, Value: birth})
-	for _, d := range tx.doubts {
-		if d.key == ent.key {
-			attrs = append(attrs, store.Attr{Name: d.id.traceName(), Value: store.Bytes("")})
-		}
-	}
-	if seal := tx.seal(ent); seal != 0 {
-		attrs = append(attrs, store.Attr{Name: attrSeal, Value: store.Int(seal)})
-	}
-	if own {
-		attrs = append(attrs, store.Attr{Name: tx.id.traceName(), Value: store.Bytes("")})
-	}
-	return store.NewAttrs(attrs...)
-}

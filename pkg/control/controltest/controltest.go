@@ -21,6 +21,7 @@ import (
 	"github.com/skystash/skystash/pkg/redis"
 	"github.com/skystash/skystash/pkg/store"
 	"github.com/skystash/skystash/pkg/store/embedded"
+	"github.com/skystash/skystash/pkg/store/faulty"
 	"github.com/skystash/skystash/pkg/store/ledger"
 	"github.com/skystash/skystash/pkg/token"
 	"github.com/skystash/skystash/pkg/token/keydir"
@@ -82,11 +83,21 @@ func (w *World) Advance(d time.Duration) { w.now.Add(int64(d)) }
 
 // Engines makes the engines of another instance.
 func (w *World) Engines() (*redis.Engine, *kafka.Engine, *qstash.Engine) {
+	return w.engines(w.Tables["redis"], w.Tables["kafka"], w.Tables["qstash"])
+}
+
+func (w *World) engines(r, k, q store.Store) (*redis.Engine, *kafka.Engine, *qstash.Engine) {
 	stream, err := kafkastream.Open(w.Context(), kafkastream.Options{Store: w.Tables["kafka"]})
 	w.OK(err)
-	return redis.New(redis.Config{Store: w.Tables["redis"], Now: w.Now, RecordTTL: recordTTL}),
-		kafka.New(kafka.Config{Store: w.Tables["kafka"], Stream: stream, Now: w.Now, RecordTTL: recordTTL}),
-		qstash.New(qstash.Config{Store: w.Tables["qstash"], Sender: nothing{}, Waker: nothing{}, Now: w.Now, AccountTTL: recordTTL})
+	return redis.New(redis.Config{Store: r, Now: w.Now, RecordTTL: recordTTL}),
+		kafka.New(kafka.Config{Store: k, Stream: stream, Now: w.Now, RecordTTL: recordTTL}),
+		qstash.New(qstash.Config{Store: q, Sender: nothing{}, Waker: nothing{}, Now: w.Now, AccountTTL: recordTTL})
+}
+
+// Broken makes the control plane of an instance that cannot reach the products' tables.
+func (w *World) Broken() *control.Engine {
+	broken := func(table string) store.Store { return faulty.New(w.Tables[table], faulty.Plan{Unavailable: 1}) }
+	return w.NewControl(w.engines(broken("redis"), broken("kafka"), broken("qstash")))
 }
 
 // NewControl makes the control plane of another instance.
@@ -138,12 +149,21 @@ func (w *World) Account(email string) *control.Account {
 // Create makes a resource.
 func (w *World) Create(acct *control.Account, p control.Product, name string) *control.Resource {
 	w.Helper()
-	do := map[control.Product]func(context.Context, string, control.CreateOptions) (*control.Resource, error){
-		control.Redis: w.Control.CreateDatabase, control.Kafka: w.Control.CreateCluster, control.QStash: w.Control.CreateQStash,
-	}[p]
-	r, err := do(w.Context(), acct.ID, control.CreateOptions{Name: name})
+	r, err := Create(w.Context(), w.Control, acct, p, name)
 	w.OK(err)
 	return r
+}
+
+// Create makes a resource of any product.
+func Create(ctx context.Context, e *control.Engine, acct *control.Account, p control.Product, name string) (*control.Resource, error) {
+	o := control.CreateOptions{Name: name}
+	switch p {
+	case control.Redis:
+		return e.CreateDatabase(ctx, acct.ID, o)
+	case control.Kafka:
+		return e.CreateCluster(ctx, acct.ID, o)
+	}
+	return e.CreateQStash(ctx, acct.ID, o)
 }
 
 // Token mints the token of a credential, as its owner.

@@ -138,8 +138,18 @@ func atoi(s string) int {
 func FuzzParse(f *testing.F) {
 	f.Add("CRON_TZ=UTC */5 1-3 1,2 jan mon")
 	f.Fuzz(func(t *testing.T, expr string) {
-		if s, err := cron.Parse(expr); err == nil && s.Next(time.Unix(0, 0)).IsZero() {
+		s, err := cron.Parse(expr)
+		if err != nil {
+			return
+		}
+		if s.Next(time.Unix(0, 0)).IsZero() {
 			t.Error("accepted, but never due")
+		}
+		exprs, _ := s.Translate(time.Unix(0, 0))
+		for _, e := range exprs {
+			if len(e.Cron) > 256 {
+				t.Errorf("%d characters: %s", len(e.Cron), e.Cron)
+			}
 		}
 	})
 }

@@ -104,14 +104,20 @@ func TestLiteral(t *testing.T) {
 	}
 }
 
-// slowMatch is the definition: a star tries every split.
-func slowMatch(pattern, s string) bool {
+// slowMatch is the definition: a star tries every split. It remembers what failed, by what was
+// left of both, as a pattern of many stars would try the same again and again.
+func slowMatch(pattern, s string, failed map[[2]int]bool) (matches bool) {
+	left := [2]int{len(pattern), len(s)}
+	if failed[left] {
+		return false
+	}
+	defer func() { failed[left] = !matches }()
 	switch {
 	case pattern == "":
 		return s == ""
 	case pattern[0] == '*':
 		for i := 0; i <= len(s); i++ {
-			if slowMatch(pattern[1:], s[i:]) {
+			if slowMatch(pattern[1:], s[i:], failed) {
 				return true
 			}
 		}
@@ -120,17 +126,18 @@ func slowMatch(pattern, s string) bool {
 		return false
 	}
 	next, ok := matchByte(pattern, 0, s[0])
-	return ok && slowMatch(pattern[next:], s[1:])
+	return ok && slowMatch(pattern[next:], s[1:], failed)
 }
 
 func FuzzMatch(f *testing.F) {
+	f.Add("**********1", "0000000000nX\x02\xa01t\xbf\xe300000")
 	for _, pattern := range []string{"*", "a*b?c", "[a-c]*[^x]", `\*[\]`, "[^", "[z-a", "**a**"} {
 		f.Add(pattern, "abcabc")
 	}
 	f.Fuzz(func(t *testing.T, pattern, s string) {
 		got := Match(pattern, s)
 		if len(pattern) <= 12 && len(s) <= 24 {
-			want := slowMatch(pattern, s)
+			want := slowMatch(pattern, s, map[[2]int]bool{})
 			if s == "" {
 				want = pattern == "" || pattern == "*"
 			}

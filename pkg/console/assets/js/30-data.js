@@ -8,9 +8,8 @@
       const dialog = document.getElementById(remove.dataset.dialog);
       const form = dialog.querySelector("form");
       form.action = remove.dataset.action;
-      if (form.elements.seen) {
-        form.elements.seen.value = remove.dataset.seen ?? "";
-      }
+      const fill = form.elements.seen ?? form.querySelector("[data-fill]");
+      fill.value = remove.dataset.seen ?? "";
       dialog.querySelector("[data-name]").textContent = remove.dataset.name;
     }
   });

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskinesis"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambdaeventsources"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// meterSeconds is how long lines are gathered before they are counted: a batch costs a transaction,
+// whatever it holds, and limits are late by this much.
+const meterSeconds = 60
+
+// meteredProduct is a product whose functions leave lines.
+type meteredProduct struct {
+	name    string       // in construct ids: "Redis"
+	table   string       // environment variable that functions/meter finds the table in
+	stack   awscdk.Stack // with the construct "Table" and the log groups
+	logs    []string     // construct ids of the log groups
+	actions []string     // on the table, to block a resource in
+}
+
+func meteredRedis(stack awscdk.Stack) meteredProduct {
+	return meteredProduct{"Redis", "REDIS_TABLE_NAME", stack, []string{"Logs"}, []string{"dynamodb:GetItem", "dynamodb:UpdateItem"}}
+}
+
+func meteredKafka(stack awscdk.Stack) meteredProduct {
+	return meteredProduct{"Kafka", "KAFKA_TABLE_NAME", stack, []string{"Logs"}, []string{"dynamodb:UpdateItem"}}
+}
+
+func meteredQStash(stack awscdk.Stack) meteredProduct {
+	return meteredProduct{"QStash", "QSTASH_TABLE_NAME", stack, []string{"Logs", "DeliverLogs"}, []string{"dynamodb:GetItem", "dynamodb:UpdateItem"}}
+}
+
+// addMeter adds what counts usage to the stack of the control table: a stream, subscriptions of the products'
+// log groups to it, and the function that counts. Products know nothing of it, so that a stack of theirs can be deployed without.
+func addMeter(stack awscdk.Stack, cfg Config, table awsdynamodb.Table, products ...meteredProduct) awslambda.Function {
+	stream := awskinesis.NewStream(stack, jsii.String("Usage"), &awskinesis.StreamProps{
+		StreamMode:      awskinesis.StreamMode_PROVISIONED,
+		ShardCount:      jsii.Number(1), // 1 MB a second, packed: some 20,000 requests
+		RetentionPeriod: awscdk.Duration_Hours(jsii.Number(streamHours)),
+		Encryption:      awskinesis.StreamEncryption_MANAGED,
+		RemovalPolicy:   awscdk.RemovalPolicy_DESTROY,
+	})
+	subscribe := newSubscriptionRole(stack, stream)
+	environment := map[string]*string{}
+	for _, p := range products {
+		environment[p.table] = p.tableIn().TableName()
+	}
+	fn := newFunction(stack, cfg, table, function{
+		prefix:      "Meter",
+		description: "Counts usage, and blocks what has reached a limit",
+		asset:       cfg.MeterAsset,
+		memory:      256,
+		timeout:     60,
+		actions: []string{
+			"dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem",
+		},
+		environment: environment,
+	})
+	for _, p := range products {
+		fn.AddToRolePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Actions: jsii.Strings(p.actions...), Resources: &[]*string{p.tableIn().TableArn()},
+		}))
+		for _, id := range p.logs {
+			group := p.stack.Node().FindChild(jsii.String(id)).(awslogs.LogGroup)
+			filter := awslogs.NewCfnSubscriptionFilter(stack, jsii.String(p.name+id), &awslogs.CfnSubscriptionFilterProps{
+				LogGroupName:   group.LogGroupName(),
+				DestinationArn: stream.StreamArn(),
+				RoleArn:        subscribe.RoleArn(),
+				FilterPattern:  jsii.String("{ $.meter = 1 }"),
+				Distribution:   jsii.String("ByLogStream"), // an instance's lines stay together, and so cheap to count
+			})
+			filter.Node().AddDependency(subscribe)
+		}
+	}
+	mapUsage(stack, stream, fn)
+	return fn
+}
+
+func (p *meteredProduct) tableIn() awsdynamodb.Table {
+	return p.stack.Node().FindChild(jsii.String("Table")).(awsdynamodb.Table)
+}
+
+// newSubscriptionRole is what CloudWatch Logs puts lines into the stream as.
+func newSubscriptionRole(stack awscdk.Stack, stream awskinesis.Stream) awsiam.Role {
+	return awsiam.NewRole(stack, jsii.String("UsageRole"), &awsiam.RoleProps{
+		AssumedBy: awsiam.NewServicePrincipal(jsii.String("logs.amazonaws.com"), &awsiam.ServicePrincipalOpts{
+			Conditions: &map[string]any{"StringLike": map[string]any{"aws:SourceArn": stack.FormatArn(&awscdk.ArnComponents{
+				Service: jsii.String("logs"), Resource: jsii.String("*"), ArnFormat: awscdk.ArnFormat_NO_RESOURCE_NAME,
+			})}},
+		}),
+		InlinePolicies: &map[string]awsiam.PolicyDocument{"Put": awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{
+			Statements: &[]awsiam.PolicyStatement{awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+				Actions: jsii.Strings("kinesis:PutRecord", "kinesis:PutRecords"), Resources: &[]*string{stream.StreamArn()},
+			})},
+		})},
+	})
+}
+
+// mapUsage invokes the function with what comes out of the stream. Batches that fail are tried until shortly before
+// the stream drops them: counting again what has been counted changes nothing.
+func mapUsage(stack awscdk.Stack, stream awskinesis.Stream, fn awslambda.Function) {
+	failed := awssqs.NewQueue(stack, jsii.String("UsageFailed"), &awssqs.QueueProps{
+		RetentionPeriod: awscdk.Duration_Days(jsii.Number(14)),
+		EnforceSSL:      jsii.Bool(true),
+	})
+	fn.AddEventSource(awslambdaeventsources.NewKinesisEventSource(stream, &awslambdaeventsources.KinesisEventSourceProps{
+		StartingPosition:   awslambda.StartingPosition_TRIM_HORIZON,
+		BatchSize:          jsii.Number(1000),
+		MaxBatchingWindow:  awscdk.Duration_Seconds(jsii.Number(meterSeconds)),
+		BisectBatchOnError: jsii.Bool(true),
+		MaxRecordAge:       awscdk.Duration_Hours(jsii.Number(streamHours - 1)),
+		OnFailure:          awslambdaeventsources.NewSqsDlq(failed),
+	}))
+	awscloudwatch.NewAlarm(stack, jsii.String("UsageLost"), &awscloudwatch.AlarmProps{
+		AlarmDescription:   jsii.String("Usage was given up, and is not counted: the queue says which records of the stream"),
+		Metric:             failed.MetricApproximateNumberOfMessagesVisible(&awscloudwatch.MetricOptions{Period: awscdk.Duration_Minutes(jsii.Number(5))}),
+		Threshold:          jsii.Number(0),
+		EvaluationPeriods:  jsii.Number(1),
+		ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_THRESHOLD,
+		TreatMissingData:   awscloudwatch.TreatMissingData_NOT_BREACHING,
+	})
+}

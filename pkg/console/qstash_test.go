@@ -1,0 +1,189 @@
+package console
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/skystash/skystash/pkg/control"
+	"github.com/skystash/skystash/pkg/qstash"
+	"github.com/skystash/skystash/pkg/qstash/cron"
+	"github.com/skystash/skystash/pkg/qstash/wake"
+)
+
+// publish sends a message, of which every attempt fails.
+func (w *world) publish(res *control.Resource, url string, o qstash.Options) string {
+	w.Helper()
+	out := w.qstash.Publish(w.Context(), res.ID, []qstash.Request{{Destination: url, Body: []byte(`{"n":1}`), Options: o}})
+	w.ok(out[0].Err)
+	return out[0].Messages[0].MessageID
+}
+
+// hints are the wake-ups that QStash has asked for.
+type hints struct {
+	mu   sync.Mutex
+	list []wake.Hint
+}
+
+// Wake implements wake.Waker.
+func (h *hints) Wake(_ context.Context, list ...wake.Hint) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.list = append(h.list, list...)
+	return nil
+}
+
+// Repeat implements wake.Waker: it repeats nothing.
+func (*hints) Repeat(context.Context, string, *cron.Schedule) (bool, error) { return false, nil }
+
+// Cease implements wake.Waker.
+func (*hints) Cease(context.Context, string) error { return nil }
+
+// next takes a wake-up that is due.
+func (h *hints) next(now time.Time) (key string, ok bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	i := slices.IndexFunc(h.list, func(h wake.Hint) bool { return !h.At.After(now) })
+	if i < 0 {
+		return "", false
+	}
+	key = h.list[i].Key
+	h.list = slices.Delete(h.list, i, i+1)
+	return key, true
+}
+
+// pass lets time pass and does what is due.
+func (w *world) pass(d time.Duration) {
+	w.Helper()
+	w.now = w.now.Add(d)
+	for {
+		key, ok := w.hints.next(w.now)
+		if !ok {
+			return
+		}
+		w.ok(w.qstash.Handle(w.Context(), key))
+	}
+}
+
+func TestMessages(t *testing.T) {
+	c := newTest(t)
+	res := c.createQStash("jobs")
+	messages := "/r/" + res.ID + "/messages"
+	c.get(messages).want("Nothing is waiting")
+	c.get(messages+"/new").want("Destination", "application/json")
+	c.post(messages+"/new", "destination", "", "headers", "nothing", "delay", "soon", "retries", "-1").is(422).
+		want("Enter an address", "Write each header", "30s, 10m or 2d", "whole number from 0 on")
+	c.post(messages+"/new", "destination", "ftp://x", "method", "POST").is(422).want("notice-bad")
+	c.post(messages+"/new", "destination", "none", "method", "POST").is(422).want("notice-bad")
+	p := c.post(messages+"/new", "destination", "https://example.com/task", "method", "PUT", "content_type", "application/json", "body", `{"a":1}`,
+		"headers", "x-team: billing", "delay", "10m", "retries", "2", "queue", "emails").is(200)
+	p.want("The message is on its way.", "PUT https://example.com/task", "X-Team", "billing", "&#34;a&#34;: 1", "0 of 2", "emails", "Waits for its turn", "Created")
+	c.get(messages).want("https://example.com/task", "Waits for its turn")
+	c.get(messages + "?queue=other").want("Nothing is waiting").lacks("example.com/task")
+	c.post(p.path + "/cancel").want("Cancelled")
+	c.post(p.path + "/cancel").want("nothing to cancel")
+	c.get(messages).lacks("example.com/task")
+	c.try(messages + "/msg_none").is(404)
+	for range 60 {
+		c.publish(res, "https://many.example", qstash.Options{Delay: time.Hour})
+	}
+	c.get(messages).want("Next page", "in 1 hour")
+	c.try(messages + "?cursor=!").is(422)
+}
+
+func TestDeadLetters(t *testing.T) {
+	c := newTest(t)
+	res := c.createQStash("jobs")
+	dlq := "/r/" + res.ID + "/dlq"
+	c.get(dlq).want("No dead letters")
+	none := 0
+	for range 3 {
+		c.publish(res, "https://down.example", qstash.Options{Retries: &none})
+	}
+	c.publish(res, "https://other.example", qstash.Options{Retries: &none, Queue: "q"})
+	c.pass(2 * time.Minute)
+	p := c.get(dlq).want("https://down.example", "https://other.example", "No answer", "&#34;n&#34;: 1")
+	c.get(dlq + "?queue=q").want("other.example").lacks("down.example")
+	c.get(dlq + "?queue=none").want("Nothing matches")
+	c.post(dlq + "/retry").want("Choose the messages first.")
+	c.post(dlq+"/retry", "dlq", p.hidden("dlq")).want("1 message was sent again.")
+	c.post(dlq+"/retry", "dlq", p.hidden("dlq")).want("Nothing was left to be done.")
+	c.pass(time.Minute) // in vain again
+	c.post(dlq+"/delete?queue=q", "all", "1").want("1 message was deleted.", "Nothing matches")
+	c.post(dlq+"/delete", "all", "1").want("messages were deleted.")
+	c.get("/r/"+res.ID+"/logs").want("Failed for good", "https://down.example")
+}
+
+func TestLogs(t *testing.T) {
+	c := newTest(t)
+	res := c.createQStash("jobs")
+	logs := "/r/" + res.ID + "/logs"
+	c.get(logs).want("Nothing has happened yet")
+	id := c.publish(res, "https://a.example", qstash.Options{})
+	c.publish(res, "https://b.example", qstash.Options{Queue: "q"})
+	c.get(logs).want("https://a.example", "https://b.example", "Created", id)
+	c.get(logs + "?url=" + "https://a.example").want("https://a.example").lacks("b.example")
+	c.get(logs + "?queue=q").want("b.example").lacks("a.example")
+	c.get(logs + "?message=" + id).want("a.example").lacks("b.example")
+	c.get(logs + "?state=DELIVERED").want("Nothing matches")
+	for range 60 {
+		c.publish(res, "https://many.example", qstash.Options{})
+	}
+	if p := c.get(logs + "?state=CREATED").want("Next page"); strings.Count(p.body, `class="record"`) != deliveriesPerPage {
+		t.Errorf("a page has %d events", strings.Count(p.body, `class="record"`))
+	}
+	c.try(logs + "?cursor=x").is(422)
+}
+
+func TestSchedules(t *testing.T) {
+	c := newTest(t)
+	res := c.createQStash("jobs")
+	schedules := "/r/" + res.ID + "/schedules"
+	c.get(schedules).want("No schedules yet")
+	c.get(schedules + "/new").want("25 Nov 2026, 09:00")
+	c.htmx("GET", schedules+"/runs", "cron", "0 9 * * *", "zone", "America/New_York").is(200).want("24 Nov 2026, 14:00").lacks("<html")
+	c.htmx("GET", schedules+"/runs", "cron", "61 * * * *").is(200).want("Minute: invalid value")
+	c.htmx("GET", schedules+"/runs", "cron", "").is(200).want("Enter a cron expression")
+	c.post(schedules+"/new", "destination", "https://a.example", "method", "POST", "cron", "61 * * * *").is(422).want("Minute: invalid value")
+	p := c.post(schedules+"/new", "destination", "https://a.example", "method", "POST", "cron", "*/10 * * * *", "zone", "Europe/Berlin", "name", "nightly", "body", "hello").is(200)
+	p.want("The schedule runs.", "CRON_TZ=Europe/Berlin */10 * * * *", "hello", "24 Nov 2026, 12:10", "It has not run yet.")
+	c.post(schedules+"/new", "destination", "https://a.example", "method", "POST", "cron", "* * * * *", "name", "nightly").is(422).want("There is a schedule of that id already")
+	c.post(p.path+"/pause", "paused", "1").want("Paused")
+	c.get(schedules).want("Paused", "Resume")
+	c.get(p.path).want("Would run")
+	c.post(p.path + "/pause")
+	c.pass(11 * time.Minute)
+	c.get(p.path).lacks("It has not run yet.").want("msg_")
+	c.post(p.path + "/delete").want("The schedule was deleted")
+	c.try(p.path).is(404)
+	c.post(p.path+"/pause", "paused", "1").want("not found")
+}
+
+func TestQueuesAndURLGroups(t *testing.T) {
+	c := newTest(t)
+	res := c.createQStash("jobs")
+	queues, groups := "/r/"+res.ID+"/queues", "/r/"+res.ID+"/url-groups"
+	c.get(queues).want("No queues yet")
+	c.post(queues, "name", "emails", "parallelism", "0").want("whole number from 1 to 1000")
+	c.post(queues, "name", "a/b", "parallelism", "1").want("toast-bad")
+	c.post(queues, "name", "emails", "parallelism", "3")
+	c.get(queues).want("emails", "Running")
+	c.post(queues+"/emails/pause", "paused", "1")
+	c.publish(res, "https://a.example", qstash.Options{Queue: "emails"})
+	c.get(queues).want("Paused", ">1</a>")
+	c.post(queues+"/none/pause", "paused", "1").want("toast-bad")
+	c.get(queues).lacks("none")
+	c.post(queues+"/emails/delete").want("what waited in it cancelled", "No queues yet")
+
+	c.get(groups).want("No URL groups yet")
+	c.post(groups, "group", "hooks", "url", "nonsense").want("toast-bad")
+	c.post(groups, "group", "hooks", "url", "https://a.example", "name", "first").want("hooks", "https://a.example", "first", "1 endpoint")
+	c.post(groups, "group", "hooks", "url", "https://b.example").want("2 endpoints")
+	c.get("/r/" + res.ID + "/messages/new?to=hooks").want(`value="hooks"`)
+	c.post("/r/"+res.ID+"/messages/new", "destination", "hooks", "method", "POST").want("2 messages are on their way")
+	c.post(groups+"/hooks/remove", "url", "https://a.example").want("1 endpoint")
+	c.post(groups + "/hooks/delete").want("No URL groups yet")
+}
