@@ -303,3 +303,24 @@ func TestFormats(t *testing.T) {
 		}
 	}
 }
+
+func TestSigningKeysOfDeliveries(t *testing.T) {
+	c := newTest(t)
+	queue := c.createQStash("queue")
+	before, err := c.qstash.Account(t.Context(), queue.ID)
+	c.ok(err)
+	path := "/r/" + queue.ID
+	c.get(path).want("Current signing key").lacks(before.Keys.Current, before.Keys.Next)
+	for key, want := range map[string]string{"current": before.Keys.Current, "next": before.Keys.Next} {
+		if p := c.send("POST", path+"/signing-keys/"+key, "", "X-CSRF-Token", c.csrf, "Accept", "text/plain").is(200); p.body != want {
+			t.Errorf("copied %q as the %s key", p.body, key)
+		}
+	}
+	c.get(path + "/credentials").want("Rotate the signing keys?")
+	c.post(path + "/signing-keys/rotate").is(200).want("Give receivers the new pair")
+	after, err := c.qstash.Account(t.Context(), queue.ID)
+	c.ok(err)
+	if after.Keys.Current != before.Keys.Next || after.Keys.Next == before.Keys.Next {
+		t.Error("the keys are not rotated")
+	}
+}
