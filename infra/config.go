@@ -26,8 +26,7 @@ type Config struct {
 	Meter                   bool // usage is counted
 	LogRetentionDays        int
 	LogLevel                string
-	RedisSweepMinutes       int // between two scheduled runs of Redis's sweep function
-	SweepMinutes            int // and of Kafka's
+	SweepMinutes            int // between two scheduled runs of a sweep function
 }
 
 // readConfig reads CDK context, which has strings from the command line and any
@@ -64,13 +63,8 @@ func readConfig(context func(name string) any) (Config, error) {
 	if cfg.LogRetentionDays, err = strconv.Atoi(text("logRetentionDays", "30")); err != nil || !slices.Contains(retentionDays, cfg.LogRetentionDays) {
 		return Config{}, fmt.Errorf("context logRetentionDays: %q is none of %v", text("logRetentionDays", ""), retentionDays)
 	}
-	for _, m := range []struct {
-		name, byDefault string
-		minutes         *int
-	}{{"redisSweepMinutes", "60", &cfg.RedisSweepMinutes}, {"sweepMinutes", "5", &cfg.SweepMinutes}} {
-		if *m.minutes, err = strconv.Atoi(text(m.name, m.byDefault)); err != nil || *m.minutes < 1 || *m.minutes > maxSweepMinutes {
-			return Config{}, fmt.Errorf("context %s: %q is no number from 1 to %d", m.name, text(m.name, ""), maxSweepMinutes)
-		}
+	if cfg.SweepMinutes, err = strconv.Atoi(text("sweepMinutes", "5")); err != nil || cfg.SweepMinutes < 1 || cfg.SweepMinutes > maxSweepMinutes {
+		return Config{}, fmt.Errorf("context sweepMinutes: %q is no number from 1 to %d", text("sweepMinutes", ""), maxSweepMinutes)
 	}
 	if !slices.Contains(logLevels, cfg.LogLevel) {
 		return Config{}, fmt.Errorf("context logLevel: %q is none of %v", cfg.LogLevel, logLevels)

@@ -20,9 +20,8 @@
 //	                         neither deletion protection nor backups: true
 //	meter                    "false": usage is not counted, there are neither statistics nor limits: true
 //	logRetentionDays         30
-//	redisSweepMinutes        time between two runs of Redis's sweep function, which the
-//	                         table's stream wakes besides: 60
-//	sweepMinutes             time between two runs of Kafka's sweep function: 5
+//	sweepMinutes             time between two runs of the sweep functions; Redis's is woken
+//	                         by the table's stream besides: 5
 //	kafkaStack               name of Kafka's stack: SkystashKafka
 //	kafkaShards              shards of its stream, 0 for on demand: 1
 //	logLevel                 debug, info, warn or error: info

@@ -122,7 +122,7 @@ func TestPublicKeyComesFromTheParameterUnlessGiven(t *testing.T) {
 }
 
 func TestSweepFunctionRunsOnSchedule(t *testing.T) {
-	tpl := template(t, func(c *Config) { c.RedisSweepMinutes, c.LogLevel = 10, "warn" })
+	tpl := template(t, func(c *Config) { c.SweepMinutes, c.LogLevel = 10, "warn" })
 	tpl.HasResourceProperties(jsii.String("AWS::Lambda::Function"), map[string]any{
 		"Runtime":       "provided.al2023",
 		"Architectures": []any{"arm64"},
@@ -270,14 +270,14 @@ func TestReadConfig(t *testing.T) {
 	}
 	got, err := read(map[string]any{
 		"stack": "Mine", "qstashStack": "Q", "qstashRegion": "US-EAST-1", "qstashAllowed": "10.0.0.0/8", "tokenPublicKey": somePublicKey, "tokenAudience": "prod", "keepData": false, "meter": "false",
-		"logRetentionDays": 7.0, "logLevel": "warn", "tokenPublicKeyParameter": "/k", "sweepMinutes": 60.0, "redisSweepMinutes": 90.0,
+		"logRetentionDays": 7.0, "logLevel": "warn", "tokenPublicKeyParameter": "/k", "sweepMinutes": 60.0,
 	})
-	want := Config{Stack: "Mine", QStashStack: "Q", QStashRegion: "US-EAST-1", QStashAllowed: "10.0.0.0/8", TokenPublicKey: somePublicKey, TokenPublicKeyParameter: "/k", TokenAudience: "prod", LogRetentionDays: 7, LogLevel: "warn", SweepMinutes: 60, RedisSweepMinutes: 90}
+	want := Config{Stack: "Mine", QStashStack: "Q", QStashRegion: "US-EAST-1", QStashAllowed: "10.0.0.0/8", TokenPublicKey: somePublicKey, TokenPublicKeyParameter: "/k", TokenAudience: "prod", LogRetentionDays: 7, LogLevel: "warn", SweepMinutes: 60}
 	if err != nil || got != want {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
 	for name, value := range map[string]any{
-		"tokenPublicKey": "nonsense", "keepData": "maybe", "meter": "maybe", "logRetentionDays": "8", "logLevel": "loud", "sweepMinutes": "0", "redisSweepMinutes": "1441",
+		"tokenPublicKey": "nonsense", "keepData": "maybe", "meter": "maybe", "logRetentionDays": "8", "logLevel": "loud", "sweepMinutes": "0",
 	} {
 		if _, err := read(map[string]any{name: value}); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s=%v: %v, want an error that names it", name, value, err)

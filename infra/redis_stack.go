@@ -27,7 +27,7 @@ func NewRedisStack(scope constructs.Construct, cfg Config) awscdk.Stack {
 	fn := newRedisFunction(stack, cfg, table)
 	sweep := newSweepFunction(stack, cfg, table)
 	sweepOnStream(stack, table, sweep)
-	sweepOnSchedule(stack, cfg.RedisSweepMinutes, sweep)
+	sweepOnSchedule(stack, cfg.SweepMinutes, sweep)
 
 	api := awsapigatewayv2.NewHttpApi(stack, jsii.String("Api"), &awsapigatewayv2.HttpApiProps{
 		ApiName:     stack.StackName(),
