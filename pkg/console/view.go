@@ -101,6 +101,7 @@ func (h *Handler) functions() template.FuncMap {
 		"product":  productName,
 		"time":     timeElement,
 		"level":    levelTone,
+		"limits":   limitText,
 		"stored":   formatStorage,
 		"ago":      func(t time.Time) string { return ago(h.now(), t) },
 	}
@@ -169,4 +170,16 @@ func formatStorage(s meter.Storage) string {
 		return "–"
 	}
 	return formatBytes(s.Bytes)
+}
+
+// limitText says what a status means to the owner of a resource; its own text is for clients.
+func limitText(s meter.Status) string {
+	limit, amounts := "daily request limit", formatCount(int64(s.Used))+" of "+formatCount(int64(s.Of))
+	if s.Limit == meter.LimitBudget {
+		limit, amounts = "monthly budget", formatDollars(s.Used)+" of "+formatDollars(s.Of)
+	}
+	if s.Level == meter.LevelBlocked {
+		return fmt.Sprintf("The %s is used up (%s). Requests are refused until %s UTC.", limit, amounts, s.Until.UTC().Format("2 January, 15:04"))
+	}
+	return fmt.Sprintf("%.0f %% of the %s is used (%s).", 100*s.Used/s.Of, limit, amounts)
 }
