@@ -104,7 +104,7 @@ test("a schedule tells its next runs while it is typed", async () => {
   await page.getByRole("button", { name: "Create schedule" }).click();
   await page.getByText("The schedule runs.").waitFor();
   await page.getByRole("button", { name: "Pause" }).click();
-  await page.getByText("Nothing is sent until it is resumed.").waitFor();
+  await page.getByRole("note").getByText("Nothing is sent until it is resumed.").waitFor();
   await page.getByRole("button", { name: "Delete…" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
   await page.getByText("The schedule was deleted.").waitFor();
