@@ -99,7 +99,8 @@ func (h *Handler) functions() template.FuncMap {
 		"units":    formatUnits,
 		"quantity": formatQuantity,
 		"product":  productName,
-		"time":     timeElement,
+		"time":     func(t time.Time) template.HTML { return timeElement(t, "minutes") },
+		"seconds":  func(t time.Time) template.HTML { return timeElement(t, "seconds") },
 		"level":    levelTone,
 		"limits":   limitText,
 		"stored":   formatStorage,
@@ -137,13 +138,18 @@ func arguments(pairs ...any) (map[string]any, error) {
 	return m, nil
 }
 
-// timeElement shows a time in UTC, which scripts turn into the browser's own.
-func timeElement(t time.Time) template.HTML {
+// timeElement shows a time in UTC, to the minute or with seconds, which scripts turn into the
+// browser's own.
+func timeElement(t time.Time, precision string) template.HTML {
 	if t.IsZero() {
 		return "–"
 	}
 	t = t.UTC()
-	return template.HTML(`<time data-local="minutes" datetime="` + t.Format(time.RFC3339) + `">` + t.Format("2 Jan 2006, 15:04") + ` UTC</time>`)
+	layout := "2 Jan 2006, 15:04"
+	if precision == "seconds" {
+		layout += ":05"
+	}
+	return template.HTML(`<time data-local="` + precision + `" datetime="` + t.Format(time.RFC3339) + `">` + t.Format(layout) + ` UTC</time>`)
 }
 
 func productName(p control.Product) string {
