@@ -2,7 +2,7 @@
 package metertest
 
 import (
-	"slices"
+	"context"
 	"sync"
 
 	"github.com/skystash/skystash/pkg/meter"
@@ -10,8 +10,9 @@ import (
 
 // Records is a meter.Recorder that keeps what it is told. It is safe for concurrent use.
 type Records struct {
-	mu  sync.Mutex
-	all []meter.Record
+	mu   sync.Mutex
+	all  []meter.Record
+	more chan struct{} // closed when there is another record; nil: nobody waits
 }
 
 // Record implements meter.Recorder.
@@ -19,13 +20,38 @@ func (rs *Records) Record(r meter.Record) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	rs.all = append(rs.all, r)
+	if rs.more != nil {
+		close(rs.more)
+		rs.more = nil
+	}
 }
 
-// Take returns what has been recorded since it was called last.
+// Take returns what has been recorded since it, or Wait, was called last.
 func (rs *Records) Take() []meter.Record {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
-	all := slices.Clone(rs.all)
+	all := rs.all
 	rs.all = nil
 	return all
+}
+
+// Wait is Take when there are n records, or when the context ends.
+func (rs *Records) Wait(ctx context.Context, n int) []meter.Record {
+	for {
+		rs.mu.Lock()
+		if len(rs.all) >= n {
+			rs.mu.Unlock()
+			return rs.Take()
+		}
+		if rs.more == nil {
+			rs.more = make(chan struct{})
+		}
+		more := rs.more
+		rs.mu.Unlock()
+		select {
+		case <-more:
+		case <-ctx.Done():
+			return rs.Take()
+		}
+	}
 }

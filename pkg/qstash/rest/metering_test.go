@@ -22,17 +22,11 @@ func TestRequestsAndDeliveriesAreRecorded(t *testing.T) {
 	s.refused(401, "", "GET", "/v2/queues", "")
 
 	byClass := map[string][]meter.Record{}
-	for count := 0; count < 4; { // a delivery is recorded after its outcome, which nothing else tells of
-		for _, r := range s.meter.Take() {
-			if r.Resource != (meter.Resource{Product: "qstash", ID: acct}) {
-				t.Errorf("record %+v", r)
-			}
-			byClass[r.Class] = append(byClass[r.Class], r)
-			count++
+	for _, r := range s.meter.Wait(t.Context(), 4) { // a delivery is recorded after its outcome
+		if r.Resource != (meter.Resource{Product: "qstash", ID: acct}) {
+			t.Errorf("record %+v", r)
 		}
-		if t.Context().Err() != nil {
-			t.Fatal("records are missing")
-		}
+		byClass[r.Class] = append(byClass[r.Class], r)
 	}
 	if got := byClass[meter.ClassPublish]; len(got) != 1 || got[0].Status != 200 || got[0].Commands != 0 || got[0].WriteUnits == 0 || got[0].BytesIn < 5 || got[0].BytesOut == 0 {
 		t.Errorf("publish: %+v", got)
