@@ -2,8 +2,10 @@ package main
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/skystash/skystash/functions/backend"
 	"github.com/skystash/skystash/pkg/token"
@@ -12,8 +14,10 @@ import (
 // Config is what can be chosen at deployment; see the package's documentation.
 type Config struct {
 	Stack                   string
-	RedisAsset              string // folder that holds the redis function's executable
-	SweepAsset              string // and that of the sweep function
+	ReadRegions             []string // where replicas serve reads
+	Region                  string   // of the stacks; "": the one that is deployed to, which must be known to have read regions
+	RedisAsset              string   // folder that holds the redis function's executable
+	SweepAsset              string   // and that of the sweep function
 	QStashStack             string
 	QStashAsset             string // folder of the qstash function's executable
 	DeliverAsset            string // and of the deliver function's
@@ -27,8 +31,7 @@ type Config struct {
 	Meter                   bool // usage is counted
 	LogRetentionDays        int
 	LogLevel                string
-	RedisSweepMinutes       int // between two scheduled runs of Redis's sweep function
-	SweepMinutes            int // and of Kafka's
+	SweepMinutes            int // between two scheduled runs of a sweep function
 }
 
 // readConfig reads CDK context, which has strings from the command line and any
@@ -65,18 +68,48 @@ func readConfig(context func(name string) any) (Config, error) {
 	if cfg.LogRetentionDays, err = strconv.Atoi(text("logRetentionDays", "30")); err != nil || !slices.Contains(retentionDays, cfg.LogRetentionDays) {
 		return Config{}, fmt.Errorf("context logRetentionDays: %q is none of %v", text("logRetentionDays", ""), retentionDays)
 	}
-	for _, m := range []struct {
-		name, byDefault string
-		minutes         *int
-	}{{"redisSweepMinutes", "60", &cfg.RedisSweepMinutes}, {"sweepMinutes", "5", &cfg.SweepMinutes}} {
-		if *m.minutes, err = strconv.Atoi(text(m.name, m.byDefault)); err != nil || *m.minutes < 1 || *m.minutes > maxSweepMinutes {
-			return Config{}, fmt.Errorf("context %s: %q is no number from 1 to %d", m.name, text(m.name, ""), maxSweepMinutes)
-		}
+	if cfg.SweepMinutes, err = strconv.Atoi(text("sweepMinutes", "5")); err != nil || cfg.SweepMinutes < 1 || cfg.SweepMinutes > maxSweepMinutes {
+		return Config{}, fmt.Errorf("context sweepMinutes: %q is no number from 1 to %d", text("sweepMinutes", ""), maxSweepMinutes)
+	}
+	cfg.Region = text("region", "")
+	if cfg.ReadRegions, err = regionList(context("readRegions")); err != nil {
+		return Config{}, fmt.Errorf("context readRegions: %w", err)
+	}
+	if len(cfg.ReadRegions) > 0 && !regionName.MatchString(cfg.Region) {
+		return Config{}, fmt.Errorf("context region: %q is no region: it must be set where there are readRegions", cfg.Region)
+	}
+	if slices.Contains(cfg.ReadRegions, cfg.Region) {
+		return Config{}, fmt.Errorf("context readRegions: %s is the primary region", cfg.Region)
 	}
 	if !slices.Contains(logLevels, cfg.LogLevel) {
 		return Config{}, fmt.Errorf("context logLevel: %q is none of %v", cfg.LogLevel, logLevels)
 	}
 	return cfg, nil
+}
+
+var regionName = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]{1,2}$`)
+
+// regionList reads a list of regions: a JSON list, or names separated by commas.
+func regionList(v any) ([]string, error) {
+	var names []string
+	switch v := v.(type) {
+	case nil:
+	case []any:
+		for _, name := range v {
+			names = append(names, fmt.Sprint(name))
+		}
+	default:
+		names = strings.FieldsFunc(fmt.Sprint(v), func(r rune) bool { return r == ',' || r == ' ' })
+	}
+	for i, name := range names {
+		if !regionName.MatchString(name) {
+			return nil, fmt.Errorf("%q is no region", name)
+		}
+		if slices.Contains(names[:i], name) {
+			return nil, fmt.Errorf("%s is there twice", name)
+		}
+	}
+	return names, nil
 }
 
 // maxSweepMinutes is a day: what is deleted is paid for as long as it is stored.

@@ -7,6 +7,9 @@
 // Settings are CDK context ("-c name=value", or "context" in cdk.json):
 //
 //	stack                    name of the stack: SkystashRedis
+//	readRegions              regions, separated by commas, where a function reads from a
+//	                         replica of the table: a stack <stack>-<region> each
+//	region                   that everything else is deployed to; needed with readRegions
 //	qstashStack              name of QStash's stack: SkystashQStash
 //	qstashRegion             what QStash's destinations are told: EU-CENTRAL-1
 //	qstashAllowed            blocks of addresses, such as 10.0.0.0/8, separated by
@@ -16,15 +19,14 @@
 //	                         "published": none but those that the control plane
 //	                         makes and publishes
 //	tokenPublicKeyParameter  else: SSM parameter that holds them at deployment
-//	                         time: /skystash/token-public-key
+//	                         time, in each region: /skystash/token-public-key
 //	tokenAudience            audience that tokens must name: skystash
 //	keepData                 "false": the table goes with the stack and has
 //	                         neither deletion protection nor backups: true
 //	meter                    "false": usage is not counted, there are neither statistics nor limits: true
 //	logRetentionDays         30
-//	redisSweepMinutes        time between two runs of Redis's sweep function, which the
-//	                         table's stream wakes besides: 60
-//	sweepMinutes             time between two runs of Kafka's sweep function: 5
+//	sweepMinutes             time between two runs of the sweep functions; Redis's is woken
+//	                         by the table's stream besides: 5
 //	kafkaStack               name of Kafka's stack: SkystashKafka
 //	kafkaShards              shards of its stream, 0 for on demand: 1
 //	controlStack             name of the control plane's stack: SkystashControl

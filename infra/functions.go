@@ -1,6 +1,8 @@
 package main
 
 import (
+	"maps"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
@@ -24,11 +26,17 @@ type function struct {
 	environment map[string]*string // besides TABLE_NAME and LOG_LEVEL
 }
 
-func newRedisFunction(stack awscdk.Stack, cfg Config, table awsdynamodb.Table) awslambda.Function {
+// newRedisFunction makes the function that serves Redis, with settings besides those that it always has.
+func newRedisFunction(stack awscdk.Stack, cfg Config, table awsdynamodb.ITable, settings map[string]*string) awslambda.Function {
 	publicKey := &cfg.TokenPublicKey
 	if cfg.TokenPublicKey == "" {
 		publicKey = awsssm.StringParameter_ValueForStringParameter(stack, &cfg.TokenPublicKeyParameter, nil)
 	}
+	environment := map[string]*string{
+		"TOKEN_PUBLIC_KEY": publicKey,
+		"TOKEN_AUDIENCE":   &cfg.TokenAudience,
+	}
+	maps.Copy(environment, settings)
 	return newFunction(stack, cfg, table, function{
 		description: "Redis over REST",
 		metered:     true,
@@ -46,10 +54,7 @@ func newRedisFunction(stack awscdk.Stack, cfg Config, table awsdynamodb.Table) a
 			"dynamodb:Query",
 			"dynamodb:UpdateItem",
 		},
-		environment: map[string]*string{
-			"TOKEN_PUBLIC_KEY": publicKey,
-			"TOKEN_AUDIENCE":   &cfg.TokenAudience,
-		},
+		environment: environment,
 	})
 }
 
@@ -86,7 +91,7 @@ func sweepOnSchedule(stack awscdk.Stack, minutes int, sweep awslambda.Function) 
 
 // newFunction makes a function with a log group and a role of its own: the default
 // role carries a managed policy that may write to every log group.
-func newFunction(stack awscdk.Stack, cfg Config, table awsdynamodb.Table, f function) awslambda.Function {
+func newFunction(stack awscdk.Stack, cfg Config, table awsdynamodb.ITable, f function) awslambda.Function {
 	logs := awslogs.NewLogGroup(stack, jsii.String(f.prefix+"Logs"), &awslogs.LogGroupProps{
 		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
 	})

@@ -17,25 +17,28 @@ import (
 // whatever it holds, and limits are late by this much.
 const meterSeconds = 60
 
+// measureMinutes is how often it is looked whether storage is to be measured.
+const measureMinutes = 60
+
 // meteredProduct is a product whose functions leave lines.
 type meteredProduct struct {
 	name    string       // in construct ids: "Redis"
 	table   string       // environment variable that functions/meter finds the table in
 	stack   awscdk.Stack // with the construct "Table" and the log groups
 	logs    []string     // construct ids of the log groups
-	actions []string     // on the table, to block a resource in
+	actions []string     // on the table, to block a resource in and to measure it
 }
 
 func meteredRedis(stack awscdk.Stack) meteredProduct {
-	return meteredProduct{"Redis", "REDIS_TABLE_NAME", stack, []string{"Logs"}, []string{"dynamodb:GetItem", "dynamodb:UpdateItem"}}
+	return meteredProduct{"Redis", "REDIS_TABLE_NAME", stack, []string{"Logs"}, []string{"dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"}}
 }
 
 func meteredKafka(stack awscdk.Stack) meteredProduct {
-	return meteredProduct{"Kafka", "KAFKA_TABLE_NAME", stack, []string{"Logs"}, []string{"dynamodb:UpdateItem"}}
+	return meteredProduct{"Kafka", "KAFKA_TABLE_NAME", stack, []string{"Logs"}, []string{"dynamodb:Query", "dynamodb:UpdateItem"}}
 }
 
 func meteredQStash(stack awscdk.Stack) meteredProduct {
-	return meteredProduct{"QStash", "QSTASH_TABLE_NAME", stack, []string{"Logs", "DeliverLogs"}, []string{"dynamodb:GetItem", "dynamodb:UpdateItem"}}
+	return meteredProduct{"QStash", "QSTASH_TABLE_NAME", stack, []string{"Logs", "DeliverLogs"}, []string{"dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"}}
 }
 
 // addMeter adds what counts usage to the stack of the control table: a stream, subscriptions of the products'
@@ -58,7 +61,7 @@ func addMeter(stack awscdk.Stack, cfg Config, table awsdynamodb.Table, products 
 		description: "Counts usage, and blocks what has reached a limit",
 		asset:       cfg.MeterAsset,
 		memory:      256,
-		timeout:     60,
+		timeout:     15 * 60, // the most there is, to measure storage; a batch of lines is bounded by the function itself
 		actions: []string{
 			"dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem",
 		},
@@ -81,6 +84,7 @@ func addMeter(stack awscdk.Stack, cfg Config, table awsdynamodb.Table, products 
 		}
 	}
 	mapUsage(stack, stream, fn)
+	sweepOnSchedule(stack, measureMinutes, fn)
 	return fn
 }
 

@@ -91,7 +91,7 @@ func TestMeterMapping(t *testing.T) {
 		"DestinationConfig":              map[string]any{"OnFailure": map[string]any{"Destination": map[string]any{"Fn::GetAtt": []any{like("UsageFailed"), "Arn"}}}},
 	})
 	tpl.HasResourceProperties(jsii.String("AWS::Lambda::Function"), map[string]any{
-		"Runtime": "provided.al2023", "Architectures": []any{"arm64"}, "Timeout": 60,
+		"Runtime": "provided.al2023", "Architectures": []any{"arm64"}, "Timeout": 900,
 		"Environment": map[string]any{"Variables": map[string]any{
 			"TABLE_NAME":       map[string]any{"Ref": like("Table")},
 			"REDIS_TABLE_NAME": map[string]any{"Fn::ImportValue": like("SkystashRedis")}, "KAFKA_TABLE_NAME": map[string]any{"Fn::ImportValue": like("SkystashKafka")},
@@ -141,7 +141,7 @@ func TestMeterMayDoNoMoreThanItNeeds(t *testing.T) {
 	slices.Sort(got)
 	want := []string{
 		"dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem",
-		"dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:UpdateItem", "dynamodb:GetItem", "dynamodb:UpdateItem",
+		"dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem", "dynamodb:Query", "dynamodb:UpdateItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem",
 		"kinesis:DescribeStream", "kinesis:DescribeStreamConsumer", "kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards", "kinesis:ListStreams", "kinesis:SubscribeToShard",
 		"logs:CreateLogStream", "logs:PutLogEvents", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage",
 	}

@@ -18,17 +18,29 @@ import (
 
 // NewRedisStack adds Redis over REST: a table, the function that serves it, with an HTTP API and
 // a function URL in front, and the function that sweeps it, woken by the table's stream and on a schedule. Requests carry their own credentials, so both
-// fronts are open and the function checks.
+// fronts are open and the function checks. Each read region gets a stack of its own.
 func NewRedisStack(scope constructs.Construct, cfg Config) awscdk.Stack {
-	stack := awscdk.NewStack(scope, &cfg.Stack, &awscdk.StackProps{
-		Description: jsii.String("Skystash: Redis over REST on DynamoDB"),
-	})
-	table := newTable(stack, cfg)
-	fn := newRedisFunction(stack, cfg, table)
+	props := awscdk.StackProps{Description: jsii.String("Skystash: Redis over REST on DynamoDB")}
+	if len(cfg.ReadRegions) > 0 {
+		props.Env = &awscdk.Environment{Region: &cfg.Region}
+		props.CrossRegionReferences = jsii.Bool(true)
+	}
+	stack := awscdk.NewStack(scope, &cfg.Stack, &props)
+	table := newTable(stack, cfg, cfg.ReadRegions...)
+	fn := newRedisFunction(stack, cfg, table, nil)
 	sweep := newSweepFunction(stack, cfg, table)
 	sweepOnStream(stack, table, sweep)
-	sweepOnSchedule(stack, cfg.RedisSweepMinutes, sweep)
+	sweepOnSchedule(stack, cfg.SweepMinutes, sweep)
+	openFronts(stack, fn)
+	output(stack, "TableName", table.TableName(), "The table, for scripts/admin")
+	for _, region := range cfg.ReadRegions {
+		newReplicaStack(scope, cfg, region, table)
+	}
+	return stack
+}
 
+// openFronts puts an HTTP API and a function URL in front of the function that serves Redis.
+func openFronts(stack awscdk.Stack, fn awslambda.Function) {
 	api := awsapigatewayv2.NewHttpApi(stack, jsii.String("Api"), &awsapigatewayv2.HttpApiProps{
 		ApiName:     stack.StackName(),
 		Description: jsii.String("Redis over REST"),
@@ -51,8 +63,6 @@ func NewRedisStack(scope constructs.Construct, cfg Config) awscdk.Stack {
 
 	output(stack, "Url", api.ApiEndpoint(), "UPSTASH_REDIS_REST_URL through API Gateway")
 	output(stack, "FunctionUrl", functionURL.Url(), "UPSTASH_REDIS_REST_URL without API Gateway: subscriptions, no price per request, any bytes in paths")
-	output(stack, "TableName", table.TableName(), "The table, for scripts/admin")
-	return stack
 }
 
 // sweepOnStream invokes the function with records that say what has become garbage, some minutes
@@ -89,12 +99,15 @@ func sweepOnStream(stack awscdk.Stack, table awsdynamodb.Table, sweep awslambda.
 	})
 }
 
-func newTable(stack awscdk.Stack, cfg Config) awsdynamodb.Table {
+// newTable makes a product's table, with replicas in other regions, if any. They are added to the
+// very table that there may have been before: a resource of another type (AWS::DynamoDB::GlobalTable)
+// would replace it by an empty one.
+func newTable(stack awscdk.Stack, cfg Config, replicas ...string) awsdynamodb.Table {
 	removal := awscdk.RemovalPolicy_DESTROY
 	if cfg.KeepData {
 		removal = awscdk.RemovalPolicy_RETAIN
 	}
-	return awsdynamodb.NewTable(stack, jsii.String("Table"), &awsdynamodb.TableProps{
+	props := awsdynamodb.TableProps{
 		PartitionKey:        &awsdynamodb.Attribute{Name: jsii.String("p"), Type: awsdynamodb.AttributeType_BINARY},
 		SortKey:             &awsdynamodb.Attribute{Name: jsii.String("s"), Type: awsdynamodb.AttributeType_BINARY},
 		BillingMode:         awsdynamodb.BillingMode_PAY_PER_REQUEST,
@@ -105,7 +118,11 @@ func newTable(stack awscdk.Stack, cfg Config) awsdynamodb.Table {
 		},
 		DeletionProtection: jsii.Bool(cfg.KeepData),
 		RemovalPolicy:      removal,
-	})
+	}
+	if len(replicas) > 0 {
+		props.ReplicationRegions = jsii.Strings(replicas...)
+	}
+	return awsdynamodb.NewTable(stack, jsii.String("Table"), &props)
 }
 
 func output(stack awscdk.Stack, name string, value *string, description string) {

@@ -30,9 +30,17 @@ const MaxCommandBytes = 4_500_000
 // RedisConfig is what OpenRedis needs. Region and credentials come from where
 // AWS's tools look for them.
 type RedisConfig struct {
-	Table    string
-	Endpoint string       // instead of DynamoDB's own; "": none
-	Logger   *slog.Logger // nil: slog.Default
+	Table      string
+	Endpoint   string       // instead of DynamoDB's own; "": none
+	ReadRegion *ReadRegion  // nil: this is the primary region
+	Logger     *slog.Logger // nil: slog.Default
+}
+
+// ReadRegion says that the table in the region at hand is a replica, which reads are served from.
+type ReadRegion struct {
+	Name       string
+	Primary    string // region of the table that is written to
+	MarksTable string // see redis.Region
 }
 
 // OpenRedis opens the Redis engine over a DynamoDB table, which must exist.
@@ -44,12 +52,21 @@ func OpenRedis(ctx context.Context, cfg RedisConfig) (*redis.Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	return redis.New(redis.Config{
+	engine := redis.Config{
 		Store:        dynamo.New(client, cfg.Table),
 		Logger:       cfg.Logger,
 		RecordTTL:    RecordTTL,
 		MaxReplySize: MaxCommandBytes,
-	}), nil
+	}
+	if r := cfg.ReadRegion; r != nil {
+		primary, err := DynamoDB(ctx, cfg.Endpoint, config.WithRegion(r.Primary))
+		if err != nil {
+			return nil, err
+		}
+		engine.Region = &redis.Region{Replica: engine.Store, Marks: dynamo.New(client, r.MarksTable)}
+		engine.Store = dynamo.New(primary, cfg.Table)
+	}
+	return redis.New(engine), nil
 }
 
 // NewVerifier makes what checks a product's tokens: with the keys of its configuration, and with
@@ -64,9 +81,9 @@ func NewVerifier(ctx context.Context, cfg token.VerifierConfig, table, endpoint 
 }
 
 // DynamoDB makes a client, for another endpoint than DynamoDB's own if there is
-// one.
-func DynamoDB(ctx context.Context, endpoint string) (*dynamodb.Client, error) {
-	aws, err := config.LoadDefaultConfig(ctx)
+// one. Options override where region and credentials come from.
+func DynamoDB(ctx context.Context, endpoint string, options ...func(*config.LoadOptions) error) (*dynamodb.Client, error) {
+	aws, err := config.LoadDefaultConfig(ctx, options...)
 	if err != nil {
 		return nil, fmt.Errorf("load the AWS configuration: %w", err)
 	}

@@ -40,6 +40,20 @@ func (e *Environment) Redis() RedisConfig {
 	}
 }
 
+// ReadRegion reads PRIMARY_REGION and, if that is set, MARKS_TABLE and AWS_REGION. The result is
+// nil if it is not: this is the primary region.
+func (e *Environment) ReadRegion() *ReadRegion {
+	primary := e.Get("PRIMARY_REGION")
+	if primary == "" {
+		return nil
+	}
+	return &ReadRegion{
+		Name:       e.Require("AWS_REGION", "the read region, which Lambda tells"),
+		Primary:    primary,
+		MarksTable: e.Require("MARKS_TABLE", "the read region's own DynamoDB table, of marks"),
+	}
+}
+
 // PublishedOnly is what TOKEN_PUBLIC_KEY says where there is a control plane, which publishes
 // the keys, and no other key.
 const PublishedOnly = "published"

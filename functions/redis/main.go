@@ -12,6 +12,9 @@
 //	TOKEN_AUDIENCE     audience that tokens must name; default skystash
 //	METER              lines: a line of the embedded metric format for each request
 //	LOG_LEVEL          debug, info, warn or error; default info
+//	PRIMARY_REGION     in a read region: the region of the table that is written to; the
+//	                   one in the region at hand is its replica
+//	MARKS_TABLE        in a read region: its own table, see redis.Region
 //	DYNAMODB_ENDPOINT  another endpoint than DynamoDB's own, such as DynamoDB
 //	                   Local's
 package main
@@ -37,6 +40,7 @@ const requestTime = 28 * time.Second
 func main() {
 	env := &backend.Environment{Getenv: os.Getenv}
 	cfg, tokens := env.Redis(), env.Verifier(token.ProductRedis)
+	cfg.ReadRegion = env.ReadRegion()
 	recorder := env.Meter()
 	launch.Function("redis", env, func(ctx context.Context, log *slog.Logger) (any, error) {
 		handler, err := newHandler(ctx, cfg, tokens, recorder, log)
@@ -54,7 +58,7 @@ func newHandler(ctx context.Context, cfg backend.RedisConfig, tokens token.Verif
 	if err != nil {
 		return nil, err
 	}
-	return rest.New(rest.Config{
+	serve := rest.Config{
 		Engine:          engine,
 		Verifier:        verifier,
 		MaxRequestBytes: backend.MaxCommandBytes,
@@ -62,5 +66,9 @@ func newHandler(ctx context.Context, cfg backend.RedisConfig, tokens token.Verif
 		Class:           engine.Class,
 		Logger:          log,
 		RequestID:       lambdahttp.RequestID,
-	}), nil
+	}
+	if r := cfg.ReadRegion; r != nil {
+		serve.Region = &rest.Region{Name: r.Name, Replica: engine}
+	}
+	return rest.New(serve), nil
 }

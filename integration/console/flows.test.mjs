@@ -1,17 +1,27 @@
 // What people do in the console, done with mouse and keyboard.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { Redis } from "@upstash/redis";
 import { checkPage, finish, shoot, startConsole } from "./browser.mjs";
 
 const it = startConsole();
 const clipboard = { permissions: ["clipboard-read", "clipboard-write"] };
 
-/** What a button has copied, once it matches: secrets are fetched first. */
-async function copied(page, pattern) {
-  await page.waitForFunction(async (source) => new RegExp(source).test(await navigator.clipboard.readText()), pattern.source);
-  return page.evaluate(() => navigator.clipboard.readText());
+/** Asks again and again, for 15 seconds at most, until an answer is good, and returns that. */
+async function eventually(ask, isGood) {
+  for (const end = Date.now() + 15_000; ; ) {
+    const answer = await ask();
+    if (isGood(answer)) {
+      return answer;
+    }
+    assert.ok(Date.now() < end, `still ${answer}`);
+    await setTimeout(100);
+  }
 }
+
+/** What a button has copied, once it matches: secrets are fetched first. */
+const copied = (page, pattern) => eventually(() => page.evaluate(() => navigator.clipboard.readText()), (text) => pattern.test(text));
 
 test("signing in with the API key, and out", async () => {
   const page = await it.open("light", { visitor: true });
@@ -119,6 +129,39 @@ test("what is wrong with a form is said at its field", async () => {
   await shoot(page, "settings-refused-light");
   await checkPage(page);
   await finish(page, /status of 422/);
+});
+
+test("a limit is reached, shown, and lifted", async () => {
+  const page = await it.open();
+  await page.goto("/console/new");
+  await page.getByLabel("Name").fill("limited");
+  await page.getByLabel("Requests per day").fill("3");
+  await page.getByRole("button", { name: "Create" }).click();
+  const home = page.url();
+  const token = await page.evaluate(
+    async (path) => (await fetch(path, { method: "POST", headers: { "X-CSRF-Token": window.skystash.csrf(), Accept: "text/plain" } })).text(),
+    `${home}/credentials/default/token`,
+  );
+  const redis = new Redis({ url: it.server.url, token, retry: false, enableAutoPipelining: false });
+  for (let i = 0; i < 3; i++) {
+    await redis.incr("counter");
+  }
+  // Usage is counted once a second.
+  await eventually(() => page.reload().then(() => page.getByText("Limit reached").count()), (n) => n > 0);
+  await assert.rejects(redis.incr("counter"), /limit/i);
+  await page.goto("/console/");
+  await page.getByRole("row", { name: /limited/ }).getByText("Limit reached").waitFor();
+  await shoot(page, "limit-reached-light");
+  await checkPage(page);
+  await page.goto(`${home}/usage`);
+  await page.getByText("3 of 3").waitFor();
+  await shoot(page, "limit-reached-usage-light");
+  await checkPage(page);
+  await page.getByRole("link", { name: "Change the limits" }).click();
+  await page.getByLabel("Requests per day").fill("");
+  await page.getByRole("button", { name: "Save limits" }).click();
+  await page.locator("#toasts").getByText("The limits are saved").waitFor();
+  await finish(page);
 });
 
 test("an API key is shown once", async () => {

@@ -86,26 +86,26 @@ testPages(it, {
 test("keys are searched, chosen, edited and deleted", async () => {
   const page = await it.open();
   await page.goto(browser);
-  await page.getByRole("button", { name: "Count keys" }).or(page.getByRole("link", { name: "Count keys" })).click();
+  await page.getByRole("link", { name: "Count keys" }).click();
   await page.getByText(/^\d+ keys$/).waitFor();
   const list = page.getByRole("region", { name: "Keys" });
   await list.getByRole("searchbox").fill("user:10");
+  await page.waitForURL(/match=user%3A10/);
   await list.getByRole("link", { name: "user:1000:name" }).waitFor();
-  assert.equal(await list.getByRole("link", { name: "config:maintenance" }).count(), 0);
-  assert.match(page.url(), /match=user%3A10/);
+  assert.equal(await list.getByRole("link", { name: "avatar:4711" }).count(), 0);
   await list.getByRole("link", { name: "user:1000:name" }).click();
-  await page.getByLabel("Value", { exact: true }).fill("Grace Hopper\nsecond line");
+  await page.getByRole("textbox", { name: "Value", exact: true }).fill("Grace Hopper\nsecond line");
   await page.getByRole("button", { name: "Save" }).click();
   await page.getByText("Saved.").waitFor();
   assert.deepEqual(await commands(it.server)(["GET", "user:1000:name"]), ["Grace Hopper\nsecond line"]);
 
   // Somebody else is faster: what was written stays, and is not saved over it by mistake.
   await commands(it.server)(["SET", "user:1000:name", "theirs"]);
-  await page.getByLabel("Value", { exact: true }).fill("mine");
+  await page.getByRole("textbox", { name: "Value", exact: true }).fill("mine");
   await page.getByRole("button", { name: "Save" }).click();
   await page.getByText("changed by somebody else").waitFor();
   await shoot(page, "redis-browser-conflict");
-  assert.equal(await page.getByLabel("Value", { exact: true }).inputValue(), "mine");
+  assert.equal(await page.getByRole("textbox", { name: "Value", exact: true }).inputValue(), "mine");
   assert.deepEqual(await commands(it.server)(["GET", "user:1000:name"]), ["theirs"]);
 
   await page.goto(`${browser}?match=user:1001`);
@@ -135,7 +135,7 @@ test("elements are added, edited and removed", async () => {
   await dialog.getByText("is removed from the key").waitFor();
   await dialog.getByRole("button", { name: "Remove" }).click();
   await page.getByText("Removed.").waitFor();
-  assert.deepEqual(await commands(it.server)(["HGETALL", "h"]), [["a", "changed", "c", "3"]].map((list) => list));
+  assert.deepEqual(await commands(it.server)(["HMGET", "h", "a", "b", "c"]), [["changed", null, "3"]]);
   await finish(page);
 });
 
@@ -179,7 +179,7 @@ test("the data browser works without scripts", async () => {
   const page = await it.open("light", { javaScriptEnabled: false });
   await page.goto(`${browser}?match=customer`);
   await page.getByRole("link", { name: "customer:4711" }).click();
-  await page.getByLabel("Value", { exact: true }).fill('{"name": "Ada"}');
+  await page.getByRole("textbox", { name: "Value", exact: true }).fill('{"name": "Ada"}');
   await page.getByRole("button", { name: "Save" }).click();
   await page.getByText("Saved.").waitFor();
   assert.deepEqual(await commands(it.server)(["JSON.GET", "customer:4711"]), ['{"name":"Ada"}']);

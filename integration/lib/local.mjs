@@ -41,7 +41,7 @@ export function buildLocal() {
 /**
  * Starts the server on a free port with the given flags and waits until it is ready.
  *
- * @returns {Promise<{url: string, token: string, readOnlyToken: string, pid: number,
+ * @returns {Promise<{url: string, token: string, readOnlyToken: string, replicaUrl?: string, pid: number,
  *   signInUrl: string, email: string, apiKey: string,
  *   kafka: {url: string, username: string, password: string},
  *   stop: (signal?: NodeJS.Signals) => Promise<number | null>}>} stop resolves to the exit status
@@ -65,6 +65,7 @@ export async function startLocal(...flags) {
     signInUrl: /(\S+\/console\/sign-in\/link\?key=\S+)/,
     email: /UPSTASH_EMAIL=(\S+)/,
     apiKey: /UPSTASH_API_KEY=(\S+)/,
+    replicaUrl: /read region, .* is at (\S+)\.$/,
   };
   const kafkaPatterns = {
     url: /UPSTASH_KAFKA_REST_URL=(\S+)/,

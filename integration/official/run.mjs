@@ -1,9 +1,10 @@
 // Runs the test suites of official packages' own repositories against the local server.
 //
-//   node official/run.mjs CHECKOUT [--store embedded|dynamo] [--excluded] [file ...]
+//   node official/run.mjs CHECKOUT [--store embedded|dynamo] [--excluded] [--read-region] [file ...]
 //
 // CHECKOUT is a clone of one of the repositories in suites.mjs. Files are named by a part of their
-// path, e.g. commands/zadd; none means all but the excluded ones. --excluded runs those instead.
+// path, e.g. commands/zadd; none means all but the excluded ones. --excluded runs those instead. --read-region runs
+// them against a read region whose replica lags behind; it goes with the embedded store.
 import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync } from "node:fs";
 import os from "node:os";
@@ -15,12 +16,12 @@ import { suiteIn, suites } from "./suites.mjs";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { store: { type: "string", default: "embedded" }, excluded: { type: "boolean", default: false } },
+  options: { store: { type: "string", default: "embedded" }, excluded: { type: "boolean", default: false }, "read-region": { type: "boolean", default: false } },
 });
 const [checkout, ...wanted] = positionals;
 const suite = checkout && suiteIn(checkout);
 if (!suite) {
-  console.error("usage: node official/run.mjs CHECKOUT [--store embedded|dynamo] [--excluded] [file ...]");
+  console.error("usage: node official/run.mjs CHECKOUT [--store embedded|dynamo] [--excluded] [--read-region] [file ...]");
   console.error(`CHECKOUT is a clone of ${suites.map((s) => s.repository).join(" or ")}`);
   process.exit(2);
 }
@@ -44,8 +45,9 @@ const dynamo = values.store === "dynamo" ? await startDynamoDB() : undefined;
 const servers = [];
 for (let i = 0; i < suite.servers; i++) {
   servers.push(
-    await startLocal("-ephemeral", ...(dynamo ? ["-store", "dynamo", "-endpoint", dynamo.endpoint, "-table", `official-${process.pid}-${i}`] : [])),
+    await startLocal("-ephemeral", ...(values["read-region"] ? ["-replica", "127.0.0.1:0", "-replica-lag", "100ms"] : []), ...(dynamo ? ["-store", "dynamo", "-endpoint", dynamo.endpoint, "-table", `official-${process.pid}-${i}`] : [])),
   );
+  servers[i].url = servers[i].replicaUrl ?? servers[i].url;
 }
 const report = path.join(work, "report.xml");
 const bun = spawnSync(

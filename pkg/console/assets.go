@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 )
 
 //go:embed assets
@@ -34,7 +35,7 @@ type asset struct {
 	path        string // below assets/
 	contentType string
 	body        []byte
-	zipped      []byte
+	zipped      func() ([]byte, error) // made when it is first asked for
 }
 
 type assets struct {
@@ -60,21 +61,22 @@ func loadAssets() (*assets, error) {
 		}
 		sum := sha256.Sum256(body.Bytes())
 		it := &asset{path: hex.EncodeToString(sum[:6]) + "/" + b.name, contentType: b.contentType, body: body.Bytes()}
-		var zipped bytes.Buffer
-		z, err := gzip.NewWriterLevel(&zipped, gzip.BestCompression)
-		if err != nil {
-			return nil, fmt.Errorf("console: %w", err)
-		}
-		if _, err := z.Write(it.body); err != nil {
-			return nil, fmt.Errorf("console: %w", err)
-		}
-		if err := z.Close(); err != nil {
-			return nil, fmt.Errorf("console: %w", err)
-		}
-		it.zipped = zipped.Bytes()
+		it.zipped = sync.OnceValues(func() ([]byte, error) { return zip(it.body) })
 		a.byName[b.name], a.byPath[it.path] = it, it
 	}
 	return a, nil
+}
+
+func zip(body []byte) ([]byte, error) {
+	var zipped bytes.Buffer
+	z := gzip.NewWriter(&zipped)
+	if _, err := z.Write(body); err != nil {
+		return nil, err
+	}
+	if err := z.Close(); err != nil {
+		return nil, err
+	}
+	return zipped.Bytes(), nil
 }
 
 // url is the address of a file.
@@ -99,8 +101,10 @@ func (a *assets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header.Set("Vary", "Accept-Encoding")
 	body := it.body
 	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
-		header.Set("Content-Encoding", "gzip")
-		body = it.zipped
+		if zipped, err := it.zipped(); err == nil {
+			header.Set("Content-Encoding", "gzip")
+			body = zipped
+		}
 	}
 	if r.Method != http.MethodHead {
 		_, _ = w.Write(body) // the client may have gone

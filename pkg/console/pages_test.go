@@ -274,3 +274,53 @@ func TestNoPageReachesAnotherAccountsResource(t *testing.T) {
 		}
 	}
 }
+
+func TestALimitIsExplainedToItsOwner(t *testing.T) {
+	until := time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
+	for want, status := range map[string]meter.Status{
+		"The daily request limit is used up (1,000 of 1,000). Requests are refused until 1 December, 00:00 UTC.": {Level: meter.LevelBlocked, Limit: meter.LimitRequests, Used: 1000, Of: 1000, Until: until},
+		"85 % of the monthly budget is used ($8.50 of $10.00).":                                                  {Level: meter.LevelWarning, Limit: meter.LimitBudget, Used: 8.5, Of: 10, Until: until},
+	} {
+		if got := limitText(status); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+func TestFormats(t *testing.T) {
+	for _, row := range [][2]string{
+		{formatCount(0), "0"}, {formatCount(999), "999"}, {formatCount(-1234567), "-1,234,567"},
+		{formatBytes(999), "999 B"}, {formatBytes(1500), "1.5 KB"}, {formatBytes(999_999), "1 MB"}, {formatBytes(2_000_000_000_000_000), "2000 TB"},
+		{formatDollars(0), "$0.00"}, {formatDollars(0.0000001), "< $0.000001"}, {formatDollars(0.00123), "$0.0012"}, {formatDollars(1234.567), "$1,234.57"}, {formatDollars(-2), "-$2.00"},
+		{formatLatency(0), "–"}, {formatLatency(1234 * time.Microsecond), "1.23 ms"}, {formatLatency(45678 * time.Microsecond), "45.7 ms"}, {formatLatency(2500 * time.Millisecond), "2.5 s"},
+		{formatQuantity(0.0000798), "0.0000798"}, {formatQuantity(24.94), "24.9"}, {formatQuantity(18705534.4), "18,705,534"}, {formatQuantity(0), "0"},
+		{ago(time.Unix(0, 0), time.Unix(0, 0)), "just now"}, {ago(time.Unix(7200, 0), time.Unix(0, 0)), "2 hours ago"}, {ago(time.Unix(0, 0), time.Unix(86400, 0)), "in 1 day"},
+		{sentence("élan is gone"), "Élan is gone."}, {sentence("Done!"), "Done!"}, {sentence(""), ""},
+		{toastTrigger(toast{Text: "é𝄞\n"}), `{"toast":{"text":"\u00e9\ud834\udd1e\n"}}`},
+	} {
+		if row[0] != row[1] {
+			t.Errorf("%q, want %q", row[0], row[1])
+		}
+	}
+}
+
+func TestSigningKeysOfDeliveries(t *testing.T) {
+	c := newTest(t)
+	queue := c.createQStash("queue")
+	before, err := c.qstash.Account(t.Context(), queue.ID)
+	c.ok(err)
+	path := "/r/" + queue.ID
+	c.get(path).want("Current signing key").lacks(before.Keys.Current, before.Keys.Next)
+	for key, want := range map[string]string{"current": before.Keys.Current, "next": before.Keys.Next} {
+		if p := c.send("POST", path+"/signing-keys/"+key, "", "X-CSRF-Token", c.csrf, "Accept", "text/plain").is(200); p.body != want {
+			t.Errorf("copied %q as the %s key", p.body, key)
+		}
+	}
+	c.get(path + "/credentials").want("Rotate the signing keys?")
+	c.post(path + "/signing-keys/rotate").is(200).want("Give receivers the new pair")
+	after, err := c.qstash.Account(t.Context(), queue.ID)
+	c.ok(err)
+	if after.Keys.Current != before.Keys.Next || after.Keys.Next == before.Keys.Next {
+		t.Error("the keys are not rotated")
+	}
+}

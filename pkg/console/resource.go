@@ -15,6 +15,8 @@ func resourcePages() []*page {
 		{route: "GET /r/{id}", title: "Connect", view: "resource", nav: nav{groupMain, "Connect", "plug"}, serve: showResource},
 		{route: "POST /r/{id}/connection", title: "Connect", view: "resource", serve: showConnection},
 		{route: "POST /r/{id}/snippets/{snippet}", serve: copySnippet},
+		{route: "POST /r/{id}/signing-keys/{key}", product: control.QStash, serve: copySigningKey},
+		{route: "POST /r/{id}/signing-keys/rotate", product: control.QStash, serve: rotateDeliveryKeys},
 	}
 }
 
@@ -32,6 +34,7 @@ type home struct {
 type connection struct {
 	URL      string
 	Tokens   []connectionToken
+	Keys     []connectionToken // of QStash: what receivers check deliveries with
 	Snippets []snippet
 	Revealed bool // tokens are shown
 }
@@ -80,6 +83,29 @@ func copySnippet(r *request) error {
 	return r.text(c.Snippets[i].Text)
 }
 
+// copySigningKey answers with one of the keys that sign QStash's deliveries.
+func copySigningKey(r *request) error {
+	acct, err := r.h.qstash.Account(r.Context(), r.resource.ID)
+	if err != nil {
+		return err
+	}
+	switch r.PathValue("key") {
+	case "current":
+		return r.text(acct.Keys.Current)
+	case "next":
+		return r.text(acct.Keys.Next)
+	}
+	return errNoPage
+}
+
+// rotateDeliveryKeys makes the next key the current one.
+func rotateDeliveryKeys(r *request) error {
+	if _, err := r.h.qstash.RotateKeys(r.Context(), r.resource.ID); err != nil {
+		return err
+	}
+	return r.redirect(r.path("credentials"), "Deliveries are signed with what was the next key. Give receivers the new pair.")
+}
+
 // mask stands for a token that is not shown.
 const mask = "••••••••••••••••••••••••"
 
@@ -118,6 +144,10 @@ func (r *request) connection(reveal bool) (connection, error) {
 		}
 		if reveal {
 			keys = signingKeys{acct.Keys.Current, acct.Keys.Next}
+		}
+		c.Keys = []connectionToken{
+			{ID: "current", Label: "Current signing key", Help: "Deliveries are signed with it.", Text: keys.current},
+			{ID: "next", Label: "Next signing key", Help: "Receivers accept both, so that keys can be rotated while they run.", Text: keys.next},
 		}
 	}
 	c.Snippets = snippets(r.resource.Product, c.URL, c.Tokens, keys)

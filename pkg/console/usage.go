@@ -120,7 +120,7 @@ func (r *request) limitUses(now time.Time, month *summary) ([]limitUse, error) {
 		return nil, err
 	}
 	l := r.resource.Limits
-	requests := limitUse{Label: "Requests today", Used: formatCount(today.Counters.Commands), Note: "Starts again at 0:00 UTC."}
+	requests := limitUse{Label: "Requests today", Used: formatCount(today.Counters.Commands), Note: "Commands or messages. Starts again at 0:00 UTC."}
 	if l.DailyRequests > 0 {
 		requests.set(float64(today.Counters.Commands)/float64(l.DailyRequests), formatCount(l.DailyRequests))
 	}

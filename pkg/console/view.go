@@ -99,8 +99,10 @@ func (h *Handler) functions() template.FuncMap {
 		"units":    formatUnits,
 		"quantity": formatQuantity,
 		"product":  productName,
-		"time":     timeElement,
+		"time":     func(t time.Time) template.HTML { return timeElement(t, "minutes") },
+		"seconds":  func(t time.Time) template.HTML { return timeElement(t, "seconds") },
 		"level":    levelTone,
+		"limits":   limitText,
 		"stored":   formatStorage,
 		"ago":      func(t time.Time) string { return ago(h.now(), t) },
 	}
@@ -136,13 +138,18 @@ func arguments(pairs ...any) (map[string]any, error) {
 	return m, nil
 }
 
-// timeElement shows a time in UTC, which scripts turn into the browser's own.
-func timeElement(t time.Time) template.HTML {
+// timeElement shows a time in UTC, to the minute or with seconds, which scripts turn into the
+// browser's own.
+func timeElement(t time.Time, precision string) template.HTML {
 	if t.IsZero() {
 		return "–"
 	}
 	t = t.UTC()
-	return template.HTML(`<time data-local="minutes" datetime="` + t.Format(time.RFC3339) + `">` + t.Format("2 Jan 2006, 15:04") + ` UTC</time>`)
+	layout := "2 Jan 2006, 15:04"
+	if precision == "seconds" {
+		layout += ":05"
+	}
+	return template.HTML(`<time data-local="` + precision + `" datetime="` + t.Format(time.RFC3339) + `">` + t.Format(layout) + ` UTC</time>`)
 }
 
 func productName(p control.Product) string {
@@ -169,4 +176,16 @@ func formatStorage(s meter.Storage) string {
 		return "–"
 	}
 	return formatBytes(s.Bytes)
+}
+
+// limitText says what a status means to the owner of a resource; its own text is for clients.
+func limitText(s meter.Status) string {
+	limit, amounts := "daily request limit", formatCount(int64(s.Used))+" of "+formatCount(int64(s.Of))
+	if s.Limit == meter.LimitBudget {
+		limit, amounts = "monthly budget", formatDollars(s.Used)+" of "+formatDollars(s.Of)
+	}
+	if s.Level == meter.LevelBlocked {
+		return fmt.Sprintf("The %s is used up (%s). Requests are refused until %s UTC.", limit, amounts, s.Until.UTC().Format("2 January, 15:04"))
+	}
+	return fmt.Sprintf("%.0f %% of the %s is used (%s).", 100*s.Used/s.Of, limit, amounts)
 }

@@ -26,11 +26,18 @@ func (e *Engine) Metered(ctx context.Context) ([]meter.Resource, error) {
 	}
 	var all []meter.Resource
 	for _, acct := range accounts {
-		list, err := e.Resources(ctx, acct)
+		ids, err := e.owned(ctx, acct)
 		if err != nil {
 			return nil, err
 		}
-		for _, r := range list {
+		for _, id := range ids {
+			r, err := e.AnyResource(ctx, id) // which, unlike Resources, touches none that is being deleted
+			if IsKind(err, NotFound) {
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
 			all = append(all, meter.Resource{Product: string(r.Product), ID: r.ID})
 		}
 	}

@@ -392,6 +392,9 @@ func (e *Engine) delete(ctx context.Context, r *Resource) error {
 	if err := e.store.Load(ctx, nil, keys); err != nil {
 		return fmt.Errorf("delete resource %s: %w", r.ID, err)
 	}
+	if err := meter.NewBook(e.store).Forget(ctx, meter.Resource{Product: string(r.Product), ID: r.ID}); err != nil {
+		return fmt.Errorf("delete resource %s: %w", r.ID, err)
+	}
 	err = e.store.Commit(ctx, []store.Op{
 		store.Delete(resourceKey(r.ID), nil),
 		store.Delete(ownedKey(r.Account, r.ID), nil),

@@ -195,7 +195,8 @@ func (b *Book) state(ctx context.Context, key store.Key, to any) (store.Attrs, e
 	return attrs, nil
 }
 
-// Forget deletes what is known of a resource: for when it has been deleted.
+// Forget deletes what is known of a resource: for when it has been deleted. What was on its way then
+// is still counted, and expires.
 func (b *Book) Forget(ctx context.Context, r Resource) error {
 	for _, partition := range []string{hourPartition(r), dayPartition(r), statusKey(r).Partition} {
 		q := store.Query{Partition: partition}

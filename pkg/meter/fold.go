@@ -143,7 +143,6 @@ func (f *Folder) try(ctx context.Context, entries []Entry) (n, added int, err er
 type commit struct {
 	markers map[string]*marker
 	usage   map[store.Key]map[string]*classUsage // by class
-	changed int                                  // markers that have changed
 }
 
 // marker is what has been folded of an instance.

@@ -64,6 +64,9 @@ func flushdb(c *call) error {
 	if err := checkFlushArgs(c.args); err != nil {
 		return err
 	}
+	if c.tx.e.region != nil {
+		return errFlushInTransaction
+	}
 	c.tx.DeleteAll()
 	c.w.OK()
 	return nil

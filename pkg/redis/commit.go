@@ -48,6 +48,9 @@ func (tx *Txn) commit() error {
 	if len(updates)+len(tx.messages) == 0 {
 		return tx.validate()
 	}
+	if tx.near {
+		return errElsewhere
+	}
 	if err := tx.writeFresh(updates); err != nil {
 		return err
 	}

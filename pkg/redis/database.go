@@ -295,6 +295,11 @@ func (e *Engine) flush(ctx context.Context, id string) error {
 	if _, err := e.readDatabase(ctx, id); err != nil {
 		return err
 	}
+	if e.region != nil {
+		if err := e.region.awaitEpoch(ctx, id, d.epoch+1); err != nil {
+			return fmt.Errorf("flushing database %s: %w", id, err)
+		}
+	}
 	return e.waitUntil(ctx, at)
 }
 

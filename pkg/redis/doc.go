@@ -103,6 +103,50 @@
 // wherever it comes from. Rules come from a token or from a user of the database; users are items beside the
 // database's record, with hashes of their passwords, and may be cached for Config.RecordTTL.
 //
+// # Read regions
+//
+// With Config.Region, an engine is one of a read region: the store that is written to is in the primary region,
+// far away, and the region has a replica of it, which DynamoDB fills item by item, some time after each write, in
+// an order of its own (a global table with asynchronous replication; all writes go to one region, so an item's
+// states arrive in their order). ReadReplica answers from the replica what it can, everything else goes to the
+// primary region.
+//
+// How far the replica is behind cannot be bounded, and since items arrive in any order no heartbeat shows what has
+// arrived. Clients cannot tell what they know, either: the official one sends the token of the last answer but
+// one. So the region itself remembers what it has let anybody know, in a table of marks that is not replicated and
+// is read with strong consistency:
+//
+//	mark      'b' db 0x00 sort key of head   'b'              n (write id), v (the head's version), x
+//
+// A mark says: of this key, somebody knows a state that the replica may not have. Whatever passes through the
+// region's engines marks heads before it is answered: a write marks the heads it has changed, a read in the
+// primary region those whose version there is not the replica's, and notes that version. A read of the replica
+// looks for the mark first, then at the replica's head: if there is a mark, the versions must be equal. A mark
+// goes when a read in the primary region finds that the replica has caught up. That a key is gone in both proves
+// nothing, for it may never have arrived: such marks stay. All of them count for a day, so this is the bound on
+// how far the replica may be behind for what follows to hold.
+//
+// The promise: a command sent to a read region sees each key at least as new as whatever any command that was
+// answered before, through the same region, has written or seen of it. Hence a client reads its own writes and
+// never goes back, with or without sync tokens. What is answered from the replica is a state that the key really
+// had, perhaps no longer has; states of different keys may be of different moments. What a command tells of keys
+// that it does not name (SCAN, KEYS, RANDOMKEY, DBSIZE) and what Pub/Sub tells is not included. FLUSHDB is
+// answered when the replica has it too, and is refused in a transaction or script there. Everything that is not
+// answered from the replica has the guarantees below.
+//
+// From the replica are answered commands that only read one key, whose value is in the key's head: a string of up
+// to 350 KiB, a collection of up to about 4 KiB; so no value is ever put together of items of different states. Of
+// a pipeline all commands or none are. Transactions, scripts, blocking commands, those of several keys, and all
+// while the region knows of a MONITOR, go to the primary region. The database's record is read with each of them,
+// so a flush or a revocation counts from the moment it arrives; besides, each instance asks the primary region for
+// it once a minute, so a revoked credential reads for no longer than that, however late the replica is.
+//
+// Cost: a read from the replica takes two calls in the region and three read units (mark, record, head; a pipeline
+// reads the record once), all strongly consistent: at half the price, reads could go back. A write takes one write
+// unit for the mark besides. A read in the primary region takes, for each key, three units in the region besides
+// (mark, record, head), and a write unit where the replica is behind. DynamoDB charges each write of the primary
+// region once more for each replica. An engine without Config.Region does nothing of all this.
+//
 // # Guarantees
 //
 // Every command, every MULTI/EXEC and every script is atomic and linearizable, also across

@@ -40,6 +40,9 @@ type Config struct {
 	// concurrently. nil: math/rand/v2.
 	Random func() uint64
 
+	// Region, if not nil, makes this an engine of a read region, far away from Store.
+	Region *Region
+
 	// Scripts bounds each run of a script or function.
 	Scripts script.Limits
 }
@@ -48,6 +51,7 @@ type Config struct {
 // any number of engines may share a store.
 type Engine struct {
 	store     store.Store
+	region    *replicaReader // nil: this is the primary region
 	now       func() time.Time
 	log       *slog.Logger
 	recordTTL time.Duration
@@ -97,6 +101,10 @@ func New(cfg Config) *Engine {
 	}
 	if e.log == nil {
 		e.log = slog.Default()
+	}
+	if r := cfg.Region; r != nil {
+		e.region = &replicaReader{replica: r.Replica, marks: r.Marks}
+		e.store = &primaryStore{Store: cfg.Store, region: e.region, now: e.now}
 	}
 	if e.patience == 0 {
 		e.patience = 20 * time.Second

@@ -29,6 +29,7 @@ type Txn struct {
 	divisible bool          // of too many keys, some may be committed before others
 	hints     bool          // the keys of some commands are only read ahead
 	scripted  bool          // a script has run: as multi
+	near      bool          // over the replica of a read region: there is nothing but the keys that are loaded
 	member    int           // the place in its group of the command that runs
 	failed    map[int]Error // scripts that are left out, see scriptFailure
 
@@ -132,6 +133,10 @@ func (tx *Txn) load(keys []string, loaded heads) {
 	if len(missing) == 0 || tx.err != nil {
 		return
 	}
+	if tx.near {
+		tx.fail(errElsewhere)
+		return
+	}
 	if len(missing) > store.MaxSnapshotItems {
 		tx.headReads++ // too many for a snapshot: not of one moment, to be validated
 	}
@@ -174,6 +179,9 @@ func (tx *Txn) entry(key string) *entry {
 	if ent := tx.known(key); ent != nil {
 		ent.idle = false
 		return ent
+	}
+	if tx.near {
+		tx.fail(errElsewhere)
 	}
 	if tx.err != nil {
 		return tx.add(key, nil)
@@ -328,6 +336,9 @@ func (tx *Txn) Move(from, to string) {
 func (tx *Txn) query(q store.Query) iter.Seq[store.Item] {
 	return func(yield func(store.Item) bool) {
 		tx.ranged = true
+		if tx.near {
+			tx.fail(errElsewhere)
+		}
 		for left := q.Limit; ; {
 			if tx.err != nil {
 				return
@@ -361,6 +372,9 @@ func (tx *Txn) query(q store.Query) iter.Seq[store.Item] {
 func (tx *Txn) count(q store.Query) int64 {
 	q.CountOnly = true
 	tx.ranged = true
+	if tx.near {
+		tx.fail(errElsewhere)
+	}
 	var n int64
 	for tx.err == nil {
 		page, err := tx.e.store.Query(tx.ctx, q)
@@ -380,6 +394,9 @@ func (tx *Txn) count(q store.Query) int64 {
 
 // elements reads single elements of a generation.
 func (tx *Txn) elements(gen string, sorts []string) []store.Attrs {
+	if tx.near {
+		tx.fail(errElsewhere)
+	}
 	if tx.err != nil || len(sorts) == 0 {
 		return make([]store.Attrs, len(sorts))
 	}

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -219,7 +220,7 @@ func TestCORS(t *testing.T) {
 }
 
 func TestSyncTokens(t *testing.T) {
-	form := regexp.MustCompile(`^[0-9a-v]+$`)
+	form := regexp.MustCompile(`^[0-9a-v]+(\.[0-9a-v]+)?$`)
 	t.Run("a new one with every answer, whatever comes in", func(t *testing.T) {
 		s := newServer(t, nil) // its clock stands still
 		seen := map[string]bool{}
@@ -237,22 +238,22 @@ func TestSyncTokens(t *testing.T) {
 	t.Run("they grow though the clock goes back", func(t *testing.T) {
 		now := time.UnixMicro(1000)
 		tokens := syncTokens{now: func() time.Time { return now }}
-		if got := tokens.next(); got != "v8" {
+		if got := strconv.FormatInt(tokens.next(), 32); got != "v8" {
 			t.Errorf("token of microsecond 1000 is %q, want v8", got)
 		}
 		now = time.UnixMicro(10)
-		if got := tokens.next(); got != "v9" {
+		if got := strconv.FormatInt(tokens.next(), 32); got != "v9" {
 			t.Errorf("token after the clock went back is %q, want v9", got)
 		}
 		now = time.UnixMicro(1024)
-		if got := tokens.next(); got != "100" {
+		if got := strconv.FormatInt(tokens.next(), 32); got != "100" {
 			t.Errorf("token of microsecond 1024 is %q, want 100", got)
 		}
 	})
 	t.Run("concurrent ones differ", func(t *testing.T) {
 		tokens := syncTokens{now: func() time.Time { return time.UnixMicro(1000) }}
 		const goroutines, each = 4, 500
-		got := make([][]string, goroutines)
+		got := make([][]int64, goroutines)
 		var wg sync.WaitGroup
 		for i := range got {
 			wg.Go(func() {

@@ -22,15 +22,9 @@ func (h *Handler) authorize(ctx context.Context, host, bearer string) (*redis.Da
 	if redis.IsUserToken(bearer) {
 		return h.authorizeUser(ctx, host, bearer)
 	}
-	claims, err := h.verifier.Verify(bearer)
-	if errors.Is(err, token.ErrKeysUnavailable) {
-		return nil, none, fmt.Errorf("verifying the token: %w", err)
-	}
-	if err != nil || !claims.Allows(token.ProductRedis) {
-		return nil, none, errUnauthorized
-	}
-	if label, ok := subdomain(host, h.domain); ok && !strings.EqualFold(label, claims.Resource) {
-		return nil, none, errUnauthorized
+	claims, err := h.claims(host, bearer)
+	if err != nil {
+		return nil, none, err
 	}
 	db, err := h.engine.Database(ctx, claims.Resource)
 	if errors.Is(err, redis.ErrNoDatabase) {
@@ -39,15 +33,37 @@ func (h *Handler) authorize(ctx context.Context, host, bearer string) (*redis.Da
 	if err != nil {
 		return nil, none, fmt.Errorf("finding the token's database: %w", err)
 	}
+	access, err := h.admit(db, claims)
+	return db, access, err
+}
+
+// claims are what a token says that is good for the host.
+func (h *Handler) claims(host, bearer string) (token.Claims, error) {
+	claims, err := h.verifier.Verify(bearer)
+	if errors.Is(err, token.ErrKeysUnavailable) {
+		return claims, fmt.Errorf("verifying the token: %w", err)
+	}
+	if err != nil || !claims.Allows(token.ProductRedis) {
+		return claims, errUnauthorized
+	}
+	if label, ok := subdomain(host, h.domain); ok && !strings.EqualFold(label, claims.Resource) {
+		return claims, errUnauthorized
+	}
+	return claims, nil
+}
+
+// admit finds out what a token may do in its database.
+func (h *Handler) admit(db *redis.Database, claims token.Claims) (redis.Access, error) {
+	none := redis.Access{ReadOnly: true}
 	if claims.Generation != db.CredentialGeneration || slices.Contains(db.Revoked, claims.CredentialID) {
-		return nil, none, errUnauthorized
+		return none, errUnauthorized
 	}
 	access, err := h.accesses.of(h.engine, claims.Rules)
 	if err != nil {
-		return nil, none, errUnauthorized // whoever minted it knew other rules
+		return none, errUnauthorized // whoever minted it knew other rules
 	}
 	access.ReadOnly = claims.Scope != token.ReadWrite
-	return db, access, nil
+	return access, nil
 }
 
 // authorizeUser does so for a token of a user of the database.

@@ -20,6 +20,21 @@ type call struct {
 	bearer string
 	db     *redis.Database
 	access redis.Access
+	near   bool // they are for the replica of a read region only, see region.go
+}
+
+// open finds out which database the request is for, and what it may do there.
+func (c *call) open() (err error) {
+	c.near = false
+	if c.db, c.access, err = c.h.authorize(c.ctx, c.r.Host, c.bearer); err != nil {
+		return err
+	}
+	c.enter()
+	if blocked := c.db.Blocked; blocked.Text != "" && blocked.Holds(c.h.now()) {
+		c.x.used.blocked, c.x.used.commands, c.x.used.class = true, 0, ""
+		return badRequest(blocked.Text)
+	}
+	return nil
 }
 
 // hasBody reports whether the request's method is one whose body counts.
@@ -74,7 +89,7 @@ func (c *call) single(args []string) error {
 	w := &c.x.replies
 	if needsConnection(args[0]) {
 		w.Error(needsConnectionText(args[0]))
-	} else if err := c.h.engine.Do(c.ctx, c.db, c.access, args, w); err != nil {
+	} else if err := c.do(args); err != nil {
 		return err
 	}
 	reply := c.limited(w.Buf)
@@ -82,6 +97,13 @@ func (c *call) single(args []string) error {
 		c.x.status = http.StatusBadRequest
 	}
 	return c.x.one(reply, f)
+}
+
+func (c *call) do(args []string) error {
+	if near, err := c.readReplica(args); near || err != nil {
+		return err
+	}
+	return c.h.engine.Do(c.ctx, c.db, c.access, args, &c.x.replies)
 }
 
 // pipeline runs commands one after the other.
@@ -95,6 +117,11 @@ func (c *call) pipeline() error {
 		return err
 	}
 	c.count(cmds...)
+	if near, err := c.readReplica(cmds...); near {
+		return c.several(len(cmds), f)
+	} else if err != nil {
+		return err
+	}
 	// The engine gets as many at once as there are without one that it must not see.
 	ctx, w := c.ctx, &c.x.replies
 	start := 0
@@ -124,6 +151,9 @@ func (c *call) multi() error {
 		if needsConnection(args[0]) {
 			return badRequest(needsConnectionText(args[0]))
 		}
+	}
+	if err := c.leaveReplica(); err != nil {
+		return err
 	}
 	c.count(cmds...)
 	err = c.h.engine.Multi(c.ctx, c.db, c.access, cmds, &c.x.replies)

@@ -27,8 +27,20 @@
 // "Upstash-Encoding: base64" encodes their strings, "Upstash-Response-Format: resp2"
 // asks for RESP2 itself. Failures of ours have a status of 500 or above, and JSON too.
 //
-// Every answer carries upstash-sync-token, which differs from all earlier ones. Reads
+// Every answer carries upstash-sync-token, which differs from all earlier ones. In the primary region reads
 // are strongly consistent, so there is nothing to wait for when a client sends one back.
+//
+// # Read regions
+//
+// With Config.Region, commands that only read are answered from the region's replica where it is
+// known to be new enough; see package redis for what is known and promised. What went through the region itself is known
+// without any token. A token tells of other regions: a client that sends one of this database from the primary or another read
+// region may know what no mark here says, so all it asks goes to the primary region, until a day after it was there last. Its new
+// tokens keep that. A token of another database, or that is none, counts as missing, as no token does: "any state will do",
+// but those that the region knows to be too old.
+//
+// The official client (readYourWrites, which is on by default) sends a token one request late. Within one region
+// that does no harm. After a change of region, its first two requests may be without the other's token.
 //
 // # Server-sent events
 //
@@ -53,4 +65,10 @@
 // database's credentials have been reset or the token's own has been revoked. It may carry
 // rules that say more closely what may be done. A token from ACL RESTTOKEN stands for a user of the
 // database instead, whose rules are looked up.
+//
+// # Metering
+//
+// With a Config.Meter, each request for a database leaves a record: one for all the commands of a pipeline, of the
+// class of the one that counts most (script, write, pubsub, read, other, in this order); one for a stream when it has ended. A
+// database that has reached a limit of its usage answers every request with 400 and the text of redis.Database.Blocked.
 package rest

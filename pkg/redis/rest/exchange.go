@@ -27,6 +27,7 @@ type exchange struct {
 	resp2  bool    // out is RESP2, not JSON
 	events *events // in the place of all that
 	used   used
+	abroad int64 // when the client was last in another region, see lastAbroad
 }
 
 func (x *exchange) reset() {
@@ -37,6 +38,7 @@ func (x *exchange) reset() {
 	x.resp2 = false
 	x.events = nil
 	x.used = used{}
+	x.abroad = 0
 }
 
 func (x *exchange) reusable() bool {

@@ -68,6 +68,9 @@ type Config struct {
 	// commands. 0: DefaultMaxBodyBytes. It is at least MaxRequestBytes.
 	MaxBodyBytes int64
 
+	// Region, if not nil, says that the handler serves a read region.
+	Region *Region
+
 	// Domain, if not empty, gives each database a host name of its own,
 	// <database id>.<Domain>: requests to it need a token for that database.
 	// On any other host the token alone chooses the database.
@@ -99,6 +102,7 @@ type Handler struct {
 	requestID  func(context.Context) string
 	accesses   accessCache
 	sync       syncTokens
+	region     *Region
 	exchanges  sync.Pool // of *exchange
 	now        func() time.Time
 	meter      meter.Recorder
@@ -117,6 +121,7 @@ func New(cfg Config) *Handler {
 		log:        cfg.Logger,
 		requestID:  cfg.RequestID,
 		sync:       syncTokens{now: cfg.Now},
+		region:     cfg.Region,
 		exchanges:  sync.Pool{New: func() any { return new(exchange) }},
 		now:        cfg.Now,
 		meter:      cfg.Meter,
@@ -167,7 +172,7 @@ func (h *Handler) Serve(ctx context.Context, r *Request, w ResponseWriter) {
 	if h.meter != nil && x.used.db != nil {
 		h.record(r, x)
 	}
-	x.send(r, w, h.sync.next())
+	x.send(r, w, h.syncToken(x))
 	if x.reusable() {
 		h.exchanges.Put(x)
 	}
@@ -198,14 +203,11 @@ func (h *Handler) serve(ctx context.Context, r *Request, w ResponseWriter, x *ex
 	if bearer == "" {
 		bearer = bearerToken(r.Header.Get("Authorization"))
 	}
-	db, access, err := h.authorize(ctx, r.Host, bearer)
-	if err != nil {
-		return err
-	}
-	x.used.db = db
-	if db.Blocked.Text != "" && db.Blocked.Holds(h.now()) {
-		x.used.blocked = true
-		return badRequest(db.Blocked.Text)
+	c := &call{h: h, ctx: ctx, r: r, x: x, bearer: bearer}
+	if !c.openReplica() {
+		if err := c.open(); err != nil {
+			return err
+		}
 	}
 	path, err := pathArgs(r.Path)
 	if err != nil {
@@ -214,7 +216,6 @@ func (h *Handler) serve(ctx context.Context, r *Request, w ResponseWriter, x *ex
 	if queryErr != nil && !(len(path) > 0 && isStream(path[0])) {
 		return queryErr
 	}
-	c := &call{h: h, ctx: ctx, r: r, x: x, bearer: bearer, db: db, access: access}
 	switch {
 	case len(path) == 0:
 		if len(query) > 0 {

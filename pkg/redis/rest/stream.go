@@ -37,6 +37,9 @@ func (c *call) stream(path []string, can bool) error {
 	if kind != "monitor" && len(names) == 0 || kind == "monitor" && len(names) > 0 {
 		return badRequest("ERR wrong number of arguments for '" + kind + "' command")
 	}
+	if err := c.leaveReplica(); err != nil {
+		return err
+	}
 	ev := &events{log: c.h.log, keepAlive: c.h.keepAlive, monitors: kind == "monitor"}
 	switch kind {
 	case "subscribe":

@@ -31,6 +31,9 @@
 // QStash may deliver to loopback addresses, and to what -resolve maps;
 // other private addresses are refused, as they are in AWS.
 //
+// With -replica a second address serves Redis as a read region does, from a copy of the store that
+// lags behind; both are in memory only.
+//
 // What the program creates at its first start belongs to an account of the control plane, whose
 // API key is kept in the data folder. A token is a function of the signing key and the records,
 // which are kept, so it stays the same from start to start, until credentials are reset or the

@@ -38,6 +38,9 @@ type flags struct {
 	controlTable  string
 	email         string
 
+	replica    string
+	replicaLag time.Duration
+
 	maxRequest int64
 	grace      time.Duration
 }
@@ -68,6 +71,8 @@ func (m *Main) ParseFlags(args []string) error {
 	fs.StringVar(&f.email, "email", "admin@skystash.local", "`address` of the account that owns what this program creates")
 	fs.StringVar(&f.region, "region", "us-east-1", "AWS `region` of the table")
 	fs.Var(&f.resolve, "resolve", "`host=addr:port`: connect there instead of to host; can be repeated")
+	fs.StringVar(&f.replica, "replica", "", "`host:port` to serve Redis at as in a read region, from a copy that lags behind;\ngoes with -ephemeral")
+	fs.DurationVar(&f.replicaLag, "replica-lag", time.Second, "`time` that the copy lags behind, at least; at most twice that")
 	fs.BoolVar(&f.pprof, "pprof", false, "serve profiles under /debug/pprof/")
 	fs.Int64Var(&f.maxRequest, "max-request", 10<<20, "largest command or reply in `bytes`")
 	fs.DurationVar(&f.grace, "grace", 10*time.Second, "`time` that running requests get at the end")
@@ -100,6 +105,10 @@ func (f *flags) check(rest []string) error {
 		return errors.New("-store dynamo needs a -control-table of its own")
 	case f.data == "" && !f.ephemeral:
 		return errors.New("-data is empty; for memory only use -ephemeral")
+	case f.replica != "" && (!f.ephemeral || f.store != storeEmbedded):
+		return errors.New("-replica goes with -ephemeral and the embedded store")
+	case f.replicaLag <= 0:
+		return errors.New("-replica-lag must be positive")
 	case f.syncEvery < 0:
 		return errors.New("-sync-every must not be negative")
 	case f.maxRequest <= 0:
@@ -112,6 +121,11 @@ func (f *flags) check(rest []string) error {
 	}
 	if _, _, err := net.SplitHostPort(f.qstashDevAddr); err != nil {
 		return fmt.Errorf("-qstash-dev-addr %q: want host:port", f.qstashDevAddr)
+	}
+	if f.replica != "" {
+		if _, _, err := net.SplitHostPort(f.replica); err != nil {
+			return fmt.Errorf("-replica %q: want host:port", f.replica)
+		}
 	}
 	return nil
 }

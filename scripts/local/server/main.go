@@ -35,7 +35,8 @@ type Main struct {
 	flags          flags
 
 	url, token, readOnly string
-	signIn               string // link to the console
+	signIn               string         // link to the console
+	replica              *replicaServer // nil: there is none
 
 	store    store.Store
 	products []*product // besides Redis
@@ -56,9 +57,17 @@ type Main struct {
 
 // NewMain makes the program. What users look for goes to stdout, the log to stderr.
 func NewMain(stdout, stderr io.Writer) *Main {
-	m := &Main{stdout: stdout, stderr: stderr, log: slog.New(slog.NewTextHandler(stderr, nil)), failed: make(chan error, 1)}
+	m := &Main{stdout: stdout, stderr: stderr, log: slog.New(slog.NewTextHandler(stderr, nil)), failed: make(chan error, 2)}
 	m.closeErr = sync.OnceValue(m.shutdown)
 	return m
+}
+
+// ReplicaURL is where clients connect to as in a read region; "" without -replica.
+func (m *Main) ReplicaURL() string {
+	if m.replica == nil {
+		return ""
+	}
+	return m.replica.url
 }
 
 // URL is where clients connect to; Start sets it, as it does the tokens.
@@ -112,6 +121,11 @@ func (m *Main) Start(ctx context.Context) (err error) {
 	if m.store, recordTTL, err = m.openStore(ctx, storeDir, m.flags.table); err != nil {
 		return err
 	}
+	if m.flags.replica != "" {
+		if recordTTL, err = m.addReplica(); err != nil {
+			return err
+		}
+	}
 	engine := redis.New(redis.Config{
 		Store:        m.store,
 		Logger:       m.log,
@@ -122,9 +136,14 @@ func (m *Main) Start(ctx context.Context) (err error) {
 	if _, err := openDatabase(ctx, engine); err != nil {
 		return err
 	}
-	handler, err := m.handler(engine)
+	handler, err := m.handler(engine, nil)
 	if err != nil {
 		return err
+	}
+	if m.replica != nil {
+		if err := m.replica.open(m, recordTTL); err != nil {
+			return err
+		}
 	}
 	m.url = "http://" + listener.Addr().String()
 	if err := m.openProducts(ctx); err != nil {
@@ -144,6 +163,7 @@ func (m *Main) Start(ctx context.Context) (err error) {
 	m.stop = stop
 	m.duties.Go(func() { m.reclaim(duties, engine) })
 	m.duties.Go(func() { m.count(duties) })
+	m.duties.Go(func() { m.measure(duties) })
 	for _, p := range m.products {
 		for _, duty := range p.duties {
 			m.duties.Go(func() { duty(duties) })
@@ -152,12 +172,20 @@ func (m *Main) Start(ctx context.Context) (err error) {
 	var streams context.Context
 	streams, m.stopSSE = context.WithCancel(duties)
 	m.http = newFrontend(duties, streams, handler, m.products, m.flags.pprof).server(m.log)
+	m.serve(m.http, listener)
+	if m.replica != nil {
+		m.replica.http = newFrontend(duties, streams, m.replica.handler, nil, false).server(m.log)
+		m.serve(m.replica.http, m.replica.listener)
+	}
+	return nil
+}
+
+func (m *Main) serve(server *fasthttp.Server, listener net.Listener) {
 	go func() {
-		if err := m.http.Serve(listener); err != nil {
+		if err := server.Serve(listener); err != nil {
 			m.failed <- fmt.Errorf("serve: %w", err)
 		}
 	}()
-	return nil
 }
 
 // Close stops taking requests, gives those under way the grace time, and closes
@@ -170,7 +198,11 @@ func (m *Main) shutdown() error {
 		m.stopSSE()
 		ctx, cancel := context.WithTimeout(context.Background(), m.flags.grace)
 		defer cancel()
-		if err := m.http.ShutdownWithContext(ctx); errors.Is(err, context.DeadlineExceeded) {
+		err := m.http.ShutdownWithContext(ctx)
+		if m.replica != nil && m.replica.http != nil {
+			err = errors.Join(err, m.replica.http.ShutdownWithContext(ctx))
+		}
+		if errors.Is(err, context.DeadlineExceeded) {
 			errs = append(errs, fmt.Errorf("requests were still running after %v", m.flags.grace))
 		} else if err != nil {
 			errs = append(errs, fmt.Errorf("stop serving: %w", err))
@@ -179,6 +211,11 @@ func (m *Main) shutdown() error {
 	if m.stop != nil {
 		m.stop()
 		m.duties.Wait()
+	}
+	if m.replica != nil {
+		if err := m.replica.close(); err != nil {
+			errs = append(errs, err)
+		}
 	}
 	if m.store != nil {
 		if err := m.store.Close(); err != nil {
@@ -212,7 +249,7 @@ func openDatabase(ctx context.Context, engine *redis.Engine) (*redis.Database, e
 	return db, err
 }
 
-func (m *Main) handler(engine *redis.Engine) (*rest.Handler, error) {
+func (m *Main) handler(engine *redis.Engine, region *rest.Region) (*rest.Handler, error) {
 	verifier, err := newVerifier(token.ProductRedis, m.store)
 	if err != nil {
 		return nil, err
@@ -220,6 +257,7 @@ func (m *Main) handler(engine *redis.Engine) (*rest.Handler, error) {
 	return rest.New(rest.Config{
 		Engine:          engine,
 		Verifier:        verifier,
+		Region:          region,
 		MaxRequestBytes: m.flags.maxRequest,
 		Meter:           m.usage.sums,
 		Class:           engine.Class,
@@ -302,6 +340,9 @@ Try it:
 			fmt.Fprintf(m.stdout, "  %s=%s\n", v[0], v[1])
 		}
 		fmt.Fprintln(m.stdout)
+	}
+	if m.replica != nil {
+		fmt.Fprintf(m.stdout, "A read region, with a copy that lags behind by %v, is at %s.\n\n", m.flags.replicaLag, m.replica.url)
 	}
 	if m.qstash.devURL != "" {
 		fmt.Fprintf(m.stdout, "The development credentials of @upstash/qstash are good at %s.\n\n", m.qstash.devURL)

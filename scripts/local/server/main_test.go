@@ -188,6 +188,10 @@ func TestBadFlagsAreRefused(t *testing.T) {
 		{"-max-request", "0"},
 		{"-grace", "-1s"},
 		{"-sync-every", "-1s"},
+		{"-replica", "127.0.0.1:0"},
+		{"-ephemeral", "-replica", "nowhere"},
+		{"-ephemeral", "-replica", "127.0.0.1:0", "-replica-lag", "0"},
+		{"-ephemeral", "-store", "dynamo", "-replica", "127.0.0.1:0"},
 	} {
 		m := server.NewMain(io.Discard, io.Discard)
 		err := m.ParseFlags(args)

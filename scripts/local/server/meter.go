@@ -14,6 +14,8 @@ import (
 const (
 	// foldEvery is how long usage stays in memory: what an end by force takes with it.
 	foldEvery = time.Second
+	// measureEvery is how often it is looked whether storage is to be measured.
+	measureEvery = time.Minute
 	// lastFold bounds the last fold, at the end.
 	lastFold = 5 * time.Second
 )
@@ -22,7 +24,8 @@ const (
 type usage struct {
 	store   store.Store
 	sums    *meter.Accumulator
-	limiter *meter.Limiter // nil until the control plane is open
+	limiter *meter.Limiter // nil until the control plane is open, as is the sizer
+	sizer   *meter.Sizer
 }
 
 // openUsage opens the control plane's store, before there is anything to count.
@@ -53,6 +56,33 @@ func (m *Main) openLimiter() {
 		Cost:   price.Cost(price.Options{}),
 		Logger: m.log,
 	})
+	m.usage.sizer = meter.NewSizer(meter.SizerConfig{
+		Store: m.usage.store,
+		Measure: map[string]func(context.Context, string) (meter.Storage, error){
+			"redis": m.redis.Size, "kafka": m.kafka.Size, "qstash": m.qstash.engine.Size,
+		},
+		Logger: m.log,
+	})
+}
+
+// measure looks from time to time whether storage is to be measured. In AWS a schedule does this.
+func (m *Main) measure(ctx context.Context) {
+	tick := time.NewTicker(measureEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		all, err := m.control.engine.Metered(ctx)
+		if err == nil {
+			err = m.usage.sizer.Check(ctx, all...)
+		}
+		if err != nil && ctx.Err() == nil {
+			m.log.Warn("storage is not measured", "error", err)
+		}
+	}
 }
 
 // count folds what is used until the program ends.

@@ -1,0 +1,133 @@
+// Messages, schedules, queues, URL groups, dead letters and logs.
+import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import { after, test } from "node:test";
+import { finish, startConsole, testPages } from "./browser.mjs";
+
+const base = "/console/r/default-qstash";
+
+// A destination: /down fails, everything else succeeds.
+const destination = createServer((request, response) => {
+  request.resume();
+  response.writeHead(request.url.startsWith("/down") ? 503 : 200, { "content-type": "application/json" });
+  response.end(request.url.startsWith("/down") ? '{"error":"out of order"}' : '{"ok":true}');
+});
+await new Promise((resolve) => destination.listen(0, "127.0.0.1", resolve));
+after(() => destination.close());
+const target = `http://127.0.0.1:${destination.address().port}`;
+
+const ask = async (server, method, path, headers = {}, body = "") => {
+  const response = await fetch(`${server.url}/v2/${path}`, { method, headers: { authorization: `Bearer ${server.qstashToken}`, ...headers }, body: method === "GET" ? undefined : body });
+  const text = await response.text();
+  assert.ok(response.ok, text);
+  return text ? JSON.parse(text) : undefined;
+};
+const publish = (server, url, headers, body = '{"user": 4711, "template": "welcome"}') =>
+  ask(server, "POST", `publish/${url}`, { "content-type": "application/json", ...headers }, body);
+
+/** Waits until there are so many dead letters. */
+const dead = async (server, count) => {
+  for (let i = 0; i < 200; i++) {
+    if ((await ask(server, "GET", "dlq")).messages.length >= count) {
+      return;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  assert.fail("the messages did not fail in time");
+};
+
+const ids = {};
+const it = startConsole(async (server) => {
+  ids.later = (await publish(server, `${target}/reports`, { "upstash-delay": "2h" })).messageId;
+  await publish(server, `${target}/digest`, { "upstash-delay": "1d" });
+  ids.done = (await publish(server, `${target}/welcome`)).messageId;
+  for (let i = 0; i < 4; i++) {
+    await publish(server, `${target}/down/${i}`, { "upstash-retries": "0" });
+  }
+  await ask(server, "POST", "queues", {}, JSON.stringify({ queueName: "emails", parallelism: 3 }));
+  await ask(server, "POST", "queues", {}, JSON.stringify({ queueName: "exports", parallelism: 1 }));
+  await ask(server, "POST", "queues/exports/pause");
+  await ask(server, "POST", `enqueue/exports/${target}/export`, {}, "1");
+  await ask(server, "POST", "topics/webhooks/endpoints", {}, JSON.stringify({ endpoints: [{ name: "crm", url: `${target}/crm` }, { url: `${target}/billing` }] }));
+  await ask(server, "POST", `schedules/${target}/nightly`, { "upstash-cron": "CRON_TZ=Europe/Berlin 0 3 * * *", "upstash-schedule-id": "nightly" }, '{"full": true}');
+  await ask(server, "POST", `schedules/${target}/hourly`, { "upstash-cron": "0 * * * *", "upstash-schedule-id": "hourly" });
+  await ask(server, "POST", "schedules/hourly/pause");
+  await dead(server, 4);
+});
+
+const openFirst = (page) => page.locator(".record").first().evaluate((details) => (details.open = true));
+
+testPages(it, {
+  "qstash-messages": { path: `${base}/messages` },
+  "qstash-publish": { path: `${base}/messages/new` },
+  "qstash-schedules": { path: `${base}/schedules` },
+  "qstash-schedule": { path: `${base}/schedules/nightly` },
+  "qstash-schedule-new": { path: `${base}/schedules/new` },
+  "qstash-queues": { path: `${base}/queues` },
+  "qstash-url-groups": { path: `${base}/url-groups` },
+  "qstash-dlq": { path: `${base}/dlq`, ready: openFirst },
+  "qstash-logs": { path: `${base}/logs`, ready: openFirst },
+  "qstash-logs-nothing": { path: `${base}/logs?queue=none` },
+});
+
+test("a message is sent, followed and cancelled", async () => {
+  const page = await it.open();
+  await page.goto(`${base}/messages/new`);
+  await page.getByLabel("Destination").fill(`${target}/task`);
+  await page.getByLabel("Body").fill('{"a": 1}');
+  await page.getByLabel("Delay").fill("soon");
+  await page.getByRole("button", { name: "Send" }).click();
+  await page.getByText("Enter a time such as 30s").waitFor();
+  await page.getByLabel("Delay").fill("1h");
+  await page.getByRole("button", { name: "Send" }).click();
+  await page.getByText("The message is on its way.").waitFor();
+  await page.getByText('"a": 1').waitFor();
+  await page.getByRole("button", { name: "Cancel message…" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Cancel message" }).click();
+  await page.getByText("Cancelled.").waitFor();
+  await page.goto(`${base}/messages/${ids.done}`);
+  await page.getByText("Delivered").first().waitFor();
+  await finish(page, /status of 422/);
+});
+
+test("a schedule tells its next runs while it is typed", async () => {
+  const page = await it.open();
+  await page.goto(`${base}/schedules/new`);
+  const cron = page.getByLabel("Cron expression");
+  await cron.fill("61 * * * *");
+  await page.getByText("Minute: invalid value").waitFor();
+  await cron.fill("30 6 1 1 *");
+  await page.locator("#next-runs time").first().waitFor();
+  assert.match(await page.locator("#next-runs").textContent(), /Jan 1, 20\d\d/);
+  await page.getByLabel("Destination").fill(`${target}/yearly`);
+  await page.getByLabel("Id", { exact: false }).last().fill("yearly");
+  await page.getByRole("button", { name: "Create schedule" }).click();
+  await page.getByText("The schedule runs.").waitFor();
+  await page.getByRole("button", { name: "Pause" }).click();
+  await page.getByRole("note").getByText("Nothing is sent until it is resumed.").waitFor();
+  await page.getByRole("button", { name: "Delete…" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+  await page.getByText("The schedule was deleted.").waitFor();
+  await finish(page);
+});
+
+test("dead letters are sent again and deleted, chosen ones and all", async () => {
+  const page = await it.open();
+  await page.goto(`${base}/dlq`);
+  assert.equal(await page.getByRole("checkbox").count(), 4);
+  await page.getByRole("checkbox").first().check();
+  await page.getByRole("button", { name: "Delete…" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+  await page.getByText("1 message was deleted.").waitFor();
+  assert.equal(await page.getByRole("checkbox").count(), 3);
+  await page.getByRole("checkbox").first().check();
+  await page.getByRole("button", { name: "Retry", exact: true }).click();
+  await page.getByText("1 message was sent again.").waitFor();
+  await dead(it.server, 3); // in vain
+  await page.reload();
+  await page.getByRole("button", { name: "Delete all…" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Delete all" }).click();
+  await page.getByText("3 messages were deleted.").waitFor();
+  await page.getByText("No dead letters").waitFor();
+  await finish(page);
+});

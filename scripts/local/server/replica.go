@@ -1,0 +1,83 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/skystash/skystash/functions/backend"
+	"github.com/skystash/skystash/pkg/redis"
+	"github.com/skystash/skystash/pkg/redis/rest"
+	"github.com/skystash/skystash/pkg/store"
+	"github.com/skystash/skystash/pkg/store/embedded"
+	"github.com/skystash/skystash/pkg/store/replicated"
+)
+
+// replicaServer serves Redis as in a read region.
+type replicaServer struct {
+	url      string
+	listener net.Listener
+	store    *replicated.Store
+	marks    store.Store
+	handler  *rest.Handler
+	http     *fasthttp.Server
+}
+
+// addReplica makes a copy of the program's store, which must be empty, and returns how old a
+// database's record may be in the engines, now that there are two.
+func (m *Main) addReplica() (recordTTL time.Duration, err error) {
+	r := &replicaServer{}
+	if r.listener, err = net.Listen("tcp", m.flags.replica); err != nil {
+		return 0, fmt.Errorf("listen on %s: %w", m.flags.replica, err)
+	}
+	m.replica = r
+	r.url = "http://" + r.listener.Addr().String()
+	options := embedded.Options{InMemory: true, Logger: m.log}
+	replica, err := embedded.Open(options)
+	if err != nil {
+		return 0, fmt.Errorf("open the replica: %w", err)
+	}
+	lag := m.flags.replicaLag
+	r.store = replicated.New(m.store, replica, replicated.Options{
+		Lag:    func() time.Duration { return lag + rand.N(lag) },
+		Failed: func(err error) { m.log.Error("the replica misses a write", "error", err) },
+	})
+	m.store = r.store
+	marks, err := embedded.Open(options)
+	if err != nil {
+		return 0, fmt.Errorf("open the replica's marks: %w", err)
+	}
+	r.marks = marks
+	return backend.RecordTTL, nil
+}
+
+func (r *replicaServer) open(m *Main, recordTTL time.Duration) (err error) {
+	engine := redis.New(redis.Config{
+		Store:        r.store,
+		Logger:       m.log,
+		RecordTTL:    recordTTL,
+		MaxReplySize: int(m.flags.maxRequest),
+		Region:       &redis.Region{Replica: r.store.Replica(), Marks: r.marks},
+	})
+	r.handler, err = m.handler(engine, &rest.Region{Name: "replica", Replica: engine})
+	return err
+}
+
+// close gives up what Main does not have itself.
+func (r *replicaServer) close() error {
+	var errs []error
+	if r.http == nil {
+		errs = append(errs, r.listener.Close())
+	}
+	if r.marks != nil {
+		errs = append(errs, r.marks.Close())
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("close the replica: %w", err)
+	}
+	return nil
+}
