@@ -64,7 +64,7 @@ func (s *keySource) find(id string) (ed25519.PublicKey, error) {
 		}
 		return nil, ErrUnknownKey
 	}
-	key, known := set.good[id]
+	_, known := set.good[id]
 	age := s.now().Sub(set.read)
 	switch {
 	case age < keySearch, age < keyRefresh && known:
@@ -82,10 +82,10 @@ func (s *keySource) find(id string) (ed25519.PublicKey, error) {
 			return nil, err
 		}
 	}
-	if key, known = set.good[id]; !known {
-		return nil, ErrUnknownKey
+	if key, ok := set.good[id]; ok {
+		return key, nil
 	}
-	return key, nil
+	return nil, ErrUnknownKey
 }
 
 // newer reads the keys, unless somebody else has done so since.

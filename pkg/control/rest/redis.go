@@ -73,12 +73,12 @@ func endpoint(text string) (host string, port int, tls bool) {
 // database shows a database, with or without what opens it.
 func (c *call) database(r *control.Resource, secrets bool) (*database, error) {
 	host, port, tls := endpoint(r.URL)
-	region := "global"
+	region, primary := "global", r.Region
 	if r.Settings.Regional {
-		region = r.Region
+		region, primary = r.Region, "" // what was not asked for would look like a change to Terraform
 	}
 	d := &database{
-		ID: r.ID, Name: r.Name, Type: "Pay as You Go", Plan: "payg", Region: region, PrimaryRegion: r.Region,
+		ID: r.ID, Name: r.Name, Type: "Pay as You Go", Plan: "payg", Region: region, PrimaryRegion: primary,
 		ReadRegions: list(r.Settings.ReadRegions), PrimaryMembers: []string{r.Region},
 		AllMembers:   append([]string{r.Region}, r.Settings.ReadRegions...),
 		CreationTime: r.CreatedAt.Unix(), State: "active", Endpoint: host, Port: port, TLS: tls,
