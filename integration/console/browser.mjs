@@ -111,8 +111,9 @@ export async function checkKeyboard(page) {
     const wanted = [...scope.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex='0']")].filter(
       (e) => !e.disabled && e.tabIndex >= 0 && e.checkVisibility({ visibilityProperty: true }) && !e.matches("[type=radio]:not(:checked)"),
     );
-    wanted.forEach((e) => (e.dataset.wanted = ""));
     document.activeElement?.blur();
+    window.ring = (e) => `${getComputedStyle(e).outlineStyle} ${getComputedStyle(e).boxShadow}`;
+    wanted.forEach((e) => (e.dataset.wanted = window.ring(e.parentElement)));
     return wanted.length;
   });
   const left = () => page.locator("[data-wanted]").count();
@@ -121,8 +122,11 @@ export async function checkKeyboard(page) {
     await page.keyboard.press("Tab");
     const hidden = await page.evaluate(() => {
       const e = document.activeElement;
+      const parent = e.dataset.wanted; // as it looks without the focus
       delete e.dataset.wanted;
-      const shows = [e, e.closest("label")].some((x) => x && (getComputedStyle(x).outlineStyle !== "none" || getComputedStyle(x).boxShadow !== "none"));
+      const shows =
+        [e, e.closest("label")].some((x) => x && window.ring(x) !== "none none") ||
+        (parent !== undefined && window.ring(e.parentElement) !== parent);
       return e === document.body || shows ? "" : e.outerHTML;
     });
     assert.equal(hidden, "", "the focus does not show");

@@ -154,7 +154,7 @@ test("a limit is reached, shown, and lifted", async () => {
   await shoot(page, "limit-reached-light");
   await checkPage(page);
   await page.goto(`${home}/usage`);
-  await page.getByText("3 of 3").waitFor();
+  await page.getByText("of 3 (100 %)").waitFor();
   await shoot(page, "limit-reached-usage-light");
   await checkPage(page);
   await page.getByRole("link", { name: "Change the limits" }).click();
