@@ -104,6 +104,7 @@ test("keys are searched, chosen, edited and deleted", async () => {
   await page.getByRole("textbox", { name: "Value", exact: true }).fill("mine");
   await page.getByRole("button", { name: "Save" }).click();
   await page.getByText("changed by somebody else").waitFor();
+  await page.getByRole("link", { name: "Show what is there now" }).waitFor();
   await shoot(page, "redis-browser-conflict");
   assert.equal(await page.getByRole("textbox", { name: "Value", exact: true }).inputValue(), "mine");
   assert.deepEqual(await commands(it.server)(["GET", "user:1000:name"]), ["theirs"]);

@@ -50,12 +50,19 @@
 // inside {{with .Data}} the view is still $. Components are in templates/components, each with a comment that shows its
 // use: field, check, copy, code, badge, notice, empty, stat, pager, dialog, confirm, chart, tabs. Tables, cards and forms are
 // plain HTML with the classes of assets/css; look at templates/pages for how they go together. Functions: count, bytes, dollars,
-// latency, time, ago, product, icon; icons are symbols of assets/icons.svg.
+// latency, time, seconds, ago, product, options, icon; icons are symbols of assets/icons.svg.
 //
 // Style sheets and scripts are the files of assets/css and assets/js, joined in the order of their names: a group of
 // pages may add one of each. Neither inline scripts nor style attributes work: the Content-Security-Policy forbids them.
 // Buttons with data-dialog="id" open a dialog, data-copy="text" copies, forms with data-autosubmit are sent when a field
 // changes; see assets/js/10-app.js.
+//
+// # Values
+//
+// What users have stored is any bytes. Names are in addresses, which hold any bytes, and never in fields of forms.
+// previewOf shows a value: text, indented JSON or a dump of bytes, cut where it is large, and a download shows all of it. Forms send a
+// value as text, or with escapes if it is none (edited), along with what stands for the value that was shown: if somebody else
+// has changed it meanwhile, nothing is overwritten, and what was written is shown again.
 //
 // # Safety
 //

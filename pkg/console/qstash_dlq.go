@@ -37,6 +37,7 @@ type dlqPage struct {
 	Rows                         []deadRow
 	First, Next                  string
 	Filtered                     bool
+	Kept                         string // how long dead letters are
 	Query                        string // of the filter, for what is done to all
 }
 
@@ -47,7 +48,7 @@ func (r *request) deadFilter() qstash.Filter {
 
 func showDeadLetters(r *request) error {
 	q := r.URL.Query()
-	p := &dlqPage{Destination: q.Get("url"), Queue: q.Get("queue"), Schedule: q.Get("schedule")}
+	p := &dlqPage{Destination: q.Get("url"), Queue: q.Get("queue"), Schedule: q.Get("schedule"), Kept: span(r.h.qstash.Limits().DLQFor)}
 	p.Filtered = p.Destination != "" || p.Queue != "" || p.Schedule != ""
 	list, next, err := r.h.qstash.DeadLetters(r.Context(), r.resource.ID, qstash.DLQQuery{
 		Filter: r.deadFilter(), Cursor: q.Get("cursor"), Count: deliveriesPerPage, Latest: true,

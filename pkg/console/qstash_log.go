@@ -21,6 +21,7 @@ type logsPage struct {
 	Rows                                         []eventRow
 	First, Next                                  string
 	Filtered                                     bool
+	Kept                                         string // how long events are
 }
 
 // loggedStates are the states that can be looked for.
@@ -32,7 +33,7 @@ func showLogs(r *request) error {
 	q := r.URL.Query()
 	p := &logsPage{
 		State: q.Get("state"), Message: q.Get("message"), Destination: q.Get("url"), Queue: q.Get("queue"), Schedule: q.Get("schedule"),
-		States: []option{{"", "All events"}},
+		States: []option{{"", "All events"}}, Kept: span(r.h.qstash.Limits().LogsFor),
 	}
 	for _, s := range loggedStates {
 		p.States = append(p.States, option{s, stateNames[s]})

@@ -53,7 +53,7 @@ func saveQueue(r *request) error {
 	return r.redirect(r.path("queues"), "Queue "+r.form("name")+" was saved.")
 }
 
-// existing refuses what is about a queue that there is not: to change it would create it.
+// existingQueue is the name of the queue in the path. It refuses what is about a queue that there is not: to change it would create it.
 func (r *request) existingQueue() (string, error) {
 	q, err := r.h.qstash.Queue(r.Context(), r.resource.ID, r.PathValue("queue"))
 	return q.Name, qstashError(err)

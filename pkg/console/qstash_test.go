@@ -98,7 +98,7 @@ func TestDeadLetters(t *testing.T) {
 	c := newTest(t)
 	res := c.createQStash("jobs")
 	dlq := "/r/" + res.ID + "/dlq"
-	c.get(dlq).want("No dead letters")
+	c.get(dlq).want("No dead letters", "kept for 7 days")
 	none := 0
 	for range 3 {
 		c.publish(res, "https://down.example", qstash.Options{Retries: &none})
@@ -121,7 +121,7 @@ func TestLogs(t *testing.T) {
 	c := newTest(t)
 	res := c.createQStash("jobs")
 	logs := "/r/" + res.ID + "/logs"
-	c.get(logs).want("Nothing has happened yet")
+	c.get(logs).want("Nothing has happened yet", "kept for 3 days")
 	id := c.publish(res, "https://a.example", qstash.Options{})
 	c.publish(res, "https://b.example", qstash.Options{Queue: "q"})
 	c.get(logs).want("https://a.example", "https://b.example", "Created", id)

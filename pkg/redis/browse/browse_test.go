@@ -135,6 +135,11 @@ func TestKeysAreFoundByNameAndType(t *testing.T) {
 	if page, err := w.Keys(t.Context(), browse.KeyQuery{Count: 7}); err != nil || len(page.Keys) < 7 || len(page.Keys) > 20 || page.Next == "" {
 		t.Errorf("a page has %d keys, %v", len(page.Keys), err)
 	}
+	page, err := w.Keys(t.Context(), browse.KeyQuery{Match: "user:1", Count: 5})
+	w.ok(err)
+	if page.Keys[0].Name != "user:1" || page.Keys[1].Name != "user:10:name" || page.Keys[2].Name != "user:11:name" {
+		t.Errorf("the first page is %+v", page.Keys)
+	}
 	if n, err := w.CountKeys(t.Context()); err != nil || n != 34 {
 		t.Errorf("counted %d keys, %v", n, err)
 	}

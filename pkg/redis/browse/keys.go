@@ -3,6 +3,7 @@ package browse
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -47,7 +48,8 @@ type KeyQuery struct {
 	Count  int    // about how many
 }
 
-// KeyPage is a page of the keys, in no order.
+// KeyPage is a page of the keys. Within a page they are in the order of their names, but for the key
+// that was searched for, which is first; of the pages there is no order.
 type KeyPage struct {
 	Keys []Key
 	Next string // "": this is the last page
@@ -121,6 +123,15 @@ func (b *Browser) Keys(ctx context.Context, q KeyQuery) (KeyPage, error) {
 		}
 	}
 	keys, err := b.describe(ctx, names, types)
+	slices.SortFunc(keys, func(a, b Key) int {
+		switch q.Match {
+		case a.Name:
+			return -1
+		case b.Name:
+			return 1
+		}
+		return strings.Compare(a.Name, b.Name)
+	})
 	return KeyPage{Keys: keys, Next: cursor}, err
 }
 
