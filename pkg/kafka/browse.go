@@ -38,9 +38,9 @@ func (e *Engine) Ranges(ctx context.Context, c *Cluster, topic string) ([]Partit
 	return out, nil
 }
 
-// Look reads up to limit messages of one partition from an offset on and below another,
-// and returns the offset to go on from. It waits for nothing, and may stop early: at to
-// or where nothing more can be read, next is at least to, or where the log ends.
+// Look reads messages of one partition from an offset on and below another, at most limit and
+// MaxMessage bytes of them, and returns the offset to go on from. It waits for nothing: where the
+// log ends, or was not yet moved on, next stays below to.
 func (e *Engine) Look(ctx context.Context, c *Cluster, from TopicOffset, to int64, limit int) (out []Message, next int64, err error) {
 	if from.Offset < 0 {
 		return nil, 0, refuse(Invalid, "offset %d is negative", from.Offset)
