@@ -23,7 +23,9 @@
 //	tokenAudience            audience that tokens must name: skystash
 //	keepData                 "false": the table goes with the stack and has
 //	                         neither deletion protection nor backups: true
-//	meter                    "false": usage is not counted, there are neither statistics nor limits: true
+//	meter                    "direct": log groups invoke the function that counts usage themselves, without
+//	                         a stream, whose shard costs by the hour; "false": usage is
+//	                         not counted, there are neither statistics nor limits: true
 //	logRetentionDays         30
 //	sweepMinutes             time between two runs of the sweep functions; Redis's is woken
 //	                         by the table's stream besides: 5

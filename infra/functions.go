@@ -80,10 +80,14 @@ func newSweepFunction(stack awscdk.Stack, cfg Config, table awsdynamodb.Table) a
 // one does what it has not done.
 func sweepOnSchedule(stack awscdk.Stack, minutes int, sweep awslambda.Function) {
 	sweep.ConfigureAsyncInvoke(&awslambda.EventInvokeConfigOptions{RetryAttempts: jsii.Number(0)})
+	startOnSchedule(stack, minutes, sweep)
+}
+
+func startOnSchedule(stack awscdk.Stack, minutes int, fn awslambda.Function) {
 	awsevents.NewRule(stack, jsii.String("SweepSchedule"), &awsevents.RuleProps{
 		Description: jsii.String("Starts the sweep function"),
 		Schedule:    awsevents.Schedule_Rate(awscdk.Duration_Minutes(jsii.Number(minutes))),
-		Targets: &[]awsevents.IRuleTarget{awseventstargets.NewLambdaFunction(sweep, &awseventstargets.LambdaFunctionProps{
+		Targets: &[]awsevents.IRuleTarget{awseventstargets.NewLambdaFunction(fn, &awseventstargets.LambdaFunctionProps{
 			RetryAttempts: jsii.Number(0),
 		})},
 	})

@@ -290,4 +290,9 @@ func TestReadConfig(t *testing.T) {
 			t.Errorf("%s=%v: %v, want an error that names it", name, value, err)
 		}
 	}
+	for value, want := range map[any][2]bool{nil: {true, false}, "true": {true, false}, "direct": {true, true}, "false": {false, false}, false: {false, false}} {
+		if got, err := read(map[string]any{"meter": value}); err != nil || got.Meter != want[0] || got.MeterDirect != want[1] {
+			t.Errorf("meter=%v: %v, %v, %v", value, got.Meter, got.MeterDirect, err)
+		}
+	}
 }

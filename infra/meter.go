@@ -7,9 +7,11 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskinesis"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambdadestinations"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambdaeventsources"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
+	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 )
 
@@ -41,17 +43,15 @@ func meteredQStash(stack awscdk.Stack) meteredProduct {
 	return meteredProduct{"QStash", "QSTASH_TABLE_NAME", stack, []string{"Logs", "DeliverLogs"}, []string{"dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"}}
 }
 
-// addMeter adds what counts usage to the stack of the control table: a stream, subscriptions of the products'
-// log groups to it, and the function that counts. Products know nothing of it, so that a stack of theirs can be deployed without.
+// addMeter adds what counts usage to the stack of the control table: the function that counts, subscriptions of the
+// products' log groups, and a stream between them. Products know nothing of it, so that a stack of theirs can be deployed without.
 func addMeter(stack awscdk.Stack, cfg Config, table awsdynamodb.Table, products ...meteredProduct) awslambda.Function {
-	stream := awskinesis.NewStream(stack, jsii.String("Usage"), &awskinesis.StreamProps{
-		StreamMode:      awskinesis.StreamMode_PROVISIONED,
-		ShardCount:      jsii.Number(1), // 1 MB a second, packed: some 20,000 requests
-		RetentionPeriod: awscdk.Duration_Hours(jsii.Number(streamHours)),
-		Encryption:      awskinesis.StreamEncryption_MANAGED,
-		RemovalPolicy:   awscdk.RemovalPolicy_DESTROY,
-	})
-	subscribe := newSubscriptionRole(stack, stream)
+	var stream awskinesis.Stream
+	var subscribe awsiam.Role
+	if !cfg.MeterDirect {
+		stream = newUsageStream(stack)
+		subscribe = newSubscriptionRole(stack, stream)
+	}
 	environment := map[string]*string{}
 	for _, p := range products {
 		environment[p.table] = p.tableIn().TableName()
@@ -73,19 +73,45 @@ func addMeter(stack awscdk.Stack, cfg Config, table awsdynamodb.Table, products 
 		}))
 		for _, id := range p.logs {
 			group := p.stack.Node().FindChild(jsii.String(id)).(awslogs.LogGroup)
-			filter := awslogs.NewCfnSubscriptionFilter(stack, jsii.String(p.name+id), &awslogs.CfnSubscriptionFilterProps{
-				LogGroupName:   group.LogGroupName(),
-				DestinationArn: stream.StreamArn(),
-				RoleArn:        subscribe.RoleArn(),
-				FilterPattern:  jsii.String("{ $.meter = 1 }"),
-				Distribution:   jsii.String("ByLogStream"), // an instance's lines stay together, and so cheap to count
-			})
-			filter.Node().AddDependency(subscribe)
+			props := awslogs.CfnSubscriptionFilterProps{
+				LogGroupName:  group.LogGroupName(),
+				FilterPattern: jsii.String("{ $.meter = 1 }"),
+				Distribution:  jsii.String("ByLogStream"), // an instance's lines stay together, and so cheap to count
+			}
+			var allowed constructs.IDependable = subscribe
+			if cfg.MeterDirect {
+				props.DestinationArn = fn.FunctionArn()
+				allowed = awslambda.NewCfnPermission(stack, jsii.String("Allow"+p.name+id), &awslambda.CfnPermissionProps{
+					Action:       jsii.String("lambda:InvokeFunction"),
+					FunctionName: fn.FunctionArn(),
+					Principal:    jsii.String("logs.amazonaws.com"),
+					SourceArn:    group.LogGroupArn(),
+				})
+			} else {
+				props.DestinationArn, props.RoleArn = stream.StreamArn(), subscribe.RoleArn()
+			}
+			filter := awslogs.NewCfnSubscriptionFilter(stack, jsii.String(p.name+id), &props)
+			filter.Node().AddDependency(allowed)
 		}
 	}
-	mapUsage(stack, stream, fn)
-	sweepOnSchedule(stack, measureMinutes, fn)
+	if cfg.MeterDirect {
+		keepFailedUsage(stack, fn)
+		startOnSchedule(stack, measureMinutes, fn)
+	} else {
+		mapUsage(stack, stream, fn)
+		sweepOnSchedule(stack, measureMinutes, fn)
+	}
 	return fn
+}
+
+func newUsageStream(stack awscdk.Stack) awskinesis.Stream {
+	return awskinesis.NewStream(stack, jsii.String("Usage"), &awskinesis.StreamProps{
+		StreamMode:      awskinesis.StreamMode_PROVISIONED,
+		ShardCount:      jsii.Number(1), // 1 MB a second, packed: some 20,000 requests
+		RetentionPeriod: awscdk.Duration_Hours(jsii.Number(streamHours)),
+		Encryption:      awskinesis.StreamEncryption_MANAGED,
+		RemovalPolicy:   awscdk.RemovalPolicy_DESTROY,
+	})
 }
 
 func (p *meteredProduct) tableIn() awsdynamodb.Table {
@@ -111,24 +137,38 @@ func newSubscriptionRole(stack awscdk.Stack, stream awskinesis.Stream) awsiam.Ro
 // mapUsage invokes the function with what comes out of the stream. Batches that fail are tried until shortly before
 // the stream drops them: counting again what has been counted changes nothing.
 func mapUsage(stack awscdk.Stack, stream awskinesis.Stream, fn awslambda.Function) {
-	failed := awssqs.NewQueue(stack, jsii.String("UsageFailed"), &awssqs.QueueProps{
-		RetentionPeriod: awscdk.Duration_Days(jsii.Number(14)),
-		EnforceSSL:      jsii.Bool(true),
-	})
 	fn.AddEventSource(awslambdaeventsources.NewKinesisEventSource(stream, &awslambdaeventsources.KinesisEventSourceProps{
 		StartingPosition:   awslambda.StartingPosition_TRIM_HORIZON,
 		BatchSize:          jsii.Number(1000),
 		MaxBatchingWindow:  awscdk.Duration_Seconds(jsii.Number(meterSeconds)),
 		BisectBatchOnError: jsii.Bool(true),
 		MaxRecordAge:       awscdk.Duration_Hours(jsii.Number(streamHours - 1)),
-		OnFailure:          awslambdaeventsources.NewSqsDlq(failed),
+		OnFailure:          awslambdaeventsources.NewSqsDlq(newFailedUsage(stack)),
 	}))
+}
+
+// keepFailedUsage keeps what is left after Lambda has tried three times, or for six hours if the function is throttled.
+func keepFailedUsage(stack awscdk.Stack, fn awslambda.Function) {
+	fn.ConfigureAsyncInvoke(&awslambda.EventInvokeConfigOptions{
+		MaxEventAge:   awscdk.Duration_Hours(jsii.Number(6)),
+		RetryAttempts: jsii.Number(2),
+		OnFailure:     awslambdadestinations.NewSqsDestination(newFailedUsage(stack)),
+	})
+}
+
+// newFailedUsage is the queue of what could not be counted, with an alarm.
+func newFailedUsage(stack awscdk.Stack) awssqs.Queue {
+	failed := awssqs.NewQueue(stack, jsii.String("UsageFailed"), &awssqs.QueueProps{
+		RetentionPeriod: awscdk.Duration_Days(jsii.Number(14)),
+		EnforceSSL:      jsii.Bool(true),
+	})
 	awscloudwatch.NewAlarm(stack, jsii.String("UsageLost"), &awscloudwatch.AlarmProps{
-		AlarmDescription:   jsii.String("Usage was given up, and is not counted: the queue says which records of the stream"),
+		AlarmDescription:   jsii.String("Usage was given up, and is not counted: the queue says which records"),
 		Metric:             failed.MetricApproximateNumberOfMessagesVisible(&awscloudwatch.MetricOptions{Period: awscdk.Duration_Minutes(jsii.Number(5))}),
 		Threshold:          jsii.Number(0),
 		EvaluationPeriods:  jsii.Number(1),
 		ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_THRESHOLD,
 		TreatMissingData:   awscloudwatch.TreatMissingData_NOT_BREACHING,
 	})
+	return failed
 }

@@ -14,11 +14,14 @@ import (
 )
 
 // meterTemplate is a stack with a table and the meter, beside those of all products.
-func meterTemplate(t *testing.T) (tpl, redis assertions.Template) {
+func meterTemplate(t *testing.T, change ...func(*Config)) (tpl, redis assertions.Template) {
 	t.Helper()
 	cfg, err := readConfig(func(string) any { return nil })
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, c := range change {
+		c(&cfg)
 	}
 	kafka, err := readKafkaConfig(func(string) any { return nil })
 	if err != nil {
@@ -69,6 +72,28 @@ func TestMeteringCanBeLeftOut(t *testing.T) {
 	redis := template(t, func(c *Config) { c.Meter = false })
 	redis.HasResourceProperties(jsii.String("AWS::Lambda::Function"), map[string]any{
 		"Description": "Redis over REST", "Environment": map[string]any{"Variables": map[string]any{"METER": assertions.Match_Absent()}},
+	})
+}
+
+func TestUsageCanBeCountedWithoutAStream(t *testing.T) {
+	tpl, redis := meterTemplate(t, func(c *Config) { c.MeterDirect = true })
+	tpl.ResourceCountIs(jsii.String("AWS::Kinesis::Stream"), jsii.Number(0))
+	tpl.ResourceCountIs(jsii.String("AWS::Lambda::EventSourceMapping"), jsii.Number(0))
+	redis.HasResourceProperties(jsii.String("AWS::Lambda::Function"), map[string]any{
+		"Description": "Redis over REST", "Environment": map[string]any{"Variables": assertions.Match_ObjectLike(&map[string]any{"METER": "lines"})},
+	})
+	function := map[string]any{"Fn::GetAtt": []any{assertions.Match_StringLikeRegexp(jsii.String("^MeterFunction")), "Arn"}}
+	tpl.AllResourcesProperties(jsii.String("AWS::Logs::SubscriptionFilter"), map[string]any{
+		"DestinationArn": function, "RoleArn": assertions.Match_Absent(), "FilterPattern": "{ $.meter = 1 }",
+	})
+	tpl.ResourceCountIs(jsii.String("AWS::Logs::SubscriptionFilter"), jsii.Number(4))
+	tpl.ResourcePropertiesCountIs(jsii.String("AWS::Lambda::Permission"), map[string]any{
+		"FunctionName": function, "Principal": "logs.amazonaws.com", "SourceArn": map[string]any{"Fn::ImportValue": assertions.Match_AnyValue()},
+	}, jsii.Number(4))
+	tpl.HasResourceProperties(jsii.String("AWS::Lambda::EventInvokeConfig"), map[string]any{
+		"MaximumEventAgeInSeconds": 6 * 60 * 60, "MaximumRetryAttempts": 2,
+		"DestinationConfig": map[string]any{"OnFailure": map[string]any{"Destination": map[string]any{
+			"Fn::GetAtt": []any{assertions.Match_StringLikeRegexp(jsii.String("^UsageFailed")), "Arn"}}}},
 	})
 }
 

@@ -9,7 +9,7 @@ import (
 	"io"
 )
 
-// maxUnpacked bounds a record of the stream when it is unpacked; packed, it has 1 MiB at most. CloudWatch
+// maxUnpacked bounds a record when it is unpacked; packed, it has 1 MiB at most. CloudWatch
 // Logs sends batches of a few hundred kilobytes.
 const maxUnpacked = 32 << 20
 
@@ -22,7 +22,7 @@ type logData struct {
 	} `json:"logEvents"`
 }
 
-// logLines are the lines in a record of the stream: one JSON document, or several, packed with gzip.
+// logLines are the lines in a record: one JSON document, or several, packed with gzip.
 func logLines(data []byte) ([]string, error) {
 	unpacked, err := gzip.NewReader(bytes.NewReader(data))
 	if err != nil {

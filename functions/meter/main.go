@@ -1,6 +1,6 @@
 // Command meter is the Lambda function that counts usage. Subscriptions of the other functions' log
 // groups carry the lines they write for each request into a Kinesis stream, whose event source mapping
-// invokes it. It adds them to the usage of hours and days, each line once however often it comes, then
+// invokes it, or invoke it themselves. It adds them to the usage of hours and days, each line once however often it comes, then
 // blocks resources that have reached a limit.
 //
 // A batch that could not be counted is delivered again. Lines that make no sense are left out.
@@ -66,8 +66,16 @@ type measured struct {
 	Resources int `json:"resources"` // that there are
 }
 
+// batch is an event with lines: of a stream, or of a subscription without one. That of a schedule has none.
+type batch struct {
+	Records []events.KinesisEventRecord `json:"Records"`
+	Logs    struct {
+		Data []byte `json:"data"`
+	} `json:"awslogs"`
+}
+
 func (c *counter) handle(ctx context.Context, event json.RawMessage) (any, error) {
-	var batch events.KinesisEvent
+	var batch batch
 	if err := json.Unmarshal(event, &batch); err != nil {
 		return nil, fmt.Errorf("meter: read the event: %w", err)
 	}
@@ -76,10 +84,17 @@ func (c *counter) handle(ctx context.Context, event json.RawMessage) (any, error
 		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-margin))
 		defer cancel()
 	}
-	if len(batch.Records) == 0 {
-		return c.measure(ctx)
+	switch {
+	case len(batch.Logs.Data) > 0:
+		return c.count(ctx, batch.Logs.Data)
+	case len(batch.Records) > 0:
+		var packed [][]byte
+		for _, r := range batch.Records {
+			packed = append(packed, r.Kinesis.Data)
+		}
+		return c.count(ctx, packed...)
 	}
-	return c.count(ctx, batch)
+	return c.measure(ctx)
 }
 
 // measure measures the resources for which it is time. What fails is tried by the next schedule.
@@ -91,22 +106,22 @@ func (c *counter) measure(ctx context.Context) (measured, error) {
 	return measured{len(all)}, c.usage.Sizer.Check(ctx, all...)
 }
 
-func (c *counter) count(ctx context.Context, event events.KinesisEvent) (counted, error) {
+func (c *counter) count(ctx context.Context, packed ...[]byte) (counted, error) {
 	ctx, cancel := context.WithTimeout(ctx, countTime)
 	defer cancel()
 	var entries []meter.Entry
 	var out counted
-	for _, r := range event.Records {
-		lines, err := logLines(r.Kinesis.Data)
+	for i, data := range packed {
+		lines, err := logLines(data)
 		if err != nil {
 			out.Malformed++
-			c.log.WarnContext(ctx, "a record of the stream cannot be read", "sequence", r.Kinesis.SequenceNumber, "error", err)
+			c.log.WarnContext(ctx, "a record cannot be read", "record", i, "error", err)
 		}
 		for _, line := range lines {
 			e, err := meter.ParseLine([]byte(line))
 			if err != nil {
 				out.Malformed++
-				c.log.WarnContext(ctx, "a line cannot be read", "sequence", r.Kinesis.SequenceNumber, "error", err)
+				c.log.WarnContext(ctx, "a line cannot be read", "record", i, "error", err)
 				continue
 			}
 			entries = append(entries, e)

@@ -59,14 +59,19 @@ func TestSampleEvents(t *testing.T) {
 	fn := runtimetest.Start(t, runtimetest.Build(t, "./functions/meter"),
 		"TABLE_NAME="+table, "REDIS_TABLE_NAME="+redisTable, "DYNAMODB_ENDPOINT="+*options.BaseEndpoint,
 		"AWS_REGION="+options.Region, "AWS_ACCESS_KEY_ID="+credentials.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+credentials.SecretAccessKey)
-	invoke := func(data string) counted {
+	invokeWith := func(sample, data string) counted {
 		t.Helper()
-		answer := fn.Invoke(runtimetest.Event(t, "meter/lines.json", "${DATA}", data))
+		answer := fn.Invoke(runtimetest.Event(t, sample, "${DATA}", data))
 		var out counted
 		if err := json.Unmarshal(answer.Payload, &out); err != nil || answer.Failed {
 			t.Fatalf("%s: %v", answer.Payload, err)
 		}
 		return out
+	}
+
+	invoke := func(data string) counted {
+		t.Helper()
+		return invokeWith("meter/lines.json", data)
 	}
 
 	// Twice, and once more with others: what was counted is not counted again.
@@ -76,6 +81,9 @@ func TestSampleEvents(t *testing.T) {
 	}
 	if got, want := invoke(pack(t, logs)), (counted{Duplicates: 2, Malformed: 1}); got != want {
 		t.Errorf("again %+v, want %+v", got, want)
+	}
+	if got, want := invokeWith("meter/direct.json", pack(t, logs)), (counted{Duplicates: 2, Malformed: 1}); got != want {
+		t.Errorf("without a stream %+v, want %+v", got, want)
 	}
 	var out strings.Builder
 	w := meter.NewWriter(&out, "INSTANCE2")
