@@ -1,4 +1,4 @@
-// Package metertest has a recorder for the tests of those who are metered.
+// Package metertest has what the tests of those who are metered need: a recorder, and a store that notes its calls.
 package metertest
 
 import (

@@ -1,15 +1,23 @@
 package rest_test
 
 import (
+	"bytes"
 	"context"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
 
 	"github.com/skystash/skystash/pkg/meter"
+	"github.com/skystash/skystash/pkg/meter/metertest"
+	"github.com/skystash/skystash/pkg/qstash"
+	"github.com/skystash/skystash/pkg/qstash/cron"
 	"github.com/skystash/skystash/pkg/qstash/rest"
+	"github.com/skystash/skystash/pkg/qstash/wake"
+	"github.com/skystash/skystash/pkg/store/embedded"
 )
 
 func TestRequestsAndDeliveriesAreRecorded(t *testing.T) {
@@ -85,4 +93,98 @@ func TestBlockedAccountsTakeNoMessages(t *testing.T) {
 	s.ok(nil, "DELETE", "/v2/messages", "")
 	now = until
 	s.ok(nil, "POST", "/v2/publish/https://example.com", "")
+}
+
+// hints is a waker that keeps what it is told.
+type hints []wake.Hint
+
+func (h *hints) Wake(_ context.Context, more ...wake.Hint) error {
+	*h = append(*h, more...)
+	return nil
+}
+
+func (h *hints) Repeat(context.Context, string, *cron.Schedule) (bool, error) { return false, nil }
+
+func (h *hints) Cease(context.Context, string) error { return nil }
+
+// deliver has the engine do what is due at a time.
+func (h *hints) deliver(t *testing.T, engine *qstash.Engine, at time.Time) {
+	t.Helper()
+	for i := 0; i < len(*h); i++ {
+		if due := (*h)[i]; !due.At.After(at) {
+			if err := engine.Handle(t.Context(), due.Key); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	*h = nil
+}
+
+func TestMeteringMakesNoCalls(t *testing.T) {
+	now, rs := time.UnixMilli(1_774_958_400_000), &metertest.Records{}
+	// open makes a service whose ids follow from what it is asked.
+	open := func(m meter.Recorder) (*service, *metertest.Calls, *hints) {
+		inner, err := embedded.Open(embedded.Options{InMemory: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { inner.Close() })
+		calls, waker, random := &metertest.Calls{Store: inner}, &hints{}, rand.NewChaCha8([32]byte{})
+		s := &service{t: t, token: rest.Envelope(acct, "password"), status: 200, more: make(chan struct{}, 100)}
+		clock := func() time.Time { return now }
+		s.engine = qstash.New(qstash.Config{
+			Store: calls, Sender: s, Waker: waker, Meter: m, Now: clock, Random: func(b []byte) { random.Read(b) },
+		})
+		if _, err := s.engine.CreateAccount(t.Context(), acct, qstash.Keys{}); err != nil {
+			t.Fatal(err)
+		}
+		srv := httptest.NewServer(rest.New(rest.Config{Engine: s.engine, Authenticator: rest.Fixed{Token: s.token, Account: acct}, Meter: m, Now: clock}))
+		t.Cleanup(srv.Close)
+		s.url = srv.URL
+		calls.Take()
+		return s, calls, waker
+	}
+	with, made, wakes := open(rs)
+	without, want, wantWakes := open(nil)
+	long := string(bytes.Repeat([]byte("x"), 500_000))
+	requests := []struct {
+		method, path, body string
+		deliveries         int
+		header             []string
+	}{
+		{"POST", "/v2/publish/https://example.com", "hello", 1, nil},
+		{"POST", "/v2/publish/https://example.com", long, 1, nil},
+		{"POST", "/v2/enqueue/q/https://example.com", "first", 1, nil},
+		{"POST", "/v2/batch", `[{"destination":"https://a.example","body":"1"},{"destination":"https://b.example","queue":"q"}]`, 2, nil},
+		{"POST", "/v2/schedules/https://example.com", "", 0, []string{"Upstash-Cron: 0 0 * * *"}},
+		{"GET", "/v2/schedules", "", 0, nil},
+		{"GET", "/v2/queues/q", "", 0, nil},
+		{"GET", "/v2/events", "", 0, nil},
+		{"GET", "/v2/messages/msg_none", "", 0, nil},
+		{"POST", "/v2/publish/unknown", "", 0, nil},
+	}
+	records := 0
+	for _, r := range requests {
+		status, answer := with.do(r.method, r.path, r.body, r.header...)
+		wantStatus, wantAnswer := without.do(r.method, r.path, r.body, r.header...)
+		if status != wantStatus || answer != wantAnswer {
+			t.Errorf("%s %s: %d %s with metering, %d %s without", r.method, r.path, status, answer, wantStatus, wantAnswer)
+		}
+		if made, want := made.Take(), want.Take(); !slices.Equal(made, want) || len(made) == 0 {
+			t.Errorf("%s %s: with metering\n%q, without\n%q", r.method, r.path, made, want)
+		}
+		wakes.deliver(t, with.engine, now)
+		wantWakes.deliver(t, without.engine, now)
+		if n := len(with.sent); n != r.deliveries {
+			t.Errorf("%s %s: %d deliveries, want %d", r.method, r.path, n, r.deliveries)
+		}
+		with.sent, without.sent = nil, nil
+		if made, want := made.Take(), want.Take(); !slices.Equal(made, want) {
+			t.Errorf("delivery of %s %s: with metering\n%q, without\n%q", r.method, r.path, made, want)
+		}
+		records += 1 + r.deliveries
+	}
+	if n := len(rs.Wait(t.Context(), records)); n != records {
+		t.Errorf("%d records, want %d", n, records)
+	}
 }

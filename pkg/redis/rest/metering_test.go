@@ -14,56 +14,15 @@ import (
 	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/meter/metertest"
 	"github.com/skystash/skystash/pkg/redis"
-	"github.com/skystash/skystash/pkg/store"
 	"github.com/skystash/skystash/pkg/store/embedded"
 	"github.com/skystash/skystash/pkg/token"
 )
-
-// calls is a store that notes its calls.
-type calls struct {
-	store.Store
-	made []string
-}
-
-func (c *calls) note(format string, args ...any) {
-	c.made = append(c.made, fmt.Sprintf(format, args...))
-}
-
-func (c *calls) Get(ctx context.Context, key store.Key) (store.Attrs, error) {
-	c.note("Get %q", key)
-	return c.Store.Get(ctx, key)
-}
-
-func (c *calls) GetMany(ctx context.Context, keys []store.Key, snapshot bool) ([]store.Attrs, error) {
-	c.note("GetMany %q %v", keys, snapshot)
-	return c.Store.GetMany(ctx, keys, snapshot)
-}
-
-func (c *calls) Query(ctx context.Context, q store.Query) (store.Page, error) {
-	c.note("Query %q", q.Partition)
-	return c.Store.Query(ctx, q)
-}
-
-func (c *calls) Apply(ctx context.Context, op store.Op) (store.Attrs, error) {
-	c.note("Apply %d %q", op.Kind, op.Key)
-	return c.Store.Apply(ctx, op)
-}
-
-func (c *calls) Commit(ctx context.Context, ops []store.Op) error {
-	c.note("Commit of %d", len(ops))
-	return c.Store.Commit(ctx, ops)
-}
-
-func (c *calls) Load(ctx context.Context, puts []store.Item, deletes []store.Key) error {
-	c.note("Load %d %d", len(puts), len(deletes))
-	return c.Store.Load(ctx, puts, deletes)
-}
 
 // database is a handler over a database db1 in a store of its own.
 type database struct {
 	*Handler
 	engine *redis.Engine
-	store  *calls
+	store  *metertest.Calls
 	now    time.Time
 }
 
@@ -74,14 +33,14 @@ func newDatabase(t testing.TB, m meter.Recorder) *database {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { inner.Close() })
-	d := &database{store: &calls{Store: inner}, now: time.UnixMilli(1_774_958_400_000)}
+	d := &database{store: &metertest.Calls{Store: inner}, now: time.UnixMilli(1_774_958_400_000)}
 	d.engine = redis.New(redis.Config{Store: d.store, Now: func() time.Time { return d.now }})
 	if _, err := d.engine.CreateDatabase(context.Background(), redis.DatabaseOptions{ID: "db1"}); err != nil {
 		t.Fatal(err)
 	}
 	tokens := stubVerifier{"good": {CredentialID: "c", Resource: "db1", Products: []string{token.ProductRedis}, Scope: token.ReadWrite, Generation: 1}}
 	d.Handler = New(Config{Engine: d.engine, Verifier: tokens, Meter: m, Class: d.engine.Class, Now: func() time.Time { return d.now }})
-	d.store.made = nil
+	d.store.Take()
 	return d
 }
 
@@ -117,10 +76,9 @@ func TestMeteringMakesNoCalls(t *testing.T) {
 		if a.Code != b.Code || a.Body.String() != b.Body.String() {
 			t.Errorf("%s %s: %d %s with metering, %d %s without", r.method, r.target, a.Code, a.Body, b.Code, b.Body)
 		}
-		if !slices.Equal(with.store.made, without.store.made) {
-			t.Errorf("%s %s %s: with metering\n%q, without\n%q", r.method, r.target, r.body, with.store.made, without.store.made)
+		if made, want := with.store.Take(), without.store.Take(); !slices.Equal(made, want) {
+			t.Errorf("%s %s %s: with metering\n%q, without\n%q", r.method, r.target, r.body, made, want)
 		}
-		with.store.made, without.store.made = nil, nil
 	}
 	if n := len(rs.Take()); n != len(requests) {
 		t.Errorf("%d records of %d requests", n, len(requests))
@@ -186,12 +144,12 @@ func TestBlockedDatabasesRefuseCommandsUntilTheLimitsTimeIsOver(t *testing.T) {
 	if err := d.engine.Block(ctx, "db1", meter.Block{Text: text, Until: d.now.Add(time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
-	d.store.made = nil
+	d.store.Take()
 	for _, r := range requests[:len(requests)-1] {
 		expect(t, d.send(r.method, r.target, r.body), 400, `{"error":"`+text+`"}`)
 	}
-	if len(d.store.made) > 0 {
-		t.Errorf("refusals made calls: %q", d.store.made)
+	if made := d.store.Take(); len(made) > 0 {
+		t.Errorf("refusals made calls: %q", made)
 	}
 	if got := rs.Take(); len(got) != len(requests)-1 || !got[0].Blocked || got[0].Commands != 0 {
 		t.Errorf("records %+v", got)
