@@ -82,6 +82,7 @@ func TestOnDynamoDB(t *testing.T) {
 		"groups":     TestURLGroups,
 		"logs":       TestLogsArePagedAndFiltered,
 		"limits":     TestLimitsHoldUnderConcurrency,
+		"size":       TestSizeIsThatOfTheAccountsMessages,
 		"workflow":   TestWorkflowRun,
 		"events":     TestEventsAreWaitedForAndNotified,
 	} {
