@@ -46,7 +46,7 @@ type Cluster struct {
 
 // ClusterOptions describe a new cluster.
 type ClusterOptions struct {
-	ID            string // letters, digits, '-' and '_', at most 64
+	ID            string // letters, digits, '-' and '_', at most 64; "lusters" is reserved
 	Name          string // for people
 	MaxPartitions int    // 0: DefaultMaxPartitions
 }
@@ -55,7 +55,7 @@ func clusterPartition(id string) string { return "c" + id }
 
 func clusterKey(id string) store.Key { return store.Key{Partition: clusterPartition(id), Sort: "c"} }
 
-// clusterIndex lists all clusters.
+// clusterIndex lists all clusters. No cluster has the id that would make it its partition.
 const clusterIndex = "clusters"
 
 func validID(id string) bool {
@@ -64,14 +64,14 @@ func validID(id string) bool {
 			return false
 		}
 	}
-	return id != "" && len(id) <= 64
+	return id != "" && len(id) <= 64 && clusterPartition(id) != clusterIndex
 }
 
 // CreateCluster makes a cluster without topics. The error is of kind Exists if
 // there is one with that id, or has been until a few minutes ago.
 func (e *Engine) CreateCluster(ctx context.Context, o ClusterOptions) (*Cluster, error) {
 	if !validID(o.ID) {
-		return nil, refuse(Invalid, "cluster id %q: must be 1 to 64 letters, digits, '-' or '_'", o.ID)
+		return nil, refuse(Invalid, "cluster id %q: must be 1 to 64 letters, digits, '-' or '_', and not be reserved", o.ID)
 	}
 	if o.MaxPartitions == 0 {
 		o.MaxPartitions = DefaultMaxPartitions
