@@ -36,17 +36,15 @@ func (e *Environment) Meter() meter.Recorder {
 type UsageConfig struct {
 	Table    string            // the control table
 	Products map[string]string // tables of products that limits can block, by product
-	HTTPAPI  bool              // requests come through an HTTP API, which costs
 	Endpoint string            // instead of DynamoDB's own; "": none
 	Logger   *slog.Logger      // nil: slog.Default
 }
 
-// Usage reads TABLE_NAME, REDIS_TABLE_NAME, KAFKA_TABLE_NAME, QSTASH_TABLE_NAME, HTTP_API and DYNAMODB_ENDPOINT.
+// Usage reads TABLE_NAME, REDIS_TABLE_NAME, KAFKA_TABLE_NAME, QSTASH_TABLE_NAME and DYNAMODB_ENDPOINT.
 func (e *Environment) Usage() UsageConfig {
 	cfg := UsageConfig{
 		Table:    e.Require("TABLE_NAME", "the control table, which holds usage and limits"),
 		Products: map[string]string{},
-		HTTPAPI:  e.Get("HTTP_API") != "",
 		Endpoint: e.Get("DYNAMODB_ENDPOINT"),
 	}
 	for product, name := range map[string]string{
@@ -90,7 +88,7 @@ func OpenUsage(ctx context.Context, cfg UsageConfig) (*Usage, error) {
 			Store:  st,
 			Limits: plane.Limits,
 			Block:  block,
-			Cost:   price.Cost(price.Options{HTTPAPI: cfg.HTTPAPI}),
+			Cost:   price.Cost,
 			Logger: cfg.Logger,
 		}),
 		Sizer:   meter.NewSizer(meter.SizerConfig{Store: st, Measure: measure, Logger: cfg.Logger}),

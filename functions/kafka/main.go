@@ -54,6 +54,7 @@ func newHandler(ctx context.Context, cfg backend.KafkaConfig, tokens token.Verif
 		Verifier:     verifier,
 		MaxBodyBytes: backend.MaxKafkaBody,
 		Meter:        recorder,
+		Gateway:      lambdahttp.ThroughGateway,
 		Logger:       log,
 		RequestID:    lambdahttp.RequestID,
 	}), nil

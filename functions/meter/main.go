@@ -12,7 +12,6 @@
 //	TABLE_NAME         DynamoDB table of the control plane, which holds usage and limits
 //	REDIS_TABLE_NAME, KAFKA_TABLE_NAME, QSTASH_TABLE_NAME
 //	                   tables of the products that are deployed, to block resources in
-//	HTTP_API           not empty: requests come through an HTTP API, whose price counts towards budgets
 //	LOG_LEVEL          debug, info, warn or error; default info
 //	DYNAMODB_ENDPOINT  another endpoint than DynamoDB's own
 package main

@@ -58,6 +58,7 @@ func newHandler(ctx context.Context, cfg backend.QStashConfig, tokens token.Veri
 		Engine:        q.Engine,
 		Authenticator: rest.Tokens{Engine: q.Engine, Verifier: verifier},
 		Meter:         recorder,
+		Gateway:       lambdahttp.ThroughGateway,
 		Logger:        log,
 		RequestID:     lambdahttp.RequestID,
 	}), nil

@@ -63,6 +63,7 @@ func newHandler(ctx context.Context, cfg backend.RedisConfig, tokens token.Verif
 		Verifier:        verifier,
 		MaxRequestBytes: backend.MaxCommandBytes,
 		Meter:           recorder,
+		Gateway:         lambdahttp.ThroughGateway,
 		Class:           engine.Class,
 		Logger:          log,
 		RequestID:       lambdahttp.RequestID,

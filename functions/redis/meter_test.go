@@ -36,7 +36,7 @@ func TestRequestsLeaveALineEach(t *testing.T) {
 		e := got[i]
 		c := e.Sum.Counters
 		if e.Instance == "" || e.Instance != got[0].Instance || e.Number != int64(i) || e.Sum.Resource != (meter.Resource{Product: "redis", ID: "first"}) ||
-			e.Sum.Class != want.class || c.Requests != 1 || c.Commands != want.commands || c.Busy <= 0 || c.WriteUnits != want.writes || c.ReadUnits < want.reads {
+			e.Sum.Class != want.class || c.Requests != 1 || c.Gateway != 1 || c.Commands != want.commands || c.Busy <= 0 || c.WriteUnits != want.writes || c.ReadUnits < want.reads {
 			t.Errorf("line %d: %+v", i, e)
 		}
 	}

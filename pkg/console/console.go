@@ -13,7 +13,6 @@ import (
 	"github.com/skystash/skystash/pkg/control"
 	"github.com/skystash/skystash/pkg/kafka"
 	"github.com/skystash/skystash/pkg/meter"
-	"github.com/skystash/skystash/pkg/meter/price"
 	"github.com/skystash/skystash/pkg/qstash"
 	"github.com/skystash/skystash/pkg/redis"
 	"github.com/skystash/skystash/pkg/store"
@@ -32,8 +31,6 @@ type Config struct {
 	Redis  *redis.Engine
 	Kafka  *kafka.Engine
 	QStash *qstash.Engine
-
-	Prices price.Options // how requests reach the products, for what they cost
 
 	// SecureCookies is for HTTPS. Without it, cookies also work over plain HTTP on a loopback address.
 	SecureCookies bool
@@ -56,7 +53,6 @@ type Handler struct {
 	pages    []*page
 	mux      *http.ServeMux
 	origins  *http.CrossOriginProtection
-	prices   price.Options
 	secure   bool
 	now      func() time.Time
 	log      *slog.Logger
@@ -67,7 +63,7 @@ func New(cfg Config) (*Handler, error) {
 	h := &Handler{
 		control: cfg.Control, book: cfg.Book, redis: cfg.Redis, kafka: cfg.Kafka, qstash: cfg.QStash,
 		mux: http.NewServeMux(), origins: http.NewCrossOriginProtection(),
-		prices: cfg.Prices, secure: cfg.SecureCookies, now: cfg.Now, log: cfg.Logger,
+		secure: cfg.SecureCookies, now: cfg.Now, log: cfg.Logger,
 	}
 	if h.now == nil {
 		h.now = time.Now

@@ -85,7 +85,7 @@ func (h *Handler) summarize(ctx context.Context, res *control.Resource) (*summar
 	if s.Storage, err = h.book.Storage(ctx, usageOf(res)); err != nil {
 		return nil, err
 	}
-	s.Cost = price.MonthOf(string(res.Product), days, s.Storage, now, h.prices)
+	s.Cost = price.MonthOf(string(res.Product), days, s.Storage, now)
 	s.Status, err = h.book.Status(ctx, usageOf(res))
 	return s, err
 }

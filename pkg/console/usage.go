@@ -144,7 +144,7 @@ func (r *request) costChart(p usagePage, steps []meter.Usage) chart {
 	var sumOurs, sumTheirs float64
 	part := float64(p.Period.Step) / float64(month)
 	for i, u := range steps {
-		a := price.Estimate(string(r.resource.Product), u, p.Month.Storage, part, r.h.prices).Total
+		a := price.Estimate(string(r.resource.Product), u, p.Month.Storage, part).Total
 		b := price.Upstash(string(r.resource.Product), u, p.Month.Storage, part).Total
 		ours[i], theirs[i] = known(a), known(b)
 		sumOurs, sumTheirs = sumOurs+a, sumTheirs+b

@@ -27,7 +27,7 @@ func New(h http.Handler, log *slog.Logger) Handler {
 	return func(ctx context.Context, event events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
 		ctx, cancel := withMargin(ctx)
 		defer cancel()
-		resp, err := serve(ctx, h, event)
+		resp, err := serve(withFront(ctx, event), h, event)
 		if err != nil {
 			log.ErrorContext(ctx, "request failed",
 				"request_id", event.RequestContext.RequestID, "error", err)

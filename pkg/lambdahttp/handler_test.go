@@ -215,6 +215,31 @@ func TestHandlerHasToAnswerBeforeTheFunctionEnds(t *testing.T) {
 	}
 }
 
+func TestRequestsKnowTheirFront(t *testing.T) {
+	for domain, want := range map[string]bool{gatewayDomain: true, "redis.example.com": true, urlDomain: false} {
+		got := !want
+		h := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = ThroughGateway(r.Context()) })
+		log := slog.New(slog.DiscardHandler)
+		for name, serve := range map[string]func(events.APIGatewayV2HTTPRequest) error{
+			"whole": func(e events.APIGatewayV2HTTPRequest) error { _, err := New(h, log)(t.Context(), e); return err },
+			"streaming": func(e events.APIGatewayV2HTTPRequest) error {
+				resp, err := NewStreaming(h, time.Minute, log)(t.Context(), e)
+				if s, ok := resp.(*events.LambdaFunctionURLStreamingResponse); ok {
+					_, err = io.Copy(io.Discard, s.Body)
+				}
+				return err
+			},
+		} {
+			if err := serve(event(http.MethodGet, domain, "/", "")); err != nil {
+				t.Fatal(err)
+			}
+			if got != want {
+				t.Errorf("%s, %s: through the gateway is %v, want %v", domain, name, got, want)
+			}
+		}
+	}
+}
+
 func TestRequestIDIsLambdas(t *testing.T) {
 	ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "id-1"})
 	h := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {

@@ -51,6 +51,7 @@ var counterNames = [...]struct {
 	{"b", func(c *Counters) int64 { return c.Blocked }, func(c *Counters, n int64) { c.Blocked = n }},
 	{"e", func(c *Counters) int64 { return c.Refused }, func(c *Counters, n int64) { c.Refused = n }},
 	{"f", func(c *Counters) int64 { return c.Failed }, func(c *Counters, n int64) { c.Failed = n }},
+	{"g", func(c *Counters) int64 { return c.Gateway }, func(c *Counters, n int64) { c.Gateway = n }},
 	{"c", func(c *Counters) int64 { return c.Commands }, func(c *Counters, n int64) { c.Commands = n }},
 	{"i", func(c *Counters) int64 { return c.BytesIn }, func(c *Counters, n int64) { c.BytesIn = n }},
 	{"o", func(c *Counters) int64 { return c.BytesOut }, func(c *Counters, n int64) { c.BytesOut = n }},

@@ -39,6 +39,7 @@ type Record struct {
 	Duration time.Duration
 	Status   int  // of the answer, as in HTTP
 	Blocked  bool // it was refused because a limit had been reached
+	Gateway  bool // it came through an HTTP API, which has a price
 
 	Commands   int64 // what the product bills: commands of Redis, messages of Kafka and QStash
 	BytesIn    int64 // the request's path, query and body
@@ -54,6 +55,7 @@ type Counters struct {
 	Blocked    int64         `json:"blocked"`    // those that a limit refused
 	Refused    int64         `json:"refused"`    // of Requests, those answered with a status from 400 to 499
 	Failed     int64         `json:"failed"`     // of Requests, those answered with a status from 500
+	Gateway    int64         `json:"gateway"`    // of Requests and Blocked, those that came through an HTTP API
 	Commands   int64         `json:"commands"`   // see Record
 	BytesIn    int64         `json:"bytes_in"`   //
 	BytesOut   int64         `json:"bytes_out"`  //
@@ -69,6 +71,7 @@ func (c *Counters) Add(o Counters) {
 	c.Blocked += o.Blocked
 	c.Refused += o.Refused
 	c.Failed += o.Failed
+	c.Gateway += o.Gateway
 	c.Commands += o.Commands
 	c.BytesIn += o.BytesIn
 	c.BytesOut += o.BytesOut
@@ -78,13 +81,18 @@ func (c *Counters) Add(o Counters) {
 	c.Busy += o.Busy
 }
 
-// counters are a single record's. Refusals for a limit cost next to nothing, and count as nothing else.
+// counters are a single record's. Refusals for a limit cost next to nothing, and count as nothing else; but an
+// HTTP API has its price for them, too.
 func (r *Record) counters() Counters {
+	gateway := int64(0)
+	if r.Gateway {
+		gateway = 1
+	}
 	if r.Blocked {
-		return Counters{Blocked: 1}
+		return Counters{Blocked: 1, Gateway: gateway}
 	}
 	c := Counters{
-		Requests: 1, Commands: r.Commands, BytesIn: r.BytesIn, BytesOut: r.BytesOut,
+		Requests: 1, Gateway: gateway, Commands: r.Commands, BytesIn: r.BytesIn, BytesOut: r.BytesOut,
 		Calls: r.Calls, ReadUnits: r.ReadUnits, WriteUnits: r.WriteUnits, Busy: r.Duration,
 	}
 	switch {

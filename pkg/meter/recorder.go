@@ -55,6 +55,7 @@ type line struct {
 	Class    string  `json:"class"`
 	Status   int     `json:"status"`
 	Blocked  bool    `json:"blocked"`
+	Gateway  bool    `json:"gateway"`
 	Duration float64 `json:"duration"` // ms, to a nanosecond
 	Commands int64   `json:"commands"`
 	BytesIn  int64   `json:"in"`
@@ -108,6 +109,9 @@ func appendLine(b []byte, r *Record, instance string, number int64) []byte {
 	if r.Blocked {
 		b = append(b, `,"blocked":true`...)
 	}
+	if r.Gateway {
+		b = append(b, `,"gateway":true`...)
+	}
 	b = append(b, `,"duration":`...)
 	b = strconv.AppendFloat(b, float64(r.Duration)/1e6, 'f', -1, 64)
 	failed := int64(0)
@@ -139,7 +143,7 @@ func ParseLine(text []byte) (Entry, error) {
 	}
 	r := Record{
 		Resource: Resource{l.Product, l.Resource}, Class: l.Class, At: time.UnixMilli(l.AWS.Timestamp),
-		Duration: time.Duration(math.Round(l.Duration * 1e6)), Status: l.Status, Blocked: l.Blocked,
+		Duration: time.Duration(math.Round(l.Duration * 1e6)), Status: l.Status, Blocked: l.Blocked, Gateway: l.Gateway,
 		Commands: l.Commands, BytesIn: l.BytesIn, BytesOut: l.BytesOut, Calls: l.Calls, ReadUnits: l.Read, WriteUnits: l.Write,
 	}
 	if l.Version != lineVersion {

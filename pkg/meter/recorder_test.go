@@ -28,6 +28,7 @@ func drawRecord(t *rapid.T) meter.Record {
 		Duration: time.Duration(rapid.Int64Range(0, 1e12).Draw(t, "duration")),
 		Status:   rapid.IntRange(100, 599).Draw(t, "status"),
 		Blocked:  rapid.Bool().Draw(t, "blocked"),
+		Gateway:  rapid.Bool().Draw(t, "gateway"),
 		Commands: count.Draw(t, "commands"), BytesIn: count.Draw(t, "in"), BytesOut: count.Draw(t, "out"), Calls: count.Draw(t, "calls"),
 		ReadUnits:  float64(count.Draw(t, "read")) / 2,
 		WriteUnits: float64(count.Draw(t, "write")),

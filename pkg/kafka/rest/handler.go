@@ -33,8 +33,9 @@ type Config struct {
 	Engine   *kafka.Engine
 	Verifier Verifier
 
-	Meter meter.Recorder   // is told what each request has used that is for a cluster; nil: nobody is
-	Now   func() time.Time // nil: time.Now
+	Meter   meter.Recorder             // is told what each request has used that is for a cluster; nil: nobody is
+	Gateway func(context.Context) bool // reports whether a request came through an HTTP API, for Meter; nil: none does
+	Now     func() time.Time           // nil: time.Now
 
 	MaxBodyBytes int64         // of a request; 0: DefaultMaxBodyBytes
 	MaxWait      time.Duration // bounds the time that a request may ask to wait; 0: DefaultMaxWait
@@ -47,6 +48,7 @@ type Config struct {
 type Handler struct {
 	engine    *kafka.Engine
 	meter     meter.Recorder
+	gateway   func(context.Context) bool
 	now       func() time.Time
 	verifier  Verifier
 	maxBody   int64
@@ -58,8 +60,11 @@ type Handler struct {
 // New makes a Handler.
 func New(cfg Config) *Handler {
 	h := &Handler{
-		engine: cfg.Engine, meter: cfg.Meter, now: cfg.Now, verifier: cfg.Verifier, maxBody: cfg.MaxBodyBytes, maxWait: cfg.MaxWait,
+		engine: cfg.Engine, meter: cfg.Meter, gateway: cfg.Gateway, now: cfg.Now, verifier: cfg.Verifier, maxBody: cfg.MaxBodyBytes, maxWait: cfg.MaxWait,
 		log: cfg.Logger, requestID: cfg.RequestID,
+	}
+	if h.gateway == nil {
+		h.gateway = func(context.Context) bool { return false }
 	}
 	if h.now == nil {
 		h.now = time.Now

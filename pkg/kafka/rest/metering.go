@@ -49,6 +49,7 @@ func (c *call) record(status, answer int) {
 		Duration:   now.Sub(c.used.began),
 		Status:     status,
 		Blocked:    c.used.blocked,
+		Gateway:    c.h.gateway(c.ctx),
 		Commands:   int64(c.used.messages),
 		BytesIn:    int64(len(c.r.URL.Path) + len(c.r.URL.RawQuery) + len(c.body)),
 		BytesOut:   int64(answer),

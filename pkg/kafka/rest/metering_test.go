@@ -22,7 +22,9 @@ var meteredAt = time.UnixMilli(1_774_958_400_000)
 func metered(t *testing.T) (*api, *metertest.Records, *time.Time) {
 	t.Helper()
 	a, rs, now := newAPI(t), &metertest.Records{}, meteredAt
-	a.handler = rest.New(rest.Config{Engine: a.engine, Verifier: a.verifier, Meter: rs, Now: func() time.Time { return now }})
+	a.handler = rest.New(rest.Config{
+		Engine: a.engine, Verifier: a.verifier, Meter: rs, Gateway: func(context.Context) bool { return true }, Now: func() time.Time { return now },
+	})
 	return a, rs, &now
 }
 
@@ -48,7 +50,7 @@ func TestRecordsSayWhatRequestsUsed(t *testing.T) {
 			t.Fatalf("%s: %d records", tt.request, len(got))
 		}
 		r := got[0]
-		if r.Resource != (meter.Resource{Product: "kafka", ID: "c1"}) || r.Class != tt.class || r.Status != tt.status || status != tt.status ||
+		if r.Resource != (meter.Resource{Product: "kafka", ID: "c1"}) || !r.Gateway || r.Class != tt.class || r.Status != tt.status || status != tt.status ||
 			r.Commands != tt.messages || !r.At.Equal(*now) || r.BytesOut != int64(len(answer)) || r.BytesIn < int64(len(tt.body)) {
 			t.Errorf("%s: answer %d %s, record %+v", tt.request, status, answer, r)
 		}

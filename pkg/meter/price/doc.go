@@ -7,6 +7,8 @@
 // resources of a deployment share. Lambda's time is counted as if every request had an instance for itself, which is so for
 // Redis and Kafka; deliveries of QStash share one, up to ten at once, so theirs is an upper bound.
 //
+// An HTTP API's price is that of the requests that came through one: the others came through function URLs, which have none.
+//
 // A forecast is what the month has cost so far, and for the rest of it the mean of the last seven days that are over
 // (or of as many as there has been usage for; on the first day, of the part of it that has passed).
 package price

@@ -42,13 +42,8 @@ func (b *Bill) add(what string, quantity float64, unit string, dollars float64) 
 	b.Total += dollars
 }
 
-// Options say how a deployment differs from the usual one.
-type Options struct {
-	HTTPAPI bool // requests come through an HTTP API, not a function URL
-}
-
 // Estimate is what a resource's usage costs on AWS. months is the part of a month that s was stored for.
-func Estimate(product string, u meter.Usage, s meter.Storage, months float64, o Options) Bill {
+func Estimate(product string, u meter.Usage, s meter.Storage, months float64) Bill {
 	p := &Prices().AWS
 	c := u.Counters
 	var b Bill
@@ -60,10 +55,8 @@ func Estimate(product string, u meter.Usage, s meter.Storage, months float64, o 
 	b.add("Lambda requests", requests, "requests", requests/million*p.Lambda.MillionRequests)
 	seconds := c.Busy.Seconds() * functionGB
 	b.add("Lambda time", seconds, "GB seconds", seconds*p.Lambda.GBSecond)
-	if o.HTTPAPI {
-		n := requests - float64(u.Class(meter.ClassDeliver).Counters.Requests)
-		b.add("HTTP API", n, "requests", n/million*p.HTTPAPI.MillionRequests)
-	}
+	gateway := float64(c.Gateway)
+	b.add("HTTP API", gateway, "requests", gateway/million*p.HTTPAPI.MillionRequests)
 	switch product {
 	case token.ProductKafka:
 		produced := u.Class(meter.ClassProduce).Counters
@@ -107,7 +100,7 @@ type Month struct {
 
 // MonthOf estimates the month that now is in. days are the resource's, those before the month
 // included, if the forecast is to go by them.
-func MonthOf(product string, days []meter.Usage, s meter.Storage, now time.Time, o Options) Month {
+func MonthOf(product string, days []meter.Usage, s meter.Storage, now time.Time) Month {
 	now = now.UTC()
 	begin := time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC)
 	end := begin.AddDate(0, 1, 0)
@@ -128,7 +121,7 @@ func MonthOf(product string, days []meter.Usage, s meter.Storage, now time.Time,
 		}
 	}
 	return Month{
-		ToDate: Estimate(product, toDate, s, elapsed, o), Forecast: Estimate(product, whole, s, 1, o).Total,
+		ToDate: Estimate(product, toDate, s, elapsed), Forecast: Estimate(product, whole, s, 1).Total,
 		Upstash: Upstash(product, toDate, s, elapsed), UpstashForecast: Upstash(product, whole, s, 1).Total,
 	}
 }
@@ -161,7 +154,7 @@ func recent(days []meter.Usage, now time.Time) (u meter.Usage, per time.Duration
 func times(c meter.Counters, f float64) meter.Counters {
 	n := func(n int64) int64 { return int64(math.Round(float64(n) * f)) }
 	return meter.Counters{
-		Requests: n(c.Requests), Blocked: n(c.Blocked), Refused: n(c.Refused), Failed: n(c.Failed), Commands: n(c.Commands),
+		Requests: n(c.Requests), Blocked: n(c.Blocked), Refused: n(c.Refused), Failed: n(c.Failed), Gateway: n(c.Gateway), Commands: n(c.Commands),
 		BytesIn: n(c.BytesIn), BytesOut: n(c.BytesOut), Calls: n(c.Calls),
 		ReadUnits: c.ReadUnits * f, WriteUnits: c.WriteUnits * f, Busy: time.Duration(n(int64(c.Busy))),
 	}

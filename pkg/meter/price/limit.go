@@ -7,8 +7,6 @@ import (
 )
 
 // Cost is what a month's usage has cost so far, in dollars: for meter.LimiterConfig.
-func Cost(o Options) func(product string, month meter.Usage, s meter.Storage, now time.Time) float64 {
-	return func(product string, month meter.Usage, s meter.Storage, now time.Time) float64 {
-		return MonthOf(product, []meter.Usage{month}, s, now, o).ToDate.Total
-	}
+func Cost(product string, month meter.Usage, s meter.Storage, now time.Time) float64 {
+	return MonthOf(product, []meter.Usage{month}, s, now).ToDate.Total
 }

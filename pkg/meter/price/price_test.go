@@ -32,7 +32,6 @@ func TestBillsOfAMillion(t *testing.T) {
 		product string
 		usage   meter.Usage
 		storage meter.Storage
-		options price.Options
 		aws     map[string]float64
 		upstash map[string]float64
 	}{
@@ -46,8 +45,8 @@ func TestBillsOfAMillion(t *testing.T) {
 		},
 		{
 			name: "pipelines of ten SETs through an HTTP API, and what is stored for half a month", product: "redis",
-			usage:   meter.Usage{Counters: meter.Counters{Requests: 1e5, Commands: 1e6, WriteUnits: 1e6, BytesOut: 1e9}},
-			storage: gib, options: price.Options{HTTPAPI: true},
+			usage:   meter.Usage{Counters: meter.Counters{Requests: 1e5, Gateway: 1e5, Commands: 1e6, WriteUnits: 1e6, BytesOut: 1e9}},
+			storage: gib,
 			aws: map[string]float64{
 				"DynamoDB writes": 0.625, "DynamoDB storage": 0.125, "Lambda requests": 0.02, "HTTP API": 0.1, "CloudWatch Logs": 0.04, "Data transfer": 0.09,
 			},
@@ -74,9 +73,9 @@ func TestBillsOfAMillion(t *testing.T) {
 			upstash: map[string]float64{"Requests": 2},
 		},
 		{
-			name: "a million messages published and delivered", product: "qstash", options: price.Options{HTTPAPI: true},
+			name: "a million messages published and delivered", product: "qstash",
 			usage: meter.Usage{
-				Counters: meter.Counters{Requests: 2e6, Commands: 1e6, WriteUnits: 5e6, ReadUnits: 2e6, BytesOut: 60e9},
+				Counters: meter.Counters{Requests: 2e6, Gateway: 1e6, Commands: 1e6, WriteUnits: 5e6, ReadUnits: 2e6, BytesOut: 60e9},
 				Classes:  []meter.ClassUsage{{Class: meter.ClassDeliver, Counters: meter.Counters{Requests: 1e6}}},
 			},
 			aws: map[string]float64{
@@ -86,7 +85,7 @@ func TestBillsOfAMillion(t *testing.T) {
 		},
 		{name: "nothing", product: "redis", aws: map[string]float64{}, upstash: map[string]float64{}},
 	} {
-		lines(t, tt.name, price.Estimate(tt.product, tt.usage, tt.storage, 0.5, tt.options), tt.aws)
+		lines(t, tt.name, price.Estimate(tt.product, tt.usage, tt.storage, 0.5), tt.aws)
 		lines(t, tt.name+", at Upstash", price.Upstash(tt.product, tt.usage, tt.storage, 0.5), tt.upstash)
 	}
 }
@@ -113,7 +112,7 @@ func TestMonths(t *testing.T) {
 		{"the first day goes by itself", []meter.Usage{day(4, 1, m)}, at(1, 6), 1, 1 + 29.75*4},
 		{"the month before counts for the forecast only", []meter.Usage{day(3, 31, 2*m)}, at(1, 0), 0, 60},
 	} {
-		got := price.MonthOf("redis", tt.days, meter.Storage{}, tt.now, price.Options{})
+		got := price.MonthOf("redis", tt.days, meter.Storage{}, tt.now)
 		if !near(got.Upstash.Total, 2*tt.toDate) || !near(got.UpstashForecast, 2*tt.forecast) {
 			t.Errorf("%s: Upstash %v, forecast %v, want %v and %v", tt.name, got.Upstash.Total, got.UpstashForecast, 2*tt.toDate, 2*tt.forecast)
 		}
@@ -121,7 +120,7 @@ func TestMonths(t *testing.T) {
 			t.Errorf("%s: AWS %v, forecast %v, want %v and %v", tt.name, got.ToDate.Total, got.Forecast, 0.625*tt.toDate, 0.625*tt.forecast)
 		}
 	}
-	stored := price.MonthOf("redis", nil, meter.Storage{Bytes: 4 << 30}, at(16, 0), price.Options{})
+	stored := price.MonthOf("redis", nil, meter.Storage{Bytes: 4 << 30}, at(16, 0))
 	if !near(stored.ToDate.Total, 0.5) || !near(stored.Forecast, 1) {
 		t.Errorf("4 GiB at half of the month: %v, forecast %v", stored.ToDate.Total, stored.Forecast)
 	}

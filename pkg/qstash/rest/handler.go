@@ -32,6 +32,7 @@ type Config struct {
 	Logger        *slog.Logger                 // nil: slog.Default
 	RequestID     func(context.Context) string // names a request in the log; nil: at random
 	Meter         meter.Recorder               // is told what each request has used that is for an account; nil: nobody is
+	Gateway       func(context.Context) bool   // reports whether a request came through an HTTP API, for Meter; nil: none does
 	Now           func() time.Time             // nil: time.Now
 }
 
@@ -43,12 +44,19 @@ type Handler struct {
 	log        *slog.Logger
 	requestID  func(context.Context) string
 	meter      meter.Recorder
+	gateway    func(context.Context) bool
 	now        func() time.Time
 }
 
 // New makes a Handler.
 func New(cfg Config) *Handler {
-	h := &Handler{engine: cfg.Engine, auth: cfg.Authenticator, maxRequest: cfg.MaxRequest, log: cfg.Logger, requestID: cfg.RequestID, meter: cfg.Meter, now: cfg.Now}
+	h := &Handler{
+		engine: cfg.Engine, auth: cfg.Authenticator, maxRequest: cfg.MaxRequest, log: cfg.Logger, requestID: cfg.RequestID,
+		meter: cfg.Meter, gateway: cfg.Gateway, now: cfg.Now,
+	}
+	if h.gateway == nil {
+		h.gateway = func(context.Context) bool { return false }
+	}
 	if h.now == nil {
 		h.now = time.Now
 	}

@@ -88,6 +88,7 @@ func (c *call) record() {
 		Duration:   now.Sub(c.used.began),
 		Status:     c.used.sent.status,
 		Blocked:    c.used.blocked,
+		Gateway:    c.h.gateway(c.r.Context()),
 		BytesIn:    int64(len(c.path)+len(c.query)) + c.used.read.n,
 		BytesOut:   c.used.sent.size,
 		Calls:      int64(units.Calls),

@@ -31,7 +31,7 @@ func TestRequestsAndDeliveriesAreRecorded(t *testing.T) {
 
 	byClass := map[string][]meter.Record{}
 	for _, r := range s.meter.Wait(t.Context(), 4) { // a delivery is recorded after its outcome
-		if r.Resource != (meter.Resource{Product: "qstash", ID: acct}) {
+		if r.Resource != (meter.Resource{Product: "qstash", ID: acct}) || r.Gateway != (r.Class != meter.ClassDeliver) {
 			t.Errorf("record %+v", r)
 		}
 		byClass[r.Class] = append(byClass[r.Class], r)

@@ -48,7 +48,9 @@ func newService(t *testing.T) *service {
 	if _, err := s.engine.CreateAccount(t.Context(), acct, qstash.Keys{Current: "sig_1", Next: "sig_2"}); err != nil {
 		t.Fatal(err)
 	}
-	srv := httptest.NewServer(rest.New(rest.Config{Engine: s.engine, Authenticator: rest.Fixed{Token: s.token, Account: acct}, Meter: s.meter}))
+	srv := httptest.NewServer(rest.New(rest.Config{
+		Engine: s.engine, Authenticator: rest.Fixed{Token: s.token, Account: acct}, Meter: s.meter, Gateway: func(context.Context) bool { return true },
+	}))
 	t.Cleanup(srv.Close)
 	s.url = srv.URL
 	waker.Start(t.Context(), s.engine.Handle)

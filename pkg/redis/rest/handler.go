@@ -84,6 +84,8 @@ type Config struct {
 	Meter meter.Recorder
 	// Class is the class of a command, for Meter: redis.Engine's method. nil: meter.ClassOther.
 	Class func(args []string) string
+	// Gateway reports whether a request came through an HTTP API, for Meter. nil: none does.
+	Gateway func(context.Context) bool
 
 	Now       func() time.Time             // nil: time.Now
 	Logger    *slog.Logger                 // nil: slog.Default
@@ -107,6 +109,7 @@ type Handler struct {
 	now        func() time.Time
 	meter      meter.Recorder
 	class      func(args []string) string
+	gateway    func(context.Context) bool
 }
 
 // New makes a Handler.
@@ -126,6 +129,7 @@ func New(cfg Config) *Handler {
 		now:        cfg.Now,
 		meter:      cfg.Meter,
 		class:      cfg.Class,
+		gateway:    cfg.Gateway,
 	}
 	if h.maxCommand == 0 {
 		h.maxCommand = DefaultMaxRequestBytes
@@ -152,6 +156,9 @@ func New(cfg Config) *Handler {
 	if h.class == nil {
 		h.class = func([]string) string { return meter.ClassOther }
 	}
+	if h.gateway == nil {
+		h.gateway = func(context.Context) bool { return false }
+	}
 	return h
 }
 
@@ -170,7 +177,7 @@ func (h *Handler) Serve(ctx context.Context, r *Request, w ResponseWriter) {
 		h.refuse(ctx, r, x, err)
 	}
 	if h.meter != nil && x.used.db != nil {
-		h.record(r, x)
+		h.record(ctx, r, x)
 	}
 	x.send(r, w, h.syncToken(x))
 	if x.reusable() {

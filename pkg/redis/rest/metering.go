@@ -46,7 +46,7 @@ func (c *call) count(cmds ...[]string) {
 }
 
 // record tells the meter of a request that is about to be answered; of a stream, when it has ended.
-func (h *Handler) record(r *Request, x *exchange) {
+func (h *Handler) record(ctx context.Context, r *Request, x *exchange) {
 	now := h.now()
 	units := x.used.units.Total()
 	rec := meter.Record{
@@ -56,6 +56,7 @@ func (h *Handler) record(r *Request, x *exchange) {
 		Duration:   now.Sub(x.used.began),
 		Status:     x.status,
 		Blocked:    x.used.blocked,
+		Gateway:    h.gateway(ctx),
 		Commands:   x.used.commands,
 		BytesIn:    int64(len(r.Path) + len(r.Query) + x.body.Len()),
 		BytesOut:   int64(len(x.out)),

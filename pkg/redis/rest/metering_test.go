@@ -39,7 +39,7 @@ func newDatabase(t testing.TB, m meter.Recorder) *database {
 		t.Fatal(err)
 	}
 	tokens := stubVerifier{"good": {CredentialID: "c", Resource: "db1", Products: []string{token.ProductRedis}, Scope: token.ReadWrite, Generation: 1}}
-	d.Handler = New(Config{Engine: d.engine, Verifier: tokens, Meter: m, Class: d.engine.Class, Now: func() time.Time { return d.now }})
+	d.Handler = New(Config{Engine: d.engine, Verifier: tokens, Meter: m, Class: d.engine.Class, Gateway: func(context.Context) bool { return true }, Now: func() time.Time { return d.now }})
 	d.store.Take()
 	return d
 }
@@ -101,7 +101,7 @@ func TestRecordsSayWhatRequestsUsed(t *testing.T) {
 	}
 	var got []short
 	for _, r := range rs.Take() {
-		if r.Resource != (meter.Resource{Product: "redis", ID: "db1"}) || !r.At.Equal(d.now) || r.Blocked {
+		if r.Resource != (meter.Resource{Product: "redis", ID: "db1"}) || !r.At.Equal(d.now) || r.Blocked || !r.Gateway {
 			t.Errorf("record %+v", r)
 		}
 		got = append(got, short{r.Class, r.Status, r.Commands, r.BytesIn, r.BytesOut, r.Calls, r.ReadUnits, r.WriteUnits})

@@ -53,7 +53,7 @@ func (m *Main) openLimiter() {
 		Block: map[string]func(context.Context, string, meter.Block) error{
 			"redis": m.redis.Block, "kafka": m.kafka.Block, "qstash": m.qstash.engine.Block,
 		},
-		Cost:   price.Cost(price.Options{}),
+		Cost:   price.Cost,
 		Logger: m.log,
 	})
 	m.usage.sizer = meter.NewSizer(meter.SizerConfig{
