@@ -11,10 +11,12 @@ import (
 type qstashStats struct {
 	Days            []string `json:"days"`
 	DailyRequests   []point  `json:"daily_requests"`   // messages
+	DailyBillings   []point  `json:"daily_billings"`   // dollars, as in databaseStats
 	DailyBandwidths []point  `json:"daily_bandwidths"` // bytes
 	DailyUsed       []point  `json:"daily_used"`       // messages, in the period
 	BandwidthUsed   []point  `json:"daily_bandwidth_used"`
 	MonthlyRequests int64    `json:"total_monthly_requests"`
+	MonthlyBilling  float64  `json:"total_monthly_billing"`
 	CurrentStorage  int64    `json:"current_storage"` // bytes
 }
 
@@ -51,6 +53,7 @@ func (c *call) qstashStats() (any, error) {
 	return &qstashStats{
 		Days: h.weekdays(), DailyRequests: series(h.days, messages), DailyBandwidths: series(h.days, bandwidth),
 		DailyUsed: series(used, messages), BandwidthUsed: series(used, bandwidth),
+		DailyBillings: c.billing(r, h), MonthlyBilling: c.monthlyBilling(r, h),
 		MonthlyRequests: int64(messages(h.month)), CurrentStorage: h.storage.Bytes,
 	}, nil
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/skystash/skystash/pkg/control"
 	"github.com/skystash/skystash/pkg/meter"
+	"github.com/skystash/skystash/pkg/meter/price"
 )
 
 // point is a value at a time, as charts of Upstash's clients have it.
@@ -101,6 +102,17 @@ func p99OfClass(class string) func(meter.Usage) float64 {
 	return func(u meter.Usage) float64 { return millis(u.Class(class).Latency.Quantile(0.99)) }
 }
 
+// billing is what days have cost on AWS, in dollars.
+func (c *call) billing(r *control.Resource, h history) []point {
+	now := c.cfg.Now().UTC()
+	return series(h.days, func(u meter.Usage) float64 { return price.Day(string(r.Product), u, h.storage, now).Total })
+}
+
+// monthlyBilling is what the month has cost so far.
+func (c *call) monthlyBilling(r *control.Resource, h history) float64 {
+	return price.Cost(string(r.Product), h.month, h.storage, c.cfg.Now().UTC())
+}
+
 // databaseStats are a database's statistics. What is not counted here is empty.
 type databaseStats struct {
 	DailyNetCommands     int64    `json:"daily_net_commands"`
@@ -124,6 +136,7 @@ type databaseStats struct {
 	Write                []point  `json:"write"`
 	DailyRequests        []point  `json:"dailyrequests"` // commands
 	Days                 []string `json:"days"`
+	DailyBilling         []point  `json:"dailybilling"`   // dollars: what AWS takes, as package price estimates it
 	DailyBandwidth       int64    `json:"dailybandwidth"` // bytes, today
 	Bandwidths           []point  `json:"bandwidths"`
 	MonthlyBandwidth     int64    `json:"total_monthly_bandwidth"`
@@ -133,6 +146,7 @@ type databaseStats struct {
 	MonthlyScripts       int64    `json:"total_monthly_script_requests"`
 	MonthlyStorage       int64    `json:"total_monthly_storage"` // bytes
 	CurrentStorage       int64    `json:"current_storage"`
+	MonthlyBilling       float64  `json:"total_monthly_billing"` // dollars, so far
 	CommandCounts        []string `json:"command_counts"`
 }
 
@@ -159,6 +173,7 @@ func (c *call) databaseStats() (any, error) {
 		WriteLatencyMean: series(h.hours, meanOfClass(meter.ClassWrite)), WriteLatency99: series(h.hours, p99OfClass(meter.ClassWrite)),
 		Read: series(h.hours, perSecond(reads)), Write: series(h.hours, perSecond(writes)),
 		DailyRequests: series(h.days, allCommands), Days: h.weekdays(),
+		DailyBilling: c.billing(r, h), MonthlyBilling: c.monthlyBilling(r, h),
 		DailyBandwidth: int64(bandwidth(h.today)), Bandwidths: series(h.days, bandwidth), MonthlyBandwidth: int64(bandwidth(h.month)),
 		MonthlyRequests: h.month.Counters.Commands, MonthlyReadRequests: int64(reads(h.month)), MonthlyWriteRequests: int64(writes(h.month)),
 		MonthlyScripts: int64(commands(meter.ClassScript)(h.month)), MonthlyStorage: h.storage.Bytes, CurrentStorage: h.storage.Bytes,

@@ -126,6 +126,15 @@ func MonthOf(product string, days []meter.Usage, s meter.Storage, now time.Time)
 	}
 }
 
+// Day is what a UTC day has cost on AWS, until now if it is not over: its usage, and its part of the month's storage.
+// All days of a month cost together what MonthOf says.
+func Day(product string, u meter.Usage, s meter.Storage, now time.Time) Bill {
+	begin := time.Date(u.Start.Year(), u.Start.Month(), 1, 0, 0, 0, 0, time.UTC)
+	month := begin.AddDate(0, 1, 0).Sub(begin)
+	passed := max(0, min(24*time.Hour, now.Sub(u.Start)))
+	return Estimate(product, u, s, float64(passed)/float64(month))
+}
+
 // recent is the usage that a forecast goes by, and the time that it is of.
 func recent(days []meter.Usage, now time.Time) (u meter.Usage, per time.Duration) {
 	const day = 24 * time.Hour

@@ -126,6 +126,20 @@ func TestMonths(t *testing.T) {
 	}
 }
 
+func TestDaysAddUpToTheMonth(t *testing.T) {
+	now := time.Date(2026, 4, 11, 18, 0, 0, 0, time.UTC)
+	stored := meter.Storage{Bytes: 4 << 30}
+	var days []meter.Usage
+	sum := 0.0
+	for d := 1; d <= 11; d++ {
+		u := meter.Usage{Start: time.Date(2026, 4, d, 0, 0, 0, 0, time.UTC), Counters: meter.Counters{Requests: int64(d) * 1e6, WriteUnits: 1e6}}
+		days, sum = append(days, u), sum+price.Day("redis", u, stored, now).Total
+	}
+	if got := price.MonthOf("redis", days, stored, now).ToDate.Total; !near(got, sum) || got == 0 {
+		t.Errorf("the month costs %v, its days %v", got, sum)
+	}
+}
+
 func TestTheListIsComplete(t *testing.T) {
 	list := price.Prices()
 	if _, err := time.Parse("2006-01", list.AsOf); err != nil {
