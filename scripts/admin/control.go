@@ -14,6 +14,8 @@ const controlUsage = `
   bootstrap           make the first account of the control plane, and its API key
   create-api-key      make another API key for an account, if all were lost
   create-user         make an account that is no administrator, and an API key
+  adopt               make a database, a Kafka cluster or a QStash account that was made
+                      without the control plane a resource of an account
 `
 
 func controlCommands() map[string]func(context.Context, *flag.FlagSet, []string, io.Writer, io.Writer) error {
@@ -21,6 +23,7 @@ func controlCommands() map[string]func(context.Context, *flag.FlagSet, []string,
 		"bootstrap":      bootstrap,
 		"create-api-key": createAPIKey,
 		"create-user":    createUser,
+		"adopt":          adopt,
 	}
 }
 

@@ -39,6 +39,11 @@ A new deployment with the control plane, which makes keys, databases and tokens:
   npx cdk deploy --all -c tokenPublicKey=published       prints the URLs and the tables
   go run ./scripts/admin bootstrap -table <control table> -email <address>
 
+What there was before the control plane gets into it, with its data; tokens minted before stay valid
+where functions know the key they are signed with:
+
+  go run ./scripts/admin adopt -table <control table> -email <address> -product redis -from <table> -id <id>
+
 One without:
 
   go run ./scripts/admin keygen -out token-key.pem
