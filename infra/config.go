@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+
 	"github.com/skystash/skystash/functions/backend"
 	"github.com/skystash/skystash/pkg/token"
 )
@@ -113,6 +115,15 @@ func regionList(v any) ([]string, error) {
 		}
 	}
 	return names, nil
+}
+
+// environment is what all stacks but those of read regions are deployed to; nil: whatever the command line's
+// credentials are for. Where there are read regions it is named, and for all alike: stacks that refer to each other must agree.
+func (cfg *Config) environment() *awscdk.Environment {
+	if len(cfg.ReadRegions) == 0 {
+		return nil
+	}
+	return &awscdk.Environment{Region: &cfg.Region}
 }
 
 // maxSweepMinutes is a day: what is deleted is paid for as long as it is stored.

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2integrations"
@@ -47,6 +49,7 @@ var controlTableActions = []string{
 func NewControlStack(scope constructs.Construct, cfg Config, control ControlConfig, redis, kafka, qstash awscdk.Stack) awscdk.Stack {
 	stack := awscdk.NewStack(scope, &control.Stack, &awscdk.StackProps{
 		Description: jsii.String("Skystash: Developer API and console"),
+		Env:         cfg.environment(),
 	})
 	table := newTable(stack, cfg)
 	tables := map[string]awsdynamodb.Table{"REDIS": tableOf(redis), "KAFKA": tableOf(kafka), "QSTASH": tableOf(qstash)}
@@ -56,6 +59,9 @@ func NewControlStack(scope constructs.Construct, cfg Config, control ControlConf
 	environment := wakes.environment(cfg)
 	environment["KEY_PATH"], environment["TOKEN_AUDIENCE"] = &control.KeyPath, &cfg.TokenAudience
 	environment["STREAM_NAME"] = stream.StreamName()
+	if len(cfg.ReadRegions) > 0 {
+		environment["READ_REGIONS"] = jsii.String(strings.Join(cfg.ReadRegions, ","))
+	}
 	for name, product := range map[string]awscdk.Stack{"REDIS": redis, "KAFKA": kafka, "QSTASH": qstash} {
 		environment[name+"_TABLE"] = tables[name].TableName()
 		environment[name+"_URL"] = functionURL(product)

@@ -18,7 +18,13 @@ import (
 
 func controlTemplate(t *testing.T) assertions.Template {
 	t.Helper()
-	get := func(name string) any { return map[string]any{"tokenPublicKey": backend.PublishedOnly}[name] }
+	return controlTemplateOf(t, map[string]any{"tokenPublicKey": backend.PublishedOnly})
+}
+
+// controlTemplateOf is the template that a CDK context makes.
+func controlTemplateOf(t *testing.T, context map[string]any) assertions.Template {
+	t.Helper()
+	get := func(name string) any { return context[name] }
 	cfg, err := readConfig(get)
 	if err != nil {
 		t.Fatal(err)
@@ -57,6 +63,22 @@ func TestControlPlaneKnowsTheProducts(t *testing.T) {
 			"QUEUE_URL": fromStack("SkystashQStash"), "QUEUE_ARN": fromStack("SkystashQStash"),
 			"SCHEDULER_GROUP": fromStack("SkystashQStash"), "SCHEDULER_ROLE_ARN": fromStack("SkystashQStash"),
 			"QSTASH_REGION": "EU-CENTRAL-1", "LOG_LEVEL": "info",
+		}},
+	})
+}
+
+func TestControlPlaneKnowsTheReadRegions(t *testing.T) {
+	template := controlTemplateOf(t, map[string]any{
+		"tokenPublicKey": backend.PublishedOnly, "region": "us-east-1", "readRegions": "eu-west-1,ap-south-1",
+	})
+	template.HasResourceProperties(jsii.String("AWS::Lambda::Function"), map[string]any{
+		"Environment": map[string]any{"Variables": map[string]any{
+			"KEY_PATH": "/skystash/signing-keys", "READ_REGIONS": "eu-west-1,ap-south-1",
+		}},
+	})
+	controlTemplate(t).HasResourceProperties(jsii.String("AWS::Lambda::Function"), map[string]any{
+		"Environment": map[string]any{"Variables": map[string]any{
+			"KEY_PATH": "/skystash/signing-keys", "READ_REGIONS": assertions.Match_Absent(),
 		}},
 	})
 }

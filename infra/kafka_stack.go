@@ -57,6 +57,7 @@ const iteratorAgeAlarm = 60_000
 func NewKafkaStack(scope constructs.Construct, cfg Config, kafka KafkaConfig) awscdk.Stack {
 	stack := awscdk.NewStack(scope, &kafka.Stack, &awscdk.StackProps{
 		Description: jsii.String("Skystash: Kafka over REST on Kinesis and DynamoDB"),
+		Env:         cfg.environment(),
 	})
 	table := newTable(stack, cfg)
 	stream := newStream(stack, cfg, kafka)

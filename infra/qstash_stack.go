@@ -28,6 +28,7 @@ const maxReceives = 5
 func NewQStashStack(scope constructs.Construct, cfg Config) awscdk.Stack {
 	stack := awscdk.NewStack(scope, &cfg.QStashStack, &awscdk.StackProps{
 		Description: jsii.String("Skystash: QStash on DynamoDB, SQS and EventBridge Scheduler"),
+		Env:         cfg.environment(),
 	})
 	table := newTable(stack, cfg)
 	w := newWakeUps(stack)

@@ -20,9 +20,8 @@ import (
 // a function URL in front, and the function that sweeps it, woken by the table's stream and on a schedule. Requests carry their own credentials, so both
 // fronts are open and the function checks. Each read region gets a stack of its own.
 func NewRedisStack(scope constructs.Construct, cfg Config) awscdk.Stack {
-	props := awscdk.StackProps{Description: jsii.String("Skystash: Redis over REST on DynamoDB")}
+	props := awscdk.StackProps{Description: jsii.String("Skystash: Redis over REST on DynamoDB"), Env: cfg.environment()}
 	if len(cfg.ReadRegions) > 0 {
-		props.Env = &awscdk.Environment{Region: &cfg.Region}
 		props.CrossRegionReferences = jsii.Bool(true)
 	}
 	stack := awscdk.NewStack(scope, &cfg.Stack, &props)

@@ -23,9 +23,10 @@ import (
 // look for them.
 type ControlConfig struct {
 	Table            string
-	KeyPath          string // of the signing keys in Parameter Store; "": it signs nothing
-	Audience         string // of tokens; "": token.DefaultAudience
-	Region           string // that resources are said to be in
+	KeyPath          string   // of the signing keys in Parameter Store; "": it signs nothing
+	Audience         string   // of tokens; "": token.DefaultAudience
+	Region           string   // that resources are said to be in
+	ReadRegions      []string // where databases are read besides
 	Endpoints        control.Endpoints
 	DynamoDBEndpoint string // instead of AWS's own; "": none
 	SSMEndpoint      string
@@ -51,6 +52,7 @@ func (e *Environment) Control() ControlConfig {
 			Kafka:  strings.TrimSuffix(e.Get("KAFKA_URL"), "/"),
 			QStash: strings.TrimSuffix(e.Get("QSTASH_URL"), "/"),
 		},
+		ReadRegions:      strings.FieldsFunc(e.Get("READ_REGIONS"), func(r rune) bool { return r == ',' }),
 		DynamoDBEndpoint: endpoint,
 		SSMEndpoint:      e.Get("SSM_ENDPOINT"),
 	}

@@ -9,6 +9,7 @@
 //	TOKEN_AUDIENCE  audience of the tokens that it mints; default skystash
 //	REDIS_TABLE, REDIS_URL
 //	                Redis's table, and the URL that clients use; not set: not deployed
+//	READ_REGIONS    regions where Redis is read besides, separated by commas
 //	KAFKA_TABLE, KAFKA_URL, STREAM_NAME
 //	                the same of Kafka, and its Kinesis stream
 //	QSTASH_TABLE, QSTASH_URL
@@ -52,13 +53,17 @@ func newHandler(ctx context.Context, cfg backend.ControlConfig, log *slog.Logger
 	book := meter.NewBook(c.Store)
 	pages, err := console.New(console.Config{
 		Control: c.Engine, Book: book, Store: c.Store, Redis: c.Redis, Kafka: c.Kafka, QStash: c.QStash,
+		ReadRegions:   cfg.ReadRegions,
 		SecureCookies: true,
 		Logger:        log,
 	})
 	if err != nil {
 		return nil, err
 	}
-	api := rest.New(rest.Config{Engine: c.Engine, Book: book, Kafka: c.Kafka, QStash: c.QStash, Logger: log, RequestID: lambdahttp.RequestID})
+	api := rest.New(rest.Config{
+		Engine: c.Engine, Book: book, Kafka: c.Kafka, QStash: c.QStash, ReadRegions: cfg.ReadRegions,
+		Logger: log, RequestID: lambdahttp.RequestID,
+	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case console.Serves(r.URL.Path):

@@ -32,6 +32,8 @@ type Config struct {
 	Kafka  *kafka.Engine
 	QStash *qstash.Engine
 
+	ReadRegions []string // where databases are read besides the deployment's own region
+
 	// SecureCookies is for HTTPS. Without it, cookies also work over plain HTTP on a loopback address.
 	SecureCookies bool
 
@@ -53,6 +55,7 @@ type Handler struct {
 	pages    []*page
 	mux      *http.ServeMux
 	origins  *http.CrossOriginProtection
+	regions  []string // see ReadRegions
 	secure   bool
 	now      func() time.Time
 	log      *slog.Logger
@@ -63,7 +66,7 @@ func New(cfg Config) (*Handler, error) {
 	h := &Handler{
 		control: cfg.Control, book: cfg.Book, redis: cfg.Redis, kafka: cfg.Kafka, qstash: cfg.QStash,
 		mux: http.NewServeMux(), origins: http.NewCrossOriginProtection(),
-		secure: cfg.SecureCookies, now: cfg.Now, log: cfg.Logger,
+		regions: cfg.ReadRegions, secure: cfg.SecureCookies, now: cfg.Now, log: cfg.Logger,
 	}
 	if h.now == nil {
 		h.now = time.Now

@@ -75,7 +75,7 @@ func newTest(t testing.TB) *world {
 	w.ok(err)
 	w.console, err = New(Config{
 		Control: w.control, Book: meter.NewBook(w.store), Store: w.store, Redis: w.redis, Kafka: w.kafka, QStash: w.qstash,
-		Now: clock, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
+		ReadRegions: []string{"eu-west-1", "ap-south-1"}, Now: clock, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	})
 	w.ok(err)
 	w.server = httptest.NewServer(w.console)

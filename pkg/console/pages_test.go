@@ -105,6 +105,14 @@ func TestSecretsAreNotInPagesButFetched(t *testing.T) {
 	}
 }
 
+func TestDatabasesSayWhereTheyAreRead(t *testing.T) {
+	c := newTest(t)
+	c.get("/r/" + c.createDatabase("db").ID).want("eu-west-1, ap-south-1")
+	c.get("/r/" + c.createCluster("cluster").ID).lacks("eu-west-1")
+	c.console.regions = nil
+	c.get("/r/" + c.createDatabase("other").ID).lacks("Read regions")
+}
+
 func TestIssuingAndRevokingACredential(t *testing.T) {
 	c := newTest(t)
 	db := c.createDatabase("db")

@@ -35,6 +35,7 @@ type connection struct {
 	URL      string
 	Tokens   []connectionToken
 	Keys     []connectionToken // of QStash: what receivers check deliveries with
+	Regions  []string          // of Redis: where it is read besides
 	Snippets []snippet
 	Revealed bool // tokens are shown
 }
@@ -111,6 +112,9 @@ const mask = "••••••••••••••••••••••
 
 func (r *request) connection(reveal bool) (connection, error) {
 	c := connection{URL: r.resource.URL, Revealed: reveal}
+	if r.resource.Product == control.Redis {
+		c.Regions = r.h.regions
+	}
 	creds, err := r.h.control.Credentials(r.Context(), r.account.ID, r.resource.ID)
 	if err != nil {
 		return c, err
