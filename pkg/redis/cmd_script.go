@@ -47,6 +47,12 @@ func eval(c *call) error {
 	})
 }
 
+// evalUnkept is EVAL by Engine.Eval.
+func evalUnkept(c *call) error {
+	source := c.args[1]
+	return c.evaluate(func() (*script.Program, error) { return c.tx.e.lua.program(shaOf(source), source) })
+}
+
 // EVALSHA sha1 numkeys [key ...] [arg ...]
 // EVALSHA_RO sha1 numkeys [key ...] [arg ...]
 func evalSHA(c *call) error {

@@ -247,6 +247,28 @@ func TestScriptsOfOtherDatabases(t *testing.T) {
 	}
 }
 
+// A script of a tool is run like any other, and is not there afterwards.
+func TestScriptsThatAreNotKept(t *testing.T) {
+	d := newTestEngine(t)
+	const source = `return redis.call('SET', KEYS[1], ARGV[1])`
+	db, err := d.e.Database(t.Context(), d.id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, value := range []string{"1", "2"} {
+		var w resp.Writer
+		if err := d.e.Eval(t.Context(), db, redis.Access{}, source, []string{"k"}, []string{value}, &w); err != nil || string(w.Buf) != "+OK\r\n" {
+			t.Fatalf("%q, %v", w.Buf, err)
+		}
+		if got := d.do("get", "k"); got != strconv.Quote(value) {
+			t.Errorf("the key is %s", got)
+		}
+	}
+	if u := d.usage("eval", source, "1", "k", "3"); u.Calls != 4 {
+		t.Errorf("EVAL afterwards: %+v, want what the first one costs, for the script was not there", u)
+	}
+}
+
 // What scripts and functions cost in calls of the store besides the commands in them.
 func TestCostOfKeepingScripts(t *testing.T) {
 	d := newTestEngine(t)

@@ -5,12 +5,28 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/skystash/skystash/pkg/redis/num"
 	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/redis/script"
 )
+
+// Eval is Do of an EVAL whose script does not become one of the database's: EVALSHA and SCRIPT
+// EXISTS do not find it, and it takes no space. It is for scripts that are not the database's own, but
+// those of a tool that looks after it.
+func (e *Engine) Eval(ctx context.Context, db *Database, a Access, source string, keys, args []string, w *resp.Writer) error {
+	b, err := e.bind(a, slices.Concat([]string{"EVAL", source, strconv.Itoa(len(keys))}, keys, args))
+	if err != nil {
+		w.Error(err.Error())
+		return nil
+	}
+	cmd := *b.cmd
+	cmd.run, b.cmd = evalUnkept, &cmd
+	e.monitor(ctx, db, b)
+	return e.run(ctx, db, b, nil, w)
+}
 
 // scriptFailure makes a transaction run once more without one of its commands: a
 // script that has failed after it had written. Nothing of what it wrote stays, but the

@@ -1,6 +1,8 @@
 package browse_test
 
 import (
+	"crypto/sha1"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -275,6 +277,21 @@ func TestEditsOfWhatHasChangedAreRefused(t *testing.T) {
 		if got := w.run(line); got != want {
 			t.Errorf("%s: %s, want %s", line, got, want)
 		}
+	}
+}
+
+// What the browser does leaves nothing of its own in the database.
+func TestEditsKeepNoScript(t *testing.T) {
+	w := newWorld(t)
+	w.ok(w.Create(t.Context(), browse.NewKey{Name: "k", Type: browse.String, Value: "1"}))
+	w.ok(w.SetString(t.Context(), "k", "2", browse.DigestOf("1")))
+	sum := sha1.Sum([]byte(browse.Guard))
+	sha := hex.EncodeToString(sum[:])
+	if got := w.run("script exists " + sha); got != "1) (integer) 0" {
+		t.Errorf("SCRIPT EXISTS says %s", got)
+	}
+	if got := w.run("evalsha " + sha + " 0"); !strings.Contains(got, "NOSCRIPT") {
+		t.Errorf("EVALSHA says %s", got)
 	}
 }
 

@@ -150,12 +150,16 @@ return answer`
 
 // guarded runs commands on a key if read still answers what was seen.
 func (b *Browser) guarded(ctx context.Context, key string, seen Digest, read []string, writes ...[]string) error {
-	args := []string{"EVAL", guard, "1", key, string(seen)}
+	args := []string{string(seen)}
 	for _, cmd := range append([][]string{read}, writes...) {
 		args = append(args, strconv.Itoa(len(cmd)))
 		args = append(args, cmd...)
 	}
-	_, err := b.do(ctx, args...)
+	var w resp.Writer
+	if err := b.engine.Eval(ctx, b.db, redis.Access{}, guard, []string{key}, args, &w); err != nil {
+		return fmt.Errorf("%s: %w", writes[0][0], err)
+	}
+	_, err := decode(w.Buf)
 	var refused redis.Error
 	if errors.As(err, &refused) && strings.HasPrefix(string(refused), "CHANGED ") {
 		return ErrChanged

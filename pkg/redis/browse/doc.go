@@ -5,5 +5,5 @@
 // Everything is done by Redis commands with full access. An edit of something that was
 // shown goes along with the [Digest] of what was shown, and is refused with
 // [ErrChanged] if it is something else by then: check and edit are one script, hence
-// atomic. Names and values are any bytes.
+// atomic; the script is not kept among the database's. Names and values are any bytes.
 package browse

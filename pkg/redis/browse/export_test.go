@@ -1,0 +1,4 @@
+package browse
+
+// Guard is the script that edits are made with.
+const Guard = guard
