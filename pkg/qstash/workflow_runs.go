@@ -102,6 +102,7 @@ type RunLog struct {
 	Labels      []string     `json:"labels,omitempty"`
 	FlowKey     string       `json:"flowControlKey,omitempty"`
 	Invoker     *RunInvoker  `json:"invoker,omitempty"`
+	StepCount   int          `json:"-"` // also where Steps are left out
 }
 
 // RunInvoker names the run that has started another one.
@@ -118,6 +119,15 @@ type RunLogStep struct {
 
 // RunLogs reads a page of runs, and where the next one begins, "" after the last.
 func (e *Engine) RunLogs(ctx context.Context, acct string, filter RunFilter, cursor string, count int, trim bool) ([]RunLog, string, error) {
+	return e.listRuns(ctx, acct, filter, cursor, count, func(r *run) (RunLog, error) { return e.runLog(ctx, r, trim) })
+}
+
+// Runs is RunLogs without the steps, which take a few reads each.
+func (e *Engine) Runs(ctx context.Context, acct string, filter RunFilter, cursor string, count int) ([]RunLog, string, error) {
+	return e.listRuns(ctx, acct, filter, cursor, count, func(r *run) (RunLog, error) { return r.view(), nil })
+}
+
+func (e *Engine) listRuns(ctx context.Context, acct string, filter RunFilter, cursor string, count int, view func(*run) (RunLog, error)) ([]RunLog, string, error) {
 	list := []RunLog{}
 	next, last := "", ""
 	err := e.runs(ctx, acct, filter, cursor, func(sort string, r *run) (bool, error) {
@@ -126,17 +136,18 @@ func (e *Engine) RunLogs(ctx context.Context, acct string, filter RunFilter, cur
 			return false, nil
 		}
 		last = sort
-		v, err := e.runLog(ctx, r, trim)
+		v, err := view(r)
 		list = append(list, v)
 		return true, err
 	})
 	return list, next, err
 }
 
-func (e *Engine) runLog(ctx context.Context, r *run, trim bool) (RunLog, error) {
+// view shows a run without its steps.
+func (r *run) view() RunLog {
 	v := RunLog{RunID: r.id, URL: r.URL, State: runStates[r.state], CreatedAt: r.CreatedAt.UnixMilli(), CallerIP: r.CallerIP,
 		CompletedAt: r.attrs.Get(attrFinished).Num(), Response: r.attrs.Get(runResponse).Str(), DLQID: r.attrs.Get(attrDLQ).Str(),
-		Labels: r.Config.Labels, Steps: []RunLogStep{}}
+		Labels: r.Config.Labels, Steps: []RunLogStep{}, StepCount: r.steps}
 	if len(v.Labels) > 0 {
 		v.Label = v.Labels[0]
 	}
@@ -146,6 +157,11 @@ func (e *Engine) runLog(ctx context.Context, r *run, trim bool) (RunLog, error) 
 	if r.Invoker != nil {
 		v.Invoker = &RunInvoker{r.Invoker.RunID, r.Invoker.URL}
 	}
+	return v
+}
+
+func (e *Engine) runLog(ctx context.Context, r *run, trim bool) (RunLog, error) {
+	v := r.view()
 	steps, err := e.runStepsUpTo(ctx, r.acct, r.id, r.steps)
 	if err != nil {
 		return v, err
