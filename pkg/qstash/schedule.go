@@ -50,24 +50,75 @@ const forever = 100 * 365 * 24 * time.Hour
 // CreateSchedule creates a schedule, or replaces all settings of the one with the
 // request's id, which stays paused if it is.
 func (e *Engine) CreateSchedule(ctx context.Context, acct string, req ScheduleRequest) (string, error) {
+	if req.ID == "" {
+		req.ID = e.newID(schedulePrefix)
+	} else if err := checkName("schedule", req.ID); err != nil {
+		return "", err
+	}
+	return req.ID, e.writeSchedule(ctx, acct, req.ID, func(*schedule) (*schedule, []byte, error) {
+		return newSchedule(&req), req.Body, nil
+	})
+}
+
+func newSchedule(req *ScheduleRequest) *schedule {
 	s := &schedule{Options: req.Options, Destination: req.Destination, Cron: strings.TrimSpace(req.Cron), id: req.ID}
 	s.NotBefore, s.DedupID, s.DedupByContent = time.Time{}, "", false
-	if s.id == "" {
-		s.id = e.newID(schedulePrefix)
-	} else if err := checkName("schedule", s.id); err != nil {
-		return "", err
-	}
-	parsed, err := cron.Parse(s.Cron)
+	return s
+}
+
+// ScheduleSettings reads what a schedule consists of, including what is redacted from its view.
+func (e *Engine) ScheduleSettings(ctx context.Context, acct, id string) (ScheduleRequest, error) {
+	s, err := e.readSchedule(ctx, acct, id)
 	if err != nil {
-		return "", invalid("invalid cron: %v", err)
+		return ScheduleRequest{}, err
 	}
-	if err := e.checkSchedule(s, req.Body); err != nil {
-		return "", err
+	return e.scheduleSettings(ctx, acct, id, s)
+}
+
+func (e *Engine) scheduleSettings(ctx context.Context, acct, id string, s *schedule) (ScheduleRequest, error) {
+	if s == nil {
+		return ScheduleRequest{}, notFound("schedule %s not found", id)
 	}
-	for {
-		old, err := e.readSchedule(ctx, acct, s.id)
+	body, err := e.scheduleBody(ctx, acct, s)
+	return ScheduleRequest{ID: id, Cron: s.Cron, Destination: s.Destination, Body: body, Options: s.Options}, err
+}
+
+// ChangeSchedule changes settings of a schedule; the others stay, and so does what is known of its
+// last run. change is called again if somebody else changes the schedule meanwhile, and its
+// error ends the attempt. What the settings point to belongs to them: change replaces and does not alter it.
+func (e *Engine) ChangeSchedule(ctx context.Context, acct, id string, change func(*ScheduleRequest) error) error {
+	return e.writeSchedule(ctx, acct, id, func(old *schedule) (*schedule, []byte, error) {
+		req, err := e.scheduleSettings(ctx, acct, id, old)
 		if err != nil {
-			return "", err
+			return nil, nil, err
+		}
+		if err := change(&req); err != nil {
+			return nil, nil, err
+		}
+		req.ID = id
+		s := newSchedule(&req)
+		s.Last, s.LastIDs = old.Last, old.LastIDs
+		return s, req.Body, nil
+	})
+}
+
+// writeSchedule stores the schedule that settle makes of the one there is, nil if there is none.
+func (e *Engine) writeSchedule(ctx context.Context, acct, id string, settle func(old *schedule) (s *schedule, body []byte, err error)) error {
+	for {
+		old, err := e.readSchedule(ctx, acct, id)
+		if err != nil {
+			return err
+		}
+		s, body, err := settle(old)
+		if err != nil {
+			return err
+		}
+		parsed, err := cron.Parse(s.Cron)
+		if err != nil {
+			return invalid("invalid cron: %v", err)
+		}
+		if err := e.checkSchedule(s, body); err != nil {
+			return err
 		}
 		now := e.now()
 		s.CreatedAt, s.Next = now, parsed.Next(now)
@@ -78,28 +129,28 @@ func (e *Engine) CreateSchedule(ctx context.Context, acct string, req ScheduleRe
 		} else {
 			n, err := e.count(ctx, part("s", acct))
 			if err != nil {
-				return "", err
+				return err
 			}
 			if n >= e.limits.Schedules {
-				return "", quota("maximum number of schedules exceeded: limit %d", e.limits.Schedules)
+				return quota("maximum number of schedules exceeded: limit %d", e.limits.Schedules)
 			}
 		}
 		s.Version = e.newID("")
 		s.BodyID = s.id + "/" + s.Version
-		long := chunks(acct, s.BodyID, req.Body, now.Add(forever))
-		s.BodySize, s.Chunks = len(req.Body), len(long)
+		long := chunks(acct, s.BodyID, body, now.Add(forever))
+		s.BodySize, s.Chunks = len(body), len(long)
 		if len(long) > 0 {
 			if err := e.store.Load(ctx, long, nil); err != nil {
-				return "", fmt.Errorf("store the body of schedule %s: %w", s.id, err)
+				return fmt.Errorf("store the body of schedule %s: %w", s.id, err)
 			}
 		}
 		e.repeat(ctx, acct, s, parsed)
 		attrs, err := s.encode()
 		if err != nil {
-			return "", err
+			return err
 		}
-		if len(long) == 0 && len(req.Body) > 0 {
-			attrs = attrs.With(attrBody, store.Bytes(string(req.Body)))
+		if len(long) == 0 && len(body) > 0 {
+			attrs = attrs.With(attrBody, store.Bytes(string(body)))
 		}
 		err = e.store.Commit(ctx, append(e.moveDue(acct, old, s), store.Put(scheduleKey(acct, s.id), attrs, cond)))
 		if ce := (*store.ConditionError)(nil); errors.As(err, &ce) {
@@ -107,19 +158,19 @@ func (e *Engine) CreateSchedule(ctx context.Context, acct string, req ScheduleRe
 			continue // somebody else has changed it
 		}
 		if err != nil {
-			return "", fmt.Errorf("store schedule %s: %w", s.id, err)
+			return fmt.Errorf("store schedule %s: %w", s.id, err)
 		}
 		if old != nil {
 			e.cease(ctx, acct, old)
 			if err := e.dropScheduleBody(ctx, acct, old); err != nil {
-				return "", err
+				return err
 			}
 		}
 		if err := e.touchFlow(ctx, acct, s.Flow); err != nil {
-			return "", err
+			return err
 		}
 		e.wakeFirst(ctx, acct, s)
-		return s.id, nil
+		return nil
 	}
 }
 

@@ -2,8 +2,10 @@ package qstash_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -191,5 +193,49 @@ func TestSweepRemovesWhatSchedulesLeave(t *testing.T) {
 	w.run(time.Hour)
 	if len(w.sent) != 4 {
 		t.Errorf("%d messages", len(w.sent))
+	}
+}
+
+// A change leaves all other settings as they are, and what is known of the last run.
+func TestChangeSchedule(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	created := qstash.ScheduleRequest{ID: "s", Cron: "0 * * * *", Destination: "https://a.example", Body: []byte("secret"), Options: qstash.Options{
+		Method: "PUT", Header: qstash.Header{"Authorization": {"secret"}}, Delay: time.Minute, Retries: retries(1), RetryDelay: "1000", Timeout: 5 * time.Second,
+		Callback:        &qstash.Callback{URL: "https://cb.example", Options: qstash.Options{Header: qstash.Header{"Mine": {"1"}}}},
+		FailureCallback: &qstash.Callback{URL: "https://fc.example"},
+		Flow:            &qstash.Flow{Key: "f", Parallelism: 2, Rate: 3, Period: time.Minute},
+		Labels:          []string{"a", "b"}, Redact: &qstash.Redact{Body: true, Headers: true}, CallerIP: "1.2.3.4",
+	}}
+	if _, err := w.engine.CreateSchedule(ctx, acct, created); err != nil {
+		t.Fatal(err)
+	}
+	w.run(time.Hour)
+	before, err := w.engine.Schedule(ctx, acct, "s")
+	if err != nil || before.LastTime == 0 {
+		t.Fatalf("%+v, %v", before, err)
+	}
+	if err := w.engine.ChangeSchedule(ctx, acct, "s", func(r *qstash.ScheduleRequest) error {
+		r.Cron = "30 * * * *"
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	want := created
+	want.Cron = "30 * * * *"
+	if got, err := w.engine.ScheduleSettings(ctx, acct, "s"); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	}
+	after, err := w.engine.Schedule(ctx, acct, "s")
+	if err != nil || after.LastTime != before.LastTime || len(after.LastStates) != 1 || after.CreatedAt != before.CreatedAt || time.UnixMilli(after.NextTime).Minute() != 30 {
+		t.Errorf("%+v, %v", after, err)
+	}
+	refusal := errors.New("no")
+	if err := w.engine.ChangeSchedule(ctx, acct, "s", func(*qstash.ScheduleRequest) error { return refusal }); err != refusal {
+		t.Error(err)
+	}
+	var refused *qstash.Error
+	if err := w.engine.ChangeSchedule(ctx, acct, "none", func(*qstash.ScheduleRequest) error { return nil }); !errors.As(err, &refused) || refused.Kind != qstash.KindNotFound {
+		t.Error(err)
 	}
 }
