@@ -60,6 +60,7 @@ func allPages() []*page {
 		qstashMessagePages(),
 		qstashSchedulePages(),
 		qstashQueuePages(),
+		qstashRunPages(),
 		qstashDLQPages(),
 		qstashLogPages(),
 		credentialPages(),

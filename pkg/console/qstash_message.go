@@ -46,6 +46,8 @@ func qstashError(err error) error {
 var stateTones = map[string]string{
 	qstash.EventDelivered: "good", qstash.EventFailed: "bad", qstash.EventError: "bad", qstash.EventRetry: "warn", qstash.EventActive: "accent",
 	qstash.PendingActive: "accent", qstash.PendingParked: "warn", "SUCCESS": "good", "FAIL": "bad", "IN_PROGRESS": "accent",
+	runStarted: "accent", runSuccess: "good", runFailed: "bad",
+	"STEP_SUCCESS": "good", "STEP_PROGRESS": "accent", "STEP_RETRY": "warn", "STEP_FAILED": "bad",
 }
 
 // stateNames are what the states are called.
@@ -54,6 +56,8 @@ var stateNames = map[string]string{
 	qstash.EventDelivered: "Delivered", qstash.EventFailed: "Failed for good", qstash.EventCancelRequested: "To be cancelled", qstash.EventCancelled: "Cancelled",
 	qstash.PendingDue: "Waiting", qstash.PendingActive: "Sending", qstash.PendingParked: "Waits for its turn", qstash.PendingStopped: "To be cancelled",
 	"SUCCESS": "Delivered", "FAIL": "Failed", "IN_PROGRESS": "Under way",
+	runStarted: "Running", runSuccess: "Succeeded", runFailed: "Failed", runCancelled: "Cancelled",
+	"STEP_SUCCESS": "Done", "STEP_PROGRESS": "Under way", "STEP_RETRY": "To be repeated", "STEP_FAILED": "Failed", "STEP_CANCELED": "Cancelled",
 }
 
 // stateBadge is what the template "badge" shows of a state.

@@ -2,7 +2,9 @@ package console
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -186,4 +188,83 @@ func TestQueuesAndURLGroups(t *testing.T) {
 	c.post("/r/"+res.ID+"/messages/new", "destination", "hooks", "method", "POST").want("2 messages are on their way")
 	c.post(groups+"/hooks/remove", "url", "https://a.example").want("1 endpoint")
 	c.post(groups + "/hooks/delete").want("No URL groups yet")
+}
+
+func TestWorkflowRuns(t *testing.T) {
+	c := newTest(t)
+	res := c.createQStash("jobs")
+	runs := "/r/" + res.ID + "/runs"
+	c.get(runs).want("No workflow runs yet")
+	const url = "https://app.example/workflow"
+	none := 0
+	start := func(id string, delay time.Duration) {
+		t.Helper()
+		c.publish(res, url, qstash.Options{Retries: &none, Delay: delay, Workflow: &qstash.Workflow{RunID: id, URL: url, Init: true}})
+	}
+	step := func(id, body string) {
+		t.Helper()
+		c.ok(c.qstash.Publish(t.Context(), res.ID, []qstash.Request{{Destination: url, Body: []byte(body), Options: qstash.Options{
+			Delay: time.Hour, Workflow: &qstash.Workflow{RunID: id, URL: url}}}})[0].Err)
+	}
+	start("wfr_fails", 0)
+	start("wfr_waits", time.Hour)
+	step("wfr_waits", `{"stepId":1,"stepName":"charge <card>","stepType":"Run","out":"{\"paid\":true}","concurrent":1}`)
+	c.pass(time.Minute)
+	c.get(runs).want("wfr_fails", "wfr_waits", "Failed", "Running", url)
+	c.get(runs + "?state=RUN_FAILED").want("wfr_fails").lacks("wfr_waits")
+	c.get(runs + "?run=wfr_waits").want("wfr_waits").lacks("wfr_fails")
+	c.get(runs + "?url=https://other.example").want("Nothing matches")
+	c.try(runs + "/wfr_none").is(404)
+
+	c.get(runs+"/wfr_waits").want("Running", "Started", "&#34;n&#34;: 1", "Cancel run").lacks("Resume")
+	c.post(runs + "/wfr_waits/resume").want("can no longer be resumed")
+	c.post(runs + "/wfr_waits/cancel").want("Cancelled.").lacks("Cancel run")
+	c.post(runs + "/wfr_waits/cancel").want("nothing to cancel")
+	c.post(runs + "/wfr_none/cancel").lacks("Cancelled.")
+
+	c.get(runs+"/wfr_fails").want("This run has failed.", "Resume", "Restart", "nothing is sent").lacks("Cancel run")
+	p := c.post(runs+"/wfr_fails/resume").want("goes on from the step that had failed", "Running")
+	if p.path == runs+"/wfr_fails" {
+		t.Errorf("still at %s", p.path)
+	}
+	c.get(runs + "/wfr_fails").lacks("Resume")
+	c.post(runs + "/wfr_fails/resume").want("can no longer be resumed")
+	c.pass(time.Minute) // in vain again
+	c.post(p.path+"/resume", "restart", "1").want("has begun from the first step")
+	for i := range 60 {
+		start("wfr_many_"+strconv.Itoa(i), time.Hour)
+	}
+	c.get(runs).want("Next page")
+}
+
+// A branch that runs beside others is shown once: planned, or done.
+func TestStepsOfRuns(t *testing.T) {
+	l := &qstash.RunLog{State: runStarted, Steps: []qstash.RunLogStep{
+		{Type: "sequential", Steps: []map[string]any{{"stepName": "init", "stepType": "Initial", "out": "in", "callType": "step", "state": "STEP_SUCCESS", "createdAt": int64(1000)}}},
+		{Type: "parallel", Steps: []map[string]any{
+			{"stepId": 0.0, "targetStep": 1.0, "stepName": "a", "callType": "step", "state": "STEP_SUCCESS"},
+			{"stepId": 0.0, "targetStep": 2.0, "stepName": "b", "sleepFor": 60.0, "callType": "step", "state": "STEP_SUCCESS"},
+			{"stepId": 1.0, "stepName": "a", "out": map[string]any{"x": 1}, "callType": "step", "state": "STEP_SUCCESS"},
+		}},
+		{Type: "sequential", Steps: []map[string]any{{"stepId": 3.0, "stepName": 7, "callUrl": "https://x.example", "callMethod": "GET", "callType": "step", "state": "STEP_SUCCESS"}}},
+		{Type: "next", Steps: []map[string]any{{"messageId": "m", "state": "STEP_RETRY", "errors": []map[string]any{{"error": "broken", "status": 503, "time": 2000, "body": "no"}}}}},
+	}}
+	list, err := runSteps(l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, s := range list {
+		got = append(got, strings.Join([]string{s.Name, s.Badge.Text, s.Out.Text, fmt.Sprint(s.Parallel, s.Facts, len(s.Errors))}, "|"))
+	}
+	want := []string{
+		"Started|Done|in|false [] 0",
+		"b|Under way||true [[Sleeps for 60s]] 0",
+		"a|Done|{\n  \"x\": 1\n}|true [] 0",
+		"Step|Done||false [[Calls GET https://x.example]] 0",
+		"Next call of the workflow|To be repeated||false [] 1",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q\nwant %q", got, want)
+	}
 }

@@ -31,8 +31,11 @@ func TestDataOfAnotherAccountIsNotThere(t *testing.T) {
 	schedule, err := c.qstash.CreateSchedule(t.Context(), jobs.ID, qstash.ScheduleRequest{Cron: "* * * * *", Destination: "https://secret-host.example"})
 	c.ok(err)
 
+	run := "wfr_secret"
+	c.publish(jobs, "https://secret-host.example/workflow", qstash.Options{Workflow: &qstash.Workflow{RunID: run, Init: true}})
+
 	of := map[control.Product]*control.Resource{control.Redis: db, control.Kafka: cluster, control.QStash: jobs}
-	values := map[string]string{"topic": "secret-topic", "group": "secret-group", "message": message, "schedule": schedule, "queue": "secret-queue"}
+	values := map[string]string{"topic": "secret-topic", "group": "secret-group", "message": message, "schedule": schedule, "queue": "secret-queue", "run": run}
 	query := url.Values{"key": {"secret-key"}, "element": {"0"}, "partition": {"0"}, "offset": {"0"}}.Encode()
 	form := []string{"line", "flushall", "confirmed", "1", "name", "c2VjcmV0LWtleQ", "confirm", "secret-topic", "value", "x", "paused", "1", "all", "1"}
 
@@ -115,6 +118,9 @@ func TestDataOfAnotherAccountIsNotThere(t *testing.T) {
 	c.ok(err)
 	groups, err := c.qstash.Groups(t.Context(), jobs.ID)
 	c.ok(err)
+	if runs, _, err := c.qstash.Runs(t.Context(), jobs.ID, qstash.RunFilter{}, "", 10); err != nil || len(runs) != 1 || runs[0].State != runStarted {
+		t.Errorf("runs %+v, %v", runs, err)
+	}
 	if queue.Paused || queue.Lag != 1 || len(list) != 1 || list[0].Paused || !slices.ContainsFunc(groups, func(g *qstash.Group) bool { return g.Name == "secret-group" }) {
 		t.Errorf("queue %+v, schedules %+v, groups %+v", queue, list, groups)
 	}

@@ -1,0 +1,301 @@
+package console
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/skystash/skystash/pkg/control"
+	"github.com/skystash/skystash/pkg/qstash"
+)
+
+func qstashRunPages() []*page {
+	const p = control.QStash
+	return []*page{
+		{route: "GET /r/{id}/runs", title: "Workflow runs", view: "qstash-runs", product: p, nav: nav{groupData, "Workflow runs", "play"}, serve: showWorkflowRuns},
+		{route: "GET /r/{id}/runs/{run}", title: "Workflow run", view: "qstash-run", product: p, serve: showWorkflowRun},
+		{route: "POST /r/{id}/runs/{run}/cancel", product: p, serve: cancelWorkflowRun},
+		{route: "POST /r/{id}/runs/{run}/resume", product: p, serve: resumeWorkflowRun},
+	}
+}
+
+// States of runs.
+const (
+	runStarted   = "RUN_STARTED"
+	runSuccess   = "RUN_SUCCESS"
+	runFailed    = "RUN_FAILED"
+	runCancelled = "RUN_CANCELED"
+)
+
+// runRow is a workflow run as pages show it.
+type runRow struct {
+	qstash.RunLog
+	Badge      stateBadge
+	Path       string
+	Start, End time.Time // End: zero if it goes on
+	Took       string    // "" if it goes on
+}
+
+func (r *request) runRow(l qstash.RunLog) runRow {
+	row := runRow{RunLog: l, Badge: badgeOf(l.State), Path: r.path("runs", l.RunID), Start: time.UnixMilli(l.CreatedAt)}
+	if l.CompletedAt > 0 {
+		row.End = time.UnixMilli(l.CompletedAt)
+		row.Took = duration(row.End.Sub(row.Start))
+	}
+	return row
+}
+
+// duration writes a length of time with as much precision as matters.
+func duration(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		return strconv.FormatInt(d.Milliseconds(), 10) + " ms"
+	case d < time.Minute:
+		return strconv.FormatFloat(d.Seconds(), 'f', 1, 64) + " s"
+	case d < time.Hour:
+		return d.Round(time.Second).String()
+	}
+	return span(d.Round(time.Minute))
+}
+
+// runsPage is what the view "qstash-runs" shows.
+type runsPage struct {
+	State, Workflow, Run string
+	States               []option
+	Rows                 []runRow
+	First, Next          string
+	Filtered             bool
+}
+
+func showWorkflowRuns(r *request) error {
+	q := r.URL.Query()
+	p := &runsPage{State: q.Get("state"), Workflow: q.Get("url"), Run: q.Get("run"), States: []option{{"", "All runs"}}}
+	for _, s := range []string{runStarted, runSuccess, runFailed, runCancelled} {
+		p.States = append(p.States, option{s, stateNames[s]})
+	}
+	p.Filtered = p.State != "" || p.Workflow != "" || p.Run != ""
+	list, next, err := r.h.qstash.Runs(r.Context(), r.resource.ID, qstash.RunFilter{
+		RunIDs: only(p.Run), URL: p.Workflow, State: only(p.State),
+	}, q.Get("cursor"), deliveriesPerPage)
+	if err != nil {
+		return qstashError(err)
+	}
+	for _, l := range list {
+		p.Rows = append(p.Rows, r.runRow(l))
+	}
+	p.First, p.Next = r.turn(q, next)
+	return r.render(p)
+}
+
+// runStep is a step of a run in the timeline.
+type runStep struct {
+	Name, Kind string
+	Badge      stateBadge
+	At         time.Time // zero: not known
+	Parallel   bool      // it runs beside others
+	Facts      [][2]string
+	Out        preview
+	Errors     []stepError
+}
+
+// stepError is an attempt at a step that has failed.
+type stepError struct {
+	At     time.Time
+	Status int
+	Text   string
+	Body   preview
+}
+
+// stepFields are the fields of a step that are shown. Workflows write them, and may write others.
+type stepFields struct {
+	StepID     float64         `json:"stepId"`
+	TargetStep float64         `json:"targetStep"`
+	StepName   string          `json:"stepName"`
+	StepType   string          `json:"stepType"`
+	CallType   string          `json:"callType"`
+	State      string          `json:"state"`
+	CreatedAt  int64           `json:"createdAt"`
+	Out        json.RawMessage `json:"out"`
+	SleepFor   json.RawMessage `json:"sleepFor"`
+	SleepUntil float64         `json:"sleepUntil"` // Unix seconds
+	Event      string          `json:"waitEventId"`
+	CallMethod string          `json:"callMethod"`
+	CallURL    string          `json:"callUrl"`
+	Errors     []struct {
+		Error  string `json:"error"`
+		Body   string `json:"body"`
+		Status int    `json:"status"`
+		Time   int64  `json:"time"`
+	} `json:"errors"`
+}
+
+// runSteps are the steps of a run, the first one first. A step that was planned is left out once
+// there is what came of it.
+func runSteps(l *qstash.RunLog) ([]runStep, error) {
+	var list []runStep
+	done := map[float64]bool{}
+	var all []stepFields
+	var parallel []bool
+	for _, group := range l.Steps {
+		for _, fields := range group.Steps {
+			text, err := json.Marshal(fields)
+			if err != nil {
+				return nil, err
+			}
+			var f stepFields
+			var wrong *json.UnmarshalTypeError // a field that its workflow uses in another way
+			if err := json.Unmarshal(text, &f); err != nil && !errors.As(err, &wrong) {
+				return nil, err
+			}
+			if f.StepID > 0 {
+				done[f.StepID] = true
+			}
+			all, parallel = append(all, f), append(parallel, group.Type == "parallel")
+		}
+	}
+	for i, f := range all {
+		planned := f.StepID == 0 && f.TargetStep > 0
+		if planned && done[f.TargetStep] {
+			continue
+		}
+		if planned {
+			f.State = "STEP_PROGRESS"
+			if l.State != runStarted {
+				f.State = "STEP_CANCELED"
+			}
+		}
+		list = append(list, f.step(parallel[i]))
+	}
+	return list, nil
+}
+
+func (f *stepFields) step(parallel bool) runStep {
+	s := runStep{Name: f.StepName, Kind: f.StepType, Badge: badgeOf(f.State), Parallel: parallel, Out: previewOf(plainText(f.Out), 8<<10)}
+	switch {
+	case f.StepName == "init" && f.StepType == "Initial":
+		s.Name, s.Kind = "Started", ""
+	case s.Name == "" && f.CallType == "":
+		s.Name = "Next call of the workflow"
+	case s.Name == "":
+		s.Name = "Step"
+	}
+	if f.CreatedAt > 0 {
+		s.At = time.UnixMilli(f.CreatedAt)
+	}
+	fact := func(name, value string) {
+		if value != "" {
+			s.Facts = append(s.Facts, [2]string{name, line(value)})
+		}
+	}
+	if text := plainText(f.SleepFor); text != "" && text != "0" {
+		if _, err := strconv.ParseFloat(text, 64); err == nil {
+			text += "s"
+		}
+		fact("Sleeps for", text)
+	}
+	if f.SleepUntil > 0 {
+		fact("Sleeps until", time.Unix(int64(f.SleepUntil), 0).UTC().Format("2 Jan 2006, 15:04:05 UTC"))
+	}
+	fact("Waits for event", f.Event)
+	if f.CallURL != "" {
+		fact("Calls", f.CallMethod+" "+f.CallURL)
+	}
+	for _, e := range f.Errors {
+		s.Errors = append(s.Errors, stepError{time.UnixMilli(e.Time), e.Status, e.Error, previewOf(e.Body, 4<<10)})
+	}
+	return s
+}
+
+// plainText is a string of JSON, or else the JSON.
+func plainText(raw json.RawMessage) string {
+	var text string
+	if json.Unmarshal(raw, &text) == nil || string(raw) == "null" {
+		return text
+	}
+	return string(raw)
+}
+
+// runPage is what the view "qstash-run" shows.
+type runPage struct {
+	runRow
+	Steps    []runStep
+	Result   preview
+	Running  bool
+	Dead     *qstash.DeadMessage // nil: it cannot be resumed
+	Answer   preview             // of the last attempt, if Dead
+	Callback *qstash.FailureCallbackInfo
+	Invoked  string // address of the run that has started it
+}
+
+// workflowRun reads the run that the address names.
+func (r *request) workflowRun() (*qstash.RunLog, error) {
+	list, _, err := r.h.qstash.RunLogs(r.Context(), r.resource.ID, qstash.RunFilter{RunIDs: []string{r.PathValue("run")}}, "", 1, false)
+	if err != nil {
+		return nil, qstashError(err)
+	}
+	if len(list) == 0 {
+		return nil, notFound("workflow run")
+	}
+	return &list[0], nil
+}
+
+func showWorkflowRun(r *request) error {
+	l, err := r.workflowRun()
+	if err != nil {
+		return err
+	}
+	p := &runPage{runRow: r.runRow(*l), Running: l.State == runStarted, Result: previewOf(l.Response, 32<<10)}
+	if p.Steps, err = runSteps(l); err != nil {
+		return err
+	}
+	if l.Invoker != nil {
+		p.Invoked = r.path("runs", l.Invoker.RunID)
+	}
+	if l.DLQID != "" {
+		d, err := r.h.qstash.DeadLetter(r.Context(), r.resource.ID, l.DLQID)
+		ref := refused(qstashError(err))
+		switch {
+		case err == nil:
+			p.Dead, p.Callback, p.Answer = &d, d.FailureCallbackInfo, previewOf(d.ResponseBody+string(d.ResponseBodyBase64), 8<<10)
+		case ref == nil || ref.status != http.StatusNotFound:
+			return err
+		}
+	}
+	return r.render(p)
+}
+
+func cancelWorkflowRun(r *request) error {
+	l, err := r.workflowRun()
+	if err != nil {
+		return err
+	}
+	if l.State != runStarted {
+		return &refusal{http.StatusConflict, "It has ended already, so there is nothing to cancel."}
+	}
+	if err := r.h.qstash.CancelRun(r.Context(), r.resource.ID, l.RunID); err != nil {
+		return qstashError(err)
+	}
+	return r.redirect(r.path("runs", l.RunID), "Cancelled.")
+}
+
+func resumeWorkflowRun(r *request) error {
+	l, err := r.workflowRun()
+	if err != nil {
+		return err
+	}
+	restart := r.form("restart") != ""
+	next, err := r.h.qstash.ResumeRun(r.Context(), r.resource.ID, l.DLQID, restart, nil)
+	if ref := refused(qstashError(err)); ref != nil && ref.status == http.StatusNotFound {
+		return &refusal{http.StatusConflict, "It can no longer be resumed. Somebody may have done so already, or its dead letter was deleted."}
+	}
+	if err != nil {
+		return qstashError(err)
+	}
+	text := "This new run goes on from the step that had failed."
+	if restart {
+		text = "This new run has begun from the first step."
+	}
+	return r.redirect(r.path("runs", next.RunID), text)
+}
