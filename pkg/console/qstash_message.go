@@ -133,6 +133,7 @@ type deliveryForm struct {
 	Methods                                                                []option
 	Groups, Queues                                                         []string
 	Runs                                                                   nextRuns
+	Edit                                                                   *scheduleEdit // nil: it is new
 	Errors                                                                 formErrors
 }
 

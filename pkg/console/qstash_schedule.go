@@ -18,6 +18,8 @@ func qstashSchedulePages() []*page {
 		{route: "POST /r/{id}/schedules/new", title: "New schedule", view: "qstash-schedule-new", product: p, maxBody: maxValueForm, serve: createSchedule},
 		{route: "GET /r/{id}/schedules/runs", product: p, serve: showRuns},
 		{route: "GET /r/{id}/schedules/{schedule}", title: "Schedule", view: "qstash-schedule", product: p, serve: showSchedule},
+		{route: "GET /r/{id}/schedules/{schedule}/edit", title: "Edit schedule", view: "qstash-schedule-new", product: p, serve: showScheduleForm},
+		{route: "POST /r/{id}/schedules/{schedule}/edit", title: "Edit schedule", view: "qstash-schedule-new", product: p, maxBody: maxValueForm, serve: changeSchedule},
 		{route: "POST /r/{id}/schedules/{schedule}/pause", product: p, serve: pauseSchedule},
 		{route: "POST /r/{id}/schedules/{schedule}/delete", product: p, serve: deleteSchedule},
 	}

@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -266,5 +267,67 @@ func TestStepsOfRuns(t *testing.T) {
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q\nwant %q", got, want)
+	}
+}
+
+// What a form does not show is as it was after it was saved, and so is what was not touched.
+func TestSchedulesAreEdited(t *testing.T) {
+	c := newTest(t)
+	res := c.createQStash("jobs")
+	edit := "/r/" + res.ID + "/schedules/s/edit"
+	two := 2
+	created := qstash.ScheduleRequest{ID: "s", Cron: "CRON_TZ=Europe/Berlin 0 3 * * *", Destination: "https://a.example", Body: []byte("hello\r\n\x00"), Options: qstash.Options{
+		Header: qstash.Header{"Content-Type": {"text/plain"}, "Authorization": {"s3cret"}, "X-Team": {"a", "b"}}, Delay: 90 * time.Second, Retries: &two, RetryDelay: "1000", Timeout: time.Second,
+		Callback:        &qstash.Callback{URL: "https://cb.example", Options: qstash.Options{Header: qstash.Header{"Mine": {"1"}}}},
+		FailureCallback: &qstash.Callback{URL: "https://fc.example"}, Flow: &qstash.Flow{Key: "flow", Rate: 3}, Labels: []string{"a", "b"},
+		Redact: &qstash.Redact{Header: []string{"Authorization"}}, CallerIP: "1.2.3.4",
+	}}
+	_, err := c.qstash.CreateSchedule(t.Context(), res.ID, created)
+	c.ok(err)
+	settings := func() qstash.ScheduleRequest {
+		t.Helper()
+		s, err := c.qstash.ScheduleSettings(t.Context(), res.ID, "s")
+		c.ok(err)
+		return s
+	}
+	p := c.get(edit).want("Edit schedule", "Europe/Berlin", "https://cb.example", "https://fc.example", "flow", "1000", "90s", "Redacted ones (1)").lacks("s3cret")
+	form := func(pairs ...string) []string {
+		return append(pairs, "seen", p.hidden("seen"), "format", p.hidden("format"), "destination", "https://a.example", "method", "POST", "content_type", "text/plain",
+			"body", `hello\r\n\x00`, "headers", "X-Team: a\r\nX-Team: b", "delay", "90s", "retries", "2", "queue", "", "zone", "Europe/Berlin")
+	}
+	c.post(edit, form("cron", "0 3 * * *")...).want("Saved.")
+	if got := settings(); !reflect.DeepEqual(got, created) {
+		t.Errorf("saved as it was: %+v", got)
+	}
+	c.post(edit, form("cron", "61 * * * *")...).is(422).want("Minute: invalid value", p.hidden("seen"))
+	c.post(edit, form("cron", "0 4 * * *")...).want("Saved.", "CRON_TZ=Europe/Berlin 0 4 * * *")
+	want := created
+	want.Cron = "CRON_TZ=Europe/Berlin 0 4 * * *"
+	if got := settings(); !reflect.DeepEqual(got, want) {
+		t.Errorf("another time: %+v", got)
+	}
+	// What was shown is not what is there any more.
+	again := c.post(edit, form("cron", "0 5 * * *")...).is(409).want("changed by somebody else")
+	if got := settings(); !reflect.DeepEqual(got, want) {
+		t.Errorf("after a conflict: %+v", got)
+	}
+	c.post(edit, "seen", again.hidden("seen"), "format", "text", "destination", "https://b.example", "method", "PUT", "content_type", "", "body", "new",
+		"headers", "X-New: 1", "cron", "0 6 * * *").want("Saved.")
+	want.Cron, want.Destination, want.Body, want.Options.Method, want.Options.Delay, want.Options.Retries = "0 6 * * *", "https://b.example", []byte("new"), "PUT", 0, nil
+	want.Options.Header = qstash.Header{"Authorization": {"s3cret"}, "X-New": {"1"}}
+	if got := settings(); !reflect.DeepEqual(got, want) {
+		t.Errorf("everything else: %+v", got)
+	}
+	c.try("/r/" + res.ID + "/schedules/none/edit").is(404)
+
+	created.Options.Redact = &qstash.Redact{Body: true, Headers: true}
+	created.Body = []byte("hidden-body")
+	_, err = c.qstash.CreateSchedule(t.Context(), res.ID, created)
+	c.ok(err)
+	p = c.get(edit).want("The body is redacted", "Redacted ones (3)").lacks("hidden-body", "s3cret", "text/plain", "X-Team")
+	c.post(edit, "seen", p.hidden("seen"), "format", "text", "destination", "https://a.example", "method", "POST", "cron", "0 3 * * *", "zone", "Europe/Berlin",
+		"delay", "90s", "retries", "2", "body", "", "headers", "", "content_type", "").want("Saved.")
+	if got := settings(); !reflect.DeepEqual(got, created) {
+		t.Errorf("redacted: %+v", got)
 	}
 }
