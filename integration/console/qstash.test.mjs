@@ -36,6 +36,26 @@ const dead = async (server, count) => {
   assert.fail("the messages did not fail in time");
 };
 
+/** Starts a run of a workflow, and adds steps to it as the workflow's SDK does. */
+const run = async (server, id, url, ...steps) => {
+  const headers = { "content-type": "application/json", "upstash-workflow-runid": id, "upstash-workflow-url": url, "upstash-retries": "0", "upstash-workflow-sdk-version": "1" };
+  await publish(server, url, { ...headers, "upstash-workflow-init": "true", "upstash-label": "orders" }, '{"order": 4711}');
+  for (const step of steps) {
+    await publish(server, url, { ...headers, "upstash-workflow-init": "false" }, JSON.stringify(step));
+  }
+};
+
+/** Waits until there is a failed run. */
+const failed = async (server) => {
+  for (let i = 0; i < 200; i++) {
+    if ((await ask(server, "GET", "workflows/logs?state=RUN_FAILED")).runs.length > 0) {
+      return;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  assert.fail("the run did not fail in time");
+};
+
 const ids = {};
 const it = startConsole(async (server) => {
   ids.later = (await publish(server, `${target}/reports`, { "upstash-delay": "2h" })).messageId;
@@ -52,7 +72,15 @@ const it = startConsole(async (server) => {
   await ask(server, "POST", `schedules/${target}/nightly`, { "upstash-cron": "CRON_TZ=Europe/Berlin 0 3 * * *", "upstash-schedule-id": "nightly" }, '{"full": true}');
   await ask(server, "POST", `schedules/${target}/hourly`, { "upstash-cron": "0 * * * *", "upstash-schedule-id": "hourly" });
   await ask(server, "POST", "schedules/hourly/pause");
+  await run(server, "wfr_checkout", `${target}/checkout`,
+    { stepId: 1, stepName: "reserve stock", stepType: "Run", out: '{"reserved":2}', concurrent: 1 },
+    { stepId: 0, targetStep: 2, stepName: "charge the card", stepType: "Run", concurrent: 2 },
+    { stepId: 0, targetStep: 3, stepName: "write the invoice", stepType: "Run", concurrent: 2 },
+    { stepId: 2, stepName: "charge the card", stepType: "Run", out: '{"paid":true}', concurrent: 2 },
+    { stepId: 4, stepName: "wait for the parcel", stepType: "SleepFor", sleepFor: 3600, concurrent: 1 });
+  await run(server, "wfr_broken", `${target}/down/workflow`);
   await dead(server, 4);
+  await failed(server);
 });
 
 const openFirst = (page) => page.locator(".record").first().evaluate((details) => (details.open = true));
@@ -63,6 +91,10 @@ testPages(it, {
   "qstash-schedules": { path: `${base}/schedules` },
   "qstash-schedule": { path: `${base}/schedules/nightly` },
   "qstash-schedule-new": { path: `${base}/schedules/new` },
+  "qstash-schedule-edit": { path: `${base}/schedules/nightly/edit` },
+  "qstash-runs": { path: `${base}/runs` },
+  "qstash-run": { path: `${base}/runs/wfr_checkout`, ready: (page) => page.locator(".timeline details").first().evaluate((details) => (details.open = true)) },
+  "qstash-run-failed": { path: `${base}/runs/wfr_broken` },
   "qstash-queues": { path: `${base}/queues` },
   "qstash-url-groups": { path: `${base}/url-groups` },
   "qstash-dlq": { path: `${base}/dlq`, ready: openFirst },
@@ -108,6 +140,36 @@ test("a schedule tells its next runs while it is typed", async () => {
   await page.getByRole("button", { name: "Delete…" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
   await page.getByText("The schedule was deleted.").waitFor();
+  await finish(page);
+});
+
+test("a schedule is edited", async () => {
+  const page = await it.open();
+  await page.goto(`${base}/schedules/nightly`);
+  await page.getByRole("link", { name: "Edit" }).click();
+  await page.getByLabel("Cron expression").fill("30 4 * * *");
+  await page.locator("#next-runs time[datetime$='T03:30:00Z']").first().waitFor();
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByText("Saved.").waitFor();
+  await page.getByRole("heading", { name: "CRON_TZ=Europe/Berlin 30 4 * * *" }).waitFor();
+  await page.getByText('"full": true').waitFor();
+  await finish(page);
+});
+
+test("runs are found, cancelled and resumed", async () => {
+  const page = await it.open();
+  await page.goto(`${base}/runs`);
+  await page.getByLabel("State").selectOption("RUN_FAILED");
+  await page.getByRole("button", { name: "Filter" }).click();
+  assert.equal(await page.getByRole("link", { name: "wfr_checkout" }).count(), 0);
+  await page.getByRole("link", { name: "wfr_broken" }).click();
+  await page.getByRole("button", { name: "Restart" }).click();
+  await page.getByText("This new run has begun from the first step.").waitFor();
+  await page.goto(`${base}/runs/wfr_checkout`);
+  await page.getByText("wait for the parcel").waitFor();
+  await page.getByRole("button", { name: "Cancel run…" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Cancel run" }).click();
+  await page.getByText("Cancelled.").waitFor();
   await finish(page);
 });
 

@@ -95,6 +95,7 @@ type runStep struct {
 	Badge      stateBadge
 	At         time.Time // zero: not known
 	Parallel   bool      // it runs beside others
+	Message    string    // address of its message; "" if it has none
 	Facts      [][2]string
 	Out        preview
 	Errors     []stepError
@@ -115,6 +116,7 @@ type stepFields struct {
 	StepName   string          `json:"stepName"`
 	StepType   string          `json:"stepType"`
 	CallType   string          `json:"callType"`
+	MessageID  string          `json:"messageId"`
 	State      string          `json:"state"`
 	CreatedAt  int64           `json:"createdAt"`
 	Out        json.RawMessage `json:"out"`
@@ -133,7 +135,7 @@ type stepFields struct {
 
 // runSteps are the steps of a run, the first one first. A step that was planned is left out once
 // there is what came of it.
-func runSteps(l *qstash.RunLog) ([]runStep, error) {
+func (r *request) runSteps(l *qstash.RunLog) ([]runStep, error) {
 	var list []runStep
 	done := map[float64]bool{}
 	var all []stepFields
@@ -166,7 +168,11 @@ func runSteps(l *qstash.RunLog) ([]runStep, error) {
 				f.State = "STEP_CANCELED"
 			}
 		}
-		list = append(list, f.step(parallel[i]))
+		s := f.step(parallel[i])
+		if f.MessageID != "" {
+			s.Message = r.path("messages", f.MessageID)
+		}
+		list = append(list, s)
 	}
 	return list, nil
 }
@@ -247,7 +253,7 @@ func showWorkflowRun(r *request) error {
 		return err
 	}
 	p := &runPage{runRow: r.runRow(*l), Running: l.State == runStarted, Result: previewOf(l.Response, 32<<10)}
-	if p.Steps, err = runSteps(l); err != nil {
+	if p.Steps, err = r.runSteps(l); err != nil {
 		return err
 	}
 	if l.Invoker != nil {

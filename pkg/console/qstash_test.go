@@ -223,7 +223,7 @@ func TestWorkflowRuns(t *testing.T) {
 	c.post(runs + "/wfr_waits/cancel").want("nothing to cancel")
 	c.post(runs + "/wfr_none/cancel").lacks("Cancelled.")
 
-	c.get(runs+"/wfr_fails").want("This run has failed.", "Resume", "Restart", "nothing is sent").lacks("Cancel run")
+	c.get(runs+"/wfr_fails").want("This run has failed.", "Resume", "Restart", "nothing is sent", "/messages/msg_").lacks("Cancel run")
 	p := c.post(runs+"/wfr_fails/resume").want("goes on from the step that had failed", "Running")
 	if p.path == runs+"/wfr_fails" {
 		t.Errorf("still at %s", p.path)
@@ -250,7 +250,7 @@ func TestStepsOfRuns(t *testing.T) {
 		{Type: "sequential", Steps: []map[string]any{{"stepId": 3.0, "stepName": 7, "callUrl": "https://x.example", "callMethod": "GET", "callType": "step", "state": "STEP_SUCCESS"}}},
 		{Type: "next", Steps: []map[string]any{{"messageId": "m", "state": "STEP_RETRY", "errors": []map[string]any{{"error": "broken", "status": 503, "time": 2000, "body": "no"}}}}},
 	}}
-	list, err := runSteps(l)
+	list, err := (&request{resource: &control.Resource{ID: "jobs"}}).runSteps(l)
 	if err != nil {
 		t.Fatal(err)
 	}
