@@ -145,6 +145,13 @@ test("the command line completes, remembers and asks first", async () => {
   await page.goto("/console/r/default/cli");
   const line = page.getByRole("combobox", { name: "Command" });
   const log = page.getByRole("log");
+  await log.getByRole("button", { name: "HELP ZADD" }).press("Enter");
+  assert.equal(await line.inputValue(), "HELP ZADD");
+  await line.press("Enter");
+  await log.getByText(/^ZADD key/).waitFor();
+  assert.equal(await log.getByRole("button").count(), 0, "what to begin with is gone once something was run");
+  await page.getByRole("button", { name: "Clear" }).click();
+  await log.getByRole("button", { name: "SCAN 0" }).waitFor();
   await line.pressSequentially("hge");
   await page.getByRole("option", { name: /^HGET / }).or(page.getByRole("option").first()).first().waitFor();
   await line.press("ArrowDown");

@@ -165,7 +165,7 @@ func TestCommandLine(t *testing.T) {
 	c := newTest(t)
 	db := c.createDatabase("cache")
 	path := "/r/" + db.ID + "/cli"
-	c.get(path).want(`role="combobox"`)
+	c.get(path).want(`role="combobox"`, `data-cli-example="HELP ZADD"`)
 	for _, row := range []struct{ line, want string }{
 		{`set "a b" '<i>'`, "OK"},
 		{`get "a b"`, "&#34;&lt;i&gt;&#34;"},

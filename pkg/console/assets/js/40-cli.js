@@ -11,6 +11,8 @@
   const hint = box.querySelector("#cli-hint");
   const log = box.querySelector("#cli-log");
   const form = box.querySelector(".cli-form");
+  const start = log.querySelector(".cli-start");
+  const clear = () => log.replaceChildren(start);
 
   const store = `skystash-cli-${box.dataset.cli}`;
   const past = (() => {
@@ -139,7 +141,7 @@
       case "l":
         if (event.ctrlKey) {
           event.preventDefault();
-          log.replaceChildren();
+          clear();
         }
         break;
     }
@@ -159,7 +161,7 @@
     if (line === "" || line.toLowerCase() === "clear") {
       event.preventDefault();
       if (line) {
-        log.replaceChildren();
+        clear();
         input.value = "";
       }
       return;
@@ -176,8 +178,16 @@
     log.scrollTop = log.scrollHeight;
     input.focus();
   });
+  start.addEventListener("click", (event) => {
+    const example = event.target.closest("[data-cli-example]");
+    if (example) {
+      input.value = example.dataset.cliExample;
+      explain();
+      input.focus();
+    }
+  });
   document.querySelector("[data-cli-clear]").addEventListener("click", () => {
-    log.replaceChildren();
+    clear();
     input.focus();
   });
 })();
