@@ -166,7 +166,7 @@ test("runs are found, cancelled and resumed", async () => {
   await page.getByRole("button", { name: "Restart" }).click();
   await page.getByText("This new run has begun from the first step.").waitFor();
   await page.goto(`${base}/runs/wfr_checkout`);
-  await page.getByText("wait for the parcel").waitFor();
+  await page.getByText("wait for the parcel", { exact: true }).waitFor();
   await page.getByRole("button", { name: "Cancel run…" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Cancel run" }).click();
   await page.getByText("Cancelled.").waitFor();

@@ -68,6 +68,7 @@ testPages(it, {
   },
   "redis-new-key": { path: `${browser}/new?type=zset` },
   "redis-element": { path: `${browser}/element?key=cart%3A4711&element=note` },
+  "redis-cli-start": { path: "/console/r/default/cli" },
   "redis-cli": {
     path: "/console/r/default/cli",
     ready: async (page) => {
