@@ -14,8 +14,9 @@ func TestRequestsLeaveALineEach(t *testing.T) {
 	for _, event := range []string{"redis/set.json", "redis/get.json", "redis/unauthorized.json", "redis/pipeline.json"} {
 		invoke(t, fn, runtimetest.Event(t, event, "${TOKEN}", d.token))
 	}
+	output := fn.Kill()
 	var got []meter.Entry
-	for line := range strings.Lines(fn.Output()) {
+	for line := range strings.Lines(output) {
 		if !strings.Contains(line, `"meter":1`) {
 			continue
 		}
@@ -26,7 +27,7 @@ func TestRequestsLeaveALineEach(t *testing.T) {
 		got = append(got, e)
 	}
 	if len(got) != 3 {
-		t.Fatalf("%d lines of three requests for the database:\n%s", len(got), fn.Output())
+		t.Fatalf("%d lines of three requests for the database:\n%s", len(got), output)
 	}
 	for i, want := range []struct {
 		class         string

@@ -142,6 +142,13 @@ func (f *Function) Exit() (code int, output string) {
 // Output is what the function has written to standard output and error so far.
 func (f *Function) Output() string { return f.output.String() }
 
+// Kill ends the function and returns all it wrote, which Output may not have yet.
+func (f *Function) Kill() string {
+	f.cmd.Process.Kill()
+	<-f.exited
+	return f.output.String()
+}
+
 // ColdStart starts the executable, hands it an event and returns the time from
 // the start of the process to the answer.
 func ColdStart(t testing.TB, executable string, event []byte, env ...string) (time.Duration, Answer) {
