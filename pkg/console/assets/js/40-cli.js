@@ -111,7 +111,7 @@
     offer();
     explain();
   });
-  input.addEventListener("blur", () => setTimeout(close, 150));
+  input.addEventListener("blur", () => setTimeout(() => document.activeElement !== input && close(), 150));
   input.addEventListener("keydown", (event) => {
     const open = !list.hidden;
     switch (event.key) {
