@@ -64,7 +64,12 @@ export function startConsole(prepare = async () => {}, ...flags) {
     page.complaints = [];
     page.on("console", (message) => ["error", "warning"].includes(message.type()) && page.complaints.push(`${message.text()} (${message.location().url})`));
     page.on("pageerror", (error) => page.complaints.push(error.message));
-    page.on("requestfailed", (request) => page.complaints.push(`${request.url()}: ${request.failure().errorText}`));
+    page.on("requestfailed", (request) => {
+      const { errorText } = request.failure();
+      if (errorText !== "net::ERR_ABORTED") { // the browser's own doing, when a test goes on before an icon has come
+        page.complaints.push(`${request.url()}: ${errorText}`);
+      }
+    });
     page.on("request", (request) => {
       if (!request.url().startsWith(it.server.url) && !request.url().startsWith("data:")) {
         page.complaints.push(`asks another host: ${request.url()}`);
