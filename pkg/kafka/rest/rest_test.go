@@ -67,10 +67,11 @@ func newAPI(t *testing.T) *api {
 		t.Fatal(err)
 	}
 	a := &api{T: t, stream: &breakable{Stream: stream}, log: new(strings.Builder)}
-	a.engine = kafka.New(kafka.Config{Store: s, Stream: a.stream})
+	engine := kafka.New(kafka.Config{Store: s, Stream: a.stream})
+	a.engine = engine // which tests may replace
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- a.engine.Run(ctx) }()
+	go func() { ended <- engine.Run(ctx) }()
 	t.Cleanup(func() { cancel(); <-ended })
 	if a.cluster, err = a.engine.CreateCluster(ctx, kafka.ClusterOptions{ID: "c1"}); err != nil {
 		t.Fatal(err)
