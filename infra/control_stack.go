@@ -4,8 +4,6 @@ import (
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2integrations"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskinesis"
@@ -90,14 +88,7 @@ func NewControlStack(scope constructs.Construct, cfg Config, control ControlConf
 
 	addMeter(stack, cfg, table, meteredRedis(redis), meteredKafka(kafka), meteredQStash(qstash))
 
-	api := awsapigatewayv2.NewHttpApi(stack, jsii.String("Api"), &awsapigatewayv2.HttpApiProps{
-		ApiName:     stack.StackName(),
-		Description: jsii.String("Developer API and console"),
-		DefaultIntegration: awsapigatewayv2integrations.NewHttpLambdaIntegration(
-			jsii.String("Control"), fn, &awsapigatewayv2integrations.HttpLambdaIntegrationProps{
-				PayloadFormatVersion: awsapigatewayv2.PayloadFormatVersion_VERSION_2_0(),
-			}),
-	})
+	api := openAPI(stack, fn, "Control", "Developer API and console")
 	output(stack, "Url", api.ApiEndpoint(), "The Developer API, in place of https://api.upstash.com")
 	output(stack, "ConsoleUrl", jsii.String(*api.ApiEndpoint()+"/console/"), "The console")
 	output(stack, "TableName", table.TableName(), "The table, for scripts/admin bootstrap")

@@ -5,8 +5,6 @@ import (
 	"strconv"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2integrations"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskinesis"
@@ -104,23 +102,9 @@ func NewKafkaStack(scope constructs.Construct, cfg Config, kafka KafkaConfig) aw
 		environment: map[string]*string{"STREAM_NAME": stream.StreamName()},
 	}))
 
-	api := awsapigatewayv2.NewHttpApi(stack, jsii.String("Api"), &awsapigatewayv2.HttpApiProps{
-		ApiName:     stack.StackName(),
-		Description: jsii.String("Kafka over REST"),
-		DefaultIntegration: awsapigatewayv2integrations.NewHttpLambdaIntegration(
-			jsii.String("Kafka"), serve, &awsapigatewayv2integrations.HttpLambdaIntegrationProps{
-				PayloadFormatVersion: awsapigatewayv2.PayloadFormatVersion_VERSION_2_0(),
-			}),
+	openFronts(stack, serve, fronts{
+		name: "Kafka", description: "Kafka over REST", variable: "UPSTASH_KAFKA_REST_URL", direct: "no price per request, any bytes in paths",
 	})
-	functionURL := serve.AddFunctionUrl(&awslambda.FunctionUrlOptions{AuthType: awslambda.FunctionUrlAuthType_NONE})
-	awslambda.NewCfnPermission(stack, jsii.String("InvokeThroughUrl"), &awslambda.CfnPermissionProps{
-		Action:       jsii.String("lambda:InvokeFunction"),
-		FunctionName: serve.FunctionArn(),
-		Principal:    jsii.String("*"),
-	}).AddPropertyOverride(jsii.String("InvokedViaFunctionUrl"), true)
-
-	output(stack, "Url", api.ApiEndpoint(), "UPSTASH_KAFKA_REST_URL through API Gateway")
-	output(stack, "FunctionUrl", functionURL.Url(), "UPSTASH_KAFKA_REST_URL without API Gateway: no price per request, any bytes in paths")
 	output(stack, "TableName", table.TableName(), "The table, for scripts/admin")
 	output(stack, "StreamName", stream.StreamName(), "The stream of all topics")
 	return stack

@@ -2,8 +2,6 @@ package main
 
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2integrations"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
@@ -35,23 +33,9 @@ func NewQStashStack(scope constructs.Construct, cfg Config) awscdk.Stack {
 	api := newQStashFunction(stack, cfg, table, w)
 	newDeliverFunction(stack, cfg, table, w)
 
-	front := awsapigatewayv2.NewHttpApi(stack, jsii.String("Api"), &awsapigatewayv2.HttpApiProps{
-		ApiName:     stack.StackName(),
-		Description: jsii.String("QStash"),
-		DefaultIntegration: awsapigatewayv2integrations.NewHttpLambdaIntegration(
-			jsii.String("QStash"), api, &awsapigatewayv2integrations.HttpLambdaIntegrationProps{
-				PayloadFormatVersion: awsapigatewayv2.PayloadFormatVersion_VERSION_2_0(),
-			}),
+	openFronts(stack, api, fronts{
+		name: "QStash", description: "QStash", variable: "QSTASH_URL", direct: "any bytes in paths",
 	})
-	functionURL := api.AddFunctionUrl(&awslambda.FunctionUrlOptions{AuthType: awslambda.FunctionUrlAuthType_NONE})
-	awslambda.NewCfnPermission(stack, jsii.String("InvokeThroughUrl"), &awslambda.CfnPermissionProps{
-		Action:       jsii.String("lambda:InvokeFunction"),
-		FunctionName: api.FunctionArn(),
-		Principal:    jsii.String("*"),
-	}).AddPropertyOverride(jsii.String("InvokedViaFunctionUrl"), true)
-
-	output(stack, "Url", front.ApiEndpoint(), "QSTASH_URL through API Gateway")
-	output(stack, "FunctionUrl", functionURL.Url(), "QSTASH_URL without API Gateway: any bytes in paths")
 	output(stack, "TableName", table.TableName(), "The table, for scripts/admin")
 	return stack
 }

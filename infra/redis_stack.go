@@ -2,8 +2,6 @@ package main
 
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2integrations"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
@@ -30,7 +28,7 @@ func NewRedisStack(scope constructs.Construct, cfg Config) awscdk.Stack {
 	sweep := newSweepFunction(stack, cfg, table)
 	sweepOnStream(stack, table, sweep)
 	sweepOnSchedule(stack, cfg.SweepMinutes, sweep)
-	openFronts(stack, fn)
+	openRedis(stack, fn)
 	output(stack, "TableName", table.TableName(), "The table, for scripts/admin")
 	for _, region := range cfg.ReadRegions {
 		newReplicaStack(scope, cfg, region, table)
@@ -38,30 +36,12 @@ func NewRedisStack(scope constructs.Construct, cfg Config) awscdk.Stack {
 	return stack
 }
 
-// openFronts puts an HTTP API and a function URL in front of the function that serves Redis.
-func openFronts(stack awscdk.Stack, fn awslambda.Function) {
-	api := awsapigatewayv2.NewHttpApi(stack, jsii.String("Api"), &awsapigatewayv2.HttpApiProps{
-		ApiName:     stack.StackName(),
-		Description: jsii.String("Redis over REST"),
-		DefaultIntegration: awsapigatewayv2integrations.NewHttpLambdaIntegration(
-			jsii.String("Redis"), fn, &awsapigatewayv2integrations.HttpLambdaIntegrationProps{
-				PayloadFormatVersion: awsapigatewayv2.PayloadFormatVersion_VERSION_2_0(),
-			}),
+// openRedis puts fronts before the function that serves Redis, in whatever region.
+func openRedis(stack awscdk.Stack, fn awslambda.Function) {
+	openFronts(stack, fn, fronts{
+		name: "Redis", description: "Redis over REST", variable: "UPSTASH_REDIS_REST_URL",
+		direct: "subscriptions, no price per request, any bytes in paths", streams: true,
 	})
-	functionURL := fn.AddFunctionUrl(&awslambda.FunctionUrlOptions{
-		AuthType:   awslambda.FunctionUrlAuthType_NONE,
-		InvokeMode: awslambda.InvokeMode_RESPONSE_STREAM, // subscriptions are streams
-	})
-	// Since October 2025 a function URL also needs the right to invoke; this one
-	// can be used through the URL only.
-	awslambda.NewCfnPermission(stack, jsii.String("InvokeThroughUrl"), &awslambda.CfnPermissionProps{
-		Action:       jsii.String("lambda:InvokeFunction"),
-		FunctionName: fn.FunctionArn(),
-		Principal:    jsii.String("*"),
-	}).AddPropertyOverride(jsii.String("InvokedViaFunctionUrl"), true)
-
-	output(stack, "Url", api.ApiEndpoint(), "UPSTASH_REDIS_REST_URL through API Gateway")
-	output(stack, "FunctionUrl", functionURL.Url(), "UPSTASH_REDIS_REST_URL without API Gateway: subscriptions, no price per request, any bytes in paths")
 }
 
 // sweepOnStream invokes the function with records that say what has become garbage, some minutes

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2integrations"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// fronts says how a product is reached.
+type fronts struct {
+	name        string // in construct ids: "Redis"
+	description string
+	variable    string // that clients find the URL in
+	direct      string // what the function URL has over the HTTP API
+	streams     bool   // answers may be streams, through the function URL
+}
+
+// openFronts puts an HTTP API and a function URL in front of a function. Requests carry their own
+// credentials, so both are open and the function checks.
+func openFronts(stack awscdk.Stack, fn awslambda.Function, f fronts) {
+	api := openAPI(stack, fn, f.name, f.description)
+	options := awslambda.FunctionUrlOptions{AuthType: awslambda.FunctionUrlAuthType_NONE}
+	if f.streams {
+		options.InvokeMode = awslambda.InvokeMode_RESPONSE_STREAM
+	}
+	functionURL := fn.AddFunctionUrl(&options)
+	// Since October 2025 a function URL also needs the right to invoke; this one
+	// can be used through the URL only.
+	awslambda.NewCfnPermission(stack, jsii.String("InvokeThroughUrl"), &awslambda.CfnPermissionProps{
+		Action:       jsii.String("lambda:InvokeFunction"),
+		FunctionName: fn.FunctionArn(),
+		Principal:    jsii.String("*"),
+	}).AddPropertyOverride(jsii.String("InvokedViaFunctionUrl"), true)
+
+	output(stack, "Url", api.ApiEndpoint(), f.variable+" through API Gateway")
+	output(stack, "FunctionUrl", functionURL.Url(), f.variable+" without API Gateway: "+f.direct)
+}
+
+// openAPI puts an HTTP API in front of a function.
+func openAPI(stack awscdk.Stack, fn awslambda.Function, name, description string) awsapigatewayv2.HttpApi {
+	return awsapigatewayv2.NewHttpApi(stack, jsii.String("Api"), &awsapigatewayv2.HttpApiProps{
+		ApiName:     stack.StackName(),
+		Description: &description,
+		DefaultIntegration: awsapigatewayv2integrations.NewHttpLambdaIntegration(
+			&name, fn, &awsapigatewayv2integrations.HttpLambdaIntegrationProps{
+				PayloadFormatVersion: awsapigatewayv2.PayloadFormatVersion_VERSION_2_0(),
+			}),
+	})
+}
