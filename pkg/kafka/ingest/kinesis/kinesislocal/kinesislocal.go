@@ -15,18 +15,13 @@
 package kinesislocal
 
 import (
-	"bufio"
 	"context"
 	"crypto/rand"
 	_ "embed"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -34,10 +29,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
-)
 
-// endpointVar names a server that already runs.
-const endpointVar = "SKYSTASH_KINESIS_ENDPOINT"
+	"github.com/skystash/skystash/integration/emulator"
+)
 
 const (
 	startTimeout   = time.Minute
@@ -47,84 +41,21 @@ const (
 //go:embed server.cjs
 var script string
 
-// The process's one server.
-var shared struct {
-	once     sync.Once
-	endpoint string
-	lifeline io.Closer // the server ends with its standard input; referred to so that it is not collected
-	err      error
-}
+// server is the process's one.
+var server = emulator.Server{Name: "kinesalite", EndpointVar: "SKYSTASH_KINESIS_ENDPOINT", Command: command, Timeout: startTimeout}
 
 // Start returns the endpoint of the process's server, which the first call starts.
 func Start(t testing.TB) (endpoint string) {
 	t.Helper()
-	if e := os.Getenv(endpointVar); e != "" {
-		return e
-	}
-	shared.once.Do(func() { shared.endpoint, shared.lifeline, shared.err = start() })
-	if shared.err != nil {
-		t.Fatalf("starting kinesalite: %v", shared.err)
-	}
-	return shared.endpoint
+	return server.Start(t)
 }
 
-func start() (endpoint string, lifeline io.Closer, err error) {
-	module, err := findModule()
-	if err != nil {
-		return "", nil, err
-	}
-	cmd := exec.Command("node", "-e", script, module)
-	if lifeline, err = cmd.StdinPipe(); err != nil {
-		return "", nil, err
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return "", nil, err
-	}
-	cmd.Stderr = cmd.Stdout
-	if err := cmd.Start(); err != nil {
-		return "", nil, err
-	}
-	output := make(chan string, 1)
-	go func() {
-		line, _ := bufio.NewReader(out).ReadString('\n')
-		output <- strings.TrimSpace(line)
-		_, _ = io.Copy(os.Stderr, out) // what goes wrong in it
-	}()
-	select {
-	case text := <-output:
-		port, ok := strings.CutPrefix(text, "port ")
-		if !ok {
-			return "", nil, fmt.Errorf("node says %q", text)
-		}
-		return "http://127.0.0.1:" + port, lifeline, nil
-	case <-time.After(startTimeout):
-		return "", nil, errors.Join(errors.New("not ready in time"), lifeline.Close())
-	}
-}
-
-// findModule finds the emulator in integration/node_modules of the module whose test runs.
-func findModule() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		parent := filepath.Dir(dir)
-		if parent == dir {
-			return "", errors.New("no go.mod above the working directory")
-		}
-		dir = parent
-	}
-	integration := filepath.Join(dir, "integration")
+func command(integration string) (*exec.Cmd, error) {
 	module := filepath.Join(integration, "node_modules", "kinesalite")
 	if _, err := os.Stat(module); err != nil {
-		return "", fmt.Errorf("kinesalite is not installed; run: npm ci --prefix %s", integration)
+		return nil, fmt.Errorf("not installed; run: npm ci --prefix %s", integration)
 	}
-	return module, nil
+	return exec.Command("node", "-e", script, module), nil
 }
 
 // Client makes a client of the server, which it starts if need be.

@@ -12,105 +12,35 @@
 package motolocal
 
 import (
-	"bufio"
 	_ "embed"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
-	"sync"
 	"testing"
 	"time"
+
+	"github.com/skystash/skystash/integration/emulator"
 )
-
-// endpointVar names a server that already runs.
-const endpointVar = "SKYSTASH_MOTO_ENDPOINT"
-
-const startTimeout = time.Minute
 
 //go:embed server.py
 var script string
 
-// The process's one server.
-var shared struct {
-	once     sync.Once
-	endpoint string
-	lifeline io.Closer // the server ends with its standard input; referred to so that it is not collected
-	err      error
-}
+// server is the process's one.
+var server = emulator.Server{Name: "moto", EndpointVar: "SKYSTASH_MOTO_ENDPOINT", Command: command, Timeout: time.Minute}
 
 // Start returns the endpoint of the process's server, which the first call starts.
 func Start(t testing.TB) (endpoint string) {
 	t.Helper()
-	if e := os.Getenv(endpointVar); e != "" {
-		return e
-	}
-	shared.once.Do(func() { shared.endpoint, shared.lifeline, shared.err = start() })
-	if shared.err != nil {
-		t.Fatalf("starting moto: %v", shared.err)
-	}
-	return shared.endpoint
+	return server.Start(t)
 }
 
-func start() (endpoint string, lifeline io.Closer, err error) {
-	python, err := findPython()
-	if err != nil {
-		return "", nil, err
-	}
-	cmd := exec.Command(python, "-c", script)
-	if lifeline, err = cmd.StdinPipe(); err != nil {
-		return "", nil, err
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return "", nil, err
-	}
-	cmd.Stderr = os.Stderr
-	if err := cmd.Start(); err != nil {
-		return "", nil, err
-	}
-	output := make(chan string, 1)
-	go func() {
-		line, _ := bufio.NewReader(out).ReadString('\n')
-		output <- strings.TrimSpace(line)
-		_, _ = io.Copy(os.Stderr, out) // what goes wrong in it
-	}()
-	select {
-	case text := <-output:
-		port, ok := strings.CutPrefix(text, "port ")
-		if !ok {
-			return "", nil, fmt.Errorf("python says %q", text)
-		}
-		return "http://127.0.0.1:" + port, lifeline, nil
-	case <-time.After(startTimeout):
-		return "", nil, errors.Join(errors.New("not ready in time"), lifeline.Close())
-	}
-}
-
-// findPython finds integration/venv of the module whose test runs.
-func findPython() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		parent := filepath.Dir(dir)
-		if parent == dir {
-			return "", errors.New("no go.mod above the working directory")
-		}
-		dir = parent
-	}
-	venv := filepath.Join(dir, "integration", "venv")
+func command(integration string) (*exec.Cmd, error) {
+	venv := filepath.Join(integration, "venv")
 	python := filepath.Join(venv, "bin", "python")
 	if _, err := os.Stat(python); err != nil {
-		return "", fmt.Errorf("moto is not installed; run: python3 -m venv %[1]s && %[1]s/bin/pip install -r %[2]s",
-			venv, filepath.Join(dir, "integration", "requirements.txt"))
+		return nil, fmt.Errorf("not installed; run: python3 -m venv %[1]s && %[1]s/bin/pip install -r %[2]s",
+			venv, filepath.Join(integration, "requirements.txt"))
 	}
-	return python, nil
+	return exec.Command(python, "-c", script), nil
 }
