@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/skystash/skystash/integration/emulator"
+	"github.com/skystash/skystash/pkg/testenv/emulator"
 )
 
 // server is the process's one. The timeout is ample: a start takes about three seconds on a small
@@ -43,6 +43,6 @@ func command(integration string) (*exec.Cmd, error) {
 		// A short life: start fast rather than run fast.
 		"-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx1g",
 		"-Djava.library.path="+filepath.Join(filepath.Dir(jars[0]), "DynamoDBLocal_lib"),
-		"-cp", jars[0], filepath.Join(filepath.Dir(integration), "pkg", "store", "dynamo", "dynamolocal", "Loopback.java"),
+		"-cp", jars[0], filepath.Join(filepath.Dir(integration), "pkg", "testenv", "dynamolocal", "Loopback.java"),
 		"-inMemory", "-disableTelemetry"), nil
 }
