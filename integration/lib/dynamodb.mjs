@@ -23,8 +23,6 @@ export async function startDynamoDB() {
       "-cp",
       jar,
       path.join(root, "pkg/testenv/dynamolocal/Loopback.java"),
-      "-inMemory",
-      "-disableTelemetry",
     ],
     { stdio: ["ignore", "pipe", "ignore"] },
   );
