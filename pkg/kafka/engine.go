@@ -37,6 +37,10 @@ type Config struct {
 	// Weigh says what a message takes of MaxBytes in an answer. nil: its bytes.
 	Weigh func(*batch.Record) int
 
+	// Retry is how long, and after which pauses, a call tries again that others were faster than.
+	// Its clock is Now unless it has one. The zero value is the policy of package store.
+	Retry store.Retry
+
 	Now    func() time.Time // nil: time.Now
 	Logger *slog.Logger     // nil: no log
 }
@@ -50,6 +54,7 @@ type Engine struct {
 	produceDeadline time.Duration
 	clockMargin     time.Duration
 	weigh           func(*batch.Record) int
+	retry           store.Retry
 	now             func() time.Time
 	log             *slog.Logger
 
@@ -62,7 +67,7 @@ type Engine struct {
 func New(cfg Config) *Engine {
 	e := &Engine{
 		store: cfg.Store, stream: cfg.Stream, recordTTL: cfg.RecordTTL,
-		produceDeadline: cfg.ProduceDeadline, clockMargin: cfg.ClockMargin, weigh: cfg.Weigh, now: cfg.Now, log: cfg.Logger,
+		produceDeadline: cfg.ProduceDeadline, clockMargin: cfg.ClockMargin, weigh: cfg.Weigh, retry: cfg.Retry, now: cfg.Now, log: cfg.Logger,
 	}
 	if e.produceDeadline == 0 {
 		e.produceDeadline = DefaultProduceDeadline
@@ -75,6 +80,9 @@ func New(cfg Config) *Engine {
 	}
 	if e.now == nil {
 		e.now = time.Now
+	}
+	if e.retry.Now == nil {
+		e.retry.Now = e.now
 	}
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
