@@ -6,7 +6,6 @@ import (
 	"errors"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/skystash/skystash/pkg/redis/resp"
 	lua "github.com/yuin/gopher-lua"
@@ -122,9 +121,7 @@ func (a args) command() (lua.LValue, string) {
 	if text != "" {
 		return nil, text
 	}
-	began := time.Now()
 	reply, err := r.host.Call(words)
-	r.deadline = r.deadline.Add(time.Since(began))
 	if err != nil {
 		r.stop(err)
 		a.RaiseError("%s", err.Error())
