@@ -147,6 +147,15 @@
 // (mark, record, head), and a write unit where the replica is behind. DynamoDB charges each write of the primary
 // region once more for each replica. An engine without Config.Region does nothing of all this.
 //
+// # Budget
+//
+// A request is bounded by its [Budget]. Work is counted where it happens, never by commands: when a key's head is
+// read (Txn.add), when elements are read (query, count, elements), when elements in memory are looked at (members, List),
+// when text is parsed, when replies and items are written. Txn.spend counts work, Txn.hold what stays in memory until
+// the transaction ends. Both let the transaction fail as a read error does: nothing more is read, nothing is written.
+// A script's steps and the memory of its values count as well. Between two looks at the context of the request lie
+// about 4 ms of work, so a request whose client has gone, or whose deadline is near, ends soon.
+//
 // # Guarantees
 //
 // Every command, every MULTI/EXEC and every script is atomic and linearizable, also across

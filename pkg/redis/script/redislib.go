@@ -129,7 +129,7 @@ func (a args) command() (lua.LValue, string) {
 	if text, ok := resp.ErrorText(reply); ok {
 		return nil, text
 	}
-	r.spend(a.LState, 16)
+	r.spend(a.LState, 16+len(reply)/4)
 	r.reserve(a.LState, 2*len(reply))
 	v, _, err := r.value(reply)
 	if err != nil {
