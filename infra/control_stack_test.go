@@ -13,7 +13,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/skystash/skystash/functions/backend"
-	"github.com/skystash/skystash/infra/bundle"
+	"github.com/skystash/skystash/pkg/bundle"
 )
 
 func controlTemplate(t *testing.T) assertions.Template {

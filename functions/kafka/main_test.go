@@ -15,13 +15,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 
 	"github.com/skystash/skystash/functions/backend"
-	"github.com/skystash/skystash/functions/runtimetest"
-	"github.com/skystash/skystash/infra/bundle"
+	"github.com/skystash/skystash/pkg/bundle"
 	"github.com/skystash/skystash/pkg/kafka"
 	"github.com/skystash/skystash/pkg/kafka/ingest/kinesis"
-	"github.com/skystash/skystash/pkg/kafka/ingest/kinesis/kinesislocal"
 	"github.com/skystash/skystash/pkg/store/dynamo"
-	"github.com/skystash/skystash/pkg/store/dynamo/dynamolocal"
+	"github.com/skystash/skystash/pkg/testenv/dynamolocal"
+	"github.com/skystash/skystash/pkg/testenv/kinesislocal"
+	"github.com/skystash/skystash/pkg/testenv/runtimetest"
 	"github.com/skystash/skystash/pkg/token"
 )
 

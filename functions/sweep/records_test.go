@@ -20,8 +20,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/skystash/skystash/functions/backend"
-	"github.com/skystash/skystash/functions/runtimetest"
 	"github.com/skystash/skystash/pkg/redis"
+	"github.com/skystash/skystash/pkg/testenv/runtimetest"
 )
 
 // record is one of the table's stream, as DynamoDB and Lambda have it.

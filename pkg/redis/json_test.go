@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/skystash/skystash/pkg/store/dynamo"
-	"github.com/skystash/skystash/pkg/store/dynamo/dynamolocal"
 	"github.com/skystash/skystash/pkg/store/faulty"
+	"github.com/skystash/skystash/pkg/testenv/dynamolocal"
 )
 
 // jsonCase runs commands, given as arguments separated by blanks (JSON has none), on a document at
