@@ -605,7 +605,7 @@ func TestLostAnswersOfJSON(t *testing.T) {
 		f.do(c, fmt.Sprintf(`json.set own%d $ {"i":%d}`, c, i))
 	})
 	f.faults.SetPlan(faulty.Plan{})
-	f.faults.Settle()
+	f.faults.Flush()
 	if n := f.unknown.Load(); n != 0 {
 		t.Errorf("%d commands of unknown outcome", n)
 	}

@@ -215,7 +215,7 @@ func record(f *fleet, fam family, plan faulty.Plan, seed uint64) []porcupine.Ope
 	}
 	clients.Wait()
 	f.faults.SetPlan(faulty.Plan{})
-	f.faults.Settle()
+	f.faults.Flush()
 	return history
 }
 
