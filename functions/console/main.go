@@ -62,7 +62,7 @@ func newHandler(ctx context.Context, cfg backend.ControlConfig, log *slog.Logger
 	}
 	api := rest.New(rest.Config{
 		Engine: c.Engine, Book: book, Kafka: c.Kafka, QStash: c.QStash, ReadRegions: cfg.ReadRegions,
-		Logger: log, RequestID: lambdahttp.RequestID,
+		Logger: log,
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {

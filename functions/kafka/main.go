@@ -56,6 +56,5 @@ func newHandler(ctx context.Context, cfg backend.KafkaConfig, tokens token.Verif
 		Meter:        recorder,
 		Gateway:      lambdahttp.ThroughGateway,
 		Logger:       log,
-		RequestID:    lambdahttp.RequestID,
 	}), nil
 }

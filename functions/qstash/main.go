@@ -60,6 +60,5 @@ func newHandler(ctx context.Context, cfg backend.QStashConfig, tokens token.Veri
 		Meter:         recorder,
 		Gateway:       lambdahttp.ThroughGateway,
 		Logger:        log,
-		RequestID:     lambdahttp.RequestID,
 	}), nil
 }

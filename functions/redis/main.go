@@ -66,7 +66,6 @@ func newHandler(ctx context.Context, cfg backend.RedisConfig, tokens token.Verif
 		Gateway:         lambdahttp.ThroughGateway,
 		Class:           engine.Class,
 		Logger:          log,
-		RequestID:       lambdahttp.RequestID,
 	}
 	if r := cfg.ReadRegion; r != nil {
 		serve.Region = &rest.Region{Name: r.Name, Replica: engine}
