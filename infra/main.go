@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
 
-	"github.com/skystash/skystash/infra/bundle"
+	"github.com/skystash/skystash/pkg/bundle"
 )
 
 func main() {

@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
 	"github.com/aws/jsii-runtime-go"
 
-	"github.com/skystash/skystash/infra/bundle"
+	"github.com/skystash/skystash/pkg/bundle"
 )
 
 // meterTemplate is a stack with a table and the meter, beside those of all products.

@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
 	"github.com/aws/jsii-runtime-go"
 
-	"github.com/skystash/skystash/infra/bundle"
+	"github.com/skystash/skystash/pkg/bundle"
 )
 
 func qstashTemplate(t *testing.T) assertions.Template {

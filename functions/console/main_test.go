@@ -10,11 +10,11 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"github.com/skystash/skystash/functions/runtimetest"
 	"github.com/skystash/skystash/pkg/control"
-	"github.com/skystash/skystash/pkg/qstash/wake/aws/motolocal"
 	"github.com/skystash/skystash/pkg/store/dynamo"
-	"github.com/skystash/skystash/pkg/store/dynamo/dynamolocal"
+	"github.com/skystash/skystash/pkg/testenv/dynamolocal"
+	"github.com/skystash/skystash/pkg/testenv/motolocal"
+	"github.com/skystash/skystash/pkg/testenv/runtimetest"
 	"github.com/skystash/skystash/pkg/token"
 	"github.com/skystash/skystash/pkg/token/keydir"
 )

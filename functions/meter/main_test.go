@@ -9,13 +9,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/skystash/skystash/functions/runtimetest"
 	"github.com/skystash/skystash/pkg/control"
 	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/redis"
 	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/store/dynamo"
-	"github.com/skystash/skystash/pkg/store/dynamo/dynamolocal"
+	"github.com/skystash/skystash/pkg/testenv/dynamolocal"
+	"github.com/skystash/skystash/pkg/testenv/runtimetest"
 )
 
 // pack makes what CloudWatch Logs sends of JSON documents.

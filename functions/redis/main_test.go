@@ -13,13 +13,13 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"github.com/skystash/skystash/functions/backend"
-	"github.com/skystash/skystash/functions/runtimetest"
-	"github.com/skystash/skystash/infra/bundle"
+	"github.com/skystash/skystash/functions/backend/contract"
+	"github.com/skystash/skystash/pkg/bundle"
 	"github.com/skystash/skystash/pkg/redis"
 	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/store/dynamo"
-	"github.com/skystash/skystash/pkg/store/dynamo/dynamolocal"
+	"github.com/skystash/skystash/pkg/testenv/dynamolocal"
+	"github.com/skystash/skystash/pkg/testenv/runtimetest"
 	"github.com/skystash/skystash/pkg/token"
 )
 
@@ -35,7 +35,7 @@ func deploy(t testing.TB) deployment {
 	t.Helper()
 	client := dynamolocal.Client(t)
 	table := dynamolocal.Table(t, client)
-	engine := redis.New(redis.Config{Store: dynamo.New(client, table), RecordTTL: backend.RecordTTL})
+	engine := redis.New(redis.Config{Store: dynamo.New(client, table), RecordTTL: contract.RecordTTL})
 	db, err := engine.CreateDatabase(t.Context(), redis.DatabaseOptions{ID: "first", Name: "first"})
 	if err != nil {
 		t.Fatal(err)

@@ -4,8 +4,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/skystash/skystash/functions/runtimetest"
 	"github.com/skystash/skystash/pkg/meter"
+	"github.com/skystash/skystash/pkg/testenv/runtimetest"
 )
 
 func TestRequestsLeaveALineEach(t *testing.T) {

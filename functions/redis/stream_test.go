@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/skystash/skystash/functions/runtimetest"
 	"github.com/skystash/skystash/pkg/redis"
 	"github.com/skystash/skystash/pkg/redis/resp"
+	"github.com/skystash/skystash/pkg/testenv/runtimetest"
 )
 
 // TestSubscriptionIsStreamed receives what another instance publishes, while the function still

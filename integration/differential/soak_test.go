@@ -68,7 +68,7 @@ func soak(t *testing.T, plan faulty.Plan, reliable bool) {
 			clock.advance(time.Duration(g.IntN(2000)) * time.Millisecond)
 		}
 		st.SetPlan(faulty.Plan{})
-		st.Settle()
+		st.Flush()
 		for _, what := range []string{"SCRIPT", "FUNCTION"} { // which belong to no key
 			if _, err := e.do(what, "FLUSH"); err != nil {
 				t.Fatal(err)

@@ -22,9 +22,7 @@ export async function startDynamoDB() {
       `-Djava.library.path=${path.join(path.dirname(jar), "DynamoDBLocal_lib")}`,
       "-cp",
       jar,
-      path.join(root, "pkg/store/dynamo/dynamolocal/Loopback.java"),
-      "-inMemory",
-      "-disableTelemetry",
+      path.join(root, "pkg/testenv/dynamolocal/Loopback.java"),
     ],
     { stdio: ["ignore", "pipe", "ignore"] },
   );

@@ -19,9 +19,9 @@ import (
 	"github.com/skystash/skystash/pkg/qstash/deliver"
 	"github.com/skystash/skystash/pkg/qstash/wake/embedded"
 	"github.com/skystash/skystash/pkg/store"
-	"github.com/skystash/skystash/pkg/store/dynamo/dynamolocal"
 	storeembedded "github.com/skystash/skystash/pkg/store/embedded"
 	"github.com/skystash/skystash/pkg/store/faulty"
+	"github.com/skystash/skystash/pkg/testenv/dynamolocal"
 )
 
 // limit is what a kind of messages must not exceed at their destination; 0: no limit.

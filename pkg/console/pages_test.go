@@ -238,7 +238,7 @@ func TestSigningKeysAreForAdministrators(t *testing.T) {
 	c := newTest(t)
 	c.get("/signing-keys").want("Signs", "Rotate")
 	c.post("/signing-keys/rotate").is(200).want("in a few seconds")
-	c.now = c.now.Add(control.KeySettle)
+	c.now = c.now.Add(control.SigningDelay)
 	keys, err := c.control.SigningKeys(t.Context())
 	c.ok(err)
 	c.get("/signing-keys").want("Accepted", "Retire")

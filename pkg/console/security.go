@@ -81,15 +81,15 @@ func (r *request) identifyVisitor() error {
 	return nil
 }
 
-// seal is a code that only who knows the secret can make of a text.
-func seal(secret, purpose, text string) string {
+// mac is the message authentication code of a text: only who knows the secret can make it.
+func mac(secret, purpose, text string) string {
 	mac := hmac.New(sha256.New, []byte(secret))
 	mac.Write([]byte(purpose + "\x00" + text))
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
 // csrfToken is what forms of a session prove with that they come from its pages.
-func csrfToken(secret string) string { return seal(secret, "csrf", "") }
+func csrfToken(secret string) string { return mac(secret, "csrf", "") }
 
 func validCSRF(secret, sent string) bool {
 	return secret != "" && subtle.ConstantTimeCompare([]byte(csrfToken(secret)), []byte(sent)) == 1
@@ -122,7 +122,7 @@ func (r *request) keepToast(t *toast) {
 	if len(value) > 3000 {
 		return
 	}
-	r.setCookie(r.h.toastCookie(), value+"."+seal(r.secret, "toast", value), 60)
+	r.setCookie(r.h.toastCookie(), value+"."+mac(r.secret, "toast", value), 60)
 }
 
 // takeToast takes the toast that the page before has left. A part of a page leaves it alone.
@@ -132,7 +132,7 @@ func (r *request) takeToast() {
 		return
 	}
 	r.setCookie(r.h.toastCookie(), "", -1)
-	if !hmac.Equal([]byte(seal(r.secret, "toast", value)), []byte(code)) {
+	if !hmac.Equal([]byte(mac(r.secret, "toast", value)), []byte(code)) {
 		return
 	}
 	text, err := base64.RawURLEncoding.DecodeString(value)

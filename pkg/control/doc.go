@@ -22,7 +22,7 @@
 // Private keys are in a [Keyring], one entry for each key, which is never changed. The
 // state of a key is in the control table, and its public half is published into the table
 // of every product (package keydir), where running functions find it. Rotation makes a new
-// key; tokens are signed with it after [KeySettle], when every function can know it. Tokens
+// key; tokens are signed with it after [SigningDelay], when every function can know it. Tokens
 // of older keys stay valid until their key is retired, which takes effect within
 // [token.KeyAge].
 //

@@ -130,17 +130,17 @@ func (e *Engine) create(ctx context.Context, acct string, p Product, o CreateOpt
 		ID: newID(), Account: acct, Product: p, Name: o.Name, Region: e.region, CreatedAt: e.stamp(),
 		Eviction: o.Eviction && p == Redis, Settings: o.Settings, Limits: o.Limits, State: creating, StateAt: e.stamp(),
 	}
-	if err := e.note(ctx, r, defaultCredentials(r)); err != nil {
+	if err := e.insertResource(ctx, r, defaultCredentials(r)); err != nil {
 		return nil, fmt.Errorf("create a resource: %w", err)
 	}
 	if err := engine.create(ctx, r.ID, r.Name); err != nil {
 		return nil, fmt.Errorf("create a resource: %w", err)
 	}
-	return e.settle(ctx, r.ID)
+	return e.finishCreation(ctx, r.ID)
 }
 
-// note writes a new resource with its credentials.
-func (e *Engine) note(ctx context.Context, r *Resource, credentials []Credential) error {
+// insertResource writes a new resource with its credentials.
+func (e *Engine) insertResource(ctx context.Context, r *Resource, credentials []Credential) error {
 	ops := []store.Op{
 		store.Check(accountKey(r.Account), store.Exists(attrJSON)),
 		store.Put(resourceKey(r.ID), encode(r), store.Absent(attrJSON)),
@@ -152,8 +152,8 @@ func (e *Engine) note(ctx context.Context, r *Resource, credentials []Credential
 	return e.store.Commit(ctx, ops)
 }
 
-// settle ends a resource's creation.
-func (e *Engine) settle(ctx context.Context, id string) (*Resource, error) {
+// finishCreation ends the creation of a resource: from now on its account sees it.
+func (e *Engine) finishCreation(ctx context.Context, id string) (*Resource, error) {
 	r, ok, err := change(ctx, e, resourceKey(id), func(r *Resource) error {
 		if r.State == deleting {
 			return errNoResource
@@ -191,7 +191,7 @@ func (e *Engine) Adopt(ctx context.Context, acct string, p Product, id, name str
 			known[i].ID = credentials[i]
 		}
 	}
-	err = e.note(ctx, r, known)
+	err = e.insertResource(ctx, r, known)
 	if unmet(err) {
 		have, err := e.Resource(ctx, acct, id)
 		if IsKind(err, NotFound) || err == nil && have.Product != p {

@@ -26,9 +26,9 @@ type SigningKey struct {
 }
 
 const (
-	// KeySettle is how long after its making a key begins to sign: by then every function
+	// SigningDelay is how long after its making a key begins to sign: by then every function
 	// that has been asked about an unknown key may look again.
-	KeySettle = 3 * time.Second
+	SigningDelay = 3 * time.Second
 
 	// MaxSigningKeys bounds the keys whose tokens are good.
 	MaxSigningKeys = 16
@@ -148,7 +148,7 @@ func (e *Engine) addSigningKey(ctx context.Context, key ed25519.PrivateKey, from
 	return nil
 }
 
-// RotateSigningKey makes a new key, with which tokens are signed after KeySettle. Tokens of
+// RotateSigningKey makes a new key, with which tokens are signed after SigningDelay. Tokens of
 // the keys before stay good.
 func (e *Engine) RotateSigningKey(ctx context.Context) (*SigningKey, error) {
 	keys, err := e.SigningKeys(ctx)
@@ -168,7 +168,7 @@ func (e *Engine) RotateSigningKey(ctx context.Context) (*SigningKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := e.addSigningKey(ctx, key, e.now().Add(KeySettle)); err != nil {
+	if err := e.addSigningKey(ctx, key, e.now().Add(SigningDelay)); err != nil {
 		return nil, err
 	}
 	return e.signingKey(ctx, idOf(key))

@@ -149,7 +149,7 @@ func TestSigningKeysRotateWithoutInvalidatingTokens(t *testing.T) {
 				t.Error("the new key signs before everybody can know it")
 			}
 			w.Refused(w.Control.RetireSigningKey(t.Context(), before[0].ID), control.Invalid)
-			w.Advance(control.KeySettle)
+			w.Advance(control.SigningDelay)
 			// The control plane of another instance takes part.
 			other := w.NewControl(w.Redis, w.Kafka, w.QStash)
 			fresh, err := other.Token(t.Context(), w.Admin.ID, res.ID, control.DefaultCredential)
@@ -194,7 +194,7 @@ func TestKeysOfTheEnvironmentCanBeRetired(t *testing.T) {
 	}
 	_, err = w.Control.RotateSigningKey(t.Context())
 	w.OK(err)
-	w.Advance(control.KeySettle)
+	w.Advance(control.SigningDelay)
 	w.OK(w.Control.RetireSigningKey(t.Context(), keys[0].ID))
 	w.Advance(promised)
 	if _, err := v.Verify(text); !errors.Is(err, token.ErrUnknownKey) {

@@ -45,7 +45,7 @@ func (e *Engine) Look(ctx context.Context, c *Cluster, from TopicOffset, to int6
 	if from.Offset < 0 {
 		return nil, 0, refuse(Invalid, "offset %d is negative", from.Offset)
 	}
-	log, err := e.place(ctx, c, from.TopicPartition)
+	log, err := e.findLog(ctx, c, from.TopicPartition)
 	if err != nil {
 		return nil, 0, err
 	}

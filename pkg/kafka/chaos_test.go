@@ -201,7 +201,7 @@ func TestNothingAcknowledgedIsLostSwappedOrMoved(t *testing.T) {
 	}
 	work.Wait()
 	s.SetPlan(faulty.Plan{})
-	s.Settle()
+	s.Flush()
 	close(produced)
 	readers.Wait()
 	stop()

@@ -246,7 +246,7 @@ func (e *Engine) moveOn(ctx context.Context, g *groupState, me *member, mine []o
 	}
 	_, err := e.store.Apply(ctx, store.Update(groupKey(g.cluster, g.name), cond, edits...))
 	if errors.Is(err, store.ErrUnknownOutcome) {
-		err = e.settle(ctx, g, attrAnswer+id, write)
+		err = e.resolve(ctx, g, attrAnswer+id, write)
 	}
 	if ce, ok := unmet(err); ok && ce.Old.Get(attrAnswer+id).Str() == write {
 		err = nil // it was sent twice on its way, and is there
@@ -264,8 +264,8 @@ func (e *Engine) moveOn(ctx context.Context, g *groupState, me *member, mine []o
 	return nil
 }
 
-// settle finds out whether a write whose answer was lost has taken place.
-func (e *Engine) settle(ctx context.Context, g *groupState, attr, write string) error {
+// resolve finds out whether a write whose answer was lost has taken place.
+func (e *Engine) resolve(ctx context.Context, g *groupState, attr, write string) error {
 	now, err := e.loadGroup(ctx, g.cluster, g.name)
 	if err != nil {
 		return err

@@ -11,8 +11,8 @@ import (
 	"github.com/skystash/skystash/pkg/kafka/batch"
 	"github.com/skystash/skystash/pkg/kafka/ingest"
 	"github.com/skystash/skystash/pkg/store"
-	"github.com/skystash/skystash/pkg/store/dynamo/dynamolocal"
 	"github.com/skystash/skystash/pkg/store/embedded"
+	"github.com/skystash/skystash/pkg/testenv/dynamolocal"
 )
 
 // start is the time at which tests begin. It is far ahead: DynamoDB Local deletes what

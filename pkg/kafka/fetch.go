@@ -27,8 +27,8 @@ type TopicOffset struct {
 	Offset int64
 }
 
-// place finds a partition's log.
-func (e *Engine) place(ctx context.Context, c *Cluster, tp TopicPartition) (log string, err error) {
+// findLog finds a partition's log.
+func (e *Engine) findLog(ctx context.Context, c *Cluster, tp TopicPartition) (log string, err error) {
 	t, err := e.Topic(ctx, c, tp.Topic)
 	if err != nil {
 		return "", err
@@ -39,11 +39,11 @@ func (e *Engine) place(ctx context.Context, c *Cluster, tp TopicPartition) (log 
 	return t.log(tp.Partition), nil
 }
 
-func (e *Engine) places(ctx context.Context, c *Cluster, tps []TopicPartition) ([]string, error) {
+func (e *Engine) findLogs(ctx context.Context, c *Cluster, tps []TopicPartition) ([]string, error) {
 	logs := make([]string, len(tps))
 	for i, tp := range tps {
 		var err error
-		if logs[i], err = e.place(ctx, c, tp); err != nil {
+		if logs[i], err = e.findLog(ctx, c, tp); err != nil {
 			return nil, err
 		}
 	}
@@ -62,7 +62,7 @@ func (e *Engine) Fetch(ctx context.Context, c *Cluster, from []TopicOffset, time
 		}
 		tps[i], at[i] = f.TopicPartition, cursor{f.Offset, unknownSegment}
 	}
-	logs, err := e.places(ctx, c, tps)
+	logs, err := e.findLogs(ctx, c, tps)
 	if err != nil {
 		return nil, err
 	}
@@ -145,8 +145,8 @@ func (w *wait) hurry(heads []*head, at []cursor) {
 			continue
 		}
 		var err error
-		if now := w.e.now(); now.Before(w.e.settledAt(h)) {
-			err = w.e.help(ctx, w.logs[i], now.Add(-w.e.settleAfter()))
+		if now := w.e.now(); now.Before(w.e.reservationsEnd(h)) {
+			err = w.e.help(ctx, w.logs[i], now.Add(-w.e.reservationLife()))
 		} else if w.rounds == 1 {
 			err = w.e.tick(ctx, w.logs[i], h)
 		}

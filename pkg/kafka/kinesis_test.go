@@ -12,8 +12,8 @@ import (
 
 	"github.com/skystash/skystash/pkg/kafka"
 	"github.com/skystash/skystash/pkg/kafka/ingest/kinesis"
-	"github.com/skystash/skystash/pkg/kafka/ingest/kinesis/kinesislocal"
-	"github.com/skystash/skystash/pkg/store/dynamo/dynamolocal"
+	"github.com/skystash/skystash/pkg/testenv/dynamolocal"
+	"github.com/skystash/skystash/pkg/testenv/kinesislocal"
 )
 
 // onAWS is an engine as functions have it, over emulators.

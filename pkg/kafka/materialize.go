@@ -254,14 +254,14 @@ func (a *applier) voidUntil() int64 {
 	if !a.inOrder {
 		return 0
 	}
-	until, settled := int64(0), false
+	until, expired := int64(0), false
 	for base, c := range a.candidates {
 		if base > a.end && (until == 0 || base < until) {
 			until = base
 		}
-		settled = settled || base > a.end && a.latest > c.reserved+a.e.settleAfter().Milliseconds()
+		expired = expired || base > a.end && a.latest > c.reserved+a.e.reservationLife().Milliseconds()
 	}
-	if !settled {
+	if !expired {
 		return 0
 	}
 	return until

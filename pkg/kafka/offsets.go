@@ -18,7 +18,7 @@ const (
 // timestamp of at least at (Unix ms); if there is none, the offset that is written
 // next. It waits at most for the timeout for messages that were accepted before.
 func (e *Engine) Offsets(ctx context.Context, c *Cluster, tps []TopicPartition, at int64, timeout time.Duration) ([]TopicOffset, error) {
-	logs, err := e.places(ctx, c, tps)
+	logs, err := e.findLogs(ctx, c, tps)
 	if err != nil {
 		return nil, err
 	}

@@ -246,10 +246,10 @@ func (e *Engine) tick(ctx context.Context, log string, h *head) error {
 	return nil
 }
 
-// settleAfter is how long after a reservation nothing can come for it any more.
-func (e *Engine) settleAfter() time.Duration { return e.produceDeadline + e.clockMargin }
+// reservationLife is how long after a reservation nothing can come for it any more.
+func (e *Engine) reservationLife() time.Duration { return e.produceDeadline + e.clockMargin }
 
-// settledAt is when a tick makes nothing of the head's reservations wait any longer.
-func (e *Engine) settledAt(h *head) time.Time {
-	return time.UnixMilli(h.reserved).Add(e.produceDeadline + e.settleAfter())
+// reservationsEnd is when a tick makes nothing of the head's reservations wait any longer.
+func (e *Engine) reservationsEnd(h *head) time.Time {
+	return time.UnixMilli(h.reserved).Add(e.produceDeadline + e.reservationLife())
 }

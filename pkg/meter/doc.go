@@ -18,7 +18,7 @@
 // therefore a short list of intervals, mostly one, whatever the number of records. It is one item, its marker. A
 // fold is a transaction: the marker's new intervals, on condition that nobody has changed it since it was
 // read, and additions to usage items. A fold that fails, is repeated, or runs beside another
-// one that has the same lines, adds nothing twice; one whose outcome is unknown is settled
+// one that has the same lines, adds nothing twice; one whose outcome is unknown is resolved
 // by reading the marker again. A line that never arrives leaves a gap; a marker remembers the newest 256 gaps
 // and gives up on older ones: their lines count as lost, even if they arrive later.
 //

@@ -7,7 +7,7 @@ import (
 
 	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/store/dynamo"
-	"github.com/skystash/skystash/pkg/store/dynamo/dynamolocal"
+	"github.com/skystash/skystash/pkg/testenv/dynamolocal"
 )
 
 // TestFoldsFitIntoDynamoDBsTransactions has as many resources, classes and latencies as make the largest of them.

@@ -157,7 +157,7 @@ func TestAccumulatorsLoseNothing(t *testing.T) {
 	if _, err := acc.Flush(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	st.Settle()
+	st.Flush()
 	tr.check(t, inner)
 }
 

@@ -234,7 +234,7 @@ func TestSoak(t *testing.T) {
 	}
 	close(work)
 	wg.Wait()
-	st.Settle()
+	st.Flush()
 	tr.check(t, inner)
 	if c := st.Counts(); c.LostApplied == 0 || c.LostLate == 0 || c.Throttled == 0 {
 		t.Errorf("the store hardly failed: %+v", c)

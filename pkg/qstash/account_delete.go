@@ -60,7 +60,7 @@ func (e *Engine) sweepDeleted(ctx context.Context, id string) (bool, error) {
 func (e *Engine) clear(ctx context.Context, acct string) error {
 	for shard := range byte(shards) {
 		if err := e.clearEach(ctx, duePartition(acct, shard), func(it store.Item) error {
-			if _, kind, id, ok := parsePlace(it.Key.Sort); ok && kind == dueWaiter {
+			if _, kind, id, ok := parseDue(it.Key.Sort); ok && kind == dueWaiter {
 				_, event, _ := strings.Cut(id, "/")
 				return e.clearEach(ctx, eventPartition(acct, event), nil)
 			}

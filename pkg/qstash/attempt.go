@@ -261,7 +261,7 @@ func (e *Engine) claimHeld(ctx context.Context, m *message) (*message, error) {
 
 // dropDue removes the due entry of a finished message.
 func (e *Engine) dropDue(ctx context.Context, m *message) error {
-	if m.place == "" {
+	if m.due == "" {
 		return nil
 	}
 	if _, err := e.store.Apply(ctx, store.Delete(m.dueKey(), nil)); err != nil {
@@ -301,7 +301,7 @@ func (e *Engine) attempt(ctx context.Context, m *message, d Delivery) error {
 	// An outcome is recorded even if the engine has just been told to stop.
 	rctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
 	defer cancel()
-	err := e.settle(rctx, m, d.Body, resp, sendErr)
+	err := e.finishAttempt(rctx, m, d.Body, resp, sendErr)
 	if e.meter != nil {
 		e.meterAttempt(ctx, &d, m.acct, began, resp, sendErr)
 	}

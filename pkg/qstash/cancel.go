@@ -27,13 +27,13 @@ func (e *Engine) cancel(ctx context.Context, acct, id string) (bool, error) {
 		now := e.now().UnixMilli()
 		asked := event{At: now, State: EventCancelRequested}
 		if m.state == stateActive {
-			edits := append([]store.Edit{store.Set(attrCancel, store.Int(1))}, note(m.attrs.Size(), asked)...)
+			edits := append([]store.Edit{store.Set(attrCancel, store.Int(1))}, addEvents(m.attrs.Size(), asked)...)
 			_, err = e.store.Apply(ctx, store.Update(m.key(), store.And{
 				store.Eq(attrState, store.Int(int64(stateActive))), store.Absent(attrCancel)}, edits...))
 		} else {
 			t := transition{m: m, cond: store.And{
 				store.Eq(attrState, store.Int(int64(stateWaiting))),
-				unchanged(m.attrs, attrPlace),
+				unchanged(m.attrs, attrDue),
 				unchanged(m.attrs, attrWait),
 			}, state: stateCancelled, events: []event{asked, {At: now, State: EventCancelled}}}
 			hints, aerr := e.apply(ctx, &t)
@@ -138,7 +138,7 @@ func (e *Engine) live(ctx context.Context, acct string, f func(*message) (bool, 
 	}
 	for shard := range byte(shards) {
 		err := scan(duePartition(acct, shard), func(it store.Item) (string, bool) {
-			_, kind, id, ok := parsePlace(it.Key.Sort)
+			_, kind, id, ok := parseDue(it.Key.Sort)
 			return id, ok && kind == dueMessage
 		})
 		if err != nil || !more {

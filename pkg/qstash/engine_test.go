@@ -14,8 +14,8 @@ import (
 	"github.com/skystash/skystash/pkg/qstash/cron"
 	"github.com/skystash/skystash/pkg/qstash/wake"
 	"github.com/skystash/skystash/pkg/store"
-	"github.com/skystash/skystash/pkg/store/dynamo/dynamolocal"
 	"github.com/skystash/skystash/pkg/store/embedded"
+	"github.com/skystash/skystash/pkg/testenv/dynamolocal"
 )
 
 const acct = "acct"

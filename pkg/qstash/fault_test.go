@@ -61,12 +61,12 @@ func TestFailingStoreLosesAndRepeatsNothing(t *testing.T) {
 				}
 				return n
 			}
-			settled := func() bool {
+			finished := func() bool {
 				q, qerr := w.engine.Queue(t.Context(), acct, "q")
 				f, ferr := w.engine.FlowControl(t.Context(), acct, "k")
 				return qerr == nil && ferr == nil && q.Lag == 0 && f.ParallelismCount == 0 && f.WaitListSize == 0
 			}
-			for left() > 0 || !settled() {
+			for left() > 0 || !finished() {
 				select {
 				case <-done:
 				case <-sweep.C:

@@ -198,14 +198,14 @@ func (e *Engine) take(ctx context.Context, f flow, m *message, now time.Time) (c
 	edits := append(e.claimEdits(now), store.Set(attrSlot, store.Int(1)))
 	cond := store.And{store.Eq(attrState, store.Int(int64(stateWaiting))), store.Eq(attrAt, m.attrs.Get(attrAt))}
 	ops := []store.Op{f.takeOp(now, !wait.IsZero())}
-	next := m.place
+	next := m.due
 	if !wait.IsZero() {
 		cond = append(cond, store.Eq(attrWait, wait))
 		edits = append(edits, store.Remove(attrWait))
 		ops = append(ops, store.Delete(store.Key{Partition: waitPartition(m.acct, f.key), Sort: wait.Str()}, nil))
 		if m.rec.Queue == "" {
-			next = place(now, dueMessage, m.id)
-			edits = append(edits, store.Set(attrPlace, store.Bytes(next)))
+			next = dueSort(now, dueMessage, m.id)
+			edits = append(edits, store.Set(attrDue, store.Bytes(next)))
 			ops = append(ops, store.Delete(m.dueKey(), nil), store.Put(dueKey(m.acct, shardOf(m.id), next), store.Attrs{}, nil))
 		}
 	} else {
@@ -219,7 +219,7 @@ func (e *Engine) take(ctx context.Context, f flow, m *message, now time.Time) (c
 	if err != nil {
 		return nil, false, fmt.Errorf("claim message %s: %w", m.id, err)
 	}
-	attrs := m.attrs.With(attrSlot, store.Int(1)).Without(attrWait).With(attrPlace, store.Bytes(next))
+	attrs := m.attrs.With(attrSlot, store.Int(1)).Without(attrWait).With(attrDue, store.Bytes(next))
 	claimed, err = e.claimed(m.acct, m.id, attrs, now)
 	return claimed, false, err
 }
@@ -234,10 +234,10 @@ func (e *Engine) joinWaitlist(ctx context.Context, f flow, m *message, while sto
 		store.Update(flowKey(m.acct, f.key), while, store.Add(flowWaiting, flowWaiting, 1)),
 		store.Put(store.Key{Partition: waitPartition(m.acct, f.key), Sort: wait},
 			store.NewAttrs(store.Attr{Name: attrMessage, Value: store.Bytes(m.id)}), nil),
-		store.Put(dueKey(m.acct, shardOf(f.key), place(check, dueFlow, f.key)), store.Attrs{}, nil),
+		store.Put(dueKey(m.acct, shardOf(f.key), dueSort(check, dueFlow, f.key)), store.Attrs{}, nil),
 	}
-	if next := place(parked, dueMessage, m.id); m.rec.Queue == "" && m.place != next {
-		edits = append(edits, store.Set(attrPlace, store.Bytes(next)))
+	if next := dueSort(parked, dueMessage, m.id); m.rec.Queue == "" && m.due != next {
+		edits = append(edits, store.Set(attrDue, store.Bytes(next)))
 		ops = append(ops, store.Delete(m.dueKey(), nil), store.Put(dueKey(m.acct, shardOf(m.id), next), store.Attrs{}, nil))
 	}
 	ops = append(ops, store.Update(m.key(), store.And{
@@ -302,7 +302,7 @@ func (e *Engine) pumpFlow(ctx context.Context, acct, key string) error {
 	if waiting {
 		_, _, until := f.limited(now)
 		check := nextCheck(now, until)
-		due := dueKey(acct, shardOf(key), place(check, dueFlow, key))
+		due := dueKey(acct, shardOf(key), dueSort(check, dueFlow, key))
 		if _, err := e.store.Apply(ctx, store.Put(due, store.Attrs{}, nil)); err != nil {
 			return fmt.Errorf("note when to look at a waitlist again: %w", err)
 		}

@@ -70,16 +70,16 @@ const (
 // parked is the time of messages that wait for something else than time.
 var parked = time.UnixMilli(math.MaxInt64)
 
-// place is the sort key of a due entry.
-func place(at time.Time, kind byte, id string) string {
+// dueSort is the sort key of a due entry.
+func dueSort(at time.Time, kind byte, id string) string {
 	buf := make([]byte, 0, 9+len(id))
 	buf = append(buf, timeKey(at)...)
 	buf = append(buf, kind)
 	return string(append(buf, id...))
 }
 
-// parsePlace reads what place has written.
-func parsePlace(s string) (at time.Time, kind byte, id string, ok bool) {
+// parseDue takes such a sort key apart.
+func parseDue(s string) (at time.Time, kind byte, id string, ok bool) {
 	if len(s) < 9 {
 		return time.Time{}, 0, "", false
 	}

@@ -68,7 +68,7 @@ const (
 	attrBody      = "b" // if it is short
 	attrState     = "a"
 	attrAt        = "t" // ms: when it is due
-	attrPlace     = "d" // sort key of its due entry, unless it is in a queue
+	attrDue       = "d" // sort key of its due entry, unless it is in a queue
 	attrRetried   = "n" // retries made
 	attrHold      = "h" // present: time alone does not make it due
 	attrOwner     = "o" // engine that has claimed it
@@ -90,7 +90,7 @@ type message struct {
 	rec     record
 	state   state
 	at      time.Time
-	place   string
+	due     string // sort key of its due entry, "" if it is in a queue
 	retried int
 	attrs   store.Attrs
 }
@@ -100,7 +100,7 @@ func parseMessage(acct, id string, attrs store.Attrs) (*message, error) {
 		acct: acct, id: id, attrs: attrs,
 		state:   state(attrs.Get(attrState).Num()),
 		at:      time.UnixMilli(attrs.Get(attrAt).Num()),
-		place:   attrs.Get(attrPlace).Str(),
+		due:     attrs.Get(attrDue).Str(),
 		retried: int(attrs.Get(attrRetried).Num()),
 	}
 	if err := json.Unmarshal([]byte(attrs.Get(attrJSON).Str()), &m.rec); err != nil {
@@ -111,7 +111,7 @@ func parseMessage(acct, id string, attrs store.Attrs) (*message, error) {
 
 func (m *message) key() store.Key { return messageKey(m.acct, m.id) }
 
-func (m *message) dueKey() store.Key { return dueKey(m.acct, shardOf(m.id), m.place) }
+func (m *message) dueKey() store.Key { return dueKey(m.acct, shardOf(m.id), m.due) }
 
 // hint is a wake-up for a message.
 func (m *message) hint(at time.Time) wake.Hint {
@@ -255,8 +255,8 @@ func (ev event) encode() string {
 	return string(text)
 }
 
-// note is the edit that adds events to a message, whose item is large already or not.
-func note(size int, events ...event) []store.Edit {
+// addEvents is the edit that adds events to a message, whose item is large already or not.
+func addEvents(size int, events ...event) []store.Edit {
 	if size > maxEventsSize {
 		events = events[len(events)-1:]
 		if s := events[0].State; s == EventRetry || s == EventActive {

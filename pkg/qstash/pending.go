@@ -96,7 +96,7 @@ func (e *Engine) dueMessages(ctx context.Context, acct, from string, f func(plac
 			}
 			place := first.items[0].Key.Sort
 			first.items = first.items[1:]
-			if _, kind, id, ok := parsePlace(place); ok && kind == dueMessage {
+			if _, kind, id, ok := parseDue(place); ok && kind == dueMessage {
 				dues, keys = append(dues, due{place, id}), append(keys, messageKey(acct, id))
 			}
 		}
@@ -115,7 +115,7 @@ func (e *Engine) dueMessages(ctx context.Context, acct, from string, f func(plac
 			if err != nil {
 				return err
 			}
-			if m.place == dues[i].place && !f(m.place, m) {
+			if m.due == dues[i].place && !f(m.due, m) {
 				return nil
 			}
 		}

@@ -235,8 +235,8 @@ func (d *draft) items(e *Engine) (due []store.Item, msg store.Item, long []store
 		attrs = append(attrs, store.Attr{Name: attrHold, Value: store.Int(1)})
 	}
 	if d.rec.QueueGen == "" {
-		placed := place(at, dueMessage, d.id)
-		attrs = append(attrs, store.Attr{Name: attrPlace, Value: store.Bytes(placed)})
+		placed := dueSort(at, dueMessage, d.id)
+		attrs = append(attrs, store.Attr{Name: attrDue, Value: store.Bytes(placed)})
 		due = []store.Item{{Key: dueKey(d.acct, shardOf(d.id), placed), Attrs: store.Attrs{}}}
 	}
 	attrs = append(attrs, d.extra...)

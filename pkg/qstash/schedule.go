@@ -102,14 +102,14 @@ func (e *Engine) ChangeSchedule(ctx context.Context, acct, id string, change fun
 	})
 }
 
-// writeSchedule stores the schedule that settle makes of the one there is, nil if there is none.
-func (e *Engine) writeSchedule(ctx context.Context, acct, id string, settle func(old *schedule) (s *schedule, body []byte, err error)) error {
+// writeSchedule stores the schedule that change makes of the one there is, nil if there is none.
+func (e *Engine) writeSchedule(ctx context.Context, acct, id string, change func(old *schedule) (s *schedule, body []byte, err error)) error {
 	for {
 		old, err := e.readSchedule(ctx, acct, id)
 		if err != nil {
 			return err
 		}
-		s, body, err := settle(old)
+		s, body, err := change(old)
 		if err != nil {
 			return err
 		}
@@ -208,7 +208,7 @@ func (s *schedule) encode() (store.Attrs, error) {
 }
 
 func scheduleDue(acct string, s *schedule) store.Key {
-	return dueKey(acct, shardOf(s.id), place(s.Next, dueSchedule, s.id))
+	return dueKey(acct, shardOf(s.id), dueSort(s.Next, dueSchedule, s.id))
 }
 
 // moveDue moves the due entry of a schedule from where it was to where it is; nil is a

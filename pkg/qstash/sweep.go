@@ -60,7 +60,7 @@ func (e *Engine) sweepShard(ctx context.Context, acct string, shard byte, until 
 	}
 	old := e.now().Add(-sweepGrace)
 	err := e.each(ctx, store.Query{Partition: duePartition(acct, shard), To: timeKey(until.Add(time.Millisecond))}, func(it store.Item) (bool, error) {
-		at, kind, id, ok := parsePlace(it.Key.Sort)
+		at, kind, id, ok := parseDue(it.Key.Sort)
 		switch {
 		case !ok:
 			return true, e.drop(ctx, it.Key)
@@ -105,7 +105,7 @@ func (e *Engine) leave(ctx context.Context, acct string, key store.Key, at time.
 		return false, err
 	}
 	switch {
-	case m == nil, m.place != key.Sort, m.state.finished():
+	case m == nil, m.due != key.Sort, m.state.finished():
 		return true, e.drop(ctx, key)
 	case m.state == stateActive:
 		return !e.lapsed(m, e.now()), nil

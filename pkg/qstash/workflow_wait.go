@@ -107,7 +107,7 @@ func (e *Engine) Wait(ctx context.Context, acct, event string, req WaitRequest) 
 	if err != nil {
 		return fmt.Errorf("store a waiter: %w", err)
 	}
-	due := place(w.Deadline, dueWaiter, waiterHint(id, event))
+	due := dueSort(w.Deadline, dueWaiter, waiterHint(id, event))
 	err = e.store.Commit(ctx, []store.Op{
 		store.Put(w.key, store.NewAttrs(store.Attr{Name: attrJSON, Value: store.Bytes(string(text))}), nil),
 		store.Put(dueKey(acct, shardOf(id), due), store.Attrs{}, nil),
@@ -226,7 +226,7 @@ func (e *Engine) fire(ctx context.Context, acct, event string, w *waiter, data [
 
 func (e *Engine) endWait(ctx context.Context, acct, event string, w *waiter, url string, o Options, step []byte, further ...store.Op) (Notified, error) {
 	id := strings.TrimPrefix(w.key.Sort, waiterSort)
-	due := dueKey(acct, shardOf(id), place(w.Deadline, dueWaiter, waiterHint(id, event)))
+	due := dueKey(acct, shardOf(id), dueSort(w.Deadline, dueWaiter, waiterHint(id, event)))
 	gone := []store.Op{store.Delete(w.key, store.Exists(attrJSON)), store.Delete(due, nil)}
 	d := e.stepDraft(acct, w.RunID, url, o)
 	err := e.appendStep(ctx, d, step, append(gone, further...)...)

@@ -124,7 +124,7 @@ func TestLateBlindWritesDoNothing(t *testing.T) {
 				t.Errorf("%s replied %s, want %s", tc.blind, got, tc.reply)
 			}
 			f.do(1, tc.after)
-			f.faults.Settle()
+			f.faults.Flush()
 			if got, _ := f.do(1, tc.look); got != tc.want {
 				t.Errorf("%s: got %s, want %s", tc.look, got, tc.want)
 			}

@@ -145,7 +145,7 @@ func xdel(c *call) error {
 		}
 	}
 	if n > 0 {
-		s.settle()
+		s.findFirst()
 	}
 	c.w.Int(n)
 	return nil
@@ -212,12 +212,12 @@ func xdelex(c *call) error {
 		c.w.Int(result)
 	}
 	if deleted {
-		s.settle()
+		s.findFirst()
 	}
 	return nil
 }
 
-// deleteAs removes an entry as told by a policy; settle must follow.
+// deleteAs removes an entry as told by a policy; findFirst must follow.
 func (s *Stream) deleteAs(id streamID, refs refPolicy, hint int) int64 {
 	if refs == ackedOnly && s.referenced(id, hint) {
 		return idKept
@@ -251,7 +251,7 @@ func xackdel(c *call) error {
 		c.w.Int(result)
 	}
 	if acked {
-		s.settle()
+		s.findFirst()
 	}
 	return nil
 }

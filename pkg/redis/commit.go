@@ -470,7 +470,7 @@ func (tx *Txn) committed(ops []store.Op, err error) error {
 		return fmt.Errorf("writing %d items: %w", len(ops), err)
 	}
 	if len(tx.messages) > 0 {
-		return tx.settleMessages()
+		return tx.resolveMessages()
 	}
 	for ent := range tx.all() {
 		for _, op := range ops {

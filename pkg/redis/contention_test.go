@@ -12,7 +12,7 @@ import (
 	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/store"
 	"github.com/skystash/skystash/pkg/store/dynamo"
-	"github.com/skystash/skystash/pkg/store/dynamo/dynamolocal"
+	"github.com/skystash/skystash/pkg/testenv/dynamolocal"
 )
 
 // TestContentionOnDynamoDB has 64 clients write the same keys, each through an engine of its

@@ -124,7 +124,7 @@ func (e *Engine) runDirect(ctx context.Context, db *Database, b bound, w *resp.W
 		return next, false, nil
 	case errors.Is(err, store.ErrUnknownOutcome):
 		e.waiters.written(db.ID, d.name) // perhaps
-		return e.settleDirect(ctx, &d, p, w, err)
+		return e.resolveDirect(ctx, &d, p, w, err)
 	}
 	return next, false, fmt.Errorf("%s: %w", d.cmd.name, err)
 }
@@ -150,8 +150,8 @@ func (e *Engine) putAll(ctx context.Context, v view, d *direct, p *plan, w *resp
 	return true, nil
 }
 
-// settleDirect goes on after a blind write whose answer was lost.
-func (e *Engine) settleDirect(ctx context.Context, d *direct, p *plan, w *resp.Writer, lost error) (handover, bool, error) {
+// resolveDirect goes on after a blind write whose answer was lost.
+func (e *Engine) resolveDirect(ctx context.Context, d *direct, p *plan, w *resp.Writer, lost error) (handover, bool, error) {
 	state, head, err := e.resolve(ctx, d.key, d.id, d.now, "")
 	if err != nil {
 		return handover{}, false, err
@@ -171,7 +171,7 @@ func (e *Engine) settleDirect(ctx context.Context, d *direct, p *plan, w *resp.W
 	case notApplied:
 		return handover{loaded: heads{d.name: head}, doubts: []doubt{inDoubt}}, false, nil
 	case applied:
-		if _, err := inDoubt.settle(head, w); err != nil {
+		if _, err := inDoubt.resolve(head, w); err != nil {
 			return handover{}, false, err
 		}
 		if p.op.Kind == store.OpUpdate {

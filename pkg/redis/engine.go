@@ -451,7 +451,7 @@ func (tx *Txn) run(group []bound, keys []string, loaded heads, w *resp.Writer) e
 		if tx.err != nil {
 			return tx.err // a script's key, which was not among those read ahead
 		}
-		if done, err := d.settle(head, w); done || err != nil {
+		if done, err := d.resolve(head, w); done || err != nil {
 			return err
 		}
 	}
@@ -466,7 +466,7 @@ func (tx *Txn) run(group []bound, keys []string, loaded heads, w *resp.Writer) e
 		if tx.err != nil {
 			return tx.err
 		}
-		tx.settle()
+		tx.dropEmpty()
 		if n := w.Len() - mark; err == nil && n > tx.e.maxReply {
 			// Unlike other errors, this one may come after the command has written.
 			return errReplySize(tx.e.maxReply, n)

@@ -144,7 +144,7 @@ func TestLostAnswersAreAppliedOnce(t *testing.T) {
 		f.do(c, "incrby a 2", "incrby b -2")
 	})
 	f.faults.SetPlan(faulty.Plan{})
-	f.faults.Settle()
+	f.faults.Flush()
 	counts := f.faults.Counts()
 	if counts.LostApplied < 100 || counts.LostUnapplied < 50 || counts.LostLate < 10 {
 		t.Errorf("too few faults to prove anything: %+v", counts)
@@ -202,7 +202,7 @@ func TestStepsAreAppliedOnce(t *testing.T) {
 		}
 	}
 	f.faults.SetPlan(faulty.Plan{})
-	f.faults.Settle()
+	f.faults.Flush()
 	if c := f.faults.Counts(); c.LostApplied < 50 || c.LostUnapplied < 50 || c.LostLate < 50 {
 		t.Errorf("too few faults to prove anything: %+v", c)
 	}

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/skystash/skystash/pkg/store/dynamo"
-	"github.com/skystash/skystash/pkg/store/dynamo/dynamolocal"
 	"github.com/skystash/skystash/pkg/store/faulty"
+	"github.com/skystash/skystash/pkg/testenv/dynamolocal"
 )
 
 // jsonCase runs commands, given as arguments separated by blanks (JSON has none), on a document at
@@ -605,7 +605,7 @@ func TestLostAnswersOfJSON(t *testing.T) {
 		f.do(c, fmt.Sprintf(`json.set own%d $ {"i":%d}`, c, i))
 	})
 	f.faults.SetPlan(faulty.Plan{})
-	f.faults.Settle()
+	f.faults.Flush()
 	if n := f.unknown.Load(); n != 0 {
 		t.Errorf("%d commands of unknown outcome", n)
 	}

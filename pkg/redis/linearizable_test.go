@@ -19,8 +19,8 @@ import (
 	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/store"
 	"github.com/skystash/skystash/pkg/store/dynamo"
-	"github.com/skystash/skystash/pkg/store/dynamo/dynamolocal"
 	"github.com/skystash/skystash/pkg/store/faulty"
+	"github.com/skystash/skystash/pkg/testenv/dynamolocal"
 )
 
 var (
@@ -215,7 +215,7 @@ func record(f *fleet, fam family, plan faulty.Plan, seed uint64) []porcupine.Ope
 	}
 	clients.Wait()
 	f.faults.SetPlan(faulty.Plan{})
-	f.faults.Settle()
+	f.faults.Flush()
 	return history
 }
 

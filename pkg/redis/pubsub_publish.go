@@ -87,9 +87,9 @@ func (tx *Txn) notSent(op store.Op, found store.Attrs) {
 	}
 }
 
-// settleMessages finds out whether a commit that sends messages has taken effect though its
+// resolveMessages finds out whether a commit that sends messages has taken effect though its
 // answer was lost; if not, it never will.
-func (tx *Txn) settleMessages() error {
+func (tx *Txn) resolveMessages() error {
 	state, err := tx.e.sealLog(tx.ctx, tx.messageLogs()[0], tx.id)
 	if err != nil {
 		return err

@@ -278,7 +278,7 @@ func TestMessagesUnderFaults(t *testing.T) {
 	}
 	wg.Wait()
 	faults.SetPlan(faulty.Plan{})
-	faults.Settle()
+	faults.Flush()
 	ds[0].cmd("publish c end")
 	seen := map[string]int{}
 	last := map[int]int{}

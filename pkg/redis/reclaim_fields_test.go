@@ -147,7 +147,7 @@ func TestFieldsExpireWhileTheyChange(t *testing.T) {
 				t.Error("nothing was deleted meanwhile")
 			}
 			f.faults.SetPlan(faulty.Plan{})
-			f.faults.Settle()
+			f.faults.Flush()
 			// What expires has gone once everything that may be scheduled is done.
 			for range 4 {
 				f.clock.advance(time.Hour)

@@ -60,7 +60,7 @@ func newRegions(t rapid.TB, clock *testClock, options replicated.Options, record
 	if _, err := r.home.CreateDatabase(context.Background(), redis.DatabaseOptions{ID: "test"}); err != nil {
 		t.Fatal(err)
 	}
-	r.link.Settle()
+	r.link.CatchUp()
 	for _, e := range r.near {
 		r.database(e)
 	}
@@ -229,7 +229,7 @@ func TestReadRegionGoesNeverBack(t *testing.T) {
 					r.link.Step(func(n int) int { return rapid.IntRange(0, n-1).Draw(t, "item") })
 				}
 			},
-			"all arrive": func(*rapid.T) { r.link.Settle() },
+			"all arrive": func(*rapid.T) { r.link.CatchUp() },
 			"time passes": func(t *rapid.T) {
 				r.clock.advance(time.Duration(rapid.IntRange(1, 50).Draw(t, "seconds")) * time.Second)
 			},
@@ -247,17 +247,17 @@ func TestReplicaAnswersWhatItIsKnownToHave(t *testing.T) {
 	r.expect(a, "GET k", "_", true)
 	r.expect(r.home, "SET k 1", "+OK", false)
 	r.expect(a, "GET k", "_", true) // the past
-	r.link.Settle()
+	r.link.CatchUp()
 	r.expect(a, "GET k", "$1 1", true)
 
 	r.expect(a, "SET k 2", "+OK", false)
 	r.expect(b, "GET k", "$1 2", false)
 	r.expect(b, "GET k", "$1 2", false)
-	r.link.Settle()
+	r.link.CatchUp()
 	r.expect(b, "GET k", "$1 2", true)
 	r.expect(r.home, "SET k 3", "+OK", false)
 	r.expect(b, "GET k", "$1 2", true)
-	r.link.Settle()
+	r.link.CatchUp()
 	r.expect(b, "GET k", "$1 3", false) // it cannot be told from an older one
 	r.expect(b, "GET k", "$1 3", true)
 
@@ -266,15 +266,15 @@ func TestReplicaAnswersWhatItIsKnownToHave(t *testing.T) {
 	r.expect(a, "GET k", "$1 3", true)
 	r.expect(a, "MGET k k", "*2 $1 4 $1 4", false)
 	r.expect(b, "GET k", "$1 4", false)
-	r.link.Settle()
+	r.link.CatchUp()
 	r.expect(b, "GET k", "$1 4", true)
 
 	// That a key has gone cannot be told from its never having arrived.
 	r.expect(a, "DEL k", ":1", false)
-	r.link.Settle()
+	r.link.CatchUp()
 	r.expect(a, "GET k", "_", false)
 	r.expect(a, "SET k 5", "+OK", false)
-	r.link.Settle()
+	r.link.CatchUp()
 	r.expect(a, "GET k", "$1 5", false)
 	r.expect(a, "GET k", "$1 5", true)
 }
@@ -288,7 +288,7 @@ func TestWhatHasGoneDoesNotComeBack(t *testing.T) {
 	r.expect(r.near[0], "MGET k k", "*2 _ _", false)
 	r.link.Step(func(int) int { return 0 })
 	r.expect(r.near[1], "GET k", "_", false)
-	r.link.Settle()
+	r.link.CatchUp()
 	r.expect(r.near[1], "GET k", "_", false)
 }
 
@@ -298,7 +298,7 @@ func TestLateRemovalOfAMark(t *testing.T) {
 	r := newRegions(t, standingClock(), replicated.Options{}, time.Second)
 	defer r.close()
 	r.expect(r.near[0], "SET k 1", "+OK", false)
-	r.link.Settle()
+	r.link.CatchUp()
 	type late struct{}
 	removing, goOn := make(chan bool), make(chan bool)
 	r.marks.SetPlan(faulty.Plan{Before: func(ctx context.Context, method string) {
@@ -338,7 +338,7 @@ func TestWhatTheReplicaDoesNotAnswer(t *testing.T) {
 			t.Fatal(line)
 		}
 	}
-	r.link.Settle()
+	r.link.CatchUp()
 	db, ok := r.near[0].ReplicaDatabase("test")
 	if !ok {
 		t.Fatal("the record is not known")
@@ -391,7 +391,7 @@ func TestReplicaIsNotAskedOnAnOldRecord(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.expect(near, "GET other", "_", true)
-	r.link.Settle()
+	r.link.CatchUp()
 	r.clock.advance(2 * time.Second)
 	r.expect(near, "GET other", "_", false)
 	r.expect(near, "GET third", "_", true)
@@ -405,7 +405,7 @@ func TestMonitorSeesWhatIsReadNearby(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer sub.Close()
-	r.link.Settle()
+	r.link.CatchUp()
 	if _, local := r.run(r.near[0], "GET", "k"); local {
 		t.Error("a monitored database was read from the replica")
 	}
@@ -418,7 +418,7 @@ func TestCostsInAReadRegion(t *testing.T) {
 	near := r.near[0]
 	r.expect(r.home, "SET k v", "+OK", false)
 	r.expect(r.home, "SET l v", "+OK", false)
-	r.link.Settle()
+	r.link.CatchUp()
 	for _, tc := range []struct {
 		what string
 		args [][]string
@@ -449,7 +449,7 @@ func TestFlushFromAReadRegion(t *testing.T) {
 	if reply, _ := r.run(r.home, "SET", "k", "v"); reply != "+OK\r\n" {
 		t.Fatal(reply)
 	}
-	r.link.Settle()
+	r.link.CatchUp()
 	r.expect(b, "GET k", "$1 v", true)
 	done := make(chan string)
 	go func() {
@@ -461,7 +461,7 @@ func TestFlushFromAReadRegion(t *testing.T) {
 		t.Fatalf("answered %q before the replica had it", reply)
 	case <-time.After(150 * time.Millisecond): // long after it is done in the primary region
 	}
-	r.link.Settle()
+	r.link.CatchUp()
 	if reply := <-done; reply != "+OK\r\n" {
 		t.Fatal(reply)
 	}
@@ -553,7 +553,7 @@ func TestConcurrentSessionsOverALaggingReplica(t *testing.T) {
 	wg.Wait()
 	// At rest, the replica answers again.
 	r.marks.SetPlan(faulty.Plan{})
-	r.link.Settle()
+	r.link.CatchUp()
 	for s := range sessions {
 		want, _ := r.run(r.near[0], "GET", fmt.Sprint(s))
 		if got, local := r.run(r.near[1], "GET", fmt.Sprint(s)); got != want || !local {

@@ -431,7 +431,7 @@ func TestLostAnswersOfScripts(t *testing.T) {
 		f.script(c, evalArgs(`redis.call('INCRBY', 'a', 2) return redis.call('INCRBY', 'b', -2)`, "", ""))
 	})
 	f.faults.SetPlan(faulty.Plan{})
-	f.faults.Settle()
+	f.faults.Flush()
 	if n := f.unknown.Load(); n != 0 {
 		t.Errorf("%d scripts of unknown outcome", n)
 	}

@@ -74,8 +74,9 @@ func (e *Engine) advance(ctx context.Context, d *Database, attr string, g genera
 	return e.waitUntil(ctx, at)
 }
 
-// settled is a database's record once a change that is under way has come into force everywhere.
-func (e *Engine) settled(ctx context.Context, id string, of func(*Database) generation) (*Database, error) {
+// awaitChange reads the record of a database. If a change of scripts or libraries is under way, it
+// first waits until that change is in force on every instance.
+func (e *Engine) awaitChange(ctx context.Context, id string, of func(*Database) generation) (*Database, error) {
 	for {
 		d, err := e.readDatabase(ctx, id)
 		if err != nil || e.nowMs() >= of(d).at {
@@ -89,14 +90,14 @@ func (e *Engine) settled(ctx context.Context, id string, of func(*Database) gene
 
 // flushScripts forgets all scripts of a database.
 func (e *Engine) flushScripts(ctx context.Context, id string) error {
-	d, err := e.settled(ctx, id, func(d *Database) generation { return d.scripts })
+	d, err := e.awaitChange(ctx, id, func(d *Database) generation { return d.scripts })
 	if err != nil {
 		return err
 	}
 	err = e.advance(ctx, d, recScripts, d.scripts, scriptGen(d.scripts.n), nil)
 	if errors.Is(err, store.ErrConflict) {
 		// Somebody else's flush, begun after ours, has emptied the generation for us as well.
-		_, err = e.settled(ctx, id, func(d *Database) generation { return d.scripts })
+		_, err = e.awaitChange(ctx, id, func(d *Database) generation { return d.scripts })
 	}
 	return err
 }

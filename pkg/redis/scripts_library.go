@@ -123,7 +123,7 @@ func (tx *Txn) libraries() (*libraries, error) {
 func (e *Engine) changeLibraries(ctx context.Context, id string, change func([]*functionLibrary) ([]*functionLibrary, error)) error {
 	start := e.now()
 	for attempt := 0; ; attempt++ {
-		d, err := e.settled(ctx, id, func(d *Database) generation { return d.libs })
+		d, err := e.awaitChange(ctx, id, func(d *Database) generation { return d.libs })
 		if err != nil {
 			return err
 		}

@@ -71,7 +71,7 @@ func (h *scriptHost) Call(args []string) ([]byte, error) {
 	if tx.err != nil {
 		return nil, tx.err
 	}
-	tx.settle()
+	tx.dropEmpty()
 	if err == nil && h.w.Len() > tx.e.maxReply {
 		return nil, script.Error(errReplySize(tx.e.maxReply, h.w.Len()))
 	}

@@ -27,7 +27,7 @@ type Stream struct {
 	entries streamLog
 	logs    uint64 // numbers of logs given out
 
-	beheaded bool // the first entry was deleted, and settle has not found the next one yet
+	beheaded bool // the first entry was deleted, and findFirst has not found the next one yet
 
 	packed  string                  // the groups in the head
 	groups  map[string]*streamGroup // that are known, nil for one there is not; a nil map: still packed
@@ -192,7 +192,7 @@ func (s *Stream) Last() (streamID, bool) {
 }
 
 // Delete removes an entry and reports whether it was there; hint is how many from there on will
-// be deleted. When all are, settle must follow.
+// be deleted. When all are, findFirst must follow.
 func (s *Stream) Delete(id streamID, hint int) bool {
 	if s.n == 0 || id.less(s.first) || !s.entries.del(id, hint) {
 		return false
@@ -206,8 +206,8 @@ func (s *Stream) Delete(id streamID, hint int) bool {
 	return true
 }
 
-// settle finds the first entry after some were deleted.
-func (s *Stream) settle() {
+// findFirst finds the first entry after some were deleted.
+func (s *Stream) findFirst() {
 	headless := s.beheaded
 	s.beheaded = false
 	if s.n == 0 {

@@ -58,7 +58,7 @@ func TestStreamsUnderLostAnswers(t *testing.T) {
 		total += len(ids)
 	})
 	f.faults.SetPlan(faulty.Plan{})
-	f.faults.Settle()
+	f.faults.Flush()
 	if c := f.faults.Counts(); c.LostApplied < 50 || c.LostUnapplied < 25 || c.LostLate < 5 {
 		t.Errorf("too few faults to prove anything: %+v", c)
 	}

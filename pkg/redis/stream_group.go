@@ -187,19 +187,19 @@ func (g *streamGroup) Destroy() {
 
 // Consumer returns a consumer, nil if there is none.
 func (g *streamGroup) Consumer(name string) *streamConsumer {
-	if i, ok := g.place(name); ok {
+	if i, ok := g.search(name); ok {
 		return g.consumers[i]
 	}
 	return nil
 }
 
-func (g *streamGroup) place(name string) (int, bool) {
+func (g *streamGroup) search(name string) (int, bool) {
 	return slices.BinarySearchFunc(g.consumers, name, func(c *streamConsumer, name string) int { return strings.Compare(c.name, name) })
 }
 
 // NewConsumer adds a consumer, of which there must be none of that name.
 func (g *streamGroup) NewConsumer(name string) *streamConsumer {
-	i, _ := g.place(name)
+	i, _ := g.search(name)
 	g.given++
 	c := &streamConsumer{name: name, num: g.given, seen: g.s.tx.Now(), active: -1}
 	g.consumers = slices.Insert(g.consumers, i, c)
@@ -229,7 +229,7 @@ func (g *streamGroup) see(name string) *streamConsumer {
 // DeleteConsumer removes a consumer. What was pending to it is so no more; the records of that go
 // when their page is written next.
 func (g *streamGroup) DeleteConsumer(c *streamConsumer) {
-	i, _ := g.place(c.name)
+	i, _ := g.search(c.name)
 	g.consumers = slices.Delete(g.consumers, i, i+1)
 	delete(g.numbers, c.num)
 	g.touch()

@@ -194,8 +194,8 @@ func (l *streamLog) decode(it store.Item) (streamID, []streamRecord) {
 	return key, recs
 }
 
-// place is the records among which an id belongs: the tail, or a page's.
-func (l *streamLog) place(id streamID, hint int) (*[]streamRecord, *streamPage) {
+// recordsAt is the records among which an id belongs: the tail, or a page's.
+func (l *streamLog) recordsAt(id streamID, hint int) (*[]streamRecord, *streamPage) {
 	if !id.less(l.from) {
 		return &l.tail, nil
 	}
@@ -205,7 +205,7 @@ func (l *streamLog) place(id streamID, hint int) (*[]streamRecord, *streamPage) 
 
 // get returns a record's data; hint is how many records from there on will be asked for.
 func (l *streamLog) get(id streamID, hint int) (string, bool) {
-	recs, _ := l.place(id, max(hint, 1))
+	recs, _ := l.recordsAt(id, max(hint, 1))
 	if i, ok := find(*recs, id); ok {
 		return (*recs)[i].data, true
 	}
@@ -214,7 +214,7 @@ func (l *streamLog) get(id streamID, hint int) (string, bool) {
 
 // put sets a record.
 func (l *streamLog) put(id streamID, data string) {
-	recs, page := l.place(id, 1)
+	recs, page := l.recordsAt(id, 1)
 	if page != nil {
 		page.dirty = true
 	}
@@ -228,7 +228,7 @@ func (l *streamLog) put(id streamID, data string) {
 
 // del removes a record and reports whether it was there. Whoever iterates does not notice.
 func (l *streamLog) del(id streamID, hint int) bool {
-	recs, page := l.place(id, max(hint, 1))
+	recs, page := l.recordsAt(id, max(hint, 1))
 	i, ok := find(*recs, id)
 	if !ok {
 		return false

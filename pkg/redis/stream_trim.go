@@ -84,7 +84,7 @@ func (s *Stream) dropFirst(n int64) {
 	if left <= 0 {
 		s.ent.dirty = true
 		s.n = 0
-		s.settle()
+		s.findFirst()
 		return
 	}
 	i := int64(0)
@@ -147,7 +147,7 @@ func (s *Stream) trimReferenced(t streamTrim, n int64) int64 {
 	}
 	s.removed = removed // what trimming removes is no gap
 	if run < len(gone) {
-		s.settle()
+		s.findFirst()
 	}
 	return int64(len(gone))
 }

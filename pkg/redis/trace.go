@@ -122,9 +122,9 @@ type doubt struct {
 // blind reports whether the attempt may arrive whatever the head's version is by then.
 func (d doubt) blind() bool { return d.seen == "" }
 
-// settle looks for the attempt in a head, and writes the reply if it is there. It fails
+// resolve looks for the attempt in a head, and writes the reply if it is there. It fails
 // if the head cannot tell any more.
-func (d doubt) settle(head store.Attrs, w *resp.Writer) (done bool, err error) {
+func (d doubt) resolve(head store.Attrs, w *resp.Writer) (done bool, err error) {
 	switch fate(head, d.id, d.start, d.seen) {
 	case notApplied:
 		return false, nil
@@ -188,9 +188,9 @@ func (tx *Txn) carryTraces(head store.Attrs, ent *entry, own bool) store.Attrs {
 	attrs := make([]store.Attr, len(head), len(head)+4)
 	copy(attrs, head)
 	horizon := tx.now - attemptLife.Milliseconds()
-	settled := tx.e.traces.known(ent.id)
+	answered := tx.e.traces.known(ent.id)
 	for _, a := range ent.seen {
-		if a.Name[:1] == attrTrace && traceID(a.Name).millis() >= horizon && !slices.Contains(settled, a.Name) {
+		if a.Name[:1] == attrTrace && traceID(a.Name).millis() >= horizon && !slices.Contains(answered, a.Name) {
 			attrs = append(attrs, a)
 		}
 	}

@@ -229,8 +229,8 @@ func (tx *Txn) rollback() {
 	tx.dropped, tx.messages = nil, nil
 }
 
-// settle ends a command: collections that it left empty are no keys any more.
-func (tx *Txn) settle() {
+// dropEmpty ends a command: it removes the keys of collections that the command left empty.
+func (tx *Txn) dropEmpty() {
 	for ent := range tx.all() {
 		if ent.obj != nil && ent.obj.empty() {
 			tx.abandon(ent.obj)

@@ -33,4 +33,10 @@
 // means that a write may or may not have been applied; a store never repeats
 // such a write by itself, except where the repetition is known to be harmless
 // (reads, and Commit of several operations, which carries an idempotency token).
+//
+// # Contention
+//
+// Whoever reads, decides and writes on a condition uses [Retry], the one policy for losing against
+// others, and in one process [Locks], so that callers queue up instead. Package slow is a store with
+// DynamoDB's latency, over which tests see what contention costs.
 package store

@@ -11,7 +11,7 @@ import (
 	"github.com/skystash/skystash/pkg/qstash"
 	"github.com/skystash/skystash/pkg/qstash/rest"
 	"github.com/skystash/skystash/pkg/store/dynamo"
-	"github.com/skystash/skystash/pkg/store/dynamo/dynamolocal"
+	"github.com/skystash/skystash/pkg/testenv/dynamolocal"
 	"github.com/skystash/skystash/pkg/token"
 )
 

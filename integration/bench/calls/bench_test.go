@@ -19,12 +19,12 @@ import (
 	"github.com/skystash/skystash/pkg/redis/rest"
 	"github.com/skystash/skystash/pkg/store"
 	"github.com/skystash/skystash/pkg/store/dynamo"
-	"github.com/skystash/skystash/pkg/store/dynamo/dynamolocal"
+	"github.com/skystash/skystash/pkg/testenv/dynamolocal"
 	"github.com/skystash/skystash/pkg/token"
 )
 
-// settled is longer than a key's last writes leave traces in it.
-const settled = time.Minute
+// tracesGone is longer than a key's last writes leave traces in it.
+const tracesGone = time.Minute
 
 // bench is an engine over DynamoDB Local whose requests are watched.
 type bench struct {
@@ -102,7 +102,7 @@ func (b *bench) prepare(db *redis.Database, lines []string) {
 			b.t.Fatal(err)
 		}
 	}
-	b.clock.advance(settled)
+	b.clock.advance(tracesGone)
 }
 
 // cost is what one command, or one request over HTTP, made of requests to DynamoDB.
@@ -118,7 +118,7 @@ func (c cost) calls() int { return len(c.requests) }
 func (b *bench) measure(name string, run func(ctx context.Context) error) cost {
 	b.t.Helper()
 	c := b.measureNow(name, run)
-	b.clock.advance(settled)
+	b.clock.advance(tracesGone)
 	return c
 }
 

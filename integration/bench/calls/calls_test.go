@@ -201,7 +201,7 @@ func (b *bench) busy() []row {
 			b.t.Errorf("%s: %d calls, %v read and %v write units at first, %d, %v and %v after %d times",
 				br.cmd, first.calls(), first.reads, first.writes, r.calls(), r.reads, r.writes, busyWrites)
 		}
-		b.clock.advance(settled)
+		b.clock.advance(tracesGone)
 		rows = append(rows, r)
 	}
 	return rows
@@ -228,7 +228,7 @@ func (b *bench) largeOf(size int) []row {
 			b.t.Fatal(err)
 		}
 	}
-	b.clock.advance(settled)
+	b.clock.advance(tracesGone)
 	var rows []row
 	for _, lr := range largeRows() {
 		rows = append(rows, row{what: lr.cmd, cost: b.cost(db, split(lr.cmd), lr.random, "")})

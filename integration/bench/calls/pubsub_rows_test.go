@@ -7,7 +7,7 @@ import (
 
 	"github.com/skystash/skystash/pkg/redis"
 	"github.com/skystash/skystash/pkg/store/dynamo"
-	"github.com/skystash/skystash/pkg/store/dynamo/dynamolocal"
+	"github.com/skystash/skystash/pkg/testenv/dynamolocal"
 )
 
 // messages measures what publishers pay. The subscriber is on another instance, whose requests are not counted.

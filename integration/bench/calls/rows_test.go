@@ -10,7 +10,7 @@ type group struct {
 // database of its own, unless all of them only read.
 type block struct {
 	before  string   // how the table describes it
-	prepare []string // makes it; time passes afterwards, see settled
+	prepare []string // makes it; time passes afterwards, see tracesGone
 	refusal string   // commands that are refused say this
 	random  bool     // commands that start at a random place
 	reads   bool     // commands that only read

@@ -16,9 +16,9 @@ import (
 	"github.com/skystash/skystash/pkg/kafka"
 	"github.com/skystash/skystash/pkg/kafka/ingest"
 	"github.com/skystash/skystash/pkg/kafka/ingest/kinesis"
-	"github.com/skystash/skystash/pkg/kafka/ingest/kinesis/kinesislocal"
 	"github.com/skystash/skystash/pkg/store"
-	"github.com/skystash/skystash/pkg/store/dynamo/dynamolocal"
+	"github.com/skystash/skystash/pkg/testenv/dynamolocal"
+	"github.com/skystash/skystash/pkg/testenv/kinesislocal"
 )
 
 const file = "../KAFKA.md"

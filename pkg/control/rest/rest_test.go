@@ -269,7 +269,7 @@ func TestEveryOperation(t *testing.T) {
 	a.ok("DELETE", "/skystash/apikeys/"+key, nil)
 	old := a.list("/skystash/signing-keys", "id")[0]
 	a.ok("POST", "/skystash/signing-keys", nil)
-	a.Advance(control.KeySettle)
+	a.Advance(control.SigningDelay)
 	a.ok("DELETE", "/skystash/signing-keys/"+old, nil)
 	a.ok("GET", "/openapi.json", nil)
 

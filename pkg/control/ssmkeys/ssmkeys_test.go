@@ -11,7 +11,7 @@ import (
 	"github.com/skystash/skystash/pkg/control"
 	"github.com/skystash/skystash/pkg/control/keyringtest"
 	"github.com/skystash/skystash/pkg/control/ssmkeys"
-	"github.com/skystash/skystash/pkg/qstash/wake/aws/motolocal"
+	"github.com/skystash/skystash/pkg/testenv/motolocal"
 )
 
 func TestKeyring(t *testing.T) {

@@ -6,8 +6,8 @@ import (
 	"math/bits"
 )
 
-// place returns the register of an element and the rank it gives it.
-func place(element string) (index int, rank uint8) {
+// registerOf returns the register of an element and the rank it gives it.
+func registerOf(element string) (index int, rank uint8) {
 	h := murmur64A(element, 0xadc83b19)
 	return int(h & (registers - 1)), uint8(bits.TrailingZeros64(h>>indexBits|1<<rankBits)) + 1
 }

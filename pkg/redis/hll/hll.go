@@ -58,7 +58,7 @@ func Add(s string, elements []string) (result string, changed bool, err error) {
 	}
 	sk := sketch(s)
 	for _, element := range elements {
-		index, rank := place(element)
+		index, rank := registerOf(element)
 		grown, err := sk.raise(index, rank, &cursor{})
 		if err != nil {
 			return "", false, err
@@ -82,7 +82,7 @@ func Merge(dest string, sources []string) (string, error) {
 		if i >= 0 {
 			s = sources[i]
 		}
-		if err := fold(&union, s); err != nil {
+		if err := mergeInto(&union, s); err != nil {
 			return "", err
 		}
 		anyDense = anyDense || s[encodingAt] == dense
@@ -116,7 +116,7 @@ func Count(sources ...string) (int64, error) {
 	}
 	var union [registers]uint8
 	for _, s := range sources {
-		if err := fold(&union, s); err != nil {
+		if err := mergeInto(&union, s); err != nil {
 			return 0, err
 		}
 	}
@@ -146,8 +146,8 @@ func WithCount(s string, count int64) (string, error) {
 	return string(b), nil
 }
 
-// fold raises each register of union to that of s.
-func fold(union *[registers]uint8, s string) error {
+// mergeInto raises each register of union to that of s.
+func mergeInto(union *[registers]uint8, s string) error {
 	if err := Validate(s); err != nil {
 		return err
 	}

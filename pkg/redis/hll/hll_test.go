@@ -170,7 +170,7 @@ func TestDenseRegistersAreIndependent(t *testing.T) {
 		}
 	}
 	var got [registers]uint8
-	if err := fold(&got, string(sk)); err != nil {
+	if err := mergeInto(&got, string(sk)); err != nil {
 		t.Fatal(err)
 	}
 	for i, rank := range got {

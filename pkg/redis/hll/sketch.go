@@ -159,7 +159,7 @@ func (sk *sketch) promoteAndRaise(index int, rank uint8) (changed bool, err erro
 // toDense turns a sparse sketch into a dense one.
 func (sk *sketch) toDense() error {
 	var union [registers]uint8
-	if err := fold(&union, string(*sk)); err != nil {
+	if err := mergeInto(&union, string(*sk)); err != nil {
 		return err
 	}
 	d := make(sketch, denseLen)

@@ -20,8 +20,8 @@ func decode(t testing.TB, payload string) string {
 	return string(b)
 }
 
-// seal makes a payload of a type byte and value.
-func seal(body string) string {
+// payload makes a payload of a type byte and value.
+func payload(body string) string {
 	b := binary.LittleEndian.AppendUint16([]byte(body), versionPlain)
 	return string(binary.LittleEndian.AppendUint64(b, checksum(b)))
 }
@@ -57,7 +57,7 @@ func TestLoadOldTypes(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := Load(seal(tt.body))
+			got, err := Load(payload(tt.body))
 			if err != nil || !reflect.DeepEqual(got, tt.want) {
 				t.Errorf("got %+v, %v, want %+v", got, err, tt.want)
 			}
@@ -77,7 +77,7 @@ func TestLoadPackedOfUnknownCount(t *testing.T) {
 	lp := binary.LittleEndian.AppendUint32(nil, uint32(4+2+len(entries)+1))
 	lp = append(append(append(lp, 0xff, 0xff), entries...), packedEnd)
 	body := appendLen([]byte{typeListQuicklist2, 1, 2}, uint64(len(lp)))
-	got, err := Load(seal(string(append(body, lp...))))
+	got, err := Load(payload(string(append(body, lp...))))
 	if err != nil || !reflect.DeepEqual(got.List, want) {
 		t.Errorf("%d elements, %v, want %d", len(got.List), err, n)
 	}
@@ -157,7 +157,7 @@ func TestDumpOfJSON(t *testing.T) {
 func TestLoadOldJSON(t *testing.T) {
 	head := string(appendLen([]byte{typeModule2}, moduleID(jsonModule, jsonTextIndex))) + "\x05\x02[]"
 	for _, tail := range []string{"\x02\x00\x00", "\x02\x01\x05\x01i\x05\x01p\x00"} {
-		if v, err := Load(seal(head + tail)); err != nil || v.JSON != "[]" {
+		if v, err := Load(payload(head + tail)); err != nil || v.JSON != "[]" {
 			t.Errorf("%q: %+v, %v", tail, v, err)
 		}
 	}
@@ -175,7 +175,7 @@ func TestLoadRefusesFooters(t *testing.T) {
 		{"changed value", strings.Replace(good, "hello", "hallo", 1), ErrChecksum},
 		{"changed checksum", good[:len(good)-1] + "\x00", ErrChecksum},
 		{"later version", good[:len(good)-10] + "\xff\x00" + good[len(good)-8:], ErrVersion},
-		{"footer alone", seal(""), ErrFormat},
+		{"footer alone", payload(""), ErrFormat},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -236,7 +236,7 @@ func TestLoadRefusesBodies(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			v, err := Load(seal(tt.body))
+			v, err := Load(payload(tt.body))
 			if !errors.Is(err, ErrFormat) {
 				t.Errorf("Load = %+v, %v, want ErrFormat", v, err)
 			}
@@ -250,11 +250,11 @@ func TestLoadBoundsMemory(t *testing.T) {
 	lp := "\x01\x00\x00" + strings.Repeat("\xe0\xff\x01", blocks)
 	body := appendLen([]byte{typeListQuicklist2, 1, 2, stringLZF}, uint64(len(lp)))
 	body = appendLen(body, uint64(2+264*blocks))
-	if v, err := Load(seal(string(body) + lp)); !errors.Is(err, ErrFormat) {
+	if v, err := Load(payload(string(body) + lp)); !errors.Is(err, ErrFormat) {
 		t.Errorf("Load = %d elements, %v, want ErrFormat", len(v.List), err)
 	}
 	many := appendLen([]byte{typeList}, 3_000_000)
-	if v, err := Load(seal(string(many) + strings.Repeat("\x00", 3_000_000))); !errors.Is(err, ErrFormat) {
+	if v, err := Load(payload(string(many) + strings.Repeat("\x00", 3_000_000))); !errors.Is(err, ErrFormat) {
 		t.Errorf("Load = %d elements, %v, want ErrFormat", len(v.List), err)
 	}
 }
@@ -265,7 +265,7 @@ func FuzzLoad(f *testing.F) {
 		f.Add(payload[:len(payload)-footerLen])
 	}
 	f.Fuzz(func(t *testing.T, body string) {
-		v, err := Load(seal(body))
+		v, err := Load(payload(body))
 		if err != nil {
 			if !errors.Is(err, ErrFormat) {
 				t.Fatalf("Load: %v, want ErrFormat", err)

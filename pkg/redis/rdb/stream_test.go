@@ -13,7 +13,7 @@ import (
 func TestLoadOldStream(t *testing.T) {
 	newer := decode(t, streamPayload)
 	node := newer[1 : 2+1+16+1+29]
-	got, err := Load(seal("\x0f" + node + "\x01\x01\x01\x01\x01g\x01\x00\x00\x00"))
+	got, err := Load(payload("\x0f" + node + "\x01\x01\x01\x01\x01g\x01\x00\x00\x00"))
 	want := Value{Kind: StreamKind, Stream: &Stream{
 		Entries: []StreamEntry{{StreamID{1, 1}, []string{"a", "b"}}}, Last: StreamID{1, 1}, Old: true,
 		Groups: []StreamGroup{{Name: "g", Last: StreamID{1, 0}, Read: -1}},
@@ -84,7 +84,7 @@ func TestLoadRefusesStreams(t *testing.T) {
 		{"many groups", "\x13\x00\x00\x01\x01\x01\x01\x00\x00\x01\x81\x00\x00\x00\xff\xff\xff\xff\xff"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if v, err := Load(seal(tt.body)); err == nil {
+			if v, err := Load(payload(tt.body)); err == nil {
 				t.Errorf("loaded %+v", v.Stream)
 			}
 		})

@@ -71,13 +71,13 @@ func newWorld(t rapid.TB) *world {
 	}
 	serve("eu", &redis.Region{Replica: w.links[0].Replica(), Marks: memory()})
 	serve("us", &redis.Region{Replica: w.links[1].Replica(), Marks: memory()})
-	w.settle()
+	w.catchUp()
 	return w
 }
 
-func (w *world) settle() {
+func (w *world) catchUp() {
 	for _, link := range w.links {
-		link.Settle()
+		link.CatchUp()
 	}
 }
 
@@ -287,6 +287,6 @@ func TestRevokedTokenInAReadRegion(t *testing.T) {
 	w.now = w.now.Add(time.Minute)
 	w.mu.Unlock()
 	get(401)
-	w.settle()
+	w.catchUp()
 	get(401)
 }

@@ -99,7 +99,7 @@ func (in *Interpreter) finish(chunk []ast.Stmt, name string) (*lua.FunctionProto
 		}
 		return nil, err
 	}
-	place(proto, in.std.marked)
+	link(proto, in.std.marked)
 	return proto, nil
 }
 

@@ -267,8 +267,8 @@ func literal(f float64) string {
 	return strconv.FormatFloat(f, 'e', -1, 64)
 }
 
-// place puts functions where a compiled program has marks.
-func place(proto *lua.FunctionProto, functions map[string]*lua.LFunction) {
+// link puts functions where a compiled program has marks.
+func link(proto *lua.FunctionProto, functions map[string]*lua.LFunction) {
 	for i, c := range proto.Constants {
 		if s, ok := c.(lua.LString); ok {
 			if fn := functions[string(s)]; fn != nil {
@@ -277,6 +277,6 @@ func place(proto *lua.FunctionProto, functions map[string]*lua.LFunction) {
 		}
 	}
 	for _, p := range proto.FunctionPrototypes {
-		place(p, functions)
+		link(p, functions)
 	}
 }

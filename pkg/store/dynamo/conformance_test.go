@@ -4,8 +4,8 @@ import (
 	"testing"
 
 	"github.com/skystash/skystash/pkg/store"
-	"github.com/skystash/skystash/pkg/store/dynamo/dynamolocal"
 	"github.com/skystash/skystash/pkg/store/storetest"
+	"github.com/skystash/skystash/pkg/testenv/dynamolocal"
 )
 
 func TestConformance(t *testing.T) {

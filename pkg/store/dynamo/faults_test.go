@@ -8,7 +8,7 @@ import (
 
 	"github.com/skystash/skystash/pkg/store"
 	"github.com/skystash/skystash/pkg/store/dynamo"
-	"github.com/skystash/skystash/pkg/store/dynamo/dynamolocal"
+	"github.com/skystash/skystash/pkg/testenv/dynamolocal"
 )
 
 func key(sort string) store.Key { return store.Key{Partition: "partition", Sort: sort} }

@@ -14,7 +14,7 @@ import (
 	"testing"
 
 	"github.com/skystash/skystash/pkg/store/dynamo"
-	"github.com/skystash/skystash/pkg/store/dynamo/dynamolocal"
+	"github.com/skystash/skystash/pkg/testenv/dynamolocal"
 )
 
 // wire is a network that loses and garbles requests by script: each request

@@ -33,7 +33,7 @@ func (s *Store) Query(ctx context.Context, q store.Query) (store.Page, error) {
 		if page, bytes, err = s.scan(ctx, q); err != nil {
 			return store.Page{}, err
 		}
-		if err := s.settle(ctx, s.syncer.unsynced.Load() > 0); err != nil {
+		if err := s.ensureDurable(ctx, s.syncer.unsynced.Load() > 0); err != nil {
 			return store.Page{}, unavailable(fmt.Sprintf("query %q", q.Partition), err)
 		}
 	}

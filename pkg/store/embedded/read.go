@@ -71,9 +71,10 @@ func load(from getter, dataKey []byte) (store.Attrs, error) {
 	return as, err
 }
 
-// settle makes what a call has read durable, if that is in doubt.
-func (s *Store) settle(ctx context.Context, doubt bool) error {
-	if !doubt || !s.syncer.waits() {
+// ensureDurable waits until everything that a call has read is on disk. unsynced says that some of
+// it may not be: a crash could still take it back, and the caller would have seen what never was.
+func (s *Store) ensureDurable(ctx context.Context, unsynced bool) error {
+	if !unsynced || !s.syncer.waits() {
 		return nil
 	}
 	return s.syncer.await(ctx, s.syncer.join())
@@ -93,7 +94,7 @@ func (s *Store) Get(ctx context.Context, key store.Key) (store.Attrs, error) {
 	sc.key = appendDataKey(sc.key[:0], key)
 	as, err := load(s.db, sc.key)
 	if err == nil {
-		err = s.settle(ctx, s.stripes.of(sc.key).unsynced.Load() > 0)
+		err = s.ensureDurable(ctx, s.stripes.of(sc.key).unsynced.Load() > 0)
 	}
 	if err != nil {
 		return nil, unavailable("get "+keyText(key), err)
@@ -125,7 +126,7 @@ func (s *Store) GetMany(ctx context.Context, keys []store.Key, snapshot bool) ([
 		from = snap
 	}
 	out := make([]store.Attrs, len(keys))
-	doubt := false
+	unsynced := false
 	for i, k := range keys {
 		if i%64 == 63 && ctx.Err() != nil {
 			return nil, unavailable("get many", ctx.Err())
@@ -136,9 +137,9 @@ func (s *Store) GetMany(ctx context.Context, keys []store.Key, snapshot bool) ([
 			return nil, unavailable("get "+keyText(k), err)
 		}
 		out[i] = as
-		doubt = doubt || s.stripes.of(sc.key).unsynced.Load() > 0
+		unsynced = unsynced || s.stripes.of(sc.key).unsynced.Load() > 0
 	}
-	if err := s.settle(ctx, doubt); err != nil {
+	if err := s.ensureDurable(ctx, unsynced); err != nil {
 		return nil, unavailable("get many", err)
 	}
 	if store.Metered(ctx) {

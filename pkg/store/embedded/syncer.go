@@ -100,8 +100,8 @@ func (s *syncer) await(ctx context.Context, g *syncGroup) error {
 	}
 }
 
-// settled returns when the group's fsync has been made or never will be.
-func (s *syncer) settled(g *syncGroup) {
+// awaitEnd returns when the group's fsync has been made or never will be.
+func (s *syncer) awaitEnd(g *syncGroup) {
 	select {
 	case <-g.done:
 	case <-s.health.failed:

@@ -137,13 +137,13 @@ func (s *Store) execute(ctx context.Context, sc *scratch, ops []store.Op) error 
 	sc.stripes.fill(s.stripes, sc.dataKeys)
 	sc.stripes.lock()
 	wrote, err := s.executeLocked(sc, ops)
-	doubt := !wrote && sc.stripes.anyUnsynced()
+	unsynced := !wrote && sc.stripes.anyUnsynced()
 	sc.stripes.unlock()
 	if wrote {
 		if err = s.awaitSync(ctx, sc); err != nil {
 			err = unknown("write "+keyText(ops[0].Key), err)
 		}
-	} else if serr := s.settle(ctx, doubt); serr != nil {
+	} else if serr := s.ensureDurable(ctx, unsynced); serr != nil {
 		err = unavailable("read "+keyText(ops[0].Key), serr)
 	}
 	if store.Metered(ctx) {
@@ -232,7 +232,7 @@ func (s *Store) awaitSync(ctx context.Context, sc *scratch) error {
 	if errors.Is(err, errAbandoned) {
 		left := sc.stripes.clone()
 		go func() {
-			s.syncer.settled(g)
+			s.syncer.awaitEnd(g)
 			s.synced(&left)
 		}()
 	} else {

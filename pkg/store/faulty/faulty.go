@@ -89,8 +89,8 @@ func (s *Store) Counts() Counts {
 	return s.counts
 }
 
-// Settle lets all writes arrive that are still held back.
-func (s *Store) Settle() {
+// Flush lets all writes arrive that are still held back.
+func (s *Store) Flush() {
 	s.mu.Lock()
 	held := s.held
 	s.held = nil
@@ -178,7 +178,7 @@ func (s *Store) Load(ctx context.Context, puts []store.Item, deletes []store.Key
 
 // Close closes the wrapped store.
 func (s *Store) Close() error {
-	s.Settle()
+	s.Flush()
 	return s.inner.Close()
 }
 

@@ -118,10 +118,10 @@ func TestLateWriteArrivesBeforeALaterCall(t *testing.T) {
 	if err := increment(t, s); !errors.Is(err, store.ErrUnknownOutcome) {
 		t.Errorf("error %v", err)
 	}
-	s.Settle()
-	s.Settle()
+	s.Flush()
+	s.Flush()
 	if n := count(t, inner); n != 2 {
-		t.Errorf("counter is %d after settling", n)
+		t.Errorf("counter is %d after Flush", n)
 	}
 }
 
@@ -134,7 +134,7 @@ func TestLateWriteOutlivesItsContextAndSlice(t *testing.T) {
 	}
 	cancel()
 	ops[0] = store.Delete(key("n"), nil)
-	s.Settle()
+	s.Flush()
 	if n := count(t, inner); n != 7 {
 		t.Errorf("counter is %d", n)
 	}
@@ -165,7 +165,7 @@ func TestCountsAndCounterAgree(t *testing.T) {
 				acknowledged++
 			}
 		}
-		s.Settle()
+		s.Flush()
 		s.SetPlan(faulty.Plan{})
 		c, n := s.Counts(), count(t, s)
 		if want := int64(acknowledged + c.LostApplied + c.LostLate); n != want {

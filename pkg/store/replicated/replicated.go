@@ -127,8 +127,8 @@ func (s *Store) Step(pick func(n int) int) bool {
 	return true
 }
 
-// Settle lets everything arrive that waits.
-func (s *Store) Settle() {
+// CatchUp lets all writes arrive in the replica that it has not received yet.
+func (s *Store) CatchUp() {
 	for s.Step(func(int) int { return 0 }) {
 	}
 }

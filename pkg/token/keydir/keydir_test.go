@@ -7,8 +7,8 @@ import (
 
 	"github.com/skystash/skystash/pkg/store"
 	"github.com/skystash/skystash/pkg/store/dynamo"
-	"github.com/skystash/skystash/pkg/store/dynamo/dynamolocal"
 	"github.com/skystash/skystash/pkg/store/embedded"
+	"github.com/skystash/skystash/pkg/testenv/dynamolocal"
 	"github.com/skystash/skystash/pkg/token"
 	"github.com/skystash/skystash/pkg/token/keydir"
 )

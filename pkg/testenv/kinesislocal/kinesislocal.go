@@ -30,7 +30,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 
-	"github.com/skystash/skystash/integration/emulator"
+	"github.com/skystash/skystash/pkg/testenv/emulator"
 )
 
 const (

@@ -20,7 +20,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/skystash/skystash/integration/emulator"
+	"github.com/skystash/skystash/pkg/testenv/emulator"
 )
 
 //go:embed server.py

@@ -69,9 +69,9 @@ func dlqID(now time.Time, id string) string {
 	return fmt.Sprintf("%013d-%d", now.UnixMilli(), h.Sum32())
 }
 
-// settle records the outcome of an attempt, with all that follows from it. It tries
+// finishAttempt records the outcome of an attempt, with all that follows from it. It tries
 // again as long as nobody has taken over: what is not recorded is sent again.
-func (e *Engine) settle(ctx context.Context, m *message, sent []byte, resp Response, sendErr error) error {
+func (e *Engine) finishAttempt(ctx context.Context, m *message, sent []byte, resp Response, sendErr error) error {
 	var all []wake.Hint
 	doubt := false // whether it has been recorded already
 	for pause := 10 * time.Millisecond; ; pause = min(2*pause, time.Second) {
@@ -233,7 +233,7 @@ func (e *Engine) apply(ctx context.Context, t *transition) ([]wake.Hint, error) 
 		store.Remove(attrOwner),
 		store.Remove(attrClaimed),
 	}, t.edits...)
-	edits = append(edits, note(m.attrs.Size(), t.events...)...)
+	edits = append(edits, addEvents(m.attrs.Size(), t.events...)...)
 	ops := slices.Clip(t.extra)
 	hints := slices.Clip(t.hints)
 
@@ -271,9 +271,9 @@ func (e *Engine) apply(ctx context.Context, t *transition) ([]wake.Hint, error) 
 		edits = append(edits, store.Set(attrAt, store.Int(t.at.UnixMilli())))
 		hints = append(hints, m.hint(t.at))
 		if !inQueue { // what is in a queue is found there
-			next := place(t.at, dueMessage, m.id)
-			if next != m.place {
-				edits = append(edits, store.Set(attrPlace, store.Bytes(next)))
+			next := dueSort(t.at, dueMessage, m.id)
+			if next != m.due {
+				edits = append(edits, store.Set(attrDue, store.Bytes(next)))
 				ops = append(ops, store.Delete(m.dueKey(), nil), store.Put(dueKey(m.acct, shardOf(m.id), next), store.Attrs{}, nil))
 			}
 		}

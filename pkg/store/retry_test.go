@@ -1,0 +1,177 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/skystash/skystash/pkg/store"
+)
+
+var errUnmet = fmt.Errorf("writing: %w", &store.ConditionError{})
+
+func TestRetryEndsWithTheFirstResultThatIsNotContention(t *testing.T) {
+	other := errors.New("exists already")
+	for name, tt := range map[string]struct {
+		results  []error
+		want     error
+		attempts int
+	}{
+		"success at once":               {[]error{nil}, nil, 1},
+		"success after lost conditions": {[]error{errUnmet, errUnmet, nil}, nil, 3},
+		"success after conflicts":       {[]error{fmt.Errorf("commit: %w", store.ErrConflict), nil}, nil, 2},
+		"a failure of another kind":     {[]error{errUnmet, other}, other, 2},
+		"an unknown outcome":            {[]error{store.ErrUnknownOutcome}, store.ErrUnknownOutcome, 1},
+		"throttling":                    {[]error{store.ErrThrottled}, store.ErrThrottled, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				attempts := 0
+				err := store.Retry{}.Do(t.Context(), func(context.Context) error {
+					attempts++
+					return tt.results[attempts-1]
+				})
+				if !errors.Is(err, tt.want) || attempts != tt.attempts {
+					t.Errorf("%v after %d attempts, want %v after %d", err, attempts, tt.want, tt.attempts)
+				}
+			})
+		})
+	}
+}
+
+func TestRetryGivesUp(t *testing.T) {
+	for name, tt := range map[string]struct {
+		patience time.Duration // of the policy
+		deadline time.Duration // of the context, 0: none
+		most     time.Duration
+	}{
+		"after its patience":                 {3 * time.Second, 0, 3 * time.Second},
+		"after 20 seconds by default":        {0, 0, 20 * time.Second},
+		"before a deadline that comes first": {0, time.Second, time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx := t.Context()
+				if tt.deadline > 0 {
+					var cancel context.CancelFunc
+					ctx, cancel = context.WithTimeout(ctx, tt.deadline)
+					defer cancel()
+				}
+				begin := time.Now()
+				attempts := 0
+				err := store.Retry{Patience: tt.patience}.Do(ctx, func(context.Context) error {
+					attempts++
+					return errUnmet
+				})
+				var gaveUp *store.ContendedError
+				if !errors.As(err, &gaveUp) || !errors.Is(err, store.ErrConflict) {
+					t.Fatalf("error %v, want one of contention", err)
+				}
+				var unmet *store.ConditionError
+				if gaveUp.Attempts != attempts || !errors.As(err, &unmet) {
+					t.Errorf("error %v after %d attempts, want their number and the cause", err, attempts)
+				}
+				if took := time.Since(begin); took > tt.most || took < tt.most/3 {
+					t.Errorf("gave up after %v, want about %v", took, tt.most)
+				}
+				if ctx.Err() != nil {
+					t.Error("gave up after the deadline: nobody hears the reason")
+				}
+			})
+		})
+	}
+}
+
+func TestRetryEndsWhenItsContextIsCancelled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		err := store.Retry{}.Do(ctx, func(context.Context) error {
+			cancel()
+			return errUnmet
+		})
+		if !errors.Is(err, context.Canceled) || !errors.Is(err, store.ErrConflict) {
+			t.Errorf("error %v, want that the context was cancelled during contention", err)
+		}
+	})
+}
+
+func TestRetryPausesGrow(t *testing.T) {
+	var pauses []time.Duration
+	policy := store.Retry{
+		Patience: time.Hour,
+		Sleep: func(_ context.Context, d time.Duration) error {
+			pauses = append(pauses, d)
+			return nil
+		},
+	}
+	n := 0
+	err := policy.Do(t.Context(), func(context.Context) error {
+		if n++; n > 30 {
+			return nil
+		}
+		return errUnmet
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first := pauses[0]; first > 10*time.Millisecond {
+		t.Errorf("the first pause is %v, want at most the time of two calls", first)
+	}
+	for i, d := range pauses[9:] {
+		if d < 500*time.Millisecond || d > 2*time.Second {
+			t.Errorf("pause %d is %v, want between a quarter of the longest and the longest", i+10, d)
+		}
+	}
+}
+
+func TestLocksAdmitOneOfAName(t *testing.T) {
+	locks := store.NewLocks()
+	var a, b, c int
+	counts := map[string]*int{"a": &a, "b": &b, "c": &c}
+	var wg sync.WaitGroup
+	for _, names := range [][]string{{"a", "b"}, {"b", "a"}, {"b", "c"}, {"c", "a", "b"}, {"a"}} {
+		for range 200 {
+			wg.Go(func() {
+				unlock, err := locks.Lock(t.Context(), "scope", names...)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer unlock()
+				for _, name := range names {
+					*counts[name]++ // a race unless the lock holds
+				}
+			})
+		}
+	}
+	wg.Wait()
+	if a != 800 || b != 800 || c != 400 {
+		t.Errorf("counts are %d, %d, %d", a, b, c)
+	}
+}
+
+func TestLocksThatCannotBeHadAreLeftAsTheyWere(t *testing.T) {
+	locks := store.NewLocks()
+	unlock, err := locks.Lock(t.Context(), "scope", "b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 100 { // whichever comes first, a free lock or the end of the context
+		if free, err := locks.Lock(ctx, "scope", "a", "b"); err == nil {
+			free()
+			t.Fatal("locked what is locked")
+		}
+	}
+	unlock()
+	unlock, err = locks.Lock(t.Context(), "scope", "a", "b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	unlock()
+}
