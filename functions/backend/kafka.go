@@ -25,7 +25,7 @@ type KafkaConfig struct {
 	Endpoint        string // instead of DynamoDB's own; "": none
 	Stream          string
 	KinesisEndpoint string       // instead of Kinesis's own; "": none
-	Logger          *slog.Logger // nil: no log
+	Logger          *slog.Logger // nil: slog.Default
 }
 
 // OpenKafka opens the Kafka engine over a DynamoDB table and a Kinesis stream, which must exist.

@@ -48,7 +48,7 @@ type Config struct {
 }
 
 // Engine runs Redis commands over a store. It is safe for concurrent use, and
-// any number of engines may share a store.
+// any number of engines may share a store. It must be closed.
 type Engine struct {
 	store     store.Store
 	region    *replicaReader // nil: this is the primary region
@@ -66,6 +66,7 @@ type Engine struct {
 	traces   traceLog
 	lua      *luaHost
 	waiters  waiters
+	duties   *duties
 
 	usersMu sync.Mutex
 	users   map[userID]user
@@ -90,6 +91,7 @@ func New(cfg Config) *Engine {
 		maxReply:  cfg.MaxReplySize,
 		commands:  newCommandTable(),
 		locks:     newKeyLocks(),
+		duties:    newDuties(),
 		lua:       newLuaHost(cfg.Scripts),
 		users:     map[userID]user{},
 		hubs:      map[string]*hub{},

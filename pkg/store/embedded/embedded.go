@@ -51,7 +51,7 @@ type Options struct {
 	ReclaimGrace time.Duration
 
 	Now    func() time.Time // nil: time.Now
-	Logger *slog.Logger     // nil: no log
+	Logger *slog.Logger     // nil: slog.Default
 
 	disk vfs.FS // tests: instead of the real one
 }
@@ -94,7 +94,7 @@ func Open(o Options) (*Store, error) {
 		o.Now = time.Now
 	}
 	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
+		o.Logger = slog.Default()
 	}
 	if o.ReclaimEvery == 0 {
 		o.ReclaimEvery = DefaultReclaimEvery
