@@ -53,10 +53,10 @@ func OpenRedis(ctx context.Context, cfg RedisConfig) (*redis.Engine, error) {
 		return nil, err
 	}
 	engine := redis.Config{
-		Store:        dynamo.New(client, cfg.Table),
-		Logger:       cfg.Logger,
-		RecordTTL:    RecordTTL,
-		MaxReplySize: MaxCommandBytes,
+		Store:         dynamo.New(client, cfg.Table),
+		Logger:        cfg.Logger,
+		RecordTTL:     RecordTTL,
+		MaxReplyBytes: MaxCommandBytes,
 	}
 	if r := cfg.ReadRegion; r != nil {
 		primary, err := DynamoDB(ctx, cfg.Endpoint, config.WithRegion(r.Primary))

@@ -107,7 +107,7 @@ func OpenQStash(ctx context.Context, cfg QStashConfig) (*QStash, error) {
 			Store:      dynamo.New(db, cfg.Table),
 			Sender:     deliver.New(deliver.Config{Allow: cfg.Allow}),
 			Waker:      waker,
-			Limits:     qstash.Limits{MaxBody: MaxMessageBytes, MaxTimeout: MaxAttempt},
+			Limits:     qstash.Limits{MaxMessageBytes: MaxMessageBytes, MaxTimeout: MaxAttempt},
 			Region:     cfg.Region,
 			AccountTTL: RecordTTL,
 			Meter:      cfg.Meter,

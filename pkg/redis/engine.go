@@ -32,9 +32,9 @@ type Config struct {
 	// MaxBlock bounds how long a blocking command waits, whatever its timeout; 0: DefaultMaxBlock.
 	MaxBlock time.Duration
 
-	// MaxReplySize bounds a command's reply in bytes; 0: 10 MiB. Commands whose reply would
+	// MaxReplyBytes bounds a command's reply in bytes; 0: 10 MiB. Commands whose reply would
 	// be larger stop with an error.
-	MaxReplySize int
+	MaxReplyBytes int
 
 	// Random is where SPOP, RANDOMKEY and their like get their random numbers from. It is called
 	// concurrently. nil: math/rand/v2.
@@ -88,7 +88,7 @@ func New(cfg Config) *Engine {
 		recordTTL: cfg.RecordTTL,
 		patience:  cfg.Patience,
 		maxBlock:  cfg.MaxBlock,
-		maxReply:  cfg.MaxReplySize,
+		maxReply:  cfg.MaxReplyBytes,
 		commands:  newCommandTable(),
 		locks:     newKeyLocks(),
 		duties:    newDuties(),

@@ -56,7 +56,7 @@ func (c *call) publish(dest, queue string) error {
 	if h.Get(cronHeader) != "" && queue == "" {
 		return c.createSchedule(dest)
 	}
-	body, err := c.body(int64(c.h.engine.Limits().MaxBody))
+	body, err := c.body(int64(c.h.engine.Limits().MaxMessageBytes))
 	if err != nil {
 		return err
 	}
@@ -189,7 +189,7 @@ func (c *call) createSchedule(dest string) error {
 	if h.Get(cronHeader) == "" {
 		return badRequest("cron is required: set the header Upstash-Cron")
 	}
-	body, err := c.body(int64(c.h.engine.Limits().MaxBody))
+	body, err := c.body(int64(c.h.engine.Limits().MaxMessageBytes))
 	if err != nil {
 		return err
 	}

@@ -128,7 +128,7 @@ func (c *call) scheme() string {
 const maxEvent = 128 << 10
 
 func (c *call) trigger(dest string) error {
-	body, err := c.body(int64(c.h.engine.Limits().MaxBody))
+	body, err := c.body(int64(c.h.engine.Limits().MaxMessageBytes))
 	if err != nil {
 		return err
 	}
@@ -336,7 +336,7 @@ func (c *call) endRun(id string) error {
 	if q.Get("cancel") != "false" {
 		return c.done(c.h.engine.CancelRun(c.r.Context(), c.acct, id))
 	}
-	body, err := c.body(int64(c.h.engine.Limits().MaxBody))
+	body, err := c.body(int64(c.h.engine.Limits().MaxMessageBytes))
 	if err != nil {
 		return err
 	}

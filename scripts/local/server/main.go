@@ -127,10 +127,10 @@ func (m *Main) Start(ctx context.Context) (err error) {
 		}
 	}
 	engine := redis.New(redis.Config{
-		Store:        m.store,
-		Logger:       m.log,
-		RecordTTL:    recordTTL,
-		MaxReplySize: int(m.flags.maxRequest),
+		Store:         m.store,
+		Logger:        m.log,
+		RecordTTL:     recordTTL,
+		MaxReplyBytes: int(m.flags.maxRequest),
 	})
 	m.redis, m.directories = engine, []keydir.Directory{{Store: m.store}}
 	if _, err := openDatabase(ctx, engine); err != nil {

@@ -57,11 +57,11 @@ func (m *Main) addReplica() (recordTTL time.Duration, err error) {
 
 func (r *replicaServer) open(m *Main, recordTTL time.Duration) (err error) {
 	engine := redis.New(redis.Config{
-		Store:        r.store,
-		Logger:       m.log,
-		RecordTTL:    recordTTL,
-		MaxReplySize: int(m.flags.maxRequest),
-		Region:       &redis.Region{Replica: r.store.Replica(), Marks: r.marks},
+		Store:         r.store,
+		Logger:        m.log,
+		RecordTTL:     recordTTL,
+		MaxReplyBytes: int(m.flags.maxRequest),
+		Region:        &redis.Region{Replica: r.store.Replica(), Marks: r.marks},
 	})
 	r.handler, err = m.handler(engine, &rest.Region{Name: "replica", Replica: engine})
 	return err
