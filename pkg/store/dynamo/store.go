@@ -53,6 +53,19 @@ type Store struct {
 
 var _ store.Store = (*Store)(nil)
 
+// NewClient makes a client for New. All stores over it share its connections: a process that opens
+// several tables needs one TLS handshake. endpoint replaces DynamoDB's own; "": it does not.
+func NewClient(cfg aws.Config, endpoint string) *dynamodb.Client {
+	return dynamodb.NewFromConfig(cfg, func(o *dynamodb.Options) {
+		if endpoint != "" {
+			o.BaseEndpoint = &endpoint
+		}
+		if b, ok := o.HTTPClient.(*awshttp.BuildableClient); ok {
+			o.HTTPClient = b.WithTransportOptions(tune).Freeze()
+		}
+	})
+}
+
 // New makes a store over a table that [CreateTable] or an equal template has
 // created. It uses the client's configuration except for its retryer and,
 // unless the client has an HTTP client of its own, its connections.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
-	"github.com/skystash/skystash/functions/backend"
+	"github.com/skystash/skystash/functions/backend/contract"
 	"github.com/skystash/skystash/pkg/redis"
 	"github.com/skystash/skystash/pkg/redis/rest"
 	"github.com/skystash/skystash/pkg/store"
@@ -52,7 +52,7 @@ func (m *Main) addReplica() (recordTTL time.Duration, err error) {
 		return 0, fmt.Errorf("open the replica's marks: %w", err)
 	}
 	r.marks = marks
-	return backend.RecordTTL, nil
+	return contract.RecordTTL, nil
 }
 
 func (r *replicaServer) open(m *Main, recordTTL time.Duration) (err error) {

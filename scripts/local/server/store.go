@@ -16,7 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"github.com/skystash/skystash/functions/backend"
+	"github.com/skystash/skystash/functions/backend/contract"
 	"github.com/skystash/skystash/pkg/store"
 	"github.com/skystash/skystash/pkg/store/dynamo"
 	"github.com/skystash/skystash/pkg/store/embedded"
@@ -28,7 +28,7 @@ import (
 func (m *Main) openStore(ctx context.Context, dir, table string) (st store.Store, recordTTL time.Duration, err error) {
 	if m.flags.store == storeDynamo {
 		st, err = m.openDynamo(ctx, table)
-		return st, backend.RecordTTL, err
+		return st, contract.RecordTTL, err
 	}
 	st, err = m.openEmbedded(dir)
 	return st, 0, err
