@@ -42,7 +42,8 @@ type Config struct {
 }
 
 // Engine serves clusters. It is safe for concurrent use; any number of engines
-// may share a store and a stream. It must be closed.
+// may share a store and a stream. A process
+// that goes on without it closes it.
 type Engine struct {
 	store           store.Store
 	stream          ingest.Stream

@@ -48,7 +48,8 @@ type Config struct {
 }
 
 // Engine runs Redis commands over a store. It is safe for concurrent use, and
-// any number of engines may share a store. It must be closed.
+// any number of engines may share a store. A process
+// that goes on without it closes it.
 type Engine struct {
 	store     store.Store
 	region    *replicaReader // nil: this is the primary region

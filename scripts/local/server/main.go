@@ -194,6 +194,16 @@ func (m *Main) Close() error { return m.closeErr() }
 
 func (m *Main) shutdown() error {
 	var errs []error
+	// What waits ends at once; requests that work have the grace time.
+	if m.redis != nil {
+		m.redis.Close()
+	}
+	if m.kafka != nil {
+		m.kafka.Close()
+	}
+	if m.replica != nil && m.replica.engine != nil {
+		m.replica.engine.Close()
+	}
 	if m.http != nil {
 		m.stopSSE()
 		ctx, cancel := context.WithTimeout(context.Background(), m.flags.grace)
