@@ -20,7 +20,7 @@ func kafkaMessagePages() []*page {
 	return []*page{
 		{route: "GET /r/{id}/topics/{topic}", title: "Topic", view: "kafka-topic", product: p, serve: showTopic},
 		{route: "GET /r/{id}/topics/{topic}/message", product: p, serve: downloadMessage},
-		{route: "POST /r/{id}/topics/{topic}/produce", product: p, maxBody: 2 * kafka.MaxMessage, serve: produceMessage},
+		{route: "POST /r/{id}/topics/{topic}/produce", product: p, maxBody: 2 * kafka.MaxMessageBytes, serve: produceMessage},
 	}
 }
 
@@ -93,7 +93,7 @@ func showTopic(r *request) error {
 	}
 	q := r.URL.Query()
 	p := &topicPage{
-		Topic: t, Tab: cmp.Or(q.Get("tab"), "messages"), Keeps: keeps(t), Largest: int64(t.MaxMessage), Form: topicSettings(t),
+		Topic: t, Tab: cmp.Or(q.Get("tab"), "messages"), Keeps: keeps(t), Largest: int64(t.MaxMessageBytes), Form: topicSettings(t),
 		Partition: q.Get("partition"), At: cmp.Or(q.Get("at"), "latest"), Offset: q.Get("offset"), Time: q.Get("time"),
 		Partitions: []option{{"", "All partitions"}},
 		Starts:     []option{{"latest", "Newest first"}, {"earliest", "From the beginning"}, {"offset", "From an offset"}, {"time", "From a time"}},

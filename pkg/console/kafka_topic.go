@@ -160,8 +160,8 @@ func (f *topicForm) options(r *request) (o kafka.TopicOptions) {
 		}
 	}
 	if f.MaxMessage != "" {
-		if o.MaxMessage, err = strconv.Atoi(f.MaxMessage); err != nil || o.MaxMessage < 1 || o.MaxMessage > kafka.MaxMessage {
-			f.Errors["max_message"] = "Enter a number of bytes up to " + formatCount(kafka.MaxMessage) + "."
+		if o.MaxMessageBytes, err = strconv.Atoi(f.MaxMessage); err != nil || o.MaxMessageBytes < 1 || o.MaxMessageBytes > kafka.MaxMessageBytes {
+			f.Errors["max_message"] = "Enter a number of bytes up to " + formatCount(kafka.MaxMessageBytes) + "."
 		}
 	}
 	o.Compact = f.Compact
@@ -202,7 +202,7 @@ func createTopic(r *request) error {
 
 // topicSettings are a topic's present settings as the form has them.
 func topicSettings(t *kafka.Topic) topicForm {
-	f := topicForm{Name: t.Name, Partitions: strconv.Itoa(t.Partitions), MaxMessage: strconv.Itoa(t.MaxMessage), Compact: t.Compact, Retention: "forever"}
+	f := topicForm{Name: t.Name, Partitions: strconv.Itoa(t.Partitions), MaxMessage: strconv.Itoa(t.MaxMessageBytes), Compact: t.Compact, Retention: "forever"}
 	if t.Retention > 0 {
 		f.Retention = shortSpan(t.Retention)
 	}

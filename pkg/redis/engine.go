@@ -32,9 +32,9 @@ type Config struct {
 	// MaxBlock bounds how long a blocking command waits, whatever its timeout; 0: DefaultMaxBlock.
 	MaxBlock time.Duration
 
-	// MaxReplySize bounds a command's reply in bytes; 0: 10 MiB. Commands whose reply would
+	// MaxReplyBytes bounds a command's reply in bytes; 0: 10 MiB. Commands whose reply would
 	// be larger stop with an error.
-	MaxReplySize int
+	MaxReplyBytes int
 
 	// Random is where SPOP, RANDOMKEY and their like get their random numbers from. It is called
 	// concurrently. nil: math/rand/v2.
@@ -48,7 +48,8 @@ type Config struct {
 }
 
 // Engine runs Redis commands over a store. It is safe for concurrent use, and
-// any number of engines may share a store.
+// any number of engines may share a store. A process
+// that goes on without it closes it.
 type Engine struct {
 	store     store.Store
 	region    *replicaReader // nil: this is the primary region
@@ -66,6 +67,7 @@ type Engine struct {
 	traces   traceLog
 	lua      *luaHost
 	waiters  waiters
+	duties   *duties
 
 	usersMu sync.Mutex
 	users   map[userID]user
@@ -87,9 +89,10 @@ func New(cfg Config) *Engine {
 		recordTTL: cfg.RecordTTL,
 		patience:  cfg.Patience,
 		maxBlock:  cfg.MaxBlock,
-		maxReply:  cfg.MaxReplySize,
+		maxReply:  cfg.MaxReplyBytes,
 		commands:  newCommandTable(),
 		locks:     newKeyLocks(),
+		duties:    newDuties(),
 		lua:       newLuaHost(cfg.Scripts),
 		users:     map[userID]user{},
 		hubs:      map[string]*hub{},

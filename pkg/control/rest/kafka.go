@@ -48,7 +48,7 @@ func (x *exchange) cluster(r *control.Resource) (*cluster, error) {
 	return &cluster{
 		ID: r.ID, Name: r.Name, Region: r.Region, Type: "paid", Multizone: true, TCPEndpoint: host, RestEndpoint: host,
 		State: "active", Username: t.Username, Password: t.Text, MaxRetentionSize: noLimit, MaxRetentionTime: noLimit,
-		MaxMessagesPerSecond: noLimit, MaxMessageSize: kafka.MaxMessage, MaxPartitions: own.MaxPartitions, CreationTime: r.CreatedAt.Unix(),
+		MaxMessagesPerSecond: noLimit, MaxMessageSize: kafka.MaxMessageBytes, MaxPartitions: own.MaxPartitions, CreationTime: r.CreatedAt.Unix(),
 	}, nil
 }
 
@@ -135,7 +135,7 @@ func (x *exchange) topic(of *cluster, t *kafka.Topic) *topic {
 		ID: of.ID + "." + strconv.FormatInt(t.Number(), 10), Name: t.Name, ClusterID: of.ID, Region: of.Region,
 		CreationTime: t.CreatedAt.Unix(), State: "active", Partitions: t.Partitions, Multizone: of.Multizone,
 		TCPEndpoint: of.TCPEndpoint, RestEndpoint: of.RestEndpoint, Username: of.Username, Password: of.Password,
-		CleanupPolicy: "delete", RetentionSize: cmp.Or(t.RetentionBytes, noLimit), RetentionTime: noLimit, MaxMessageSize: int64(t.MaxMessage),
+		CleanupPolicy: "delete", RetentionSize: cmp.Or(t.RetentionBytes, noLimit), RetentionTime: noLimit, MaxMessageSize: int64(t.MaxMessageBytes),
 	}
 	if t.Compact {
 		out.CleanupPolicy = "compact"
@@ -202,11 +202,11 @@ func (in topicSettings) apply(o *kafka.TopicOptions) error {
 	if v := in.MaxMessageSize; v != nil {
 		switch {
 		case *v == noLimit:
-			o.MaxMessage = kafka.MaxMessage
-		case *v < 1 || *v > kafka.MaxMessage:
-			return badRequest("max_message_size must be from 1 to %d, or -1", kafka.MaxMessage)
+			o.MaxMessageBytes = kafka.MaxMessageBytes
+		case *v < 1 || *v > kafka.MaxMessageBytes:
+			return badRequest("max_message_size must be from 1 to %d, or -1", kafka.MaxMessageBytes)
 		default:
-			o.MaxMessage = int(*v)
+			o.MaxMessageBytes = int(*v)
 		}
 	}
 	return nil

@@ -44,7 +44,7 @@ func (x *exchange) qstashUser(r *control.Resource) (*qstashUser, error) {
 	l := x.cfg.QStash.Limits()
 	return &qstashUser{
 		ID: r.ID, CustomerID: x.acct.Email, CreatedBy: x.acct.Email, Token: t.Text, Active: true, State: "active", Type: "paid",
-		Region: r.Region, Budget: int64(r.Limits.MonthlyBudget), MaxMessageSize: int64(l.MaxBody), MaxRequestsPerDay: r.Limits.DailyRequests,
+		Region: r.Region, Budget: int64(r.Limits.MonthlyBudget), MaxMessageSize: int64(l.MaxMessageBytes), MaxRequestsPerDay: r.Limits.DailyRequests,
 		MaxEndpointsPerTopic: l.Endpoints, MaxRetries: l.MaxRetries, MaxTopics: l.Groups, MaxSchedules: l.Schedules, MaxQueues: l.Queues,
 		MaxParallelism: l.Parallelism, MaxDelay: int64(l.MaxDelay.Seconds()), MaxDLQRetention: l.DLQFor.Milliseconds(),
 		Timeout: int64(l.MaxTimeout.Seconds()), CreationTime: r.CreatedAt.Unix(),

@@ -69,6 +69,7 @@ func newAPI(t *testing.T) *api {
 	}
 	a := &api{T: t, stream: &breakable{Stream: stream}, log: new(strings.Builder)}
 	engine := kafka.New(kafka.Config{Store: s, Stream: a.stream})
+	t.Cleanup(engine.Close)
 	a.engine = engine // which tests may replace
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)

@@ -57,7 +57,7 @@ func (x *exchange) publish(dest, queue string) error {
 	if h.Get(cronHeader) != "" && queue == "" {
 		return x.createSchedule(dest)
 	}
-	body, err := x.body(int64(x.h.engine.Limits().MaxBody))
+	body, err := x.body(int64(x.h.engine.Limits().MaxMessageBytes))
 	if err != nil {
 		return err
 	}
@@ -189,7 +189,7 @@ func (x *exchange) createSchedule(dest string) error {
 	if h.Get(cronHeader) == "" {
 		return badRequest("cron is required: set the header Upstash-Cron")
 	}
-	body, err := x.body(int64(x.h.engine.Limits().MaxBody))
+	body, err := x.body(int64(x.h.engine.Limits().MaxMessageBytes))
 	if err != nil {
 		return err
 	}

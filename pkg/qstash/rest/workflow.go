@@ -131,7 +131,7 @@ func (x *exchange) scheme() string {
 const maxEvent = 128 << 10
 
 func (x *exchange) trigger(dest string) error {
-	body, err := x.body(int64(x.h.engine.Limits().MaxBody))
+	body, err := x.body(int64(x.h.engine.Limits().MaxMessageBytes))
 	if err != nil {
 		return err
 	}
@@ -339,7 +339,7 @@ func (x *exchange) endRun(id string) error {
 	if q.Get("cancel") != "false" {
 		return x.done(x.h.engine.CancelRun(x.r.Context(), x.acct, id))
 	}
-	body, err := x.body(int64(x.h.engine.Limits().MaxBody))
+	body, err := x.body(int64(x.h.engine.Limits().MaxMessageBytes))
 	if err != nil {
 		return err
 	}

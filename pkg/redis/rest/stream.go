@@ -128,25 +128,28 @@ func (ev *events) send(ctx context.Context, w io.Writer) {
 	if _, err := w.Write(ev.greeting); err != nil {
 		return
 	}
-	checked := time.Now()
-	for out := []byte(nil); ; out = out[:0] {
-		if time.Since(checked) >= ev.keepAlive {
-			if checked = time.Now(); !ev.allowed(ctx) {
-				return
-			}
-			if _, err := io.WriteString(w, ": ping\n\n"); err != nil {
-				return
-			}
+	for ev.sendFor(ctx, w, ev.keepAlive) {
+		if !ev.allowed(ctx) {
+			return
 		}
-		wait, stop := context.WithDeadline(ctx, checked.Add(ev.keepAlive))
+		if _, err := io.WriteString(w, ": ping\n\n"); err != nil {
+			return
+		}
+	}
+}
+
+// sendFor writes events for a time. It reports false if the answer has ended.
+func (ev *events) sendFor(ctx context.Context, w io.Writer, d time.Duration) bool {
+	wait, stop := context.WithTimeout(ctx, d)
+	defer stop()
+	for out := []byte(nil); wait.Err() == nil; out = out[:0] {
 		m, err := ev.sub.Next(wait)
-		stop()
 		ends := false
 		switch {
 		case ctx.Err() != nil:
-			return
+			return false
 		case errors.Is(err, context.DeadlineExceeded):
-			continue
+			return true
 		case err != nil:
 			ev.log.WarnContext(ctx, "a subscription ends", "error", err)
 			out, ends = append(out, ": "+redis.FailureText(err)+"\n\n"...), true
@@ -158,12 +161,13 @@ func (ev *events) send(ctx context.Context, w io.Writer) {
 			out = appendEvent(out, "message,"+m.Channel+","+m.Payload)
 		}
 		if _, err := w.Write(out); err != nil || ends {
-			return
+			return false
 		}
 		if cap(out) > maxReused {
 			out = nil
 		}
 	}
+	return ctx.Err() == nil
 }
 
 // appendEvent appends an event. Line breaks of any kind split it into several lines: they
