@@ -37,6 +37,10 @@ type Config struct {
 	// Weigh says what a message takes of MaxBytes in an answer. nil: its bytes.
 	Weigh func(*batch.Record) int
 
+	// Retry is how long, and after which pauses, a call tries again that others were faster than.
+	// Its clock is Now unless it has one. The zero value is the policy of package store.
+	Retry store.Retry
+
 	Now    func() time.Time // nil: time.Now
 	Logger *slog.Logger     // nil: slog.Default
 }
@@ -51,6 +55,7 @@ type Engine struct {
 	produceDeadline time.Duration
 	clockMargin     time.Duration
 	weigh           func(*batch.Record) int
+	retry           store.Retry
 	now             func() time.Time
 	log             *slog.Logger
 
@@ -67,7 +72,7 @@ type Engine struct {
 func New(cfg Config) *Engine {
 	e := &Engine{
 		store: cfg.Store, stream: cfg.Stream, recordTTL: cfg.RecordTTL,
-		produceDeadline: cfg.ProduceDeadline, clockMargin: cfg.ClockMargin, weigh: cfg.Weigh, now: cfg.Now, log: cfg.Logger,
+		produceDeadline: cfg.ProduceDeadline, clockMargin: cfg.ClockMargin, weigh: cfg.Weigh, retry: cfg.Retry, now: cfg.Now, log: cfg.Logger,
 	}
 	e.life, e.close = context.WithCancel(context.Background())
 	if e.produceDeadline == 0 {
@@ -81,6 +86,9 @@ func New(cfg Config) *Engine {
 	}
 	if e.now == nil {
 		e.now = time.Now
+	}
+	if e.retry.Now == nil {
+		e.retry.Now = e.now
 	}
 	if e.log == nil {
 		e.log = slog.Default()
