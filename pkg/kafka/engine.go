@@ -37,12 +37,17 @@ type Config struct {
 	// Weigh says what a message takes of MaxBytes in an answer. nil: its bytes.
 	Weigh func(*batch.Record) int
 
+	// Retry is how long, and after which pauses, a call tries again that others were faster than.
+	// Its clock is Now unless it has one. The zero value is the policy of package store.
+	Retry store.Retry
+
 	Now    func() time.Time // nil: time.Now
-	Logger *slog.Logger     // nil: no log
+	Logger *slog.Logger     // nil: slog.Default
 }
 
 // Engine serves clusters. It is safe for concurrent use; any number of engines
-// may share a store and a stream.
+// may share a store and a stream. A process
+// that goes on without it closes it.
 type Engine struct {
 	store           store.Store
 	stream          ingest.Stream
@@ -50,8 +55,13 @@ type Engine struct {
 	produceDeadline time.Duration
 	clockMargin     time.Duration
 	weigh           func(*batch.Record) int
+	retry           store.Retry
 	now             func() time.Time
 	log             *slog.Logger
+
+	life  context.Context // done once the engine is closed
+	close context.CancelFunc
+	runs  runs
 
 	records    records
 	notifier   notifier
@@ -62,8 +72,9 @@ type Engine struct {
 func New(cfg Config) *Engine {
 	e := &Engine{
 		store: cfg.Store, stream: cfg.Stream, recordTTL: cfg.RecordTTL,
-		produceDeadline: cfg.ProduceDeadline, clockMargin: cfg.ClockMargin, weigh: cfg.Weigh, now: cfg.Now, log: cfg.Logger,
+		produceDeadline: cfg.ProduceDeadline, clockMargin: cfg.ClockMargin, weigh: cfg.Weigh, retry: cfg.Retry, now: cfg.Now, log: cfg.Logger,
 	}
+	e.life, e.close = context.WithCancel(context.Background())
 	if e.produceDeadline == 0 {
 		e.produceDeadline = DefaultProduceDeadline
 	}
@@ -76,10 +87,46 @@ func New(cfg Config) *Engine {
 	if e.now == nil {
 		e.now = time.Now
 	}
+	if e.retry.Now == nil {
+		e.retry.Now = e.now
+	}
 	if e.log == nil {
-		e.log = slog.New(slog.DiscardHandler)
+		e.log = slog.Default()
 	}
 	return e
+}
+
+// Close ends what waits: Fetch and Consume return what there is, as if their time were over, and Run
+// returns. When Close returns, Run has. Other calls are still served, so a server may close its engine
+// first and then let its last requests finish.
+func (e *Engine) Close() {
+	e.close()
+	e.runs.wait()
+}
+
+// runs counts the calls of Run.
+type runs struct {
+	mu     sync.Mutex // makes sure that none begins after wait
+	closed bool
+	calls  sync.WaitGroup
+}
+
+// begin reports whether another call may begin, which then has to call done.
+func (r *runs) begin() (done func(), ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return nil, false
+	}
+	r.calls.Add(1)
+	return r.calls.Done, true
+}
+
+func (r *runs) wait() {
+	r.mu.Lock()
+	r.closed = true
+	r.mu.Unlock()
+	r.calls.Wait()
 }
 
 func (e *Engine) nowMs() int64 { return e.now().UnixMilli() }

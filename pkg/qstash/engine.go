@@ -43,36 +43,36 @@ type Sender interface {
 
 // Limits bound what an account may ask for. A zero field has the default below.
 type Limits struct {
-	MaxBody     int           // bytes of a message
-	MaxDelay    time.Duration // of a message
-	MaxTimeout  time.Duration // of one attempt
-	MaxRetries  int
-	Parallelism int           // what clients are told; see GlobalParallelism
-	LogsFor     time.Duration // how long finished messages and their events are kept
-	DLQFor      time.Duration // how long failed messages are kept
-	Queues      int
-	Schedules   int
-	Groups      int
-	Endpoints   int // of a URL group
+	MaxMessageBytes int           // bytes of a message
+	MaxDelay        time.Duration // of a message
+	MaxTimeout      time.Duration // of one attempt
+	MaxRetries      int
+	Parallelism     int           // what clients are told; see GlobalParallelism
+	LogsFor         time.Duration // how long finished messages and their events are kept
+	DLQFor          time.Duration // how long failed messages are kept
+	Queues          int
+	Schedules       int
+	Groups          int
+	Endpoints       int // of a URL group
 }
 
 // Defaults of Limits.
 const (
-	DefaultMaxBody     = 10 << 20
-	DefaultMaxDelay    = 366 * 24 * time.Hour
-	DefaultMaxTimeout  = 15 * time.Minute
-	DefaultMaxRetries  = 1000
-	DefaultParallelism = 1000
-	DefaultLogsFor     = 3 * 24 * time.Hour
-	DefaultDLQFor      = 7 * 24 * time.Hour
-	DefaultQueues      = 1000
-	DefaultSchedules   = 1000
-	DefaultGroups      = 1000
-	DefaultEndpoints   = 100
+	DefaultMaxMessageBytes = 10 << 20
+	DefaultMaxDelay        = 366 * 24 * time.Hour
+	DefaultMaxTimeout      = 15 * time.Minute
+	DefaultMaxRetries      = 1000
+	DefaultParallelism     = 1000
+	DefaultLogsFor         = 3 * 24 * time.Hour
+	DefaultDLQFor          = 7 * 24 * time.Hour
+	DefaultQueues          = 1000
+	DefaultSchedules       = 1000
+	DefaultGroups          = 1000
+	DefaultEndpoints       = 100
 )
 
 func (l *Limits) setDefaults() {
-	l.MaxBody = cmp.Or(l.MaxBody, DefaultMaxBody)
+	l.MaxMessageBytes = cmp.Or(l.MaxMessageBytes, DefaultMaxMessageBytes)
 	l.MaxDelay = cmp.Or(l.MaxDelay, DefaultMaxDelay)
 	l.MaxTimeout = cmp.Or(l.MaxTimeout, DefaultMaxTimeout)
 	l.MaxRetries = cmp.Or(l.MaxRetries, DefaultMaxRetries)

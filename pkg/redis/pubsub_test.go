@@ -65,6 +65,7 @@ func sharing(t *testing.T, st store.Store, n int) []*testDB {
 	clock := &testClock{t: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
 	for i := range n {
 		e := redis.New(redis.Config{Store: st, Now: clock.now, RecordTTL: time.Hour})
+		t.Cleanup(e.Close)
 		if i == 0 {
 			if _, err := e.CreateDatabase(t.Context(), redis.DatabaseOptions{ID: "test"}); err != nil {
 				t.Fatal(err)

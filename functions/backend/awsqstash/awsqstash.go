@@ -92,7 +92,7 @@ func Open(c *cloud.Cloud, cfg Config) (QStash, error) {
 			Store:      table,
 			Sender:     deliver.New(deliver.Config{Allow: cfg.Allow}),
 			Waker:      waker,
-			Limits:     qstash.Limits{MaxBody: contract.MaxMessageBytes, MaxTimeout: contract.MaxAttempt},
+			Limits:     qstash.Limits{MaxMessageBytes: contract.MaxMessageBytes, MaxTimeout: contract.MaxAttempt},
 			Region:     cfg.Region,
 			AccountTTL: contract.RecordTTL,
 			Meter:      cfg.Meter,

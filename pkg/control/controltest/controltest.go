@@ -89,8 +89,11 @@ func (w *World) Engines() (*redis.Engine, *kafka.Engine, *qstash.Engine) {
 func (w *World) engines(r, k, q store.Store) (*redis.Engine, *kafka.Engine, *qstash.Engine) {
 	stream, err := kafkastream.Open(w.Context(), kafkastream.Options{Store: w.Tables["kafka"]})
 	w.OK(err)
-	return redis.New(redis.Config{Store: r, Now: w.Now, RecordTTL: recordTTL}),
-		kafka.New(kafka.Config{Store: k, Stream: stream, Now: w.Now, RecordTTL: recordTTL}),
+	databases := redis.New(redis.Config{Store: r, Now: w.Now, RecordTTL: recordTTL})
+	w.Cleanup(databases.Close)
+	clusters := kafka.New(kafka.Config{Store: k, Stream: stream, Now: w.Now, RecordTTL: recordTTL})
+	w.Cleanup(clusters.Close)
+	return databases, clusters,
 		qstash.New(qstash.Config{Store: q, Sender: nothing{}, Waker: nothing{}, Now: w.Now, AccountTTL: recordTTL})
 }
 

@@ -35,7 +35,7 @@ func TestRequestArrivesAsPublishedAndSigned(t *testing.T) {
 		io.WriteString(w, strings.Repeat("x", 100))
 	}))
 	defer srv.Close()
-	s := deliver.New(deliver.Config{Allow: deliver.Loopback, MaxResponse: 10})
+	s := deliver.New(deliver.Config{Allow: deliver.Loopback, MaxResponseBytes: 10})
 	url := srv.URL + "/a//b?x=1&y=%2F"
 	resp, err := s.Send(t.Context(), delivery(url))
 	if err != nil {

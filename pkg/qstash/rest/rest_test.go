@@ -44,7 +44,7 @@ func newService(t *testing.T) *service {
 	t.Cleanup(func() { st.Close() })
 	s := &service{t: t, token: rest.Envelope(acct, "password"), status: 200, more: make(chan struct{}, 1000), meter: &metertest.Records{}}
 	waker := embedded.New(embedded.Options{})
-	s.engine = qstash.New(qstash.Config{Store: st, Sender: s, Waker: waker, Alone: true, Meter: s.meter, Limits: qstash.Limits{MaxBody: 10_000, Queues: 3}})
+	s.engine = qstash.New(qstash.Config{Store: st, Sender: s, Waker: waker, Alone: true, Meter: s.meter, Limits: qstash.Limits{MaxMessageBytes: 10_000, Queues: 3}})
 	if _, err := s.engine.CreateAccount(t.Context(), acct, qstash.Keys{Current: "sig_1", Next: "sig_2"}); err != nil {
 		t.Fatal(err)
 	}

@@ -32,6 +32,7 @@ func TestWithEngineAndTokens(t *testing.T) {
 	}
 	defer st.Close()
 	engine := redis.New(redis.Config{Store: st})
+	t.Cleanup(engine.Close)
 	db, err := engine.CreateDatabase(ctx, redis.DatabaseOptions{ID: "orders"})
 	if err != nil {
 		t.Fatal(err)
@@ -139,6 +140,7 @@ func TestStreamOverHTTP(t *testing.T) {
 	}
 	defer st.Close()
 	engine := redis.New(redis.Config{Store: st})
+	t.Cleanup(engine.Close)
 	db, err := engine.CreateDatabase(t.Context(), redis.DatabaseOptions{ID: "db1"})
 	if err != nil {
 		t.Fatal(err)
@@ -211,6 +213,7 @@ func TestStreamEndsWithItsToken(t *testing.T) {
 	}
 	defer st.Close()
 	engine := redis.New(redis.Config{Store: st})
+	t.Cleanup(engine.Close)
 	db, err := engine.CreateDatabase(t.Context(), redis.DatabaseOptions{ID: "db1"})
 	if err != nil {
 		t.Fatal(err)

@@ -52,7 +52,7 @@ type Options struct {
 	ReclaimEvery time.Duration
 	ReclaimGrace time.Duration
 
-	Logger *slog.Logger // nil: no log
+	Logger *slog.Logger // nil: slog.Default
 
 	disk vfs.FS // tests: instead of the real one
 }
@@ -92,7 +92,7 @@ func Open(o Options) (*Store, error) {
 		return nil, errors.New("embedded: give either a folder or InMemory")
 	}
 	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
+		o.Logger = slog.Default()
 	}
 	if o.ReclaimEvery == 0 {
 		o.ReclaimEvery = DefaultReclaimEvery

@@ -63,13 +63,13 @@ func (s *Stream) holding(ctx context.Context, key string, fresh bool) ([]shard, 
 	s.mu.Lock()
 	shards, listed := s.shards, s.listed
 	s.mu.Unlock()
-	if fresh || time.Since(listed) > listEvery {
+	if fresh || s.now().Sub(listed) > listEvery {
 		var err error
 		if shards, err = s.list(ctx); err != nil {
 			return nil, err
 		}
 		s.mu.Lock()
-		s.shards, s.listed = shards, time.Now()
+		s.shards, s.listed = shards, s.now()
 		s.mu.Unlock()
 	}
 	sum := md5.Sum([]byte(key))
