@@ -192,7 +192,7 @@ func measureLimits(t *testing.T, st store.Store, each int) {
 	}
 	sweep := time.NewTicker(200 * time.Millisecond)
 	defer sweep.Stop()
-	for stop := time.After(2 * time.Minute); len(left()) > 0; {
+	for stop := time.After(10 * time.Minute); len(left()) > 0; {
 		select {
 		case <-destination.change:
 		case <-sweep.C:

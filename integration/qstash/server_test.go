@@ -34,7 +34,7 @@ type local struct {
 func newLocal(t *testing.T) *local {
 	t.Helper()
 	l := &local{t: t, binary: filepath.Join(t.TempDir(), "local"), data: filepath.Join(t.TempDir(), "data"),
-		client: &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 100}}}
+		client: &http.Client{Timeout: 5 * time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 100}}}
 	if dir := os.Getenv("SKYSTASH_PREBUILT"); dir != "" {
 		l.binary = filepath.Join(dir, "local")
 	} else if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", l.binary, "github.com/skystash/skystash/scripts/local").CombinedOutput(); err != nil {
