@@ -15,9 +15,13 @@ import (
 	"testing"
 )
 
-// Build compiles the local server, which goes when the test ends.
+// Build returns the local server's executable. scripts/test has built it and says where; without it, it
+// is compiled, and goes when the test ends.
 func Build(t testing.TB) (binary string) {
 	t.Helper()
+	if dir := os.Getenv("SKYSTASH_PREBUILT"); dir != "" {
+		return filepath.Join(dir, "local")
+	}
 	binary = filepath.Join(t.TempDir(), "local")
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "github.com/skystash/skystash/scripts/local")
 	if out, err := build.CombinedOutput(); err != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/skystash/skystash/pkg/control"
+	"github.com/skystash/skystash/pkg/edge"
 	"github.com/skystash/skystash/pkg/kafka"
 	"github.com/skystash/skystash/pkg/qstash"
 )
@@ -44,7 +45,7 @@ func kafkaError(err error) error {
 	case kafka.Exists, kafka.Lost:
 		status = http.StatusConflict
 	}
-	return &refusal{status, sentence(refused.Text)}
+	return edge.Refuse(status, sentence(refused.Text))
 }
 
 // topicRow is a topic in the list.
@@ -186,10 +187,10 @@ func createTopic(r *request) error {
 		if ref == nil {
 			return err
 		}
-		if ref.status == http.StatusConflict {
-			f.Errors["name"] = ref.text
+		if ref.Status == http.StatusConflict {
+			f.Errors["name"] = ref.Text
 		} else {
-			f.Errors[""] = ref.text
+			f.Errors[""] = ref.Text
 		}
 	}
 	p, err := r.topicsPage(f)
@@ -232,7 +233,7 @@ func updateTopic(r *request) error {
 	var f topicForm
 	o := f.options(r)
 	for _, text := range f.Errors {
-		return &refusal{http.StatusUnprocessableEntity, text}
+		return edge.Refuse(http.StatusUnprocessableEntity, text)
 	}
 	name := r.PathValue("topic")
 	if _, err := r.h.kafka.UpdateTopic(r.Context(), c, name, func(to *kafka.TopicOptions) { *to = o }); err != nil {
@@ -248,7 +249,7 @@ func deleteTopic(r *request) error {
 	}
 	name := r.PathValue("topic")
 	if r.form("confirm") != name {
-		return &refusal{http.StatusUnprocessableEntity, "The name did not match, so nothing was deleted."}
+		return edge.Refuse(http.StatusUnprocessableEntity, "The name did not match, so nothing was deleted.")
 	}
 	if err := r.h.kafka.DeleteTopic(r.Context(), c, name); err != nil {
 		return kafkaError(err)

@@ -59,6 +59,16 @@ func TestStatusOfErrors(t *testing.T) {
 	}
 }
 
+func TestCauseOfACancelledContextCounts(t *testing.T) {
+	for cause, status := range map[error]int{nil: 499, context.DeadlineExceeded: 504, store.ErrUnavailable: 503} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(cause)
+		if e := edge.Report(ctx, slog.New(slog.DiscardHandler), fmt.Errorf("reading: %w", ctx.Err())); e.Status != status {
+			t.Errorf("%v: %d", cause, e.Status)
+		}
+	}
+}
+
 func TestPanicIsLoggedOnceWithItsStack(t *testing.T) {
 	serve := func() (err error) {
 		defer edge.Recover(&err)

@@ -137,7 +137,7 @@ func (e *Engine) CreateDatabase(ctx context.Context, o DatabaseOptions) (*Databa
 	}
 	err := e.store.Commit(ctx, []store.Op{
 		store.Put(recordKey(o.ID), attrs, store.Absent(recSlots)),
-		store.Check(markKey(o.ID), store.Absent(recSlots)),
+		store.Check(deletedKey(o.ID), store.Absent(recSlots)),
 	})
 	var ce *store.ConditionError
 	if errors.As(err, &ce) {

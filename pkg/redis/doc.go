@@ -24,7 +24,7 @@
 //	item      partition              sort key                 attributes
 //	database  'd' db                 'd'                      see database.go
 //	user      'd' db                 'u' name                 r (rules), w
-//	mark      'd' db                 'x'                      those of the record: the database is being deleted
+//	deleted   'd' db                 'x'                      those of the record: the database is being deleted
 //	head      'k' db epoch slot      H key                    t w e x b q*, and one of the encodings
 //	owner     'e' db generation      0x00                     hp, hs (the head it was moved to, if it was)
 //	member    'e' db generation      0x01 H member            v (value or score), e (field expiry)
@@ -93,8 +93,8 @@
 // than the log's life is cut off. Subscriptions are renewed every 20 seconds; what an
 // instance that dies leaves behind counts for no more than a minute.
 //
-// MONITOR is a log of its own, written by all instances as long as a mark in the database's
-// record asks for it, and costs nothing without.
+// MONITOR is a log of its own. Instances write to it only as long as an attribute of the database's
+// record asks for that, so a database that nobody monitors pays nothing for it.
 //
 // # Access control
 //

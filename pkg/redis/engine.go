@@ -309,6 +309,8 @@ func FailureText(err error) string {
 		return "ERR the database is over its capacity, try again later"
 	case errors.Is(err, store.ErrConflict):
 		return "ERR too many concurrent writes of the same keys, try again"
+	case errors.Is(err, store.ErrUnavailable):
+		return "ERR the database is temporarily unavailable, try again later"
 	case errors.Is(err, store.ErrTooLarge):
 		return "ERR the value is too large to be stored"
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):

@@ -15,7 +15,7 @@ import (
 const recMonitor = "monitor"
 
 const (
-	// monitorLife is how long the mark in the record holds, monitorBeat how often it is renewed.
+	// monitorLife is how long the attribute in the record holds, monitorBeat how often it is renewed.
 	monitorLife = time.Minute
 	monitorBeat = 20 * time.Second
 	// maxMonitored bounds the bytes of a command's text.
@@ -46,7 +46,7 @@ func (e *Engine) Monitor(ctx context.Context, db *Database, a Access) (*Subscrip
 				return
 			case <-tick.C:
 				if err := e.markMonitored(beat, db.ID); err != nil && beat.Err() == nil {
-					e.log.Warn("renewing the mark of a monitor", "error", err)
+					e.log.Warn("renewing a monitor", "error", err)
 				}
 			}
 		}

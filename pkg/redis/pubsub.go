@@ -43,7 +43,7 @@ type Subscription struct {
 	only     map[string]bool // channels
 	tails    []*tail
 	monitors bool               // messages are commands
-	stopBeat context.CancelFunc // of a monitor's mark
+	stopBeat context.CancelFunc // ends the renewals of recMonitor
 	wake     chan struct{}
 
 	mu     sync.Mutex

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/skystash/skystash/pkg/edge"
 	"github.com/skystash/skystash/pkg/redis"
 	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/token"
@@ -133,6 +134,8 @@ func answer(args []string, w *resp.Writer) {
 		w.Error("ERR inner")
 	case "oops":
 		w.Error("WRONGTYPE Operation against a key")
+	case "noperm":
+		w.Error("NOPERM this user has no permissions")
 	case "none": // a mistake of the engine
 	case "two": // another
 		w.OK()
@@ -183,11 +186,10 @@ func newServer(t testing.TB, change func(*Config)) *server {
 	t.Helper()
 	s := &server{engine: newStubEngine(), log: new(strings.Builder)}
 	cfg := Config{
-		Engine:    s.engine,
-		Verifier:  stubTokens(),
-		Now:       func() time.Time { return time.UnixMicro(1_700_000_000_000_000) },
-		Logger:    slog.New(slog.NewTextHandler(s.log, nil)),
-		RequestID: func(context.Context) string { return "id1" },
+		Engine:   s.engine,
+		Verifier: stubTokens(),
+		Now:      func() time.Time { return time.UnixMicro(1_700_000_000_000_000) },
+		Logger:   slog.New(slog.NewTextHandler(s.log, nil)),
 	}
 	if change != nil {
 		change(&cfg)
@@ -209,6 +211,7 @@ func (s *server) doAs(t testing.TB, authorization, method, target, body string, 
 		reader = strings.NewReader(body)
 	}
 	r := httptest.NewRequest(method, target, reader)
+	r = r.WithContext(edge.WithRequestID(r.Context(), "id1"))
 	if authorization != "" {
 		r.Header.Set("Authorization", authorization)
 	}
@@ -301,7 +304,7 @@ func TestCommandByPath(t *testing.T) {
 				t.Errorf("answer %d %s", w.Code, w.Body)
 			}
 			s.expectCommands(t, "do", tc.want)
-			if s.engine.db != s.engine.databases["db1"] || s.engine.access.ReadOnly {
+			if s.engine.db != s.engine.databases["db1"] || s.engine.access.ReadOnly != (tc.method == "HEAD") {
 				t.Errorf("database %v, access %v", s.engine.db, s.engine.access)
 			}
 		})
@@ -367,6 +370,17 @@ func TestHeadHasStatusAndHeadersOfGet(t *testing.T) {
 	}
 }
 
+// TestHeadRunsNoCommandThatMayWrite: GET does, as Upstash's does. See also TestHeadChangesNothing of package edge.
+func TestHeadRunsNoCommandThatMayWrite(t *testing.T) {
+	s := newServer(t, nil)
+	w := s.do(t, "HEAD", "/noperm/k", "")
+	expect(t, w, 405, "")
+	if allow := w.Header().Get("Allow"); allow != "GET, POST, PUT, OPTIONS" {
+		t.Errorf("Allow: %s", allow)
+	}
+	expect(t, s.do(t, "GET", "/noperm/k", ""), 400, `{"error":"NOPERM this user has no permissions"}`)
+}
+
 func TestFailuresOfOurs(t *testing.T) {
 	t.Run("a short text for the client, the cause for the log", func(t *testing.T) {
 		s := newServer(t, nil)
@@ -386,7 +400,7 @@ func TestFailuresOfOurs(t *testing.T) {
 	t.Run("deadline", func(t *testing.T) {
 		for _, target := range []string{"/get/foo", "/multi-exec"} {
 			s := newServer(t, nil)
-			ctx, cancel := context.WithDeadline(context.Background(), time.Unix(0, 0))
+			ctx, cancel := context.WithDeadline(edge.WithRequestID(t.Context(), "id1"), time.Unix(0, 0))
 			defer cancel()
 			r := httptest.NewRequest("POST", target, strings.NewReader(`[["get","a"]]`)).WithContext(ctx)
 			r.Header.Set("Authorization", "Bearer good")
@@ -415,8 +429,15 @@ func TestFailuresOfOurs(t *testing.T) {
 		}
 	})
 	t.Run("ids are made up without a source of them", func(t *testing.T) {
-		s := newServer(t, func(c *Config) { c.RequestID = nil })
-		one, two := s.do(t, "GET", "/fail", "").Body.String(), s.do(t, "GET", "/fail", "").Body.String()
+		s := newServer(t, nil)
+		fail := func() string {
+			r := httptest.NewRequest("GET", "/fail", nil)
+			r.Header.Set("Authorization", "Bearer good")
+			w := httptest.NewRecorder()
+			s.ServeHTTP(w, r)
+			return w.Body.String()
+		}
+		one, two := fail(), fail()
 		if one == two {
 			t.Errorf("twice %s", one)
 		}

@@ -37,7 +37,7 @@ func (m *Main) addReplica() (recordTTL time.Duration, err error) {
 	}
 	m.replica = r
 	r.url = "http://" + r.listener.Addr().String()
-	options := embedded.Options{InMemory: true, Logger: m.log}
+	options := embedded.Options{InMemory: true, Now: time.Now, Logger: m.log}
 	replica, err := embedded.Open(options)
 	if err != nil {
 		return 0, fmt.Errorf("open the replica: %w", err)
