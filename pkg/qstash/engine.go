@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -108,6 +109,7 @@ type Config struct {
 	Meter meter.Recorder // is told of each attempt to deliver; nil: nobody is
 
 	Now    func() time.Time // nil: time.Now
+	Retry  store.Retry      // what is done when others are faster; the zero value uses Now
 	Random func([]byte)     // fills a slice; nil: crypto/rand
 	Logger *slog.Logger     // nil: slog.Default
 }
@@ -123,6 +125,8 @@ type Engine struct {
 	accountTTL time.Duration
 	meter      meter.Recorder
 	now        func() time.Time
+	retry      store.Retry
+	locks      *store.Locks // of items that callers of this engine change; see lock
 	random     func([]byte)
 	log        *slog.Logger
 	owner      string // of the leases that this engine holds
@@ -146,6 +150,8 @@ func New(cfg Config) *Engine {
 		accountTTL: cfg.AccountTTL,
 		meter:      cfg.Meter,
 		now:        cfg.Now,
+		retry:      cfg.Retry,
+		locks:      store.NewLocks(),
 		random:     cfg.Random,
 		log:        cfg.Logger,
 		accounts:   map[string]cachedAccount{},
@@ -154,6 +160,9 @@ func New(cfg Config) *Engine {
 	e.limits.setDefaults()
 	if e.now == nil {
 		e.now = time.Now
+	}
+	if e.retry.Now == nil {
+		e.retry.Now = e.now
 	}
 	if e.random == nil {
 		e.random = func(b []byte) { rand.Read(b) }
@@ -174,6 +183,26 @@ func New(cfg Config) *Engine {
 
 // Limits are the engine's limits, defaults filled in.
 func (e *Engine) Limits() Limits { return e.limits }
+
+// lock lets the callers in this process who change one item go one after the other. Without
+// it they would run into each other's conditions, and pay for each attempt. Other processes
+// are held off by the conditions alone. What is locked must not lock again.
+func (e *Engine) lock(ctx context.Context, kind, acct, name string) (unlock func(), err error) {
+	unlock, err = e.locks.Lock(ctx, acct, part(kind, name))
+	if err != nil {
+		return nil, fmt.Errorf("wait for others: %w: %w", store.ErrUnavailable, err)
+	}
+	return unlock, nil
+}
+
+// contend makes attempts as Config.Retry says while others are faster; what says what is attempted.
+func (e *Engine) contend(ctx context.Context, attempt func(context.Context) error, what string, args ...any) error {
+	err := e.retry.Do(ctx, attempt)
+	if refused := (*Error)(nil); err == nil || errors.As(err, &refused) || errors.Is(err, ErrNoAccount) {
+		return err
+	}
+	return fmt.Errorf(what+": %w", append(args, err)...)
+}
 
 // wake hands on hints. They are stored as due entries too, so an error loses nothing
 // but time.

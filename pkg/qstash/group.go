@@ -137,7 +137,7 @@ func (e *Engine) changeGroup(ctx context.Context, acct, name string, create bool
 			if !create {
 				return notFound("topic %s not found", name)
 			}
-			n, err := e.count(ctx, part("g", acct))
+			n, err := e.count(ctx, part("g", acct), nil)
 			if err != nil {
 				return err
 			}

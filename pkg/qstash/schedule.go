@@ -127,7 +127,7 @@ func (e *Engine) writeSchedule(ctx context.Context, acct, id string, change func
 			s.CreatedAt, s.Paused = old.CreatedAt, old.Paused
 			cond = store.Eq(attrVersion, store.Bytes(old.Version))
 		} else {
-			n, err := e.count(ctx, part("s", acct))
+			n, err := e.count(ctx, part("s", acct), nil)
 			if err != nil {
 				return err
 			}
@@ -438,34 +438,31 @@ func (e *Engine) storeOnce(ctx context.Context, d *draft) error {
 	if err := e.touchFlow(ctx, d.acct, d.rec.Flow); err != nil {
 		return err
 	}
-	stored := false
-	for began := e.now(); ; {
-		ops, err := e.draftOps(ctx, d, &stored)
-		if err != nil {
-			return err
+	new := store.Absent(attrState)
+	began := e.now()
+	if err := e.keepBody(ctx, d); err != nil {
+		return err
+	}
+	if d.rec.Queue != "" || e.now().Sub(began) >= sweepGrace/2 {
+		err := e.commitDraft(ctx, d, new)
+		if refused := (*unmetError)(nil); errors.As(err, &refused) {
+			return nil
 		}
-		msg := &ops[len(ops)-1]
-		msg.If = store.Absent(attrState)
-		if d.rec.Queue == "" && e.now().Sub(began) < sweepGrace/2 {
-			// The due entry is alone until then: two single writes cost half of a transaction.
-			if _, err := e.store.Apply(ctx, ops[0]); err != nil {
-				return fmt.Errorf("store message %s: %w", d.id, err)
-			}
-			ops = ops[1:]
-		}
-		err = e.store.Commit(ctx, ops)
-		if ce := (*store.ConditionError)(nil); errors.As(err, &ce) {
-			if ops[ce.Index].Key == msg.Key {
-				return nil
-			}
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("store message %s: %w", d.id, err)
-		}
-		e.wake(ctx, d.hint())
+		return err
+	}
+	// The due entry is alone for a moment: two single writes cost half of a transaction.
+	ops, err := e.draftOps(ctx, d, new)
+	for i := 0; err == nil && i < len(ops); i++ {
+		_, err = e.store.Apply(ctx, ops[i])
+	}
+	if _, unmet := unmetCondition(err); unmet {
 		return nil
 	}
+	if err != nil {
+		return fmt.Errorf("store message %s: %w", d.id, err)
+	}
+	e.wake(ctx, d.hint())
+	return nil
 }
 
 // PauseSchedule makes a schedule's times pass without messages, or, with paused false, no more.

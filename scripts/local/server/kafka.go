@@ -75,7 +75,7 @@ func (m *Main) openStream(ctx context.Context, st store.Store) (ingest.Stream, e
 	})
 	if f.kinesis != "" {
 		if err := createStream(ctx, client, f.kafkaStream); err != nil {
-			return nil, fmt.Errorf("Kinesis at %s: %w", f.kinesis, err)
+			return nil, fmt.Errorf("the stream of Kinesis at %s: %w", f.kinesis, err)
 		}
 	}
 	return kinesis.New(client, f.kafkaStream, kinesis.Options{Logger: m.log}), nil
