@@ -41,7 +41,6 @@ type function struct {
 	inits           inits
 	took            []time.Duration // from the start of the process to the first answer
 	counts          dynamotls.Counts
-	calls           int
 }
 
 // inits are what a process's initialisers do, as GODEBUG=inittrace=1 tells.
