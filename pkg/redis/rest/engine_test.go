@@ -268,4 +268,9 @@ func TestStreamEndsWithItsToken(t *testing.T) {
 
 type verifierFunc func(string) (token.Claims, error)
 
-func (f verifierFunc) Verify(text string) (token.Claims, error) { return f(text) }
+func (f verifierFunc) Verify(_ context.Context, text string) (token.Claims, error) { return f(text) }
+
+func (f verifierFunc) Resource(text string) string {
+	claims, _ := f(text)
+	return claims.Resource
+}
