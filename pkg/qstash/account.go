@@ -178,7 +178,12 @@ func (e *Engine) ResetCredentials(ctx context.Context, acct string) error {
 
 // changeAccount changes an account's record.
 func (e *Engine) changeAccount(ctx context.Context, id string, change func(*Account)) error {
-	for {
+	unlock, err := e.lock(ctx, "a", id, "")
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return e.contend(ctx, func(ctx context.Context) error {
 		attrs, err := e.store.Get(ctx, accountKey(id))
 		if err != nil {
 			return fmt.Errorf("read account %s: %w", id, err)
@@ -196,16 +201,13 @@ func (e *Engine) changeAccount(ctx context.Context, id string, change func(*Acco
 		change(a)
 		text, err := json.Marshal(a)
 		if err != nil {
-			return fmt.Errorf("change account %s: %w", id, err)
+			return err
 		}
 		begun := e.accounts.Begin()
 		_, err = e.store.Apply(ctx, store.Update(accountKey(id), store.Eq(attrJSON, attrs.Get(attrJSON)),
 			store.Set(attrJSON, store.Bytes(string(text)))))
-		if ce := (*store.ConditionError)(nil); errors.As(err, &ce) {
-			continue // somebody else has changed it
-		}
 		if err != nil {
-			return fmt.Errorf("change account %s: %w", id, err)
+			return err
 		}
 		if !a.DeletedAt.IsZero() {
 			e.forgetAccount(id)
@@ -213,7 +215,7 @@ func (e *Engine) changeAccount(ctx context.Context, id string, change func(*Acco
 		}
 		_, err = e.keepAccount(id, string(text), begun)
 		return err
-	}
+	}, "change account %s", id)
 }
 
 // forgetAccount makes an account's record be read again.
