@@ -78,13 +78,13 @@ func (m *Main) openQStash(ctx context.Context) (p *product, err error) {
 	}()
 	q.waker = embedded.New(embedded.Options{Horizon: qstashLookAhead, Logger: m.log})
 	q.engine = qstash.New(qstash.Config{
-		Meter:      m.usage.sums,
-		Store:      q.store,
-		Sender:     deliver.New(deliver.Config{Allow: deliver.Loopback, Resolve: m.flags.resolve}),
-		Waker:      q.waker,
-		Alone:      m.flags.store == storeEmbedded,
+		Meter:     m.usage.sums,
+		Store:     q.store,
+		Sender:    deliver.New(deliver.Config{Allow: deliver.Loopback, Resolve: m.flags.resolve}),
+		Waker:     q.waker,
+		Alone:     m.flags.store == storeEmbedded,
 		RecordTTL: recordTTL,
-		Logger:     m.log,
+		Logger:    m.log,
 	})
 	acct, err := q.account(ctx, qstashAccount, qstash.Keys{})
 	if err != nil {
