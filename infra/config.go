@@ -9,7 +9,7 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 
-	"github.com/skystash/skystash/functions/backend"
+	"github.com/skystash/skystash/functions/backend/contract"
 	"github.com/skystash/skystash/pkg/token"
 )
 
@@ -56,7 +56,7 @@ func readConfig(context func(name string) any) (Config, error) {
 		TokenAudience:           text("tokenAudience", token.DefaultAudience),
 		LogLevel:                text("logLevel", "info"),
 	}
-	if cfg.TokenPublicKey != "" && cfg.TokenPublicKey != backend.PublishedOnly {
+	if cfg.TokenPublicKey != "" && cfg.TokenPublicKey != contract.PublishedOnly {
 		if _, err := token.ParsePublicKeys(cfg.TokenPublicKey); err != nil {
 			return Config{}, fmt.Errorf("context tokenPublicKey: %w", err)
 		}

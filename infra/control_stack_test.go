@@ -12,13 +12,13 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
 	"github.com/aws/jsii-runtime-go"
 
-	"github.com/skystash/skystash/functions/backend"
+	"github.com/skystash/skystash/functions/backend/contract"
 	"github.com/skystash/skystash/pkg/bundle"
 )
 
 func controlTemplate(t *testing.T) assertions.Template {
 	t.Helper()
-	return controlTemplateOf(t, map[string]any{"tokenPublicKey": backend.PublishedOnly})
+	return controlTemplateOf(t, map[string]any{"tokenPublicKey": contract.PublishedOnly})
 }
 
 // controlTemplateOf is the template that a CDK context makes.
@@ -69,7 +69,7 @@ func TestControlPlaneKnowsTheProducts(t *testing.T) {
 
 func TestControlPlaneKnowsTheReadRegions(t *testing.T) {
 	template := controlTemplateOf(t, map[string]any{
-		"tokenPublicKey": backend.PublishedOnly, "region": "us-east-1", "readRegions": "eu-west-1,ap-south-1",
+		"tokenPublicKey": contract.PublishedOnly, "region": "us-east-1", "readRegions": "eu-west-1,ap-south-1",
 	})
 	template.HasResourceProperties(jsii.String("AWS::Lambda::Function"), map[string]any{
 		"Environment": map[string]any{"Variables": map[string]any{

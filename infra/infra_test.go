@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
 	"github.com/aws/jsii-runtime-go"
 
-	"github.com/skystash/skystash/functions/backend"
+	"github.com/skystash/skystash/functions/backend/contract"
 	"github.com/skystash/skystash/pkg/bundle"
 )
 
@@ -162,7 +162,7 @@ func TestStreamWakesTheSweepFunction(t *testing.T) {
 		return map[string]any{"Fn::GetAtt": []any{assertions.Match_StringLikeRegexp(jsii.String("^" + prefix)), attr}}
 	}
 	var filters []any
-	for _, pattern := range backend.SweepFilters {
+	for _, pattern := range contract.SweepFilters {
 		filters = append(filters, map[string]any{"Pattern": pattern})
 	}
 	tpl.HasResourceProperties(jsii.String("AWS::Lambda::EventSourceMapping"), map[string]any{

@@ -10,7 +10,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
-	"github.com/skystash/skystash/functions/backend"
+	"github.com/skystash/skystash/functions/backend/contract"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -60,8 +60,8 @@ func sweepOnStream(stack awscdk.Stack, table awsdynamodb.Table, sweep awslambda.
 		RetentionPeriod: awscdk.Duration_Days(jsii.Number(14)),
 		EnforceSSL:      jsii.Bool(true),
 	})
-	filters := make([]*map[string]any, len(backend.SweepFilters))
-	for i, pattern := range backend.SweepFilters {
+	filters := make([]*map[string]any, len(contract.SweepFilters))
+	for i, pattern := range contract.SweepFilters {
 		filters[i] = &map[string]any{"pattern": pattern}
 	}
 	sweep.AddEventSourceMapping(jsii.String("Stream"), &awslambda.EventSourceMappingOptions{

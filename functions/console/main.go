@@ -27,7 +27,9 @@ import (
 	"net/http"
 	"os"
 
-	"github.com/skystash/skystash/functions/backend"
+	"github.com/skystash/skystash/functions/backend/awscontrol"
+	"github.com/skystash/skystash/functions/backend/cloud"
+	"github.com/skystash/skystash/functions/backend/settings"
 	"github.com/skystash/skystash/functions/launch"
 	"github.com/skystash/skystash/pkg/console"
 	"github.com/skystash/skystash/pkg/control/rest"
@@ -36,17 +38,17 @@ import (
 )
 
 func main() {
-	env := &backend.Environment{Getenv: os.Getenv}
-	cfg := env.Control()
+	env := &settings.Environment{Getenv: os.Getenv}
+	aws, cfg := cloud.Environment(env), awscontrol.Environment(env)
 	launch.Function("console", env, func(ctx context.Context, log *slog.Logger) (any, error) {
-		handler, err := newHandler(ctx, cfg, log)
+		handler, err := newHandler(ctx, cloud.New(aws), cfg, log)
 		return lambdahttp.New(handler, log), err
 	})
 }
 
-func newHandler(ctx context.Context, cfg backend.ControlConfig, log *slog.Logger) (http.Handler, error) {
+func newHandler(ctx context.Context, in *cloud.Cloud, cfg awscontrol.Config, log *slog.Logger) (http.Handler, error) {
 	cfg.Logger = log
-	c, err := backend.OpenControl(ctx, cfg)
+	c, err := awscontrol.Open(ctx, in, cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +64,7 @@ func newHandler(ctx context.Context, cfg backend.ControlConfig, log *slog.Logger
 	}
 	api := rest.New(rest.Config{
 		Engine: c.Engine, Book: book, Kafka: c.Kafka, QStash: c.QStash, ReadRegions: cfg.ReadRegions,
-		Logger: log, RequestID: lambdahttp.RequestID,
+		Logger: log,
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {

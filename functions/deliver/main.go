@@ -19,7 +19,9 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"github.com/skystash/skystash/functions/backend"
+	"github.com/skystash/skystash/functions/backend/awsqstash"
+	"github.com/skystash/skystash/functions/backend/cloud"
+	"github.com/skystash/skystash/functions/backend/settings"
 	"github.com/skystash/skystash/functions/launch"
 )
 
@@ -27,18 +29,18 @@ import (
 const margin = 5 * time.Second
 
 func main() {
-	env := &backend.Environment{Getenv: os.Getenv}
-	cfg := env.QStash()
+	env := &settings.Environment{Getenv: os.Getenv}
+	aws, cfg := cloud.Environment(env), awsqstash.Environment(env)
 	cfg.Meter = env.Meter()
-	launch.Function("deliver", env, func(ctx context.Context, log *slog.Logger) (any, error) {
+	launch.Function("deliver", env, func(_ context.Context, log *slog.Logger) (any, error) {
 		cfg.Logger = log
-		q, err := backend.OpenQStash(ctx, cfg)
+		q, err := awsqstash.Open(cloud.New(aws), cfg)
 		return (&deliverer{q: q, log: log}).handle, err
 	})
 }
 
 type deliverer struct {
-	q   *backend.QStash
+	q   awsqstash.QStash
 	log *slog.Logger
 }
 

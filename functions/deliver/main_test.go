@@ -20,8 +20,8 @@ import (
 	"github.com/skystash/skystash/pkg/token"
 )
 
-// cloud takes what the functions send to SQS and Scheduler, and plays the destination.
-type cloud struct {
+// world takes what the functions send to SQS and Scheduler, and plays the destination.
+type world struct {
 	*httptest.Server
 	mu        sync.Mutex
 	wakes     []string // bodies of SQS messages
@@ -30,14 +30,14 @@ type cloud struct {
 	bodies    []string
 }
 
-func newCloud(t *testing.T) *cloud {
-	c := &cloud{}
+func newCloud(t *testing.T) *world {
+	c := &world{}
 	c.Server = httptest.NewServer(http.HandlerFunc(c.serve))
 	t.Cleanup(c.Close)
 	return c
 }
 
-func (c *cloud) serve(w http.ResponseWriter, r *http.Request) {
+func (c *world) serve(w http.ResponseWriter, r *http.Request) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	body, _ := io.ReadAll(r.Body)
@@ -63,7 +63,7 @@ func (c *cloud) serve(w http.ResponseWriter, r *http.Request) {
 }
 
 // take takes the wake-ups that were sent.
-func (c *cloud) take() []string {
+func (c *world) take() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	wakes := c.wakes

@@ -21,7 +21,11 @@ import (
 	"net/http"
 	"os"
 
-	"github.com/skystash/skystash/functions/backend"
+	"github.com/skystash/skystash/functions/backend/access"
+	"github.com/skystash/skystash/functions/backend/awskafka"
+	"github.com/skystash/skystash/functions/backend/cloud"
+	"github.com/skystash/skystash/functions/backend/contract"
+	"github.com/skystash/skystash/functions/backend/settings"
 	"github.com/skystash/skystash/functions/launch"
 	"github.com/skystash/skystash/pkg/kafka/rest"
 	"github.com/skystash/skystash/pkg/lambdahttp"
@@ -30,32 +34,31 @@ import (
 )
 
 func main() {
-	env := &backend.Environment{Getenv: os.Getenv}
-	cfg, tokens := env.Kafka(), env.Verifier(token.ProductKafka)
+	env := &settings.Environment{Getenv: os.Getenv}
+	aws, cfg, tokens := cloud.Environment(env), awskafka.Environment(env), access.Environment(env, token.ProductKafka)
 	recorder := env.Meter()
-	launch.Function("kafka", env, func(ctx context.Context, log *slog.Logger) (any, error) {
-		handler, err := newHandler(ctx, cfg, tokens, recorder, log)
+	launch.Function("kafka", env, func(_ context.Context, log *slog.Logger) (any, error) {
+		handler, err := newHandler(cloud.New(aws), cfg, tokens, recorder, log)
 		return lambdahttp.New(handler, log), err
 	})
 }
 
-func newHandler(ctx context.Context, cfg backend.KafkaConfig, tokens token.VerifierConfig, recorder meter.Recorder, log *slog.Logger) (http.Handler, error) {
+func newHandler(in *cloud.Cloud, cfg awskafka.Config, tokens token.VerifierConfig, recorder meter.Recorder, log *slog.Logger) (http.Handler, error) {
 	cfg.Logger = log
-	engine, err := backend.OpenKafka(ctx, cfg)
+	k, err := awskafka.Open(in, cfg)
 	if err != nil {
 		return nil, err
 	}
-	verifier, err := backend.NewVerifier(ctx, tokens, cfg.Table, cfg.Endpoint)
+	verifier, err := access.NewVerifier(tokens, k.Table)
 	if err != nil {
 		return nil, err
 	}
 	return rest.New(rest.Config{
-		Engine:       engine,
+		Engine:       k.Engine,
 		Verifier:     verifier,
-		MaxBodyBytes: backend.MaxKafkaBody,
+		MaxBodyBytes: contract.MaxKafkaBodyBytes,
 		Meter:        recorder,
 		Gateway:      lambdahttp.ThroughGateway,
 		Logger:       log,
-		RequestID:    lambdahttp.RequestID,
 	}), nil
 }

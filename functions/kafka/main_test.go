@@ -14,7 +14,7 @@ import (
 	awskinesis "github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 
-	"github.com/skystash/skystash/functions/backend"
+	"github.com/skystash/skystash/functions/backend/contract"
 	"github.com/skystash/skystash/pkg/bundle"
 	"github.com/skystash/skystash/pkg/kafka"
 	"github.com/skystash/skystash/pkg/kafka/ingest/kinesis"
@@ -40,7 +40,7 @@ func deploy(t testing.TB) deployment {
 	d := deployment{kinesis: kinesislocal.Client(t)}
 	d.stream = kinesislocal.Stream(t, d.kinesis, 1)
 	engine := kafka.New(kafka.Config{
-		Store: dynamo.New(client, table), Stream: kinesis.New(d.kinesis, d.stream, kinesis.Options{}), RecordTTL: backend.RecordTTL,
+		Store: dynamo.New(client, table), Stream: kinesis.New(d.kinesis, d.stream, kinesis.Options{}), RecordTTL: contract.RecordTTL,
 	})
 	c, err := engine.CreateCluster(t.Context(), kafka.ClusterOptions{ID: "first"})
 	if err != nil {

@@ -11,16 +11,19 @@ import (
 	"log/slog"
 	"os"
 
-	"github.com/skystash/skystash/functions/backend"
+	"github.com/skystash/skystash/functions/backend/awskafka"
+	"github.com/skystash/skystash/functions/backend/cloud"
+	"github.com/skystash/skystash/functions/backend/settings"
+	"github.com/skystash/skystash/functions/backend/sweeper"
 	"github.com/skystash/skystash/functions/launch"
 )
 
 func main() {
-	env := &backend.Environment{Getenv: os.Getenv}
-	cfg := env.Kafka()
-	launch.Function("kafkasweep", env, func(ctx context.Context, log *slog.Logger) (any, error) {
+	env := &settings.Environment{Getenv: os.Getenv}
+	aws, cfg := cloud.Environment(env), awskafka.Environment(env)
+	launch.Function("kafkasweep", env, func(_ context.Context, log *slog.Logger) (any, error) {
 		cfg.Logger = log
-		engine, err := backend.OpenKafka(ctx, cfg)
-		return (&backend.Sweeper{Engine: engine, Logger: log}).Handle, err
+		k, err := awskafka.Open(cloud.New(aws), cfg)
+		return (&sweeper.Sweeper{Engine: k.Engine, Logger: log}).Handle, err
 	})
 }

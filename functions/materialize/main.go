@@ -21,7 +21,9 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"github.com/skystash/skystash/functions/backend"
+	"github.com/skystash/skystash/functions/backend/awskafka"
+	"github.com/skystash/skystash/functions/backend/cloud"
+	"github.com/skystash/skystash/functions/backend/settings"
 	"github.com/skystash/skystash/functions/launch"
 	"github.com/skystash/skystash/pkg/kafka/ingest"
 )
@@ -30,12 +32,12 @@ import (
 const margin = 5 * time.Second
 
 func main() {
-	env := &backend.Environment{Getenv: os.Getenv}
-	cfg := env.Kafka()
-	launch.Function("materialize", env, func(ctx context.Context, log *slog.Logger) (any, error) {
+	env := &settings.Environment{Getenv: os.Getenv}
+	aws, cfg := cloud.Environment(env), awskafka.Environment(env)
+	launch.Function("materialize", env, func(_ context.Context, log *slog.Logger) (any, error) {
 		cfg.Logger = log
-		engine, err := backend.OpenKafka(ctx, cfg)
-		return (&materializer{engine: engine, log: log}).handle, err
+		k, err := awskafka.Open(cloud.New(aws), cfg)
+		return (&materializer{engine: k.Engine, log: log}).handle, err
 	})
 }
 

@@ -26,7 +26,9 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"github.com/skystash/skystash/functions/backend"
+	"github.com/skystash/skystash/functions/backend/awsusage"
+	"github.com/skystash/skystash/functions/backend/cloud"
+	"github.com/skystash/skystash/functions/backend/settings"
 	"github.com/skystash/skystash/functions/launch"
 	"github.com/skystash/skystash/pkg/meter"
 )
@@ -38,18 +40,18 @@ const margin = 5 * time.Second
 const countTime = time.Minute
 
 func main() {
-	env := &backend.Environment{Getenv: os.Getenv}
-	cfg := env.Usage()
-	launch.Function("meter", env, func(ctx context.Context, log *slog.Logger) (any, error) {
+	env := &settings.Environment{Getenv: os.Getenv}
+	aws, cfg := cloud.Environment(env), awsusage.Environment(env)
+	launch.Function("meter", env, func(_ context.Context, log *slog.Logger) (any, error) {
 		cfg.Logger = log
-		usage, err := backend.OpenUsage(ctx, cfg)
+		usage, err := awsusage.Open(cloud.New(aws), cfg)
 		return (&counter{usage: usage, log: log}).handle, err
 	})
 }
 
 // counter handles the stream's events.
 type counter struct {
-	usage *backend.Usage
+	usage *awsusage.Usage
 	log   *slog.Logger
 }
 

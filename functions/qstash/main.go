@@ -26,7 +26,10 @@ import (
 	"net/http"
 	"os"
 
-	"github.com/skystash/skystash/functions/backend"
+	"github.com/skystash/skystash/functions/backend/access"
+	"github.com/skystash/skystash/functions/backend/awsqstash"
+	"github.com/skystash/skystash/functions/backend/cloud"
+	"github.com/skystash/skystash/functions/backend/settings"
 	"github.com/skystash/skystash/functions/launch"
 	"github.com/skystash/skystash/pkg/lambdahttp"
 	"github.com/skystash/skystash/pkg/meter"
@@ -35,22 +38,22 @@ import (
 )
 
 func main() {
-	env := &backend.Environment{Getenv: os.Getenv}
-	cfg, tokens := env.QStash(), env.Verifier(token.ProductQStash)
+	env := &settings.Environment{Getenv: os.Getenv}
+	aws, cfg, tokens := cloud.Environment(env), awsqstash.Environment(env), access.Environment(env, token.ProductQStash)
 	recorder := env.Meter()
-	launch.Function("qstash", env, func(ctx context.Context, log *slog.Logger) (any, error) {
-		handler, err := newHandler(ctx, cfg, tokens, recorder, log)
+	launch.Function("qstash", env, func(_ context.Context, log *slog.Logger) (any, error) {
+		handler, err := newHandler(cloud.New(aws), cfg, tokens, recorder, log)
 		return lambdahttp.New(handler, log), err
 	})
 }
 
-func newHandler(ctx context.Context, cfg backend.QStashConfig, tokens token.VerifierConfig, recorder meter.Recorder, log *slog.Logger) (http.Handler, error) {
+func newHandler(in *cloud.Cloud, cfg awsqstash.Config, tokens token.VerifierConfig, recorder meter.Recorder, log *slog.Logger) (http.Handler, error) {
 	cfg.Logger = log
-	q, err := backend.OpenQStash(ctx, cfg)
+	q, err := awsqstash.Open(in, cfg)
 	if err != nil {
 		return nil, err
 	}
-	verifier, err := backend.NewVerifier(ctx, tokens, cfg.Table, cfg.DynamoDBEndpoint)
+	verifier, err := access.NewVerifier(tokens, q.Table)
 	if err != nil {
 		return nil, err
 	}
@@ -60,6 +63,5 @@ func newHandler(ctx context.Context, cfg backend.QStashConfig, tokens token.Veri
 		Meter:         recorder,
 		Gateway:       lambdahttp.ThroughGateway,
 		Logger:        log,
-		RequestID:     lambdahttp.RequestID,
 	}), nil
 }

@@ -26,7 +26,11 @@ import (
 	"os"
 	"time"
 
-	"github.com/skystash/skystash/functions/backend"
+	"github.com/skystash/skystash/functions/backend/access"
+	"github.com/skystash/skystash/functions/backend/awsredis"
+	"github.com/skystash/skystash/functions/backend/cloud"
+	"github.com/skystash/skystash/functions/backend/contract"
+	"github.com/skystash/skystash/functions/backend/settings"
 	"github.com/skystash/skystash/functions/launch"
 	"github.com/skystash/skystash/pkg/lambdahttp"
 	"github.com/skystash/skystash/pkg/meter"
@@ -38,38 +42,37 @@ import (
 const requestTime = 28 * time.Second
 
 func main() {
-	env := &backend.Environment{Getenv: os.Getenv}
-	cfg, tokens := env.Redis(), env.Verifier(token.ProductRedis)
-	cfg.ReadRegion = env.ReadRegion()
+	env := &settings.Environment{Getenv: os.Getenv}
+	aws, cfg, tokens := cloud.Environment(env), awsredis.Environment(env), access.Environment(env, token.ProductRedis)
+	cfg.ReadRegion = awsredis.ReadRegionOf(env)
 	recorder := env.Meter()
-	launch.Function("redis", env, func(ctx context.Context, log *slog.Logger) (any, error) {
-		handler, err := newHandler(ctx, cfg, tokens, recorder, log)
+	launch.Function("redis", env, func(_ context.Context, log *slog.Logger) (any, error) {
+		handler, err := newHandler(cloud.New(aws), cfg, tokens, recorder, log)
 		return lambdahttp.NewStreaming(handler, requestTime, log), err
 	})
 }
 
-func newHandler(ctx context.Context, cfg backend.RedisConfig, tokens token.VerifierConfig, recorder meter.Recorder, log *slog.Logger) (http.Handler, error) {
+func newHandler(in *cloud.Cloud, cfg awsredis.Config, tokens token.VerifierConfig, recorder meter.Recorder, log *slog.Logger) (http.Handler, error) {
 	cfg.Logger = log
-	engine, err := backend.OpenRedis(ctx, cfg)
+	r, err := awsredis.Open(in, cfg)
 	if err != nil {
 		return nil, err
 	}
-	verifier, err := backend.NewVerifier(ctx, tokens, cfg.Table, cfg.Endpoint)
+	verifier, err := access.NewVerifier(tokens, r.Table)
 	if err != nil {
 		return nil, err
 	}
 	serve := rest.Config{
-		Engine:          engine,
+		Engine:          r.Engine,
 		Verifier:        verifier,
-		MaxRequestBytes: backend.MaxCommandBytes,
+		MaxRequestBytes: contract.MaxCommandBytes,
 		Meter:           recorder,
 		Gateway:         lambdahttp.ThroughGateway,
-		Class:           engine.Class,
+		Class:           r.Engine.Class,
 		Logger:          log,
-		RequestID:       lambdahttp.RequestID,
 	}
-	if r := cfg.ReadRegion; r != nil {
-		serve.Region = &rest.Region{Name: r.Name, Replica: engine}
+	if region := cfg.ReadRegion; region != nil {
+		serve.Region = &rest.Region{Name: region.Name, Replica: r.Engine}
 	}
 	return rest.New(serve), nil
 }

@@ -13,7 +13,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"github.com/skystash/skystash/functions/backend"
+	"github.com/skystash/skystash/functions/backend/contract"
 	"github.com/skystash/skystash/pkg/bundle"
 	"github.com/skystash/skystash/pkg/redis"
 	"github.com/skystash/skystash/pkg/redis/resp"
@@ -35,7 +35,7 @@ func deploy(t testing.TB) deployment {
 	t.Helper()
 	client := dynamolocal.Client(t)
 	table := dynamolocal.Table(t, client)
-	engine := redis.New(redis.Config{Store: dynamo.New(client, table), RecordTTL: backend.RecordTTL})
+	engine := redis.New(redis.Config{Store: dynamo.New(client, table), RecordTTL: contract.RecordTTL})
 	db, err := engine.CreateDatabase(t.Context(), redis.DatabaseOptions{ID: "first", Name: "first"})
 	if err != nil {
 		t.Fatal(err)
@@ -270,7 +270,7 @@ func TestMissingConfigurationIsNamed(t *testing.T) {
 }
 
 // maxZipBytes keeps cold starts short.
-const maxZipBytes = 10 << 20
+const maxZipBytes = 8 << 20
 
 func TestDeployedArchiveIsSmall(t *testing.T) {
 	size, err := bundle.ZipSize(runtimetest.BuildFor(t, "./functions/redis", "arm64"))

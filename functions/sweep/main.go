@@ -3,7 +3,7 @@
 // expired fields of hashes, and flushed databases.
 //
 // The table's stream wakes it for records of what has become garbage (see
-// backend.SweepFilters): then it clears away what these name, and answers which record has
+// contract.SweepFilters): then it clears away what these name, and answers which record has
 // to be delivered again, with all behind it, if any. A schedule starts it for everything that is due: what was not yet when
 // the stream told of it, what the stream has given up, and expired fields. What
 // its time does not suffice for, the next run goes on with.
@@ -21,16 +21,19 @@ import (
 	"log/slog"
 	"os"
 
-	"github.com/skystash/skystash/functions/backend"
+	"github.com/skystash/skystash/functions/backend/awsredis"
+	"github.com/skystash/skystash/functions/backend/cloud"
+	"github.com/skystash/skystash/functions/backend/settings"
+	sweeps "github.com/skystash/skystash/functions/backend/sweeper"
 	"github.com/skystash/skystash/functions/launch"
 )
 
 func main() {
-	env := &backend.Environment{Getenv: os.Getenv}
-	cfg := env.Redis()
-	launch.Function("sweep", env, func(ctx context.Context, log *slog.Logger) (any, error) {
+	env := &settings.Environment{Getenv: os.Getenv}
+	aws, cfg := cloud.Environment(env), awsredis.Environment(env)
+	launch.Function("sweep", env, func(_ context.Context, log *slog.Logger) (any, error) {
 		cfg.Logger = log
-		engine, err := backend.OpenRedis(ctx, cfg)
-		return (&sweeper{scheduled: backend.Sweeper{Engine: engine, Logger: log}, engine: engine, log: log}).handle, err
+		r, err := awsredis.Open(cloud.New(aws), cfg)
+		return (&sweeper{scheduled: sweeps.Sweeper{Engine: r.Engine, Logger: log}, engine: r.Engine, log: log}).handle, err
 	})
 }

@@ -12,7 +12,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"github.com/skystash/skystash/functions/backend"
+	sweeps "github.com/skystash/skystash/functions/backend/sweeper"
 	"github.com/skystash/skystash/pkg/redis"
 	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/store/dynamo"
@@ -90,7 +90,7 @@ func (d *deployment) items() int {
 	return n
 }
 
-func (d *deployment) invoke(fn *runtimetest.Function) (r backend.Swept) {
+func (d *deployment) invoke(fn *runtimetest.Function) (r sweeps.Swept) {
 	d.t.Helper()
 	answer := fn.Invoke(runtimetest.Event(d.t, "sweep/scheduled.json"))
 	if err := json.Unmarshal(answer.Payload, &r); err != nil || answer.Failed {
@@ -144,7 +144,7 @@ func TestOverlappingRuns(t *testing.T) {
 	}
 	bin := runtimetest.Build(t, "./functions/sweep")
 	one, two := runtimetest.Start(t, bin, d.env...), runtimetest.Start(t, bin, d.env...)
-	done := make(chan backend.Swept)
+	done := make(chan sweeps.Swept)
 	go func() { done <- d.invoke(one) }()
 	r := d.invoke(two)
 	if other := <-done; !r.Finished || !other.Finished {
@@ -177,14 +177,14 @@ type reclaimer func(ctx context.Context) (int, error)
 func (r reclaimer) Reclaim(ctx context.Context) (int, error) { return r(ctx) }
 
 func TestStopsBeforeItIsStopped(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), backend.SweepMargin+10*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), sweeps.Margin+10*time.Millisecond)
 	defer cancel()
-	s := backend.Sweeper{Logger: slog.New(slog.DiscardHandler), Engine: reclaimer(func(ctx context.Context) (int, error) {
+	s := sweeps.Sweeper{Logger: slog.New(slog.DiscardHandler), Engine: reclaimer(func(ctx context.Context) (int, error) {
 		<-ctx.Done()
 		return 7, fmt.Errorf("deleting garbage: %w", ctx.Err())
 	})}
 	got, err := s.Handle(ctx)
-	if want := (backend.Swept{Deleted: 7}); got != want || err != nil {
+	if want := (sweeps.Swept{Deleted: 7}); got != want || err != nil {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
 	if ctx.Err() != nil {

@@ -9,21 +9,21 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"github.com/skystash/skystash/functions/backend"
+	sweeps "github.com/skystash/skystash/functions/backend/sweeper"
 	"github.com/skystash/skystash/pkg/redis"
 	"github.com/skystash/skystash/pkg/store"
 )
 
 // sweeper handles the events of the schedule and of the table's stream.
 type sweeper struct {
-	scheduled backend.Sweeper
+	scheduled sweeps.Sweeper
 	engine    interface {
 		ReclaimChange(ctx context.Context, c redis.Change) (int, error)
 	}
 	log *slog.Logger
 }
 
-// handle answers the stream's events with events.DynamoDBEventResponse, all others with backend.Swept.
+// handle answers the stream's events with events.DynamoDBEventResponse, all others with sweeps.Swept.
 func (s *sweeper) handle(ctx context.Context, event json.RawMessage) (any, error) {
 	var woken struct {
 		Records []json.RawMessage `json:"Records"`
@@ -43,7 +43,7 @@ func (s *sweeper) handle(ctx context.Context, event json.RawMessage) (any, error
 func (s *sweeper) records(ctx context.Context, records []json.RawMessage) events.DynamoDBEventResponse {
 	if deadline, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-backend.SweepMargin))
+		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-sweeps.Margin))
 		defer cancel()
 	}
 	begin := time.Now()

@@ -19,7 +19,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"github.com/skystash/skystash/functions/backend"
+	"github.com/skystash/skystash/functions/backend/contract"
+	sweeps "github.com/skystash/skystash/functions/backend/sweeper"
 	"github.com/skystash/skystash/pkg/redis"
 	"github.com/skystash/skystash/pkg/testenv/runtimetest"
 )
@@ -116,7 +117,7 @@ func matches(pattern, value any) bool {
 // wakes reports whether a record wakes the function.
 func wakes(t *testing.T, r record) bool {
 	t.Helper()
-	return slices.ContainsFunc(backend.SweepFilters, func(text string) bool {
+	return slices.ContainsFunc(contract.SweepFilters, func(text string) bool {
 		var pattern map[string]any
 		if err := json.Unmarshal([]byte(text), &pattern); err != nil {
 			t.Fatal(err)
@@ -302,7 +303,7 @@ func TestRecordsStopBeforeTheFunctionIsStopped(t *testing.T) {
 	if _, err := s.handle(ctx, json.RawMessage(`{"Records":[{}]}`)); err != nil {
 		t.Fatal(err)
 	}
-	if left <= 0 || left > time.Minute-backend.SweepMargin {
+	if left <= 0 || left > time.Minute-sweeps.Margin {
 		t.Errorf("the engine has %v of a minute", left)
 	}
 }

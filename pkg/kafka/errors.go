@@ -38,7 +38,7 @@ func IsKind(err error, kind ErrorKind) bool {
 
 // ErrUnknownOutcome means that messages may or may not have been accepted: their
 // producer has to send them again, and they may then be there twice.
-var ErrUnknownOutcome = errors.New("kafka: outcome of the produce is unknown")
+var ErrUnknownOutcome = fmt.Errorf("kafka: produce: %w", store.ErrUnknownOutcome)
 
 // unmet is the failed condition that err is, if it is one.
 func unmet(err error) (*store.ConditionError, bool) {

@@ -37,9 +37,7 @@ func (e *Engine) Monitor(ctx context.Context, db *Database, a Access) (*Subscrip
 		s.Close()
 		return nil, err
 	}
-	beat, stop := context.WithCancel(context.Background())
-	s.stopBeat = stop
-	go func() {
+	s.stopBeat = e.duties.run(func(beat context.Context) {
 		tick := time.NewTicker(monitorBeat)
 		defer tick.Stop()
 		for {
@@ -52,7 +50,7 @@ func (e *Engine) Monitor(ctx context.Context, db *Database, a Access) (*Subscrip
 				}
 			}
 		}
-	}()
+	})
 	return s, nil
 }
 

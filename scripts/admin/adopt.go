@@ -8,9 +8,7 @@ import (
 	"io"
 	"os"
 
-	"github.com/skystash/skystash/functions/backend"
 	"github.com/skystash/skystash/pkg/control"
-	"github.com/skystash/skystash/pkg/store/dynamo"
 )
 
 func adopt(ctx context.Context, flags *flag.FlagSet, args []string, stdout, stderr io.Writer) error {
@@ -24,11 +22,11 @@ func adopt(ctx context.Context, flags *flag.FlagSet, args []string, stdout, stde
 	if err := parse(flags, args, "table", "email", "product", "from", "id", "region"); err != nil {
 		return err
 	}
-	client, err := backend.DynamoDB(ctx, *d.endpoint)
+	c, err := d.cloud(ctx)
 	if err != nil {
 		return err
 	}
-	cfg := control.Config{Store: dynamo.New(client, *d.table), Region: *region}
+	cfg := control.Config{Store: c.Table(*d.table), Region: *region}
 	known, err := found(ctx, &cfg, deployment{table: from, endpoint: d.endpoint}, control.Product(*product), *id)
 	if err != nil {
 		return err

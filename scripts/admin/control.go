@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/skystash/skystash/functions/backend"
+	"github.com/skystash/skystash/functions/backend/awscontrol"
 	"github.com/skystash/skystash/pkg/control"
 )
 
@@ -29,7 +29,11 @@ func controlCommands() map[string]func(context.Context, *flag.FlagSet, []string,
 
 // accounts opens the control plane for what concerns accounts only: it has no products and no keys.
 func (d deployment) accounts(ctx context.Context) (*control.Engine, error) {
-	c, err := backend.OpenControl(ctx, backend.ControlConfig{Table: *d.table, DynamoDBEndpoint: *d.endpoint})
+	in, err := d.cloud(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c, err := awscontrol.Open(ctx, in, awscontrol.Config{Table: *d.table})
 	if err != nil {
 		return nil, err
 	}

@@ -8,9 +8,8 @@ import (
 	"io"
 	"strings"
 
-	"github.com/skystash/skystash/functions/backend"
+	"github.com/skystash/skystash/functions/backend/contract"
 	"github.com/skystash/skystash/pkg/kafka"
-	"github.com/skystash/skystash/pkg/store/dynamo"
 	"github.com/skystash/skystash/pkg/token"
 )
 
@@ -34,11 +33,11 @@ func kafkaCommands() map[string]func(context.Context, *flag.FlagSet, []string, i
 
 // kafkaEngine is one that manages: it has no stream.
 func (d deployment) kafkaEngine(ctx context.Context) (*kafka.Engine, error) {
-	client, err := backend.DynamoDB(ctx, *d.endpoint)
+	c, err := d.cloud(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return kafka.New(kafka.Config{Store: dynamo.New(client, *d.table)}), nil
+	return kafka.New(kafka.Config{Store: c.Table(*d.table)}), nil
 }
 
 // cluster opens the engine and reads the cluster that a flag names.
@@ -83,7 +82,7 @@ func createKafkaTopic(ctx context.Context, flags *flag.FlagSet, args []string, _
 	flags.IntVar(&o.Partitions, "partitions", 1, "number of partitions")
 	flags.DurationVar(&o.Retention, "retention", kafka.DefaultRetention, "time that messages are kept; negative: for ever")
 	flags.Int64Var(&o.RetentionBytes, "retention-bytes", 0, "size of a partition beyond which the oldest messages go; 0: no limit")
-	flags.IntVar(&o.MaxMessage, "max-message", kafka.DefaultMaxMessage, "largest message in bytes, with its overhead")
+	flags.IntVar(&o.MaxMessageBytes, "max-message", kafka.DefaultMaxMessageBytes, "largest message in bytes, with its overhead")
 	flags.BoolVar(&o.Compact, "compact", false, "keep the last message of each key, whatever its age")
 	if err := parse(flags, args, "table", "cluster", "name"); err != nil {
 		return err
@@ -166,6 +165,6 @@ func revokeKafkaCredential(ctx context.Context, flags *flag.FlagSet, args []stri
 	if err := engine.RevokeCredential(ctx, c.ID, *credential); err != nil {
 		return err
 	}
-	fmt.Fprintf(stderr, "Credential %s opens nothing any more, everywhere within %v.\n", *credential, backend.RecordTTL)
+	fmt.Fprintf(stderr, "Credential %s opens nothing any more, everywhere within %v.\n", *credential, contract.RecordTTL)
 	return nil
 }

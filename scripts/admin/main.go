@@ -17,7 +17,11 @@ import (
 	"os/signal"
 	"strings"
 
-	"github.com/skystash/skystash/functions/backend"
+	"github.com/aws/aws-sdk-go-v2/config"
+
+	"github.com/skystash/skystash/functions/backend/awsredis"
+	"github.com/skystash/skystash/functions/backend/cloud"
+	"github.com/skystash/skystash/functions/backend/contract"
 	"github.com/skystash/skystash/pkg/redis"
 	"github.com/skystash/skystash/pkg/token"
 )
@@ -127,8 +131,22 @@ func deploymentFlags(flags *flag.FlagSet) deployment {
 	}
 }
 
+// cloud finds region and credentials where AWS's tools look for them.
+func (d deployment) cloud(ctx context.Context) (*cloud.Cloud, error) {
+	aws, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("load the AWS configuration: %w", err)
+	}
+	return cloud.New(cloud.Settings{AWS: aws, DynamoDBEndpoint: *d.endpoint}), nil
+}
+
 func (d deployment) open(ctx context.Context) (*redis.Engine, error) {
-	return backend.OpenRedis(ctx, backend.RedisConfig{Table: *d.table, Endpoint: *d.endpoint})
+	c, err := d.cloud(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r, err := awsredis.Open(c, awsredis.Config{Table: *d.table})
+	return r.Engine, err
 }
 
 func keygen(_ context.Context, flags *flag.FlagSet, args []string, stdout, stderr io.Writer) error {
@@ -254,7 +272,7 @@ func revokeToken(ctx context.Context, flags *flag.FlagSet, args []string, _, std
 	if err := engine.RevokeCredential(ctx, *database, *credential); err != nil {
 		return err
 	}
-	fmt.Fprintf(stderr, "Credential %s opens nothing any more, everywhere within %v.\n", *credential, backend.RecordTTL)
+	fmt.Fprintf(stderr, "Credential %s opens nothing any more, everywhere within %v.\n", *credential, contract.RecordTTL)
 	return nil
 }
 
@@ -271,6 +289,6 @@ func resetCredentials(ctx context.Context, flags *flag.FlagSet, args []string, _
 	if _, err := engine.ResetCredentials(ctx, *database); err != nil {
 		return err
 	}
-	fmt.Fprintf(stderr, "All tokens of the database minted so far open nothing any more, everywhere within %v.\n", backend.RecordTTL)
+	fmt.Fprintf(stderr, "All tokens of the database minted so far open nothing any more, everywhere within %v.\n", contract.RecordTTL)
 	return nil
 }

@@ -8,20 +8,19 @@ import (
 	"io"
 	"strings"
 
-	"github.com/skystash/skystash/functions/backend"
+	"github.com/skystash/skystash/functions/backend/contract"
 	"github.com/skystash/skystash/pkg/qstash"
 	"github.com/skystash/skystash/pkg/qstash/rest"
-	"github.com/skystash/skystash/pkg/store/dynamo"
 	"github.com/skystash/skystash/pkg/token"
 )
 
 // openAccounts opens the engine for what concerns accounts alone: it neither sends nor wakes.
 func (d deployment) openAccounts(ctx context.Context) (*qstash.Engine, error) {
-	client, err := backend.DynamoDB(ctx, *d.endpoint)
+	c, err := d.cloud(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return qstash.New(qstash.Config{Store: dynamo.New(client, *d.table)}), nil
+	return qstash.New(qstash.Config{Store: c.Table(*d.table)}), nil
 }
 
 func createAccount(ctx context.Context, flags *flag.FlagSet, args []string, stdout, stderr io.Writer) error {
@@ -104,6 +103,6 @@ func revokeQStashToken(ctx context.Context, flags *flag.FlagSet, args []string, 
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(stderr, "Revoked, everywhere within %v.\n", backend.RecordTTL)
+	fmt.Fprintf(stderr, "Revoked, everywhere within %v.\n", contract.RecordTTL)
 	return nil
 }

@@ -20,8 +20,10 @@ package ingest
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"time"
+
+	"github.com/skystash/skystash/pkg/store"
 )
 
 const (
@@ -44,14 +46,15 @@ type Delivery struct {
 	Arrived  time.Time // when the stream accepted it, by the stream's clock, roughly
 }
 
-// Errors that callers tell apart. They arrive wrapped.
+// Errors that callers tell apart. They arrive wrapped. Each is a kind of the store's error of the
+// same name, so whoever answers a request needs to know only those.
 var (
 	// ErrTooLarge: a record is over MaxData, or its key over MaxKey. It was not accepted.
-	ErrTooLarge = errors.New("ingest: record too large")
+	ErrTooLarge = fmt.Errorf("ingest: record: %w", store.ErrTooLarge)
 	// ErrThrottled: the stream's capacity was exceeded until the deadline. The record was not accepted.
-	ErrThrottled = errors.New("ingest: throttled")
+	ErrThrottled = fmt.Errorf("ingest: %w", store.ErrThrottled)
 	// ErrUnknownOutcome: the record may or may not have been accepted.
-	ErrUnknownOutcome = errors.New("ingest: outcome of the put is unknown")
+	ErrUnknownOutcome = fmt.Errorf("ingest: %w", store.ErrUnknownOutcome)
 )
 
 // Stream is the port. Implementations are safe for concurrent use.

@@ -1,13 +1,14 @@
-package backend
+// Package awsusage opens what counts usage in the control plane's table.
+package awsusage
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
-	"fmt"
 	"log/slog"
-	"os"
 
+	"github.com/skystash/skystash/functions/backend/cloud"
+	"github.com/skystash/skystash/functions/backend/contract"
+	"github.com/skystash/skystash/functions/backend/settings"
 	"github.com/skystash/skystash/pkg/control"
 	"github.com/skystash/skystash/pkg/kafka"
 	"github.com/skystash/skystash/pkg/meter"
@@ -15,42 +16,26 @@ import (
 	"github.com/skystash/skystash/pkg/qstash"
 	"github.com/skystash/skystash/pkg/redis"
 	"github.com/skystash/skystash/pkg/store"
-	"github.com/skystash/skystash/pkg/store/dynamo"
 	"github.com/skystash/skystash/pkg/token"
 )
 
-// Meter reads METER: with "lines", each request leaves a line of the embedded metric format in the log,
-// for functions/meter; not set: it leaves nothing.
-func (e *Environment) Meter() meter.Recorder {
-	switch mode := e.Get("METER"); mode {
-	case "":
-	case "lines":
-		return meter.NewWriter(os.Stdout, rand.Text())
-	default:
-		e.Fault("METER", fmt.Errorf("%q is not lines", mode))
-	}
-	return nil
-}
-
-// UsageConfig is what OpenUsage needs. Region and credentials come from where AWS's tools look for them.
-type UsageConfig struct {
+// Config is what Open needs.
+type Config struct {
 	Table    string            // the control table
 	Products map[string]string // tables of products that limits can block, by product
-	Endpoint string            // instead of DynamoDB's own; "": none
 	Logger   *slog.Logger      // nil: slog.Default
 }
 
-// Usage reads TABLE_NAME, REDIS_TABLE_NAME, KAFKA_TABLE_NAME, QSTASH_TABLE_NAME and DYNAMODB_ENDPOINT.
-func (e *Environment) Usage() UsageConfig {
-	cfg := UsageConfig{
-		Table:    e.Require("TABLE_NAME", "the control table, which holds usage and limits"),
+// Environment reads TABLE_NAME, REDIS_TABLE_NAME, KAFKA_TABLE_NAME and QSTASH_TABLE_NAME.
+func Environment(env *settings.Environment) Config {
+	cfg := Config{
+		Table:    env.Require("TABLE_NAME", "the control table, which holds usage and limits"),
 		Products: map[string]string{},
-		Endpoint: e.Get("DYNAMODB_ENDPOINT"),
 	}
 	for product, name := range map[string]string{
 		token.ProductRedis: "REDIS_TABLE_NAME", token.ProductKafka: "KAFKA_TABLE_NAME", token.ProductQStash: "QSTASH_TABLE_NAME",
 	} {
-		if table := e.Get(name); table != "" {
+		if table := env.Get(name); table != "" {
 			cfg.Products[product] = table
 		}
 	}
@@ -65,20 +50,16 @@ type Usage struct {
 	Control *control.Engine // which knows the resources
 }
 
-// OpenUsage opens what counts usage in the control table, which must exist.
-func OpenUsage(ctx context.Context, cfg UsageConfig) (*Usage, error) {
+// Open opens what counts usage; the tables must exist.
+func Open(c *cloud.Cloud, cfg Config) (*Usage, error) {
 	if cfg.Table == "" {
 		return nil, errors.New("open the usage: no table")
 	}
-	client, err := DynamoDB(ctx, cfg.Endpoint)
-	if err != nil {
-		return nil, err
-	}
-	st := dynamo.New(client, cfg.Table)
+	st := c.Table(cfg.Table)
 	block := map[string]func(context.Context, string, meter.Block) error{}
 	measure := map[string]func(context.Context, string) (meter.Storage, error){}
 	for product, table := range cfg.Products {
-		engine := metered(product, dynamo.New(client, table), cfg.Logger)
+		engine := metered(product, c.Table(table), cfg.Logger)
 		block[product], measure[product] = engine.Block, engine.Size
 	}
 	plane := control.New(control.Config{Store: st, Logger: cfg.Logger})
@@ -106,9 +87,9 @@ type engine interface {
 func metered(product string, st store.Store, log *slog.Logger) engine {
 	switch product {
 	case token.ProductRedis:
-		return redis.New(redis.Config{Store: st, Logger: log, RecordTTL: RecordTTL})
+		return redis.New(redis.Config{Store: st, Logger: log, RecordTTL: contract.RecordTTL})
 	case token.ProductKafka:
-		return kafka.New(kafka.Config{Store: st, Logger: log, RecordTTL: RecordTTL})
+		return kafka.New(kafka.Config{Store: st, Logger: log, RecordTTL: contract.RecordTTL})
 	}
-	return qstash.New(qstash.Config{Store: st, Logger: log, AccountTTL: RecordTTL})
+	return qstash.New(qstash.Config{Store: st, Logger: log, RecordTTL: contract.RecordTTL})
 }

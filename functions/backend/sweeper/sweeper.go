@@ -1,4 +1,5 @@
-package backend
+// Package sweeper runs engines' reclaimers on a schedule.
+package sweeper
 
 import (
 	"context"
@@ -7,18 +8,8 @@ import (
 	"time"
 )
 
-// SweepFilters are the patterns by which the event source mapping of the Redis table's
-// stream chooses the records that the sweep function is woken for, any of which suffices: notes that
-// something is garbage, and expired heads of spread values, as DynamoDB deletes them. They look
-// for attributes that nothing else has and at no value, so that no other write wakes the function, and it does not matter that
-// keys are bytes. What becomes garbage in some other way waits for the schedule.
-var SweepFilters = []string{
-	`{"eventName":["INSERT"],"dynamodb":{"NewImage":{"due":{"N":[{"exists":true}]}}}}`,
-	`{"eventName":["REMOVE"],"userIdentity":{"type":["Service"],"principalId":["dynamodb.amazonaws.com"]},"dynamodb":{"OldImage":{"g":{"B":[{"exists":true}]}}}}`,
-}
-
-// SweepMargin is how long before Lambda ends a function a Sweeper stops by itself.
-const SweepMargin = 5 * time.Second
+// Margin is how long before Lambda ends a function a Sweeper stops by itself.
+const Margin = 5 * time.Second
 
 // Sweeper handles the events of a schedule by clearing away what is of no use any
 // more. What its time does not suffice for, the next run goes on with.
@@ -40,7 +31,7 @@ type Swept struct {
 func (s *Sweeper) Handle(ctx context.Context) (Swept, error) {
 	if deadline, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-SweepMargin))
+		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-Margin))
 		defer cancel()
 	}
 	begin := time.Now()

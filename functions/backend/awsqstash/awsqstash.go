@@ -1,0 +1,102 @@
+// Package awsqstash opens the QStash engine over DynamoDB, SQS and EventBridge Scheduler.
+package awsqstash
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/scheduler"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"github.com/skystash/skystash/functions/backend/cloud"
+	"github.com/skystash/skystash/functions/backend/contract"
+	"github.com/skystash/skystash/functions/backend/settings"
+	"github.com/skystash/skystash/pkg/meter"
+	"github.com/skystash/skystash/pkg/qstash"
+	"github.com/skystash/skystash/pkg/qstash/deliver"
+	wakeaws "github.com/skystash/skystash/pkg/qstash/wake/aws"
+	"github.com/skystash/skystash/pkg/store"
+)
+
+// Config is what Open needs.
+type Config struct {
+	Table             string
+	QueueURL          string
+	QueueARN          string
+	SchedulerGroup    string
+	SchedulerRole     string         // ARN of the role that Scheduler sends messages with
+	Region            string         // that destinations are told; "": qstash.DefaultRegion
+	Allow             []netip.Prefix // addresses that are not public and may be delivered to
+	SQSEndpoint       string         // instead of AWS's own; "": none
+	SchedulerEndpoint string
+	Meter             meter.Recorder // is told of attempts to deliver; nil: nobody is
+	Logger            *slog.Logger   // nil: slog.Default
+}
+
+// Environment reads the settings that QStash's functions have in common.
+func Environment(env *settings.Environment) Config {
+	cfg := Config{
+		Table:             env.Require("TABLE_NAME", "the DynamoDB table that holds QStash's messages"),
+		QueueURL:          env.Require("QUEUE_URL", "the SQS queue of wake-ups"),
+		QueueARN:          env.Require("QUEUE_ARN", "the same queue, for EventBridge Scheduler"),
+		SchedulerGroup:    env.Require("SCHEDULER_GROUP", "the EventBridge Scheduler group of late wake-ups"),
+		SchedulerRole:     env.Require("SCHEDULER_ROLE_ARN", "the role that EventBridge Scheduler sends wake-ups with"),
+		Region:            env.Get("QSTASH_REGION"),
+		SQSEndpoint:       env.Get("SQS_ENDPOINT"),
+		SchedulerEndpoint: env.Get("SCHEDULER_ENDPOINT"),
+	}
+	for _, text := range strings.FieldsFunc(env.Get("ALLOWED_ADDRESSES"), func(r rune) bool { return r == ',' || r == ' ' }) {
+		prefix, err := netip.ParsePrefix(text)
+		if err != nil {
+			env.Fault("ALLOWED_ADDRESSES", fmt.Errorf("%q is no block of addresses such as 10.0.0.0/8", text))
+			continue
+		}
+		cfg.Allow = append(cfg.Allow, prefix)
+	}
+	return cfg
+}
+
+// QStash is the engine with what wakes it and the table it works on.
+type QStash struct {
+	Engine *qstash.Engine
+	Waker  *wakeaws.Waker
+	Table  store.Store
+}
+
+// Open opens the engine; table, queue and group must exist.
+func Open(c *cloud.Cloud, cfg Config) (QStash, error) {
+	if cfg.Table == "" {
+		return QStash{}, errors.New("open the QStash engine: no table")
+	}
+	waker := wakeaws.New(wakeaws.Config{
+		SQS: sqs.NewFromConfig(c.AWS, func(o *sqs.Options) {
+			if cfg.SQSEndpoint != "" {
+				o.BaseEndpoint = &cfg.SQSEndpoint
+			}
+		}),
+		Scheduler: scheduler.NewFromConfig(c.AWS, func(o *scheduler.Options) {
+			if cfg.SchedulerEndpoint != "" {
+				o.BaseEndpoint = &cfg.SchedulerEndpoint
+			}
+		}),
+		QueueURL: cfg.QueueURL, QueueARN: cfg.QueueARN, RoleARN: cfg.SchedulerRole, Group: cfg.SchedulerGroup,
+	})
+	table := c.Table(cfg.Table)
+	return QStash{
+		Waker: waker,
+		Table: table,
+		Engine: qstash.New(qstash.Config{
+			Store:     table,
+			Sender:    deliver.New(deliver.Config{Allow: cfg.Allow}),
+			Waker:     waker,
+			Limits:    qstash.Limits{MaxMessageBytes: contract.MaxMessageBytes, MaxTimeout: contract.MaxAttempt},
+			Region:    cfg.Region,
+			RecordTTL: contract.RecordTTL,
+			Meter:     cfg.Meter,
+			Logger:    cfg.Logger,
+		}),
+	}, nil
+}

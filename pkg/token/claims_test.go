@@ -1,0 +1,23 @@
+package token
+
+import "testing"
+
+func TestWithdrawn(t *testing.T) {
+	c := Claims{CredentialID: "mine", Generation: 3}
+	for _, tt := range []struct {
+		name       string
+		generation int64
+		revoked    []string
+		want       bool
+	}{
+		{"good", 3, nil, false},
+		{"another one is revoked", 3, []string{"yours"}, false},
+		{"revoked", 3, []string{"yours", "mine"}, true},
+		{"issued before the credentials were reset", 4, nil, true},
+		{"issued for a generation that is not there yet", 2, nil, true},
+	} {
+		if got := c.Withdrawn(tt.generation, tt.revoked); got != tt.want {
+			t.Errorf("%s: %v", tt.name, got)
+		}
+	}
+}
