@@ -82,8 +82,8 @@ func (e *Engine) reclaimCluster(ctx context.Context, id string) (deleted int, er
 	return deleted + n, err
 }
 
-// debts lists topics that are to be deleted, or are perhaps being created: then they have the
-// time of that.
+// debts lists the topics whose logs have to be deleted, and those that may be in the course of
+// being created. The latter have the time of their creation.
 func (e *Engine) debts(ctx context.Context, cluster string) ([]*Topic, error) {
 	items, err := e.queryAll(ctx, store.Query{Partition: clusterPartition(cluster), From: "r", To: "s"})
 	if err != nil {
@@ -103,7 +103,7 @@ func (e *Engine) debts(ctx context.Context, cluster string) ([]*Topic, error) {
 	return topics, nil
 }
 
-// payDebt deletes at once what a topic that did not come about has left behind.
+// payDebt deletes what a topic has left behind whose creation failed.
 func (e *Engine) payDebt(ctx context.Context, cluster string, topic int64) error {
 	debt, err := e.store.Get(ctx, debtKey(cluster, topic))
 	if err != nil || debt == nil {
