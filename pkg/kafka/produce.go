@@ -135,8 +135,8 @@ func (e *Engine) plan(ctx context.Context, c *Cluster, messages []NewMessage) ([
 		if r.Timestamp < 0 {
 			r.Timestamp = now
 		}
-		if n := r.Size(); n > t.MaxMessage {
-			return nil, nil, inMessage(len(messages), i, refuse(TooLarge, "message of %d bytes with its overhead: topic %q takes %d", n, t.Name, t.MaxMessage))
+		if n := r.Size(); n > t.MaxMessageBytes {
+			return nil, nil, inMessage(len(messages), i, refuse(TooLarge, "message of %d bytes with its overhead: topic %q takes %d", n, t.Name, t.MaxMessageBytes))
 		}
 		if t.Compact && m.Key == nil {
 			return nil, nil, inMessage(len(messages), i, refuse(Invalid, "topic %q is compacted: its messages need a key", t.Name))

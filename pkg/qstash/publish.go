@@ -98,8 +98,8 @@ func (e *Engine) draft(ctx context.Context, acct string, req *Request) (drafts [
 	if err := o.check(&e.limits); err != nil {
 		return nil, false, err
 	}
-	if len(req.Body) > e.limits.MaxBody {
-		return nil, false, &Error{KindTooLarge, fmt.Sprintf("maximum message size exceeded: limit %d bytes, message %d bytes", e.limits.MaxBody, len(req.Body))}
+	if len(req.Body) > e.limits.MaxMessageBytes {
+		return nil, false, &Error{KindTooLarge, fmt.Sprintf("maximum message size exceeded: limit %d bytes, message %d bytes", e.limits.MaxMessageBytes, len(req.Body))}
 	}
 	if o.Queue != "" {
 		if err := checkName("queue", o.Queue); err != nil {

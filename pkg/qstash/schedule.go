@@ -192,8 +192,8 @@ func (e *Engine) checkSchedule(s *schedule, body []byte) error {
 	} else if strings.Contains(s.Destination, ":/") || checkName("topic", s.Destination) != nil {
 		return invalid("invalid destination url: endpoint has invalid scheme, add http:// or https://")
 	}
-	if len(body) > e.limits.MaxBody {
-		return &Error{KindTooLarge, fmt.Sprintf("maximum message size exceeded: limit %d bytes, message %d bytes", e.limits.MaxBody, len(body))}
+	if len(body) > e.limits.MaxMessageBytes {
+		return &Error{KindTooLarge, fmt.Sprintf("maximum message size exceeded: limit %d bytes, message %d bytes", e.limits.MaxMessageBytes, len(body))}
 	}
 	if s.Queue != "" {
 		if err := checkName("queue", s.Queue); err != nil {

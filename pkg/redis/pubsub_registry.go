@@ -124,9 +124,7 @@ func (r *registration) count(channels, patterns []string, delta int) {
 		r.stopBeat()
 		r.stopBeat = nil
 	case !empty && r.stopBeat == nil:
-		var ctx context.Context
-		ctx, r.stopBeat = context.WithCancel(context.Background())
-		go r.beat(ctx)
+		r.stopBeat = r.e.duties.run(r.beat)
 	}
 }
 

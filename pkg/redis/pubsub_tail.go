@@ -46,10 +46,8 @@ func (t *tail) join(ctx context.Context, s *Subscription) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.stop == nil {
-		var run context.Context
-		run, t.stop = context.WithCancel(context.Background())
 		t.pos = end
-		go t.run(run)
+		t.stop = t.e.duties.run(t.run)
 	}
 	t.subs[s] = &cursor{pos: end, lagging: end < t.pos}
 	if end < t.pos {
