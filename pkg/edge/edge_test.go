@@ -31,6 +31,7 @@ func TestStatusOfErrors(t *testing.T) {
 		{"throttled", deep(store.ErrThrottled), 503, "1", true},
 		{"throttled until the deadline", deep(errors.Join(context.DeadlineExceeded, store.ErrThrottled)), 503, "1", true},
 		{"contended", deep(store.ErrConflict), 503, "1", true},
+		{"contended until its patience ended", deep(&store.ContendedError{Cause: &store.ConditionError{}}), 503, "1", true},
 		{"unavailable", deep(store.ErrUnavailable), 503, "1", true},
 		{"no signing keys", deep(token.ErrKeysUnavailable), 503, "1", true},
 		{"deadline", deep(context.DeadlineExceeded), 504, "", true},

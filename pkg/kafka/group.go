@@ -3,7 +3,6 @@ package kafka
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -297,4 +296,4 @@ func (g *groupState) unchanged() store.Cond {
 }
 
 // errRetry means that somebody else has changed a group meanwhile.
-var errRetry = errors.New("kafka: the group has changed")
+var errRetry = fmt.Errorf("kafka: the group has changed: %w", store.ErrConflict)

@@ -172,8 +172,7 @@ func (e *Engine) record(ctx context.Context, m *message, o outcome, sent []byte)
 			}
 			r.configure(&d.rec)
 		}
-		stored := false
-		ops, err := e.draftOps(ctx, d, &stored)
+		ops, err := e.draftOps(ctx, d, nil)
 		if err != nil {
 			return nil, err
 		}

@@ -89,5 +89,6 @@ func (tx *Txn) setJSONText(key, text string, doc *jsondoc.Value) {
 	if ent.obj != nil {
 		expires = ent.obj.expires
 	}
+	tx.take(int64(len(text)))
 	tx.replace(ent, &object{typ: typeJSON, expires: expires, doc: doc, str: &stringValue{s: text, loaded: true, size: int64(len(text))}})
 }

@@ -52,10 +52,7 @@ func (e *Engine) ReplicaDatabase(id string) (db *Database, ok bool) {
 	if e.region == nil {
 		return nil, false
 	}
-	e.mu.RLock()
-	db = e.databases[id]
-	e.mu.RUnlock()
-	return db, db != nil && e.now().Sub(db.readAt) < recordConfirmed
+	return e.databases.Within(id, recordConfirmed)
 }
 
 // ReadReplica runs commands one after the other on the region's replica and appends a reply

@@ -11,6 +11,7 @@ import (
 	"github.com/skystash/skystash/pkg/redis/num"
 	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/redis/script"
+	"github.com/skystash/skystash/pkg/store"
 )
 
 // Eval is Do of an EVAL whose script does not become one of the database's: EVALSHA and SCRIPT
@@ -68,10 +69,14 @@ func (h *scriptHost) Call(args []string) ([]byte, error) {
 		h.wrote = h.wrote || cmd.mayWrite()
 		err = cmd.run(&call{tx: tx, cmd: cmd, args: args, w: &h.w, access: h.c.access})
 	}
+	tx.spend(commandWork + int64(h.w.Len()))
 	if tx.err != nil {
 		return nil, tx.err
 	}
 	tx.dropEmpty()
+	if tx.changed > store.MaxCommitOps {
+		return nil, script.Error(errTransactionSize(tx.changed))
+	}
 	if err == nil && h.w.Len() > tx.e.maxReply {
 		return nil, script.Error(errReplySize(tx.e.maxReply, h.w.Len()))
 	}
