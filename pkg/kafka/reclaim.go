@@ -230,7 +230,7 @@ func (e *Engine) reclaimGroups(ctx context.Context, cluster string, topics []*To
 		if err != nil {
 			return deleted, err
 		}
-		if g.attrs == nil || len(g.live(e.nowMs())) == 0 && g.usedAt() < e.nowMs()-idleGroupAfter {
+		if g.attrs == nil || len(g.live(e.nowMs())) == 0 && g.usedAt() != 0 && g.usedAt() < e.nowMs()-idleGroupAfter {
 			if err := e.dropGroup(ctx, g); err != nil {
 				return deleted, err
 			}
@@ -238,6 +238,9 @@ func (e *Engine) reclaimGroups(ctx context.Context, cluster string, topics []*To
 			continue
 		}
 		var stale []store.Edit
+		if g.usedAt() == 0 { // all instances had left before that was noted
+			stale = append(stale, store.Set(attrRebalanced, store.Int(e.nowMs())))
+		}
 		for _, a := range g.attrs {
 			if topic, _, ok := strings.Cut(strings.TrimPrefix(a.Name, attrCommitted), "."); ok && strings.HasPrefix(a.Name, attrCommitted) && !alive[topic] && len(stale) < 100 {
 				stale = append(stale, store.Remove(a.Name))

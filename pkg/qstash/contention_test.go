@@ -56,6 +56,15 @@ var contentions = []contended{
 			return published(e.Publish(ctx, acct, []qstash.Request{{Destination: "https://example.com", Options: qstash.Options{Flow: &qstash.Flow{Key: "k", Parallelism: 5}}}}))
 		}
 	}},
+	{"attempts under a flow control key", 20, func(t *testing.T, w *world) func(context.Context, *qstash.Engine, int) error {
+		for range callers {
+			w.publish("https://example.com", "x", qstash.Options{Flow: &qstash.Flow{Key: "k", Parallelism: 2 * callers}})
+		}
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		hints := w.hints
+		return func(ctx context.Context, e *qstash.Engine, i int) error { return e.Handle(ctx, hints[i].Key) }
+	}},
 	{"steps of a run", 2, func(t *testing.T, w *world) func(context.Context, *qstash.Engine, int) error {
 		start := qstash.Options{Workflow: &qstash.Workflow{RunID: "wfr_1", Init: true}}
 		w.publish("https://example.com", "{}", start)

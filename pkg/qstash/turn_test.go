@@ -53,6 +53,7 @@ type queueMachine struct {
 	w           *world
 	engines     []*qstash.Engine
 	parallelism int
+	made        int               // publishers so far
 	publishers  []*publisher      // that have a place
 	stored      []string          // names, in the order in which they were acknowledged
 	ids         map[string]string // of the stored
@@ -77,10 +78,11 @@ func (m *queueMachine) send(d qstash.Delivery) (qstash.Response, error) {
 
 // begin starts a publisher, up to its commit.
 func (m *queueMachine) begin(t *rapid.T) {
-	p := &publisher{name: fmt.Sprint("message ", len(m.publishers), " ", len(m.stored), " ", len(m.order), " ", rapid.Uint32().Draw(t, "name")),
+	m.made++
+	p := &publisher{name: fmt.Sprint("message ", m.made),
 		placed: make(chan struct{}), verdict: make(chan bool), done: make(chan error, 1)}
 	p.ctx = context.WithValue(m.w.t.Context(), publisherKey{}, p)
-	e := rapid.SampledFrom(m.engines).Draw(t, "engine")
+	e := m.engines[rapid.IntRange(0, len(m.engines)-1).Draw(t, "engine")]
 	go func() {
 		out := e.Publish(p.ctx, acct, []qstash.Request{{Destination: "https://example.com", Body: []byte(p.name), Options: qstash.Options{Queue: "q"}}})
 		if out[0].Err == nil {
@@ -122,7 +124,7 @@ func (m *queueMachine) end(t *rapid.T, alive bool) {
 
 // wake handles wake-ups until an attempt begins or nothing is left to be handled.
 func (m *queueMachine) wake(t *rapid.T) {
-	e := rapid.SampledFrom(m.engines).Draw(t, "engine")
+	e := m.engines[rapid.IntRange(0, len(m.engines)-1).Draw(t, "engine")]
 	m.w.mu.Lock()
 	hints := m.w.hints
 	m.w.hints = nil
@@ -356,5 +358,64 @@ func TestTurnsOfManyProcesses(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A queue that was written when places were given together with their entries has no floor.
+func TestQueueOfAnEarlierVersion(t *testing.T) {
+	w := newWorld(t)
+	for i := range 3 {
+		w.publish(fmt.Sprintf("https://%d.example", i), "", qstash.Options{Queue: "q", Delay: time.Minute})
+	}
+	key := store.Key{Partition: "q\x00" + acct, Sort: "q"}
+	if _, err := w.store.Apply(t.Context(), store.Update(key, store.Exists("f"), store.Remove("f"))); err != nil {
+		t.Fatal(err)
+	}
+	w.publish("https://3.example", "", qstash.Options{Queue: "q", Delay: time.Minute})
+	w.run(10 * time.Minute)
+	if got, want := w.urls(), []string{"https://0.example", "https://1.example", "https://2.example", "https://3.example"}; !slices.Equal(got, want) {
+		t.Errorf("sent %v, want %v", got, want)
+	}
+	if q, err := w.engine.Queue(t.Context(), acct, "q"); err != nil || q.Lag != 0 {
+		t.Errorf("queue %+v, %v", q, err)
+	}
+}
+
+// A message whose publisher had its place when the queue was deleted is cancelled, woken or not.
+func TestMessageForADeletedQueueIsCancelled(t *testing.T) {
+	for _, woken := range []bool{true, false} {
+		w := newWorld(t)
+		w.store = heldStore{w.store}
+		w.engine = w.newEngine()
+		p := &publisher{placed: make(chan struct{}), verdict: make(chan bool), done: make(chan error, 1)}
+		ctx := context.WithValue(t.Context(), publisherKey{}, p)
+		ids := make(chan string, 1)
+		go func() {
+			out := w.engine.Publish(ctx, acct, []qstash.Request{{Destination: "https://example.com", Options: qstash.Options{Queue: "q"}}})
+			if out[0].Err != nil {
+				t.Error(out[0].Err)
+				close(ids)
+				return
+			}
+			ids <- out[0].Messages[0].MessageID
+		}()
+		<-p.placed
+		if err := w.engine.DeleteQueue(t.Context(), acct, "q"); err != nil {
+			t.Fatal(err)
+		}
+		p.verdict <- true
+		id := <-ids
+		if woken {
+			w.run(0)
+		} else {
+			w.mu.Lock()
+			w.hints = nil
+			w.mu.Unlock()
+			w.run(10 * time.Minute)
+			w.sweep()
+		}
+		if got := w.states(id); got != "CREATED CANCEL_REQUESTED CANCELED" || len(w.sent) != 0 {
+			t.Errorf("woken %v: events %s, sent %v", woken, got, w.urls())
+		}
 	}
 }
