@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/skystash/skystash/pkg/control"
+	"github.com/skystash/skystash/pkg/edge"
 	"github.com/skystash/skystash/pkg/token"
 )
 
@@ -101,7 +102,7 @@ func revokeCredential(r *request) error {
 
 func resetCredentials(r *request) error {
 	if r.form("confirm") != r.resource.Name {
-		return &refusal{http.StatusUnprocessableEntity, "The name did not match, so nothing was reset."}
+		return edge.Refuse(http.StatusUnprocessableEntity, "The name did not match, so nothing was reset.")
 	}
 	if err := r.h.control.Reset(r.Context(), r.account.ID, r.resource.ID); err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/skystash/skystash/pkg/control"
+	"github.com/skystash/skystash/pkg/edge"
 	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/meter/price"
 	"github.com/skystash/skystash/pkg/token"
@@ -79,7 +80,7 @@ func copySnippet(r *request) error {
 	}
 	i := slices.IndexFunc(c.Snippets, func(s snippet) bool { return s.ID == r.PathValue("snippet") })
 	if i < 0 {
-		return &refusal{http.StatusNotFound, "There is no such snippet."}
+		return edge.Refuse(http.StatusNotFound, "There is no such snippet.")
 	}
 	return r.text(c.Snippets[i].Text)
 }

@@ -14,13 +14,11 @@ import (
 // the group does not know the instance, and Lost if that has expired or a
 // partition is another's by now.
 func (e *Engine) Commit(ctx context.Context, c *Cluster, group, instance string, offsets []TopicOffset) error {
-	for range maxAttempts {
-		err := e.commit(ctx, c, group, instance, offsets)
-		if !errors.Is(err, errRetry) || ctx.Err() != nil {
-			return err
-		}
+	err := e.retry.Do(ctx, func(ctx context.Context) error { return e.commit(ctx, c, group, instance, offsets) })
+	if store.Contended(err) {
+		return fmt.Errorf("committing for group %s: %w", group, err)
 	}
-	return fmt.Errorf("committing: %w: group %s changes all the time", store.ErrConflict, group)
+	return err
 }
 
 func (e *Engine) commit(ctx context.Context, c *Cluster, group, instance string, offsets []TopicOffset) error {
@@ -140,24 +138,27 @@ func (e *Engine) InstanceTopics(ctx context.Context, c *Cluster, group, instance
 // if it does so automatically, and its partitions go to the others. The error is
 // of kind NotFound if the group does not have it, or not any more.
 func (e *Engine) DeleteInstance(ctx context.Context, c *Cluster, group, instance string) error {
-	for attempt := range maxAttempts {
+	attempts := e.retry.Begin()
+	for asked := false; ; asked = true {
 		g, me, err := e.instance(ctx, c, group, instance)
-		if attempt > 0 && IsKind(err, NotFound) {
+		if asked && IsKind(err, NotFound) {
 			return nil // we, or somebody else at the same time
 		}
 		if err != nil {
 			return err
 		}
-		expired := g.expired(me, e.nowMs())
-		members := slices.DeleteFunc(slices.Clone(g.live(e.nowMs())), func(m member) bool { return m.Name == instance })
-		err = e.rebalance(ctx, c, g, members, "")
-		if errors.Is(err, errRetry) && ctx.Err() == nil {
-			continue
+		if asked {
+			// It has come back in between.
+			if err := attempts.Wait(ctx, errRetry); err != nil {
+				return fmt.Errorf("deleting an instance of group %s: %w", group, err)
+			}
 		}
-		if err == nil && expired {
+		expired := g.expired(me, e.nowMs())
+		if err := e.ask(ctx, c, group, request{instance: instance}); err != nil {
+			return err
+		}
+		if expired {
 			return refuse(NotFound, "no instance %q in group %q", instance, group)
 		}
-		return err
 	}
-	return fmt.Errorf("deleting an instance: %w: group %s changes all the time", store.ErrConflict, group)
 }

@@ -16,9 +16,6 @@ import (
 // committed at once: so many attributes of an item can be changed in one call.
 const maxTouched = 60
 
-// maxAttempts bounds how often a request starts over because others change the group.
-const maxAttempts = 50
-
 // Consume gives an instance of a group the next messages of its partitions. Its
 // first call makes it a member of the group; options hold from then on.
 //
@@ -38,19 +35,23 @@ func (e *Engine) Consume(ctx context.Context, c *Cluster, group, instance string
 			return nil, err
 		}
 	}
-	p := &poll{e: e, c: c, group: group, instance: instance, topics: topics, options: o, deadline: time.Now().Add(timeout)}
+	until, cancel := e.timeout(ctx, timeout)
+	defer cancel()
+	p := &poll{e: e, c: c, group: group, instance: instance, topics: topics, options: o, until: until}
 	defer p.close()
-	for attempt := 0; attempt < maxAttempts; {
+	attempts := e.retry.Begin()
+	for {
 		out, done, err := p.round(ctx)
-		if errors.Is(err, errRetry) && ctx.Err() == nil {
-			attempt++
+		if errors.Is(err, errRetry) {
+			if err := attempts.Wait(ctx, err); err != nil {
+				return nil, fmt.Errorf("consuming in group %s: %w", group, err)
+			}
 			continue
 		}
 		if err != nil || done {
 			return out, err
 		}
 	}
-	return nil, fmt.Errorf("consuming: %w: group %s changes all the time", store.ErrConflict, group)
 }
 
 // poll is a call of Consume.
@@ -60,9 +61,10 @@ type poll struct {
 	group, instance string
 	topics          []string
 	options         InstanceOptions
-	deadline        time.Time
-	wait            *wait // for the partitions of generation
+	until           context.Context // see Engine.timeout
+	wait            *wait           // for the partitions of generation
 	generation      int64
+	asked           bool // the group has been asked to take the instance in
 }
 
 func (p *poll) close() {
@@ -94,7 +96,7 @@ func (p *poll) round(ctx context.Context) (out []Message, done bool, err error) 
 		for i, o := range mine {
 			logs[i] = o.log
 		}
-		p.wait, p.generation = p.e.newWait(ctx, logs, time.Until(p.deadline)), g.generation
+		p.wait, p.generation = p.e.newWait(ctx, p.until, logs), g.generation
 	}
 	heads := make([]*head, len(mine))
 	if len(mine) > 0 {
@@ -131,7 +133,7 @@ func (p *poll) round(ctx context.Context) (out []Message, done bool, err error) 
 	if err := p.e.moveOn(ctx, g, me, mine, moved); err != nil {
 		return nil, false, err
 	}
-	if len(out) > 0 || len(moved) > 0 && time.Now().After(p.deadline) {
+	if len(out) > 0 || len(moved) > 0 && p.until.Err() != nil {
 		return out, true, nil
 	}
 	return nil, !p.wait.more(heads, at), nil
@@ -148,56 +150,21 @@ func (p *poll) join(ctx context.Context, g *groupState) (bool, error) {
 			return false, err
 		}
 		if g.balanced(topics, now) {
+			p.asked = false
 			return true, nil
 		}
 	}
-	members := slices.Clone(g.live(now))
-	if i := slices.IndexFunc(members, func(m member) bool { return m.Name == p.instance }); i >= 0 {
-		members[i].Topics = p.topics
-	} else {
-		if err := p.room(ctx, g, now); err != nil {
-			return false, err
-		}
-		id := 0
-		for _, m := range g.members {
-			id = max(id, m.ID+1)
-		}
-		members = append(members, member{
-			ID: id, Name: p.instance, Topics: p.topics, Auto: p.options.AutoCommit,
-			Interval: p.options.AutoCommitInterval.Milliseconds(), Reset: p.options.Reset,
-			Timeout: p.options.SessionTimeout.Milliseconds(),
-		})
+	if p.asked {
+		// What others ask for meanwhile can undo it. The next time comes after a pause.
+		p.asked = false
+		return false, errRetry
 	}
-	err := p.e.rebalance(ctx, p.c, g, members, p.instance)
-	if err != nil {
-		return false, err
-	}
-	return false, nil
-}
-
-// room refuses an instance too many: a cluster has at most as many as partitions.
-func (p *poll) room(ctx context.Context, g *groupState, now int64) error {
-	topics, err := p.e.Topics(ctx, p.c)
-	if err != nil {
-		return err
-	}
-	partitions, instances := 0, 0
-	for _, t := range topics {
-		partitions += t.Partitions
-	}
-	groups, err := p.e.groups(ctx, p.c.ID)
-	if err != nil {
-		return err
-	}
-	for _, other := range groups {
-		if other.name != g.name {
-			instances += len(other.live(now))
-		}
-	}
-	if instances += len(g.live(now)); instances >= partitions {
-		return refuse(Invalid, "the cluster can have %d instances of groups, as many as partitions", partitions)
-	}
-	return nil
+	p.asked = true
+	return false, p.e.ask(ctx, p.c, p.group, request{instance: p.instance, member: &member{
+		Topics: p.topics, Auto: p.options.AutoCommit,
+		Interval: p.options.AutoCommitInterval.Milliseconds(), Reset: p.options.Reset,
+		Timeout: p.options.SessionTimeout.Milliseconds(),
+	}})
 }
 
 // touchEvery is the part of the session timeout after which it is noted that an

@@ -24,9 +24,17 @@ func (e *Engine) Materialize(ctx context.Context, ds []ingest.Delivery) (int, er
 	return e.materialize(ctx, ds, true)
 }
 
-// Run materializes what comes out of the stream until the context ends. In AWS a
-// function does this.
+// Run materializes what comes out of the stream until the context ends, or the engine is closed. In
+// AWS a function does this.
 func (e *Engine) Run(ctx context.Context) error {
+	done, ok := e.runs.begin()
+	if !ok {
+		return nil
+	}
+	defer done()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	defer context.AfterFunc(e.life, stop)()
 	return e.stream.Consume(ctx, func(ctx context.Context, ds []ingest.Delivery) error {
 		_, err := e.Materialize(ctx, ds)
 		return err
@@ -282,7 +290,7 @@ func (a *applier) write(s *segment) error {
 		}
 	}
 	op := store.Put(offsetKey(a.log, kindSegment, s.base), s.attrs(), store.Absent(segNext))
-	err := a.e.retry(a.ctx, func() error { _, err := a.e.store.Apply(a.ctx, op); return err })
+	err := a.e.repeat(a.ctx, func() error { _, err := a.e.store.Apply(a.ctx, op); return err })
 	if ce, ok := unmet(err); ok {
 		s = segmentOf(s.base, ce.Old)
 	} else if err != nil {
@@ -292,16 +300,30 @@ func (a *applier) write(s *segment) error {
 	return nil
 }
 
-// retry repeats what does no harm when it is repeated.
-func (e *Engine) retry(ctx context.Context, f func() error) error {
-	var err error
-	for range 4 {
-		err = f()
-		if !errors.Is(err, store.ErrUnknownOutcome) && !errors.Is(err, store.ErrConflict) || ctx.Err() != nil {
+// maxLost bounds how often a write is repeated because its answer was lost.
+const maxLost = 4
+
+// repeat repeats a write that does no harm when it is repeated: if its answer was lost, and on a
+// conflict with a transaction. An unmet condition ends it.
+func (e *Engine) repeat(ctx context.Context, write func() error) error {
+	attempts := e.retry.Begin()
+	for lost := 0; ; {
+		err := write()
+		switch _, changed := unmet(err); {
+		case changed:
+			return err
+		case errors.Is(err, store.ErrUnknownOutcome) && lost < maxLost:
+			lost++
+		case !errors.Is(err, store.ErrConflict):
 			return err
 		}
+		if gaveUp := attempts.Wait(ctx, err); gaveUp != nil {
+			if lost > 0 {
+				return errors.Join(gaveUp, store.ErrUnknownOutcome)
+			}
+			return gaveUp
+		}
 	}
-	return err
 }
 
 // advance moves the watermark. It reports whether there may be more to do.
@@ -310,7 +332,7 @@ func (a *applier) advance() (again bool, err error) {
 		op := store.Update(headKey(a.log), store.And{store.Exists(headNext), store.Lt(headMark, store.Int(a.end))},
 			store.Set(headMark, store.Int(a.end)), store.Set(headMaxTime, store.Int(a.maxTime)), store.Set(headBytes, store.Int(a.bytes)))
 		var old store.Attrs
-		err := a.e.retry(a.ctx, func() error { old, err = a.e.store.Apply(a.ctx, op); return err })
+		err := a.e.repeat(a.ctx, func() error { old, err = a.e.store.Apply(a.ctx, op); return err })
 		if ce, ok := unmet(err); ok {
 			old = ce.Old
 		} else if err != nil {
@@ -386,7 +408,7 @@ func (a *applier) keepRest() (again bool, err error) {
 	op := store.Update(headKey(a.log), store.And{store.Exists(headNext), store.Or{store.Absent(headPending), store.Lt(headPending, store.Int(until))}},
 		store.Set(headPending, store.Int(until)))
 	var old store.Attrs
-	err = a.e.retry(a.ctx, func() error { old, err = a.e.store.Apply(a.ctx, op); return err })
+	err = a.e.repeat(a.ctx, func() error { old, err = a.e.store.Apply(a.ctx, op); return err })
 	if ce, ok := unmet(err); ok {
 		old = ce.Old
 	} else if err != nil {

@@ -109,21 +109,75 @@ func (m *member) partitions(cluster string) (out []owned) {
 	return out
 }
 
-// rebalance writes the group with other members: those given, without whoever has
-// expired. Partitions that stay with their instance keep their position. Those
-// that an instance loses are committed if it does so automatically, and begin
-// with the committed offset at their new one. errRetry: somebody else was faster.
-func (e *Engine) rebalance(ctx context.Context, c *Cluster, g *groupState, members []member, me string) error {
-	now := e.nowMs()
-	topics, err := e.topicsOf(ctx, c, members)
-	if err != nil {
-		return err
+// rebalance carries out requests: it writes the group with the members that they ask for, without
+// whoever has expired. It does not write a group that is right as it is. Requests that are refused
+// stay without effect; refused says why, by instance. errRetry: somebody else was faster.
+func (e *Engine) rebalance(ctx context.Context, c *Cluster, g *groupState, requests map[string]request) (refused map[string]string, err error) {
+	requests = maps.Clone(requests)
+	refused = map[string]string{}
+	if err := e.admit(ctx, c, g, requests, refused); err != nil {
+		return nil, err
+	}
+	for {
+		members, changed := g.membersAfter(requests, e.nowMs())
+		topics, err := e.topicsOf(ctx, c, members)
+		if err != nil {
+			return nil, err
+		}
+		if !changed && g.balanced(topics, e.nowMs()) {
+			return refused, nil
+		}
+		assign(members, topics)
+		next, fresh := g.carryOver(members, requests, e.nowMs())
+		without, err := e.startPositions(ctx, c, members, fresh, next, requests)
+		if err != nil {
+			return nil, err
+		}
+		if len(without) == 0 {
+			return refused, e.writeGroup(ctx, g, members, next)
+		}
+		for name, text := range without {
+			refused[name] = text
+			delete(requests, name)
+		}
+	}
+}
+
+// membersAfter are the live members once the requests are carried out, sorted by name. It reports
+// whether they are others, or want other topics, than before.
+func (g *groupState) membersAfter(requests map[string]request, now int64) (members []member, changed bool) {
+	members = slices.Clone(g.live(now))
+	id := 0
+	for _, m := range g.members {
+		id = max(id, m.ID+1)
+	}
+	for _, name := range slices.Sorted(maps.Keys(requests)) {
+		r := requests[name]
+		i := slices.IndexFunc(members, func(m member) bool { return m.Name == name })
+		switch {
+		case r.member == nil && i >= 0:
+			members, changed = slices.Delete(members, i, i+1), true
+		case r.member == nil:
+		case i >= 0:
+			changed = changed || !slices.Equal(members[i].Topics, r.member.Topics)
+			members[i].Topics = r.member.Topics
+		default:
+			m := *r.member
+			m.ID, m.Name = id, name
+			id++
+			members, changed = append(members, m), true
+		}
 	}
 	slices.SortFunc(members, func(a, b member) int { return cmp.Compare(a.Name, b.Name) })
-	assign(members, topics)
+	return members, changed
+}
 
-	next := map[string]store.Value{}
-	for _, a := range g.attrs { // committed offsets stay
+// carryOver is what the group's item keeps when it gets other members: committed offsets, and
+// positions that stay with their instance. Those that an instance loses are committed if it does so
+// automatically. fresh are the partitions whose positions are still to be set.
+func (g *groupState) carryOver(members []member, requests map[string]request, now int64) (next map[string]store.Value, fresh []owned) {
+	next = map[string]store.Value{}
+	for _, a := range g.attrs {
 		if strings.HasPrefix(a.Name, attrCommitted) {
 			next[a.Name] = a.Value
 		}
@@ -131,7 +185,7 @@ func (e *Engine) rebalance(ctx context.Context, c *Cluster, g *groupState, membe
 	stays := map[string]int{} // partition: instance that had it and is still there
 	for _, m := range g.members {
 		kept := slices.ContainsFunc(members, func(n member) bool { return n.ID == m.ID })
-		for _, p := range m.partitions(c.ID) {
+		for _, p := range m.partitions(g.cluster) {
 			if kept {
 				stays[p.name] = m.ID
 			}
@@ -140,36 +194,76 @@ func (e *Engine) rebalance(ctx context.Context, c *Cluster, g *groupState, membe
 			}
 		}
 	}
-	var fresh []owned
 	for i := range members {
 		m := &members[i]
+		id := strconv.Itoa(m.ID)
 		for _, attr := range []string{attrSeen, attrCommitTime, attrAnswer} {
-			if v := g.attrs.Get(attr + strconv.Itoa(m.ID)); !v.IsZero() {
-				next[attr+strconv.Itoa(m.ID)] = v
+			if v := g.attrs.Get(attr + id); !v.IsZero() {
+				next[attr+id] = v
 			}
 		}
-		if m.Name == me {
-			next[attrSeen+strconv.Itoa(m.ID)] = store.Int(now)
-			if _, ok := next[attrCommitTime+strconv.Itoa(m.ID)]; !ok {
-				next[attrCommitTime+strconv.Itoa(m.ID)] = store.Int(now)
+		if _, asks := requests[m.Name]; asks {
+			next[attrSeen+id] = store.Int(now)
+			if _, ok := next[attrCommitTime+id]; !ok {
+				next[attrCommitTime+id] = store.Int(now)
 			}
 		}
-		for _, p := range m.partitions(c.ID) {
-			if id, ok := stays[p.name]; ok && id == m.ID {
-				for _, attr := range []string{attrPosition, attrSegment} {
-					if v := g.attrs.Get(attr + p.name); !v.IsZero() {
-						next[attr+p.name] = v
-					}
-				}
+		for _, p := range m.partitions(g.cluster) {
+			if had, ok := stays[p.name]; !ok || had != m.ID {
+				fresh = append(fresh, p)
 				continue
 			}
-			fresh = append(fresh, p)
+			for _, attr := range []string{attrPosition, attrSegment} {
+				if v := g.attrs.Get(attr + p.name); !v.IsZero() {
+					next[attr+p.name] = v
+				}
+			}
 		}
 	}
-	if err := e.startPositions(ctx, c, members, fresh, next, me); err != nil {
+	return next, fresh
+}
+
+// admit refuses instances too many: a cluster has at most as many as partitions.
+func (e *Engine) admit(ctx context.Context, c *Cluster, g *groupState, requests map[string]request, refused map[string]string) error {
+	now := e.nowMs()
+	live := map[string]bool{}
+	for _, m := range g.live(now) {
+		live[m.Name] = true
+	}
+	var joining []string
+	for name, r := range requests {
+		if r.member != nil && !live[name] {
+			joining = append(joining, name)
+		} else if r.member == nil {
+			delete(live, name)
+		}
+	}
+	if len(joining) == 0 {
+		return nil
+	}
+	topics, err := e.Topics(ctx, c)
+	if err != nil {
 		return err
 	}
-	return e.writeGroup(ctx, g, members, next)
+	partitions, instances := 0, len(live)
+	for _, t := range topics {
+		partitions += t.Partitions
+	}
+	groups, err := e.groups(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	for _, other := range groups {
+		if other.name != g.name {
+			instances += len(other.live(now))
+		}
+	}
+	slices.Sort(joining)
+	for _, name := range joining[min(len(joining), max(0, partitions-instances)):] {
+		refused[name] = fmt.Sprintf("the cluster can have %d instances of groups, as many as partitions", partitions)
+		delete(requests, name)
+	}
+	return nil
 }
 
 // keeps reports whether the instance with that id still has a partition.
@@ -182,10 +276,11 @@ func keeps(members []member, id int, p owned) bool {
 	return false
 }
 
-// startPositions sets where instances begin with partitions that are new to them.
-func (e *Engine) startPositions(ctx context.Context, c *Cluster, members []member, fresh []owned, next map[string]store.Value, me string) error {
+// startPositions sets where instances begin with partitions that are new to them. without are
+// instances that ask and have nowhere to begin, with the reason.
+func (e *Engine) startPositions(ctx context.Context, c *Cluster, members []member, fresh []owned, next map[string]store.Value, requests map[string]request) (without map[string]string, err error) {
 	if len(fresh) == 0 {
-		return nil
+		return nil, nil
 	}
 	logs := make([]string, len(fresh))
 	for i, p := range fresh {
@@ -193,12 +288,13 @@ func (e *Engine) startPositions(ctx context.Context, c *Cluster, members []membe
 	}
 	heads, err := e.heads(ctx, logs)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	without = map[string]string{}
 	for i, p := range fresh {
 		h := heads[i]
 		if h == nil {
-			return errRetry // the topic was deleted a moment ago
+			return nil, errRetry // the topic was deleted a moment ago
 		}
 		at, segment := int64(noPosition), int64(unknownSegment)
 		owner := members[slices.IndexFunc(members, func(m member) bool { return keeps([]member{m}, m.ID, p) })]
@@ -210,15 +306,17 @@ func (e *Engine) startPositions(ctx context.Context, c *Cluster, members []membe
 			at, segment = h.start, h.start
 		case owner.Reset == ResetLatest:
 			at = h.next
-		case owner.Name == me:
-			return noOffset(p.TopicPartition)
+		default:
+			if _, asks := requests[owner.Name]; asks {
+				without[owner.Name] = noOffset(p.TopicPartition).Error()
+			}
 		}
 		next[attrPosition+p.name] = store.Int(at)
 		if segment != at {
 			next[attrSegment+p.name] = store.Int(segment)
 		}
 	}
-	return nil
+	return without, nil
 }
 
 func noOffset(tp TopicPartition) error {
@@ -233,6 +331,7 @@ func (e *Engine) writeGroup(ctx context.Context, g *groupState, members []member
 	id := writeID()
 	next[attrVersion] = store.Bytes(id)
 	next[attrGeneration] = store.Int(g.generation + 1)
+	next[attrRebalanced] = store.Int(e.nowMs())
 	next[attrMembers] = store.Bytes(string(text))
 	var attrs []store.Attr
 	for _, name := range slices.Sorted(maps.Keys(next)) {

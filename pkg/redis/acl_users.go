@@ -8,9 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
+	"github.com/skystash/skystash/pkg/fresh"
 	"github.com/skystash/skystash/pkg/store"
+	"github.com/skystash/skystash/pkg/store/readahead"
 )
 
 // The users of a database's access control list are items beside its record: their sort key is 'u'
@@ -20,11 +21,10 @@ const (
 	userPrefix = "u"
 	attrRules  = "r"
 
-	defaultUser   = "default"
-	maxUserName   = 256 // bytes
-	minPassword   = 16  // bytes of a password that is not from ACL GENTOKEN
-	maxPassword   = 512
-	maxCachedUser = 4096
+	defaultUser = "default"
+	maxUserName = 256 // bytes
+	minPassword = 16  // bytes of a password that is not from ACL GENTOKEN
+	maxPassword = 512
 )
 
 // ErrNoUser says that a user's token does not open a database, for whatever reason.
@@ -32,9 +32,8 @@ var ErrNoUser = errors.New("redis: no such user, or a wrong password")
 
 // user is a user as it was read last; nil rules: there is none.
 type user struct {
-	rules  *Rules
-	write  store.Value
-	readAt time.Time
+	rules *Rules
+	write store.Value
 }
 
 type userID struct{ db, name string }
@@ -134,20 +133,29 @@ func (e *Engine) AccessOf(rules []string) (Access, error) {
 
 // user reads a user, at most Config.RecordTTL old.
 func (e *Engine) user(ctx context.Context, db, name string) (user, error) {
-	e.usersMu.Lock()
-	u, known := e.users[userID{db, name}]
-	e.usersMu.Unlock()
-	if known && e.now().Sub(u.readAt) < e.recordTTL {
+	if u, ok := e.users.Get(userID{db, name}); ok {
 		return u, nil
 	}
-	return e.readUser(ctx, db, name)
-}
-
-func (e *Engine) readUser(ctx context.Context, db, name string) (user, error) {
-	if name == "" || len(name) > maxUserName {
+	if !validUserName(name) {
 		return user{}, nil
 	}
+	attrs, begun, err := readahead.Get(ctx, e.store, userKey(db, name), e.users.Begin())
+	return e.userOf(db, name, attrs, begun, err)
+}
+
+func validUserName(name string) bool { return name != "" && len(name) <= maxUserName }
+
+// readUser reads a user now.
+func (e *Engine) readUser(ctx context.Context, db, name string) (user, error) {
+	if !validUserName(name) {
+		return user{}, nil
+	}
+	begun := e.users.Begin()
 	attrs, err := e.store.Get(ctx, userKey(db, name))
+	return e.userOf(db, name, attrs, begun, err)
+}
+
+func (e *Engine) userOf(db, name string, attrs store.Attrs, begun fresh.Read, err error) (user, error) {
 	if err != nil {
 		return user{}, fmt.Errorf("reading a user: %w", err)
 	}
@@ -155,21 +163,14 @@ func (e *Engine) readUser(ctx context.Context, db, name string) (user, error) {
 	if err != nil {
 		return user{}, err
 	}
-	e.usersMu.Lock()
-	defer e.usersMu.Unlock()
-	if len(e.users) >= maxCachedUser {
-		e.users = map[userID]user{}
-	}
-	if u.rules == nil {
-		delete(e.users, userID{db, name}) // names that do not exist come from outside
-	} else {
-		e.users[userID{db, name}] = u
+	if u.rules != nil { // names that do not exist come from outside
+		e.users.Put(userID{db, name}, u, begun)
 	}
 	return u, nil
 }
 
 func (e *Engine) decodeUser(attrs store.Attrs) (user, error) {
-	u := user{readAt: e.now()}
+	var u user
 	if attrs == nil {
 		return u, nil
 	}
@@ -218,16 +219,14 @@ func (e *Engine) setUser(ctx context.Context, db, name string, rules []string) e
 
 // deleteUser reports whether there was such a user.
 func (e *Engine) deleteUser(ctx context.Context, db, name string) (bool, error) {
-	if name == "" || len(name) > maxUserName {
+	if !validUserName(name) {
 		return false, nil
 	}
 	old, err := e.store.Apply(ctx, store.Delete(userKey(db, name), nil))
 	if err != nil {
 		return false, fmt.Errorf("deleting a user: %w", err)
 	}
-	e.usersMu.Lock()
-	delete(e.users, userID{db, name})
-	e.usersMu.Unlock()
+	e.users.Forget(userID{db, name})
 	return old != nil, nil
 }
 

@@ -24,7 +24,7 @@
 //	item      partition              sort key                 attributes
 //	database  'd' db                 'd'                      see database.go
 //	user      'd' db                 'u' name                 r (rules), w
-//	mark      'd' db                 'x'                      those of the record: the database is being deleted
+//	deleted   'd' db                 'x'                      those of the record: the database is being deleted
 //	head      'k' db epoch slot      H key                    t w e x b q*, and one of the encodings
 //	owner     'e' db generation      0x00                     hp, hs (the head it was moved to, if it was)
 //	member    'e' db generation      0x01 H member            v (value or score), e (field expiry)
@@ -93,8 +93,8 @@
 // than the log's life is cut off. Subscriptions are renewed every 20 seconds; what an
 // instance that dies leaves behind counts for no more than a minute.
 //
-// MONITOR is a log of its own, written by all instances as long as a mark in the database's
-// record asks for it, and costs nothing without.
+// MONITOR is a log of its own. Instances write to it only as long as an attribute of the database's
+// record asks for that, so a database that nobody monitors pays nothing for it.
 //
 // # Access control
 //
@@ -102,6 +102,16 @@
 // categories, key patterns for reading and writing, channel patterns. Every command is checked by it in one place,
 // wherever it comes from. Rules come from a token or from a user of the database; users are items beside the
 // database's record, with hashes of their passwords, and may be cached for Config.RecordTTL.
+//
+// # The record of a database
+//
+// An engine needs a database's record for each command: it says where keys are, and which credentials
+// were taken back. It may be up to Config.RecordTTL old. The age counts from before the read, by the
+// wall clock (package fresh), so that FLUSHDB and revocations hold their time on an instance whose
+// store answers late, and on one that was frozen. A record that is too old is read in one call with
+// the keys that the request reads first, see [Engine.Ahead]: an instance that was idle answers a GET
+// after one round trip. A write waits for the record, for it must not begin before it is known that
+// the caller may write.
 //
 // # Read regions
 //

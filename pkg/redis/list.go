@@ -154,8 +154,8 @@ func (l *List) Range(start, stop int64) []string {
 	return out
 }
 
-// From iterates from an index on; hint is how many elements the caller expects to look at.
-func (l *List) From(start, hint int64) iter.Seq[string] {
+// From iterates from an index on; readahead is how many elements the caller expects to look at.
+func (l *List) From(start, readahead int64) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		if l == nil || start >= l.Len() {
 			return
@@ -171,7 +171,7 @@ func (l *List) From(start, hint int64) iter.Seq[string] {
 		pos, end := l.left+start, l.left+l.n
 		stored := map[int64]string{}
 		// Whoever reads on reads larger and larger pages, so that a long list takes few.
-		for page := min(max(hint, 16), 4096); pos < end && l.tx.err == nil; page = min(2*page, 4096) {
+		for page := min(max(readahead, 16), 4096); pos < end && l.tx.err == nil; page = min(2*page, 4096) {
 			n := min(end-pos, page)
 			if !l.allKnown(pos, n) {
 				q := store.Query{Partition: elemPartition(l.tx.view.db, l.obj.gen), From: indexSort(pos), To: indexSort(pos + n)}

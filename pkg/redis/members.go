@@ -201,9 +201,9 @@ func (ms *members) del(name string) bool {
 // always the same one for the same content (that of the hashes).
 func (ms *members) all() iter.Seq[pair] { return ms.from(0, 0) }
 
-// from iterates in order of hashes, starting at one. hint is how many members the
+// from iterates in order of hashes, starting at one. readahead is how many members the
 // caller expects to look at, 0 for all.
-func (ms *members) from(hash uint64, hint int) iter.Seq[pair] {
+func (ms *members) from(hash uint64, readahead int) iter.Seq[pair] {
 	return func(yield func(pair) bool) {
 		if ms == nil {
 			return
@@ -215,10 +215,10 @@ func (ms *members) from(hash uint64, hint int) iter.Seq[pair] {
 				Partition: elemPartition(ms.tx.view.db, ms.obj.gen),
 				From:      elemMember + putUint64(hash), To: store.PrefixEnd(elemMember), Limit: 0,
 			}
-			if hint > 0 {
-				q.Limit = hint + 8
+			if readahead > 0 {
+				q.Limit = readahead + 8
 			}
-			for it := range ms.pages(q, hint) {
+			for it := range ms.pages(q, readahead) {
 				name := nameOfItem(it, 9)
 				if ms.m[name] != nil {
 					continue // what this transaction knows comes from known
@@ -247,8 +247,8 @@ func (ms *members) from(hash uint64, hint int) iter.Seq[pair] {
 }
 
 // pages is Txn.query, but a limited query goes on with further pages.
-func (ms *members) pages(q store.Query, hint int) iter.Seq[store.Item] {
-	if hint == 0 {
+func (ms *members) pages(q store.Query, readahead int) iter.Seq[store.Item] {
+	if readahead == 0 {
 		return ms.tx.query(q)
 	}
 	return func(yield func(store.Item) bool) {

@@ -18,7 +18,7 @@ import (
 )
 
 // testTimeout is how long a test waits for what must come.
-const testTimeout = 20 * time.Second
+const testTimeout = 5 * time.Minute
 
 // subscribe begins a subscription that ends with the test.
 func subscribe(t *testing.T, e *redis.Engine, channels, patterns []string) *redis.Subscription {
@@ -65,6 +65,7 @@ func sharing(t *testing.T, st store.Store, n int) []*testDB {
 	clock := &testClock{t: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
 	for i := range n {
 		e := redis.New(redis.Config{Store: st, Now: clock.now, RecordTTL: time.Hour})
+		t.Cleanup(e.Close)
 		if i == 0 {
 			if _, err := e.CreateDatabase(t.Context(), redis.DatabaseOptions{ID: "test"}); err != nil {
 				t.Fatal(err)
