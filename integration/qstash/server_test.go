@@ -27,7 +27,7 @@ func newServer(t *testing.T) *server {
 	t.Helper()
 	return &server{
 		t: t, Server: local.New(t, local.Build(t), "-data", filepath.Join(t.TempDir(), "data")),
-		client: &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 100}},
+		client: &http.Client{Timeout: 5 * time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 100}},
 	}
 }
 

@@ -48,7 +48,8 @@ func TestKilledProcessesOverOneStoreKeepTheirPromises(t *testing.T) {
 		defer cancel()
 	}
 	for _, w := range workloads {
-		w.verify(ctx)
+		running.Go(func() { w.verify(ctx) })
 	}
+	running.Wait()
 	t.Logf("%d kills in %v", p.kills, *duration)
 }

@@ -186,7 +186,7 @@ func newWorld(t *testing.T) *world {
 		return nil, control.Token{}
 	}
 	verifier := func(name string, st store.Store) *token.Verifier {
-		v, err := token.NewVerifier(token.VerifierConfig{Product: name, Published: keydir.Directory{Store: st}.Keys})
+		v, err := token.NewVerifier(token.VerifierConfig{Product: name, Published: keydir.Directory{Store: st}})
 		w.ok(err)
 		return v
 	}

@@ -7,9 +7,11 @@ import (
 	"sync"
 	"time"
 
+	"github.com/skystash/skystash/pkg/fresh"
 	"github.com/skystash/skystash/pkg/kafka/batch"
 	"github.com/skystash/skystash/pkg/kafka/ingest"
 	"github.com/skystash/skystash/pkg/store"
+	"github.com/skystash/skystash/pkg/store/readahead"
 )
 
 // Defaults of Config.
@@ -63,7 +65,7 @@ type Engine struct {
 	close context.CancelFunc
 	runs  runs
 
-	records    records
+	records    *fresh.Cache[store.Key, store.Attrs] // of clusters and topics
 	notifier   notifier
 	boundaries boundaries
 }
@@ -93,6 +95,7 @@ func New(cfg Config) *Engine {
 	if e.log == nil {
 		e.log = slog.Default()
 	}
+	e.records = fresh.New[store.Key, store.Attrs](cfg.RecordTTL, maxRecords, e.now)
 	return e
 }
 
@@ -138,53 +141,31 @@ func writeID() string {
 	return string(b[:])
 }
 
-// records are the clusters and topics read last.
-type records struct {
-	mu sync.Mutex
-	m  map[store.Key]remembered
-}
-
-type remembered struct {
-	attrs store.Attrs
-	at    time.Time
-}
-
-// maxRecords bounds the memory that records take.
+// maxRecords bounds the records that an engine remembers.
 const maxRecords = 10_000
 
 // record reads a record that may be RecordTTL old; nil: there is none. That there is none is
 // not remembered.
 func (e *Engine) record(ctx context.Context, key store.Key) (store.Attrs, error) {
-	if e.recordTTL > 0 {
-		e.records.mu.Lock()
-		r, ok := e.records.m[key]
-		e.records.mu.Unlock()
-		if ok && e.now().Sub(r.at) < e.recordTTL {
-			return r.attrs, nil
-		}
+	if attrs, ok := e.records.Get(key); ok {
+		return attrs, nil
 	}
-	at := e.now()
-	attrs, err := e.store.Get(ctx, key)
-	if err == nil {
-		e.remember(key, attrs, at)
+	attrs, begun, err := readahead.Get(ctx, e.store, key, e.records.Begin())
+	if err == nil && attrs != nil {
+		e.records.Put(key, attrs, begun)
 	}
 	return attrs, err
 }
 
-func (e *Engine) remember(key store.Key, attrs store.Attrs, at time.Time) {
-	if e.recordTTL == 0 {
-		return
+// Ahead returns a context under which Cluster reads a cluster's record, if it is due, in one call
+// with what else the request reads then (see package readahead).
+func (e *Engine) Ahead(ctx context.Context, cluster string) context.Context {
+	if _, ok := e.records.Get(clusterKey(cluster)); ok || !validID(cluster) {
+		return ctx
 	}
-	e.records.mu.Lock()
-	defer e.records.mu.Unlock()
-	switch {
-	case attrs == nil:
-		delete(e.records.m, key)
-	case e.records.m == nil || len(e.records.m) >= maxRecords:
-		e.records.m = map[store.Key]remembered{key: {attrs, at}}
-	default:
-		e.records.m[key] = remembered{attrs, at}
-	}
+	ctx = readahead.With(ctx, e.store)
+	readahead.Expect(ctx, clusterKey(cluster), e.records.Begin())
+	return ctx
 }
 
 // notifier tells those who wait for messages of a log that there are some. It

@@ -16,7 +16,7 @@ const deletionGrace = 5 * time.Minute
 
 // DeleteAccount deletes an account with all that it has. Nothing is delivered for it any
 // more, but attempts that are under way; other engines serve it for at most
-// Config.AccountTTL. Sweep clears away what it had, but for what expires within days by
+// Config.RecordTTL. Sweep clears away what it had, but for what expires within days by
 // itself: deduplication ids, notifications that nobody has waited for, and the steps of
 // workflow runs whose messages have been forgotten.
 func (e *Engine) DeleteAccount(ctx context.Context, id string) error {

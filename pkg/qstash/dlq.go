@@ -240,6 +240,11 @@ type Override func(*Options)
 
 // RetryDeadLetter publishes a dead letter's message again, as a new one.
 func (e *Engine) RetryDeadLetter(ctx context.Context, acct, id string, change Override) (Published, error) {
+	unlock, err := e.lock(ctx, "l", acct, id)
+	if err != nil {
+		return Published{}, err
+	}
+	defer unlock()
 	d, err := e.readDead(ctx, acct, id)
 	if err != nil {
 		return Published{}, err

@@ -12,6 +12,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/skystash/skystash/pkg/fresh"
 	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/qstash/wake"
 	"github.com/skystash/skystash/pkg/store"
@@ -103,8 +104,9 @@ type Config struct {
 	// one has claimed can be taken over at once, since it must have ended.
 	Alone bool
 
-	// AccountTTL is how old an account's record may get before it is read again.
-	AccountTTL time.Duration
+	// RecordTTL is how old an account's record may get before it is read again. 0: if Alone, it is
+	// never read again, otherwise each time.
+	RecordTTL time.Duration
 
 	Meter meter.Recorder // is told of each attempt to deliver; nil: nobody is
 
@@ -116,46 +118,44 @@ type Config struct {
 
 // Engine is the engine. It is safe for concurrent use.
 type Engine struct {
-	store      store.Store
-	sender     Sender
-	waker      wake.Waker
-	limits     Limits
-	region     string
-	alone      bool
-	accountTTL time.Duration
-	meter      meter.Recorder
-	now        func() time.Time
-	retry      store.Retry
-	locks      *store.Locks // of items that callers of this engine change; see lock
-	random     func([]byte)
-	log        *slog.Logger
-	owner      string // of the leases that this engine holds
-	zip        *zstd.Encoder
-	unzip      *zstd.Decoder
+	store  store.Store
+	sender Sender
+	waker  wake.Waker
+	limits Limits
+	region string
+	alone  bool
+	meter  meter.Recorder
+	now    func() time.Time
+	retry  store.Retry
+	locks  *store.Locks // of items that callers of this engine change; see lock
+	random func([]byte)
+	log    *slog.Logger
+	owner  string // of the leases that this engine holds
+	zip    *zstd.Encoder
+	unzip  *zstd.Decoder
 
-	mu       sync.Mutex
-	accounts map[string]cachedAccount
-	busy     map[string]bool // messages that this engine works on; true: it was woken for them again
+	accounts *fresh.Cache[string, *Account] // records
+
+	mu   sync.Mutex
+	busy map[string]bool // messages that this engine works on; true: it was woken for them again
 }
 
 // New makes an Engine.
 func New(cfg Config) *Engine {
 	e := &Engine{
-		store:      cfg.Store,
-		sender:     cfg.Sender,
-		waker:      cfg.Waker,
-		limits:     cfg.Limits,
-		region:     cmp.Or(cfg.Region, DefaultRegion),
-		alone:      cfg.Alone,
-		accountTTL: cfg.AccountTTL,
-		meter:      cfg.Meter,
-		now:        cfg.Now,
-		retry:      cfg.Retry,
-		locks:      store.NewLocks(),
-		random:     cfg.Random,
-		log:        cfg.Logger,
-		accounts:   map[string]cachedAccount{},
-		busy:       map[string]bool{},
+		store:  cfg.Store,
+		sender: cfg.Sender,
+		waker:  cfg.Waker,
+		limits: cfg.Limits,
+		region: cmp.Or(cfg.Region, DefaultRegion),
+		alone:  cfg.Alone,
+		meter:  cfg.Meter,
+		now:    cfg.Now,
+		retry:  cfg.Retry,
+		locks:  store.NewLocks(),
+		random: cfg.Random,
+		log:    cfg.Logger,
+		busy:   map[string]bool{},
 	}
 	e.limits.setDefaults()
 	if e.now == nil {
@@ -170,6 +170,11 @@ func New(cfg Config) *Engine {
 	if e.log == nil {
 		e.log = slog.Default()
 	}
+	ttl := cfg.RecordTTL
+	if ttl <= 0 && e.alone {
+		ttl = fresh.Forever
+	}
+	e.accounts = fresh.New[string, *Account](ttl, maxAccounts, e.now)
 	e.owner = e.newID("")
 	var err error
 	if e.zip, err = zstd.NewWriter(nil, zstd.WithLowerEncoderMem(true)); err == nil {

@@ -37,6 +37,9 @@ func quota(format string, args ...any) error {
 	return &Error{KindQuota, fmt.Sprintf(format, args...)}
 }
 
+// errChanged says that somebody else was faster, for attempts that have found out by themselves.
+var errChanged = fmt.Errorf("qstash: somebody else has changed it: %w", store.ErrConflict)
+
 // unmetCondition is the condition that an error says was not met.
 func unmetCondition(err error) (*store.ConditionError, bool) {
 	ce := (*store.ConditionError)(nil)

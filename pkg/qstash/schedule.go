@@ -104,13 +104,19 @@ func (e *Engine) ChangeSchedule(ctx context.Context, acct, id string, change fun
 
 // writeSchedule stores the schedule that change makes of the one there is, nil if there is none.
 func (e *Engine) writeSchedule(ctx context.Context, acct, id string, change func(old *schedule) (s *schedule, body []byte, err error)) error {
-	for {
+	unlock, err := e.lock(ctx, "s", acct, id)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	var refusal error
+	err = e.contend(ctx, func(ctx context.Context) error {
 		old, err := e.readSchedule(ctx, acct, id)
 		if err != nil {
 			return err
 		}
 		s, body, err := change(old)
-		if err != nil {
+		if refusal = err; err != nil {
 			return err
 		}
 		parsed, err := cron.Parse(s.Cron)
@@ -153,12 +159,11 @@ func (e *Engine) writeSchedule(ctx context.Context, acct, id string, change func
 			attrs = attrs.With(attrBody, store.Bytes(string(body)))
 		}
 		err = e.store.Commit(ctx, append(e.moveDue(acct, old, s), store.Put(scheduleKey(acct, s.id), attrs, cond)))
-		if ce := (*store.ConditionError)(nil); errors.As(err, &ce) {
-			e.cease(ctx, acct, s)
-			continue // somebody else has changed it
+		if store.Contended(err) {
+			e.cease(ctx, acct, s) // somebody else has changed it
 		}
 		if err != nil {
-			return fmt.Errorf("store schedule %s: %w", s.id, err)
+			return err
 		}
 		if old != nil {
 			e.cease(ctx, acct, old)
@@ -171,7 +176,11 @@ func (e *Engine) writeSchedule(ctx context.Context, acct, id string, change func
 		}
 		e.wakeFirst(ctx, acct, s)
 		return nil
+	}, "store schedule %s", id)
+	if refusal != nil {
+		return refusal
 	}
+	return err
 }
 
 // checkSchedule refuses what could never be published.
@@ -467,7 +476,12 @@ func (e *Engine) storeOnce(ctx context.Context, d *draft) error {
 
 // PauseSchedule makes a schedule's times pass without messages, or, with paused false, no more.
 func (e *Engine) PauseSchedule(ctx context.Context, acct, id string, paused bool) error {
-	for {
+	unlock, err := e.lock(ctx, "s", acct, id)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return e.contend(ctx, func(ctx context.Context) error {
 		s, err := e.readSchedule(ctx, acct, id)
 		if err != nil {
 			return err
@@ -498,12 +512,18 @@ func (e *Engine) PauseSchedule(ctx context.Context, acct, id string, paused bool
 			return nil
 		}
 		e.cease(ctx, acct, &changed)
-	}
+		return errChanged
+	}, "pause schedule %s", id)
 }
 
 // DeleteSchedule deletes a schedule. Its messages go on.
 func (e *Engine) DeleteSchedule(ctx context.Context, acct, id string) error {
-	for {
+	unlock, err := e.lock(ctx, "s", acct, id)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return e.contend(ctx, func(ctx context.Context) error {
 		s, err := e.readSchedule(ctx, acct, id)
 		if err != nil {
 			return err
@@ -512,13 +532,10 @@ func (e *Engine) DeleteSchedule(ctx context.Context, acct, id string) error {
 			return notFound("schedule %s not found", id)
 		}
 		err = e.store.Commit(ctx, append(e.moveDue(acct, s, nil), store.Delete(scheduleKey(acct, id), store.Eq(attrVersion, store.Bytes(s.Version)))))
-		if ce := (*store.ConditionError)(nil); errors.As(err, &ce) {
-			continue
-		}
 		if err != nil {
-			return fmt.Errorf("delete schedule %s: %w", id, err)
+			return err
 		}
 		e.cease(ctx, acct, s)
 		return e.dropScheduleBody(ctx, acct, s)
-	}
+	}, "delete schedule %s", id)
 }

@@ -8,9 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
+	"github.com/skystash/skystash/pkg/fresh"
 	"github.com/skystash/skystash/pkg/store"
+	"github.com/skystash/skystash/pkg/store/readahead"
 )
 
 // The users of a database's access control list are items beside its record: their sort key is 'u'
@@ -24,11 +25,10 @@ const (
 	attrBounds    = "b"
 	attrUserBirth = "o"
 
-	defaultUser   = "default"
-	maxUserName   = 256 // bytes
-	minPassword   = 16  // bytes of a password that is not from ACL GENTOKEN
-	maxPassword   = 512
-	maxCachedUser = 4096
+	defaultUser = "default"
+	maxUserName = 256 // bytes
+	minPassword = 16  // bytes of a password that is not from ACL GENTOKEN
+	maxPassword = 512
 )
 
 // ErrNoUser says that a user's token does not open a database, for whatever reason.
@@ -41,7 +41,6 @@ type user struct {
 	birth  string
 	maker  Maker
 	bounds *Rules // those of the credential that made the user; nil: none
-	readAt time.Time
 }
 
 type userID struct{ db, name string }
@@ -148,20 +147,29 @@ func (e *Engine) AccessOf(rules []string) (Access, error) {
 
 // user reads a user, at most Config.RecordTTL old.
 func (e *Engine) user(ctx context.Context, db, name string) (user, error) {
-	e.usersMu.Lock()
-	u, known := e.users[userID{db, name}]
-	e.usersMu.Unlock()
-	if known && e.now().Sub(u.readAt) < e.recordTTL {
+	if u, ok := e.users.Get(userID{db, name}); ok {
 		return u, nil
 	}
-	return e.readUser(ctx, db, name)
-}
-
-func (e *Engine) readUser(ctx context.Context, db, name string) (user, error) {
-	if name == "" || len(name) > maxUserName {
+	if !validUserName(name) {
 		return user{}, nil
 	}
+	attrs, begun, err := readahead.Get(ctx, e.store, userKey(db, name), e.users.Begin())
+	return e.userOf(db, name, attrs, begun, err)
+}
+
+func validUserName(name string) bool { return name != "" && len(name) <= maxUserName }
+
+// readUser reads a user now.
+func (e *Engine) readUser(ctx context.Context, db, name string) (user, error) {
+	if !validUserName(name) {
+		return user{}, nil
+	}
+	begun := e.users.Begin()
 	attrs, err := e.store.Get(ctx, userKey(db, name))
+	return e.userOf(db, name, attrs, begun, err)
+}
+
+func (e *Engine) userOf(db, name string, attrs store.Attrs, begun fresh.Read, err error) (user, error) {
 	if err != nil {
 		return user{}, fmt.Errorf("reading a user: %w", err)
 	}
@@ -169,21 +177,14 @@ func (e *Engine) readUser(ctx context.Context, db, name string) (user, error) {
 	if err != nil {
 		return user{}, err
 	}
-	e.usersMu.Lock()
-	defer e.usersMu.Unlock()
-	if len(e.users) >= maxCachedUser {
-		e.users = map[userID]user{}
-	}
-	if u.rules == nil {
-		delete(e.users, userID{db, name}) // names that do not exist come from outside
-	} else {
-		e.users[userID{db, name}] = u
+	if u.rules != nil { // names that do not exist come from outside
+		e.users.Put(userID{db, name}, u, begun)
 	}
 	return u, nil
 }
 
 func (e *Engine) decodeUser(attrs store.Attrs) (user, error) {
-	u := user{readAt: e.now()}
+	var u user
 	if attrs == nil {
 		return u, nil
 	}
@@ -260,7 +261,7 @@ func (e *Engine) setUser(ctx context.Context, db *Database, by Access, name stri
 
 // deleteUser reports whether there was such a user. A caller with bounds can only delete users that it made.
 func (e *Engine) deleteUser(ctx context.Context, db *Database, by Access, name string) (bool, error) {
-	if name == "" || len(name) > maxUserName {
+	if !validUserName(name) {
 		return false, nil
 	}
 	if by.rules != nil {
@@ -280,9 +281,7 @@ func (e *Engine) deleteUser(ctx context.Context, db *Database, by Access, name s
 	if err != nil {
 		return false, fmt.Errorf("deleting a user: %w", err)
 	}
-	e.usersMu.Lock()
-	delete(e.users, userID{db.ID, name})
-	e.usersMu.Unlock()
+	e.users.Forget(userID{db.ID, name})
 	return old != nil, nil
 }
 

@@ -68,7 +68,9 @@ type budget struct {
 	next   int64 // when left falls below it, the context is looked at
 }
 
-func newBudget(limits Budget) budget { return budget{limits: limits, left: limits.Work, next: limits.Work} }
+func newBudget(limits Budget) budget {
+	return budget{limits: limits, left: limits.Work, next: limits.Work}
+}
 
 // look reports whether the request must end, after some work.
 func (b *budget) look(ctx context.Context) error {

@@ -371,8 +371,9 @@ func elementOps(name string, e *member, scored bool) []elemOp {
 	return append(ops, elemOp{sort: scoreSort(decodeScore(e.value), name), attrs: store.NewAttrs(attrs...)})
 }
 
-// writeFresh writes the elements of new generations, which nobody can see before their head is written.
-// If the commit never comes, the reclaimer finds them by the note left first.
+// writeFresh writes the elements of new generations before the commit. Nobody can see them until
+// their head is written. A note is written first, so the reclaimer deletes them if the commit never
+// comes.
 func (tx *Txn) writeFresh(updates []update) error {
 	var items []store.Item
 	for _, u := range updates {

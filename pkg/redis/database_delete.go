@@ -61,7 +61,7 @@ func (e *Engine) DeleteDatabase(ctx context.Context, id string) error {
 			e.forget(id) // for it may be gone
 			return fmt.Errorf("deleting database %s: %w", id, err)
 		}
-		e.drop(id)
+		e.forget(id)
 		return nil
 	}
 }
@@ -72,16 +72,6 @@ func same(attrs store.Attrs, name string) store.Cond {
 		return store.Eq(name, v)
 	}
 	return store.Absent(name)
-}
-
-// drop forgets a database that is deleted, and what readers that were slower bring along.
-func (e *Engine) drop(id string) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	delete(e.databases, id)
-	if e.recordTTL == 0 {
-		e.deleted[id] = true
-	}
 }
 
 // reclaimDatabase deletes all that a deleted database has left.

@@ -104,6 +104,16 @@
 // database's record, with hashes of their passwords, and may be cached for Config.RecordTTL. A user's rules are bounded
 // by those of the credential, or the user, that made it, and it ends with its maker: see acl_maker.go.
 //
+// # The record of a database
+//
+// An engine needs a database's record for each command: it says where keys are, and which credentials
+// were taken back. It may be up to Config.RecordTTL old. The age counts from before the read, by the
+// wall clock (package fresh), so that FLUSHDB and revocations hold their time on an instance whose
+// store answers late, and on one that was frozen. A record that is too old is read in one call with
+// the keys that the request reads first, see [Engine.Ahead]: an instance that was idle answers a GET
+// after one round trip. A write waits for the record, for it must not begin before it is known that
+// the caller may write.
+//
 // # Read regions
 //
 // With Config.Region, an engine is one of a read region: the store that is written to is in the primary region,

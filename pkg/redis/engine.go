@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/skystash/skystash/pkg/fresh"
 	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/redis/script"
 	"github.com/skystash/skystash/pkg/store"
@@ -50,6 +52,12 @@ type Config struct {
 	Budget Budget
 }
 
+// Limits of what an Engine remembers.
+const (
+	maxDatabases = 10_000
+	maxUsers     = 4096
+)
+
 // Engine runs Redis commands over a store. It is safe for concurrent use, and
 // any number of engines may share a store. A process
 // that goes on without it closes it.
@@ -73,15 +81,11 @@ type Engine struct {
 	waiters  waiters
 	duties   *duties
 
-	usersMu sync.Mutex
-	users   map[userID]user
-
 	hubsMu sync.Mutex
 	hubs   map[string]*hub // by database
 
-	mu        sync.RWMutex
-	databases map[string]*Database
-	deleted   map[string]bool // by this engine, the store's only user; see drop
+	databases *fresh.Cache[string, *Database] // records
+	users     *fresh.Cache[userID, user]
 }
 
 // New makes an engine.
@@ -99,10 +103,7 @@ func New(cfg Config) *Engine {
 		locks:     newKeyLocks(),
 		duties:    newDuties(),
 		lua:       newLuaHost(cfg.Scripts),
-		users:     map[userID]user{},
 		hubs:      map[string]*hub{},
-		databases: map[string]*Database{},
-		deleted:   map[string]bool{},
 	}
 	if e.now == nil {
 		e.now = time.Now
@@ -110,6 +111,12 @@ func New(cfg Config) *Engine {
 	if e.log == nil {
 		e.log = slog.Default()
 	}
+	ttl := e.recordTTL
+	if ttl == 0 {
+		ttl = fresh.Forever
+	}
+	e.databases = fresh.New[string, *Database](ttl, maxDatabases, e.now)
+	e.users = fresh.New[userID, user](e.recordTTL, maxUsers, e.now)
 	if r := cfg.Region; r != nil {
 		e.region = &replicaReader{replica: r.Replica, marks: r.Marks}
 		e.store = &primaryStore{Store: cfg.Store, region: e.region, now: e.now}
@@ -178,8 +185,9 @@ func (e *Engine) Do(ctx context.Context, db *Database, a Access, args []string, 
 		w.Error(err.Error())
 		return nil
 	}
+	loaded := e.loaded(ctx, db, b)
 	e.monitor(ctx, db, b)
-	return e.run(ctx, db, b, nil, w)
+	return e.run(ctx, db, b, loaded, w)
 }
 
 // run carries out one command by itself. loaded may hold heads that were just read.
@@ -245,8 +253,9 @@ func (e *Engine) Pipeline(ctx context.Context, db *Database, a Access, cmds [][]
 		}
 		b.budget = &limits
 		if !groupable(b.cmd) || i+1 == len(cmds) {
+			loaded := e.loaded(ctx, db, b)
 			e.monitor(ctx, db, b)
-			e.pipelined(ctx, db, b, nil, w)
+			e.pipelined(ctx, db, b, loaded, w)
 			i++
 			if b.cmd.outside == nil {
 				continue
@@ -300,8 +309,9 @@ func groupable(cmd *command) bool {
 
 // loadGroup reads the heads of all keys of several reading commands.
 func (e *Engine) loadGroup(ctx context.Context, db *Database, group []bound, keys []string) (heads, error) {
+	known := e.loaded(ctx, db, group...)
 	if len(group) == 1 {
-		return nil, nil
+		return known, nil
 	}
 	several := false // a command that reads several keys needs them as of one moment
 	for _, b := range group {
@@ -309,7 +319,22 @@ func (e *Engine) loadGroup(ctx context.Context, db *Database, group []bound, key
 			several = true
 		}
 	}
-	return e.load(ctx, db.at(e.nowMs()), keys, several)
+	if several {
+		known = nil
+	}
+	missing := keys
+	if len(known) > 0 {
+		missing = slices.DeleteFunc(slices.Clone(keys), func(k string) bool { _, ok := known[k]; return ok })
+	}
+	if len(missing) == 0 {
+		return known, nil
+	}
+	read, err := e.load(ctx, db.at(e.nowMs()), missing, several)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(read, known)
+	return read, nil
 }
 
 func (e *Engine) pipelined(ctx context.Context, db *Database, b bound, loaded heads, w *resp.Writer) {

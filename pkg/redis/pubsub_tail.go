@@ -14,8 +14,8 @@ const (
 	pollLate = 200 * time.Millisecond
 )
 
-// tail follows one log on behalf of all subscriptions of an engine: it reads each message
-// once and offers it to whoever wants it. It runs as long as there is a subscription.
+// tail reads one log for all subscriptions of an engine. It reads each message once and offers it
+// to the subscriptions that want it. It runs as long as there is a subscription.
 type tail struct {
 	e    *Engine
 	log  messageLog

@@ -18,7 +18,7 @@ import (
 )
 
 // testTimeout is how long a test waits for what must come.
-const testTimeout = 20 * time.Second
+const testTimeout = 5 * time.Minute
 
 // subscribe begins a subscription that ends with the test.
 func subscribe(t *testing.T, e *redis.Engine, channels, patterns []string) *redis.Subscription {

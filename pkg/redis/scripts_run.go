@@ -14,9 +14,8 @@ import (
 	"github.com/skystash/skystash/pkg/store"
 )
 
-// Eval is Do of an EVAL whose script does not become one of the database's: EVALSHA and SCRIPT
-// EXISTS do not find it, and it takes no space. It is for scripts that are not the database's own, but
-// those of a tool that looks after it.
+// Eval runs a script as EVAL does, but does not store it: EVALSHA and SCRIPT EXISTS do not find it,
+// and it takes no space. Tools that look after a database use it for scripts of their own.
 func (e *Engine) Eval(ctx context.Context, db *Database, a Access, source string, keys, args []string, w *resp.Writer) error {
 	b, err := e.bind(a, slices.Concat([]string{"EVAL", source, strconv.Itoa(len(keys))}, keys, args))
 	if err != nil {

@@ -255,8 +255,8 @@ func (s *Stream) copyTo(dest *Stream) {
 	}
 }
 
-// steady reports whether a head still is, as far as reading entries goes, what was read of it: all
-// that happened since was that some were added.
+// steady reports whether entries that were read are still right for a newer version of the head.
+// They are if nothing has happened since but that entries were added.
 func (s *Stream) steady(head store.Attrs) bool {
 	if s.searched || head.Get(attrGen).Str() != s.obj.gen || s.obj.gen == "" || head.Get(attrType).Str() != spreadStream {
 		return false

@@ -208,8 +208,8 @@ func (g *streamGroup) NewConsumer(name string) *streamConsumer {
 	return c
 }
 
-// seenResolution is how exact the time is at which a consumer has asked in vain, in
-// milliseconds: to ask often need not mean to write as often.
+// seenResolution (ms) is the resolution of a consumer's "seen" time. A consumer that polls in vain
+// more often than that causes no further writes.
 const seenResolution = 1000
 
 // see notes that a consumer asks for entries; one that is not known is added.
@@ -226,8 +226,8 @@ func (g *streamGroup) see(name string) *streamConsumer {
 	return c
 }
 
-// DeleteConsumer removes a consumer. What was pending to it is so no more; the records of that go
-// when their page is written next.
+// DeleteConsumer removes a consumer. Its entries are not pending any more. Their records stay in
+// the store until the pages that hold them are written next.
 func (g *streamGroup) DeleteConsumer(c *streamConsumer) {
 	i, _ := g.search(c.name)
 	g.consumers = slices.Delete(g.consumers, i, i+1)

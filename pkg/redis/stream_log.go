@@ -105,7 +105,8 @@ func (l *streamLog) last() streamID {
 	return id
 }
 
-// learn notes that between two ids there is one page, or none, named or to be named after the higher one.
+// learn remembers what is known about the ids from low to key: the one page there, with its
+// records, or that there is no page. The page is named key, or will be when it is written.
 func (l *streamLog) learn(low, key streamID, recs []streamRecord, stored bool) {
 	i := sort.Search(len(l.pages), func(i int) bool { return !l.pages[i].key.less(low) })
 	if i < len(l.pages) && !key.less(l.pages[i].low) {
@@ -117,8 +118,8 @@ func (l *streamLog) learn(low, key streamID, recs []streamRecord, stored bool) {
 	l.pages = slices.Insert(l.pages, i, &streamPage{key: key, low: low, recs: recs, stored: stored})
 }
 
-// forget makes room for pages that are about to be read, of which somebody who looks through a
-// long log reads many: it keeps changed ones, and the one of an id.
+// forget drops pages from memory before more pages are read, so that a command that walks through a
+// long log does not keep all of it. Changed pages stay, and so does the page named but.
 func (l *streamLog) forget(but streamID) {
 	if len(l.pages) <= maxPagesKnown {
 		return
@@ -143,8 +144,9 @@ func (l *streamLog) readFrom(id streamID, limit int) {
 	}
 }
 
-// readBefore reads pages named before a bound, in descending order down to that of the id to, and
-// learns what lies between them and top, the bound itself if that is a page, or else the highest id.
+// readBefore reads pages in descending order: from the last page whose name is below bound to the
+// page of the id to, at most limit pages. It learns what lies between these pages and top. top is
+// bound if a page has that name, and the highest id of the pages otherwise.
 func (l *streamLog) readBefore(bound, top, to streamID, limit int) {
 	l.forget(top)
 	q := store.Query{From: l.sort(to), To: l.sort(bound), Reverse: true, Limit: limit}
@@ -316,8 +318,8 @@ func (l *streamLog) descend(from, to streamID, readahead int) iter.Seq[streamRec
 	}
 }
 
-// cut drops all records below an id. whole says that all pages with such records are
-// known. The page that the id itself is in keeps them: nobody looks for them there.
+// cut drops all records below an id. whole says that all pages with such records are in memory. The
+// page that holds the id itself may keep lower records, since nobody looks for them there.
 func (l *streamLog) cut(id streamID, whole bool) {
 	if i, _ := find(l.tail, id); i > 0 {
 		l.tail = slices.Clone(l.tail[i:])
@@ -367,8 +369,8 @@ func (l *streamLog) covered() bool {
 	return !low.less(l.from)
 }
 
-// ops lists the writes of changed pages, and makes the tail pages if it has grown.
-// reshaped: it changes pages that were there before.
+// ops lists the writes of changed pages. If the tail has grown too large, ops turns it into new
+// pages. reshaped reports whether pages that were in the store before are changed.
 func (l *streamLog) ops() (ops []elemOp, reshaped bool) {
 	for _, key := range l.gone {
 		ops = append(ops, elemOp{sort: key})

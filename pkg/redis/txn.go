@@ -524,8 +524,9 @@ func (tx *Txn) validate() error {
 	if len(keys) == 0 || len(keys) == 1 && tx.elemReads == 0 {
 		return nil
 	}
-	// One key and one element: the element read is the moment. But an earlier attempt of ours
-	// must not have changed it since we looked for that in the head.
+	// With one key and one element, the read of the element is the moment at which everything held.
+	// An earlier attempt of ours, whose answer was lost, could still have changed the element since
+	// we looked for its trace in the head; then the head is validated as well.
 	if len(keys) == 1 && tx.elemReads == 1 && !tx.ranged && len(tx.doubts) == 0 {
 		return nil
 	}

@@ -22,7 +22,8 @@ func (x *exchange) authorize(inQuery bool) error {
 	if password == "" {
 		return errUnauthorized
 	}
-	claims, err := x.h.verifier.Verify(password)
+	ctx := x.h.engine.Ahead(x.ctx, x.h.verifier.Resource(password))
+	claims, err := x.h.verifier.Verify(ctx, password)
 	if errors.Is(err, token.ErrKeysUnavailable) {
 		return fmt.Errorf("verifying the password: %w", err)
 	}
@@ -30,7 +31,7 @@ func (x *exchange) authorize(inQuery bool) error {
 		subtle.ConstantTimeCompare([]byte(user), []byte(claims.KafkaUsername())) != 1 {
 		return errUnauthorized
 	}
-	cluster, err := x.h.engine.Cluster(x.ctx, claims.Resource)
+	cluster, err := x.h.engine.Cluster(ctx, claims.Resource)
 	if kafka.IsKind(err, kafka.NotFound) {
 		return errUnauthorized
 	}

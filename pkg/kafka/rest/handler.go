@@ -26,7 +26,9 @@ const (
 
 // Verifier checks tokens. [token.Verifier] is one.
 type Verifier interface {
-	Verify(token string) (token.Claims, error)
+	Verify(ctx context.Context, token string) (token.Claims, error)
+	// Resource is what a token says it opens, if it is true or not.
+	Resource(token string) string
 }
 
 // Config is what a Handler is made of.

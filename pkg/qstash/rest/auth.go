@@ -75,7 +75,8 @@ func (t Tokens) Authenticate(ctx context.Context, text string) (Access, error) {
 	if !ok {
 		return Access{}, ErrUnauthorized
 	}
-	claims, err := t.Verifier.Verify(e.Password)
+	ctx = t.Engine.Ahead(ctx, e.UserID)
+	claims, err := t.Verifier.Verify(ctx, e.Password)
 	if errors.Is(err, token.ErrKeysUnavailable) {
 		return Access{}, fmt.Errorf("verify the token: %w", err)
 	}

@@ -22,7 +22,7 @@ func (h *Handler) authorize(ctx context.Context, host, bearer string) (*redis.Da
 	if redis.IsUserToken(bearer) {
 		return h.authorizeUser(ctx, host, bearer)
 	}
-	claims, err := h.claims(host, bearer)
+	claims, err := h.claims(ctx, host, bearer)
 	if err != nil {
 		return nil, none, err
 	}
@@ -38,8 +38,8 @@ func (h *Handler) authorize(ctx context.Context, host, bearer string) (*redis.Da
 }
 
 // claims are what a token says that is good for the host.
-func (h *Handler) claims(host, bearer string) (token.Claims, error) {
-	claims, err := h.verifier.Verify(bearer)
+func (h *Handler) claims(ctx context.Context, host, bearer string) (token.Claims, error) {
+	claims, err := h.verifier.Verify(ctx, bearer)
 	if errors.Is(err, token.ErrKeysUnavailable) {
 		return claims, fmt.Errorf("verifying the token: %w", err)
 	}

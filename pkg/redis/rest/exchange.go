@@ -27,6 +27,7 @@ type exchange struct {
 // open finds out which database the request is for, and what it may do there.
 func (x *exchange) open() (err error) {
 	x.near = false
+	x.readAhead()
 	if x.db, x.access, err = x.h.authorize(x.ctx, x.r.Host, x.bearer); err != nil {
 		return err
 	}

@@ -18,6 +18,10 @@ import (
 
 // Engine runs the commands. [redis.Engine] is one.
 type Engine interface {
+	// Ahead returns a context under which the record of a database, or of a user's token, is read
+	// in one call with what cmds will read first. See redis.Engine.
+	Ahead(ctx context.Context, id string, cmds func() [][]string) context.Context
+	AheadOfUser(ctx context.Context, token string, cmds func() [][]string) context.Context
 	// Database fails with redis.ErrNoDatabase if there is none with that id.
 	Database(ctx context.Context, id string) (*redis.Database, error)
 	// Authenticate does the same for a token that a user of the database has, and finds out
@@ -41,7 +45,9 @@ type Engine interface {
 
 // Verifier checks tokens. [token.Verifier] is one.
 type Verifier interface {
-	Verify(token string) (token.Claims, error)
+	Verify(ctx context.Context, token string) (token.Claims, error)
+	// Resource is what a token says it opens, if it is true or not.
+	Resource(token string) string
 }
 
 // DefaultKeepAlive is Config.KeepAlive where there is none.

@@ -37,6 +37,14 @@ func newStubEngine() *stubEngine {
 	}}
 }
 
+func (e *stubEngine) Ahead(ctx context.Context, _ string, _ func() [][]string) context.Context {
+	return ctx
+}
+
+func (e *stubEngine) AheadOfUser(ctx context.Context, _ string, _ func() [][]string) context.Context {
+	return ctx
+}
+
 func (e *stubEngine) Database(_ context.Context, id string) (*redis.Database, error) {
 	if e.err != nil {
 		return nil, e.err
@@ -150,7 +158,9 @@ func answer(args []string, w *resp.Writer) {
 // stubVerifier knows tokens by their text.
 type stubVerifier map[string]token.Claims
 
-func (v stubVerifier) Verify(text string) (token.Claims, error) {
+func (v stubVerifier) Resource(text string) string { return v[text].Resource }
+
+func (v stubVerifier) Verify(_ context.Context, text string) (token.Claims, error) {
 	c, ok := v[text]
 	if !ok {
 		return token.Claims{}, token.ErrMalformed

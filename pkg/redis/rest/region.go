@@ -30,7 +30,7 @@ func (x *exchange) openReplica() bool {
 	if h.region == nil || x.bearer == "" || redis.IsUserToken(x.bearer) {
 		return false
 	}
-	claims, err := h.claims(x.r.Host, x.bearer)
+	claims, err := h.claims(x.ctx, x.r.Host, x.bearer)
 	if err != nil {
 		return false
 	}

@@ -20,6 +20,8 @@ const maxReused = 1 << 20
 type scratch struct {
 	body    bytes.Buffer
 	in      edge.Body // body is read from it
+	hasRead bool      // the body was read, with readErr
+	readErr error
 	parser  bodyParser
 	replies resp.Writer
 
@@ -35,6 +37,7 @@ type scratch struct {
 
 func (s *scratch) reset() {
 	s.body.Reset()
+	s.hasRead, s.readErr = false, nil
 	s.replies.Reset()
 	s.out = s.out[:0]
 	s.status = http.StatusOK
@@ -50,22 +53,32 @@ func (s *scratch) reusable() bool {
 		cap(s.zipped) <= maxReused && cap(s.parser.args) <= maxReused/16
 }
 
-// read reads the request's body, up to limit bytes. Of a larger one it reads on
+// read reads the request's body, once, up to limit bytes. Of a larger one it reads on
 // up to drain bytes, so that the client, still busy sending, gets to see the refusal.
 func (s *scratch) read(r *Request, limit, drain int64) ([]byte, error) {
+	if !s.hasRead {
+		s.hasRead, s.readErr = true, s.readOnce(r, limit, drain)
+	}
+	if s.readErr != nil {
+		return nil, s.readErr
+	}
+	return s.body.Bytes(), nil
+}
+
+func (s *scratch) readOnce(r *Request, limit, drain int64) error {
 	s.in.Reader, s.in.Length, s.in.Encoding = r.Body, r.Length, r.Header.Get("Content-Encoding")
 	err := s.in.ReadTo(&s.body, limit, drain)
 	s.in.Reader = nil
 	if err == nil {
-		return s.body.Bytes(), nil
+		return nil
 	}
 	var large *edge.TooLargeError
 	if errors.As(err, &large) {
-		return nil, errTooLarge(large.Limit, large.Actual)
+		return errTooLarge(large.Limit, large.Actual)
 	}
 	refused := *edge.Of(err)
 	refused.Text = "ERR " + refused.Text
-	return nil, &refused
+	return &refused
 }
 
 // format is how replies are written.

@@ -135,7 +135,7 @@ func (m *matcher) match(i, p int) int {
 	}
 }
 
-// most matches as many of a class as it can, at least a number of them.
+// most matches a character class greedily, at least least times.
 func (m *matcher) most(i, p, end, least int) int {
 	n := 0
 	for i+n < len(m.s) && m.single(m.s[i+n], p, end) {

@@ -141,7 +141,7 @@ func (f *Function) Exit() (code int, output string) {
 	f.t.Helper()
 	select {
 	case <-f.exited:
-	case <-time.After(InvokeTimeout):
+	case <-time.After(patience):
 		f.t.Fatalf("the function did not end; its output:\n%s", f.output.String())
 	}
 	return f.code, f.output.String()

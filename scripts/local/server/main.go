@@ -278,7 +278,7 @@ func (m *Main) handler(engine *redis.Engine, region *rest.Region) (*rest.Handler
 // newVerifier checks a product's tokens with the keys that the control plane has published
 // in its store.
 func newVerifier(product string, st store.Store) (*token.Verifier, error) {
-	return token.NewVerifier(token.VerifierConfig{Product: product, Published: keydir.Directory{Store: st}.Keys})
+	return token.NewVerifier(token.VerifierConfig{Product: product, Published: keydir.Directory{Store: st}})
 }
 
 // reclaim clears away, from time to time, what deleted collections leave behind.

@@ -61,7 +61,7 @@ func TestALimitBlocksADatabaseAndRaisingItUnblocks(t *testing.T) {
 	// until sends requests until one is answered in a way.
 	until := func(prefix string) {
 		t.Helper()
-		for deadline := time.Now().Add(time.Minute); !strings.HasPrefix(call(t, m, token, "/ping"), prefix); {
+		for deadline := time.Now().Add(5 * time.Minute); !strings.HasPrefix(call(t, m, token, "/ping"), prefix); {
 			if time.Now().After(deadline) {
 				t.Fatalf("no answer begins with %s", prefix)
 			}

@@ -40,6 +40,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/skystash/skystash/pkg/fresh"
 	"github.com/skystash/skystash/pkg/kafka/ingest"
 )
 
@@ -77,7 +78,7 @@ type Stream struct {
 
 	mu     sync.Mutex
 	shards []shard // as last listed
-	listed time.Time
+	listed fresh.Time
 }
 
 var _ ingest.Stream = (*Stream)(nil)
