@@ -56,7 +56,15 @@ func (a Access) deniedKey(cmd *command, args []string) string {
 }
 
 // CheckSubscribe refuses channels and patterns of channels that the caller may not subscribe to.
+//
+// Read-only access without rules hears nothing: it is for tokens in browsers. Rules can name channels for it.
 func (a Access) CheckSubscribe(channels, patterns []string) error {
+	if a.ReadOnly && a.rules == nil {
+		if len(channels) > 0 {
+			return errNoPerm("subscribe")
+		}
+		return errNoPerm("psubscribe")
+	}
 	for r := a.rules; r != nil; r = r.within {
 		if err := r.checkSubscribe(channels, patterns); err != nil {
 			return err
@@ -83,13 +91,24 @@ func (r *Rules) checkSubscribe(channels, patterns []string) error {
 	return nil
 }
 
-// CheckMonitor refuses MONITOR to those who may not see what others do.
+// mayHear reports whether the caller may know of a channel.
+func (a Access) mayHear(channel string) bool {
+	for r := a.rules; r != nil; r = r.within {
+		if !r.mayUseChannel(channel) {
+			return false
+		}
+	}
+	return !a.ReadOnly || a.rules != nil
+}
+
+// CheckMonitor refuses MONITOR to those who may not see what others do: it shows all keys and channels.
 func (a Access) CheckMonitor() error {
 	if a.ReadOnly {
 		return errNoPerm("monitor")
 	}
 	for r := a.rules; r != nil; r = r.within {
-		if !r.commands["monitor"] {
+		if !r.commands["monitor"] || !slices.Contains(r.channels, "*") ||
+			!slices.ContainsFunc(r.keys, func(k keyRule) bool { return k.pattern == "*" && k.read }) {
 			return errNoPerm("monitor")
 		}
 	}
