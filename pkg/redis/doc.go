@@ -101,7 +101,8 @@
 // A caller's [Access] bounds what it may do, by rules in the words of ACL SETUSER: commands and
 // categories, key patterns for reading and writing, channel patterns. Every command is checked by it in one place,
 // wherever it comes from. Rules come from a token or from a user of the database; users are items beside the
-// database's record, with hashes of their passwords, and may be cached for Config.RecordTTL.
+// database's record, with hashes of their passwords, and may be cached for Config.RecordTTL. A user's rules are bounded
+// by those of the credential, or the user, that made it, and it ends with its maker: see acl_maker.go.
 //
 // # The record of a database
 //
