@@ -64,7 +64,7 @@ func newHandler(ctx context.Context, in *cloud.Cloud, cfg awscontrol.Config, log
 	}
 	api := rest.New(rest.Config{
 		Engine: c.Engine, Book: book, Kafka: c.Kafka, QStash: c.QStash, ReadRegions: cfg.ReadRegions,
-		Logger: log, RequestID: lambdahttp.RequestID,
+		Logger: log,
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {

@@ -13,6 +13,7 @@ import (
 	"github.com/skystash/skystash/pkg/control"
 	"github.com/skystash/skystash/pkg/store/dynamo"
 	"github.com/skystash/skystash/pkg/testenv/dynamolocal"
+	"github.com/skystash/skystash/pkg/testenv/dynamotls"
 	"github.com/skystash/skystash/pkg/testenv/motolocal"
 	"github.com/skystash/skystash/pkg/testenv/runtimetest"
 	"github.com/skystash/skystash/pkg/token"
@@ -23,6 +24,7 @@ import (
 type deployment struct {
 	basic     string // credentials of the administrator
 	published keydir.Directory
+	endpoint  string   // of DynamoDB Local
 	env       []string // of the function
 }
 
@@ -39,6 +41,7 @@ func deploy(t *testing.T) deployment {
 	}
 	d.basic = base64.StdEncoding.EncodeToString([]byte(acct.Email + ":" + key))
 	options := client.Options()
+	d.endpoint = *options.BaseEndpoint
 	credentials, err := options.Credentials.Retrieve(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -67,6 +70,19 @@ func (d deployment) invoke(t *testing.T, fn *runtimetest.Function, name string, 
 	return a
 }
 
+// The control plane works on the tables of all products, over one client.
+func TestColdStartMakesOneHandshakeWithDynamoDB(t *testing.T) {
+	d := deploy(t)
+	server := dynamotls.Start(t, d.endpoint)
+	fn := runtimetest.Start(t, runtimetest.Build(t, "./functions/console"), append(d.env, server.Env()...)...)
+	if created := d.invoke(t, fn, "create-database"); created.StatusCode != http.StatusOK {
+		t.Fatalf("creating is answered %d %s", created.StatusCode, created.Body)
+	}
+	if got := server.Take(); got.Handshakes != 1 || got.Connections != 1 {
+		t.Errorf("%d connections, %d handshakes, want one of each: %v", got.Connections, got.Handshakes, got.Calls)
+	}
+}
+
 func TestDatabasesAreCreatedListedAndDeleted(t *testing.T) {
 	d := deploy(t)
 	bin := runtimetest.Build(t, "./functions/console")
@@ -81,11 +97,11 @@ func TestDatabasesAreCreatedListedAndDeleted(t *testing.T) {
 		t.Fatalf("creating is answered %d %s", created.StatusCode, created.Body)
 	}
 	// What a Redis function checks tokens with that has no key in its environment.
-	verifier, err := token.NewVerifier(token.VerifierConfig{Product: token.ProductRedis, Published: d.published.Keys})
+	verifier, err := token.NewVerifier(token.VerifierConfig{Product: token.ProductRedis, Published: d.published})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if claims, err := verifier.Verify(db.Token); err != nil || claims.Resource != db.ID {
+	if claims, err := verifier.Verify(t.Context(), db.Token); err != nil || claims.Resource != db.ID {
 		t.Errorf("the token opens %q, %v", claims.Resource, err)
 	}
 	// Another instance has the same key, and so the same tokens.

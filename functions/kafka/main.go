@@ -60,6 +60,5 @@ func newHandler(in *cloud.Cloud, cfg awskafka.Config, tokens token.VerifierConfi
 		Meter:        recorder,
 		Gateway:      lambdahttp.ThroughGateway,
 		Logger:       log,
-		RequestID:    lambdahttp.RequestID,
 	}), nil
 }

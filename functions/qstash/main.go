@@ -63,6 +63,5 @@ func newHandler(in *cloud.Cloud, cfg awsqstash.Config, tokens token.VerifierConf
 		Meter:         recorder,
 		Gateway:       lambdahttp.ThroughGateway,
 		Logger:        log,
-		RequestID:     lambdahttp.RequestID,
 	}), nil
 }

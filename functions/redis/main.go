@@ -70,7 +70,6 @@ func newHandler(in *cloud.Cloud, cfg awsredis.Config, tokens token.VerifierConfi
 		Gateway:         lambdahttp.ThroughGateway,
 		Class:           r.Engine.Class,
 		Logger:          log,
-		RequestID:       lambdahttp.RequestID,
 	}
 	if region := cfg.ReadRegion; region != nil {
 		serve.Region = &rest.Region{Name: region.Name, Replica: r.Engine}

@@ -270,7 +270,7 @@ func TestMissingConfigurationIsNamed(t *testing.T) {
 }
 
 // maxZipBytes keeps cold starts short.
-const maxZipBytes = 10 << 20
+const maxZipBytes = 8 << 20
 
 func TestDeployedArchiveIsSmall(t *testing.T) {
 	size, err := bundle.ZipSize(runtimetest.BuildFor(t, "./functions/redis", "arm64"))

@@ -55,7 +55,7 @@ export function startConsole(prepare = async () => {}, ...flags) {
     const context = await browser.newContext({
       ...looks[look], baseURL: it.server.url, storageState: visitor ? undefined : state, reducedMotion: "reduce", locale: "en-US", timezoneId: "UTC", ...options,
     });
-    context.setDefaultTimeout(15_000);
+    context.setDefaultTimeout(300_000);
     await context.addInitScript(() => {
       window.violations = [];
       document.addEventListener("securitypolicyviolation", (event) => window.violations.push(`${event.violatedDirective} ${event.blockedURI} ${event.sample}`));

@@ -10,7 +10,7 @@ const clipboard = { permissions: ["clipboard-read", "clipboard-write"] };
 
 /** Asks again and again, for 15 seconds at most, until an answer is good, and returns that. */
 async function eventually(ask, isGood) {
-  for (const end = Date.now() + 15_000; ; ) {
+  for (const end = Date.now() + 300_000; ; ) {
     const answer = await ask();
     if (isGood(answer)) {
       return answer;

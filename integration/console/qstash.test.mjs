@@ -27,7 +27,7 @@ const publish = (server, url, headers, body = '{"user": 4711, "template": "welco
 
 /** Waits until there are so many dead letters. */
 const dead = async (server, count) => {
-  for (let i = 0; i < 200; i++) {
+  for (let i = 0; i < 6000; i++) {
     if ((await ask(server, "GET", "dlq")).messages.length >= count) {
       return;
     }
@@ -47,7 +47,7 @@ const run = async (server, id, url, ...steps) => {
 
 /** Waits until there is a failed run. */
 const failed = async (server) => {
-  for (let i = 0; i < 200; i++) {
+  for (let i = 0; i < 6000; i++) {
     if ((await ask(server, "GET", "workflows/logs?state=RUN_FAILED")).runs.length > 0) {
       return;
     }

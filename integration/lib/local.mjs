@@ -28,8 +28,14 @@ export function spawnChild(command, args, options) {
   return { child, exited };
 }
 
-/** Compiles the program once for each process and returns its path. */
+/**
+ * Returns the path of the program, which is in the folder that SKYSTASH_PREBUILT names, or else
+ * compiled once for each process.
+ */
 export function buildLocal() {
+  if (process.env.SKYSTASH_PREBUILT) {
+    return path.join(process.env.SKYSTASH_PREBUILT, "local");
+  }
   if (!built) {
     built = path.join(root, "build", `local-${process.pid}`);
     mkdirSync(path.dirname(built), { recursive: true });

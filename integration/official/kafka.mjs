@@ -19,7 +19,7 @@ const work = mkdtempSync(path.join(os.tmpdir(), "kafka-js-"));
 process.on("exit", () => rmSync(work, { recursive: true, force: true }));
 cpSync(path.join(checkout, "pkg"), path.join(work, "pkg"), { recursive: true });
 const server = await startLocal("-ephemeral", "-topics", "red:3,green,blue");
-const bun = spawnSync(path.join(root, "integration/node_modules/.bin/bun"), ["test", "--timeout", "60000", "./pkg"], {
+const bun = spawnSync(path.join(root, "integration/node_modules/.bin/bun"), ["test", "--timeout", "600000", "./pkg"], {
   cwd: work,
   env: {
     ...process.env,

@@ -57,7 +57,7 @@ const bun = spawnSync(
     ...(suite.retry ? [`--retry=${suite.retry}`] : []),
     ...(suite.preload ? ["--preload", path.join(import.meta.dirname, suite.preload)] : []),
     "--timeout",
-    "20000",
+    "300000",
     "--reporter=junit",
     `--reporter-outfile=${report}`,
     ...files.map((file) => `./${suite.tests}/${file}`),

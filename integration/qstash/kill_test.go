@@ -83,7 +83,7 @@ func (d *destination) delivered(name string) bool {
 //
 //	go test ./integration/qstash -run Killed -messages 20000 -kills 20
 func TestKilledServerLosesNothing(t *testing.T) {
-	l, d := newLocal(t), newDestination(t)
+	l, d := newServer(t), newDestination(t)
 	l.start()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
 	defer cancel()
@@ -141,7 +141,7 @@ func TestKilledServerLosesNothing(t *testing.T) {
 				continue
 			}
 		}
-		l.kill()
+		l.Kill()
 		killed = append(killed, time.Now()) // requests that were on their way have been served before
 		l.start()
 	}

@@ -132,7 +132,7 @@ func measureLimits(t *testing.T, st store.Store, each int) {
 	for seed := range uint64(2) {
 		engines = append(engines, qstash.New(qstash.Config{
 			Store: faulty.New(st, faulty.Plan{Seed: seed + 1, Throttle: 0.03, Conflict: 0.03, Unavailable: 0.02, LostApplied: 0.02, LostUnapplied: 0.02}),
-			Waker: waker, Sender: sender, AccountTTL: time.Minute, Logger: quiet,
+			Waker: waker, Sender: sender, RecordTTL: time.Minute, Logger: quiet,
 		}))
 	}
 	plain := qstash.New(qstash.Config{Store: st, Waker: waker, Sender: sender})
@@ -192,7 +192,7 @@ func measureLimits(t *testing.T, st store.Store, each int) {
 	}
 	sweep := time.NewTicker(200 * time.Millisecond)
 	defer sweep.Stop()
-	for stop := time.After(2 * time.Minute); len(left()) > 0; {
+	for stop := time.After(10 * time.Minute); len(left()) > 0; {
 		select {
 		case <-destination.change:
 		case <-sweep.C:

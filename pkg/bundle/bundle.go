@@ -28,17 +28,32 @@ func Build(ctx context.Context, module, pkg, arch, dir string) (executable strin
 		return "", fmt.Errorf("build %s: %w", pkg, err)
 	}
 	executable = filepath.Join(dir, Executable)
+	return executable, compile(ctx, module, pkg, arch, executable)
+}
+
+// BuildAll compiles the functions among the packages of a pattern, such as "./functions/...", as Build
+// does, at once. The executables have the names of their packages, in the folder dir.
+func BuildAll(ctx context.Context, module, pattern, arch, dir string) error {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return fmt.Errorf("build %s: %w", pattern, err)
+	}
+	// The separator makes it a folder.
+	return compile(ctx, module, pattern, arch, dir+string(filepath.Separator))
+}
+
+func compile(ctx context.Context, module, pkg, arch, output string) error {
 	cmd := exec.CommandContext(ctx, "go", "build",
 		"-tags", "lambda.norpc", // without the protocol of the retired go1.x runtime
 		"-trimpath", "-buildvcs=false",
 		"-ldflags", "-s -w -buildid=",
-		"-o", executable, pkg)
+		"-o", output, pkg)
 	cmd.Dir = module
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build %s: %w\n%s", pkg, err, out)
+		return fmt.Errorf("build %s: %w\n%s", pkg, err, out)
 	}
-	return executable, nil
+	return nil
 }
 
 // ZipSize is the size in bytes of the archive that Lambda gets for an

@@ -10,8 +10,9 @@ import (
 	"io/fs"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
+
+	"github.com/skystash/skystash/pkg/edge"
 )
 
 //go:embed assets
@@ -100,7 +101,7 @@ func (a *assets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header.Set("Cache-Control", "public, max-age=31536000, immutable")
 	header.Set("Vary", "Accept-Encoding")
 	body := it.body
-	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+	if edge.AcceptsGzip(r.Header.Get("Accept-Encoding")) {
 		if zipped, err := it.zipped(); err == nil {
 			header.Set("Content-Encoding", "gzip")
 			body = zipped

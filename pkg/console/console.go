@@ -1,16 +1,15 @@
 package console
 
 import (
-	"errors"
 	"fmt"
 	"html/template"
 	"log/slog"
 	"net/http"
-	"runtime/debug"
 	"strings"
 	"time"
 
 	"github.com/skystash/skystash/pkg/control"
+	"github.com/skystash/skystash/pkg/edge"
 	"github.com/skystash/skystash/pkg/kafka"
 	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/qstash"
@@ -107,14 +106,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // servePage serves a request to a page.
 func (h *Handler) servePage(w http.ResponseWriter, hr *http.Request, p *page) {
 	r := &request{Request: hr, h: h, w: w, page: p}
-	defer func() {
-		if p := recover(); p != nil {
-			h.log.ErrorContext(r.Context(), "the console panicked", "panic", p, "stack", string(debug.Stack()))
-			r.fail(errors.New("panic, see the log"))
-		}
-	}()
 	w.Header().Set("Cache-Control", "no-store")
-	if err := r.serve(); err != nil {
+	if err := r.serveSafely(); err != nil {
 		r.fail(err)
 	}
+}
+
+// serveSafely turns a panic into an error.
+func (r *request) serveSafely() (err error) {
+	defer edge.Recover(&err)
+	return r.serve()
 }

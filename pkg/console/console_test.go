@@ -65,7 +65,9 @@ func newTest(t testing.TB) *world {
 	stream, err := kafkastream.Open(t.Context(), kafkastream.Options{Store: kafkaStore, Now: clock})
 	w.ok(err)
 	w.redis = redis.New(redis.Config{Store: open(), Now: clock})
+	t.Cleanup(w.redis.Close)
 	w.kafka = kafka.New(kafka.Config{Store: kafkaStore, Stream: stream, Now: clock})
+	t.Cleanup(w.kafka.Close)
 	w.qstash = qstash.New(qstash.Config{Store: open(), Sender: nothing{}, Waker: &w.hints, Now: clock, Alone: true})
 	w.control = control.New(control.Config{
 		Store: w.store, Keyring: control.NewMemoryKeyring(), Redis: w.redis, Kafka: w.kafka, QStash: w.qstash, Now: clock,

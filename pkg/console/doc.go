@@ -37,7 +37,7 @@
 //	r.redirect(path, "Saved.")      after a POST; the next page shows the text as a toast. r.path("topics") is
 //	                                the address of a page of the resource
 //	r.text(s)                       plain text, for buttons that copy (data-copy-url)
-//	an error                        notFound("topic"), &refusal{status, text}, an error of package control: said to the
+//	an error                        notFound("topic"), edge.Refuse(status, text), an error of package control: said to the
 //	                                user, in a toast if a form was sent, otherwise as a page. Other errors are logged with a
 //	                                code, and the user sees that code. Errors of the products that say something to the
 //	                                user have to be turned into refusals by the page

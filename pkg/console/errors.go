@@ -1,45 +1,39 @@
 package console
 
 import (
-	"crypto/rand"
 	"errors"
 	"net/http"
 
 	"github.com/skystash/skystash/pkg/control"
+	"github.com/skystash/skystash/pkg/edge"
+	"github.com/skystash/skystash/pkg/store"
 )
 
-// refusal is an answer to a request that is at fault. The text is for people.
-type refusal struct {
-	status int
-	text   string
-}
-
-func (e *refusal) Error() string { return e.text }
-
+// Refusals have texts for people.
 var (
-	errNoPage    = &refusal{http.StatusNotFound, "There is no such page, or it belongs to another account."}
-	errCrossSite = &refusal{http.StatusForbidden, "This form was sent from another site, so nothing was done."}
-	errStaleForm = &refusal{http.StatusForbidden, "This page is from another session, so nothing was done. Reload it and try again."}
-	errTooLarge  = &refusal{http.StatusRequestEntityTooLarge, "That is too large to be sent in a form."}
+	errNoPage    = edge.Refuse(http.StatusNotFound, "There is no such page, or it belongs to another account.")
+	errCrossSite = edge.Refuse(http.StatusForbidden, "This form was sent from another site, so nothing was done.")
+	errStaleForm = edge.Refuse(http.StatusForbidden, "This page is from another session, so nothing was done. Reload it and try again.")
+	errTooLarge  = edge.Refuse(http.StatusRequestEntityTooLarge, "That is too large to be sent in a form.")
 )
 
 // refused is what an error says to people; nil if it says nothing to them.
-func refused(err error) *refusal {
-	var ours *refusal
+func refused(err error) *edge.Error {
+	var ours *edge.Error
 	var controls *control.Error
 	switch {
-	case errors.As(err, &ours):
+	case errors.As(err, &ours) && ours.Err == nil:
 		return ours
 	case errors.As(err, &controls):
 		switch controls.Kind {
 		case control.NotFound:
 			return errNoPage
 		case control.Unauthorized, control.Denied:
-			return &refusal{http.StatusForbidden, sentence(controls.Text)}
+			return edge.Refuse(http.StatusForbidden, sentence(controls.Text))
 		case control.Exists, control.Quota:
-			return &refusal{http.StatusConflict, sentence(controls.Text)}
+			return edge.Refuse(http.StatusConflict, sentence(controls.Text))
 		}
-		return &refusal{http.StatusUnprocessableEntity, sentence(controls.Text)}
+		return edge.Refuse(http.StatusUnprocessableEntity, sentence(controls.Text))
 	}
 	return nil
 }
@@ -52,22 +46,34 @@ type errorPage struct {
 	Code   string // names the log's line; "": there is none
 }
 
+// whatHappened says to people what the status of a failure of ours means for what they did. Everything else may be
+// tried again.
+var whatHappened = map[int]string{
+	http.StatusInternalServerError: "It is not known whether this was done. Look at the result before you try again; if it keeps failing, look for the code below in the log.",
+	http.StatusServiceUnavailable:  "The database is busy or cannot be reached. Nothing was done; try again in a moment.",
+	http.StatusGatewayTimeout:      "This took too long and was given up. Look at the result before you try again.",
+}
+
 // fail answers a request that has failed: with a toast where a form was sent and is at fault,
 // otherwise with a page.
 func (r *request) fail(err error) {
-	status, data := http.StatusInternalServerError, errorPage{
-		Title: "Something went wrong",
-		Text:  "The request could not be completed. It is safe to try again; if it keeps failing, look for the code below in the log.",
-	}
-	if ref := refused(err); ref != nil {
-		status, data.Text, data.Title = ref.status, ref.text, http.StatusText(ref.status)
-		if status == http.StatusNotFound {
+	var e *edge.Error
+	data := errorPage{}
+	if e = refused(err); e != nil {
+		data.Text, data.Title = e.Text, http.StatusText(e.Status)
+		if e.Status == http.StatusNotFound {
 			data.Title = "Page not found"
 		}
 	} else {
-		data.Code = rand.Text()[:10]
-		r.h.log.ErrorContext(r.Context(), "the console failed", "code", data.Code, "method", r.Method, "path", r.URL.Path, "error", err)
+		e = edge.Report(r.Context(), r.h.log, err, "method", r.Method, "path", r.URL.Path)
+		data.Code, data.Title = e.ID, "Something went wrong"
+		data.Text = "The request could not be completed. It is safe to try again; if it keeps failing, look for the code below in the log."
+		if text := whatHappened[e.Status]; text != "" && (e.Status != http.StatusInternalServerError || errors.Is(err, store.ErrUnknownOutcome)) {
+			data.Text = text
+		}
 	}
+	status := e.Status
+	e.SetHeader(edge.HTTPHeader(r.w.Header()))
 	data.Status = status
 	bad := toast{Text: data.Text, Tone: "bad"}
 	switch {

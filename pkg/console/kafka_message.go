@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/skystash/skystash/pkg/control"
+	"github.com/skystash/skystash/pkg/edge"
 	"github.com/skystash/skystash/pkg/kafka"
 	"github.com/skystash/skystash/pkg/kafka/batch"
 )
@@ -19,7 +20,7 @@ func kafkaMessagePages() []*page {
 	return []*page{
 		{route: "GET /r/{id}/topics/{topic}", title: "Topic", view: "kafka-topic", product: p, serve: showTopic},
 		{route: "GET /r/{id}/topics/{topic}/message", product: p, serve: downloadMessage},
-		{route: "POST /r/{id}/topics/{topic}/produce", product: p, maxBody: 2 * kafka.MaxMessage, serve: produceMessage},
+		{route: "POST /r/{id}/topics/{topic}/produce", product: p, maxBody: 2 * kafka.MaxMessageBytes, serve: produceMessage},
 	}
 }
 
@@ -92,7 +93,7 @@ func showTopic(r *request) error {
 	}
 	q := r.URL.Query()
 	p := &topicPage{
-		Topic: t, Tab: cmp.Or(q.Get("tab"), "messages"), Keeps: keeps(t), Largest: int64(t.MaxMessage), Form: topicSettings(t),
+		Topic: t, Tab: cmp.Or(q.Get("tab"), "messages"), Keeps: keeps(t), Largest: int64(t.MaxMessageBytes), Form: topicSettings(t),
 		Partition: q.Get("partition"), At: cmp.Or(q.Get("at"), "latest"), Offset: q.Get("offset"), Time: q.Get("time"),
 		Partitions: []option{{"", "All partitions"}},
 		Starts:     []option{{"latest", "Newest first"}, {"earliest", "From the beginning"}, {"offset", "From an offset"}, {"time", "From a time"}},
@@ -109,7 +110,7 @@ func showTopic(r *request) error {
 			if refused(kafkaError(err)) == nil {
 				return err
 			}
-			p.Error = refused(kafkaError(err)).text
+			p.Error = refused(kafkaError(err)).Text
 		}
 	}
 	return r.render(p)
@@ -120,7 +121,7 @@ func (r *request) lookAt(c *kafka.Cluster, p *topicPage, ranges []kafka.Partitio
 	if p.Partition != "" {
 		n, err := strconv.Atoi(p.Partition)
 		if err != nil || n < 0 || n >= len(ranges) {
-			return &refusal{http.StatusUnprocessableEntity, "The topic has no such partition."}
+			return edge.Refuse(http.StatusUnprocessableEntity, "The topic has no such partition.")
 		}
 		ranges = ranges[n : n+1]
 	}
@@ -188,7 +189,7 @@ func (r *request) begins(c *kafka.Cluster, p *topicPage, ranges []kafka.Partitio
 	case "time":
 		at, err := time.ParseInLocation("2006-01-02T15:04", clip(p.Time, 16), time.UTC)
 		if err != nil {
-			return nil, &refusal{http.StatusUnprocessableEntity, "Enter a date and a time, in UTC."}
+			return nil, edge.Refuse(http.StatusUnprocessableEntity, "Enter a date and a time, in UTC.")
 		}
 		var tps []kafka.TopicPartition
 		for _, part := range ranges {
@@ -204,7 +205,7 @@ func (r *request) begins(c *kafka.Cluster, p *topicPage, ranges []kafka.Partitio
 	case "offset", "latest":
 		offset, err := strconv.ParseInt(p.Offset, 10, 64)
 		if p.At == "offset" && (err != nil || offset < 0) {
-			return nil, &refusal{http.StatusUnprocessableEntity, "Enter an offset: a number from 0 on."}
+			return nil, edge.Refuse(http.StatusUnprocessableEntity, "Enter an offset: a number from 0 on.")
 		}
 		for i, part := range ranges {
 			begin[i] = part.End
@@ -262,7 +263,7 @@ func produceMessage(r *request) error {
 	m := kafka.NewMessage{Topic: r.PathValue("topic"), Partition: kafka.AnyPartition, Timestamp: -1}
 	if text := r.form("partition"); text != "" {
 		if m.Partition, err = strconv.Atoi(text); err != nil || m.Partition < 0 {
-			return &refusal{http.StatusUnprocessableEntity, "The topic has no such partition."}
+			return edge.Refuse(http.StatusUnprocessableEntity, "The topic has no such partition.")
 		}
 	}
 	if key := r.edited("key"); key != "" {
@@ -277,7 +278,7 @@ func produceMessage(r *request) error {
 			continue
 		}
 		if !ok || name == "" {
-			return &refusal{http.StatusUnprocessableEntity, "Write each header as name: value, one on a line."}
+			return edge.Refuse(http.StatusUnprocessableEntity, "Write each header as name: value, one on a line.")
 		}
 		m.Headers = append(m.Headers, batch.Header{Key: name, Value: []byte(strings.TrimSpace(value))})
 	}

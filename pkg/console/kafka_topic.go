@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/skystash/skystash/pkg/control"
+	"github.com/skystash/skystash/pkg/edge"
 	"github.com/skystash/skystash/pkg/kafka"
 	"github.com/skystash/skystash/pkg/qstash"
 )
@@ -44,7 +45,7 @@ func kafkaError(err error) error {
 	case kafka.Exists, kafka.Lost:
 		status = http.StatusConflict
 	}
-	return &refusal{status, sentence(refused.Text)}
+	return edge.Refuse(status, sentence(refused.Text))
 }
 
 // topicRow is a topic in the list.
@@ -159,8 +160,8 @@ func (f *topicForm) options(r *request) (o kafka.TopicOptions) {
 		}
 	}
 	if f.MaxMessage != "" {
-		if o.MaxMessage, err = strconv.Atoi(f.MaxMessage); err != nil || o.MaxMessage < 1 || o.MaxMessage > kafka.MaxMessage {
-			f.Errors["max_message"] = "Enter a number of bytes up to " + formatCount(kafka.MaxMessage) + "."
+		if o.MaxMessageBytes, err = strconv.Atoi(f.MaxMessage); err != nil || o.MaxMessageBytes < 1 || o.MaxMessageBytes > kafka.MaxMessageBytes {
+			f.Errors["max_message"] = "Enter a number of bytes up to " + formatCount(kafka.MaxMessageBytes) + "."
 		}
 	}
 	o.Compact = f.Compact
@@ -186,10 +187,10 @@ func createTopic(r *request) error {
 		if ref == nil {
 			return err
 		}
-		if ref.status == http.StatusConflict {
-			f.Errors["name"] = ref.text
+		if ref.Status == http.StatusConflict {
+			f.Errors["name"] = ref.Text
 		} else {
-			f.Errors[""] = ref.text
+			f.Errors[""] = ref.Text
 		}
 	}
 	p, err := r.topicsPage(f)
@@ -201,7 +202,7 @@ func createTopic(r *request) error {
 
 // topicSettings are a topic's present settings as the form has them.
 func topicSettings(t *kafka.Topic) topicForm {
-	f := topicForm{Name: t.Name, Partitions: strconv.Itoa(t.Partitions), MaxMessage: strconv.Itoa(t.MaxMessage), Compact: t.Compact, Retention: "forever"}
+	f := topicForm{Name: t.Name, Partitions: strconv.Itoa(t.Partitions), MaxMessage: strconv.Itoa(t.MaxMessageBytes), Compact: t.Compact, Retention: "forever"}
 	if t.Retention > 0 {
 		f.Retention = shortSpan(t.Retention)
 	}
@@ -232,7 +233,7 @@ func updateTopic(r *request) error {
 	var f topicForm
 	o := f.options(r)
 	for _, text := range f.Errors {
-		return &refusal{http.StatusUnprocessableEntity, text}
+		return edge.Refuse(http.StatusUnprocessableEntity, text)
 	}
 	name := r.PathValue("topic")
 	if _, err := r.h.kafka.UpdateTopic(r.Context(), c, name, func(to *kafka.TopicOptions) { *to = o }); err != nil {
@@ -248,7 +249,7 @@ func deleteTopic(r *request) error {
 	}
 	name := r.PathValue("topic")
 	if r.form("confirm") != name {
-		return &refusal{http.StatusUnprocessableEntity, "The name did not match, so nothing was deleted."}
+		return edge.Refuse(http.StatusUnprocessableEntity, "The name did not match, so nothing was deleted.")
 	}
 	if err := r.h.kafka.DeleteTopic(r.Context(), c, name); err != nil {
 		return kafkaError(err)

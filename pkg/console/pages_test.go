@@ -23,7 +23,7 @@ func (w *world) verified(text string, product string) token.Claims {
 	w.ok(err)
 	v, err := token.NewVerifier(token.VerifierConfig{Keys: []ed25519.PublicKey{public}, Product: product, Now: func() time.Time { return w.now }})
 	w.ok(err)
-	claims, err := v.Verify(text)
+	claims, err := v.Verify(w.Context(), text)
 	w.ok(err)
 	return claims
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/skystash/skystash/pkg/control"
+	"github.com/skystash/skystash/pkg/edge"
 	"github.com/skystash/skystash/pkg/qstash"
 )
 
@@ -78,10 +79,10 @@ func (r *request) chosenDead() (qstash.DLQQuery, error) {
 		return q, nil
 	}
 	if q.Filter.DLQIDs = r.PostForm["dlq"]; len(q.Filter.DLQIDs) == 0 {
-		return q, &refusal{http.StatusUnprocessableEntity, "Choose the messages first."}
+		return q, edge.Refuse(http.StatusUnprocessableEntity, "Choose the messages first.")
 	}
 	if len(q.Filter.DLQIDs) > maxBulk {
-		return q, &refusal{http.StatusUnprocessableEntity, fmt.Sprintf("Choose at most %d messages at once.", maxBulk)}
+		return q, edge.Refuse(http.StatusUnprocessableEntity, fmt.Sprintf("Choose at most %d messages at once.", maxBulk))
 	}
 	return q, nil
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/skystash/skystash/pkg/control"
+	"github.com/skystash/skystash/pkg/edge"
 	"github.com/skystash/skystash/pkg/qstash"
 )
 
@@ -39,7 +40,7 @@ func qstashError(err error) error {
 	case qstash.KindTooLarge:
 		status = http.StatusRequestEntityTooLarge
 	}
-	return &refusal{status, sentence(refused.Text)}
+	return edge.Refuse(status, sentence(refused.Text))
 }
 
 // stateTones are the colours of the states of messages and events.
@@ -221,7 +222,7 @@ func publishMessage(r *request) error {
 		if ref == nil {
 			return out.Err
 		}
-		f.Errors[""] = ref.text
+		f.Errors[""] = ref.Text
 	}
 	if err := f.suggest(r); err != nil {
 		return err
@@ -304,8 +305,8 @@ func showMessage(r *request) error {
 func cancelMessage(r *request) error {
 	id := r.PathValue("message")
 	err := qstashError(r.h.qstash.Cancel(r.Context(), r.resource.ID, id))
-	if ref := refused(err); ref != nil && ref.status == http.StatusNotFound {
-		return &refusal{http.StatusConflict, "It has finished already, so there is nothing to cancel."}
+	if ref := refused(err); ref != nil && ref.Status == http.StatusNotFound {
+		return edge.Refuse(http.StatusConflict, "It has finished already, so there is nothing to cancel.")
 	}
 	if err != nil {
 		return err

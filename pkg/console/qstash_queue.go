@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/skystash/skystash/pkg/control"
+	"github.com/skystash/skystash/pkg/edge"
 	"github.com/skystash/skystash/pkg/qstash"
 )
 
@@ -45,7 +46,7 @@ func showQueues(r *request) error {
 func saveQueue(r *request) error {
 	n, err := strconv.Atoi(r.form("parallelism"))
 	if err != nil || n < 1 || n > qstash.MaxParallelism {
-		return &refusal{http.StatusUnprocessableEntity, "The parallelism is a whole number from 1 to " + strconv.Itoa(qstash.MaxParallelism) + "."}
+		return edge.Refuse(http.StatusUnprocessableEntity, "The parallelism is a whole number from 1 to "+strconv.Itoa(qstash.MaxParallelism)+".")
 	}
 	if err := r.h.qstash.UpsertQueue(r.Context(), r.resource.ID, r.form("name"), &n, nil); err != nil {
 		return qstashError(err)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/skystash/skystash/pkg/control"
+	"github.com/skystash/skystash/pkg/edge"
 	"github.com/skystash/skystash/pkg/qstash"
 )
 
@@ -265,7 +266,7 @@ func showWorkflowRun(r *request) error {
 		switch {
 		case err == nil:
 			p.Dead, p.Callback, p.Answer = &d, d.FailureCallbackInfo, previewOf(d.ResponseBody+string(d.ResponseBodyBase64), 8<<10)
-		case ref == nil || ref.status != http.StatusNotFound:
+		case ref == nil || ref.Status != http.StatusNotFound:
 			return err
 		}
 	}
@@ -278,7 +279,7 @@ func cancelWorkflowRun(r *request) error {
 		return err
 	}
 	if l.State != runStarted {
-		return &refusal{http.StatusConflict, "It has ended already, so there is nothing to cancel."}
+		return edge.Refuse(http.StatusConflict, "It has ended already, so there is nothing to cancel.")
 	}
 	if err := r.h.qstash.CancelRun(r.Context(), r.resource.ID, l.RunID); err != nil {
 		return qstashError(err)
@@ -293,8 +294,8 @@ func resumeWorkflowRun(r *request) error {
 	}
 	restart := r.form("restart") != ""
 	next, err := r.h.qstash.ResumeRun(r.Context(), r.resource.ID, l.DLQID, restart, nil)
-	if ref := refused(qstashError(err)); ref != nil && ref.status == http.StatusNotFound {
-		return &refusal{http.StatusConflict, "It can no longer be resumed. Somebody may have done so already, or its dead letter was deleted."}
+	if ref := refused(qstashError(err)); ref != nil && ref.Status == http.StatusNotFound {
+		return edge.Refuse(http.StatusConflict, "It can no longer be resumed. Somebody may have done so already, or its dead letter was deleted.")
 	}
 	if err != nil {
 		return qstashError(err)

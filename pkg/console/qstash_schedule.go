@@ -143,8 +143,8 @@ func createSchedule(r *request) error {
 			f.Errors["name"] = "There is a schedule of that id already."
 		case ref == nil:
 			return err
-		case ref.status != http.StatusNotFound:
-			f.Errors["name"] = ref.text
+		case ref.Status != http.StatusNotFound:
+			f.Errors["name"] = ref.Text
 		}
 	}
 	if len(f.Errors) == 0 {
@@ -158,7 +158,7 @@ func createSchedule(r *request) error {
 		if ref == nil {
 			return err
 		}
-		f.Errors[""] = ref.text
+		f.Errors[""] = ref.Text
 	}
 	f.Runs = runsOf(text, r.h.now())
 	if err := f.suggest(r); err != nil {

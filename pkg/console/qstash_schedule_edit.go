@@ -186,10 +186,10 @@ func changeSchedule(r *request) error {
 			status, f.Errors[""] = http.StatusConflict, "It was changed by somebody else meanwhile, so nothing was saved. Saving again overwrites that."
 		case ref == nil:
 			return err
-		case ref.status == http.StatusNotFound:
+		case ref.Status == http.StatusNotFound:
 			return notFound("schedule")
 		default:
-			f.Errors[""] = ref.text
+			f.Errors[""] = ref.Text
 		}
 	}
 	f.Body = strings.ReplaceAll(r.PostForm.Get("body"), "\r\n", "\n")

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/skystash/skystash/pkg/control"
+	"github.com/skystash/skystash/pkg/edge"
 	"github.com/skystash/skystash/pkg/redis"
 	"github.com/skystash/skystash/pkg/redis/browse"
 )
@@ -71,13 +72,13 @@ func browserError(err error) error {
 	var refused redis.Error
 	switch {
 	case errors.Is(err, browse.ErrNoKey):
-		return &refusal{http.StatusNotFound, "It is not there any more. Somebody may have deleted it, or it has expired."}
+		return edge.Refuse(http.StatusNotFound, "It is not there any more. Somebody may have deleted it, or it has expired.")
 	case errors.Is(err, browse.ErrChanged):
-		return &refusal{http.StatusConflict, "It was changed by somebody else meanwhile, so nothing was done. Look at it again first."}
+		return edge.Refuse(http.StatusConflict, "It was changed by somebody else meanwhile, so nothing was done. Look at it again first.")
 	case errors.Is(err, browse.ErrExists):
-		return &refusal{http.StatusConflict, "There is one of that name already, so nothing was done."}
+		return edge.Refuse(http.StatusConflict, "There is one of that name already, so nothing was done.")
 	case errors.As(err, &refused):
-		return &refusal{http.StatusUnprocessableEntity, sentence(withoutCode(string(refused)))}
+		return edge.Refuse(http.StatusUnprocessableEntity, sentence(withoutCode(string(refused))))
 	}
 	return err
 }
@@ -366,13 +367,13 @@ func saveValue(r *request) error {
 	if err != nil {
 		return browserError(err)
 	}
-	v.Conflict, v.Error = refusal.status == http.StatusConflict, refusal.text
+	v.Conflict, v.Error = refusal.Status == http.StatusConflict, refusal.Text
 	v.Draft, v.Format = r.PostForm.Get("value"), r.form("format")
 	p := &browserPage{Match: r.query("match"), Type: r.query("type"), Types: typeOptions(option{"", "All types"}), Key: v}
 	if err := r.listKeys(b, p, "", key); err != nil {
 		return err
 	}
-	return r.renderStatus(refusal.status, p)
+	return r.renderStatus(refusal.Status, p)
 }
 
 func deleteKeys(r *request) error {
@@ -387,12 +388,12 @@ func deleteKeys(r *request) error {
 	for _, token := range r.PostForm["name"] {
 		name, err := base64.RawURLEncoding.DecodeString(token)
 		if err != nil {
-			return &refusal{http.StatusUnprocessableEntity, "This form cannot be read, so nothing was deleted."}
+			return edge.Refuse(http.StatusUnprocessableEntity, "This form cannot be read, so nothing was deleted.")
 		}
 		names = append(names, string(name))
 	}
 	if len(names) == 0 {
-		return &refusal{http.StatusUnprocessableEntity, "Choose the keys that are to be deleted first."}
+		return edge.Refuse(http.StatusUnprocessableEntity, "Choose the keys that are to be deleted first.")
 	}
 	n, err := b.Delete(r.Context(), names...)
 	if err != nil {
@@ -415,7 +416,7 @@ func renameKey(r *request) error {
 	}
 	to := r.edited("name")
 	if to == "" {
-		return &refusal{http.StatusUnprocessableEntity, "Enter the new name."}
+		return edge.Refuse(http.StatusUnprocessableEntity, "Enter the new name.")
 	}
 	if err := b.Rename(r.Context(), r.query("key"), to); err != nil {
 		return browserError(err)
@@ -430,7 +431,7 @@ func lifetime(text string) (time.Duration, error) {
 	}
 	seconds, err := strconv.ParseFloat(text, 64)
 	if err != nil || !(seconds > 0 && seconds <= 100*365*86400) {
-		return 0, &refusal{http.StatusUnprocessableEntity, "The time to live is a number of seconds above 0, or nothing for one that does not end."}
+		return 0, edge.Refuse(http.StatusUnprocessableEntity, "The time to live is a number of seconds above 0, or nothing for one that does not end.")
 	}
 	return time.Duration(seconds * float64(time.Second)), nil
 }

@@ -78,9 +78,9 @@ func (r *request) execCommand(db *redis.Database, args []string, ex *exchange) e
 	ctx, cancel := context.WithTimeout(r.Context(), maxCommand)
 	defer cancel()
 	var w resp.Writer
-	start := time.Now()
+	start := r.h.now()
 	err := r.h.redis.Do(ctx, db, redis.Access{}, args, &w)
-	ex.Took = time.Since(start)
+	ex.Took = r.h.now().Sub(start)
 	if err != nil && r.Context().Err() == nil {
 		r.h.log.ErrorContext(r.Context(), "a command failed", "command", args[0], "error", err)
 		w.Error(redis.FailureText(err))

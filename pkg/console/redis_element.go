@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/skystash/skystash/pkg/edge"
 	"github.com/skystash/skystash/pkg/redis/browse"
 )
 
@@ -54,10 +55,10 @@ func createKey(r *request) error {
 		if ref == nil {
 			return err
 		}
-		if ref.status == http.StatusConflict {
+		if ref.Status == http.StatusConflict {
 			f.Errors["name"] = "There is a key of that name already."
 		} else {
-			f.Errors[""] = ref.text
+			f.Errors[""] = ref.Text
 		}
 	}
 	return r.renderStatus(http.StatusUnprocessableEntity, f)
@@ -147,7 +148,7 @@ func saveElement(r *request) error {
 	case browse.SortedSet:
 		err = b.SetScore(ctx, key, name, r.form("score"), seen)
 	default:
-		return &refusal{http.StatusUnprocessableEntity, "This cannot be edited."}
+		return edge.Refuse(http.StatusUnprocessableEntity, "This cannot be edited.")
 	}
 	if err == nil {
 		return r.toKey(key, "Saved.")
@@ -160,8 +161,8 @@ func saveElement(r *request) error {
 	if err != nil {
 		return browserError(err)
 	}
-	f.Error, f.Text, f.Format, f.Score, f.Seconds = ref.text, r.PostForm.Get("value"), r.form("format"), r.form("score"), r.form("seconds")
-	return r.renderStatus(ref.status, f)
+	f.Error, f.Text, f.Format, f.Score, f.Seconds = ref.Text, r.PostForm.Get("value"), r.form("format"), r.form("score"), r.form("seconds")
+	return r.renderStatus(ref.Status, f)
 }
 
 func addElement(r *request) error {
@@ -191,16 +192,16 @@ func addElement(r *request) error {
 				continue
 			}
 			if !ok {
-				return &refusal{http.StatusUnprocessableEntity, "Write each field as name=value, one on a line."}
+				return edge.Refuse(http.StatusUnprocessableEntity, "Write each field as name=value, one on a line.")
 			}
 			pairs = append(pairs, field, v)
 		}
 		if len(pairs) == 0 {
-			return &refusal{http.StatusUnprocessableEntity, "An entry has at least one field: write it as name=value."}
+			return edge.Refuse(http.StatusUnprocessableEntity, "An entry has at least one field: write it as name=value.")
 		}
 		err = b.AddEntry(ctx, key, r.form("entry"), pairs...)
 	default:
-		return &refusal{http.StatusUnprocessableEntity, "Nothing can be added to this key."}
+		return edge.Refuse(http.StatusUnprocessableEntity, "Nothing can be added to this key.")
 	}
 	if err != nil {
 		return browserError(err)

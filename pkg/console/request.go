@@ -1,13 +1,16 @@
 package console
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
 
 	"github.com/skystash/skystash/pkg/control"
+	"github.com/skystash/skystash/pkg/edge"
 )
 
 // request is a request to a page, with what the page may use.
@@ -27,11 +30,6 @@ type request struct {
 
 // serve checks all that does not depend on the page, and has it answer.
 func (r *request) serve() error {
-	limit := r.page.maxBody
-	if limit == 0 {
-		limit = defaultMaxBody
-	}
-	r.Body = http.MaxBytesReader(r.w, r.Body, limit)
 	if err := r.identify(); err != nil {
 		return err
 	}
@@ -68,11 +66,11 @@ func (r *request) identify() error {
 			return err
 		}
 		if s != nil {
-			acct, err := r.h.control.Account(r.Context(), s.Account)
+			acct, err := r.accountOf(s)
 			switch {
 			case err == nil:
 				r.session, r.account = s, acct
-			case !control.IsKind(err, control.NotFound):
+			case !control.IsKind(err, control.NotFound) && !control.IsKind(err, control.Unauthorized):
 				return err
 			}
 		}
@@ -82,6 +80,14 @@ func (r *request) identify() error {
 	}
 	r.takeToast()
 	return nil
+}
+
+// accountOf reads the account of a session. A session ends with the API key that it was begun with.
+func (r *request) accountOf(s *session) (*control.Account, error) {
+	if s.By == byLink {
+		return r.h.control.Account(r.Context(), s.Account)
+	}
+	return r.h.control.SignedIn(r.Context(), s.Account, s.By)
 }
 
 // checkPost refuses a POST that may have come from another site, or from a page of another session.
@@ -102,13 +108,26 @@ func (r *request) checkPost() error {
 	return r.parseForm()
 }
 
+// parseForm reads the form that was posted; only the first call does anything.
 func (r *request) parseForm() error {
-	err := r.ParseForm()
-	if errors.As(err, new(*http.MaxBytesError)) {
-		return errTooLarge
+	if r.PostForm != nil {
+		return nil
 	}
-	if err != nil {
-		return &refusal{http.StatusBadRequest, "This form cannot be read."}
+	limit := r.page.maxBody
+	if limit == 0 {
+		limit = defaultMaxBody
+	}
+	body := edge.BodyOf(r.Request)
+	var text bytes.Buffer
+	if err := body.ReadTo(&text, limit, edge.DrainOf(limit)); err != nil {
+		if errors.As(err, new(*edge.TooLargeError)) {
+			return errTooLarge
+		}
+		return edge.Refuse(edge.Of(err).Status, "This form cannot be read.")
+	}
+	r.Body = io.NopCloser(&text)
+	if err := r.ParseForm(); err != nil {
+		return edge.Refuse(http.StatusBadRequest, "This form cannot be read.")
 	}
 	return nil
 }
@@ -229,5 +248,5 @@ func localPath(path string) string {
 
 // say of a page that it cannot be: see fail.
 func notFound(what string) error {
-	return &refusal{http.StatusNotFound, fmt.Sprintf("There is no such %s.", what)}
+	return edge.Refuse(http.StatusNotFound, fmt.Sprintf("There is no such %s.", what))
 }

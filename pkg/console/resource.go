@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/skystash/skystash/pkg/control"
+	"github.com/skystash/skystash/pkg/edge"
 	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/meter/price"
 	"github.com/skystash/skystash/pkg/token"
@@ -79,7 +80,7 @@ func copySnippet(r *request) error {
 	}
 	i := slices.IndexFunc(c.Snippets, func(s snippet) bool { return s.ID == r.PathValue("snippet") })
 	if i < 0 {
-		return &refusal{http.StatusNotFound, "There is no such snippet."}
+		return edge.Refuse(http.StatusNotFound, "There is no such snippet.")
 	}
 	return r.text(c.Snippets[i].Text)
 }
@@ -128,7 +129,7 @@ func (r *request) connection(reveal bool) (connection, error) {
 		case r.resource.Product == control.Kafka:
 			t.Label, t.Help = "Password", "Produces to and consumes from every topic."
 		case cred.Scope == token.ReadOnly:
-			t.Label, t.Help = "Read-only token", "Reads keys whose names it is given; may be used in browsers."
+			t.Label, t.Help = "Read-only token", "Reads keys whose names it is given, and hears no channels; may be used in browsers."
 		}
 		minted, err := r.h.control.Token(r.Context(), r.account.ID, r.resource.ID, cred.ID)
 		if err != nil {

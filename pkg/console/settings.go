@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/skystash/skystash/pkg/control"
+	"github.com/skystash/skystash/pkg/edge"
 )
 
 func settingsPages() []*page {
@@ -75,7 +76,7 @@ func setEviction(r *request) error {
 
 func deleteResource(r *request) error {
 	if r.form("confirm") != r.resource.Name {
-		return &refusal{http.StatusUnprocessableEntity, "The name did not match, so nothing was deleted."}
+		return edge.Refuse(http.StatusUnprocessableEntity, "The name did not match, so nothing was deleted.")
 	}
 	if err := r.h.control.Delete(r.Context(), r.account.ID, r.resource.ID); err != nil {
 		return err

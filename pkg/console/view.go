@@ -7,13 +7,13 @@ import (
 	"fmt"
 	"html/template"
 	"io/fs"
-	"net/http"
 	"path"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/skystash/skystash/pkg/control"
+	"github.com/skystash/skystash/pkg/edge"
 	"github.com/skystash/skystash/pkg/meter"
 )
 
@@ -76,10 +76,9 @@ func (r *request) execute(status int, name, entry string, v *view) error {
 		return fmt.Errorf("view %s: %w", name, err)
 	}
 	r.w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	r.w.WriteHeader(status)
-	if r.Method != http.MethodHead {
-		_, _ = r.w.Write(body.Bytes()) // the client may have gone
-	}
+	// Other sites cannot find out secrets of a page by the length it is compressed to: SameSite
+	// keeps their requests from being the account's.
+	edge.Send(r.w, r.Request, status, body.Bytes())
 	return nil
 }
 

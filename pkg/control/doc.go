@@ -30,7 +30,7 @@
 //
 // A credential that is revoked, expired or reset, and a resource that is deleted, opens
 // nothing any more on any instance once its record is read again there: within a second in
-// AWS (backend.RecordTTL).
+// AWS (contract.RecordTTL).
 //
 // # Creating and deleting
 //

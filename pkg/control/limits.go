@@ -6,7 +6,8 @@ import (
 	"github.com/skystash/skystash/pkg/meter"
 )
 
-// Limits are those of a resource, for package meter; none of one that does not exist.
+// Limits returns the limits of a resource for package meter. A resource that does not exist has no
+// limits.
 func (e *Engine) Limits(ctx context.Context, r meter.Resource) (meter.Limits, error) {
 	res, err := e.AnyResource(ctx, r.ID)
 	if IsKind(err, NotFound) || err == nil && string(res.Product) != r.Product {

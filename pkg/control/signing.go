@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/skystash/skystash/pkg/fresh"
 	"github.com/skystash/skystash/pkg/store"
 	"github.com/skystash/skystash/pkg/token"
 )
@@ -39,8 +40,8 @@ const (
 
 // keyState is what an engine knows of the signing keys.
 type keyState struct {
-	keys    []SigningKey // as they were made
-	read    time.Time
+	keys    []SigningKey             // as they were made
+	read    fresh.Time               // when the read of the keys began
 	signers map[string]*token.Signer // of those that have signed here
 }
 
@@ -235,12 +236,12 @@ func (e *Engine) signer(ctx context.Context) (*token.Signer, error) {
 	e.signing.mu.Lock()
 	defer e.signing.mu.Unlock()
 	s := &e.signing.state
-	if now := e.now(); s.keys == nil || now.Sub(s.read) >= keysAge {
+	if now := e.now(); s.keys == nil || !s.read.Within(keysAge, now) {
 		keys, err := e.SigningKeys(ctx)
 		if err != nil {
 			return nil, err
 		}
-		s.keys, s.read = keys, now
+		s.keys, s.read = keys, fresh.At(now)
 	}
 	i := current(s.keys, e.now())
 	if i < 0 {

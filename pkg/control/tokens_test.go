@@ -189,7 +189,7 @@ func TestKeysOfTheEnvironmentCanBeRetired(t *testing.T) {
 	text, err := signer.Mint(token.Claims{CredentialID: "c", Resource: res.ID, Products: []string{"redis"}, Scope: token.ReadWrite})
 	w.OK(err)
 	v := w.Verifier("redis", publicOf(private))
-	if _, err := v.Verify(text); err != nil {
+	if _, err := v.Verify(t.Context(), text); err != nil {
 		t.Fatal(err)
 	}
 	_, err = w.Control.RotateSigningKey(t.Context())
@@ -197,7 +197,7 @@ func TestKeysOfTheEnvironmentCanBeRetired(t *testing.T) {
 	w.Advance(control.SigningDelay)
 	w.OK(w.Control.RetireSigningKey(t.Context(), keys[0].ID))
 	w.Advance(promised)
-	if _, err := v.Verify(text); !errors.Is(err, token.ErrUnknownKey) {
+	if _, err := v.Verify(t.Context(), text); !errors.Is(err, token.ErrUnknownKey) {
 		t.Errorf("a token of a retired key that the environment names: %v", err)
 	}
 }

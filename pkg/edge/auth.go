@@ -28,14 +28,19 @@ func CutQuery(raw, name string) (value, rest string, err error) {
 		return "", "", nil
 	}
 	var kept []string
-	found := false
+	found, at := false, 0
 	for parameter := range strings.SplitSeq(raw, "&") {
 		rawName, rawValue, _ := strings.Cut(parameter, "=")
-		if rawName != name {
-			if decoded, err := url.QueryUnescape(rawName); err != nil || decoded != name {
+		begins := at
+		at += len(parameter) + 1
+		if !named(rawName, name) {
+			if found {
 				kept = append(kept, parameter)
-				continue
 			}
+			continue
+		}
+		if !found && begins > 0 {
+			kept = append(kept, raw[:begins-1])
 		}
 		found = true
 		decoded, bad := url.QueryUnescape(rawValue)
@@ -50,4 +55,13 @@ func CutQuery(raw, name string) (value, rest string, err error) {
 		return "", raw, nil
 	}
 	return value, strings.Join(kept, "&"), err
+}
+
+// named reports whether a parameter's name, as it was sent, is name.
+func named(raw, name string) bool {
+	if raw == name || !strings.Contains(raw, "%") && !strings.Contains(raw, "+") {
+		return raw == name
+	}
+	decoded, err := url.QueryUnescape(raw)
+	return err == nil && decoded == name
 }

@@ -86,8 +86,9 @@ func appendGzip(b, body []byte) (compressed []byte, ok bool) {
 
 // Compress returns the body to send in the place of body: compressed, if the client accepts that and
 // it pays. It sets Content-Encoding and Vary; vary is the header field by which the answer varies
-// otherwise, "" if there is none. A compressed body is appended to room, which may be nil.
-func Compress(w HeaderWriter, acceptEncoding, vary string, body, room []byte) []byte {
+// otherwise, "" if there is none. The compressed body is in *room, whose memory is used again;
+// nil: in memory of its own.
+func Compress(w HeaderWriter, acceptEncoding, vary string, body []byte, room *[]byte) []byte {
 	if len(body) < CompressFrom {
 		return body
 	}
@@ -98,12 +99,15 @@ func Compress(w HeaderWriter, acceptEncoding, vary string, body, room []byte) []
 	if !AcceptsGzip(acceptEncoding) {
 		return body
 	}
-	compressed, ok := appendGzip(room, body)
-	if !ok {
+	if room == nil {
+		room = new([]byte)
+	}
+	var ok bool
+	if *room, ok = appendGzip((*room)[:0], body); !ok {
 		return body
 	}
 	w.SetHeader("Content-Encoding", "gzip")
-	return compressed[len(room):]
+	return *room
 }
 
 // HTTPHeader is a HeaderWriter of net/http.

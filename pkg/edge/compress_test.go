@@ -76,10 +76,14 @@ func TestAnswersAreCompressedIfThatPays(t *testing.T) {
 	}
 }
 
-func TestCompressKeepsWhatIsInItsRoom(t *testing.T) {
+func TestCompressUsesItsRoomAgain(t *testing.T) {
 	body := []byte(strings.Repeat("again ", 1000))
 	h := http.Header{}
-	got := edge.Compress(edge.HTTPHeader(h), "gzip", "Origin", body, make([]byte, 3, 10_000))
+	room := make([]byte, 3, 10_000)
+	got := edge.Compress(edge.HTTPHeader(h), "gzip", "Origin", body, &room)
+	if &got[0] != &room[0] || cap(room) != 10_000 {
+		t.Error("the body is elsewhere")
+	}
 	r, err := gzip.NewReader(strings.NewReader(string(got)))
 	if err != nil {
 		t.Fatal(err)

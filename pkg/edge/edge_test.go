@@ -31,6 +31,7 @@ func TestStatusOfErrors(t *testing.T) {
 		{"throttled", deep(store.ErrThrottled), 503, "1", true},
 		{"throttled until the deadline", deep(errors.Join(context.DeadlineExceeded, store.ErrThrottled)), 503, "1", true},
 		{"contended", deep(store.ErrConflict), 503, "1", true},
+		{"contended until its patience ended", deep(&store.ContendedError{Cause: &store.ConditionError{}}), 503, "1", true},
 		{"unavailable", deep(store.ErrUnavailable), 503, "1", true},
 		{"no signing keys", deep(token.ErrKeysUnavailable), 503, "1", true},
 		{"deadline", deep(context.DeadlineExceeded), 504, "", true},
@@ -56,6 +57,16 @@ func TestStatusOfErrors(t *testing.T) {
 				t.Errorf("log %q", logged)
 			}
 		})
+	}
+}
+
+func TestCauseOfACancelledContextCounts(t *testing.T) {
+	for cause, status := range map[error]int{nil: 499, context.DeadlineExceeded: 504, store.ErrUnavailable: 503} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(cause)
+		if e := edge.Report(ctx, slog.New(slog.DiscardHandler), fmt.Errorf("reading: %w", ctx.Err())); e.Status != status {
+			t.Errorf("%v: %d", cause, e.Status)
+		}
 	}
 }
 

@@ -61,8 +61,12 @@ func (e *Error) SetHeader(w HeaderWriter) {
 }
 
 // Report is Of for a request that has failed. What is not the client's fault gets the request's id
-// and a line in the log; attrs are further attributes of that line.
+// and a line in the log; attrs are further attributes of that line. Where the request's context was
+// cancelled with a cause, the cause counts: a server that runs out of time is not a client that has gone.
 func Report(ctx context.Context, log *slog.Logger, err error, attrs ...any) *Error {
+	if cause := context.Cause(ctx); cause != nil && errors.Is(err, context.Canceled) {
+		err = fmt.Errorf("%w: %w", cause, err)
+	}
 	e := Of(err)
 	if e.Err == nil {
 		return e

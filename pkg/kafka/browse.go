@@ -39,7 +39,7 @@ func (e *Engine) Ranges(ctx context.Context, c *Cluster, topic string) ([]Partit
 }
 
 // Look reads messages of one partition from an offset on and below another, at most limit and
-// MaxMessage bytes of them, and returns the offset to go on from. It waits for nothing: where the
+// MaxMessageBytes bytes of them, and returns the offset to go on from. It waits for nothing: where the
 // log ends, or was not yet moved on, next stays below to.
 func (e *Engine) Look(ctx context.Context, c *Cluster, from TopicOffset, to int64, limit int) (out []Message, next int64, err error) {
 	if from.Offset < 0 {
@@ -58,7 +58,7 @@ func (e *Engine) Look(ctx context.Context, c *Cluster, from TopicOffset, to int6
 		return nil, 0, refuse(NotFound, "no topic %q", from.Topic)
 	}
 	at := cursor{from.Offset, unknownSegment}
-	left := &budget{min(limit, MaxMessages-1), MaxMessage}
+	left := &budget{min(limit, MaxMessages-1), MaxMessageBytes}
 	for at.offset < min(to, h.mark) && left.messages > 0 {
 		records, then, err := e.readLog(ctx, log, at, h, left)
 		if err != nil {

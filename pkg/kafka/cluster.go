@@ -165,7 +165,7 @@ func (e *Engine) updateCluster(ctx context.Context, id string, cond store.Cond, 
 	return nil
 }
 
-func (e *Engine) forget(key store.Key) { e.remember(key, nil, time.Time{}) }
+func (e *Engine) forget(key store.Key) { e.records.Forget(key) }
 
 // ResetCredentials makes all credentials issued so far invalid, in every engine
 // within Config.RecordTTL, and returns the generation of new ones.

@@ -35,7 +35,9 @@ func (e *Engine) Consume(ctx context.Context, c *Cluster, group, instance string
 			return nil, err
 		}
 	}
-	p := &poll{e: e, c: c, group: group, instance: instance, topics: topics, options: o, deadline: time.Now().Add(timeout)}
+	until, cancel := e.timeout(ctx, timeout)
+	defer cancel()
+	p := &poll{e: e, c: c, group: group, instance: instance, topics: topics, options: o, until: until}
 	defer p.close()
 	attempts := e.retry.Begin()
 	for {
@@ -59,8 +61,8 @@ type poll struct {
 	group, instance string
 	topics          []string
 	options         InstanceOptions
-	deadline        time.Time
-	wait            *wait // for the partitions of generation
+	until           context.Context // see Engine.timeout
+	wait            *wait           // for the partitions of generation
 	generation      int64
 	asked           bool // the group has been asked to take the instance in
 }
@@ -94,7 +96,7 @@ func (p *poll) round(ctx context.Context) (out []Message, done bool, err error) 
 		for i, o := range mine {
 			logs[i] = o.log
 		}
-		p.wait, p.generation = p.e.newWait(ctx, logs, time.Until(p.deadline)), g.generation
+		p.wait, p.generation = p.e.newWait(ctx, p.until, logs), g.generation
 	}
 	heads := make([]*head, len(mine))
 	if len(mine) > 0 {
@@ -131,7 +133,7 @@ func (p *poll) round(ctx context.Context) (out []Message, done bool, err error) 
 	if err := p.e.moveOn(ctx, g, me, mine, moved); err != nil {
 		return nil, false, err
 	}
-	if len(out) > 0 || len(moved) > 0 && time.Now().After(p.deadline) {
+	if len(out) > 0 || len(moved) > 0 && p.until.Err() != nil {
 		return out, true, nil
 	}
 	return nil, !p.wait.more(heads, at), nil

@@ -7,9 +7,11 @@ import (
 	"sync"
 	"time"
 
+	"github.com/skystash/skystash/pkg/fresh"
 	"github.com/skystash/skystash/pkg/kafka/batch"
 	"github.com/skystash/skystash/pkg/kafka/ingest"
 	"github.com/skystash/skystash/pkg/store"
+	"github.com/skystash/skystash/pkg/store/readahead"
 )
 
 // Defaults of Config.
@@ -42,11 +44,12 @@ type Config struct {
 	Retry store.Retry
 
 	Now    func() time.Time // nil: time.Now
-	Logger *slog.Logger     // nil: no log
+	Logger *slog.Logger     // nil: slog.Default
 }
 
 // Engine serves clusters. It is safe for concurrent use; any number of engines
-// may share a store and a stream.
+// may share a store and a stream. A process
+// that goes on without it closes it.
 type Engine struct {
 	store           store.Store
 	stream          ingest.Stream
@@ -59,7 +62,11 @@ type Engine struct {
 	now             func() time.Time
 	log             *slog.Logger
 
-	records    records
+	life  context.Context // done once the engine is closed
+	close context.CancelFunc
+	runs  runs
+
+	records    *fresh.Cache[store.Key, store.Attrs] // of clusters and topics
 	notifier   notifier
 	boundaries boundaries
 }
@@ -70,6 +77,7 @@ func New(cfg Config) *Engine {
 		store: cfg.Store, stream: cfg.Stream, recordTTL: cfg.RecordTTL,
 		produceDeadline: cfg.ProduceDeadline, clockMargin: cfg.ClockMargin, weigh: cfg.Weigh, retry: cfg.Retry, locks: store.NewLocks(), now: cfg.Now, log: cfg.Logger,
 	}
+	e.life, e.close = context.WithCancel(context.Background())
 	if e.produceDeadline == 0 {
 		e.produceDeadline = DefaultProduceDeadline
 	}
@@ -86,9 +94,43 @@ func New(cfg Config) *Engine {
 		e.retry.Now = e.now
 	}
 	if e.log == nil {
-		e.log = slog.New(slog.DiscardHandler)
+		e.log = slog.Default()
 	}
+	e.records = fresh.New[store.Key, store.Attrs](cfg.RecordTTL, maxRecords, e.now)
 	return e
+}
+
+// Close ends what waits: Fetch and Consume return what there is, as if their time were over, and Run
+// returns. When Close returns, Run has. Other calls are still served, so a server may close its engine
+// first and then let its last requests finish.
+func (e *Engine) Close() {
+	e.close()
+	e.runs.wait()
+}
+
+// runs counts the calls of Run.
+type runs struct {
+	mu     sync.Mutex // makes sure that none begins after wait
+	closed bool
+	calls  sync.WaitGroup
+}
+
+// begin reports whether another call may begin, which then has to call done.
+func (r *runs) begin() (done func(), ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return nil, false
+	}
+	r.calls.Add(1)
+	return r.calls.Done, true
+}
+
+func (r *runs) wait() {
+	r.mu.Lock()
+	r.closed = true
+	r.mu.Unlock()
+	r.calls.Wait()
 }
 
 func (e *Engine) nowMs() int64 { return e.now().UnixMilli() }
@@ -100,53 +142,31 @@ func writeID() string {
 	return string(b[:])
 }
 
-// records are the clusters and topics read last.
-type records struct {
-	mu sync.Mutex
-	m  map[store.Key]remembered
-}
-
-type remembered struct {
-	attrs store.Attrs
-	at    time.Time
-}
-
-// maxRecords bounds the memory that records take.
+// maxRecords bounds the records that an engine remembers.
 const maxRecords = 10_000
 
 // record reads a record that may be RecordTTL old; nil: there is none. That there is none is
 // not remembered.
 func (e *Engine) record(ctx context.Context, key store.Key) (store.Attrs, error) {
-	if e.recordTTL > 0 {
-		e.records.mu.Lock()
-		r, ok := e.records.m[key]
-		e.records.mu.Unlock()
-		if ok && e.now().Sub(r.at) < e.recordTTL {
-			return r.attrs, nil
-		}
+	if attrs, ok := e.records.Get(key); ok {
+		return attrs, nil
 	}
-	at := e.now()
-	attrs, err := e.store.Get(ctx, key)
-	if err == nil {
-		e.remember(key, attrs, at)
+	attrs, begun, err := readahead.Get(ctx, e.store, key, e.records.Begin())
+	if err == nil && attrs != nil {
+		e.records.Put(key, attrs, begun)
 	}
 	return attrs, err
 }
 
-func (e *Engine) remember(key store.Key, attrs store.Attrs, at time.Time) {
-	if e.recordTTL == 0 {
-		return
+// Ahead returns a context under which Cluster reads a cluster's record, if it is due, in one call
+// with what else the request reads then (see package readahead).
+func (e *Engine) Ahead(ctx context.Context, cluster string) context.Context {
+	if _, ok := e.records.Get(clusterKey(cluster)); ok || !validID(cluster) {
+		return ctx
 	}
-	e.records.mu.Lock()
-	defer e.records.mu.Unlock()
-	switch {
-	case attrs == nil:
-		delete(e.records.m, key)
-	case e.records.m == nil || len(e.records.m) >= maxRecords:
-		e.records.m = map[store.Key]remembered{key: {attrs, at}}
-	default:
-		e.records.m[key] = remembered{attrs, at}
-	}
+	ctx = readahead.With(ctx, e.store)
+	readahead.Expect(ctx, clusterKey(cluster), e.records.Begin())
+	return ctx
 }
 
 // notifier tells those who wait for messages of a log that there are some. It

@@ -96,6 +96,7 @@ func newWorld(t *testing.T, s store.Store) *world {
 	c.at.Store(start.UnixMilli())
 	stream := &manual{clock: c}
 	w := &world{T: t, store: s, stream: stream, clock: c, e: New(Config{Store: s, Stream: stream, Now: c.now})}
+	t.Cleanup(w.e.Close)
 	var err error
 	if w.cluster, err = w.e.CreateCluster(t.Context(), ClusterOptions{ID: "c1", Name: "first"}); err != nil {
 		t.Fatal(err)

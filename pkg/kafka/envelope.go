@@ -5,12 +5,12 @@ import (
 	"errors"
 )
 
-// envelope is what a record of the stream holds: a batch, or a part of one, with
-// the offsets reserved for it.
+// envelope is the content of one record of the stream: a batch of messages, or a part of a large
+// batch, with the offsets that were reserved for it.
 //
-// A tick is an envelope without a batch, for offsets of nobody: whoever sees that
-// reservations below base have gone unused for long puts one into the stream, and
-// what is still missing when it comes out will never come.
+// A tick is an envelope without a batch. A reader puts one into the stream when reservations below
+// base have stayed unused for too long. When the materializer reads the tick, every batch that was
+// sent before it has been read too. So offsets that are still missing then will never be used.
 type envelope struct {
 	base, next int64
 	reserved   int64 // Unix ms; no offset below next was reserved later

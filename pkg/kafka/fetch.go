@@ -66,7 +66,9 @@ func (e *Engine) Fetch(ctx context.Context, c *Cluster, from []TopicOffset, time
 	if err != nil {
 		return nil, err
 	}
-	w := e.newWait(ctx, logs, timeout)
+	until, cancel := e.timeout(ctx, timeout)
+	defer cancel()
+	w := e.newWait(ctx, until, logs)
 	defer w.stop()
 	for {
 		heads, err := e.heads(ctx, logs)
@@ -96,62 +98,68 @@ func (e *Engine) Fetch(ctx context.Context, c *Cluster, from []TopicOffset, time
 
 // wait is one call's waiting for messages.
 type wait struct {
-	e        *Engine
-	ctx      context.Context
-	logs     []string
-	news     chan struct{}
-	stop     func()
-	deadline time.Time
-	look     time.Duration
-	rounds   int
+	e      *Engine
+	ctx    context.Context // of the call
+	until  context.Context // within it: done when the call must not wait any longer, see timeout
+	logs   []string
+	news   chan struct{}
+	stop   func()
+	look   time.Duration
+	rounds int
+}
+
+// timeout makes a context for waiting: it is done when the time is over, or the engine is closed.
+func (e *Engine) timeout(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(ctx, d)
+	stop := context.AfterFunc(e.life, cancel)
+	return ctx, func() {
+		stop()
+		cancel()
+	}
 }
 
 // newWait begins to wait: what happens to the logs from now on is not missed.
-func (e *Engine) newWait(ctx context.Context, logs []string, timeout time.Duration) *wait {
-	w := &wait{e: e, ctx: ctx, logs: logs, look: firstLook, deadline: time.Now().Add(timeout)}
+func (e *Engine) newWait(ctx, until context.Context, logs []string) *wait {
+	w := &wait{e: e, ctx: ctx, until: until, logs: logs, look: firstLook}
 	w.news, w.stop = e.notifier.watch(logs)
 	return w
 }
 
 // more waits until it makes sense to look again. It reports false if time is over.
 func (w *wait) more(heads []*head, at []cursor) bool {
-	left := time.Until(w.deadline)
-	if left <= 0 || w.ctx.Err() != nil {
+	if w.until.Err() != nil {
 		return false
 	}
-	timer := time.NewTimer(min(left, w.look))
+	timer := time.NewTimer(w.look)
 	defer timer.Stop()
 	select {
 	case <-w.news:
 		return true
+	case <-w.until.Done():
+		return w.ctx.Err() == nil // once more
 	case <-timer.C:
-	case <-w.ctx.Done():
-		return false
 	}
 	w.look = min(2*w.look, lastLook)
-	if w.rounds++; time.Until(w.deadline) > 0 {
-		w.hurry(heads, at)
-	}
-	return true // once more, even if time is over now
+	w.rounds++
+	w.hurry(heads, at)
+	return true
 }
 
 // hurry moves what the stream has accepted, and the log does not have yet, into
 // the log: on an idle stream, whoever should do this comes only once a second.
 func (w *wait) hurry(heads []*head, at []cursor) {
-	ctx, cancel := context.WithDeadline(w.ctx, w.deadline)
-	defer cancel()
 	for i, h := range heads {
 		if h == nil || h.next <= max(h.mark, at[i].offset) {
 			continue
 		}
 		var err error
 		if now := w.e.now(); now.Before(w.e.reservationsEnd(h)) {
-			err = w.e.help(ctx, w.logs[i], now.Add(-w.e.reservationLife()))
+			err = w.e.help(w.until, w.logs[i], now.Add(-w.e.reservationLife()))
 		} else if w.rounds == 1 {
-			err = w.e.tick(ctx, w.logs[i], h)
+			err = w.e.tick(w.until, w.logs[i], h)
 		}
 		if err != nil && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) {
-			w.e.log.WarnContext(ctx, "The stream's tail could not be read.", "error", err)
+			w.e.log.WarnContext(w.until, "The stream's tail could not be read.", "error", err)
 		}
 	}
 }

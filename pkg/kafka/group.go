@@ -25,6 +25,7 @@ const (
 	attrPosition   = "o" // partition: offset to give out next; negative: there is none
 	attrSegment    = "h" // partition: the segment that holds it, if it does not begin there
 	attrCommitted  = "c" // partition
+	attrRebalanced = "r" // Unix ms: the time of the last rebalance, also of one that left no instance
 )
 
 // noPosition is the position of a partition whose group wanted to begin nowhere.
@@ -148,8 +149,9 @@ func (g *groupState) live(now int64) []member {
 	return live
 }
 
-// usedAt is when an instance was heard of last, Unix ms.
+// usedAt is when an instance was heard of last, or joined or left, Unix ms; 0: not known.
 func (g *groupState) usedAt() (at int64) {
+	at = g.attrs.Get(attrRebalanced).Num()
 	for _, a := range g.attrs {
 		if strings.HasPrefix(a.Name, attrSeen) {
 			at = max(at, a.Value.Num())

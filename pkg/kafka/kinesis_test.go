@@ -24,6 +24,7 @@ func onAWS(t *testing.T) (e *kafka.Engine, c *kafka.Cluster, client *awskinesis.
 	e = kafka.New(kafka.Config{
 		Store: dynamolocal.Open(t), Stream: kinesis.New(client, stream, kinesis.Options{PollEvery: 50 * time.Millisecond}), RecordTTL: time.Second,
 	})
+	t.Cleanup(e.Close)
 	c, err := e.CreateCluster(t.Context(), kafka.ClusterOptions{ID: "c1"})
 	if err != nil {
 		t.Fatal(err)

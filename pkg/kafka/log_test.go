@@ -233,7 +233,7 @@ func TestFetchAfterProduceNeedsNoMaterializer(t *testing.T) {
 
 func TestLargeMessages(t *testing.T) {
 	onEachStore(t, func(w *world) {
-		log := w.topic("red", TopicOptions{MaxMessage: 2 << 20}).log(0)
+		log := w.topic("red", TopicOptions{MaxMessageBytes: 2 << 20}).log(0)
 		noise := make([]byte, 1<<20)
 		for i := range noise {
 			noise[i] = byte(rand.Uint32())
@@ -293,7 +293,7 @@ func TestAnswersAreBounded(t *testing.T) {
 
 func TestRequestsAreRefusedAsAWhole(t *testing.T) {
 	w := newWorld(t, openStore(t))
-	w.topic("red", TopicOptions{Partitions: 2, MaxMessage: 1000})
+	w.topic("red", TopicOptions{Partitions: 2, MaxMessageBytes: 1000})
 	w.topic("compact", TopicOptions{Compact: true})
 	good := NewMessage{Topic: "red", Partition: 0, Value: []byte("good")}
 	for _, c := range []struct {

@@ -24,9 +24,17 @@ func (e *Engine) Materialize(ctx context.Context, ds []ingest.Delivery) (int, er
 	return e.materialize(ctx, ds, true)
 }
 
-// Run materializes what comes out of the stream until the context ends. In AWS a
-// function does this.
+// Run materializes what comes out of the stream until the context ends, or the engine is closed. In
+// AWS a function does this.
 func (e *Engine) Run(ctx context.Context) error {
+	done, ok := e.runs.begin()
+	if !ok {
+		return nil
+	}
+	defer done()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	defer context.AfterFunc(e.life, stop)()
 	return e.stream.Consume(ctx, func(ctx context.Context, ds []ingest.Delivery) error {
 		_, err := e.Materialize(ctx, ds)
 		return err

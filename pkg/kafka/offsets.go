@@ -122,7 +122,9 @@ func (e *Engine) byTime(ctx context.Context, log string, h *head, at int64, time
 // caughtUp waits until what was reserved is in the log.
 func (e *Engine) caughtUp(ctx context.Context, log string, h *head, timeout time.Duration) (*head, error) {
 	end := h.next
-	w := e.newWait(ctx, []string{log}, timeout)
+	until, cancel := e.timeout(ctx, timeout)
+	defer cancel()
+	w := e.newWait(ctx, until, []string{log})
 	defer w.stop()
 	for h.mark < end && w.more([]*head{h}, []cursor{{h.mark, unknownSegment}}) {
 		heads, err := e.heads(ctx, []string{log})

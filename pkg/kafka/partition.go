@@ -38,8 +38,8 @@ const (
 	kindPending = "q"
 )
 
-// itemData is how many bytes of data an item holds at most, and also the size of
-// what is put into the stream at once.
+// itemData is the number of bytes of data that an item holds at most. Records that are put into the
+// stream have at most this size, too.
 const itemData = 380 << 10
 
 // reclaimGrace is how long an expired segment stays at least before DynamoDB deletes it, in seconds.

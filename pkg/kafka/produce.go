@@ -135,8 +135,8 @@ func (e *Engine) plan(ctx context.Context, c *Cluster, messages []NewMessage) ([
 		if r.Timestamp < 0 {
 			r.Timestamp = now
 		}
-		if n := r.Size(); n > t.MaxMessage {
-			return nil, nil, inMessage(len(messages), i, refuse(TooLarge, "message of %d bytes with its overhead: topic %q takes %d", n, t.Name, t.MaxMessage))
+		if n := r.Size(); n > t.MaxMessageBytes {
+			return nil, nil, inMessage(len(messages), i, refuse(TooLarge, "message of %d bytes with its overhead: topic %q takes %d", n, t.Name, t.MaxMessageBytes))
 		}
 		if t.Compact && m.Key == nil {
 			return nil, nil, inMessage(len(messages), i, refuse(Invalid, "topic %q is compacted: its messages need a key", t.Name))
@@ -235,9 +235,10 @@ func (e *Engine) envelopes(g *group) (out []ingest.Record) {
 	return out
 }
 
-// tick tells the stream that what the head says is reserved is as old as it says.
-// The time in the head was read before the reservation was sent, which may have
-// been under way for as long as a producer has.
+// tick puts a marker record into the stream. When the materializer reads it, every reservation made
+// before the marker has had its turn: what is still missing will never come. The head's time was
+// read before the reservation was sent, and sending it may have taken as long as a producer has.
+// The marker's time allows for that.
 func (e *Engine) tick(ctx context.Context, log string, h *head) error {
 	v := envelope{base: h.next, next: h.next, reserved: h.reserved + e.produceDeadline.Milliseconds()}
 	for _, err := range e.stream.Put(ctx, []ingest.Record{{Key: log, Data: v.encode()}}) {
@@ -246,10 +247,12 @@ func (e *Engine) tick(ctx context.Context, log string, h *head) error {
 	return nil
 }
 
-// reservationLife is how long after a reservation nothing can come for it any more.
+// reservationLife is how long after a reservation its batch may still come. After that, the offsets
+// stay unused.
 func (e *Engine) reservationLife() time.Duration { return e.produceDeadline + e.clockMargin }
 
-// reservationsEnd is when a tick makes nothing of the head's reservations wait any longer.
+// reservationsEnd is the time from which a tick ends all reservations of the head: those without a
+// batch are closed as a gap.
 func (e *Engine) reservationsEnd(h *head) time.Time {
 	return time.UnixMilli(h.reserved).Add(e.produceDeadline + e.reservationLife())
 }

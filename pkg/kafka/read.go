@@ -21,7 +21,7 @@ type Message struct {
 	batch.Record
 }
 
-// unknownSegment is the hint of a cursor that nobody knows the segment of.
+// unknownSegment is the start of a segment that is not known.
 const unknownSegment = -1
 
 // cursor is a place in a log.

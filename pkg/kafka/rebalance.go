@@ -331,6 +331,7 @@ func (e *Engine) writeGroup(ctx context.Context, g *groupState, members []member
 	id := writeID()
 	next[attrVersion] = store.Bytes(id)
 	next[attrGeneration] = store.Int(g.generation + 1)
+	next[attrRebalanced] = store.Int(e.nowMs())
 	next[attrMembers] = store.Bytes(string(text))
 	var attrs []store.Attr
 	for _, name := range slices.Sorted(maps.Keys(next)) {

@@ -82,8 +82,8 @@ func (e *Engine) reclaimCluster(ctx context.Context, id string) (deleted int, er
 	return deleted + n, err
 }
 
-// debts lists topics that are to be deleted, or are perhaps being created: then they have the
-// time of that.
+// debts lists the topics whose logs have to be deleted, and those that may be in the course of
+// being created. The latter have the time of their creation.
 func (e *Engine) debts(ctx context.Context, cluster string) ([]*Topic, error) {
 	items, err := e.queryAll(ctx, store.Query{Partition: clusterPartition(cluster), From: "r", To: "s"})
 	if err != nil {
@@ -103,7 +103,7 @@ func (e *Engine) debts(ctx context.Context, cluster string) ([]*Topic, error) {
 	return topics, nil
 }
 
-// payDebt deletes at once what a topic that did not come about has left behind.
+// payDebt deletes what a topic has left behind whose creation failed.
 func (e *Engine) payDebt(ctx context.Context, cluster string, topic int64) error {
 	debt, err := e.store.Get(ctx, debtKey(cluster, topic))
 	if err != nil || debt == nil {
@@ -230,7 +230,7 @@ func (e *Engine) reclaimGroups(ctx context.Context, cluster string, topics []*To
 		if err != nil {
 			return deleted, err
 		}
-		if g.attrs == nil || len(g.live(e.nowMs())) == 0 && g.usedAt() < e.nowMs()-idleGroupAfter {
+		if g.attrs == nil || len(g.live(e.nowMs())) == 0 && g.usedAt() != 0 && g.usedAt() < e.nowMs()-idleGroupAfter {
 			if err := e.dropGroup(ctx, g); err != nil {
 				return deleted, err
 			}
@@ -238,6 +238,9 @@ func (e *Engine) reclaimGroups(ctx context.Context, cluster string, topics []*To
 			continue
 		}
 		var stale []store.Edit
+		if g.usedAt() == 0 { // all instances had left before that was noted
+			stale = append(stale, store.Set(attrRebalanced, store.Int(e.nowMs())))
+		}
 		for _, a := range g.attrs {
 			if topic, _, ok := strings.Cut(strings.TrimPrefix(a.Name, attrCommitted), "."); ok && strings.HasPrefix(a.Name, attrCommitted) && !alive[topic] && len(stale) < 100 {
 				stale = append(stale, store.Remove(a.Name))

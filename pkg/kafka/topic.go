@@ -23,19 +23,19 @@ const (
 
 // Limits and defaults of topics.
 const (
-	DefaultRetention  = 7 * 24 * time.Hour
-	DefaultMaxMessage = 1 << 20
-	MaxMessage        = 8 << 20
-	maxTopicName      = 249
+	DefaultRetention       = 7 * 24 * time.Hour
+	DefaultMaxMessageBytes = 1 << 20
+	MaxMessageBytes        = 8 << 20
+	maxTopicName           = 249
 )
 
 // TopicOptions are a topic's settings.
 type TopicOptions struct {
-	Partitions     int           // 0: 1
-	Retention      time.Duration // how long messages are kept; 0: DefaultRetention, negative: for ever
-	RetentionBytes int64         // size of a partition beyond which the oldest messages go; 0: no limit
-	MaxMessage     int           // bytes of a message with its overhead; 0: DefaultMaxMessage
-	Compact        bool          // keep the last message of each key, whatever its age
+	Partitions      int           // 0: 1
+	Retention       time.Duration // how long messages are kept; 0: DefaultRetention, negative: for ever
+	RetentionBytes  int64         // size of a partition beyond which the oldest messages go; 0: no limit
+	MaxMessageBytes int           // bytes of a message with its overhead; 0: DefaultMaxMessageBytes
+	Compact         bool          // keep the last message of each key, whatever its age
 }
 
 // Topic is a topic's record.
@@ -77,16 +77,16 @@ func (o *TopicOptions) check() error {
 	if o.Retention == 0 {
 		o.Retention = DefaultRetention
 	}
-	if o.MaxMessage == 0 {
-		o.MaxMessage = DefaultMaxMessage
+	if o.MaxMessageBytes == 0 {
+		o.MaxMessageBytes = DefaultMaxMessageBytes
 	}
 	switch {
 	case o.Partitions < 1:
 		return refuse(Invalid, "number of partitions must be positive")
 	case o.RetentionBytes < 0:
 		return refuse(Invalid, "retention size must not be negative")
-	case o.MaxMessage < 1 || o.MaxMessage > MaxMessage:
-		return refuse(Invalid, "max message size must be from 1 to %d bytes", MaxMessage)
+	case o.MaxMessageBytes < 1 || o.MaxMessageBytes > MaxMessageBytes:
+		return refuse(Invalid, "max message size must be from 1 to %d bytes", MaxMessageBytes)
 	case o.Retention > 0 && o.Retention < time.Millisecond:
 		return refuse(Invalid, "retention time is shorter than a millisecond")
 	}
@@ -99,7 +99,7 @@ func (t *Topic) attrs() store.Attrs {
 		{Name: topicPartitions, Value: store.Int(int64(t.Partitions))},
 		{Name: topicRetention, Value: store.Int(max(0, t.Retention.Milliseconds()))},
 		{Name: topicBytes, Value: store.Int(t.RetentionBytes)},
-		{Name: topicMaxMessage, Value: store.Int(int64(t.MaxMessage))},
+		{Name: topicMaxMessage, Value: store.Int(int64(t.MaxMessageBytes))},
 		{Name: topicCreated, Value: store.Int(t.CreatedAt.UnixMilli())},
 	}
 	if t.Compact {
@@ -113,11 +113,11 @@ func topicOf(cluster, name string, as store.Attrs) *Topic {
 		Name: name, cluster: cluster, id: as.Get(topicID).Num(),
 		CreatedAt: time.UnixMilli(as.Get(topicCreated).Num()),
 		TopicOptions: TopicOptions{
-			Partitions:     int(as.Get(topicPartitions).Num()),
-			Retention:      time.Duration(as.Get(topicRetention).Num()) * time.Millisecond,
-			RetentionBytes: as.Get(topicBytes).Num(),
-			MaxMessage:     int(as.Get(topicMaxMessage).Num()),
-			Compact:        as.Has(topicCompact),
+			Partitions:      int(as.Get(topicPartitions).Num()),
+			Retention:       time.Duration(as.Get(topicRetention).Num()) * time.Millisecond,
+			RetentionBytes:  as.Get(topicBytes).Num(),
+			MaxMessageBytes: int(as.Get(topicMaxMessage).Num()),
+			Compact:         as.Has(topicCompact),
 		},
 	}
 	if t.Retention == 0 {

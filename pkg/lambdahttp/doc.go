@@ -8,7 +8,9 @@
 //     percent-decoded, once. The handler always gets a validly encoded path, see
 //     [EncodedPath], and the query string untouched.
 //   - The adapter splits header values at commas; the handler gets them whole.
-//   - Bodies other than text and JSON are answered in base64, so that no proxy
+//   - The request's id, which package edge writes into logs and answers, is the one that Lambda
+//     has for the invocation.
+//   - Bodies other than text and JSON, and those that are compressed, are answered in base64, so that no proxy
 //     on the way takes bytes for text; text and JSON never are, if valid UTF-8.
 //   - A handler that panics, or returns without writing, is still a well-formed
 //     answer: clients of Skystash's products parse every body as JSON.

@@ -7,12 +7,13 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
-	"runtime/debug"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/awslabs/aws-lambda-go-api-proxy/httpadapter"
+
+	"github.com/skystash/skystash/pkg/edge"
 )
 
 // answerMargin is how long before the function's deadline the handler's is.
@@ -27,17 +28,22 @@ func New(h http.Handler, log *slog.Logger) Handler {
 	return func(ctx context.Context, event events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
 		ctx, cancel := withMargin(ctx)
 		defer cancel()
-		resp, err := serve(withFront(ctx, event), h, event)
+		ctx = withFront(ctx, event)
+		resp, err := serve(ctx, h, event)
 		if err != nil {
-			log.ErrorContext(ctx, "request failed",
-				"request_id", event.RequestContext.RequestID, "error", err)
-			return answer(http.StatusInternalServerError, "ERR internal error"), nil
+			return failure(ctx, log, err), nil
 		}
 		if size := encodedSize(resp); size > MaxResponseBytes-envelopeBytes {
 			return tooLarge(size), nil
 		}
 		return resp, nil
 	}
+}
+
+// failure answers a request that the handler could not answer.
+func failure(ctx context.Context, log *slog.Logger, err error) events.APIGatewayV2HTTPResponse {
+	e := edge.Report(ctx, log, err)
+	return answer(e.Status, "ERR "+e.Message())
 }
 
 // answer is a response of our own; the text needs no escaping.
@@ -57,11 +63,7 @@ func withMargin(ctx context.Context) (context.Context, context.CancelFunc) {
 }
 
 func serve(ctx context.Context, h http.Handler, event events.APIGatewayV2HTTPRequest) (resp events.APIGatewayV2HTTPResponse, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("the handler panicked: %v\n%s", p, debug.Stack())
-		}
-	}()
+	defer edge.Recover(&err)
 	path := event.RawPath
 	if path == "" {
 		path = event.RequestContext.HTTP.Path
@@ -83,7 +85,7 @@ func serve(ctx context.Context, h http.Handler, event events.APIGatewayV2HTTPReq
 	if event.RequestContext.HTTP.Method == http.MethodHead {
 		resp.Body, resp.IsBase64Encoded = "", false
 	}
-	if resp.Body != "" && !resp.IsBase64Encoded && !isText(resp.Headers["Content-Type"]) {
+	if resp.Body != "" && !resp.IsBase64Encoded && !isText(resp.Headers) {
 		resp.Body, resp.IsBase64Encoded = base64.StdEncoding.EncodeToString([]byte(resp.Body)), true
 	}
 	return resp, nil
@@ -95,7 +97,11 @@ func isFunctionURL(event events.APIGatewayV2HTTPRequest) bool {
 	return strings.Contains(event.RequestContext.DomainName, ".lambda-url.")
 }
 
-func isText(contentType string) bool {
-	media, _, err := mime.ParseMediaType(contentType)
+// isText reports whether a body is text as it is. One with a Content-Encoding is not, whatever its type.
+func isText(headers map[string]string) bool {
+	media, _, err := mime.ParseMediaType(headers["Content-Type"])
+	if headers["Content-Encoding"] != "" {
+		return false
+	}
 	return err == nil && (media == "application/json" || strings.HasPrefix(media, "text/"))
 }

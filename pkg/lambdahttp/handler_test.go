@@ -2,6 +2,7 @@ package lambdahttp
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -15,6 +16,8 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"github.com/skystash/skystash/pkg/edge"
 )
 
 const (
@@ -240,10 +243,35 @@ func TestRequestsKnowTheirFront(t *testing.T) {
 	}
 }
 
+// TestCompressedAnswerIsBase64: its type says JSON, but its bytes are none, and a proxy must not take them for text.
+func TestCompressedAnswerIsBase64(t *testing.T) {
+	body := strings.Repeat(`"again",`, 1000)
+	e := event(http.MethodGet, gatewayDomain, "/", "")
+	e.Headers["accept-encoding"] = "gzip"
+	resp, _ := ask(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		edge.Send(w, r, 200, []byte(body))
+	}, e)
+	raw, err := base64.StdEncoding.DecodeString(resp.Body)
+	if err != nil || !resp.IsBase64Encoded || resp.Headers["Content-Encoding"] != "gzip" || resp.Headers["Vary"] != "Accept-Encoding" {
+		t.Fatalf("%v, base64 %v, %v", err, resp.IsBase64Encoded, resp.Headers)
+	}
+	z, err := gzip.NewReader(bytes.NewReader(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(z); err != nil || string(got) != body {
+		t.Errorf("%v: %d bytes", err, len(got))
+	}
+	if !isText(map[string]string{"Content-Type": "application/json"}) || isText(map[string]string{"Content-Type": "application/json", "Content-Encoding": "gzip"}) {
+		t.Error("an encoded body is no text, another one is")
+	}
+}
+
 func TestRequestIDIsLambdas(t *testing.T) {
 	ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "id-1"})
 	h := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		if got := RequestID(r.Context()); got != "id-1" {
+		if got := edge.RequestID(r.Context()); got != "id-1" {
 			t.Errorf("got %q", got)
 		}
 	})

@@ -7,12 +7,13 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/skystash/skystash/pkg/edge"
 )
 
 // streamMargin is how long before the function's deadline a stream's handler has to end.
@@ -47,23 +48,22 @@ func stream(ctx context.Context, h http.Handler, event events.APIGatewayV2HTTPRe
 	if deadline, ok := ctx.Deadline(); ok {
 		ctx, cancelDeadline = context.WithDeadline(ctx, deadline.Add(-streamMargin))
 	}
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancelCause(withFront(ctx, event))
 	reader, writer := io.Pipe()
 	w := &streamWriter{
 		header:   http.Header{},
 		started:  make(chan struct{}),
 		pipe:     writer,
-		ordinary: time.AfterFunc(ordinary, cancel),
+		ordinary: time.AfterFunc(ordinary, func() { cancel(context.DeadlineExceeded) }),
 	}
 	go func() {
 		defer cancelDeadline()
-		defer cancel()
+		defer cancel(nil)
 		defer w.ordinary.Stop()
-		err := serveStream(ctx, h, event, w)
-		if err != nil {
-			log.ErrorContext(ctx, "request failed", "request_id", event.RequestContext.RequestID, "error", err)
+		if err := serveStream(ctx, h, event, w); err != nil {
+			w.fail(failure(ctx, log, err))
 		}
-		w.end(err)
+		w.end()
 	}()
 	<-w.started
 	resp := &events.LambdaFunctionURLStreamingResponse{StatusCode: w.status, Headers: map[string]string{}, Body: reader}
@@ -74,11 +74,7 @@ func stream(ctx context.Context, h http.Handler, event events.APIGatewayV2HTTPRe
 }
 
 func serveStream(ctx context.Context, h http.Handler, event events.APIGatewayV2HTTPRequest, w *streamWriter) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("the handler panicked: %v\n%s", p, debug.Stack())
-		}
-	}()
+	defer edge.Recover(&err)
 	r, err := streamRequest(ctx, event)
 	if err != nil {
 		return err
@@ -156,20 +152,21 @@ func (w *streamWriter) Flush() {
 	w.WriteHeader(http.StatusOK)
 }
 
-// end finishes the answer. A failure can be told only if nothing has been sent.
-func (w *streamWriter) end(err error) {
-	if err != nil {
-		text := answer(http.StatusInternalServerError, "ERR internal error")
-		told := false
-		w.once.Do(func() {
-			told = true
-			w.status, w.sent = text.StatusCode, http.Header{"Content-Type": {text.Headers["Content-Type"]}}
-			close(w.started)
-		})
-		if told {
-			_, _ = io.WriteString(w.pipe, text.Body) // Lambda itself reads it
-		}
+// fail answers in the place of the handler, if nothing has been sent yet.
+func (w *streamWriter) fail(resp events.APIGatewayV2HTTPResponse) {
+	told := false
+	w.once.Do(func() {
+		told = true
+		w.status, w.sent = resp.StatusCode, http.Header{"Content-Type": {resp.Headers["Content-Type"]}}
+		close(w.started)
+	})
+	if told {
+		_, _ = io.WriteString(w.pipe, resp.Body) // Lambda itself reads it
 	}
+}
+
+// end finishes the answer.
+func (w *streamWriter) end() {
 	w.WriteHeader(http.StatusOK)
 	w.pipe.Close()
 }

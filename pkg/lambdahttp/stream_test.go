@@ -2,6 +2,7 @@ package lambdahttp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -57,7 +58,7 @@ func TestStreamedAnswerIsAlwaysWellFormed(t *testing.T) {
 		body    string
 	}{
 		"says nothing":    {func(http.ResponseWriter, *http.Request) {}, 200, ""},
-		"panics":          {func(http.ResponseWriter, *http.Request) { panic("secret") }, 500, `{"error":"ERR internal error"}`},
+		"panics":          {func(http.ResponseWriter, *http.Request) { panic("secret") }, 500, `{"error":"ERR internal error (request request-1)"}`},
 		"panics half-way": {func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "half"); panic("x") }, 200, "half"},
 		"announces its length": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "9")
@@ -89,6 +90,9 @@ func TestTimeOfStreams(t *testing.T) {
 					w.(http.Flusher).Flush()
 				}
 				<-r.Context().Done()
+				if cause := context.Cause(r.Context()); !errors.Is(cause, context.DeadlineExceeded) {
+					t.Errorf("flush %v: ends with %v", flush, cause)
+				}
 			}, event("GET", urlDomain, "/", ""))
 			readAll(t, resp.Body)
 			want := ordinary

@@ -15,7 +15,7 @@ func TestFoldsFitIntoDynamoDBsTransactions(t *testing.T) {
 	client := dynamolocal.Client(t)
 	st := dynamo.New(client, dynamolocal.Table(t, client))
 	folder := meter.NewFolder(meter.FolderConfig{Store: st})
-	at := time.Now() // DynamoDB Local deletes what has expired
+	at := noon
 	var tr truth
 	var entries []meter.Entry
 	for i := range 2000 {

@@ -267,8 +267,8 @@ func (c *commit) ops(now time.Time) []store.Op {
 	return ops
 }
 
-// op writes the marker, unless it has changed. How many numbers it has grows with every change, so that
-// is what tells.
+// op writes the marker on the condition that nobody has changed it since it was read. The condition
+// compares the count of folded numbers, which grows with every change.
 func (m *marker) op(now time.Time) store.Op {
 	m.seen, m.closed = m.seen.limit(maxGaps)
 	attrs := store.NewAttrs(

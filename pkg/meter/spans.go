@@ -48,7 +48,8 @@ func (s spans) add(n int64) spans {
 	return s
 }
 
-// limit closes the lowest gaps of a set that has more than so many, and says how many numbers that added.
+// limit reduces a set to at most gaps gaps. It closes the lowest ones, as if their numbers had
+// come, and returns how many numbers that added.
 func (s spans) limit(gaps int) (spans, int64) {
 	closed := int64(0)
 	if s.gaps() <= gaps {

@@ -10,8 +10,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/skystash/skystash/pkg/fresh"
 	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/store"
+	"github.com/skystash/skystash/pkg/store/readahead"
 )
 
 // Account is a tenant.
@@ -43,43 +45,48 @@ var ErrAccountExists = errors.New("qstash: the account exists")
 // Attributes of records that are one JSON text.
 const attrJSON = "j"
 
-type cachedAccount struct {
-	account *Account
-	read    time.Time
-}
+// maxAccountID bounds the bytes of an account's id.
+const maxAccountID = 128
+
+// maxAccounts bounds the accounts that an engine remembers.
+const maxAccounts = 10_000
 
 // Account reads an account, which must not be changed.
 func (e *Engine) Account(ctx context.Context, id string) (*Account, error) {
-	now := e.now()
-	e.mu.Lock()
-	c, ok := e.accounts[id]
-	e.mu.Unlock()
-	if ok && (e.accountTTL <= 0 && e.alone || now.Sub(c.read) < e.accountTTL) {
-		return c.account, nil
+	if a, ok := e.accounts.Get(id); ok {
+		return a, nil
 	}
-	attrs, err := e.store.Get(ctx, accountKey(id))
+	attrs, begun, err := readahead.Get(ctx, e.store, accountKey(id), e.accounts.Begin())
 	if err != nil {
 		return nil, fmt.Errorf("read account %s: %w", id, err)
 	}
 	if attrs == nil {
-		e.forgetAccount(id)
 		return nil, ErrNoAccount
 	}
-	return e.keepAccount(id, attrs.Get(attrJSON).Str(), now)
+	return e.keepAccount(id, attrs.Get(attrJSON).Str(), begun)
 }
 
-func (e *Engine) keepAccount(id, text string, read time.Time) (*Account, error) {
+// Ahead returns a context under which Account reads an account, if it is due, in one call with what
+// else the request reads then (see package readahead).
+func (e *Engine) Ahead(ctx context.Context, id string) context.Context {
+	if _, ok := e.accounts.Get(id); ok || id == "" || len(id) > maxAccountID {
+		return ctx
+	}
+	ctx = readahead.With(ctx, e.store)
+	readahead.Expect(ctx, accountKey(id), e.accounts.Begin())
+	return ctx
+}
+
+func (e *Engine) keepAccount(id, text string, begun fresh.Read) (*Account, error) {
 	a, err := parseAccount(id, text)
 	if err != nil {
 		return nil, err
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
 	if !a.DeletedAt.IsZero() {
-		delete(e.accounts, id)
+		e.accounts.Forget(id)
 		return nil, ErrNoAccount
 	}
-	e.accounts[id] = cachedAccount{a, read}
+	e.accounts.Put(id, a, begun)
 	return a, nil
 }
 
@@ -94,7 +101,7 @@ func parseAccount(id, text string) (*Account, error) {
 
 // CreateAccount creates an account; keys that are not given are made.
 func (e *Engine) CreateAccount(ctx context.Context, id string, keys Keys) (*Account, error) {
-	if id == "" || len(id) > 128 || strings.ContainsAny(id, "/\x00") {
+	if id == "" || len(id) > maxAccountID || strings.ContainsAny(id, "/\x00") {
 		return nil, invalid("invalid account id")
 	}
 	a := &Account{CreatedAt: e.now().UTC().Truncate(time.Second), Keys: Keys{
@@ -105,6 +112,7 @@ func (e *Engine) CreateAccount(ctx context.Context, id string, keys Keys) (*Acco
 	if err != nil {
 		return nil, fmt.Errorf("create account %s: %w", id, err)
 	}
+	begun := e.accounts.Begin()
 	_, err = e.store.Apply(ctx, store.Put(accountKey(id),
 		store.NewAttrs(store.Attr{Name: attrJSON, Value: store.Bytes(string(text))}), store.Absent(attrJSON)))
 	if ce := (*store.ConditionError)(nil); errors.As(err, &ce) {
@@ -113,7 +121,7 @@ func (e *Engine) CreateAccount(ctx context.Context, id string, keys Keys) (*Acco
 	if err != nil {
 		return nil, fmt.Errorf("create account %s: %w", id, err)
 	}
-	return e.keepAccount(id, string(text), e.now())
+	return e.keepAccount(id, string(text), begun)
 }
 
 // newSigningKey makes a key of more than 160 bits.
@@ -138,7 +146,7 @@ func (e *Engine) RotateKeys(ctx context.Context, acct string) (Keys, error) {
 }
 
 // Block makes those who serve the account take no new messages, until a limit's time is over; on every
-// instance within Config.AccountTTL. What has been taken is delivered. The zero Block ends that.
+// instance within Config.RecordTTL. What has been taken is delivered. The zero Block ends that.
 func (e *Engine) Block(ctx context.Context, acct string, b meter.Block) error {
 	return e.changeAccount(ctx, acct, func(a *Account) { a.Blocked = b })
 }
@@ -170,7 +178,12 @@ func (e *Engine) ResetCredentials(ctx context.Context, acct string) error {
 
 // changeAccount changes an account's record.
 func (e *Engine) changeAccount(ctx context.Context, id string, change func(*Account)) error {
-	for {
+	unlock, err := e.lock(ctx, "a", id, "")
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return e.contend(ctx, func(ctx context.Context) error {
 		attrs, err := e.store.Get(ctx, accountKey(id))
 		if err != nil {
 			return fmt.Errorf("read account %s: %w", id, err)
@@ -188,31 +201,25 @@ func (e *Engine) changeAccount(ctx context.Context, id string, change func(*Acco
 		change(a)
 		text, err := json.Marshal(a)
 		if err != nil {
-			return fmt.Errorf("change account %s: %w", id, err)
+			return err
 		}
+		begun := e.accounts.Begin()
 		_, err = e.store.Apply(ctx, store.Update(accountKey(id), store.Eq(attrJSON, attrs.Get(attrJSON)),
 			store.Set(attrJSON, store.Bytes(string(text)))))
-		if ce := (*store.ConditionError)(nil); errors.As(err, &ce) {
-			continue // somebody else has changed it
-		}
 		if err != nil {
-			return fmt.Errorf("change account %s: %w", id, err)
+			return err
 		}
 		if !a.DeletedAt.IsZero() {
 			e.forgetAccount(id)
 			return nil
 		}
-		_, err = e.keepAccount(id, string(text), e.now())
+		_, err = e.keepAccount(id, string(text), begun)
 		return err
-	}
+	}, "change account %s", id)
 }
 
 // forgetAccount makes an account's record be read again.
-func (e *Engine) forgetAccount(id string) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	delete(e.accounts, id)
-}
+func (e *Engine) forgetAccount(id string) { e.accounts.Forget(id) }
 
 // accountIDs lists the accounts, also those that are being deleted.
 func (e *Engine) accountIDs(ctx context.Context) ([]string, error) {

@@ -16,7 +16,7 @@ const deletionGrace = 5 * time.Minute
 
 // DeleteAccount deletes an account with all that it has. Nothing is delivered for it any
 // more, but attempts that are under way; other engines serve it for at most
-// Config.AccountTTL. Sweep clears away what it had, but for what expires within days by
+// Config.RecordTTL. Sweep clears away what it had, but for what expires within days by
 // itself: deduplication ids, notifications that nobody has waited for, and the steps of
 // workflow runs whose messages have been forgotten.
 func (e *Engine) DeleteAccount(ctx context.Context, id string) error {
@@ -60,9 +60,14 @@ func (e *Engine) sweepDeleted(ctx context.Context, id string) (bool, error) {
 func (e *Engine) clear(ctx context.Context, acct string) error {
 	for shard := range byte(shards) {
 		if err := e.clearEach(ctx, duePartition(acct, shard), func(it store.Item) error {
-			if _, kind, id, ok := parseDue(it.Key.Sort); ok && kind == dueWaiter {
+			_, kind, id, ok := parseDue(it.Key.Sort)
+			switch {
+			case ok && kind == dueWaiter:
 				_, event, _ := strings.Cut(id, "/")
 				return e.clearEach(ctx, eventPartition(acct, event), nil)
+			case ok && kind == dueDeleted:
+				name, generation, _ := strings.Cut(id, "\x00")
+				return e.clearEach(ctx, entryPartition(acct, name, generation), nil)
 			}
 			return nil
 		}); err != nil {

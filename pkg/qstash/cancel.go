@@ -2,7 +2,6 @@ package qstash
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/skystash/skystash/pkg/store"
@@ -19,10 +18,11 @@ func (e *Engine) Cancel(ctx context.Context, acct, id string) error {
 
 // cancel reports whether the message was not finished, nor to be cancelled already.
 func (e *Engine) cancel(ctx context.Context, acct, id string) (bool, error) {
-	for {
+	done := false
+	err := e.contend(ctx, func(ctx context.Context) error {
 		m, err := e.readMessage(ctx, acct, id)
 		if err != nil || m == nil || m.state.finished() || m.attrs.Has(attrCancel) {
-			return false, err
+			return err
 		}
 		now := e.now().UnixMilli()
 		asked := event{At: now, State: EventCancelRequested}
@@ -41,14 +41,10 @@ func (e *Engine) cancel(ctx context.Context, acct, id string) (bool, error) {
 				e.wake(ctx, hints...)
 			}
 		}
-		if ce := (*store.ConditionError)(nil); errors.As(err, &ce) {
-			continue // it has moved on
-		}
-		if err != nil {
-			return false, fmt.Errorf("cancel message %s: %w", id, err)
-		}
-		return true, nil
-	}
+		done = err == nil
+		return err
+	}, "cancel message %s", id)
+	return done, err
 }
 
 // unchanged is the condition that an attribute is as it was read.

@@ -240,6 +240,11 @@ type Override func(*Options)
 
 // RetryDeadLetter publishes a dead letter's message again, as a new one.
 func (e *Engine) RetryDeadLetter(ctx context.Context, acct, id string, change Override) (Published, error) {
+	unlock, err := e.lock(ctx, "l", acct, id)
+	if err != nil {
+		return Published{}, err
+	}
+	defer unlock()
 	d, err := e.readDead(ctx, acct, id)
 	if err != nil {
 		return Published{}, err
@@ -290,24 +295,9 @@ func (e *Engine) retryDead(ctx context.Context, acct string, d *dead, change Ove
 	if err := e.touchFlow(ctx, acct, nd.rec.Flow); err != nil {
 		return p, false, err
 	}
-	stored := false
-	for {
-		ops, err := e.draftOps(ctx, nd, &stored)
-		if err != nil {
-			return p, false, err
-		}
-		taken := store.Delete(dlqKey(acct, d.id), store.Exists(attrJSON))
-		err = e.store.Commit(ctx, append(ops, taken))
-		if ce := (*store.ConditionError)(nil); errors.As(err, &ce) {
-			if ce.Index == len(ops) {
-				return p, false, nil
-			}
-			continue // somebody else has taken the place in the queue
-		}
-		if err != nil {
-			return p, false, fmt.Errorf("retry dead letter %s: %w", d.id, err)
-		}
-		e.wake(ctx, nd.hint())
-		return Published{MessageID: nd.id, URL: nd.rec.URL}, true, nil
+	err = e.commitDraft(ctx, nd, nil, store.Delete(dlqKey(acct, d.id), store.Exists(attrJSON)))
+	if refused := (*unmetError)(nil); errors.As(err, &refused) {
+		return p, false, nil
 	}
+	return Published{MessageID: nd.id, URL: nd.rec.URL}, err == nil, err
 }

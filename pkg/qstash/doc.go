@@ -41,8 +41,8 @@
 //	b message's id acct  n                    its body, if longer than 1 KiB when compressed, in chunks
 //	d acct shard         time kind id         due index: when what has to be looked at
 //	u acct               hash                 deduplication id: the message it stands for
-//	q acct               queue                queue: parallelism, pause, next place
-//	e acct queue         generation place     queue entry: the message in that place
+//	q acct               queue                queue: parallelism, pause, next place, floor
+//	e acct queue         generation place     queue entry: the message in that place, or void
 //	f acct               key                  flow control key: limits and counts
 //	w acct key           time id              its waitlist
 //	g acct               name                 URL group
@@ -74,11 +74,53 @@
 // A finished message stays for the time that logs are kept: its events are the
 // log, so that keeping one costs no write. The log is in order of the messages' creation and, within a message, of time.
 //
-// A workflow run's entries are numbered without a gap, each added in one transaction
-// with the run's count and the message that tells the workflow of it. A wait ends by
-// whoever deletes its waiter: a notification, or the time.
+// # Several callers at one item
 //
-// A queue's entries stay until their messages are finished, callbacks included. The
-// first entries, as many as its parallelism, may be in flight: places are handed out
-// in one transaction with the entry, so an entry never loses its place to another.
+// What reads, decides and writes on a condition does so under Config.Retry, and in one process the
+// callers queue up, so that they do not pay for each other's attempts. What hundreds of processes
+// do to one item at once is not decided by a condition but counted by an atomic Add: places in a
+// queue, and the numbers of a workflow run's entries.
+//
+// # Workflow runs
+//
+// A step takes its number by an Add to the run's count. Its entry follows, in one transaction with
+// the message that tells the workflow of it. So an entry may come after one with a greater number,
+// or never, if its writer has died. Branches that run beside each other need one of them to be
+// delivered with both. Therefore the delivery of entry n first makes each number below n that has
+// no entry void: a void entry is written on the condition that there is none. A writer whose
+// number has become void takes another one, which is greater than n, and is delivered with n.
+//
+// A wait ends by whoever deletes its waiter: a notification, or the time.
+//
+// # Queues
+//
+// Publishing to a queue takes a place by an Add to the queue's item, then writes the entry and the
+// message in one transaction, which does not touch the queue's item. An entry stays until its message
+// is finished, callbacks included. A message may run if its entry is among the first, as many as
+// the queue's parallelism.
+//
+// Place 8 may be written before place 7. If 8 began to run then, and 7 came and was first, two
+// would run where one may. So a place is decided before a later one runs:
+//
+//	given ──entry and message──> taken ──message finished──> gone
+//	  └────void entry──────────> void  ──after an hour─────> gone
+//
+// Both writes have the condition that the place has no entry, so a place is either taken or void.
+// Who claims the message at place p reads the first entries, makes all places below p void that
+// have none, and claims only if p is among the first. A publisher whose place has become void takes
+// a new one, at the end: its message was not acknowledged yet. A publisher that dies costs one void
+// entry, and holds up nobody.
+//
+// Of decided places none becomes taken. So the entries before p only become fewer, and of all
+// messages that run, the one with the greatest place had fewer than the parallelism before it, those
+// of all the others that run among them: there are never too many. The order is that of the
+// places, and who publishes after another's publishing was answered has a greater place.
+//
+// The queue's item has a floor: all places below are decided. It is raised before a message runs,
+// while its entry is there, past all entries that follow without a gap. So a place that is gone needs no void
+// entry, and a queue with many messages raises its floor once for many of them. A queue without a
+// floor was written when places were given together with their entries: all of them are decided.
+//
+// A publisher may have a place in a queue that is deleted meanwhile. Its message is cancelled when
+// it is woken, or by the sweep: a due entry names the deleted queue's generation for five minutes.
 package qstash

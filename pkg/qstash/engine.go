@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/skystash/skystash/pkg/fresh"
 	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/qstash/wake"
 	"github.com/skystash/skystash/pkg/store"
@@ -43,36 +45,36 @@ type Sender interface {
 
 // Limits bound what an account may ask for. A zero field has the default below.
 type Limits struct {
-	MaxBody     int           // bytes of a message
-	MaxDelay    time.Duration // of a message
-	MaxTimeout  time.Duration // of one attempt
-	MaxRetries  int
-	Parallelism int           // what clients are told; see GlobalParallelism
-	LogsFor     time.Duration // how long finished messages and their events are kept
-	DLQFor      time.Duration // how long failed messages are kept
-	Queues      int
-	Schedules   int
-	Groups      int
-	Endpoints   int // of a URL group
+	MaxMessageBytes int           // bytes of a message
+	MaxDelay        time.Duration // of a message
+	MaxTimeout      time.Duration // of one attempt
+	MaxRetries      int
+	Parallelism     int           // what clients are told; see GlobalParallelism
+	LogsFor         time.Duration // how long finished messages and their events are kept
+	DLQFor          time.Duration // how long failed messages are kept
+	Queues          int
+	Schedules       int
+	Groups          int
+	Endpoints       int // of a URL group
 }
 
 // Defaults of Limits.
 const (
-	DefaultMaxBody     = 10 << 20
-	DefaultMaxDelay    = 366 * 24 * time.Hour
-	DefaultMaxTimeout  = 15 * time.Minute
-	DefaultMaxRetries  = 1000
-	DefaultParallelism = 1000
-	DefaultLogsFor     = 3 * 24 * time.Hour
-	DefaultDLQFor      = 7 * 24 * time.Hour
-	DefaultQueues      = 1000
-	DefaultSchedules   = 1000
-	DefaultGroups      = 1000
-	DefaultEndpoints   = 100
+	DefaultMaxMessageBytes = 10 << 20
+	DefaultMaxDelay        = 366 * 24 * time.Hour
+	DefaultMaxTimeout      = 15 * time.Minute
+	DefaultMaxRetries      = 1000
+	DefaultParallelism     = 1000
+	DefaultLogsFor         = 3 * 24 * time.Hour
+	DefaultDLQFor          = 7 * 24 * time.Hour
+	DefaultQueues          = 1000
+	DefaultSchedules       = 1000
+	DefaultGroups          = 1000
+	DefaultEndpoints       = 100
 )
 
 func (l *Limits) setDefaults() {
-	l.MaxBody = cmp.Or(l.MaxBody, DefaultMaxBody)
+	l.MaxMessageBytes = cmp.Or(l.MaxMessageBytes, DefaultMaxMessageBytes)
 	l.MaxDelay = cmp.Or(l.MaxDelay, DefaultMaxDelay)
 	l.MaxTimeout = cmp.Or(l.MaxTimeout, DefaultMaxTimeout)
 	l.MaxRetries = cmp.Or(l.MaxRetries, DefaultMaxRetries)
@@ -102,58 +104,65 @@ type Config struct {
 	// one has claimed can be taken over at once, since it must have ended.
 	Alone bool
 
-	// AccountTTL is how old an account's record may get before it is read again.
-	AccountTTL time.Duration
+	// RecordTTL is how old an account's record may get before it is read again. 0: if Alone, it is
+	// never read again, otherwise each time.
+	RecordTTL time.Duration
 
 	Meter meter.Recorder // is told of each attempt to deliver; nil: nobody is
 
 	Now    func() time.Time // nil: time.Now
+	Retry  store.Retry      // what is done when others are faster; the zero value uses Now
 	Random func([]byte)     // fills a slice; nil: crypto/rand
 	Logger *slog.Logger     // nil: slog.Default
 }
 
 // Engine is the engine. It is safe for concurrent use.
 type Engine struct {
-	store      store.Store
-	sender     Sender
-	waker      wake.Waker
-	limits     Limits
-	region     string
-	alone      bool
-	accountTTL time.Duration
-	meter      meter.Recorder
-	now        func() time.Time
-	random     func([]byte)
-	log        *slog.Logger
-	owner      string // of the leases that this engine holds
-	zip        *zstd.Encoder
-	unzip      *zstd.Decoder
+	store  store.Store
+	sender Sender
+	waker  wake.Waker
+	limits Limits
+	region string
+	alone  bool
+	meter  meter.Recorder
+	now    func() time.Time
+	retry  store.Retry
+	locks  *store.Locks // of items that callers of this engine change; see lock
+	random func([]byte)
+	log    *slog.Logger
+	owner  string // of the leases that this engine holds
+	zip    *zstd.Encoder
+	unzip  *zstd.Decoder
 
-	mu       sync.Mutex
-	accounts map[string]cachedAccount
-	busy     map[string]bool // messages that this engine works on; true: it was woken for them again
+	accounts *fresh.Cache[string, *Account] // records
+
+	mu   sync.Mutex
+	busy map[string]bool // messages that this engine works on; true: it was woken for them again
 }
 
 // New makes an Engine.
 func New(cfg Config) *Engine {
 	e := &Engine{
-		store:      cfg.Store,
-		sender:     cfg.Sender,
-		waker:      cfg.Waker,
-		limits:     cfg.Limits,
-		region:     cmp.Or(cfg.Region, DefaultRegion),
-		alone:      cfg.Alone,
-		accountTTL: cfg.AccountTTL,
-		meter:      cfg.Meter,
-		now:        cfg.Now,
-		random:     cfg.Random,
-		log:        cfg.Logger,
-		accounts:   map[string]cachedAccount{},
-		busy:       map[string]bool{},
+		store:  cfg.Store,
+		sender: cfg.Sender,
+		waker:  cfg.Waker,
+		limits: cfg.Limits,
+		region: cmp.Or(cfg.Region, DefaultRegion),
+		alone:  cfg.Alone,
+		meter:  cfg.Meter,
+		now:    cfg.Now,
+		retry:  cfg.Retry,
+		locks:  store.NewLocks(),
+		random: cfg.Random,
+		log:    cfg.Logger,
+		busy:   map[string]bool{},
 	}
 	e.limits.setDefaults()
 	if e.now == nil {
 		e.now = time.Now
+	}
+	if e.retry.Now == nil {
+		e.retry.Now = e.now
 	}
 	if e.random == nil {
 		e.random = func(b []byte) { rand.Read(b) }
@@ -161,6 +170,11 @@ func New(cfg Config) *Engine {
 	if e.log == nil {
 		e.log = slog.Default()
 	}
+	ttl := cfg.RecordTTL
+	if ttl <= 0 && e.alone {
+		ttl = fresh.Forever
+	}
+	e.accounts = fresh.New[string, *Account](ttl, maxAccounts, e.now)
 	e.owner = e.newID("")
 	var err error
 	if e.zip, err = zstd.NewWriter(nil, zstd.WithLowerEncoderMem(true)); err == nil {
@@ -174,6 +188,26 @@ func New(cfg Config) *Engine {
 
 // Limits are the engine's limits, defaults filled in.
 func (e *Engine) Limits() Limits { return e.limits }
+
+// lock lets the callers in this process who change one item go one after the other. Without
+// it they would run into each other's conditions, and pay for each attempt. Other processes
+// are held off by the conditions alone. What is locked must not lock again.
+func (e *Engine) lock(ctx context.Context, kind, acct, name string) (unlock func(), err error) {
+	unlock, err = e.locks.Lock(ctx, acct, part(kind, name))
+	if err != nil {
+		return nil, fmt.Errorf("wait for others: %w: %w", store.ErrUnavailable, err)
+	}
+	return unlock, nil
+}
+
+// contend makes attempts as Config.Retry says while others are faster; what says what is attempted.
+func (e *Engine) contend(ctx context.Context, attempt func(context.Context) error, what string, args ...any) error {
+	err := e.retry.Do(ctx, attempt)
+	if refused := (*Error)(nil); err == nil || errors.As(err, &refused) || errors.Is(err, ErrNoAccount) {
+		return err
+	}
+	return fmt.Errorf(what+": %w", append(args, err)...)
+}
 
 // wake hands on hints. They are stored as due entries too, so an error loses nothing
 // but time.

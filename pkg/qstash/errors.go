@@ -1,6 +1,11 @@
 package qstash
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+
+	"github.com/skystash/skystash/pkg/store"
+)
 
 // Kind says what is wrong with a request.
 type Kind uint8
@@ -30,4 +35,24 @@ func notFound(format string, args ...any) error {
 
 func quota(format string, args ...any) error {
 	return &Error{KindQuota, fmt.Sprintf(format, args...)}
+}
+
+// errChanged says that somebody else was faster, for attempts that have found out by themselves.
+var errChanged = fmt.Errorf("qstash: somebody else has changed it: %w", store.ErrConflict)
+
+// unmetCondition is the condition that an error says was not met.
+func unmetCondition(err error) (*store.ConditionError, bool) {
+	ce := (*store.ConditionError)(nil)
+	unmet := errors.As(err, &ce)
+	return ce, unmet
+}
+
+// unmetError says that a condition was not met for which a further attempt makes no sense.
+type unmetError struct {
+	key store.Key
+	old store.Attrs // the item as it was found
+}
+
+func (e *unmetError) Error() string {
+	return fmt.Sprintf("qstash: another item than expected at %q", e.key)
 }

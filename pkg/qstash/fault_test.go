@@ -48,7 +48,7 @@ func TestFailingStoreLosesAndRepeatsNothing(t *testing.T) {
 				out := w.engine.Publish(t.Context(), acct, []qstash.Request{{Destination: "https://example.com", Body: []byte(name), Options: o}})
 				accepted[name] = out[0].Err == nil
 			}
-			stop := time.After(60 * time.Second)
+			stop := time.After(10 * time.Minute)
 			sweep := time.NewTicker(50 * time.Millisecond)
 			defer sweep.Stop()
 			left := func() (n int) {

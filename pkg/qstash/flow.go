@@ -122,49 +122,54 @@ func (e *Engine) touchFlow(ctx context.Context, acct string, want *Flow) error {
 	if want == nil {
 		return nil
 	}
-	f, err := e.readFlow(ctx, acct, want.Key)
-	if err != nil {
-		return err
-	}
-	period := int64(max(want.Period, time.Second) / time.Second)
-	var edits []store.Edit
-	set := func(name string, to int64) {
-		if f.attrs.Get(name).IsZero() || f.num(name) != to {
-			edits = append(edits, store.Set(name, store.Int(to)))
+	return e.contend(ctx, func(ctx context.Context) error {
+		f, err := e.readFlow(ctx, acct, want.Key)
+		if err != nil {
+			return err
 		}
-	}
-	if f.num(flowPinP) == 0 {
-		set(flowParallelism, int64(want.Parallelism))
-	}
-	if f.num(flowPinR) == 0 {
-		set(flowRate, int64(want.Rate))
-		set(flowPeriod, period)
-	}
-	if len(edits) == 0 {
+		period := int64(max(want.Period, time.Second) / time.Second)
+		var edits []store.Edit
+		set := func(name string, to int64) {
+			if f.attrs.Get(name).IsZero() || f.num(name) != to {
+				edits = append(edits, store.Set(name, store.Int(to)))
+			}
+		}
+		if f.num(flowPinP) == 0 {
+			set(flowParallelism, int64(want.Parallelism))
+		}
+		if f.num(flowPinR) == 0 {
+			set(flowRate, int64(want.Rate))
+			set(flowPeriod, period)
+		}
+		if len(edits) == 0 {
+			return nil
+		}
+		// A pin that comes in between is not overwritten.
+		cond := store.And{f.unchanged(flowPinP), f.unchanged(flowPinR)}
+		_, err = e.store.Apply(ctx, store.Update(flowKey(acct, want.Key), cond, edits...))
+		if err != nil {
+			return err
+		}
+		if f.num(flowWaiting) > 0 {
+			e.wake(ctx, hint(e.now(), dueFlow, acct, want.Key)) // they may allow more than before
+		}
 		return nil
-	}
-	// A pin that comes in between is not overwritten.
-	cond := store.And{f.unchanged(flowPinP), f.unchanged(flowPinR)}
-	_, err = e.store.Apply(ctx, store.Update(flowKey(acct, want.Key), cond, edits...))
-	if ce := (*store.ConditionError)(nil); errors.As(err, &ce) {
-		return e.touchFlow(ctx, acct, want)
-	}
-	if err != nil {
-		return fmt.Errorf("set the limits of a flow control key: %w", err)
-	}
-	if f.num(flowWaiting) > 0 {
-		e.wake(ctx, hint(e.now(), dueFlow, acct, want.Key)) // they may allow more than before
-	}
-	return nil
+	}, "set the limits of a flow control key")
 }
 
 // claimSlot claims a due message if its flow control key allows, or puts it into the
 // key's waitlist.
 func (e *Engine) claimSlot(ctx context.Context, m *message) (*message, error) {
-	for {
+	unlock, err := e.lock(ctx, "f", m.acct, m.rec.Flow.Key)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	var claimed *message
+	err = e.contend(ctx, func(ctx context.Context) error {
 		f, err := e.readFlow(ctx, m.acct, m.rec.Flow.Key)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		now := e.now()
 		listed := m.attrs.Has(attrWait)
@@ -175,7 +180,6 @@ func (e *Engine) claimSlot(ctx context.Context, m *message) (*message, error) {
 			e.wake(ctx, hint(now, dueFlow, m.acct, m.rec.Flow.Key))
 		}
 		var retry bool
-		var claimed *message
 		switch {
 		case !wait:
 			claimed, retry, err = e.take(ctx, f, m, now)
@@ -186,10 +190,12 @@ func (e *Engine) claimSlot(ctx context.Context, m *message) (*message, error) {
 				e.wake(ctx, hint(until, dueFlow, m.acct, m.rec.Flow.Key))
 			}
 		}
-		if err != nil || !retry {
-			return claimed, err
+		if err == nil && retry {
+			return errChanged
 		}
-	}
+		return err
+	}, "claim message %s", m.id)
+	return claimed, err
 }
 
 // take claims a message together with a slot. retry says that the key has changed.

@@ -3,7 +3,6 @@ package qstash
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/skystash/skystash/pkg/store"
@@ -126,7 +125,12 @@ func (g *Group) remove(ep Endpoint) {
 const maxGroup = 256 << 10
 
 func (e *Engine) changeGroup(ctx context.Context, acct, name string, create bool, change func(*Group) error) error {
-	for {
+	unlock, err := e.lock(ctx, "g", acct, name)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return e.contend(ctx, func(ctx context.Context) error {
 		g, old, err := e.readGroup(ctx, acct, name)
 		if err != nil {
 			return err
@@ -137,7 +141,7 @@ func (e *Engine) changeGroup(ctx context.Context, acct, name string, create bool
 			if !create {
 				return notFound("topic %s not found", name)
 			}
-			n, err := e.count(ctx, part("g", acct))
+			n, err := e.count(ctx, part("g", acct), nil)
 			if err != nil {
 				return err
 			}
@@ -154,7 +158,7 @@ func (e *Engine) changeGroup(ctx context.Context, acct, name string, create bool
 		if len(g.Endpoints) > 0 {
 			text, err := json.Marshal(g)
 			if err != nil {
-				return fmt.Errorf("change topic %s: %w", name, err)
+				return err
 			}
 			if len(text) > maxGroup {
 				return &Error{KindTooLarge, fmt.Sprintf("topic exceeds the limit of %d bytes", maxGroup)}
@@ -162,14 +166,8 @@ func (e *Engine) changeGroup(ctx context.Context, acct, name string, create bool
 			op = store.Put(groupKey(acct, name), store.NewAttrs(store.Attr{Name: attrJSON, Value: store.Bytes(string(text))}), cond)
 		}
 		_, err = e.store.Apply(ctx, op)
-		if ce := (*store.ConditionError)(nil); errors.As(err, &ce) {
-			continue // somebody else has changed it
-		}
-		if err != nil {
-			return fmt.Errorf("change topic %s: %w", name, err)
-		}
-		return nil
-	}
+		return err
+	}, "change topic %s", name)
 }
 
 // DeleteGroup deletes a group, if there is one. Messages that were published to it go on.

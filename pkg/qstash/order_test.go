@@ -172,7 +172,7 @@ func TestLimitsHoldUnderConcurrency(t *testing.T) {
 			publishers.Wait()
 			select {
 			case <-p.end:
-			case <-time.After(30 * time.Second):
+			case <-time.After(5 * time.Minute):
 				f, err := w.engine.FlowControl(t.Context(), acct, "k")
 				t.Fatalf("%d of %d were sent; key %+v, %v", p.done, p.all, f, err)
 			}

@@ -172,8 +172,7 @@ func (e *Engine) record(ctx context.Context, m *message, o outcome, sent []byte)
 			}
 			r.configure(&d.rec)
 		}
-		stored := false
-		ops, err := e.draftOps(ctx, d, &stored)
+		ops, err := e.draftOps(ctx, d, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -280,7 +279,7 @@ func (e *Engine) apply(ctx context.Context, t *transition) ([]wake.Hint, error) 
 	}
 
 	// One operation alone is no transaction, and costs half of one.
-	err := e.store.Commit(ctx, append([]store.Op{store.Update(m.key(), t.cond, edits...)}, ops...))
+	err := e.commitOf(ctx, m, append([]store.Op{store.Update(m.key(), t.cond, edits...)}, ops...))
 	if ce := (*store.ConditionError)(nil); errors.As(err, &ce) && ce.Index > 0 && m.rec.Parent != "" {
 		m.rec.Parent = "" // the logs no longer have it
 		return e.apply(ctx, t)
@@ -301,6 +300,19 @@ func (e *Engine) apply(ctx context.Context, t *transition) ([]wake.Hint, error) 
 		hints = append(hints, more...)
 	}
 	return hints, nil
+}
+
+// commitOf carries out operations that concern a message and, if it has to do with one, its
+// flow control key, one after the other in this process.
+func (e *Engine) commitOf(ctx context.Context, m *message, ops []store.Op) error {
+	if m.attrs.Has(attrSlot) || m.attrs.Has(attrWait) {
+		unlock, err := e.lock(ctx, "f", m.acct, m.rec.Flow.Key)
+		if err != nil {
+			return err
+		}
+		defer unlock()
+	}
+	return e.store.Commit(ctx, ops)
 }
 
 // leaveQueue gives up the place of a message that has finished, as have its callbacks.

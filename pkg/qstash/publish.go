@@ -54,6 +54,9 @@ type draft struct {
 	hold  bool   // time alone does not make it due
 	extra []store.Attr
 
+	packed []byte // body as it is stored, once it has been packed
+	kept   bool   // the chunks of the body are stored
+
 	resumed []RunStep // of a workflow run that goes on for another one: the entries that it begins with
 }
 
@@ -95,8 +98,8 @@ func (e *Engine) draft(ctx context.Context, acct string, req *Request) (drafts [
 	if err := o.check(&e.limits); err != nil {
 		return nil, false, err
 	}
-	if len(req.Body) > e.limits.MaxBody {
-		return nil, false, &Error{KindTooLarge, fmt.Sprintf("maximum message size exceeded: limit %d bytes, message %d bytes", e.limits.MaxBody, len(req.Body))}
+	if len(req.Body) > e.limits.MaxMessageBytes {
+		return nil, false, &Error{KindTooLarge, fmt.Sprintf("maximum message size exceeded: limit %d bytes, message %d bytes", e.limits.MaxMessageBytes, len(req.Body))}
 	}
 	if o.Queue != "" {
 		if err := checkName("queue", o.Queue); err != nil {
@@ -211,8 +214,10 @@ const maxWait = 365 * 24 * time.Hour
 func (d *draft) items(e *Engine) (due []store.Item, msg store.Item, long []store.Item, err error) {
 	at := d.rec.NotBefore
 	expires := d.expires(&e.limits)
-	var body []byte
-	body, d.rec.Packed = e.pack(d.body)
+	if d.packed == nil {
+		d.packed, d.rec.Packed = e.pack(d.body)
+	}
+	body := d.packed
 	long = chunks(d.acct, d.id, body, expires)
 	d.rec.Chunks, d.rec.BodySize = len(long), len(d.body)
 	text, err := json.Marshal(&d.rec)
@@ -286,53 +291,90 @@ func (e *Engine) storeDraft(ctx context.Context, d *draft) (Published, error) {
 	if err := e.touchFlow(ctx, d.acct, d.rec.Flow); err != nil {
 		return Published{}, err
 	}
-	stored := false
-	for {
-		ops, err := e.draftOps(ctx, d, &stored)
-		if err != nil {
-			return Published{}, err
-		}
-		if d.dedup != "" {
-			ops = append(ops, e.dedupOp(d))
-		}
-		err = e.store.Commit(ctx, ops)
-		if ce := (*store.ConditionError)(nil); errors.As(err, &ce) {
-			if ops[ce.Index].Key.Partition == e.dedupOp(d).Key.Partition {
-				return Published{MessageID: ce.Old.Get(attrMessage).Str(), URL: d.rec.URL, Deduplicated: true}, nil
-			}
-			continue // somebody else has taken the place in the queue
-		}
-		if err != nil {
-			return Published{}, fmt.Errorf("store message %s: %w", d.id, err)
-		}
-		e.wake(ctx, d.hint())
-		return Published{MessageID: d.id, URL: d.rec.URL}, nil
+	duplicate := func(old store.Attrs) Published {
+		return Published{MessageID: old.Get(attrMessage).Str(), URL: d.rec.URL, Deduplicated: true}
 	}
+	var further []store.Op
+	if d.dedup != "" {
+		first := e.dedupOp(d)
+		if d.rec.Queue != "" { // a place that is not used becomes void, which costs more than to look
+			old, err := e.store.Get(ctx, first.Key)
+			if err != nil {
+				return Published{}, fmt.Errorf("store message %s: %w", d.id, err)
+			}
+			if !store.Holds(first.If, old) {
+				return duplicate(old), nil
+			}
+		}
+		further = append(further, first)
+	}
+	err := e.commitDraft(ctx, d, nil, further...)
+	if refused := (*unmetError)(nil); errors.As(err, &refused) {
+		return duplicate(refused.old), nil
+	}
+	return Published{MessageID: d.id, URL: d.rec.URL}, err
 }
 
-// draftOps are the writes of a message and its place in a queue. They are to be
-// made in one commit; the chunks of a long body are written before, once.
-func (e *Engine) draftOps(ctx context.Context, d *draft, stored *bool) ([]store.Op, error) {
+// commitDraft stores a message if a condition holds, with its place in a queue and further
+// writes, all or nothing, and asks for its wake-up. The error is an *unmetError if a condition is not met.
+func (e *Engine) commitDraft(ctx context.Context, d *draft, cond store.Cond, further ...store.Op) error {
+	err := e.contend(ctx, func(ctx context.Context) error {
+		ops, err := e.draftOps(ctx, d, cond)
+		if err != nil {
+			return err
+		}
+		ops = append(ops, further...)
+		err = e.store.Commit(ctx, ops)
+		// The first operation takes the place in the queue. If that is void, there is another.
+		if ce, unmet := unmetCondition(err); unmet && (d.rec.Queue == "" || ce.Index > 0) {
+			return &unmetError{ops[ce.Index].Key, ce.Old}
+		}
+		return err
+	}, "store message %s", d.id)
+	if err == nil {
+		e.wake(ctx, d.hint())
+	}
+	return err
+}
+
+// keepBody stores the chunks of a long body, once.
+func (e *Engine) keepBody(ctx context.Context, d *draft) error {
+	if d.kept {
+		return nil
+	}
+	_, _, long, err := d.items(e)
+	if err != nil {
+		return err
+	}
+	if len(long) > 0 {
+		if err := e.store.Load(ctx, long, nil); err != nil {
+			return fmt.Errorf("store the body of %s: %w", d.id, err)
+		}
+	}
+	d.kept = true
+	return nil
+}
+
+// draftOps are the writes of a message and its place in a queue, that of the place first, that
+// of the message last. They are to be made in one commit, without delay; what is long is written before.
+func (e *Engine) draftOps(ctx context.Context, d *draft, cond store.Cond) ([]store.Op, error) {
+	if err := e.keepBody(ctx, d); err != nil {
+		return nil, err
+	}
 	var ops []store.Op
 	if d.rec.Queue != "" {
-		q, err := e.openQueue(ctx, d.acct, d.rec.Queue)
-		if err != nil {
+		var entry store.Op
+		var err error
+		if d.rec.QueueGen, d.rec.QueuePlace, entry, err = e.takePlace(ctx, d.acct, d.rec.Queue, d.id); err != nil {
 			return nil, err
 		}
-		d.rec.QueueGen, d.rec.QueuePlace = q.generation, q.next
-		ops = append(ops, q.takePlace(d.id)...)
+		ops = append(ops, entry)
 	}
-	due, msg, long, err := d.items(e)
+	due, msg, _, err := d.items(e)
 	if err != nil {
 		return nil, err
 	}
-	if len(long) > 0 && !*stored {
-		if err := e.store.Load(ctx, long, nil); err != nil {
-			return nil, fmt.Errorf("store the body of %s: %w", d.id, err)
-		}
-	}
-	*stored = true
-	return append(append(ops, puts(due)...), store.Put(msg.Key, msg.Attrs, nil)), nil
+	return append(append(ops, puts(due)...), store.Put(msg.Key, msg.Attrs, cond)), nil
 }
 
 func puts(items []store.Item) (ops []store.Op) {

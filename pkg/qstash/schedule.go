@@ -104,13 +104,19 @@ func (e *Engine) ChangeSchedule(ctx context.Context, acct, id string, change fun
 
 // writeSchedule stores the schedule that change makes of the one there is, nil if there is none.
 func (e *Engine) writeSchedule(ctx context.Context, acct, id string, change func(old *schedule) (s *schedule, body []byte, err error)) error {
-	for {
+	unlock, err := e.lock(ctx, "s", acct, id)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	var refusal error
+	err = e.contend(ctx, func(ctx context.Context) error {
 		old, err := e.readSchedule(ctx, acct, id)
 		if err != nil {
 			return err
 		}
 		s, body, err := change(old)
-		if err != nil {
+		if refusal = err; err != nil {
 			return err
 		}
 		parsed, err := cron.Parse(s.Cron)
@@ -127,7 +133,7 @@ func (e *Engine) writeSchedule(ctx context.Context, acct, id string, change func
 			s.CreatedAt, s.Paused = old.CreatedAt, old.Paused
 			cond = store.Eq(attrVersion, store.Bytes(old.Version))
 		} else {
-			n, err := e.count(ctx, part("s", acct))
+			n, err := e.count(ctx, part("s", acct), nil)
 			if err != nil {
 				return err
 			}
@@ -153,12 +159,11 @@ func (e *Engine) writeSchedule(ctx context.Context, acct, id string, change func
 			attrs = attrs.With(attrBody, store.Bytes(string(body)))
 		}
 		err = e.store.Commit(ctx, append(e.moveDue(acct, old, s), store.Put(scheduleKey(acct, s.id), attrs, cond)))
-		if ce := (*store.ConditionError)(nil); errors.As(err, &ce) {
-			e.cease(ctx, acct, s)
-			continue // somebody else has changed it
+		if store.Contended(err) {
+			e.cease(ctx, acct, s) // somebody else has changed it
 		}
 		if err != nil {
-			return fmt.Errorf("store schedule %s: %w", s.id, err)
+			return err
 		}
 		if old != nil {
 			e.cease(ctx, acct, old)
@@ -171,7 +176,11 @@ func (e *Engine) writeSchedule(ctx context.Context, acct, id string, change func
 		}
 		e.wakeFirst(ctx, acct, s)
 		return nil
+	}, "store schedule %s", id)
+	if refusal != nil {
+		return refusal
 	}
+	return err
 }
 
 // checkSchedule refuses what could never be published.
@@ -183,8 +192,8 @@ func (e *Engine) checkSchedule(s *schedule, body []byte) error {
 	} else if strings.Contains(s.Destination, ":/") || checkName("topic", s.Destination) != nil {
 		return invalid("invalid destination url: endpoint has invalid scheme, add http:// or https://")
 	}
-	if len(body) > e.limits.MaxBody {
-		return &Error{KindTooLarge, fmt.Sprintf("maximum message size exceeded: limit %d bytes, message %d bytes", e.limits.MaxBody, len(body))}
+	if len(body) > e.limits.MaxMessageBytes {
+		return &Error{KindTooLarge, fmt.Sprintf("maximum message size exceeded: limit %d bytes, message %d bytes", e.limits.MaxMessageBytes, len(body))}
 	}
 	if s.Queue != "" {
 		if err := checkName("queue", s.Queue); err != nil {
@@ -438,39 +447,41 @@ func (e *Engine) storeOnce(ctx context.Context, d *draft) error {
 	if err := e.touchFlow(ctx, d.acct, d.rec.Flow); err != nil {
 		return err
 	}
-	stored := false
-	for began := e.now(); ; {
-		ops, err := e.draftOps(ctx, d, &stored)
-		if err != nil {
-			return err
+	new := store.Absent(attrState)
+	began := e.now()
+	if err := e.keepBody(ctx, d); err != nil {
+		return err
+	}
+	if d.rec.Queue != "" || e.now().Sub(began) >= sweepGrace/2 {
+		err := e.commitDraft(ctx, d, new)
+		if refused := (*unmetError)(nil); errors.As(err, &refused) {
+			return nil
 		}
-		msg := &ops[len(ops)-1]
-		msg.If = store.Absent(attrState)
-		if d.rec.Queue == "" && e.now().Sub(began) < sweepGrace/2 {
-			// The due entry is alone until then: two single writes cost half of a transaction.
-			if _, err := e.store.Apply(ctx, ops[0]); err != nil {
-				return fmt.Errorf("store message %s: %w", d.id, err)
-			}
-			ops = ops[1:]
-		}
-		err = e.store.Commit(ctx, ops)
-		if ce := (*store.ConditionError)(nil); errors.As(err, &ce) {
-			if ops[ce.Index].Key == msg.Key {
-				return nil
-			}
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("store message %s: %w", d.id, err)
-		}
-		e.wake(ctx, d.hint())
+		return err
+	}
+	// The due entry is alone for a moment: two single writes cost half of a transaction.
+	ops, err := e.draftOps(ctx, d, new)
+	for i := 0; err == nil && i < len(ops); i++ {
+		_, err = e.store.Apply(ctx, ops[i])
+	}
+	if _, unmet := unmetCondition(err); unmet {
 		return nil
 	}
+	if err != nil {
+		return fmt.Errorf("store message %s: %w", d.id, err)
+	}
+	e.wake(ctx, d.hint())
+	return nil
 }
 
 // PauseSchedule makes a schedule's times pass without messages, or, with paused false, no more.
 func (e *Engine) PauseSchedule(ctx context.Context, acct, id string, paused bool) error {
-	for {
+	unlock, err := e.lock(ctx, "s", acct, id)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return e.contend(ctx, func(ctx context.Context) error {
 		s, err := e.readSchedule(ctx, acct, id)
 		if err != nil {
 			return err
@@ -501,12 +512,18 @@ func (e *Engine) PauseSchedule(ctx context.Context, acct, id string, paused bool
 			return nil
 		}
 		e.cease(ctx, acct, &changed)
-	}
+		return errChanged
+	}, "pause schedule %s", id)
 }
 
 // DeleteSchedule deletes a schedule. Its messages go on.
 func (e *Engine) DeleteSchedule(ctx context.Context, acct, id string) error {
-	for {
+	unlock, err := e.lock(ctx, "s", acct, id)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return e.contend(ctx, func(ctx context.Context) error {
 		s, err := e.readSchedule(ctx, acct, id)
 		if err != nil {
 			return err
@@ -515,13 +532,10 @@ func (e *Engine) DeleteSchedule(ctx context.Context, acct, id string) error {
 			return notFound("schedule %s not found", id)
 		}
 		err = e.store.Commit(ctx, append(e.moveDue(acct, s, nil), store.Delete(scheduleKey(acct, id), store.Eq(attrVersion, store.Bytes(s.Version)))))
-		if ce := (*store.ConditionError)(nil); errors.As(err, &ce) {
-			continue
-		}
 		if err != nil {
-			return fmt.Errorf("delete schedule %s: %w", id, err)
+			return err
 		}
 		e.cease(ctx, acct, s)
 		return e.dropScheduleBody(ctx, acct, s)
-	}
+	}, "delete schedule %s", id)
 }

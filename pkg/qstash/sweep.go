@@ -70,6 +70,13 @@ func (e *Engine) sweepShard(ctx context.Context, acct string, shard byte, until 
 				return false, err
 			}
 			return true, e.drop(ctx, it.Key)
+		case kind == dueDeleted && at.After(e.now()):
+			return true, nil
+		case kind == dueDeleted:
+			if err := e.dropLate(ctx, acct, id); err != nil {
+				return false, err
+			}
+			return true, e.drop(ctx, it.Key)
 		case kind == dueMessage && at.Before(old):
 			left, err := e.leave(ctx, acct, it.Key, at, id)
 			if err != nil || left {

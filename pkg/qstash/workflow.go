@@ -231,7 +231,7 @@ func (e *Engine) startRun(ctx context.Context, d *draft) (Published, error) {
 	if err != nil {
 		return Published{}, err
 	}
-	err = e.store.Commit(ctx, append(append(ops, puts(due)...), step, store.Put(msg.Key, msg.Attrs, nil)))
+	err = e.store.Commit(ctx, append(append(ops, puts(due)...), step.Op, store.Put(msg.Key, msg.Attrs, nil)))
 	if ce := (*store.ConditionError)(nil); errors.As(err, &ce) {
 		old, err := parseRun(d.acct, w.RunID, ce.Old)
 		if err != nil {
@@ -247,7 +247,7 @@ func (e *Engine) startRun(ctx context.Context, d *draft) (Published, error) {
 }
 
 // stepOp stores an entry of a run; the chunks of a long body are stored at once.
-func (e *Engine) stepOp(ctx context.Context, acct, runID string, n int, messageID, callType string, body []byte) (store.Op, error) {
+func (e *Engine) stepOp(ctx context.Context, acct, runID string, n int, messageID, callType string, body []byte) (stepPut, error) {
 	attrs := []store.Attr{
 		{Name: attrMessage, Value: store.Bytes(messageID)},
 		{Name: stepCallType, Value: store.Bytes(callType)},
@@ -258,11 +258,19 @@ func (e *Engine) stepOp(ctx context.Context, acct, runID string, n int, messageI
 	} else {
 		long := chunks(acct, messageID+"/step", body, e.now().Add(maxWait))
 		if err := e.store.Load(ctx, long, nil); err != nil {
-			return store.Op{}, fmt.Errorf("store a step of workflow run %s: %w", runID, err)
+			return stepPut{}, fmt.Errorf("store a step of workflow run %s: %w", runID, err)
 		}
 		attrs = append(attrs, store.Attr{Name: stepChunks, Value: store.Int(int64(len(long)))}, store.Attr{Name: stepSize, Value: store.Int(int64(len(body)))})
 	}
-	return store.Put(stepKey(acct, runID, n), store.NewAttrs(attrs...), nil), nil
+	return stepPut{store.Put(stepKey(acct, runID, n), store.NewAttrs(attrs...), nil)}, nil
+}
+
+// stepPut writes an entry of a run.
+type stepPut struct{ store.Op }
+
+// numbered is the write with the number that nextStep has given, unless it is void.
+func (p stepPut) numbered(r *run) store.Op {
+	return store.Put(stepKey(r.acct, r.id, r.steps), p.Attrs, store.Absent(attrMessage))
 }
 
 // submitStep adds a step to a run and stores the message that tells the workflow of it.
@@ -328,108 +336,110 @@ func (r *run) configure(rec *record) {
 var errTaken = errors.New("qstash: somebody else was faster")
 
 // appendStep adds a step to a run in one transaction with its message and with further
-// writes. Entries are numbered without a gap, so that all see them in one order.
+// writes. Its number is an atomic count, see nextStep.
 func (e *Engine) appendStep(ctx context.Context, d *draft, body []byte, further ...store.Op) error {
 	w := d.rec.Workflow
 	d.hold, d.body = true, nil
-	for {
-		r, err := e.readRun(ctx, d.acct, w.RunID)
+	step, err := e.stepOp(ctx, d.acct, w.RunID, 0, d.id, CallStep, body)
+	if err != nil {
+		return err
+	}
+	err = e.contend(ctx, func(ctx context.Context) error {
+		r, err := e.nextStep(ctx, d.acct, w.RunID)
 		if err != nil {
 			return err
-		}
-		if r == nil || r.state != runRunning {
-			return ErrRunEnded
 		}
 		r.configure(&d.rec)
-		step, err := e.stepOp(ctx, d.acct, w.RunID, r.steps, d.id, CallStep, body)
-		if err != nil {
-			return err
-		}
-		d.extra = []store.Attr{{Name: attrStep, Value: store.Int(int64(r.steps))}}
 		if err := e.touchFlow(ctx, d.acct, d.rec.Flow); err != nil {
 			return err
 		}
+		d.extra = []store.Attr{{Name: attrStep, Value: store.Int(int64(r.steps))}}
 		due, msg, _, err := d.items(e)
 		if err != nil {
 			return err
 		}
-		count, err := r.countOp()
-		if err != nil {
-			return err
-		}
-		ops := append([]store.Op{count, step, store.Put(msg.Key, msg.Attrs, store.Absent(attrState))}, puts(due)...)
-		ops = append(ops, further...)
-		err = e.store.Commit(ctx, ops)
-		if ce := (*store.ConditionError)(nil); errors.As(err, &ce) {
-			if ce.Index == 0 {
-				continue // another branch has added a step
-			}
+		ops := append([]store.Op{step.numbered(r), store.Put(msg.Key, msg.Attrs, store.Absent(attrState))}, puts(due)...)
+		err = e.store.Commit(ctx, append(ops, further...))
+		if ce, unmet := unmetCondition(err); unmet && ce.Index > 0 {
 			return errTaken
-		}
-		if err != nil {
-			return fmt.Errorf("add a step to workflow run %s: %w", w.RunID, err)
-		}
+		} // else the number has become void, and there is another
+		return err
+	}, "add a step to workflow run %s", w.RunID)
+	if err == nil {
 		e.wake(ctx, d.hint())
-		return nil
 	}
+	return err
 }
 
-// countOp gives the next entry its number, provided that the run goes on as it was read.
-func (r *run) countOp() (store.Op, error) {
-	if r.steps >= maxRunSteps {
-		return store.Op{}, quota("maximum number of steps of a workflow run exceeded: limit %d", maxRunSteps)
+// nextStep counts an entry of a run that goes on, and returns the run as it was before: its
+// count is the number of the entry. A number whose entry does not follow, or too late, becomes
+// void when a later entry is delivered: see stepsBefore.
+func (e *Engine) nextStep(ctx context.Context, acct, id string) (*run, error) {
+	if id == "" || len(id) > maxRunID {
+		return nil, ErrRunEnded
 	}
-	return store.Update(runKey(r.acct, r.id), store.And{
-		store.Eq(attrState, store.Int(int64(runRunning))), store.Eq(runSteps, store.Int(int64(r.steps))),
-	}, store.Set(runSteps, store.Int(int64(r.steps+1)))), nil
+	old, err := e.store.Apply(ctx, store.Update(runKey(acct, id), store.And{
+		store.Eq(attrState, store.Int(int64(runRunning))), store.Lt(runSteps, store.Int(maxRunSteps)),
+	}, store.Add(runSteps, runSteps, 1)))
+	if ce, unmet := unmetCondition(err); unmet {
+		if runState(ce.Old.Get(attrState).Num()) == runRunning {
+			return nil, quota("maximum number of steps of a workflow run exceeded: limit %d", maxRunSteps)
+		}
+		return nil, ErrRunEnded
+	}
+	if err != nil {
+		return nil, err
+	}
+	return parseRun(acct, id, old)
 }
 
 // admit prepares a message of a run that is due: one of a run that has ended is
 // cancelled, a delayed step is added to the run. It reports whether the message may go on.
-func (e *Engine) admit(ctx context.Context, m *message) (bool, error) {
+func (e *Engine) admit(ctx context.Context, m *message) (admitted bool, err error) {
 	w := m.rec.Workflow
 	if w.CallType == CallFailure {
 		return true, nil
 	}
-	for {
-		r, err := e.readRun(ctx, m.acct, w.RunID)
-		if err != nil {
-			return false, err
-		}
-		if r == nil || r.state != runRunning {
-			_, err := e.cancel(ctx, m.acct, m.id)
-			return false, err
-		}
-		if cmp.Or(w.CallType, CallStep) != CallStep || m.attrs.Has(attrStep) {
-			return true, nil
-		}
-		body, err := e.body(ctx, m)
-		if err != nil {
-			return false, err
-		}
-		step, err := e.stepOp(ctx, m.acct, w.RunID, r.steps, m.id, CallStep, body)
-		if err != nil {
-			return false, err
-		}
-		count, err := r.countOp()
-		if err != nil {
-			return false, err
-		}
-		n := store.Int(int64(r.steps))
-		err = e.store.Commit(ctx, []store.Op{count, step, store.Update(m.key(), store.And{
-			store.Eq(attrState, store.Int(int64(stateWaiting))), store.Absent(attrStep)}, store.Set(attrStep, n))})
-		if ce := (*store.ConditionError)(nil); errors.As(err, &ce) {
-			if ce.Index == 0 {
-				continue
-			}
-			return false, nil // somebody else has it
-		}
-		if err != nil {
-			return false, fmt.Errorf("add a step to workflow run %s: %w", w.RunID, err)
-		}
-		m.attrs = m.attrs.With(attrStep, n)
+	r, err := e.readRun(ctx, m.acct, w.RunID)
+	if err != nil {
+		return false, err
+	}
+	if r == nil || r.state != runRunning {
+		_, err := e.cancel(ctx, m.acct, m.id)
+		return false, err
+	}
+	if cmp.Or(w.CallType, CallStep) != CallStep || m.attrs.Has(attrStep) {
 		return true, nil
 	}
+	body, err := e.body(ctx, m)
+	if err != nil {
+		return false, err
+	}
+	step, err := e.stepOp(ctx, m.acct, w.RunID, 0, m.id, CallStep, body)
+	if err != nil {
+		return false, err
+	}
+	err = e.contend(ctx, func(ctx context.Context) error {
+		r, err := e.nextStep(ctx, m.acct, w.RunID)
+		if errors.Is(err, ErrRunEnded) {
+			_, err := e.cancel(ctx, m.acct, m.id)
+			return err
+		}
+		if err != nil {
+			return err
+		}
+		n := store.Int(int64(r.steps))
+		err = e.store.Commit(ctx, []store.Op{step.numbered(r), store.Update(m.key(), store.And{
+			store.Eq(attrState, store.Int(int64(stateWaiting))), store.Absent(attrStep)}, store.Set(attrStep, n))})
+		if ce, unmet := unmetCondition(err); unmet && ce.Index > 0 {
+			return nil // somebody else has the message
+		}
+		if err == nil {
+			m.attrs, admitted = m.attrs.With(attrStep, n), true
+		}
+		return err
+	}, "add a step to workflow run %s", w.RunID)
+	return admitted, err
 }
 
 // RunStep is an entry of a run, as the workflow gets it.
@@ -439,10 +449,48 @@ type RunStep struct {
 	CallType  string `json:"callType"`
 }
 
-// runStepsUpTo reads the first n entries of a run.
+// runStepsUpTo reads the entries of a run whose numbers are less than n.
 func (e *Engine) runStepsUpTo(ctx context.Context, acct, id string, n int) ([]RunStep, error) {
-	steps := []RunStep{}
-	err := e.each(ctx, store.Query{Partition: runPartition(acct, id), From: "s", To: stepKey(acct, id, n).Sort}, func(it store.Item) (bool, error) {
+	steps, _, err := e.readSteps(ctx, acct, id, n)
+	return steps, err
+}
+
+// stepsBefore is runStepsUpTo for a delivery: no entry can come before the n-th any more, since
+// numbers that have none yet become void. So of two entries, whichever has the greater number is
+// delivered with both. Branches that run beside each other rely on that.
+func (e *Engine) stepsBefore(ctx context.Context, acct, id string, n int) (steps []RunStep, err error) {
+	err = e.contend(ctx, func(ctx context.Context) error {
+		var missing []int
+		if steps, missing, err = e.readSteps(ctx, acct, id, n); err != nil {
+			return err
+		}
+		expires := store.Int(e.now().Add(maxWait).Unix())
+		for _, i := range missing {
+			_, err := e.store.Apply(ctx, store.Put(stepKey(acct, id, i), store.NewAttrs(
+				store.Attr{Name: attrMessage, Value: store.Bytes(voidMessage)},
+				store.Attr{Name: entryVoid, Value: store.Int(1)},
+				store.Attr{Name: store.TTLAttr, Value: expires}), store.Absent(attrMessage)))
+			if err != nil {
+				return err // of contention: the entry has come, and is to be read
+			}
+		}
+		return nil
+	}, "read the steps of workflow run %s", id)
+	return steps, err
+}
+
+// readSteps reads the entries whose numbers are less than n, and which numbers have none.
+func (e *Engine) readSteps(ctx context.Context, acct, id string, n int) (steps []RunStep, missing []int, err error) {
+	steps = []RunStep{}
+	next := 0
+	err = e.each(ctx, store.Query{Partition: runPartition(acct, id), From: "s", To: stepKey(acct, id, n).Sort}, func(it store.Item) (bool, error) {
+		for number := int(binary.BigEndian.Uint32([]byte(it.Key.Sort[1:]))); next < number; next++ {
+			missing = append(missing, next)
+		}
+		next++
+		if it.Attrs.Has(entryVoid) {
+			return true, nil
+		}
 		s := RunStep{MessageID: it.Attrs.Get(attrMessage).Str(), Body: []byte(it.Attrs.Get(attrBody).Str()), CallType: it.Attrs.Get(stepCallType).Str()}
 		if k := it.Attrs.Get(stepChunks).Num(); k > 0 {
 			var err error
@@ -453,7 +501,10 @@ func (e *Engine) runStepsUpTo(ctx context.Context, acct, id string, n int) ([]Ru
 		steps = append(steps, s)
 		return true, nil
 	})
-	return steps, err
+	for ; next < n; next++ {
+		missing = append(missing, next)
+	}
+	return steps, missing, err
 }
 
 // workflowDelivery completes the request of a message of a run: a step's body is all
@@ -478,7 +529,7 @@ func (e *Engine) workflowDelivery(ctx context.Context, m *message, h Header, bod
 	if cmp.Or(w.CallType, CallStep) != CallStep {
 		return body, nil
 	}
-	steps, err := e.runStepsUpTo(ctx, m.acct, w.RunID, int(m.attrs.Get(attrStep).Num())+1)
+	steps, err := e.stepsBefore(ctx, m.acct, w.RunID, int(m.attrs.Get(attrStep).Num())+1)
 	if err != nil {
 		return nil, err
 	}

@@ -77,6 +77,9 @@ func (e *Engine) runBlocking(ctx context.Context, db *Database, b bound, w *resp
 			return ctx.Err()
 		case <-wait.wake:
 		case <-tick:
+		case <-e.duties.ctx.Done():
+			again.Stop()
+			return e.transact(ctx, db, []bound{b}, transactMode{}, handover{}, w)
 		case <-expired:
 			again.Stop()
 			return e.transact(ctx, db, []bound{b}, transactMode{}, handover{}, w)

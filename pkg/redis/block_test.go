@@ -22,6 +22,7 @@ func patient(t *testing.T, st store.Store, recordTTL time.Duration, n int) []*te
 	var ds []*testDB
 	for i := range n {
 		e := redis.New(redis.Config{Store: st, RecordTTL: recordTTL, MaxBlock: time.Hour})
+		t.Cleanup(e.Close)
 		if i == 0 {
 			if _, err := e.CreateDatabase(t.Context(), redis.DatabaseOptions{ID: "test"}); err != nil {
 				t.Fatal(err)

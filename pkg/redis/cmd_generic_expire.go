@@ -110,9 +110,9 @@ func expire(c *call) error {
 	return nil
 }
 
-// expireDirect: one update of the head's expiry, or one deletion if that time has
-// passed, where the key is there and its expiry such that it is wanted. A generation needs a
-// note for the reclaimer, hence a transaction.
+// expireDirect sets the expiry by one update of the head, or deletes the head if the new expiry has
+// passed. The condition is that the key exists and that NX, XX, GT or LT allow the change. Spread
+// values need a note for the reclaimer as well, so they take a transaction.
 func expireDirect(d *direct) *plan {
 	x, err := parseExpiry(strings.ToLower(d.args[0]), d.args, d.now)
 	if err != nil {

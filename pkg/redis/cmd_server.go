@@ -141,9 +141,9 @@ func (o *object) bytes(samples int64) int64 {
 	case o.str != nil:
 		return o.str.size
 	case o.list != nil:
-		return estimate(o.list.Len(), samples, func(hint int64) iter.Seq[int64] {
+		return estimate(o.list.Len(), samples, func(readahead int64) iter.Seq[int64] {
 			return func(yield func(int64) bool) {
-				for v := range o.list.From(0, hint) {
+				for v := range o.list.From(0, readahead) {
 					if !yield(int64(len(v))) {
 						return
 					}
@@ -153,9 +153,9 @@ func (o *object) bytes(samples int64) int64 {
 	case o.stream != nil:
 		return estimate(o.stream.n, samples, o.stream.sizes)
 	}
-	return estimate(o.members.len(), samples, func(hint int64) iter.Seq[int64] {
+	return estimate(o.members.len(), samples, func(readahead int64) iter.Seq[int64] {
 		return func(yield func(int64) bool) {
-			for p := range o.members.from(0, int(min(hint, maxScanCount))) {
+			for p := range o.members.from(0, int(min(readahead, maxScanCount))) {
 				if !yield(int64(len(p.Name) + len(p.Value))) {
 					return
 				}
@@ -165,7 +165,7 @@ func (o *object) bytes(samples int64) int64 {
 }
 
 // estimate projects the sizes of some elements to all n of them.
-func estimate(n, samples int64, sizes func(hint int64) iter.Seq[int64]) int64 {
+func estimate(n, samples int64, sizes func(readahead int64) iter.Seq[int64]) int64 {
 	if samples == 0 || samples > n {
 		samples = n
 	}

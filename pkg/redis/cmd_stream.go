@@ -74,8 +74,8 @@ func (c *call) streamCount(i int) (int64, error) {
 	return max(n, 0), err
 }
 
-// hintOf is a count as a hint of how many entries will be looked at.
-func hintOf(count int64) int { return int(min(count, maxScanCount)) }
+// readaheadOf is the readahead for a command that looks at count entries.
+func readaheadOf(count int64) int { return int(min(count, maxScanCount)) }
 
 // XADD key [NOMKSTREAM] [KEEPREF | DELREF | ACKED] [MAXLEN | MINID [= | ~] threshold [LIMIT count]]
 // * | id field value [field value ...]
@@ -173,9 +173,9 @@ func (c *call) streamRange(start, end string, reverse bool) error {
 		c.w.NullArray()
 		return nil
 	}
-	entries := s.Range(from, to, hintOf(max(count, 0)))
+	entries := s.Range(from, to, readaheadOf(max(count, 0)))
 	if reverse {
-		entries = s.ReverseRange(to, from, hintOf(max(count, 0)))
+		entries = s.ReverseRange(to, from, readaheadOf(max(count, 0)))
 	}
 	mark, n := c.w.Mark(), 0
 	for e := range entries {
@@ -302,7 +302,7 @@ func xread(c *call) error {
 		c.w.Array(2)
 		c.w.Bulk(a.keys[i])
 		entries, n := c.w.Mark(), 0
-		for e := range s.Range(first, maxStreamID, hintOf(a.count)) {
+		for e := range s.Range(first, maxStreamID, readaheadOf(a.count)) {
 			c.entry(e)
 			if n++; int64(n) == a.count || c.full(mark) {
 				break

@@ -227,7 +227,7 @@ func (c *call) deliver(g *streamGroup, consumer *streamConsumer, a xreadArgs) bo
 	if !ok || g.s.last.less(first) {
 		return false
 	}
-	for e := range g.s.Range(first, maxStreamID, hintOf(a.count)) {
+	for e := range g.s.Range(first, maxStreamID, readaheadOf(a.count)) {
 		g.deliver(e.id)
 		c.entry(e)
 		if !a.noAck {
@@ -250,12 +250,12 @@ func (c *call) history(g *streamGroup, consumer *streamConsumer, after streamID,
 	mark, n := c.w.Mark(), 0
 	var again []pendingEntry
 	if first, ok := after.next(); ok && consumer != nil {
-		hint := hintOf(consumer.pending)
+		readahead := readaheadOf(consumer.pending)
 		if count > 0 {
-			hint = min(hint, hintOf(count))
+			readahead = min(readahead, readaheadOf(count))
 		}
-		for p := range g.PendingOf(consumer, first, maxStreamID, hint) {
-			if e, ok := g.s.Get(p.id, hint); ok {
+		for p := range g.PendingOf(consumer, first, maxStreamID, readahead) {
+			if e, ok := g.s.Get(p.id, readahead); ok {
 				c.entry(e)
 				again = append(again, p)
 			} else {

@@ -151,7 +151,7 @@ func (c *call) firstOf(entries iter.Seq[streamEntry]) {
 func (c *call) streamInFull(s *Stream, count int64) {
 	c.field("entries")
 	mark, n := c.w.Mark(), 0
-	for e := range s.Range(streamID{}, maxStreamID, hintOf(count)) {
+	for e := range s.Range(streamID{}, maxStreamID, readaheadOf(count)) {
 		c.entry(e)
 		if n++; int64(n) == count || c.full(mark) {
 			break
@@ -188,7 +188,7 @@ func (c *call) streamInFull(s *Stream, count int64) {
 // consumers, all.
 func (c *call) pendingInFull(g *streamGroup, consumer *streamConsumer, count int64) {
 	mark, n := c.w.Mark(), 0
-	for p := range g.PendingOf(consumer, streamID{}, maxStreamID, hintOf(count)) {
+	for p := range g.PendingOf(consumer, streamID{}, maxStreamID, readaheadOf(count)) {
 		if consumer == nil {
 			c.w.Array(4)
 			c.w.Bulk(p.id.String())

@@ -41,7 +41,7 @@ func xpending(c *call) error {
 	}
 	mark, n, now := c.w.Mark(), 0, c.tx.Now()
 	if a.count > 0 {
-		for p := range g.PendingOf(consumer, a.from, a.to, hintOf(a.count)) {
+		for p := range g.PendingOf(consumer, a.from, a.to, readaheadOf(a.count)) {
 			if a.minIdle > 0 && now-p.at < a.minIdle {
 				continue
 			}
@@ -301,14 +301,14 @@ func xautoclaim(c *call) error {
 	var entries []streamEntry
 	var lost []streamID
 	tries := count * autoClaimTries
-	hint := hintOf(count)
-	for p := range g.PendingRange(from, maxStreamID, hint) {
+	readahead := readaheadOf(count)
+	for p := range g.PendingRange(from, maxStreamID, readahead) {
 		if tries == 0 || int64(len(claims)+len(lost)) == count {
 			next = p.id
 			break
 		}
 		tries--
-		e, ok := s.Get(p.id, hint)
+		e, ok := s.Get(p.id, readahead)
 		switch {
 		case !ok:
 			lost = append(lost, p.id)

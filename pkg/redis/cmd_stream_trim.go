@@ -218,14 +218,14 @@ func xdelex(c *call) error {
 }
 
 // deleteAs removes an entry as told by a policy; findFirst must follow.
-func (s *Stream) deleteAs(id streamID, refs refPolicy, hint int) int64 {
-	if refs == ackedOnly && s.referenced(id, hint) {
+func (s *Stream) deleteAs(id streamID, refs refPolicy, readahead int) int64 {
+	if refs == ackedOnly && s.referenced(id, readahead) {
 		return idKept
 	}
 	if refs == deleteRefs {
 		s.forget([]streamID{id})
 	}
-	s.Delete(id, hint)
+	s.Delete(id, readahead)
 	return idDeleted
 }
 

@@ -55,11 +55,11 @@ func (s *zsource) all() iter.Seq[ZMember] {
 	}
 }
 
-// lookupFactor is how many members are read by a range read at the cost of one that is
-// looked up by itself.
+// lookupFactor is the cost of one point read, counted in members of a range read.
 const lookupFactor = 16
 
-// prepare gets ready for n members being looked up.
+// prepare gets ready for n members to be looked up. If reading the whole set is cheaper than n
+// point reads, it reads the set.
 func (s *zsource) prepare(n int64) {
 	if s.len() > n*lookupFactor {
 		return

@@ -170,13 +170,13 @@ func (q rangeQuery) members(z *ZSet) iter.Seq[ZMember] {
 			z.ranks(start, stop, q.reverse)(yield)
 			return
 		}
-		hint := int64(0) // all of the range
+		readahead := int64(0) // all of the range
 		if q.limit > 0 && skip < math.MaxInt64-left {
-			hint = skip + left
+			readahead = skip + left
 		}
-		seq := z.ByScore(q.scores, q.reverse, hint)
+		seq := z.ByScore(q.scores, q.reverse, readahead)
 		if q.kind == byLex {
-			seq = z.ByLex(q.lex, q.reverse, hint)
+			seq = z.ByLex(q.lex, q.reverse, readahead)
 		}
 		for m := range seq {
 			if skip > 0 {

@@ -78,7 +78,7 @@ func (tx *Txn) commit() error {
 	if tx.divisible && len(messages) == 0 { // of a single update, it may be the checks of the others that are too many
 		return tx.commitBatches(updates)
 	}
-	return Error(fmt.Sprintf("ERR transaction too large: %d items in one transaction, at most %d", len(ops), store.MaxCommitOps))
+	return errTransactionSize(len(ops))
 }
 
 // updates works out the new heads and elements of all keys that were changed.
@@ -105,10 +105,23 @@ func (tx *Txn) updates() ([]update, error) {
 		if err != nil {
 			return nil, err
 		}
+		tx.spend(u.work())
 		out = append(out, u)
 	}
 	slices.SortFunc(out, func(a, b update) int { return strings.Compare(a.ent.key, b.ent.key) })
 	return out, nil
+}
+
+// work is what writing the update costs, see Budget.
+func (u *update) work() int64 {
+	bytes := u.head.Size()
+	for _, op := range u.elems {
+		bytes += op.attrs.Size()
+	}
+	for _, it := range u.fresh {
+		bytes += it.Attrs.Size()
+	}
+	return writeWork*int64(1+len(u.elems)+len(u.fresh)) + byteWork*int64(bytes)
 }
 
 // encode makes an object's head and the writes of its elements.
@@ -358,8 +371,9 @@ func elementOps(name string, e *member, scored bool) []elemOp {
 	return append(ops, elemOp{sort: scoreSort(decodeScore(e.value), name), attrs: store.NewAttrs(attrs...)})
 }
 
-// writeFresh writes the elements of new generations, which nobody can see before their head is written.
-// If the commit never comes, the reclaimer finds them by the note left first.
+// writeFresh writes the elements of new generations before the commit. Nobody can see them until
+// their head is written. A note is written first, so the reclaimer deletes them if the commit never
+// comes.
 func (tx *Txn) writeFresh(updates []update) error {
 	var items []store.Item
 	for _, u := range updates {

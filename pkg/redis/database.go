@@ -8,8 +8,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/skystash/skystash/pkg/fresh"
 	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/store"
+	"github.com/skystash/skystash/pkg/store/readahead"
 )
 
 // Attributes of a database's record.
@@ -57,7 +59,6 @@ type Database struct {
 	switchAt int64 // Unix ms: before it, epoch-1 is in force
 	scripts  generation
 	libs     generation
-	readAt   time.Time
 	current  view // for epoch
 	previous view // for epoch-1
 }
@@ -135,9 +136,10 @@ func (e *Engine) CreateDatabase(ctx context.Context, o DatabaseOptions) (*Databa
 			return nil, fmt.Errorf("creating database %s: %w", o.ID, err)
 		}
 	}
+	begun := e.databases.Begin()
 	err := e.store.Commit(ctx, []store.Op{
 		store.Put(recordKey(o.ID), attrs, store.Absent(recSlots)),
-		store.Check(markKey(o.ID), store.Absent(recSlots)),
+		store.Check(deletedKey(o.ID), store.Absent(recSlots)),
 	})
 	var ce *store.ConditionError
 	if errors.As(err, &ce) {
@@ -146,39 +148,44 @@ func (e *Engine) CreateDatabase(ctx context.Context, o DatabaseOptions) (*Databa
 	if err != nil {
 		return nil, fmt.Errorf("creating database %s: %w", o.ID, err)
 	}
-	e.mu.Lock()
-	delete(e.deleted, o.ID)
-	e.mu.Unlock()
-	return e.remember(o.ID, attrs), nil
+	return e.remember(o.ID, attrs, begun), nil
 }
 
 // Database returns a database's record, at most Config.RecordTTL old. It fails
 // with ErrNoDatabase if there is none.
 func (e *Engine) Database(ctx context.Context, id string) (*Database, error) {
-	e.mu.RLock()
-	d := e.databases[id]
-	e.mu.RUnlock()
-	if d != nil && (e.recordTTL == 0 || e.now().Sub(d.readAt) < e.recordTTL) {
+	if d, ok := e.databases.Get(id); ok {
 		return d, nil
 	}
-	return e.readDatabase(ctx, id)
+	if !validDatabaseID(id) {
+		return nil, fmt.Errorf("%w: %q", ErrNoDatabase, id)
+	}
+	attrs, begun, err := readahead.Get(ctx, e.store, recordKey(id), e.databases.Begin())
+	return e.databaseOf(id, attrs, begun, err)
 }
 
+// readDatabase reads a database's record now.
 func (e *Engine) readDatabase(ctx context.Context, id string) (*Database, error) {
 	if !validDatabaseID(id) {
 		return nil, fmt.Errorf("%w: %q", ErrNoDatabase, id)
 	}
+	begun := e.databases.Begin()
 	attrs, err := e.store.Get(ctx, recordKey(id))
+	return e.databaseOf(id, attrs, begun, err)
+}
+
+func (e *Engine) databaseOf(id string, attrs store.Attrs, begun fresh.Read, err error) (*Database, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading database %s: %w", id, err)
 	}
 	if attrs == nil {
 		return nil, fmt.Errorf("%w: %s", ErrNoDatabase, id)
 	}
-	return e.remember(id, attrs), nil
+	return e.remember(id, attrs, begun), nil
 }
 
-func (e *Engine) remember(id string, attrs store.Attrs) *Database {
+// remember keeps a record, unless a newer one is there.
+func (e *Engine) remember(id string, attrs store.Attrs, begun fresh.Read) *Database {
 	slots := int(attrs.Get(recSlots).Num())
 	epoch := attrs.Get(recEpoch).Num()
 	d := &Database{
@@ -194,27 +201,15 @@ func (e *Engine) remember(id string, attrs store.Attrs) *Database {
 		switchAt:             attrs.Get(recSwitchAt).Num(),
 		scripts:              readGeneration(attrs, recScripts),
 		libs:                 readGeneration(attrs, recLibs),
-		readAt:               e.now(),
 		current:              newView(id, slots, epoch),
 		previous:             newView(id, slots, epoch-1),
 	}
-	e.mu.Lock()
-	// A slower reader must not put an older record back.
-	old := e.databases[id]
-	newer := old == nil || old.epoch <= d.epoch && old.scripts.n <= d.scripts.n && old.libs.n <= d.libs.n
-	if newer && !e.deleted[id] {
-		e.databases[id] = d
-	}
-	e.mu.Unlock()
+	e.databases.Put(id, d, begun)
 	return d
 }
 
 // forget makes a database's record be read again.
-func (e *Engine) forget(id string) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	delete(e.databases, id)
-}
+func (e *Engine) forget(id string) { e.databases.Forget(id) }
 
 // updateRecord changes a database's record and reads it anew.
 func (e *Engine) updateRecord(ctx context.Context, id string, edits ...store.Edit) (*Database, error) {

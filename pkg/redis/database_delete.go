@@ -8,17 +8,18 @@ import (
 	"github.com/skystash/skystash/pkg/store"
 )
 
-// A database is deleted by replacing its record by a mark, together with a note for the
-// reclaimer. From then on there is no such database; instances that have its record go on
-// for Config.RecordTTL. The reclaimer deletes, when nothing of that time is under way any more,
-// all that the database held, and the mark last, so that a new database of the same id
-// never meets what an old one has left.
+// DeleteDatabase replaces the database's record by a deletion record and writes a note for the
+// reclaimer. From then on the database does not exist. Instances that have its record in memory
+// serve it for Config.RecordTTL longer. The reclaimer waits until no command of that time can be
+// under way any more. It then deletes everything that the database held, and the deletion record
+// last: until that is gone, no database of the same id can be created, which would otherwise find
+// items that the old one left behind.
 
-// noteDatabase marks a note that a whole database is garbage.
+// noteDatabase is the attribute of a note that says that a whole database is garbage.
 const noteDatabase = "o"
 
-// markKey is the mark of a database that is being deleted. It has what its record had.
-func markKey(id string) store.Key { return store.Key{Partition: recordKey(id).Partition, Sort: "x"} }
+// deletedKey is the key of the deletion record, which has the attributes of the database's record.
+func deletedKey(id string) store.Key { return store.Key{Partition: recordKey(id).Partition, Sort: "x"} }
 
 // RenameDatabase gives a database another name for people.
 func (e *Engine) RenameDatabase(ctx context.Context, id, name string) error {
@@ -43,10 +44,11 @@ func (e *Engine) DeleteDatabase(ctx context.Context, id string) error {
 		}
 		now := e.nowMs()
 		err = e.store.Commit(ctx, []store.Op{
-			// What is to be cleared away must not become more behind the mark's back.
+			// The deletion record lists everything that has to be deleted. A flush that came in between
+			// would add a generation that it does not list.
 			store.Delete(recordKey(id), store.And{store.Exists(recSlots),
 				same(attrs, recEpoch), same(attrs, recScripts), same(attrs, recLibs)}),
-			store.Put(markKey(id), attrs, nil),
+			store.Put(deletedKey(id), attrs, nil),
 			store.Put(noteKey(now, string(newWriteID(now))), store.NewAttrs(
 				store.Attr{Name: noteDB, Value: store.Bytes(d.ID)},
 				store.Attr{Name: noteDue, Value: store.Int(now)},
@@ -59,7 +61,7 @@ func (e *Engine) DeleteDatabase(ctx context.Context, id string) error {
 			e.forget(id) // for it may be gone
 			return fmt.Errorf("deleting database %s: %w", id, err)
 		}
-		e.drop(id)
+		e.forget(id)
 		return nil
 	}
 }
@@ -72,26 +74,16 @@ func same(attrs store.Attrs, name string) store.Cond {
 	return store.Absent(name)
 }
 
-// drop forgets a database that is deleted, and what readers that were slower bring along.
-func (e *Engine) drop(id string) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	delete(e.databases, id)
-	if e.recordTTL == 0 {
-		e.deleted[id] = true
-	}
-}
-
 // reclaimDatabase deletes all that a deleted database has left.
 func (e *Engine) reclaimDatabase(ctx context.Context, id string) (int, error) {
-	mark, err := e.store.Get(ctx, markKey(id))
+	old, err := e.store.Get(ctx, deletedKey(id))
 	if err != nil {
-		return 0, fmt.Errorf("reading a deleted database's mark: %w", err)
+		return 0, fmt.Errorf("reading the record of a deleted database: %w", err)
 	}
-	if mark == nil {
+	if old == nil {
 		return 0, nil // done already
 	}
-	slots, epoch := int(mark.Get(recSlots).Num()), mark.Get(recEpoch).Num()
+	slots, epoch := int(old.Get(recSlots).Num()), old.Get(recEpoch).Num()
 	total := 0
 	count := func(n int, err error) error {
 		total += n
@@ -102,7 +94,7 @@ func (e *Engine) reclaimDatabase(ctx context.Context, id string) (int, error) {
 			return total, err
 		}
 	}
-	scripts, libs := readGeneration(mark, recScripts).n, readGeneration(mark, recLibs).n
+	scripts, libs := readGeneration(old, recScripts).n, readGeneration(old, recLibs).n
 	d := &Database{ID: id, Slots: slots}
 	partitions := []string{
 		elemPartition(id, scriptGen(scripts-1)), elemPartition(id, scriptGen(scripts)),
@@ -120,5 +112,5 @@ func (e *Engine) reclaimDatabase(ctx context.Context, id string) (int, error) {
 	if err := count(e.deleteAll(ctx, store.Query{Partition: recordKey(id).Partition, From: userPrefix, To: store.PrefixEnd(userPrefix)})); err != nil {
 		return total, err
 	}
-	return total + 1, e.dropNote(ctx, store.Item{Key: markKey(id)})
+	return total + 1, e.dropNote(ctx, store.Item{Key: deletedKey(id)})
 }

@@ -22,8 +22,8 @@ type direct struct {
 // plan is a blind write. A condition that fails hands the command over to a
 // transaction, so a plan only has to be right where its condition holds.
 type plan struct {
-	// op needs neither write id nor traces, which are added. An OpPut gives its
-	// attributes in order of their names, and away.
+	// op is the write. Write id and traces are added later. The attributes of an OpPut are in the
+	// order of their names and belong to the plan's receiver, who may change them.
 	op store.Op
 	// puts, if there are any, are several keys to be put at once, each on condition op.If.
 	puts []keyedPut
@@ -31,9 +31,10 @@ type plan struct {
 	reply func(old store.Attrs, w *resp.Writer)
 	// fixed says that the reply does not depend on the item.
 	fixed bool
-	// trace, if it has a name, makes the update exact under lost answers: the edit leaves its
-	// result in an attribute (whose name is filled in), from which replay writes the reply. Without a
-	// result, the attribute only tells that the update was applied.
+	// trace, if it has a name, is an edit that leaves the update's result in an attribute. If the
+	// answer is lost, replay writes the reply from that result, so the client gets the exact one.
+	// The attribute's name is filled in later. Without an own trace, an update leaves an empty one,
+	// which only tells that it was applied.
 	trace  store.Edit
 	replay func(result store.Value, w *resp.Writer)
 	// collection: the update may have left an inline collection empty or too large.
@@ -58,15 +59,15 @@ func (d *direct) liveOr(typ string) store.Cond {
 	return store.And{store.Or{store.Absent(attrType), store.Eq(attrType, store.Bytes(typ))}, d.live()}
 }
 
-// handover is what a blind write that could not be carried out knows for the transaction
-// that takes its place.
+// handover is what a failed blind write passes on to the transaction that replaces it, so that the
+// transaction need not read the head again and knows of the lost attempt.
 type handover struct {
 	loaded heads   // the head, if it was read
 	doubts []doubt // the blind write, if its answer was lost
 }
 
-// runDirect tries the blind form. If it is not done, the command has to run as a
-// transaction.
+// runDirect tries to carry out a command as one blind write. If it reports that this is not done,
+// the command has to run as a transaction, with what next holds.
 func (e *Engine) runDirect(ctx context.Context, db *Database, b bound, w *resp.Writer) (next handover, done bool, err error) {
 	now := e.nowMs()
 	d := direct{cmd: b.cmd, args: b.args, now: now, id: newWriteID(now), name: b.args[1]}
@@ -182,8 +183,8 @@ func (e *Engine) resolveDirect(ctx context.Context, d *direct, p *plan, w *resp.
 	return handover{}, false, lost
 }
 
-// afterDirect tidies up behind a blind write that has taken effect. What fails
-// here is left to a later write; the command has succeeded.
+// afterDirect tidies up after a blind write that was applied. A failure here is no failure of the
+// command: a later write tidies up instead.
 func (e *Engine) afterDirect(ctx context.Context, db *Database, d *direct, p *plan, old store.Attrs, edits []store.Edit) error {
 	if edits != nil {
 		e.traces.add(d.key, d.id.traceName())

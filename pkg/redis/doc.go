@@ -24,7 +24,7 @@
 //	item      partition              sort key                 attributes
 //	database  'd' db                 'd'                      see database.go
 //	user      'd' db                 'u' name                 r (rules), w
-//	mark      'd' db                 'x'                      those of the record: the database is being deleted
+//	deleted   'd' db                 'x'                      those of the record: the database is being deleted
 //	head      'k' db epoch slot      H key                    t w e x b q*, and one of the encodings
 //	owner     'e' db generation      0x00                     hp, hs (the head it was moved to, if it was)
 //	member    'e' db generation      0x01 H member            v (value or score), e (field expiry)
@@ -93,15 +93,26 @@
 // than the log's life is cut off. Subscriptions are renewed every 20 seconds; what an
 // instance that dies leaves behind counts for no more than a minute.
 //
-// MONITOR is a log of its own, written by all instances as long as a mark in the database's
-// record asks for it, and costs nothing without.
+// MONITOR is a log of its own. Instances write to it only as long as an attribute of the database's
+// record asks for that, so a database that nobody monitors pays nothing for it.
 //
 // # Access control
 //
 // A caller's [Access] bounds what it may do, by rules in the words of ACL SETUSER: commands and
 // categories, key patterns for reading and writing, channel patterns. Every command is checked by it in one place,
 // wherever it comes from. Rules come from a token or from a user of the database; users are items beside the
-// database's record, with hashes of their passwords, and may be cached for Config.RecordTTL.
+// database's record, with hashes of their passwords, and may be cached for Config.RecordTTL. A user's rules are bounded
+// by those of the credential, or the user, that made it, and it ends with its maker: see acl_maker.go.
+//
+// # The record of a database
+//
+// An engine needs a database's record for each command: it says where keys are, and which credentials
+// were taken back. It may be up to Config.RecordTTL old. The age counts from before the read, by the
+// wall clock (package fresh), so that FLUSHDB and revocations hold their time on an instance whose
+// store answers late, and on one that was frozen. A record that is too old is read in one call with
+// the keys that the request reads first, see [Engine.Ahead]: an instance that was idle answers a GET
+// after one round trip. A write waits for the record, for it must not begin before it is known that
+// the caller may write.
 //
 // # Read regions
 //
@@ -146,6 +157,15 @@
 // unit for the mark besides. A read in the primary region takes, for each key, three units in the region besides
 // (mark, record, head), and a write unit where the replica is behind. DynamoDB charges each write of the primary
 // region once more for each replica. An engine without Config.Region does nothing of all this.
+//
+// # Budget
+//
+// A request is bounded by its [Budget]. Work is counted where it happens, never by commands: when a key's head is
+// read (Txn.add), when elements are read (query, count, elements), when elements in memory are looked at (members, List),
+// when text is parsed, when replies and items are written. Txn.spend counts work, Txn.hold what stays in memory until
+// the transaction ends. Both let the transaction fail as a read error does: nothing more is read, nothing is written.
+// A script's steps and the memory of its values count as well. Between two looks at the context of the request lie
+// about 4 ms of work, so a request whose client has gone, or whose deadline is near, ends soon.
 //
 // # Guarantees
 //

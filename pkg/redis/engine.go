@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/skystash/skystash/pkg/fresh"
 	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/redis/script"
 	"github.com/skystash/skystash/pkg/store"
@@ -32,9 +34,9 @@ type Config struct {
 	// MaxBlock bounds how long a blocking command waits, whatever its timeout; 0: DefaultMaxBlock.
 	MaxBlock time.Duration
 
-	// MaxReplySize bounds a command's reply in bytes; 0: 10 MiB. Commands whose reply would
+	// MaxReplyBytes bounds a command's reply in bytes; 0: 10 MiB. Commands whose reply would
 	// be larger stop with an error.
-	MaxReplySize int
+	MaxReplyBytes int
 
 	// Random is where SPOP, RANDOMKEY and their like get their random numbers from. It is called
 	// concurrently. nil: math/rand/v2.
@@ -43,12 +45,22 @@ type Config struct {
 	// Region, if not nil, makes this an engine of a read region, far away from Store.
 	Region *Region
 
-	// Scripts bounds each run of a script or function.
+	// Scripts bounds each run of a script or function, besides Budget.
 	Scripts script.Limits
+
+	// Budget bounds what one request may use.
+	Budget Budget
 }
 
+// Limits of what an Engine remembers.
+const (
+	maxDatabases = 10_000
+	maxUsers     = 4096
+)
+
 // Engine runs Redis commands over a store. It is safe for concurrent use, and
-// any number of engines may share a store.
+// any number of engines may share a store. A process
+// that goes on without it closes it.
 type Engine struct {
 	store     store.Store
 	region    *replicaReader // nil: this is the primary region
@@ -58,6 +70,7 @@ type Engine struct {
 	patience  time.Duration
 	maxBlock  time.Duration
 	maxReply  int
+	budget    Budget
 	started   time.Time
 	random    *rand.Rand // safe for concurrent use, as its source is
 
@@ -66,16 +79,13 @@ type Engine struct {
 	traces   traceLog
 	lua      *luaHost
 	waiters  waiters
-
-	usersMu sync.Mutex
-	users   map[userID]user
+	duties   *duties
 
 	hubsMu sync.Mutex
 	hubs   map[string]*hub // by database
 
-	mu        sync.RWMutex
-	databases map[string]*Database
-	deleted   map[string]bool // by this engine, the store's only user; see drop
+	databases *fresh.Cache[string, *Database] // records
+	users     *fresh.Cache[userID, user]
 }
 
 // New makes an engine.
@@ -87,14 +97,13 @@ func New(cfg Config) *Engine {
 		recordTTL: cfg.RecordTTL,
 		patience:  cfg.Patience,
 		maxBlock:  cfg.MaxBlock,
-		maxReply:  cfg.MaxReplySize,
+		maxReply:  cfg.MaxReplyBytes,
+		budget:    cfg.Budget.orDefaults(),
 		commands:  newCommandTable(),
 		locks:     newKeyLocks(),
+		duties:    newDuties(),
 		lua:       newLuaHost(cfg.Scripts),
-		users:     map[userID]user{},
 		hubs:      map[string]*hub{},
-		databases: map[string]*Database{},
-		deleted:   map[string]bool{},
 	}
 	if e.now == nil {
 		e.now = time.Now
@@ -102,6 +111,12 @@ func New(cfg Config) *Engine {
 	if e.log == nil {
 		e.log = slog.Default()
 	}
+	ttl := e.recordTTL
+	if ttl == 0 {
+		ttl = fresh.Forever
+	}
+	e.databases = fresh.New[string, *Database](ttl, maxDatabases, e.now)
+	e.users = fresh.New[userID, user](e.recordTTL, maxUsers, e.now)
 	if r := cfg.Region; r != nil {
 		e.region = &replicaReader{replica: r.Replica, marks: r.Marks}
 		e.store = &primaryStore{Store: cfg.Store, region: e.region, now: e.now}
@@ -135,11 +150,15 @@ type bound struct {
 	cmd    *command
 	args   []string
 	access Access
+	budget *budget // of the pipeline that it is part of; nil: it has one of its own
 }
 
 func (e *Engine) bind(a Access, args []string) (bound, error) {
 	if len(args) == 0 {
 		return bound{}, Error("ERR empty command")
+	}
+	if len(args) > e.budget.Arguments {
+		return bound{}, errTooManyArguments(e.budget.Arguments, len(args))
 	}
 	cmd, err := e.commands.find(args)
 	if err != nil {
@@ -153,7 +172,7 @@ func (e *Engine) bind(a Access, args []string) (bound, error) {
 			return bound{}, errKeySize(len(key))
 		}
 	}
-	return bound{cmd, args, a}, nil
+	return bound{cmd: cmd, args: args, access: a}, nil
 }
 
 // Do runs one command and appends its reply, which may be a Redis error. An
@@ -166,8 +185,9 @@ func (e *Engine) Do(ctx context.Context, db *Database, a Access, args []string, 
 		w.Error(err.Error())
 		return nil
 	}
+	loaded := e.loaded(ctx, db, b)
 	e.monitor(ctx, db, b)
-	return e.run(ctx, db, b, nil, w)
+	return e.run(ctx, db, b, loaded, w)
 }
 
 // run carries out one command by itself. loaded may hold heads that were just read.
@@ -211,18 +231,31 @@ func (e *Engine) runOutside(ctx context.Context, db *Database, b bound, w *resp.
 }
 
 // Pipeline runs commands one after the other, not atomically, and appends a
-// reply for each. Neighbouring commands that only read share one round of reads.
+// reply for each. Neighbouring commands that only read share one round of reads. All
+// members share one Budget.
 func (e *Engine) Pipeline(ctx context.Context, db *Database, a Access, cmds [][]string, w *resp.Writer) {
+	if limit := e.budget.Commands; len(cmds) > limit {
+		e.stopped(ctx, len(cmds), errTooManyCommands(limit, len(cmds)), w)
+		return
+	}
+	limits := newBudget(e.budget)
+	first := w.Len()
 	for i := 0; i < len(cmds); {
+		if err := limits.member(ctx, w.Len()-first); err != nil {
+			e.stopped(ctx, len(cmds)-i, err, w)
+			return
+		}
 		b, err := e.bind(a, cmds[i])
 		if err != nil {
 			w.Error(err.Error())
 			i++
 			continue
 		}
+		b.budget = &limits
 		if !groupable(b.cmd) || i+1 == len(cmds) {
+			loaded := e.loaded(ctx, db, b)
 			e.monitor(ctx, db, b)
-			e.pipelined(ctx, db, b, nil, w)
+			e.pipelined(ctx, db, b, loaded, w)
 			i++
 			if b.cmd.outside == nil {
 				continue
@@ -243,6 +276,7 @@ func (e *Engine) Pipeline(ctx context.Context, db *Database, a Access, cmds [][]
 			if err != nil || !groupable(next.cmd) {
 				break
 			}
+			next.budget = &limits
 			more := next.cmd.keysOf(next.args)
 			if len(keys)+len(more) > store.MaxSnapshotItems {
 				break
@@ -252,10 +286,16 @@ func (e *Engine) Pipeline(ctx context.Context, db *Database, a Access, cmds [][]
 		}
 		e.monitor(ctx, db, group...)
 		loaded, err := e.loadGroup(ctx, db, group, keys)
-		for _, b := range group {
+		for j, b := range group {
 			if err != nil {
 				e.failed(ctx, b, err, w)
 				continue
+			}
+			if j > 0 {
+				if err := limits.member(ctx, w.Len()-first); err != nil {
+					e.stopped(ctx, len(cmds)-i+len(group)-j, err, w)
+					return
+				}
 			}
 			e.pipelined(ctx, db, b, loaded, w)
 		}
@@ -269,8 +309,9 @@ func groupable(cmd *command) bool {
 
 // loadGroup reads the heads of all keys of several reading commands.
 func (e *Engine) loadGroup(ctx context.Context, db *Database, group []bound, keys []string) (heads, error) {
+	known := e.loaded(ctx, db, group...)
 	if len(group) == 1 {
-		return nil, nil
+		return known, nil
 	}
 	several := false // a command that reads several keys needs them as of one moment
 	for _, b := range group {
@@ -278,7 +319,22 @@ func (e *Engine) loadGroup(ctx context.Context, db *Database, group []bound, key
 			several = true
 		}
 	}
-	return e.load(ctx, db.at(e.nowMs()), keys, several)
+	if several {
+		known = nil
+	}
+	missing := keys
+	if len(known) > 0 {
+		missing = slices.DeleteFunc(slices.Clone(keys), func(k string) bool { _, ok := known[k]; return ok })
+	}
+	if len(missing) == 0 {
+		return known, nil
+	}
+	read, err := e.load(ctx, db.at(e.nowMs()), missing, several)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(read, known)
+	return read, nil
 }
 
 func (e *Engine) pipelined(ctx context.Context, db *Database, b bound, loaded heads, w *resp.Writer) {
@@ -286,6 +342,20 @@ func (e *Engine) pipelined(ctx context.Context, db *Database, b bound, loaded he
 	if err := e.run(ctx, db, b, loaded, w); err != nil {
 		w.Truncate(mark)
 		e.failed(ctx, b, err, w)
+	}
+}
+
+// stopped answers the last n members of a pipeline, which are not carried out.
+func (e *Engine) stopped(ctx context.Context, n int, err error, w *resp.Writer) {
+	var refused Error
+	text := Error(FailureText(err))
+	if errors.As(err, &refused) {
+		text = refused
+	} else {
+		e.log.ErrorContext(ctx, "pipeline stopped", "left", n, "error", err)
+	}
+	for range n {
+		w.Error(text.Error())
 	}
 }
 
@@ -306,6 +376,8 @@ func FailureText(err error) string {
 		return "ERR the database is over its capacity, try again later"
 	case errors.Is(err, store.ErrConflict):
 		return "ERR too many concurrent writes of the same keys, try again"
+	case errors.Is(err, store.ErrUnavailable):
+		return "ERR the database is temporarily unavailable, try again later"
 	case errors.Is(err, store.ErrTooLarge):
 		return "ERR the value is too large to be stored"
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
@@ -318,6 +390,9 @@ func FailureText(err error) string {
 // errors of single commands do not undo the others. An Error is returned if
 // the transaction is refused as a whole; then nothing has changed.
 func (e *Engine) Multi(ctx context.Context, db *Database, a Access, cmds [][]string, w *resp.Writer) error {
+	if limit := e.budget.Commands; len(cmds) > limit {
+		return errTooManyCommands(limit, len(cmds))
+	}
 	group := make([]bound, len(cmds))
 	for i, args := range cmds {
 		b, err := e.bind(a, args)
@@ -328,6 +403,9 @@ func (e *Engine) Multi(ctx context.Context, db *Database, a Access, cmds [][]str
 	}
 	if len(group) == 0 {
 		return nil
+	}
+	if err := tooManyWrites(group); err != nil {
+		return err
 	}
 	e.monitor(ctx, db, group...)
 	return e.transact(ctx, db, group, transactMode{multi: true}, handover{}, w)
@@ -387,6 +465,9 @@ func (e *Engine) transact(ctx context.Context, db *Database, group []bound, mode
 		tx.multi, tx.mayBlock, tx.hints, tx.failed = mode.multi, mode.mayBlock, hints, failed
 		tx.divisible = !mode.multi && group[0].cmd.has(divisible)
 		tx.doubts = known.doubts
+		if b := group[0].budget; b != nil {
+			tx.budget = b
+		}
 		err := tx.run(group, keys, known.loaded, w)
 		known.loaded = nil
 		if tx.lost != "" {
@@ -444,6 +525,7 @@ func (tx *Txn) run(group []bound, keys []string, loaded heads, w *resp.Writer) e
 	if err := tx.prefetch(keys, loaded); err != nil {
 		return err
 	}
+	first := w.Len()
 	for _, d := range slices.Backward(tx.doubts) { // a later attempt leaves the traces of earlier ones too
 		head := tx.entry(d.key).seen
 		if tx.err != nil {
@@ -459,12 +541,19 @@ func (tx *Txn) run(group []bound, keys []string, loaded heads, w *resp.Writer) e
 			continue
 		}
 		mark := w.Len()
+		if int64(mark-first) > tx.budget.limits.Replies {
+			return errReplies(tx.budget.limits.Replies)
+		}
 		tx.member = i
 		err := b.cmd.run(&call{tx: tx, cmd: b.cmd, args: b.args, w: w, access: b.access})
+		tx.spend(commandWork + int64(w.Len()-mark))
 		if tx.err != nil {
 			return tx.err
 		}
 		tx.dropEmpty()
+		if tx.changed > store.MaxCommitOps && (tx.multi || tx.scripted) {
+			return errTransactionSize(tx.changed)
+		}
 		if n := w.Len() - mark; err == nil && n > tx.e.maxReply {
 			// Unlike other errors, this one may come after the command has written.
 			return errReplySize(tx.e.maxReply, n)

@@ -57,6 +57,7 @@ func newTestEngineOn(t *testing.T, st store.Store) *testDB {
 	t.Helper()
 	clock := &testClock{t: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
 	e := redis.New(redis.Config{Store: st, Now: clock.now, MaxBlock: time.Millisecond})
+	t.Cleanup(e.Close)
 	if _, err := e.CreateDatabase(context.Background(), redis.DatabaseOptions{ID: "test"}); err != nil {
 		t.Fatal(err)
 	}

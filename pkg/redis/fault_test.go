@@ -42,7 +42,7 @@ func newFleet(t *testing.T, n int) *fleet {
 // newFleetOn makes a fleet, with a database of its own, on a store that stays open.
 func newFleetOn(t *testing.T, st store.Store, id string, n int) *fleet {
 	t.Helper()
-	clock := &testClock{t: time.Now()} // by which stores delete what has expired
+	clock := standingClock()
 	f := &fleet{t: t, id: id, faults: faulty.New(st, faulty.Plan{}), clock: clock}
 	for range n {
 		f.engines = append(f.engines, redis.New(redis.Config{Store: f.faults, Now: f.clock.now, RecordTTL: 10_000 * time.Hour}))

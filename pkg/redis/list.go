@@ -90,6 +90,7 @@ func (l *List) Len() int64 {
 // own makes the inline elements changeable.
 func (l *List) own() {
 	if !l.ent.dirty {
+		l.tx.take(16 * int64(len(l.elems)))
 		l.elems = slices.Clone(l.elems)
 	}
 	l.ent.dirty = true
@@ -129,6 +130,7 @@ func (l *List) at(pos int64) *listElem {
 	if e == nil {
 		e = &listElem{}
 		l.over[pos] = e
+		l.tx.hold(elementMemory)
 	}
 	return e
 }
@@ -139,10 +141,12 @@ func (l *List) Range(start, stop int64) []string {
 		return nil
 	}
 	if !l.spread() {
+		l.tx.spend(16 * (stop + 1 - start))
 		return l.elems[start : stop+1]
 	}
 	out := make([]string, 0, min(stop-start+1, 4096))
 	for v := range l.From(start, stop-start+1) {
+		l.tx.hold(16 + int64(len(v)))
 		if out = append(out, v); int64(len(out)) == stop-start+1 {
 			break
 		}
@@ -150,15 +154,15 @@ func (l *List) Range(start, stop int64) []string {
 	return out
 }
 
-// From iterates from an index on; hint is how many elements the caller expects to look at.
-func (l *List) From(start, hint int64) iter.Seq[string] {
+// From iterates from an index on; readahead is how many elements the caller expects to look at.
+func (l *List) From(start, readahead int64) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		if l == nil || start >= l.Len() {
 			return
 		}
 		if !l.spread() {
 			for _, v := range l.elems[start:] {
-				if !yield(v) {
+				if l.tx.spend(elementWork); l.tx.err != nil || !yield(v) {
 					return
 				}
 			}
@@ -167,7 +171,7 @@ func (l *List) From(start, hint int64) iter.Seq[string] {
 		pos, end := l.left+start, l.left+l.n
 		stored := map[int64]string{}
 		// Whoever reads on reads larger and larger pages, so that a long list takes few.
-		for page := min(max(hint, 16), 4096); pos < end && l.tx.err == nil; page = min(2*page, 4096) {
+		for page := min(max(readahead, 16), 4096); pos < end && l.tx.err == nil; page = min(2*page, 4096) {
 			n := min(end-pos, page)
 			if !l.allKnown(pos, n) {
 				q := store.Query{Partition: elemPartition(l.tx.view.db, l.obj.gen), From: indexSort(pos), To: indexSort(pos + n)}
@@ -212,6 +216,7 @@ func (l *List) allKnown(pos, n int64) bool {
 func (l *List) PushRight(values ...string) {
 	if !l.spread() {
 		l.own()
+		l.tx.added(values)
 		l.elems = append(l.elems, values...)
 		return
 	}
@@ -226,6 +231,8 @@ func (l *List) PushRight(values ...string) {
 func (l *List) PushLeft(values ...string) {
 	if !l.spread() {
 		l.own()
+		l.tx.added(values)
+		l.tx.spend(16 * int64(len(l.elems)))
 		front := slices.Clone(values)
 		slices.Reverse(front)
 		l.elems = append(front, l.elems...)
@@ -240,6 +247,7 @@ func (l *List) PushLeft(values ...string) {
 }
 
 func (l *List) put(pos int64, v string) {
+	l.tx.take(int64(len(v)))
 	e := l.at(pos)
 	e.value, e.gone, e.dirty = v, false, true
 }
@@ -320,6 +328,8 @@ func (l *List) Insert(i int64, v string) {
 		l.PushRight(v)
 	case !l.spread():
 		l.own()
+		l.tx.added([]string{v})
+		l.tx.spend(16 * n)
 		l.elems = slices.Insert(l.elems, int(i), v)
 	case i <= listMoveLimit:
 		front := slices.Clone(l.Range(0, i-1))

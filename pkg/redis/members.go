@@ -51,6 +51,7 @@ func (ms *members) decode() {
 		return
 	}
 	ms.m = make(map[string]*member, len(ms.attrs))
+	ms.tx.hold(elementMemory * int64(len(ms.attrs)))
 	if ms.spread() {
 		return
 	}
@@ -58,6 +59,7 @@ func (ms *members) decode() {
 		if !isMemberAttr(a.Name) {
 			continue
 		}
+		ms.tx.spend(elementWork)
 		exp := fieldExpiry(ms.attrs, a.Name)
 		if exp != 0 && exp <= ms.tx.now {
 			continue
@@ -92,6 +94,7 @@ func (ms *members) get(name string) (pair, bool) {
 	if ms == nil {
 		return pair{}, false
 	}
+	ms.tx.spend(elementWork)
 	if ms.m == nil && !ms.spread() {
 		attr := memberAttr(name)
 		v := ms.attrs.Get(attr)
@@ -119,6 +122,7 @@ func (ms *members) fetch(names []string) {
 	var missing, sorts []string
 	for _, name := range names {
 		if ms.m[name] == nil {
+			ms.tx.hold(elementMemory + int64(len(name)))
 			missing = append(missing, name)
 			sorts = append(sorts, memberSort(name))
 			ms.m[name] = &member{}
@@ -152,7 +156,9 @@ func (ms *members) put(name, value string, expires int64) bool {
 	if e == nil {
 		e = &member{}
 		ms.m[name] = e
+		ms.tx.hold(elementMemory + int64(len(name)))
 	}
+	ms.tx.take(int64(len(value)) + elementWork)
 	if !e.counted() {
 		ms.n++
 	}
@@ -195,9 +201,9 @@ func (ms *members) del(name string) bool {
 // always the same one for the same content (that of the hashes).
 func (ms *members) all() iter.Seq[pair] { return ms.from(0, 0) }
 
-// from iterates in order of hashes, starting at one. hint is how many members the
+// from iterates in order of hashes, starting at one. readahead is how many members the
 // caller expects to look at, 0 for all.
-func (ms *members) from(hash uint64, hint int) iter.Seq[pair] {
+func (ms *members) from(hash uint64, readahead int) iter.Seq[pair] {
 	return func(yield func(pair) bool) {
 		if ms == nil {
 			return
@@ -209,10 +215,10 @@ func (ms *members) from(hash uint64, hint int) iter.Seq[pair] {
 				Partition: elemPartition(ms.tx.view.db, ms.obj.gen),
 				From:      elemMember + putUint64(hash), To: store.PrefixEnd(elemMember), Limit: 0,
 			}
-			if hint > 0 {
-				q.Limit = hint + 8
+			if readahead > 0 {
+				q.Limit = readahead + 8
 			}
-			for it := range ms.pages(q, hint) {
+			for it := range ms.pages(q, readahead) {
 				name := nameOfItem(it, 9)
 				if ms.m[name] != nil {
 					continue // what this transaction knows comes from known
@@ -241,8 +247,8 @@ func (ms *members) from(hash uint64, hint int) iter.Seq[pair] {
 }
 
 // pages is Txn.query, but a limited query goes on with further pages.
-func (ms *members) pages(q store.Query, hint int) iter.Seq[store.Item] {
-	if hint == 0 {
+func (ms *members) pages(q store.Query, readahead int) iter.Seq[store.Item] {
+	if readahead == 0 {
 		return ms.tx.query(q)
 	}
 	return func(yield func(store.Item) bool) {
@@ -264,6 +270,9 @@ func (ms *members) pages(q store.Query, hint int) iter.Seq[store.Item] {
 
 // known lists the live members in m from a hash on, in order of hashes.
 func (ms *members) known(hash uint64) []pair {
+	if ms.tx.spend(4 * elementWork * int64(len(ms.m))); ms.tx.err != nil {
+		return nil // they are looked at, hashed and sorted
+	}
 	out := make([]pair, 0, len(ms.m))
 	for name, e := range ms.m {
 		if e.live && (hash == 0 || hashOf(name) >= hash) {

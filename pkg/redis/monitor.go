@@ -15,7 +15,7 @@ import (
 const recMonitor = "monitor"
 
 const (
-	// monitorLife is how long the mark in the record holds, monitorBeat how often it is renewed.
+	// monitorLife is how long the attribute in the record holds, monitorBeat how often it is renewed.
 	monitorLife = time.Minute
 	monitorBeat = 20 * time.Second
 	// maxMonitored bounds the bytes of a command's text.
@@ -37,9 +37,7 @@ func (e *Engine) Monitor(ctx context.Context, db *Database, a Access) (*Subscrip
 		s.Close()
 		return nil, err
 	}
-	beat, stop := context.WithCancel(context.Background())
-	s.stopBeat = stop
-	go func() {
+	s.stopBeat = e.duties.run(func(beat context.Context) {
 		tick := time.NewTicker(monitorBeat)
 		defer tick.Stop()
 		for {
@@ -48,11 +46,11 @@ func (e *Engine) Monitor(ctx context.Context, db *Database, a Access) (*Subscrip
 				return
 			case <-tick.C:
 				if err := e.markMonitored(beat, db.ID); err != nil && beat.Err() == nil {
-					e.log.Warn("renewing the mark of a monitor", "error", err)
+					e.log.Warn("renewing a monitor", "error", err)
 				}
 			}
 		}
-	}()
+	})
 	return s, nil
 }
 

@@ -3,6 +3,7 @@ package redis
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/skystash/skystash/pkg/redis/jsondoc"
 	"github.com/skystash/skystash/pkg/store"
@@ -195,7 +196,9 @@ func (tx *Txn) String(key string) (s string, ok bool, err error) {
 	if o == nil {
 		return "", false, err
 	}
-	return tx.stringOf(o), true, nil
+	s = tx.stringOf(o)
+	tx.spend(int64(len(s)))
+	return s, true, nil
 }
 
 // StringLen returns a string key's length without reading a long one; 0 if there is no such key.
@@ -211,16 +214,22 @@ func (tx *Txn) stringOf(o *object) string {
 	if o.str.loaded {
 		return o.str.s
 	}
-	buf := make([]byte, 0, o.str.size)
+	if tx.hold(o.str.size); tx.err != nil {
+		return ""
+	}
+	var text strings.Builder
+	text.Grow(int(o.str.size))
 	q := store.Query{Partition: elemPartition(tx.view.db, o.gen), From: elemChunk, To: store.PrefixEnd(elemChunk)}
 	for it := range tx.query(q) {
-		buf = append(buf, it.Attrs.Get(attrValue).Str()...)
+		if chunk := it.Attrs.Get(attrValue).Str(); int64(text.Len()+len(chunk)) <= o.str.size {
+			text.WriteString(chunk)
+		}
 	}
-	if tx.err == nil && int64(len(buf)) != o.str.size {
+	if tx.err == nil && int64(text.Len()) != o.str.size {
 		// Overwritten while we were reading it: run again.
 		tx.fail(fmt.Errorf("reading chunks: %w", store.ErrConflict))
 	}
-	o.str.s, o.str.loaded = string(buf), true
+	o.str.s, o.str.loaded = text.String(), true
 	return o.str.s
 }
 
@@ -232,6 +241,7 @@ func (tx *Txn) SetString(key, s string, keepTTL bool) {
 	if keepTTL && ent.obj != nil {
 		expires = ent.obj.expires
 	}
+	tx.take(int64(len(s)))
 	tx.replace(ent, &object{typ: typeString, expires: expires, str: &stringValue{s: s, loaded: true, size: int64(len(s))}})
 }
 

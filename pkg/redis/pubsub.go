@@ -43,7 +43,7 @@ type Subscription struct {
 	only     map[string]bool // channels
 	tails    []*tail
 	monitors bool               // messages are commands
-	stopBeat context.CancelFunc // of a monitor's mark
+	stopBeat context.CancelFunc // ends the renewals of recMonitor
 	wake     chan struct{}
 
 	mu     sync.Mutex
@@ -128,8 +128,8 @@ func (s *Subscription) Close() {
 	}
 }
 
-// Next waits for the next message. It fails when the context ends, and with ErrLagged if the
-// caller has taken messages so slowly that some were deleted.
+// Next waits for the next message. It fails when the context ends, with ErrClosed when the engine is
+// closed, and with ErrLagged if the caller has taken messages so slowly that some were deleted.
 func (s *Subscription) Next(ctx context.Context) (Message, error) {
 	for {
 		if m, ok, err := s.take(); ok || err != nil {
@@ -151,6 +151,8 @@ func (s *Subscription) Next(ctx context.Context) (Message, error) {
 		}
 		select {
 		case <-s.wake:
+		case <-s.hub.e.duties.ctx.Done():
+			return Message{}, ErrClosed
 		case <-ctx.Done():
 			return Message{}, ctx.Err()
 		}

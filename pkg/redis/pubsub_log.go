@@ -247,8 +247,8 @@ func (e *Engine) readBody(ctx context.Context, l messageLog, m logged) (publicat
 	return decodeBody(b.String()), nil
 }
 
-// tidyLog moves the messages in a log's head to a segment if they are many. It may fail, or
-// lose against another publisher's: a later publication sees to it.
+// tidyLog moves the messages in a log's head to a segment if there are many. If it fails, or
+// another publisher is faster, a later publication does it.
 func (e *Engine) tidyLog(ctx context.Context, l messageLog, head store.Attrs) {
 	recent := head.Get(logRecent)
 	if recent.Size() < fullRecent && len(recent.Elems()) < maxRecent {

@@ -124,9 +124,7 @@ func (r *registration) count(channels, patterns []string, delta int) {
 		r.stopBeat()
 		r.stopBeat = nil
 	case !empty && r.stopBeat == nil:
-		var ctx context.Context
-		ctx, r.stopBeat = context.WithCancel(context.Background())
-		go r.beat(ctx)
+		r.stopBeat = r.e.duties.run(r.beat)
 	}
 }
 
@@ -247,7 +245,8 @@ func (e *Engine) subscribedChannels(ctx context.Context, db string, nowMs int64,
 	}
 }
 
-// subscriberCounts counts the subscriptions of channels, other than by patterns.
+// subscriberCounts returns the number of subscriptions of each channel. Subscriptions to patterns
+// are not counted.
 func (e *Engine) subscriberCounts(ctx context.Context, db string, channels []string, nowMs int64) ([]int64, error) {
 	keys := make([]store.Key, len(channels))
 	for i, c := range channels {
@@ -264,7 +263,7 @@ func (e *Engine) subscriberCounts(ctx context.Context, db string, channels []str
 	return counts, nil
 }
 
-// patternCount is the number of patterns that there are subscriptions to.
+// patternCount returns the number of different patterns that somebody has subscribed to.
 func (e *Engine) patternCount(ctx context.Context, db string, nowMs int64) (int, error) {
 	item, err := e.store.Get(ctx, patternsKey(db))
 	if err != nil {

@@ -14,8 +14,8 @@ const (
 	pollLate = 200 * time.Millisecond
 )
 
-// tail follows one log on behalf of all subscriptions of an engine: it reads each message
-// once and offers it to whoever wants it. It runs as long as there is a subscription.
+// tail reads one log for all subscriptions of an engine. It reads each message once and offers it
+// to the subscriptions that want it. It runs as long as there is a subscription.
 type tail struct {
 	e    *Engine
 	log  messageLog
@@ -46,10 +46,8 @@ func (t *tail) join(ctx context.Context, s *Subscription) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.stop == nil {
-		var run context.Context
-		run, t.stop = context.WithCancel(context.Background())
 		t.pos = end
-		go t.run(run)
+		t.stop = t.e.duties.run(t.run)
 	}
 	t.subs[s] = &cursor{pos: end, lagging: end < t.pos}
 	if end < t.pos {

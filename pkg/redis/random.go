@@ -41,8 +41,9 @@ func (c *call) writeRandom(ms *members, n int64, with bool, extra func(pair)) er
 	mark, used, size := c.w.Mark(), 0, ms.len()
 	for range total {
 		var p pair
-		// With repetitions, each of size members is as likely: one of those used already with
-		// a probability of used to size, otherwise one that was not.
+		// With repetitions, every one of the size members must be equally likely at each draw. So a
+		// member that was drawn before is drawn again with probability used/size. Otherwise the
+		// next member that was not drawn yet is taken.
 		if used < len(picks) && (n >= 0 || c.tx.e.random.Int64N(size) >= int64(used)) {
 			p = picks[used]
 			used++

@@ -19,21 +19,22 @@ const (
 	noteFrom      = "a" // the first of the sort keys that a generation in use left behind
 	noteTo        = "z" // where they end
 
-	// noteDue is the time (Unix ms), only of what is garbage without fail and at once. No other item has
-	// the attribute: it is what the table's stream is filtered by.
+	// noteDue is the time (Unix ms) from which the note's garbage may be deleted. Only notes about
+	// certain garbage have it: those that need no look at a head. No other item of the table has
+	// this attribute, so the table's stream is filtered by it.
 	noteDue = "due"
 )
 
 const (
 	reclaimPartition = "r0"
 
-	// reclaimGrace is how long an abandoned generation is left alone, so that whoever has just
-	// read its head can still read its elements.
+	// reclaimGrace is how long the elements of an abandoned generation are kept. A command that
+	// read the head just before may still read them.
 	reclaimGrace = 2 * attemptLife
 )
 
-// reclaimNote is the write of a note that a generation may be garbage at a time
-// (Unix ms). With a head, it is garbage unless the head names it then.
+// reclaimNote writes a note: from due (Unix ms) on, a generation may be garbage. If a head is
+// given, the generation is garbage only if that head does not refer to it then.
 func reclaimNote(due int64, gen, db string, head store.Key) store.Op {
 	attrs := []store.Attr{{Name: noteDB, Value: store.Bytes(db)}}
 	if head.Sort != "" {
@@ -46,8 +47,8 @@ func reclaimNote(due int64, gen, db string, head store.Key) store.Op {
 	return store.Put(noteKey(due, gen), store.NewAttrs(attrs...), nil)
 }
 
-// rangeNote is the write of a note that a part of a generation that may still be in use
-// is garbage from a time (Unix ms) on.
+// rangeNote writes a note: from due (Unix ms) on, some elements of a generation are garbage,
+// although the generation itself may be in use.
 func rangeNote(due int64, gen, db string, keys keyRange) store.Op {
 	return store.Put(noteKey(due, gen+"r"+keys.to), store.NewAttrs(
 		store.Attr{Name: noteDB, Value: store.Bytes(db)},
@@ -57,8 +58,9 @@ func rangeNote(due int64, gen, db string, keys keyRange) store.Op {
 		store.Attr{Name: noteTo, Value: store.Bytes(keys.to)}), nil)
 }
 
-// ownerNote is the write of an item beside a generation's elements that says
-// which head it was moved to, for notes written before that name another.
+// ownerNote writes an item beside a generation's elements. It names the head that the generation
+// was moved to, by RENAME for example. Older notes name the head that it had before, so the
+// reclaimer looks here too.
 func ownerNote(gen, db string, head store.Key) store.Op {
 	return store.Put(store.Key{Partition: elemPartition(db, gen), Sort: elemOwner}, store.NewAttrs(
 		store.Attr{Name: notePartition, Value: store.Bytes(head.Partition)},
@@ -69,8 +71,8 @@ func noteKey(due int64, gen string) store.Key {
 	return store.Key{Partition: reclaimPartition, Sort: putUint64(uint64(due)) + gen}
 }
 
-// noteFlush notes that a database's keys of today are garbage from a time (Unix ms)
-// on, if the database has then gone on to another epoch.
+// noteFlush writes a note that the keys of a database's present epoch are garbage from due (Unix
+// ms) on. The reclaimer ignores it if the database has not gone on to another epoch by then.
 func (e *Engine) noteFlush(ctx context.Context, d *Database, due int64) error {
 	attrs := store.NewAttrs(
 		store.Attr{Name: noteDB, Value: store.Bytes(d.ID)},
@@ -84,8 +86,8 @@ func (e *Engine) noteFlush(ctx context.Context, d *Database, due int64) error {
 	return nil
 }
 
-// flushed reports whether a database has left an epoch behind. A note is looked at
-// so long after the flush it announced that this cannot change any more.
+// flushed reports whether a database has gone on from an epoch to a later one. A note is looked at
+// so long after its flush began that the flush has either taken effect by then or never will.
 func (e *Engine) flushed(ctx context.Context, db string, epoch int64) (bool, error) {
 	record, err := e.store.Get(ctx, recordKey(db))
 	if err != nil {
@@ -94,9 +96,9 @@ func (e *Engine) flushed(ctx context.Context, db string, epoch int64) (bool, err
 	return record == nil || record.Get(recEpoch).Num() > epoch, nil
 }
 
-// Reclaim deletes what no key refers to any more, as far as it is due: the elements of values
-// that were deleted, overwritten or have expired, expired fields of hashes, and flushed and deleted databases. It
-// returns the number of items deleted. It may run anywhere, any number of times.
+// Reclaim deletes garbage that is due: the elements of values that were deleted, overwritten or
+// have expired, the expired fields of hashes, and everything in flushed and deleted databases. It
+// returns the number of items deleted. It may run on any instance, several times and at once.
 func (e *Engine) Reclaim(ctx context.Context) (int, error) {
 	total := 0
 	q := store.Query{Partition: reclaimPartition, To: putUint64(uint64(e.now().Add(-reclaimGrace).UnixMilli()))}
@@ -125,10 +127,9 @@ type Change struct {
 	Old, New store.Attrs // before and after, of bytes and integers; nil: there was no item
 }
 
-// ReclaimChange does what Reclaim does for one change: a note that was left of
-// something that is garbage by now, or an expired head that has gone. It returns the number of
-// items deleted. Other changes, and what is not due yet, it leaves alone. Changes may be
-// told of late, several times and in any order.
+// ReclaimChange does the work of Reclaim for one change of the table: a note was written, or an
+// expired head was deleted. It returns the number of items deleted. It ignores all other changes,
+// and notes that are not due yet. Changes may be delivered late, several times and in any order.
 func (e *Engine) ReclaimChange(ctx context.Context, c Change) (int, error) {
 	key := c.Key
 	if key.Partition != reclaimPartition {
@@ -207,9 +208,10 @@ func headOf(note store.Attrs) store.Key {
 	return store.Key{Partition: note.Get(notePartition).Str(), Sort: note.Get(noteSort).Str()}
 }
 
-// inUse decides about a generation whose head may still name it, the note's or
-// one that it was moved to since. If so, the note is dropped if there is another for the
-// head's expiry, or no expiry.
+// inUse reports whether a head still refers to a generation: the head that the note names, or the
+// one that the generation was moved to since. A head that has expired is deleted and counts as
+// none. If the generation is in use, the note is dropped, unless another look is needed: a head
+// that does not expire needs no note, and a new expiry came with a note of its own.
 func (e *Engine) inUse(ctx context.Context, note store.Item, headKey store.Key, gen string) (bool, error) {
 	headKey, head, err := e.holder(ctx, note.Attrs.Get(noteDB).Str(), gen, headKey)
 	if head == nil || err != nil {
@@ -233,8 +235,8 @@ func (e *Engine) inUse(ctx context.Context, note store.Item, headKey store.Key, 
 	return false, nil
 }
 
-// holder finds the head that names a generation: the one given, or one that the
-// generation was moved to since. There may be none.
+// holder finds the head that refers to a generation. That is the head at key, or the one that the
+// generation was moved to since. If there is none, the attributes are nil.
 func (e *Engine) holder(ctx context.Context, db, gen string, key store.Key) (store.Key, store.Attrs, error) {
 	for asked := (store.Key{}); ; {
 		head, err := e.store.Get(ctx, key)

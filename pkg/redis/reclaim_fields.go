@@ -10,14 +10,15 @@ import (
 	"github.com/skystash/skystash/pkg/store"
 )
 
-// Expired fields of a spread hash are items that nobody sees, but that count. Its head says when
-// they will be looked for next, and a note for the reclaimer, written together with it, is due then.
-// A sweep first takes the time out of the head: fields that are made to expire while it
-// goes on, maybe behind its back, then get a note of their own.
+// An expired field of a spread hash is an item that nobody sees, but that HLEN counts. The hash's
+// head says when a sweep deletes such fields next. A note for the reclaimer, written in the same
+// commit, is due at that time. The sweep first removes the time from the head. If a command makes a
+// field expire while the sweep goes on, it then sees no time in the head and writes a note of its
+// own, so the sweep cannot miss that field.
 
-// sweepPause is, for each field, how much longer a hash's expired fields may stay,
-// so that looking through a large hash again and again costs little: a million fields are
-// read about every three hours, a thousand every ten seconds.
+// sweepPause is the delay of a sweep for each field of the hash, so that sweeping a large hash
+// again and again costs little. A hash of a million fields is swept about every three hours, one of
+// a thousand every ten seconds.
 const sweepPause = 10 * time.Millisecond
 
 // nextSweep is when a spread hash of n fields should be looked through after what the

@@ -17,19 +17,21 @@ import (
 // Region makes an engine one of a read region: Config.Store is then the primary region's
 // store, far away, and Config.RecordTTL must not be 0. See the package comment.
 type Region struct {
-	// Replica is the region's own copy of the primary region's items. Nothing is written to it
-	// but what arrives from there; of each item, reads see its states in their order.
+	// Replica is the region's copy of the primary region's items. Only replication writes to it.
+	// The states of one item arrive in their order.
 	Replica store.Store
 	// Marks is a store of the region's own, which is not copied anywhere.
 	Marks store.Store
 }
 
 const (
-	// markLife is how long a mark counts: reads that a session relies on are right as long as the replica is not
-	// further behind than that. DynamoDB's streams, from which replicas are fed, keep no more.
+	// markLife is how long a mark counts. A replica that is further behind than that could show a
+	// client an older state than it has seen before. DynamoDB's streams, which feed replicas, keep
+	// changes for the same 24 hours.
 	markLife = 24 * time.Hour
-	// recordConfirmed bounds how long ago the primary region was asked for the record of a
-	// database that is read from the replica, and with it how long a revoked credential can go on reading there.
+	// recordConfirmed bounds the age of the database's record that reads of the replica use,
+	// counted from when the primary region was asked. It therefore also bounds how long a revoked
+	// credential can go on reading there.
 	recordConfirmed = time.Minute
 	// arrivalPoll is how often a flush looks whether the replica has it.
 	arrivalPoll = 50 * time.Millisecond
@@ -52,10 +54,7 @@ func (e *Engine) ReplicaDatabase(id string) (db *Database, ok bool) {
 	if e.region == nil {
 		return nil, false
 	}
-	e.mu.RLock()
-	db = e.databases[id]
-	e.mu.RUnlock()
-	return db, db != nil && e.now().Sub(db.readAt) < recordConfirmed
+	return e.databases.Within(id, recordConfirmed)
 }
 
 // ReadReplica runs commands one after the other on the region's replica and appends a reply

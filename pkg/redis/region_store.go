@@ -10,9 +10,10 @@ import (
 	"github.com/skystash/skystash/pkg/store"
 )
 
-// primaryStore is the primary region's store as a read region uses it. Before a call returns,
-// each head that it has written, or has seen in a state that the replica is not
-// known to have, is marked, so that nothing that came through it is ever unseen again.
+// primaryStore is the primary region's store as a read region uses it. Every head that passes
+// through it may be newer than the replica. Before a call returns, primaryStore marks the heads
+// that it has written, and those that it has read in a state that the replica does not have. Later
+// reads in the region then never show an older state.
 type primaryStore struct {
 	store.Store // the primary region's
 	region      *replicaReader

@@ -14,14 +14,14 @@ type KeyInfo struct {
 }
 
 // Keys iterates over the database's keys in order of their hashes, from a hash
-// on, including what this transaction has changed. hint is how many keys the caller
+// on, including what this transaction has changed. readahead is how many keys the caller
 // expects to look at, 0 for all. Nothing is promised about keys that others
 // change meanwhile.
-func (tx *Txn) Keys(hash uint64, hint int) iter.Seq[KeyInfo] {
+func (tx *Txn) Keys(hash uint64, readahead int) iter.Seq[KeyInfo] {
 	return func(yield func(KeyInfo) bool) {
 		tx.relaxed = tx.relaxed || !tx.write
 		mine := tx.changedKeys(hash)
-		for item := range tx.headItems(hash, hint) {
+		for item := range tx.headItems(hash, readahead) {
 			name := item.Attrs.Get(attrKey).Str()
 			if name == "" {
 				name = item.Key.Sort[8:]
@@ -68,12 +68,12 @@ func (tx *Txn) changedKeys(hash uint64) []KeyInfo {
 }
 
 // headItems iterates over the heads of all slots from a hash on.
-func (tx *Txn) headItems(hash uint64, hint int) iter.Seq[store.Item] {
+func (tx *Txn) headItems(hash uint64, readahead int) iter.Seq[store.Item] {
 	return func(yield func(store.Item) bool) {
 		for slot := tx.view.slotOf(hash); slot < len(tx.view.partitions); slot++ {
 			q := store.Query{Partition: tx.view.partitions[slot], From: putUint64(hash)}
-			if hint > 0 {
-				q.Limit = hint + 8
+			if readahead > 0 {
+				q.Limit = readahead + 8
 			}
 			for {
 				n, last := 0, ""

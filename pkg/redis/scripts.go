@@ -47,9 +47,11 @@ func (g generation) in(nowMs int64) int64 {
 func scriptGen(n int64) string  { return "s" + putUint64(uint64(n)) }
 func libraryGen(n int64) string { return "l" + putUint64(uint64(n)) }
 
-// advance goes on to the next generation of what a record's attribute counts, together with some writes
-// of its own, and returns when all instances know it. It fails with store.ErrConflict if somebody else
-// did so after d was read.
+// advance replaces a generation of scripts or libraries by the next one. attr is the attribute of
+// the database's record that counts these generations, old is the name of the generation that
+// becomes garbage, and ops are writes that belong to the same commit. advance returns when all
+// instances use the new generation. It fails with store.ErrConflict if somebody else advanced the
+// record after d was read.
 func (e *Engine) advance(ctx context.Context, d *Database, attr string, g generation, old string, ops []store.Op) error {
 	at := e.whenAllKnow(e.nowMs())
 	var is store.Cond = store.Eq(attr, store.Int(g.n))

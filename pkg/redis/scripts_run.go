@@ -11,11 +11,11 @@ import (
 	"github.com/skystash/skystash/pkg/redis/num"
 	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/redis/script"
+	"github.com/skystash/skystash/pkg/store"
 )
 
-// Eval is Do of an EVAL whose script does not become one of the database's: EVALSHA and SCRIPT
-// EXISTS do not find it, and it takes no space. It is for scripts that are not the database's own, but
-// those of a tool that looks after it.
+// Eval runs a script as EVAL does, but does not store it: EVALSHA and SCRIPT EXISTS do not find it,
+// and it takes no space. Tools that look after a database use it for scripts of their own.
 func (e *Engine) Eval(ctx context.Context, db *Database, a Access, source string, keys, args []string, w *resp.Writer) error {
 	b, err := e.bind(a, slices.Concat([]string{"EVAL", source, strconv.Itoa(len(keys))}, keys, args))
 	if err != nil {
@@ -68,10 +68,14 @@ func (h *scriptHost) Call(args []string) ([]byte, error) {
 		h.wrote = h.wrote || cmd.mayWrite()
 		err = cmd.run(&call{tx: tx, cmd: cmd, args: args, w: &h.w, access: h.c.access})
 	}
+	tx.spend(commandWork + int64(h.w.Len()))
 	if tx.err != nil {
 		return nil, tx.err
 	}
 	tx.dropEmpty()
+	if tx.changed > store.MaxCommitOps {
+		return nil, script.Error(errTransactionSize(tx.changed))
+	}
 	if err == nil && h.w.Len() > tx.e.maxReply {
 		return nil, script.Error(errReplySize(tx.e.maxReply, h.w.Len()))
 	}
@@ -133,6 +137,16 @@ func (h *scriptHost) Allowed(args []string) (bool, error) {
 		return false, script.Error("ERR Invalid command passed to redis.acl_check_cmd()")
 	}
 	return h.c.access.check(cmd, args) == nil, nil
+}
+
+// stepWork is what a step of a script costs, see Budget.
+const stepWork = 80
+
+// Use counts what a script has used towards the request's budget.
+func (h *scriptHost) Use(steps, bytes int64) error {
+	h.c.tx.spend(steps * stepWork)
+	h.c.tx.hold(bytes)
+	return h.c.tx.err
 }
 
 // Log writes what a script logs to the engine's log.

@@ -139,18 +139,18 @@ func (s *Stream) NextID() (streamID, bool) {
 	return s.last.next()
 }
 
-// Get returns an entry; hint is how many from there on will be asked for.
-func (s *Stream) Get(id streamID, hint int) (streamEntry, bool) {
+// Get returns an entry; readahead is how many from there on will be asked for.
+func (s *Stream) Get(id streamID, readahead int) (streamEntry, bool) {
 	if s.n == 0 || id.less(s.first) {
 		return streamEntry{}, false
 	}
-	data, ok := s.entries.get(id, hint)
+	data, ok := s.entries.get(id, readahead)
 	return streamEntry{id, data}, ok
 }
 
-// Range iterates over the entries from one id to another, both inclusive; hint is how many the
+// Range iterates over the entries from one id to another, both inclusive; readahead is how many the
 // caller expects to look at, 0 for all.
-func (s *Stream) Range(from, to streamID, hint int) iter.Seq[streamEntry] {
+func (s *Stream) Range(from, to streamID, readahead int) iter.Seq[streamEntry] {
 	return func(yield func(streamEntry) bool) {
 		if s.Len() == 0 {
 			return
@@ -158,7 +158,7 @@ func (s *Stream) Range(from, to streamID, hint int) iter.Seq[streamEntry] {
 		if from.less(s.first) {
 			from = s.first
 		}
-		for r := range s.entries.ascend(from, to, hint) {
+		for r := range s.entries.ascend(from, to, readahead) {
 			if !yield(streamEntry(r)) {
 				return
 			}
@@ -167,7 +167,7 @@ func (s *Stream) Range(from, to streamID, hint int) iter.Seq[streamEntry] {
 }
 
 // ReverseRange is Range from the higher id down to the lower one.
-func (s *Stream) ReverseRange(from, to streamID, hint int) iter.Seq[streamEntry] {
+func (s *Stream) ReverseRange(from, to streamID, readahead int) iter.Seq[streamEntry] {
 	return func(yield func(streamEntry) bool) {
 		if s.Len() == 0 {
 			return
@@ -175,7 +175,7 @@ func (s *Stream) ReverseRange(from, to streamID, hint int) iter.Seq[streamEntry]
 		if to.less(s.first) {
 			to = s.first
 		}
-		for r := range s.entries.descend(from, to, hint) {
+		for r := range s.entries.descend(from, to, readahead) {
 			if !yield(streamEntry(r)) {
 				return
 			}
@@ -191,10 +191,10 @@ func (s *Stream) Last() (streamID, bool) {
 	return streamID{}, false
 }
 
-// Delete removes an entry and reports whether it was there; hint is how many from there on will
+// Delete removes an entry and reports whether it was there; readahead is how many from there on will
 // be deleted. When all are, findFirst must follow.
-func (s *Stream) Delete(id streamID, hint int) bool {
-	if s.n == 0 || id.less(s.first) || !s.entries.del(id, hint) {
+func (s *Stream) Delete(id streamID, readahead int) bool {
+	if s.n == 0 || id.less(s.first) || !s.entries.del(id, readahead) {
 		return false
 	}
 	s.ent.dirty = true
@@ -225,10 +225,10 @@ func (s *Stream) findFirst() {
 	}
 }
 
-// sizes iterates over the sizes of entries; hint is how many the caller expects to look at.
-func (s *Stream) sizes(hint int64) iter.Seq[int64] {
+// sizes iterates over the sizes of entries; readahead is how many the caller expects to look at.
+func (s *Stream) sizes(readahead int64) iter.Seq[int64] {
 	return func(yield func(int64) bool) {
-		for e := range s.Range(streamID{}, maxStreamID, hintOf(hint)) {
+		for e := range s.Range(streamID{}, maxStreamID, readaheadOf(readahead)) {
 			if !yield(int64(len(e.data))) {
 				return
 			}
@@ -255,8 +255,8 @@ func (s *Stream) copyTo(dest *Stream) {
 	}
 }
 
-// steady reports whether a head still is, as far as reading entries goes, what was read of it: all
-// that happened since was that some were added.
+// steady reports whether entries that were read are still right for a newer version of the head.
+// They are if nothing has happened since but that entries were added.
 func (s *Stream) steady(head store.Attrs) bool {
 	if s.searched || head.Get(attrGen).Str() != s.obj.gen || s.obj.gen == "" || head.Get(attrType).Str() != spreadStream {
 		return false

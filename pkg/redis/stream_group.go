@@ -208,8 +208,8 @@ func (g *streamGroup) NewConsumer(name string) *streamConsumer {
 	return c
 }
 
-// seenResolution is how exact the time is at which a consumer has asked in vain, in
-// milliseconds: to ask often need not mean to write as often.
+// seenResolution (ms) is the resolution of a consumer's "seen" time. A consumer that polls in vain
+// more often than that causes no further writes.
 const seenResolution = 1000
 
 // see notes that a consumer asks for entries; one that is not known is added.
@@ -226,8 +226,8 @@ func (g *streamGroup) see(name string) *streamConsumer {
 	return c
 }
 
-// DeleteConsumer removes a consumer. What was pending to it is so no more; the records of that go
-// when their page is written next.
+// DeleteConsumer removes a consumer. Its entries are not pending any more. Their records stay in
+// the store until the pages that hold them are written next.
 func (g *streamGroup) DeleteConsumer(c *streamConsumer) {
 	i, _ := g.search(c.name)
 	g.consumers = slices.Delete(g.consumers, i, i+1)
@@ -260,20 +260,20 @@ func (g *streamGroup) unpack(rec streamRecord) (pendingEntry, bool) {
 	return p, p.consumer != nil
 }
 
-// Pending returns a pending entry; hint is how many from there on will be asked for.
-func (g *streamGroup) Pending(id streamID, hint int) (pendingEntry, bool) {
-	data, ok := g.pel.get(id, hint)
+// Pending returns a pending entry; readahead is how many from there on will be asked for.
+func (g *streamGroup) Pending(id streamID, readahead int) (pendingEntry, bool) {
+	data, ok := g.pel.get(id, readahead)
 	if !ok {
 		return pendingEntry{}, false
 	}
 	return g.unpack(streamRecord{id, data})
 }
 
-// PendingRange iterates over the pending entries from one id to another, both inclusive; hint is how many
+// PendingRange iterates over the pending entries from one id to another, both inclusive; readahead is how many
 // the caller expects to look at, 0 for all.
-func (g *streamGroup) PendingRange(from, to streamID, hint int) iter.Seq[pendingEntry] {
+func (g *streamGroup) PendingRange(from, to streamID, readahead int) iter.Seq[pendingEntry] {
 	return func(yield func(pendingEntry) bool) {
-		for r := range g.pel.ascend(from, to, hint) {
+		for r := range g.pel.ascend(from, to, readahead) {
 			if p, ok := g.unpack(r); ok && !yield(p) {
 				return
 			}
@@ -282,16 +282,16 @@ func (g *streamGroup) PendingRange(from, to streamID, hint int) iter.Seq[pending
 }
 
 // PendingOf iterates over the pending entries of a consumer, or of all if it is nil.
-func (g *streamGroup) PendingOf(c *streamConsumer, from, to streamID, hint int) iter.Seq[pendingEntry] {
+func (g *streamGroup) PendingOf(c *streamConsumer, from, to streamID, readahead int) iter.Seq[pendingEntry] {
 	if c == nil {
-		return g.PendingRange(from, to, hint)
+		return g.PendingRange(from, to, readahead)
 	}
 	return func(yield func(pendingEntry) bool) {
 		left := c.pending
 		if left == 0 {
 			return
 		}
-		for p := range g.PendingRange(from, to, hint) {
+		for p := range g.PendingRange(from, to, readahead) {
 			if p.consumer != c {
 				continue
 			}
@@ -324,16 +324,16 @@ func (g *streamGroup) SetPending(p pendingEntry) {
 	g.pel.put(p.id, string(binary.AppendUvarint(b, uint64(p.count))))
 }
 
-// Acknowledge makes an entry pending no more and reports whether it was; hint is how many from
+// Acknowledge makes an entry pending no more and reports whether it was; readahead is how many from
 // there on will be acknowledged.
-func (g *streamGroup) Acknowledge(id streamID, hint int) bool {
-	p, ok := g.Pending(id, hint)
+func (g *streamGroup) Acknowledge(id streamID, readahead int) bool {
+	p, ok := g.Pending(id, readahead)
 	if !ok {
 		return false
 	}
 	g.touch()
 	p.consumer.pending--
-	return g.pel.del(id, hint)
+	return g.pel.del(id, readahead)
 }
 
 // forget removes all references to entries.
@@ -349,13 +349,13 @@ func (s *Stream) forget(ids []streamID) {
 }
 
 // referenced reports whether an entry is pending in a group or has yet to be delivered to it;
-// hint is how many from there on will be asked about.
-func (s *Stream) referenced(id streamID, hint int) bool {
+// readahead is how many from there on will be asked about.
+func (s *Stream) referenced(id streamID, readahead int) bool {
 	for _, g := range s.Groups() {
 		if g.last.less(id) {
 			return true
 		}
-		if _, ok := g.Pending(id, hint); ok {
+		if _, ok := g.Pending(id, readahead); ok {
 			return true
 		}
 	}

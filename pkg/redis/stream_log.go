@@ -79,12 +79,12 @@ func (l *streamLog) known(id streamID) *streamPage {
 	return nil
 }
 
-// page is known, or read; hint is how many records from there on the caller wants to see, 0 for all.
-func (l *streamLog) page(id streamID, hint int) *streamPage {
+// page is known, or read; readahead is how many records from there on the caller wants to see, 0 for all.
+func (l *streamLog) page(id streamID, readahead int) *streamPage {
 	if p := l.known(id); p != nil {
 		return p
 	}
-	l.readFrom(id, l.pagesOf(hint))
+	l.readFrom(id, l.pagesOf(readahead))
 	if p := l.known(id); p != nil {
 		return p
 	}
@@ -92,11 +92,11 @@ func (l *streamLog) page(id streamID, hint int) *streamPage {
 }
 
 // pagesOf estimates how many pages hold a number of records.
-func (l *streamLog) pagesOf(hint int) int {
-	if hint == 0 {
+func (l *streamLog) pagesOf(readahead int) int {
+	if readahead == 0 {
 		return maxPagesRead
 	}
-	return min(min(hint, maxScanCount)/max(l.dense, 1)+2, maxPagesRead)
+	return min(min(readahead, maxScanCount)/max(l.dense, 1)+2, maxPagesRead)
 }
 
 // last is the highest id that a page may hold.
@@ -105,7 +105,8 @@ func (l *streamLog) last() streamID {
 	return id
 }
 
-// learn notes that between two ids there is one page, or none, named or to be named after the higher one.
+// learn remembers what is known about the ids from low to key: the one page there, with its
+// records, or that there is no page. The page is named key, or will be when it is written.
 func (l *streamLog) learn(low, key streamID, recs []streamRecord, stored bool) {
 	i := sort.Search(len(l.pages), func(i int) bool { return !l.pages[i].key.less(low) })
 	if i < len(l.pages) && !key.less(l.pages[i].low) {
@@ -117,8 +118,8 @@ func (l *streamLog) learn(low, key streamID, recs []streamRecord, stored bool) {
 	l.pages = slices.Insert(l.pages, i, &streamPage{key: key, low: low, recs: recs, stored: stored})
 }
 
-// forget makes room for pages that are about to be read, of which somebody who looks through a
-// long log reads many: it keeps changed ones, and the one of an id.
+// forget drops pages from memory before more pages are read, so that a command that walks through a
+// long log does not keep all of it. Changed pages stay, and so does the page named but.
 func (l *streamLog) forget(but streamID) {
 	if len(l.pages) <= maxPagesKnown {
 		return
@@ -143,8 +144,9 @@ func (l *streamLog) readFrom(id streamID, limit int) {
 	}
 }
 
-// readBefore reads pages named before a bound, in descending order down to that of the id to, and
-// learns what lies between them and top, the bound itself if that is a page, or else the highest id.
+// readBefore reads pages in descending order: from the last page whose name is below bound to the
+// page of the id to, at most limit pages. It learns what lies between these pages and top. top is
+// bound if a page has that name, and the highest id of the pages otherwise.
 func (l *streamLog) readBefore(bound, top, to streamID, limit int) {
 	l.forget(top)
 	q := store.Query{From: l.sort(to), To: l.sort(bound), Reverse: true, Limit: limit}
@@ -195,17 +197,17 @@ func (l *streamLog) decode(it store.Item) (streamID, []streamRecord) {
 }
 
 // recordsAt is the records among which an id belongs: the tail, or a page's.
-func (l *streamLog) recordsAt(id streamID, hint int) (*[]streamRecord, *streamPage) {
+func (l *streamLog) recordsAt(id streamID, readahead int) (*[]streamRecord, *streamPage) {
 	if !id.less(l.from) {
 		return &l.tail, nil
 	}
-	p := l.page(id, hint)
+	p := l.page(id, readahead)
 	return &p.recs, p
 }
 
-// get returns a record's data; hint is how many records from there on will be asked for.
-func (l *streamLog) get(id streamID, hint int) (string, bool) {
-	recs, _ := l.recordsAt(id, max(hint, 1))
+// get returns a record's data; readahead is how many records from there on will be asked for.
+func (l *streamLog) get(id streamID, readahead int) (string, bool) {
+	recs, _ := l.recordsAt(id, max(readahead, 1))
 	if i, ok := find(*recs, id); ok {
 		return (*recs)[i].data, true
 	}
@@ -227,8 +229,8 @@ func (l *streamLog) put(id streamID, data string) {
 }
 
 // del removes a record and reports whether it was there. Whoever iterates does not notice.
-func (l *streamLog) del(id streamID, hint int) bool {
-	recs, page := l.recordsAt(id, max(hint, 1))
+func (l *streamLog) del(id streamID, readahead int) bool {
+	recs, page := l.recordsAt(id, max(readahead, 1))
 	i, ok := find(*recs, id)
 	if !ok {
 		return false
@@ -240,15 +242,15 @@ func (l *streamLog) del(id streamID, hint int) bool {
 	return true
 }
 
-// ascend iterates over the records from one id to another, both inclusive; hint is how many the
+// ascend iterates over the records from one id to another, both inclusive; readahead is how many the
 // caller expects to look at, 0 for all.
-func (l *streamLog) ascend(from, to streamID, hint int) iter.Seq[streamRecord] {
+func (l *streamLog) ascend(from, to streamID, readahead int) iter.Seq[streamRecord] {
 	return func(yield func(streamRecord) bool) {
 		for from.less(l.from) {
 			p := l.known(from)
 			if p == nil {
-				p = l.page(from, hint)
-				hint *= 2 // whoever reads on reads more and more
+				p = l.page(from, readahead)
+				readahead *= 2 // whoever reads on reads more and more
 			}
 			i, _ := find(p.recs, from)
 			for _, r := range p.recs[i:] {
@@ -271,7 +273,7 @@ func (l *streamLog) ascend(from, to streamID, hint int) iter.Seq[streamRecord] {
 }
 
 // descend is ascend in the opposite direction, from the higher id to the lower one.
-func (l *streamLog) descend(from, to streamID, hint int) iter.Seq[streamRecord] {
+func (l *streamLog) descend(from, to streamID, readahead int) iter.Seq[streamRecord] {
 	return func(yield func(streamRecord) bool) {
 		down := func(recs []streamRecord) bool {
 			i, ok := find(recs, from)
@@ -296,7 +298,7 @@ func (l *streamLog) descend(from, to streamID, hint int) iter.Seq[streamRecord] 
 			switch {
 			case p != nil:
 			case from == l.last():
-				l.readBefore(l.from, from, to, l.pagesOf(hint))
+				l.readBefore(l.from, from, to, l.pagesOf(readahead))
 				p = l.page(from, 1)
 			default:
 				p = l.page(from, 1)
@@ -305,8 +307,8 @@ func (l *streamLog) descend(from, to streamID, hint int) iter.Seq[streamRecord] 
 				return
 			}
 			if below, ok := p.low.prev(); ok && to.less(p.low) && l.known(below) == nil {
-				l.readBefore(p.key, p.key, to, l.pagesOf(hint))
-				hint *= 2
+				l.readBefore(p.key, p.key, to, l.pagesOf(readahead))
+				readahead *= 2
 			}
 			var ok bool
 			if from, ok = p.low.prev(); !ok {
@@ -316,8 +318,8 @@ func (l *streamLog) descend(from, to streamID, hint int) iter.Seq[streamRecord] 
 	}
 }
 
-// cut drops all records below an id. whole says that all pages with such records are
-// known. The page that the id itself is in keeps them: nobody looks for them there.
+// cut drops all records below an id. whole says that all pages with such records are in memory. The
+// page that holds the id itself may keep lower records, since nobody looks for them there.
 func (l *streamLog) cut(id streamID, whole bool) {
 	if i, _ := find(l.tail, id); i > 0 {
 		l.tail = slices.Clone(l.tail[i:])
@@ -367,8 +369,8 @@ func (l *streamLog) covered() bool {
 	return !low.less(l.from)
 }
 
-// ops lists the writes of changed pages, and makes the tail pages if it has grown.
-// reshaped: it changes pages that were there before.
+// ops lists the writes of changed pages. If the tail has grown too large, ops turns it into new
+// pages. reshaped reports whether pages that were in the store before are changed.
 func (l *streamLog) ops() (ops []elemOp, reshaped bool) {
 	for _, key := range l.gone {
 		ops = append(ops, elemOp{sort: key})

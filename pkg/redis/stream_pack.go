@@ -5,9 +5,13 @@ import (
 	"errors"
 )
 
-// packRecords packs records: for each, how many milliseconds after the one before it, the number (as
-// the difference, if there are none), how many bytes of data are the same as before, how many
-// follow, and these. Entries with the same fields, or pending to the same consumer, thus take little room.
+// packRecords encodes records compactly. A record is, as varints:
+//   - the milliseconds since the record before it;
+//   - its sequence number, or the difference to the one before if the milliseconds are the same;
+//   - how many leading bytes its data has in common with the data before;
+//   - the number of bytes that follow, and these bytes.
+//
+// So entries with the same field names, or pending to the same consumer, take little room.
 func packRecords(recs []streamRecord) string {
 	b := make([]byte, 0, recordsSize(recs))
 	var prev streamRecord

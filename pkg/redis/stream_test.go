@@ -380,7 +380,7 @@ func TestLargeStreamReplies(t *testing.T) {
 	for range 12 {
 		d.do("xadd", "s", "*", "f", strings.Repeat("v", 300_000))
 	}
-	small := redis.New(redis.Config{Store: d.st, Now: d.clock.now, MaxReplySize: 1 << 20})
+	small := redis.New(redis.Config{Store: d.st, Now: d.clock.now, MaxReplyBytes: 1 << 20})
 	for _, line := range []string{"xrange s - +", "xrevrange s + -", "xread streams s 0", "xreadgroup group g c streams s >", "xinfo stream s full"} {
 		var w resp.Writer
 		if err := small.Do(t.Context(), d.database(), redis.Access{}, strings.Fields(line), &w); err != nil {

@@ -27,8 +27,8 @@ const (
 	trimMinID
 )
 
-// slack is how many entries more than asked for an approximate trim leaves, so that not every
-// XADD has to look for the entry that becomes the first.
+// slack is how many surplus entries an approximate trim (MAXLEN ~) leaves. Without it, every XADD
+// to a full stream would remove one entry and look for the next first one.
 func (t streamTrim) slack() int64 {
 	if !t.approx {
 		return 0

@@ -12,17 +12,19 @@ import (
 	"github.com/skystash/skystash/pkg/store"
 )
 
-// A write whose answer was lost may have been applied or not. To tell, an item
-// keeps traces of recent writes: one attribute named after the write's id,
-// which holds the write's result. A trace is taken away by a later write, once
-// nobody can be in doubt any more. Only a blind overwrite (SET, DEL) destroys
-// traces; then the doubt may remain, and the caller is told so.
+// When the answer of a write is lost, the write may have been applied or not. To find out, an item
+// keeps traces of recent writes. A trace is an attribute that is named after the write's id and
+// holds the write's result. A later write takes a trace away once nobody can be in doubt about it
+// any more. Only a blind overwrite (SET, DEL) destroys traces early. Then the doubt may remain, and
+// the caller gets store.ErrUnknownOutcome.
 //
-// A blind write that had not been applied when we looked is carried out again, as a
-// transaction, although it may still arrive. It must then find its trace, which is its
-// condition not to: the transaction leaves it in the head, even if it has nothing to write, and seals
-// the head. A sealed head refuses blind overwrites, and transactions carry its traces on until no attempt can
-// be under way any more. If its key is deleted, it stays as a tombstone: an empty collection that has expired.
+// If a blind write had not been applied when we looked, the command is carried out again as a
+// transaction. The first attempt may still arrive after that, and would then apply the command
+// twice. To prevent this, the condition of every attempt is that its own trace is absent. The
+// transaction therefore leaves the first attempt's trace in the head, even if it has nothing else
+// to write, and seals the head. A sealed head refuses blind overwrites, and transactions copy its
+// traces until no attempt can be under way any more. If the key is deleted meanwhile, the head
+// stays as a tombstone: an empty collection that has expired.
 
 // resolveReads is how many times reading an item is repeated to find out about a write.
 const resolveReads = 6
@@ -69,8 +71,8 @@ func (l *traceLog) known(key store.Key) []string {
 	return slices.Clone(l.m[key])
 }
 
-// replaced notes that an item was put with the trace own. Of the traces noted
-// before, those are forgotten that it does not have any more.
+// replaced remembers that an item was overwritten by a put that left the trace own. Traces that the
+// item has lost by that are forgotten.
 func (l *traceLog) replaced(key store.Key, item store.Attrs, own string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -113,17 +115,18 @@ type doubt struct {
 	id    writeID
 	start int64  // Unix ms
 	seen  string // the head's version that it was conditional on, "" if none
-	// reply writes the command's reply, should the attempt turn out to have been applied;
-	// trace is what its trace holds, zero if the trace is not there but the item is as the attempt left it.
-	// It reports false if the reply cannot be known.
+	// reply writes the command's reply if the attempt turns out to have been applied. trace is the
+	// value of the attempt's trace. It is zero if there is no trace but the item is as the attempt
+	// left it. reply reports false if the reply cannot be known.
 	reply func(trace store.Value, w *resp.Writer) bool
 }
 
 // blind reports whether the attempt may arrive whatever the head's version is by then.
 func (d doubt) blind() bool { return d.seen == "" }
 
-// resolve looks for the attempt in a head, and writes the reply if it is there. It fails
-// if the head cannot tell any more.
+// resolve looks for the attempt's trace in a head. If the trace is there, the attempt was applied:
+// resolve writes its reply and returns true. It fails with store.ErrUnknownOutcome if the head
+// cannot tell.
 func (d doubt) resolve(head store.Attrs, w *resp.Writer) (done bool, err error) {
 	switch fate(head, d.id, d.start, d.seen) {
 	case notApplied:
@@ -146,9 +149,9 @@ const (
 	notApplied
 )
 
-// resolve finds out whether the write id, begun at startMs, was applied to an
-// item. seen is the item's version that the write was conditional on ("" if
-// none). It returns the item as it is now.
+// resolve finds out whether the write with an id, which began at startMs, was applied to an item.
+// seen is the version of the item that the write was conditional on, or "" if it was not. resolve
+// returns the item as it is now.
 func (e *Engine) resolve(ctx context.Context, key store.Key, id writeID, startMs int64, seen string) (outcome, store.Attrs, error) {
 	var head store.Attrs
 	for attempt := 0; ; attempt++ {
@@ -181,9 +184,10 @@ func fate(head store.Attrs, id writeID, startMs int64, seen string) outcome {
 	return unknown
 }
 
-// carryTraces adds to a head the traces of the item it replaces about which
-// somebody may still be in doubt, those of our own earlier attempts, so that they cannot
-// arrive late, and, if own, this attempt's.
+// carryTraces returns a head together with the traces that it must have:
+//   - traces of the item that it replaces, where somebody may still be in doubt;
+//   - traces of our own earlier attempts, so that these are refused if they arrive late;
+//   - if own, the trace of this attempt.
 func (tx *Txn) carryTraces(head store.Attrs, ent *entry, own bool) store.Attrs {
 	attrs := make([]store.Attr, len(head), len(head)+4)
 	copy(attrs, head)
@@ -213,8 +217,8 @@ func (tx *Txn) carryTraces(head store.Attrs, ent *entry, own bool) store.Attrs {
 	return store.NewAttrs(attrs...)
 }
 
-// seal is the start (Unix ms) of the last attempt that must find its trace in an entry's head
-// should it arrive, 0 if there is none.
+// seal is the value of an entry's seal: the start (Unix ms) of the last blind attempt that may
+// still arrive and must then find its trace. It is 0 if there is no such attempt.
 func (tx *Txn) seal(ent *entry) int64 {
 	last := ent.seen.Get(attrSeal).Num()
 	if last < tx.now-attemptLife.Milliseconds() {

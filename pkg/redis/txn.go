@@ -33,7 +33,14 @@ type Txn struct {
 	member    int           // the place in its group of the command that runs
 	failed    map[int]Error // scripts that are left out, see scriptFailure
 
-	err error
+	err    error
+	budget *budget
+	own    budget // of a command or transaction that is no member of a pipeline
+	held   int64  // bytes, see hold
+
+	recent  []*entry  // those that commands have asked for since the last dropEmpty
+	few     [2]*entry // the first of them, to spare an allocation
+	changed int       // entries that commands before have changed
 
 	entries map[string]*entry
 	one     entry // the first entry, to spare an allocation
@@ -60,6 +67,9 @@ type entry struct {
 	obj   *object     // the key as the commands left it; nil: there is none
 	dirty bool        // the head must be written
 	idle  bool        // read ahead, but no command has asked for it
+
+	recent  bool // it is in Txn.recent
+	changed bool // it counts in Txn.changed
 }
 
 // abandoned is a generation that the commit makes unreachable.
@@ -68,7 +78,9 @@ type abandoned struct{ gen string }
 func newTxn(ctx context.Context, e *Engine, db *Database, write bool) *Txn {
 	clock := e.now().UnixMicro()
 	now := clock / 1000
-	return &Txn{ctx: ctx, e: e, db: db, view: db.at(now), now: now, clock: clock, id: newWriteID(now), write: write}
+	tx := &Txn{ctx: ctx, e: e, db: db, view: db.at(now), now: now, clock: clock, id: newWriteID(now), write: write, own: newBudget(e.budget)}
+	tx.budget = &tx.own
+	return tx
 }
 
 // Now is the time of the transaction, in Unix milliseconds.
@@ -140,15 +152,31 @@ func (tx *Txn) load(keys []string, loaded heads) {
 	if len(missing) > store.MaxSnapshotItems {
 		tx.headReads++ // too many for a snapshot: not of one moment, to be validated
 	}
-	got, err := tx.e.load(tx.ctx, tx.view, missing, !tx.write)
-	if err != nil {
-		tx.fail(err)
+	if tx.hold(int64(len(missing)) * keyMemory); tx.err != nil {
 		return
 	}
-	for _, k := range missing {
-		tx.add(k, got[k])
+	tx.hold(-int64(len(missing)) * keyMemory) // add counts them again
+	for n := firstLoad; len(missing) > 0 && tx.err == nil; {
+		n = min(n, len(missing))
+		got, err := tx.e.load(tx.ctx, tx.view, missing[:n], !tx.write)
+		if err != nil {
+			tx.fail(err)
+			return
+		}
+		before := tx.held
+		for _, k := range missing[:n] {
+			tx.add(k, got[k])
+		}
+		missing = missing[n:]
+		n = max(firstLoad, int(loadBytes/((tx.held-before)/int64(n)+1)))
 	}
 }
+
+// Heads are read some at a time, so that no more of them are read than a transaction may hold.
+const (
+	firstLoad = 256      // keys
+	loadBytes = 16 << 20 // of further rounds, about
+)
 
 func (tx *Txn) known(key string) *entry {
 	if tx.used > 0 && tx.one.key == key {
@@ -171,27 +199,43 @@ func (tx *Txn) add(key string, as store.Attrs) *entry {
 	tx.used++
 	*ent = entry{key: key, id: tx.view.headKey(key), seen: as}
 	ent.obj = tx.decodeHead(ent, as)
+	size := int64(len(key) + as.Size())
+	tx.spend(keyWork + size)
+	tx.hold(keyMemory + size)
+	return ent
+}
+
+// use notes that a command works on an entry.
+func (tx *Txn) use(ent *entry) *entry {
+	ent.idle = false
+	if !ent.recent {
+		ent.recent = true
+		if tx.recent == nil {
+			tx.recent = tx.few[:0]
+		}
+		tx.recent = append(tx.recent, ent)
+	}
 	return ent
 }
 
 // entry is the key's entry, loaded if need be.
 func (tx *Txn) entry(key string) *entry {
 	if ent := tx.known(key); ent != nil {
-		ent.idle = false
-		return ent
+		tx.spend(elementWork)
+		return tx.use(ent)
 	}
 	if tx.near {
 		tx.fail(errElsewhere)
 	}
 	if tx.err != nil {
-		return tx.add(key, nil)
+		return tx.use(tx.add(key, nil))
 	}
 	as, err := tx.e.store.Get(tx.ctx, tx.view.headKey(key))
 	if err != nil {
 		tx.fail(fmt.Errorf("reading a key: %w", err))
 	}
 	tx.headReads++
-	return tx.add(key, as)
+	return tx.use(tx.add(key, as))
 }
 
 // all iterates over the entries.
@@ -224,19 +268,25 @@ func (tx *Txn) heads() ([]string, heads) {
 // rollback forgets what was written. What was read stays read.
 func (tx *Txn) rollback() {
 	for ent := range tx.all() {
-		ent.obj, ent.dirty = tx.decodeHead(ent, ent.seen), false
+		ent.obj, ent.dirty, ent.changed = tx.decodeHead(ent, ent.seen), false, false
 	}
-	tx.dropped, tx.messages = nil, nil
+	tx.dropped, tx.messages, tx.changed = nil, nil, 0
 }
 
 // dropEmpty ends a command: it removes the keys of collections that the command left empty.
 func (tx *Txn) dropEmpty() {
-	for ent := range tx.all() {
+	for _, ent := range tx.recent {
+		ent.recent = false
 		if ent.obj != nil && ent.obj.empty() {
 			tx.abandon(ent.obj)
 			ent.obj = nil
 		}
+		if ent.dirty && !ent.changed && (ent.obj != nil || ent.seen != nil) {
+			ent.changed = true
+			tx.changed++
+		}
 	}
+	tx.recent = tx.recent[:0]
 }
 
 // typed is the key's object if it has the type, nil if there is no such key, or errWrongType.
@@ -298,6 +348,9 @@ func (tx *Txn) replace(ent *entry, o *object) {
 		return
 	}
 	tx.abandon(ent.obj)
+	if old := ent.obj; old != nil && old.str != nil && old.str.loaded {
+		tx.hold(-old.str.size)
+	}
 	ent.obj = o
 	ent.dirty = true
 }
@@ -346,11 +399,15 @@ func (tx *Txn) query(q store.Query) iter.Seq[store.Item] {
 			q.Limit = left
 			page, err := tx.e.store.Query(tx.ctx, q)
 			tx.elemReads++
+			tx.spend(callWork)
 			if err != nil {
 				tx.fail(fmt.Errorf("reading elements: %w", err))
 				return
 			}
 			for _, it := range page.Items {
+				if tx.spend(itemWork + int64(it.Attrs.Size())); tx.err != nil {
+					return
+				}
 				if !yield(it) {
 					return
 				}
@@ -383,6 +440,7 @@ func (tx *Txn) count(q store.Query) int64 {
 			tx.fail(fmt.Errorf("counting elements: %w", err))
 			break
 		}
+		tx.spend(callWork + int64(page.Count)*itemWork)
 		n += int64(page.Count)
 		if !page.More {
 			break
@@ -407,6 +465,7 @@ func (tx *Txn) elements(gen string, sorts []string) []store.Attrs {
 		if err != nil {
 			tx.fail(fmt.Errorf("reading an element: %w", err))
 		}
+		tx.spend(callWork + int64(as.Size()))
 		return []store.Attrs{as}
 	}
 	tx.ranged = true
@@ -418,6 +477,10 @@ func (tx *Txn) elements(gen string, sorts []string) []store.Attrs {
 	if err != nil {
 		tx.fail(fmt.Errorf("reading %d elements: %w", len(sorts), err))
 		return make([]store.Attrs, len(sorts))
+	}
+	tx.spend(callWork)
+	for _, as := range got {
+		tx.spend(itemWork + int64(as.Size()))
 	}
 	return got
 }
@@ -465,8 +528,9 @@ func (tx *Txn) validate() error {
 	if len(keys) == 0 || len(keys) == 1 && tx.elemReads == 0 {
 		return nil
 	}
-	// One key and one element: the element read is the moment. But an earlier attempt of ours
-	// must not have changed it since we looked for that in the head.
+	// With one key and one element, the read of the element is the moment at which everything held.
+	// An earlier attempt of ours, whose answer was lost, could still have changed the element since
+	// we looked for its trace in the head; then the head is validated as well.
 	if len(keys) == 1 && tx.elemReads == 1 && !tx.ranged && len(tx.doubts) == 0 {
 		return nil
 	}

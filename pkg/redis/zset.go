@@ -192,21 +192,21 @@ func (r LexRange) empty() bool {
 	return r.Min.Member > r.Max.Member || r.Min.Member == r.Max.Member && (r.Min.Exclusive || r.Max.Exclusive)
 }
 
-// Ordered iterates over the whole set in order, or in reverse order. hint is how many members
+// Ordered iterates over the whole set in order, or in reverse order. readahead is how many members
 // the caller expects to look at, 0 for all.
-func (z *ZSet) Ordered(reverse bool, hint int64) iter.Seq[ZMember] {
-	return z.ByScore(AllScores, reverse, hint)
+func (z *ZSet) Ordered(reverse bool, readahead int64) iter.Seq[ZMember] {
+	return z.ByScore(AllScores, reverse, readahead)
 }
 
-// ByScore iterates over the members in a range of scores. hint is how many the
+// ByScore iterates over the members in a range of scores. readahead is how many the
 // caller expects to look at, 0 for all.
-func (z *ZSet) ByScore(r ScoreRange, reverse bool, hint int64) iter.Seq[ZMember] {
+func (z *ZSet) ByScore(r ScoreRange, reverse bool, readahead int64) iter.Seq[ZMember] {
 	return func(yield func(ZMember) bool) {
 		if z == nil || r.empty() {
 			return
 		}
 		in := func(m ZMember) bool { return !r.below(m.Score) && !r.above(m.Score) }
-		z.merge(scoreQuery(r), reverse, hint, in, yield)
+		z.merge(scoreQuery(r), reverse, readahead, in, yield)
 	}
 }
 
@@ -226,7 +226,7 @@ func scoreQuery(r ScoreRange) store.Query {
 // ByLex iterates over the members in a range of members, which makes sense if
 // all scores are equal: the set's order is by score first. Where they differ, as in Redis, these
 // are the members from the first one not before the range up to one behind it.
-func (z *ZSet) ByLex(r LexRange, reverse bool, hint int64) iter.Seq[ZMember] {
+func (z *ZSet) ByLex(r LexRange, reverse bool, readahead int64) iter.Seq[ZMember] {
 	return func(yield func(ZMember) bool) {
 		if z == nil || r.empty() {
 			return
@@ -241,7 +241,7 @@ func (z *ZSet) ByLex(r LexRange, reverse bool, hint int64) iter.Seq[ZMember] {
 			before, behind = r.above, r.below
 		}
 		begun := false
-		z.merge(lexQuery(r, low, high), reverse, hint, func(ZMember) bool { return true }, func(m ZMember) bool {
+		z.merge(lexQuery(r, low, high), reverse, readahead, func(ZMember) bool { return true }, func(m ZMember) bool {
 			if !begun && before(m.Name) {
 				return true
 			}
@@ -282,7 +282,7 @@ func (z *ZSet) end(reverse bool) (ZMember, bool) {
 
 // merge yields, in order, what the store's index has in a range and what the
 // transaction knows better.
-func (z *ZSet) merge(q store.Query, reverse bool, hint int64, in func(ZMember) bool, yield func(ZMember) bool) {
+func (z *ZSet) merge(q store.Query, reverse bool, readahead int64, in func(ZMember) bool, yield func(ZMember) bool) {
 	ms := z.ms()
 	ms.decode()
 	order := compareZ
@@ -299,7 +299,7 @@ func (z *ZSet) merge(q store.Query, reverse bool, hint int64, in func(ZMember) b
 	if ms.spread() && !ms.obj.fresh {
 		q.Partition = elemPartition(ms.tx.view.db, ms.obj.gen)
 		q.Reverse = reverse
-		for it := range ms.scorePages(q, hint) {
+		for it := range ms.scorePages(q, readahead) {
 			m := memberOfIndex(it)
 			if ms.m[m.Name] != nil || !in(m) {
 				continue
@@ -329,12 +329,12 @@ func decodeScoreOr0(v string) float64 {
 	return decodeScore(v)
 }
 
-// scorePages queries the index, a page of about hint items at a time.
-func (ms *members) scorePages(q store.Query, hint int64) iter.Seq[store.Item] {
-	if hint <= 0 || hint > 10_000 {
+// scorePages queries the index, a page of about readahead items at a time.
+func (ms *members) scorePages(q store.Query, readahead int64) iter.Seq[store.Item] {
+	if readahead <= 0 || readahead > 10_000 {
 		return ms.tx.query(q)
 	}
-	q.Limit = int(hint) + len(ms.m)
+	q.Limit = int(readahead) + len(ms.m)
 	return func(yield func(store.Item) bool) {
 		for {
 			n, last := 0, ""

@@ -49,7 +49,7 @@ func TestVerifierIsSafeForConcurrentUse(t *testing.T) {
 		wg.Go(func() {
 			for i := range 50 {
 				n := (g + i) % len(tokens)
-				got, err := v.Verify(tokens[n])
+				got, err := v.Verify(t.Context(), tokens[n])
 				if want := fmt.Sprint("db-", n); err != nil || got.Resource != want {
 					t.Errorf("got %+v, %v, want %s", got, err, want)
 				}
@@ -66,7 +66,7 @@ func BenchmarkVerifyCached(b *testing.B) {
 	signed := mint(b, newSigner(b, SignerConfig{}), c)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := v.Verify(signed); err != nil {
+		if _, err := v.Verify(b.Context(), signed); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -77,7 +77,7 @@ func BenchmarkVerifyFirstTime(b *testing.B) {
 	signed := mint(b, newSigner(b, SignerConfig{}), sample())
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := v.parse(signed); err != nil {
+		if _, err := v.parse(b.Context(), signed); err != nil {
 			b.Fatal(err)
 		}
 	}

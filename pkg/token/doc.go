@@ -22,6 +22,15 @@
 // The header's "kid" names the key: the public key's JWK thumbprint (RFC 7638),
 // so that several keys can be valid side by side while one replaces another.
 //
+// # Published keys
+//
+// A [Verifier] may have a [Directory], in which a deployment publishes its keys and retires them. What
+// it knows of the directory is never older than [KeyAge], so a retired key opens nothing after that
+// time, on any instance. A request hardly ever waits for it: keys that are half as old are read again
+// by the next request that reads something else, in one call with that (package store/readahead).
+// Only the first request of an instance, and a token whose key nobody knows yet, need the keys; the
+// latter at most once a second, whatever tokens come in.
+//
 // # What verification does not cover
 //
 // A token stays valid until it expires. Revoking one credential, or all of a

@@ -46,7 +46,7 @@ func TestTopicRuleSurvivesTheToken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := verifier.Verify(signed)
+	got, err := verifier.Verify(t.Context(), signed)
 	if err != nil || got.Topics != claims.Topics || got.KafkaUsername() != claims.KafkaUsername() {
 		t.Errorf("got %+v, %v", got, err)
 	}

@@ -18,12 +18,19 @@ type directory struct {
 	keys  []token.PublishedKey
 	err   error
 	reads atomic.Int64
+	along atomic.Bool
+	slow  func() // nil, or what happens between the question and the answer
 }
 
-func (d *directory) read(context.Context) ([]token.PublishedKey, error) {
+func (d *directory) Along(context.Context) bool { return d.along.Load() }
+
+func (d *directory) Keys(context.Context) ([]token.PublishedKey, error) {
 	d.reads.Add(1)
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.slow != nil {
+		d.slow()
+	}
 	return d.keys, d.err
 }
 
@@ -44,7 +51,7 @@ type publishing struct {
 func newPublishing(t *testing.T, given ...ed25519.PublicKey) *publishing {
 	p := &publishing{T: t}
 	p.now.Store(time.Now().UnixNano())
-	v, err := token.NewVerifier(token.VerifierConfig{Keys: given, Published: p.read, Now: p.clock})
+	v, err := token.NewVerifier(token.VerifierConfig{Keys: given, Published: &p.directory, Now: p.clock})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +82,7 @@ func (p *publishing) sign() (ed25519.PublicKey, string) {
 
 func (p *publishing) want(when, text string, want error) {
 	p.Helper()
-	if _, err := p.verifier.Verify(text); !errors.Is(err, want) || want == nil && err != nil {
+	if _, err := p.verifier.Verify(p.Context(), text); !errors.Is(err, want) || want == nil && err != nil {
 		p.Errorf("%s: %v, want %v", when, err, want)
 	}
 }
@@ -138,6 +145,47 @@ func TestMadeUpKeysCostNoReads(t *testing.T) {
 	}
 }
 
+// A request that reads something else brings the keys along before they are too old; so hardly any
+// request waits for them alone.
+func TestKeysAreRefreshedWithWhatARequestReads(t *testing.T) {
+	p := newPublishing(t)
+	key, text := p.sign()
+	p.set(nil, token.PublishedKey{Key: key})
+	p.want("a published key", text, nil)
+	expect := func(when string, want int64) {
+		t.Helper()
+		p.want(when, text, nil)
+		if n := p.reads.Swap(0); n != want {
+			t.Errorf("%s: %d reads of the keys, want %d", when, n, want)
+		}
+	}
+	p.reads.Store(0)
+	p.advance(5 * time.Second)
+	expect("a request that has nothing to read", 0)
+	p.along.Store(true)
+	expect("one that has", 1)
+	p.advance(3 * time.Second)
+	expect("one that has, but the keys are young", 0)
+	p.set(errors.New("out of reach"), token.PublishedKey{Key: key})
+	p.advance(3 * time.Second)
+	expect("one whose read fails", 1)
+	p.set(nil, token.PublishedKey{Key: key, Retired: true})
+	p.want("the next one, of a key that was retired meanwhile", text, token.ErrUnknownKey)
+}
+
+// The answer of the directory comes late: the age of the keys counts from before the question.
+func TestAgeOfKeysCountsFromBeforeTheRead(t *testing.T) {
+	p := newPublishing(t)
+	key, text := p.sign()
+	p.set(nil, token.PublishedKey{Key: key})
+	p.slow = func() { p.advance(token.KeyAge - time.Second) }
+	p.want("a published key", text, nil)
+	p.slow = nil
+	p.set(nil, token.PublishedKey{Key: key, Retired: true})
+	p.advance(time.Second)
+	p.want("a key that was retired as soon as it was read", text, token.ErrUnknownKey)
+}
+
 func TestOutageOfTheDirectory(t *testing.T) {
 	p := newPublishing(t)
 	key, text := p.sign()
@@ -161,7 +209,7 @@ func TestConcurrentVerifiersShareReads(t *testing.T) {
 	for range 32 {
 		group.Go(func() {
 			for range 100 {
-				if _, err := p.verifier.Verify(text); err != nil {
+				if _, err := p.verifier.Verify(p.Context(), text); err != nil {
 					t.Error(err)
 				}
 			}

@@ -96,7 +96,7 @@ func TestVerifyReturnsWhatWasMinted(t *testing.T) {
 	want := sample()
 	signed := mint(t, newSigner(t, SignerConfig{}), want)
 	for _, when := range []string{"first time", "from the cache"} {
-		got, err := v.Verify(signed)
+		got, err := v.Verify(t.Context(), signed)
 		if err != nil {
 			t.Fatalf("%s: %v", when, err)
 		}
@@ -113,7 +113,7 @@ func TestVerifyReturnsWhatWasMinted(t *testing.T) {
 func TestForgedHandMadeTokenIsAccepted(t *testing.T) {
 	// Guards the other tests: what they forge is refused for the reason named,
 	// not because forging itself is wrong.
-	got, err := newVerifier(t, VerifierConfig{}).Verify(forge(t, goodHeader(), goodPayload))
+	got, err := newVerifier(t, VerifierConfig{}).Verify(t.Context(), forge(t, goodHeader(), goodPayload))
 	if err != nil || got.Generation != 3 || !got.Expires.IsZero() {
 		t.Fatalf("got %+v, %v", got, err)
 	}
@@ -126,7 +126,7 @@ func TestTokenWithoutExpiryNeverExpires(t *testing.T) {
 	c.Expires = time.Time{}
 	signed := mint(t, newSigner(t, SignerConfig{}), c)
 	now = start.AddDate(50, 0, 0)
-	got, err := v.Verify(signed)
+	got, err := v.Verify(t.Context(), signed)
 	if err != nil || !got.Expires.IsZero() {
 		t.Fatalf("got %+v, %v", got, err)
 	}
@@ -225,7 +225,7 @@ func TestVerifyRefuses(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			v := newVerifier(t, VerifierConfig{Product: ProductRedis})
 			for range 2 {
-				claims, err := v.Verify(tt.token)
+				claims, err := v.Verify(t.Context(), tt.token)
 				if !errors.Is(err, tt.want) {
 					t.Fatalf("got %v, want %v", err, tt.want)
 				}
@@ -268,15 +268,15 @@ func TestTimeIsJudgedWithLeewayAndAlsoForCachedTokens(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			now := tt.at
 			v := newVerifier(t, VerifierConfig{Now: clockAt(&now)})
-			if _, err := v.Verify(signed); !errors.Is(err, tt.want) {
+			if _, err := v.Verify(t.Context(), signed); !errors.Is(err, tt.want) {
 				t.Fatalf("uncached: got %v, want %v", err, tt.want)
 			}
 			now = start.Add(30 * time.Minute)
-			if _, err := v.Verify(signed); err != nil {
+			if _, err := v.Verify(t.Context(), signed); err != nil {
 				t.Fatalf("in between: %v", err)
 			}
 			now = tt.at
-			got, err := v.Verify(signed)
+			got, err := v.Verify(t.Context(), signed)
 			if !errors.Is(err, tt.want) {
 				t.Fatalf("cached: got %v, want %v", err, tt.want)
 			}
@@ -290,11 +290,11 @@ func TestTimeIsJudgedWithLeewayAndAlsoForCachedTokens(t *testing.T) {
 func TestSeveralKeysAreGoodSideBySide(t *testing.T) {
 	v := newVerifier(t, VerifierConfig{Keys: []ed25519.PublicKey{public(seedKey(1)), public(seedKey(2))}})
 	for _, b := range []byte{1, 2} {
-		if _, err := v.Verify(mint(t, newSigner(t, SignerConfig{Key: seedKey(b)}), sample())); err != nil {
+		if _, err := v.Verify(t.Context(), mint(t, newSigner(t, SignerConfig{Key: seedKey(b)}), sample())); err != nil {
 			t.Errorf("key %d: %v", b, err)
 		}
 	}
-	if _, err := v.Verify(mint(t, newSigner(t, SignerConfig{Key: seedKey(3)}), sample())); !errors.Is(err, ErrUnknownKey) {
+	if _, err := v.Verify(t.Context(), mint(t, newSigner(t, SignerConfig{Key: seedKey(3)}), sample())); !errors.Is(err, ErrUnknownKey) {
 		t.Errorf("third key: %v", err)
 	}
 }
@@ -302,10 +302,10 @@ func TestSeveralKeysAreGoodSideBySide(t *testing.T) {
 func TestIssuerAndAudienceAreConfigurable(t *testing.T) {
 	s := newSigner(t, SignerConfig{Issuer: "https://login.example", Audience: "prod"})
 	v := newVerifier(t, VerifierConfig{Issuer: "https://login.example", Audience: "prod"})
-	if _, err := v.Verify(mint(t, s, sample())); err != nil {
+	if _, err := v.Verify(t.Context(), mint(t, s, sample())); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := v.Verify(mint(t, newSigner(t, SignerConfig{}), sample())); err == nil {
+	if _, err := v.Verify(t.Context(), mint(t, newSigner(t, SignerConfig{}), sample())); err == nil {
 		t.Fatal("a token with the default issuer and audience was accepted")
 	}
 }
@@ -360,7 +360,7 @@ func FuzzVerify(f *testing.F) {
 	f.Add(forge(f, goodHeader(), `{}`))
 	f.Add(forge(f, `{"alg":"none"}`, goodPayload))
 	f.Fuzz(func(t *testing.T, token string) {
-		claims, err := v.Verify(token)
+		claims, err := v.Verify(t.Context(), token)
 		if err == nil && token != good {
 			t.Fatalf("accepted a token that was never minted: %q", token)
 		}

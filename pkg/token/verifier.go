@@ -33,10 +33,11 @@ type VerifierConfig struct {
 	CacheSize int                 // verified tokens to remember; 0: DefaultCacheSize
 	Now       func() time.Time    // nil: time.Now
 
-	// Published, if not nil, reads the keys that a deployment has published: they are good
-	// besides Keys, and those retired are not, even if they are among Keys. It is called
-	// every few seconds at most, whatever tokens come in.
-	Published func(context.Context) ([]PublishedKey, error)
+	// Published, if not nil, has the keys that a deployment has published: they are good
+	// besides Keys, and those retired are not, even if they are among Keys. They are read
+	// every few seconds at most, whatever tokens come in, and hardly ever by a call of their own:
+	// see Directory.
+	Published Directory
 }
 
 // Verifier checks tokens. It is safe for concurrent use and remembers the
@@ -84,9 +85,11 @@ func NewVerifier(cfg VerifierConfig) (*Verifier, error) {
 // are or wrap one of ErrMalformed, ErrSignature, ErrUnknownKey, ErrIssuer,
 // ErrAudience, ErrProduct, ErrExpired and ErrNotYetValid, which say something about the
 // token, and ErrKeysUnavailable, which does not.
-func (v *Verifier) Verify(token string) (Claims, error) {
+//
+// The context is that of the request which the token has come with.
+func (v *Verifier) Verify(ctx context.Context, token string) (Claims, error) {
 	if claims, ok := v.cache.get(token); ok {
-		if _, err := v.keys.find(claims.KeyID); err != nil {
+		if _, err := v.keys.find(ctx, claims.KeyID); err != nil {
 			return Claims{}, err
 		}
 		if err := validAt(claims, v.now()); err != nil {
@@ -94,7 +97,7 @@ func (v *Verifier) Verify(token string) (Claims, error) {
 		}
 		return claims, nil
 	}
-	claims, err := v.parse(token)
+	claims, err := v.parse(ctx, token)
 	if err != nil {
 		return Claims{}, err
 	}
@@ -113,12 +116,15 @@ func validAt(c Claims, now time.Time) error {
 	return nil
 }
 
-func (v *Verifier) parse(token string) (Claims, error) {
+func (v *Verifier) parse(ctx context.Context, token string) (Claims, error) {
 	if len(token) > MaxLength {
 		return Claims{}, fmt.Errorf("%w: longer than %d bytes", ErrMalformed, MaxLength)
 	}
 	var jc jwtClaims
-	parsed, err := v.parser.ParseWithClaims(token, &jc, v.key)
+	parsed, err := v.parser.ParseWithClaims(token, &jc, func(t *jwt.Token) (any, error) {
+		kid, _ := t.Header["kid"].(string)
+		return v.keys.find(ctx, kid)
+	})
 	if errors.Is(err, ErrKeysUnavailable) {
 		return Claims{}, err
 	}
@@ -149,10 +155,20 @@ func (v *Verifier) parse(token string) (Claims, error) {
 	return claims, nil
 }
 
-// key finds the public key that a token's header names.
-func (v *Verifier) key(t *jwt.Token) (any, error) {
-	kid, _ := t.Header["kid"].(string)
-	return v.keys.find(kid)
+// Resource is the resource that a token says it opens, if it is true or not: what can be read ahead
+// while the token is checked. "": it says nothing.
+func (v *Verifier) Resource(token string) string {
+	if claims, ok := v.cache.get(token); ok {
+		return claims.Resource
+	}
+	if len(token) > MaxLength {
+		return ""
+	}
+	var jc jwtClaims
+	if _, _, err := v.parser.ParseUnverified(token, &jc); err != nil {
+		return ""
+	}
+	return jc.Resource
 }
 
 func timeOf(d *jwt.NumericDate) time.Time {

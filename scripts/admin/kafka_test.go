@@ -33,7 +33,7 @@ func TestKafkaFromClusterToRevokedCredential(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	claims, err := verifier.Verify(password)
+	claims, err := verifier.Verify(t.Context(), password)
 	if err != nil || claims.KafkaUsername() != user || claims.Resource != id || !claims.MayProduce("red") || claims.MayConsume("red") || claims.MayProduce("blue") {
 		t.Errorf("user %s, claims %+v, %v", user, claims, err)
 	}

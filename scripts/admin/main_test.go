@@ -77,7 +77,7 @@ func TestFromKeyToRevokedToken(t *testing.T) {
 
 	mint := with("mint-token", "-database", id, "-key", keyFile, "-audience", "prod")
 	signed, notes := admin(t, mint...)
-	claims, err := verifier.Verify(signed)
+	claims, err := verifier.Verify(t.Context(), signed)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func TestFromKeyToRevokedToken(t *testing.T) {
 	}
 
 	signed, _ = admin(t, append(mint, "-readonly", "-valid", "1h")...)
-	readOnly, err := verifier.Verify(signed)
+	readOnly, err := verifier.Verify(t.Context(), signed)
 	if err != nil || readOnly.Scope != token.ReadOnly || readOnly.CredentialID == claims.CredentialID {
 		t.Errorf("claims %+v, %v", readOnly, err)
 	}
@@ -98,7 +98,7 @@ func TestFromKeyToRevokedToken(t *testing.T) {
 	}
 
 	signed, _ = admin(t, append(mint, "-rules", "+@read ~app:* &news")...)
-	if ruled, err := verifier.Verify(signed); err != nil || !slices.Equal(ruled.Rules, []string{"+@read", "~app:*", "&news"}) {
+	if ruled, err := verifier.Verify(t.Context(), signed); err != nil || !slices.Equal(ruled.Rules, []string{"+@read", "~app:*", "&news"}) {
 		t.Errorf("claims %+v, %v", ruled, err)
 	}
 	var out bytes.Buffer

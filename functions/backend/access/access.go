@@ -27,6 +27,6 @@ func Environment(env *settings.Environment, product string) token.VerifierConfig
 // NewVerifier makes what checks a product's tokens: with the keys of its configuration, and with
 // those that the control plane has published in the product's table.
 func NewVerifier(cfg token.VerifierConfig, table store.Store) (*token.Verifier, error) {
-	cfg.Published = keydir.Directory{Store: table}.Keys
+	cfg.Published = keydir.Directory{Store: table}
 	return token.NewVerifier(cfg)
 }

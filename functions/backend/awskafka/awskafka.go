@@ -21,7 +21,7 @@ type Config struct {
 	Table           string
 	Stream          string
 	KinesisEndpoint string       // instead of Kinesis's own; "": none
-	Logger          *slog.Logger // nil: no log
+	Logger          *slog.Logger // nil: slog.Default
 }
 
 // Environment reads TABLE_NAME, STREAM_NAME and KINESIS_ENDPOINT.

@@ -89,14 +89,14 @@ func Open(c *cloud.Cloud, cfg Config) (QStash, error) {
 		Waker: waker,
 		Table: table,
 		Engine: qstash.New(qstash.Config{
-			Store:      table,
-			Sender:     deliver.New(deliver.Config{Allow: cfg.Allow}),
-			Waker:      waker,
-			Limits:     qstash.Limits{MaxBody: contract.MaxMessageBytes, MaxTimeout: contract.MaxAttempt},
-			Region:     cfg.Region,
-			AccountTTL: contract.RecordTTL,
-			Meter:      cfg.Meter,
-			Logger:     cfg.Logger,
+			Store:     table,
+			Sender:    deliver.New(deliver.Config{Allow: cfg.Allow}),
+			Waker:     waker,
+			Limits:    qstash.Limits{MaxMessageBytes: contract.MaxMessageBytes, MaxTimeout: contract.MaxAttempt},
+			Region:    cfg.Region,
+			RecordTTL: contract.RecordTTL,
+			Meter:     cfg.Meter,
+			Logger:    cfg.Logger,
 		}),
 	}, nil
 }

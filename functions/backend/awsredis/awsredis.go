@@ -58,10 +58,10 @@ func Open(c *cloud.Cloud, cfg Config) (Redis, error) {
 	}
 	table := c.Table(cfg.Table)
 	engine := redis.Config{
-		Store:        table,
-		Logger:       cfg.Logger,
-		RecordTTL:    contract.RecordTTL,
-		MaxReplySize: contract.MaxCommandBytes,
+		Store:         table,
+		Logger:        cfg.Logger,
+		RecordTTL:     contract.RecordTTL,
+		MaxReplyBytes: contract.MaxCommandBytes,
 	}
 	if r := cfg.ReadRegion; r != nil {
 		engine.Region = &redis.Region{Replica: table, Marks: c.Table(r.MarksTable)}

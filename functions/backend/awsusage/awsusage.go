@@ -91,5 +91,5 @@ func metered(product string, st store.Store, log *slog.Logger) engine {
 	case token.ProductKafka:
 		return kafka.New(kafka.Config{Store: st, Logger: log, RecordTTL: contract.RecordTTL})
 	}
-	return qstash.New(qstash.Config{Store: st, Logger: log, AccountTTL: contract.RecordTTL})
+	return qstash.New(qstash.Config{Store: st, Logger: log, RecordTTL: contract.RecordTTL})
 }

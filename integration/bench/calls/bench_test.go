@@ -3,12 +3,10 @@ package calls
 import (
 	"context"
 	"crypto/ed25519"
-	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
 	"math/rand/v2"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -31,7 +29,9 @@ type bench struct {
 	t       *testing.T
 	engine  *redis.Engine
 	handler *rest.Handler
+	store   store.Store
 	signer  *token.Signer
+	public  ed25519.PublicKey // that the signer's tokens are checked with
 	wire    *wire
 	clock   *clock
 	table   string
@@ -49,16 +49,18 @@ func newBench(t *testing.T) *bench {
 		}
 	})
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	b.store = st
 	// Without a RecordTTL, a database's record once read stays: the steady state.
 	b.engine = redis.New(redis.Config{Store: st, Now: b.clock.now, Logger: log, Random: rand.NewPCG(1, 2).Uint64})
 	key, err := token.GenerateKey()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if b.signer, err = token.NewSigner(token.SignerConfig{Key: key}); err != nil {
+	if b.signer, err = token.NewSigner(token.SignerConfig{Key: key, Now: b.clock.now}); err != nil {
 		t.Fatal(err)
 	}
-	verifier, err := token.NewVerifier(token.VerifierConfig{Keys: []ed25519.PublicKey{key.Public().(ed25519.PublicKey)}})
+	b.public = publicOf(t, key)
+	verifier, err := token.NewVerifier(token.VerifierConfig{Now: b.clock.now, Keys: []ed25519.PublicKey{b.public}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,28 +187,6 @@ func (b *bench) median(db *redis.Database, args []string) cost {
 // post measures one HTTP request with several commands, all of which succeed.
 func (b *bench) post(db *redis.Database, path string, lines []string) cost {
 	b.t.Helper()
-	bearer, err := b.signer.Mint(token.Claims{
-		CredentialID: "bench", Resource: db.ID, Products: []string{token.ProductRedis}, Scope: token.ReadWrite, Generation: db.CredentialGeneration,
-	})
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	cmds := make([][]string, len(lines))
-	for i, line := range lines {
-		cmds[i] = strings.Fields(line)
-	}
-	body, err := json.Marshal(cmds)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	return b.measure(path, func(ctx context.Context) error {
-		r := httptest.NewRequestWithContext(ctx, "POST", path, strings.NewReader(string(body)))
-		r.Header.Set("Authorization", "Bearer "+bearer)
-		w := httptest.NewRecorder()
-		b.handler.ServeHTTP(w, r)
-		if w.Code != 200 || strings.Contains(w.Body.String(), `"error"`) {
-			return fmt.Errorf("answered %d: %.300s", w.Code, w.Body)
-		}
-		return nil
-	})
+	bearer := b.bearer(db)
+	return b.measure(path, func(ctx context.Context) error { return b.send(ctx, b.handler, bearer, path, lines) })
 }

@@ -24,6 +24,7 @@ func TestCalls(t *testing.T) {
 	var out table
 	out.text(preface())
 	b.small(&out)
+	out.section("Instances that were idle, or are new", "request", "before it", b.idle())
 	out.section("Several commands in one request", "request", "commands", b.batches())
 	out.section(fmt.Sprintf("Large collections, of %d elements each", largeSize), "command", "", b.large())
 	out.section(fmt.Sprintf("Busy keys: after %d writes of the same key at one moment", busyWrites), "command", "key before", b.busy())

@@ -22,8 +22,11 @@ the list price of a million such commands in us-east-1, on demand, Standard tabl
 $%[3]v for a million WRU, in force since %[4]s
 (<%[5]s>). Lambda, API Gateway, storage and transfer are not in it.
 
-What is measured is the steady state: connections and the database's record are there. (Each function instance reads
-the record of a database that it serves again at most once a second, for 1 RRU.) The key is %[1]sk%[1]s; values are a few bytes
+What is measured is the steady state: connections and the database's record are there. An instance of the function
+reads the record again if it is more than a second old (1 RRU), and the keys that tokens are signed with if they are
+more than four (1 RRU), both in one call with the keys that the request reads. What that looks like is under
+"Instances that were idle". A write needs the record first: nothing may be written before it is known that the token
+was not revoked. The key is %[1]sk%[1]s; values are a few bytes
 long unless something else is said.
 
 ## Beside a peer

@@ -40,8 +40,8 @@ const (
 	deliverGBSeconds = 0.5 * 0.060
 )
 
-// accountTTL has each run read the account once.
-const accountTTL = time.Millisecond
+// recordTTL has each run read the account once.
+const recordTTL = time.Millisecond
 
 // counter is an engine on DynamoDB Local whose calls are counted.
 type counter struct {
@@ -118,7 +118,7 @@ func (c *counter) Send(context.Context, qstash.Delivery) (qstash.Response, error
 func (c *counter) metered(function int, f func(context.Context)) {
 	var m store.Meter
 	c.mu.Lock()
-	c.now = c.now.Add(accountTTL) // what another run has read of the account is too old
+	c.now = c.now.Add(recordTTL) // what another run has read of the account is too old
 	c.mu.Unlock()
 	f(store.WithMeter(c.t.Context(), &m))
 	u := m.Total()
@@ -229,7 +229,7 @@ func TestCostsAreAsTheTableSays(t *testing.T) {
 	for _, row := range rows {
 		st := dynamolocal.Open(t)
 		c := &counter{t: t, now: time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC), status: 200}
-		c.engine = qstash.New(qstash.Config{Store: st, Sender: c, Waker: c, AccountTTL: accountTTL,
+		c.engine = qstash.New(qstash.Config{Store: st, Sender: c, Waker: c, RecordTTL: recordTTL,
 			Now: func() time.Time { c.mu.Lock(); defer c.mu.Unlock(); return c.now }})
 		if _, err := c.engine.CreateAccount(t.Context(), "acct", qstash.Keys{}); err != nil {
 			t.Fatal(err)

@@ -89,9 +89,12 @@ func (w *World) Engines() (*redis.Engine, *kafka.Engine, *qstash.Engine) {
 func (w *World) engines(r, k, q store.Store) (*redis.Engine, *kafka.Engine, *qstash.Engine) {
 	stream, err := kafkastream.Open(w.Context(), kafkastream.Options{Store: w.Tables["kafka"]})
 	w.OK(err)
-	return redis.New(redis.Config{Store: r, Now: w.Now, RecordTTL: recordTTL}),
-		kafka.New(kafka.Config{Store: k, Stream: stream, Now: w.Now, RecordTTL: recordTTL}),
-		qstash.New(qstash.Config{Store: q, Sender: nothing{}, Waker: nothing{}, Now: w.Now, AccountTTL: recordTTL})
+	databases := redis.New(redis.Config{Store: r, Now: w.Now, RecordTTL: recordTTL})
+	w.Cleanup(databases.Close)
+	clusters := kafka.New(kafka.Config{Store: k, Stream: stream, Now: w.Now, RecordTTL: recordTTL})
+	w.Cleanup(clusters.Close)
+	return databases, clusters,
+		qstash.New(qstash.Config{Store: q, Sender: nothing{}, Waker: nothing{}, Now: w.Now, RecordTTL: recordTTL})
 }
 
 // Broken makes the control plane of an instance that cannot reach the products' tables.
@@ -116,7 +119,7 @@ func (w *World) NewControl(r *redis.Engine, k *kafka.Engine, q *qstash.Engine) *
 // Verifier makes that of an instance of a product's function, which has no keys of its own.
 func (w *World) Verifier(product string, keys ...ed25519.PublicKey) *token.Verifier {
 	v, err := token.NewVerifier(token.VerifierConfig{
-		Keys: keys, Product: product, Now: w.Now, Published: keydir.Directory{Store: w.Tables[product]}.Keys,
+		Keys: keys, Product: product, Now: w.Now, Published: keydir.Directory{Store: w.Tables[product]},
 	})
 	w.OK(err)
 	return v

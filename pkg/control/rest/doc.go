@@ -7,6 +7,9 @@
 // /v2/openapi.json; a test holds the two together. Errors are {"error", "code", "message"}:
 // the CLI reads the first, the documentation names the others.
 //
+// HEAD is answered as GET, which changes nothing. Bodies of requests may be compressed with gzip, long answers are
+// for clients that accept it. Package edge has the statuses of failures.
+//
 // # What differs
 //
 // There are no teams, plans, backups and Vector or Search indices: their paths are 404, and

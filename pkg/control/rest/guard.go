@@ -3,6 +3,8 @@ package rest
 import (
 	"sync"
 	"time"
+
+	"github.com/skystash/skystash/pkg/fresh"
 )
 
 const (
@@ -23,7 +25,7 @@ type guards struct {
 }
 
 type guard struct {
-	since    time.Time
+	since    fresh.Time
 	failures int
 }
 
@@ -32,15 +34,15 @@ func (g *guards) closed(from string) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	have, ok := g.m[from]
-	return ok && have.failures >= maxFailures && g.now().Sub(have.since) < guardTime
+	return ok && have.failures >= maxFailures && have.since.Within(guardTime, g.now())
 }
 
 func (g *guards) failed(from string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	have := g.m[from]
-	if now := g.now(); now.Sub(have.since) >= guardTime {
-		have = guard{since: now}
+	if now := g.now(); !have.since.Within(guardTime, now) {
+		have = guard{since: fresh.At(now)}
 	}
 	have.failures++
 	if g.m == nil || len(g.m) >= maxGuarded {

@@ -1,26 +1,24 @@
 package rest
 
 import (
+	"bytes"
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/skystash/skystash/pkg/control"
+	"github.com/skystash/skystash/pkg/edge"
 	"github.com/skystash/skystash/pkg/kafka"
 	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/qstash"
-	"github.com/skystash/skystash/pkg/store"
 )
 
 // Config is what a Handler is made of.
@@ -34,9 +32,8 @@ type Config struct {
 
 	ReadRegions []string // that databases may ask for besides the deployment's own
 
-	Now       func() time.Time             // nil: time.Now
-	Logger    *slog.Logger                 // nil: slog.Default
-	RequestID func(context.Context) string // names a request in the log and in answers of status 500 and above; nil: at random
+	Now    func() time.Time // nil: time.Now
+	Logger *slog.Logger     // nil: slog.Default
 }
 
 // Handler serves the API. It is safe for concurrent use.
@@ -54,9 +51,6 @@ func New(cfg Config) *Handler {
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
-	}
-	if cfg.RequestID == nil {
-		cfg.RequestID = func(context.Context) string { return rand.Text()[:12] }
 	}
 	return &Handler{cfg: cfg, log: cfg.Logger, routes: routes(), guards: guards{now: cfg.Now}}
 }
@@ -80,12 +74,12 @@ func Serves(path string) bool {
 type route struct {
 	method string
 	path   string // behind /v2; {id} stands for any segment
-	serve  func(*call) (any, error)
+	serve  func(*exchange) (any, error)
 	open   bool // to anybody
 }
 
-// call is a request on its way.
-type call struct {
+// exchange is a request on its way to its answer.
+type exchange struct {
 	*Handler
 	ctx  context.Context
 	r    *http.Request
@@ -93,98 +87,93 @@ type call struct {
 	ids  []string // what stands in the path for {...}, in order
 }
 
-// refusal is an answer to a request that is at fault.
-type refusal struct {
-	status int
-	text   string
-}
-
-func (e *refusal) Error() string { return e.text }
-
 func badRequest(format string, args ...any) error {
-	return &refusal{http.StatusBadRequest, fmt.Sprintf(format, args...)}
+	return edge.Refusef(http.StatusBadRequest, format, args...)
 }
 
 var (
-	errNotFound     = &refusal{http.StatusNotFound, "not found"}
-	errUnauthorized = &refusal{http.StatusUnauthorized, "unauthorized"}
-	errTooMany      = &refusal{http.StatusTooManyRequests, "too many failed attempts to authenticate, try again in a minute"}
+	errNotFound     = edge.Refuse(http.StatusNotFound, "not found")
+	errUnauthorized = &edge.Error{
+		Status: http.StatusUnauthorized, Text: "unauthorized",
+		Header: map[string]string{"Www-Authenticate": `Basic realm="Developer API", charset="UTF-8"`},
+	}
+	errTooMany = &edge.Error{
+		Status: http.StatusTooManyRequests, Text: "too many failed attempts to authenticate, try again in a minute",
+		Header: map[string]string{"Retry-After": "60"},
+	}
 )
 
 // ServeHTTP implements http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	answer, err := h.serveSafely(w, r)
+	header := edge.HTTPHeader(w.Header())
 	status := http.StatusOK
+	text, err := h.serveSafely(r)
 	if err != nil {
-		status, answer = h.failure(w, r, err)
+		e := edge.Report(r.Context(), h.log, answerOf(err), "method", r.Method, "path", r.URL.Path)
+		status, text = e.Status, failed(e)
+		e.SetHeader(header)
 	}
-	text, ok := answer.(json.RawMessage)
-	if !ok {
-		if text, err = json.Marshal(answer); err != nil {
-			status, answer = h.failure(w, r, fmt.Errorf("encode the answer: %w", err))
-			text, _ = json.Marshal(answer) // strings always can be
-		}
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	_, _ = w.Write(text) // an error means that the client has gone
+	header.SetHeader("Content-Type", "application/json")
+	header.SetHeader("Cache-Control", "no-store")
+	edge.Send(w, r, status, text)
 }
 
-// serveSafely turns a panic into an error: one request must not end a process that
-// serves others.
-func (h *Handler) serveSafely(w http.ResponseWriter, r *http.Request) (answer any, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			h.log.ErrorContext(r.Context(), "request panicked", "panic", p, "stack", string(debug.Stack()))
-			err = errors.New("panic, see the log")
-		}
-	}()
-	return h.serve(w, r)
+// serveSafely turns a panic into an error.
+func (h *Handler) serveSafely(r *http.Request) (text []byte, err error) {
+	defer edge.Recover(&err)
+	answer, err := h.serve(r)
+	if err != nil {
+		return nil, err
+	}
+	if text, ok := answer.(json.RawMessage); ok {
+		return text, nil
+	}
+	if text, err = json.Marshal(answer); err != nil {
+		return nil, fmt.Errorf("encode the answer: %w", err)
+	}
+	return text, nil
 }
 
-func (h *Handler) serve(w http.ResponseWriter, r *http.Request) (any, error) {
-	c := &call{Handler: h, ctx: r.Context(), r: r}
-	found, allowed := c.find()
+func (h *Handler) serve(r *http.Request) (any, error) {
+	x := &exchange{Handler: h, ctx: r.Context(), r: r}
+	found, allowed := x.find()
 	if found == nil && len(allowed) == 0 {
 		return nil, errNotFound
 	}
 	if found == nil {
-		w.Header().Set("Allow", strings.Join(allowed, ", "))
-		return nil, &refusal{http.StatusMethodNotAllowed, "method not allowed"}
+		return nil, edge.NotAllowed("method not allowed", allowed...)
 	}
 	if !found.open {
-		if err := c.authenticate(); err != nil {
-			if errors.Is(err, errUnauthorized) {
-				w.Header().Set("WWW-Authenticate", `Basic realm="Developer API", charset="UTF-8"`)
-			}
+		if err := x.authenticate(); err != nil {
 			return nil, err
 		}
 	}
-	return found.serve(c)
+	return found.serve(x)
 }
 
 // find chooses the route of a request; if it has only others for its path, their methods.
-func (c *call) find() (found *route, allowed []string) {
-	path, ok := strings.CutPrefix(c.r.URL.EscapedPath(), "/v2/")
+func (x *exchange) find() (found *route, allowed []string) {
+	path, ok := strings.CutPrefix(x.r.URL.EscapedPath(), "/v2/")
 	if !ok {
 		return nil, nil
 	}
 	parts := strings.Split(strings.TrimSuffix(path, "/"), "/")
-	method := c.r.Method
+	method := x.r.Method // HEAD changes nothing, because GET changes nothing
 	if method == http.MethodHead {
 		method = http.MethodGet
 	}
-	for i := range c.routes {
-		r := &c.routes[i]
+	for i := range x.routes {
+		r := &x.routes[i]
 		ids, ok := r.match(parts)
 		switch {
 		case !ok:
 		case r.method == method:
-			c.ids = ids
+			x.ids = ids
 			return r, nil
 		default:
-			allowed = append(allowed, r.method)
+			if allowed = append(allowed, r.method); r.method == http.MethodGet {
+				allowed = append(allowed, http.MethodHead)
+			}
 		}
 	}
 	return nil, allowed
@@ -212,47 +201,44 @@ func (r *route) match(parts []string) (ids []string, ok bool) {
 }
 
 // authenticate finds out whose request it is.
-func (c *call) authenticate() error {
-	from := c.caller()
-	if c.guards.closed(from) {
+func (x *exchange) authenticate() error {
+	from := x.caller()
+	if x.guards.closed(from) {
 		return errTooMany
 	}
-	email, key, ok := c.r.BasicAuth()
+	email, key, ok := x.r.BasicAuth()
 	if !ok {
 		return errUnauthorized
 	}
-	acct, err := c.cfg.Engine.Authenticate(c.ctx, email, key)
+	acct, err := x.cfg.Engine.Authenticate(x.ctx, email, key)
 	if control.IsKind(err, control.Unauthorized) {
-		c.guards.failed(from)
+		x.guards.failed(from)
 		return errUnauthorized
 	}
-	c.acct = acct
+	x.acct = acct
 	return err
 }
 
 // caller is the address that a request comes from.
-func (c *call) caller() string {
-	if host, _, err := net.SplitHostPort(c.r.RemoteAddr); err == nil {
+func (x *exchange) caller() string {
+	if host, _, err := net.SplitHostPort(x.r.RemoteAddr); err == nil {
 		return host
 	}
-	return c.r.RemoteAddr
+	return x.r.RemoteAddr
 }
 
 // maxBody bounds a request's body, in bytes.
 const maxBody = 64 << 10
 
 // body reads the request's body as JSON; an empty one leaves v as it is.
-func (c *call) body(v any) error {
-	if c.r.Body == nil {
-		return nil
+func (x *exchange) body(v any) error {
+	body := edge.BodyOf(x.r)
+	var buffer bytes.Buffer
+	if err := body.ReadTo(&buffer, maxBody, edge.DrainOf(maxBody)); err != nil {
+		return err
 	}
-	text, err := io.ReadAll(io.LimitReader(c.r.Body, maxBody+1))
-	switch {
-	case err != nil:
-		return badRequest("the request body could not be read")
-	case len(text) > maxBody:
-		return &refusal{http.StatusRequestEntityTooLarge, fmt.Sprintf("the request body is larger than %d bytes", maxBody)}
-	case len(strings.TrimSpace(string(text))) == 0:
+	text := buffer.Bytes()
+	if len(bytes.TrimSpace(text)) == 0 {
 		return nil
 	}
 	if err := json.Unmarshal(text, v); err != nil {
@@ -262,10 +248,14 @@ func (c *call) body(v any) error {
 }
 
 // failed is the answer to a request that was not carried out.
-type failed struct {
-	Error   string `json:"error"`
-	Code    string `json:"code"`
-	Message string `json:"message"`
+func failed(e *edge.Error) []byte {
+	code := strings.ReplaceAll(strings.ToLower(http.StatusText(e.Status)), " ", "_")
+	text, _ := json.Marshal(struct { // strings always can be
+		Error   string `json:"error"`
+		Code    string `json:"code"`
+		Message string `json:"message"`
+	}{e.Message(), code, e.Message()})
+	return text
 }
 
 var statusOf = map[control.ErrorKind]int{
@@ -283,43 +273,31 @@ var kafkaStatus = map[kafka.ErrorKind]int{
 	kafka.Exists:   http.StatusBadRequest,
 }
 
-func (h *Handler) failure(w http.ResponseWriter, r *http.Request, err error) (int, failed) {
-	status, text := http.StatusInternalServerError, "internal error"
-	refused, engine, topic := (*refusal)(nil), (*control.Error)(nil), (*kafka.Error)(nil)
-	switch {
-	case errors.As(err, &refused):
-		status, text = refused.status, refused.text
-	case errors.As(err, &engine):
-		status, text = statusOf[engine.Kind], engine.Text
-	case errors.As(err, &topic) && kafkaStatus[topic.Kind] != 0:
-		status, text = kafkaStatus[topic.Kind], topic.Text
-	default:
-		id := h.cfg.RequestID(r.Context())
-		h.log.ErrorContext(r.Context(), "request failed", "request", id, "method", r.Method, "path", r.URL.Path, "error", err)
-		if errors.Is(err, store.ErrThrottled) || errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrUnavailable) {
-			status, text = http.StatusServiceUnavailable, "temporarily unavailable"
-		}
-		text += " (request " + id + ")"
+// answerOf makes a refusal of what an engine refuses. All else is as it is: package edge knows its status.
+func answerOf(err error) error {
+	var refused *control.Error
+	if errors.As(err, &refused) {
+		return edge.Refuse(statusOf[refused.Kind], refused.Text)
 	}
-	if status == http.StatusTooManyRequests {
-		w.Header().Set("Retry-After", "60")
+	var topic *kafka.Error
+	if errors.As(err, &topic) && kafkaStatus[topic.Kind] != 0 {
+		return edge.Refuse(kafkaStatus[topic.Kind], topic.Text)
 	}
-	code := strings.ReplaceAll(strings.ToLower(http.StatusText(status)), " ", "_")
-	return status, failed{text, code, text}
+	return err
 }
 
 // resource reads a resource of the caller's that the path names, of a product; "": of any.
-func (c *call) resource(id string, p control.Product) (*control.Resource, error) {
-	r, err := c.cfg.Engine.Resource(c.ctx, c.acct.ID, id)
-	if err == nil && (p != "" && r.Product != p || !c.deployed(r.Product)) || control.IsKind(err, control.NotFound) {
-		return nil, &refusal{http.StatusNotFound, nounOf[p] + " not found"}
+func (x *exchange) resource(id string, p control.Product) (*control.Resource, error) {
+	r, err := x.cfg.Engine.Resource(x.ctx, x.acct.ID, id)
+	if err == nil && (p != "" && r.Product != p || !x.deployed(r.Product)) || control.IsKind(err, control.NotFound) {
+		return nil, edge.Refuse(http.StatusNotFound, nounOf[p]+" not found")
 	}
 	return r, err
 }
 
 // deployed reports whether there is what a resource of a product needs.
-func (c *call) deployed(p control.Product) bool {
-	return slices.Contains(c.cfg.Engine.Products(), p)
+func (x *exchange) deployed(p control.Product) bool {
+	return slices.Contains(x.cfg.Engine.Products(), p)
 }
 
 var nounOf = map[control.Product]string{
@@ -327,14 +305,14 @@ var nounOf = map[control.Product]string{
 }
 
 // resources lists the caller's resources of a product; "": of all.
-func (c *call) resources(p control.Product) ([]*control.Resource, error) {
-	all, err := c.cfg.Engine.Resources(c.ctx, c.acct.ID)
+func (x *exchange) resources(p control.Product) ([]*control.Resource, error) {
+	all, err := x.cfg.Engine.Resources(x.ctx, x.acct.ID)
 	if err != nil {
 		return nil, err
 	}
 	var list []*control.Resource
 	for _, r := range all {
-		if (p == "" || r.Product == p) && c.deployed(r.Product) {
+		if (p == "" || r.Product == p) && x.deployed(r.Product) {
 			list = append(list, r)
 		}
 	}
@@ -342,10 +320,10 @@ func (c *call) resources(p control.Product) ([]*control.Resource, error) {
 }
 
 // unsupported refuses a call for what does not exist here, of a resource that does.
-func unsupported(p control.Product, why string) func(*call) (any, error) {
-	return func(c *call) (any, error) {
-		if len(c.ids) > 0 {
-			if _, err := c.resource(c.ids[0], p); err != nil {
+func unsupported(p control.Product, why string) func(*exchange) (any, error) {
+	return func(x *exchange) (any, error) {
+		if len(x.ids) > 0 {
+			if _, err := x.resource(x.ids[0], p); err != nil {
 				return nil, err
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/skystash/skystash/pkg/control"
+	"github.com/skystash/skystash/pkg/edge"
 	"github.com/skystash/skystash/pkg/kafka"
 	"github.com/skystash/skystash/pkg/token"
 )
@@ -34,12 +35,12 @@ type cluster struct {
 
 const noLimit = -1
 
-func (c *call) cluster(r *control.Resource) (*cluster, error) {
-	own, err := c.cfg.Kafka.Cluster(c.ctx, r.ID)
+func (x *exchange) cluster(r *control.Resource) (*cluster, error) {
+	own, err := x.cfg.Kafka.Cluster(x.ctx, r.ID)
 	if err != nil {
 		return nil, err
 	}
-	t, _, err := c.defaults(r)
+	t, _, err := x.defaults(r)
 	if err != nil {
 		return nil, err
 	}
@@ -47,66 +48,66 @@ func (c *call) cluster(r *control.Resource) (*cluster, error) {
 	return &cluster{
 		ID: r.ID, Name: r.Name, Region: r.Region, Type: "paid", Multizone: true, TCPEndpoint: host, RestEndpoint: host,
 		State: "active", Username: t.Username, Password: t.Text, MaxRetentionSize: noLimit, MaxRetentionTime: noLimit,
-		MaxMessagesPerSecond: noLimit, MaxMessageSize: kafka.MaxMessage, MaxPartitions: own.MaxPartitions, CreationTime: r.CreatedAt.Unix(),
+		MaxMessagesPerSecond: noLimit, MaxMessageSize: kafka.MaxMessageBytes, MaxPartitions: own.MaxPartitions, CreationTime: r.CreatedAt.Unix(),
 	}, nil
 }
 
-func (c *call) clusters() (any, error) {
-	resources, err := c.resources(control.Kafka)
+func (x *exchange) clusters() (any, error) {
+	resources, err := x.resources(control.Kafka)
 	if err != nil {
 		return nil, err
 	}
 	out := make([]*cluster, len(resources))
 	for i, r := range resources {
-		if out[i], err = c.cluster(r); err != nil {
+		if out[i], err = x.cluster(r); err != nil {
 			return nil, err
 		}
 	}
 	return out, nil
 }
 
-func (c *call) getCluster() (any, error) {
-	r, err := c.resource(c.ids[0], control.Kafka)
+func (x *exchange) getCluster() (any, error) {
+	r, err := x.resource(x.ids[0], control.Kafka)
 	if err != nil {
 		return nil, err
 	}
-	return c.cluster(r)
+	return x.cluster(r)
 }
 
-func (c *call) createCluster() (any, error) {
+func (x *exchange) createCluster() (any, error) {
 	var in struct {
 		Name   string `json:"name"`
 		Region string `json:"region"`
 	}
-	if err := c.body(&in); err != nil {
+	if err := x.body(&in); err != nil {
 		return nil, err
 	}
-	if err := c.here(in.Region); err != nil {
+	if err := x.here(in.Region); err != nil {
 		return nil, err
 	}
-	r, err := c.cfg.Engine.CreateCluster(c.ctx, c.acct.ID, control.CreateOptions{Name: in.Name})
+	r, err := x.cfg.Engine.CreateCluster(x.ctx, x.acct.ID, control.CreateOptions{Name: in.Name})
 	if err != nil {
 		return nil, err
 	}
-	return c.cluster(r)
+	return x.cluster(r)
 }
 
-func (c *call) deleteCluster() (any, error) { return c.delete(control.Kafka) }
+func (x *exchange) deleteCluster() (any, error) { return x.delete(control.Kafka) }
 
-func (c *call) renameCluster() (any, error) {
-	r, err := c.rename(control.Kafka)
+func (x *exchange) renameCluster() (any, error) {
+	r, err := x.rename(control.Kafka)
 	if err != nil {
 		return nil, err
 	}
-	return c.cluster(r)
+	return x.cluster(r)
 }
 
-func (c *call) resetCluster() (any, error) {
-	r, err := c.reset(control.Kafka)
+func (x *exchange) resetCluster() (any, error) {
+	r, err := x.reset(control.Kafka)
 	if err != nil {
 		return nil, err
 	}
-	return c.cluster(r)
+	return x.cluster(r)
 }
 
 // topic is a topic as the API shows it.
@@ -129,12 +130,12 @@ type topic struct {
 	MaxMessageSize int64  `json:"max_message_size"`
 }
 
-func (c *call) topic(of *cluster, t *kafka.Topic) *topic {
+func (x *exchange) topic(of *cluster, t *kafka.Topic) *topic {
 	out := &topic{
 		ID: of.ID + "." + strconv.FormatInt(t.Number(), 10), Name: t.Name, ClusterID: of.ID, Region: of.Region,
 		CreationTime: t.CreatedAt.Unix(), State: "active", Partitions: t.Partitions, Multizone: of.Multizone,
 		TCPEndpoint: of.TCPEndpoint, RestEndpoint: of.RestEndpoint, Username: of.Username, Password: of.Password,
-		CleanupPolicy: "delete", RetentionSize: cmp.Or(t.RetentionBytes, noLimit), RetentionTime: noLimit, MaxMessageSize: int64(t.MaxMessage),
+		CleanupPolicy: "delete", RetentionSize: cmp.Or(t.RetentionBytes, noLimit), RetentionTime: noLimit, MaxMessageSize: int64(t.MaxMessageBytes),
 	}
 	if t.Compact {
 		out.CleanupPolicy = "compact"
@@ -152,16 +153,16 @@ type opened struct {
 	shown    *cluster
 }
 
-func (c *call) open(id string) (*opened, error) {
-	r, err := c.resource(id, control.Kafka)
+func (x *exchange) open(id string) (*opened, error) {
+	r, err := x.resource(id, control.Kafka)
 	if err != nil {
 		return nil, err
 	}
-	own, err := c.cfg.Kafka.Cluster(c.ctx, r.ID)
+	own, err := x.cfg.Kafka.Cluster(x.ctx, r.ID)
 	if err != nil {
 		return nil, err
 	}
-	shown, err := c.cluster(r)
+	shown, err := x.cluster(r)
 	return &opened{r, own, shown}, err
 }
 
@@ -201,27 +202,27 @@ func (in topicSettings) apply(o *kafka.TopicOptions) error {
 	if v := in.MaxMessageSize; v != nil {
 		switch {
 		case *v == noLimit:
-			o.MaxMessage = kafka.MaxMessage
-		case *v < 1 || *v > kafka.MaxMessage:
-			return badRequest("max_message_size must be from 1 to %d, or -1", kafka.MaxMessage)
+			o.MaxMessageBytes = kafka.MaxMessageBytes
+		case *v < 1 || *v > kafka.MaxMessageBytes:
+			return badRequest("max_message_size must be from 1 to %d, or -1", kafka.MaxMessageBytes)
 		default:
-			o.MaxMessage = int(*v)
+			o.MaxMessageBytes = int(*v)
 		}
 	}
 	return nil
 }
 
-func (c *call) createTopic() (any, error) {
+func (x *exchange) createTopic() (any, error) {
 	var in struct {
 		Name          string `json:"name"`
 		ClusterID     string `json:"cluster_id"`
 		CleanupPolicy string `json:"cleanup_policy"`
 		topicSettings
 	}
-	if err := c.body(&in); err != nil {
+	if err := x.body(&in); err != nil {
 		return nil, err
 	}
-	of, err := c.open(in.ClusterID)
+	of, err := x.open(in.ClusterID)
 	if err != nil {
 		return nil, err
 	}
@@ -236,42 +237,42 @@ func (c *call) createTopic() (any, error) {
 	default:
 		return nil, badRequest("cleanup_policy must be delete or compact")
 	}
-	t, err := c.cfg.Kafka.CreateTopic(c.ctx, of.own, in.Name, o)
+	t, err := x.cfg.Kafka.CreateTopic(x.ctx, of.own, in.Name, o)
 	if err != nil {
 		return nil, err
 	}
-	return c.topic(of.shown, t), nil
+	return x.topic(of.shown, t), nil
 }
 
-func (c *call) topics() (any, error) {
-	of, err := c.open(c.ids[0])
+func (x *exchange) topics() (any, error) {
+	of, err := x.open(x.ids[0])
 	if err != nil {
 		return nil, err
 	}
-	all, err := c.cfg.Kafka.Topics(c.ctx, of.own)
+	all, err := x.cfg.Kafka.Topics(x.ctx, of.own)
 	if err != nil {
 		return nil, err
 	}
 	out := make([]*topic, len(all))
 	for i, t := range all {
-		out[i] = c.topic(of.shown, t)
+		out[i] = x.topic(of.shown, t)
 	}
 	return out, nil
 }
 
 // findTopic finds the topic that the path names.
-func (c *call) findTopic() (*opened, *kafka.Topic, error) {
-	none := &refusal{http.StatusNotFound, "topic not found"}
-	clusterID, number, ok := strings.Cut(c.ids[0], ".")
+func (x *exchange) findTopic() (*opened, *kafka.Topic, error) {
+	none := edge.Refuse(http.StatusNotFound, "topic not found")
+	clusterID, number, ok := strings.Cut(x.ids[0], ".")
 	n, err := strconv.ParseInt(number, 10, 64)
 	if !ok || err != nil {
 		return nil, nil, none
 	}
-	of, err := c.open(clusterID)
+	of, err := x.open(clusterID)
 	if err != nil {
 		return nil, nil, err
 	}
-	all, err := c.cfg.Kafka.Topics(c.ctx, of.own)
+	all, err := x.cfg.Kafka.Topics(x.ctx, of.own)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -283,25 +284,25 @@ func (c *call) findTopic() (*opened, *kafka.Topic, error) {
 	return nil, nil, none
 }
 
-func (c *call) getTopic() (any, error) {
-	of, t, err := c.findTopic()
+func (x *exchange) getTopic() (any, error) {
+	of, t, err := x.findTopic()
 	if err != nil {
 		return nil, err
 	}
-	return c.topic(of.shown, t), nil
+	return x.topic(of.shown, t), nil
 }
 
-func (c *call) updateTopic() (any, error) {
-	of, t, err := c.findTopic()
+func (x *exchange) updateTopic() (any, error) {
+	of, t, err := x.findTopic()
 	if err != nil {
 		return nil, err
 	}
 	var in topicSettings
-	if err := c.body(&in); err != nil {
+	if err := x.body(&in); err != nil {
 		return nil, err
 	}
 	var wrong error
-	t, err = c.cfg.Kafka.UpdateTopic(c.ctx, of.own, t.Name, func(o *kafka.TopicOptions) {
+	t, err = x.cfg.Kafka.UpdateTopic(x.ctx, of.own, t.Name, func(o *kafka.TopicOptions) {
 		before := *o
 		if wrong = in.apply(o); wrong != nil {
 			*o = before
@@ -313,15 +314,15 @@ func (c *call) updateTopic() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.topic(of.shown, t), nil
+	return x.topic(of.shown, t), nil
 }
 
-func (c *call) deleteTopic() (any, error) {
-	of, t, err := c.findTopic()
+func (x *exchange) deleteTopic() (any, error) {
+	of, t, err := x.findTopic()
 	if err != nil {
 		return nil, err
 	}
-	return done, c.cfg.Kafka.DeleteTopic(c.ctx, of.own, t.Name)
+	return done, x.cfg.Kafka.DeleteTopic(x.ctx, of.own, t.Name)
 }
 
 // kafkaCredential is a credential of a cluster as the API shows it.
@@ -338,8 +339,8 @@ type kafkaCredential struct {
 	State        string `json:"state"`
 }
 
-func (c *call) kafkaCredential(r *control.Resource, cred *control.Credential) (*kafkaCredential, error) {
-	t, err := c.cfg.Engine.Token(c.ctx, c.acct.ID, r.ID, cred.ID)
+func (x *exchange) kafkaCredential(r *control.Resource, cred *control.Credential) (*kafkaCredential, error) {
+	t, err := x.cfg.Engine.Token(x.ctx, x.acct.ID, r.ID, cred.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -350,36 +351,36 @@ func (c *call) kafkaCredential(r *control.Resource, cred *control.Credential) (*
 	}, nil
 }
 
-func (c *call) createCredential() (any, error) {
+func (x *exchange) createCredential() (any, error) {
 	var in struct {
 		Name        string `json:"credential_name"`
 		ClusterID   string `json:"cluster_id"`
 		Topic       string `json:"topic"`
 		Permissions string `json:"permissions"`
 	}
-	if err := c.body(&in); err != nil {
+	if err := x.body(&in); err != nil {
 		return nil, err
 	}
-	r, err := c.resource(in.ClusterID, control.Kafka)
+	r, err := x.resource(in.ClusterID, control.Kafka)
 	if err != nil {
 		return nil, err
 	}
 	rule := token.TopicRule{Permission: token.Permission(strings.ToLower(in.Permissions)), Topics: cmp.Or(in.Topic, "*")}
-	cred, err := c.cfg.Engine.Issue(c.ctx, c.acct.ID, r.ID, control.CredentialOptions{Name: in.Name, Topics: rule})
+	cred, err := x.cfg.Engine.Issue(x.ctx, x.acct.ID, r.ID, control.CredentialOptions{Name: in.Name, Topics: rule})
 	if err != nil {
 		return nil, err
 	}
-	return c.kafkaCredential(r, cred)
+	return x.kafkaCredential(r, cred)
 }
 
-func (c *call) kafkaCredentials() (any, error) {
-	resources, err := c.resources(control.Kafka)
+func (x *exchange) kafkaCredentials() (any, error) {
+	resources, err := x.resources(control.Kafka)
 	if err != nil {
 		return nil, err
 	}
 	out := []*kafkaCredential{}
 	for _, r := range resources {
-		all, err := c.cfg.Engine.Credentials(c.ctx, c.acct.ID, r.ID)
+		all, err := x.cfg.Engine.Credentials(x.ctx, x.acct.ID, r.ID)
 		if err != nil {
 			return nil, err
 		}
@@ -387,7 +388,7 @@ func (c *call) kafkaCredentials() (any, error) {
 			if all[i].Default {
 				continue
 			}
-			shown, err := c.kafkaCredential(r, &all[i])
+			shown, err := x.kafkaCredential(r, &all[i])
 			if err != nil {
 				return nil, err
 			}
@@ -397,14 +398,14 @@ func (c *call) kafkaCredentials() (any, error) {
 	return out, nil
 }
 
-func (c *call) deleteCredential() (any, error) {
-	clusterID, id, ok := strings.Cut(c.ids[0], ".")
+func (x *exchange) deleteCredential() (any, error) {
+	clusterID, id, ok := strings.Cut(x.ids[0], ".")
 	if !ok {
-		return nil, &refusal{http.StatusNotFound, "credential not found"}
+		return nil, edge.Refuse(http.StatusNotFound, "credential not found")
 	}
-	r, err := c.resource(clusterID, control.Kafka)
+	r, err := x.resource(clusterID, control.Kafka)
 	if err != nil {
 		return nil, err
 	}
-	return done, c.cfg.Engine.Revoke(c.ctx, c.acct.ID, r.ID, id)
+	return done, x.cfg.Engine.Revoke(x.ctx, x.acct.ID, r.ID, id)
 }

@@ -36,54 +36,54 @@ type qstashUser struct {
 	DeletionTime         int64  `json:"deletion_time"`
 }
 
-func (c *call) qstashUser(r *control.Resource) (*qstashUser, error) {
-	t, _, err := c.defaults(r)
+func (x *exchange) qstashUser(r *control.Resource) (*qstashUser, error) {
+	t, _, err := x.defaults(r)
 	if err != nil {
 		return nil, err
 	}
-	l := c.cfg.QStash.Limits()
+	l := x.cfg.QStash.Limits()
 	return &qstashUser{
-		ID: r.ID, CustomerID: c.acct.Email, CreatedBy: c.acct.Email, Token: t.Text, Active: true, State: "active", Type: "paid",
-		Region: r.Region, Budget: int64(r.Limits.MonthlyBudget), MaxMessageSize: int64(l.MaxBody), MaxRequestsPerDay: r.Limits.DailyRequests,
+		ID: r.ID, CustomerID: x.acct.Email, CreatedBy: x.acct.Email, Token: t.Text, Active: true, State: "active", Type: "paid",
+		Region: r.Region, Budget: int64(r.Limits.MonthlyBudget), MaxMessageSize: int64(l.MaxMessageBytes), MaxRequestsPerDay: r.Limits.DailyRequests,
 		MaxEndpointsPerTopic: l.Endpoints, MaxRetries: l.MaxRetries, MaxTopics: l.Groups, MaxSchedules: l.Schedules, MaxQueues: l.Queues,
 		MaxParallelism: l.Parallelism, MaxDelay: int64(l.MaxDelay.Seconds()), MaxDLQRetention: l.DLQFor.Milliseconds(),
 		Timeout: int64(l.MaxTimeout.Seconds()), CreationTime: r.CreatedAt.Unix(),
 	}, nil
 }
 
-func (c *call) qstashUsers() (any, error) {
-	resources, err := c.resources(control.QStash)
+func (x *exchange) qstashUsers() (any, error) {
+	resources, err := x.resources(control.QStash)
 	if err != nil {
 		return nil, err
 	}
 	out := make([]*qstashUser, len(resources))
 	for i, r := range resources {
-		if out[i], err = c.qstashUser(r); err != nil {
+		if out[i], err = x.qstashUser(r); err != nil {
 			return nil, err
 		}
 	}
 	return out, nil
 }
 
-func (c *call) getQStash() (any, error) {
-	r, err := c.resource(c.ids[0], control.QStash)
+func (x *exchange) getQStash() (any, error) {
+	r, err := x.resource(x.ids[0], control.QStash)
 	if err != nil {
 		return nil, err
 	}
-	return c.qstashUser(r)
+	return x.qstashUser(r)
 }
 
 // firstQStash is the one of the account's that clients mean who know of one only: the oldest.
-func (c *call) firstQStash() (any, error) {
-	r, err := c.oldestQStash()
+func (x *exchange) firstQStash() (any, error) {
+	r, err := x.oldestQStash()
 	if err != nil {
 		return nil, err
 	}
-	return c.qstashUser(r)
+	return x.qstashUser(r)
 }
 
-func (c *call) oldestQStash() (*control.Resource, error) {
-	resources, err := c.resources(control.QStash)
+func (x *exchange) oldestQStash() (*control.Resource, error) {
+	resources, err := x.resources(control.QStash)
 	if err != nil {
 		return nil, err
 	}
@@ -93,39 +93,39 @@ func (c *call) oldestQStash() (*control.Resource, error) {
 	return resources[0], nil
 }
 
-func (c *call) rotateFirstToken() (any, error) {
-	r, err := c.oldestQStash()
+func (x *exchange) rotateFirstToken() (any, error) {
+	r, err := x.oldestQStash()
 	if err != nil {
 		return nil, err
 	}
-	c.ids = []string{r.ID}
-	return c.rotateToken()
+	x.ids = []string{r.ID}
+	return x.rotateToken()
 }
 
-func (c *call) rotateToken() (any, error) {
-	r, err := c.reset(control.QStash)
+func (x *exchange) rotateToken() (any, error) {
+	r, err := x.reset(control.QStash)
 	if err != nil {
 		return nil, err
 	}
-	return c.qstashUser(r)
+	return x.qstashUser(r)
 }
 
 // addresses are none: Lambda functions send from any address of AWS's.
-func (c *call) addresses() (any, error) { return []string{}, nil }
+func (x *exchange) addresses() (any, error) { return []string{}, nil }
 
-func (c *call) createQStash() (any, error) {
+func (x *exchange) createQStash() (any, error) {
 	var in struct {
 		Name string `json:"name"`
 	}
-	if err := c.body(&in); err != nil {
+	if err := x.body(&in); err != nil {
 		return nil, err
 	}
 	if strings.TrimSpace(in.Name) == "" {
 		return nil, badRequest("name is required")
 	}
-	r, err := c.cfg.Engine.CreateQStash(c.ctx, c.acct.ID, control.CreateOptions{Name: in.Name})
+	r, err := x.cfg.Engine.CreateQStash(x.ctx, x.acct.ID, control.CreateOptions{Name: in.Name})
 	if err != nil {
 		return nil, err
 	}
-	return c.qstashUser(r)
+	return x.qstashUser(r)
 }

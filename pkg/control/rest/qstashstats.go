@@ -27,12 +27,12 @@ var periods = map[string]time.Duration{
 	"3d": 3 * 24 * time.Hour, "7d": 7 * 24 * time.Hour, "30d": 30 * 24 * time.Hour,
 }
 
-func (c *call) qstashStats() (any, error) {
-	r, err := c.resource(c.ids[0], control.QStash)
+func (x *exchange) qstashStats() (any, error) {
+	r, err := x.resource(x.ids[0], control.QStash)
 	if err != nil {
 		return nil, err
 	}
-	text := c.r.URL.Query().Get("period")
+	text := x.r.URL.Query().Get("period")
 	if text == "" {
 		text = "1h"
 	}
@@ -40,12 +40,12 @@ func (c *call) qstashStats() (any, error) {
 	if !ok {
 		return nil, badRequest("period must be one of 1h, 3h, 12h, 1d, 3d, 7d and 30d")
 	}
-	h, err := c.history(r)
+	h, err := x.history(r)
 	if err != nil {
 		return nil, err
 	}
-	now := c.cfg.Now().UTC()
-	used, err := c.cfg.Book.Hours(c.ctx, meterOf(r), now.Add(-period), now)
+	now := x.cfg.Now().UTC()
+	used, err := x.cfg.Book.Hours(x.ctx, meterOf(r), now.Add(-period), now)
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +53,7 @@ func (c *call) qstashStats() (any, error) {
 	return &qstashStats{
 		Days: h.weekdays(), DailyRequests: series(h.days, messages), DailyBandwidths: series(h.days, bandwidth),
 		DailyUsed: series(used, messages), BandwidthUsed: series(used, bandwidth),
-		DailyBillings: c.billing(r, h), MonthlyBilling: c.monthlyBilling(r, h),
+		DailyBillings: x.billing(r, h), MonthlyBilling: x.monthlyBilling(r, h),
 		MonthlyRequests: int64(messages(h.month)), CurrentStorage: h.storage.Bytes,
 	}, nil
 }

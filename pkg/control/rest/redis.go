@@ -71,7 +71,7 @@ func endpoint(text string) (host string, port int, tls bool) {
 }
 
 // database shows a database, with or without what opens it.
-func (c *call) database(r *control.Resource, secrets bool) (*database, error) {
+func (x *exchange) database(r *control.Resource, secrets bool) (*database, error) {
 	host, port, tls := endpoint(r.URL)
 	region, primary := "global", r.Region
 	if r.Settings.Regional {
@@ -82,7 +82,7 @@ func (c *call) database(r *control.Resource, secrets bool) (*database, error) {
 		ReadRegions: list(r.Settings.ReadRegions), PrimaryMembers: []string{r.Region},
 		AllMembers:   append([]string{r.Region}, r.Settings.ReadRegions...),
 		CreationTime: r.CreatedAt.Unix(), State: "active", Endpoint: host, Port: port, TLS: tls,
-		UserEmail: c.acct.Email, CustomerID: c.acct.Email, Eviction: r.Eviction, DBEviction: r.Eviction,
+		UserEmail: x.acct.Email, CustomerID: x.acct.Email, Eviction: r.Eviction, DBEviction: r.Eviction,
 		AutoUpgrade: r.Settings.AutoUpgrade, ProdPack: r.Settings.ProdPack,
 		Budget: int64(r.Limits.MonthlyBudget), RequestLimit: r.Limits.DailyRequests,
 		MaxRequestSize: maxRequestSize, MaxEntrySize: maxEntrySize, AllowedIPs: []string{},
@@ -90,7 +90,7 @@ func (c *call) database(r *control.Resource, secrets bool) (*database, error) {
 	if !secrets {
 		return d, nil
 	}
-	readWrite, readOnly, err := c.defaults(r)
+	readWrite, readOnly, err := x.defaults(r)
 	if err != nil {
 		return nil, err
 	}
@@ -99,8 +99,8 @@ func (c *call) database(r *control.Resource, secrets bool) (*database, error) {
 }
 
 // defaults are the tokens of a resource's default credentials; readOnly only if it has one.
-func (c *call) defaults(r *control.Resource) (readWrite, readOnly control.Token, err error) {
-	credentials, err := c.cfg.Engine.Credentials(c.ctx, c.acct.ID, r.ID)
+func (x *exchange) defaults(r *control.Resource) (readWrite, readOnly control.Token, err error) {
+	credentials, err := x.cfg.Engine.Credentials(x.ctx, x.acct.ID, r.ID)
 	if err != nil {
 		return readWrite, readOnly, err
 	}
@@ -108,7 +108,7 @@ func (c *call) defaults(r *control.Resource) (readWrite, readOnly control.Token,
 		if !cred.Default {
 			continue
 		}
-		t, err := c.cfg.Engine.Token(c.ctx, c.acct.ID, r.ID, cred.ID)
+		t, err := x.cfg.Engine.Token(x.ctx, x.acct.ID, r.ID, cred.ID)
 		if err != nil {
 			return readWrite, readOnly, err
 		}
@@ -121,31 +121,31 @@ func (c *call) defaults(r *control.Resource) (readWrite, readOnly control.Token,
 	return readWrite, readOnly, nil
 }
 
-func (c *call) databases() (any, error) {
-	resources, err := c.resources(control.Redis)
+func (x *exchange) databases() (any, error) {
+	resources, err := x.resources(control.Redis)
 	if err != nil {
 		return nil, err
 	}
 	out := make([]*database, len(resources))
 	for i, r := range resources {
-		if out[i], err = c.database(r, true); err != nil {
+		if out[i], err = x.database(r, true); err != nil {
 			return nil, err
 		}
 	}
 	return out, nil
 }
 
-func (c *call) getDatabase() (any, error) {
-	r, err := c.resource(c.ids[0], control.Redis)
+func (x *exchange) getDatabase() (any, error) {
+	r, err := x.resource(x.ids[0], control.Redis)
 	if err != nil {
 		return nil, err
 	}
-	return c.database(r, c.r.URL.Query().Get("credentials") != "hide")
+	return x.database(r, x.r.URL.Query().Get("credentials") != "hide")
 }
 
 // createDatabase takes what the present API, the CLI and the Terraform provider send: a
 // region of its own for databases that are not global, and names of old.
-func (c *call) createDatabase() (any, error) {
+func (x *exchange) createDatabase() (any, error) {
 	var in struct {
 		Name          string   `json:"database_name"`
 		OldName       string   `json:"name"`
@@ -157,7 +157,7 @@ func (c *call) createDatabase() (any, error) {
 		ProdPack      bool     `json:"prod_pack_enabled"`
 		Budget        float64  `json:"budget"`
 	}
-	if err := c.body(&in); err != nil {
+	if err := x.body(&in); err != nil {
 		return nil, err
 	}
 	if in.Name == "" {
@@ -165,156 +165,156 @@ func (c *call) createDatabase() (any, error) {
 	}
 	regional := in.Region != "" && in.Region != "global"
 	for _, region := range []string{in.PrimaryRegion, in.Region} {
-		if err := c.here(region); err != nil {
+		if err := x.here(region); err != nil {
 			return nil, err
 		}
 	}
-	if err := c.readable(in.ReadRegions); err != nil {
+	if err := x.readable(in.ReadRegions); err != nil {
 		return nil, err
 	}
-	r, err := c.cfg.Engine.CreateDatabase(c.ctx, c.acct.ID, control.CreateOptions{
+	r, err := x.cfg.Engine.CreateDatabase(x.ctx, x.acct.ID, control.CreateOptions{
 		Name: in.Name, Eviction: in.Eviction, Limits: meter.Limits{MonthlyBudget: in.Budget},
 		Settings: control.Settings{AutoUpgrade: in.AutoUpgrade, ProdPack: in.ProdPack, Regional: regional, ReadRegions: in.ReadRegions},
 	})
 	if err != nil {
 		return nil, err
 	}
-	return c.database(r, true)
+	return x.database(r, true)
 }
 
 // here refuses regions that this deployment is not in.
-func (c *call) here(region string) error {
-	if region != "" && region != "global" && region != c.cfg.Engine.Region() {
-		return badRequest("region %.40q is not available: this deployment is in %s", region, c.cfg.Engine.Region())
+func (x *exchange) here(region string) error {
+	if region != "" && region != "global" && region != x.cfg.Engine.Region() {
+		return badRequest("region %.40q is not available: this deployment is in %s", region, x.cfg.Engine.Region())
 	}
 	return nil
 }
 
 // readable refuses regions that databases cannot be read in.
-func (c *call) readable(regions []string) error {
+func (x *exchange) readable(regions []string) error {
 	for _, region := range regions {
-		if !slices.Contains(c.cfg.ReadRegions, region) {
+		if !slices.Contains(x.cfg.ReadRegions, region) {
 			return badRequest("read region %.40q is not deployed", region)
 		}
 	}
 	return nil
 }
 
-func (c *call) deleteDatabase() (any, error) { return c.delete(control.Redis) }
+func (x *exchange) deleteDatabase() (any, error) { return x.delete(control.Redis) }
 
 // delete deletes the resource that the path names.
-func (c *call) delete(p control.Product) (any, error) {
-	r, err := c.resource(c.ids[0], p)
+func (x *exchange) delete(p control.Product) (any, error) {
+	r, err := x.resource(x.ids[0], p)
 	if err != nil {
 		return nil, err
 	}
-	return done, c.cfg.Engine.Delete(c.ctx, c.acct.ID, r.ID)
+	return done, x.cfg.Engine.Delete(x.ctx, x.acct.ID, r.ID)
 }
 
-func (c *call) renameDatabase() (any, error) {
-	r, err := c.rename(control.Redis)
+func (x *exchange) renameDatabase() (any, error) {
+	r, err := x.rename(control.Redis)
 	if err != nil {
 		return nil, err
 	}
-	return c.database(r, true)
+	return x.database(r, true)
 }
 
 // rename gives the resource that the path names the name in the body.
-func (c *call) rename(p control.Product) (*control.Resource, error) {
-	r, err := c.resource(c.ids[0], p)
+func (x *exchange) rename(p control.Product) (*control.Resource, error) {
+	r, err := x.resource(x.ids[0], p)
 	if err != nil {
 		return nil, err
 	}
 	var in struct {
 		Name string `json:"name"`
 	}
-	if err := c.body(&in); err != nil {
+	if err := x.body(&in); err != nil {
 		return nil, err
 	}
-	return c.cfg.Engine.Rename(c.ctx, c.acct.ID, r.ID, in.Name)
+	return x.cfg.Engine.Rename(x.ctx, x.acct.ID, r.ID, in.Name)
 }
 
-func (c *call) resetDatabase() (any, error) {
-	r, err := c.reset(control.Redis)
+func (x *exchange) resetDatabase() (any, error) {
+	r, err := x.reset(control.Redis)
 	if err != nil {
 		return nil, err
 	}
-	return c.database(r, true)
+	return x.database(r, true)
 }
 
 // reset makes all credentials of the resource that the path names invalid.
-func (c *call) reset(p control.Product) (*control.Resource, error) {
-	r, err := c.resource(c.ids[0], p)
+func (x *exchange) reset(p control.Product) (*control.Resource, error) {
+	r, err := x.resource(x.ids[0], p)
 	if err != nil {
 		return nil, err
 	}
-	return r, c.cfg.Engine.Reset(c.ctx, c.acct.ID, r.ID)
+	return r, x.cfg.Engine.Reset(x.ctx, x.acct.ID, r.ID)
 }
 
 // enableTLS has nothing to do where the deployment's URLs have it.
-func (c *call) enableTLS() (any, error) {
-	r, err := c.resource(c.ids[0], control.Redis)
+func (x *exchange) enableTLS() (any, error) {
+	r, err := x.resource(x.ids[0], control.Redis)
 	if err != nil {
 		return nil, err
 	}
 	if _, _, tls := endpoint(r.URL); !tls {
 		return nil, badRequest("this deployment is served without TLS")
 	}
-	return c.database(r, true)
+	return x.database(r, true)
 }
 
-func eviction(on bool) func(*call) (any, error) {
-	return func(c *call) (any, error) {
-		r, err := c.resource(c.ids[0], control.Redis)
+func eviction(on bool) func(*exchange) (any, error) {
+	return func(x *exchange) (any, error) {
+		r, err := x.resource(x.ids[0], control.Redis)
 		if err != nil {
 			return nil, err
 		}
-		_, err = c.cfg.Engine.SetEviction(c.ctx, c.acct.ID, r.ID, on)
+		_, err = x.cfg.Engine.SetEviction(x.ctx, x.acct.ID, r.ID, on)
 		return done, err
 	}
 }
 
 // setting changes one of the settings that are only kept.
-func setting(set func(*control.Settings)) func(*call) (any, error) {
-	return func(c *call) (any, error) {
-		r, err := c.resource(c.ids[0], control.Redis)
+func setting(set func(*control.Settings)) func(*exchange) (any, error) {
+	return func(x *exchange) (any, error) {
+		r, err := x.resource(x.ids[0], control.Redis)
 		if err != nil {
 			return nil, err
 		}
-		_, err = c.cfg.Engine.SetSettings(c.ctx, c.acct.ID, r.ID, set)
+		_, err = x.cfg.Engine.SetSettings(x.ctx, x.acct.ID, r.ID, set)
 		return done, err
 	}
 }
 
-func (c *call) updateRegions() (any, error) {
-	r, err := c.resource(c.ids[0], control.Redis)
+func (x *exchange) updateRegions() (any, error) {
+	r, err := x.resource(x.ids[0], control.Redis)
 	if err != nil {
 		return nil, err
 	}
 	var in struct {
 		ReadRegions []string `json:"read_regions"`
 	}
-	if err := c.body(&in); err != nil {
+	if err := x.body(&in); err != nil {
 		return nil, err
 	}
-	if err := c.readable(in.ReadRegions); err != nil {
+	if err := x.readable(in.ReadRegions); err != nil {
 		return nil, err
 	}
-	_, err = c.cfg.Engine.SetSettings(c.ctx, c.acct.ID, r.ID, func(s *control.Settings) { s.ReadRegions = in.ReadRegions })
+	_, err = x.cfg.Engine.SetSettings(x.ctx, x.acct.ID, r.ID, func(s *control.Settings) { s.ReadRegions = in.ReadRegions })
 	return done, err
 }
 
 // budget sets the monthly budget of a resource, in dollars.
-func budget(p control.Product) func(*call) (any, error) {
-	return func(c *call) (any, error) {
-		r, err := c.resource(c.ids[0], p)
+func budget(p control.Product) func(*exchange) (any, error) {
+	return func(x *exchange) (any, error) {
+		r, err := x.resource(x.ids[0], p)
 		if err != nil {
 			return nil, err
 		}
 		var in struct {
 			Budget *float64 `json:"budget"`
 		}
-		if err := c.body(&in); err != nil {
+		if err := x.body(&in); err != nil {
 			return nil, err
 		}
 		if in.Budget == nil {
@@ -322,7 +322,7 @@ func budget(p control.Product) func(*call) (any, error) {
 		}
 		limits := r.Limits
 		limits.MonthlyBudget = *in.Budget
-		_, err = c.cfg.Engine.SetLimits(c.ctx, c.acct.ID, r.ID, limits)
+		_, err = x.cfg.Engine.SetLimits(x.ctx, x.acct.ID, r.ID, limits)
 		return done, err
 	}
 }

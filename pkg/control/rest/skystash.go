@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/skystash/skystash/pkg/control"
+	"github.com/skystash/skystash/pkg/edge"
 	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/token"
 )
@@ -14,7 +15,7 @@ import (
 //go:embed openapi.json
 var openAPI []byte
 
-func (c *call) openAPI() (any, error) { return json.RawMessage(openAPI), nil }
+func (x *exchange) openAPI() (any, error) { return json.RawMessage(openAPI), nil }
 
 // account is the caller's account.
 type account struct {
@@ -25,9 +26,9 @@ type account struct {
 	Products  []control.Product `json:"products"` // that are deployed
 }
 
-func (c *call) account() (any, error) {
-	a := c.acct
-	return account{a.ID, a.Email, a.Admin, a.CreatedAt, c.cfg.Engine.Products()}, nil
+func (x *exchange) account() (any, error) {
+	a := x.acct
+	return account{a.ID, a.Email, a.Admin, a.CreatedAt, x.cfg.Engine.Products()}, nil
 }
 
 // resource is a resource of any product.
@@ -45,8 +46,8 @@ func showResource(r *control.Resource) resource {
 	return resource{r.ID, r.Product, r.Name, r.Region, r.URL, r.CreatedAt, r.Limits}
 }
 
-func (c *call) listResources() (any, error) {
-	all, err := c.resources("")
+func (x *exchange) listResources() (any, error) {
+	all, err := x.resources("")
 	if err != nil {
 		return nil, err
 	}
@@ -57,15 +58,15 @@ func (c *call) listResources() (any, error) {
 	return out, nil
 }
 
-func (c *call) getResource() (any, error) {
-	r, err := c.resource(c.ids[0], "")
+func (x *exchange) getResource() (any, error) {
+	r, err := x.resource(x.ids[0], "")
 	if err != nil {
 		return nil, err
 	}
 	return showResource(r), nil
 }
 
-func (c *call) deleteResource() (any, error) { return c.delete("") }
+func (x *exchange) deleteResource() (any, error) { return x.delete("") }
 
 // credential is a credential of any product. Its token is only in answers about one.
 type credential struct {
@@ -102,12 +103,12 @@ func showCredential(cred *control.Credential, t control.Token) credential {
 	return out
 }
 
-func (c *call) credentials() (any, error) {
-	r, err := c.resource(c.ids[0], "")
+func (x *exchange) credentials() (any, error) {
+	r, err := x.resource(x.ids[0], "")
 	if err != nil {
 		return nil, err
 	}
-	all, err := c.cfg.Engine.Credentials(c.ctx, c.acct.ID, r.ID)
+	all, err := x.cfg.Engine.Credentials(x.ctx, x.acct.ID, r.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -118,8 +119,37 @@ func (c *call) credentials() (any, error) {
 	return out, nil
 }
 
-func (c *call) issueCredential() (any, error) {
-	r, err := c.resource(c.ids[0], "")
+// user is a user of a database's access control list.
+type user struct {
+	Name       string     `json:"name"`
+	Enabled    bool       `json:"enabled"`
+	Rules      []string   `json:"rules"`
+	Credential string     `json:"credential"`        // that made it; "": the owner, in the console
+	MadeBy     string     `json:"made_by,omitempty"` // the user that made it
+	ExpiresAt  *time.Time `json:"expires_at,omitempty"`
+}
+
+func (x *exchange) users() (any, error) {
+	r, err := x.resource(x.ids[0], "")
+	if err != nil {
+		return nil, err
+	}
+	all, err := x.cfg.Engine.Users(x.ctx, x.acct.ID, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]user, len(all))
+	for i, u := range all {
+		out[i] = user{Name: u.Name, Enabled: u.Enabled, Rules: u.Rules, Credential: u.Credential, MadeBy: u.MadeBy}
+		if !u.Expires.IsZero() {
+			out[i].ExpiresAt = &all[i].Expires
+		}
+	}
+	return out, nil
+}
+
+func (x *exchange) issueCredential() (any, error) {
+	r, err := x.resource(x.ids[0], "")
 	if err != nil {
 		return nil, err
 	}
@@ -131,70 +161,70 @@ func (c *call) issueCredential() (any, error) {
 		Destinations []string    `json:"destinations"`
 		ExpiresAt    time.Time   `json:"expires_at"`
 	}
-	if err := c.body(&in); err != nil {
+	if err := x.body(&in); err != nil {
 		return nil, err
 	}
 	o := control.CredentialOptions{Name: in.Name, Scope: in.Scope, Rules: in.Rules, Destinations: in.Destinations, Expires: in.ExpiresAt}
 	if in.Topics != nil {
 		o.Topics = token.TopicRule{Permission: in.Topics.Permission, Topics: in.Topics.Topics}
 	}
-	cred, err := c.cfg.Engine.Issue(c.ctx, c.acct.ID, r.ID, o)
+	cred, err := x.cfg.Engine.Issue(x.ctx, x.acct.ID, r.ID, o)
 	if err != nil {
 		return nil, err
 	}
-	return c.withToken(r, cred)
+	return x.withToken(r, cred)
 }
 
-func (c *call) withToken(r *control.Resource, cred *control.Credential) (any, error) {
-	t, err := c.cfg.Engine.Token(c.ctx, c.acct.ID, r.ID, cred.ID)
+func (x *exchange) withToken(r *control.Resource, cred *control.Credential) (any, error) {
+	t, err := x.cfg.Engine.Token(x.ctx, x.acct.ID, r.ID, cred.ID)
 	if err != nil {
 		return nil, err
 	}
 	return showCredential(cred, t), nil
 }
 
-func (c *call) getCredential() (any, error) {
-	if _, err := c.resource(c.ids[0], ""); err != nil {
+func (x *exchange) getCredential() (any, error) {
+	if _, err := x.resource(x.ids[0], ""); err != nil {
 		return nil, err
 	}
-	r, cred, err := c.cfg.Engine.Credential(c.ctx, c.acct.ID, c.ids[0], c.ids[1])
+	r, cred, err := x.cfg.Engine.Credential(x.ctx, x.acct.ID, x.ids[0], x.ids[1])
 	if err != nil {
 		return nil, err
 	}
-	return c.withToken(r, cred)
+	return x.withToken(r, cred)
 }
 
-func (c *call) revokeCredential() (any, error) {
-	r, err := c.resource(c.ids[0], "")
+func (x *exchange) revokeCredential() (any, error) {
+	r, err := x.resource(x.ids[0], "")
 	if err != nil {
 		return nil, err
 	}
-	return done, c.cfg.Engine.Revoke(c.ctx, c.acct.ID, r.ID, c.ids[1])
+	return done, x.cfg.Engine.Revoke(x.ctx, x.acct.ID, r.ID, x.ids[1])
 }
 
-func (c *call) resetCredentials() (any, error) {
-	_, err := c.reset("")
+func (x *exchange) resetCredentials() (any, error) {
+	_, err := x.reset("")
 	return done, err
 }
 
-func (c *call) getLimits() (any, error) {
-	r, err := c.resource(c.ids[0], "")
+func (x *exchange) getLimits() (any, error) {
+	r, err := x.resource(x.ids[0], "")
 	if err != nil {
 		return nil, err
 	}
 	return r.Limits, nil
 }
 
-func (c *call) setLimits() (any, error) {
-	r, err := c.resource(c.ids[0], "")
+func (x *exchange) setLimits() (any, error) {
+	r, err := x.resource(x.ids[0], "")
 	if err != nil {
 		return nil, err
 	}
 	var in meter.Limits
-	if err := c.body(&in); err != nil {
+	if err := x.body(&in); err != nil {
 		return nil, err
 	}
-	r, err = c.cfg.Engine.SetLimits(c.ctx, c.acct.ID, r.ID, in)
+	r, err = x.cfg.Engine.SetLimits(x.ctx, x.acct.ID, r.ID, in)
 	if err != nil {
 		return nil, err
 	}
@@ -209,8 +239,8 @@ type apiKey struct {
 	Key       string    `json:"key,omitempty"`
 }
 
-func (c *call) apiKeys() (any, error) {
-	keys, err := c.cfg.Engine.APIKeys(c.ctx, c.acct.ID)
+func (x *exchange) apiKeys() (any, error) {
+	keys, err := x.cfg.Engine.APIKeys(x.ctx, x.acct.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -221,22 +251,22 @@ func (c *call) apiKeys() (any, error) {
 	return out, nil
 }
 
-func (c *call) createAPIKey() (any, error) {
+func (x *exchange) createAPIKey() (any, error) {
 	var in struct {
 		Name string `json:"name"`
 	}
-	if err := c.body(&in); err != nil {
+	if err := x.body(&in); err != nil {
 		return nil, err
 	}
-	k, text, err := c.cfg.Engine.CreateAPIKey(c.ctx, c.acct.ID, in.Name)
+	k, text, err := x.cfg.Engine.CreateAPIKey(x.ctx, x.acct.ID, in.Name)
 	if err != nil {
 		return nil, err
 	}
 	return apiKey{k.ID, k.Name, k.CreatedAt, text}, nil
 }
 
-func (c *call) revokeAPIKey() (any, error) {
-	return done, c.cfg.Engine.RevokeAPIKey(c.ctx, c.acct.ID, c.ids[0])
+func (x *exchange) revokeAPIKey() (any, error) {
+	return done, x.cfg.Engine.RevokeAPIKey(x.ctx, x.acct.ID, x.ids[0])
 }
 
 // signingKey is a key that tokens are or were signed with.
@@ -258,17 +288,17 @@ func showSigningKey(k *control.SigningKey) signingKey {
 }
 
 // admin wraps what concerns the deployment as a whole.
-func admin(serve func(*call) (any, error)) func(*call) (any, error) {
-	return func(c *call) (any, error) {
-		if !c.acct.Admin {
-			return nil, &refusal{http.StatusForbidden, "only an administrator of the deployment may do that"}
+func admin(serve func(*exchange) (any, error)) func(*exchange) (any, error) {
+	return func(x *exchange) (any, error) {
+		if !x.acct.Admin {
+			return nil, edge.Refuse(http.StatusForbidden, "only an administrator of the deployment may do that")
 		}
-		return serve(c)
+		return serve(x)
 	}
 }
 
-func (c *call) signingKeys() (any, error) {
-	keys, err := c.cfg.Engine.SigningKeys(c.ctx)
+func (x *exchange) signingKeys() (any, error) {
+	keys, err := x.cfg.Engine.SigningKeys(x.ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -279,14 +309,14 @@ func (c *call) signingKeys() (any, error) {
 	return out, nil
 }
 
-func (c *call) rotateSigningKey() (any, error) {
-	k, err := c.cfg.Engine.RotateSigningKey(c.ctx)
+func (x *exchange) rotateSigningKey() (any, error) {
+	k, err := x.cfg.Engine.RotateSigningKey(x.ctx)
 	if err != nil {
 		return nil, err
 	}
 	return showSigningKey(k), nil
 }
 
-func (c *call) retireSigningKey() (any, error) {
-	return done, c.cfg.Engine.RetireSigningKey(c.ctx, c.ids[0])
+func (x *exchange) retireSigningKey() (any, error) {
+	return done, x.cfg.Engine.RetireSigningKey(x.ctx, x.ids[0])
 }

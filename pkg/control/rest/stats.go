@@ -39,21 +39,21 @@ type history struct {
 	storage     meter.Storage
 }
 
-func (c *call) history(r *control.Resource) (h history, err error) {
-	of, now := meterOf(r), c.cfg.Now().UTC()
-	if h.hours, err = c.cfg.Book.Hours(c.ctx, of, now.Add(-(statsHours-1)*time.Hour), now); err != nil {
+func (x *exchange) history(r *control.Resource) (h history, err error) {
+	of, now := meterOf(r), x.cfg.Now().UTC()
+	if h.hours, err = x.cfg.Book.Hours(x.ctx, of, now.Add(-(statsHours-1)*time.Hour), now); err != nil {
 		return h, err
 	}
-	if h.days, err = c.cfg.Book.Days(c.ctx, of, now.AddDate(0, 0, 1-statsDays), now); err != nil {
+	if h.days, err = x.cfg.Book.Days(x.ctx, of, now.AddDate(0, 0, 1-statsDays), now); err != nil {
 		return h, err
 	}
-	if h.today, err = c.cfg.Book.Day(c.ctx, of, now); err != nil {
+	if h.today, err = x.cfg.Book.Day(x.ctx, of, now); err != nil {
 		return h, err
 	}
-	if h.month, err = c.cfg.Book.Month(c.ctx, of, now); err != nil {
+	if h.month, err = x.cfg.Book.Month(x.ctx, of, now); err != nil {
 		return h, err
 	}
-	h.storage, err = c.cfg.Book.Storage(c.ctx, of)
+	h.storage, err = x.cfg.Book.Storage(x.ctx, of)
 	return h, err
 }
 
@@ -69,8 +69,8 @@ func (h history) weekdays() []string {
 func commands(classes ...string) func(meter.Usage) float64 {
 	return func(u meter.Usage) float64 {
 		n := int64(0)
-		for _, c := range classes {
-			n += u.Class(c).Counters.Commands
+		for _, x := range classes {
+			n += u.Class(x).Counters.Commands
 		}
 		return float64(n)
 	}
@@ -87,11 +87,11 @@ func perSecond(of func(meter.Usage) float64) func(meter.Usage) float64 {
 
 func mean(u meter.Usage) float64 { return meanOf(u.Counters) }
 
-func meanOf(c meter.Counters) float64 {
-	if c.Requests == 0 {
+func meanOf(x meter.Counters) float64 {
+	if x.Requests == 0 {
 		return 0
 	}
-	return millis(c.Busy) / float64(c.Requests)
+	return millis(x.Busy) / float64(x.Requests)
 }
 
 func meanOfClass(class string) func(meter.Usage) float64 {
@@ -103,14 +103,14 @@ func p99OfClass(class string) func(meter.Usage) float64 {
 }
 
 // billing is what days have cost on AWS, in dollars.
-func (c *call) billing(r *control.Resource, h history) []point {
-	now := c.cfg.Now().UTC()
+func (x *exchange) billing(r *control.Resource, h history) []point {
+	now := x.cfg.Now().UTC()
 	return series(h.days, func(u meter.Usage) float64 { return price.Day(string(r.Product), u, h.storage, now).Total })
 }
 
 // monthlyBilling is what the month has cost so far.
-func (c *call) monthlyBilling(r *control.Resource, h history) float64 {
-	return price.Cost(string(r.Product), h.month, h.storage, c.cfg.Now().UTC())
+func (x *exchange) monthlyBilling(r *control.Resource, h history) float64 {
+	return price.Cost(string(r.Product), h.month, h.storage, x.cfg.Now().UTC())
 }
 
 // databaseStats are a database's statistics. What is not counted here is empty.
@@ -155,12 +155,12 @@ var (
 	writes = commands(meter.ClassWrite, meter.ClassScript, meter.ClassPubSub)
 )
 
-func (c *call) databaseStats() (any, error) {
-	r, err := c.resource(c.ids[0], control.Redis)
+func (x *exchange) databaseStats() (any, error) {
+	r, err := x.resource(x.ids[0], control.Redis)
 	if err != nil {
 		return nil, err
 	}
-	h, err := c.history(r)
+	h, err := x.history(r)
 	if err != nil {
 		return nil, err
 	}
@@ -173,7 +173,7 @@ func (c *call) databaseStats() (any, error) {
 		WriteLatencyMean: series(h.hours, meanOfClass(meter.ClassWrite)), WriteLatency99: series(h.hours, p99OfClass(meter.ClassWrite)),
 		Read: series(h.hours, perSecond(reads)), Write: series(h.hours, perSecond(writes)),
 		DailyRequests: series(h.days, allCommands), Days: h.weekdays(),
-		DailyBilling: c.billing(r, h), MonthlyBilling: c.monthlyBilling(r, h),
+		DailyBilling: x.billing(r, h), MonthlyBilling: x.monthlyBilling(r, h),
 		DailyBandwidth: int64(bandwidth(h.today)), Bandwidths: series(h.days, bandwidth), MonthlyBandwidth: int64(bandwidth(h.month)),
 		MonthlyRequests: h.month.Counters.Commands, MonthlyReadRequests: int64(reads(h.month)), MonthlyWriteRequests: int64(writes(h.month)),
 		MonthlyScripts: int64(commands(meter.ClassScript)(h.month)), MonthlyStorage: h.storage.Bytes, CurrentStorage: h.storage.Bytes,
@@ -209,12 +209,12 @@ var (
 	consumed = commands(meter.ClassFetch, meter.ClassConsume)
 )
 
-func (c *call) clusterStats() (any, error) {
-	r, err := c.resource(c.ids[0], control.Kafka)
+func (x *exchange) clusterStats() (any, error) {
+	r, err := x.resource(x.ids[0], control.Kafka)
 	if err != nil {
 		return nil, err
 	}
-	h, err := c.history(r)
+	h, err := x.history(r)
 	if err != nil {
 		return nil, err
 	}
@@ -226,16 +226,16 @@ func (c *call) clusterStats() (any, error) {
 	}, nil
 }
 
-func (c *call) topicStats() (any, error) {
-	_, t, err := c.findTopic()
+func (x *exchange) topicStats() (any, error) {
+	_, t, err := x.findTopic()
 	if err != nil {
 		return nil, err
 	}
-	size, err := c.cfg.Kafka.TopicSize(c.ctx, t)
+	size, err := x.cfg.Kafka.TopicSize(x.ctx, t)
 	if err != nil {
 		return nil, err
 	}
-	now := c.cfg.Now().UTC().Format(pointTime)
+	now := x.cfg.Now().UTC().Format(pointTime)
 	return &kafkaStats{
 		Throughput: []point{}, ProduceThroughput: []point{}, ConsumeThroughput: []point{}, DiskUsage: []point{{now, float64(size.Bytes)}},
 		MonthlyStorage: size.Bytes,

@@ -44,8 +44,8 @@ func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisec
 
 func showUsage(u meter.Usage) usage {
 	out := usage{u.Start, u.Counters, millis(u.P50()), millis(u.P99()), []classUsage{}}
-	for _, c := range u.Classes {
-		out.Classes = append(out.Classes, classUsage{c.Class, c.Counters, millis(c.Latency.Quantile(0.5)), millis(c.Latency.Quantile(0.99))})
+	for _, x := range u.Classes {
+		out.Classes = append(out.Classes, classUsage{x.Class, x.Counters, millis(x.Latency.Quantile(0.5)), millis(x.Latency.Quantile(0.99))})
 	}
 	return out
 }
@@ -61,20 +61,20 @@ const (
 	maxDays  = 400 * 24 * time.Hour
 )
 
-func (c *call) usage() (any, error) {
-	r, err := c.resource(c.ids[0], "")
+func (x *exchange) usage() (any, error) {
+	r, err := x.resource(x.ids[0], "")
 	if err != nil {
 		return nil, err
 	}
-	now := c.cfg.Now().UTC()
-	query := c.r.URL.Query()
+	now := x.cfg.Now().UTC()
+	query := x.r.URL.Query()
 	by := query.Get("by")
-	read, span, most := c.cfg.Book.Hours, 24*time.Hour, maxHours
+	read, span, most := x.cfg.Book.Hours, 24*time.Hour, maxHours
 	switch by {
 	case "", "hour":
 		by = "hour"
 	case "day":
-		read, span, most = c.cfg.Book.Days, 30*24*time.Hour, maxDays
+		read, span, most = x.cfg.Book.Days, 30*24*time.Hour, maxDays
 	default:
 		return nil, badRequest("by must be hour or day")
 	}
@@ -90,19 +90,19 @@ func (c *call) usage() (any, error) {
 		return nil, badRequest("from must not be after to, and at most %d days before", int(most.Hours())/24)
 	}
 	of := meterOf(r)
-	parts, err := read(c.ctx, of, from, to)
+	parts, err := read(x.ctx, of, from, to)
 	if err != nil {
 		return nil, err
 	}
-	month, err := c.cfg.Book.Month(c.ctx, of, now)
+	month, err := x.cfg.Book.Month(x.ctx, of, now)
 	if err != nil {
 		return nil, err
 	}
-	stored, err := c.cfg.Book.Storage(c.ctx, of)
+	stored, err := x.cfg.Book.Storage(x.ctx, of)
 	if err != nil {
 		return nil, err
 	}
-	status, err := c.cfg.Book.Status(c.ctx, of)
+	status, err := x.cfg.Book.Status(x.ctx, of)
 	if err != nil {
 		return nil, err
 	}

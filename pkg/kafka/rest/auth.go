@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 
 	"github.com/skystash/skystash/pkg/kafka"
 	"github.com/skystash/skystash/pkg/token"
@@ -15,15 +14,16 @@ var errUnauthorized = refuse(http.StatusUnauthorized, "invalid or missing creden
 
 // authorize finds out whose request it is. inQuery says that the credentials may
 // be in the query; a header wins.
-func (c *call) authorize(inQuery bool) error {
-	user, password, ok := c.r.BasicAuth()
-	if !ok && inQuery && c.r.Header.Get("Authorization") == "" {
-		user, password = c.query.Get("user"), c.query.Get("pass")
+func (x *exchange) authorize(inQuery bool) error {
+	user, password, ok := x.r.BasicAuth()
+	if !ok && inQuery && x.r.Header.Get("Authorization") == "" {
+		user, password = x.query.Get("user"), x.query.Get("pass")
 	}
 	if password == "" {
 		return errUnauthorized
 	}
-	claims, err := c.h.verifier.Verify(password)
+	ctx := x.h.engine.Ahead(x.ctx, x.h.verifier.Resource(password))
+	claims, err := x.h.verifier.Verify(ctx, password)
 	if errors.Is(err, token.ErrKeysUnavailable) {
 		return fmt.Errorf("verifying the password: %w", err)
 	}
@@ -31,30 +31,30 @@ func (c *call) authorize(inQuery bool) error {
 		subtle.ConstantTimeCompare([]byte(user), []byte(claims.KafkaUsername())) != 1 {
 		return errUnauthorized
 	}
-	cluster, err := c.h.engine.Cluster(c.ctx, claims.Resource)
+	cluster, err := x.h.engine.Cluster(ctx, claims.Resource)
 	if kafka.IsKind(err, kafka.NotFound) {
 		return errUnauthorized
 	}
 	if err != nil {
 		return fmt.Errorf("finding the credential's cluster: %w", err)
 	}
-	if claims.Generation != cluster.CredentialGeneration || slices.Contains(cluster.Revoked, claims.CredentialID) {
+	if claims.Withdrawn(cluster.CredentialGeneration, cluster.Revoked) {
 		return errUnauthorized
 	}
-	c.cluster, c.claims = cluster, claims
+	x.cluster, x.claims = cluster, claims
 	return nil
 }
 
-func (c *call) mayProduce(topic string) error {
-	if !c.claims.MayProduce(topic) {
+func (x *exchange) mayProduce(topic string) error {
+	if !x.claims.MayProduce(topic) {
 		return refuse(http.StatusForbidden, "the credential may not produce to topic %q", topic)
 	}
 	return nil
 }
 
-func (c *call) mayConsume(topics ...string) error {
+func (x *exchange) mayConsume(topics ...string) error {
 	for _, t := range topics {
-		if !c.claims.MayConsume(t) {
+		if !x.claims.MayConsume(t) {
 			return refuse(http.StatusForbidden, "the credential may not consume from topic %q", t)
 		}
 	}

@@ -42,7 +42,7 @@ type success struct {
 var done = success{"Success", 200}
 
 // partition checks a place that names a partition.
-func (c *call) partition(p *place) (kafka.TopicPartition, error) {
+func (x *exchange) partition(p *place) (kafka.TopicPartition, error) {
 	switch {
 	case p.Topic == nil || *p.Topic == "":
 		return kafka.TopicPartition{}, badRequest("topic is missing")
@@ -51,12 +51,12 @@ func (c *call) partition(p *place) (kafka.TopicPartition, error) {
 	case *p.Partition < 0:
 		return kafka.TopicPartition{}, badRequest("partition %d is negative", *p.Partition)
 	}
-	return kafka.TopicPartition{Topic: *p.Topic, Partition: int(*p.Partition)}, c.mayConsume(*p.Topic)
+	return kafka.TopicPartition{Topic: *p.Topic, Partition: int(*p.Partition)}, x.mayConsume(*p.Topic)
 }
 
 // offset checks a place that names an offset.
-func (c *call) offset(p *place) (kafka.TopicOffset, error) {
-	tp, err := c.partition(p)
+func (x *exchange) offset(p *place) (kafka.TopicOffset, error) {
+	tp, err := x.partition(p)
 	if err != nil {
 		return kafka.TopicOffset{}, err
 	}
@@ -67,37 +67,37 @@ func (c *call) offset(p *place) (kafka.TopicOffset, error) {
 }
 
 // timeout bounds a time that a request wants to wait, in ms.
-func (c *call) timeout(ms *int64, byDefault time.Duration) (time.Duration, error) {
+func (x *exchange) timeout(ms *int64, byDefault time.Duration) (time.Duration, error) {
 	switch {
 	case ms == nil:
-		return min(byDefault, c.h.maxWait), nil
+		return min(byDefault, x.h.maxWait), nil
 	case *ms < 0:
 		return 0, badRequest("timeout %d is negative", *ms)
-	case *ms > c.h.maxWait.Milliseconds():
-		return c.h.maxWait, nil
+	case *ms > x.h.maxWait.Milliseconds():
+		return x.h.maxWait, nil
 	}
 	return time.Duration(*ms) * time.Millisecond, nil
 }
 
 // queryTimeout is the timeout in the query.
-func (c *call) queryTimeout(byDefault time.Duration) (time.Duration, error) {
-	if !c.query.Has("timeout") {
-		return c.timeout(nil, byDefault)
+func (x *exchange) queryTimeout(byDefault time.Duration) (time.Duration, error) {
+	if !x.query.Has("timeout") {
+		return x.timeout(nil, byDefault)
 	}
-	ms, err := strconv.ParseInt(c.query.Get("timeout"), 10, 64)
+	ms, err := strconv.ParseInt(x.query.Get("timeout"), 10, 64)
 	if err != nil {
-		return 0, badRequest("timeout %q is no number of milliseconds", c.query.Get("timeout"))
+		return 0, badRequest("timeout %q is no number of milliseconds", x.query.Get("timeout"))
 	}
-	return c.timeout(&ms, byDefault)
+	return x.timeout(&ms, byDefault)
 }
 
-func (c *call) fetch() (any, error) {
+func (x *exchange) fetch() (any, error) {
 	var in struct {
 		place
 		Many    []place `json:"topicPartitionOffsets"`
 		Timeout *int64  `json:"timeout"`
 	}
-	if err := decode(c.body, &in); err != nil {
+	if err := decode(x.body, &in); err != nil {
 		return nil, err
 	}
 	if in.Topic != nil || in.Partition != nil || in.Offset != nil {
@@ -106,36 +106,36 @@ func (c *call) fetch() (any, error) {
 	if len(in.Many) == 0 {
 		return nil, badRequest("neither topic, partition and offset nor topicPartitionOffsets are given")
 	}
-	timeout, err := c.timeout(in.Timeout, defaultReadTimeout)
+	timeout, err := x.timeout(in.Timeout, defaultReadTimeout)
 	if err != nil {
 		return nil, err
 	}
 	from := make([]kafka.TopicOffset, len(in.Many))
 	for i := range in.Many {
-		if from[i], err = c.offset(&in.Many[i]); err != nil {
+		if from[i], err = x.offset(&in.Many[i]); err != nil {
 			return nil, err
 		}
 	}
-	got, err := c.h.engine.Fetch(c.ctx, c.cluster, from, timeout)
-	c.used.messages = len(got)
+	got, err := x.h.engine.Fetch(x.ctx, x.cluster, from, timeout)
+	x.used.messages = len(got)
 	return messages(got), err
 }
 
 // consume: /consume/group/instance and /consume/group/instance/topic.
-func (c *call) consume() (any, error) {
+func (x *exchange) consume() (any, error) {
 	var topics []string
 	var timeout time.Duration
 	var err error
-	if len(c.path) == 3 {
-		topics = []string{c.path[2]}
-		timeout, err = c.queryTimeout(defaultReadTimeout)
+	if len(x.path) == 3 {
+		topics = []string{x.path[2]}
+		timeout, err = x.queryTimeout(defaultReadTimeout)
 	} else {
 		var in struct {
 			Topic   *string  `json:"topic"`
 			Topics  []string `json:"topics"`
 			Timeout *int64   `json:"timeout"`
 		}
-		if err := decode(c.body, &in); err != nil {
+		if err := decode(x.body, &in); err != nil {
 			return nil, err
 		}
 		topics = in.Topics
@@ -145,30 +145,30 @@ func (c *call) consume() (any, error) {
 		if len(topics) == 0 {
 			return nil, badRequest("neither topic nor topics are given")
 		}
-		timeout, err = c.timeout(in.Timeout, defaultReadTimeout)
+		timeout, err = x.timeout(in.Timeout, defaultReadTimeout)
 	}
 	if err != nil {
 		return nil, err
 	}
-	options, err := c.instanceOptions()
+	options, err := x.instanceOptions()
 	if err != nil {
 		return nil, err
 	}
-	if err := c.mayConsume(topics...); err != nil {
+	if err := x.mayConsume(topics...); err != nil {
 		return nil, err
 	}
-	got, err := c.h.engine.Consume(c.ctx, c.cluster, c.path[0], c.path[1], topics, options, timeout)
-	c.used.messages = len(got)
+	got, err := x.h.engine.Consume(x.ctx, x.cluster, x.path[0], x.path[1], topics, options, timeout)
+	x.used.messages = len(got)
 	return messages(got), err
 }
 
 // instanceOptions reads the headers.
-func (c *call) instanceOptions() (o kafka.InstanceOptions, err error) {
+func (x *exchange) instanceOptions() (o kafka.InstanceOptions, err error) {
 	o = kafka.InstanceOptions{
 		AutoCommit: true, AutoCommitInterval: defaultCommitInterval,
 		Reset: kafka.ResetLatest, SessionTimeout: defaultSessionTimeout,
 	}
-	if v := c.r.Header.Get("Kafka-Enable-Auto-Commit"); v != "" {
+	if v := x.r.Header.Get("Kafka-Enable-Auto-Commit"); v != "" {
 		switch strings.ToLower(v) {
 		case "true":
 		case "false":
@@ -177,21 +177,21 @@ func (c *call) instanceOptions() (o kafka.InstanceOptions, err error) {
 			return o, badRequest("header Kafka-Enable-Auto-Commit is neither true nor false")
 		}
 	}
-	if v := c.r.Header.Get("Kafka-Auto-Offset-Reset"); v != "" {
+	if v := x.r.Header.Get("Kafka-Auto-Offset-Reset"); v != "" {
 		switch o.Reset = kafka.Reset(strings.ToLower(v)); o.Reset {
 		case kafka.ResetEarliest, kafka.ResetLatest, kafka.ResetNone:
 		default:
 			return o, badRequest("header Kafka-Auto-Offset-Reset is none of earliest, latest and none")
 		}
 	}
-	if err := c.headerTime("Kafka-Auto-Commit-Interval", 0, &o.AutoCommitInterval); err != nil {
+	if err := x.headerTime("Kafka-Auto-Commit-Interval", 0, &o.AutoCommitInterval); err != nil {
 		return o, err
 	}
-	return o, c.headerTime("Kafka-Session-Timeout-Ms", 1, &o.SessionTimeout)
+	return o, x.headerTime("Kafka-Session-Timeout-Ms", 1, &o.SessionTimeout)
 }
 
-func (c *call) headerTime(name string, least int64, to *time.Duration) error {
-	v := c.r.Header.Get(name)
+func (x *exchange) headerTime(name string, least int64, to *time.Duration) error {
+	v := x.r.Header.Get(name)
 	if v == "" {
 		return nil
 	}
@@ -203,9 +203,9 @@ func (c *call) headerTime(name string, least int64, to *time.Duration) error {
 	return nil
 }
 
-func (c *call) commit() (any, error) {
+func (x *exchange) commit() (any, error) {
 	var in []place
-	if body := bytes.TrimSpace(c.body); len(body) > 0 && string(body) != "null" {
+	if body := bytes.TrimSpace(x.body); len(body) > 0 && string(body) != "null" {
 		var err error
 		if in, _, err = decodeMany[place](body); err != nil {
 			return nil, err
@@ -214,36 +214,36 @@ func (c *call) commit() (any, error) {
 	offsets := make([]kafka.TopicOffset, len(in))
 	for i := range in {
 		var err error
-		if offsets[i], err = c.offset(&in[i]); err != nil {
+		if offsets[i], err = x.offset(&in[i]); err != nil {
 			return nil, err
 		}
 	}
 	if len(offsets) == 0 {
-		if err := c.mayConsumeAs(c.path[0], c.path[1]); err != nil {
+		if err := x.mayConsumeAs(x.path[0], x.path[1]); err != nil {
 			return nil, err
 		}
 	}
-	return done, c.h.engine.Commit(c.ctx, c.cluster, c.path[0], c.path[1], offsets)
+	return done, x.h.engine.Commit(x.ctx, x.cluster, x.path[0], x.path[1], offsets)
 }
 
 // mayConsumeAs asks for the permission to consume all that an instance does.
-func (c *call) mayConsumeAs(group, instance string) error {
-	topics, err := c.h.engine.InstanceTopics(c.ctx, c.cluster, group, instance)
+func (x *exchange) mayConsumeAs(group, instance string) error {
+	topics, err := x.h.engine.InstanceTopics(x.ctx, x.cluster, group, instance)
 	if err != nil {
 		return err
 	}
-	return c.mayConsume(topics...)
+	return x.mayConsume(topics...)
 }
 
 // partitions reads the body of /committed and /offsets.
-func (c *call) partitions() ([]kafka.TopicPartition, error) {
-	in, _, err := decodeMany[place](c.body)
+func (x *exchange) partitions() ([]kafka.TopicPartition, error) {
+	in, _, err := decodeMany[place](x.body)
 	if err != nil {
 		return nil, err
 	}
 	tps := make([]kafka.TopicPartition, len(in))
 	for i := range in {
-		if tps[i], err = c.partition(&in[i]); err != nil {
+		if tps[i], err = x.partition(&in[i]); err != nil {
 			return nil, err
 		}
 	}
@@ -258,28 +258,28 @@ func offsetAnswers(offsets []kafka.TopicOffset) []offsetAnswer {
 	return out
 }
 
-func (c *call) committed() (any, error) {
-	timeout, err := c.queryTimeout(defaultOffsetsTimeout)
+func (x *exchange) committed() (any, error) {
+	timeout, err := x.queryTimeout(defaultOffsetsTimeout)
 	if err != nil {
 		return nil, err
 	}
-	tps, err := c.partitions()
+	tps, err := x.partitions()
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(c.ctx, timeout)
+	ctx, cancel := context.WithTimeout(x.ctx, timeout)
 	defer cancel()
-	offsets, err := c.h.engine.Committed(ctx, c.cluster, c.path[0], tps)
+	offsets, err := x.h.engine.Committed(ctx, x.cluster, x.path[0], tps)
 	return offsetAnswers(offsets), err
 }
 
-func (c *call) offsets() (any, error) {
-	timeout, err := c.queryTimeout(defaultOffsetsTimeout)
+func (x *exchange) offsets() (any, error) {
+	timeout, err := x.queryTimeout(defaultOffsetsTimeout)
 	if err != nil {
 		return nil, err
 	}
 	var at int64
-	switch text := c.path[0]; text {
+	switch text := x.path[0]; text {
 	case "earliest":
 		at = kafka.Earliest
 	case "latest":
@@ -289,19 +289,19 @@ func (c *call) offsets() (any, error) {
 			return nil, badRequest("%q is neither a time in milliseconds nor earliest nor latest", text)
 		}
 	}
-	tps, err := c.partitions()
+	tps, err := x.partitions()
 	if err != nil {
 		return nil, err
 	}
-	offsets, err := c.h.engine.Offsets(c.ctx, c.cluster, tps, at, timeout)
+	offsets, err := x.h.engine.Offsets(x.ctx, x.cluster, tps, at, timeout)
 	return offsetAnswers(offsets), err
 }
 
-func (c *call) topics() (any, error) {
-	topics, err := c.h.engine.Topics(c.ctx, c.cluster)
+func (x *exchange) topics() (any, error) {
+	topics, err := x.h.engine.Topics(x.ctx, x.cluster)
 	out := map[string]int{}
 	for _, t := range topics {
-		if c.claims.Topics.Matches(t.Name) {
+		if x.claims.Topics.Matches(t.Name) {
 			out[t.Name] = t.Partitions
 		}
 	}
@@ -325,15 +325,15 @@ type topicAnswer struct {
 }
 
 // consumers lists the groups. Those with a topic that the credential does not match are left out.
-func (c *call) consumers() (any, error) {
-	groups, err := c.h.engine.Groups(c.ctx, c.cluster)
+func (x *exchange) consumers() (any, error) {
+	groups, err := x.h.engine.Groups(x.ctx, x.cluster)
 	out := []groupAnswer{}
 	for _, g := range groups {
 		group, visible := groupAnswer{Name: g.Name}, true
 		for _, i := range g.Instances {
 			inst := instanceAnswer{Name: i.Name, Topics: []topicAnswer{}}
 			for _, p := range i.Partitions {
-				visible = visible && c.claims.Topics.Matches(p.Topic)
+				visible = visible && x.claims.Topics.Matches(p.Topic)
 				if n := len(inst.Topics); n == 0 || inst.Topics[n-1].Topic != p.Topic {
 					inst.Topics = append(inst.Topics, topicAnswer{Topic: p.Topic})
 				}
@@ -349,9 +349,9 @@ func (c *call) consumers() (any, error) {
 	return out, err
 }
 
-func (c *call) deleteConsumer() (any, error) {
-	if err := c.mayConsumeAs(c.path[0], c.path[1]); err != nil {
+func (x *exchange) deleteConsumer() (any, error) {
+	if err := x.mayConsumeAs(x.path[0], x.path[1]); err != nil {
 		return nil, err
 	}
-	return done, c.h.engine.DeleteInstance(c.ctx, c.cluster, c.path[0], c.path[1])
+	return done, x.h.engine.DeleteInstance(x.ctx, x.cluster, x.path[0], x.path[1])
 }

@@ -19,6 +19,10 @@
 // errors are {"error": text, "status": status}; if some messages of a request were
 // accepted and others not, "results" has each one's metadata or error.
 //
+// HEAD is for /fetch, /committed, /offsets, /topics and /consumers, which change nothing. Bodies of
+// requests may be compressed with gzip; a webhook's message is what comes out. Long answers are compressed
+// for clients that accept it. Package edge has the statuses of failures.
+//
 // The official client repeats whatever is not answered with 200, five times. So a
 // request is refused as a whole, before anything is written, if that can be seen.
 package rest

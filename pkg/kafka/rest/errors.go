@@ -1,26 +1,15 @@
 package rest
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"net/http"
 
+	"github.com/skystash/skystash/pkg/edge"
 	"github.com/skystash/skystash/pkg/kafka"
-	"github.com/skystash/skystash/pkg/kafka/ingest"
-	"github.com/skystash/skystash/pkg/store"
 )
 
-// refusal is an answer to a request that is at fault: nothing has happened.
-type refusal struct {
-	status int
-	text   string
-}
-
-func (e *refusal) Error() string { return e.text }
-
 func refuse(status int, format string, args ...any) error {
-	return &refusal{status, fmt.Sprintf(format, args...)}
+	return edge.Refusef(status, format, args...)
 }
 
 func badRequest(format string, args ...any) error {
@@ -44,14 +33,9 @@ type failure struct {
 }
 
 // refuse is the answer to a request that failed.
-func (h *Handler) refuse(r *http.Request, err error) (status int, body []byte) {
-	status, text := outcome(err)
-	f := failure{Error: text, Status: status}
-	if status >= http.StatusInternalServerError {
-		id := h.requestID(r.Context())
-		h.log.ErrorContext(r.Context(), "request failed", "request", id, "method", r.Method, "error", err)
-		f.Error += " (request " + id + ")"
-	}
+func (h *Handler) refuse(r *http.Request, err error) (e *edge.Error, body []byte) {
+	e = edge.Report(r.Context(), h.log, answerOf(err), "method", r.Method)
+	f := failure{Error: e.Message(), Status: e.Status}
 	var p *partial
 	if errors.As(err, &p) {
 		for _, m := range p.results {
@@ -59,15 +43,15 @@ func (h *Handler) refuse(r *http.Request, err error) (status int, body []byte) {
 				f.Results = append(f.Results, metadataOf(m))
 				continue
 			}
-			status, text := outcome(m.Err)
-			f.Results = append(f.Results, failure{Error: text, Status: status})
+			one := edge.Of(answerOf(m.Err))
+			f.Results = append(f.Results, failure{Error: one.Text, Status: one.Status})
 		}
 	}
 	body, err = encode(f)
 	if err != nil {
 		body = []byte(`{"error":"internal error","status":500}`)
 	}
-	return status, body
+	return e, body
 }
 
 var statuses = map[kafka.ErrorKind]int{
@@ -78,23 +62,11 @@ var statuses = map[kafka.ErrorKind]int{
 	kafka.Lost:     http.StatusConflict,
 }
 
-// outcome is what a client is told of an error.
-func outcome(err error) (status int, text string) {
-	var refused *refusal
+// answerOf makes a refusal of what the engine refuses. All else is as it is: package edge knows its status.
+func answerOf(err error) error {
 	var asked *kafka.Error
-	switch {
-	case errors.As(err, &refused):
-		return refused.status, refused.text
-	case errors.As(err, &asked):
-		return statuses[asked.Kind], asked.Text
-	case errors.Is(err, kafka.ErrUnknownOutcome), errors.Is(err, ingest.ErrUnknownOutcome), errors.Is(err, store.ErrUnknownOutcome):
-		return http.StatusInternalServerError, "it is unknown whether this has happened"
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return http.StatusGatewayTimeout, "time ran out"
-	case errors.Is(err, ingest.ErrTooLarge), errors.Is(err, store.ErrTooLarge):
-		return http.StatusRequestEntityTooLarge, "too large"
-	case errors.Is(err, ingest.ErrThrottled), errors.Is(err, store.ErrThrottled), errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrUnavailable):
-		return http.StatusServiceUnavailable, "temporarily unavailable, try again"
+	if errors.As(err, &asked) {
+		return refuse(statuses[asked.Kind], "%s", asked.Text)
 	}
-	return http.StatusInternalServerError, "internal error"
+	return err
 }

@@ -1,17 +1,18 @@
 package rest
 
 import (
+	"bytes"
 	"context"
-	"crypto/rand"
 	"errors"
-	"io"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
-	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/skystash/skystash/pkg/edge"
 	"github.com/skystash/skystash/pkg/kafka"
 	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/token"
@@ -25,7 +26,9 @@ const (
 
 // Verifier checks tokens. [token.Verifier] is one.
 type Verifier interface {
-	Verify(token string) (token.Claims, error)
+	Verify(ctx context.Context, token string) (token.Claims, error)
+	// Resource is what a token says it opens, if it is true or not.
+	Resource(token string) string
 }
 
 // Config is what a Handler is made of.
@@ -40,32 +43,23 @@ type Config struct {
 	MaxBodyBytes int64         // of a request; 0: DefaultMaxBodyBytes
 	MaxWait      time.Duration // bounds the time that a request may ask to wait; 0: DefaultMaxWait
 
-	Logger    *slog.Logger                 // nil: slog.Default
-	RequestID func(context.Context) string // names a request in the log and in answers of status 500 and above; nil: at random
+	Logger *slog.Logger // nil: slog.Default
 }
 
 // Handler serves the REST API. It is safe for concurrent use.
 type Handler struct {
-	engine    *kafka.Engine
-	meter     meter.Recorder
-	gateway   func(context.Context) bool
-	now       func() time.Time
-	verifier  Verifier
-	maxBody   int64
-	maxWait   time.Duration
-	log       *slog.Logger
-	requestID func(context.Context) string
+	engine   *kafka.Engine
+	verifier Verifier
+	meter    edge.Meter
+	now      func() time.Time
+	maxBody  int64
+	maxWait  time.Duration
+	log      *slog.Logger
 }
 
 // New makes a Handler.
 func New(cfg Config) *Handler {
-	h := &Handler{
-		engine: cfg.Engine, meter: cfg.Meter, gateway: cfg.Gateway, now: cfg.Now, verifier: cfg.Verifier, maxBody: cfg.MaxBodyBytes, maxWait: cfg.MaxWait,
-		log: cfg.Logger, requestID: cfg.RequestID,
-	}
-	if h.gateway == nil {
-		h.gateway = func(context.Context) bool { return false }
-	}
+	h := &Handler{engine: cfg.Engine, verifier: cfg.Verifier, now: cfg.Now, maxBody: cfg.MaxBodyBytes, maxWait: cfg.MaxWait, log: cfg.Logger}
 	if h.now == nil {
 		h.now = time.Now
 	}
@@ -78,9 +72,7 @@ func New(cfg Config) *Handler {
 	if h.log == nil {
 		h.log = slog.Default()
 	}
-	if h.requestID == nil {
-		h.requestID = func(context.Context) string { return rand.Text()[:12] }
-	}
+	h.meter = edge.Meter{Recorder: cfg.Meter, Gateway: cfg.Gateway, Now: h.now}
 	return h
 }
 
@@ -88,24 +80,25 @@ func New(cfg Config) *Handler {
 type endpoint struct {
 	methods  string // separated by spaces
 	min, max int    // path segments behind its name; max < 0: any number
-	serve    func(*call) (any, error)
+	serve    func(*exchange) (any, error)
+	reads    bool // and changes nothing, so HEAD may do it as well
 }
 
 var endpoints = map[string]endpoint{
-	"produce":         {"GET POST", 0, -1, (*call).produce},
-	"webhook":         {"GET POST", 0, 0, (*call).webhook},
-	"fetch":           {"GET POST", 0, 0, (*call).fetch},
-	"consume":         {"GET POST", 2, 3, (*call).consume},
-	"commit":          {"GET POST", 2, 2, (*call).commit},
-	"committed":       {"GET POST", 2, 2, (*call).committed},
-	"offsets":         {"GET POST", 1, 1, (*call).offsets},
-	"topics":          {"GET", 0, 0, (*call).topics},
-	"consumers":       {"GET", 0, 0, (*call).consumers},
-	"delete-consumer": {"POST DELETE", 2, 2, (*call).deleteConsumer},
+	"produce":         {"GET POST", 0, -1, (*exchange).produce, false},
+	"webhook":         {"GET POST", 0, 0, (*exchange).webhook, false},
+	"fetch":           {"GET POST", 0, 0, (*exchange).fetch, true},
+	"consume":         {"GET POST", 2, 3, (*exchange).consume, false},
+	"commit":          {"GET POST", 2, 2, (*exchange).commit, false},
+	"committed":       {"GET POST", 2, 2, (*exchange).committed, true},
+	"offsets":         {"GET POST", 1, 1, (*exchange).offsets, true},
+	"topics":          {"GET", 0, 0, (*exchange).topics, true},
+	"consumers":       {"GET", 0, 0, (*exchange).consumers, true},
+	"delete-consumer": {"POST DELETE", 2, 2, (*exchange).deleteConsumer, false},
 }
 
-// call is a request under way.
-type call struct {
+// exchange is a request on its way to its answer.
+type exchange struct {
 	h       *Handler
 	ctx     context.Context
 	r       *http.Request
@@ -118,62 +111,55 @@ type call struct {
 	used    used
 }
 
-const allowedMethods = "GET, POST, DELETE, OPTIONS"
+// cors lets pages of any origin in: browsers used the service, too.
+var cors = edge.CORS{Methods: "GET, HEAD, POST, DELETE, OPTIONS"}
 
 // ServeHTTP answers one request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	header := w.Header()
-	header.Set("Access-Control-Allow-Origin", "*")
+	header := edge.HTTPHeader(w.Header())
 	if r.Method == http.MethodOptions {
-		header.Set("Access-Control-Allow-Methods", allowedMethods)
-		if asked := r.Header.Get("Access-Control-Request-Headers"); asked != "" {
-			header.Set("Access-Control-Allow-Headers", asked)
-		}
-		header.Set("Access-Control-Max-Age", "86400")
+		cors.Preflight(r.Header, header)
 		w.WriteHeader(http.StatusOK)
 		return
 	}
+	cors.Allow(r.Header.Get("Origin"), header)
+	header.SetHeader("Content-Type", "application/json")
 	status, body := http.StatusOK, []byte(nil)
-	c := h.newCall(r)
-	answer, err := c.serveSafely()
+	x := h.newExchange(r)
+	answer, err := x.serveSafely()
 	if err == nil {
 		body, err = encode(answer)
 	}
 	if err != nil {
-		status, body = h.refuse(r, err)
+		var e *edge.Error
+		e, body = h.refuse(r, err)
+		e.SetHeader(header)
+		status = e.Status
 	}
-	c.record(status, len(body))
-	header.Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_, _ = w.Write(body) // an error means that the client has gone
+	x.record(status, len(body))
+	edge.Send(w, r, status, body)
 }
 
-// serveSafely turns a panic into an error: one request must not end a process that
-// serves others.
-func (c *call) serveSafely() (answer any, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			c.h.log.ErrorContext(c.ctx, "request panicked", "panic", p, "stack", string(debug.Stack()))
-			err = errors.New("panic, see the log")
-		}
-	}()
-	return c.serve()
+// serveSafely turns a panic into an error.
+func (x *exchange) serveSafely() (answer any, err error) {
+	defer edge.Recover(&err)
+	return x.serve()
 }
 
-func (c *call) serve() (any, error) {
-	r := c.r
+func (x *exchange) serve() (any, error) {
+	r := x.r
 	name, rest, _ := strings.Cut(strings.TrimLeft(r.URL.EscapedPath(), "/"), "/")
-	c.used.endpoint = name
+	x.used.endpoint = name
 	var queryErr error
-	if c.query, queryErr = url.ParseQuery(r.URL.RawQuery); queryErr != nil {
-		c.query = url.Values{}
+	if x.query, queryErr = url.ParseQuery(r.URL.RawQuery); queryErr != nil {
+		x.query = url.Values{}
 	}
-	if err := c.authorize(name == "webhook"); err != nil {
+	if err := x.authorize(name == "webhook"); err != nil {
 		return nil, err
 	}
-	if c.cluster.Blocked.Holds(c.h.now()) {
-		c.used.blocked = true
-		return nil, refuse(http.StatusTooManyRequests, "%s", c.cluster.Blocked.Text)
+	if x.cluster.Blocked.Holds(x.h.now()) {
+		x.used.blocked = true
+		return nil, refuse(http.StatusTooManyRequests, "%s", x.cluster.Blocked.Text)
 	}
 	if queryErr != nil {
 		return nil, refuse(http.StatusBadRequest, "the query cannot be read")
@@ -182,26 +168,35 @@ func (c *call) serve() (any, error) {
 	if !ok {
 		return nil, refuse(http.StatusNotFound, "no such endpoint")
 	}
-	if err := c.splitPath(name, rest, e); err != nil {
+	if err := x.splitPath(name, rest, e); err != nil {
 		return nil, err
 	}
-	method := r.Method
-	if method == http.MethodHead {
-		method = http.MethodGet
-	}
-	if !strings.Contains(" "+e.methods+" ", " "+method+" ") {
-		return nil, refuse(http.StatusMethodNotAllowed, "method %s is not allowed here: use %s", r.Method, strings.ReplaceAll(e.methods, " ", " or "))
+	if err := e.allows(r.Method); err != nil {
+		return nil, err
 	}
 	var err error
-	if c.body, err = c.readBody(); err != nil {
+	if x.body, err = x.readBody(); err != nil {
 		return nil, err
 	}
-	return e.serve(c)
+	return e.serve(x)
+}
+
+// allows refuses a method that an endpoint does not have.
+func (e *endpoint) allows(method string) error {
+	methods := strings.Fields(e.methods)
+	if slices.Contains(methods, method) || method == http.MethodHead && e.reads {
+		return nil
+	}
+	text := fmt.Sprintf("method %s is not allowed here: use %s", method, strings.Join(methods, " or "))
+	if e.reads {
+		methods = append(methods, http.MethodHead)
+	}
+	return edge.NotAllowed(text, methods...)
 }
 
 // splitPath decodes the path. The message of /produce is everything behind the
 // topic, slashes and all.
-func (c *call) splitPath(name, rest string, e endpoint) error {
+func (x *exchange) splitPath(name, rest string, e endpoint) error {
 	bad := refuse(http.StatusBadRequest, "the path has a malformed percent-encoding")
 	if name == "produce" {
 		topic, message, ok := strings.Cut(rest, "/")
@@ -209,14 +204,14 @@ func (c *call) splitPath(name, rest string, e endpoint) error {
 		if topic, err = url.PathUnescape(topic); err != nil {
 			return bad
 		}
-		if c.rest, err = url.PathUnescape(message); err != nil {
+		if x.rest, err = url.PathUnescape(message); err != nil {
 			return bad
 		}
 		if topic != "" {
-			c.path = append(c.path, topic)
+			x.path = append(x.path, topic)
 		}
 		if ok && message != "" {
-			c.path = append(c.path, c.rest)
+			x.path = append(x.path, x.rest)
 		}
 		return nil
 	}
@@ -226,37 +221,24 @@ func (c *call) splitPath(name, rest string, e endpoint) error {
 			if err != nil {
 				return bad
 			}
-			c.path = append(c.path, decoded)
+			x.path = append(x.path, decoded)
 		}
 	}
-	if len(c.path) < e.min || len(c.path) > e.max {
+	if len(x.path) < e.min || len(x.path) > e.max {
 		return refuse(http.StatusNotFound, "no such endpoint: /%s has %d to %d path segments behind it", name, e.min, e.max)
 	}
 	return nil
 }
 
-func (c *call) readBody() ([]byte, error) {
-	if c.r.Body == nil {
+func (x *exchange) readBody() ([]byte, error) {
+	body := edge.BodyOf(x.r)
+	if body.Reader == nil {
 		return nil, nil
 	}
-	if c.r.ContentLength > c.h.maxBody {
-		c.drain()
-		return nil, c.tooLarge()
+	var text bytes.Buffer
+	err := body.ReadTo(&text, x.h.maxBody, edge.DrainOf(x.h.maxBody))
+	if errors.As(err, new(*edge.TooLargeError)) {
+		return nil, refuse(http.StatusRequestEntityTooLarge, "the body is larger than %d bytes", x.h.maxBody)
 	}
-	body, err := io.ReadAll(io.LimitReader(c.r.Body, c.h.maxBody+1))
-	if err != nil {
-		return nil, refuse(http.StatusBadRequest, "the body could not be read")
-	}
-	if int64(len(body)) > c.h.maxBody {
-		c.drain()
-		return nil, c.tooLarge()
-	}
-	return body, nil
-}
-
-// drain reads on for a while: a client that is still sending would not see the answer.
-func (c *call) drain() { _, _ = io.CopyN(io.Discard, c.r.Body, 4*c.h.maxBody) }
-
-func (c *call) tooLarge() error {
-	return refuse(http.StatusRequestEntityTooLarge, "the body is larger than %d bytes", c.h.maxBody)
+	return text.Bytes(), err
 }

@@ -2,29 +2,24 @@ package rest
 
 import (
 	"net/http"
-	"time"
 
+	"github.com/skystash/skystash/pkg/edge"
 	"github.com/skystash/skystash/pkg/meter"
-	"github.com/skystash/skystash/pkg/store"
 	"github.com/skystash/skystash/pkg/token"
 )
 
 // used is what a request has used so far.
 type used struct {
-	began    time.Time
-	units    *store.Meter
+	edge.Use
 	endpoint string
 	messages int  // produced or read
 	blocked  bool // refused because of a limit
 }
 
-func (h *Handler) newCall(r *http.Request) *call {
-	c := &call{h: h, ctx: r.Context(), r: r}
-	if h.meter != nil {
-		c.used.began = h.now()
-		c.ctx, c.used.units = store.Metering(c.ctx)
-	}
-	return c
+func (h *Handler) newExchange(r *http.Request) *exchange {
+	x := &exchange{h: h, r: r}
+	x.ctx, x.used.Use = h.meter.Begin(r.Context())
+	return x
 }
 
 // classes are those of endpoints; all others are of meter.ClassAdmin.
@@ -33,28 +28,21 @@ var classes = map[string]string{
 }
 
 // record tells the meter of a request that is about to be answered.
-func (c *call) record(status, answer int) {
-	if c.h.meter == nil || c.cluster == nil {
+func (x *exchange) record(status, answer int) {
+	if x.cluster == nil {
 		return
 	}
-	now, units := c.h.now(), c.used.units.Total()
-	class := classes[c.used.endpoint]
+	class := classes[x.used.endpoint]
 	if class == "" {
 		class = meter.ClassAdmin
 	}
-	c.h.meter.Record(meter.Record{
-		Resource:   meter.Resource{Product: token.ProductKafka, ID: c.cluster.ID},
-		Class:      class,
-		At:         now,
-		Duration:   now.Sub(c.used.began),
-		Status:     status,
-		Blocked:    c.used.blocked,
-		Gateway:    c.h.gateway(c.ctx),
-		Commands:   int64(c.used.messages),
-		BytesIn:    int64(len(c.r.URL.Path) + len(c.r.URL.RawQuery) + len(c.body)),
-		BytesOut:   int64(answer),
-		Calls:      int64(units.Calls),
-		ReadUnits:  units.ReadUnits,
-		WriteUnits: units.WriteUnits,
+	x.h.meter.Record(x.ctx, x.used.Use, meter.Record{
+		Resource: meter.Resource{Product: token.ProductKafka, ID: x.cluster.ID},
+		Class:    class,
+		Status:   status,
+		Blocked:  x.used.blocked,
+		Commands: int64(x.used.messages),
+		BytesIn:  int64(len(x.r.URL.Path) + len(x.r.URL.RawQuery) + len(x.body)),
+		BytesOut: int64(answer),
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/skystash/skystash/pkg/edge"
 	"github.com/skystash/skystash/pkg/kafka"
 	"github.com/skystash/skystash/pkg/kafka/batch"
 )
@@ -24,37 +25,37 @@ type newHeader struct {
 }
 
 // produce: /produce, /produce/topic and /produce/topic/message.
-func (c *call) produce() (any, error) {
-	if len(c.path) == 2 {
-		m := kafka.NewMessage{Topic: c.path[0], Partition: kafka.AnyPartition, Timestamp: -1, Value: []byte(c.path[1])}
-		if c.query.Has("key") {
-			m.Key = []byte(c.query.Get("key"))
+func (x *exchange) produce() (any, error) {
+	if len(x.path) == 2 {
+		m := kafka.NewMessage{Topic: x.path[0], Partition: kafka.AnyPartition, Timestamp: -1, Value: []byte(x.path[1])}
+		if x.query.Has("key") {
+			m.Key = []byte(x.query.Get("key"))
 		}
-		return c.one(m)
+		return x.one(m)
 	}
-	in, single, err := decodeMany[newMessage](c.body)
+	in, single, err := decodeMany[newMessage](x.body)
 	if err != nil {
 		return nil, err
 	}
 	out := make([]kafka.NewMessage, len(in))
 	for i := range in {
-		if out[i], err = c.message(&in[i]); err != nil {
-			var r *refusal
-			if errors.As(err, &r) && !single {
-				return nil, refuse(r.status, "messages[%d]: %s", i, r.text)
+		if out[i], err = x.message(&in[i]); err != nil {
+			var e *edge.Error
+			if errors.As(err, &e) && !single {
+				return nil, refuse(e.Status, "messages[%d]: %s", i, e.Text)
 			}
 			return nil, err
 		}
 	}
-	return c.send(out)
+	return x.send(out)
 }
 
 // message checks a message of the body.
-func (c *call) message(in *newMessage) (out kafka.NewMessage, err error) {
+func (x *exchange) message(in *newMessage) (out kafka.NewMessage, err error) {
 	out = kafka.NewMessage{Partition: kafka.AnyPartition, Timestamp: -1}
 	switch {
-	case len(c.path) == 1:
-		out.Topic = c.path[0]
+	case len(x.path) == 1:
+		out.Topic = x.path[0]
 		if in.Topic != nil && *in.Topic != out.Topic {
 			return out, badRequest("topic %q is another than the path's", *in.Topic)
 		}
@@ -83,12 +84,12 @@ func (c *call) message(in *newMessage) (out kafka.NewMessage, err error) {
 	for _, h := range in.Headers {
 		out.Headers = append(out.Headers, batch.Header{Key: h.Key, Value: []byte(h.Value)})
 	}
-	return out, c.mayProduce(out.Topic)
+	return out, x.mayProduce(out.Topic)
 }
 
 // send produces messages and answers with an array.
-func (c *call) send(ms []kafka.NewMessage) ([]metadata, error) {
-	results, err := c.h.engine.Produce(c.ctx, c.cluster, ms)
+func (x *exchange) send(ms []kafka.NewMessage) ([]metadata, error) {
+	results, err := x.h.engine.Produce(x.ctx, x.cluster, ms)
 	if err != nil {
 		return nil, err
 	}
@@ -97,11 +98,10 @@ func (c *call) send(ms []kafka.NewMessage) ([]metadata, error) {
 	for i, p := range results {
 		out[i] = metadataOf(p)
 		if p.Err == nil {
-			c.used.messages++
+			x.used.messages++
 			continue
 		}
-		status, _ := outcome(p.Err)
-		if so, _ := outcome(worst); worst == nil || status > so {
+		if worst == nil || edge.Of(answerOf(p.Err)).Status > edge.Of(answerOf(worst)).Status {
 			worst = p.Err
 		}
 	}
@@ -112,11 +112,11 @@ func (c *call) send(ms []kafka.NewMessage) ([]metadata, error) {
 }
 
 // one produces a message and answers with an object.
-func (c *call) one(m kafka.NewMessage) (any, error) {
-	if err := c.mayProduce(m.Topic); err != nil {
+func (x *exchange) one(m kafka.NewMessage) (any, error) {
+	if err := x.mayProduce(m.Topic); err != nil {
 		return nil, err
 	}
-	out, err := c.send([]kafka.NewMessage{m})
+	out, err := x.send([]kafka.NewMessage{m})
 	if err != nil {
 		return nil, err
 	}
@@ -124,22 +124,22 @@ func (c *call) one(m kafka.NewMessage) (any, error) {
 }
 
 // webhook: the body is the value, headers of the sender become the message's.
-func (c *call) webhook() (any, error) {
-	topic := c.query.Get("topic")
+func (x *exchange) webhook() (any, error) {
+	topic := x.query.Get("topic")
 	if topic == "" {
 		return nil, badRequest("topic is missing in the query")
 	}
-	m := kafka.NewMessage{Topic: topic, Partition: kafka.AnyPartition, Timestamp: -1, Value: c.body}
+	m := kafka.NewMessage{Topic: topic, Partition: kafka.AnyPartition, Timestamp: -1, Value: x.body}
 	if m.Value == nil {
 		m.Value = []byte{}
 	}
-	if c.query.Has("key") {
-		m.Key = []byte(c.query.Get("key"))
+	if x.query.Has("key") {
+		m.Key = []byte(x.query.Get("key"))
 	}
-	for _, name := range sortedNames(c.r.Header) {
-		for _, value := range c.r.Header[name] {
+	for _, name := range sortedNames(x.r.Header) {
+		for _, value := range x.r.Header[name] {
 			m.Headers = append(m.Headers, batch.Header{Key: strings.ToLower(name), Value: []byte(value)})
 		}
 	}
-	return c.one(m)
+	return x.one(m)
 }

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/skystash/skystash/pkg/edge"
 	"github.com/skystash/skystash/pkg/kafka"
 	"github.com/skystash/skystash/pkg/kafka/ingest"
 	streamembedded "github.com/skystash/skystash/pkg/kafka/ingest/embedded"
@@ -68,6 +69,7 @@ func newAPI(t *testing.T) *api {
 	}
 	a := &api{T: t, stream: &breakable{Stream: stream}, log: new(strings.Builder)}
 	engine := kafka.New(kafka.Config{Store: s, Stream: a.stream})
+	t.Cleanup(engine.Close)
 	a.engine = engine // which tests may replace
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
@@ -95,7 +97,6 @@ func newAPI(t *testing.T) *api {
 	a.verifier = verifier
 	a.handler = rest.New(rest.Config{
 		Engine: a.engine, Verifier: verifier, MaxBodyBytes: 3 << 20, Logger: slog.New(slog.NewTextHandler(a.log, nil)),
-		RequestID: func(context.Context) string { return "id1" },
 	})
 	return a
 }
@@ -124,7 +125,7 @@ func (a *api) do(request, body string, headers ...string) (int, string) {
 func (a *api) as(user, password, request, body string, headers ...string) (int, string) {
 	a.Helper()
 	method, path, _ := strings.Cut(request, " ")
-	r := httptest.NewRequestWithContext(a.Context(), method, path, strings.NewReader(body))
+	r := httptest.NewRequestWithContext(edge.WithRequestID(a.Context(), "id1"), method, path, strings.NewReader(body))
 	if user != "" {
 		r.SetBasicAuth(user, password)
 	}

@@ -18,8 +18,8 @@ import (
 	"github.com/skystash/skystash/pkg/qstash"
 )
 
-// DefaultMaxResponse is how many bytes of an answer are read.
-const DefaultMaxResponse = 1 << 20
+// DefaultMaxResponseBytes is how many bytes of an answer are read.
+const DefaultMaxResponseBytes = 1 << 20
 
 // Config sets up a Sender.
 type Config struct {
@@ -31,8 +31,8 @@ type Config struct {
 	// instead; these addresses are not checked.
 	Resolve map[string]string
 
-	MaxResponse int64       // bytes of an answer's body that are kept; 0: DefaultMaxResponse
-	TLS         *tls.Config // nil: the usual; tests bring their certificates along
+	MaxResponseBytes int64       // bytes of an answer's body that are kept; 0: DefaultMaxResponseBytes
+	TLS              *tls.Config // nil: the usual; tests bring their certificates along
 }
 
 // Loopback is the addresses of the own machine, for Config.Allow.
@@ -48,7 +48,7 @@ type Sender struct {
 func New(cfg Config) *Sender {
 	g := newGuard(cfg)
 	return &Sender{
-		maxResponse: cmp.Or(cfg.MaxResponse, DefaultMaxResponse),
+		maxResponse: cmp.Or(cfg.MaxResponseBytes, DefaultMaxResponseBytes),
 		client: &http.Client{
 			Transport: &http.Transport{
 				DialContext:            g.dial,

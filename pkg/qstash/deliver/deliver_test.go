@@ -21,7 +21,7 @@ import (
 
 func delivery(url string) qstash.Delivery {
 	return qstash.Delivery{URL: url, Method: "POST", Header: qstash.Header{"X-Mine": {"a", "b"}, "Host": {"evil"}},
-		Body: []byte("hello"), Timeout: 5 * time.Second, SigningKey: "sig_key", IssuedAt: time.Now()}
+		Body: []byte("hello"), Timeout: time.Minute, SigningKey: "sig_key", IssuedAt: time.Now()}
 }
 
 func TestRequestArrivesAsPublishedAndSigned(t *testing.T) {
@@ -35,7 +35,7 @@ func TestRequestArrivesAsPublishedAndSigned(t *testing.T) {
 		io.WriteString(w, strings.Repeat("x", 100))
 	}))
 	defer srv.Close()
-	s := deliver.New(deliver.Config{Allow: deliver.Loopback, MaxResponse: 10})
+	s := deliver.New(deliver.Config{Allow: deliver.Loopback, MaxResponseBytes: 10})
 	url := srv.URL + "/a//b?x=1&y=%2F"
 	resp, err := s.Send(t.Context(), delivery(url))
 	if err != nil {
@@ -77,7 +77,7 @@ func TestAddressesThatAreNotPublicAreRefused(t *testing.T) {
 		"[::1]", "[::]", "[fe80::1]", "[fc00::1]", "[fd00:ec2::254]", "[ff02::1]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::127.0.0.1]",
 		"[64:ff9b::7f00:1]", "[64:ff9b:1::a00:1]", "[2002:7f00:1::]", "[2001:db8::1]", "[fec0::1]",
 	} {
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		_, err := s.Send(ctx, delivery("http://"+host+":1/"))
 		cancel()
 		if err == nil || !(strings.Contains(err.Error(), "not allowed") || strings.Contains(err.Error(), "unable to resolve")) {

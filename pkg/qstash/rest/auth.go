@@ -7,8 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/qstash"
@@ -77,7 +75,8 @@ func (t Tokens) Authenticate(ctx context.Context, text string) (Access, error) {
 	if !ok {
 		return Access{}, ErrUnauthorized
 	}
-	claims, err := t.Verifier.Verify(e.Password)
+	ctx = t.Engine.Ahead(ctx, e.UserID)
+	claims, err := t.Verifier.Verify(ctx, e.Password)
 	if errors.Is(err, token.ErrKeysUnavailable) {
 		return Access{}, fmt.Errorf("verify the token: %w", err)
 	}
@@ -91,7 +90,7 @@ func (t Tokens) Authenticate(ctx context.Context, text string) (Access, error) {
 	if err != nil {
 		return Access{}, err
 	}
-	if claims.Generation != acct.CredentialGeneration || slices.Contains(acct.Revoked, claims.CredentialID) {
+	if claims.Withdrawn(acct.CredentialGeneration, acct.Revoked) {
 		return Access{}, ErrUnauthorized
 	}
 	a := Access{Account: acct.ID, ReadOnly: claims.Scope != token.ReadWrite, Blocked: acct.Blocked}
@@ -113,13 +112,4 @@ func (f Fixed) Authenticate(_ context.Context, text string) (Access, error) {
 		return Access{}, ErrUnauthorized
 	}
 	return Access{Account: f.Account}, nil
-}
-
-// bearer is the token in an Authorization header.
-func bearer(authorization string) string {
-	scheme, rest, ok := strings.Cut(strings.TrimSpace(authorization), " ")
-	if ok && strings.EqualFold(scheme, "Bearer") {
-		return strings.TrimSpace(rest)
-	}
-	return ""
 }

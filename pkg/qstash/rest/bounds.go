@@ -2,9 +2,9 @@ package rest
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 
+	"github.com/skystash/skystash/pkg/edge"
 	"github.com/skystash/skystash/pkg/qstash"
 )
 
@@ -12,31 +12,31 @@ import (
 // these, with callbacks to these, and nothing else: what it could read, or do to messages,
 // groups and keys, would reach beyond them.
 
-var errBounded = &refusal{http.StatusForbidden, "the token may only publish, enqueue and schedule"}
+var errBounded = edge.Refuse(http.StatusForbidden, "the token may only publish, enqueue and schedule")
 
 // checkBounds refuses a request with which a bounded token would reach beyond its destinations.
-func (c *call) checkBounds(req *qstash.Request) error {
-	if c.bounds == nil {
+func (x *exchange) checkBounds(req *qstash.Request) error {
+	if x.bounds == nil {
 		return nil
 	}
 	if req.Options.Workflow != nil {
 		return errBounded // its steps name further destinations
 	}
-	if !c.bounds.MayDeliver(req.Destination) {
+	if !x.bounds.MayDeliver(req.Destination) {
 		return errDestination(req.Destination)
 	}
-	return c.checkCallbacks(&req.Options)
+	return x.checkCallbacks(&req.Options)
 }
 
-func (c *call) checkCallbacks(o *qstash.Options) error {
+func (x *exchange) checkCallbacks(o *qstash.Options) error {
 	for _, cb := range []*qstash.Callback{o.Callback, o.FailureCallback} {
 		if cb == nil {
 			continue
 		}
-		if !c.bounds.MayDeliver(cb.URL) {
+		if !x.bounds.MayDeliver(cb.URL) {
 			return errDestination(cb.URL)
 		}
-		if err := c.checkCallbacks(&cb.Options); err != nil {
+		if err := x.checkCallbacks(&cb.Options); err != nil {
 			return err
 		}
 	}
@@ -44,23 +44,23 @@ func (c *call) checkCallbacks(o *qstash.Options) error {
 }
 
 // checkSchedule refuses to replace a schedule that sends elsewhere.
-func (c *call) checkSchedule(id string) error {
-	if c.bounds == nil || id == "" {
+func (x *exchange) checkSchedule(id string) error {
+	if x.bounds == nil || id == "" {
 		return nil
 	}
-	s, err := c.h.engine.Schedule(c.r.Context(), c.acct, id)
+	s, err := x.h.engine.Schedule(x.r.Context(), x.acct, id)
 	refused := (*qstash.Error)(nil)
 	switch {
 	case errors.As(err, &refused):
 		return nil // there is none, or the id is no good, which whoever creates it will find
 	case err != nil:
 		return err
-	case !c.bounds.MayDeliver(s.Destination):
+	case !x.bounds.MayDeliver(s.Destination):
 		return errDestination(s.Destination)
 	}
 	return nil
 }
 
 func errDestination(dest string) error {
-	return &refusal{http.StatusForbidden, fmt.Sprintf("the token may not publish to %.200q", dest)}
+	return edge.Refusef(http.StatusForbidden, "the token may not publish to %.200q", dest)
 }

@@ -13,6 +13,13 @@
 // The handler therefore reads the path as it was sent (see rawTarget) and must not sit
 // behind a http.ServeMux, which cleans paths.
 //
+// # Bodies and answers
+//
+// A body may be compressed with gzip (Content-Encoding); a message is what comes out. One that is to arrive
+// compressed is sent with Upstash-Forward-Content-Encoding in its place. Long answers are compressed
+// for clients that accept it. HEAD is answered as GET, which changes nothing, and refused where GET would: by the
+// addresses of webhooks. Package edge has the statuses of failures.
+//
 // # Tokens
 //
 // Clients decode their token: it is the base64 text of {"UserID":…,"Password":…}. The

@@ -57,13 +57,13 @@ const (
 
 // selects reads the query and the JSON body. A name that is not in names is refused: a
 // typing error must not select everything.
-func (c *call) selects(names string, maxCount int) (selection, error) {
+func (x *exchange) selects(names string, maxCount int) (selection, error) {
 	s := selection{count: maxCount}
 	allowed := map[string]bool{}
 	for _, name := range strings.Fields(names) {
 		allowed[strings.ToLower(name)] = true
 	}
-	query, err := url.ParseQuery(c.query)
+	query, err := url.ParseQuery(x.query)
 	if err != nil {
 		return s, badRequest("invalid query")
 	}
@@ -73,7 +73,7 @@ func (c *call) selects(names string, maxCount int) (selection, error) {
 		}
 	}
 	var body map[string]json.RawMessage
-	if err := c.json(&body); err != nil {
+	if err := x.json(&body); err != nil {
 		return s, err
 	}
 	for name, raw := range body {

@@ -1,23 +1,21 @@
 package rest
 
 import (
+	"bytes"
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
-	"runtime/debug"
 	"strings"
 	"time"
 
+	"github.com/skystash/skystash/pkg/edge"
 	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/qstash"
-	"github.com/skystash/skystash/pkg/store"
 	"github.com/skystash/skystash/pkg/token"
 )
 
@@ -28,12 +26,11 @@ const DefaultMaxRequest = 100 << 20
 type Config struct {
 	Engine        *qstash.Engine
 	Authenticator Authenticator
-	MaxRequest    int64                        // bytes of a request's body; 0: DefaultMaxRequest
-	Logger        *slog.Logger                 // nil: slog.Default
-	RequestID     func(context.Context) string // names a request in the log; nil: at random
-	Meter         meter.Recorder               // is told what each request has used that is for an account; nil: nobody is
-	Gateway       func(context.Context) bool   // reports whether a request came through an HTTP API, for Meter; nil: none does
-	Now           func() time.Time             // nil: time.Now
+	MaxRequest    int64                      // bytes of a request's body; 0: DefaultMaxRequest
+	Logger        *slog.Logger               // nil: slog.Default
+	Meter         meter.Recorder             // is told what each request has used that is for an account; nil: nobody is
+	Gateway       func(context.Context) bool // reports whether a request came through an HTTP API, for Meter; nil: none does
+	Now           func() time.Time           // nil: time.Now
 }
 
 // Handler serves the REST API.
@@ -42,21 +39,13 @@ type Handler struct {
 	auth       Authenticator
 	maxRequest int64
 	log        *slog.Logger
-	requestID  func(context.Context) string
-	meter      meter.Recorder
-	gateway    func(context.Context) bool
+	meter      edge.Meter
 	now        func() time.Time
 }
 
 // New makes a Handler.
 func New(cfg Config) *Handler {
-	h := &Handler{
-		engine: cfg.Engine, auth: cfg.Authenticator, maxRequest: cfg.MaxRequest, log: cfg.Logger, requestID: cfg.RequestID,
-		meter: cfg.Meter, gateway: cfg.Gateway, now: cfg.Now,
-	}
-	if h.gateway == nil {
-		h.gateway = func(context.Context) bool { return false }
-	}
+	h := &Handler{engine: cfg.Engine, auth: cfg.Authenticator, maxRequest: cfg.MaxRequest, log: cfg.Logger, now: cfg.Now}
 	if h.now == nil {
 		h.now = time.Now
 	}
@@ -66,9 +55,7 @@ func New(cfg Config) *Handler {
 	if h.log == nil {
 		h.log = slog.Default()
 	}
-	if h.requestID == nil {
-		h.requestID = func(context.Context) string { return rand.Text()[:12] }
-	}
+	h.meter = edge.Meter{Recorder: cfg.Meter, Gateway: cfg.Gateway, Now: h.now}
 	return h
 }
 
@@ -77,44 +64,32 @@ func Serves(path string) bool {
 	return strings.HasPrefix(path, "/v2/") || strings.HasPrefix(path, "/v1/")
 }
 
-// refusal is an answer to a request that is at fault.
-type refusal struct {
-	status int
-	text   string
-}
-
-func (e *refusal) Error() string { return e.text }
-
-func badRequest(text string) error { return &refusal{http.StatusBadRequest, text} }
+func badRequest(text string) error { return edge.Refuse(http.StatusBadRequest, text) }
 
 var (
-	errUnauthorized = &refusal{http.StatusUnauthorized, "invalid token"}
-	errReadOnly     = &refusal{http.StatusForbidden, "the token is read-only"}
-	errNotFound     = &refusal{http.StatusNotFound, "not found"}
-	errMethod       = &refusal{http.StatusMethodNotAllowed, "method not allowed"}
+	errUnauthorized = edge.Refuse(http.StatusUnauthorized, "invalid token")
+	errReadOnly     = edge.Refuse(http.StatusForbidden, "the token is read-only")
+	errNotFound     = edge.Refuse(http.StatusNotFound, "not found")
+	errMethod       = edge.Refuse(http.StatusMethodNotAllowed, "method not allowed")
+	errHead         = edge.NotAllowed("method HEAD is not allowed here: it would change something", "GET", "POST", "PUT", "PATCH", "DELETE")
 )
 
 // ServeHTTP implements http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c := h.newCall(w, r)
-	w, r = c.w, c.r
-	defer c.record()
-	defer func() {
-		if p := recover(); p != nil {
-			h.log.ErrorContext(r.Context(), "request panicked", "panic", p, "stack", string(debug.Stack()))
-			h.fail(w, r, errors.New("panic, see the log"))
-		}
-	}()
-	if err := c.serve(); err != nil {
-		h.fail(w, r, err)
+	x := h.newExchange(r)
+	if err := x.serveSafely(); err != nil {
+		x.fail(err).SetHeader(edge.HTTPHeader(w.Header()))
 	}
+	x.record()
+	w.Header().Set("Content-Type", "application/json")
+	edge.Send(w, r, x.status, x.out)
 }
 
-// call is a request on its way.
-type call struct {
+// exchange is a request on its way to its answer.
+type exchange struct {
 	h        *Handler
-	w        http.ResponseWriter
 	r        *http.Request
+	method   string // GET for HEAD as well, which gets the same answer without its body
 	acct     string
 	bounds   *token.Claims // see Access
 	path     string        // as it was sent, behind the version
@@ -123,43 +98,52 @@ type call struct {
 	seg      []string      // of the path, unescaped
 	version1 bool
 	used     used
+
+	status int    // of the answer
+	out    []byte // its body
 }
 
-func (c *call) serve() error {
-	path, query := rawTarget(c.r)
+// serveSafely turns a panic into an error.
+func (x *exchange) serveSafely() (err error) {
+	defer edge.Recover(&err)
+	return x.serve()
+}
+
+func (x *exchange) serve() error {
+	path, query := rawTarget(x.r)
 	if !Serves(path) {
 		return errNotFound
 	}
-	c.version1 = strings.HasPrefix(path, "/v1/")
-	c.path = path[len("/v2/"):]
-	c.params, c.query = ours(query)
-	if handled, err := c.hook(); handled {
+	x.version1 = strings.HasPrefix(path, "/v1/")
+	x.path = path[len("/v2/"):]
+	x.params, x.query = ours(query)
+	if handled, err := x.hook(); handled {
 		return err
 	}
-	text := bearer(c.r.Header.Get("Authorization"))
+	text, _ := edge.Bearer(x.r.Header.Get("Authorization"))
 	if text == "" {
-		text = c.params.Get("qstash_token")
+		text = x.params.Get(tokenParameter)
 	}
-	access, err := c.h.auth.Authenticate(c.r.Context(), text)
+	access, err := x.h.auth.Authenticate(x.r.Context(), text)
 	if errors.Is(err, ErrUnauthorized) {
 		return errUnauthorized
 	}
 	if err != nil {
 		return err
 	}
-	if access.ReadOnly && c.r.Method != http.MethodGet && c.r.Method != http.MethodHead {
+	if access.ReadOnly && x.method != http.MethodGet {
 		return errReadOnly
 	}
-	c.acct, c.bounds = access.Account, access.Bounds
-	if access.Blocked.Holds(c.h.now()) && c.creates() {
-		return c.tooMany(access.Blocked)
+	x.acct, x.bounds = access.Account, access.Bounds
+	if access.Blocked.Holds(x.h.now()) && x.creates() {
+		return x.tooMany(access.Blocked)
 	}
-	return c.route()
+	return x.route()
 }
 
 // after returns what follows name/ in the path as it was sent.
-func (c *call) after(names ...string) (string, bool) {
-	rest := c.path
+func (x *exchange) after(names ...string) (string, bool) {
+	rest := x.path
 	for _, name := range names {
 		if len(rest) <= len(name) || !strings.EqualFold(rest[:len(name)], name) || rest[len(name)] != '/' {
 			return "", false
@@ -171,40 +155,40 @@ func (c *call) after(names ...string) (string, bool) {
 
 // route serves an authenticated request. What takes a destination comes first: its
 // path is not split at slashes.
-func (c *call) route() error {
-	if c.r.Method == http.MethodPost || c.r.Method == http.MethodPut {
-		if rest, ok := c.after("publish"); ok {
-			return c.publish(destination(rest, c.query), "")
+func (x *exchange) route() error {
+	if x.r.Method == http.MethodPost || x.r.Method == http.MethodPut {
+		if rest, ok := x.after("publish"); ok {
+			return x.publish(destination(rest, x.query), "")
 		}
-		if rest, ok := c.after("enqueue"); ok {
+		if rest, ok := x.after("enqueue"); ok {
 			queue, dest, ok := strings.Cut(rest, "/")
 			name, err := url.PathUnescape(queue)
 			if !ok || dest == "" || err != nil {
 				return badRequest("enqueue needs a queue and a destination")
 			}
-			return c.publish(destination(dest, c.query), name)
+			return x.publish(destination(dest, x.query), name)
 		}
-		if rest, ok := c.after("schedules"); ok && !isPause(rest) {
-			return c.createSchedule(destination(rest, c.query))
+		if rest, ok := x.after("schedules"); ok && !isPause(rest) {
+			return x.createSchedule(destination(rest, x.query))
 		}
-		if rest, ok := c.after("trigger"); ok && c.bounds == nil {
-			return c.trigger(destination(rest, c.query))
+		if rest, ok := x.after("trigger"); ok && x.bounds == nil {
+			return x.trigger(destination(rest, x.query))
 		}
 	}
 	var err error
-	if c.seg, err = segments(c.path); err != nil {
+	if x.seg, err = segments(x.path); err != nil {
 		return err
 	}
-	if c.bounds != nil && !c.is("batch") {
+	if x.bounds != nil && !x.is("batch") {
 		return errBounded
 	}
 	serve, ok := map[string]func() error{
-		"batch": c.batch, "messages": c.messages, "dlq": c.dlq, "logs": c.logs, "events": c.logs,
-		"queues": c.queues, "topics": c.topics, "schedules": c.schedules, "flowcontrol": c.flowControl,
-		"globalparallelism": c.globalParallelism, "keys": c.keys, "rotate": c.keys,
-		"wait": c.wait, "notify": c.notify, "waiters": c.waiters, "workflows": c.workflows,
-	}[strings.ToLower(c.seg[0])]
-	if !ok || c.version1 && !inVersion1[strings.ToLower(c.seg[0])] {
+		"batch": x.batch, "messages": x.messages, "dlq": x.dlq, "logs": x.logs, "events": x.logs,
+		"queues": x.queues, "topics": x.topics, "schedules": x.schedules, "flowcontrol": x.flowControl,
+		"globalparallelism": x.globalParallelism, "keys": x.keys, "rotate": x.keys,
+		"wait": x.wait, "notify": x.notify, "waiters": x.waiters, "workflows": x.workflows,
+	}[strings.ToLower(x.seg[0])]
+	if !ok || x.version1 && !inVersion1[strings.ToLower(x.seg[0])] {
 		return errNotFound
 	}
 	return serve()
@@ -221,12 +205,12 @@ func isPause(rest string) bool {
 
 // is reports whether the path has as many segments as the pattern and equals it, where
 // "*" stands for any that is not empty.
-func (c *call) is(pattern ...string) bool {
-	if len(c.seg) != len(pattern) {
+func (x *exchange) is(pattern ...string) bool {
+	if len(x.seg) != len(pattern) {
 		return false
 	}
 	for i, p := range pattern {
-		if p == "*" && c.seg[i] == "" || p != "*" && !strings.EqualFold(p, c.seg[i]) {
+		if p == "*" && x.seg[i] == "" || p != "*" && !strings.EqualFold(p, x.seg[i]) {
 			return false
 		}
 	}
@@ -234,8 +218,8 @@ func (c *call) is(pattern ...string) bool {
 }
 
 // changes reports whether the method is one of those that clients use to change something.
-func (c *call) changes() bool {
-	switch c.r.Method {
+func (x *exchange) changes() bool {
+	switch x.r.Method {
 	case http.MethodPost, http.MethodPatch, http.MethodPut:
 		return true
 	}
@@ -243,31 +227,24 @@ func (c *call) changes() bool {
 }
 
 // body reads the request's body, up to limit bytes.
-func (c *call) body(limit int64) ([]byte, error) {
-	limit = min(limit, c.h.maxRequest)
-	if c.r.ContentLength > limit {
-		return nil, tooLarge(limit)
+func (x *exchange) body(limit int64) ([]byte, error) {
+	limit = min(limit, x.h.maxRequest)
+	var text bytes.Buffer
+	body := edge.BodyOf(x.r)
+	err := body.ReadTo(&text, limit, edge.DrainOf(limit))
+	x.used.read += int64(text.Len())
+	if errors.As(err, new(*edge.TooLargeError)) {
+		return nil, edge.Refusef(http.StatusRequestEntityTooLarge, "maximum message size exceeded: limit %d bytes", limit)
 	}
-	body, err := io.ReadAll(io.LimitReader(c.r.Body, limit+1))
-	if err != nil {
-		return nil, badRequest("the request body could not be read")
-	}
-	if int64(len(body)) > limit {
-		return nil, tooLarge(limit)
-	}
-	return body, nil
-}
-
-func tooLarge(limit int64) error {
-	return &refusal{http.StatusRequestEntityTooLarge, fmt.Sprintf("maximum message size exceeded: limit %d bytes", limit)}
+	return text.Bytes(), err
 }
 
 // maxJSON bounds bodies that are lists of names and the like.
 const maxJSON = 1 << 20
 
 // json reads the body as JSON; an empty one leaves v as it is.
-func (c *call) json(v any) error {
-	body, err := c.body(maxJSON)
+func (x *exchange) json(v any) error {
+	body, err := x.body(maxJSON)
 	if err != nil || len(body) == 0 {
 		return err
 	}
@@ -278,42 +255,32 @@ func (c *call) json(v any) error {
 }
 
 // ok answers with JSON.
-func (c *call) ok(v any) error { return c.answer(http.StatusOK, v) }
+func (x *exchange) ok(v any) error { return x.answer(http.StatusOK, v) }
 
-func (c *call) answer(status int, v any) error {
+func (x *exchange) answer(status int, v any) error {
 	text, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("encode the answer: %w", err)
 	}
-	send(c.w, status, text)
+	x.status, x.out = status, text
 	return nil
 }
 
-func send(w http.ResponseWriter, status int, text []byte) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_, _ = w.Write(text) // an error means that the client has gone
+// fail makes the answer one to a request that was not carried out.
+func (x *exchange) fail(err error) *edge.Error {
+	e := edge.Report(x.r.Context(), x.h.log, answerOf(err), "method", x.r.Method)
+	x.status = e.Status
+	x.out, _ = json.Marshal(map[string]string{"error": e.Message()}) // texts always can be
+	return e
 }
 
-// fail answers a request that was not carried out.
-func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
-	status, text := http.StatusInternalServerError, "internal error"
-	refused, engine := (*refusal)(nil), (*qstash.Error)(nil)
-	switch {
-	case errors.As(err, &refused):
-		status, text = refused.status, refused.text
-	case errors.As(err, &engine):
-		status, text = engineStatus[engine.Kind], engine.Text
-	default:
-		id := h.requestID(r.Context())
-		h.log.ErrorContext(r.Context(), "request failed", "request", id, "method", r.Method, "error", err)
-		if errors.Is(err, store.ErrThrottled) || errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrUnavailable) {
-			status, text = http.StatusServiceUnavailable, "temporarily unavailable"
-		}
-		text += " (request " + id + ")"
+// answerOf makes a refusal of what the engine refuses. All else is as it is: package edge knows its status.
+func answerOf(err error) error {
+	var refused *qstash.Error
+	if errors.As(err, &refused) {
+		return edge.Refuse(engineStatus[refused.Kind], refused.Text)
 	}
-	answer, _ := json.Marshal(map[string]string{"error": text})
-	send(w, status, answer)
+	return err
 }
 
 var engineStatus = map[qstash.Kind]int{
@@ -324,9 +291,9 @@ var engineStatus = map[qstash.Kind]int{
 }
 
 // callerIP is the address of who sent the request.
-func (c *call) callerIP() string {
-	if host, _, err := net.SplitHostPort(c.r.RemoteAddr); err == nil {
+func (x *exchange) callerIP() string {
+	if host, _, err := net.SplitHostPort(x.r.RemoteAddr); err == nil {
 		return host
 	}
-	return c.r.RemoteAddr
+	return x.r.RemoteAddr
 }

@@ -4,127 +4,77 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
+	"github.com/skystash/skystash/pkg/edge"
 	"github.com/skystash/skystash/pkg/meter"
-	"github.com/skystash/skystash/pkg/store"
 	"github.com/skystash/skystash/pkg/token"
 )
 
 // used is what a request has used so far.
 type used struct {
-	began   time.Time
-	units   *store.Meter
-	read    counting // the request's body
-	sent    *answer
-	blocked bool // refused because of a limit
+	edge.Use
+	read    int64 // bytes of the request's body
+	blocked bool  // refused because of a limit
 }
 
-// answer is a ResponseWriter that notes status and size.
-type answer struct {
-	http.ResponseWriter
-	status int
-	size   int64
-}
-
-func (a *answer) WriteHeader(status int) {
-	a.status = status
-	a.ResponseWriter.WriteHeader(status)
-}
-
-func (a *answer) Write(p []byte) (int, error) {
-	n, err := a.ResponseWriter.Write(p)
-	a.size += int64(n)
-	return n, err
-}
-
-// counting is a body that counts what is read of it.
-type counting struct {
-	readCloser
-	n int64
-}
-
-type readCloser interface {
-	Read(p []byte) (int, error)
-	Close() error
-}
-
-func (c *counting) Read(p []byte) (int, error) {
-	n, err := c.readCloser.Read(p)
-	c.n += int64(n)
-	return n, err
-}
-
-func (h *Handler) newCall(w http.ResponseWriter, r *http.Request) *call {
-	c := &call{h: h, w: w, r: r}
-	if h.meter == nil {
-		return c
+func (h *Handler) newExchange(r *http.Request) *exchange {
+	x := &exchange{h: h, method: r.Method}
+	if x.method == http.MethodHead {
+		x.method = http.MethodGet
 	}
-	ctx, units := store.Metering(r.Context())
-	c.r = r.WithContext(ctx)
-	c.used = used{began: h.now(), units: units, sent: &answer{ResponseWriter: w}}
-	c.w = c.used.sent
-	if r.Body != nil {
-		c.used.read.readCloser = r.Body
-		c.r.Body = &c.used.read
-	}
-	return c
+	ctx, use := h.meter.Begin(r.Context())
+	x.used.Use = use
+	x.r = r.WithContext(ctx)
+	return x
 }
 
-// record tells the meter of a request that has been answered.
-func (c *call) record() {
-	if c.h.meter == nil || c.acct == "" {
+// record tells the meter of a request that is about to be answered.
+func (x *exchange) record() {
+	if x.acct == "" {
 		return
 	}
-	now, units := c.h.now(), c.used.units.Total()
 	class := meter.ClassAPI
-	if c.publishes() {
+	if x.publishes() {
 		class = meter.ClassPublish
 	}
-	c.h.meter.Record(meter.Record{
-		Resource:   meter.Resource{Product: token.ProductQStash, ID: c.acct},
-		Class:      class,
-		At:         now,
-		Duration:   now.Sub(c.used.began),
-		Status:     c.used.sent.status,
-		Blocked:    c.used.blocked,
-		Gateway:    c.h.gateway(c.r.Context()),
-		BytesIn:    int64(len(c.path)+len(c.query)) + c.used.read.n,
-		BytesOut:   c.used.sent.size,
-		Calls:      int64(units.Calls),
-		ReadUnits:  units.ReadUnits,
-		WriteUnits: units.WriteUnits,
+	x.h.meter.Record(x.r.Context(), x.used.Use, meter.Record{
+		Resource: meter.Resource{Product: token.ProductQStash, ID: x.acct},
+		Class:    class,
+		Status:   x.status,
+		Blocked:  x.used.blocked,
+		BytesIn:  int64(len(x.path)+len(x.query)) + x.used.read,
+		BytesOut: int64(len(x.out)),
 	})
 }
 
 // publishes reports whether the request is one for new messages.
-func (c *call) publishes() bool {
-	name, _, _ := strings.Cut(c.path, "/")
+func (x *exchange) publishes() bool {
+	name, _, _ := strings.Cut(x.path, "/")
 	switch strings.ToLower(name) {
 	case "publish", "enqueue", "batch", "trigger":
-		return c.changes()
+		return x.changes()
 	}
 	return false
 }
 
 // creates reports whether new messages come of the request, now or later.
-func (c *call) creates() bool {
-	name, rest, _ := strings.Cut(c.path, "/")
+func (x *exchange) creates() bool {
+	name, rest, _ := strings.Cut(x.path, "/")
 	switch strings.ToLower(name) {
 	case "schedules":
-		return c.changes() && !isPause(rest)
+		return x.changes() && !isPause(rest)
 	case "notify", "wait":
-		return c.changes()
+		return x.changes()
 	}
-	return c.publishes()
+	return x.publishes()
 }
 
 // tooMany refuses a request because a limit has been reached, in the way that clients know of a day's limit.
-func (c *call) tooMany(b meter.Block) error {
-	c.used.blocked = true
-	header := c.w.Header()
-	header.Set("RateLimit-Limit", strconv.FormatInt(b.Limit, 10))
-	header.Set("RateLimit-Remaining", "0")
-	header.Set("RateLimit-Reset", strconv.FormatInt(b.Until.Unix(), 10))
-	return &refusal{http.StatusTooManyRequests, b.Text}
+func (x *exchange) tooMany(b meter.Block) error {
+	x.used.blocked = true
+	return &edge.Error{Status: http.StatusTooManyRequests, Text: b.Text, Header: map[string]string{
+		"RateLimit-Limit":     strconv.FormatInt(b.Limit, 10),
+		"RateLimit-Remaining": "0",
+		"RateLimit-Reset":     strconv.FormatInt(b.Until.Unix(), 10),
+	}}
 }

@@ -8,13 +8,14 @@ import (
 	"net/textproto"
 	"strings"
 
+	"github.com/skystash/skystash/pkg/edge"
 	"github.com/skystash/skystash/pkg/qstash"
 )
 
 // header is the request's header, completed by parameters of the query.
-func (c *call) header() http.Header {
-	h := c.r.Header
-	for name, values := range c.params {
+func (x *exchange) header() http.Header {
+	h := x.r.Header
+	for name, values := range x.params {
 		name = textproto.CanonicalMIMEHeaderKey(name)
 		if strings.HasPrefix(name, prefix) && h.Get(name) == "" {
 			h[name] = values
@@ -24,9 +25,9 @@ func (c *call) header() http.Header {
 }
 
 // request makes a request of a header and a body.
-func (c *call) request(dest, queue string, h http.Header, body []byte) (qstash.Request, error) {
+func (x *exchange) request(dest, queue string, h http.Header, body []byte) (qstash.Request, error) {
 	if !isURL(dest) {
-		group, err := c.h.engine.Group(c.r.Context(), c.acct, dest)
+		group, err := x.h.engine.Group(x.r.Context(), x.acct, dest)
 		refused := (*qstash.Error)(nil)
 		if err != nil && !errors.As(err, &refused) {
 			return qstash.Request{}, err
@@ -43,28 +44,28 @@ func (c *call) request(dest, queue string, h http.Header, body []byte) (qstash.R
 	if err != nil {
 		return qstash.Request{}, err
 	}
-	o.Queue, o.CallerIP = queue, c.callerIP()
+	o.Queue, o.CallerIP = queue, x.callerIP()
 	req := qstash.Request{Destination: dest, Body: body, Options: o}
-	if err := c.checkBounds(&req); err != nil {
+	if err := x.checkBounds(&req); err != nil {
 		return qstash.Request{}, err
 	}
 	return req, invoke(h, &req)
 }
 
-func (c *call) publish(dest, queue string) error {
-	h := c.header()
+func (x *exchange) publish(dest, queue string) error {
+	h := x.header()
 	if h.Get(cronHeader) != "" && queue == "" {
-		return c.createSchedule(dest)
+		return x.createSchedule(dest)
 	}
-	body, err := c.body(int64(c.h.engine.Limits().MaxBody))
+	body, err := x.body(int64(x.h.engine.Limits().MaxMessageBytes))
 	if err != nil {
 		return err
 	}
-	req, err := c.request(dest, queue, h, body)
+	req, err := x.request(dest, queue, h, body)
 	if err != nil {
 		return err
 	}
-	out := c.h.engine.Publish(c.r.Context(), c.acct, []qstash.Request{req})[0]
+	out := x.h.engine.Publish(x.r.Context(), x.acct, []qstash.Request{req})[0]
 	if out.Err != nil {
 		return out.Err
 	}
@@ -72,7 +73,7 @@ func (c *call) publish(dest, queue string) error {
 	if out.Messages[0].Deduplicated && len(out.Messages) == 1 {
 		status = http.StatusAccepted
 	}
-	return c.answer(status, published(out))
+	return x.answer(status, published(out))
 }
 
 // published is how an outcome is shown: clients index what was published to a URL
@@ -95,14 +96,14 @@ type batchItem struct {
 // maxBatch bounds the messages of a batch.
 const maxBatch = 10_000
 
-func (c *call) batch() error {
-	if c.is("batch", "trigger") && c.changes() {
-		return c.batchTrigger()
+func (x *exchange) batch() error {
+	if x.is("batch", "trigger") && x.changes() {
+		return x.batchTrigger()
 	}
-	if !c.is("batch") || !c.changes() {
+	if !x.is("batch") || !x.changes() {
 		return errNotFound
 	}
-	items, err := c.batchItems()
+	items, err := x.batchItems()
 	if err != nil {
 		return err
 	}
@@ -110,7 +111,7 @@ func (c *call) batch() error {
 	var reqs []qstash.Request
 	var owners []int
 	for i, it := range items {
-		req, err := c.batchRequest(it)
+		req, err := x.batchRequest(it)
 		if err != nil {
 			if answers[i], err = itemError(err); err != nil {
 				return err
@@ -119,7 +120,7 @@ func (c *call) batch() error {
 		}
 		reqs, owners = append(reqs, req), append(owners, i)
 	}
-	for i, out := range c.h.engine.Publish(c.r.Context(), c.acct, reqs) {
+	for i, out := range x.h.engine.Publish(x.r.Context(), x.acct, reqs) {
 		if out.Err == nil {
 			answers[owners[i]] = published(out)
 			continue
@@ -131,11 +132,11 @@ func (c *call) batch() error {
 			return err
 		}
 	}
-	return c.ok(answers)
+	return x.ok(answers)
 }
 
-func (c *call) batchItems() ([]batchItem, error) {
-	body, err := c.body(c.h.maxRequest)
+func (x *exchange) batchItems() ([]batchItem, error) {
+	body, err := x.body(x.h.maxRequest)
 	if err != nil {
 		return nil, err
 	}
@@ -152,7 +153,7 @@ func (c *call) batchItems() ([]batchItem, error) {
 	return items, nil
 }
 
-func (c *call) batchRequest(it batchItem) (qstash.Request, error) {
+func (x *exchange) batchRequest(it batchItem) (qstash.Request, error) {
 	h := http.Header{}
 	for name, raw := range it.Headers {
 		name = textproto.CanonicalMIMEHeaderKey(name)
@@ -171,39 +172,38 @@ func (c *call) batchRequest(it batchItem) (qstash.Request, error) {
 	if it.Body != nil {
 		body = []byte(*it.Body)
 	}
-	return c.request(it.Destination, it.Queue, h, body)
+	return x.request(it.Destination, it.Queue, h, body)
 }
 
 // itemError is how the failure of one message of a batch is shown; what is not the
 // message's fault fails the batch.
 func itemError(err error) (any, error) {
-	refused, engine := (*refusal)(nil), (*qstash.Error)(nil)
-	if errors.As(err, &refused) || errors.As(err, &engine) {
-		return map[string]string{"error": err.Error()}, nil
+	if e := edge.Of(answerOf(err)); e.Err == nil {
+		return map[string]string{"error": e.Text}, nil
 	}
 	return nil, err
 }
 
-func (c *call) createSchedule(dest string) error {
-	h := c.header()
+func (x *exchange) createSchedule(dest string) error {
+	h := x.header()
 	if h.Get(cronHeader) == "" {
 		return badRequest("cron is required: set the header Upstash-Cron")
 	}
-	body, err := c.body(int64(c.h.engine.Limits().MaxBody))
+	body, err := x.body(int64(x.h.engine.Limits().MaxMessageBytes))
 	if err != nil {
 		return err
 	}
-	req, err := c.request(dest, h.Get("Upstash-Queue-Name"), h, body)
+	req, err := x.request(dest, h.Get("Upstash-Queue-Name"), h, body)
 	if err != nil {
 		return err
 	}
-	if err := c.checkSchedule(h.Get(scheduleID)); err != nil {
+	if err := x.checkSchedule(h.Get(scheduleID)); err != nil {
 		return err
 	}
-	id, err := c.h.engine.CreateSchedule(c.r.Context(), c.acct, qstash.ScheduleRequest{
+	id, err := x.h.engine.CreateSchedule(x.r.Context(), x.acct, qstash.ScheduleRequest{
 		ID: h.Get(scheduleID), Cron: h.Get(cronHeader), Destination: req.Destination, Body: req.Body, Options: req.Options})
 	if err != nil {
 		return err
 	}
-	return c.ok(map[string]string{"scheduleId": id})
+	return x.ok(map[string]string{"scheduleId": id})
 }

@@ -17,42 +17,42 @@ const (
 	maxGroups = 10   // messages of one page of grouped events
 )
 
-func (c *call) messages() error {
-	ctx, e := c.r.Context(), c.h.engine
+func (x *exchange) messages() error {
+	ctx, e := x.r.Context(), x.h.engine
 	switch {
-	case c.is("messages", "*") && c.r.Method == http.MethodGet:
-		m, err := e.Message(ctx, c.acct, c.seg[1])
+	case x.is("messages", "*") && x.method == http.MethodGet:
+		m, err := e.Message(ctx, x.acct, x.seg[1])
 		if err != nil {
 			return err
 		}
-		return c.ok(m)
-	case c.is("messages", "*") && c.r.Method == http.MethodDelete:
-		if err := e.Cancel(ctx, c.acct, c.seg[1]); err != nil {
+		return x.ok(m)
+	case x.is("messages", "*") && x.method == http.MethodDelete:
+		if err := e.Cancel(ctx, x.acct, x.seg[1]); err != nil {
 			return err
 		}
-		if c.version1 {
-			return c.answer(http.StatusAccepted, map[string]string{"status": "accepted"})
+		if x.version1 {
+			return x.answer(http.StatusAccepted, map[string]string{"status": "accepted"})
 		}
-		return c.ok(map[string]int{"cancelled": 1})
-	case c.is("messages") && c.r.Method == http.MethodDelete && !c.version1:
-		s, err := c.selects(messageFilters, maxCancel)
+		return x.ok(map[string]int{"cancelled": 1})
+	case x.is("messages") && x.method == http.MethodDelete && !x.version1:
+		s, err := x.selects(messageFilters, maxCancel)
 		if err != nil {
 			return err
 		}
-		n, err := c.cancelAll(s)
+		n, err := x.cancelAll(s)
 		if err != nil {
 			return err
 		}
-		return c.ok(map[string]int{"cancelled": n})
+		return x.ok(map[string]int{"cancelled": n})
 	}
-	return c.unserved("messages")
+	return x.unserved("messages")
 }
 
 // cancelAll cancels what is selected. Without count, and without anything selected, that is everything.
-func (c *call) cancelAll(s selection) (int, error) {
+func (x *exchange) cancelAll(s selection) (int, error) {
 	total := 0
 	for {
-		n, err := c.h.engine.CancelMany(c.r.Context(), c.acct, s.filter, s.count)
+		n, err := x.h.engine.CancelMany(x.r.Context(), x.acct, s.filter, s.count)
 		total += n
 		if err != nil || s.counted || n < s.count || len(s.filter.MessageIDs) > 0 {
 			return total, err
@@ -61,33 +61,33 @@ func (c *call) cancelAll(s selection) (int, error) {
 }
 
 // unserved tells a wrong method from a path that does not exist.
-func (c *call) unserved(name string) error {
-	if c.is(name) || c.is(name, "*") {
+func (x *exchange) unserved(name string) error {
+	if x.is(name) || x.is(name, "*") {
 		return errMethod
 	}
 	return errNotFound
 }
 
-func (c *call) logs() error {
-	if len(c.seg) != 1 || c.r.Method != http.MethodGet {
-		return c.unserved(c.seg[0])
+func (x *exchange) logs() error {
+	if len(x.seg) != 1 || x.method != http.MethodGet {
+		return x.unserved(x.seg[0])
 	}
-	s, err := c.selects(logFilters, maxLogs)
+	s, err := x.selects(logFilters, maxLogs)
 	if err != nil {
 		return err
 	}
 	q := qstash.LogQuery{Filter: s.filter, Cursor: s.cursor, Count: s.count, Earliest: s.latest != nil && !*s.latest, TrimBody: s.trim}
-	name := strings.ToLower(c.seg[0])
+	name := strings.ToLower(x.seg[0])
 	answer := map[string]any{}
 	var next string
 	switch {
 	case s.groupBy == "":
-		answer[name], next, err = c.h.engine.Logs(c.r.Context(), c.acct, q)
+		answer[name], next, err = x.h.engine.Logs(x.r.Context(), x.acct, q)
 	case strings.EqualFold(s.groupBy, "messageId"):
 		if !s.counted {
 			q.Count = maxGroups
 		}
-		answer["messages"], next, err = c.h.engine.LogsByMessage(c.r.Context(), c.acct, q)
+		answer["messages"], next, err = x.h.engine.LogsByMessage(x.r.Context(), x.acct, q)
 	default:
 		return badRequest("invalid groupBy " + strconv.Quote(s.groupBy))
 	}
@@ -97,35 +97,35 @@ func (c *call) logs() error {
 	if next != "" {
 		answer["cursor"] = next
 	}
-	return c.ok(answer)
+	return x.ok(answer)
 }
 
 func (s *selection) dlq() qstash.DLQQuery {
 	return qstash.DLQQuery{Filter: s.filter, Cursor: s.cursor, Count: s.count, Latest: s.latest != nil && *s.latest}
 }
 
-func (c *call) dlq() error {
-	ctx, e := c.r.Context(), c.h.engine
+func (x *exchange) dlq() error {
+	ctx, e := x.r.Context(), x.h.engine
 	switch {
-	case c.is("dlq") && (c.r.Method == http.MethodGet || c.r.Method == http.MethodDelete):
-		s, err := c.selects(dlqFilters, maxDLQ)
+	case x.is("dlq") && (x.method == http.MethodGet || x.method == http.MethodDelete):
+		s, err := x.selects(dlqFilters, maxDLQ)
 		if err != nil {
 			return err
 		}
-		if c.r.Method == http.MethodGet {
-			return c.listDLQ(s)
+		if x.method == http.MethodGet {
+			return x.listDLQ(s)
 		}
-		return c.deleteDLQ(s)
-	case c.is("dlq", "retry") && c.changes():
-		s, err := c.selects(dlqFilters, maxDLQ)
+		return x.deleteDLQ(s)
+	case x.is("dlq", "retry") && x.changes():
+		s, err := x.selects(dlqFilters, maxDLQ)
 		if err != nil {
 			return err
 		}
-		change, err := c.override()
+		change, err := x.override()
 		if err != nil {
 			return err
 		}
-		list, next, err := e.RetryDeadLetters(ctx, c.acct, s.dlq(), change)
+		list, next, err := e.RetryDeadLetters(ctx, x.acct, s.dlq(), change)
 		if err != nil {
 			return err
 		}
@@ -133,60 +133,60 @@ func (c *call) dlq() error {
 		for i, p := range list {
 			responses[i] = map[string]string{"messageId": p.MessageID}
 		}
-		return c.page(http.StatusCreated, "responses", responses, next)
-	case c.is("dlq", "retry", "*") && c.changes():
-		change, err := c.override()
+		return x.page(http.StatusCreated, "responses", responses, next)
+	case x.is("dlq", "retry", "*") && x.changes():
+		change, err := x.override()
 		if err != nil {
 			return err
 		}
-		p, err := e.RetryDeadLetter(ctx, c.acct, c.seg[2], change)
+		p, err := e.RetryDeadLetter(ctx, x.acct, x.seg[2], change)
 		if err != nil {
 			return err
 		}
-		return c.answer(http.StatusCreated, map[string]string{"messageId": p.MessageID})
-	case c.is("dlq", "*") && c.r.Method == http.MethodGet:
-		m, err := e.DeadLetter(ctx, c.acct, c.seg[1])
+		return x.answer(http.StatusCreated, map[string]string{"messageId": p.MessageID})
+	case x.is("dlq", "*") && x.method == http.MethodGet:
+		m, err := e.DeadLetter(ctx, x.acct, x.seg[1])
 		if err != nil {
 			return err
 		}
-		return c.ok(m)
-	case c.is("dlq", "*") && c.r.Method == http.MethodDelete:
-		if err := e.DeleteDeadLetter(ctx, c.acct, c.seg[1]); err != nil {
+		return x.ok(m)
+	case x.is("dlq", "*") && x.method == http.MethodDelete:
+		if err := e.DeleteDeadLetter(ctx, x.acct, x.seg[1]); err != nil {
 			return err
 		}
-		return c.ok(map[string]int{"deleted": 1})
+		return x.ok(map[string]int{"deleted": 1})
 	}
-	return c.unserved("dlq")
+	return x.unserved("dlq")
 }
 
-func (c *call) listDLQ(s selection) error {
-	list, next, err := c.h.engine.DeadLetters(c.r.Context(), c.acct, s.dlq())
+func (x *exchange) listDLQ(s selection) error {
+	list, next, err := x.h.engine.DeadLetters(x.r.Context(), x.acct, s.dlq())
 	if err != nil {
 		return err
 	}
-	return c.page(http.StatusOK, "messages", list, next)
+	return x.page(http.StatusOK, "messages", list, next)
 }
 
-func (c *call) deleteDLQ(s selection) error {
-	n, next, err := c.h.engine.DeleteDeadLetters(c.r.Context(), c.acct, s.dlq())
+func (x *exchange) deleteDLQ(s selection) error {
+	n, next, err := x.h.engine.DeleteDeadLetters(x.r.Context(), x.acct, s.dlq())
 	if err != nil {
 		return err
 	}
-	return c.page(http.StatusOK, "deleted", n, next)
+	return x.page(http.StatusOK, "deleted", n, next)
 }
 
 // page answers with a page of something; the cursor is absent on the last one.
-func (c *call) page(status int, name string, v any, next string) error {
+func (x *exchange) page(status int, name string, v any, next string) error {
 	answer := map[string]any{name: v}
 	if next != "" {
 		answer["cursor"] = next
 	}
-	return c.answer(status, answer)
+	return x.answer(status, answer)
 }
 
 // override reads the options that a request gives for a message that is sent again.
-func (c *call) override() (qstash.Override, error) {
-	h := c.header()
+func (x *exchange) override() (qstash.Override, error) {
+	h := x.header()
 	o, err := parseOptions(h)
 	if err != nil {
 		return nil, err
@@ -236,92 +236,92 @@ func (c *call) override() (qstash.Override, error) {
 	}, nil
 }
 
-func (c *call) queues() error {
-	ctx, e := c.r.Context(), c.h.engine
+func (x *exchange) queues() error {
+	ctx, e := x.r.Context(), x.h.engine
 	yes, no := true, false
 	switch {
-	case c.is("queues") && c.r.Method == http.MethodGet:
-		list, err := e.Queues(ctx, c.acct)
+	case x.is("queues") && x.method == http.MethodGet:
+		list, err := e.Queues(ctx, x.acct)
 		if err != nil {
 			return err
 		}
-		return c.ok(list)
-	case c.is("queues") && c.changes():
+		return x.ok(list)
+	case x.is("queues") && x.changes():
 		var req struct {
 			Name        string `json:"queueName"`
 			Parallelism *int   `json:"parallelism"`
 			Paused      *bool  `json:"paused"`
 		}
-		if err := c.json(&req); err != nil {
+		if err := x.json(&req); err != nil {
 			return err
 		}
-		return c.done(e.UpsertQueue(ctx, c.acct, req.Name, req.Parallelism, req.Paused))
-	case c.is("queues", "*") && c.r.Method == http.MethodGet:
-		q, err := e.Queue(ctx, c.acct, c.seg[1])
+		return x.done(e.UpsertQueue(ctx, x.acct, req.Name, req.Parallelism, req.Paused))
+	case x.is("queues", "*") && x.method == http.MethodGet:
+		q, err := e.Queue(ctx, x.acct, x.seg[1])
 		if err != nil {
 			return err
 		}
-		return c.ok(q)
-	case c.is("queues", "*") && c.r.Method == http.MethodDelete:
-		return c.done(e.DeleteQueue(ctx, c.acct, c.seg[1]))
-	case c.is("queues", "*", "pause") && c.changes():
-		return c.done(e.UpsertQueue(ctx, c.acct, c.seg[1], nil, &yes))
-	case c.is("queues", "*", "resume") && c.changes():
-		return c.done(e.UpsertQueue(ctx, c.acct, c.seg[1], nil, &no))
+		return x.ok(q)
+	case x.is("queues", "*") && x.method == http.MethodDelete:
+		return x.done(e.DeleteQueue(ctx, x.acct, x.seg[1]))
+	case x.is("queues", "*", "pause") && x.changes():
+		return x.done(e.UpsertQueue(ctx, x.acct, x.seg[1], nil, &yes))
+	case x.is("queues", "*", "resume") && x.changes():
+		return x.done(e.UpsertQueue(ctx, x.acct, x.seg[1], nil, &no))
 	}
-	return c.unserved("queues")
+	return x.unserved("queues")
 }
 
 // done answers what has no result.
-func (c *call) done(err error) error {
+func (x *exchange) done(err error) error {
 	if err != nil {
 		return err
 	}
-	return c.ok(struct{}{})
+	return x.ok(struct{}{})
 }
 
-func (c *call) topics() error {
-	ctx, e := c.r.Context(), c.h.engine
+func (x *exchange) topics() error {
+	ctx, e := x.r.Context(), x.h.engine
 	switch {
-	case c.is("topics") && c.r.Method == http.MethodGet:
-		list, err := e.Groups(ctx, c.acct)
+	case x.is("topics") && x.method == http.MethodGet:
+		list, err := e.Groups(ctx, x.acct)
 		if err != nil {
 			return err
 		}
-		return c.ok(list)
-	case c.is("topics", "*") && c.r.Method == http.MethodGet:
-		g, err := e.Group(ctx, c.acct, c.seg[1])
+		return x.ok(list)
+	case x.is("topics", "*") && x.method == http.MethodGet:
+		g, err := e.Group(ctx, x.acct, x.seg[1])
 		if err != nil {
 			return err
 		}
-		return c.ok(g)
-	case c.is("topics", "*") && c.r.Method == http.MethodDelete:
-		return c.done(e.DeleteGroup(ctx, c.acct, c.seg[1]))
-	case c.is("topics", "*") && c.r.Method == http.MethodPatch:
+		return x.ok(g)
+	case x.is("topics", "*") && x.method == http.MethodDelete:
+		return x.done(e.DeleteGroup(ctx, x.acct, x.seg[1]))
+	case x.is("topics", "*") && x.r.Method == http.MethodPatch:
 		var req struct {
 			Headers map[string]any `json:"headers"`
 		}
-		if err := c.json(&req); err != nil {
+		if err := x.json(&req); err != nil {
 			return err
 		}
 		headers, err := groupHeaders(req.Headers)
 		if err != nil {
 			return err
 		}
-		return c.done(e.SetGroupHeaders(ctx, c.acct, c.seg[1], headers))
-	case c.is("topics", "*", "endpoints") && (c.changes() || c.r.Method == http.MethodDelete):
+		return x.done(e.SetGroupHeaders(ctx, x.acct, x.seg[1], headers))
+	case x.is("topics", "*", "endpoints") && (x.changes() || x.method == http.MethodDelete):
 		var req struct {
 			Endpoints []qstash.Endpoint `json:"endpoints"`
 		}
-		if err := c.json(&req); err != nil {
+		if err := x.json(&req); err != nil {
 			return err
 		}
-		if c.r.Method == http.MethodDelete {
-			return c.done(e.RemoveEndpoints(ctx, c.acct, c.seg[1], req.Endpoints))
+		if x.method == http.MethodDelete {
+			return x.done(e.RemoveEndpoints(ctx, x.acct, x.seg[1], req.Endpoints))
 		}
-		return c.done(e.AddEndpoints(ctx, c.acct, c.seg[1], req.Endpoints))
+		return x.done(e.AddEndpoints(ctx, x.acct, x.seg[1], req.Endpoints))
 	}
-	return c.unserved("topics")
+	return x.unserved("topics")
 }
 
 // groupHeaders reads fields whose values are texts or arrays of texts, and checks what they say.
@@ -347,61 +347,61 @@ func groupHeaders(in map[string]any) (map[string][]string, error) {
 	return h, err
 }
 
-func (c *call) schedules() error {
-	ctx, e := c.r.Context(), c.h.engine
+func (x *exchange) schedules() error {
+	ctx, e := x.r.Context(), x.h.engine
 	switch {
-	case c.is("schedules") && c.r.Method == http.MethodGet:
-		list, err := e.Schedules(ctx, c.acct)
+	case x.is("schedules") && x.method == http.MethodGet:
+		list, err := e.Schedules(ctx, x.acct)
 		if err != nil {
 			return err
 		}
-		return c.ok(list)
-	case c.is("schedules", "*") && c.r.Method == http.MethodGet:
-		s, err := e.Schedule(ctx, c.acct, c.seg[1])
+		return x.ok(list)
+	case x.is("schedules", "*") && x.method == http.MethodGet:
+		s, err := e.Schedule(ctx, x.acct, x.seg[1])
 		if err != nil {
 			return err
 		}
-		return c.ok(s)
-	case c.is("schedules", "*") && c.r.Method == http.MethodDelete:
-		return c.done(e.DeleteSchedule(ctx, c.acct, c.seg[1]))
-	case c.is("schedules", "*", "pause") && c.changes():
-		return c.done(e.PauseSchedule(ctx, c.acct, c.seg[1], true))
-	case c.is("schedules", "*", "resume") && c.changes():
-		return c.done(e.PauseSchedule(ctx, c.acct, c.seg[1], false))
+		return x.ok(s)
+	case x.is("schedules", "*") && x.method == http.MethodDelete:
+		return x.done(e.DeleteSchedule(ctx, x.acct, x.seg[1]))
+	case x.is("schedules", "*", "pause") && x.changes():
+		return x.done(e.PauseSchedule(ctx, x.acct, x.seg[1], true))
+	case x.is("schedules", "*", "resume") && x.changes():
+		return x.done(e.PauseSchedule(ctx, x.acct, x.seg[1], false))
 	}
-	return c.unserved("schedules")
+	return x.unserved("schedules")
 }
 
-func (c *call) flowControl() error {
-	ctx, e := c.r.Context(), c.h.engine
-	q, err := url.ParseQuery(c.query)
+func (x *exchange) flowControl() error {
+	ctx, e := x.r.Context(), x.h.engine
+	q, err := url.ParseQuery(x.query)
 	if err != nil {
 		return badRequest("invalid query")
 	}
 	switch {
-	case c.is("flowControl") && c.r.Method == http.MethodGet:
-		list, err := e.FlowControls(ctx, c.acct, q.Get("search"))
+	case x.is("flowControl") && x.method == http.MethodGet:
+		list, err := e.FlowControls(ctx, x.acct, q.Get("search"))
 		if err != nil {
 			return err
 		}
-		return c.ok(list)
-	case c.is("flowControl", "*") && c.r.Method == http.MethodGet:
-		f, err := e.FlowControl(ctx, c.acct, c.seg[1])
+		return x.ok(list)
+	case x.is("flowControl", "*") && x.method == http.MethodGet:
+		f, err := e.FlowControl(ctx, x.acct, x.seg[1])
 		if err != nil {
 			return err
 		}
-		return c.ok(f)
-	case c.is("flowControl", "*", "*") && c.changes():
-		key := c.seg[1]
-		switch strings.ToLower(c.seg[2]) {
+		return x.ok(f)
+	case x.is("flowControl", "*", "*") && x.changes():
+		key := x.seg[1]
+		switch strings.ToLower(x.seg[2]) {
 		case "pause":
-			return c.done(e.PauseFlow(ctx, c.acct, key, true))
+			return x.done(e.PauseFlow(ctx, x.acct, key, true))
 		case "resume":
-			return c.done(e.PauseFlow(ctx, c.acct, key, false))
+			return x.done(e.PauseFlow(ctx, x.acct, key, false))
 		case "resetrate", "reset":
-			return c.done(e.ResetRate(ctx, c.acct, key))
+			return x.done(e.ResetRate(ctx, x.acct, key))
 		case "unpin":
-			return c.done(e.UnpinFlow(ctx, c.acct, key, q.Get("parallelism") == "true", q.Get("rate") == "true"))
+			return x.done(e.UnpinFlow(ctx, x.acct, key, q.Get("parallelism") == "true", q.Get("rate") == "true"))
 		case "pin":
 			parallelism, perr := optionalInt(q.Get("parallelism"))
 			rate, rerr := optionalInt(q.Get("rate"))
@@ -414,10 +414,10 @@ func (c *call) flowControl() error {
 			if perr != nil || rerr != nil {
 				return badRequest("parallelism and rate must be positive numbers")
 			}
-			return c.done(e.PinFlow(ctx, c.acct, key, parallelism, rate, period))
+			return x.done(e.PinFlow(ctx, x.acct, key, parallelism, rate, period))
 		}
 	}
-	return c.unserved("flowControl")
+	return x.unserved("flowControl")
 }
 
 func optionalInt(text string) (*int, error) {
@@ -428,31 +428,31 @@ func optionalInt(text string) (*int, error) {
 	return &n, err
 }
 
-func (c *call) globalParallelism() error {
-	if len(c.seg) != 1 || c.r.Method != http.MethodGet {
-		return c.unserved("globalParallelism")
+func (x *exchange) globalParallelism() error {
+	if len(x.seg) != 1 || x.method != http.MethodGet {
+		return x.unserved("globalParallelism")
 	}
-	g, err := c.h.engine.GlobalParallelism(c.r.Context(), c.acct)
+	g, err := x.h.engine.GlobalParallelism(x.r.Context(), x.acct)
 	if err != nil {
 		return err
 	}
-	return c.ok(g)
+	return x.ok(g)
 }
 
-func (c *call) keys() error {
+func (x *exchange) keys() error {
 	switch {
-	case c.is("keys") && c.r.Method == http.MethodGet:
-		a, err := c.h.engine.Account(c.r.Context(), c.acct)
+	case x.is("keys") && x.method == http.MethodGet:
+		a, err := x.h.engine.Account(x.r.Context(), x.acct)
 		if err != nil {
 			return err
 		}
-		return c.ok(a.Keys)
-	case (c.is("keys", "rotate") || c.is("rotate")) && c.changes():
-		keys, err := c.h.engine.RotateKeys(c.r.Context(), c.acct)
+		return x.ok(a.Keys)
+	case (x.is("keys", "rotate") || x.is("rotate")) && x.changes():
+		keys, err := x.h.engine.RotateKeys(x.r.Context(), x.acct)
 		if err != nil {
 			return err
 		}
-		return c.ok(keys)
+		return x.ok(keys)
 	}
-	return c.unserved(c.seg[0])
+	return x.unserved(x.seg[0])
 }

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/skystash/skystash/pkg/edge"
 )
 
 // rawTarget is the path and query of a request as they were sent.
@@ -15,15 +17,22 @@ func rawTarget(r *http.Request) (path, query string) {
 	return r.URL.EscapedPath(), r.URL.RawQuery
 }
 
+// tokenParameter is the query's parameter that may have the token.
+const tokenParameter = "qstash_token"
+
 // ours takes the parameters that are meant for QStash out of a query string and leaves
 // the others as they are.
 func ours(query string) (params url.Values, rest string) {
 	params = url.Values{}
+	text, query, _ := edge.CutQuery(query, tokenParameter)
+	if text != "" {
+		params.Set(tokenParameter, text)
+	}
 	var kept []string
 	for pair := range strings.SplitSeq(query, "&") {
 		rawName, rawValue, _ := strings.Cut(pair, "=")
 		name, err := url.QueryUnescape(rawName)
-		if err == nil && (name == "qstash_token" || strings.HasPrefix(strings.ToLower(name), "upstash-")) {
+		if err == nil && strings.HasPrefix(strings.ToLower(name), "upstash-") {
 			if value, err := url.QueryUnescape(rawValue); err == nil {
 				params.Add(name, value)
 			}

@@ -92,33 +92,36 @@ func invoke(h http.Header, req *qstash.Request) error {
 
 // hook serves the addresses that third parties call to tell a run of an event; whoever
 // knows one may. It reports whether the path is one.
-func (c *call) hook() (handled bool, err error) {
-	rest, ok := c.after("workflows", "hooks")
-	if !ok || c.version1 {
+func (x *exchange) hook() (handled bool, err error) {
+	rest, ok := x.after("workflows", "hooks")
+	if !ok || x.version1 {
 		return false, nil
 	}
 	parts, err := segments(rest)
 	if err != nil || len(parts) != 3 || slices.Contains(parts, "") {
 		return true, errNotFound
 	}
-	body, err := c.body(maxEvent)
+	if x.r.Method == http.MethodHead {
+		return true, errHead
+	}
+	body, err := x.body(maxEvent)
 	if err != nil {
 		return true, err
 	}
-	header := map[string][]string(c.r.Header)
-	data, err := json.Marshal(map[string]any{"method": c.r.Method, "header": header, "body": body, "proto": c.scheme(), "host": c.r.Host, "url": c.r.RequestURI})
+	header := map[string][]string(x.r.Header)
+	data, err := json.Marshal(map[string]any{"method": x.r.Method, "header": header, "body": body, "proto": x.scheme(), "host": x.r.Host, "url": x.r.RequestURI})
 	if err != nil {
 		return true, err
 	}
-	if _, err := c.h.engine.Notify(c.r.Context(), parts[0], parts[2], parts[1], data); err != nil {
+	if _, err := x.h.engine.Notify(x.r.Context(), parts[0], parts[2], parts[1], data); err != nil {
 		return true, err
 	}
-	return true, c.ok(struct{}{})
+	return true, x.ok(struct{}{})
 }
 
 // scheme is the one that the client has used.
-func (c *call) scheme() string {
-	if c.r.TLS != nil || strings.EqualFold(c.r.Header.Get("X-Forwarded-Proto"), "https") {
+func (x *exchange) scheme() string {
+	if x.r.TLS != nil || strings.EqualFold(x.r.Header.Get("X-Forwarded-Proto"), "https") {
 		return "https"
 	}
 	return "http"
@@ -127,37 +130,37 @@ func (c *call) scheme() string {
 // maxEvent bounds what comes along with an event.
 const maxEvent = 128 << 10
 
-func (c *call) trigger(dest string) error {
-	body, err := c.body(int64(c.h.engine.Limits().MaxBody))
+func (x *exchange) trigger(dest string) error {
+	body, err := x.body(int64(x.h.engine.Limits().MaxMessageBytes))
 	if err != nil {
 		return err
 	}
-	run, err := c.start(dest, c.header(), body)
+	run, err := x.start(dest, x.header(), body)
 	if err != nil {
 		return err
 	}
-	return c.ok(run)
+	return x.ok(run)
 }
 
 // start starts a run without an SDK. Its id may be chosen.
-func (c *call) start(dest string, h http.Header, body []byte) (map[string]any, error) {
+func (x *exchange) start(dest string, h http.Header, body []byte) (map[string]any, error) {
 	if h.Get(runIDHeader) == "" {
 		h.Set(runIDHeader, "wfr_"+rand.Text())
 	}
 	h.Set("Upstash-Workflow-Init", "true")
-	req, err := c.request(dest, "", h, body)
+	req, err := x.request(dest, "", h, body)
 	if err != nil {
 		return nil, err
 	}
 	req.Options.Workflow.UnknownSDK = h.Get(sdkHeader) == "" && h.Get(forwardPrefix+sdkHeader) == ""
-	out := c.h.engine.Publish(c.r.Context(), c.acct, []qstash.Request{req})[0]
+	out := x.h.engine.Publish(x.r.Context(), x.acct, []qstash.Request{req})[0]
 	if out.Err != nil {
 		return nil, out.Err
 	}
 	if out.Group {
 		return nil, badRequest("a workflow is triggered by its url")
 	}
-	logs, _, err := c.h.engine.RunLogs(c.r.Context(), c.acct, qstash.RunFilter{RunIDs: []string{h.Get(runIDHeader)}}, "", 1, true)
+	logs, _, err := x.h.engine.RunLogs(x.r.Context(), x.acct, qstash.RunFilter{RunIDs: []string{h.Get(runIDHeader)}}, "", 1, true)
 	if err != nil {
 		return nil, err
 	}
@@ -171,8 +174,8 @@ func (c *call) start(dest string, h http.Header, body []byte) (map[string]any, e
 	return run, nil
 }
 
-func (c *call) batchTrigger() error {
-	items, err := c.batchItems()
+func (x *exchange) batchTrigger() error {
+	items, err := x.batchItems()
 	if err != nil {
 		return err
 	}
@@ -186,18 +189,18 @@ func (c *call) batchTrigger() error {
 		if it.Body != nil {
 			body = []byte(*it.Body)
 		}
-		if runs[i], err = c.start(it.Destination, h, body); err != nil {
+		if runs[i], err = x.start(it.Destination, h, body); err != nil {
 			if runs[i], err = itemError(err); err != nil {
 				return err
 			}
 		}
 	}
-	return c.answer(http.StatusCreated, runs)
+	return x.answer(http.StatusCreated, runs)
 }
 
-func (c *call) wait() error {
-	if !c.is("wait", "*") || !c.changes() {
-		return c.unserved("wait")
+func (x *exchange) wait() error {
+	if !x.is("wait", "*") || !x.changes() {
+		return x.unserved("wait")
 	}
 	var req struct {
 		URL            string          `json:"url"`
@@ -206,7 +209,7 @@ func (c *call) wait() error {
 		TimeoutHeaders looseHeader     `json:"timeoutHeaders"`
 		Step           json.RawMessage `json:"step"`
 	}
-	if err := c.json(&req); err != nil {
+	if err := x.json(&req); err != nil {
 		return err
 	}
 	if len(req.Step) == 0 {
@@ -219,7 +222,7 @@ func (c *call) wait() error {
 	if err != nil {
 		return err
 	}
-	h := c.header()
+	h := x.header()
 	o, err := parseOptions(h)
 	if err != nil {
 		return err
@@ -235,112 +238,112 @@ func (c *call) wait() error {
 	if id == "" {
 		return badRequest("workflow run id is required")
 	}
-	return c.done(c.h.engine.Wait(c.r.Context(), c.acct, c.seg[1], qstash.WaitRequest{
+	return x.done(x.h.engine.Wait(x.r.Context(), x.acct, x.seg[1], qstash.WaitRequest{
 		RunID: id, URL: req.URL, Timeout: timeout, TimeoutURL: req.TimeoutURL, Step: req.Step, Options: o, TimeoutOptions: late}))
 }
 
-func (c *call) notify() error {
-	if !c.changes() || !c.is("notify", "*") && !c.is("notify", "*", "*") {
-		return c.unserved("notify")
+func (x *exchange) notify() error {
+	if !x.changes() || !x.is("notify", "*") && !x.is("notify", "*", "*") {
+		return x.unserved("notify")
 	}
-	event, runID := c.seg[len(c.seg)-1], ""
-	if len(c.seg) == 3 {
-		runID = c.seg[1]
+	event, runID := x.seg[len(x.seg)-1], ""
+	if len(x.seg) == 3 {
+		runID = x.seg[1]
 	}
-	data, err := c.body(maxEvent)
+	data, err := x.body(maxEvent)
 	if err != nil {
 		return err
 	}
-	list, err := c.h.engine.Notify(c.r.Context(), c.acct, event, runID, data)
+	list, err := x.h.engine.Notify(x.r.Context(), x.acct, event, runID, data)
 	if err != nil {
 		return err
 	}
-	return c.ok(list)
+	return x.ok(list)
 }
 
-func (c *call) waiters() error {
-	if !c.is("waiters", "*") || c.r.Method != http.MethodGet {
-		return c.unserved("waiters")
+func (x *exchange) waiters() error {
+	if !x.is("waiters", "*") || x.method != http.MethodGet {
+		return x.unserved("waiters")
 	}
-	list, err := c.h.engine.Waiters(c.r.Context(), c.acct, c.seg[1])
+	list, err := x.h.engine.Waiters(x.r.Context(), x.acct, x.seg[1])
 	if err != nil {
 		return err
 	}
-	return c.ok(list)
+	return x.ok(list)
 }
 
-func (c *call) workflows() error {
-	ctx, e := c.r.Context(), c.h.engine
-	get, del := c.r.Method == http.MethodGet, c.r.Method == http.MethodDelete
+func (x *exchange) workflows() error {
+	ctx, e := x.r.Context(), x.h.engine
+	get, del := x.method == http.MethodGet, x.method == http.MethodDelete
 	switch {
-	case c.is("workflows", "runs", "*") && get:
-		steps, err := e.RunSteps(ctx, c.acct, c.seg[2])
+	case x.is("workflows", "runs", "*") && get:
+		steps, err := e.RunSteps(ctx, x.acct, x.seg[2])
 		if err != nil {
 			return err
 		}
-		return c.ok(steps)
-	case c.is("workflows", "runs", "*") && del:
-		return c.endRun(c.seg[2])
-	case c.is("workflows", "runs") && del:
-		return c.cancelRuns()
-	case (c.is("workflows", "events") || c.is("workflows", "logs")) && get:
-		return c.runLogs()
-	case c.is("workflows", "dlq") && (get || del):
-		s, err := c.selects(dlqFilters, maxDLQ)
+		return x.ok(steps)
+	case x.is("workflows", "runs", "*") && del:
+		return x.endRun(x.seg[2])
+	case x.is("workflows", "runs") && del:
+		return x.cancelRuns()
+	case (x.is("workflows", "events") || x.is("workflows", "logs")) && get:
+		return x.runLogs()
+	case x.is("workflows", "dlq") && (get || del):
+		s, err := x.selects(dlqFilters, maxDLQ)
 		if err != nil {
 			return err
 		}
 		s.filter.Workflow = true
 		if get {
-			return c.listDLQ(s)
+			return x.listDLQ(s)
 		}
-		return c.deleteDLQ(s)
-	case (c.is("workflows", "dlq", "resume") || c.is("workflows", "dlq", "restart")) && c.changes():
-		return c.resumeRuns(strings.EqualFold(c.seg[2], "restart"))
-	case (c.is("workflows", "dlq", "resume", "*") || c.is("workflows", "dlq", "restart", "*")) && c.changes():
-		change, err := c.override()
+		return x.deleteDLQ(s)
+	case (x.is("workflows", "dlq", "resume") || x.is("workflows", "dlq", "restart")) && x.changes():
+		return x.resumeRuns(strings.EqualFold(x.seg[2], "restart"))
+	case (x.is("workflows", "dlq", "resume", "*") || x.is("workflows", "dlq", "restart", "*")) && x.changes():
+		change, err := x.override()
 		if err != nil {
 			return err
 		}
-		run, err := e.ResumeRun(ctx, c.acct, c.seg[3], strings.EqualFold(c.seg[2], "restart"), change)
+		run, err := e.ResumeRun(ctx, x.acct, x.seg[3], strings.EqualFold(x.seg[2], "restart"), change)
 		if err != nil {
 			return err
 		}
-		return c.ok(run)
-	case c.is("workflows", "dlq", "callback", "*") && c.changes():
-		run, err := e.RetryFailureCallback(ctx, c.acct, c.seg[3])
+		return x.ok(run)
+	case x.is("workflows", "dlq", "callback", "*") && x.changes():
+		run, err := e.RetryFailureCallback(ctx, x.acct, x.seg[3])
 		if err != nil {
 			return err
 		}
-		return c.ok(run)
-	case c.is("workflows", "dlq", "callback", "*") && del:
-		return c.done(e.CancelFailureCallback(ctx, c.acct, c.seg[3]))
-	case c.is("workflows", "dlq", "*") && get:
-		m, err := e.DeadLetter(ctx, c.acct, c.seg[2])
+		return x.ok(run)
+	case x.is("workflows", "dlq", "callback", "*") && del:
+		return x.done(e.CancelFailureCallback(ctx, x.acct, x.seg[3]))
+	case x.is("workflows", "dlq", "*") && get:
+		m, err := e.DeadLetter(ctx, x.acct, x.seg[2])
 		if err != nil {
 			return err
 		}
-		return c.ok(m)
-	case c.is("workflows", "dlq", "*") && del:
-		return c.done(e.DeleteDeadLetter(ctx, c.acct, c.seg[2]))
+		return x.ok(m)
+	case x.is("workflows", "dlq", "*") && del:
+		return x.done(e.DeleteDeadLetter(ctx, x.acct, x.seg[2]))
 	}
 	return errNotFound
 }
 
 // endRun ends a run as its workflow says, or cancels it.
-func (c *call) endRun(id string) error {
-	q, err := url.ParseQuery(c.query)
+func (x *exchange) endRun(id string) error {
+	q, err := url.ParseQuery(x.query)
 	if err != nil {
 		return badRequest("invalid query")
 	}
 	if q.Get("cancel") != "false" {
-		return c.done(c.h.engine.CancelRun(c.r.Context(), c.acct, id))
+		return x.done(x.h.engine.CancelRun(x.r.Context(), x.acct, id))
 	}
-	body, err := c.body(int64(c.h.engine.Limits().MaxBody))
+	body, err := x.body(int64(x.h.engine.Limits().MaxMessageBytes))
 	if err != nil {
 		return err
 	}
-	return c.done(c.h.engine.FinishRun(c.r.Context(), c.acct, id, body))
+	return x.done(x.h.engine.FinishRun(x.r.Context(), x.acct, id, body))
 }
 
 const (
@@ -351,9 +354,9 @@ const (
 )
 
 // runFilter reads the filters of runs, with those that only runs have.
-func (c *call) runFilter(names string, maxCount int) (qstash.RunFilter, selection, error) {
+func (x *exchange) runFilter(names string, maxCount int) (qstash.RunFilter, selection, error) {
 	exact, runs := true, []string(nil)
-	q, err := url.ParseQuery(c.query)
+	q, err := url.ParseQuery(x.query)
 	if err != nil {
 		return qstash.RunFilter{}, selection{}, badRequest("invalid query")
 	}
@@ -369,8 +372,8 @@ func (c *call) runFilter(names string, maxCount int) (qstash.RunFilter, selectio
 	}
 	q.Del("workflowUrlExactMatch")
 	q.Del("workflowRuns")
-	c.query = q.Encode()
-	s, err := c.selects(names, maxCount)
+	x.query = q.Encode()
+	s, err := x.selects(names, maxCount)
 	if err != nil {
 		return qstash.RunFilter{}, s, err
 	}
@@ -387,25 +390,25 @@ func (c *call) runFilter(names string, maxCount int) (qstash.RunFilter, selectio
 	return f, s, nil
 }
 
-func (c *call) cancelRuns() error {
-	f, s, err := c.runFilter(cancelFilters, maxRuns)
+func (x *exchange) cancelRuns() error {
+	f, s, err := x.runFilter(cancelFilters, maxRuns)
 	if err != nil {
 		return err
 	}
 	total := 0
 	for {
-		n, err := c.h.engine.CancelRuns(c.r.Context(), c.acct, f, s.count)
+		n, err := x.h.engine.CancelRuns(x.r.Context(), x.acct, f, s.count)
 		if err != nil {
 			return err
 		}
 		if total += n; s.counted || n < s.count {
-			return c.ok(map[string]int{"cancelled": total})
+			return x.ok(map[string]int{"cancelled": total})
 		}
 	}
 }
 
-func (c *call) runLogs() error {
-	f, s, err := c.runFilter(runFilters, maxRuns)
+func (x *exchange) runLogs() error {
+	f, s, err := x.runFilter(runFilters, maxRuns)
 	if err != nil {
 		return err
 	}
@@ -420,30 +423,30 @@ func (c *call) runLogs() error {
 		}
 		cursor = string(raw)
 	}
-	list, next, err := c.h.engine.RunLogs(c.r.Context(), c.acct, f, cursor, s.count, s.trim)
+	list, next, err := x.h.engine.RunLogs(x.r.Context(), x.acct, f, cursor, s.count, s.trim)
 	if err != nil {
 		return err
 	}
 	if next != "" {
 		next = base64.RawURLEncoding.EncodeToString([]byte(next))
 	}
-	return c.page(http.StatusOK, "runs", list, next)
+	return x.page(http.StatusOK, "runs", list, next)
 }
 
-func (c *call) resumeRuns(restart bool) error {
-	s, err := c.selects(dlqFilters, maxResume)
+func (x *exchange) resumeRuns(restart bool) error {
+	s, err := x.selects(dlqFilters, maxResume)
 	if err != nil {
 		return err
 	}
-	change, err := c.override()
+	change, err := x.override()
 	if err != nil {
 		return err
 	}
-	list, next, err := c.h.engine.ResumeRuns(c.r.Context(), c.acct, s.dlq(), restart, change)
+	list, next, err := x.h.engine.ResumeRuns(x.r.Context(), x.acct, s.dlq(), restart, change)
 	if err != nil {
 		return err
 	}
-	return c.page(http.StatusOK, "workflowRuns", list, next)
+	return x.page(http.StatusOK, "workflowRuns", list, next)
 }
 
 // maxResume bounds the runs that one call resumes.

@@ -98,7 +98,8 @@ func (r *nodeReader) int() int64 {
 	return n
 }
 
-// size reads a number of elements that follow, at least so many for each.
+// size reads the number of elements that follow. It fails if the node is too short for that many
+// elements of at least each entries, so that a corrupt number cannot make us allocate gigabytes.
 func (r *nodeReader) size(each int) int {
 	n := r.int()
 	if n < 0 || n > int64(len(r.rest)/each) {

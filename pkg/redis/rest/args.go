@@ -3,6 +3,8 @@ package rest
 import (
 	"net/url"
 	"strings"
+
+	"github.com/skystash/skystash/pkg/edge"
 )
 
 // sentPath is the path of a URL as the client sent it. URL.EscapedPath is not
@@ -40,6 +42,10 @@ func pathArgs(escaped string) ([]string, error) {
 // are not among them; the first that is not empty is the token. An error
 // does not keep the token from being found.
 func queryArgs(raw string) (args []string, token string, err error) {
+	token, raw, err = edge.CutQuery(raw, tokenParameter)
+	if err != nil {
+		err = errEscape
+	}
 	for raw != "" {
 		var parameter string
 		parameter, raw, _ = strings.Cut(raw, "&")
@@ -52,10 +58,6 @@ func queryArgs(raw string) (args []string, token string, err error) {
 		switch {
 		case !nameOK || !valueOK:
 			err = errEscape
-		case name == "_token":
-			if token == "" {
-				token = value
-			}
 		case hasValue:
 			args = append(args, name, value)
 		default:

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"slices"
 	"strings"
 	"sync"
 
+	"github.com/skystash/skystash/pkg/edge"
 	"github.com/skystash/skystash/pkg/redis"
 	"github.com/skystash/skystash/pkg/token"
 )
@@ -22,7 +22,7 @@ func (h *Handler) authorize(ctx context.Context, host, bearer string) (*redis.Da
 	if redis.IsUserToken(bearer) {
 		return h.authorizeUser(ctx, host, bearer)
 	}
-	claims, err := h.claims(host, bearer)
+	claims, err := h.claims(ctx, host, bearer)
 	if err != nil {
 		return nil, none, err
 	}
@@ -38,8 +38,8 @@ func (h *Handler) authorize(ctx context.Context, host, bearer string) (*redis.Da
 }
 
 // claims are what a token says that is good for the host.
-func (h *Handler) claims(host, bearer string) (token.Claims, error) {
-	claims, err := h.verifier.Verify(bearer)
+func (h *Handler) claims(ctx context.Context, host, bearer string) (token.Claims, error) {
+	claims, err := h.verifier.Verify(ctx, bearer)
 	if errors.Is(err, token.ErrKeysUnavailable) {
 		return claims, fmt.Errorf("verifying the token: %w", err)
 	}
@@ -55,7 +55,7 @@ func (h *Handler) claims(host, bearer string) (token.Claims, error) {
 // admit finds out what a token may do in its database.
 func (h *Handler) admit(db *redis.Database, claims token.Claims) (redis.Access, error) {
 	none := redis.Access{ReadOnly: true}
-	if claims.Generation != db.CredentialGeneration || slices.Contains(db.Revoked, claims.CredentialID) {
+	if claims.Withdrawn(db.CredentialGeneration, db.Revoked) {
 		return none, errUnauthorized
 	}
 	access, err := h.accesses.of(h.engine, claims.Rules)
@@ -63,6 +63,7 @@ func (h *Handler) admit(db *redis.Database, claims token.Claims) (redis.Access, 
 		return none, errUnauthorized // whoever minted it knew other rules
 	}
 	access.ReadOnly = claims.Scope != token.ReadWrite
+	access.By = redis.Maker{Credential: claims.CredentialID, Generation: claims.Generation, Expires: claims.Expires}
 	return access, nil
 }
 
@@ -118,15 +119,16 @@ func (c *accessCache) of(e Engine, rules []string) (redis.Access, error) {
 	return a, nil
 }
 
-// bearerToken is the token in an Authorization header, with or without the
+// tokenParameter is the query's parameter that may have the token.
+const tokenParameter = "_token"
+
+// headerToken is the token in an Authorization header, with or without the
 // word Bearer in front of it.
-func bearerToken(authorization string) string {
-	value := strings.TrimSpace(authorization)
-	scheme, rest, ok := strings.Cut(value, " ")
-	if ok && strings.EqualFold(scheme, "Bearer") {
-		return strings.TrimSpace(rest)
+func headerToken(authorization string) string {
+	if bearer, ok := edge.Bearer(authorization); ok {
+		return bearer
 	}
-	return value
+	return strings.TrimSpace(authorization)
 }
 
 // subdomain is what stands before ".domain" in a request's host, if anything

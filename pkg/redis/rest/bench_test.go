@@ -21,6 +21,14 @@ func newReader(b []byte) *bufio.Reader { return bufio.NewReader(bytes.NewReader(
 // quietEngine answers without remembering.
 type quietEngine struct{ db redis.Database }
 
+func (e *quietEngine) Ahead(ctx context.Context, _ string, _ func() [][]string) context.Context {
+	return ctx
+}
+
+func (e *quietEngine) AheadOfUser(ctx context.Context, _ string, _ func() [][]string) context.Context {
+	return ctx
+}
+
 func (e *quietEngine) Database(context.Context, string) (*redis.Database, error) { return &e.db, nil }
 
 func (e *quietEngine) Do(_ context.Context, _ *redis.Database, _ redis.Access, args []string, w *resp.Writer) error {

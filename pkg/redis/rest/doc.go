@@ -4,7 +4,8 @@
 //
 // # Forms of a request
 //
-//	GET|HEAD|POST|PUT /CMD/arg/arg?name=value   a command by path, see below
+//	GET|POST|PUT /CMD/arg/arg?name=value        a command by path, see below
+//	HEAD /CMD/arg/arg?name=value                the same, if the command only reads; otherwise 405
 //	POST|PUT /                                  a command as a JSON array
 //	POST|PUT /pipeline                          several, an array of arrays, one after the other
 //	POST|PUT /multi-exec                        several, atomically
@@ -25,7 +26,10 @@
 // A command is answered by {"result": ...} with status 200 or {"error": "..."} with
 // status 400; several by an array of these with status 200. Replies have the shapes of RESP2.
 // "Upstash-Encoding: base64" encodes their strings, "Upstash-Response-Format: resp2"
-// asks for RESP2 itself. Failures of ours have a status of 500 or above, and JSON too.
+// asks for RESP2 itself. Failures of ours have a status of 500 or above, and JSON too; package edge has the table.
+//
+// Bodies of requests may be compressed with gzip. Long answers are, for clients that accept it. The limits hold for what
+// is not compressed, and that is what counts as usage.
 //
 // Every answer carries upstash-sync-token, which differs from all earlier ones. In the primary region reads
 // are strongly consistent, so there is nothing to wait for when a client sends one back.
@@ -64,7 +68,7 @@
 // It names the database and what may be done; it is refused once the
 // database's credentials have been reset or the token's own has been revoked. It may carry
 // rules that say more closely what may be done. A token from ACL RESTTOKEN stands for a user of the
-// database instead, whose rules are looked up.
+// database instead, whose rules are looked up, together with the credential that made the user.
 //
 // # Metering
 //

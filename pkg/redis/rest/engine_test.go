@@ -32,6 +32,7 @@ func TestWithEngineAndTokens(t *testing.T) {
 	}
 	defer st.Close()
 	engine := redis.New(redis.Config{Store: st})
+	t.Cleanup(engine.Close)
 	db, err := engine.CreateDatabase(ctx, redis.DatabaseOptions{ID: "orders"})
 	if err != nil {
 		t.Fatal(err)
@@ -139,6 +140,7 @@ func TestStreamOverHTTP(t *testing.T) {
 	}
 	defer st.Close()
 	engine := redis.New(redis.Config{Store: st})
+	t.Cleanup(engine.Close)
 	db, err := engine.CreateDatabase(t.Context(), redis.DatabaseOptions{ID: "db1"})
 	if err != nil {
 		t.Fatal(err)
@@ -150,7 +152,7 @@ func TestStreamOverHTTP(t *testing.T) {
 	defer server.Close()
 	open := func(path string) (*http.Response, context.CancelFunc) {
 		t.Helper()
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 		r, err := http.NewRequestWithContext(ctx, "POST", server.URL+path, strings.NewReader("[]"))
 		if err != nil {
 			t.Fatal(err)
@@ -196,7 +198,7 @@ func TestStreamOverHTTP(t *testing.T) {
 	closeIdle()
 	idle.Body.Close()
 	closeQuick()
-	for deadline := time.Now().Add(20 * time.Second); do("PUBLISH", "user.1", "x") != ":0\r\n"; {
+	for deadline := time.Now().Add(5 * time.Minute); do("PUBLISH", "user.1", "x") != ":0\r\n"; {
 		if time.Now().After(deadline) {
 			t.Fatal("subscriptions outlive their connections")
 		}
@@ -211,12 +213,13 @@ func TestStreamEndsWithItsToken(t *testing.T) {
 	}
 	defer st.Close()
 	engine := redis.New(redis.Config{Store: st})
+	t.Cleanup(engine.Close)
 	db, err := engine.CreateDatabase(t.Context(), redis.DatabaseOptions{ID: "db1"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	verifier := verifierFunc(func(string) (token.Claims, error) {
-		return token.Claims{CredentialID: "mine", Resource: "db1", Products: []string{token.ProductRedis}, Generation: db.CredentialGeneration}, nil
+		return token.Claims{CredentialID: "mine", Resource: "db1", Products: []string{token.ProductRedis}, Scope: token.ReadWrite, Generation: db.CredentialGeneration}, nil
 	})
 	server := httptest.NewServer(New(Config{Engine: engine, Verifier: verifier, KeepAlive: time.Millisecond}))
 	defer server.Close()
@@ -265,4 +268,9 @@ func TestStreamEndsWithItsToken(t *testing.T) {
 
 type verifierFunc func(string) (token.Claims, error)
 
-func (f verifierFunc) Verify(text string) (token.Claims, error) { return f(text) }
+func (f verifierFunc) Verify(_ context.Context, text string) (token.Claims, error) { return f(text) }
+
+func (f verifierFunc) Resource(text string) string {
+	claims, _ := f(text)
+	return claims.Resource
+}

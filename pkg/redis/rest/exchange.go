@@ -1,165 +1,239 @@
 package rest
 
 import (
-	"bytes"
+	"context"
+	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"strconv"
 	"strings"
 
+	"github.com/skystash/skystash/pkg/edge"
+	"github.com/skystash/skystash/pkg/redis"
 	"github.com/skystash/skystash/pkg/redis/resp"
 )
 
-// maxReused is how large a buffer may be that is kept for later requests.
-const maxReused = 1 << 20
-
-// exchange holds the buffers of one request and its answer. They are used
-// again, so nothing that outlives the request may point into them.
+// exchange is an authorized request on its way to its answer.
 type exchange struct {
-	body    bytes.Buffer
-	limited io.LimitedReader // of the request's body
-	parser  bodyParser
-	replies resp.Writer
-
-	out    []byte // the answer's body
-	status int
-	resp2  bool    // out is RESP2, not JSON
-	events *events // in the place of all that
-	used   used
-	abroad int64 // when the client was last in another region, see lastAbroad
+	h      *Handler
+	ctx    context.Context // of the request, as long as it runs
+	r      *Request
+	s      *scratch
+	bearer string
+	db     *redis.Database
+	access redis.Access
+	near   bool // they are for the replica of a read region only, see region.go
 }
 
-func (x *exchange) reset() {
-	x.body.Reset()
-	x.replies.Reset()
-	x.out = x.out[:0]
-	x.status = http.StatusOK
-	x.resp2 = false
-	x.events = nil
-	x.used = used{}
-	x.abroad = 0
-}
-
-func (x *exchange) reusable() bool {
-	return x.body.Cap() <= maxReused && cap(x.replies.Buf) <= maxReused && cap(x.out) <= maxReused &&
-		cap(x.parser.args) <= maxReused/16
-}
-
-// read reads the request's body, up to limit bytes. Of a larger one it reads on
-// up to drain bytes, so that the client, still busy sending, gets to see the refusal.
-func (x *exchange) read(r *Request, limit, drain int64) ([]byte, error) {
-	if r.Body == nil {
-		return nil, nil
+// open finds out which database the request is for, and what it may do there.
+func (x *exchange) open() (err error) {
+	x.near = false
+	x.readAhead()
+	if x.db, x.access, err = x.h.authorize(x.ctx, x.r.Host, x.bearer); err != nil {
+		return err
 	}
-	if r.Length > drain {
-		return nil, errTooLarge(limit, r.Length)
+	x.onlyRead()
+	x.enter()
+	if blocked := x.db.Blocked; blocked.Text != "" && blocked.Holds(x.h.now()) {
+		x.s.used.blocked, x.s.used.commands, x.s.used.class = true, 0, ""
+		return badRequest(blocked.Text)
 	}
-	if r.Length > 0 {
-		// ReadFrom wants room for MinRead more to see the end. What a client only
-		// announces does not take memory without end.
-		x.body.Grow(int(min(r.Length, limit, maxReused-bytes.MinRead)) + bytes.MinRead)
-	}
-	x.limited = io.LimitedReader{R: r.Body, N: limit + 1}
-	n, err := x.body.ReadFrom(&x.limited)
-	x.limited.R = nil
-	if err == nil && n > limit {
-		var more int64
-		more, err = io.Copy(io.Discard, io.LimitReader(r.Body, drain-limit))
-		if err == nil {
-			return nil, errTooLarge(limit, n+more)
-		}
-	}
-	if err != nil {
-		return nil, errBodyUnreadable
-	}
-	return x.body.Bytes(), nil
-}
-
-// format is how replies are written.
-type format struct {
-	base64 bool
-	resp2  bool
-}
-
-func wantsBase64(header Header) bool {
-	return strings.EqualFold(header.Get("Upstash-Encoding"), "base64")
-}
-
-// formatOf reads the format that a request asks for.
-func formatOf(header Header) (format, error) {
-	f := format{base64: wantsBase64(header)}
-	switch name := header.Get("Upstash-Response-Format"); {
-	case name == "", strings.EqualFold(name, "json"):
-	case !strings.EqualFold(name, "resp2"):
-		return f, errFormat
-	case f.base64:
-		return f, errFormatBase64
-	default:
-		f.resp2 = true
-	}
-	return f, nil
-}
-
-// one appends a reply to the answer.
-func (x *exchange) one(reply []byte, f format) (err error) {
-	if f.resp2 {
-		x.resp2 = true
-		if x.out, err = resp.AppendRESP2(x.out, reply); err != nil {
-			return fmt.Errorf("writing a reply as RESP2: %w", err)
-		}
-		return nil
-	}
-	if resp.IsError(reply) {
-		text, ok := resp.ErrorText(reply)
-		if !ok {
-			return fmt.Errorf("writing an error reply as JSON: %w", resp.Check(reply))
-		}
-		x.out = append(x.out, `{"error":`...)
-		x.out = resp.AppendJSONString(x.out, text)
-	} else {
-		x.out = append(x.out, `{"result":`...)
-		if x.out, err = resp.AppendJSON(x.out, reply, resp.JSONOptions{Base64: f.base64}); err != nil {
-			return fmt.Errorf("writing a reply as JSON: %w", err)
-		}
-	}
-	x.out = append(x.out, '}')
 	return nil
 }
 
-// fail makes the answer an error, whatever it was.
-func (x *exchange) fail(status int, text string) {
-	x.status = status
-	x.resp2 = false
-	x.out = append(x.out[:0], `{"error":`...)
-	x.out = resp.AppendJSONString(x.out, text)
-	x.out = append(x.out, '}')
+// onlyRead makes sure that HEAD changes nothing, whatever the token allows: the engine refuses all commands
+// that might, by the rules for read-only tokens.
+func (x *exchange) onlyRead() {
+	if x.r.Method == http.MethodHead {
+		x.access.ReadOnly = true
+	}
 }
 
-// send sends the answer in one piece. HEAD gets its headers only.
-func (x *exchange) send(r *Request, w ResponseWriter, syncToken string) {
-	contentType := "application/json; charset=utf-8"
-	if x.resp2 {
-		contentType = "application/octet-stream"
+// hasBody reports whether the request's method is one whose body counts.
+func (x *exchange) hasBody() bool {
+	return x.r.Method == http.MethodPost || x.r.Method == http.MethodPut
+}
+
+// path carries out a command given by the path and whatever follows it.
+func (x *exchange) path(args, query []string) error {
+	if x.hasBody() {
+		body, err := x.s.read(x.r, x.h.maxCommand, x.h.maxBody)
+		if err != nil {
+			return err
+		}
+		if len(body) > 0 {
+			args = append(args, string(body))
+		}
 	}
-	allowOrigin(r, w)
-	w.SetHeader("Access-Control-Expose-Headers", "upstash-sync-token")
-	w.SetHeader("Upstash-Sync-Token", syncToken)
-	if x.events != nil {
-		w.SetHeader("Content-Type", "text/event-stream; charset=utf-8")
-		w.SetHeader("Cache-Control", "no-cache, no-transform")
-		w.SetHeader("X-Accel-Buffering", "no")
-		w.Stream(x.status, x.events.send)
-		return
+	return x.single(append(args, query...))
+}
+
+// json carries out a command given as a JSON array.
+func (x *exchange) json() error {
+	body, err := x.jsonBody()
+	if err != nil {
+		return err
 	}
-	w.SetHeader("Content-Type", contentType)
-	w.SetHeader("Content-Length", strconv.Itoa(len(x.out)))
-	if x.status == http.StatusMethodNotAllowed {
-		w.SetHeader("Allow", allowedMethods)
+	args, err := x.s.parser.command(body)
+	if err != nil {
+		return err
 	}
-	body := x.out
-	if r.Method == http.MethodHead {
-		body = nil
+	return x.single(args)
+}
+
+func (x *exchange) jsonBody() ([]byte, error) {
+	if !x.hasBody() {
+		return nil, errNoBody
 	}
-	w.Send(x.status, body)
+	return x.s.read(x.r, x.h.maxBody, x.h.maxBody)
+}
+
+// single runs one command and answers with its reply alone.
+func (x *exchange) single(args []string) error {
+	f, err := formatOf(x.r.Header)
+	if err != nil {
+		return err
+	}
+	if n := size(args); n > x.h.maxCommand {
+		return errTooLarge(x.h.maxCommand, n)
+	}
+	x.count(args)
+	w := &x.s.replies
+	if needsConnection(args[0]) {
+		w.Error(needsConnectionText(args[0]))
+	} else if err := x.do(args); err != nil {
+		return err
+	}
+	reply := x.limited(w.Buf)
+	if text, failed := resp.ErrorText(reply); failed && !strings.HasPrefix(text, tooLargeText) {
+		x.s.status = http.StatusBadRequest
+		if x.r.Method == http.MethodHead && strings.HasPrefix(text, "NOPERM") {
+			return errHead
+		}
+	}
+	return x.s.one(reply, f)
+}
+
+func (x *exchange) do(args []string) error {
+	if near, err := x.readReplica(args); near || err != nil {
+		return err
+	}
+	return x.h.engine.Do(x.ctx, x.db, x.access, args, &x.s.replies)
+}
+
+// pipeline runs commands one after the other.
+func (x *exchange) pipeline() error {
+	f, err := formatOf(x.r.Header)
+	if err != nil {
+		return err
+	}
+	cmds, err := x.commands(http.StatusRequestEntityTooLarge)
+	if err != nil {
+		return err
+	}
+	x.count(cmds...)
+	if near, err := x.readReplica(cmds...); near {
+		return x.several(len(cmds), f)
+	} else if err != nil {
+		return err
+	}
+	// The engine gets as many at once as there are without one that it must not see.
+	ctx, w := x.ctx, &x.s.replies
+	start := 0
+	for i, args := range cmds {
+		if !needsConnection(args[0]) {
+			continue
+		}
+		if start < i {
+			x.h.engine.Pipeline(ctx, x.db, x.access, cmds[start:i], w)
+		}
+		w.Error(needsConnectionText(args[0]))
+		start = i + 1
+	}
+	if start < len(cmds) {
+		x.h.engine.Pipeline(ctx, x.db, x.access, cmds[start:], w)
+	}
+	return x.several(len(cmds), f)
+}
+
+// multi runs commands as a transaction.
+func (x *exchange) multi() error {
+	cmds, err := x.commands(http.StatusBadRequest)
+	if err != nil {
+		return err
+	}
+	for _, args := range cmds {
+		if needsConnection(args[0]) {
+			return badRequest(needsConnectionText(args[0]))
+		}
+	}
+	if err := x.leaveReplica(); err != nil {
+		return err
+	}
+	x.count(cmds...)
+	err = x.h.engine.Multi(x.ctx, x.db, x.access, cmds, &x.s.replies)
+	var refused redis.Error
+	if errors.As(err, &refused) {
+		return badRequest(string(refused))
+	}
+	if err != nil {
+		return err
+	}
+	return x.several(len(cmds), format{base64: wantsBase64(x.r.Header)})
+}
+
+// commands reads the members of a pipeline or a transaction. One that is too
+// large refuses them all, with the status given.
+func (x *exchange) commands(tooLargeStatus int) ([][]string, error) {
+	body, err := x.jsonBody()
+	if err != nil {
+		return nil, err
+	}
+	cmds, err := x.s.parser.commands(body)
+	if err != nil {
+		return nil, err
+	}
+	for _, args := range cmds {
+		if n := size(args); n > x.h.maxCommand {
+			return nil, edge.Refuse(tooLargeStatus, tooLarge(x.h.maxCommand, n))
+		}
+	}
+	return cmds, nil
+}
+
+// several answers with the n replies that were written.
+func (x *exchange) several(n int, f format) error {
+	rest := x.s.replies.Buf
+	if !f.resp2 {
+		x.s.out = append(x.s.out, '[')
+	}
+	for i := range n {
+		reply, after, err := resp.Cut(rest)
+		if err != nil {
+			return fmt.Errorf("reply %d of %d: %w", i+1, n, err)
+		}
+		if i > 0 && !f.resp2 {
+			x.s.out = append(x.s.out, ',')
+		}
+		if err := x.s.one(x.limited(reply), f); err != nil {
+			return err
+		}
+		rest = after
+	}
+	if len(rest) > 0 {
+		return fmt.Errorf("%d bytes after reply %d", len(rest), n)
+	}
+	if !f.resp2 {
+		x.s.out = append(x.s.out, ']')
+	}
+	return nil
+}
+
+// limited is a reply, or an error in its place if it is too large.
+func (x *exchange) limited(reply []byte) []byte {
+	if int64(len(reply)) <= x.h.maxCommand {
+		return reply
+	}
+	var w resp.Writer
+	w.Error(tooLarge(x.h.maxCommand, int64(len(reply))))
+	return w.Buf
 }

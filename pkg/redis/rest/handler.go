@@ -2,24 +2,26 @@ package rest
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"log/slog"
 	"net/http"
-	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/skystash/skystash/pkg/edge"
 	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/redis"
 	"github.com/skystash/skystash/pkg/redis/resp"
-	"github.com/skystash/skystash/pkg/store"
 	"github.com/skystash/skystash/pkg/token"
 )
 
 // Engine runs the commands. [redis.Engine] is one.
 type Engine interface {
+	// Ahead returns a context under which the record of a database, or of a user's token, is read
+	// in one call with what cmds will read first. See redis.Engine.
+	Ahead(ctx context.Context, id string, cmds func() [][]string) context.Context
+	AheadOfUser(ctx context.Context, token string, cmds func() [][]string) context.Context
 	// Database fails with redis.ErrNoDatabase if there is none with that id.
 	Database(ctx context.Context, id string) (*redis.Database, error)
 	// Authenticate does the same for a token that a user of the database has, and finds out
@@ -43,7 +45,9 @@ type Engine interface {
 
 // Verifier checks tokens. [token.Verifier] is one.
 type Verifier interface {
-	Verify(token string) (token.Claims, error)
+	Verify(ctx context.Context, token string) (token.Claims, error)
+	// Resource is what a token says it opens, if it is true or not.
+	Resource(token string) string
 }
 
 // DefaultKeepAlive is Config.KeepAlive where there is none.
@@ -77,7 +81,7 @@ type Config struct {
 	Domain string
 
 	// KeepAlive is how often a stream shows that it is alive while there is nothing to
-	// send, and how often its token is checked again. 0: DefaultKeepAlive.
+	// send. Its token is checked as often, and every 5 seconds at least. 0: DefaultKeepAlive.
 	KeepAlive time.Duration
 
 	// Meter is told what each request has used that is for a database; nil: nobody is.
@@ -87,9 +91,8 @@ type Config struct {
 	// Gateway reports whether a request came through an HTTP API, for Meter. nil: none does.
 	Gateway func(context.Context) bool
 
-	Now       func() time.Time             // nil: time.Now
-	Logger    *slog.Logger                 // nil: slog.Default
-	RequestID func(context.Context) string // names a request in the log and in answers of status 500 and above; nil: at random
+	Now    func() time.Time // nil: time.Now
+	Logger *slog.Logger     // nil: slog.Default
 }
 
 // Handler serves the REST API. It is safe for concurrent use.
@@ -101,15 +104,13 @@ type Handler struct {
 	domain     string
 	keepAlive  time.Duration
 	log        *slog.Logger
-	requestID  func(context.Context) string
 	accesses   accessCache
 	sync       syncTokens
 	region     *Region
-	exchanges  sync.Pool // of *exchange
+	scratches  sync.Pool // of *scratch
 	now        func() time.Time
-	meter      meter.Recorder
+	meter      edge.Meter
 	class      func(args []string) string
-	gateway    func(context.Context) bool
 }
 
 // New makes a Handler.
@@ -122,14 +123,11 @@ func New(cfg Config) *Handler {
 		domain:     strings.Trim(cfg.Domain, "."),
 		keepAlive:  cfg.KeepAlive,
 		log:        cfg.Logger,
-		requestID:  cfg.RequestID,
 		sync:       syncTokens{now: cfg.Now},
 		region:     cfg.Region,
-		exchanges:  sync.Pool{New: func() any { return new(exchange) }},
+		scratches:  sync.Pool{New: func() any { return new(scratch) }},
 		now:        cfg.Now,
-		meter:      cfg.Meter,
 		class:      cfg.Class,
-		gateway:    cfg.Gateway,
 	}
 	if h.maxCommand == 0 {
 		h.maxCommand = DefaultMaxRequestBytes
@@ -144,9 +142,6 @@ func New(cfg Config) *Handler {
 	if h.log == nil {
 		h.log = slog.Default()
 	}
-	if h.requestID == nil {
-		h.requestID = func(context.Context) string { return rand.Text()[:12] }
-	}
 	if h.sync.now == nil {
 		h.sync.now = time.Now
 	}
@@ -156,9 +151,7 @@ func New(cfg Config) *Handler {
 	if h.class == nil {
 		h.class = func([]string) string { return meter.ClassOther }
 	}
-	if h.gateway == nil {
-		h.gateway = func(context.Context) bool { return false }
-	}
+	h.meter = edge.Meter{Recorder: cfg.Meter, Gateway: cfg.Gateway, Now: h.now}
 	return h
 }
 
@@ -168,39 +161,29 @@ func (h *Handler) Serve(ctx context.Context, r *Request, w ResponseWriter) {
 		preflight(r, w)
 		return
 	}
-	x := h.exchanges.Get().(*exchange)
-	x.reset()
-	if h.meter != nil {
-		ctx = x.used.begin(ctx, h.now())
+	s := h.scratches.Get().(*scratch)
+	s.reset()
+	ctx, s.used.Use = h.meter.Begin(ctx)
+	if err := h.serveSafely(ctx, r, w, s); err != nil {
+		h.refuse(ctx, r, s, err)
 	}
-	if err := h.serveSafely(ctx, r, w, x); err != nil {
-		h.refuse(ctx, r, x, err)
+	if h.meter.Recorder != nil && s.used.db != nil {
+		h.record(ctx, r, s)
 	}
-	if h.meter != nil && x.used.db != nil {
-		h.record(ctx, r, x)
-	}
-	x.send(r, w, h.syncToken(x))
-	if x.reusable() {
-		h.exchanges.Put(x)
+	s.send(r, w, h.syncToken(s))
+	if s.reusable() {
+		h.scratches.Put(s)
 	}
 }
 
-// serveSafely turns a panic into an error: clients cannot read an answer that
-// is not JSON, and one request must not end a process that serves others.
-func (h *Handler) serveSafely(ctx context.Context, r *Request, w ResponseWriter, x *exchange) (err error) {
-	defer func() {
-		p := recover()
-		if p == nil {
-			return
-		}
-		h.log.ErrorContext(ctx, "request panicked", "panic", p, "stack", string(debug.Stack()))
-		err = errors.New("panic, see the log")
-	}()
-	return h.serve(ctx, r, w, x)
+// serveSafely turns a panic into an error.
+func (h *Handler) serveSafely(ctx context.Context, r *Request, w ResponseWriter, s *scratch) (err error) {
+	defer edge.Recover(&err)
+	return h.serve(ctx, r, w, s)
 }
 
-// serve carries out a request and leaves the answer in x.
-func (h *Handler) serve(ctx context.Context, r *Request, w ResponseWriter, x *exchange) error {
+// serve carries out a request and leaves the answer in s.
+func (h *Handler) serve(ctx context.Context, r *Request, w ResponseWriter, s *scratch) error {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut:
 	default:
@@ -208,11 +191,11 @@ func (h *Handler) serve(ctx context.Context, r *Request, w ResponseWriter, x *ex
 	}
 	query, bearer, queryErr := queryArgs(r.Query)
 	if bearer == "" {
-		bearer = bearerToken(r.Header.Get("Authorization"))
+		bearer = headerToken(r.Header.Get("Authorization"))
 	}
-	c := &call{h: h, ctx: ctx, r: r, x: x, bearer: bearer}
-	if !c.openReplica() {
-		if err := c.open(); err != nil {
+	x := &exchange{h: h, ctx: ctx, r: r, s: s, bearer: bearer}
+	if !x.openReplica() {
+		if err := x.open(); err != nil {
 			return err
 		}
 	}
@@ -228,21 +211,21 @@ func (h *Handler) serve(ctx context.Context, r *Request, w ResponseWriter, x *ex
 		if len(query) > 0 {
 			return errQuery
 		}
-		return c.json()
+		return x.json()
 	case isEndpoint(path, "pipeline"):
 		if len(query) > 0 {
 			return errQuery
 		}
-		return c.pipeline()
+		return x.pipeline()
 	case isEndpoint(path, "multi-exec"):
 		if len(query) > 0 {
 			return errQuery
 		}
-		return c.multi()
+		return x.multi()
 	case isStream(path[0]):
-		return c.stream(path, w.Streams())
+		return x.stream(path, w.Streams())
 	}
-	return c.path(path, query)
+	return x.path(path, query)
 }
 
 // isEndpoint reports whether a path is just /name or /name/.
@@ -251,27 +234,14 @@ func isEndpoint(path []string, name string) bool {
 }
 
 // refuse answers a request that was not carried out.
-func (h *Handler) refuse(ctx context.Context, r *Request, x *exchange, err error) {
-	var refused *refusal
-	if errors.As(err, &refused) {
-		x.fail(refused.status, refused.text)
-		return
-	}
-	id := h.requestID(ctx)
-	h.log.ErrorContext(ctx, "request failed", "request", id, "method", r.Method, "error", err)
-	x.fail(statusOf(err), redis.FailureText(err)+" (request "+id+")")
-}
-
-// statusOf chooses the status of a failure of ours. Clients take one of 5xx to
-// mean that trying again makes sense.
-func statusOf(err error) int {
+func (h *Handler) refuse(ctx context.Context, r *Request, s *scratch, err error) {
+	e := edge.Report(ctx, h.log, err, "method", r.Method)
 	switch {
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return http.StatusGatewayTimeout
-	case errors.Is(err, store.ErrTooLarge):
-		return http.StatusBadRequest
-	case errors.Is(err, store.ErrThrottled), errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrUnavailable):
-		return http.StatusServiceUnavailable
+	case e.Err == nil: // its text is for clients of Redis already
+	case errors.Is(err, token.ErrKeysUnavailable):
+		e.Text = "ERR " + e.Text
+	default:
+		e.Text = redis.FailureText(err)
 	}
-	return http.StatusInternalServerError
+	s.fail(e)
 }

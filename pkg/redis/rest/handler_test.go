@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/skystash/skystash/pkg/edge"
 	"github.com/skystash/skystash/pkg/redis"
 	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/token"
@@ -34,6 +35,14 @@ func newStubEngine() *stubEngine {
 	return &stubEngine{databases: map[string]*redis.Database{
 		"db1": {ID: "db1", CredentialGeneration: 3, Revoked: []string{"gone"}},
 	}}
+}
+
+func (e *stubEngine) Ahead(ctx context.Context, _ string, _ func() [][]string) context.Context {
+	return ctx
+}
+
+func (e *stubEngine) AheadOfUser(ctx context.Context, _ string, _ func() [][]string) context.Context {
+	return ctx
 }
 
 func (e *stubEngine) Database(_ context.Context, id string) (*redis.Database, error) {
@@ -133,6 +142,8 @@ func answer(args []string, w *resp.Writer) {
 		w.Error("ERR inner")
 	case "oops":
 		w.Error("WRONGTYPE Operation against a key")
+	case "noperm":
+		w.Error("NOPERM this user has no permissions")
 	case "none": // a mistake of the engine
 	case "two": // another
 		w.OK()
@@ -147,7 +158,9 @@ func answer(args []string, w *resp.Writer) {
 // stubVerifier knows tokens by their text.
 type stubVerifier map[string]token.Claims
 
-func (v stubVerifier) Verify(text string) (token.Claims, error) {
+func (v stubVerifier) Resource(text string) string { return v[text].Resource }
+
+func (v stubVerifier) Verify(_ context.Context, text string) (token.Claims, error) {
 	c, ok := v[text]
 	if !ok {
 		return token.Claims{}, token.ErrMalformed
@@ -183,11 +196,10 @@ func newServer(t testing.TB, change func(*Config)) *server {
 	t.Helper()
 	s := &server{engine: newStubEngine(), log: new(strings.Builder)}
 	cfg := Config{
-		Engine:    s.engine,
-		Verifier:  stubTokens(),
-		Now:       func() time.Time { return time.UnixMicro(1_700_000_000_000_000) },
-		Logger:    slog.New(slog.NewTextHandler(s.log, nil)),
-		RequestID: func(context.Context) string { return "id1" },
+		Engine:   s.engine,
+		Verifier: stubTokens(),
+		Now:      func() time.Time { return time.UnixMicro(1_700_000_000_000_000) },
+		Logger:   slog.New(slog.NewTextHandler(s.log, nil)),
 	}
 	if change != nil {
 		change(&cfg)
@@ -209,6 +221,7 @@ func (s *server) doAs(t testing.TB, authorization, method, target, body string, 
 		reader = strings.NewReader(body)
 	}
 	r := httptest.NewRequest(method, target, reader)
+	r = r.WithContext(edge.WithRequestID(r.Context(), "id1"))
 	if authorization != "" {
 		r.Header.Set("Authorization", authorization)
 	}
@@ -301,7 +314,7 @@ func TestCommandByPath(t *testing.T) {
 				t.Errorf("answer %d %s", w.Code, w.Body)
 			}
 			s.expectCommands(t, "do", tc.want)
-			if s.engine.db != s.engine.databases["db1"] || s.engine.access.ReadOnly {
+			if s.engine.db != s.engine.databases["db1"] || s.engine.access.ReadOnly != (tc.method == "HEAD") {
 				t.Errorf("database %v, access %v", s.engine.db, s.engine.access)
 			}
 		})
@@ -367,6 +380,17 @@ func TestHeadHasStatusAndHeadersOfGet(t *testing.T) {
 	}
 }
 
+// TestHeadRunsNoCommandThatMayWrite: GET does, as Upstash's does. See also TestHeadChangesNothing of package edge.
+func TestHeadRunsNoCommandThatMayWrite(t *testing.T) {
+	s := newServer(t, nil)
+	w := s.do(t, "HEAD", "/noperm/k", "")
+	expect(t, w, 405, "")
+	if allow := w.Header().Get("Allow"); allow != "GET, POST, PUT, OPTIONS" {
+		t.Errorf("Allow: %s", allow)
+	}
+	expect(t, s.do(t, "GET", "/noperm/k", ""), 400, `{"error":"NOPERM this user has no permissions"}`)
+}
+
 func TestFailuresOfOurs(t *testing.T) {
 	t.Run("a short text for the client, the cause for the log", func(t *testing.T) {
 		s := newServer(t, nil)
@@ -386,7 +410,7 @@ func TestFailuresOfOurs(t *testing.T) {
 	t.Run("deadline", func(t *testing.T) {
 		for _, target := range []string{"/get/foo", "/multi-exec"} {
 			s := newServer(t, nil)
-			ctx, cancel := context.WithDeadline(context.Background(), time.Unix(0, 0))
+			ctx, cancel := context.WithDeadline(edge.WithRequestID(t.Context(), "id1"), time.Unix(0, 0))
 			defer cancel()
 			r := httptest.NewRequest("POST", target, strings.NewReader(`[["get","a"]]`)).WithContext(ctx)
 			r.Header.Set("Authorization", "Bearer good")
@@ -415,8 +439,15 @@ func TestFailuresOfOurs(t *testing.T) {
 		}
 	})
 	t.Run("ids are made up without a source of them", func(t *testing.T) {
-		s := newServer(t, func(c *Config) { c.RequestID = nil })
-		one, two := s.do(t, "GET", "/fail", "").Body.String(), s.do(t, "GET", "/fail", "").Body.String()
+		s := newServer(t, nil)
+		fail := func() string {
+			r := httptest.NewRequest("GET", "/fail", nil)
+			r.Header.Set("Authorization", "Bearer good")
+			w := httptest.NewRecorder()
+			s.ServeHTTP(w, r)
+			return w.Body.String()
+		}
+		one, two := fail(), fail()
 		if one == two {
 			t.Errorf("twice %s", one)
 		}

@@ -25,10 +25,10 @@ func failures() []failure {
 		{wrap(store.ErrThrottled), 503},
 		{wrap(store.ErrConflict), 503},
 		{wrap(store.ErrUnavailable), 503},
-		{wrap(store.ErrTooLarge), 400},
+		{wrap(store.ErrTooLarge), 413},
 		{wrap(store.ErrUnknownOutcome), 500},
 		{wrap(context.DeadlineExceeded), 504},
-		{wrap(context.Canceled), 504},
+		{wrap(context.Canceled), 499},
 		{errors.New("anything else"), 500},
 	}
 }

@@ -25,12 +25,12 @@ type Replica interface {
 
 // openReplica is open without a call of the primary region. It is not ok if that has to be asked: it may
 // know of a token that the replica does not.
-func (c *call) openReplica() bool {
-	h := c.h
-	if h.region == nil || c.bearer == "" || redis.IsUserToken(c.bearer) {
+func (x *exchange) openReplica() bool {
+	h := x.h
+	if h.region == nil || x.bearer == "" || redis.IsUserToken(x.bearer) {
 		return false
 	}
-	claims, err := h.claims(c.r.Host, c.bearer)
+	claims, err := h.claims(x.ctx, x.r.Host, x.bearer)
 	if err != nil {
 		return false
 	}
@@ -42,31 +42,32 @@ func (c *call) openReplica() bool {
 	if err != nil {
 		return false
 	}
-	c.db, c.access, c.near = db, access, true
-	c.enter()
+	x.db, x.access, x.near = db, access, true
+	x.onlyRead()
+	x.enter()
 	return true
 }
 
 // enter notes which database the request is for, and where its client has been.
-func (c *call) enter() {
-	c.x.used.db = c.db
-	if c.h.region != nil {
-		c.x.abroad = lastAbroad(c.r.Header.Get("Upstash-Sync-Token"), c.db.ID, c.h.region.Name, c.h.sync.now())
+func (x *exchange) enter() {
+	x.s.used.db = x.db
+	if x.h.region != nil {
+		x.s.abroad = lastAbroad(x.r.Header.Get("Upstash-Sync-Token"), x.db.ID, x.h.region.Name, x.h.sync.now())
 	}
 }
 
-// leaveReplica makes the call one that the primary region can carry out.
-func (c *call) leaveReplica() error {
-	if !c.near {
+// leaveReplica makes the exchange one that the primary region can carry out.
+func (x *exchange) leaveReplica() error {
+	if !x.near {
 		return nil
 	}
-	return c.open()
+	return x.open()
 }
 
-// readReplica lets the replica answer commands if it may and can. Where it does not, the call has left it.
-func (c *call) readReplica(cmds ...[]string) (done bool, err error) {
-	if c.near && c.x.abroad == 0 && c.h.region.Replica.ReadReplica(c.ctx, c.db, c.access, cmds, &c.x.replies) {
+// readReplica lets the replica answer commands if it may and can. Where it does not, the exchange has left it.
+func (x *exchange) readReplica(cmds ...[]string) (done bool, err error) {
+	if x.near && x.s.abroad == 0 && x.h.region.Replica.ReadReplica(x.ctx, x.db, x.access, cmds, &x.s.replies) {
 		return true, nil
 	}
-	return false, c.leaveReplica()
+	return false, x.leaveReplica()
 }

@@ -3,6 +3,8 @@ package rest
 import (
 	"context"
 	"io"
+
+	"github.com/skystash/skystash/pkg/edge"
 )
 
 // Request is an HTTP request, whichever server has received it.
@@ -12,20 +14,14 @@ type Request struct {
 	Path   string // as it was sent, with its escapes
 	Query  string // as it was sent, without the question mark
 	Asks   bool   // there was a question mark, if perhaps nothing behind it
-	Header Header
+	Header edge.HeaderReader
 	Body   io.Reader // nil if there is none
 	Length int64     // of the body; negative if that is not known
 }
 
-// Header gives the first value of a header field, or nothing. http.Header is one.
-type Header interface {
-	Get(name string) string
-}
-
 // ResponseWriter is what an answer is written to.
 type ResponseWriter interface {
-	// SetHeader sets a header field, whose name is in canonical form.
-	SetHeader(name, value string)
+	edge.HeaderWriter
 	// Send sends the answer, once. It must not keep the body.
 	Send(status int, body []byte)
 	// Streams reports whether Stream can be used.

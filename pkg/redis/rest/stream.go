@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/skystash/skystash/pkg/edge"
 	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/redis"
 )
@@ -21,34 +22,34 @@ func isStream(command string) bool {
 }
 
 // stream begins an answer of server-sent events. Whatever refuses it is an ordinary answer.
-func (c *call) stream(path []string, can bool) error {
+func (x *exchange) stream(path []string, can bool) error {
 	switch {
-	case c.r.Method == http.MethodHead:
-		return badRequest(needsConnectionText(path[0]))
+	case x.r.Method == http.MethodHead:
+		return errHead
 	case !can:
 		return errNoStream
 	}
-	c.x.used.class, c.x.used.commands = meter.ClassPubSub, 1
+	x.s.used.class, x.s.used.commands = meter.ClassPubSub, 1
 	kind := strings.ToLower(path[0])
-	names, err := streamNames(c.r, path)
+	names, err := streamNames(x.r, path)
 	if err != nil {
 		return err
 	}
 	if kind != "monitor" && len(names) == 0 || kind == "monitor" && len(names) > 0 {
 		return badRequest("ERR wrong number of arguments for '" + kind + "' command")
 	}
-	if err := c.leaveReplica(); err != nil {
+	if err := x.leaveReplica(); err != nil {
 		return err
 	}
-	ev := &events{log: c.h.log, keepAlive: c.h.keepAlive, monitors: kind == "monitor"}
+	ev := &events{log: x.h.log, keepAlive: x.h.keepAlive, monitors: kind == "monitor"}
 	switch kind {
 	case "subscribe":
-		ev.sub, err = c.h.engine.Subscribe(c.ctx, c.db, c.access, names, nil)
+		ev.sub, err = x.h.engine.Subscribe(x.ctx, x.db, x.access, names, nil)
 	case "psubscribe":
-		ev.sub, err = c.h.engine.Subscribe(c.ctx, c.db, c.access, nil, names)
+		ev.sub, err = x.h.engine.Subscribe(x.ctx, x.db, x.access, nil, names)
 	default:
 		ev.greeting = appendEvent(nil, `"OK"`)
-		ev.sub, err = c.h.engine.Monitor(c.ctx, c.db, c.access)
+		ev.sub, err = x.h.engine.Monitor(x.ctx, x.db, x.access)
 	}
 	var refused redis.Error
 	if errors.As(err, &refused) {
@@ -62,19 +63,18 @@ func (c *call) stream(path []string, can bool) error {
 		seen[name] = true
 		ev.greeting = appendEvent(ev.greeting, kind+","+name+","+strconv.Itoa(len(seen)))
 	}
-	ev.allowed = c.stillAllowed(kind, names)
-	c.x.events = ev
+	ev.allowed = x.stillAllowed(kind, names)
+	x.s.events = ev
 	return nil
 }
 
 // stillAllowed makes a check that a token still opens the database and allows the stream.
-func (c *call) stillAllowed(kind string, names []string) func(context.Context) bool {
-	h, host, bearer := c.h, c.r.Host, c.bearer // the call ends before the stream
+func (x *exchange) stillAllowed(kind string, names []string) func(context.Context) bool {
+	h, host, bearer := x.h, x.r.Host, x.bearer // the exchange ends before the stream
 	return func(ctx context.Context) bool {
 		_, access, err := h.authorize(ctx, host, bearer)
-		var refused *refusal
 		if err != nil {
-			return !errors.As(err, &refused) // else it could not be checked: at the next time
+			return edge.Of(err).Err != nil // it could not be checked: at the next time
 		}
 		switch kind {
 		case "subscribe":
@@ -93,25 +93,21 @@ func streamNames(r *Request, path []string) ([]string, error) {
 	if n := len(names); n > 0 && names[n-1] == "" {
 		names = names[:n-1] // "/subscribe/channel/"
 	}
-	var kept []string
-	hadToken := false
-	for parameter := range strings.SplitSeq(r.Query, "&") {
-		if name, _, _ := strings.Cut(parameter, "="); name == "_token" {
-			hadToken = true
-		} else {
-			kept = append(kept, parameter)
-		}
-	}
-	if len(names) == 0 || !r.Asks || hadToken && len(kept) == 0 {
+	_, kept, _ := edge.CutQuery(r.Query, tokenParameter)
+	if len(names) == 0 || !r.Asks || kept == "" && r.Query != "" {
 		return names, nil
 	}
-	rest, ok := unescape(strings.Join(kept, "&"), false)
+	rest, ok := unescape(kept, false)
 	if !ok {
 		return nil, errEscape
 	}
 	names[len(names)-1] += "?" + rest
 	return names, nil
 }
+
+// maxUnchecked is how long a stream goes on without a check of its token. Together with the age that a database's
+// record can have, it keeps the promise that a revoked token opens nothing after ten seconds.
+const maxUnchecked = 5 * time.Second
 
 // events are the answer to a subscription.
 type events struct {
@@ -136,25 +132,33 @@ func (ev *events) send(ctx context.Context, w io.Writer) {
 	if _, err := w.Write(ev.greeting); err != nil {
 		return
 	}
-	checked := time.Now()
-	for out := []byte(nil); ; out = out[:0] {
-		if time.Since(checked) >= ev.keepAlive {
-			if checked = time.Now(); !ev.allowed(ctx) {
-				return
-			}
-			if _, err := io.WriteString(w, ": ping\n\n"); err != nil {
-				return
-			}
+	for quiet := time.Duration(0); ; {
+		period := min(ev.keepAlive-quiet, maxUnchecked)
+		if !ev.sendFor(ctx, w, period) || !ev.allowed(ctx) {
+			return
 		}
-		wait, stop := context.WithDeadline(ctx, checked.Add(ev.keepAlive))
+		if quiet += period; quiet < ev.keepAlive {
+			continue
+		}
+		quiet = 0
+		if _, err := io.WriteString(w, ": ping\n\n"); err != nil {
+			return
+		}
+	}
+}
+
+// sendFor writes events for a time. It reports false if the answer has ended.
+func (ev *events) sendFor(ctx context.Context, w io.Writer, d time.Duration) bool {
+	wait, stop := context.WithTimeout(ctx, d)
+	defer stop()
+	for out := []byte(nil); wait.Err() == nil; out = out[:0] {
 		m, err := ev.sub.Next(wait)
-		stop()
 		ends := false
 		switch {
 		case ctx.Err() != nil:
-			return
+			return false
 		case errors.Is(err, context.DeadlineExceeded):
-			continue
+			return true
 		case err != nil:
 			ev.log.WarnContext(ctx, "a subscription ends", "error", err)
 			out, ends = append(out, ": "+redis.FailureText(err)+"\n\n"...), true
@@ -166,12 +170,13 @@ func (ev *events) send(ctx context.Context, w io.Writer) {
 			out = appendEvent(out, "message,"+m.Channel+","+m.Payload)
 		}
 		if _, err := w.Write(out); err != nil || ends {
-			return
+			return false
 		}
 		if cap(out) > maxReused {
 			out = nil
 		}
 	}
+	return ctx.Err() == nil
 }
 
 // appendEvent appends an event. Line breaks of any kind split it into several lines: they

@@ -41,16 +41,16 @@ const (
 //	moment.database                     the primary region's; the database as a hash
 //	moment.database.region              of a read region
 //	moment.database.region.moment       the same, for a client that had an answer of another region at the second moment
-func (h *Handler) syncToken(x *exchange) string {
+func (h *Handler) syncToken(s *scratch) string {
 	var room [96]byte
 	b := strconv.AppendInt(room[:0], h.sync.next(), 32)
-	if x.used.db != nil {
+	if s.used.db != nil {
 		b = append(b, '.')
-		b = strconv.AppendUint(b, databaseTag(x.used.db.ID), 32)
+		b = strconv.AppendUint(b, databaseTag(s.used.db.ID), 32)
 		if h.region != nil {
 			b = append(append(b, '.'), h.region.Name...)
-			if x.abroad != 0 {
-				b = strconv.AppendInt(append(b, '.'), x.abroad, 32)
+			if s.abroad != 0 {
+				b = strconv.AppendInt(append(b, '.'), s.abroad, 32)
 			}
 		}
 	}

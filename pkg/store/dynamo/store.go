@@ -97,16 +97,27 @@ func tune(t *http.Transport) {
 // rewindable lets the transport take a fresh connection by itself if it finds
 // the one it wanted to use closed before anything was written to it. For that
 // it needs the body once more.
+//
+// It also keeps connections from being given up for nothing. The SDK closes a request's body when the
+// answer is there, while the transport may be about to ask it whether there is more. A body that is
+// an io.WriterTo then says io.EOF, which is no end for a WriterTo but an error (smithy-go 1.28,
+// safeWriteToReadCloser), and the transport closes the connection: the next call pays for another TLS
+// handshake. A plain io.Reader says the same and means the end.
 func rewindable(stack *middleware.Stack) error {
 	return stack.Finalize.Add(middleware.FinalizeMiddlewareFunc("rewindable",
 		func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
 			if r, ok := in.Request.(*smithyhttp.Request); ok {
 				if stream, ok := r.GetStream().(*bytes.Reader); ok {
-					start := *stream
-					r.GetBody = func() (io.ReadCloser, error) {
-						again := start
-						return io.NopCloser(&again), nil
+					plain, err := r.SetStream(struct{ io.ReadSeeker }{stream})
+					if err != nil {
+						return middleware.FinalizeOutput{}, middleware.Metadata{}, fmt.Errorf("dynamo: prepare a request's body: %w", err)
 					}
+					start := *stream
+					plain.GetBody = func() (io.ReadCloser, error) {
+						again := start
+						return io.NopCloser(struct{ io.Reader }{&again}), nil
+					}
+					in.Request = plain
 				}
 			}
 			return next.HandleFinalize(ctx, in)

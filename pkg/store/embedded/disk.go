@@ -122,8 +122,10 @@ type safeFile struct {
 	syncing sync.Mutex // held by laterSyncs while it syncs the file, which must not be closed meanwhile
 }
 
-// try is safeFS's, but tells the engine that the log of a failed store is written.
-// That log stays as it is: once something has been left out, everything is.
+// try runs an operation on the file as safeFS.try does. The log of a store that has failed is an
+// exception: nothing is written to it any more, and the engine is told that it was. The log must
+// not go on after something was left out of it, because a replay would then apply later writes
+// without earlier ones.
 func (f *safeFile) try(retryable bool, op func() error) error {
 	if !isLog(f.name) {
 		return f.fs.try(f.name, retryable, op)

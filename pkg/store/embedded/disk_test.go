@@ -70,7 +70,7 @@ func (d *badDisk) holdSyncs() (count *atomic.Int32, release func()) {
 func TestWritersOfOneItemShareSyncs(t *testing.T) {
 	ctx := context.Background()
 	disk := newBadDisk()
-	s := open(t, Options{Dir: "/", disk: disk, ReclaimEvery: -1})
+	s := open(t, Options{Dir: "/", disk: disk})
 	syncs, release := disk.holdSyncs()
 	defer release()
 	k := store.Key{Partition: "p", Sort: "hot"}
@@ -116,7 +116,7 @@ func TestReadersWaitForWhatTheySee(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			disk := newBadDisk()
-			s := open(t, Options{Dir: "/", disk: disk, ReclaimEvery: -1})
+			s := open(t, Options{Dir: "/", disk: disk})
 			syncs, release := disk.holdSyncs()
 			defer release()
 			var calls sync.WaitGroup
@@ -148,7 +148,7 @@ func TestReadersWaitForWhatTheySee(t *testing.T) {
 
 func TestWriteIsAbandonedAfterItsContext(t *testing.T) {
 	disk := newBadDisk()
-	s := open(t, Options{Dir: "/", disk: disk, ReclaimEvery: -1})
+	s := open(t, Options{Dir: "/", disk: disk})
 	s.syncer.extra = time.Millisecond
 	_, release := disk.holdSyncs()
 	defer release()
@@ -180,7 +180,7 @@ func TestFullDiskHoldsWritesUntilThereIsRoom(t *testing.T) {
 func testFullDisk(t *testing.T, every time.Duration) {
 	ctx := context.Background()
 	disk := newBadDisk()
-	s := open(t, Options{Dir: "/", disk: disk, SyncEvery: every, ReclaimEvery: -1, Logger: testLogger(t)})
+	s := open(t, Options{Dir: "/", disk: disk, SyncEvery: every, Logger: testLogger(t)})
 	before, during := store.Key{Partition: "p", Sort: "before"}, store.Key{Partition: "p", Sort: "during"}
 	mustApply(t, s, store.Put(before, store.Attrs{}, nil))
 	disk.on(func(op errorfs.Op) error {
@@ -220,7 +220,7 @@ func TestFailedLogIsFinal(t *testing.T) {
 func testFailedLog(t *testing.T, every time.Duration, fails func(errorfs.Op) bool) {
 	ctx := context.Background()
 	disk := newBadDisk()
-	s := open(t, Options{Dir: "/", disk: disk, SyncEvery: every, ReclaimEvery: -1})
+	s := open(t, Options{Dir: "/", disk: disk, SyncEvery: every})
 	disk.on(func(op errorfs.Op) error {
 		if fails(op) {
 			return syscall.EIO
@@ -255,7 +255,7 @@ func TestDyingDisk(t *testing.T) {
 		every := time.Duration(round/2%2) * time.Hour
 		t.Run(fmt.Sprintf("%d %v tablesOnly=%v every=%v", round, cause, tablesOnly, every), func(t *testing.T) {
 			disk := newBadDisk()
-			s := open(t, Options{Dir: "/", disk: disk, SyncEvery: every, ReclaimEvery: -1})
+			s := open(t, Options{Dir: "/", disk: disk, SyncEvery: every})
 			left := new(atomic.Int64)
 			left.Store(rng.Int64N(300))
 			disk.on(func(op errorfs.Op) error {

@@ -44,14 +44,15 @@ type Options struct {
 	// whatever their contexts. Zero: a write returns once it is on disk.
 	SyncEvery time.Duration
 
+	// Now is the clock by which the time of items passes (see store.TTLAttr): the one of
+	// those who write them. Nil: no items are reclaimed.
+	Now func() time.Time
 	// ReclaimEvery is the pause between two searches for items whose time has
-	// passed (see store.TTLAttr), ReclaimGrace how long they are kept beyond
-	// it. Zero: the defaults above; negative ReclaimEvery: never.
+	// passed, ReclaimGrace how long they are kept beyond it. Zero: the defaults above.
 	ReclaimEvery time.Duration
 	ReclaimGrace time.Duration
 
-	Now    func() time.Time // nil: time.Now
-	Logger *slog.Logger     // nil: no log
+	Logger *slog.Logger // nil: slog.Default
 
 	disk vfs.FS // tests: instead of the real one
 }
@@ -90,11 +91,8 @@ func Open(o Options) (*Store, error) {
 	if (o.Dir == "") != o.InMemory {
 		return nil, errors.New("embedded: give either a folder or InMemory")
 	}
-	if o.Now == nil {
-		o.Now = time.Now
-	}
 	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
+		o.Logger = slog.Default()
 	}
 	if o.ReclaimEvery == 0 {
 		o.ReclaimEvery = DefaultReclaimEvery
@@ -138,7 +136,7 @@ func Open(o Options) (*Store, error) {
 	}
 	s.fs.armed.Store(true)
 	s.syncer = startSyncer(s.db, s.health, o)
-	if o.ReclaimEvery > 0 {
+	if o.Now != nil {
 		s.janitor = startJanitor(s, o.ReclaimEvery, o.ReclaimGrace, o.Now)
 	}
 	return s, nil

@@ -158,7 +158,7 @@ func TestCallsAfterCloseAreUnavailable(t *testing.T) {
 
 func TestCloseWaitsForCallsUnderWay(t *testing.T) {
 	ctx := context.Background()
-	s := open(t, Options{Dir: t.TempDir(), ReclaimEvery: time.Millisecond})
+	s := open(t, Options{Dir: t.TempDir(), ReclaimEvery: time.Millisecond, Now: time.Now})
 	var started, done sync.WaitGroup
 	for w := range 16 {
 		started.Add(1)

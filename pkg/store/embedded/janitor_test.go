@@ -19,7 +19,7 @@ func (c *manualClock) now() time.Time { return time.Unix(c.unix.Load(), 0) }
 func openWithJanitor(t testing.TB, grace time.Duration) (*Store, *janitor, *manualClock) {
 	t.Helper()
 	clock := new(manualClock)
-	s := open(t, Options{ReclaimEvery: -1})
+	s := open(t, Options{})
 	return s, &janitor{store: s, grace: grace, now: clock.now, stop: make(chan struct{})}, clock
 }
 
@@ -126,5 +126,11 @@ func TestJanitorRunsInTheBackground(t *testing.T) {
 	clock.unix.Store(200)
 	for mustGet(t, s, k) != nil {
 		time.Sleep(time.Millisecond)
+	}
+}
+
+func TestStoreWithoutAClockReclaimsNothing(t *testing.T) {
+	if s := open(t, Options{ReclaimEvery: time.Millisecond}); s.janitor != nil {
+		t.Error("items are reclaimed by a clock that is not the one of those who write them")
 	}
 }

@@ -90,7 +90,8 @@ func (s *Store) Close() error {
 	return errors.Join(s.Store.Close(), s.copy.Close())
 }
 
-// wrote sends on what a write has left behind, unless it certainly did nothing.
+// wrote queues the items that a write has changed, so that they arrive at the replica later. A
+// write whose condition failed has changed nothing.
 func (s *Store) wrote(err error, keys ...store.Key) error {
 	var ce *store.ConditionError
 	if errors.As(err, &ce) || len(keys) == 0 {
@@ -114,8 +115,9 @@ func (s *Store) wrote(err error, keys ...store.Key) error {
 	return err
 }
 
-// Step lets one write arrive: of the n items that wait, the oldest write of the one that pick
-// chooses, from 0, the first that began to wait, to n-1. It reports false if nothing waits.
+// Step lets one write arrive at the replica. Items with writes that have not arrived are numbered
+// from 0 to n-1 in the order in which they began to wait. pick chooses one of them, and the oldest
+// write of that item arrives. Step reports false if no write waits.
 func (s *Store) Step(pick func(n int) int) bool {
 	s.mu.Lock()
 	waiting := slices.Clone(s.order)

@@ -92,7 +92,7 @@ func TestWritesArriveAfterTheirLag(t *testing.T) {
 	}})
 	put(t, s, one, 1)
 	put(t, s, one, 2)
-	deadline := time.Now().Add(time.Minute)
+	deadline := time.Now().Add(5 * time.Minute)
 	for read(t, s.Replica(), one) != 2 {
 		if time.Now().After(deadline) {
 			t.Fatal("the writes have not arrived")

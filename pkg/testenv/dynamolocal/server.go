@@ -15,7 +15,7 @@ import (
 var server = emulator.Server{
 	Name: "DynamoDB Local, which needs a JDK 17 or newer", EndpointVar: "SKYSTASH_DYNAMODB_ENDPOINT",
 	Command: func(integration string) (*exec.Cmd, error) { return command(integration, false) },
-	Timeout: 90 * time.Second, Quiet: true,
+	Timeout: 10 * time.Minute, Quiet: true,
 }
 
 // Start returns the endpoint of the process's DynamoDB Local, which the first

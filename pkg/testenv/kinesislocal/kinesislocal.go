@@ -34,8 +34,8 @@ import (
 )
 
 const (
-	startTimeout   = time.Minute
-	requestTimeout = 10 * time.Second // the server may leave a request without an answer
+	startTimeout   = 10 * time.Minute
+	requestTimeout = 30 * time.Second // the server may leave a request without an answer
 )
 
 //go:embed server.cjs

@@ -27,7 +27,7 @@ import (
 var script string
 
 // server is the process's one.
-var server = emulator.Server{Name: "moto", EndpointVar: "SKYSTASH_MOTO_ENDPOINT", Command: command, Timeout: time.Minute}
+var server = emulator.Server{Name: "moto", EndpointVar: "SKYSTASH_MOTO_ENDPOINT", Command: command, Timeout: 10 * time.Minute}
 
 // Start returns the endpoint of the process's server, which the first call starts.
 func Start(t testing.TB) (endpoint string) {

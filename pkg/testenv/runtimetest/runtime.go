@@ -12,9 +12,11 @@ import (
 	"time"
 )
 
-// InvokeTimeout is how long a function may work on one event, and how long it
-// may take to start.
+// InvokeTimeout is how long a function is told that it may work on one event.
 const InvokeTimeout = 30 * time.Second
+
+// patience is how long a test waits for a function: ample, because the machine may be busy.
+const patience = 5 * time.Minute
 
 // Answer is what a function made of an event.
 type Answer struct {
@@ -154,7 +156,7 @@ func (api *runtimeAPI) invoke(event []byte, limit time.Duration, exited <-chan s
 		limit:   limit,
 		answer:  make(chan Answer, 1),
 	}
-	timeout := time.NewTimer(InvokeTimeout)
+	timeout := time.NewTimer(patience)
 	defer timeout.Stop()
 	select {
 	case api.invocations <- inv:
@@ -163,7 +165,7 @@ func (api *runtimeAPI) invoke(event []byte, limit time.Duration, exited <-chan s
 	case <-exited:
 		return Answer{}, fmt.Errorf("the function ended before it took the event")
 	case <-timeout.C:
-		return Answer{}, fmt.Errorf("the function did not ask for an event within %v", InvokeTimeout)
+		return Answer{}, fmt.Errorf("the function did not ask for an event within %v", patience)
 	}
 	select {
 	case answer := <-inv.answer:
@@ -171,6 +173,6 @@ func (api *runtimeAPI) invoke(event []byte, limit time.Duration, exited <-chan s
 	case <-exited:
 		return Answer{}, fmt.Errorf("the function ended before it answered")
 	case <-timeout.C:
-		return Answer{}, fmt.Errorf("the function did not answer within %v", InvokeTimeout)
+		return Answer{}, fmt.Errorf("the function did not answer within %v", patience)
 	}
 }

@@ -2,39 +2,36 @@
 // table, where the product's functions find keys that are newer than their
 // environment, and learn which ones have been withdrawn.
 //
-// One partition, "\x00keys", holds an item for each key: its sort key is the key's
-// id ([token.KeyID]), k the 32 bytes of the public key, r, if there, when the key was
-// retired (Unix ms). There are few: whoever verifies reads all of them at once, so that
-// unknown ids cost no reads of their own.
+// They are one item, so that it can be read in one call with what else a request needs (see
+// package readahead): partition "\x00keys", sort key "keys". Each key is an attribute, named by its
+// id ([token.KeyID]): the 32 bytes of the public key and, if it was retired, the time of that
+// (Unix ms, 8 bytes). There are few, and unknown ids cost no reads of their own.
 package keydir
 
 import (
 	"context"
 	"crypto/ed25519"
-	"errors"
+	"encoding/binary"
 	"fmt"
 	"time"
 
+	"github.com/skystash/skystash/pkg/fresh"
 	"github.com/skystash/skystash/pkg/store"
+	"github.com/skystash/skystash/pkg/store/readahead"
 	"github.com/skystash/skystash/pkg/token"
 )
 
-const (
-	partition   = "\x00keys"
-	attrKey     = "k"
-	attrRetired = "r"
-)
+var itemKey = store.Key{Partition: "\x00keys", Sort: "keys"}
 
-// Directory is the directory in one table. It is safe for concurrent use.
+// Directory is the directory in one table, a [token.Directory]. It is safe for concurrent use.
 type Directory struct {
 	Store store.Store
 }
 
 // Publish makes a key known. That it is already, or has been retired, is no error.
 func (d Directory) Publish(ctx context.Context, key ed25519.PublicKey) error {
-	attrs := store.NewAttrs(store.Attr{Name: attrKey, Value: store.Bytes(string(key))})
-	_, err := d.Store.Apply(ctx, store.Put(itemKey(token.KeyID(key)), attrs, store.Absent(attrKey)))
-	if ce := (*store.ConditionError)(nil); err != nil && !errors.As(err, &ce) {
+	_, err := d.Store.Apply(ctx, store.Update(itemKey, nil, store.Default(token.KeyID(key), store.Bytes(string(key)))))
+	if err != nil {
 		return fmt.Errorf("publish a signing key: %w", err)
 	}
 	return nil
@@ -43,34 +40,34 @@ func (d Directory) Publish(ctx context.Context, key ed25519.PublicKey) error {
 // Retire withdraws a key, known or not: its tokens become invalid everywhere within
 // [token.KeyAge].
 func (d Directory) Retire(ctx context.Context, key ed25519.PublicKey, at time.Time) error {
-	_, err := d.Store.Apply(ctx, store.Update(itemKey(token.KeyID(key)), nil,
-		store.Set(attrKey, store.Bytes(string(key))), store.Set(attrRetired, store.Int(at.UnixMilli()))))
+	value := binary.BigEndian.AppendUint64([]byte(key), uint64(at.UnixMilli()))
+	_, err := d.Store.Apply(ctx, store.Update(itemKey, nil, store.Set(token.KeyID(key), store.Bytes(string(value)))))
 	if err != nil {
 		return fmt.Errorf("retire a signing key: %w", err)
 	}
 	return nil
 }
 
-// Keys reads all keys; it is what a [token.VerifierConfig] asks for.
+// Keys reads all keys.
 func (d Directory) Keys(ctx context.Context) ([]token.PublishedKey, error) {
-	var keys []token.PublishedKey
-	for q := (store.Query{Partition: partition}); ; {
-		page, err := d.Store.Query(ctx, q)
-		if err != nil {
-			return nil, fmt.Errorf("read the published signing keys: %w", err)
-		}
-		for _, it := range page.Items {
-			key := ed25519.PublicKey(it.Attrs.Get(attrKey).Str())
-			if len(key) != ed25519.PublicKeySize || token.KeyID(key) != it.Key.Sort {
-				return nil, fmt.Errorf("published signing key %s: not its key", it.Key.Sort)
-			}
-			keys = append(keys, token.PublishedKey{Key: key, Retired: it.Attrs.Has(attrRetired)})
-		}
-		if !page.More {
-			return keys, nil
-		}
-		q = q.Next(page)
+	attrs, _, err := readahead.Get(ctx, d.Store, itemKey, fresh.Read{})
+	if err != nil {
+		return nil, fmt.Errorf("read the published signing keys: %w", err)
 	}
+	var keys []token.PublishedKey
+	for _, a := range attrs {
+		value := a.Value.Str()
+		if n := len(value); n != ed25519.PublicKeySize && n != ed25519.PublicKeySize+8 {
+			return nil, fmt.Errorf("published signing key %s: %d bytes", a.Name, n)
+		}
+		key := ed25519.PublicKey(value[:ed25519.PublicKeySize])
+		if token.KeyID(key) != a.Name {
+			return nil, fmt.Errorf("published signing key %s: not its key", a.Name)
+		}
+		keys = append(keys, token.PublishedKey{Key: key, Retired: len(value) > ed25519.PublicKeySize})
+	}
+	return keys, nil
 }
 
-func itemKey(id string) store.Key { return store.Key{Partition: partition, Sort: id} }
+// Along reports whether Keys would share a call that the request makes anyway.
+func (d Directory) Along(ctx context.Context) bool { return readahead.Pending(ctx, d.Store) }

@@ -40,5 +40,8 @@
 // key is rotated.
 //
 // With the DynamoDB store the records are in the table; the folder holds only
-// the key, and several processes can share the table when they share the folder.
+// the keys. Several processes can share the tables when they share the folder, which the tokens come from.
+// For Kafka they need a stream that they share as well, see -kafka-stream: without one, a
+// second process would give up messages that the first one has accepted. QStash's wake-ups are in the memory of the
+// process that has made them; another finds what is due within a minute, or when it starts.
 package server

@@ -31,6 +31,8 @@ type flags struct {
 	resolve  resolveFlag
 
 	kafkaTable    string
+	kafkaStream   string
+	kinesis       string // endpoint
 	topics        topicsFlag
 	qstashTable   string
 	qstashDev     bool
@@ -63,6 +65,9 @@ func (m *Main) ParseFlags(args []string) error {
 	fs.StringVar(&f.endpoint, "endpoint", "", "`URL` of DynamoDB, e.g. of DynamoDB Local; empty: AWS")
 	fs.StringVar(&f.table, "table", "skystash-redis", "`name` of the DynamoDB table; created if an endpoint is given")
 	fs.StringVar(&f.kafkaTable, "kafka-table", "skystash-kafka", "`name` of Kafka's DynamoDB table; created if an endpoint is given")
+	fs.StringVar(&f.kafkaStream, "kafka-stream", "", "`name` of a Kinesis stream to send Kafka's messages through; created if its endpoint is given.\n"+
+		"Without it Kafka's table serves as the stream too, for one process at a time")
+	fs.StringVar(&f.kinesis, "kinesis-endpoint", "", "`URL` of Kinesis, e.g. of kinesalite; empty: AWS")
 	fs.Var(&f.topics, "topics", "Kafka `topics` to create, e.g. red:3,green,blue: names, with the number of partitions")
 	fs.StringVar(&f.qstashTable, "qstash-table", "skystash-qstash", "`name` of QStash's DynamoDB table; created if an endpoint is given")
 	fs.BoolVar(&f.qstashDev, "qstash-dev", false, "serve QStash's development credentials, which @upstash/qstash knows, too")
@@ -99,6 +104,10 @@ func (f *flags) check(rest []string) error {
 		return errors.New("-store dynamo needs -table")
 	case f.store == storeDynamo && (f.kafkaTable == "" || f.kafkaTable == f.table):
 		return errors.New("-store dynamo needs a -kafka-table of its own")
+	case f.store == storeEmbedded && f.kafkaStream != "":
+		return errors.New("-kafka-stream goes with -store dynamo")
+	case f.kafkaStream == "" && f.kinesis != "":
+		return errors.New("-kinesis-endpoint goes with -kafka-stream")
 	case f.store == storeDynamo && (f.qstashTable == "" || f.qstashTable == f.table || f.qstashTable == f.kafkaTable):
 		return errors.New("-store dynamo needs a -qstash-table of its own")
 	case f.store == storeDynamo && (f.controlTable == "" || slices.Contains([]string{f.table, f.kafkaTable, f.qstashTable}, f.controlTable)):

@@ -105,7 +105,7 @@ func (f *frontend) serve(ctx *fasthttp.RequestCtx) {
 	if body := ctx.RequestBodyStream(); body != nil {
 		r.Body = body
 	}
-	f.rest.Serve(f.ctx, &r.Request, r)
+	f.rest.Serve(&client{f.ctx, ctx.Conn()}, &r.Request, r)
 	*r = request{}
 }
 
@@ -119,10 +119,10 @@ func target(ctx *fasthttp.RequestCtx) (path, query string, asks bool) {
 	return string(ctx.URI().PathOriginal()), string(ctx.URI().QueryString()), bytes.IndexByte(uri, '?') >= 0
 }
 
-// Get implements rest.Header.
+// Get implements edge.HeaderReader.
 func (r *request) Get(name string) string { return string(r.ctx.Request.Header.Peek(name)) }
 
-// SetHeader implements rest.ResponseWriter.
+// SetHeader implements edge.HeaderWriter.
 func (r *request) SetHeader(name, value string) { r.ctx.Response.Header.Set(name, value) }
 
 // Send implements rest.ResponseWriter.

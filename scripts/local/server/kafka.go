@@ -8,10 +8,17 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awskinesis "github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+
 	"github.com/skystash/skystash/pkg/control"
 	"github.com/skystash/skystash/pkg/kafka"
+	"github.com/skystash/skystash/pkg/kafka/ingest"
 	"github.com/skystash/skystash/pkg/kafka/ingest/embedded"
+	"github.com/skystash/skystash/pkg/kafka/ingest/kinesis"
 	"github.com/skystash/skystash/pkg/kafka/rest"
+	"github.com/skystash/skystash/pkg/store"
 	"github.com/skystash/skystash/pkg/token"
 	"github.com/skystash/skystash/pkg/token/keydir"
 )
@@ -21,6 +28,7 @@ const (
 	kafkaCluster    = "default-kafka" // ids are unique among all products
 	kafkaReclaim    = time.Minute
 	localPartitions = 1000 // partitions of all topics
+	streamPatience  = time.Minute
 )
 
 // topicsFlag are topics and their numbers of partitions.
@@ -49,8 +57,46 @@ func (f *topicsFlag) Set(s string) error {
 	return nil
 }
 
-// openKafka opens Kafka over a store of its own, which holds the stream as well: it
-// is for one process.
+// openStream opens the stream of Kafka's messages: one of Kinesis, which any number of processes may
+// share, or one in Kafka's store, which is for one process.
+func (m *Main) openStream(ctx context.Context, st store.Store) (ingest.Stream, error) {
+	f := &m.flags
+	if f.kafkaStream == "" {
+		return embedded.Open(ctx, embedded.Options{Store: st, Logger: m.log})
+	}
+	cfg, err := m.openAWS(ctx, f.kinesis)
+	if err != nil {
+		return nil, err
+	}
+	client := awskinesis.NewFromConfig(cfg, func(o *awskinesis.Options) {
+		if f.kinesis != "" {
+			o.BaseEndpoint = &f.kinesis
+		}
+	})
+	if f.kinesis != "" {
+		if err := createStream(ctx, client, f.kafkaStream); err != nil {
+			return nil, fmt.Errorf("the stream of Kinesis at %s: %w", f.kinesis, err)
+		}
+	}
+	return kinesis.New(client, f.kafkaStream, kinesis.Options{Logger: m.log}), nil
+}
+
+// createStream creates a stream, unless it is there, and waits until it can be used.
+func createStream(ctx context.Context, client *awskinesis.Client, name string) error {
+	_, err := client.CreateStream(ctx, &awskinesis.CreateStreamInput{StreamName: &name, ShardCount: aws.Int32(1)})
+	if there := (*types.ResourceInUseException)(nil); err != nil && !errors.As(err, &there) {
+		return fmt.Errorf("create stream %s: %w", name, err)
+	}
+	err = awskinesis.NewStreamExistsWaiter(client, func(o *awskinesis.StreamExistsWaiterOptions) {
+		o.MinDelay, o.MaxDelay = 50*time.Millisecond, time.Second
+	}).Wait(ctx, &awskinesis.DescribeStreamInput{StreamName: &name}, streamPatience)
+	if err != nil {
+		return fmt.Errorf("wait for stream %s: %w", name, err)
+	}
+	return nil
+}
+
+// openKafka opens Kafka over a store of its own.
 func (m *Main) openKafka(ctx context.Context) (p *product, err error) {
 	st, recordTTL, err := m.openStore(ctx, kafkaDir, m.flags.kafkaTable)
 	if err != nil {
@@ -61,7 +107,7 @@ func (m *Main) openKafka(ctx context.Context) (p *product, err error) {
 			err = errors.Join(err, st.Close())
 		}
 	}()
-	stream, err := embedded.Open(ctx, embedded.Options{Store: st, Logger: m.log})
+	stream, err := m.openStream(ctx, st)
 	if err != nil {
 		return nil, err
 	}

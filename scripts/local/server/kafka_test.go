@@ -11,8 +11,8 @@ import (
 	"github.com/skystash/skystash/scripts/local/server"
 )
 
-// kafka sends a request to Kafka with its credentials, as local.env has them.
-func kafka(t *testing.T, dir, method, path, body string) string {
+// environment reads the variables of local.env.
+func environment(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(dir, "local.env"))
 	if err != nil {
@@ -23,6 +23,13 @@ func kafka(t *testing.T, dir, method, path, body string) string {
 		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
 		env[name] = strings.Trim(value, `"`)
 	}
+	return env
+}
+
+// kafka sends a request to Kafka with its credentials, as local.env has them.
+func kafka(t *testing.T, dir, method, path, body string) string {
+	t.Helper()
+	env := environment(t, dir)
 	req, err := http.NewRequest(method, env["UPSTASH_KAFKA_REST_URL"]+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)

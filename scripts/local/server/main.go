@@ -127,10 +127,10 @@ func (m *Main) Start(ctx context.Context) (err error) {
 		}
 	}
 	engine := redis.New(redis.Config{
-		Store:        m.store,
-		Logger:       m.log,
-		RecordTTL:    recordTTL,
-		MaxReplySize: int(m.flags.maxRequest),
+		Store:         m.store,
+		Logger:        m.log,
+		RecordTTL:     recordTTL,
+		MaxReplyBytes: int(m.flags.maxRequest),
 	})
 	m.redis, m.directories = engine, []keydir.Directory{{Store: m.store}}
 	if _, err := openDatabase(ctx, engine); err != nil {
@@ -194,6 +194,16 @@ func (m *Main) Close() error { return m.closeErr() }
 
 func (m *Main) shutdown() error {
 	var errs []error
+	// What waits ends at once; requests that work have the grace time.
+	if m.redis != nil {
+		m.redis.Close()
+	}
+	if m.kafka != nil {
+		m.kafka.Close()
+	}
+	if m.replica != nil && m.replica.engine != nil {
+		m.replica.engine.Close()
+	}
 	if m.http != nil {
 		m.stopSSE()
 		ctx, cancel := context.WithTimeout(context.Background(), m.flags.grace)
@@ -268,7 +278,7 @@ func (m *Main) handler(engine *redis.Engine, region *rest.Region) (*rest.Handler
 // newVerifier checks a product's tokens with the keys that the control plane has published
 // in its store.
 func newVerifier(product string, st store.Store) (*token.Verifier, error) {
-	return token.NewVerifier(token.VerifierConfig{Product: product, Published: keydir.Directory{Store: st}.Keys})
+	return token.NewVerifier(token.VerifierConfig{Product: product, Published: keydir.Directory{Store: st}})
 }
 
 // reclaim clears away, from time to time, what deleted collections leave behind.

@@ -67,8 +67,8 @@ func (m *Main) QStashDevURL() string { return m.qstash.devURL }
 // openQStash opens QStash.
 func (m *Main) openQStash(ctx context.Context) (p *product, err error) {
 	q := &qstashServer{}
-	var accountTTL time.Duration
-	if q.store, accountTTL, err = m.openStore(ctx, qstashDir, m.flags.qstashTable); err != nil {
+	var recordTTL time.Duration
+	if q.store, recordTTL, err = m.openStore(ctx, qstashDir, m.flags.qstashTable); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -78,13 +78,13 @@ func (m *Main) openQStash(ctx context.Context) (p *product, err error) {
 	}()
 	q.waker = embedded.New(embedded.Options{Horizon: qstashLookAhead, Logger: m.log})
 	q.engine = qstash.New(qstash.Config{
-		Meter:      m.usage.sums,
-		Store:      q.store,
-		Sender:     deliver.New(deliver.Config{Allow: deliver.Loopback, Resolve: m.flags.resolve}),
-		Waker:      q.waker,
-		Alone:      m.flags.store == storeEmbedded,
-		AccountTTL: accountTTL,
-		Logger:     m.log,
+		Meter:     m.usage.sums,
+		Store:     q.store,
+		Sender:    deliver.New(deliver.Config{Allow: deliver.Loopback, Resolve: m.flags.resolve}),
+		Waker:     q.waker,
+		Alone:     m.flags.store == storeEmbedded,
+		RecordTTL: recordTTL,
+		Logger:    m.log,
 	})
 	acct, err := q.account(ctx, qstashAccount, qstash.Keys{})
 	if err != nil {

@@ -22,6 +22,7 @@ type replicaServer struct {
 	url      string
 	listener net.Listener
 	store    *replicated.Store
+	engine   *redis.Engine
 	marks    store.Store
 	handler  *rest.Handler
 	http     *fasthttp.Server
@@ -36,7 +37,7 @@ func (m *Main) addReplica() (recordTTL time.Duration, err error) {
 	}
 	m.replica = r
 	r.url = "http://" + r.listener.Addr().String()
-	options := embedded.Options{InMemory: true, Logger: m.log}
+	options := embedded.Options{InMemory: true, Now: time.Now, Logger: m.log}
 	replica, err := embedded.Open(options)
 	if err != nil {
 		return 0, fmt.Errorf("open the replica: %w", err)
@@ -56,14 +57,14 @@ func (m *Main) addReplica() (recordTTL time.Duration, err error) {
 }
 
 func (r *replicaServer) open(m *Main, recordTTL time.Duration) (err error) {
-	engine := redis.New(redis.Config{
-		Store:        r.store,
-		Logger:       m.log,
-		RecordTTL:    recordTTL,
-		MaxReplySize: int(m.flags.maxRequest),
-		Region:       &redis.Region{Replica: r.store.Replica(), Marks: r.marks},
+	r.engine = redis.New(redis.Config{
+		Store:         r.store,
+		Logger:        m.log,
+		RecordTTL:     recordTTL,
+		MaxReplyBytes: int(m.flags.maxRequest),
+		Region:        &redis.Region{Replica: r.store.Replica(), Marks: r.marks},
 	})
-	r.handler, err = m.handler(engine, &rest.Region{Name: "replica", Replica: engine})
+	r.handler, err = m.handler(r.engine, &rest.Region{Name: "replica", Replica: r.engine})
 	return err
 }
 

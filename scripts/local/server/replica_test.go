@@ -42,7 +42,7 @@ func TestReplicaIsServedAsAReadRegion(t *testing.T) {
 	}
 	// What is written elsewhere arrives.
 	send(m.URL(), "/set/other/v")
-	deadline := time.Now().Add(time.Minute)
+	deadline := time.Now().Add(5 * time.Minute)
 	for {
 		body, _ := send(m.ReplicaURL(), "/get/other")
 		if body == `{"result":"v"}` {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -35,7 +36,7 @@ func (m *Main) openStore(ctx context.Context, dir, table string) (st store.Store
 }
 
 func (m *Main) openEmbedded(dir string) (store.Store, error) {
-	opts := embedded.Options{InMemory: m.flags.ephemeral, SyncEvery: m.flags.syncEvery, Logger: m.log}
+	opts := embedded.Options{InMemory: m.flags.ephemeral, SyncEvery: m.flags.syncEvery, Now: time.Now, Logger: m.log}
 	if !m.flags.ephemeral {
 		opts.Dir = filepath.Join(m.flags.data, dir)
 	}
@@ -49,11 +50,12 @@ func (m *Main) openEmbedded(dir string) (store.Store, error) {
 	return s, nil
 }
 
-func (m *Main) openDynamo(ctx context.Context, table string) (store.Store, error) {
+// openAWS is the configuration of the clients of AWS, or of an emulator at an endpoint.
+func (m *Main) openAWS(ctx context.Context, endpoint string) (aws.Config, error) {
 	f := &m.flags
 	opts := []func(*config.LoadOptions) error{config.WithRegion(f.region)}
-	if f.endpoint != "" && os.Getenv("AWS_ACCESS_KEY_ID") == "" && os.Getenv("AWS_PROFILE") == "" {
-		// DynamoDB Local takes any, but wants some.
+	if endpoint != "" && os.Getenv("AWS_ACCESS_KEY_ID") == "" && os.Getenv("AWS_PROFILE") == "" {
+		// Emulators take any, but want some.
 		opts = append(opts, config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider("skystash", "skystash", "")))
 	}
 	if len(f.resolve) > 0 {
@@ -61,7 +63,16 @@ func (m *Main) openDynamo(ctx context.Context, table string) (store.Store, error
 	}
 	cfg, err := config.LoadDefaultConfig(ctx, opts...)
 	if err != nil {
-		return nil, fmt.Errorf("load the AWS configuration: %w", err)
+		return aws.Config{}, fmt.Errorf("load the AWS configuration: %w", err)
+	}
+	return cfg, nil
+}
+
+func (m *Main) openDynamo(ctx context.Context, table string) (store.Store, error) {
+	f := &m.flags
+	cfg, err := m.openAWS(ctx, f.endpoint)
+	if err != nil {
+		return nil, err
 	}
 	client := dynamodb.NewFromConfig(cfg, func(o *dynamodb.Options) {
 		if f.endpoint != "" {

@@ -47,7 +47,7 @@ type Options struct {
 	Name       string           // of the stream in the store; "": "default"
 	RetryAfter time.Duration    // 0: DefaultRetryAfter
 	Now        func() time.Time // nil: time.Now
-	Logger     *slog.Logger     // nil: no log
+	Logger     *slog.Logger     // nil: slog.Default
 }
 
 // Stream is a stream in a store. See the package's documentation.
@@ -82,7 +82,7 @@ func Open(ctx context.Context, o Options) (*Stream, error) {
 		s.now = time.Now
 	}
 	if s.log == nil {
-		s.log = slog.New(slog.DiscardHandler)
+		s.log = slog.Default()
 	}
 	// What has been delivered is gone, and with it its numbers; they may come again.
 	last, err := s.store.Query(ctx, store.Query{Partition: s.partition, Reverse: true, Limit: 1})

@@ -40,6 +40,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/skystash/skystash/pkg/fresh"
 	"github.com/skystash/skystash/pkg/kafka/ingest"
 )
 
@@ -62,8 +63,9 @@ const DefaultPollEvery = time.Second
 
 // Options are settings of a stream; the zero value is good.
 type Options struct {
-	PollEvery time.Duration // of Consume; 0: DefaultPollEvery
-	Logger    *slog.Logger  // nil: no log
+	PollEvery time.Duration    // of Consume; 0: DefaultPollEvery
+	Now       func() time.Time // nil: time.Now
+	Logger    *slog.Logger     // nil: slog.Default
 }
 
 // Stream is a stream of Kinesis. It is safe for concurrent use.
@@ -71,24 +73,28 @@ type Stream struct {
 	client    *kinesis.Client
 	name      string
 	pollEvery time.Duration
+	now       func() time.Time
 	log       *slog.Logger
 
 	mu     sync.Mutex
 	shards []shard // as last listed
-	listed time.Time
+	listed fresh.Time
 }
 
 var _ ingest.Stream = (*Stream)(nil)
 
 // New makes a stream of the one with that name, which must exist.
 func New(client *kinesis.Client, name string, o Options) *Stream {
-	s := &Stream{name: name, pollEvery: o.PollEvery, log: o.Logger}
+	s := &Stream{name: name, pollEvery: o.PollEvery, now: o.Now, log: o.Logger}
 	s.client = kinesis.New(client.Options(), func(o *kinesis.Options) { o.Retryer = aws.NopRetryer{} })
 	if s.pollEvery == 0 {
 		s.pollEvery = DefaultPollEvery
 	}
+	if s.now == nil {
+		s.now = time.Now
+	}
 	if s.log == nil {
-		s.log = slog.New(slog.DiscardHandler)
+		s.log = slog.Default()
 	}
 	return s
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/skystash/skystash/pkg/fresh"
 	"github.com/skystash/skystash/pkg/kafka/ingest"
 )
 
@@ -59,17 +60,17 @@ func (s *Stream) list(ctx context.Context) ([]shard, error) {
 }
 
 // holding are the shards that hold or held a key, each after its parents.
-func (s *Stream) holding(ctx context.Context, key string, fresh bool) ([]shard, error) {
+func (s *Stream) holding(ctx context.Context, key string, anew bool) ([]shard, error) {
 	s.mu.Lock()
 	shards, listed := s.shards, s.listed
 	s.mu.Unlock()
-	if fresh || time.Since(listed) > listEvery {
+	if now := s.now(); anew || !listed.Within(listEvery, now) {
 		var err error
 		if shards, err = s.list(ctx); err != nil {
 			return nil, err
 		}
 		s.mu.Lock()
-		s.shards, s.listed = shards, time.Now()
+		s.shards, s.listed = shards, fresh.At(now)
 		s.mu.Unlock()
 	}
 	sum := md5.Sum([]byte(key))

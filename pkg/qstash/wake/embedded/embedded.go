@@ -29,7 +29,9 @@ type Options struct {
 	Horizon     time.Duration
 	Concurrency int           // calls of the handler at a time; 0: DefaultConcurrency
 	RetryAfter  time.Duration // until a call that failed is repeated; 0: DefaultRetryAfter
-	Logger      *slog.Logger  // nil: slog.Default
+
+	Now    func() time.Time // nil: time.Now
+	Logger *slog.Logger     // nil: slog.Default
 }
 
 // Waker calls a handler when hints are due. Of hints with the same key that are
@@ -38,6 +40,7 @@ type Waker struct {
 	horizon time.Duration
 	limit   int
 	retry   time.Duration
+	now     func() time.Time
 	log     *slog.Logger
 
 	mu      sync.Mutex
@@ -55,7 +58,7 @@ type Waker struct {
 
 // New makes a Waker. It takes hints at once, and calls nothing before Start.
 func New(opts Options) *Waker {
-	w := &Waker{horizon: opts.Horizon, limit: opts.Concurrency, retry: opts.RetryAfter, log: opts.Logger,
+	w := &Waker{horizon: opts.Horizon, limit: opts.Concurrency, retry: opts.RetryAfter, now: opts.Now, log: opts.Logger,
 		at: map[string]*timer{}, queued: map[string]bool{}}
 	if w.horizon == 0 {
 		w.horizon = DefaultHorizon
@@ -65,6 +68,9 @@ func New(opts Options) *Waker {
 	}
 	if w.retry == 0 {
 		w.retry = DefaultRetryAfter
+	}
+	if w.now == nil {
+		w.now = time.Now
 	}
 	if w.log == nil {
 		w.log = slog.Default()
@@ -94,7 +100,7 @@ func (w *Waker) Stop() {
 
 // Wake implements wake.Waker. It never fails.
 func (w *Waker) Wake(_ context.Context, hints ...wake.Hint) error {
-	now := time.Now()
+	now := w.now()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, h := range hints {
@@ -144,7 +150,7 @@ func (w *Waker) add(h wake.Hint, now time.Time) {
 
 // tick moves what has become due to the ready ones.
 func (w *Waker) tick() {
-	now := time.Now()
+	now := w.now()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.handle == nil {
@@ -181,7 +187,7 @@ func (w *Waker) work(ctx context.Context, handle wake.Handler) {
 		}
 		if err := handle(ctx, key); err != nil && ctx.Err() == nil {
 			w.log.WarnContext(ctx, "a wake-up failed and is repeated", "key", key, "error", err)
-			w.Wake(ctx, wake.Hint{At: time.Now().Add(w.retry), Key: key})
+			w.Wake(ctx, wake.Hint{At: w.now().Add(w.retry), Key: key})
 		}
 	}
 }

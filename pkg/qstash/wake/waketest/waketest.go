@@ -17,7 +17,7 @@ import (
 type Open func(t *testing.T, handle wake.Handler) wake.Waker
 
 // patience is how long the suite waits for what has to happen.
-const patience = 30 * time.Second
+const patience = 5 * time.Minute
 
 // Run checks an implementation.
 func Run(t *testing.T, open Open) {

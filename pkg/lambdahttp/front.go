@@ -5,16 +5,9 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambdacontext"
-)
 
-// RequestID is the id under which Lambda logs the invocation whose
-// context this is; "" outside of Lambda.
-func RequestID(ctx context.Context) string {
-	if lc, ok := lambdacontext.FromContext(ctx); ok {
-		return lc.AwsRequestID
-	}
-	return ""
-}
+	"github.com/skystash/skystash/pkg/edge"
+)
 
 type gatewayKey struct{}
 
@@ -24,7 +17,14 @@ func ThroughGateway(ctx context.Context) bool {
 	return ctx.Value(gatewayKey{}) != nil
 }
 
+// withFront adds what is known of a request before its handler sees it: the id under which Lambda logs the
+// invocation, and through what it came.
 func withFront(ctx context.Context, event events.APIGatewayV2HTTPRequest) context.Context {
+	id := event.RequestContext.RequestID // outside of Lambda
+	if lc, ok := lambdacontext.FromContext(ctx); ok {
+		id = lc.AwsRequestID
+	}
+	ctx = edge.WithRequestID(ctx, id)
 	if isFunctionURL(event) {
 		return ctx
 	}

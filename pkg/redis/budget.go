@@ -1,0 +1,177 @@
+package redis
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/skystash/skystash/pkg/store"
+)
+
+// Budget bounds what one request may use: a command, a pipeline, a transaction or a script with all
+// commands that it calls. A request that needs more is stopped with an error and has changed nothing;
+// of a pipeline, the members that were carried out before stay. A zero field stands for its default.
+//
+// Work is counted in units, not in time, so that a request that is refused once is always refused. One
+// unit is about a nanosecond of a processor: a byte that is copied, or a part of an element, an item or
+// a step of a script (see the constants below).
+type Budget struct {
+	Work      int64 // units; default 2,000 million
+	Memory    int64 // bytes that a command or transaction keeps until it ends, but for its reply; default 128 MiB
+	Replies   int64 // bytes of all replies of a pipeline or transaction; default 64 MiB
+	Commands  int   // members of a pipeline or transaction; default 50,000
+	Arguments int   // of one command, with its name; default 131,072
+}
+
+// DefaultBudget is what the zero fields of a Budget stand for.
+var DefaultBudget = Budget{Work: 2_000_000_000, Memory: 128 << 20, Replies: 64 << 20, Commands: 50_000, Arguments: 128 << 10}
+
+func (b Budget) orDefaults() Budget {
+	return Budget{
+		Work:      cmp.Or(b.Work, DefaultBudget.Work),
+		Memory:    cmp.Or(b.Memory, DefaultBudget.Memory),
+		Replies:   cmp.Or(b.Replies, DefaultBudget.Replies),
+		Commands:  cmp.Or(b.Commands, DefaultBudget.Commands),
+		Arguments: cmp.Or(b.Arguments, DefaultBudget.Arguments),
+	}
+}
+
+// What things cost, in units of work.
+const (
+	commandWork = 1_000 // a command: looking it up, checking it, replying
+	keyWork     = 2_000 // reading a key's head
+	callWork    = 2_000 // a call of the store that reads elements
+	itemWork    = 300   // an element that the store reads, besides its bytes
+	elementWork = 60    // an element that is looked at in memory, besides its bytes
+	writeWork   = 4_000 // an item that is written, besides its bytes
+	byteWork    = 4     // a byte that is written to the store
+	jsonWork    = 10    // a byte of JSON that is parsed
+)
+
+// What things take of a transaction's memory besides their bytes.
+const (
+	keyMemory     = 600
+	elementMemory = 150
+)
+
+// lookEvery is how much work is done between two looks at the request's context.
+const lookEvery = 4_000_000
+
+// commitTime is how long before the deadline of its context a request ends that has not begun to commit.
+const commitTime = 100 * time.Millisecond
+
+// budget is what a request has left of its Budget. It is used by one goroutine at a time.
+type budget struct {
+	limits Budget
+	left   int64 // units of work
+	next   int64 // when left falls below it, the context is looked at
+}
+
+func newBudget(limits Budget) budget {
+	return budget{limits: limits, left: limits.Work, next: limits.Work}
+}
+
+// look reports whether the request must end, after some work.
+func (b *budget) look(ctx context.Context) error {
+	if b.left < 0 {
+		return Error(fmt.Sprintf("ERR max request work exceeded. Limit: %d units", b.limits.Work))
+	}
+	b.next = max(b.left-lookEvery, 0)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if at, ok := ctx.Deadline(); ok && time.Until(at) < commitTime {
+		return fmt.Errorf("the deadline is near: %w", context.DeadlineExceeded)
+	}
+	return nil
+}
+
+// member counts a member of a pipeline before it is carried out. replies is how many bytes those before
+// it have answered.
+func (b *budget) member(ctx context.Context, replies int) error {
+	if int64(replies) > b.limits.Replies {
+		return errReplies(b.limits.Replies)
+	}
+	if b.left -= commandWork; b.left < b.next {
+		return b.look(ctx)
+	}
+	return nil
+}
+
+// spend counts work. A transaction that has no work left fails.
+func (tx *Txn) spend(units int64) {
+	if tx.budget.left -= units; tx.budget.left < tx.budget.next {
+		tx.look()
+	}
+}
+
+func (tx *Txn) look() {
+	if err := tx.budget.look(tx.ctx); err != nil {
+		tx.fail(err)
+	}
+}
+
+// Spend is spend for packages that do work on behalf of a transaction. The error ends it.
+func (tx *Txn) Spend(units int64) error {
+	tx.spend(units)
+	return tx.err
+}
+
+// hold counts bytes that stay in memory until the transaction ends, a negative number those that do
+// so no more. A transaction that holds too much fails.
+func (tx *Txn) hold(bytes int64) {
+	tx.held += bytes
+	if limit := tx.budget.limits.Memory; tx.held > limit {
+		tx.fail(Error(fmt.Sprintf("ERR max request memory exceeded. Limit: %d bytes", limit)))
+	}
+}
+
+// take counts bytes that are read or made, and stay.
+func (tx *Txn) take(bytes int64) {
+	tx.spend(bytes)
+	tx.hold(bytes)
+}
+
+// added counts elements that were put into an inline collection.
+func (tx *Txn) added(values []string) {
+	n := int64(0)
+	for _, v := range values {
+		n += 16 + int64(len(v))
+	}
+	tx.take(n)
+}
+
+func errTooManyArguments(limit, actual int) Error {
+	return Error(fmt.Sprintf("ERR max number of arguments exceeded. Limit: %d, Actual: %d", limit, actual))
+}
+
+func errTooManyCommands(limit, actual int) Error {
+	return Error(fmt.Sprintf("ERR max number of commands exceeded. Limit: %d, Actual: %d", limit, actual))
+}
+
+func errReplies(limit int64) Error {
+	return Error(fmt.Sprintf("ERR max size of all replies exceeded. Limit: %d bytes", limit))
+}
+
+func errTransactionSize(items int) Error {
+	return Error(fmt.Sprintf("ERR transaction too large: %d items in one transaction, at most %d", items, store.MaxCommitOps))
+}
+
+// tooManyWrites refuses a transaction that cannot be committed whatever it finds: one that sets more keys
+// than a commit has items.
+func tooManyWrites(group []bound) error {
+	if len(group) <= store.MaxCommitOps {
+		return nil
+	}
+	keys := map[string]bool{}
+	for _, b := range group {
+		if b.cmd.name == "set" && len(b.args) == 3 {
+			keys[b.args[1]] = true
+		}
+	}
+	if len(keys) > store.MaxCommitOps {
+		return errTransactionSize(len(keys))
+	}
+	return nil
+}
