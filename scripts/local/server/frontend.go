@@ -67,7 +67,8 @@ func (f *frontend) server(log *slog.Logger) *fasthttp.Server {
 		StreamRequestBody:            true,
 		DisablePreParseMultipartForm: true,
 		CloseOnShutdown:              true,
-		Logger:                       slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		Logger:                       connectionLog{log},
+		SecureErrorLogMessage:        true,
 	}
 }
 

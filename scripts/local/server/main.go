@@ -182,7 +182,7 @@ func (m *Main) Start(ctx context.Context) (err error) {
 
 func (m *Main) serve(server *fasthttp.Server, listener net.Listener) {
 	go func() {
-		if err := server.Serve(listener); err != nil {
+		if err := server.Serve(httpOnly{listener}); err != nil {
 			m.failed <- fmt.Errorf("serve: %w", err)
 		}
 	}()

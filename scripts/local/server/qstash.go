@@ -181,7 +181,7 @@ func (m *Main) serveQStashDev(ctx context.Context) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		if err := q.dev.Serve(q.devListener); err != nil {
+		if err := q.dev.Serve(httpOnly{q.devListener}); err != nil {
 			m.failed <- fmt.Errorf("serve -qstash-dev: %w", err)
 		}
 	}()
