@@ -170,7 +170,7 @@ func (m *Main) openQStashDev(ctx context.Context) error {
 	front := newFrontend(ctx, ctx, nil, []*product{{
 		match: func(string) bool { return true },
 		serve: func(ctx *fasthttp.RequestCtx) { serveQStash(ctx, handler) },
-	}}, false)
+	}}, m.flags.newGate(m.flags.qstashDevAddr, true), false)
 	q.dev, q.devListener, q.devURL = front.server(m.log), listener, "http://"+listener.Addr().String()
 	return nil
 }
