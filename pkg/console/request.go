@@ -238,12 +238,18 @@ func (r *request) back() string {
 }
 
 // localPath is a path of the console to go on to; anything else becomes the overview.
-func localPath(path string) string {
-	u, err := url.Parse(path)
-	if err != nil || u.Scheme != "" || u.Host != "" || !Serves(u.Path) || strings.ContainsAny(path, "\\\r\n") {
+func localPath(next string) string {
+	u, err := url.Parse(next)
+	if err != nil || u.Scheme != "" || u.Host != "" || !Serves(u.Path) || strings.ContainsAny(next, "\\\r\n") {
 		return Base + "/"
 	}
-	return path
+	// Browsers resolve dots, escaped ones too: /console/../x is elsewhere.
+	for segment := range strings.SplitSeq(u.Path, "/") {
+		if segment == "." || segment == ".." {
+			return Base + "/"
+		}
+	}
+	return next
 }
 
 // say of a page that it cannot be: see fail.

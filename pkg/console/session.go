@@ -17,7 +17,7 @@ const (
 	sessionTime = 7 * 24 * time.Hour // after which one has to sign in again
 
 	attemptWindow   = 15 * time.Minute
-	maxAttempts     = 20 // to sign in, of one address or for one e-mail address, in a window
+	maxAttempts     = 20 // to sign in that fail, of one address, in a window
 	attemptsKeptFor = 2 * attemptWindow
 )
 
@@ -44,7 +44,7 @@ type link struct {
 	Expires time.Time `json:"expires"`
 }
 
-// sessions keeps sessions, sign-in links and attempts to sign in, in the control table:
+// sessions keeps sessions, sign-in links and failed attempts to sign in, in the control table:
 //
 //	item      partition             sort key               attributes
 //	session   "xs" account          SHA-256 of the secret  j: session
@@ -196,23 +196,21 @@ func (s sessions) useLink(ctx context.Context, secret string) (string, error) {
 	return l.Account, nil
 }
 
-// attempt counts an attempt to sign in. It reports how long to wait if there have been too
-// many of one of those who make it, such as an address.
-func (s sessions) attempt(ctx context.Context, who ...string) (time.Duration, error) {
+// failed counts a failed attempt to sign in. It reports how long to wait if there have been too many of
+// who makes it, such as an address.
+func (s sessions) failed(ctx context.Context, who string) (time.Duration, error) {
 	now := s.now()
 	window := now.UnixNano() / int64(attemptWindow)
-	for _, w := range who {
-		old, err := s.store.Apply(ctx, store.Update(
-			store.Key{Partition: "xa" + hashed(w), Sort: strconv.FormatInt(window, 10)}, nil,
-			store.Add(attrCount, attrCount, 1),
-			store.Set(store.TTLAttr, store.Int(now.Add(attemptsKeptFor).Unix())),
-		))
-		if err != nil {
-			return 0, fmt.Errorf("count an attempt to sign in: %w", err)
-		}
-		if old.Get(attrCount).Num() >= maxAttempts {
-			return time.Unix(0, (window+1)*int64(attemptWindow)).Sub(now), nil
-		}
+	old, err := s.store.Apply(ctx, store.Update(
+		store.Key{Partition: "xa" + hashed(who), Sort: strconv.FormatInt(window, 10)}, nil,
+		store.Add(attrCount, attrCount, 1),
+		store.Set(store.TTLAttr, store.Int(now.Add(attemptsKeptFor).Unix())),
+	))
+	if err != nil {
+		return 0, fmt.Errorf("count an attempt to sign in: %w", err)
+	}
+	if old.Get(attrCount).Num() >= maxAttempts {
+		return time.Unix(0, (window+1)*int64(attemptWindow)).Sub(now), nil
 	}
 	return 0, nil
 }

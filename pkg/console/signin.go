@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/skystash/skystash/pkg/control"
@@ -38,13 +37,10 @@ func showSignIn(r *request) error {
 
 func signIn(r *request) error {
 	form := signInForm{Email: r.form("email"), Next: r.form("next")}
-	if ok, err := r.mayTry(&form, "address "+r.address(), "email "+strings.ToLower(form.Email)); err != nil || !ok {
-		return err
-	}
 	acct, key, err := r.h.control.SignIn(r.Context(), form.Email, r.form("key"))
 	if control.IsKind(err, control.Unauthorized) {
 		form.Error = "That e-mail address and API key do not belong together. Check for a missing character and try again."
-		return r.asVisitor(http.StatusUnauthorized, form)
+		return r.failedToSignIn(form)
 	}
 	if err != nil {
 		return err
@@ -52,15 +48,19 @@ func signIn(r *request) error {
 	return r.beginSession(acct.ID, key, form.Next)
 }
 
-// mayTry counts an attempt to sign in; if there were too many, it answers so.
-func (r *request) mayTry(form *signInForm, who ...string) (bool, error) {
-	wait, err := r.h.sessions.attempt(r.Context(), who...)
-	if err != nil || wait == 0 {
-		return err == nil, err
+// failedToSignIn counts a failed attempt of an address and answers. Only failures count, and only after
+// the key was checked: nobody can keep an owner out, who has the key.
+func (r *request) failedToSignIn(form signInForm) error {
+	wait, err := r.h.sessions.failed(r.Context(), "address "+r.address())
+	if err != nil {
+		return err
+	}
+	if wait == 0 {
+		return r.asVisitor(http.StatusUnauthorized, form)
 	}
 	r.w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
-	form.Error = fmt.Sprintf("There were too many attempts to sign in. Try again in %s.", minutes(wait))
-	return false, r.asVisitor(http.StatusTooManyRequests, *form)
+	form.Error = fmt.Sprintf("There were too many failed attempts to sign in. Try again in %s.", minutes(wait))
+	return r.asVisitor(http.StatusTooManyRequests, form)
 }
 
 func minutes(d time.Duration) string {
@@ -118,16 +118,13 @@ func showSignInLink(r *request) error {
 
 func useSignInLink(r *request) error {
 	form := signInForm{}
-	if ok, err := r.mayTry(&form, "address "+r.address()); err != nil || !ok {
-		return err
-	}
 	account, err := r.h.sessions.useLink(r.Context(), r.form("key"))
 	if err != nil {
 		return err
 	}
 	if account == "" {
 		form.Error = "This sign-in link has been used already, or it is too old. Sign in with your e-mail address and an API key."
-		return r.asVisitor(http.StatusUnauthorized, form)
+		return r.failedToSignIn(form)
 	}
 	return r.beginSession(account, byLink, "")
 }

@@ -184,6 +184,8 @@ func TestVerifyRefuses(t *testing.T) {
 		{"payload of a wrong type", replaced(`"gen":3`, `"gen":"3"`), ErrMalformed},
 
 		{"alg none", withHeader(jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType), ErrSignature},
+		{"crit", forge(t, strings.Replace(goodHeader(), "{", `{"crit":["exp"],"exp":1,`, 1), goodPayload), ErrMalformed},
+		{"empty crit", forge(t, strings.Replace(goodHeader(), "{", `{"crit":[],`, 1), goodPayload), ErrMalformed},
 		{"alg None in other case", forge(t, strings.Replace(goodHeader(), "EdDSA", "nOnE", 1), goodPayload), ErrMalformed},
 		{"HS256 keyed with the public key's bytes", withHeader(jwt.SigningMethodHS256, []byte(public(seedKey(1)))), ErrSignature},
 		{"HS256 keyed with the public key's PEM", withHeader(jwt.SigningMethodHS256, pemKey), ErrSignature},

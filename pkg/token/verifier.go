@@ -122,6 +122,9 @@ func (v *Verifier) parse(ctx context.Context, token string) (Claims, error) {
 	}
 	var jc jwtClaims
 	parsed, err := v.parser.ParseWithClaims(token, &jc, func(t *jwt.Token) (any, error) {
+		if _, ok := t.Header["crit"]; ok {
+			return nil, ErrMalformed // names what must be understood, and nothing is (RFC 7515, 4.1.11)
+		}
 		kid, _ := t.Header["kid"].(string)
 		return v.keys.find(ctx, kid)
 	})

@@ -9,8 +9,8 @@ import (
 
 const (
 	// maxFailures is how many attempts to authenticate an address may fail in guardTime, and
-	// maxGuarded how many addresses are watched. API keys cannot be guessed; this bounds what
-	// trying costs.
+	// maxGuarded how many addresses are watched. API keys have 256 random bits and cannot be guessed:
+	// this only tells a client with a wrong key to stop.
 	maxFailures = 20
 	guardTime   = time.Minute
 	maxGuarded  = 4096

@@ -200,18 +200,19 @@ func (r *route) match(parts []string) (ids []string, ok bool) {
 	return ids, true
 }
 
-// authenticate finds out whose request it is.
+// authenticate finds out whose request it is. The key is checked first: others at the caller's address,
+// or whoever can send from there, cannot keep the owner of a key out.
 func (x *exchange) authenticate() error {
-	from := x.caller()
-	if x.guards.closed(from) {
-		return errTooMany
-	}
 	email, key, ok := x.r.BasicAuth()
 	if !ok {
 		return errUnauthorized
 	}
 	acct, err := x.cfg.Engine.Authenticate(x.ctx, email, key)
 	if control.IsKind(err, control.Unauthorized) {
+		from := x.caller()
+		if x.guards.closed(from) {
+			return errTooMany
+		}
 		x.guards.failed(from)
 		return errUnauthorized
 	}

@@ -356,7 +356,9 @@ func TestWhoIsNobodyIsRefused(t *testing.T) {
 	for range maxFailures {
 		mixed.refused(http.StatusUnauthorized, "GET", "/redis/databases", nil)
 	}
-	a.refused(http.StatusTooManyRequests, "GET", "/redis/databases", nil)
+	mixed.refused(http.StatusTooManyRequests, "GET", "/redis/databases", nil)
+	a.ok("GET", "/skystash/account", nil) // a good key, from the same address
+	mixed.refused(http.StatusTooManyRequests, "GET", "/redis/databases", nil)
 	a.Advance(guardTime)
-	a.ok("GET", "/skystash/account", nil)
+	mixed.refused(http.StatusUnauthorized, "GET", "/redis/databases", nil)
 }

@@ -113,15 +113,14 @@ func reason(err error, u *url.URL) string {
 	var dns *net.DNSError
 	var op *net.OpError
 	switch {
-	case errors.Is(err, errForbidden):
-		return fmt.Sprintf("destination host %s is not allowed", u.Hostname())
+	case errors.Is(err, errForbidden) || errors.As(err, &dns):
+		if _, err := netip.ParseAddr(u.Hostname()); err == nil {
+			return fmt.Sprintf("destination host %s is not allowed", u.Hostname())
+		}
+		// One text for both: it does not tell which internal names there are.
+		return fmt.Sprintf("unable to resolve host: lookup %s: no such host, or none that is allowed", u.Hostname())
 	case errors.Is(err, context.DeadlineExceeded):
 		return "timeout: no response in time"
-	case errors.As(err, &dns):
-		if dns.IsNotFound {
-			return fmt.Sprintf("unable to resolve host: lookup %s: no such host", dns.Name)
-		}
-		return fmt.Sprintf("unable to resolve host: lookup %s failed", dns.Name)
 	case errors.As(err, &op) && op.Op == "dial":
 		return fmt.Sprintf("unable to connect to %s: %s", u.Host, strings.TrimPrefix(op.Err.Error(), "connect: "))
 	}

@@ -75,7 +75,8 @@ func TestAddressesThatAreNotPublicAreRefused(t *testing.T) {
 		"127.0.0.1", "127.1.2.3", "2130706433", "0x7f.1", "0.0.0.0", "localhost", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254",
 		"100.64.0.1", "198.18.0.1", "224.0.0.1", "255.255.255.255", "192.0.2.1", "240.0.0.1",
 		"[::1]", "[::]", "[fe80::1]", "[fc00::1]", "[fd00:ec2::254]", "[ff02::1]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::127.0.0.1]",
-		"[64:ff9b::7f00:1]", "[64:ff9b:1::a00:1]", "[2002:7f00:1::]", "[2001:db8::1]", "[fec0::1]",
+		"[64:ff9b::7f00:1]", "[64:ff9b:1:a00:0:100::]", "[64:ff9b:1:7f00:0:100::]", "[::ffff:0:127.0.0.1]", "[::ffff:0:a00:1]",
+		"[2a00:1450::5efe:7f00:1]", "[2a00:1450::200:5efe:a00:1]", "[64:ff9b:1::a00:1]", "[2002:7f00:1::]", "[2001:db8::1]", "[fec0::1]",
 	} {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		_, err := s.Send(ctx, delivery("http://"+host+":1/"))
@@ -83,6 +84,23 @@ func TestAddressesThatAreNotPublicAreRefused(t *testing.T) {
 		if err == nil || !(strings.Contains(err.Error(), "not allowed") || strings.Contains(err.Error(), "unable to resolve")) {
 			t.Errorf("%s: %v, want a refusal", host, err)
 		}
+	}
+}
+
+// TestErrorsDoNotTellWhichInternalNamesThereAre: a name with a private address fails as one without any.
+func TestErrorsDoNotTellWhichInternalNamesThereAre(t *testing.T) {
+	s := deliver.New(deliver.Config{})
+	said := func(host string) string {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		_, err := s.Send(ctx, delivery("http://"+host+":1/"))
+		if err == nil {
+			t.Fatalf("%s was reached", host)
+		}
+		return strings.ReplaceAll(err.Error(), host, "HOST")
+	}
+	if internal, none := said("localhost"), said("nothing-here.invalid"); internal != none {
+		t.Errorf("%q and %q", internal, none)
 	}
 }
 

@@ -19,6 +19,7 @@ var errForbidden = errors.New("address is not allowed")
 var special = prefixes(
 	"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15", "198.51.100.0/24",
 	"203.0.113.0/24", "240.0.0.0/4",
+	"64:ff9b:1::/48", // NAT64 of a network's own, in any of its layouts
 	"::/96", "100::/64", "2001::/23", "2001:db8::/32", "3fff::/20", "5f00::/16", "fec0::/10",
 )
 
@@ -27,9 +28,9 @@ var embedding = []struct {
 	prefix netip.Prefix
 	at     int
 }{
-	{netip.MustParsePrefix("64:ff9b::/96"), 12},   // NAT64
-	{netip.MustParsePrefix("64:ff9b:1::/48"), 12}, // NAT64 of a network's own
-	{netip.MustParsePrefix("2002::/16"), 2},       // 6to4
+	{netip.MustParsePrefix("64:ff9b::/96"), 12},    // NAT64
+	{netip.MustParsePrefix("::ffff:0:0:0/96"), 12}, // SIIT
+	{netip.MustParsePrefix("2002::/16"), 2},        // 6to4
 }
 
 func prefixes(texts ...string) []netip.Prefix {
@@ -50,6 +51,9 @@ func public(addr netip.Addr) bool {
 		if p.Contains(addr) {
 			return false
 		}
+	}
+	if b := addr.As16(); addr.Is6() && b[8]&^2 == 0 && b[9] == 0 && b[10] == 0x5e && b[11] == 0xfe && !public(netip.AddrFrom4([4]byte(b[12:]))) {
+		return false // ISATAP, which may be in any prefix
 	}
 	for _, e := range embedding {
 		if e.prefix.Contains(addr) {

@@ -28,7 +28,7 @@ func (m *Main) openConsole(ctx context.Context) (*product, error) {
 		return nil, err
 	}
 	m.signIn = m.url + link
-	p := &product{name: "Console", match: console.Serves, close: func() error { return nil }}
+	p := &product{name: "Console", match: console.Serves, ownChecks: true, close: func() error { return nil }}
 	p.mount(h)
 	return p, nil
 }

@@ -29,6 +29,7 @@ type flags struct {
 	table    string
 	region   string
 	resolve  resolveFlag
+	hosts    string // comma-separated
 
 	kafkaTable    string
 	kafkaStream   string
@@ -55,6 +56,8 @@ func (m *Main) ParseFlags(args []string) error {
 	fs.SetOutput(&usage)
 	f := &m.flags
 	fs.StringVar(&f.addr, "addr", "127.0.0.1:8000", "`host:port` to listen on; port 0 picks a free one")
+	fs.StringVar(&f.hosts, "host", "", "`names` that the server is also reached by on a loopback address, separated by commas;\n"+
+		"other names than localhost are refused there, since a web site may own them")
 	fs.StringVar(&f.data, "data", ".skystash", "`folder` for the signing key and the data")
 	fs.BoolVar(&f.ephemeral, "ephemeral", false, "keep everything in memory: no folder, new tokens at each start")
 	fs.DurationVar(&f.syncEvery, "sync-every", 100*time.Millisecond,

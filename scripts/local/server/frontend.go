@@ -37,11 +37,12 @@ type frontend struct {
 	rest     *rest.Handler
 	profiles fasthttp.RequestHandler // nil: not served
 	products []*product              // under prefixes of their own
-	requests sync.Pool               // of *request
+	gate     gate
+	requests sync.Pool // of *request
 }
 
-func newFrontend(ctx, streams context.Context, h *rest.Handler, products []*product, profiles bool) *frontend {
-	f := &frontend{ctx: ctx, streams: streams, rest: h, products: products, requests: sync.Pool{New: func() any { return new(request) }}}
+func newFrontend(ctx, streams context.Context, h *rest.Handler, products []*product, g gate, profiles bool) *frontend {
+	f := &frontend{ctx: ctx, streams: streams, rest: h, products: products, gate: g, requests: sync.Pool{New: func() any { return new(request) }}}
 	if profiles {
 		mux := http.NewServeMux()
 		mux.HandleFunc("/debug/pprof/", pprof.Index)
@@ -67,7 +68,8 @@ func (f *frontend) server(log *slog.Logger) *fasthttp.Server {
 		StreamRequestBody:            true,
 		DisablePreParseMultipartForm: true,
 		CloseOnShutdown:              true,
-		Logger:                       slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		Logger:                       connectionLog{log},
+		SecureErrorLogMessage:        true,
 	}
 }
 
@@ -79,19 +81,28 @@ type request struct {
 }
 
 func (f *frontend) serve(ctx *fasthttp.RequestCtx) {
-	r := f.requests.Get().(*request)
-	defer f.requests.Put(r)
 	path, query, asks := target(ctx)
+	var found *product
+	for _, p := range f.products {
+		if p.serves(path) {
+			found = p
+			break
+		}
+	}
+	if why := f.gate.refusal(ctx, found != nil && found.ownChecks); why != "" {
+		forbid(ctx, why)
+		return
+	}
 	if f.profiles != nil && strings.HasPrefix(path, "/debug/pprof/") {
 		f.profiles(ctx)
 		return
 	}
-	for _, p := range f.products {
-		if p.serves(path) {
-			p.serve(ctx)
-			return
-		}
+	if found != nil {
+		found.serve(ctx)
+		return
 	}
+	r := f.requests.Get().(*request)
+	defer f.requests.Put(r)
 	r.ctx, r.streams = ctx, f.streams
 	r.Request = rest.Request{
 		Method: string(ctx.Method()),

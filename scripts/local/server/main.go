@@ -171,10 +171,10 @@ func (m *Main) Start(ctx context.Context) (err error) {
 	}
 	var streams context.Context
 	streams, m.stopSSE = context.WithCancel(duties)
-	m.http = newFrontend(duties, streams, handler, m.products, m.flags.pprof).server(m.log)
+	m.http = newFrontend(duties, streams, handler, m.products, m.flags.newGate(m.flags.addr, false), m.flags.pprof).server(m.log)
 	m.serve(m.http, listener)
 	if m.replica != nil {
-		m.replica.http = newFrontend(duties, streams, m.replica.handler, nil, false).server(m.log)
+		m.replica.http = newFrontend(duties, streams, m.replica.handler, nil, m.flags.newGate(m.flags.replica, false), false).server(m.log)
 		m.serve(m.replica.http, m.replica.listener)
 	}
 	return nil
@@ -182,7 +182,7 @@ func (m *Main) Start(ctx context.Context) (err error) {
 
 func (m *Main) serve(server *fasthttp.Server, listener net.Listener) {
 	go func() {
-		if err := server.Serve(listener); err != nil {
+		if err := server.Serve(httpOnly{listener}); err != nil {
 			m.failed <- fmt.Errorf("serve: %w", err)
 		}
 	}()

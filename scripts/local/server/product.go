@@ -23,6 +23,9 @@ type product struct {
 	env    [][2]string             // what clients read from the environment
 	close  func() error            // after requests and duties have ended
 
+	// ownChecks is for a product of pages, which other sites may link to: it refuses their forms itself.
+	ownChecks bool
+
 	// owns is what the program has created of the product, which the control plane adopts;
 	// vars says, given the token that opens it, what clients read from the environment.
 	owns owned

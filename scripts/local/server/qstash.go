@@ -170,7 +170,7 @@ func (m *Main) openQStashDev(ctx context.Context) error {
 	front := newFrontend(ctx, ctx, nil, []*product{{
 		match: func(string) bool { return true },
 		serve: func(ctx *fasthttp.RequestCtx) { serveQStash(ctx, handler) },
-	}}, false)
+	}}, m.flags.newGate(m.flags.qstashDevAddr, true), false)
 	q.dev, q.devListener, q.devURL = front.server(m.log), listener, "http://"+listener.Addr().String()
 	return nil
 }
@@ -181,7 +181,7 @@ func (m *Main) serveQStashDev(ctx context.Context) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		if err := q.dev.Serve(q.devListener); err != nil {
+		if err := q.dev.Serve(httpOnly{q.devListener}); err != nil {
 			m.failed <- fmt.Errorf("serve -qstash-dev: %w", err)
 		}
 	}()
