@@ -171,7 +171,9 @@ func (w *group) watch(ctx context.Context) [partitions]int64 {
 	defer w.watching.Unlock()
 	var now []place
 	for w.p.kafka(ctx, "/committed/"+groupName+"/watcher", nil, everyPartition(), &now) != nil {
-		wait(ctx, 20*time.Millisecond)
+		if !wait(ctx, 20*time.Millisecond) {
+			return w.committed
+		}
 	}
 	for _, c := range now {
 		if c.Offset < w.committed[c.Partition] {
@@ -195,7 +197,10 @@ func everyPartition() []place {
 func (w *group) verify(ctx context.Context) {
 	var ends []place
 	for w.p.kafka(ctx, "/offsets/latest", nil, everyPartition(), &ends) != nil {
-		wait(ctx, 20*time.Millisecond)
+		if !wait(ctx, 20*time.Millisecond) {
+			w.p.t.Errorf("the test ends before the ends of %s are known", topic)
+			return
+		}
 	}
 	w.consume(ctx, "last", func() bool {
 		committed := w.watch(ctx)

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"strings"
@@ -30,8 +31,44 @@ type credentialRow struct {
 	Expired bool
 }
 
+// credentialList is what the view "credentials" shows.
+type credentialList struct {
+	Rows  []credentialRow
+	Users []userRow // of Redis
+}
+
+// userRow is a user of the database's access control list.
+type userRow struct {
+	control.User
+	Maker string // for people
+}
+
+// userRows lists the users of a database with their makers.
+func (r *request) userRows(creds []control.Credential) ([]userRow, error) {
+	users, err := r.h.control.Users(r.Context(), r.account.ID, r.resource.ID)
+	if err != nil {
+		return nil, err
+	}
+	names := map[string]string{"": "The console"}
+	for _, c := range creds {
+		names[c.ID] = c.Name
+	}
+	rows := make([]userRow, len(users))
+	for i, u := range users {
+		rows[i] = userRow{u, cmp.Or(names[u.Credential], u.Credential)}
+		if u.MadeBy != "" {
+			rows[i].Maker = u.MadeBy + ", by way of " + rows[i].Maker
+		}
+	}
+	return rows, nil
+}
+
 func showCredentials(r *request) error {
 	creds, err := r.h.control.Credentials(r.Context(), r.account.ID, r.resource.ID)
+	if err != nil {
+		return err
+	}
+	users, err := r.userRows(creds)
 	if err != nil {
 		return err
 	}
@@ -51,7 +88,7 @@ func showCredentials(r *request) error {
 		}
 		rows[i].Details = append(rows[i].Details, c.Destinations...)
 	}
-	return r.render(rows)
+	return r.render(credentialList{rows, users})
 }
 
 // shownToken is what the dialog with a token shows.

@@ -66,11 +66,11 @@ func (r *request) identify() error {
 			return err
 		}
 		if s != nil {
-			acct, err := r.h.control.Account(r.Context(), s.Account)
+			acct, err := r.accountOf(s)
 			switch {
 			case err == nil:
 				r.session, r.account = s, acct
-			case !control.IsKind(err, control.NotFound):
+			case !control.IsKind(err, control.NotFound) && !control.IsKind(err, control.Unauthorized):
 				return err
 			}
 		}
@@ -80,6 +80,14 @@ func (r *request) identify() error {
 	}
 	r.takeToast()
 	return nil
+}
+
+// accountOf reads the account of a session. A session ends with the API key that it was begun with.
+func (r *request) accountOf(s *session) (*control.Account, error) {
+	if s.By == byLink {
+		return r.h.control.Account(r.Context(), s.Account)
+	}
+	return r.h.control.SignedIn(r.Context(), s.Account, s.By)
 }
 
 // checkPost refuses a POST that may have come from another site, or from a page of another session.

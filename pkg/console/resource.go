@@ -129,7 +129,7 @@ func (r *request) connection(reveal bool) (connection, error) {
 		case r.resource.Product == control.Kafka:
 			t.Label, t.Help = "Password", "Produces to and consumes from every topic."
 		case cred.Scope == token.ReadOnly:
-			t.Label, t.Help = "Read-only token", "Reads keys whose names it is given; may be used in browsers."
+			t.Label, t.Help = "Read-only token", "Reads keys whose names it is given, and hears no channels; may be used in browsers."
 		}
 		minted, err := r.h.control.Token(r.Context(), r.account.ID, r.resource.ID, cred.ID)
 		if err != nil {

@@ -30,9 +30,13 @@ const (
 // session is what is kept of a browser that has signed in. Only a hash of its secret is stored.
 type session struct {
 	Account string    `json:"-"`
+	By      string    `json:"by"` // fingerprint of the API key that began it, with which it ends; or byLink
 	Created time.Time `json:"created"`
 	Expires time.Time `json:"expires"`
 }
+
+// byLink stands for a sign-in link, which whoever runs the deployment makes. No API key is known then.
+const byLink = "link"
 
 // link is what is kept of a sign-in link.
 type link struct {
@@ -79,15 +83,15 @@ func withTTL(v any, expires time.Time) (store.Attrs, error) {
 	), nil
 }
 
-// create begins a session and returns its secret.
-func (s sessions) create(ctx context.Context, account string) (string, error) {
+// create begins a session and returns its secret. by is what it was begun with, see session.By.
+func (s sessions) create(ctx context.Context, account, by string) (string, error) {
 	secret := account + "." + newSecret()
 	key, _, ok := sessionKey(secret)
 	if !ok {
 		return "", fmt.Errorf("begin a session: account id %q", account)
 	}
 	now := s.now().UTC()
-	attrs, err := withTTL(session{Created: now, Expires: now.Add(sessionTime)}, now.Add(sessionTime))
+	attrs, err := withTTL(session{By: by, Created: now, Expires: now.Add(sessionTime)}, now.Add(sessionTime))
 	if err != nil {
 		return "", fmt.Errorf("begin a session: %w", err)
 	}

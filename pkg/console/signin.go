@@ -37,7 +37,7 @@ func showSignIn(r *request) error {
 
 func signIn(r *request) error {
 	form := signInForm{Email: r.form("email"), Next: r.form("next")}
-	acct, err := r.h.control.Authenticate(r.Context(), form.Email, r.form("key"))
+	acct, key, err := r.h.control.SignIn(r.Context(), form.Email, r.form("key"))
 	if control.IsKind(err, control.Unauthorized) {
 		form.Error = "That e-mail address and API key do not belong together. Check for a missing character and try again."
 		return r.failedToSignIn(form)
@@ -45,7 +45,7 @@ func signIn(r *request) error {
 	if err != nil {
 		return err
 	}
-	return r.beginSession(acct.ID, form.Next)
+	return r.beginSession(acct.ID, key, form.Next)
 }
 
 // failedToSignIn counts a failed attempt of an address and answers. Only failures count, and only after
@@ -85,12 +85,12 @@ func (r *request) address() string {
 	return host
 }
 
-// beginSession signs in. A session that there was is over.
-func (r *request) beginSession(account, next string) error {
+// beginSession signs in with an API key or a link, see session.By. A session that there was is over.
+func (r *request) beginSession(account, by, next string) error {
 	if err := r.h.sessions.end(r.Context(), r.cookie(r.h.sessionCookie())); err != nil {
 		return err
 	}
-	secret, err := r.h.sessions.create(r.Context(), account)
+	secret, err := r.h.sessions.create(r.Context(), account, by)
 	if err != nil {
 		return err
 	}
@@ -126,7 +126,7 @@ func useSignInLink(r *request) error {
 		form.Error = "This sign-in link has been used already, or it is too old. Sign in with your e-mail address and an API key."
 		return r.failedToSignIn(form)
 	}
-	return r.beginSession(account, "")
+	return r.beginSession(account, byLink, "")
 }
 
 func signOut(r *request) error {

@@ -147,3 +147,26 @@ func TestEndingOtherSessionsKeepsThisOne(t *testing.T) {
 		t.Errorf("another account's session shows %s", got.path)
 	}
 }
+
+// The Developer API revokes keys without knowing of sessions.
+func TestASessionEndsWithItsAPIKey(t *testing.T) {
+	c := newTest(t)
+	key, text, err := c.control.CreateAPIKey(t.Context(), c.admin.ID, "leaked")
+	c.ok(err)
+	thief, owner := c.newBrowser(), c.newBrowser()
+	for browser, secret := range map[*browser]string{thief: text, owner: c.key} {
+		browser.get("/sign-in")
+		browser.post("/sign-in", "email", "admin@example.com", "key", secret).is(200)
+	}
+	thief.get("/account").want("leaked")
+	c.ok(c.control.RevokeAPIKey(t.Context(), c.admin.ID, key.ID))
+	if got := thief.post("/account/keys", "name", "another"); got.path != "/sign-in" && got.status == 200 {
+		t.Errorf("after its key was revoked, the session is answered %d at %s", got.status, got.path)
+	}
+	if got := thief.get("/account"); !strings.HasPrefix(got.path, "/sign-in") {
+		t.Errorf("after its key was revoked, the session shows %s", got.path)
+	}
+	for _, session := range []*browser{owner, c.browser} {
+		session.get("/account").is(200).lacks("leaked", "another")
+	}
+}

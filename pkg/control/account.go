@@ -169,30 +169,67 @@ var errUnauthorized = &Error{Unauthorized, "unauthorized"}
 // of kind Unauthorized if they open none. It reads two items or so and does not bound how
 // often it is asked: that is up to the caller, who knows where requests come from.
 func (e *Engine) Authenticate(ctx context.Context, email, apiKey string) (*Account, error) {
+	acct, _, err := e.SignIn(ctx, email, apiKey)
+	return acct, err
+}
+
+// SignIn does what Authenticate does, and returns a fingerprint of the API key as well. A session that was begun
+// with the key keeps the fingerprint: SignedIn tells whether the key still opens the account.
+func (e *Engine) SignIn(ctx context.Context, email, apiKey string) (*Account, string, error) {
 	address, err := cleanEmail(email)
 	if err != nil || apiKey == "" || len(apiKey) > maxAPIKey {
-		return nil, errUnauthorized
+		return nil, "", errUnauthorized
 	}
 	var id string
 	ok, err := e.read(ctx, addressKey(address), &id)
 	if err != nil {
-		return nil, fmt.Errorf("authenticate: %w", err)
+		return nil, "", fmt.Errorf("authenticate: %w", err)
 	}
 	if !ok {
-		return nil, errUnauthorized
+		return nil, "", errUnauthorized
 	}
 	keys, err := e.apiKeys(ctx, id)
 	if err != nil {
-		return nil, fmt.Errorf("authenticate: %w", err)
+		return nil, "", fmt.Errorf("authenticate: %w", err)
 	}
-	hash, found := []byte(hashAPIKey(apiKey)), 0
+	hash, found := hashAPIKey(apiKey), 0
 	for _, k := range keys {
-		found |= subtle.ConstantTimeCompare(hash, []byte(k.Hash))
+		found |= subtle.ConstantTimeCompare([]byte(hash), []byte(k.Hash))
 	}
 	if found != 1 {
+		return nil, "", errUnauthorized
+	}
+	acct, err := e.Account(ctx, id)
+	return acct, hash, err
+}
+
+// SignedIn reads an account whose API key was used to sign in. The error is of kind Unauthorized if the key was
+// revoked since. The account and its keys are one read: they are neighbours.
+func (e *Engine) SignedIn(ctx context.Context, id, fingerprint string) (*Account, error) {
+	items, err := e.queryAll(ctx, store.Query{Partition: accountKey(id).Partition, From: "a", To: "l"})
+	if err != nil {
+		return nil, fmt.Errorf("read account %s: %w", id, err)
+	}
+	var acct *Account
+	valid := false
+	for _, it := range items {
+		switch {
+		case it.Key == accountKey(id):
+			acct = &Account{}
+			err = decode(it.Key, it.Attrs, acct)
+		case strings.HasPrefix(it.Key.Sort, "k"):
+			var k storedAPIKey
+			err = decode(it.Key, it.Attrs, &k)
+			valid = valid || k.Hash == fingerprint
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if acct == nil || !valid {
 		return nil, errUnauthorized
 	}
-	return e.Account(ctx, id)
+	return acct, nil
 }
 
 func hashAPIKey(text string) string {

@@ -144,12 +144,18 @@ func (p *poll) round(ctx context.Context) (out []Message, done bool, err error) 
 func (p *poll) join(ctx context.Context, g *groupState) (bool, error) {
 	now := p.e.nowMs()
 	me := g.member(p.instance)
-	if me != nil && !g.expired(me, now) && slices.Equal(me.Topics, p.topics) {
+	// An instance that was taken in just now is there, even if its session is shorter than a call to
+	// the store takes. Otherwise it would never get anything.
+	there := ""
+	if p.asked {
+		there = p.instance
+	}
+	if me != nil && (p.asked || !g.expired(me, now)) && slices.Equal(me.Topics, p.topics) {
 		topics, err := p.e.topicsOf(ctx, p.c, g.members)
 		if err != nil {
 			return false, err
 		}
-		if g.balanced(topics, now) {
+		if g.balanced(topics, now, there) {
 			p.asked = false
 			return true, nil
 		}

@@ -58,6 +58,7 @@ type Engine struct {
 	clockMargin     time.Duration
 	weigh           func(*batch.Record) int
 	retry           store.Retry
+	locks           *store.Locks // by cluster
 	now             func() time.Time
 	log             *slog.Logger
 
@@ -74,7 +75,7 @@ type Engine struct {
 func New(cfg Config) *Engine {
 	e := &Engine{
 		store: cfg.Store, stream: cfg.Stream, recordTTL: cfg.RecordTTL,
-		produceDeadline: cfg.ProduceDeadline, clockMargin: cfg.ClockMargin, weigh: cfg.Weigh, retry: cfg.Retry, now: cfg.Now, log: cfg.Logger,
+		produceDeadline: cfg.ProduceDeadline, clockMargin: cfg.ClockMargin, weigh: cfg.Weigh, retry: cfg.Retry, locks: store.NewLocks(), now: cfg.Now, log: cfg.Logger,
 	}
 	e.life, e.close = context.WithCancel(context.Background())
 	if e.produceDeadline == 0 {

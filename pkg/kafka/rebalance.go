@@ -70,10 +70,11 @@ func (e *Engine) topicsOf(ctx context.Context, c *Cluster, members []member) (ma
 	return topics, nil
 }
 
-// balanced reports whether the assignment is still what it should be.
-func (g *groupState) balanced(topics map[string]*Topic, now int64) bool {
+// balanced reports whether the assignment is still what it should be. The instance there, if any,
+// counts as not expired.
+func (g *groupState) balanced(topics map[string]*Topic, now int64, there string) bool {
 	for _, m := range g.members {
-		if g.expired(&m, now) {
+		if m.Name != there && g.expired(&m, now) {
 			return false
 		}
 		for _, name := range m.Topics {
@@ -124,7 +125,7 @@ func (e *Engine) rebalance(ctx context.Context, c *Cluster, g *groupState, reque
 		if err != nil {
 			return nil, err
 		}
-		if !changed && g.balanced(topics, e.nowMs()) {
+		if !changed && g.balanced(topics, e.nowMs(), "") {
 			return refused, nil
 		}
 		assign(members, topics)

@@ -160,11 +160,16 @@ func (e *Engine) CreateTopic(ctx context.Context, c *Cluster, name string, o Top
 	if err := e.createHeads(ctx, t); err != nil {
 		return nil, fmt.Errorf("creating topic %s: %w", name, err)
 	}
+	unlock, err := e.lockTopics(ctx, c)
+	if err != nil {
+		return nil, fmt.Errorf("creating topic %s: %w", name, err)
+	}
 	err = e.store.Commit(ctx, []store.Op{
 		store.Put(topicKey(c.ID, name), t.attrs(), store.Absent(topicID)),
 		e.addPartitions(c, o.Partitions),
 		store.Delete(debtKey(c.ID, t.id), nil),
 	})
+	unlock()
 	e.forget(clusterKey(c.ID))
 	if ce, ok := unmet(err); ok && ce.Index == 0 {
 		return nil, errors.Join(refuse(Exists, "topic %q exists already", name), e.payDebt(ctx, c.ID, t.id))
@@ -175,6 +180,12 @@ func (e *Engine) CreateTopic(ctx context.Context, c *Cluster, name string, o Top
 		return nil, fmt.Errorf("creating topic %s: %w", name, err)
 	}
 	return t, nil
+}
+
+// lockTopics makes the calls of this process that write topics together with the cluster's record
+// queue up: transactions on one record refuse each other.
+func (e *Engine) lockTopics(ctx context.Context, c *Cluster) (unlock func(), err error) {
+	return e.locks.Lock(ctx, "topics", c.ID)
 }
 
 // addPartitions counts partitions in the cluster's record, up to its limit.
@@ -245,7 +256,20 @@ func (e *Engine) Topics(ctx context.Context, c *Cluster) ([]*Topic, error) {
 
 // UpdateTopic changes a topic's settings. Partitions can only be added. Another
 // retention time holds for messages produced from then on.
-func (e *Engine) UpdateTopic(ctx context.Context, c *Cluster, name string, change func(*TopicOptions)) (*Topic, error) {
+func (e *Engine) UpdateTopic(ctx context.Context, c *Cluster, name string, change func(*TopicOptions)) (t *Topic, err error) {
+	unlock, err := e.lockTopics(ctx, c)
+	if err != nil {
+		return nil, fmt.Errorf("updating topic %s: %w", name, err)
+	}
+	defer unlock()
+	err = e.retry.Do(ctx, func(ctx context.Context) error {
+		t, err = e.updateTopic(ctx, c, name, change)
+		return err
+	})
+	return t, err
+}
+
+func (e *Engine) updateTopic(ctx context.Context, c *Cluster, name string, change func(*TopicOptions)) (*Topic, error) {
 	e.forget(topicKey(c.ID, name))
 	t, err := e.Topic(ctx, c, name)
 	if err != nil {
@@ -283,6 +307,15 @@ func (e *Engine) UpdateTopic(ctx context.Context, c *Cluster, name string, chang
 // DeleteTopic deletes a topic with its messages. Engines that know it still
 // accept messages for at most Config.RecordTTL; they are gone as well.
 func (e *Engine) DeleteTopic(ctx context.Context, c *Cluster, name string) error {
+	unlock, err := e.lockTopics(ctx, c)
+	if err != nil {
+		return fmt.Errorf("deleting topic %s: %w", name, err)
+	}
+	defer unlock()
+	return e.retry.Do(ctx, func(ctx context.Context) error { return e.deleteTopic(ctx, c, name) })
+}
+
+func (e *Engine) deleteTopic(ctx context.Context, c *Cluster, name string) error {
 	e.forget(topicKey(c.ID, name))
 	t, err := e.Topic(ctx, c, name)
 	if err != nil {

@@ -60,7 +60,8 @@ type queueMachine struct {
 	cancelled   map[string]bool
 	order       []string                 // names, as attempts begin
 	running     map[string]chan struct{} // attempts under way: ended by the test
-	handled     sync.WaitGroup
+	twice       []string                 // attempts of messages that had one under way
+	handled     map[string]chan error    // what the wake-ups that made these attempts end with
 	began       chan string
 }
 
@@ -68,6 +69,9 @@ func (m *queueMachine) send(d qstash.Delivery) (qstash.Response, error) {
 	name := string(d.Body)
 	end := make(chan struct{})
 	m.w.mu.Lock()
+	if m.running[name] != nil {
+		m.twice = append(m.twice, name)
+	}
 	m.running[name] = end
 	m.order = append(m.order, name)
 	m.w.mu.Unlock()
@@ -134,9 +138,10 @@ func (m *queueMachine) wake(t *rapid.T) {
 	}
 	for _, h := range hints {
 		done := make(chan error, 1)
-		m.handled.Go(func() { done <- e.Handle(m.w.t.Context(), h.Key) })
+		go func() { done <- e.Handle(m.w.t.Context(), h.Key) }()
 		select {
-		case <-m.began:
+		case name := <-m.began:
+			m.handled[name] = done
 		case err := <-done:
 			if err != nil {
 				t.Fatalf("handle %s: %v", h.Key, err)
@@ -153,9 +158,11 @@ func (m *queueMachine) answer(t *rapid.T) {
 	delete(m.running, name)
 	m.w.mu.Unlock()
 	close(end)
-	// Its outcome is recorded when its message is no longer pending.
-	for m.pending(t, name) {
-		time.Sleep(time.Millisecond)
+	if err := <-m.handled[name]; err != nil {
+		t.Fatalf("%s was answered: %v", name, err)
+	}
+	if m.pending(t, name) {
+		t.Fatalf("%s is pending although it was answered", name)
 	}
 }
 
@@ -201,6 +208,12 @@ func (m *queueMachine) cancel(t *rapid.T) {
 }
 
 func (m *queueMachine) check(t *rapid.T) {
+	m.w.mu.Lock()
+	twice := m.twice
+	m.w.mu.Unlock()
+	if len(twice) > 0 {
+		t.Fatalf("%v are attempted twice at a time", twice)
+	}
 	if running := m.names(); len(running) > m.parallelism {
 		t.Fatalf("%v run at a time, want at most %d", running, m.parallelism)
 	}
@@ -213,7 +226,7 @@ func TestTurnsOfAQueue(t *testing.T) {
 		w := newWorld(t)
 		w.store = heldStore{w.store}
 		m := &queueMachine{w: w, parallelism: rapid.IntRange(1, 3).Draw(rt, "parallelism"), ids: map[string]string{},
-			cancelled: map[string]bool{}, running: map[string]chan struct{}{}, began: make(chan string, 1)}
+			cancelled: map[string]bool{}, running: map[string]chan struct{}{}, handled: map[string]chan error{}, began: make(chan string, 1)}
 		w.answer = m.send
 		for range 2 {
 			m.engines = append(m.engines, w.newEngine(func(c *qstash.Config) {
@@ -250,7 +263,6 @@ func TestTurnsOfAQueue(t *testing.T) {
 				rt.Fatalf("%d messages are never delivered", q.Lag)
 			}
 		}
-		m.handled.Wait()
 		for _, name := range m.stored {
 			if n := count(m.order, name); n != 1 && !m.cancelled[name] || n > 0 && m.cancelled[name] {
 				rt.Fatalf("%s is delivered %d times, cancelled: %v", name, n, m.cancelled[name])

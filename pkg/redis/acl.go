@@ -15,6 +15,7 @@ import (
 type Access struct {
 	ReadOnly bool   // commands that only read, and none that walk the keyspace
 	User     string // of the database's access control list; "": the default user
+	By       Maker  // the credential that commands run for: the users that it makes live as long as it does
 	rules    *Rules // nil: everything
 }
 
@@ -30,33 +31,56 @@ func (a Access) check(cmd *command, args []string) error {
 		(cmd.has(write|walks|admin|publishes) || !cmd.has(readonly|fast) && cmd.group != "pubsub") {
 		return errNoPerm(cmd.fullName(args))
 	}
-	if a.rules == nil {
-		return nil
-	}
-	if !a.rules.commands[cmd.fullName(args)] {
-		return errNoPerm(cmd.fullName(args))
-	}
-	if _, denied := a.rules.deniedKey(cmd, args); denied {
-		return errNoPermKey
-	}
-	if cmd.name == "publish" && !a.rules.mayUseChannel(args[1]) {
-		return errNoPermChannel
+	for r := a.rules; r != nil; r = r.within {
+		if !r.commands[cmd.fullName(args)] {
+			return errNoPerm(cmd.fullName(args))
+		}
+		if _, denied := r.deniedKey(cmd, args); denied {
+			return errNoPermKey
+		}
+		if cmd.name == "publish" && !r.mayUseChannel(args[1]) {
+			return errNoPermChannel
+		}
 	}
 	return nil
 }
 
-// CheckSubscribe refuses channels and patterns of channels that the caller may not subscribe to.
-func (a Access) CheckSubscribe(channels, patterns []string) error {
-	if a.rules == nil {
-		return nil
+// deniedKey finds a key among a command's arguments that the caller may not use as the command does.
+func (a Access) deniedKey(cmd *command, args []string) string {
+	for r := a.rules; r != nil; r = r.within {
+		if key, denied := r.deniedKey(cmd, args); denied {
+			return key
+		}
 	}
+	return ""
+}
+
+// CheckSubscribe refuses channels and patterns of channels that the caller may not subscribe to.
+//
+// Read-only access without rules hears nothing: it is for tokens in browsers. Rules can name channels for it.
+func (a Access) CheckSubscribe(channels, patterns []string) error {
+	if a.ReadOnly && a.rules == nil {
+		if len(channels) > 0 {
+			return errNoPerm("subscribe")
+		}
+		return errNoPerm("psubscribe")
+	}
+	for r := a.rules; r != nil; r = r.within {
+		if err := r.checkSubscribe(channels, patterns); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *Rules) checkSubscribe(channels, patterns []string) error {
 	for _, ask := range []struct {
 		command string
 		names   []string
 		may     func(string) bool
-	}{{"subscribe", channels, a.rules.mayUseChannel}, {"psubscribe", patterns, a.rules.mayUsePattern}} {
+	}{{"subscribe", channels, r.mayUseChannel}, {"psubscribe", patterns, r.mayUsePattern}} {
 		for _, name := range ask.names {
-			if !a.rules.commands[ask.command] {
+			if !r.commands[ask.command] {
 				return errNoPerm(ask.command)
 			}
 			if !ask.may(name) {
@@ -67,10 +91,26 @@ func (a Access) CheckSubscribe(channels, patterns []string) error {
 	return nil
 }
 
-// CheckMonitor refuses MONITOR to those who may not see what others do.
+// mayHear reports whether the caller may know of a channel.
+func (a Access) mayHear(channel string) bool {
+	for r := a.rules; r != nil; r = r.within {
+		if !r.mayUseChannel(channel) {
+			return false
+		}
+	}
+	return !a.ReadOnly || a.rules != nil
+}
+
+// CheckMonitor refuses MONITOR to those who may not see what others do: it shows all keys and channels.
 func (a Access) CheckMonitor() error {
-	if a.ReadOnly || a.rules != nil && !a.rules.commands["monitor"] {
+	if a.ReadOnly {
 		return errNoPerm("monitor")
+	}
+	for r := a.rules; r != nil; r = r.within {
+		if !r.commands["monitor"] || !slices.Contains(r.channels, "*") ||
+			!slices.ContainsFunc(r.keys, func(k keyRule) bool { return k.pattern == "*" && k.read }) {
+			return errNoPerm("monitor")
+		}
 	}
 	return nil
 }
@@ -88,6 +128,10 @@ type Rules struct {
 	words     []string        // rules about commands as they were given, without those that others cover
 	keys      []keyRule
 	channels  []string // patterns
+
+	// within bounds these rules: what is allowed must be allowed by both. It holds the rules of whoever
+	// made the user, so that nobody grants more than he has. nil: no further bounds.
+	within *Rules
 }
 
 // keyRule is a pattern of keys that may be read, written or both.

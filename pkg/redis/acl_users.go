@@ -15,11 +15,15 @@ import (
 )
 
 // The users of a database's access control list are items beside its record: their sort key is 'u'
-// and the name, r the rules as a list of words, w the id of the last write. An instance
+// and the name, r the rules as a list of words, w the id of the last write, m and b who made them (see acl_maker.go),
+// o the write id that they were made with. An instance
 // may use what it has read for Config.RecordTTL (if 0, it reads again each time).
 const (
-	userPrefix = "u"
-	attrRules  = "r"
+	userPrefix    = "u"
+	attrRules     = "r"
+	attrMaker     = "m"
+	attrBounds    = "b"
+	attrUserBirth = "o"
 
 	defaultUser = "default"
 	maxUserName = 256 // bytes
@@ -32,8 +36,11 @@ var ErrNoUser = errors.New("redis: no such user, or a wrong password")
 
 // user is a user as it was read last; nil rules: there is none.
 type user struct {
-	rules *Rules
-	write store.Value
+	rules  *Rules
+	write  store.Value
+	birth  string
+	maker  Maker
+	bounds *Rules // those of the credential that made the user; nil: none
 }
 
 type userID struct{ db, name string }
@@ -103,7 +110,14 @@ func (e *Engine) Authenticate(ctx context.Context, token string) (*Database, Acc
 	if !u.opens(password) {
 		return nil, none, ErrNoUser
 	}
-	return db, Access{User: name, rules: u.rules}, nil
+	access, alive, err := e.accessOfUser(ctx, db, name, u)
+	if err != nil {
+		return nil, none, err
+	}
+	if !alive {
+		return nil, none, ErrNoUser
+	}
+	return db, access, nil
 }
 
 func (u user) opens(password string) bool {
@@ -174,25 +188,54 @@ func (e *Engine) decodeUser(attrs store.Attrs) (user, error) {
 	if attrs == nil {
 		return u, nil
 	}
-	u.rules, u.write = newRules(), attrs.Get(attrWrite)
-	for _, word := range attrs.Get(attrRules).Elems() {
-		if err := u.rules.apply(e.commands, word, true); err != nil {
-			return user{}, fmt.Errorf("redis: a stored rule: %w", err)
+	u.write, u.birth = attrs.Get(attrWrite), attrs.Get(attrUserBirth).Str()
+	u.maker = decodeMaker(attrs.Get(attrMaker).Elems())
+	var err error
+	if u.rules, err = e.decodeRules(attrs.Get(attrRules).Elems()); err != nil {
+		return user{}, err
+	}
+	if attrs.Has(attrBounds) {
+		if u.bounds, err = e.decodeRules(attrs.Get(attrBounds).Elems()); err != nil {
+			return user{}, err
 		}
 	}
 	return u, nil
 }
 
-// setUser changes a user, or makes one.
-func (e *Engine) setUser(ctx context.Context, db, name string, rules []string) error {
+func (e *Engine) decodeRules(words []string) (*Rules, error) {
+	r := newRules()
+	for _, word := range words {
+		if err := r.apply(e.commands, word, true); err != nil {
+			return nil, fmt.Errorf("redis: a stored rule: %w", err)
+		}
+	}
+	return r, nil
+}
+
+// setUser changes a user of the caller's, or makes one. A user whose maker opens nothing any more is as good as none.
+func (e *Engine) setUser(ctx context.Context, db *Database, by Access, name string, rules []string) error {
+	maker := by.maker(db)
+	if err := e.mayMakeUsers(ctx, db, by); err != nil {
+		return err
+	}
 	for attempt := 0; ; attempt++ {
-		u, err := e.readUser(ctx, db, name)
+		u, err := e.readUser(ctx, db.ID, name)
 		if err != nil {
 			return err
 		}
-		next, cond := newRules(), store.Cond(store.Absent(attrRules))
-		if u.rules != nil {
-			next, cond = u.rules.clone(), store.Eq(attrWrite, u.write)
+		_, alive, err := e.accessOfUser(ctx, db, name, u)
+		if err != nil {
+			return err
+		}
+		write := store.Bytes(string(newWriteID(e.nowMs())))
+		next, birth, cond := newRules(), write, store.Cond(store.Absent(attrRules))
+		switch {
+		case alive && !u.maker.same(maker):
+			return Error(fmt.Sprintf("NOPERM User '%.256s' was made with another credential: only that one can change it", name))
+		case alive:
+			next, birth, cond = u.rules.clone(), store.Bytes(u.birth), store.Eq(attrWrite, u.write)
+		case u.rules != nil:
+			cond = store.Eq(attrWrite, u.write)
 		}
 		for _, rule := range rules {
 			if err := next.apply(e.commands, rule, false); err != nil {
@@ -203,42 +246,55 @@ func (e *Engine) setUser(ctx context.Context, db, name string, rules []string) e
 		if size := len(strings.Join(text, " ")); len(text) > maxRules || size > maxRuleBytes {
 			return Error(fmt.Sprintf("ERR too many rules: %d of %d bytes, at most %d of %d", len(text), size, maxRules, maxRuleBytes))
 		}
-		_, err = e.store.Apply(ctx, store.Put(userKey(db, name), store.NewAttrs(
-			store.Attr{Name: attrRules, Value: store.List(text)},
-			store.Attr{Name: attrWrite, Value: store.Bytes(string(newWriteID(e.nowMs())))}), cond))
+		attrs := []store.Attr{{Name: attrRules, Value: store.List(text)}, {Name: attrWrite, Value: write}, {Name: attrUserBirth, Value: birth}}
+		_, err = e.store.Apply(ctx, store.Put(userKey(db.ID, name), store.NewAttrs(append(attrs, by.madeBy(maker)...)...), cond))
 		if _, changed := isConditionError(err); changed && attempt < resolveReads {
 			continue
 		}
 		if err != nil {
 			return fmt.Errorf("writing a user: %w", err)
 		}
-		_, err = e.readUser(ctx, db, name)
+		_, err = e.readUser(ctx, db.ID, name)
 		return err
 	}
 }
 
-// deleteUser reports whether there was such a user.
-func (e *Engine) deleteUser(ctx context.Context, db, name string) (bool, error) {
+// deleteUser reports whether there was such a user. A caller with bounds can only delete users that it made.
+func (e *Engine) deleteUser(ctx context.Context, db *Database, by Access, name string) (bool, error) {
 	if !validUserName(name) {
 		return false, nil
 	}
-	old, err := e.store.Apply(ctx, store.Delete(userKey(db, name), nil))
+	if by.rules != nil {
+		u, err := e.readUser(ctx, db.ID, name)
+		if err != nil || u.rules == nil {
+			return false, err
+		}
+		_, alive, err := e.accessOfUser(ctx, db, name, u)
+		if err != nil {
+			return false, err
+		}
+		if alive && !u.maker.same(by.maker(db)) {
+			return false, Error(fmt.Sprintf("NOPERM User '%.256s' was made with another credential", name))
+		}
+	}
+	old, err := e.store.Apply(ctx, store.Delete(userKey(db.ID, name), nil))
 	if err != nil {
 		return false, fmt.Errorf("deleting a user: %w", err)
 	}
-	e.users.Forget(userID{db, name})
+	e.users.Forget(userID{db.ID, name})
 	return old != nil, nil
 }
 
 // namedUser is a user in a list.
 type namedUser struct {
-	name  string
-	rules *Rules
+	name string
+	user
 }
 
-// listUsers lists the users of a database but the default one, in order of their names.
-func (e *Engine) listUsers(ctx context.Context, db string) ([]namedUser, error) {
-	q := store.Query{Partition: recordKey(db).Partition, From: userPrefix, To: store.PrefixEnd(userPrefix)}
+// listUsers lists the users of a database but the default one, in order of their names. Users whose maker
+// opens nothing any more are left out.
+func (e *Engine) listUsers(ctx context.Context, db *Database) ([]namedUser, error) {
+	q := store.Query{Partition: recordKey(db.ID).Partition, From: userPrefix, To: store.PrefixEnd(userPrefix)}
 	var list []namedUser
 	for {
 		page, err := e.store.Query(ctx, q)
@@ -250,7 +306,14 @@ func (e *Engine) listUsers(ctx context.Context, db string) ([]namedUser, error) 
 			if err != nil {
 				return nil, err
 			}
-			list = append(list, namedUser{it.Key.Sort[len(userPrefix):], u.rules})
+			name := it.Key.Sort[len(userPrefix):]
+			_, alive, err := e.accessOfUser(ctx, db, name, u)
+			if err != nil {
+				return nil, err
+			}
+			if alive {
+				list = append(list, namedUser{name, u})
+			}
 		}
 		if !page.More {
 			return list, nil

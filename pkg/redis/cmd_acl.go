@@ -141,7 +141,11 @@ func aclResttoken(c *call) error {
 	if err != nil {
 		return err
 	}
-	if !u.opens(password) {
+	_, alive, err := c.tx.e.accessOfUser(c.tx.ctx, c.tx.db, name, u)
+	if err != nil {
+		return err
+	}
+	if !alive || !u.opens(password) {
 		return Error(fmt.Sprintf("ERR Wrong password or user \"%.256s\" does not exist", name))
 	}
 	c.w.Bulk(userToken(c.tx.db.ID, name, password))
@@ -167,7 +171,7 @@ func aclSetuser(c *call) error {
 	if c.args[2] == defaultUser {
 		return Error("ERR The 'default' user cannot be changed")
 	}
-	if err := c.tx.e.setUser(c.tx.ctx, c.tx.db.ID, c.args[2], c.args[3:]); err != nil {
+	if err := c.tx.e.setUser(c.tx.ctx, c.tx.db, c.access, c.args[2], c.args[3:]); err != nil {
 		return err
 	}
 	c.w.OK()
@@ -184,7 +188,7 @@ func aclDeluser(c *call) error {
 	}
 	n := int64(0)
 	for _, name := range c.args[2:] {
-		was, err := c.tx.e.deleteUser(c.tx.ctx, c.tx.db.ID, name)
+		was, err := c.tx.e.deleteUser(c.tx.ctx, c.tx.db, c.access, name)
 		if err != nil {
 			return err
 		}
@@ -209,10 +213,15 @@ func aclGetuser(c *call) error {
 		if err != nil {
 			return err
 		}
-		if r = u.rules; r == nil {
+		_, alive, err := c.tx.e.accessOfUser(c.tx.ctx, c.tx.db, c.args[2], u)
+		if err != nil {
+			return err
+		}
+		if !alive {
 			c.w.Null()
 			return nil
 		}
+		r = u.rules
 	}
 	flag := "off"
 	if r.enabled {
@@ -239,8 +248,8 @@ func aclGetuser(c *call) error {
 
 // allUsers are the users with the default one.
 func (c *call) allUsers() ([]namedUser, error) {
-	list, err := c.tx.e.listUsers(c.tx.ctx, c.tx.db.ID)
-	return append([]namedUser{{defaultUser, defaultRules()}}, list...), err
+	list, err := c.tx.e.listUsers(c.tx.ctx, c.tx.db)
+	return append([]namedUser{{name: defaultUser, user: user{rules: defaultRules()}}}, list...), err
 }
 
 // ACL LIST
@@ -278,10 +287,13 @@ func aclDryrun(c *call) error {
 		if err != nil {
 			return err
 		}
-		if u.rules == nil {
+		alive := false
+		if access, alive, err = c.tx.e.accessOfUser(c.tx.ctx, c.tx.db, name, u); err != nil {
+			return err
+		}
+		if !alive {
 			return Error(fmt.Sprintf("ERR User '%.256s' not found", name))
 		}
-		access = Access{User: name, rules: u.rules}
 	}
 	cmd, err := c.tx.e.commands.find(args)
 	if err != nil {
@@ -294,8 +306,7 @@ func aclDryrun(c *call) error {
 	case nil:
 		c.w.OK()
 	case errNoPermKey:
-		key, _ := access.rules.deniedKey(cmd, args)
-		c.w.Bulk(fmt.Sprintf("User %s has no permissions to access the '%s' key", name, key))
+		c.w.Bulk(fmt.Sprintf("User %s has no permissions to access the '%s' key", name, access.deniedKey(cmd, args)))
 	case errNoPermChannel:
 		c.w.Bulk(fmt.Sprintf("User %s has no permissions to access the '%s' channel", name, args[1]))
 	default:

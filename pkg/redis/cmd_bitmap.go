@@ -167,6 +167,9 @@ func bitop(c *call) error {
 		if err != nil {
 			return err
 		}
+		if c.tx.spend(int64(len(s)) + commandWork/10); c.tx.err != nil {
+			return c.tx.err
+		}
 		sources = append(sources, s)
 	}
 	result := bits.Combine(op, sources)
@@ -252,6 +255,7 @@ func bitfield(c *call) error {
 	if err != nil {
 		return err
 	}
+	c.tx.spend(int64(len(s)) + elementWork*int64(len(ops)))
 	buf := []byte(s)
 	writes := false
 	for _, op := range ops { // as in Redis, the string grows even if an operation then fails

@@ -73,6 +73,9 @@ func jsonError(err error) error {
 
 // jsonValue parses argument i.
 func (c *call) jsonValue(i int) (jsondoc.Value, error) {
+	if c.tx.parse(c.args[i]); c.tx.err != nil {
+		return jsondoc.Value{}, c.tx.err
+	}
 	v, err := jsondoc.Parse(c.args[i])
 	return v, jsonError(err)
 }
@@ -112,7 +115,7 @@ func (c *call) toChange(path *jsondoc.Path) (*jsondoc.Value, []jsondoc.Match, er
 	if err != nil {
 		return nil, nil, err
 	}
-	matches, err := path.SelectDistinct(doc)
+	matches, err := path.SelectDistinct(doc, c.tx)
 	return doc, matches, jsonError(err)
 }
 
@@ -194,19 +197,19 @@ func (c *call) jsonText(o *object, p *jsondoc.Path, f jsondoc.Format) (text stri
 		return text, true, nil
 	}
 	f.Limit = c.tx.e.maxReply
-	b, ok, err := appendMatches(nil, c.tx.docOf(o), p, f, 0)
+	b, ok, err := appendMatches(nil, c.tx, c.tx.docOf(o), p, f, 0)
 	return string(b), ok, err
 }
 
-func appendMatches(b []byte, doc *jsondoc.Value, p *jsondoc.Path, f jsondoc.Format, level int) ([]byte, bool, error) {
+func appendMatches(b []byte, budget jsondoc.Budget, doc *jsondoc.Value, p *jsondoc.Path, f jsondoc.Format, level int) ([]byte, bool, error) {
 	if p.Legacy {
-		v, err := p.First(doc)
+		v, err := p.First(doc, budget)
 		if v == nil || err != nil {
 			return b, false, jsonError(err)
 		}
 		return v.AppendAt(b, f, level), true, nil
 	}
-	matches, err := p.Select(doc)
+	matches, err := p.Select(doc, budget)
 	if err != nil {
 		return b, false, jsonError(err)
 	}
@@ -238,7 +241,7 @@ func (c *call) jsonTexts(o *object, paths []*jsondoc.Path, f jsondoc.Format) (st
 		p := *paths[i]
 		p.Legacy = legacy
 		var ok bool
-		if b, ok, err = appendMatches(b, doc, &p, f, 1); !ok && err == nil {
+		if b, ok, err = appendMatches(b, c.tx, doc, &p, f, 1); !ok && err == nil {
 			err = errNoPath
 		}
 		return b
@@ -305,7 +308,7 @@ func (c *call) inspectPath(path *jsondoc.Path, key int, in jsonInspection) error
 	case doc == nil:
 		return c.nullOr(in.noKey)
 	case path.Legacy:
-		v, err := path.First(doc)
+		v, err := path.First(doc, c.tx)
 		switch {
 		case err != nil:
 			return jsonError(err)
@@ -317,7 +320,7 @@ func (c *call) inspectPath(path *jsondoc.Path, key int, in jsonInspection) error
 		in.reply(v)
 		return nil
 	}
-	matches, err := path.Select(doc)
+	matches, err := path.Select(doc, c.tx)
 	if err != nil {
 		return jsonError(err)
 	}

@@ -72,7 +72,7 @@ func (c *call) writeJSON(w jsonWrite) error {
 		return errNewAtRoot
 	default:
 		doc := c.tx.docToWrite(o, path, w)
-		put, n, err := w.plan(doc, path, &value)
+		put, n, err := w.plan(c.tx, doc, path, &value)
 		if err == nil {
 			err = c.tx.jsonFits(c.args[1], n, len(c.args[3]))
 		}
@@ -104,12 +104,12 @@ func (tx *Txn) docToWrite(o *object, path *jsondoc.Path, w jsonWrite) *jsondoc.V
 
 // plan returns what puts a value at all matches or, if there are none, makes it a new member of
 // the object that is the path's parent, and how many copies that makes. It returns nil if neither can be done.
-func (w jsonWrite) plan(doc *jsondoc.Value, path *jsondoc.Path, value *jsondoc.Value) (put func(), copies int, err error) {
+func (w jsonWrite) plan(b jsondoc.Budget, doc *jsondoc.Value, path *jsondoc.Path, value *jsondoc.Value) (put func(), copies int, err error) {
 	if path.Root() {
 		return func() { w.put(doc, value) }, 1, nil
 	}
 	if w.cond != setNX {
-		matches, err := path.SelectDistinct(doc)
+		matches, err := path.SelectDistinct(doc, b)
 		if err != nil {
 			return nil, 0, jsonError(err)
 		}
@@ -134,12 +134,12 @@ func (w jsonWrite) plan(doc *jsondoc.Value, path *jsondoc.Path, value *jsondoc.V
 	}
 	parent, name, ok := path.Split()
 	if !ok {
-		if v, err := path.First(doc); v != nil || err != nil {
+		if v, err := path.First(doc, b); v != nil || err != nil {
 			return nil, 0, jsonError(err)
 		}
 		return nil, 0, errElement
 	}
-	at, err := parent.Select(doc)
+	at, err := parent.Select(doc, b)
 	if err != nil || len(at) == 0 || at[0].Value.Kind() != jsondoc.Object || at[0].Value.Member(name) != nil {
 		return nil, 0, jsonError(err)
 	}
@@ -182,7 +182,7 @@ func jsonMSet(c *call) error {
 			return errNewAtRoot
 		}
 		doc := c.tx.docToWrite(o, paths[i], w)
-		_, copies, err := w.plan(doc, paths[i], &values[i])
+		_, copies, err := w.plan(c.tx, doc, paths[i], &values[i])
 		if err != nil {
 			return err
 		}
@@ -194,7 +194,7 @@ func jsonMSet(c *call) error {
 		}
 	}
 	for i := range n {
-		if put, _, _ := w.plan(docs[c.args[1+3*i]], paths[i], &values[i]); put != nil {
+		if put, _, _ := w.plan(c.tx, docs[c.args[1+3*i]], paths[i], &values[i]); put != nil {
 			put()
 		}
 	}
@@ -223,7 +223,7 @@ func jsonDel(c *call) error {
 		c.tx.Delete(c.args[1])
 		n = 1
 	default:
-		matches, err := path.Select(doc)
+		matches, err := path.Select(doc, c.tx)
 		if err != nil {
 			return jsonError(err)
 		}

@@ -38,6 +38,8 @@ func publish(c *call) error {
 }
 
 // PUBSUB CHANNELS [pattern]
+//
+// Channels that the caller may not hear are left out.
 func pubsubChannels(c *call) error {
 	pattern := ""
 	switch len(c.args) {
@@ -47,7 +49,9 @@ func pubsubChannels(c *call) error {
 	default:
 		return errSubArgs(c.args[0], c.args[1])
 	}
-	match := func(channel string) bool { return len(c.args) == 2 || glob.Match(pattern, channel) }
+	match := func(channel string) bool {
+		return (len(c.args) == 2 || glob.Match(pattern, channel)) && c.access.mayHear(channel)
+	}
 	names, err := c.tx.e.subscribedChannels(c.tx.ctx, c.tx.db.ID, c.tx.now, match)
 	if err != nil {
 		return err

@@ -342,6 +342,7 @@ func union(sets []*Set) []string {
 		for m := range s.All() {
 			if !seen[m] {
 				seen[m] = true
+				s.ms().tx.hold(elementMemory + int64(len(m)))
 				out = append(out, m)
 			}
 		}

@@ -179,6 +179,16 @@ func lcs(c *call) error {
 	if int64(len(a)+1)*int64(len(b)+1) > maxLCS {
 		return Error("ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len")
 	}
+	if c.tx.spend(8 * int64(len(a)+1) * int64(len(b)+1)); c.tx.err != nil {
+		return c.tx.err
+	}
+	if table := 4 * int64(len(a)+1) * int64(len(b)+1); table > 0 {
+		c.tx.hold(table)
+		defer c.tx.hold(-table)
+	}
+	if c.tx.err != nil {
+		return c.tx.err
+	}
 	seq, runs := longestCommon(a, b)
 	switch {
 	case length:

@@ -101,7 +101,8 @@
 // A caller's [Access] bounds what it may do, by rules in the words of ACL SETUSER: commands and
 // categories, key patterns for reading and writing, channel patterns. Every command is checked by it in one place,
 // wherever it comes from. Rules come from a token or from a user of the database; users are items beside the
-// database's record, with hashes of their passwords, and may be cached for Config.RecordTTL.
+// database's record, with hashes of their passwords, and may be cached for Config.RecordTTL. A user's rules are bounded
+// by those of the credential, or the user, that made it, and it ends with its maker: see acl_maker.go.
 //
 // # The record of a database
 //
@@ -156,6 +157,15 @@
 // unit for the mark besides. A read in the primary region takes, for each key, three units in the region besides
 // (mark, record, head), and a write unit where the replica is behind. DynamoDB charges each write of the primary
 // region once more for each replica. An engine without Config.Region does nothing of all this.
+//
+// # Budget
+//
+// A request is bounded by its [Budget]. Work is counted where it happens, never by commands: when a key's head is
+// read (Txn.add), when elements are read (query, count, elements), when elements in memory are looked at (members, List),
+// when text is parsed, when replies and items are written. Txn.spend counts work, Txn.hold what stays in memory until
+// the transaction ends. Both let the transaction fail as a read error does: nothing more is read, nothing is written.
+// A script's steps and the memory of its values count as well. Between two looks at the context of the request lie
+// about 4 ms of work, so a request whose client has gone, or whose deadline is near, ends soon.
 //
 // # Guarantees
 //

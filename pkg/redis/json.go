@@ -2,6 +2,8 @@ package redis
 
 import (
 	"fmt"
+	"strings"
+	"unsafe"
 
 	"github.com/skystash/skystash/pkg/redis/jsondoc"
 )
@@ -21,13 +23,25 @@ func (tx *Txn) JSON(key string) (*jsondoc.Value, error) {
 
 func (tx *Txn) docOf(o *object) *jsondoc.Value {
 	if o.doc == nil {
-		doc, err := jsondoc.Parse(tx.stringOf(o))
+		text := tx.stringOf(o)
+		if tx.parse(text); tx.err != nil {
+			o.doc = &jsondoc.Value{}
+			return o.doc
+		}
+		doc, err := jsondoc.Parse(text)
 		if err != nil && tx.err == nil {
 			tx.fail(fmt.Errorf("reading a JSON document: %w", err))
 		}
 		o.doc = &doc
 	}
 	return o.doc
+}
+
+// parse counts what parsing a text takes: about 64 bytes for each value that it has.
+func (tx *Txn) parse(text string) {
+	values := 1 + strings.Count(text, ",") + strings.Count(text, "[") + strings.Count(text, "{")
+	tx.spend(jsonWork * int64(len(text)))
+	tx.hold(64 * int64(values))
 }
 
 // SetJSON makes the key hold a document. The expiry of an existing key is kept. A
@@ -47,7 +61,10 @@ func (tx *Txn) setAllJSON(docs map[string]*jsondoc.Value) error {
 			}
 			return errRecordSize(int64(len(text)))
 		}
-		texts[key] = string(text)
+		if tx.spend(jsonWork / 2 * int64(len(text))); tx.err != nil {
+			return tx.err
+		}
+		texts[key] = unsafe.String(unsafe.SliceData(text), len(text))
 	}
 	for key, doc := range docs {
 		tx.setJSONText(key, texts[key], doc)
@@ -72,7 +89,8 @@ func (tx *Txn) jsonFits(key string, n, bytes int) error {
 	if size := tx.jsonSize(key) + int64(n)*int64(bytes); size > maxRecord {
 		return errRecordSize(size)
 	}
-	return nil
+	tx.take(int64(n) * int64(bytes))
+	return tx.err
 }
 
 // forgetJSON takes back changes of a document that have not been set.

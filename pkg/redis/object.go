@@ -196,7 +196,9 @@ func (tx *Txn) String(key string) (s string, ok bool, err error) {
 	if o == nil {
 		return "", false, err
 	}
-	return tx.stringOf(o), true, nil
+	s = tx.stringOf(o)
+	tx.spend(int64(len(s)))
+	return s, true, nil
 }
 
 // StringLen returns a string key's length without reading a long one; 0 if there is no such key.

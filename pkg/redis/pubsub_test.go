@@ -427,21 +427,65 @@ func TestCostOfPublishing(t *testing.T) {
 	}
 }
 
-func TestReadOnlyAccessMayListenButNotSpeak(t *testing.T) {
+func TestReadOnlyAccessHearsOnlyWhatRulesName(t *testing.T) {
 	d := newTestEngine(t)
+	subscribe(t, d.e, []string{"news:1", "private"}, nil)
 	readOnly := redis.Access{ReadOnly: true}
-	s, err := d.e.Subscribe(t.Context(), d.database(), readOnly, []string{"c"}, nil)
+	bounded, err := d.e.AccessOf([]string{"+@read", "+@pubsub", "&news:*"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.Close()
-	for _, tt := range [][2]string{
-		{"publish c x", "(error) NOPERM this user has no permissions to run the 'publish' command or its subcommand"},
-		{"pubsub numsub c", `["c" (integer) 1]`},
+	bounded.ReadOnly = true
+	for name, tt := range map[string]struct {
+		access             redis.Access
+		channels, patterns []string
+		may                bool
+	}{
+		"no rules, a channel":        {readOnly, []string{"c"}, nil, false},
+		"no rules, a pattern":        {readOnly, nil, []string{"*"}, false},
+		"rules, their channel":       {bounded, []string{"news:1"}, nil, true},
+		"rules, their pattern":       {bounded, nil, []string{"news:*"}, true},
+		"rules, another channel":     {bounded, []string{"private"}, nil, false},
+		"rules, a pattern of others": {bounded, nil, []string{"*"}, false},
+	} {
+		s, err := d.e.Subscribe(t.Context(), d.database(), tt.access, tt.channels, tt.patterns)
+		if err == nil {
+			s.Close()
+		}
+		if (err == nil) != tt.may {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, tt := range []struct {
+		access     redis.Access
+		line, want string
+	}{
+		{readOnly, "publish c x", "(error) NOPERM this user has no permissions to run the 'publish' command or its subcommand"},
+		{readOnly, "pubsub channels", "[]"},
+		{readOnly, "pubsub numsub private", `["private" (integer) 1]`},
+		{bounded, "pubsub channels", `["news:1"]`},
 	} {
 		var w resp.Writer
-		if err := d.e.Do(t.Context(), d.database(), readOnly, strings.Fields(tt[0]), &w); err != nil || render(t, w.Buf) != tt[1] {
-			t.Errorf("%s: %s, %v", tt[0], w.Buf, err)
+		if err := d.e.Do(t.Context(), d.database(), tt.access, strings.Fields(tt.line), &w); err != nil || render(t, w.Buf) != tt.want {
+			t.Errorf("%s: %s, %v", tt.line, w.Buf, err)
+		}
+	}
+}
+
+// MONITOR shows every key and channel, so rules that name some of them do not allow it.
+func TestMonitorWantsAllKeysAndChannels(t *testing.T) {
+	d := newTestEngine(t)
+	for rules, may := range map[string]bool{"+@all ~app:* &*": false, "+@all ~* &news": false, "+@all %W~* &*": false, "+@read ~* &*": false, "+@all ~* &*": true} {
+		a, err := d.e.AccessOf(strings.Fields(rules))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := d.e.Monitor(t.Context(), d.database(), a)
+		if err == nil {
+			s.Close()
+		}
+		if (err == nil) != may {
+			t.Errorf("rules %q: %v", rules, err)
 		}
 	}
 }

@@ -139,6 +139,16 @@ func (h *scriptHost) Allowed(args []string) (bool, error) {
 	return h.c.access.check(cmd, args) == nil, nil
 }
 
+// stepWork is what a step of a script costs, see Budget.
+const stepWork = 80
+
+// Use counts what a script has used towards the request's budget.
+func (h *scriptHost) Use(steps, bytes int64) error {
+	h.c.tx.spend(steps * stepWork)
+	h.c.tx.hold(bytes)
+	return h.c.tx.err
+}
+
 // Log writes what a script logs to the engine's log.
 func (h *scriptHost) Log(level int, message string) {
 	levels := [...]slog.Level{slog.LevelDebug, slog.LevelDebug, slog.LevelInfo, slog.LevelWarn}

@@ -38,8 +38,9 @@ type Txn struct {
 	own    budget // of a command or transaction that is no member of a pipeline
 	held   int64  // bytes, see hold
 
-	recent  []*entry // those that commands have asked for since the last dropEmpty
-	changed int      // entries that commands before have changed
+	recent  []*entry  // those that commands have asked for since the last dropEmpty
+	few     [2]*entry // the first of them, to spare an allocation
+	changed int       // entries that commands before have changed
 
 	entries map[string]*entry
 	one     entry // the first entry, to spare an allocation
@@ -209,6 +210,9 @@ func (tx *Txn) use(ent *entry) *entry {
 	ent.idle = false
 	if !ent.recent {
 		ent.recent = true
+		if tx.recent == nil {
+			tx.recent = tx.few[:0]
+		}
 		tx.recent = append(tx.recent, ent)
 	}
 	return ent

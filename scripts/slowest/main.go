@@ -84,7 +84,7 @@ func run(in io.Reader, out io.Writer) error {
 						}
 					}
 				}
-				print(w, written[key])
+				print(w, verdict(written[key], failed))
 				for other := range written {
 					if other[0] == e.Package {
 						delete(written, other)
@@ -103,6 +103,15 @@ func run(in io.Reader, out io.Writer) error {
 	list(w, "slowest packages", packages)
 	list(w, "slowest tests", tests)
 	return nil
+}
+
+// verdict is what to show of a package's own output: all of it if the package failed. Otherwise, as
+// go test itself does, only the line that says so: the log of what was tested is of no interest then.
+func verdict(lines []string, failed bool) []string {
+	if failed {
+		return lines
+	}
+	return slices.DeleteFunc(slices.Clone(lines), func(line string) bool { return !strings.HasPrefix(line, "ok  \t") })
 }
 
 // frame tells of the lines that -v adds for tests that begin, wait, go on and pass.

@@ -24,6 +24,7 @@ func TestOutputOfFailuresIsShownAndTimesAreListed(t *testing.T) {
 		`{"Action":"output","Package":"` + m + `pkg/a","Test":"TestPanics","Output":"panic: at the end\n"}`,
 		`{"Action":"output","Package":"` + m + `pkg/a","Output":"FAIL\tpkg/a\t10.0s\n"}`,
 		`{"Action":"fail","Package":"` + m + `pkg/a","Elapsed":10}`,
+		`{"Action":"output","Package":"` + m + `pkg/b","Output":"a line of its log\n"}`,
 		`{"Action":"output","Package":"` + m + `pkg/b","Output":"ok  \tpkg/b\t2.0s\n"}`,
 		`{"Action":"pass","Package":"` + m + `pkg/b","Elapsed":2}`,
 	}, "\n")

@@ -260,6 +260,7 @@ func TestEveryOperation(t *testing.T) {
 	}
 	a.list("/skystash/credentials/"+id, "id")
 	a.ok("DELETE", "/skystash/credentials/"+id+"/"+issued["id"].(string), nil)
+	a.list("/skystash/users/"+id, "name")
 	a.ok("POST", "/skystash/reset/"+id, nil)
 	a.ok("PUT", "/skystash/limits/"+id, map[string]any{"daily_requests": 1000, "monthly_budget": 2.5})
 	a.ok("GET", "/skystash/limits/"+id, nil)

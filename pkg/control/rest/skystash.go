@@ -119,6 +119,35 @@ func (x *exchange) credentials() (any, error) {
 	return out, nil
 }
 
+// user is a user of a database's access control list.
+type user struct {
+	Name       string     `json:"name"`
+	Enabled    bool       `json:"enabled"`
+	Rules      []string   `json:"rules"`
+	Credential string     `json:"credential"`        // that made it; "": the owner, in the console
+	MadeBy     string     `json:"made_by,omitempty"` // the user that made it
+	ExpiresAt  *time.Time `json:"expires_at,omitempty"`
+}
+
+func (x *exchange) users() (any, error) {
+	r, err := x.resource(x.ids[0], "")
+	if err != nil {
+		return nil, err
+	}
+	all, err := x.cfg.Engine.Users(x.ctx, x.acct.ID, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]user, len(all))
+	for i, u := range all {
+		out[i] = user{Name: u.Name, Enabled: u.Enabled, Rules: u.Rules, Credential: u.Credential, MadeBy: u.MadeBy}
+		if !u.Expires.IsZero() {
+			out[i].ExpiresAt = &all[i].Expires
+		}
+	}
+	return out, nil
+}
+
 func (x *exchange) issueCredential() (any, error) {
 	r, err := x.resource(x.ids[0], "")
 	if err != nil {

@@ -16,7 +16,7 @@ func selected(t testing.TB, doc *Value, path string) string {
 	if err != nil {
 		t.Fatalf("%s: %v", path, err)
 	}
-	matches, err := p.Select(doc)
+	matches, err := p.Select(doc, nil)
 	if err != nil {
 		t.Fatalf("%s: %v", path, err)
 	}
@@ -174,7 +174,7 @@ func TestWorkIsBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.Select(doc); !errors.Is(err, ErrTooMany) {
+	if _, err := p.Select(doc, nil); !errors.Is(err, ErrTooMany) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -186,7 +186,7 @@ func TestDistinctMatchesComeAfterAllBelowThem(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		matches, err := p.SelectDistinct(doc)
+		matches, err := p.SelectDistinct(doc, nil)
 		if err != nil || len(matches) == 0 {
 			t.Fatalf("%s: %d, %v", path, len(matches), err)
 		}
@@ -250,7 +250,7 @@ func FuzzPath(f *testing.F) {
 		if strings.Count(path, "..") > 4 {
 			return // may take long
 		}
-		matches, err := p.Select(doc)
+		matches, err := p.Select(doc, nil)
 		if err != nil {
 			t.Fatalf("%q: %v", path, err)
 		}
@@ -259,7 +259,7 @@ func FuzzPath(f *testing.F) {
 				t.Fatalf("%q: match %s at depth %d, is at %d", path, textOf(m.Value), m.Depth, depth)
 			}
 		}
-		first, err := p.First(doc)
+		first, err := p.First(doc, nil)
 		if err != nil || (first == nil) != (len(matches) == 0) || first != nil && first != matches[0].Value {
 			t.Fatalf("%q: first %v, %v", path, first, err)
 		}

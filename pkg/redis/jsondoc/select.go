@@ -8,11 +8,16 @@ import (
 
 const (
 	maxSteps   = 1 << 26 // values looked at for one path
-	maxMatches = 1 << 23 // of one path
+	maxMatches = 1 << 20 // of one path
+	lookEvery  = 1 << 12 // values between two looks at the budget
+	stepWork   = 25      // of a value looked at
 )
 
 // ErrTooMany says that evaluating a path takes too much time or memory.
 var ErrTooMany = errors.New("path matches too much")
+
+// Budget counts work, in units of about a nanosecond. An error of Spend ends an evaluation, which returns it.
+type Budget interface{ Spend(units int64) error }
 
 // Match is a value that a path has matched, in its place in the document.
 type Match struct {
@@ -22,9 +27,11 @@ type Match struct {
 
 // Select returns all matches of the path in a document, in the order that the package
 // comment describes. A value that matches in several ways comes as often.
-func (p *Path) Select(root *Value) ([]Match, error) {
+//
+// b counts the work, unless it is nil.
+func (p *Path) Select(root *Value, b Budget) ([]Match, error) {
 	var matches []Match
-	e := evaluation{root: root}
+	e := evaluation{root: root, budget: b}
 	e.walk(p.segments, root, 0, func(v *Value, depth int) bool {
 		if len(matches) == maxMatches {
 			e.err = ErrTooMany
@@ -33,24 +40,26 @@ func (p *Path) Select(root *Value) ([]Match, error) {
 		matches = append(matches, Match{v, depth})
 		return true
 	})
+	e.spend(int64(e.steps % lookEvery))
 	return matches, e.err
 }
 
-// First returns the first match, nil if there is none.
-func (p *Path) First(root *Value) (*Value, error) {
+// First returns the first match, nil if there is none. b is as in Select.
+func (p *Path) First(root *Value, b Budget) (*Value, error) {
 	var first *Value
-	e := evaluation{root: root}
+	e := evaluation{root: root, budget: b}
 	e.walk(p.segments, root, 0, func(v *Value, _ int) bool {
 		first = v
 		return false
 	})
+	e.spend(int64(e.steps % lookEvery))
 	return first, e.err
 }
 
 // SelectDistinct returns every value that matches once, each after all below it that
-// match: so they can be changed one after the other.
-func (p *Path) SelectDistinct(root *Value) ([]Match, error) {
-	matches, err := p.Select(root)
+// match: so they can be changed one after the other. b is as in Select.
+func (p *Path) SelectDistinct(root *Value, b Budget) ([]Match, error) {
+	matches, err := p.Select(root, b)
 	if len(matches) < 2 || err != nil {
 		return matches, err
 	}
@@ -68,10 +77,19 @@ func (p *Path) SelectDistinct(root *Value) ([]Match, error) {
 // evaluation is one use of a path on a document that does not change meanwhile.
 type evaluation struct {
 	root     *Value
+	budget   Budget // may be nil
 	steps    int
 	err      error
 	roots    map[*operand]*Value       // what operands that start at the root have matched
 	patterns map[string]*regexp.Regexp // those that stood in the document
+}
+
+// spend counts steps towards the budget.
+func (e *evaluation) spend(steps int64) {
+	if e.budget == nil || e.err != nil {
+		return
+	}
+	e.err = e.budget.Spend(steps * stepWork)
 }
 
 // walk calls emit with all that segments match from a value on, until it returns
@@ -79,6 +97,9 @@ type evaluation struct {
 func (e *evaluation) walk(segs []segment, v *Value, depth int, emit func(*Value, int) bool) bool {
 	if e.steps++; e.steps > maxSteps {
 		e.err = ErrTooMany
+	}
+	if e.steps%lookEvery == 0 {
+		e.spend(lookEvery)
 	}
 	if e.err != nil {
 		return false

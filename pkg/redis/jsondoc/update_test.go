@@ -151,7 +151,7 @@ func TestDelete(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		matches, err := p.Select(doc)
+		matches, err := p.Select(doc, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -253,7 +253,7 @@ func TestUpdatesOfRandomDocuments(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		matches, err := p.SelectDistinct(doc)
+		matches, err := p.SelectDistinct(doc, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

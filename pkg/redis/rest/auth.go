@@ -63,6 +63,7 @@ func (h *Handler) admit(db *redis.Database, claims token.Claims) (redis.Access, 
 		return none, errUnauthorized // whoever minted it knew other rules
 	}
 	access.ReadOnly = claims.Scope != token.ReadWrite
+	access.By = redis.Maker{Credential: claims.CredentialID, Generation: claims.Generation, Expires: claims.Expires}
 	return access, nil
 }
 

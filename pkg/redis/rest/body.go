@@ -3,11 +3,14 @@ package rest
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/skystash/skystash/pkg/redis"
 )
 
 // bodyParser reads commands from JSON. It can be used again and again.
@@ -36,6 +39,9 @@ func (p *bodyParser) commands(body []byte) ([][]string, error) {
 	}
 	var cmds [][]string
 	for p.dec.PeekKind() != ']' {
+		if len(cmds) == redis.DefaultBudget.Commands { // before they take more memory
+			return nil, badRequest(fmt.Sprintf("ERR max number of commands exceeded. Limit: %d", len(cmds)))
+		}
 		if err := p.openArray(); err != nil {
 			return nil, err
 		}

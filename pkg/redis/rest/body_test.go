@@ -216,3 +216,13 @@ func FuzzBody(f *testing.F) {
 		}
 	})
 }
+
+// A body of more commands than a request may have is refused before all of them are in memory.
+func TestTooManyCommands(t *testing.T) {
+	var p bodyParser
+	body := []byte("[" + strings.Repeat(`["a"],`, 1_000_000) + `["a"]]`)
+	cmds, err := p.commands(body)
+	if cmds != nil || err == nil || !strings.Contains(err.Error(), "max number of commands exceeded") {
+		t.Errorf("%d commands, %v", len(cmds), err)
+	}
+}

@@ -68,7 +68,7 @@
 // It names the database and what may be done; it is refused once the
 // database's credentials have been reset or the token's own has been revoked. It may carry
 // rules that say more closely what may be done. A token from ACL RESTTOKEN stands for a user of the
-// database instead, whose rules are looked up.
+// database instead, whose rules are looked up, together with the credential that made the user.
 //
 // # Metering
 //

@@ -219,7 +219,7 @@ func TestStreamEndsWithItsToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	verifier := verifierFunc(func(string) (token.Claims, error) {
-		return token.Claims{CredentialID: "mine", Resource: "db1", Products: []string{token.ProductRedis}, Generation: db.CredentialGeneration}, nil
+		return token.Claims{CredentialID: "mine", Resource: "db1", Products: []string{token.ProductRedis}, Scope: token.ReadWrite, Generation: db.CredentialGeneration}, nil
 	})
 	server := httptest.NewServer(New(Config{Engine: engine, Verifier: verifier, KeepAlive: time.Millisecond}))
 	defer server.Close()

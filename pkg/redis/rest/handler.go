@@ -81,7 +81,7 @@ type Config struct {
 	Domain string
 
 	// KeepAlive is how often a stream shows that it is alive while there is nothing to
-	// send, and how often its token is checked again. 0: DefaultKeepAlive.
+	// send. Its token is checked as often, and every 5 seconds at least. 0: DefaultKeepAlive.
 	KeepAlive time.Duration
 
 	// Meter is told what each request has used that is for a database; nil: nobody is.

@@ -105,6 +105,10 @@ func streamNames(r *Request, path []string) ([]string, error) {
 	return names, nil
 }
 
+// maxUnchecked is how long a stream goes on without a check of its token. Together with the age that a database's
+// record can have, it keeps the promise that a revoked token opens nothing after ten seconds.
+const maxUnchecked = 5 * time.Second
+
 // events are the answer to a subscription.
 type events struct {
 	log       *slog.Logger
@@ -128,10 +132,15 @@ func (ev *events) send(ctx context.Context, w io.Writer) {
 	if _, err := w.Write(ev.greeting); err != nil {
 		return
 	}
-	for ev.sendFor(ctx, w, ev.keepAlive) {
-		if !ev.allowed(ctx) {
+	for quiet := time.Duration(0); ; {
+		period := min(ev.keepAlive-quiet, maxUnchecked)
+		if !ev.sendFor(ctx, w, period) || !ev.allowed(ctx) {
 			return
 		}
+		if quiet += period; quiet < ev.keepAlive {
+			continue
+		}
+		quiet = 0
 		if _, err := io.WriteString(w, ": ping\n\n"); err != nil {
 			return
 		}

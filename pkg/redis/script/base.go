@@ -33,7 +33,7 @@ func baseAssert(a args) int {
 func collectGarbage(a args) int {
 	switch option := a.optText(1, "collect"); option {
 	case "count":
-		return a.retNumber(float64(a.run().heapSize()) / 1024)
+		return a.retNumber(float64(uint64(a.run().heldBytes())) / 1024)
 	case "collect", "stop", "restart", "step", "setpause", "setstepmul":
 		return a.retNumber(0) // Go sees to that
 	default:
@@ -42,7 +42,7 @@ func collectGarbage(a args) int {
 	return 0
 }
 
-func gcInfo(a args) int { return a.retNumber(float64(a.run().heapSize() / 1024)) }
+func gcInfo(a args) int { return a.retNumber(float64(uint64(a.run().heldBytes()) / 1024)) }
 
 func raise(a args) int {
 	v := a.Get(1)

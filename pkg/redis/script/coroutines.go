@@ -44,6 +44,9 @@ func (a args) protected(fn lua.LValue, arguments []lua.LValue) (results []lua.LV
 		return nil, fmt.Errorf("attempt to call a %s value", fn.Type().String())
 	}
 	th := a.thread()
+	r := a.run()
+	r.threads = append(r.threads, th)
+	defer func() { r.threads = r.threads[:len(r.threads)-1] }()
 	a.nest(func() {
 		th.Push(fn)
 		for _, v := range arguments {

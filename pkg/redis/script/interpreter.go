@@ -124,6 +124,9 @@ type Host interface {
 	Call(args []string) (reply []byte, err error)
 	// Allowed reports whether the caller may run a command. An unknown one is an Error.
 	Allowed(args []string) (bool, error)
+	// Use is told now and then how many steps the run has taken since, and by how many bytes what its values
+	// take has grown. An error ends the run and is what Run returns.
+	Use(steps, bytes int64) error
 	// Log takes a message; level is from 0 (debug) to 3 (warning).
 	Log(level int, message string)
 }

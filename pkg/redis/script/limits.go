@@ -3,8 +3,6 @@ package script
 import (
 	"context"
 	"fmt"
-	"runtime"
-	"runtime/metrics"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -13,8 +11,8 @@ import (
 // Limits bound one run. A zero field stands for its default.
 type Limits struct {
 	Steps  int64         // VM instructions and work of library functions; default 20 million
-	Time   time.Duration // wall time without what the host's calls take; default 5 s
-	Memory int64         // bytes by which the process's heap may grow; default 256 MiB
+	Time   time.Duration // wall time, with what the host's calls take; default 5 s
+	Memory int64         // bytes that the values of a run take, estimated; default 64 MiB
 }
 
 func (l Limits) orDefaults() Limits {
@@ -25,7 +23,7 @@ func (l Limits) orDefaults() Limits {
 		l.Time = 5 * time.Second
 	}
 	if l.Memory == 0 {
-		l.Memory = 256 << 20
+		l.Memory = 64 << 20
 	}
 	return l
 }
@@ -33,11 +31,11 @@ func (l Limits) orDefaults() Limits {
 const (
 	// slice is how many steps a run may take before limits are looked at.
 	slice = 4096
-	// memorySlice is how many bytes a run may allocate, as far as they are
-	// accounted for, before the heap is looked at.
-	memorySlice = 8 << 20
-	// memorySlices is every how many slices the heap is looked at in any case.
-	memorySlices = 4
+	// stepSize is what a step allocates at most, in bytes, on average.
+	stepSize = 48
+	// measureEvery is how many bytes a run may allocate before what it holds is measured. A run that
+	// holds much may allocate as much again.
+	measureEvery = 8 << 20
 
 	callDepth   = 8_000    // nested calls; see also maxNested
 	maxRegistry = 1 << 18  // values on the stack
@@ -51,14 +49,15 @@ const (
 type budget struct {
 	context.Context // the caller's
 	limits          Limits
-	left            int64 // steps until limits are looked at
-	taken           int64 // steps before the current slice
-	slices          int
+	host            Host
+	measure         func() (bytes, values int64) // what the run holds
+	left            int64                        // steps until limits are looked at
+	taken           int64                        // steps before the current slice
 	began           time.Time
 	deadline        time.Time
-	allocated       int64  // bytes accounted for since the heap was looked at
-	heap            uint64 // size of the heap when the run began
-	sample          [1]metrics.Sample
+	allocated       int64 // bytes since the run was measured, at most
+	mayAllocate     int64 // bytes before the run is measured again
+	held            int64 // bytes, as measured last
 	stopped         error // why the run must end
 }
 
@@ -68,12 +67,11 @@ var closed = func() chan struct{} {
 	return c
 }()
 
-func (b *budget) start(ctx context.Context, limits Limits) {
-	b.Context, b.limits, b.left = ctx, limits, slice
+func (b *budget) start(ctx context.Context, limits Limits, host Host, measure func() (bytes, values int64)) {
+	b.Context, b.limits, b.host, b.measure, b.left = ctx, limits, host, measure, slice
 	b.began = time.Now()
 	b.deadline = b.began.Add(limits.Time)
-	b.sample[0].Name = "/memory/classes/heap/objects:bytes"
-	b.heap = b.heapSize()
+	b.mayAllocate = measureEvery
 }
 
 // Done counts a step. It implements [context.Context] for gopher-lua.
@@ -95,9 +93,10 @@ func (b *budget) look() error {
 	if b.stopped != nil {
 		return b.stopped
 	}
-	b.taken += slice - b.left
+	steps := slice - b.left
+	b.taken += steps
 	b.left = slice
-	b.slices++
+	b.allocated += steps * stepSize
 	switch err := b.Context.Err(); {
 	case err != nil:
 		b.stop(err)
@@ -105,10 +104,36 @@ func (b *budget) look() error {
 		b.stop(Error(fmt.Sprintf(runningScript+"the script was stopped after %d steps", b.limits.Steps)))
 	case time.Now().After(b.deadline):
 		b.stop(Error(fmt.Sprintf(runningScript+"the script was stopped after %v", b.limits.Time)))
-	case b.allocated > memorySlice || b.slices%memorySlices == 0:
-		b.lookAtHeap()
+	case b.allocated > b.mayAllocate:
+		b.weigh(steps)
+	default:
+		b.use(steps, 0)
 	}
 	return b.stopped
+}
+
+// use tells the host what the run has used.
+func (b *budget) use(steps, bytes int64) {
+	if b.host == nil {
+		return
+	}
+	if err := b.host.Use(steps, bytes); err != nil {
+		b.stop(err)
+	}
+}
+
+// weigh measures what the run holds.
+func (b *budget) weigh(steps int64) {
+	was := b.held
+	held, values := b.measure()
+	b.held, b.allocated = held, 0
+	b.taken += values // looking at one is as much as a step
+	b.mayAllocate = measureEvery + max(min(held, b.limits.Memory-held), 0)
+	if held > b.limits.Memory {
+		b.stop(b.overMemory())
+		return
+	}
+	b.use(steps+values, held-was)
 }
 
 // stop ends the run, whatever the script does about it.
@@ -117,27 +142,6 @@ func (b *budget) stop(err error) {
 		b.stopped = err
 	}
 	b.left = 0
-}
-
-// lookAtHeap measures the heap of the whole process: exact where one script runs
-// at a time, as in a Lambda. Elsewhere others' garbage counts at first, so it is collected before
-// anything is held against the script.
-func (b *budget) lookAtHeap() {
-	b.allocated = 0
-	if b.grown() <= b.limits.Memory {
-		return
-	}
-	runtime.GC()
-	if b.grown() > b.limits.Memory {
-		b.stop(b.overMemory())
-	}
-}
-
-func (b *budget) grown() int64 { return int64(b.heapSize()) - int64(b.heap) }
-
-func (b *budget) heapSize() uint64 {
-	metrics.Read(b.sample[:])
-	return b.sample[0].Value.Uint64()
 }
 
 func (b *budget) overMemory() Error {
@@ -156,11 +160,18 @@ func (r *run) reserve(L *lua.LState, bytes int) {
 	if int64(bytes) > r.limits.Memory/4 {
 		r.stop(r.overMemory())
 	}
-	if r.allocated += int64(bytes); r.allocated > memorySlice && r.stopped == nil {
-		r.lookAtHeap()
+	if r.allocated += int64(bytes); r.allocated > r.mayAllocate && r.stopped == nil {
+		r.weigh(0)
 	}
 	if r.stopped != nil {
 		L.RaiseError("%s", r.stopped.Error())
 	}
 	r.spend(L, bytes/256)
+}
+
+// heldBytes is what the values of the run take.
+func (r *run) heldBytes() int64 {
+	held, values := r.measure()
+	r.taken += values
+	return held
 }

@@ -2,7 +2,9 @@ package script
 
 import (
 	"math"
+	"slices"
 	"strings"
+	"unsafe"
 
 	lua "github.com/yuin/gopher-lua"
 )
@@ -22,8 +24,46 @@ func concat(a args) int {
 		texts[i] = s
 		size += len(s)
 	}
+	if len(texts[0]) >= minTail {
+		return a.retText(a.run().join(a.LState, texts, size))
+	}
 	a.run().reserve(a.LState, size)
 	return a.retText(strings.Join(texts, ""))
+}
+
+const (
+	tailCount = 4   // strings that a script appends to in turn
+	minTail   = 256 // bytes of a string, below which copying it is cheap
+)
+
+// join concatenates texts, the first of which is long. A string that is made by appending again and again is
+// copied once for each doubling: the strings that it was before are beginnings of the same memory. Nobody
+// sees what is behind their ends, and only the longest of them is appended to in place.
+func (r *run) join(L *lua.LState, texts []string, size int) string {
+	first := texts[0]
+	at := slices.IndexFunc(r.tails[:], func(t []byte) bool {
+		return len(t) == len(first) && unsafe.StringData(first) == unsafe.SliceData(t)
+	})
+	room := size
+	if at < 0 {
+		at = r.oldest
+		r.oldest = (at + 1) % tailCount
+		r.tails[at] = nil
+	} else {
+		room = 2 * size // it is not the first time
+	}
+	tail := r.tails[at]
+	if cap(tail) < size {
+		r.reserve(L, room)
+		tail = append(make([]byte, 0, room), first...)
+	} else {
+		r.reserve(L, size-len(first))
+	}
+	for _, s := range texts[1:] {
+		tail = append(tail, s...)
+	}
+	r.tails[at] = tail
+	return unsafe.String(unsafe.SliceData(tail), len(tail))
 }
 
 // concatMeta concatenates from the right where an operand is no text but may have a metamethod.

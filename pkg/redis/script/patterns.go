@@ -337,7 +337,7 @@ func (m *matcher) capture(k, start, end int) lua.LValue {
 		if k > 0 {
 			m.a.RaiseError("invalid capture index")
 		}
-		return lua.LString(m.s[start:end])
+		return lua.LString(m.a.part(m.s, start, end))
 	}
 	switch n := m.lengths[k]; n {
 	case place0:
@@ -346,7 +346,7 @@ func (m *matcher) capture(k, start, end int) lua.LValue {
 		m.a.RaiseError("unfinished capture")
 		return nil
 	default:
-		return lua.LString(m.s[m.starts[k] : m.starts[k]+n])
+		return lua.LString(m.a.part(m.s, m.starts[k], m.starts[k]+n))
 	}
 }
 

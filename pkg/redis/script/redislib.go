@@ -6,7 +6,6 @@ import (
 	"errors"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/skystash/skystash/pkg/redis/resp"
 	lua "github.com/yuin/gopher-lua"
@@ -122,9 +121,7 @@ func (a args) command() (lua.LValue, string) {
 	if text != "" {
 		return nil, text
 	}
-	began := time.Now()
 	reply, err := r.host.Call(words)
-	r.deadline = r.deadline.Add(time.Since(began))
 	if err != nil {
 		r.stop(err)
 		a.RaiseError("%s", err.Error())
@@ -132,7 +129,7 @@ func (a args) command() (lua.LValue, string) {
 	if text, ok := resp.ErrorText(reply); ok {
 		return nil, text
 	}
-	r.spend(a.LState, 16)
+	r.spend(a.LState, 16+len(reply)/4)
 	r.reserve(a.LState, 2*len(reply))
 	v, _, err := r.value(reply)
 	if err != nil {

@@ -17,21 +17,23 @@ type run struct {
 	budget
 	in      *Interpreter
 	std     *environment
-	host    Host
 	state   *lua.LState
 	globals *lua.LTable
 	env     *lua.LTable // the proxy of globals
 	listed  *lua.LTable // all globals, once somebody has listed them
 	resp3   bool
-	nested  int // protected calls and coroutines under way
+	nested  int               // protected calls and coroutines under way
+	threads []*lua.LState     // of the protected calls
+	tails   [tailCount][]byte // see join
+	oldest  int               // of tails
 	random  random
 	json    jsonOptions
 	library *[]Function // while a library is loaded: what it has registered
 }
 
 func (in *Interpreter) newRun(ctx context.Context, host Host) *run {
-	r := &run{in: in, std: in.std, host: host, json: defaultJSON}
-	r.start(ctx, in.limits)
+	r := &run{in: in, std: in.std, json: defaultJSON}
+	r.start(ctx, in.limits, host, r.measure)
 	r.random.seed(rand.Int32())
 	r.state = lua.NewState(lua.Options{
 		SkipOpenLibs: true, CallStackSize: callDepth, MinimizeStackMemory: true,

@@ -32,6 +32,7 @@ func (h echoHost) Call(args []string) ([]byte, error) {
 }
 
 func (echoHost) Allowed(args []string) (bool, error) { return args[0] != "forbidden", nil }
+func (echoHost) Use(_, _ int64) error                { return nil }
 func (echoHost) Log(int, string)                     {}
 
 var replies = map[string]func(w *resp.Writer){

@@ -109,7 +109,16 @@ func stringSub(a args) int {
 	if from > to {
 		return a.retText("")
 	}
-	return a.retText(s[from-1 : to])
+	return a.retText(a.part(s, from-1, to))
+}
+
+// part is a part of s. A small one of a large string is copied, so that it does not keep all of it in memory.
+func (a args) part(s string, from, to int) string {
+	if n := to - from; n < len(s)/2 && len(s) > minTail {
+		a.run().reserve(a.LState, n)
+		return strings.Clone(s[from:to])
+	}
+	return s[from:to]
 }
 
 func stringFind(a args) int { return find(a, true) }

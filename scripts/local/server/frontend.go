@@ -116,7 +116,7 @@ func (f *frontend) serve(ctx *fasthttp.RequestCtx) {
 	if body := ctx.RequestBodyStream(); body != nil {
 		r.Body = body
 	}
-	f.rest.Serve(f.ctx, &r.Request, r)
+	f.rest.Serve(&client{f.ctx, ctx.Conn()}, &r.Request, r)
 	*r = request{}
 }
 

@@ -36,7 +36,9 @@ func TestUsageIsCountedUntilTheVeryEnd(t *testing.T) {
 			all.Add(day)
 		}
 		c := all.Counters
-		if c.Requests != total || c.Commands != total || c.ReadUnits != float64(run+1) || c.WriteUnits != float64(300*(run+1)) || all.Latency.Count() != total || all.P99() == 0 {
+		// Each call costs one unit. Besides the GET, requests read the published keys every few seconds.
+		reads := c.Calls - 300*int64(run+1)
+		if c.Requests != total || c.Commands != total || reads < int64(run+1) || c.ReadUnits != float64(reads) || c.WriteUnits != float64(300*(run+1)) || all.Latency.Count() != total || all.P99() == 0 {
 			t.Errorf("run %d: %+v", run, c)
 		}
 		if err := st.Close(); err != nil {

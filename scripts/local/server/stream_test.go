@@ -65,8 +65,11 @@ func TestSubscriptions(t *testing.T) {
 	m, _ := start(t, "-ephemeral")
 	channels := open(t, m, m.Token(), "/subscribe/c1/c2")
 	channels.expect("subscribe,c1,1", "subscribe,c2,2")
-	pattern := open(t, m, m.ReadOnlyToken(), "/psubscribe/c?")
+	pattern := open(t, m, m.Token(), "/psubscribe/c?")
 	pattern.expect("psubscribe,c?,1")
+	if got := call(t, m, m.ReadOnlyToken(), "/psubscribe/c?"); !strings.Contains(got, "NOPERM") {
+		t.Errorf("a read-only token without rules is answered %s", got)
+	}
 	wantAnswer(t, call(t, m, m.Token(), "/publish/c1/one"), `{"result":2}`)
 	channels.expect("message,c1,one")
 	pattern.expect("pmessage,c?,c1,one")

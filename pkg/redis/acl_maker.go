@@ -1,0 +1,170 @@
+package redis
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/skystash/skystash/pkg/store"
+)
+
+// Users of the access control list are made by somebody: with a credential, or by a user that was itself made
+// with one. A user never gets further than its maker:
+//
+//   - It opens the database as long as its maker does. When the credential is revoked, expires, or is reset,
+//     its users open nothing any more; when a user is deleted or switched off, neither do those that it made.
+//   - It may do what its own rules and those of all its makers allow.
+//   - Only its maker changes it. Otherwise a credential with bounds could give a password to a user without bounds.
+//
+// The user's item holds the maker in attribute m, as a list of words: the id of the credential, its generation,
+// its expiry (Unix s, 0: never), the user that acted ("": none), and that user's birth. Attribute b holds the
+// rules of the credential, if it has any. An item without m is of a time before makers were kept: generation 0,
+// which no database has, so that it opens nothing.
+
+// Maker is the credential that commands run for. The zero Maker stands for the owner of the database.
+type Maker struct {
+	Credential string    // id; "": none, such as in the console
+	Generation int64     // 0: the database's present one
+	Expires    time.Time // zero: never
+
+	user, birth string // the user that acts, if one does
+}
+
+// same reports whether two makers are one. Both must know their generation.
+func (m Maker) same(other Maker) bool {
+	return m.Credential == other.Credential && m.Generation == other.Generation && m.user == other.user && m.birth == other.birth
+}
+
+// opens reports whether the credential opens a database.
+func (m Maker) opens(db *Database, now time.Time) bool {
+	return m.Generation == db.CredentialGeneration && !slices.Contains(db.Revoked, m.Credential) &&
+		(m.Expires.IsZero() || now.Before(m.Expires))
+}
+
+func (m Maker) encode() []string {
+	expires := int64(0)
+	if !m.Expires.IsZero() {
+		expires = m.Expires.Unix()
+	}
+	return []string{m.Credential, strconv.FormatInt(m.Generation, 10), strconv.FormatInt(expires, 10), m.user, m.birth}
+}
+
+func decodeMaker(words []string) Maker {
+	if len(words) != 5 {
+		return Maker{}
+	}
+	m := Maker{Credential: words[0], user: words[3], birth: words[4]}
+	m.Generation, _ = strconv.ParseInt(words[1], 10, 64) // 0 opens nothing
+	expires, err := strconv.ParseInt(words[2], 10, 64)
+	if err != nil {
+		return Maker{}
+	}
+	if expires != 0 {
+		m.Expires = time.Unix(expires, 0).UTC()
+	}
+	return m
+}
+
+// maker is who the caller is as the maker of users.
+func (a Access) maker(db *Database) Maker {
+	m := a.By
+	if m.Generation == 0 {
+		m.Generation = db.CredentialGeneration
+	}
+	return m
+}
+
+// madeBy are the attributes of a user's item that tell who made it.
+func (a Access) madeBy(m Maker) []store.Attr {
+	attrs := []store.Attr{{Name: attrMaker, Value: store.List(m.encode())}}
+	if a.rules != nil && m.user == "" { // those of a user are looked up
+		attrs = append(attrs, store.Attr{Name: attrBounds, Value: store.List(a.rules.text())})
+	}
+	if !m.Expires.IsZero() {
+		attrs = append(attrs, store.Attr{Name: store.TTLAttr, Value: store.Int(m.Expires.Unix() + 1)})
+	}
+	return attrs
+}
+
+// maxMakers bounds how many users can stand between a user and the credential that it comes from: each is looked up.
+const maxMakers = 4
+
+// mayMakeUsers refuses users that come from a credential by too many others.
+func (e *Engine) mayMakeUsers(ctx context.Context, db *Database, by Access) error {
+	n := 0
+	for m := by.By; m.user != ""; n++ {
+		if n == maxMakers {
+			return Error(fmt.Sprintf("ERR users can make users, but only %d deep", maxMakers))
+		}
+		u, err := e.user(ctx, db.ID, m.user)
+		if err != nil {
+			return err
+		}
+		m = u.maker
+	}
+	return nil
+}
+
+// accessOfUser is what a user may do who has given the password. It reports false if there is no such user, or
+// its maker opens nothing any more.
+func (e *Engine) accessOfUser(ctx context.Context, db *Database, name string, u user) (Access, bool, error) {
+	bounds, alive, err := e.boundsOf(ctx, db, u, 0)
+	if err != nil || !alive {
+		return Access{}, false, err
+	}
+	rules := *u.rules
+	rules.within = bounds
+	by := u.maker
+	by.user, by.birth = name, u.birth
+	return Access{User: name, By: by, rules: &rules}, true, nil
+}
+
+// boundsOf are the rules of those who made a user.
+func (e *Engine) boundsOf(ctx context.Context, db *Database, u user, depth int) (*Rules, bool, error) {
+	if u.rules == nil || depth > maxMakers || !u.maker.opens(db, e.now()) {
+		return nil, false, nil
+	}
+	if u.maker.user == "" {
+		return u.bounds, true, nil
+	}
+	maker, err := e.user(ctx, db.ID, u.maker.user)
+	if err != nil {
+		return nil, false, err
+	}
+	if maker.rules == nil || !maker.rules.enabled || maker.birth != u.maker.birth {
+		return nil, false, nil
+	}
+	bounds, alive, err := e.boundsOf(ctx, db, maker, depth+1)
+	if err != nil || !alive {
+		return nil, false, err
+	}
+	rules := *maker.rules
+	rules.within = bounds
+	return &rules, true, nil
+}
+
+// User is a user of a database's access control list.
+type User struct {
+	Name    string
+	Enabled bool
+	Rules   []string // in the words of ACL SETUSER, without passwords
+	Maker   Maker
+	MadeBy  string // the user that made it; "": the credential itself
+}
+
+// Users lists the users of a database but the default one, in order of their names. Users whose maker opens nothing any
+// more are left out.
+func (e *Engine) Users(ctx context.Context, db *Database) ([]User, error) {
+	list, err := e.listUsers(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	users := make([]User, len(list))
+	for i, u := range list {
+		words := slices.DeleteFunc(u.rules.text()[1:], func(w string) bool { return w[0] == '#' })
+		users[i] = User{Name: u.name, Enabled: u.rules.enabled, Rules: words, Maker: u.maker, MadeBy: u.maker.user}
+	}
+	return users, nil
+}

@@ -1,0 +1,235 @@
+package redis_test
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/skystash/skystash/pkg/redis"
+	"github.com/skystash/skystash/pkg/redis/resp"
+)
+
+// allocated is how many bytes fn allocates, garbage included.
+func allocated(fn func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	fn()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
+}
+
+func repeat(n int, args func(i int) []string) [][]string {
+	out := make([][]string, n)
+	for i := range out {
+		out[i] = args(i)
+	}
+	return out
+}
+
+// Each attack was found to take seconds or hundreds of megabytes. Now it ends with an error, and what its keys
+// held before is still there.
+func TestBudgetOfAttacks(t *testing.T) {
+	const tooMuchWork, tooMuchMemory = "ERR max request work exceeded", "ERR max request memory exceeded"
+	big := func(d *testDB) { d.do("setrange", "bk", "104857000", "x") }
+	for _, tc := range []struct {
+		name  string
+		setup func(d *testDB)
+		args  func() []string
+		want  string
+		most  uint64 // bytes that it may allocate, MiB
+	}{
+		{"bitcounts in a script", big, func() []string {
+			return []string{"eval", "for i = 1, 3000 do redis.call('bitcount', 'bk') end redis.call('set', 'made', 'x')", "0"}
+		}, tooMuchWork, 600},
+		{"large strings made and deleted in a script", big, func() []string {
+			return []string{"eval", "for i = 1, 100 do redis.call('setrange', 'made', 104857000, 'x') redis.call('del', 'made') end", "0"}
+		}, tooMuchWork, 8000},
+		{"ranges in a script", func(d *testDB) {
+			list := []string{"rpush", "l"}
+			for i := range 50_000 {
+				list = append(list, strconv.Itoa(i))
+			}
+			d.do(list...)
+		}, func() []string {
+			return []string{"eval_ro", "for i = 1, 1000 do redis.call('lrange', 'l', 0, -1) end", "0"}
+		}, "ERR", 4000},
+		{"BITOP of one key many times", big, func() []string {
+			args := []string{"bitop", "xor", "made"}
+			for range 5000 {
+				args = append(args, "bk")
+			}
+			return args
+		}, tooMuchWork, 600},
+		{"DEL of many names", nil, func() []string {
+			args := []string{"del"}
+			for i := range 700_000 {
+				args = append(args, strconv.FormatInt(int64(i), 36))
+			}
+			return args
+		}, "ERR max number of arguments exceeded", 64},
+		{"a path that matches everything again and again", func(d *testDB) {
+			d.do("json.set", "j", "$", strings.Repeat(`{"a":`, 60)+"[1,2,3,4,5,6,7,8]"+strings.Repeat("}", 60))
+		}, func() []string {
+			return []string{"json.get", "j", "$..*..*..*..*..*"}
+		}, "ERR", 128},
+		{"BITOP of large keys", func(d *testDB) {
+			big(d)
+			d.do("setrange", "bl", "104857000", "y")
+		}, func() []string { return []string{"bitop", "xor", "made", "bk", "bl"} }, tooMuchMemory, 900},
+		{"one set in a union many times", func(d *testDB) {
+			args := []string{"sadd", "s"}
+			for i := range 500 {
+				args = append(args, strconv.Itoa(i))
+			}
+			d.do(args...)
+		}, func() []string {
+			args := []string{"sunion"}
+			for range 100_000 {
+				args = append(args, "s")
+			}
+			return args
+		}, tooMuchWork, 4000},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			d := newTestEngine(t)
+			if tc.setup != nil {
+				tc.setup(d)
+			}
+			args, got := tc.args(), ""
+			used := allocated(func() { got = d.do(args...) })
+			if !strings.HasPrefix(got, "(error) "+tc.want) {
+				t.Errorf("got %.200s, want %s", got, tc.want)
+			}
+			if got := d.do("exists", "made"); got != "(integer) 0" {
+				t.Errorf("a key was made: %s", got)
+			}
+			if used > tc.most<<20 {
+				t.Errorf("%d MiB were allocated", used>>20)
+			}
+		})
+	}
+}
+
+// What is within the budget takes no more memory than it must.
+func TestBudgetOfWorkThatIsDone(t *testing.T) {
+	d := newTestEngine(t)
+	fields := []string{"bitfield", "b"}
+	for range 40_000 {
+		fields = append(fields, "get", "u8", "0")
+	}
+	d.do("set", "b", "x")
+	if got := d.do(fields...); !strings.HasPrefix(got, "[(integer) 120") {
+		t.Errorf("BITFIELD: %.80s", got)
+	}
+	d.do("json.set", "j", "$", "["+strings.TrimSuffix(strings.Repeat(`"",`, 100), ",")+"]")
+	var got string
+	used := allocated(func() { got = d.do("json.strappend", "j", "$.*", strconv.Quote(strings.Repeat("x", 90_000))) })
+	if !strings.HasPrefix(got, "[(integer) 90000") || used > 200<<20 {
+		t.Errorf("JSON.STRAPPEND: %.80s, %d MiB", got, used>>20)
+	}
+}
+
+// A transaction that cannot be committed is refused before it runs, or as soon as that is known.
+func TestBudgetOfTransactions(t *testing.T) {
+	d := newTestEngine(t)
+	multi := func(cmds [][]string) error {
+		var w resp.Writer
+		return d.e.Multi(context.Background(), d.database(), redis.Access{}, cmds, &w)
+	}
+	for _, tc := range []struct {
+		name string
+		cmds [][]string
+		want string
+	}{
+		{"many SETs", repeat(20_000, func(i int) []string { return []string{"set", strconv.Itoa(i), "x"} }), "ERR transaction too large"},
+		{"many INCRs", repeat(20_000, func(i int) []string { return []string{"incr", strconv.Itoa(i)} }), "ERR transaction too large"},
+		{"too many commands", repeat(100_000, func(int) []string { return []string{"ping"} }), "ERR max number of commands exceeded"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var err error
+			used := allocated(func() { err = multi(tc.cmds) })
+			if err == nil || !strings.HasPrefix(err.Error(), tc.want) || used > 128<<20 {
+				t.Errorf("got %v, %d MiB", err, used>>20)
+			}
+			if got := d.do("dbsize"); got != "(integer) 0" {
+				t.Errorf("%s keys", got)
+			}
+		})
+	}
+	many := repeat(20_000, func(int) []string { return []string{"incr", "n"} })
+	if err := multi(many); err != nil || d.do("get", "n") != `"20000"` {
+		t.Errorf("%v, %s", err, d.do("get", "n"))
+	}
+}
+
+// The members of a pipeline share one budget; each has a reply.
+func TestBudgetOfPipelines(t *testing.T) {
+	d := newTestEngine(t)
+	pipeline := func(cmds [][]string) (replies int, last string) {
+		var w resp.Writer
+		d.e.Pipeline(context.Background(), d.database(), redis.Access{}, cmds, &w)
+		for rest := w.Buf; len(rest) > 0; replies++ {
+			reply, after, err := resp.Cut(rest)
+			if err != nil {
+				t.Fatal(err)
+			}
+			last, rest = string(reply), after
+		}
+		return replies, last
+	}
+	d.do("set", "k", strings.Repeat("x", 1<<20))
+	for _, tc := range []struct {
+		name string
+		n    int
+		args []string
+		want string
+	}{
+		{"too many members", 1_000_000, []string{"nosuch"}, "-ERR max number of commands exceeded"},
+		{"replies", 500, []string{"get", "k"}, "-ERR max size of all replies exceeded"},
+		{"work", 5000, []string{"eval", "for i = 1, 100000 do end", "0"}, "-ERR max request work exceeded"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			n, last := pipeline(repeat(tc.n, func(int) []string { return tc.args }))
+			if n != tc.n || !strings.HasPrefix(last, tc.want) {
+				t.Errorf("%d replies, the last one %.80s", n, last)
+			}
+		})
+	}
+}
+
+// A request ends when its context does, also in the middle of a command.
+func TestBudgetEndsWithContext(t *testing.T) {
+	d := newTestEngine(t)
+	d.do("setrange", "k", "10000000", "x")
+	db := d.database()
+	for _, args := range [][]string{
+		{"eval", "while true do end", "0"},
+		append([]string{"bitop", "xor", "made"}, strings.Fields(strings.Repeat("k ", 50))...),
+	} {
+		ctx := &endingContext{Context: context.Background(), left: 2}
+		var w resp.Writer
+		err := d.e.Do(ctx, db, redis.Access{}, args, &w)
+		if err == nil || ctx.left >= 0 || len(w.Buf) > 0 {
+			t.Errorf("%s: %v, %q", args[0], err, w.Buf)
+		}
+	}
+	if got := d.do("exists", "made"); got != "(integer) 0" {
+		t.Error(got)
+	}
+}
+
+// endingContext is canceled after it was asked a number of times.
+type endingContext struct {
+	context.Context
+	left int
+}
+
+func (c *endingContext) Err() error {
+	if c.left--; c.left < 0 {
+		return fmt.Errorf("the client is gone: %w", context.Canceled)
+	}
+	return nil
+}
