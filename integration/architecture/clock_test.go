@@ -28,7 +28,6 @@ var mayAskClock = map[string]string{
 	"pkg/redis/budget.go":                 "a context's deadline is by the runtime's clock",
 	"pkg/redis/script/base.go":            "os.clock is the time that a script has run",
 	"pkg/redis/script/limits.go":          "bounds the time that a script itself takes",
-	"pkg/redis/script/redislib.go":        "bounds the time that a script itself takes",
 }
 
 // mayStart has the files that start a goroutine by a go statement, and who waits for its end. All others
