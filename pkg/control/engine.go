@@ -36,6 +36,7 @@ type Config struct {
 	Endpoints Endpoints
 	Region    string // that resources are said to be in; "": DefaultRegion
 
+	Retry  store.Retry      // of changes that lose against others; its zero Now is the engine's
 	Now    func() time.Time // nil: time.Now
 	Logger *slog.Logger     // nil: slog.Default
 }
@@ -47,6 +48,8 @@ const DefaultRegion = "us-east-1"
 // may share a store.
 type Engine struct {
 	store       store.Store
+	retry       store.Retry
+	locks       *store.Locks // by record
 	keyring     Keyring
 	audience    string
 	products    map[Product]product
@@ -72,7 +75,7 @@ func New(cfg Config) *Engine {
 		store: cfg.Store, keyring: cfg.Keyring, audience: cfg.Audience,
 		products: map[Product]product{}, directories: cfg.Directories,
 		endpoints: cfg.Endpoints, region: cmp.Or(cfg.Region, DefaultRegion),
-		now: cfg.Now, log: cfg.Logger,
+		now: cfg.Now, log: cfg.Logger, retry: cfg.Retry, locks: store.NewLocks(),
 		redis: cfg.Redis, kafka: cfg.Kafka, qstash: cfg.QStash,
 	}
 	if cfg.Redis != nil {
@@ -86,6 +89,9 @@ func New(cfg Config) *Engine {
 	}
 	if e.now == nil {
 		e.now = time.Now
+	}
+	if e.retry.Now == nil {
+		e.retry.Now = e.now
 	}
 	if e.log == nil {
 		e.log = slog.Default()

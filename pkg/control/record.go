@@ -51,27 +51,36 @@ func (e *Engine) read(ctx context.Context, key store.Key, record any) (bool, err
 	return true, decode(key, attrs, record)
 }
 
-// change reads a record, changes it and writes it, again and again if somebody else
-// changes it meanwhile. It reports whether there is one. An error of change ends it.
-func change[T any](ctx context.Context, e *Engine, key store.Key, change func(*T) error) (*T, bool, error) {
-	for {
+// change reads a record, changes it and writes it, anew after a pause if somebody else has changed it
+// meanwhile; see store.Retry. Calls of one process queue up. It reports whether there is a record. An
+// error of change ends it.
+func change[T any](ctx context.Context, e *Engine, key store.Key, change func(*T) error) (record *T, found bool, err error) {
+	unlock, err := e.locks.Lock(ctx, key.Partition, key.Sort)
+	if err != nil {
+		return nil, false, err
+	}
+	defer unlock()
+	err = e.retry.Do(ctx, func(ctx context.Context) error {
+		record, found = nil, false
 		attrs, err := e.store.Get(ctx, key)
 		if err != nil || attrs == nil {
-			return nil, false, err
+			return err
 		}
-		record := new(T)
-		if err := decode(key, attrs, record); err != nil {
-			return nil, false, err
+		found = true
+		next := new(T)
+		if err := decode(key, attrs, next); err != nil {
+			return err
 		}
-		if err := change(record); err != nil {
-			return nil, true, err
+		if err := change(next); err != nil {
+			return err
 		}
-		_, err = e.store.Apply(ctx, store.Put(key, encode(record), store.Eq(attrJSON, attrs.Get(attrJSON))))
-		if unmet(err) {
-			continue
+		if _, err := e.store.Apply(ctx, store.Put(key, encode(next), store.Eq(attrJSON, attrs.Get(attrJSON)))); err != nil {
+			return err
 		}
-		return record, true, err
-	}
+		record = next
+		return nil
+	})
+	return record, found, err
 }
 
 // newID makes a random UUID (version 4).
