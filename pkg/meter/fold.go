@@ -17,12 +17,12 @@ const (
 	maxEdits     = 110 // of one item in a transaction: what an update expression of DynamoDB holds
 	maxInstances = 40  // whose markers are in a transaction
 	maxUsage     = store.MaxCommitOps - maxInstances
-	maxAttempts  = 20 // of a transaction
 )
 
 // FolderConfig is what a Folder is made of.
 type FolderConfig struct {
 	Store  store.Store      // the control table
+	Retry  store.Retry      // of transactions that lose against other folders; its zero Now is the folder's
 	Now    func() time.Time // nil: time.Now
 	Logger *slog.Logger     // nil: slog.Default
 }
@@ -30,15 +30,19 @@ type FolderConfig struct {
 // Folder adds entries to the usage of resources. It is safe for concurrent use, also with folders in other processes.
 type Folder struct {
 	store store.Store
+	retry store.Retry
 	now   func() time.Time
 	log   *slog.Logger
 }
 
 // NewFolder makes a Folder.
 func NewFolder(cfg FolderConfig) *Folder {
-	f := &Folder{store: cfg.Store, now: cfg.Now, log: cfg.Logger}
+	f := &Folder{store: cfg.Store, retry: cfg.Retry, now: cfg.Now, log: cfg.Logger}
 	if f.now == nil {
 		f.now = time.Now
+	}
+	if f.retry.Now == nil {
+		f.retry.Now = f.now
 	}
 	if f.log == nil {
 		f.log = slog.Default()
@@ -85,28 +89,19 @@ func (f *Folder) Fold(ctx context.Context, entries []Entry) (Folded, error) {
 
 // foldSome folds the first n of entries, as many as fit into a transaction, of which some may have been added before.
 func (f *Folder) foldSome(ctx context.Context, entries []Entry) (n, added int, err error) {
-	wait := 5 * time.Millisecond
-	for attempt := 1; ; attempt++ {
+	attempts := f.retry.Begin()
+	for {
 		n, added, err = f.try(ctx, entries)
-		var changed *store.ConditionError
 		switch {
 		case err == nil:
 			return n, added, nil
-		case attempt == maxAttempts:
-			return 0, 0, fmt.Errorf("meter: folding usage, after %d attempts: %w", attempt, err)
-		case errors.As(err, &changed), errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrUnknownOutcome):
+		case store.Contended(err), errors.Is(err, store.ErrUnknownOutcome):
 			// Another folder was faster; or it is the markers that tell whether this one was.
-		default:
+			err = attempts.Wait(ctx, err)
+		}
+		if err != nil {
 			return 0, 0, fmt.Errorf("meter: folding usage: %w", err)
 		}
-		t := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-			t.Stop()
-			return 0, 0, fmt.Errorf("meter: folding usage: %w", errors.Join(ctx.Err(), err))
-		case <-t.C:
-		}
-		wait = min(2*wait, 500*time.Millisecond)
 	}
 }
 
