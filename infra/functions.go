@@ -23,6 +23,7 @@ type function struct {
 	timeout     int                // seconds
 	actions     []string           // on the table
 	metered     bool               // it leaves lines for the meter, see meter.go
+	loops       bool               // it is part of a loop on purpose, see newFunction
 	environment map[string]*string // besides TABLE_NAME and LOG_LEVEL
 }
 
@@ -62,6 +63,7 @@ func newSweepFunction(stack awscdk.Stack, cfg Config, table awsdynamodb.Table) a
 	return newFunction(stack, cfg, table, function{
 		prefix:      "Sweep",
 		description: "Deletes what Redis keys leave behind",
+		loops:       true, // what it deletes comes out of the table's stream again
 		asset:       cfg.SweepAsset,
 		memory:      256,
 		timeout:     15 * 60, // the most there is; a million elements take some minutes
@@ -118,16 +120,25 @@ func newFunction(stack awscdk.Stack, cfg Config, table awsdynamodb.ITable, f fun
 	for name, value := range f.environment {
 		environment[name] = value
 	}
+	// In a loop, what a function sends invokes it again. Lambda counts the hops: the SDK passes the
+	// trace's lineage on with what it sends. After about 16 of them Lambda drops the event and mails
+	// the account's owner. A message with 30 retries is such a loop, and so are a long queue, a
+	// schedule by the minute and a workflow. Our own limits end them: of retries, steps and time.
+	var recursive awslambda.RecursiveLoop // "": Lambda's own choice, which is to stop it
+	if f.loops {
+		recursive = awslambda.RecursiveLoop_ALLOW
+	}
 	return awslambda.NewFunction(stack, jsii.String(f.prefix+"Function"), &awslambda.FunctionProps{
-		Description:  &f.description,
-		Runtime:      awslambda.Runtime_PROVIDED_AL2023(),
-		Architecture: awslambda.Architecture_ARM_64(),
-		Handler:      jsii.String("bootstrap"),
-		Code:         awslambda.Code_FromAsset(&f.asset, nil),
-		MemorySize:   jsii.Number(f.memory),
-		Timeout:      awscdk.Duration_Seconds(jsii.Number(f.timeout)),
-		Role:         role,
-		LogGroup:     logs,
-		Environment:  &environment,
+		Description:   &f.description,
+		Runtime:       awslambda.Runtime_PROVIDED_AL2023(),
+		Architecture:  awslambda.Architecture_ARM_64(),
+		Handler:       jsii.String("bootstrap"),
+		Code:          awslambda.Code_FromAsset(&f.asset, nil),
+		MemorySize:    jsii.Number(f.memory),
+		Timeout:       awscdk.Duration_Seconds(jsii.Number(f.timeout)),
+		Role:          role,
+		LogGroup:      logs,
+		Environment:   &environment,
+		RecursiveLoop: recursive,
 	})
 }

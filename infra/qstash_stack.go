@@ -124,6 +124,7 @@ func newQStashFunction(stack awscdk.Stack, cfg Config, table awsdynamodb.Table, 
 	fn := newFunction(stack, cfg, table, function{
 		description: "QStash's REST API",
 		metered:     true,
+		loops:       true, // a destination may publish again, with the trace it was called in
 		asset:       cfg.QStashAsset,
 		memory:      512,
 		timeout:     29,
@@ -141,6 +142,7 @@ func newDeliverFunction(stack awscdk.Stack, cfg Config, table awsdynamodb.Table,
 		prefix:      "Deliver",
 		description: "Delivers QStash's messages",
 		metered:     true,
+		loops:       true, // a delivery sends the wake-up for the next one
 		asset:       cfg.DeliverAsset,
 		memory:      512, // ten messages at a time, with their answers
 		timeout:     deliverTimeout,

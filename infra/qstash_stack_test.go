@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -114,4 +115,111 @@ func TestQStashMayDoNoMoreThanItNeeds(t *testing.T) {
 			t.Errorf("a role with managed policies %v", managed)
 		}
 	}
+}
+
+// Lambda stops what invokes itself again after about 16 hops, unless it is told that this is meant.
+func TestLoopsAreMeant(t *testing.T) {
+	for _, c := range []struct {
+		stack string
+		tpl   assertions.Template
+		loops []string // names of the functions of loops
+		short int      // of them: invoked by what they write to themselves
+	}{
+		{"qstash", qstashTemplate(t), []string{"DeliverFunction", "Function"}, 1},
+		{"redis", template(t, nil), []string{"SweepFunction"}, 1},
+		{"kafka", kafkaTemplate(t, nil), nil, 0},
+		{"control", controlTemplate(t), nil, 0},
+	} {
+		allowed := map[string]bool{}
+		for id, fn := range *c.tpl.FindResources(jsii.String("AWS::Lambda::Function"), nil) {
+			switch loop := (*fn)["Properties"].(map[string]any)["RecursiveLoop"]; loop {
+			case "Allow":
+				allowed[strings.TrimRight(id, "0123456789ABCDEF")] = true
+			case nil:
+			default:
+				t.Errorf("%s: %s has RecursiveLoop %v", c.stack, id, loop)
+			}
+		}
+		if got := slices.Sorted(maps.Keys(allowed)); !slices.Equal(got, c.loops) {
+			t.Errorf("%s: loops are allowed of %v, want %v", c.stack, got, c.loops)
+		}
+		short := 0
+		for _, m := range resources(t, c.tpl, "AWS::Lambda::EventSourceMapping") {
+			source, fn := logicalID(t, m, "EventSourceArn"), logicalID(t, m, "FunctionName")
+			if !mayWrite(t, c.tpl, fn, source) {
+				continue
+			}
+			short++
+			if name := strings.TrimRight(fn, "0123456789ABCDEF"); !allowed[name] {
+				t.Errorf("%s: %s is invoked by %s and writes to it", c.stack, name, source)
+			}
+		}
+		if short != c.short {
+			t.Errorf("%s: %d functions are invoked by what they write to, want %d", c.stack, short, c.short)
+		}
+	}
+}
+
+// logicalID is that of the resource that a property refers to.
+func logicalID(t *testing.T, resource map[string]any, property string) string {
+	t.Helper()
+	ids := referred(resource["Properties"].(map[string]any)[property])
+	if len(ids) != 1 {
+		t.Fatalf("%s refers to %v", property, ids)
+	}
+	return ids[0]
+}
+
+// referred are the logical ids that a value of a template names.
+func referred(value any) (ids []string) {
+	switch v := value.(type) {
+	case map[string]any:
+		if id, ok := v["Ref"].(string); ok {
+			return []string{id}
+		}
+		if get, ok := v["Fn::GetAtt"].([]any); ok {
+			return []string{get[0].(string)}
+		}
+		for _, part := range v {
+			ids = append(ids, referred(part)...)
+		}
+	case []any:
+		for _, part := range v {
+			ids = append(ids, referred(part)...)
+		}
+	}
+	return ids
+}
+
+// mayWrite reports whether a function's role may put something into a queue, stream or table.
+func mayWrite(t *testing.T, tpl assertions.Template, function, to string) bool {
+	t.Helper()
+	role := ""
+	for id, fn := range *tpl.FindResources(jsii.String("AWS::Lambda::Function"), nil) {
+		if id == function {
+			role = logicalID(t, *fn, "Role")
+		}
+	}
+	if role == "" {
+		t.Fatalf("no role of %s", function)
+	}
+	for _, policy := range resources(t, tpl, "AWS::IAM::Policy") {
+		properties := policy["Properties"].(map[string]any)
+		if !slices.Contains(referred(properties["Roles"]), role) {
+			continue
+		}
+		for _, s := range properties["PolicyDocument"].(map[string]any)["Statement"].([]any) {
+			statement := s.(map[string]any)
+			if !slices.Contains(referred(statement["Resource"]), to) {
+				continue
+			}
+			for _, action := range list(statement["Action"]) {
+				switch action {
+				case "sqs:SendMessage", "kinesis:PutRecord", "kinesis:PutRecords", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem":
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
