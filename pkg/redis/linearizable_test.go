@@ -36,8 +36,9 @@ const (
 	preludeOps     = 6  // in every other history, before
 )
 
-// checkTimeout is far more than a check takes.
-const checkTimeout = 30 * time.Second
+// checkTimeout is far more than a check takes, also on a machine that is busy with other things: a check
+// that was cut off says nothing.
+const checkTimeout = 10 * time.Minute
 
 // failing is a store at its worst.
 var failing = faulty.Plan{Throttle: 0.02, Conflict: 0.05, Unavailable: 0.02, LostApplied: 0.03, LostUnapplied: 0.03, LostLate: 0.03}
