@@ -218,7 +218,12 @@ func (e *Engine) setUser(ctx context.Context, db *Database, by Access, name stri
 	if err := e.mayMakeUsers(ctx, db, by); err != nil {
 		return err
 	}
-	for attempt := 0; ; attempt++ {
+	unlock, err := e.locks.Lock(ctx, db.ID, userKey(db.ID, name).Sort)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	err = e.retry.Do(ctx, func(ctx context.Context) error {
 		u, err := e.readUser(ctx, db.ID, name)
 		if err != nil {
 			return err
@@ -248,15 +253,16 @@ func (e *Engine) setUser(ctx context.Context, db *Database, by Access, name stri
 		}
 		attrs := []store.Attr{{Name: attrRules, Value: store.List(text)}, {Name: attrWrite, Value: write}, {Name: attrUserBirth, Value: birth}}
 		_, err = e.store.Apply(ctx, store.Put(userKey(db.ID, name), store.NewAttrs(append(attrs, by.madeBy(maker)...)...), cond))
-		if _, changed := isConditionError(err); changed && attempt < resolveReads {
-			continue
-		}
 		if err != nil {
 			return fmt.Errorf("writing a user: %w", err)
 		}
-		_, err = e.readUser(ctx, db.ID, name)
+		return nil
+	})
+	if err != nil {
 		return err
 	}
+	_, err = e.readUser(ctx, db.ID, name)
+	return err
 }
 
 // deleteUser reports whether there was such a user. A caller with bounds can only delete users that it made.

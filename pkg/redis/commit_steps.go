@@ -87,6 +87,7 @@ func (tx *Txn) commitStep(u update, elems []elemOp, first bool) error {
 	seen := version(u.ent.seen)
 	var attempts []writeID
 	lost := false
+	again := tx.e.retry.Begin()
 	for try := 0; ; try++ {
 		if !first || try > 0 {
 			tx.id = newWriteID(tx.now) // a trace stands for one attempt at one step
@@ -121,7 +122,7 @@ func (tx *Txn) commitStep(u update, elems []elemOp, first bool) error {
 		case try == stepTries:
 			return fmt.Errorf("%w (after %d attempts: %v)", store.ErrUnknownOutcome, try+1, err)
 		}
-		if perr := pause(tx.ctx, try); perr != nil {
+		if perr := again.Wait(tx.ctx, err); perr != nil {
 			return fmt.Errorf("%w (%v)", store.ErrUnknownOutcome, perr)
 		}
 	}

@@ -25,7 +25,7 @@ func TestContentionOnDynamoDB(t *testing.T) {
 	for i := range engines {
 		st := dynamo.New(dynamolocal.Client(t), table)
 		t.Cleanup(func() { st.Close() })
-		engines[i] = redis.New(redis.Config{Store: st, RecordTTL: time.Hour, Patience: time.Hour}) // how fast the machine is does not matter
+		engines[i] = redis.New(redis.Config{Store: st, RecordTTL: time.Hour, Retry: store.Retry{Patience: time.Hour}}) // how fast the machine is does not matter
 	}
 	if _, err := engines[0].CreateDatabase(t.Context(), redis.DatabaseOptions{ID: "test"}); err != nil {
 		t.Fatal(err)

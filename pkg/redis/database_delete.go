@@ -30,7 +30,7 @@ func (e *Engine) RenameDatabase(ctx context.Context, id, name string) error {
 // DeleteDatabase deletes a database with all that it holds; Reclaim clears it away. Other
 // instances serve it for at most Config.RecordTTL. It fails with ErrNoDatabase if there is none.
 func (e *Engine) DeleteDatabase(ctx context.Context, id string) error {
-	for attempt := 0; ; attempt++ {
+	err := e.retry.Do(ctx, func(ctx context.Context) error {
 		d, err := e.readDatabase(ctx, id)
 		if err != nil {
 			return err
@@ -40,10 +40,10 @@ func (e *Engine) DeleteDatabase(ctx context.Context, id string) error {
 			return fmt.Errorf("reading database %s: %w", id, err)
 		}
 		if attrs == nil {
-			continue // somebody else has been faster
+			return store.ErrConflict // somebody else has been faster, as the next attempt finds
 		}
 		now := e.nowMs()
-		err = e.store.Commit(ctx, []store.Op{
+		return e.store.Commit(ctx, []store.Op{
 			// The deletion record lists everything that has to be deleted. A flush that came in between
 			// would add a generation that it does not list.
 			store.Delete(recordKey(id), store.And{store.Exists(recSlots),
@@ -54,16 +54,12 @@ func (e *Engine) DeleteDatabase(ctx context.Context, id string) error {
 				store.Attr{Name: noteDue, Value: store.Int(now)},
 				store.Attr{Name: noteDatabase, Value: store.Int(1)}), nil),
 		})
-		if _, changed := isConditionError(err); (changed || errors.Is(err, store.ErrConflict)) && attempt < resolveReads {
-			continue
-		}
-		if err != nil {
-			e.forget(id) // for it may be gone
-			return fmt.Errorf("deleting database %s: %w", id, err)
-		}
-		e.forget(id)
-		return nil
+	})
+	e.forget(id) // for it may be gone, whatever the error
+	if err != nil && !errors.Is(err, ErrNoDatabase) {
+		return fmt.Errorf("deleting database %s: %w", id, err)
 	}
+	return err
 }
 
 // same is the condition that an attribute is as it was read.

@@ -28,8 +28,9 @@ type Config struct {
 	// FLUSHDB and revocations rely on it. 0 says that this engine is the store's only user.
 	RecordTTL time.Duration
 
-	// Patience bounds how long a transaction is tried again after conflicts; 0: 20 s.
-	Patience time.Duration
+	// Retry is how long, and after which pauses, a command tries again that others were faster than.
+	// Its clock is Now unless it has one. The zero value is the policy of package store.
+	Retry store.Retry
 
 	// MaxBlock bounds how long a blocking command waits, whatever its timeout; 0: DefaultMaxBlock.
 	MaxBlock time.Duration
@@ -67,7 +68,7 @@ type Engine struct {
 	now       func() time.Time
 	log       *slog.Logger
 	recordTTL time.Duration
-	patience  time.Duration
+	retry     store.Retry
 	maxBlock  time.Duration
 	maxReply  int
 	budget    Budget
@@ -75,7 +76,7 @@ type Engine struct {
 	random    *rand.Rand // safe for concurrent use, as its source is
 
 	commands commandTable
-	locks    *keyLocks
+	locks    *store.Locks // of keys and what else is written as a whole, by database
 	traces   traceLog
 	lua      *luaHost
 	waiters  waiters
@@ -95,12 +96,12 @@ func New(cfg Config) *Engine {
 		now:       cfg.Now,
 		log:       cfg.Logger,
 		recordTTL: cfg.RecordTTL,
-		patience:  cfg.Patience,
+		retry:     cfg.Retry,
 		maxBlock:  cfg.MaxBlock,
 		maxReply:  cfg.MaxReplyBytes,
 		budget:    cfg.Budget.orDefaults(),
 		commands:  newCommandTable(),
-		locks:     newKeyLocks(),
+		locks:     store.NewLocks(),
 		duties:    newDuties(),
 		lua:       newLuaHost(cfg.Scripts),
 		hubs:      map[string]*hub{},
@@ -121,8 +122,8 @@ func New(cfg Config) *Engine {
 		e.region = &replicaReader{replica: r.Replica, marks: r.Marks}
 		e.store = &primaryStore{Store: cfg.Store, region: e.region, now: e.now}
 	}
-	if e.patience == 0 {
-		e.patience = 20 * time.Second
+	if e.retry.Now == nil {
+		e.retry.Now = e.now
 	}
 	if e.maxBlock == 0 {
 		e.maxBlock = DefaultMaxBlock
@@ -451,15 +452,16 @@ func (e *Engine) transact(ctx context.Context, db *Database, group []bound, mode
 		keys = slices.DeleteFunc(keys, func(k string) bool { return k == "" })
 	}
 	if writes {
-		unlock, err := e.locks.lock(ctx, db.ID, keys)
+		unlock, err := e.locks.Lock(ctx, db.ID, keys...)
 		if err != nil {
 			return err
 		}
 		defer unlock()
 	}
-	mark, start := w.Len(), e.now()
-	var failed map[int]Error // scripts that have failed after they wrote, by their places in the group
-	for attempt := 0; ; attempt++ {
+	mark := w.Len()
+	var attempts *store.Attempts // once one has failed
+	var failed map[int]Error     // scripts that have failed after they wrote, by their places in the group
+	for {
 		w.Truncate(mark)
 		tx := newTxn(ctx, e, db, writes)
 		tx.multi, tx.mayBlock, tx.hints, tx.failed = mode.multi, mode.mayBlock, hints, failed
@@ -498,13 +500,14 @@ func (e *Engine) transact(ctx context.Context, db *Database, group []bound, mode
 		w.Truncate(mark)
 		inDoubt := len(known.doubts) > 0
 		again := errors.Is(err, store.ErrConflict) || inDoubt && passing(err)
-		if again && e.now().Sub(start) > e.patience {
-			err, again = fmt.Errorf("after %d attempts: %w", attempt+1, err), false
-		}
 		if again {
-			if err = pause(ctx, attempt); err == nil {
+			if attempts == nil {
+				attempts = e.retry.Begin()
+			}
+			if err = attempts.Wait(ctx, err); err == nil {
 				continue
 			}
+			err = fmt.Errorf("%s of %d keys: %w", group[0].cmd.name, len(keys), err)
 		}
 		if inDoubt {
 			// An earlier attempt may still arrive.

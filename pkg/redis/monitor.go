@@ -90,7 +90,8 @@ func (e *Engine) logCommands(ctx context.Context, db *Database, cmds []bound) {
 }
 
 func (e *Engine) logLines(ctx context.Context, l messageLog, lines []publication) error {
-	for attempt := 0; ; attempt++ {
+	attempts := e.retry.Begin()
+	for {
 		now := e.nowMs()
 		ops, bodies := appendToLogs(newWriteID(now), now, func(string) messageLog { return l }, lines)
 		if len(bodies) > 0 {
@@ -100,9 +101,11 @@ func (e *Engine) logLines(ctx context.Context, l messageLog, lines []publication
 		}
 		old, err := e.store.Apply(ctx, ops[0])
 		var full *store.ConditionError
-		if errors.As(err, &full) && attempt < resolveReads {
+		if errors.As(err, &full) {
 			e.tidyLog(ctx, l, full.Old)
-			continue
+			if err = attempts.Wait(ctx, err); err == nil {
+				continue
+			}
 		}
 		if err != nil {
 			return fmt.Errorf("appending lines: %w", err)

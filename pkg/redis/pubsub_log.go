@@ -274,12 +274,13 @@ func (e *Engine) tidyLog(ctx context.Context, l messageLog, head store.Attrs) {
 // finds out whether it has.
 func (e *Engine) sealLog(ctx context.Context, l messageLog, id writeID) (outcome, error) {
 	var head store.Attrs
-	for attempt := 0; ; attempt++ {
+	writes := e.retry.Begin()
+	for {
 		var err error
 		if head, err = e.store.Apply(ctx, store.Update(l.key(logHead), nil, store.Set(id.traceName(), store.Bytes("")))); err == nil {
 			break
 		}
-		if attempt == resolveReads || pause(ctx, attempt+2) != nil {
+		if writes.Failed() == resolveReads || writes.Wait(ctx, err) != nil {
 			return unknown, fmt.Errorf("%w (sealing a message log: %v)", store.ErrUnknownOutcome, err)
 		}
 	}

@@ -97,7 +97,7 @@ func (t *tail) run(ctx context.Context) {
 			if failures++; failures == 1 {
 				t.e.log.Warn("following a message log", "error", err)
 			}
-			if pause(ctx, failures) != nil {
+			if !t.sleep(ctx, &wait) {
 				return
 			}
 			continue

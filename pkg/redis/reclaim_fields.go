@@ -80,7 +80,8 @@ func (e *Engine) sweepFields(ctx context.Context, note store.Item) (int, error) 
 // start finds the head and takes the time out of it; not current if there is no head
 // or another note. A head without a time may be what a sweep that was cut off has left.
 func (s *fieldSweep) start(ctx context.Context) (current bool, err error) {
-	for try := 0; ; try++ {
+	attempts := s.e.retry.Begin()
+	for {
 		var head store.Attrs
 		if s.key, head, err = s.e.holder(ctx, s.db, s.gen, s.key); head == nil || err != nil {
 			return false, err
@@ -94,7 +95,7 @@ func (s *fieldSweep) start(ctx context.Context) (current bool, err error) {
 		if err == nil {
 			return true, nil
 		}
-		if err := s.again(ctx, try, err); err != nil {
+		if err := s.again(ctx, attempts, err); err != nil {
 			return false, err
 		}
 	}
@@ -105,17 +106,11 @@ func (s *fieldSweep) newVersion() store.Edit {
 }
 
 // again waits before the next try of a write; it fails if that is of no use.
-func (s *fieldSweep) again(ctx context.Context, try int, err error) error {
-	_, changed := isConditionError(err)
-	switch {
-	case !changed && !errors.Is(err, store.ErrConflict):
+func (s *fieldSweep) again(ctx context.Context, attempts *store.Attempts, err error) error {
+	if !store.Contended(err) {
 		return err // also of an unknown outcome: the note stays, and the next run sees what is there
-	case try < stepTries:
-		return pause(ctx, try)
-	case changed:
-		return fmt.Errorf("%w: the key is written all the time", store.ErrConflict)
 	}
-	return err
+	return attempts.Wait(ctx, err)
 }
 
 // pages goes through the fields and deletes the expired ones.
@@ -158,7 +153,8 @@ func (s *fieldSweep) pages(ctx context.Context) (current bool, err error) {
 // remove deletes fields, together with the head if none is left. Fields that were
 // written meanwhile stay.
 func (s *fieldSweep) remove(ctx context.Context, keys []store.Key) (current bool, err error) {
-	for try := 0; ; try++ {
+	attempts := s.e.retry.Begin()
+	for {
 		head, err := s.e.store.Get(ctx, s.key)
 		if err != nil {
 			return false, fmt.Errorf("reading a head: %w", err)
@@ -194,7 +190,7 @@ func (s *fieldSweep) remove(ctx context.Context, keys []store.Key) (current bool
 			}
 			continue
 		}
-		if err := s.again(ctx, try, err); err != nil {
+		if err := s.again(ctx, attempts, err); err != nil {
 			return false, err
 		}
 	}
@@ -202,7 +198,8 @@ func (s *fieldSweep) remove(ctx context.Context, keys []store.Key) (current bool
 
 // arrange makes the head and a note name the next time, unless they already name an earlier one.
 func (s *fieldSweep) arrange(ctx context.Context) error {
-	for try := 0; s.next != 0; try++ {
+	attempts := s.e.retry.Begin()
+	for s.next != 0 {
 		head, err := s.e.store.Get(ctx, s.key)
 		if err != nil {
 			return fmt.Errorf("reading a head: %w", err)
@@ -218,7 +215,7 @@ func (s *fieldSweep) arrange(ctx context.Context) error {
 		if err == nil {
 			return nil
 		}
-		if err := s.again(ctx, try, err); err != nil {
+		if err := s.again(ctx, attempts, err); err != nil {
 			return err
 		}
 	}

@@ -121,8 +121,12 @@ func (tx *Txn) libraries() (*libraries, error) {
 // changeLibraries replaces a database's libraries by what change makes of them. It returns when all
 // instances use them.
 func (e *Engine) changeLibraries(ctx context.Context, id string, change func([]*functionLibrary) ([]*functionLibrary, error)) error {
-	start := e.now()
-	for attempt := 0; ; attempt++ {
+	unlock, err := e.locks.Lock(ctx, id, "libraries")
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return e.retry.Do(ctx, func(ctx context.Context) error {
 		d, err := e.awaitChange(ctx, id, func(d *Database) generation { return d.libs })
 		if err != nil {
 			return err
@@ -148,14 +152,9 @@ func (e *Engine) changeLibraries(ctx context.Context, id string, change func([]*
 				store.Attrs{{Name: attrValue, Value: store.Bytes(lib.source)}}, nil))
 		}
 		err = e.advance(ctx, d, recLibs, d.libs, libraryGen(d.libs.n), ops)
-		switch {
-		case errors.Is(err, store.ErrTooLarge):
+		if errors.Is(err, store.ErrTooLarge) {
 			return Error(fmt.Sprintf("ERR the function libraries of a database can have %d bytes", store.MaxCommitSize))
-		case !errors.Is(err, store.ErrConflict) || e.now().Sub(start) > e.patience:
-			return err
 		}
-		if err := pause(ctx, attempt); err != nil {
-			return err
-		}
-	}
+		return err
+	})
 }

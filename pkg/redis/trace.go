@@ -154,12 +154,16 @@ const (
 // returns the item as it is now.
 func (e *Engine) resolve(ctx context.Context, key store.Key, id writeID, startMs int64, seen string) (outcome, store.Attrs, error) {
 	var head store.Attrs
-	for attempt := 0; ; attempt++ {
+	var reads *store.Attempts // once one has failed
+	for {
 		var err error
 		if head, err = e.store.Get(ctx, key); err == nil {
 			break
 		}
-		if attempt == resolveReads || pause(ctx, attempt+2) != nil {
+		if reads == nil {
+			reads = e.retry.Begin()
+		}
+		if reads.Failed() == resolveReads || reads.Wait(ctx, err) != nil {
 			return unknown, nil, fmt.Errorf("%w (reading the item again: %v)", store.ErrUnknownOutcome, err)
 		}
 	}
