@@ -1,38 +1,21 @@
 package kafka
 
 import (
-	"context"
 	"testing"
 	"time"
 
-	"github.com/skystash/skystash/pkg/store"
+	"github.com/skystash/skystash/pkg/store/slow"
 	"github.com/skystash/skystash/pkg/token/keydir"
 )
 
-// counted is a store that counts the calls that read.
-type counted struct {
-	store.Store
-	reads int
-}
-
-func (c *counted) Get(ctx context.Context, key store.Key) (store.Attrs, error) {
-	c.reads++
-	return c.Store.Get(ctx, key)
-}
-
-func (c *counted) GetMany(ctx context.Context, keys []store.Key, snapshot bool) ([]store.Attrs, error) {
-	c.reads++
-	return c.Store.GetMany(ctx, keys, snapshot)
-}
-
 func TestClusterIsReadWithTheSigningKeys(t *testing.T) {
-	st := &counted{Store: openStore(t)}
+	st := slow.New(openStore(t), slow.Options{})
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	e := New(Config{Store: st, RecordTTL: time.Second, Now: func() time.Time { return now }})
 	if _, err := e.CreateCluster(t.Context(), ClusterOptions{ID: "c1"}); err != nil {
 		t.Fatal(err)
 	}
-	st.reads = 0
+	st.Reset()
 	for range 3 {
 		now = now.Add(time.Second)
 		ctx := e.Ahead(t.Context(), "c1")
@@ -45,10 +28,10 @@ func TestClusterIsReadWithTheSigningKeys(t *testing.T) {
 		if _, err := e.Cluster(ctx, "c1"); err != nil {
 			t.Fatal(err)
 		}
-		if st.reads != 1 {
-			t.Errorf("%d calls, want 1", st.reads)
+		if reads := st.Counts().Reads(); reads != 1 {
+			t.Errorf("%d calls, want 1", reads)
 		}
-		st.reads = 0
+		st.Reset()
 		if (keydir.Directory{Store: st}).Along(e.Ahead(t.Context(), "c1")) {
 			t.Error("a record that is fresh is expected to be read")
 		}

@@ -47,9 +47,8 @@ type Config struct {
 	Logger *slog.Logger     // nil: slog.Default
 }
 
-// Engine serves clusters. It is safe for concurrent use; any number of engines
-// may share a store and a stream. A process
-// that goes on without it closes it.
+// Engine serves clusters. It is safe for concurrent use; any number of engines may share a store and a
+// stream. A process that goes on without its engine closes it.
 type Engine struct {
 	store           store.Store
 	stream          ingest.Stream

@@ -59,9 +59,8 @@ const (
 	maxUsers     = 4096
 )
 
-// Engine runs Redis commands over a store. It is safe for concurrent use, and
-// any number of engines may share a store. A process
-// that goes on without it closes it.
+// Engine runs Redis commands over a store. It is safe for concurrent use, and any number of engines
+// may share a store. A process that goes on without its engine closes it.
 type Engine struct {
 	store     store.Store
 	region    *replicaReader // nil: this is the primary region

@@ -1,7 +1,6 @@
 package rest
 
 import (
-	"context"
 	"crypto/ed25519"
 	"net/http/httptest"
 	"strings"
@@ -10,33 +9,17 @@ import (
 	"time"
 
 	"github.com/skystash/skystash/pkg/redis"
-	"github.com/skystash/skystash/pkg/store"
 	"github.com/skystash/skystash/pkg/store/embedded"
+	"github.com/skystash/skystash/pkg/store/slow"
 	"github.com/skystash/skystash/pkg/token"
 	"github.com/skystash/skystash/pkg/token/keydir"
 )
-
-// reads is a store that counts the calls that read.
-type reads struct {
-	store.Store
-	calls int
-}
-
-func (r *reads) Get(ctx context.Context, key store.Key) (store.Attrs, error) {
-	r.calls++
-	return r.Store.Get(ctx, key)
-}
-
-func (r *reads) GetMany(ctx context.Context, keys []store.Key, snapshot bool) ([]store.Attrs, error) {
-	r.calls++
-	return r.Store.GetMany(ctx, keys, snapshot)
-}
 
 // instance is a function's instance, as it is deployed, and who looks after the deployment.
 type instance struct {
 	*testing.T
 	h         *Handler
-	store     *reads
+	store     *slow.Store
 	admin     *redis.Engine
 	directory keydir.Directory
 	public    ed25519.PublicKey
@@ -70,7 +53,7 @@ func newInstance(t *testing.T) *instance {
 	st, err := embedded.Open(embedded.Options{InMemory: true})
 	ok(err)
 	t.Cleanup(func() { st.Close() })
-	in.store, in.directory = &reads{Store: st}, keydir.Directory{Store: st}
+	in.store, in.directory = slow.New(st, slow.Options{}), keydir.Directory{Store: st}
 	in.admin = redis.New(redis.Config{Store: st, Now: in.now, RecordTTL: time.Second})
 	db, err := in.admin.CreateDatabase(t.Context(), redis.DatabaseOptions{ID: "db"})
 	ok(err)
@@ -92,7 +75,7 @@ func newInstance(t *testing.T) *instance {
 // want sends a request and checks the answer and the number of calls that read.
 func (in *instance) want(what, method, target, body string, status int, answer string, calls int) {
 	in.Helper()
-	in.store.calls = 0
+	in.store.Reset()
 	r := httptest.NewRequest(method, target, strings.NewReader(body))
 	r.Header.Set("Authorization", "Bearer "+in.token)
 	w := httptest.NewRecorder()
@@ -100,8 +83,8 @@ func (in *instance) want(what, method, target, body string, status int, answer s
 	if w.Code != status || !strings.Contains(w.Body.String(), answer) {
 		in.Errorf("%s: %d %s, want %d %s", what, w.Code, w.Body, status, answer)
 	}
-	if in.store.calls != calls {
-		in.Errorf("%s: %d calls that read, want %d", what, in.store.calls, calls)
+	if reads := in.store.Counts().Reads(); reads != calls {
+		in.Errorf("%s: %d calls that read, want %d", what, reads, calls)
 	}
 }
 

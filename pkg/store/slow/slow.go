@@ -50,6 +50,9 @@ func (c Counts) Total() (n int) {
 	return n
 }
 
+// Reads is the number of calls that only read.
+func (c Counts) Reads() int { return c.Calls["Get"] + c.Calls["GetMany"] + c.Calls["Query"] }
+
 // Store is a store.Store with latency. It is safe for concurrent use.
 type Store struct {
 	inner   store.Store
