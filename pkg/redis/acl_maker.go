@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/skystash/skystash/pkg/store"
+	"github.com/skystash/skystash/pkg/token"
 )
 
 // Users of the access control list are made by somebody: with a credential, or by a user that was itself made
@@ -39,8 +40,8 @@ func (m Maker) same(other Maker) bool {
 
 // opens reports whether the credential opens a database.
 func (m Maker) opens(db *Database, now time.Time) bool {
-	return m.Generation == db.CredentialGeneration && !slices.Contains(db.Revoked, m.Credential) &&
-		(m.Expires.IsZero() || now.Before(m.Expires))
+	claims := token.Claims{CredentialID: m.Credential, Generation: m.Generation}
+	return !claims.Withdrawn(db.CredentialGeneration, db.Revoked) && (m.Expires.IsZero() || now.Before(m.Expires))
 }
 
 func (m Maker) encode() []string {
