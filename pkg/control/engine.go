@@ -90,9 +90,7 @@ func New(cfg Config) *Engine {
 	if e.now == nil {
 		e.now = time.Now
 	}
-	if e.retry.Now == nil {
-		e.retry.Now = e.now
-	}
+	e.retry = e.retry.WithClock(e.now)
 	if e.log == nil {
 		e.log = slog.Default()
 	}

@@ -41,9 +41,7 @@ func NewFolder(cfg FolderConfig) *Folder {
 	if f.now == nil {
 		f.now = time.Now
 	}
-	if f.retry.Now == nil {
-		f.retry.Now = f.now
-	}
+	f.retry = f.retry.WithClock(f.now)
 	if f.log == nil {
 		f.log = slog.Default()
 	}

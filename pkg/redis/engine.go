@@ -121,9 +121,7 @@ func New(cfg Config) *Engine {
 		e.region = &replicaReader{replica: r.Replica, marks: r.Marks}
 		e.store = &primaryStore{Store: cfg.Store, region: e.region, now: e.now}
 	}
-	if e.retry.Now == nil {
-		e.retry.Now = e.now
-	}
+	e.retry = e.retry.WithClock(e.now)
 	if e.maxBlock == 0 {
 		e.maxBlock = DefaultMaxBlock
 	}

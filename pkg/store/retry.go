@@ -83,6 +83,14 @@ type Attempts struct {
 	failed int
 }
 
+// WithClock is the policy with the clock now, unless it has one. Engines give it theirs.
+func (r Retry) WithClock(now func() time.Time) Retry {
+	if r.Now == nil {
+		r.Now = now
+	}
+	return r
+}
+
 // Begin starts to count. The first attempt needs no Wait before it.
 func (r Retry) Begin() *Attempts {
 	if r.Patience == 0 {
