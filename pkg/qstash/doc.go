@@ -17,6 +17,12 @@
 //     key never lets more attempts run, or start in a period, than it allows.
 //   - Accounts share no partition.
 //
+// # How much one request may do
+//
+// A request makes at most Limits.Messages messages, counted after URL groups are unfolded and before
+// anything is stored. Their items are handed to the store a few MiB at a time, so a long body
+// that goes to a large group is not in memory once for each endpoint.
+//
 // # A message's life
 //
 //	waiting ──claim──> active ──2xx──> delivered

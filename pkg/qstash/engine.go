@@ -46,6 +46,7 @@ type Sender interface {
 // Limits bound what an account may ask for. A zero field has the default below.
 type Limits struct {
 	MaxMessageBytes int           // bytes of a message
+	Messages        int           // that one request, or one run of a schedule, makes, URL groups unfolded
 	MaxDelay        time.Duration // of a message
 	MaxTimeout      time.Duration // of one attempt
 	MaxRetries      int
@@ -61,6 +62,7 @@ type Limits struct {
 // Defaults of Limits.
 const (
 	DefaultMaxMessageBytes = 10 << 20
+	DefaultMessages        = 1000
 	DefaultMaxDelay        = 366 * 24 * time.Hour
 	DefaultMaxTimeout      = 15 * time.Minute
 	DefaultMaxRetries      = 1000
@@ -75,6 +77,7 @@ const (
 
 func (l *Limits) setDefaults() {
 	l.MaxMessageBytes = cmp.Or(l.MaxMessageBytes, DefaultMaxMessageBytes)
+	l.Messages = cmp.Or(l.Messages, DefaultMessages)
 	l.MaxDelay = cmp.Or(l.MaxDelay, DefaultMaxDelay)
 	l.MaxTimeout = cmp.Or(l.MaxTimeout, DefaultMaxTimeout)
 	l.MaxRetries = cmp.Or(l.MaxRetries, DefaultMaxRetries)

@@ -15,6 +15,7 @@ const (
 	KindNotFound                 // what it names does not exist
 	KindQuota                    // there are too many of them
 	KindTooLarge                 // it is over a size limit
+	KindTooMany                  // it would make too many messages, see Limits.Messages
 )
 
 // Error refuses a request; nothing has changed. The text is for the client.

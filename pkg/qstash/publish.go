@@ -61,20 +61,29 @@ type draft struct {
 }
 
 // Publish accepts messages. Each request has an outcome of its own; what is
-// accepted is stored when Publish returns.
+// accepted is stored when Publish returns. If there would be more than Limits.Messages
+// of them, URL groups unfolded, all are refused with KindTooMany, and nothing is stored.
 func (e *Engine) Publish(ctx context.Context, acct string, reqs []Request) []Outcome {
 	outcomes := make([]Outcome, len(reqs))
+	drafts := make([][]*draft, len(reqs))
+	total := 0
+	for i := range reqs {
+		drafts[i], outcomes[i].Group, outcomes[i].Err = e.draft(ctx, acct, &reqs[i])
+		if total += len(drafts[i]); total > e.limits.Messages {
+			outcomes[i].Err = e.tooMany()
+		}
+		if refused := (*Error)(nil); errors.As(outcomes[i].Err, &refused) && refused.Kind == KindTooMany {
+			for j := range outcomes {
+				outcomes[j].Err = refused
+			}
+			return outcomes
+		}
+	}
 	var plain []*draft
 	var owners []int // of plain: index of the request
-	for i := range reqs {
-		drafts, group, err := e.draft(ctx, acct, &reqs[i])
-		outcomes[i].Group = group
-		if err != nil {
-			outcomes[i].Err = err
-			continue
-		}
-		for _, d := range drafts {
-			out := Published{MessageID: d.id, URL: d.rec.URL}
+	for i, list := range drafts {
+		for _, d := range list {
+			out, err := Published{MessageID: d.id, URL: d.rec.URL}, error(nil)
 			if d.dedup == "" && d.rec.Queue == "" && d.rec.Workflow == nil {
 				plain, owners = append(plain, d), append(owners, i)
 			} else if out, err = e.storeOne(ctx, d); err != nil {
@@ -84,12 +93,17 @@ func (e *Engine) Publish(ctx context.Context, acct string, reqs []Request) []Out
 			outcomes[i].Messages = append(outcomes[i].Messages, out)
 		}
 	}
-	if err := e.storePlain(ctx, plain); err != nil {
-		for _, i := range owners {
+	if stored, err := e.storePlain(ctx, plain); err != nil {
+		for _, i := range owners[stored:] {
 			outcomes[i].Err = err
 		}
 	}
 	return outcomes
+}
+
+// tooMany refuses what would make more messages than one request may.
+func (e *Engine) tooMany() error {
+	return &Error{KindTooMany, fmt.Sprintf("maximum number of messages per request exceeded: limit %d, counted after URL groups are unfolded", e.limits.Messages)}
 }
 
 // draft checks a request and makes its messages.
@@ -126,8 +140,17 @@ func (e *Engine) draft(ctx context.Context, acct string, req *Request) (drafts [
 	} else if err := checkURL(req.Destination); err != nil {
 		return nil, false, invalid("invalid destination url: %v", err)
 	}
+	if len(targets) > e.limits.Messages {
+		return nil, topic != "", e.tooMany()
+	}
 	for _, target := range targets {
 		drafts = append(drafts, e.newDraft(acct, req, topic, target))
+	}
+	if len(drafts) > 1 && o.Workflow == nil { // they share what is packed; a run's messages replace it
+		packed, done := e.pack(req.Body)
+		for _, d := range drafts {
+			d.packed, d.rec.Packed = packed, done
+		}
 	}
 	return drafts, topic != "", nil
 }
@@ -253,29 +276,40 @@ func (d *draft) hint() wake.Hint {
 	return hint(d.rec.NotBefore, hintKind(d.hold), d.acct, d.id)
 }
 
-// storePlain stores messages that depend on nothing else, in one call if it can.
-func (e *Engine) storePlain(ctx context.Context, drafts []*draft) error {
-	if len(drafts) == 0 {
-		return nil
-	}
-	items := make([]store.Item, 0, 2*len(drafts))
-	hints := make([]wake.Hint, 0, len(drafts))
-	for _, d := range drafts {
+// loadBytes is about how many bytes storePlain hands to the store at a time. The body of a message
+// to a URL group is copied for each endpoint, so all copies together may be a hundred times what was sent.
+const loadBytes = 8 << 20
+
+// storePlain stores messages that depend on nothing else, in as few calls as loadBytes allows.
+// It returns how many are stored: after an error the others may be or not.
+func (e *Engine) storePlain(ctx context.Context, drafts []*draft) (stored int, err error) {
+	var items []store.Item
+	var hints []wake.Hint
+	size := 0
+	for i, d := range drafts {
 		if err := e.touchFlow(ctx, d.acct, d.rec.Flow); err != nil {
-			return err
+			return stored, err
 		}
 		due, msg, long, err := d.items(e)
 		if err != nil {
-			return err
+			return stored, err
 		}
+		added := len(items)
 		items = append(append(append(items, due...), msg), long...)
+		for _, it := range items[added:] {
+			size += it.Size()
+		}
 		hints = append(hints, d.hint())
+		if size < loadBytes && i < len(drafts)-1 {
+			continue
+		}
+		if err := e.store.Load(ctx, items, nil); err != nil {
+			return stored, fmt.Errorf("store %d messages: %w", len(hints), err)
+		}
+		e.wake(ctx, hints...)
+		items, hints, size, stored = nil, nil, 0, i+1
 	}
-	if err := e.store.Load(ctx, items, nil); err != nil {
-		return fmt.Errorf("store %d messages: %w", len(drafts), err)
-	}
-	e.wake(ctx, hints...)
-	return nil
+	return stored, nil
 }
 
 // storeOne stores a message that is not a plain one.

@@ -98,6 +98,7 @@ type exchange struct {
 	seg      []string      // of the path, unescaped
 	version1 bool
 	used     used
+	groups   map[string]*qstash.Group // that were read, nil: there is none
 
 	status int    // of the answer
 	out    []byte // its body
@@ -288,6 +289,7 @@ var engineStatus = map[qstash.Kind]int{
 	qstash.KindNotFound: http.StatusNotFound,
 	qstash.KindQuota:    http.StatusPreconditionFailed,
 	qstash.KindTooLarge: http.StatusRequestEntityTooLarge,
+	qstash.KindTooMany:  http.StatusRequestEntityTooLarge,
 }
 
 // callerIP is the address of who sent the request.

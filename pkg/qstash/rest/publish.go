@@ -1,9 +1,10 @@
 package rest
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
+	"io"
 	"net/http"
 	"net/textproto"
 	"strings"
@@ -27,12 +28,11 @@ func (x *exchange) header() http.Header {
 // request makes a request of a header and a body.
 func (x *exchange) request(dest, queue string, h http.Header, body []byte) (qstash.Request, error) {
 	if !isURL(dest) {
-		group, err := x.h.engine.Group(x.r.Context(), x.acct, dest)
-		refused := (*qstash.Error)(nil)
-		if err != nil && !errors.As(err, &refused) {
+		group, err := x.group(dest)
+		if err != nil {
 			return qstash.Request{}, err
 		}
-		if err == nil {
+		if group != nil {
 			for name, values := range group.Headers {
 				if name = textproto.CanonicalMIMEHeaderKey(name); h.Get(name) == "" {
 					h[name] = values
@@ -50,6 +50,22 @@ func (x *exchange) request(dest, queue string, h http.Header, body []byte) (qsta
 		return qstash.Request{}, err
 	}
 	return req, invoke(h, &req)
+}
+
+// group reads a URL group, once for all messages of a batch; nil if there is none.
+func (x *exchange) group(name string) (*qstash.Group, error) {
+	if g, read := x.groups[name]; read {
+		return g, nil
+	}
+	g, err := x.h.engine.Group(x.r.Context(), x.acct, name)
+	if refused := (*qstash.Error)(nil); err != nil && !errors.As(err, &refused) {
+		return nil, err
+	}
+	if x.groups == nil {
+		x.groups = map[string]*qstash.Group{}
+	}
+	x.groups[name] = g
+	return g, nil
 }
 
 func (x *exchange) publish(dest, queue string) error {
@@ -92,9 +108,6 @@ type batchItem struct {
 	Body        *string                    `json:"body"`
 	Queue       string                     `json:"queue"`
 }
-
-// maxBatch bounds the messages of a batch.
-const maxBatch = 10_000
 
 func (x *exchange) batch() error {
 	if x.is("batch", "trigger") && x.changes() {
@@ -140,18 +153,36 @@ func (x *exchange) batchItems() ([]batchItem, error) {
 	if err != nil {
 		return nil, err
 	}
+	// One by one, since what is too much is not to take memory first.
+	dec := json.NewDecoder(bytes.NewReader(body))
+	if t, err := dec.Token(); err != nil || t != json.Delim('[') {
+		return nil, errBatch
+	}
+	limit := x.h.engine.Limits().Messages
 	var items []batchItem
-	if err := json.Unmarshal(body, &items); err != nil {
-		return nil, badRequest("invalid batch: want a JSON array of messages")
+	for dec.More() {
+		if len(items) == limit {
+			return nil, edge.Refusef(http.StatusRequestEntityTooLarge, "maximum number of messages per request exceeded: limit %d", limit)
+		}
+		var it batchItem
+		if err := dec.Decode(&it); err != nil {
+			return nil, errBatch
+		}
+		items = append(items, it)
+	}
+	if _, err := dec.Token(); err != nil {
+		return nil, errBatch
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return nil, errBatch
 	}
 	if len(items) == 0 {
 		return nil, badRequest("invalid batch: it is empty")
 	}
-	if len(items) > maxBatch {
-		return nil, badRequest(fmt.Sprintf("invalid batch: more than %d messages", maxBatch))
-	}
 	return items, nil
 }
+
+var errBatch = badRequest("invalid batch: want a JSON array of messages")
 
 func (x *exchange) batchRequest(it batchItem) (qstash.Request, error) {
 	h := http.Header{}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -447,5 +448,43 @@ func TestTokens(t *testing.T) {
 	s.ok(&got, "POST", "/v2/publish/https://example.com/?a=1&qstash_token="+strings.ReplaceAll(s.token, "=", "%3D")+"&b=2", "", "Authorization: ")
 	if got.URL != "https://example.com/?a=1&b=2" {
 		t.Errorf("destination %s", got.URL)
+	}
+}
+
+// A request of 72 KB must not become 100,000 messages.
+func TestTooManyMessagesInOneRequest(t *testing.T) {
+	s := newService(t)
+	var endpoints []string
+	for i := range 100 {
+		endpoints = append(endpoints, fmt.Sprintf(`{"url":"https://%d.example"}`, i))
+	}
+	s.ok(nil, "POST", "/v2/topics/group/endpoints", `{"endpoints":[`+strings.Join(endpoints, ",")+`]}`)
+	batch := func(n int, item string) string {
+		return "[" + strings.TrimSuffix(strings.Repeat(item+",", n), ",") + "]"
+	}
+	const text = "maximum number of messages per request exceeded: limit 1000"
+	toGroup := `{"destination":"group","headers":{"Upstash-Delay":"1h"},"body":"x"}`
+	s.refused(413, text, "POST", "/v2/batch", batch(1000, toGroup))
+	s.refused(413, text, "POST", "/v2/batch", batch(11, toGroup))
+	s.refused(413, text, "POST", "/v2/batch", batch(10, toGroup)[:len(batch(10, toGroup))-1]+`,{"destination":"https://a.example"}]`)
+	s.refused(413, text, "POST", "/v2/batch", batch(1001, `{}`))
+	s.refused(413, text, "POST", "/v2/batch/trigger", batch(1001, `{}`))
+	s.refused(400, "a workflow is triggered by its url", "POST", "/v2/trigger/group", "")
+	for _, bad := range []string{"", "null", "{}", "[", "[{}", "[1]", "[{}]x", "[{},]"} {
+		s.refused(400, "invalid batch", "POST", "/v2/batch", bad)
+	}
+	pending := func() int {
+		list, _, err := s.engine.Pending(t.Context(), acct, qstash.PendingQuery{Count: 2000})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(list)
+	}
+	if n := pending(); n != 0 {
+		t.Fatalf("%d messages of what was refused", n)
+	}
+	s.ok(nil, "POST", "/v2/batch", batch(10, toGroup))
+	if n := pending(); n != 1000 {
+		t.Errorf("%d messages, want 1000", n)
 	}
 }

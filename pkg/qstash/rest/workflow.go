@@ -144,6 +144,9 @@ func (x *exchange) trigger(dest string) error {
 
 // start starts a run without an SDK. Its id may be chosen.
 func (x *exchange) start(dest string, h http.Header, body []byte) (map[string]any, error) {
+	if !isURL(dest) {
+		return nil, badRequest("a workflow is triggered by its url")
+	}
 	if h.Get(runIDHeader) == "" {
 		h.Set(runIDHeader, "wfr_"+rand.Text())
 	}
@@ -156,9 +159,6 @@ func (x *exchange) start(dest string, h http.Header, body []byte) (map[string]an
 	out := x.h.engine.Publish(x.r.Context(), x.acct, []qstash.Request{req})[0]
 	if out.Err != nil {
 		return nil, out.Err
-	}
-	if out.Group {
-		return nil, badRequest("a workflow is triggered by its url")
 	}
 	logs, _, err := x.h.engine.RunLogs(x.r.Context(), x.acct, qstash.RunFilter{RunIDs: []string{h.Get(runIDHeader)}}, "", 1, true)
 	if err != nil {
@@ -453,5 +453,8 @@ func (x *exchange) resumeRuns(restart bool) error {
 const maxResume = 50
 
 // endsBatch reports whether the failure of one message is answered for all: a workflow
-// asks in this way whether its run still goes on.
-func endsBatch(err error) bool { return errors.Is(err, qstash.ErrRunEnded) }
+// asks in this way whether its run still goes on, and too many messages are so together.
+func endsBatch(err error) bool {
+	refused := (*qstash.Error)(nil)
+	return errors.Is(err, qstash.ErrRunEnded) || errors.As(err, &refused) && refused.Kind == qstash.KindTooMany
+}
