@@ -334,6 +334,7 @@ func (e *Engine) delivery(ctx context.Context, m *message) (Delivery, error) {
 	set(headerScheduleID, m.rec.ScheduleID)
 	set(headerTopic, m.rec.Topic)
 	set(headerCallerIP, m.rec.CallerIP)
+	set(HeaderHops, m.rec.Trail.delivered().String())
 	if m.rec.Workflow != nil {
 		if body, err = e.workflowDelivery(ctx, m, h, body); err != nil {
 			return Delivery{}, err

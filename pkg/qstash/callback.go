@@ -98,6 +98,7 @@ func (e *Engine) callback(m *message, cb *Callback, o outcome, sent []byte, dlqI
 		opts.Retries = &retries
 	}
 	opts.CallerIP = m.rec.CallerIP
+	opts.Trail = m.rec.Trail.parted(m.retried + 1) // it is one of as many
 	opts.Callback, opts.Queue = nil, ""
 	if w := opts.Workflow; w != nil && m.rec.Workflow != nil {
 		own := *w

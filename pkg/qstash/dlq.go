@@ -284,6 +284,7 @@ func (e *Engine) retryDead(ctx context.Context, acct string, d *dead, change Ove
 	}
 	req := Request{Body: body, Options: d.msg.rec.Options}
 	req.Options.NotBefore = e.now()
+	req.Options.Trail = Trail{} // that of who retries it, if there is one, comes with change
 	if change != nil {
 		change(&req.Options)
 		if err := req.Options.check(&e.limits); err != nil {

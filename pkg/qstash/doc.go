@@ -23,6 +23,14 @@
 // anything is stored. Their items are handed to the store a few MiB at a time, so a long body
 // that goes to a large group is not in memory once for each endpoint.
 //
+// A destination may be the API itself. Each delivery says in the field [HeaderHops] how many deliveries
+// its message has come of, and how many messages their requests have made, multiplied. The API takes
+// that over into the messages that it makes of such a request, see [Trail]: callbacks, and
+// runs of schedules that were created so, included. A trail that is too long, or too broad, is a loop and
+// refused. Publishers cannot set the field, as deliveries replace it. Who calls the API himself
+// can, and can only be refused earlier for it; and a handler that publishes leaves it out, so its
+// messages begin a new trail.
+//
 // # A message's life
 //
 //	waiting ──claim──> active ──2xx──> delivered

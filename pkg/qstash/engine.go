@@ -47,6 +47,7 @@ type Sender interface {
 type Limits struct {
 	MaxMessageBytes int           // bytes of a message
 	Messages        int           // that one request, or one run of a schedule, makes, URL groups unfolded
+	Hops            int           // deliveries to QStash itself on the way to a message, see Trail
 	MaxDelay        time.Duration // of a message
 	MaxTimeout      time.Duration // of one attempt
 	MaxRetries      int
@@ -63,6 +64,7 @@ type Limits struct {
 const (
 	DefaultMaxMessageBytes = 10 << 20
 	DefaultMessages        = 1000
+	DefaultHops            = 10
 	DefaultMaxDelay        = 366 * 24 * time.Hour
 	DefaultMaxTimeout      = 15 * time.Minute
 	DefaultMaxRetries      = 1000
@@ -78,6 +80,7 @@ const (
 func (l *Limits) setDefaults() {
 	l.MaxMessageBytes = cmp.Or(l.MaxMessageBytes, DefaultMaxMessageBytes)
 	l.Messages = cmp.Or(l.Messages, DefaultMessages)
+	l.Hops = cmp.Or(l.Hops, DefaultHops)
 	l.MaxDelay = cmp.Or(l.MaxDelay, DefaultMaxDelay)
 	l.MaxTimeout = cmp.Or(l.MaxTimeout, DefaultMaxTimeout)
 	l.MaxRetries = cmp.Or(l.MaxRetries, DefaultMaxRetries)

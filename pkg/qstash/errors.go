@@ -16,6 +16,7 @@ const (
 	KindQuota                    // there are too many of them
 	KindTooLarge                 // it is over a size limit
 	KindTooMany                  // it would make too many messages, see Limits.Messages
+	KindLoop                     // it is a delivery of messages that go round in circles, see Trail
 )
 
 // Error refuses a request; nothing has changed. The text is for the client.

@@ -40,6 +40,8 @@ type Options struct {
 	CallerIP string   `json:"ip,omitempty"`
 
 	Workflow *Workflow `json:"w,omitempty"`
+
+	Trail Trail `json:"tr,omitzero"` // of the request
 }
 
 // DefaultRetries is how often a failed delivery is repeated if nothing is said.
@@ -85,6 +87,9 @@ func (o *Options) check(l *Limits) error {
 		return invalid("timeout must not be negative")
 	case o.Timeout > l.MaxTimeout:
 		return invalid("timeout exceeded the limit: maximum %s", l.MaxTimeout)
+	}
+	if err := o.Trail.check(l); err != nil {
+		return err
 	}
 	if o.RetryDelay != "" {
 		if _, err := parseExpression(o.RetryDelay); err != nil {

@@ -38,7 +38,7 @@ func (e *Engine) judge(m *message, resp Response, sendErr error) outcome {
 	ev.State = EventError
 	ev.Error = failureText(resp, sendErr)
 	last := m.retried >= m.rec.maxRetries() ||
-		resp.Status == statusNonRetryable && resp.Header.Get(headerNonRetryable) == "true"
+		resp.Status == StatusNonRetryable && resp.Header.Get(HeaderNonRetryable) == "true"
 	switch {
 	case m.attrs.Has(attrCancel):
 		o.state = stateCancelled

@@ -62,7 +62,8 @@ type draft struct {
 
 // Publish accepts messages. Each request has an outcome of its own; what is
 // accepted is stored when Publish returns. If there would be more than Limits.Messages
-// of them, URL groups unfolded, all are refused with KindTooMany, and nothing is stored.
+// of them, URL groups unfolded, all are refused with KindTooMany, or KindLoop if they come of
+// deliveries, and nothing is stored.
 func (e *Engine) Publish(ctx context.Context, acct string, reqs []Request) []Outcome {
 	outcomes := make([]Outcome, len(reqs))
 	drafts := make([][]*draft, len(reqs))
@@ -73,10 +74,12 @@ func (e *Engine) Publish(ctx context.Context, acct string, reqs []Request) []Out
 			outcomes[i].Err = e.tooMany()
 		}
 		if refused := (*Error)(nil); errors.As(outcomes[i].Err, &refused) && refused.Kind == KindTooMany {
-			for j := range outcomes {
-				outcomes[j].Err = refused
-			}
-			return outcomes
+			return refuseAll(outcomes, refused)
+		}
+	}
+	for _, list := range drafts {
+		if err := e.part(list, total); err != nil {
+			return refuseAll(outcomes, err)
 		}
 	}
 	var plain []*draft
@@ -99,6 +102,24 @@ func (e *Engine) Publish(ctx context.Context, acct string, reqs []Request) []Out
 		}
 	}
 	return outcomes
+}
+
+func refuseAll(outcomes []Outcome, err error) []Outcome {
+	for i := range outcomes {
+		outcomes[i].Err = err
+	}
+	return outcomes
+}
+
+// part gives drafts the trail of messages that are some of n.
+func (e *Engine) part(drafts []*draft, n int) error {
+	for _, d := range drafts {
+		d.rec.Trail = d.rec.Trail.parted(n)
+		if err := d.rec.Trail.check(&e.limits); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // tooMany refuses what would make more messages than one request may.

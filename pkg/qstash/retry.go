@@ -12,8 +12,8 @@ const maxRetryDelay = 24 * time.Hour
 
 // What a destination answers to say that trying again makes no sense.
 const (
-	statusNonRetryable = 489
-	headerNonRetryable = "Upstash-Nonretryable-Error"
+	StatusNonRetryable = 489
+	HeaderNonRetryable = "Upstash-Nonretryable-Error"
 )
 
 // retryHeaders are the fields of a failed answer that say when to try again, the

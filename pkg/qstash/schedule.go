@@ -430,6 +430,9 @@ func (e *Engine) publishTick(ctx context.Context, acct string, s *schedule) ([]s
 	if err != nil {
 		return nil, err
 	}
+	if err := e.part(drafts, len(drafts)); err != nil {
+		return nil, err
+	}
 	ids := make([]string, len(drafts))
 	for i, d := range drafts {
 		d.id = derivedID(messagePrefix, s.Next, s.id, s.CreatedAt.String(), d.rec.URL, d.rec.Endpoint)

@@ -183,7 +183,7 @@ func (e *Engine) startRun(ctx context.Context, d *draft) (Published, error) {
 		}
 	}
 	r := &run{URL: w.URL, CreatedAt: w.CreatedAt, Config: d.rec.Options, CallerIP: d.rec.CallerIP, Invoker: w.Invoker, FirstID: d.id}
-	r.Config.NotBefore, r.Config.Workflow = time.Time{}, nil
+	r.Config.NotBefore, r.Config.Workflow, r.Config.Trail = time.Time{}, nil, Trail{}
 	if w.Invoker != nil {
 		d.body = w.Invoker.Body
 	}

@@ -346,7 +346,7 @@ func (e *Engine) RetryFailureCallback(ctx context.Context, acct, dlqID string) (
 		return Resumed{}, err
 	}
 	o := m.rec.Options
-	o.NotBefore = time.Time{}
+	o.NotBefore, o.Trail = time.Time{}, Trail{}
 	nd := e.newDraft(acct, &Request{Destination: m.rec.URL, Body: body, Options: o}, "", Endpoint{URL: m.rec.URL})
 	nd.hold = true
 	letter := d.letter

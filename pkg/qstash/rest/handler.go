@@ -98,6 +98,7 @@ type exchange struct {
 	seg      []string      // of the path, unescaped
 	version1 bool
 	used     used
+	trail    qstash.Trail             // of the delivery that the request is, if it is one
 	groups   map[string]*qstash.Group // that were read, nil: there is none
 
 	status int    // of the answer
@@ -118,6 +119,7 @@ func (x *exchange) serve() error {
 	x.version1 = strings.HasPrefix(path, "/v1/")
 	x.path = path[len("/v2/"):]
 	x.params, x.query = ours(query)
+	x.trail = qstash.ParseTrail(x.r.Header.Get(qstash.HeaderHops))
 	if handled, err := x.hook(); handled {
 		return err
 	}
@@ -138,6 +140,11 @@ func (x *exchange) serve() error {
 	x.acct, x.bounds = access.Account, access.Bounds
 	if access.Blocked.Holds(x.h.now()) && x.creates() {
 		return x.tooMany(access.Blocked)
+	}
+	if x.method != http.MethodGet {
+		if err := x.h.engine.Follow(x.trail); err != nil {
+			return err
+		}
 	}
 	return x.route()
 }
@@ -279,7 +286,11 @@ func (x *exchange) fail(err error) *edge.Error {
 func answerOf(err error) error {
 	var refused *qstash.Error
 	if errors.As(err, &refused) {
-		return edge.Refuse(engineStatus[refused.Kind], refused.Text)
+		e := edge.Refuse(engineStatus[refused.Kind], refused.Text)
+		if refused.Kind == qstash.KindLoop {
+			e.Header = notAgain
+		}
+		return e
 	}
 	return err
 }
@@ -290,7 +301,11 @@ var engineStatus = map[qstash.Kind]int{
 	qstash.KindQuota:    http.StatusPreconditionFailed,
 	qstash.KindTooLarge: http.StatusRequestEntityTooLarge,
 	qstash.KindTooMany:  http.StatusRequestEntityTooLarge,
+	qstash.KindLoop:     qstash.StatusNonRetryable,
 }
+
+// notAgain tells the deliverer, which is who hears of a loop, that it makes no sense to try again.
+var notAgain = map[string]string{qstash.HeaderNonRetryable: "true"}
 
 // callerIP is the address of who sent the request.
 func (x *exchange) callerIP() string {

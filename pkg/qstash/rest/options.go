@@ -28,6 +28,13 @@ var notForwarded = map[string]bool{"Authorization": true, "Connection": true, "C
 	"Proxy-Authenticate": true, "Proxy-Authorization": true, "Proxy-Connection": true, "Te": true, "Trailer": true, "Transfer-Encoding": true,
 	"Upgrade": true, "Accept-Encoding": true, "User-Agent": true}
 
+// options reads the options of a message from a header that the request has or holds.
+func (x *exchange) options(h http.Header) (qstash.Options, error) {
+	o, err := parseOptions(h)
+	o.Trail = x.trail
+	return o, err
+}
+
 // parseOptions reads the options of a message from the header of its request.
 func parseOptions(h http.Header) (qstash.Options, error) { return parseNested(h, 0) }
 
@@ -98,6 +105,7 @@ func forwarded(h http.Header) qstash.Header {
 			out[textproto.CanonicalMIMEHeaderKey(rest)] = values
 		}
 	}
+	delete(out, qstash.HeaderHops) // which deliveries set
 	if len(out) == 0 {
 		return nil
 	}

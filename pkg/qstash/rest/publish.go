@@ -40,7 +40,7 @@ func (x *exchange) request(dest, queue string, h http.Header, body []byte) (qsta
 			}
 		}
 	}
-	o, err := parseOptions(h)
+	o, err := x.options(h)
 	if err != nil {
 		return qstash.Request{}, err
 	}

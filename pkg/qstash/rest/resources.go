@@ -187,11 +187,12 @@ func (x *exchange) page(status int, name string, v any, next string) error {
 // override reads the options that a request gives for a message that is sent again.
 func (x *exchange) override() (qstash.Override, error) {
 	h := x.header()
-	o, err := parseOptions(h)
+	o, err := x.options(h)
 	if err != nil {
 		return nil, err
 	}
 	return func(to *qstash.Options) {
+		to.Trail = o.Trail
 		if o.Method != "" {
 			to.Method = o.Method
 		}

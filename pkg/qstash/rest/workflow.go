@@ -83,6 +83,7 @@ func invoke(h http.Header, req *qstash.Request) error {
 	if err != nil {
 		return err
 	}
+	o.Trail = req.Options.Trail
 	w.Invoker = &qstash.Invoker{RunID: by.RunID, URL: by.URL, Options: o, Step: by.Step}
 	if by.Body != nil {
 		w.Invoker.Body = []byte(*by.Body)
@@ -223,11 +224,11 @@ func (x *exchange) wait() error {
 		return err
 	}
 	h := x.header()
-	o, err := parseOptions(h)
+	o, err := x.options(h)
 	if err != nil {
 		return err
 	}
-	late, err := parseOptions(req.TimeoutHeaders.header())
+	late, err := x.options(req.TimeoutHeaders.header())
 	if err != nil {
 		return err
 	}
@@ -453,8 +454,9 @@ func (x *exchange) resumeRuns(restart bool) error {
 const maxResume = 50
 
 // endsBatch reports whether the failure of one message is answered for all: a workflow
-// asks in this way whether its run still goes on, and too many messages are so together.
+// asks in this way whether its run still goes on, and too many messages are so together,
+// as is a loop.
 func endsBatch(err error) bool {
 	refused := (*qstash.Error)(nil)
-	return errors.Is(err, qstash.ErrRunEnded) || errors.As(err, &refused) && refused.Kind == qstash.KindTooMany
+	return errors.Is(err, qstash.ErrRunEnded) || errors.As(err, &refused) && (refused.Kind == qstash.KindTooMany || refused.Kind == qstash.KindLoop)
 }
