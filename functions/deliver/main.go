@@ -59,6 +59,8 @@ func (d *deliverer) handle(ctx context.Context, event json.RawMessage) (any, err
 	if len(batch.Records) == 0 {
 		return d.sweep(ctx)
 	}
+	// Lambda freezes the process between invocations, often for longer than destinations keep connections.
+	defer d.q.Sender.CloseIdleConnections()
 	failed := make([]bool, len(batch.Records))
 	var all sync.WaitGroup
 	for i, record := range batch.Records {

@@ -145,6 +145,12 @@ func TestSampleEvents(t *testing.T) {
 		c.received[0].Header.Get("X-Mine") != "yes" || c.received[0].Header.Get("Upstash-Caller-Ip") != "203.0.113.7" || c.received[0].Header.Get("Upstash-Signature") == "" {
 		t.Fatalf("received %v %q", c.received, c.bodies)
 	}
+	call("publish", "", 200)
+	wake(c.take())
+	// A connection would be dead by the time that a frozen function goes on.
+	if len(c.received) != 2 || c.received[0].RemoteAddr == c.received[1].RemoteAddr {
+		t.Errorf("%d messages, the last over the connection of an earlier invocation", len(c.received))
+	}
 	if body := call("message", published.MessageID, 200); !strings.Contains(body, `"label":"first"`) {
 		t.Errorf("message: %s", body)
 	}

@@ -62,6 +62,7 @@ func Environment(env *settings.Environment) Config {
 // QStash is the engine with what wakes it and the table it works on.
 type QStash struct {
 	Engine *qstash.Engine
+	Sender *deliver.Sender
 	Waker  *wakeaws.Waker
 	Table  store.Store
 }
@@ -84,13 +85,14 @@ func Open(c *cloud.Cloud, cfg Config) (QStash, error) {
 		}),
 		QueueURL: cfg.QueueURL, QueueARN: cfg.QueueARN, RoleARN: cfg.SchedulerRole, Group: cfg.SchedulerGroup,
 	})
-	table := c.Table(cfg.Table)
+	table, sender := c.Table(cfg.Table), deliver.New(deliver.Config{Allow: cfg.Allow})
 	return QStash{
-		Waker: waker,
-		Table: table,
+		Sender: sender,
+		Waker:  waker,
+		Table:  table,
 		Engine: qstash.New(qstash.Config{
 			Store:     table,
-			Sender:    deliver.New(deliver.Config{Allow: cfg.Allow}),
+			Sender:    sender,
 			Waker:     waker,
 			Limits:    qstash.Limits{MaxMessageBytes: contract.MaxMessageBytes, MaxTimeout: contract.MaxAttempt},
 			Region:    cfg.Region,

@@ -10,9 +10,11 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/netip"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/skystash/skystash/pkg/qstash"
@@ -40,21 +42,22 @@ var Loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustPa
 
 // Sender sends requests; it is a qstash.Sender.
 type Sender struct {
-	client      *http.Client
+	kept        *http.Client // keeps connections for later requests
+	fresh       *http.Client // makes a connection for each request
 	maxResponse int64
 }
 
 // New makes a Sender.
 func New(cfg Config) *Sender {
 	g := newGuard(cfg)
-	return &Sender{
-		maxResponse: cmp.Or(cfg.MaxResponseBytes, DefaultMaxResponseBytes),
-		client: &http.Client{
+	client := func(fresh bool) *http.Client {
+		return &http.Client{
 			Transport: &http.Transport{
 				DialContext:            g.dial,
 				TLSClientConfig:        cfg.TLS,
 				ForceAttemptHTTP2:      true,
 				TLSHandshakeTimeout:    dialTimeout,
+				DisableKeepAlives:      fresh,
 				MaxIdleConns:           1000,
 				MaxIdleConnsPerHost:    256,
 				IdleConnTimeout:        90 * time.Second,
@@ -62,9 +65,18 @@ func New(cfg Config) *Sender {
 				DisableCompression:     true, // bodies are passed on as they are
 			},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
+		}
+	}
+	return &Sender{
+		maxResponse: cmp.Or(cfg.MaxResponseBytes, DefaultMaxResponseBytes),
+		kept:        client(false),
+		fresh:       client(true),
 	}
 }
+
+// CloseIdleConnections closes the connections that no request uses. A process that is about to be
+// frozen calls it: when it goes on, their destinations may have given them up long ago.
+func (s *Sender) CloseIdleConnections() { s.kept.CloseIdleConnections() }
 
 // hopByHop are the fields that belong to a connection, and those that the client makes.
 var hopByHop = []string{"Connection", "Content-Length", "Host", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization",
@@ -90,7 +102,7 @@ func (s *Sender) Send(ctx context.Context, d qstash.Delivery) (qstash.Response, 
 		return qstash.Response{}, err
 	}
 	req.Header["Upstash-Signature"] = []string{signature}
-	resp, err := s.client.Do(req)
+	resp, err := s.do(req)
 	if err != nil {
 		return qstash.Response{}, errors.New(reason(err, req.URL))
 	}
@@ -102,6 +114,28 @@ func (s *Sender) Send(ctx context.Context, d qstash.Delivery) (qstash.Response, 
 	// What is left over is short, or not worth the connection.
 	_, _ = io.CopyN(io.Discard, resp.Body, 4<<10)
 	return qstash.Response{Status: resp.StatusCode, Header: qstash.Header(resp.Header), Body: body}, nil
+}
+
+// do sends a request, once more if the connection was kept from before and is no good any more:
+// the destination has closed it, and the request has met nobody. net/http does not send a POST
+// again by itself. What is sent again goes over a connection of its own, so there is no third time.
+func (s *Sender) do(req *http.Request) (*http.Response, error) {
+	var reused, answered atomic.Bool
+	trace := &httptrace.ClientTrace{
+		GotConn:              func(info httptrace.GotConnInfo) { reused.Store(info.Reused) },
+		GotFirstResponseByte: func() { answered.Store(true) },
+	}
+	ctx := req.Context()
+	resp, err := s.kept.Do(req.WithContext(httptrace.WithClientTrace(ctx, trace)))
+	// A time limit that has passed says that somebody is there, or may be.
+	if err == nil || !reused.Load() || answered.Load() || ctx.Err() != nil {
+		return resp, err
+	}
+	again := req.Clone(ctx)
+	if again.Body, err = req.GetBody(); err != nil {
+		return nil, err
+	}
+	return s.fresh.Do(again)
 }
 
 // reason says why there is no answer, without what only concerns this side.

@@ -12,6 +12,14 @@
 // makes exceptions. Redirects are not followed, they are the answer. Proxies from the
 // environment are not used.
 //
+// # Connections
+//
+// Connections are kept for later requests. A destination may close one just when the next
+// request goes out. If a request fails on a kept connection before any byte of an answer
+// has come, it is sent once more, at once and on a connection of its own; for the engine
+// both are one attempt. A request that may have met the destination is not repeated here:
+// on a new connection, after the first byte of an answer, or when time is up.
+//
 // # Signature
 //
 // The field Upstash-Signature is a JWT (HS256) over the URL and the body's hash, see
