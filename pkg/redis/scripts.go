@@ -110,6 +110,7 @@ type luaHost struct {
 	programs    *lru[string, *script.Program] // by the SHA-1 of their sources, of any database
 	stored      *lru[storedScript, struct{}]  // scripts known to be in the store
 	libraries   *lru[librarySet, *libraries]
+	changes     libraryQueue
 }
 
 // storedScript is a script of a database's generation.
