@@ -54,7 +54,7 @@ type swept struct {
 func (d *deliverer) handle(ctx context.Context, event json.RawMessage) (any, error) {
 	var batch events.SQSEvent
 	if err := json.Unmarshal(event, &batch); err != nil {
-		return nil, fmt.Errorf("deliver: read the event: %w", err)
+		return nil, fmt.Errorf("deliver: reading the event: %w", err)
 	}
 	if len(batch.Records) == 0 {
 		return d.sweep(ctx)

@@ -26,7 +26,7 @@ type logData struct {
 func logLines(data []byte) ([]string, error) {
 	unpacked, err := gzip.NewReader(bytes.NewReader(data))
 	if err != nil {
-		return nil, fmt.Errorf("unpack: %w", err)
+		return nil, fmt.Errorf("unpacking: %w", err)
 	}
 	limited := &io.LimitedReader{R: unpacked, N: maxUnpacked}
 	d := json.NewDecoder(limited)
@@ -40,7 +40,7 @@ func logLines(data []byte) ([]string, error) {
 		case errors.Is(err, io.EOF):
 			return lines, nil
 		case err != nil:
-			return lines, fmt.Errorf("decode: %w", err)
+			return lines, fmt.Errorf("decoding: %w", err)
 		case doc.MessageType != "DATA_MESSAGE":
 			continue
 		}

@@ -78,7 +78,7 @@ type batch struct {
 func (c *counter) handle(ctx context.Context, event json.RawMessage) (any, error) {
 	var batch batch
 	if err := json.Unmarshal(event, &batch); err != nil {
-		return nil, fmt.Errorf("meter: read the event: %w", err)
+		return nil, fmt.Errorf("meter: reading the event: %w", err)
 	}
 	if deadline, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
@@ -102,7 +102,7 @@ func (c *counter) handle(ctx context.Context, event json.RawMessage) (any, error
 func (c *counter) measure(ctx context.Context) (measured, error) {
 	all, err := c.usage.Control.Metered(ctx)
 	if err != nil {
-		return measured{}, fmt.Errorf("meter: list the resources: %w", err)
+		return measured{}, fmt.Errorf("meter: listing the resources: %w", err)
 	}
 	return measured{len(all)}, c.usage.Sizer.Check(ctx, all...)
 }

@@ -69,7 +69,7 @@ func (s *Server) Start(ctx context.Context) error {
 		return err
 	}
 	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("start the local server: %w", err)
+		return fmt.Errorf("starting the local server: %w", err)
 	}
 	s.cmd = cmd
 	vars, ready := map[string]string{}, false

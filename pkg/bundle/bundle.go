@@ -25,7 +25,7 @@ const Executable = "bootstrap"
 func Build(ctx context.Context, module, pkg, arch, dir string) (executable string, err error) {
 	dir, err = filepath.Abs(dir)
 	if err != nil {
-		return "", fmt.Errorf("build %s: %w", pkg, err)
+		return "", fmt.Errorf("building %s: %w", pkg, err)
 	}
 	executable = filepath.Join(dir, Executable)
 	return executable, compile(ctx, module, pkg, arch, executable)
@@ -36,7 +36,7 @@ func Build(ctx context.Context, module, pkg, arch, dir string) (executable strin
 func BuildAll(ctx context.Context, module, pattern, arch, dir string) error {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
-		return fmt.Errorf("build %s: %w", pattern, err)
+		return fmt.Errorf("building %s: %w", pattern, err)
 	}
 	// The separator makes it a folder.
 	return compile(ctx, module, pattern, arch, dir+string(filepath.Separator))
@@ -61,7 +61,7 @@ func compile(ctx context.Context, module, pkg, arch, output string) error {
 func ZipSize(executable string) (int64, error) {
 	file, err := os.Open(executable)
 	if err != nil {
-		return 0, fmt.Errorf("zip: %w", err)
+		return 0, fmt.Errorf("zipping: %w", err)
 	}
 	defer file.Close()
 	var archive bytes.Buffer
@@ -74,7 +74,7 @@ func ZipSize(executable string) (int64, error) {
 		err = zw.Close()
 	}
 	if err != nil {
-		return 0, fmt.Errorf("zip %s: %w", executable, err)
+		return 0, fmt.Errorf("zipping %s: %w", executable, err)
 	}
 	return int64(archive.Len()), nil
 }

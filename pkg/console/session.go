@@ -88,15 +88,15 @@ func (s sessions) create(ctx context.Context, account, by string) (string, error
 	secret := account + "." + newSecret()
 	key, _, ok := sessionKey(secret)
 	if !ok {
-		return "", fmt.Errorf("begin a session: account id %q", account)
+		return "", fmt.Errorf("beginning a session: account id %q", account)
 	}
 	now := s.now().UTC()
 	attrs, err := withTTL(session{By: by, Created: now, Expires: now.Add(sessionTime)}, now.Add(sessionTime))
 	if err != nil {
-		return "", fmt.Errorf("begin a session: %w", err)
+		return "", fmt.Errorf("beginning a session: %w", err)
 	}
 	if _, err := s.store.Apply(ctx, store.Put(key, attrs, nil)); err != nil {
-		return "", fmt.Errorf("begin a session: %w", err)
+		return "", fmt.Errorf("beginning a session: %w", err)
 	}
 	return secret, nil
 }
@@ -109,14 +109,14 @@ func (s sessions) find(ctx context.Context, secret string) (*session, error) {
 	}
 	attrs, err := s.store.Get(ctx, key)
 	if err != nil {
-		return nil, fmt.Errorf("read a session: %w", err)
+		return nil, fmt.Errorf("reading a session: %w", err)
 	}
 	if attrs == nil {
 		return nil, nil
 	}
 	found := &session{Account: account}
 	if err := json.Unmarshal([]byte(attrs.Get(attrJSON).Str()), found); err != nil {
-		return nil, fmt.Errorf("read a session: %w", err)
+		return nil, fmt.Errorf("reading a session: %w", err)
 	}
 	if !s.now().Before(found.Expires) {
 		return nil, nil
@@ -131,7 +131,7 @@ func (s sessions) end(ctx context.Context, secret string) error {
 		return nil
 	}
 	if _, err := s.store.Apply(ctx, store.Delete(key, nil)); err != nil {
-		return fmt.Errorf("end a session: %w", err)
+		return fmt.Errorf("ending a session: %w", err)
 	}
 	return nil
 }
@@ -140,13 +140,13 @@ func (s sessions) end(ctx context.Context, secret string) error {
 func (s sessions) endOthers(ctx context.Context, secret string) error {
 	keep, _, ok := sessionKey(secret)
 	if !ok {
-		return errors.New("end the other sessions: no session")
+		return errors.New("ending the other sessions: no session")
 	}
 	q := store.Query{Partition: keep.Partition}
 	for {
 		page, err := s.store.Query(ctx, q)
 		if err != nil {
-			return fmt.Errorf("end the other sessions: %w", err)
+			return fmt.Errorf("ending the other sessions: %w", err)
 		}
 		var gone []store.Key
 		for _, it := range page.Items {
@@ -155,7 +155,7 @@ func (s sessions) endOthers(ctx context.Context, secret string) error {
 			}
 		}
 		if err := s.store.Load(ctx, nil, gone); err != nil {
-			return fmt.Errorf("end the other sessions: %w", err)
+			return fmt.Errorf("ending the other sessions: %w", err)
 		}
 		if !page.More {
 			return nil
@@ -169,10 +169,10 @@ func (s sessions) newLink(ctx context.Context, account string, valid time.Durati
 	secret, expires := newSecret(), s.now().UTC().Add(valid)
 	attrs, err := withTTL(link{account, expires}, expires)
 	if err != nil {
-		return "", fmt.Errorf("make a sign-in link: %w", err)
+		return "", fmt.Errorf("making a sign-in link: %w", err)
 	}
 	if _, err := s.store.Apply(ctx, store.Put(linkKey(secret), attrs, nil)); err != nil {
-		return "", fmt.Errorf("make a sign-in link: %w", err)
+		return "", fmt.Errorf("making a sign-in link: %w", err)
 	}
 	return secret, nil
 }
@@ -184,11 +184,11 @@ func (s sessions) useLink(ctx context.Context, secret string) (string, error) {
 		return "", nil
 	}
 	if err != nil {
-		return "", fmt.Errorf("use a sign-in link: %w", err)
+		return "", fmt.Errorf("using a sign-in link: %w", err)
 	}
 	var l link
 	if err := json.Unmarshal([]byte(old.Get(attrJSON).Str()), &l); err != nil {
-		return "", fmt.Errorf("use a sign-in link: %w", err)
+		return "", fmt.Errorf("using a sign-in link: %w", err)
 	}
 	if !s.now().Before(l.Expires) {
 		return "", nil
@@ -207,7 +207,7 @@ func (s sessions) failed(ctx context.Context, who string) (time.Duration, error)
 		store.Set(store.TTLAttr, store.Int(now.Add(attemptsKeptFor).Unix())),
 	))
 	if err != nil {
-		return 0, fmt.Errorf("count an attempt to sign in: %w", err)
+		return 0, fmt.Errorf("counting an attempt to sign in: %w", err)
 	}
 	if old.Get(attrCount).Num() >= maxAttempts {
 		return time.Unix(0, (window+1)*int64(attemptWindow)).Sub(now), nil

@@ -104,7 +104,7 @@ func (e *Engine) CreateAccount(ctx context.Context, email string, admin bool) (*
 		return nil, refuse(Exists, "there is an account with that e-mail address")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("create an account: %w", err)
+		return nil, fmt.Errorf("creating an account: %w", err)
 	}
 	return acct, nil
 }
@@ -129,7 +129,7 @@ func (e *Engine) AccountOf(ctx context.Context, email string) (*Account, error) 
 	var id string
 	ok, err := e.read(ctx, addressKey(address), &id)
 	if err != nil {
-		return nil, fmt.Errorf("find an account: %w", err)
+		return nil, fmt.Errorf("finding an account: %w", err)
 	}
 	if !ok {
 		return nil, refuse(NotFound, "no such account")
@@ -142,7 +142,7 @@ func (e *Engine) Account(ctx context.Context, id string) (*Account, error) {
 	acct := &Account{}
 	ok, err := e.read(ctx, accountKey(id), acct)
 	if err != nil {
-		return nil, fmt.Errorf("read account %s: %w", id, err)
+		return nil, fmt.Errorf("reading account %s: %w", id, err)
 	}
 	if !ok {
 		return nil, refuse(NotFound, "no such account")
@@ -154,7 +154,7 @@ func (e *Engine) Account(ctx context.Context, id string) (*Account, error) {
 func (e *Engine) Accounts(ctx context.Context) ([]string, error) {
 	items, err := e.queryAll(ctx, store.Query{Partition: "i"})
 	if err != nil {
-		return nil, fmt.Errorf("list the accounts: %w", err)
+		return nil, fmt.Errorf("listing the accounts: %w", err)
 	}
 	ids := make([]string, len(items))
 	for i, it := range items {
@@ -183,14 +183,14 @@ func (e *Engine) SignIn(ctx context.Context, email, apiKey string) (*Account, st
 	var id string
 	ok, err := e.read(ctx, addressKey(address), &id)
 	if err != nil {
-		return nil, "", fmt.Errorf("authenticate: %w", err)
+		return nil, "", fmt.Errorf("authenticating: %w", err)
 	}
 	if !ok {
 		return nil, "", errUnauthorized
 	}
 	keys, err := e.apiKeys(ctx, id)
 	if err != nil {
-		return nil, "", fmt.Errorf("authenticate: %w", err)
+		return nil, "", fmt.Errorf("authenticating: %w", err)
 	}
 	hash, found := hashAPIKey(apiKey), 0
 	for _, k := range keys {
@@ -208,7 +208,7 @@ func (e *Engine) SignIn(ctx context.Context, email, apiKey string) (*Account, st
 func (e *Engine) SignedIn(ctx context.Context, id, fingerprint string) (*Account, error) {
 	items, err := e.queryAll(ctx, store.Query{Partition: accountKey(id).Partition, From: "a", To: "l"})
 	if err != nil {
-		return nil, fmt.Errorf("read account %s: %w", id, err)
+		return nil, fmt.Errorf("reading account %s: %w", id, err)
 	}
 	var acct *Account
 	valid := false
@@ -247,7 +247,7 @@ func newAPIKey() string {
 func (e *Engine) apiKeys(ctx context.Context, acct string) ([]storedAPIKey, error) {
 	items, err := e.queryAll(ctx, store.Query{Partition: accountKey(acct).Partition, From: "k", To: "l"})
 	if err != nil {
-		return nil, fmt.Errorf("read the API keys of account %s: %w", acct, err)
+		return nil, fmt.Errorf("reading the API keys of account %s: %w", acct, err)
 	}
 	keys := make([]storedAPIKey, len(items))
 	for i, it := range items {
@@ -298,7 +298,7 @@ func (e *Engine) EnsureAPIKey(ctx context.Context, acct, id, text string) error 
 	}
 	record := storedAPIKey{APIKey{id, id, e.stamp()}, hashAPIKey(text)}
 	if _, err := e.store.Apply(ctx, store.Put(apiKeyKey(acct, id), encode(record), nil)); err != nil {
-		return fmt.Errorf("write an API key: %w", err)
+		return fmt.Errorf("writing an API key: %w", err)
 	}
 	return nil
 }
@@ -310,7 +310,7 @@ func (e *Engine) putAPIKey(ctx context.Context, acct, id, name, text string) err
 		return refuse(Exists, "there is such an API key")
 	}
 	if err != nil {
-		return fmt.Errorf("write an API key: %w", err)
+		return fmt.Errorf("writing an API key: %w", err)
 	}
 	return nil
 }
@@ -330,7 +330,7 @@ func (e *Engine) RevokeAPIKey(ctx context.Context, acct, id string) error {
 			return refuse(Invalid, "the last API key of an account cannot be revoked: create another one first")
 		}
 		if _, err := e.store.Apply(ctx, store.Delete(apiKeyKey(acct, id), nil)); err != nil {
-			return fmt.Errorf("revoke an API key: %w", err)
+			return fmt.Errorf("revoking an API key: %w", err)
 		}
 		return nil
 	}

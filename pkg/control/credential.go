@@ -83,7 +83,7 @@ func (e *Engine) credentials(ctx context.Context, r *Resource) ([]Credential, er
 	}
 	items, err := e.queryAll(ctx, store.Query{Partition: resourceKey(r.ID).Partition, From: "c", To: "d"})
 	if err != nil {
-		return nil, fmt.Errorf("read the credentials of %s: %w", r.ID, err)
+		return nil, fmt.Errorf("reading the credentials of %s: %w", r.ID, err)
 	}
 	var list []Credential
 	for _, it := range items {
@@ -124,7 +124,7 @@ func (e *Engine) Credential(ctx context.Context, acct, res, id string) (*Resourc
 	c := &Credential{}
 	ok, err := e.read(ctx, credentialKey(res, id), c)
 	if err != nil {
-		return nil, nil, fmt.Errorf("read credential %s of %s: %w", id, res, err)
+		return nil, nil, fmt.Errorf("reading credential %s of %s: %w", id, res, err)
 	}
 	if !ok {
 		return nil, nil, none
@@ -173,7 +173,7 @@ func (e *Engine) Issue(ctx context.Context, acct, res string, o CredentialOption
 		return nil, err
 	}
 	if _, err := e.store.Apply(ctx, store.Put(credentialKey(res, c.ID), encode(c), store.Absent(attrJSON))); err != nil {
-		return nil, fmt.Errorf("issue a credential: %w", err)
+		return nil, fmt.Errorf("issuing a credential: %w", err)
 	}
 	return c, nil
 }
@@ -202,7 +202,7 @@ func (e *Engine) checkCredential(ctx context.Context, r *Resource, c *Credential
 	}
 	// Whatever else cannot be put into a token.
 	if _, err := e.mint(ctx, r, c); err != nil {
-		return refuse(Invalid, "%s", strings.TrimPrefix(err.Error(), "mint a token: "))
+		return refuse(Invalid, "%s", strings.TrimPrefix(err.Error(), "minting a token: "))
 	}
 	return nil
 }
@@ -251,11 +251,11 @@ func (e *Engine) Revoke(ctx context.Context, acct, res, id string) error {
 	}
 	if c.Expires.IsZero() || c.Expires.Add(token.Leeway).After(e.now()) {
 		if err := e.productOf(r).revoke(ctx, res, id); err != nil {
-			return fmt.Errorf("revoke credential %s of %s: %w", id, res, err)
+			return fmt.Errorf("revoking credential %s of %s: %w", id, res, err)
 		}
 	}
 	if _, err := e.store.Apply(ctx, store.Delete(credentialKey(res, id), nil)); err != nil {
-		return fmt.Errorf("revoke credential %s of %s: %w", id, res, err)
+		return fmt.Errorf("revoking credential %s of %s: %w", id, res, err)
 	}
 	return nil
 }
@@ -267,7 +267,7 @@ func (e *Engine) Reset(ctx context.Context, acct, res string) error {
 		return err
 	}
 	if err := e.productOf(r).reset(ctx, res); err != nil {
-		return fmt.Errorf("reset the credentials of %s: %w", res, err)
+		return fmt.Errorf("resetting the credentials of %s: %w", res, err)
 	}
 	state, err := e.productOf(r).state(ctx, res)
 	if err != nil {
@@ -276,7 +276,7 @@ func (e *Engine) Reset(ctx context.Context, acct, res string) error {
 	// Those of a generation that is over are only clutter.
 	items, err := e.queryAll(ctx, store.Query{Partition: resourceKey(res).Partition, From: "c", To: "d"})
 	if err != nil {
-		return fmt.Errorf("reset the credentials of %s: %w", res, err)
+		return fmt.Errorf("resetting the credentials of %s: %w", res, err)
 	}
 	var gone []store.Key
 	for _, it := range items {
@@ -289,7 +289,7 @@ func (e *Engine) Reset(ctx context.Context, acct, res string) error {
 		}
 	}
 	if err := e.store.Load(ctx, nil, gone); err != nil {
-		return fmt.Errorf("reset the credentials of %s: %w", res, err)
+		return fmt.Errorf("resetting the credentials of %s: %w", res, err)
 	}
 	return nil
 }

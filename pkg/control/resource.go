@@ -131,10 +131,10 @@ func (e *Engine) create(ctx context.Context, acct string, p Product, o CreateOpt
 		Eviction: o.Eviction && p == Redis, Settings: o.Settings, Limits: o.Limits, State: creating, StateAt: e.stamp(),
 	}
 	if err := e.insertResource(ctx, r, defaultCredentials(r)); err != nil {
-		return nil, fmt.Errorf("create a resource: %w", err)
+		return nil, fmt.Errorf("creating a resource: %w", err)
 	}
 	if err := engine.create(ctx, r.ID, r.Name); err != nil {
-		return nil, fmt.Errorf("create a resource: %w", err)
+		return nil, fmt.Errorf("creating a resource: %w", err)
 	}
 	return e.finishCreation(ctx, r.ID)
 }
@@ -162,7 +162,7 @@ func (e *Engine) finishCreation(ctx context.Context, id string) (*Resource, erro
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("create a resource: %w", err)
+		return nil, fmt.Errorf("creating a resource: %w", err)
 	}
 	if !ok {
 		return nil, errNoResource
@@ -200,7 +200,7 @@ func (e *Engine) Adopt(ctx context.Context, acct string, p Product, id, name str
 		return have, err
 	}
 	if err != nil {
-		return nil, fmt.Errorf("adopt %s: %w", id, err)
+		return nil, fmt.Errorf("adopting %s: %w", id, err)
 	}
 	r.URL = e.urlOf(p)
 	return r, nil
@@ -210,7 +210,7 @@ func (e *Engine) Adopt(ctx context.Context, acct string, p Product, id, name str
 func (e *Engine) owned(ctx context.Context, acct string) ([]string, error) {
 	items, err := e.queryAll(ctx, store.Query{Partition: accountKey(acct).Partition, From: "r", To: "s"})
 	if err != nil {
-		return nil, fmt.Errorf("list the resources of account %s: %w", acct, err)
+		return nil, fmt.Errorf("listing the resources of account %s: %w", acct, err)
 	}
 	ids := make([]string, len(items))
 	for i, it := range items {
@@ -231,7 +231,7 @@ func (e *Engine) Resources(ctx context.Context, acct string) ([]*Resource, error
 	}
 	all, err := e.store.GetMany(ctx, keys, false)
 	if err != nil {
-		return nil, fmt.Errorf("read the resources of account %s: %w", acct, err)
+		return nil, fmt.Errorf("reading the resources of account %s: %w", acct, err)
 	}
 	var list []*Resource
 	for i, attrs := range all {
@@ -288,7 +288,7 @@ func (e *Engine) AnyResource(ctx context.Context, id string) (*Resource, error) 
 	r := &Resource{}
 	ok, err := e.read(ctx, resourceKey(id), r)
 	if err != nil {
-		return nil, fmt.Errorf("read resource %s: %w", id, err)
+		return nil, fmt.Errorf("reading resource %s: %w", id, err)
 	}
 	if !ok || r.State != "" {
 		return nil, errNoResource
@@ -309,7 +309,7 @@ func (e *Engine) change(ctx context.Context, acct, id string, do func(*Resource)
 		return do(r)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("change resource %s: %w", id, err)
+		return nil, fmt.Errorf("changing resource %s: %w", id, err)
 	}
 	if !ok {
 		return nil, errNoResource
@@ -328,7 +328,7 @@ func (e *Engine) Rename(ctx context.Context, acct, id, name string) (*Resource, 
 		return nil, err
 	}
 	if err := e.productOf(r).rename(ctx, id, name); err != nil {
-		return nil, fmt.Errorf("rename resource %s: %w", id, err)
+		return nil, fmt.Errorf("renaming resource %s: %w", id, err)
 	}
 	return r, nil
 }
@@ -379,28 +379,28 @@ func (e *Engine) Delete(ctx context.Context, acct, id string) error {
 // delete deletes a resource that is marked as being created or deleted. It can be repeated.
 func (e *Engine) delete(ctx context.Context, r *Resource) error {
 	if err := e.productOf(r).remove(ctx, r.ID); err != nil {
-		return fmt.Errorf("delete resource %s: %w", r.ID, err)
+		return fmt.Errorf("deleting resource %s: %w", r.ID, err)
 	}
 	items, err := e.queryAll(ctx, store.Query{Partition: resourceKey(r.ID).Partition, From: "c", To: "d"})
 	if err != nil {
-		return fmt.Errorf("delete resource %s: %w", r.ID, err)
+		return fmt.Errorf("deleting resource %s: %w", r.ID, err)
 	}
 	keys := make([]store.Key, len(items))
 	for i, it := range items {
 		keys[i] = it.Key
 	}
 	if err := e.store.Load(ctx, nil, keys); err != nil {
-		return fmt.Errorf("delete resource %s: %w", r.ID, err)
+		return fmt.Errorf("deleting resource %s: %w", r.ID, err)
 	}
 	if err := meter.NewBook(e.store).Forget(ctx, meter.Resource{Product: string(r.Product), ID: r.ID}); err != nil {
-		return fmt.Errorf("delete resource %s: %w", r.ID, err)
+		return fmt.Errorf("deleting resource %s: %w", r.ID, err)
 	}
 	err = e.store.Commit(ctx, []store.Op{
 		store.Delete(resourceKey(r.ID), nil),
 		store.Delete(ownedKey(r.Account, r.ID), nil),
 	})
 	if err != nil {
-		return fmt.Errorf("delete resource %s: %w", r.ID, err)
+		return fmt.Errorf("deleting resource %s: %w", r.ID, err)
 	}
 	return nil
 }

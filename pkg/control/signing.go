@@ -49,7 +49,7 @@ type keyState struct {
 func (e *Engine) SigningKeys(ctx context.Context) ([]SigningKey, error) {
 	items, err := e.queryAll(ctx, store.Query{Partition: "s"})
 	if err != nil {
-		return nil, fmt.Errorf("read the signing keys: %w", err)
+		return nil, fmt.Errorf("reading the signing keys: %w", err)
 	}
 	keys := make([]SigningKey, len(items))
 	for i, it := range items {
@@ -90,7 +90,7 @@ func (e *Engine) EnsureSigningKey(ctx context.Context) error {
 	}
 	ids, err := e.keyring.IDs(ctx)
 	if err != nil {
-		return fmt.Errorf("read the keyring: %w", err)
+		return fmt.Errorf("reading the keyring: %w", err)
 	}
 	for _, id := range ids {
 		if slices.ContainsFunc(keys, func(k SigningKey) bool { return k.ID == id }) {
@@ -98,7 +98,7 @@ func (e *Engine) EnsureSigningKey(ctx context.Context) error {
 		}
 		key, err := e.keyring.Key(ctx, id)
 		if err != nil {
-			return fmt.Errorf("read private key %s: %w", id, err)
+			return fmt.Errorf("reading private key %s: %w", id, err)
 		}
 		return e.addSigningKey(ctx, key, e.now())
 	}
@@ -133,7 +133,7 @@ func (e *Engine) publish(ctx context.Context, keys []SigningKey) error {
 // addSigningKey keeps a key, makes it known and lets it sign from a time on.
 func (e *Engine) addSigningKey(ctx context.Context, key ed25519.PrivateKey, from time.Time) error {
 	if err := e.keyring.Add(ctx, key); err != nil {
-		return fmt.Errorf("keep a signing key: %w", err)
+		return fmt.Errorf("keeping a signing key: %w", err)
 	}
 	k := SigningKey{
 		ID: idOf(key), Public: base64.StdEncoding.EncodeToString(publicOf(key)),
@@ -143,7 +143,7 @@ func (e *Engine) addSigningKey(ctx context.Context, key ed25519.PrivateKey, from
 		return err
 	}
 	if _, err := e.store.Apply(ctx, store.Put(signingKeyKey(k.ID), encode(k), store.Absent(attrJSON))); err != nil && !unmet(err) {
-		return fmt.Errorf("note a signing key: %w", err)
+		return fmt.Errorf("noting a signing key: %w", err)
 	}
 	e.forgetKeys()
 	return nil
@@ -213,14 +213,14 @@ func (e *Engine) RetireSigningKey(ctx context.Context, id string) error {
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("retire signing key %s: %w", id, err)
+		return fmt.Errorf("retiring signing key %s: %w", id, err)
 	}
 	e.forgetKeys()
 	if err := e.publish(ctx, []SigningKey{*k}); err != nil {
 		return err
 	}
 	if err := e.keyring.Remove(ctx, id); err != nil {
-		return fmt.Errorf("forget private key %s: %w", id, err)
+		return fmt.Errorf("forgetting private key %s: %w", id, err)
 	}
 	return nil
 }
@@ -253,7 +253,7 @@ func (e *Engine) signer(ctx context.Context) (*token.Signer, error) {
 	}
 	key, err := e.keyring.Key(ctx, id)
 	if err != nil {
-		return nil, fmt.Errorf("read private key %s: %w", id, err)
+		return nil, fmt.Errorf("reading private key %s: %w", id, err)
 	}
 	signer, err := token.NewSigner(token.SignerConfig{Key: key, Audience: e.audience, Now: e.now})
 	if err != nil {

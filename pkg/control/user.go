@@ -28,11 +28,11 @@ func (e *Engine) Users(ctx context.Context, acct, res string) ([]User, error) {
 	}
 	db, err := e.redis.Database(ctx, res)
 	if err != nil {
-		return nil, fmt.Errorf("list the users of %s: %w", res, redisProduct{e.redis}.found(err))
+		return nil, fmt.Errorf("listing the users of %s: %w", res, redisProduct{e.redis}.found(err))
 	}
 	list, err := e.redis.Users(ctx, db)
 	if err != nil {
-		return nil, fmt.Errorf("list the users of %s: %w", res, err)
+		return nil, fmt.Errorf("listing the users of %s: %w", res, err)
 	}
 	users := make([]User, len(list))
 	for i, u := range list {

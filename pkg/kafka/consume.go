@@ -231,7 +231,7 @@ func (e *Engine) moveOn(ctx context.Context, g *groupState, me *member, mine []o
 	}
 	for part := range slices.Chunk(later, maxTouched) {
 		if _, err := e.store.Apply(ctx, store.Update(groupKey(g.cluster, g.name), store.Eq(attrGeneration, store.Int(g.generation)), part...)); err != nil {
-			e.log.WarnContext(ctx, "Positions were not committed.", "group", g.name, "error", err)
+			e.log.WarnContext(ctx, "positions were not committed", "group", g.name, "error", err)
 		}
 	}
 	return nil

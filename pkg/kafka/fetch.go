@@ -159,7 +159,7 @@ func (w *wait) hurry(heads []*head, at []cursor) {
 			err = w.e.tick(w.until, w.logs[i], h)
 		}
 		if err != nil && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) {
-			w.e.log.WarnContext(w.until, "The stream's tail could not be read.", "error", err)
+			w.e.log.WarnContext(w.until, "the stream's tail could not be read", "error", err)
 		}
 	}
 }

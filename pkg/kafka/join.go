@@ -246,7 +246,7 @@ func (l *leader) lead(ctx context.Context, err error) error {
 		l.e.notifier.notify(key.Partition)
 		ce, more := unmet(released)
 		if released != nil && !more {
-			l.e.log.WarnContext(ctx, "A group's lease was not given back.", "group", l.group, "error", released)
+			l.e.log.WarnContext(ctx, "a group's lease was not given back", "group", l.group, "error", released)
 		}
 		if !more || ce.Old.Get(leaseOwner).Str() != l.id {
 			return refusal
@@ -256,7 +256,7 @@ func (l *leader) lead(ctx context.Context, err error) error {
 			err = l.takeIn(ctx)
 		}
 		if err != nil && !IsKind(err, Invalid) {
-			l.e.log.WarnContext(ctx, "Instances were not taken into their group.", "group", l.group, "error", err)
+			l.e.log.WarnContext(ctx, "instances were not taken into their group", "group", l.group, "error", err)
 		}
 	}
 }

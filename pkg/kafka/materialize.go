@@ -57,7 +57,7 @@ func (e *Engine) materialize(ctx context.Context, ds []ingest.Delivery, inOrder 
 		v, err := decodeEnvelope(d.Data)
 		if err != nil {
 			// It will never be better, and must not hold up the others.
-			e.log.ErrorContext(ctx, "A record of the stream is left out.", "sequence", d.Sequence, "key", d.Key, "error", err)
+			e.log.ErrorContext(ctx, "a record of the stream is left out", "sequence", d.Sequence, "key", d.Key, "error", err)
 			continue
 		}
 		if _, ok := first[d.Key]; !ok {
@@ -183,7 +183,7 @@ func (a *applier) add(v envelope, stored bool) {
 	info, rest, err := batch.Next(c.data)
 	if err != nil || len(rest) > 0 || info.Base != c.base || info.Next != c.next {
 		// It was whole when it was produced. What is left of it is a gap.
-		a.e.log.ErrorContext(a.ctx, "A damaged batch of the stream is left out.", "log", a.log, "offset", v.base, "error", err)
+		a.e.log.ErrorContext(a.ctx, "a damaged batch of the stream is left out", "log", a.log, "offset", v.base, "error", err)
 		c.missing, c.data = c.parts, nil
 		return
 	}
@@ -247,7 +247,7 @@ func (a *applier) nextSegment() *segment {
 		if s.next = a.voidUntil(); s.next == 0 {
 			return nil
 		}
-		a.e.log.WarnContext(a.ctx, "Offsets were reserved and never used.", "log", a.log, "from", s.base, "to", s.next)
+		a.e.log.WarnContext(a.ctx, "offsets were reserved and never used", "log", a.log, "from", s.base, "to", s.next)
 	} else if !ever {
 		s.expires = a.e.nowMs() + keep
 	}

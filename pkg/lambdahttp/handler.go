@@ -80,7 +80,7 @@ func serve(ctx context.Context, h http.Handler, event events.APIGatewayV2HTTPReq
 	}))
 	resp, err = adapter.ProxyWithContext(ctx, event)
 	if err != nil {
-		return resp, fmt.Errorf("adapt the event: %w", err)
+		return resp, fmt.Errorf("adapting the event: %w", err)
 	}
 	if event.RequestContext.HTTP.Method == http.MethodHead {
 		resp.Body, resp.IsBase64Encoded = "", false

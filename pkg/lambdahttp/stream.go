@@ -91,7 +91,7 @@ func streamRequest(ctx context.Context, event events.APIGatewayV2HTTPRequest) (*
 	case event.IsBase64Encoded:
 		raw, err := base64.StdEncoding.DecodeString(event.Body)
 		if err != nil {
-			return nil, fmt.Errorf("decode the event's body: %w", err)
+			return nil, fmt.Errorf("decoding the event's body: %w", err)
 		}
 		body, length = strings.NewReader(string(raw)), int64(len(raw))
 	case event.Body != "":
@@ -107,7 +107,7 @@ func streamRequest(ctx context.Context, event events.APIGatewayV2HTTPRequest) (*
 	}
 	r, err := http.NewRequestWithContext(ctx, event.RequestContext.HTTP.Method, url, body)
 	if err != nil {
-		return nil, fmt.Errorf("adapt the event: %w", err)
+		return nil, fmt.Errorf("adapting the event: %w", err)
 	}
 	r.ContentLength = length
 	r.RemoteAddr = event.RequestContext.HTTP.SourceIP

@@ -58,7 +58,7 @@ func (e *Engine) Account(ctx context.Context, id string) (*Account, error) {
 	}
 	attrs, begun, err := readahead.Get(ctx, e.store, accountKey(id), e.accounts.Begin())
 	if err != nil {
-		return nil, fmt.Errorf("read account %s: %w", id, err)
+		return nil, fmt.Errorf("reading account %s: %w", id, err)
 	}
 	if attrs == nil {
 		return nil, ErrNoAccount
@@ -93,7 +93,7 @@ func (e *Engine) keepAccount(id, text string, begun fresh.Read) (*Account, error
 func parseAccount(id, text string) (*Account, error) {
 	a := &Account{}
 	if err := json.Unmarshal([]byte(text), a); err != nil {
-		return nil, fmt.Errorf("read account %s: %w", id, err)
+		return nil, fmt.Errorf("reading account %s: %w", id, err)
 	}
 	a.ID = id
 	return a, nil
@@ -110,7 +110,7 @@ func (e *Engine) CreateAccount(ctx context.Context, id string, keys Keys) (*Acco
 	}}
 	text, err := json.Marshal(a)
 	if err != nil {
-		return nil, fmt.Errorf("create account %s: %w", id, err)
+		return nil, fmt.Errorf("creating account %s: %w", id, err)
 	}
 	begun := e.accounts.Begin()
 	_, err = e.store.Apply(ctx, store.Put(accountKey(id),
@@ -119,7 +119,7 @@ func (e *Engine) CreateAccount(ctx context.Context, id string, keys Keys) (*Acco
 		return nil, ErrAccountExists
 	}
 	if err != nil {
-		return nil, fmt.Errorf("create account %s: %w", id, err)
+		return nil, fmt.Errorf("creating account %s: %w", id, err)
 	}
 	return e.keepAccount(id, string(text), begun)
 }
@@ -186,7 +186,7 @@ func (e *Engine) changeAccount(ctx context.Context, id string, change func(*Acco
 	return e.contend(ctx, func(ctx context.Context) error {
 		attrs, err := e.store.Get(ctx, accountKey(id))
 		if err != nil {
-			return fmt.Errorf("read account %s: %w", id, err)
+			return fmt.Errorf("reading account %s: %w", id, err)
 		}
 		if attrs == nil {
 			return ErrNoAccount
@@ -215,7 +215,7 @@ func (e *Engine) changeAccount(ctx context.Context, id string, change func(*Acco
 		}
 		_, err = e.keepAccount(id, string(text), begun)
 		return err
-	}, "change account %s", id)
+	}, "changing account %s", id)
 }
 
 // forgetAccount makes an account's record be read again.
@@ -236,7 +236,7 @@ func (e *Engine) each(ctx context.Context, q store.Query, f func(store.Item) (bo
 	for {
 		page, err := e.store.Query(ctx, q)
 		if err != nil {
-			return fmt.Errorf("query %q: %w", q.Partition, err)
+			return fmt.Errorf("querying %q: %w", q.Partition, err)
 		}
 		for _, it := range page.Items {
 			if more, err := f(it); err != nil || !more {

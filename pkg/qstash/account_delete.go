@@ -37,7 +37,7 @@ func (e *Engine) exists(ctx context.Context, acct string) (bool, error) {
 func (e *Engine) sweepDeleted(ctx context.Context, id string) (bool, error) {
 	attrs, err := e.store.Get(ctx, accountKey(id))
 	if err != nil {
-		return false, fmt.Errorf("read account %s: %w", id, err)
+		return false, fmt.Errorf("reading account %s: %w", id, err)
 	}
 	if attrs == nil {
 		return true, nil
@@ -50,7 +50,7 @@ func (e *Engine) sweepDeleted(ctx context.Context, id string) (bool, error) {
 		return true, nil
 	}
 	if err := e.clear(ctx, id); err != nil {
-		return true, fmt.Errorf("clear account %s: %w", id, err)
+		return true, fmt.Errorf("clearing account %s: %w", id, err)
 	}
 	return true, e.drop(ctx, accountKey(id))
 }
@@ -127,7 +127,7 @@ func (e *Engine) clearEach(ctx context.Context, partition string, behind func(st
 	for q := (store.Query{Partition: partition}); ; {
 		page, err := e.store.Query(ctx, q)
 		if err != nil {
-			return fmt.Errorf("query %q: %w", partition, err)
+			return fmt.Errorf("querying %q: %w", partition, err)
 		}
 		keys := make([]store.Key, len(page.Items))
 		for i, it := range page.Items {
@@ -139,7 +139,7 @@ func (e *Engine) clearEach(ctx context.Context, partition string, behind func(st
 			}
 		}
 		if err := e.store.Load(ctx, nil, keys); err != nil {
-			return fmt.Errorf("clear %q: %w", partition, err)
+			return fmt.Errorf("clearing %q: %w", partition, err)
 		}
 		if !page.More {
 			return nil

@@ -155,7 +155,7 @@ func (e *Engine) claim(ctx context.Context, acct, id string, held bool) (*messag
 	}
 	ce := (*store.ConditionError)(nil)
 	if !errors.As(err, &ce) {
-		return nil, fmt.Errorf("claim message %s: %w", id, err)
+		return nil, fmt.Errorf("claiming message %s: %w", id, err)
 	}
 	if ce.Old == nil {
 		return nil, nil
@@ -220,7 +220,7 @@ func (e *Engine) reclaim(ctx context.Context, m *message) (*message, error) {
 		return nil, nil // another engine was faster
 	}
 	if err != nil {
-		return nil, fmt.Errorf("claim message %s again: %w", m.id, err)
+		return nil, fmt.Errorf("claiming message %s again: %w", m.id, err)
 	}
 	return e.claimed(m.acct, m.id, old, now)
 }
@@ -254,7 +254,7 @@ func (e *Engine) claimHeld(ctx context.Context, m *message) (*message, error) {
 		return nil, nil // another engine was faster
 	}
 	if err != nil {
-		return nil, fmt.Errorf("claim message %s: %w", m.id, err)
+		return nil, fmt.Errorf("claiming message %s: %w", m.id, err)
 	}
 	return e.claimed(m.acct, m.id, old, now)
 }
@@ -265,7 +265,7 @@ func (e *Engine) dropDue(ctx context.Context, m *message) error {
 		return nil
 	}
 	if _, err := e.store.Apply(ctx, store.Delete(m.dueKey(), nil)); err != nil {
-		return fmt.Errorf("finish message %s: %w", m.id, err)
+		return fmt.Errorf("finishing message %s: %w", m.id, err)
 	}
 	return nil
 }
@@ -296,7 +296,7 @@ func (e *Engine) attempt(ctx context.Context, m *message, d Delivery) error {
 	resp, sendErr := e.sender.Send(ctx, d)
 	if ctx.Err() != nil && sendErr != nil {
 		// This engine is being stopped: who finds the lease expired goes on.
-		return fmt.Errorf("deliver message %s: %w", m.id, ctx.Err())
+		return fmt.Errorf("delivering message %s: %w", m.id, ctx.Err())
 	}
 	// An outcome is recorded even if the engine has just been told to stop.
 	rctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
@@ -312,7 +312,7 @@ func (e *Engine) attempt(ctx context.Context, m *message, d Delivery) error {
 func (e *Engine) delivery(ctx context.Context, m *message) (Delivery, error) {
 	acct, err := e.Account(ctx, m.acct)
 	if err != nil {
-		return Delivery{}, fmt.Errorf("deliver message %s: %w", m.id, err)
+		return Delivery{}, fmt.Errorf("delivering message %s: %w", m.id, err)
 	}
 	body, err := e.body(ctx, m)
 	if err != nil {

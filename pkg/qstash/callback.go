@@ -89,7 +89,7 @@ func (e *Engine) callback(m *message, cb *Callback, o outcome, sent []byte, dlqI
 	}
 	text, err := json.Marshal(&body)
 	if err != nil {
-		return nil, fmt.Errorf("write the callback of message %s: %w", m.id, err)
+		return nil, fmt.Errorf("writing the callback of message %s: %w", m.id, err)
 	}
 	req := Request{Destination: cb.URL, Body: text, Options: cb.Options}
 	opts := &req.Options

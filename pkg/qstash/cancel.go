@@ -43,7 +43,7 @@ func (e *Engine) cancel(ctx context.Context, acct, id string) (bool, error) {
 		}
 		done = err == nil
 		return err
-	}, "cancel message %s", id)
+	}, "cancelling message %s", id)
 	return done, err
 }
 
@@ -98,7 +98,7 @@ func (e *Engine) live(ctx context.Context, acct string, f func(*message) (bool, 
 		}
 		items, err := e.store.GetMany(ctx, keys, false)
 		if err != nil {
-			return fmt.Errorf("read messages: %w", err)
+			return fmt.Errorf("reading messages: %w", err)
 		}
 		for i, it := range items {
 			if it == nil || !more {

@@ -42,7 +42,7 @@ type dead struct {
 func parseDead(it store.Item) (*dead, error) {
 	d := &dead{id: it.Key.Sort, attrs: it.Attrs, body: []byte(it.Attrs.Get(attrBody).Str())}
 	if err := json.Unmarshal([]byte(it.Attrs.Get(attrJSON).Str()), &d.letter); err != nil {
-		return nil, fmt.Errorf("read dead letter %s: %w", d.id, err)
+		return nil, fmt.Errorf("reading dead letter %s: %w", d.id, err)
 	}
 	return d, nil
 }
@@ -54,7 +54,7 @@ func (e *Engine) readDead(ctx context.Context, acct, id string) (*dead, error) {
 	}
 	attrs, err := e.store.Get(ctx, dlqKey(acct, id))
 	if err != nil {
-		return nil, fmt.Errorf("read dead letter %s: %w", id, err)
+		return nil, fmt.Errorf("reading dead letter %s: %w", id, err)
 	}
 	if attrs == nil {
 		return nil, nil
@@ -105,7 +105,7 @@ func (e *Engine) deadLetters(ctx context.Context, acct string, query DLQQuery, f
 	for {
 		page, err := e.store.Query(ctx, q)
 		if err != nil {
-			return "", fmt.Errorf("read the dead letter queue: %w", err)
+			return "", fmt.Errorf("reading the dead letter queue: %w", err)
 		}
 		list, err := e.withMessages(ctx, acct, page.Items)
 		if err != nil {
@@ -146,7 +146,7 @@ func (e *Engine) withMessages(ctx context.Context, acct string, items []store.It
 	}
 	msgs, err := e.store.GetMany(ctx, keys, false)
 	if err != nil {
-		return nil, fmt.Errorf("read the messages of dead letters: %w", err)
+		return nil, fmt.Errorf("reading the messages of dead letters: %w", err)
 	}
 	for i, attrs := range msgs {
 		if attrs == nil {
@@ -218,7 +218,7 @@ func (e *Engine) dropDead(ctx context.Context, acct, id string) (bool, error) {
 	}
 	old, err := e.store.Apply(ctx, store.Delete(dlqKey(acct, id), nil))
 	if err != nil {
-		return false, fmt.Errorf("delete dead letter %s: %w", id, err)
+		return false, fmt.Errorf("deleting dead letter %s: %w", id, err)
 	}
 	return old != nil, nil
 }

@@ -199,7 +199,7 @@ func (e *Engine) Limits() Limits { return e.limits }
 func (e *Engine) lock(ctx context.Context, kind, acct, name string) (unlock func(), err error) {
 	unlock, err = e.locks.Lock(ctx, acct, part(kind, name))
 	if err != nil {
-		return nil, fmt.Errorf("wait for others: %w: %w", store.ErrUnavailable, err)
+		return nil, fmt.Errorf("waiting for others: %w: %w", store.ErrUnavailable, err)
 	}
 	return unlock, nil
 }

@@ -111,7 +111,7 @@ func releaseSlotOp(acct, key string) store.Op {
 func (e *Engine) readFlow(ctx context.Context, acct, key string) (flow, error) {
 	attrs, err := e.store.Get(ctx, flowKey(acct, key))
 	if err != nil {
-		return flow{}, fmt.Errorf("read flow control key: %w", err)
+		return flow{}, fmt.Errorf("reading a flow control key: %w", err)
 	}
 	return flow{acct, key, attrs}, nil
 }
@@ -154,7 +154,7 @@ func (e *Engine) touchFlow(ctx context.Context, acct string, want *Flow) error {
 			e.wake(ctx, hint(e.now(), dueFlow, acct, want.Key)) // they may allow more than before
 		}
 		return nil
-	}, "set the limits of a flow control key")
+	}, "setting the limits of a flow control key")
 }
 
 // claimSlot claims a due message if its flow control key allows, or puts it into the
@@ -194,7 +194,7 @@ func (e *Engine) claimSlot(ctx context.Context, m *message) (*message, error) {
 			return errChanged
 		}
 		return err
-	}, "claim message %s", m.id)
+	}, "claiming message %s", m.id)
 	return claimed, err
 }
 
@@ -223,7 +223,7 @@ func (e *Engine) take(ctx context.Context, f flow, m *message, now time.Time) (c
 		return nil, ce.Index == 0, nil
 	}
 	if err != nil {
-		return nil, false, fmt.Errorf("claim message %s: %w", m.id, err)
+		return nil, false, fmt.Errorf("claiming message %s: %w", m.id, err)
 	}
 	attrs := m.attrs.With(attrSlot, store.Int(1)).Without(attrWait).With(attrDue, store.Bytes(next))
 	claimed, err = e.claimed(m.acct, m.id, attrs, now)
@@ -253,7 +253,7 @@ func (e *Engine) joinWaitlist(ctx context.Context, f flow, m *message, while sto
 		return ce.Index == 0, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("park message %s: %w", m.id, err)
+		return false, fmt.Errorf("parking message %s: %w", m.id, err)
 	}
 	e.wake(ctx, hint(check, dueFlow, m.acct, f.key))
 	return false, nil
@@ -310,7 +310,7 @@ func (e *Engine) pumpFlow(ctx context.Context, acct, key string) error {
 		check := nextCheck(now, until)
 		due := dueKey(acct, shardOf(key), dueSort(check, dueFlow, key))
 		if _, err := e.store.Apply(ctx, store.Put(due, store.Attrs{}, nil)); err != nil {
-			return fmt.Errorf("note when to look at a waitlist again: %w", err)
+			return fmt.Errorf("noting when to look at a waitlist again: %w", err)
 		}
 		hints = append(hints, hint(check, dueFlow, acct, key))
 	}
@@ -433,7 +433,7 @@ func (e *Engine) changeFlow(ctx context.Context, acct, key string, edits ...stor
 		return notFound("flow control key not found")
 	}
 	if err != nil {
-		return fmt.Errorf("change a flow control key: %w", err)
+		return fmt.Errorf("changing a flow control key: %w", err)
 	}
 	e.wake(ctx, hint(e.now(), dueFlow, acct, key))
 	return nil

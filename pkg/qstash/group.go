@@ -39,7 +39,7 @@ func (e *Engine) readGroup(ctx context.Context, acct, name string) (*Group, stor
 	}
 	attrs, err := e.store.Get(ctx, groupKey(acct, name))
 	if err != nil {
-		return nil, store.Value{}, fmt.Errorf("read topic %s: %w", name, err)
+		return nil, store.Value{}, fmt.Errorf("reading topic %s: %w", name, err)
 	}
 	if attrs == nil {
 		return nil, store.Value{}, nil
@@ -51,7 +51,7 @@ func (e *Engine) readGroup(ctx context.Context, acct, name string) (*Group, stor
 func parseGroup(name string, attrs store.Attrs) (*Group, error) {
 	g := &Group{}
 	if err := json.Unmarshal([]byte(attrs.Get(attrJSON).Str()), g); err != nil {
-		return nil, fmt.Errorf("read topic %s: %w", name, err)
+		return nil, fmt.Errorf("reading topic %s: %w", name, err)
 	}
 	return g, nil
 }
@@ -167,7 +167,7 @@ func (e *Engine) changeGroup(ctx context.Context, acct, name string, create bool
 		}
 		_, err = e.store.Apply(ctx, op)
 		return err
-	}, "change topic %s", name)
+	}, "changing topic %s", name)
 }
 
 // DeleteGroup deletes a group, if there is one. Messages that were published to it go on.
@@ -176,7 +176,7 @@ func (e *Engine) DeleteGroup(ctx context.Context, acct, name string) error {
 		return err
 	}
 	if _, err := e.store.Apply(ctx, store.Delete(groupKey(acct, name), nil)); err != nil {
-		return fmt.Errorf("delete topic %s: %w", name, err)
+		return fmt.Errorf("deleting topic %s: %w", name, err)
 	}
 	return nil
 }

@@ -136,7 +136,7 @@ func (e *Engine) logEntries(ctx context.Context, m *message, q *LogQuery) ([]Log
 	for _, text := range m.attrs.Get(attrEvents).Elems() {
 		var ev event
 		if err := json.Unmarshal([]byte(text), &ev); err != nil {
-			return nil, fmt.Errorf("read the log of message %s: %w", m.id, err)
+			return nil, fmt.Errorf("reading the log of message %s: %w", m.id, err)
 		}
 		if !q.Filter.matchState(ev.State) || !q.Filter.inTime(ev.At) {
 			continue
@@ -255,7 +255,7 @@ func (s *messageStream) fill(ctx context.Context) error {
 		s.q.Limit = streamPage
 		page, err := s.store.Query(ctx, s.q)
 		if err != nil {
-			return fmt.Errorf("read the log: %w", err)
+			return fmt.Errorf("reading the log: %w", err)
 		}
 		s.items, s.more = page.Items, page.More
 		if page.More {

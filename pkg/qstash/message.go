@@ -104,7 +104,7 @@ func parseMessage(acct, id string, attrs store.Attrs) (*message, error) {
 		retried: int(attrs.Get(attrRetried).Num()),
 	}
 	if err := json.Unmarshal([]byte(attrs.Get(attrJSON).Str()), &m.rec); err != nil {
-		return nil, fmt.Errorf("read message %s: %w", id, err)
+		return nil, fmt.Errorf("reading message %s: %w", id, err)
 	}
 	return m, nil
 }
@@ -135,7 +135,7 @@ func (e *Engine) readMessage(ctx context.Context, acct, id string) (*message, er
 	}
 	attrs, err := e.store.Get(ctx, messageKey(acct, id))
 	if err != nil {
-		return nil, fmt.Errorf("read message %s: %w", id, err)
+		return nil, fmt.Errorf("reading message %s: %w", id, err)
 	}
 	if attrs == nil {
 		return nil, nil
@@ -164,7 +164,7 @@ func (e *Engine) body(ctx context.Context, m *message) ([]byte, error) {
 	}
 	body, err := e.unzip.DecodeAll(body, make([]byte, 0, m.rec.BodySize))
 	if err != nil {
-		return nil, fmt.Errorf("read the body of %s: %w", m.id, err)
+		return nil, fmt.Errorf("reading the body of %s: %w", m.id, err)
 	}
 	return body, nil
 }
@@ -189,12 +189,12 @@ func (e *Engine) readChunks(ctx context.Context, acct, id string, n, size int) (
 	}
 	items, err := e.store.GetMany(ctx, keys, false)
 	if err != nil {
-		return nil, fmt.Errorf("read the body of %s: %w", id, err)
+		return nil, fmt.Errorf("reading the body of %s: %w", id, err)
 	}
 	body := make([]byte, 0, size)
 	for i, it := range items {
 		if it == nil {
-			return nil, fmt.Errorf("read the body of %s: chunk %d of %d is missing", id, i, n)
+			return nil, fmt.Errorf("reading the body of %s: chunk %d of %d is missing", id, i, n)
 		}
 		body = append(body, it.Get(attrBody).Str()...)
 	}

@@ -97,7 +97,7 @@ func (e *Engine) finishAttempt(ctx context.Context, m *message, sent []byte, res
 		doubt = doubt || errors.Is(err, store.ErrUnknownOutcome)
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("record the outcome of message %s: %w", m.id, err)
+			return fmt.Errorf("recording the outcome of message %s: %w", m.id, err)
 		case <-time.After(pause):
 		}
 	}
@@ -325,7 +325,7 @@ func (e *Engine) leaveQueue(ctx context.Context, acct, id string) ([]wake.Hint, 
 		return nil, nil
 	}
 	if _, err := e.store.Apply(ctx, store.Delete(entryKey(acct, m.rec.Queue, m.rec.QueueGen, m.rec.QueuePlace), nil)); err != nil {
-		return nil, fmt.Errorf("leave queue %s: %w", m.rec.Queue, err)
+		return nil, fmt.Errorf("leaving queue %s: %w", m.rec.Queue, err)
 	}
 	return []wake.Hint{hint(e.now(), dueQueue, acct, m.rec.Queue)}, nil
 }
@@ -353,7 +353,7 @@ func (e *Engine) deadLetterOp(m *message, o outcome, callback string) (store.Op,
 	}
 	text, err := json.Marshal(deadLetter{MessageID: m.id, At: e.now(), Status: o.resp.Status, Header: clipHeader(o.resp.Header, maxDeadHeader), Callback: callback})
 	if err != nil {
-		return store.Op{}, fmt.Errorf("store a dead letter: %w", err)
+		return store.Op{}, fmt.Errorf("storing a dead letter: %w", err)
 	}
 	return store.Put(dlqKey(m.acct, o.dlqID), store.NewAttrs(
 		store.Attr{Name: attrJSON, Value: store.Bytes(string(text))},

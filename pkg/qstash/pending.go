@@ -105,7 +105,7 @@ func (e *Engine) dueMessages(ctx context.Context, acct, from string, f func(plac
 		}
 		items, err := e.store.GetMany(ctx, keys, false)
 		if err != nil {
-			return fmt.Errorf("read messages: %w", err)
+			return fmt.Errorf("reading messages: %w", err)
 		}
 		for i, attrs := range items {
 			if attrs == nil {
@@ -139,7 +139,7 @@ func (e *Engine) queuedMessages(ctx context.Context, acct, from string, f func(p
 		for more {
 			page, err := e.store.Query(ctx, q)
 			if err != nil {
-				return false, fmt.Errorf("read queue %s: %w", name, err)
+				return false, fmt.Errorf("reading queue %s: %w", name, err)
 			}
 			keys := make([]store.Key, len(page.Items))
 			for i, entry := range page.Items {
@@ -150,7 +150,7 @@ func (e *Engine) queuedMessages(ctx context.Context, acct, from string, f func(p
 			}
 			items, err := e.store.GetMany(ctx, keys, false)
 			if err != nil {
-				return false, fmt.Errorf("read the messages of queue %s: %w", name, err)
+				return false, fmt.Errorf("reading the messages of queue %s: %w", name, err)
 			}
 			for i, attrs := range items {
 				if attrs == nil {

@@ -266,7 +266,7 @@ func (d *draft) items(e *Engine) (due []store.Item, msg store.Item, long []store
 	d.rec.Chunks, d.rec.BodySize = len(long), len(d.body)
 	text, err := json.Marshal(&d.rec)
 	if err != nil {
-		return due, msg, nil, fmt.Errorf("store message %s: %w", d.id, err)
+		return due, msg, nil, fmt.Errorf("storing message %s: %w", d.id, err)
 	}
 	attrs := make([]store.Attr, 0, 10)
 	attrs = append(attrs,
@@ -325,7 +325,7 @@ func (e *Engine) storePlain(ctx context.Context, drafts []*draft) (stored int, e
 			continue
 		}
 		if err := e.store.Load(ctx, items, nil); err != nil {
-			return stored, fmt.Errorf("store %d messages: %w", len(hints), err)
+			return stored, fmt.Errorf("storing %d messages: %w", len(hints), err)
 		}
 		e.wake(ctx, hints...)
 		items, hints, size, stored = nil, nil, 0, i+1
@@ -355,7 +355,7 @@ func (e *Engine) storeDraft(ctx context.Context, d *draft) (Published, error) {
 		if d.rec.Queue != "" { // a place that is not used becomes void, which costs more than to look
 			old, err := e.store.Get(ctx, first.Key)
 			if err != nil {
-				return Published{}, fmt.Errorf("store message %s: %w", d.id, err)
+				return Published{}, fmt.Errorf("storing message %s: %w", d.id, err)
 			}
 			if !store.Holds(first.If, old) {
 				return duplicate(old), nil
@@ -385,7 +385,7 @@ func (e *Engine) commitDraft(ctx context.Context, d *draft, cond store.Cond, fur
 			return &unmetError{ops[ce.Index].Key, ce.Old}
 		}
 		return err
-	}, "store message %s", d.id)
+	}, "storing message %s", d.id)
 	if err == nil {
 		e.wake(ctx, d.hint())
 	}
@@ -403,7 +403,7 @@ func (e *Engine) keepBody(ctx context.Context, d *draft) error {
 	}
 	if len(long) > 0 {
 		if err := e.store.Load(ctx, long, nil); err != nil {
-			return fmt.Errorf("store the body of %s: %w", d.id, err)
+			return fmt.Errorf("storing the body of %s: %w", d.id, err)
 		}
 	}
 	d.kept = true

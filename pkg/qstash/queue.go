@@ -63,7 +63,7 @@ func (e *Engine) UpsertQueue(ctx context.Context, acct, name string, parallelism
 			e.wake(ctx, hint(e.now(), dueQueue, acct, name))
 		}
 		return err
-	}, "change queue %s", name)
+	}, "changing queue %s", name)
 }
 
 func boolInt(b bool) int64 {
@@ -100,7 +100,7 @@ func (e *Engine) createQueue(ctx context.Context, acct, name string, parallelism
 		store.Attr{Name: queueUpdated, Value: now},
 	), store.Absent(queueGeneration)))
 	if err != nil {
-		return fmt.Errorf("create queue %s: %w", name, err)
+		return fmt.Errorf("creating queue %s: %w", name, err)
 	}
 	return nil
 }
@@ -111,7 +111,7 @@ func (e *Engine) count(ctx context.Context, partition string, which store.Cond) 
 	for q := (store.Query{Partition: partition, CountOnly: true, Filter: which}); ; {
 		page, err := e.store.Query(ctx, q)
 		if err != nil {
-			return 0, fmt.Errorf("count %q: %w", partition, err)
+			return 0, fmt.Errorf("counting %q: %w", partition, err)
 		}
 		if n += page.Count; !page.More {
 			return n, nil
@@ -127,7 +127,7 @@ func (e *Engine) Queue(ctx context.Context, acct, name string) (Queue, error) {
 	}
 	attrs, err := e.store.Get(ctx, queueKey(acct, name))
 	if err != nil {
-		return Queue{}, fmt.Errorf("read queue %s: %w", name, err)
+		return Queue{}, fmt.Errorf("reading queue %s: %w", name, err)
 	}
 	if attrs == nil {
 		return Queue{}, notFound("queue %s not found", name)
@@ -180,7 +180,7 @@ func (e *Engine) DeleteQueue(ctx context.Context, acct, name string) error {
 			generation = q.generation
 		}
 		return err
-	}, "delete queue %s", name)
+	}, "deleting queue %s", name)
 	if err != nil || generation == "" {
 		return err
 	}
@@ -204,7 +204,7 @@ func (e *Engine) dropEntries(ctx context.Context, acct, name, generation string)
 			return false, err
 		}
 		if _, err := e.store.Apply(ctx, store.Delete(it.Key, nil)); err != nil {
-			return false, fmt.Errorf("clear queue %s: %w", name, err)
+			return false, fmt.Errorf("clearing queue %s: %w", name, err)
 		}
 		return true, nil
 	})

@@ -40,7 +40,7 @@ type openedQueue struct {
 func (e *Engine) readQueue(ctx context.Context, acct, name string) (*openedQueue, error) {
 	attrs, err := e.store.Get(ctx, queueKey(acct, name))
 	if err != nil {
-		return nil, fmt.Errorf("read queue %s: %w", name, err)
+		return nil, fmt.Errorf("reading queue %s: %w", name, err)
 	}
 	if attrs == nil {
 		return nil, nil
@@ -92,7 +92,7 @@ func (e *Engine) addPlace(ctx context.Context, acct, name string) (store.Attrs, 
 		old, err = e.store.Apply(ctx, take)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("take a place in queue %s: %w", name, err)
+		return nil, fmt.Errorf("taking a place in queue %s: %w", name, err)
 	}
 	return old, nil
 }
@@ -114,7 +114,7 @@ func (e *Engine) entries(ctx context.Context, q *openedQueue, messages int) ([]q
 	for {
 		page, err := e.store.Query(ctx, query)
 		if err != nil {
-			return nil, fmt.Errorf("read queue %s: %w", q.name, err)
+			return nil, fmt.Errorf("reading queue %s: %w", q.name, err)
 		}
 		for _, it := range page.Items {
 			entry := queueEntry{key: it.Key, id: it.Attrs.Get(attrMessage).Str(), void: it.Attrs.Has(entryVoid)}
@@ -155,7 +155,7 @@ func (e *Engine) hasTurn(ctx context.Context, m *message) (turn bool, err error)
 		err = e.closeBehind(ctx, q, entries, m.rec.QueuePlace)
 		turn = err == nil
 		return err
-	}, "look for the turn of message %s", m.id)
+	}, "looking for the turn of message %s", m.id)
 	return turn, err
 }
 
@@ -247,7 +247,7 @@ func (e *Engine) pumpQueue(ctx context.Context, acct, name string) error {
 	}
 	items, err := e.store.GetMany(ctx, keys, false)
 	if err != nil {
-		return fmt.Errorf("read the messages of queue %s: %w", name, err)
+		return fmt.Errorf("reading the messages of queue %s: %w", name, err)
 	}
 	var hints []wake.Hint
 	left := 0
@@ -278,7 +278,7 @@ func (e *Engine) pumpQueue(ctx context.Context, acct, name string) error {
 // leavePlace removes an entry that is of no use any more.
 func (e *Engine) leavePlace(ctx context.Context, q *openedQueue, entry queueEntry) error {
 	if _, err := e.store.Apply(ctx, store.Delete(entry.key, nil)); err != nil {
-		return fmt.Errorf("clear queue %s: %w", q.name, err)
+		return fmt.Errorf("clearing queue %s: %w", q.name, err)
 	}
 	return nil
 }

@@ -147,7 +147,7 @@ func (e *Engine) writeSchedule(ctx context.Context, acct, id string, change func
 		s.BodySize, s.Chunks = len(body), len(long)
 		if len(long) > 0 {
 			if err := e.store.Load(ctx, long, nil); err != nil {
-				return fmt.Errorf("store the body of schedule %s: %w", s.id, err)
+				return fmt.Errorf("storing the body of schedule %s: %w", s.id, err)
 			}
 		}
 		e.repeat(ctx, acct, s, parsed)
@@ -176,7 +176,7 @@ func (e *Engine) writeSchedule(ctx context.Context, acct, id string, change func
 		}
 		e.wakeFirst(ctx, acct, s)
 		return nil
-	}, "store schedule %s", id)
+	}, "storing schedule %s", id)
 	if refusal != nil {
 		return refusal
 	}
@@ -209,7 +209,7 @@ func (e *Engine) checkSchedule(s *schedule, body []byte) error {
 func (s *schedule) encode() (store.Attrs, error) {
 	text, err := json.Marshal(s)
 	if err != nil {
-		return nil, fmt.Errorf("store schedule %s: %w", s.id, err)
+		return nil, fmt.Errorf("storing schedule %s: %w", s.id, err)
 	}
 	return store.NewAttrs(
 		store.Attr{Name: attrJSON, Value: store.Bytes(string(text))},
@@ -288,7 +288,7 @@ func (e *Engine) dropScheduleBody(ctx context.Context, acct string, s *schedule)
 		keys[i] = chunkKey(acct, s.BodyID, i)
 	}
 	if err := e.store.Load(ctx, nil, keys); err != nil {
-		return fmt.Errorf("delete the body of schedule %s: %w", s.id, err)
+		return fmt.Errorf("deleting the body of schedule %s: %w", s.id, err)
 	}
 	return nil
 }
@@ -300,7 +300,7 @@ func (e *Engine) readSchedule(ctx context.Context, acct, id string) (*schedule, 
 	}
 	attrs, err := e.store.Get(ctx, scheduleKey(acct, id))
 	if err != nil {
-		return nil, fmt.Errorf("read schedule %s: %w", id, err)
+		return nil, fmt.Errorf("reading schedule %s: %w", id, err)
 	}
 	if attrs == nil {
 		return nil, nil
@@ -311,7 +311,7 @@ func (e *Engine) readSchedule(ctx context.Context, acct, id string) (*schedule, 
 func parseSchedule(id string, attrs store.Attrs) (*schedule, error) {
 	s := &schedule{id: id, attrs: attrs}
 	if err := json.Unmarshal([]byte(attrs.Get(attrJSON).Str()), s); err != nil {
-		return nil, fmt.Errorf("read schedule %s: %w", id, err)
+		return nil, fmt.Errorf("reading schedule %s: %w", id, err)
 	}
 	return s, nil
 }
@@ -387,7 +387,7 @@ func (e *Engine) replaceSchedule(ctx context.Context, acct string, old, s *sched
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("store schedule %s: %w", s.id, err)
+		return false, fmt.Errorf("storing schedule %s: %w", s.id, err)
 	}
 	return true, nil
 }
@@ -404,14 +404,14 @@ func (e *Engine) advance(ctx context.Context, acct string, old, s *schedule) (bo
 		attrs = attrs.With(attrBody, body)
 	}
 	if _, err := e.store.Apply(ctx, store.Put(scheduleDue(acct, s), store.Attrs{}, nil)); err != nil {
-		return false, fmt.Errorf("store schedule %s: %w", s.id, err)
+		return false, fmt.Errorf("storing schedule %s: %w", s.id, err)
 	}
 	_, err = e.store.Apply(ctx, store.Put(scheduleKey(acct, s.id), attrs, store.Eq(attrVersion, store.Bytes(old.Version))))
 	if ce := (*store.ConditionError)(nil); errors.As(err, &ce) {
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("store schedule %s: %w", s.id, err)
+		return false, fmt.Errorf("storing schedule %s: %w", s.id, err)
 	}
 	if err := e.drop(ctx, scheduleDue(acct, old)); err != nil {
 		e.log.WarnContext(ctx, "the due entry of a schedule's last time is left to the sweep", "error", err)
@@ -471,7 +471,7 @@ func (e *Engine) storeOnce(ctx context.Context, d *draft) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("store message %s: %w", d.id, err)
+		return fmt.Errorf("storing message %s: %w", d.id, err)
 	}
 	e.wake(ctx, d.hint())
 	return nil
@@ -516,7 +516,7 @@ func (e *Engine) PauseSchedule(ctx context.Context, acct, id string, paused bool
 		}
 		e.cease(ctx, acct, &changed)
 		return errChanged
-	}, "pause schedule %s", id)
+	}, "pausing schedule %s", id)
 }
 
 // DeleteSchedule deletes a schedule. Its messages go on.
@@ -540,5 +540,5 @@ func (e *Engine) DeleteSchedule(ctx context.Context, acct, id string) error {
 		}
 		e.cease(ctx, acct, s)
 		return e.dropScheduleBody(ctx, acct, s)
-	}, "delete schedule %s", id)
+	}, "deleting schedule %s", id)
 }

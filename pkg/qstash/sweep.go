@@ -33,14 +33,14 @@ func (e *Engine) Sweep(ctx context.Context, until time.Time) (int, error) {
 			woken, err := e.sweepShard(ctx, acct, shard, until)
 			n += woken
 			if err != nil {
-				return n, fmt.Errorf("sweep account %s: %w", acct, err)
+				return n, fmt.Errorf("sweeping account %s: %w", acct, err)
 			}
 		}
 		err := e.each(ctx, store.Query{Partition: part("q", acct)}, func(it store.Item) (bool, error) {
 			return true, e.pumpQueue(ctx, acct, it.Key.Sort)
 		})
 		if err != nil {
-			return n, fmt.Errorf("sweep account %s: %w", acct, err)
+			return n, fmt.Errorf("sweeping account %s: %w", acct, err)
 		}
 	}
 	return n, nil
@@ -127,7 +127,7 @@ func (e *Engine) leave(ctx context.Context, acct string, key store.Key, at time.
 
 func (e *Engine) drop(ctx context.Context, key store.Key) error {
 	if _, err := e.store.Apply(ctx, store.Delete(key, nil)); err != nil {
-		return fmt.Errorf("remove a due entry: %w", err)
+		return fmt.Errorf("removing a due entry: %w", err)
 	}
 	return nil
 }

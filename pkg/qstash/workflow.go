@@ -124,7 +124,7 @@ func (e *Engine) readRun(ctx context.Context, acct, id string) (*run, error) {
 	}
 	attrs, err := e.store.Get(ctx, runKey(acct, id))
 	if err != nil {
-		return nil, fmt.Errorf("read workflow run %s: %w", id, err)
+		return nil, fmt.Errorf("reading workflow run %s: %w", id, err)
 	}
 	if attrs == nil {
 		return nil, nil
@@ -135,7 +135,7 @@ func (e *Engine) readRun(ctx context.Context, acct, id string) (*run, error) {
 func parseRun(acct, id string, attrs store.Attrs) (*run, error) {
 	r := &run{acct: acct, id: id, attrs: attrs, state: runState(attrs.Get(attrState).Num()), steps: int(attrs.Get(runSteps).Num())}
 	if err := json.Unmarshal([]byte(attrs.Get(attrJSON).Str()), r); err != nil {
-		return nil, fmt.Errorf("read workflow run %s: %w", id, err)
+		return nil, fmt.Errorf("reading workflow run %s: %w", id, err)
 	}
 	return r, nil
 }
@@ -189,7 +189,7 @@ func (e *Engine) startRun(ctx context.Context, d *draft) (Published, error) {
 	}
 	text, err := json.Marshal(r)
 	if err != nil {
-		return Published{}, fmt.Errorf("start a workflow run: %w", err)
+		return Published{}, fmt.Errorf("starting a workflow run: %w", err)
 	}
 	cond := store.Cond(store.Absent(attrState))
 	if w.BySDK { // the run exists, and has waited for its settings
@@ -215,7 +215,7 @@ func (e *Engine) startRun(ctx context.Context, d *draft) (Published, error) {
 			return Published{}, err
 		}
 		if err := e.store.Load(ctx, []store.Item{{Key: op.Key, Attrs: op.Attrs}}, nil); err != nil {
-			return Published{}, fmt.Errorf("start workflow run %s: %w", w.RunID, err)
+			return Published{}, fmt.Errorf("starting workflow run %s: %w", w.RunID, err)
 		}
 	}
 	step, err := e.stepOp(ctx, d.acct, w.RunID, last, d.id, entries[last].CallType, entries[last].Body)
@@ -240,7 +240,7 @@ func (e *Engine) startRun(ctx context.Context, d *draft) (Published, error) {
 		return Published{MessageID: old.FirstID, URL: d.rec.URL, Deduplicated: true}, nil
 	}
 	if err != nil {
-		return Published{}, fmt.Errorf("start workflow run %s: %w", w.RunID, err)
+		return Published{}, fmt.Errorf("starting workflow run %s: %w", w.RunID, err)
 	}
 	e.wake(ctx, d.hint())
 	return Published{MessageID: d.id, URL: d.rec.URL}, nil
@@ -258,7 +258,7 @@ func (e *Engine) stepOp(ctx context.Context, acct, runID string, n int, messageI
 	} else {
 		long := chunks(acct, messageID+"/step", body, e.now().Add(maxWait))
 		if err := e.store.Load(ctx, long, nil); err != nil {
-			return stepPut{}, fmt.Errorf("store a step of workflow run %s: %w", runID, err)
+			return stepPut{}, fmt.Errorf("storing a step of workflow run %s: %w", runID, err)
 		}
 		attrs = append(attrs, store.Attr{Name: stepChunks, Value: store.Int(int64(len(long)))}, store.Attr{Name: stepSize, Value: store.Int(int64(len(body)))})
 	}
@@ -364,7 +364,7 @@ func (e *Engine) appendStep(ctx context.Context, d *draft, body []byte, further 
 			return errTaken
 		} // else the number has become void, and there is another
 		return err
-	}, "add a step to workflow run %s", w.RunID)
+	}, "adding a step to workflow run %s", w.RunID)
 	if err == nil {
 		e.wake(ctx, d.hint())
 	}
@@ -438,7 +438,7 @@ func (e *Engine) admit(ctx context.Context, m *message) (admitted bool, err erro
 			m.attrs, admitted = m.attrs.With(attrStep, n), true
 		}
 		return err
-	}, "add a step to workflow run %s", w.RunID)
+	}, "adding a step to workflow run %s", w.RunID)
 	return admitted, err
 }
 
@@ -475,7 +475,7 @@ func (e *Engine) stepsBefore(ctx context.Context, acct, id string, n int) (steps
 			}
 		}
 		return nil
-	}, "read the steps of workflow run %s", id)
+	}, "reading the steps of workflow run %s", id)
 	return steps, err
 }
 
@@ -535,7 +535,7 @@ func (e *Engine) workflowDelivery(ctx context.Context, m *message, h Header, bod
 	}
 	text, err := json.Marshal(steps)
 	if err != nil {
-		return nil, fmt.Errorf("write the steps of workflow run %s: %w", w.RunID, err)
+		return nil, fmt.Errorf("writing the steps of workflow run %s: %w", w.RunID, err)
 	}
 	if w.LazyFetch && len(text) > maxRunBody {
 		return nil, nil

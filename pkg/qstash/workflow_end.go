@@ -51,7 +51,7 @@ func (e *Engine) endRun(ctx context.Context, acct, id string, state runState, re
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("end workflow run %s: %w", id, err)
+		return false, fmt.Errorf("ending workflow run %s: %w", id, err)
 	}
 	return true, nil
 }
@@ -76,7 +76,7 @@ func (e *Engine) tellInvoker(ctx context.Context, r *run, state runState, respon
 	}
 	out, err := json.Marshal(result)
 	if err != nil {
-		return fmt.Errorf("write the result of workflow run %s: %w", r.id, err)
+		return fmt.Errorf("writing the result of workflow run %s: %w", r.id, err)
 	}
 	step, err := withOut(r.Invoker.Step, string(out), nil)
 	if err != nil {
@@ -112,7 +112,7 @@ func withOut(step json.RawMessage, out string, more map[string]any) ([]byte, err
 	}
 	text, err := json.Marshal(fields)
 	if err != nil {
-		return nil, fmt.Errorf("write a step: %w", err)
+		return nil, fmt.Errorf("writing a step: %w", err)
 	}
 	return text, nil
 }

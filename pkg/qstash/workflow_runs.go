@@ -353,13 +353,13 @@ func (e *Engine) RetryFailureCallback(ctx context.Context, acct, dlqID string) (
 	letter.Callback = nd.id
 	text, err := json.Marshal(letter)
 	if err != nil {
-		return Resumed{}, fmt.Errorf("change dead letter %s: %w", dlqID, err)
+		return Resumed{}, fmt.Errorf("changing dead letter %s: %w", dlqID, err)
 	}
 	if err := e.storeOnce(ctx, nd); err != nil {
 		return Resumed{}, err
 	}
 	if _, err := e.store.Apply(ctx, store.Update(dlqKey(acct, dlqID), store.Exists(attrJSON), store.Set(attrJSON, store.Bytes(string(text))))); err != nil {
-		return Resumed{}, fmt.Errorf("change dead letter %s: %w", dlqID, err)
+		return Resumed{}, fmt.Errorf("changing dead letter %s: %w", dlqID, err)
 	}
 	return Resumed{d.msg.rec.Workflow.RunID, d.msg.rec.Workflow.CreatedAt.UnixMilli()}, nil
 }

@@ -105,7 +105,7 @@ func (e *Engine) Wait(ctx context.Context, acct, event string, req WaitRequest) 
 	w.key = store.Key{Partition: eventPartition(acct, event), Sort: waiterSort + id}
 	text, err := json.Marshal(w)
 	if err != nil {
-		return fmt.Errorf("store a waiter: %w", err)
+		return fmt.Errorf("storing a waiter: %w", err)
 	}
 	due := dueSort(w.Deadline, dueWaiter, waiterHint(id, event))
 	err = e.store.Commit(ctx, []store.Op{
@@ -113,7 +113,7 @@ func (e *Engine) Wait(ctx context.Context, acct, event string, req WaitRequest) 
 		store.Put(dueKey(acct, shardOf(id), due), store.Attrs{}, nil),
 	})
 	if err != nil {
-		return fmt.Errorf("store a waiter: %w", err)
+		return fmt.Errorf("storing a waiter: %w", err)
 	}
 	e.wake(ctx, hint(w.Deadline, dueWaiter, acct, waiterHint(id, event)))
 	return e.takeNotice(ctx, acct, event, w)
@@ -178,7 +178,7 @@ func (e *Engine) Notify(ctx context.Context, acct, event, runID string, data []b
 		store.Attr{Name: attrBody, Value: store.Bytes(string(data))},
 		store.Attr{Name: store.TTLAttr, Value: store.Int(e.now().Add(e.limits.DLQFor).Unix())}), nil))
 	if err != nil {
-		return nil, fmt.Errorf("store a notification: %w", err)
+		return nil, fmt.Errorf("storing a notification: %w", err)
 	}
 	// A waiter that has come in between has not seen it.
 	if waiters, err = e.readWaiters(ctx, acct, event); err != nil {
@@ -210,7 +210,7 @@ func (e *Engine) readWaiters(ctx context.Context, acct, event string) ([]*waiter
 func parseWaiter(key store.Key, attrs store.Attrs) (*waiter, error) {
 	w := &waiter{key: key}
 	if err := json.Unmarshal([]byte(attrs.Get(attrJSON).Str()), w); err != nil {
-		return nil, fmt.Errorf("read a waiter: %w", err)
+		return nil, fmt.Errorf("reading a waiter: %w", err)
 	}
 	return w, nil
 }
@@ -232,7 +232,7 @@ func (e *Engine) endWait(ctx context.Context, acct, event string, w *waiter, url
 	err := e.appendStep(ctx, d, step, append(gone, further...)...)
 	if errors.Is(err, ErrRunEnded) {
 		if err := e.store.Load(ctx, nil, []store.Key{w.key, due}); err != nil {
-			return Notified{}, fmt.Errorf("remove a waiter: %w", err)
+			return Notified{}, fmt.Errorf("removing a waiter: %w", err)
 		}
 	}
 	if err != nil {
@@ -247,7 +247,7 @@ func (e *Engine) expire(ctx context.Context, acct, name string) error {
 	key := store.Key{Partition: eventPartition(acct, event), Sort: waiterSort + id}
 	attrs, err := e.store.Get(ctx, key)
 	if err != nil {
-		return fmt.Errorf("read a waiter: %w", err)
+		return fmt.Errorf("reading a waiter: %w", err)
 	}
 	if attrs == nil {
 		return nil

@@ -15,7 +15,7 @@ import (
 func GenerateKey() (ed25519.PrivateKey, error) {
 	_, key, err := ed25519.GenerateKey(nil)
 	if err != nil {
-		return nil, fmt.Errorf("generate an Ed25519 key: %w", err)
+		return nil, fmt.Errorf("generating an Ed25519 key: %w", err)
 	}
 	return key, nil
 }
@@ -38,7 +38,7 @@ const (
 func EncodePrivateKey(key ed25519.PrivateKey) ([]byte, error) {
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
-		return nil, fmt.Errorf("encode a private key: %w", err)
+		return nil, fmt.Errorf("encoding a private key: %w", err)
 	}
 	return pem.EncodeToMemory(&pem.Block{Type: privateBlock, Bytes: der}), nil
 }
@@ -65,7 +65,7 @@ func ParsePrivateKey(text []byte) (ed25519.PrivateKey, error) {
 func EncodePublicKey(key ed25519.PublicKey) ([]byte, error) {
 	der, err := x509.MarshalPKIXPublicKey(key)
 	if err != nil {
-		return nil, fmt.Errorf("encode a public key: %w", err)
+		return nil, fmt.Errorf("encoding a public key: %w", err)
 	}
 	return pem.EncodeToMemory(&pem.Block{Type: publicBlock, Bytes: der}), nil
 }

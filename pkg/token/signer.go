@@ -54,7 +54,7 @@ type jwtClaims struct {
 // refuse at any time are an error.
 func (s *Signer) Mint(c Claims) (string, error) {
 	if err := c.check(); err != nil {
-		return "", fmt.Errorf("mint a token: %w", err)
+		return "", fmt.Errorf("minting a token: %w", err)
 	}
 	if c.IssuedAt.IsZero() {
 		c.IssuedAt = s.cfg.Now()
@@ -81,7 +81,7 @@ func (s *Signer) Mint(c Claims) (string, error) {
 	}
 	if !c.Expires.IsZero() {
 		if !c.Expires.After(c.NotBefore) {
-			return "", errors.New("mint a token: it would expire before it is valid")
+			return "", errors.New("minting a token: it would expire before it is valid")
 		}
 		claims.ExpiresAt = jwt.NewNumericDate(c.Expires)
 	}
@@ -89,10 +89,10 @@ func (s *Signer) Mint(c Claims) (string, error) {
 	t.Header["kid"] = s.kid
 	signed, err := t.SignedString(s.cfg.Key)
 	if err != nil {
-		return "", fmt.Errorf("mint a token: %w", err)
+		return "", fmt.Errorf("minting a token: %w", err)
 	}
 	if len(signed) > MaxLength {
-		return "", fmt.Errorf("mint a token: its rules make it %d bytes long, at most %d", len(signed), MaxLength)
+		return "", fmt.Errorf("minting a token: its rules make it %d bytes long, at most %d", len(signed), MaxLength)
 	}
 	return signed, nil
 }

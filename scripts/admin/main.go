@@ -135,7 +135,7 @@ func deploymentFlags(flags *flag.FlagSet) deployment {
 func (d deployment) cloud(ctx context.Context) (*cloud.Cloud, error) {
 	aws, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("load the AWS configuration: %w", err)
+		return nil, fmt.Errorf("loading the AWS configuration: %w", err)
 	}
 	return cloud.New(cloud.Settings{AWS: aws, DynamoDBEndpoint: *d.endpoint}), nil
 }
@@ -168,11 +168,11 @@ func keygen(_ context.Context, flags *flag.FlagSet, args []string, stdout, stder
 	}
 	file, err := os.OpenFile(*out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return fmt.Errorf("write the private key: %w", err)
+		return fmt.Errorf("writing the private key: %w", err)
 	}
 	_, err = file.Write(private)
 	if err = errors.Join(err, file.Close()); err != nil {
-		return fmt.Errorf("write the private key: %w", err)
+		return fmt.Errorf("writing the private key: %w", err)
 	}
 	fmt.Fprintf(stderr, "The private key is in %s. Deploy with -c tokenPublicKey=<key>, or put the key into\nSSM: aws ssm put-parameter --type String --name /skystash/token-public-key --value <key>\nThe public key:\n", *out)
 	fmt.Fprintln(stdout, public)

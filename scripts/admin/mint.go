@@ -27,7 +27,7 @@ func mintingFlags(flags *flag.FlagSet) minting {
 func (m minting) signer() (func(token.Claims) (string, error), error) {
 	text, err := os.ReadFile(*m.key)
 	if err != nil {
-		return nil, fmt.Errorf("read the private key: %w", err)
+		return nil, fmt.Errorf("reading the private key: %w", err)
 	}
 	key, err := token.ParsePrivateKey(text)
 	if err != nil {

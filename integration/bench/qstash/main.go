@@ -143,7 +143,7 @@ func start(ctx context.Context, dir string) (url, token string, stop func(), err
 	build := exec.CommandContext(ctx, "go", "build", "-o", binary, "./scripts/local")
 	build.Stderr = os.Stderr
 	if err := build.Run(); err != nil {
-		return "", "", nil, fmt.Errorf("compile the local server: %w", err)
+		return "", "", nil, fmt.Errorf("compiling the local server: %w", err)
 	}
 	cmd := exec.Command(binary, "-addr", "127.0.0.1:0", "-data", filepath.Join(dir, "data"))
 	cmd.Stderr = os.Stderr

@@ -129,7 +129,7 @@ func (h *Handler) serveSafely(r *http.Request) (text []byte, err error) {
 		return text, nil
 	}
 	if text, err = json.Marshal(answer); err != nil {
-		return nil, fmt.Errorf("encode the answer: %w", err)
+		return nil, fmt.Errorf("encoding the answer: %w", err)
 	}
 	return text, nil
 }

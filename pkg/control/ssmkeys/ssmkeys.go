@@ -40,7 +40,7 @@ func (k *Keyring) IDs(ctx context.Context) ([]string, error) {
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("list the signing keys: %w", err)
+			return nil, fmt.Errorf("listing the signing keys: %w", err)
 		}
 		for _, p := range page.Parameters {
 			ids = append(ids, strings.TrimPrefix(aws.ToString(p.Name), k.path))
@@ -56,7 +56,7 @@ func (k *Keyring) Key(ctx context.Context, id string) (ed25519.PrivateKey, error
 		return nil, control.ErrNoKey
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read signing key %s: %w", id, err)
+		return nil, fmt.Errorf("reading signing key %s: %w", id, err)
 	}
 	key, err := token.ParsePrivateKey([]byte(aws.ToString(out.Parameter.Value)))
 	if err != nil {
@@ -77,7 +77,7 @@ func (k *Keyring) Add(ctx context.Context, key ed25519.PrivateKey) error {
 		Description: aws.String("Skystash: signs tokens"),
 	})
 	if there := (*types.ParameterAlreadyExists)(nil); err != nil && !errors.As(err, &there) {
-		return fmt.Errorf("keep signing key %s: %w", id, err)
+		return fmt.Errorf("keeping signing key %s: %w", id, err)
 	}
 	return nil
 }
@@ -86,7 +86,7 @@ func (k *Keyring) Add(ctx context.Context, key ed25519.PrivateKey) error {
 func (k *Keyring) Remove(ctx context.Context, id string) error {
 	_, err := k.client.DeleteParameter(ctx, &ssm.DeleteParameterInput{Name: aws.String(k.path + id)})
 	if none := (*types.ParameterNotFound)(nil); err != nil && !errors.As(err, &none) {
-		return fmt.Errorf("remove signing key %s: %w", id, err)
+		return fmt.Errorf("removing signing key %s: %w", id, err)
 	}
 	return nil
 }

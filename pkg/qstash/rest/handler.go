@@ -268,7 +268,7 @@ func (x *exchange) ok(v any) error { return x.answer(http.StatusOK, v) }
 func (x *exchange) answer(status int, v any) error {
 	text, err := json.Marshal(v)
 	if err != nil {
-		return fmt.Errorf("encode the answer: %w", err)
+		return fmt.Errorf("encoding the answer: %w", err)
 	}
 	x.status, x.out = status, text
 	return nil

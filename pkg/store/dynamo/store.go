@@ -110,7 +110,7 @@ func rewindable(stack *middleware.Stack) error {
 				if stream, ok := r.GetStream().(*bytes.Reader); ok {
 					plain, err := r.SetStream(struct{ io.ReadSeeker }{stream})
 					if err != nil {
-						return middleware.FinalizeOutput{}, middleware.Metadata{}, fmt.Errorf("dynamo: prepare a request's body: %w", err)
+						return middleware.FinalizeOutput{}, middleware.Metadata{}, fmt.Errorf("dynamo: preparing a request's body: %w", err)
 					}
 					start := *stream
 					plain.GetBody = func() (io.ReadCloser, error) {

@@ -74,7 +74,7 @@ func (fs safeFS) attempt(name string, retryable bool, op func() error) error {
 		if !waiting {
 			waiting = true
 			fs.health.full.Add(1)
-			fs.health.log.Error("The disk is full: writes have to wait.", "file", name, "error", err)
+			fs.health.log.Error("the disk is full: writes have to wait", "file", name, "error", err)
 		}
 		time.Sleep(retryFullDisk)
 	}

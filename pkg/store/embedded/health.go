@@ -29,7 +29,7 @@ func newHealth(log *slog.Logger) *health {
 // fail makes every later call on the store fail.
 func (h *health) fail(cause error) {
 	h.once.Do(func() {
-		h.log.Error("The store has failed and needs a restart.", "error", cause)
+		h.log.Error("the store has failed and needs a restart", "error", cause)
 		h.cause = cause
 		close(h.failed)
 	})
@@ -79,7 +79,7 @@ var _ pebble.Logger = engineLogger{}
 func (l engineLogger) Infof(string, ...any) {}
 
 func (l engineLogger) Errorf(format string, args ...any) {
-	l.health.log.Warn("Storage engine: " + fmt.Sprintf(format, args...))
+	l.health.log.Warn("storage engine: " + fmt.Sprintf(format, args...))
 }
 
 // Fatalf must not return, and the engine may hold its locks here: the caller
@@ -103,7 +103,7 @@ func (h *health) listen() *pebble.EventListener {
 			h.stuck.Store(false)
 		},
 		BackgroundError: func(err error) {
-			h.log.Warn("Storage engine: background work failed and will be repeated.", "error", err)
+			h.log.Warn("storage engine: background work failed and will be repeated", "error", err)
 			mu.Lock()
 			defer mu.Unlock()
 			if flush != nil && errors.Is(err, flush) {
@@ -111,10 +111,10 @@ func (h *health) listen() *pebble.EventListener {
 			}
 		},
 		DataCorruption: func(info pebble.DataCorruptionInfo) {
-			h.log.Error("Storage engine: a file is corrupt.", "file", info.Path, "error", info.Details)
+			h.log.Error("storage engine: a file is corrupt", "file", info.Path, "error", info.Details)
 		},
 		LowDiskSpace: func(info pebble.LowDiskSpaceInfo) {
-			h.log.Warn("The disk is nearly full.", "freeBytes", info.AvailBytes, "totalBytes", info.TotalBytes)
+			h.log.Warn("the disk is nearly full", "free_bytes", info.AvailBytes, "total_bytes", info.TotalBytes)
 		},
 	}
 }

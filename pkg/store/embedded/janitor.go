@@ -50,9 +50,9 @@ func (j *janitor) run(every time.Duration) {
 			continue
 		}
 		if n, err := j.sweep(); err != nil {
-			j.store.health.log.Warn("Reclaiming expired items failed and will be repeated.", "error", err)
+			j.store.health.log.Warn("reclaiming expired items failed and will be repeated", "error", err)
 		} else if n > 0 {
-			j.store.health.log.Debug("Reclaimed expired items.", "items", n)
+			j.store.health.log.Debug("reclaimed expired items", "items", n)
 		}
 	}
 }

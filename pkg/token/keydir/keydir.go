@@ -32,7 +32,7 @@ type Directory struct {
 func (d Directory) Publish(ctx context.Context, key ed25519.PublicKey) error {
 	_, err := d.Store.Apply(ctx, store.Update(itemKey, nil, store.Default(token.KeyID(key), store.Bytes(string(key)))))
 	if err != nil {
-		return fmt.Errorf("publish a signing key: %w", err)
+		return fmt.Errorf("publishing a signing key: %w", err)
 	}
 	return nil
 }
@@ -43,7 +43,7 @@ func (d Directory) Retire(ctx context.Context, key ed25519.PublicKey, at time.Ti
 	value := binary.BigEndian.AppendUint64([]byte(key), uint64(at.UnixMilli()))
 	_, err := d.Store.Apply(ctx, store.Update(itemKey, nil, store.Set(token.KeyID(key), store.Bytes(string(value)))))
 	if err != nil {
-		return fmt.Errorf("retire a signing key: %w", err)
+		return fmt.Errorf("retiring a signing key: %w", err)
 	}
 	return nil
 }
@@ -52,7 +52,7 @@ func (d Directory) Retire(ctx context.Context, key ed25519.PublicKey, at time.Ti
 func (d Directory) Keys(ctx context.Context) ([]token.PublishedKey, error) {
 	attrs, _, err := readahead.Get(ctx, d.Store, itemKey, fresh.Read{})
 	if err != nil {
-		return nil, fmt.Errorf("read the published signing keys: %w", err)
+		return nil, fmt.Errorf("reading the published signing keys: %w", err)
 	}
 	var keys []token.PublishedKey
 	for _, a := range attrs {

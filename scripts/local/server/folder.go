@@ -27,12 +27,12 @@ const (
 // out of any repository it lies in.
 func prepareFolder(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("create the data folder: %w", err)
+		return fmt.Errorf("creating the data folder: %w", err)
 	}
 	ignore := filepath.Join(dir, ".gitignore")
 	if _, err := os.Stat(ignore); errors.Is(err, fs.ErrNotExist) {
 		if err := os.WriteFile(ignore, []byte(ignoreRow), 0o600); err != nil {
-			return fmt.Errorf("prepare the data folder: %w", err)
+			return fmt.Errorf("preparing the data folder: %w", err)
 		}
 	}
 	return nil
@@ -59,7 +59,7 @@ func writeKey(path string, key ed25519.PrivateKey) error {
 		return err
 	}
 	if err := writeNew(path, text); err != nil {
-		return fmt.Errorf("write the signing key: %w", err)
+		return fmt.Errorf("writing the signing key: %w", err)
 	}
 	return nil
 }
@@ -110,7 +110,7 @@ func writeEnv(dir string, vars [][2]string) error {
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("write %s: %w", envFile, err)
+		return fmt.Errorf("writing %s: %w", envFile, err)
 	}
 	return nil
 }

@@ -85,13 +85,13 @@ func (m *Main) openStream(ctx context.Context, st store.Store) (ingest.Stream, e
 func createStream(ctx context.Context, client *awskinesis.Client, name string) error {
 	_, err := client.CreateStream(ctx, &awskinesis.CreateStreamInput{StreamName: &name, ShardCount: aws.Int32(1)})
 	if there := (*types.ResourceInUseException)(nil); err != nil && !errors.As(err, &there) {
-		return fmt.Errorf("create stream %s: %w", name, err)
+		return fmt.Errorf("creating stream %s: %w", name, err)
 	}
 	err = awskinesis.NewStreamExistsWaiter(client, func(o *awskinesis.StreamExistsWaiterOptions) {
 		o.MinDelay, o.MaxDelay = 50*time.Millisecond, time.Second
 	}).Wait(ctx, &awskinesis.DescribeStreamInput{StreamName: &name}, streamPatience)
 	if err != nil {
-		return fmt.Errorf("wait for stream %s: %w", name, err)
+		return fmt.Errorf("waiting for stream %s: %w", name, err)
 	}
 	return nil
 }
@@ -141,7 +141,7 @@ func (m *Main) openKafka(ctx context.Context) (p *product, err error) {
 		duties: []func(context.Context){
 			func(ctx context.Context) {
 				if err := engine.Run(ctx); err != nil && ctx.Err() == nil {
-					m.log.Error("Kafka's stream is not read any more.", "error", err)
+					m.log.Error("the stream of Kafka is not read any more", "error", err)
 				}
 			},
 			func(ctx context.Context) { m.reclaimKafka(ctx, engine) },

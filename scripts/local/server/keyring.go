@@ -33,7 +33,7 @@ func (k folderKeyring) IDs(context.Context) ([]string, error) {
 	}
 	files, err := os.ReadDir(filepath.Join(k.dir, keyDir))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("list the signing keys: %w", err)
+		return nil, fmt.Errorf("listing the signing keys: %w", err)
 	}
 	for _, f := range files {
 		if id, ok := strings.CutSuffix(f.Name(), ".pem"); ok && !strings.HasPrefix(id, ".") {
@@ -54,7 +54,7 @@ func readKey(path string) (ed25519.PrivateKey, error) {
 		return nil, control.ErrNoKey
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read the signing key: %w", err)
+		return nil, fmt.Errorf("reading the signing key: %w", err)
 	}
 	key, err := token.ParsePrivateKey(text)
 	if err != nil {
@@ -83,7 +83,7 @@ func (k folderKeyring) Add(ctx context.Context, key ed25519.PrivateKey) error {
 		return err
 	}
 	if err := os.MkdirAll(filepath.Join(k.dir, keyDir), 0o700); err != nil {
-		return fmt.Errorf("write a signing key: %w", err)
+		return fmt.Errorf("writing a signing key: %w", err)
 	}
 	return writeKey(k.path(id), key)
 }
@@ -96,7 +96,7 @@ func (k folderKeyring) Remove(_ context.Context, id string) error {
 		path = filepath.Join(k.dir, keyFile)
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("remove a signing key: %w", err)
+		return fmt.Errorf("removing a signing key: %w", err)
 	}
 	return nil
 }

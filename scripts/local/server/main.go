@@ -100,7 +100,7 @@ func (m *Main) Start(ctx context.Context) (err error) {
 		return fmt.Errorf("%s is in use by another process; choose another with -addr host:port", m.flags.addr)
 	}
 	if err != nil {
-		return fmt.Errorf("listen on %s: %w", m.flags.addr, err)
+		return fmt.Errorf("listening on %s: %w", m.flags.addr, err)
 	}
 	defer func() {
 		if err != nil {
@@ -183,7 +183,7 @@ func (m *Main) Start(ctx context.Context) (err error) {
 func (m *Main) serve(server *fasthttp.Server, listener net.Listener) {
 	go func() {
 		if err := server.Serve(httpOnly{listener}); err != nil {
-			m.failed <- fmt.Errorf("serve: %w", err)
+			m.failed <- fmt.Errorf("serving HTTP: %w", err)
 		}
 	}()
 }
@@ -215,7 +215,7 @@ func (m *Main) shutdown() error {
 		if errors.Is(err, context.DeadlineExceeded) {
 			errs = append(errs, fmt.Errorf("requests were still running after %v", m.flags.grace))
 		} else if err != nil {
-			errs = append(errs, fmt.Errorf("stop serving: %w", err))
+			errs = append(errs, fmt.Errorf("stopping the HTTP server: %w", err))
 		}
 	}
 	if m.stop != nil {
@@ -229,17 +229,17 @@ func (m *Main) shutdown() error {
 	}
 	if m.store != nil {
 		if err := m.store.Close(); err != nil {
-			errs = append(errs, fmt.Errorf("close the store: %w", err))
+			errs = append(errs, fmt.Errorf("closing the store: %w", err))
 		}
 	}
 	for _, p := range m.products {
 		if err := p.close(); err != nil {
-			errs = append(errs, fmt.Errorf("close %s: %w", p.name, err))
+			errs = append(errs, fmt.Errorf("closing %s: %w", p.name, err))
 		}
 	}
 	if m.usage != nil {
 		if err := m.usage.close(); err != nil {
-			errs = append(errs, fmt.Errorf("close the control plane: %w", err))
+			errs = append(errs, fmt.Errorf("closing the control plane: %w", err))
 		}
 	}
 	return errors.Join(errs...)

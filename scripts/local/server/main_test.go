@@ -142,7 +142,7 @@ func TestStartFailsInOneLine(t *testing.T) {
 	}{
 		{"port in use", []string{"-ephemeral", "-addr", busy.Addr().String()}, "in use by another process"},
 		{"folder in use", []string{"-addr", "127.0.0.1:0", "-data", locked}, "in use by another process"},
-		{"folder cannot be made", []string{"-addr", "127.0.0.1:0", "-data", filepath.Join(badKey, "signing.pem", "x")}, "create the data folder"},
+		{"folder cannot be made", []string{"-addr", "127.0.0.1:0", "-data", filepath.Join(badKey, "signing.pem", "x")}, "creating the data folder"},
 		{"key is none", []string{"-addr", "127.0.0.1:0", "-data", badKey}, "signing key"},
 		{"no DynamoDB there", []string{"-addr", "127.0.0.1:0", "-ephemeral", "-store", "dynamo", "-endpoint", "http://" + closedAddr(t)}, "DynamoDB at"},
 	} {

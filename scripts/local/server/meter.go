@@ -100,7 +100,7 @@ func (u *usage) close() error {
 	defer cancel()
 	_, err := u.sums.Flush(ctx)
 	if err != nil {
-		err = fmt.Errorf("record the last usage: %w", err)
+		err = fmt.Errorf("recording the last usage: %w", err)
 	}
 	return errors.Join(err, u.store.Close())
 }

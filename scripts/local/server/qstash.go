@@ -164,7 +164,7 @@ func (m *Main) openQStashDev(ctx context.Context) error {
 	}
 	listener, err := net.Listen("tcp", m.flags.qstashDevAddr)
 	if err != nil {
-		return fmt.Errorf("listen for -qstash-dev: %w", err)
+		return fmt.Errorf("listening for -qstash-dev: %w", err)
 	}
 	handler := rest.New(rest.Config{Engine: q.engine, Authenticator: rest.Fixed{Token: devToken, Account: devAccount}, Meter: m.usage.sums, Logger: m.log})
 	front := newFrontend(ctx, ctx, nil, []*product{{
@@ -182,14 +182,14 @@ func (m *Main) serveQStashDev(ctx context.Context) {
 	go func() {
 		defer close(ended)
 		if err := q.dev.Serve(httpOnly{q.devListener}); err != nil {
-			m.failed <- fmt.Errorf("serve -qstash-dev: %w", err)
+			m.failed <- fmt.Errorf("serving -qstash-dev: %w", err)
 		}
 	}()
 	<-ctx.Done()
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.flags.grace)
 	defer cancel()
 	if err := q.dev.ShutdownWithContext(grace); err != nil {
-		m.log.Warn("stop serving -qstash-dev", "error", err)
+		m.log.Warn("-qstash-dev is still being served", "error", err)
 	}
 	<-ended
 }

@@ -33,14 +33,14 @@ type replicaServer struct {
 func (m *Main) addReplica() (recordTTL time.Duration, err error) {
 	r := &replicaServer{}
 	if r.listener, err = net.Listen("tcp", m.flags.replica); err != nil {
-		return 0, fmt.Errorf("listen on %s: %w", m.flags.replica, err)
+		return 0, fmt.Errorf("listening on %s: %w", m.flags.replica, err)
 	}
 	m.replica = r
 	r.url = "http://" + r.listener.Addr().String()
 	options := embedded.Options{InMemory: true, Now: time.Now, Logger: m.log}
 	replica, err := embedded.Open(options)
 	if err != nil {
-		return 0, fmt.Errorf("open the replica: %w", err)
+		return 0, fmt.Errorf("opening the replica: %w", err)
 	}
 	lag := m.flags.replicaLag
 	r.store = replicated.New(m.store, replica, replicated.Options{
@@ -50,7 +50,7 @@ func (m *Main) addReplica() (recordTTL time.Duration, err error) {
 	m.store = r.store
 	marks, err := embedded.Open(options)
 	if err != nil {
-		return 0, fmt.Errorf("open the replica's marks: %w", err)
+		return 0, fmt.Errorf("opening the replica's marks: %w", err)
 	}
 	r.marks = marks
 	return contract.RecordTTL, nil
@@ -78,7 +78,7 @@ func (r *replicaServer) close() error {
 		errs = append(errs, r.marks.Close())
 	}
 	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("close the replica: %w", err)
+		return fmt.Errorf("closing the replica: %w", err)
 	}
 	return nil
 }

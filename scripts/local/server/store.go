@@ -45,7 +45,7 @@ func (m *Main) openEmbedded(dir string) (store.Store, error) {
 		return nil, fmt.Errorf("the data folder %s is in use by another process", m.flags.data)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open the data folder %s: %w", m.flags.data, err)
+		return nil, fmt.Errorf("opening the data folder %s: %w", m.flags.data, err)
 	}
 	return s, nil
 }
@@ -63,7 +63,7 @@ func (m *Main) openAWS(ctx context.Context, endpoint string) (aws.Config, error)
 	}
 	cfg, err := config.LoadDefaultConfig(ctx, opts...)
 	if err != nil {
-		return aws.Config{}, fmt.Errorf("load the AWS configuration: %w", err)
+		return aws.Config{}, fmt.Errorf("loading the AWS configuration: %w", err)
 	}
 	return cfg, nil
 }

@@ -275,7 +275,7 @@ func (s *Stream) Consume(ctx context.Context, handle func(context.Context, []ing
 		case ctx.Err() != nil:
 			return nil
 		case err != nil:
-			s.log.Error("The stream's records are delivered again.", "error", err)
+			s.log.Error("the stream's records are delivered again", "error", err)
 			wait(ctx, s.retryAfter, nil)
 		case len(records) == 0:
 			wait(ctx, math.MaxInt64, change)

@@ -185,7 +185,7 @@ func (s *Stream) Consume(ctx context.Context, handle func(context.Context, []ing
 	for {
 		shards, err := s.list(ctx)
 		if err != nil && ctx.Err() == nil {
-			s.log.Error("The shards cannot be listed.", "error", err)
+			s.log.Error("the shards cannot be listed", "error", err)
 		}
 		there := map[string]bool{}
 		for _, sh := range shards {
@@ -252,7 +252,7 @@ func (s *Stream) consumeShard(ctx context.Context, sh shard, handle func(context
 			return // the shard is closed and read
 		}
 		if ctx.Err() == nil {
-			s.log.Error("A shard cannot be read.", "shard", sh.id, "error", err)
+			s.log.Error("a shard cannot be read", "shard", sh.id, "error", err)
 			sleep(ctx, s.pollEvery)
 		}
 	}
@@ -262,7 +262,7 @@ func (s *Stream) consumeShard(ctx context.Context, sh shard, handle func(context
 func (s *Stream) handled(ctx context.Context, records []ingest.Delivery, handle func(context.Context, []ingest.Delivery) error) bool {
 	err := handle(ctx, records)
 	if err != nil && ctx.Err() == nil {
-		s.log.Error("A shard's records are delivered again.", "error", err)
+		s.log.Error("a shard's records are delivered again", "error", err)
 		sleep(ctx, s.pollEvery)
 	}
 	return err == nil

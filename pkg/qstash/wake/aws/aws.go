@@ -123,7 +123,7 @@ func (w *Waker) send(ctx context.Context, hints []wake.Hint, now time.Time) erro
 	}
 	out, err := w.cfg.SQS.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: &w.cfg.QueueURL, Entries: entries})
 	if err != nil {
-		return fmt.Errorf("send %d wake-ups: %w", len(hints), err)
+		return fmt.Errorf("sending %d wake-ups: %w", len(hints), err)
 	}
 	if len(out.Failed) > 0 {
 		reason := ""
@@ -160,7 +160,7 @@ func (w *Waker) create(ctx context.Context, name, body string, when cron.Express
 	})
 	var conflict *schedulertypes.ConflictException
 	if err != nil && !errors.As(err, &conflict) {
-		return fmt.Errorf("schedule a wake-up: %w", err)
+		return fmt.Errorf("scheduling a wake-up: %w", err)
 	}
 	return nil
 }
@@ -203,7 +203,7 @@ func (w *Waker) Cease(ctx context.Context, key string) error {
 		_, err := w.cfg.Scheduler.DeleteSchedule(ctx, &scheduler.DeleteScheduleInput{Name: &name, GroupName: &w.cfg.Group})
 		var missing *schedulertypes.ResourceNotFoundException
 		if err != nil && !errors.As(err, &missing) {
-			return fmt.Errorf("end a repeated wake-up: %w", err)
+			return fmt.Errorf("ending a repeated wake-up: %w", err)
 		}
 	}
 	return nil
