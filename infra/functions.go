@@ -27,7 +27,8 @@ type function struct {
 	environment map[string]*string // besides TABLE_NAME and LOG_LEVEL
 }
 
-// newRedisFunction makes the function that serves Redis, with settings besides those that it always has.
+// newRedisFunction makes the function that serves Redis. settings are environment variables beside
+// the standard ones.
 func newRedisFunction(stack awscdk.Stack, cfg Config, table awsdynamodb.ITable, settings map[string]*string) awslambda.Function {
 	publicKey := &cfg.TokenPublicKey
 	if cfg.TokenPublicKey == "" {
@@ -78,8 +79,8 @@ func newSweepFunction(stack awscdk.Stack, cfg Config, table awsdynamodb.Table) a
 	})
 }
 
-// sweepOnSchedule starts a function again and again. A run that fails is not repeated: the next
-// one does what it has not done.
+// sweepOnSchedule starts a function every few minutes. A run that fails is not repeated: the next
+// run does the rest.
 func sweepOnSchedule(stack awscdk.Stack, minutes int, sweep awslambda.Function) {
 	sweep.ConfigureAsyncInvoke(&awslambda.EventInvokeConfigOptions{RetryAttempts: jsii.Number(0)})
 	startOnSchedule(stack, minutes, sweep)

@@ -43,8 +43,9 @@ func meteredQStash(stack awscdk.Stack) meteredProduct {
 	return meteredProduct{"QStash", "QSTASH_TABLE_NAME", stack, []string{"Logs", "DeliverLogs"}, []string{"dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"}}
 }
 
-// addMeter adds what counts usage to the stack of the control table: the function that counts, subscriptions of the
-// products' log groups, and a stream between them. Products know nothing of it, so that a stack of theirs can be deployed without.
+// addMeter adds the counting of usage to the control table's stack: subscriptions of the products'
+// log groups, a stream that they write to, and the function that reads it. The products' stacks do
+// not depend on it, so they can be deployed without it.
 func addMeter(stack awscdk.Stack, cfg Config, table awsdynamodb.Table, products ...meteredProduct) awslambda.Function {
 	var stream awskinesis.Stream
 	var subscribe awsiam.Role

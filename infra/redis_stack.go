@@ -44,9 +44,10 @@ func openRedis(stack awscdk.Stack, fn awslambda.Function) {
 	})
 }
 
-// sweepOnStream invokes the function with records that say what has become garbage, some minutes
-// later: it may be deleted once nobody can be reading it any more. A record that is given up costs
-// nothing but time, for the schedule sees to what it names; the queue tells that there was one.
+// sweepOnStream invokes the function with stream records that name garbage. It does so some minutes
+// late, because garbage may be deleted only when no request can be reading it any more. A record
+// that fails for good is noted in a queue, so that operators see it; the scheduled sweep deletes
+// its garbage.
 func sweepOnStream(stack awscdk.Stack, table awsdynamodb.Table, sweep awslambda.Function) {
 	sweep.AddToRolePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Actions:   jsii.Strings("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"),

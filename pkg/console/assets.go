@@ -30,8 +30,8 @@ var bundles = []struct{ name, contentType, pattern string }{
 	{"favicon.svg", "image/svg+xml", "assets/favicon.svg"},
 }
 
-// asset is a file as it is served. Its address has a hash of what is in it, so that browsers
-// may keep it for good.
+// asset is a file as it is served. Its URL contains a hash of its content, so browsers may cache it
+// for ever.
 type asset struct {
 	path        string // below assets/
 	contentType string

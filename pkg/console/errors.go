@@ -17,7 +17,7 @@ var (
 	errTooLarge  = edge.Refuse(http.StatusRequestEntityTooLarge, "That is too large to be sent in a form.")
 )
 
-// refused is what an error says to people; nil if it says nothing to them.
+// refused returns the refusal to show for an error, or nil if the error is internal.
 func refused(err error) *edge.Error {
 	var ours *edge.Error
 	var controls *control.Error

@@ -91,8 +91,8 @@ func line(value string) string {
 	return head
 }
 
-// editable is a value as a form shows it, and in which format. Browsers send line ends as
-// they like, so that those of a text are LF.
+// editable returns a value as a form shows it, and the format. A value with a CR is shown escaped:
+// browsers change line ends, and a text is saved with LF.
 func editable(value string) (text, format string) {
 	if printable(value) && !strings.Contains(value, "\r") {
 		return value, formatText

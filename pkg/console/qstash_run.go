@@ -110,7 +110,8 @@ type stepError struct {
 	Body   preview
 }
 
-// stepFields are the fields of a step that are shown. Workflows write them, and may write others.
+// stepFields are the fields of a step that the page shows. Workflow SDKs write steps; other fields
+// are ignored.
 type stepFields struct {
 	StepID     float64         `json:"stepId"`
 	TargetStep float64         `json:"targetStep"`

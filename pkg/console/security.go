@@ -29,7 +29,8 @@ func (h *Handler) secureHeaders(header http.Header) {
 	}
 }
 
-// cookieName is a cookie's name: with HTTPS, one that other hosts of the domain cannot set.
+// cookieName returns a cookie's full name. With HTTPS it begins with __Host-, so that other hosts
+// of the domain cannot set the cookie.
 func (h *Handler) cookieName(name string) string {
 	if h.secure {
 		return "__Host-" + name
@@ -52,7 +53,8 @@ func (r *request) cookie(name string) string {
 	return c.Value
 }
 
-// setCookie sets a cookie that scripts and other sites have nothing to do with. A negative age deletes it.
+// setCookie sets a cookie that scripts cannot read and that other sites' requests do not carry. A
+// negative age deletes it.
 func (r *request) setCookie(name, value string, maxAge int) {
 	path := Base
 	if r.h.secure {
@@ -71,7 +73,8 @@ func newSecret() string {
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// identifyVisitor gives a visitor a secret, so that the sign-in form is protected as others are.
+// identifyVisitor gives a visitor who is not signed in a secret. The sign-in form needs it for its
+// token against cross-site requests.
 func (r *request) identifyVisitor() error {
 	r.secret = r.cookie(r.h.visitorCookie())
 	if len(r.secret) < 43 || len(r.secret) > 64 {

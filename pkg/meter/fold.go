@@ -94,7 +94,8 @@ func (f *Folder) foldSome(ctx context.Context, entries []Entry) (n, added int, e
 		case err == nil:
 			return n, added, nil
 		case store.Contended(err), errors.Is(err, store.ErrUnknownOutcome):
-			// Another folder was faster; or it is the markers that tell whether this one was.
+			// Another folder was faster, or the outcome is unknown. The next attempt reads the
+			// markers, which show what has been folded.
 			err = attempts.Wait(ctx, err)
 		}
 		if err != nil {

@@ -33,7 +33,7 @@ type Block struct {
 // Holds reports whether requests are refused at a time.
 func (b Block) Holds(now time.Time) bool { return b.Text != "" && now.Before(b.Until) }
 
-// Encode is how records keep a Block: "" if nothing is refused.
+// Encode returns the text that records store for a Block. It is "" if nothing is refused.
 func (b Block) Encode() string {
 	if b.Text == "" {
 		return ""
@@ -42,7 +42,8 @@ func (b Block) Encode() string {
 	return string(text)
 }
 
-// DecodeBlock reads what Encode has written. Nothing is refused because of what it has not.
+// DecodeBlock decodes a text of Encode. An empty or malformed text gives the zero Block, which
+// refuses nothing.
 func DecodeBlock(text string) Block {
 	var b Block
 	if text == "" || json.Unmarshal([]byte(text), &b) != nil {

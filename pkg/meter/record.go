@@ -104,7 +104,7 @@ func (r *Record) counters() Counters {
 	return c
 }
 
-// Sum is what records of one resource, one class and one hour add up to.
+// Sum is the total of the records of one resource, one class and one hour.
 type Sum struct {
 	Resource Resource
 	Class    string

@@ -33,8 +33,8 @@ type Writer struct {
 // NewWriter makes a Writer. The instance's id must be unique for ever: it names all that is written here.
 func NewWriter(to io.Writer, instance string) *Writer { return &Writer{to: to, instance: instance} }
 
-// Record writes a line, with one call. A line that could not be written leaves a gap among the
-// numbers, as does one that is lost on its way.
+// Record writes one line, with one call of Write. Lines are numbered. A line that cannot be
+// written, or is lost on its way, leaves a gap among the numbers.
 func (w *Writer) Record(r Record) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

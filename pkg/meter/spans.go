@@ -55,7 +55,7 @@ func (s spans) limit(gaps int) (spans, int64) {
 	if s.gaps() <= gaps {
 		return s, 0
 	}
-	// Numbers begin with 0, so what is below the first span is a gap as well.
+	// Numbers begin with 0, so the numbers below the first span are a gap as well.
 	closed += s[0].from
 	s[0].from = 0
 	for s.gaps() > gaps {

@@ -14,11 +14,10 @@ import (
 // more that has read its record before.
 const deletionGrace = 5 * time.Minute
 
-// DeleteAccount deletes an account with all that it has. Nothing is delivered for it any
-// more, but attempts that are under way; other engines serve it for at most
-// Config.RecordTTL. Sweep clears away what it had, but for what expires within days by
-// itself: deduplication ids, notifications that nobody has waited for, and the steps of
-// workflow runs whose messages have been forgotten.
+// DeleteAccount deletes an account and everything in it. Attempts under way go on; no other attempt
+// begins. Other engines may serve the account for Config.RecordTTL longer. Sweep deletes its items
+// later. Some are left to expire within days: deduplication ids, notifications that no run has
+// waited for, and the steps of workflow runs whose messages are gone.
 func (e *Engine) DeleteAccount(ctx context.Context, id string) error {
 	return e.changeAccount(ctx, id, func(a *Account) { a.DeletedAt = e.now().UTC() })
 }
@@ -55,8 +54,8 @@ func (e *Engine) sweepDeleted(ctx context.Context, id string) (bool, error) {
 	return true, e.drop(ctx, accountKey(id))
 }
 
-// clear deletes what an account has. What leads to something else goes after it, so that a
-// sweep that is cut off can be gone on with.
+// clear deletes the items of an account. An item that refers to others is deleted after them, so
+// that the next sweep can continue one that was cut off.
 func (e *Engine) clear(ctx context.Context, acct string) error {
 	for shard := range byte(shards) {
 		if err := e.clearEach(ctx, duePartition(acct, shard), func(it store.Item) error {

@@ -66,8 +66,8 @@ func (e *Engine) Handle(ctx context.Context, key string) error {
 	return fmt.Errorf("qstash: unknown wake-up %q", key)
 }
 
-// deliver makes an attempt to deliver a message, if it is due. held says what is expected
-// of it, not what holds.
+// deliver makes an attempt to deliver a message, if it is due. held is the caller's guess whether
+// the message is held, so that time alone does not make it due. A wrong guess costs one call more.
 func (e *Engine) deliver(ctx context.Context, acct, id string, held bool) error {
 	key := acct + "/" + id
 	if !e.begin(key) {
@@ -115,8 +115,8 @@ func (e *Engine) prepare(ctx context.Context, acct, id string, held bool) (*mess
 	}
 }
 
-// begin reserves a message for one wake-up at a time in this engine, so that a claim of
-// its own that it finds without having begun it is one whose answer was lost.
+// begin reserves a message: only one wake-up at a time may work on it in this engine. If that
+// wake-up finds the message claimed by this very engine, the answer to an earlier claim was lost.
 func (e *Engine) begin(key string) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -167,7 +167,8 @@ func (e *Engine) claim(ctx context.Context, acct, id string, held bool) (*messag
 	return e.claimKnown(ctx, m)
 }
 
-// claimKnown is claim for a message that cannot be claimed just so.
+// claimKnown goes on with a message that the plain claim did not fit, or that was read first: it
+// may be finished, active, held back or not due yet.
 func (e *Engine) claimKnown(ctx context.Context, m *message) (*message, error) {
 	switch {
 	case m.state.finished():
@@ -191,7 +192,7 @@ func (e *Engine) claimEdits(now time.Time) []store.Edit {
 	}
 }
 
-// claimed is the message as claimEdits have made it, from what it was before.
+// claimed returns the message after claimEdits. old has its attributes before them.
 func (e *Engine) claimed(acct, id string, old store.Attrs, now time.Time) (*message, error) {
 	m, err := parseMessage(acct, id, old)
 	if err != nil {
@@ -202,7 +203,8 @@ func (e *Engine) claimed(acct, id string, old store.Attrs, now time.Time) (*mess
 	return m, nil
 }
 
-// reclaim takes an attempt over whose lease has expired, or whose engine is gone.
+// reclaim takes over an attempt if its lease has expired, its engine has ended, or the claim is
+// this engine's own.
 func (e *Engine) reclaim(ctx context.Context, m *message) (*message, error) {
 	now := e.now()
 	own := m.attrs.Get(attrOwner).Str() == e.owner // the answer to the claim was lost: see begin

@@ -47,7 +47,7 @@ func (e *Engine) cancel(ctx context.Context, acct, id string) (bool, error) {
 	return done, err
 }
 
-// unchanged is the condition that an attribute is as it was read.
+// unchanged is the condition that an attribute still has the value in attrs.
 func unchanged(attrs store.Attrs, name string) store.Cond {
 	v := attrs.Get(name)
 	if v.IsZero() {

@@ -106,8 +106,8 @@ type Config struct {
 	// Region is what destinations are told; "": DefaultRegion.
 	Region string
 
-	// Alone says that no other process works on the store: attempts that another
-	// one has claimed can be taken over at once, since it must have ended.
+	// Alone says that no other process works on the store. An attempt claimed by another process is
+	// then taken over at once, because that process must have ended.
 	Alone bool
 
 	// RecordTTL is how old an account's record may get before it is read again. 0: if Alone, it is
@@ -204,7 +204,8 @@ func (e *Engine) lock(ctx context.Context, kind, acct, name string) (unlock func
 	return unlock, nil
 }
 
-// contend makes attempts as Config.Retry says while others are faster; what says what is attempted.
+// contend repeats attempt, as Config.Retry says, while other callers are faster. what and args
+// begin the error's text: "changing queue %s".
 func (e *Engine) contend(ctx context.Context, attempt func(context.Context) error, what string, args ...any) error {
 	err := e.retry.Do(ctx, attempt)
 	if refused := (*Error)(nil); err == nil || errors.As(err, &refused) || errors.Is(err, ErrNoAccount) {

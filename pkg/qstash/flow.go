@@ -41,11 +41,12 @@ type FlowControl struct {
 	PinnedRate        bool   `json:"isPinnedRate"`
 }
 
-// checkAgain is how long a waitlist is at most left alone.
+// checkAgain is the longest time between two looks at a waitlist.
 const checkAgain = time.Minute
 
-// nextCheck is when to look at a waitlist again: at the end of the period, if that is
-// what it waits for. It is rounded, so that the entries of many messages are one.
+// nextCheck returns when to look at a waitlist again: at the end of the rate's period, until, if
+// that comes first. Other times are rounded to 15 seconds, so that many messages share one due
+// entry.
 func nextCheck(now, until time.Time) time.Time {
 	check := now.Add(checkAgain).Truncate(checkAgain / 4)
 	if !until.IsZero() && until.Before(check) {
@@ -66,8 +67,8 @@ func (f flow) windowEnd() time.Time {
 	return time.UnixMilli(f.num(flowWindow) + 1000*f.num(flowPeriod))
 }
 
-// limited says whether an attempt has to wait, the condition under which that stays
-// true, and when the window ends that it waits for, if it does.
+// limited reports whether an attempt has to wait. while is the condition under which it still has
+// to. until is the end of the rate's window, zero if the attempt waits for something else.
 func (f flow) limited(now time.Time) (wait bool, while store.Cond, until time.Time) {
 	p, r := f.num(flowParallelism), f.num(flowRate)
 	switch {
@@ -376,7 +377,8 @@ func (e *Engine) PauseFlow(ctx context.Context, acct, key string, paused bool) e
 	return e.changeFlow(ctx, acct, key, edit)
 }
 
-// PinFlow sets limits that messages do not change any more; nil ones stay as they are.
+// PinFlow sets limits and pins them: messages do not change them any more. A nil limit stays as it
+// is.
 func (e *Engine) PinFlow(ctx context.Context, acct, key string, parallelism, rate *int, period time.Duration) error {
 	var edits []store.Edit
 	if parallelism != nil {

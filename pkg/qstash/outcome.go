@@ -194,8 +194,8 @@ func buried(m *message) bool {
 	return w == nil || w.CallType != CallTo && w.CallType != CallFailure
 }
 
-// failRun ends the run whose workflow cannot be called, and returns what its failure
-// callback tells as the payload: that of the run.
+// failRun ends a run whose workflow cannot be called. It returns the payload for the failure
+// callback: the one that the run was started with.
 func (e *Engine) failRun(ctx context.Context, m *message, o outcome, sent []byte) ([]byte, error) {
 	w := m.rec.Workflow
 	if !buried(m) {
@@ -302,8 +302,8 @@ func (e *Engine) apply(ctx context.Context, t *transition) ([]wake.Hint, error) 
 	return hints, nil
 }
 
-// commitOf carries out operations that concern a message and, if it has to do with one, its
-// flow control key, one after the other in this process.
+// commitOf commits operations on a message. If they touch its flow control key, commits to that key
+// happen one after the other in this process, so that they do not contend.
 func (e *Engine) commitOf(ctx context.Context, m *message, ops []store.Op) error {
 	if m.attrs.Has(attrSlot) || m.attrs.Has(attrWait) {
 		unlock, err := e.lock(ctx, "f", m.acct, m.rec.Flow.Key)

@@ -445,7 +445,7 @@ const (
 	attrUntil   = "t" // ms
 )
 
-// dedupOp claims what makes a message a duplicate, unless an earlier one holds it.
+// dedupOp claims a message's deduplication id. It fails while an earlier message holds the id.
 func (e *Engine) dedupOp(d *draft) store.Op {
 	now := e.now()
 	sum := sha256.Sum256([]byte(d.dedup))

@@ -106,8 +106,8 @@ type queueEntry struct {
 	until time.Time // of a void one: when it may go
 }
 
-// entries reads a queue's first entries: at least those of as many messages as are asked for,
-// if there are, with the void ones among them.
+// entries reads a queue's first entries: enough to name at least the given number of messages, if
+// there are so many. Void entries between them are included and not counted.
 func (e *Engine) entries(ctx context.Context, q *openedQueue, messages int) ([]queueEntry, error) {
 	var list []queueEntry
 	query := store.Query{Partition: entryPartition(q.acct, q.name, q.generation), Limit: max(messages, entryPage)}
@@ -175,8 +175,8 @@ func among(entries []queueEntry, id string, n int) bool {
 	return false
 }
 
-// closeBehind decides all places before one: those that are neither taken nor were become
-// void. The error is one of contention if a message has taken one of them meanwhile.
+// closeBehind decides all places before the given one: every place that no message has taken
+// becomes void. If a message takes one of them meanwhile, the error is one of contention.
 func (e *Engine) closeBehind(ctx context.Context, q *openedQueue, entries []queueEntry, place int64) error {
 	if q.floor > place {
 		return nil
@@ -218,8 +218,7 @@ func (e *Engine) closeBehind(ctx context.Context, q *openedQueue, entries []queu
 	return err
 }
 
-// pumpQueue wakes the messages whose turn it is, and clears away the entries of those
-// that have finished.
+// pumpQueue wakes the messages whose turn it is. It deletes the entries of finished messages.
 func (e *Engine) pumpQueue(ctx context.Context, acct, name string) error {
 	q, err := e.readQueue(ctx, acct, name)
 	if err != nil || q == nil {

@@ -40,7 +40,7 @@ func (r *Redact) header(h Header) Header {
 	return out
 }
 
-// split is a body as text if it is, otherwise as bytes.
+// split returns a body as text if it is valid UTF-8, otherwise as bytes.
 func split(body []byte) (text string, raw []byte) {
 	if utf8.Valid(body) {
 		return string(body), nil

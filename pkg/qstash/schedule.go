@@ -269,7 +269,8 @@ func (e *Engine) cease(ctx context.Context, acct string, s *schedule) {
 	}
 }
 
-// repeatsFrom is the time by which a waker surely repeats what it has just been told to.
+// repeatsFrom is how long it may take until a repeating wake-up that was just arranged comes for
+// the first time.
 const repeatsFrom = 2 * time.Minute
 
 // wakeFirst asks for the wake-up of a schedule that has begun.
@@ -372,8 +373,8 @@ func (e *Engine) tick(ctx context.Context, acct string, s *schedule) error {
 	return err
 }
 
-// replaceSchedule writes a changed schedule, provided that it is as it was read;
-// otherwise it reports false: somebody else has done what there was to do.
+// replaceSchedule writes a changed schedule if the stored one is still old. It reports false if
+// somebody else has changed or deleted the schedule meanwhile.
 func (e *Engine) replaceSchedule(ctx context.Context, acct string, old, s *schedule) (bool, error) {
 	attrs, err := s.encode()
 	if err != nil {

@@ -46,7 +46,8 @@ func (e *Engine) Sweep(ctx context.Context, until time.Time) (int, error) {
 	return n, nil
 }
 
-// Overdue is the time until which a sweep beside others looks for what is due.
+// Overdue is the time before which a due entry counts as forgotten. A sweep leaves younger ones to
+// the wake-up that is under way.
 func (e *Engine) Overdue() time.Time { return e.now().Add(-sweepGrace) }
 
 func (e *Engine) sweepShard(ctx context.Context, acct string, shard byte, until time.Time) (int, error) {

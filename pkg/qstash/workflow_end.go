@@ -10,7 +10,7 @@ import (
 	"github.com/skystash/skystash/pkg/store"
 )
 
-// FinishRun ends a run with what it has returned. Ending it again is fine.
+// FinishRun ends a run with its result. Ending a run twice is no error.
 func (e *Engine) FinishRun(ctx context.Context, acct, id string, response []byte) error {
 	_, err := e.endRun(ctx, acct, id, runSucceeded, response)
 	return err
@@ -29,7 +29,8 @@ func (e *Engine) CancelRun(ctx context.Context, acct, id string) error {
 	return err
 }
 
-// endRun ends a run that goes on, after it has told the run that waits for it.
+// endRun ends a running run. The run that invoked it, if any, is told first, so that no crash
+// leaves the invoker waiting for a run that has ended.
 func (e *Engine) endRun(ctx context.Context, acct, id string, state runState, response []byte, edits ...store.Edit) (bool, error) {
 	r, err := e.readRun(ctx, acct, id)
 	if err != nil || r == nil || r.state != runRunning {

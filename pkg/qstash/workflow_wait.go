@@ -131,8 +131,8 @@ func (e *Engine) takeNotice(ctx context.Context, acct, event string, w *waiter) 
 	})
 }
 
-// Notify tells the runs that wait for an event, or only one run; that one is told later
-// if it does not wait yet.
+// Notify tells all runs that wait for an event, or only the run named. A run that is named and does
+// not wait yet is told as soon as it waits.
 func (e *Engine) Notify(ctx context.Context, acct, event, runID string, data []byte) ([]Notified, error) {
 	if err := checkEvent(event); err != nil {
 		return nil, err

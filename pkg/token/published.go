@@ -26,30 +26,31 @@ type PublishedKey struct {
 }
 
 const (
-	// KeyAge is how old the published keys may be that a Verifier goes by: after that
-	// time a key that was retired opens nothing any more.
+	// KeyAge is how old a Verifier's copy of the published keys may be. A retired key opens nothing
+	// any more after that time.
 	KeyAge = 8 * time.Second
 
-	// keyRefresh is when they are read again by a request that has something else to read, in one
-	// call with that. A request that has nothing to read goes on with what there is.
+	// keyRefresh is the age from which a request reads the keys again, if it reads something else
+	// anyway: both are read in one call. A request that reads nothing else uses the copy.
 	keyRefresh = 4 * time.Second
 
-	// keySearch is how often they are read for the sake of a key that nobody knows:
-	// tokens with ids made up cost no more than that.
+	// keySearch is the shortest time between two reads that look for an unknown key. Tokens with
+	// made-up key ids therefore cause at most one read a second.
 	keySearch = time.Second
 
-	// keyTimeout bounds a read. It is done for all who need it, so that the end of the request
-	// that does it does not end it.
+	// keyTimeout bounds a read of the keys. Several requests may wait for one read, so the read
+	// goes on when the request that began it ends.
 	keyTimeout = 5 * time.Second
 )
 
-// keySet is what a Verifier goes by. It is not changed.
+// keySet is a Verifier's copy of the keys. It is immutable.
 type keySet struct {
 	good map[string]ed25519.PublicKey // by KeyID
 	read fresh.Time                   // when the read began; 0: never
 }
 
-// keySource has the keys that tokens are checked with: those given, and those published.
+// keySource finds the key that checks a token: among the keys of the configuration and the
+// published ones.
 type keySource struct {
 	given     map[string]ed25519.PublicKey
 	published Directory // nil: only those given

@@ -158,8 +158,8 @@ func (v *Verifier) parse(ctx context.Context, token string) (Claims, error) {
 	return claims, nil
 }
 
-// Resource is the resource that a token says it opens, if it is true or not: what can be read ahead
-// while the token is checked. "": it says nothing.
+// Resource returns the resource that a token names, "" if it names none. The token is not checked:
+// callers may read the resource's record ahead, and answer nothing before Verify.
 func (v *Verifier) Resource(token string) string {
 	if claims, ok := v.cache.get(token); ok {
 		return claims.Resource

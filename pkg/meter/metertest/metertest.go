@@ -8,7 +8,7 @@ import (
 	"github.com/skystash/skystash/pkg/meter"
 )
 
-// Records is a meter.Recorder that keeps what it is told. It is safe for concurrent use.
+// Records is a meter.Recorder that keeps all records in memory. It is safe for concurrent use.
 type Records struct {
 	mu   sync.Mutex
 	all  []meter.Record

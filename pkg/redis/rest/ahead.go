@@ -4,7 +4,7 @@ import (
 	"github.com/skystash/skystash/pkg/redis"
 )
 
-// maxAheadBytes bounds the body of a request that is read before it is known who sends it.
+// maxAheadBytes is the size up to which a body is read before the token has been checked.
 const maxAheadBytes = 16 << 10
 
 // readAhead lets the engine read the database's record in one call with the keys that the request

@@ -86,7 +86,7 @@ func (h *Handler) authorizeUser(ctx context.Context, host, bearer string) (*redi
 	return db, access, nil
 }
 
-// maxAccesses bounds the rules that are remembered. There are as many as operators mint.
+// maxAccesses bounds how many parsed rule sets are remembered. Operators mint few different ones.
 const maxAccesses = 1024
 
 // accessCache remembers what rules in tokens mean.

@@ -103,7 +103,7 @@ func (p *bodyParser) array() ([]string, error) {
 			if len(p.args) == 0 {
 				return nil, errEmptyCommand
 			}
-			// Exactly as long as it has to be, and the engine's to keep.
+			// The engine may keep the arguments after the request. p.args is used again.
 			return slices.Clone(p.args), nil
 		case 'n':
 			return nil, errNullArg

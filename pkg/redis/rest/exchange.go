@@ -136,7 +136,8 @@ func (x *exchange) pipeline() error {
 	} else if err != nil {
 		return err
 	}
-	// The engine gets as many at once as there are without one that it must not see.
+	// Commands that need a connection are refused here. The engine gets each run of commands
+	// between two of them in one call.
 	ctx, w := x.ctx, &x.s.replies
 	start := 0
 	for i, args := range cmds {

@@ -46,7 +46,7 @@ type Engine interface {
 // Verifier checks tokens. [token.Verifier] is one.
 type Verifier interface {
 	Verify(ctx context.Context, token string) (token.Claims, error)
-	// Resource is what a token says it opens, if it is true or not.
+	// Resource returns the resource that a token names. The token has not been checked.
 	Resource(token string) string
 }
 

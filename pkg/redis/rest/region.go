@@ -23,8 +23,9 @@ type Replica interface {
 	ReadReplica(ctx context.Context, db *redis.Database, a redis.Access, cmds [][]string, w *resp.Writer) bool
 }
 
-// openReplica is open without a call of the primary region. It is not ok if that has to be asked: it may
-// know of a token that the replica does not.
+// openReplica authorizes a request by the replica alone, without a call to the primary region.
+// False means that the primary region has to be asked: it may know a token that the replica does
+// not know yet.
 func (x *exchange) openReplica() bool {
 	h := x.h
 	if h.region == nil || x.bearer == "" || redis.IsUserToken(x.bearer) {
@@ -56,7 +57,8 @@ func (x *exchange) enter() {
 	}
 }
 
-// leaveReplica makes the exchange one that the primary region can carry out.
+// leaveReplica authorizes the request against the primary region, if only the replica has
+// authorized it so far.
 func (x *exchange) leaveReplica() error {
 	if !x.near {
 		return nil
@@ -64,7 +66,8 @@ func (x *exchange) leaveReplica() error {
 	return x.open()
 }
 
-// readReplica lets the replica answer commands if it may and can. Where it does not, the exchange has left it.
+// readReplica lets the replica answer the commands, if the replica may and can. If it reports false
+// without an error, the primary region has to run them, and the exchange is authorized there.
 func (x *exchange) readReplica(cmds ...[]string) (done bool, err error) {
 	if x.near && x.s.abroad == 0 && x.h.region.Replica.ReadReplica(x.ctx, x.db, x.access, cmds, &x.s.replies) {
 		return true, nil

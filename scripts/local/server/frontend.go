@@ -176,7 +176,8 @@ func untilClosed(ctx context.Context, conn net.Conn) {
 	}
 }
 
-// streamWriter sends at once what is written. A client that takes nothing is cut off.
+// streamWriter sends each write at once. A client that does not read for writeTimeout is
+// disconnected.
 type streamWriter struct {
 	w    *bufio.Writer
 	conn net.Conn

@@ -75,8 +75,8 @@ func (k folderKeyring) Key(_ context.Context, id string) (ed25519.PrivateKey, er
 	return readKey(k.path(id))
 }
 
-// Add implements control.Keyring. Of two programs that add the first key at once, one does; the
-// other's is kept beside it.
+// Add implements control.Keyring. It never overwrites a key: each has a file of its own, named by
+// the key's id.
 func (k folderKeyring) Add(ctx context.Context, key ed25519.PrivateKey) error {
 	id := token.KeyID(key.Public().(ed25519.PublicKey))
 	if _, err := k.Key(ctx, id); !errors.Is(err, control.ErrNoKey) {

@@ -26,8 +26,8 @@ type product struct {
 	// ownChecks is for a product of pages, which other sites may link to: it refuses their forms itself.
 	ownChecks bool
 
-	// owns is what the program has created of the product, which the control plane adopts;
-	// vars says, given the token that opens it, what clients read from the environment.
+	// owns is the resource that the program has created; the control plane adopts it. vars returns
+	// the environment variables for clients, given the token that opens the resource.
 	owns owned
 	vars func(control.Token) [][2]string
 }
