@@ -102,6 +102,7 @@ type RunLog struct {
 	Labels      []string     `json:"labels,omitempty"`
 	FlowKey     string       `json:"flowControlKey,omitempty"`
 	Invoker     *RunInvoker  `json:"invoker,omitempty"`
+	Failure     *RunFailure  `json:"failureFunction,omitempty"`
 	StepCount   int          `json:"-"` // also where Steps are left out
 }
 
@@ -159,93 +160,6 @@ func (r *run) view() RunLog {
 		v.Invoker = &RunInvoker{r.Invoker.RunID, r.Invoker.URL, r.Invoker.Created}
 	}
 	return v
-}
-
-func (e *Engine) runLog(ctx context.Context, r *run, trim bool) (RunLog, error) {
-	v := r.view()
-	steps, err := e.runStepsUpTo(ctx, r.acct, r.id, r.steps)
-	if err != nil {
-		return v, err
-	}
-	for i, s := range steps {
-		m, err := e.readMessage(ctx, r.acct, s.MessageID)
-		if err != nil {
-			return v, err
-		}
-		fields, planned := stepLog(i, s, m, trim)
-		parallel := planned || fields["concurrent"] != nil && fields["concurrent"] != 1.0
-		n := len(v.Steps)
-		if parallel && n > 0 && v.Steps[n-1].Type == "parallel" {
-			v.Steps[n-1].Steps = append(v.Steps[n-1].Steps, fields)
-			continue
-		}
-		kind := "sequential"
-		if parallel {
-			kind = "parallel"
-		}
-		v.Steps = append(v.Steps, RunLogStep{Type: kind, Steps: []map[string]any{fields}})
-	}
-	if n := len(steps); n > 0 {
-		m, err := e.readMessage(ctx, r.acct, steps[n-1].MessageID)
-		if err != nil {
-			return v, err
-		}
-		if next := nextStepLog(r, m); next != nil {
-			v.Steps = append(v.Steps, RunLogStep{Type: "next", Steps: []map[string]any{next}})
-		}
-	}
-	return v, nil
-}
-
-// stepLog shows a step that has been added to a run, and whether it only plans another.
-func stepLog(i int, s RunStep, m *message, trim bool) (fields map[string]any, planned bool) {
-	fields = map[string]any{}
-	if i == 0 {
-		fields["stepName"], fields["stepType"], fields["concurrent"] = "init", "Initial", 1.0
-		if !trim {
-			fields["out"] = string(s.Body)
-		}
-	} else if json.Unmarshal(s.Body, &fields) != nil {
-		fields = map[string]any{}
-	}
-	id, _ := fields["stepId"].(float64)
-	planned = i > 0 && id == 0 && fields["targetStep"] != nil
-	if trim {
-		delete(fields, "out")
-	}
-	fields["callType"], fields["messageId"], fields["state"] = s.CallType, s.MessageID, "STEP_SUCCESS"
-	if m != nil {
-		fields["createdAt"], fields["headers"], fields["retries"] = m.rec.CreatedAt.UnixMilli(), m.rec.Redact.header(m.rec.Header), m.rec.maxRetries()
-	}
-	return fields, planned
-}
-
-// nextStepLog shows the delivery that a run waits for, or has ended with.
-func nextStepLog(r *run, m *message) map[string]any {
-	if m == nil || r.state == runSucceeded || m.state == stateDelivered && r.state == runRunning {
-		return nil
-	}
-	state := "STEP_PROGRESS"
-	switch {
-	case r.state == runCancelled:
-		state = "STEP_CANCELED"
-	case r.state == runFailed:
-		state = "STEP_FAILED"
-	case m.retried > 0:
-		state = "STEP_RETRY"
-	}
-	fields := map[string]any{"messageId": m.id, "state": state, "retries": m.rec.maxRetries()}
-	failures := []map[string]any{}
-	for _, text := range m.attrs.Get(attrEvents).Elems() {
-		var ev event
-		if json.Unmarshal([]byte(text), &ev) == nil && ev.State == EventError {
-			failures = append(failures, map[string]any{"error": ev.Error, "body": string(ev.Body), "headers": ev.Header, "status": ev.Status, "time": ev.At})
-		}
-	}
-	if len(failures) > 0 {
-		fields["errors"] = failures
-	}
-	return fields
 }
 
 // Resumed is a run that goes on for one that has failed.
@@ -374,11 +288,7 @@ func (e *Engine) CancelFailureCallback(ctx context.Context, acct, dlqID string) 
 }
 
 // failureInfo says what became of a failure callback.
-func (e *Engine) failureInfo(ctx context.Context, acct, id string) (*FailureCallbackInfo, error) {
-	m, err := e.readMessage(ctx, acct, id)
-	if err != nil || m == nil {
-		return nil, err
-	}
+func failureInfo(m *message) *FailureCallbackInfo {
 	info := &FailureCallbackInfo{State: "CALLBACK_INPROGRESS"}
 	switch m.state {
 	case stateDelivered:
@@ -394,5 +304,5 @@ func (e *Engine) failureInfo(ctx context.Context, acct, id string) (*FailureCall
 			info.ResponseStatus, info.ResponseBody, info.ResponseHeaders = ev.Status, string(ev.Body), ev.Header
 		}
 	}
-	return info, nil
+	return info
 }
