@@ -44,7 +44,8 @@
 // # Items
 //
 //	item      partition                      sort key              attributes
-//	cluster   'c' cluster                    'c'                   name, created (deleted), max, parts, last, credgen, revoked
+//	cluster   'c' cluster                    'c'                   name, created (deleted), max, parts, last, credgen, revoked, revpages
+//	revoked   'c' cluster                    'v' page              l, x: credentials, see package revoked
 //	topic     'c' cluster                    't' name              id, parts, ret, size, max, compact, created
 //	group     'c' cluster                    'g' group             none: says that there is such a group
 //	debt      'c' cluster                    'r' topic id          parts: the topic's logs are to be deleted

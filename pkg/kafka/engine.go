@@ -12,6 +12,7 @@ import (
 	"github.com/skystash/skystash/pkg/kafka/ingest"
 	"github.com/skystash/skystash/pkg/store"
 	"github.com/skystash/skystash/pkg/store/readahead"
+	"github.com/skystash/skystash/pkg/token/revoked"
 )
 
 // Defaults of Config.
@@ -66,6 +67,7 @@ type Engine struct {
 	runs  runs
 
 	records    *fresh.Cache[store.Key, store.Attrs] // of clusters and topics
+	revoked    *revoked.Book
 	notifier   notifier
 	boundaries boundaries
 }
@@ -93,6 +95,7 @@ func New(cfg Config) *Engine {
 	if e.log == nil {
 		e.log = slog.Default()
 	}
+	e.revoked = revoked.NewBook(e.store, e.now, revokedKey)
 	e.records = fresh.New[store.Key, store.Attrs](cfg.RecordTTL, maxRecords, e.now)
 	return e
 }

@@ -51,6 +51,7 @@
 //
 //	partition            sort key             item
 //	a                    acct                 account: signing keys, credentials
+//	k acct               page                 revoked credentials that do not fit the account, see package revoked
 //	m acct shard         message id           message: settings, state, events
 //	b message's id acct  n                    its body, if longer than 1 KiB when compressed, in chunks
 //	d acct shard         time kind id         due index: when what has to be looked at

@@ -118,7 +118,7 @@ func TestWithEngineAndTokens(t *testing.T) {
 	send(withRules("+nosuch"), "GET", "/get/n", "", 401, unauthorized)
 
 	send(mint("x", "no-such", token.ReadWrite, 1), "GET", "/get/n", "", 401, unauthorized)
-	if err := engine.RevokeCredential(ctx, "orders", "w2"); err != nil {
+	if err := engine.RevokeCredential(ctx, "orders", "w2", time.Time{}); err != nil {
 		t.Fatal(err)
 	}
 	send(second, "GET", "/get/n", "", 401, unauthorized)
@@ -239,7 +239,7 @@ func TestStreamEndsWithItsToken(t *testing.T) {
 	}{
 		{userToken, func() { do("ACL", "SETUSER", "u", "resetchannels") }},
 		{"any", func() {
-			if err := engine.RevokeCredential(t.Context(), "db1", "mine"); err != nil {
+			if err := engine.RevokeCredential(t.Context(), "db1", "mine", time.Time{}); err != nil {
 				t.Fatal(err)
 			}
 		}},
