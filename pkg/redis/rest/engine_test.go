@@ -180,6 +180,9 @@ func TestStreamOverHTTP(t *testing.T) {
 	if got := quick.Header.Get("Content-Type"); got != "text/event-stream; charset=utf-8" {
 		t.Errorf("content type %q", got)
 	}
+	if got := quick.Header.Get("Cache-Control"); got != "no-store, no-transform" {
+		t.Errorf("Cache-Control %q", got)
+	}
 	read := func(want string) {
 		t.Helper()
 		got := make([]byte, len(want))
