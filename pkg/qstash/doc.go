@@ -51,14 +51,15 @@
 //
 //	partition            sort key             item
 //	a                    acct                 account: signing keys, credentials
+//	k acct               page                 revoked credentials that do not fit the account, see package revoked
 //	m acct shard         message id           message: settings, state, events
 //	b message's id acct  n                    its body, if longer than 1 KiB when compressed, in chunks
-//	d acct shard         time kind id         due index: when what has to be looked at
+//	d acct shard         time kind id         due index: when what has to be looked at, and the message's host
 //	u acct               hash                 deduplication id: the message it stands for
 //	q acct               queue                queue: parallelism, pause, next place, floor
 //	e acct queue         generation place     queue entry: the message in that place, or void
 //	f acct               key                  flow control key: limits and counts
-//	w acct key           time id              its waitlist
+//	w acct key           time id              its waitlist: the message and its host
 //	g acct               name                 URL group
 //	s acct               schedule id          schedule
 //	l acct               dlq id               dead letter: the last answer of a failed message

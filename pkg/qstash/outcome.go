@@ -306,7 +306,7 @@ func (e *Engine) apply(ctx context.Context, t *transition) ([]wake.Hint, error) 
 			next := dueSort(t.at, dueMessage, m.id)
 			if next != m.due {
 				edits = append(edits, store.Set(attrDue, store.Bytes(next)))
-				ops = append(ops, store.Delete(m.dueKey(), nil), store.Put(dueKey(m.acct, shardOf(m.id), next), store.Attrs{}, nil))
+				ops = append(ops, store.Delete(m.dueKey(), nil), store.Put(dueKey(m.acct, shardOf(m.id), next), m.rec.dueAttrs(), nil))
 			}
 		}
 	}

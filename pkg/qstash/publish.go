@@ -317,7 +317,7 @@ func (d *draft) items(e *Engine) (due []store.Item, msg store.Item, long []store
 	if d.rec.QueueGen == "" {
 		placed := dueSort(at, dueMessage, d.id)
 		attrs = append(attrs, store.Attr{Name: attrDue, Value: store.Bytes(placed)})
-		due = []store.Item{{Key: dueKey(d.acct, shardOf(d.id), placed), Attrs: store.Attrs{}}}
+		due = []store.Item{{Key: dueKey(d.acct, shardOf(d.id), placed), Attrs: d.rec.dueAttrs()}}
 	}
 	attrs = append(attrs, d.extra...)
 	return due, store.Item{Key: messageKey(d.acct, d.id), Attrs: store.NewAttrs(attrs...)}, long, nil
@@ -325,7 +325,7 @@ func (d *draft) items(e *Engine) (due []store.Item, msg store.Item, long []store
 
 // hint is the wake-up for a message just stored.
 func (d *draft) hint() wake.Hint {
-	return hint(d.rec.NotBefore, hintKind(d.hold), d.acct, d.id)
+	return messageHint(d.rec.NotBefore, d.hold, d.acct, d.id, d.rec.host())
 }
 
 // loadBytes is about how many bytes storePlain hands to the store at a time. The body of a message
