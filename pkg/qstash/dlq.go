@@ -88,7 +88,14 @@ func (e *Engine) deadLetters(ctx context.Context, acct string, query DLQQuery, f
 			if err != nil {
 				return "", err
 			}
-			if d != nil && query.matches(d) {
+			if d == nil {
+				continue
+			}
+			matches, err := e.matchesDead(ctx, &query, d)
+			if err != nil {
+				return "", err
+			}
+			if matches {
 				if err := f(d); err != nil {
 					return "", err
 				}
@@ -113,7 +120,11 @@ func (e *Engine) deadLetters(ctx context.Context, acct string, query DLQQuery, f
 			return "", err
 		}
 		for _, d := range list {
-			if !query.matches(d) {
+			matches, err := e.matchesDead(ctx, &query, d)
+			if err != nil {
+				return "", err
+			}
+			if !matches {
 				continue
 			}
 			if n == query.Count {
@@ -158,6 +169,15 @@ func (e *Engine) withMessages(ctx context.Context, acct string, items []store.It
 		}
 	}
 	return slices.DeleteFunc(list, func(d *dead) bool { return d.msg == nil }), nil
+}
+
+// matchesDead reports whether a query selects a dead letter.
+func (e *Engine) matchesDead(ctx context.Context, q *DLQQuery, d *dead) (bool, error) {
+	if !q.matches(d) || len(q.Filter.FailureState) == 0 {
+		return q.matches(d), nil
+	}
+	m, err := e.readMessage(ctx, d.msg.acct, d.letter.Callback)
+	return err == nil && m != nil && slices.Contains(q.Filter.FailureState, failureInfo(m).State), err
 }
 
 func (q *DLQQuery) matches(d *dead) bool {
