@@ -320,7 +320,7 @@ func (e *Engine) RetryFailureCallback(ctx context.Context, acct, dlqID string) (
 		return Resumed{}, fmt.Errorf("changing dead letter %s: %w", dlqID, err)
 	}
 	err = e.commitDraft(ctx, nd, store.Absent(attrState),
-		store.Update(dlqKey(acct, dlqID), unchanged(d.attrs, attrJSON), store.Set(attrJSON, store.Bytes(string(text)))))
+		store.Update(dlqKey(acct, dlqID), store.Same(attrJSON, d.attrs.Get(attrJSON)), store.Set(attrJSON, store.Bytes(string(text)))))
 	if unmet := (*unmetError)(nil); errors.As(err, &unmet) {
 		return Resumed{}, invalid("the failure callback of %s is in progress", dlqID) // somebody else has sent it
 	}
