@@ -336,7 +336,7 @@ func TestCosts(t *testing.T) {
 // request of its, which counts what it reads.
 func (b *bench) consumer(topic string, read *int) func(context.Context) error {
 	b.Helper()
-	o := kafka.InstanceOptions{AutoCommit: true, AutoCommitInterval: time.Hour, Reset: kafka.ResetEarliest, SessionTimeout: time.Hour}
+	o := kafka.InstanceOptions{AutoCommit: true, AutoCommitInterval: time.Hour, Reset: kafka.ResetEarliest, SessionTimeout: kafka.MaxSessionTimeout}
 	run := func(ctx context.Context) error {
 		got, err := b.engine.Consume(ctx, b.cluster, topic, "instance", []string{topic}, o, 0)
 		*read += len(got)
