@@ -604,14 +604,25 @@ func (e *Engine) workflowDelivery(ctx context.Context, m *message, h Header, bod
 	return body, nil
 }
 
-// fetched reports whether a workflow is to fetch the body of a delivery by itself, with RunSteps: one
-// that platforms may not take. The SDKs read the payload of a failure from the body in any case.
-func (e *Engine) fetched(ctx context.Context, m *message, size int) (bool, error) {
+// mayFetch reports whether the destination says that it can fetch the body of a delivery by itself, with
+// RunSteps, and has not been asked to. The SDKs read a failure from the body in any case.
+func (m *message) mayFetch() bool {
 	w := m.rec.Workflow
-	if !w.LazyFetch || size <= maxRunBody || w.CallType == CallFailure {
+	return w != nil && w.LazyFetch && w.CallType != CallFailure && w.CallType != CallTo && !m.attrs.Has(attrFetch)
+}
+
+// fetched reports whether a workflow is to fetch the body of a delivery by itself. Long lists of
+// entries are sent to none that can, as many platforms do not take them. The answer to a call is sent as it
+// is, however long: @upstash/workflow 1.3 cannot fetch it, though it says so. A destination that has
+// answered 413 is not sent the body again.
+func (e *Engine) fetched(ctx context.Context, m *message, size int) (bool, error) {
+	if m.attrs.Has(attrFetch) {
+		return true, nil
+	}
+	if w := m.rec.Workflow; !m.mayFetch() || !w.step() || size <= maxRunBody {
 		return false, nil
 	}
-	r, err := e.readRun(ctx, m.acct, w.RunID)
+	r, err := e.readRun(ctx, m.acct, m.rec.Workflow.RunID)
 	return err == nil && (r == nil || !r.whole()), err
 }
 
@@ -632,7 +643,7 @@ func (e *Engine) RunSteps(ctx context.Context, acct, id string) ([]RunStep, erro
 	return append(steps, answers...), err
 }
 
-// longAnswers are the answers of third parties that the workflow is to fetch, see fetched: it finds them
+// longAnswers are the answers of third parties that the workflow is to fetch, see fetched. It finds them
 // by the id of the message that tells of them.
 func (e *Engine) longAnswers(ctx context.Context, r *run) (list []RunStep, err error) {
 	links, err := e.links(ctx, r.acct, r.id)
@@ -649,7 +660,7 @@ func (e *Engine) longAnswers(ctx context.Context, r *run) (list []RunStep, err e
 			continue
 		}
 		answer := msgs[m.attrs.Get(attrAnswer).Str()]
-		if answer == nil || answer.state.finished() || answer.rec.BodySize <= maxRunBody {
+		if answer == nil || answer.state.finished() || !answer.attrs.Has(attrFetch) {
 			continue
 		}
 		body, err := e.body(ctx, answer)
