@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"syscall"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -37,6 +38,15 @@ func (l httpOnly) Accept() (net.Conn, error) {
 type firstByte struct {
 	net.Conn
 	seen bool
+}
+
+// SyscallConn implements syscall.Conn, by which closedByPeer finds out that a client has gone.
+func (c *firstByte) SyscallConn() (syscall.RawConn, error) {
+	conn, ok := c.Conn.(syscall.Conn)
+	if !ok {
+		return nil, errors.ErrUnsupported
+	}
+	return conn.SyscallConn()
 }
 
 // Read implements io.Reader.
