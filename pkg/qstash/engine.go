@@ -230,5 +230,5 @@ func (e *Engine) wake(ctx context.Context, hints ...wake.Hint) {
 
 // hint is a wake-up at a time.
 func hint(at time.Time, kind byte, acct, id string) wake.Hint {
-	return wake.Hint{At: at, Key: hintKey(kind, acct, id)}
+	return wake.Hint{At: at, Key: hintKey(kind, acct, id), Account: acct}
 }
