@@ -200,9 +200,6 @@ func (e *Engine) checkSchedule(s *schedule, body []byte) error {
 			return err
 		}
 	}
-	if headerSize(s.Header) > maxHeader {
-		return &Error{KindTooLarge, fmt.Sprintf("maximum size of forwarded headers exceeded: limit %d bytes", maxHeader)}
-	}
 	return s.check(&e.limits, e.now())
 }
 
