@@ -92,7 +92,9 @@ func (e *Engine) sweepShard(ctx context.Context, acct string, shard byte, until 
 				return true, e.drop(ctx, it.Key)
 			}
 		}
-		hints = append(hints, hint(at, kind, acct, id))
+		h := hint(at, kind, acct, id)
+		h.Host = it.Attrs.Get(attrHost).Str()
+		hints = append(hints, h)
 		if len(hints) < store.MaxSnapshotItems {
 			return true, nil
 		}
