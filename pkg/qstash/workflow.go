@@ -211,7 +211,7 @@ func (e *Engine) startRun(ctx context.Context, d *draft) (Published, error) {
 			return e.restartBySDK(ctx, d, old)
 		}
 	}
-	r := &run{URL: w.URL, CreatedAt: w.CreatedAt, Config: d.rec.Options, CallerIP: d.rec.CallerIP, Invoker: w.Invoker, FirstID: d.id}
+	r := &run{URL: w.URL, CreatedAt: w.CreatedAt, Config: d.rec.Options, CallerIP: d.rec.CallerIP, Invoker: w.Invoker, FirstID: d.id, acct: d.acct, id: w.RunID}
 	r.Config.NotBefore, r.Config.Workflow, r.Config.Trail = time.Time{}, nil, Trail{}
 	if w.Invoker != nil {
 		d.body = w.Invoker.Body
@@ -264,8 +264,15 @@ func (e *Engine) startRun(ctx context.Context, d *draft) (Published, error) {
 	if err != nil {
 		return Published{}, err
 	}
-	err = e.store.Commit(ctx, append(append(ops, puts(due)...), step.Op, store.Put(msg.Key, msg.Attrs, nil)))
-	if ce := (*store.ConditionError)(nil); errors.As(err, &ce) {
+	ops = append(append(ops, puts(due)...), step.Op, store.Put(msg.Key, msg.Attrs, nil))
+	if ops, err = e.resumeOps(ctx, d, r, last+1, ops); err != nil {
+		return Published{}, err
+	}
+	err = e.store.Commit(ctx, ops)
+	if ce, unmet := unmetCondition(err); unmet {
+		if ce.Index > 0 {
+			return Published{}, errTaken
+		}
 		old, err := parseRun(d.acct, w.RunID, ce.Old)
 		if err != nil {
 			return Published{}, err
@@ -276,6 +283,14 @@ func (e *Engine) startRun(ctx context.Context, d *draft) (Published, error) {
 		return Published{}, fmt.Errorf("starting workflow run %s: %w", w.RunID, err)
 	}
 	e.wake(ctx, d.hint())
+	for _, also := range d.woken {
+		e.wake(ctx, also.hint())
+	}
+	if len(d.also) > 0 {
+		if err := e.continueRun(ctx, d.also); err != nil {
+			return Published{}, err
+		}
+	}
 	return r.published(d.id, false), nil
 }
 
