@@ -14,6 +14,7 @@ import (
 
 	"github.com/skystash/skystash/pkg/fresh"
 	"github.com/skystash/skystash/pkg/meter"
+	"github.com/skystash/skystash/pkg/qstash/breaker"
 	"github.com/skystash/skystash/pkg/qstash/wake"
 	"github.com/skystash/skystash/pkg/store"
 )
@@ -39,7 +40,7 @@ type Response struct {
 // Sender sends requests. It is safe for concurrent use.
 type Sender interface {
 	// Send returns the answer, whatever its status, or an error that says in
-	// words for the publisher why there is none.
+	// words for the publisher why there is none: a *NoAnswer if the destination is why.
 	Send(ctx context.Context, d Delivery) (Response, error)
 }
 
@@ -103,6 +104,13 @@ type Config struct {
 	Waker  wake.Waker
 	Limits Limits
 
+	// Breaker says when attempts to a host are held that cannot be reached.
+	Breaker breaker.Config
+
+	// Processes is how many processes deliver at a time, ten wake-ups in each, if there is a bound. No
+	// host, and no account, makes all of them wait then. 0: the waker sees to that.
+	Processes int
+
 	// Region is what destinations are told; "": DefaultRegion.
 	Region string
 
@@ -131,6 +139,10 @@ type Engine struct {
 	region string
 	alone  bool
 	meter  meter.Recorder
+
+	breaker   breaker.Config
+	processes int
+
 	now    func() time.Time
 	retry  store.Retry
 	locks  *store.Locks // of items that callers of this engine change; see lock
@@ -141,9 +153,12 @@ type Engine struct {
 	unzip  *zstd.Decoder
 
 	accounts *fresh.Cache[string, *Account] // records
+	troubled *fresh.Cache[string, *hosts]   // by account
 
-	mu   sync.Mutex
-	busy map[string]bool // messages that this engine works on; true: it was woken for them again
+	mu      sync.Mutex
+	busy    map[string]bool // messages that this engine works on; true: it was woken for them again
+	failing map[string]int  // failures in a row, by account and host
+	slow    map[string]int  // attempts that take long, by account and host
 }
 
 // New makes an Engine.
@@ -162,6 +177,11 @@ func New(cfg Config) *Engine {
 		random: cfg.Random,
 		log:    cfg.Logger,
 		busy:   map[string]bool{},
+
+		breaker:   cfg.Breaker.WithDefaults(),
+		processes: cfg.Processes,
+		failing:   map[string]int{},
+		slow:      map[string]int{},
 	}
 	e.limits.setDefaults()
 	if e.now == nil {
@@ -179,6 +199,7 @@ func New(cfg Config) *Engine {
 		ttl = fresh.Forever
 	}
 	e.accounts = fresh.New[string, *Account](ttl, maxAccounts, e.now)
+	e.troubled = fresh.New[string, *hosts](ttl, maxAccounts, e.now)
 	e.owner = e.newID("")
 	var err error
 	if e.zip, err = zstd.NewWriter(nil, zstd.WithLowerEncoderMem(true)); err == nil {

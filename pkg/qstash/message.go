@@ -108,6 +108,9 @@ type message struct {
 	due     string // sort key of its due entry, "" if it is in a queue
 	retried int
 	attrs   store.Attrs
+
+	troubled bool // the account had hosts in trouble when the attempt began
+	probe    bool // the attempt decides about its host's breaker
 }
 
 func parseMessage(acct, id string, attrs store.Attrs) (*message, error) {

@@ -104,12 +104,13 @@ func (s *Sender) Send(ctx context.Context, d qstash.Delivery) (qstash.Response, 
 	req.Header["Upstash-Signature"] = []string{signature}
 	resp, err := s.do(req)
 	if err != nil {
-		return qstash.Response{}, errors.New(reason(err, req.URL))
+		// Also if the address is forbidden: it must not be told from a name that has none.
+		return qstash.Response{}, &qstash.NoAnswer{Reason: reason(err, req.URL)}
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, s.maxResponse))
 	if err != nil {
-		return qstash.Response{}, errors.New("reading the response: " + reason(err, req.URL))
+		return qstash.Response{}, &qstash.NoAnswer{Reason: "reading the response: " + reason(err, req.URL)}
 	}
 	// What is left over is short, or not worth the connection.
 	_, _ = io.CopyN(io.Discard, resp.Body, 4<<10)

@@ -20,6 +20,11 @@
 // for clients that accept it. HEAD is answered as GET, which changes nothing, and refused where GET would: by the
 // addresses of webhooks. Package edge has the statuses of failures.
 //
+// # Beyond Upstash's API
+//
+// GET /v2/hosts lists the destination hosts in trouble (see package qstash), and DELETE /v2/hosts/{host}
+// has attempts to one of them made again at once.
+//
 // # Tokens
 //
 // Clients decode their token: it is the base64 text of {"UserID":…,"Password":…}. The

@@ -14,6 +14,7 @@ import (
 	"github.com/skystash/skystash/pkg/control"
 	controlrest "github.com/skystash/skystash/pkg/control/rest"
 	"github.com/skystash/skystash/pkg/qstash"
+	"github.com/skystash/skystash/pkg/qstash/breaker"
 	"github.com/skystash/skystash/pkg/qstash/deliver"
 	"github.com/skystash/skystash/pkg/qstash/rest"
 	"github.com/skystash/skystash/pkg/qstash/wake/embedded"
@@ -43,6 +44,10 @@ const (
 	qstashSweepEvery = time.Minute
 	qstashLookAhead  = 2 * qstashSweepEvery
 )
+
+// qstashMaxPause bounds the time for which attempts to a host are held that is not reached: whoever
+// starts his own program again does not want to wait.
+const qstashMaxPause = 5 * time.Second
 
 // qstashServer is QStash in this program.
 type qstashServer struct {
@@ -82,6 +87,7 @@ func (m *Main) openQStash(ctx context.Context) (p *product, err error) {
 		Store:     q.store,
 		Sender:    deliver.New(deliver.Config{Allow: deliver.Loopback, Resolve: m.flags.resolve}),
 		Waker:     q.waker,
+		Breaker:   breaker.Config{Failures: m.flags.qstashBreaker, MaxPause: qstashMaxPause},
 		Alone:     m.flags.store == storeEmbedded,
 		RecordTTL: recordTTL,
 		Logger:    m.log,

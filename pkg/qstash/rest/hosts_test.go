@@ -1,0 +1,31 @@
+package rest_test
+
+import (
+	"testing"
+
+	"github.com/skystash/skystash/pkg/qstash"
+	"github.com/skystash/skystash/pkg/qstash/breaker"
+)
+
+func TestHostsInTroubleAreListedAndReleased(t *testing.T) {
+	s := newService(t)
+	var hosts []qstash.Host
+	s.ok(&hosts, "GET", "/v2/hosts", "")
+	if len(hosts) != 0 {
+		t.Fatalf("hosts %+v", hosts)
+	}
+	s.status = -1 // nobody answers
+	for range breaker.DefaultFailures {
+		s.ok(nil, "POST", "/v2/publish/http://Dead.example:81/", "", "Upstash-Retries: 0")
+		s.delivery()
+	}
+	for len(hosts) == 0 { // the last outcome may still be being recorded
+		s.ok(&hosts, "GET", "/v2/hosts/", "")
+	}
+	if h := hosts[0]; h.Name != "dead.example:81" || !h.Open || h.Error != "nobody answers" || h.NextProbe <= h.Since || h.Pause != 1000 {
+		t.Errorf("host %+v", h)
+	}
+	s.refused(405, "method not allowed", "POST", "/v2/hosts", "")
+	s.ok(nil, "DELETE", "/v2/hosts/dead.example:81", "")
+	s.refused(404, "no attempts to dead.example:81 are held", "DELETE", "/v2/hosts/dead.example:81", "")
+}
