@@ -345,5 +345,5 @@ func TestHostsInTrouble(t *testing.T) {
 	c.pass(0)
 	c.get(hosts).want("dead.example:8080", "Not reached", "nothing is sent", "Try now")
 	c.post(hosts+"/dead.example:8080/release").want("are sent again", "No hosts in trouble")
-	c.post(hosts+"/dead.example:8080/release").want("toast-bad")
+	c.post(hosts + "/dead.example:8080/release").want("toast-bad")
 }

@@ -109,6 +109,7 @@ type applier struct {
 	mark           int64 // as the head has it
 	pending        int64 // as the head had it last
 	loaded         int64 // pending batches below it have been read
+	keep           int64 // ms; negative: as the batches say
 	candidates     map[int64]*candidate
 	spent          []store.Key // of pending batches that have become part of the log, or never will
 }
@@ -125,7 +126,10 @@ func (e *Engine) apply(ctx context.Context, log string, arrivals []arrival, inOr
 	a := &applier{
 		e: e, ctx: ctx, log: log, inOrder: inOrder,
 		end: h.mark, maxTime: h.maxTime, bytes: h.bytes, mark: h.mark, pending: h.pending,
-		candidates: map[int64]*candidate{},
+		keep: h.keep, candidates: map[int64]*candidate{},
+	}
+	if h.keepNote.IsZero() {
+		a.keep = -1
 	}
 	for _, v := range arrivals {
 		a.latest = max(a.latest, v.at)
@@ -229,7 +233,7 @@ func (a *applier) grow() error {
 
 // nextSegment is what comes next in the log: batches, or a void; nil if that is not known.
 func (a *applier) nextSegment() *segment {
-	s := &segment{base: a.end, next: a.end, maxTime: a.maxTime}
+	s := &segment{base: a.end, next: a.end, maxTime: a.maxTime, appended: a.e.nowMs()}
 	keep, ever := int64(0), false
 	for {
 		c := a.candidates[s.next]
@@ -248,8 +252,13 @@ func (a *applier) nextSegment() *segment {
 			return nil
 		}
 		a.e.log.WarnContext(a.ctx, "offsets were reserved and never used", "log", a.log, "from", s.base, "to", s.next)
-	} else if !ever {
-		s.expires = a.e.nowMs() + keep
+	} else {
+		if a.keep >= 0 {
+			keep, ever = a.keep, a.keep == 0
+		}
+		if !ever {
+			s.expires = s.appended + keep
+		}
 	}
 	s.bytes = a.bytes + int64(len(s.data))
 	return s
@@ -278,12 +287,7 @@ func (a *applier) voidUntil() int64 {
 // write appends a segment, or finds that something else has come there.
 func (a *applier) write(s *segment) error {
 	if len(s.data) > itemData {
-		var pieces []store.Item
-		for data := s.data; len(data) > 0; data = data[min(itemData, len(data)):] {
-			attrs := append(expiry(s.expires), store.Attr{Name: segData, Value: store.Bytes(string(data[:min(itemData, len(data))]))})
-			pieces = append(pieces, store.Item{Key: numberedKey(a.log, kindPiece, s.base, len(pieces)), Attrs: store.NewAttrs(attrs...)})
-		}
-		s.pieces = len(pieces)
+		pieces := s.cut(a.log)
 		// The same batch makes the same pieces, whoever writes them; nobody looks for them yet.
 		if err := a.e.store.Load(a.ctx, pieces, nil); err != nil {
 			return fmt.Errorf("writing a large batch: %w", err)

@@ -70,6 +70,7 @@
 //
 //	partition            sort key             item
 //	a                    acct                 account: signing keys, credentials
+//	k acct               page                 revoked credentials that do not fit the account, see package revoked
 //	m acct shard         message id           message: settings, state, events
 //	b message's id acct  n                    its body, if longer than 1 KiB when compressed, in chunks
 //	d acct shard         time kind id         due index: when what has to be looked at, and the message's host
@@ -83,7 +84,7 @@
 //	h acct               host process         process in which attempts for the host take long
 //	s acct               schedule id          schedule
 //	l acct               dlq id               dead letter: the last answer of a failed message
-//	r acct run           r, step or waiter    workflow run
+//	r acct run           r, step or link      workflow run; link: what it waits for
 //	R acct               run                  index of the running workflow runs
 //	v acct event         waiter               workflow runs that wait for an event
 //
@@ -126,6 +127,17 @@
 // number has become void takes another one, which is greater than n, and is delivered with n.
 //
 // A wait ends by whoever deletes its waiter: a notification, or the time.
+//
+// What a run waits for and what is no entry yet has a link in the run's partition: a request to a
+// third party, the message of a delayed step, a waiter, or a run that it has invoked. Links stay when the wait
+// is over. They are written with, or just before, what they name, so a link may name a message that never came.
+//
+// A call with messages of a run is accepted or refused as a whole, since SDKs look at the call's answer only.
+// ErrRunEnded says that the run has ended, KindQuota that a message can never be accepted. So no step is
+// lost without its workflow hearing of it.
+//
+// A 2xx answer to a run's first delivery has to show that a workflow has answered, see Detect. Anything
+// else would leave the run waiting for steps that nobody submits.
 //
 // # Queues
 //

@@ -17,6 +17,7 @@ import (
 	"github.com/skystash/skystash/pkg/qstash/breaker"
 	"github.com/skystash/skystash/pkg/qstash/wake"
 	"github.com/skystash/skystash/pkg/store"
+	"github.com/skystash/skystash/pkg/token/revoked"
 )
 
 // Delivery is a request to be sent.
@@ -152,6 +153,7 @@ type Engine struct {
 	zip    *zstd.Encoder
 	unzip  *zstd.Decoder
 
+	revoked  *revoked.Book
 	accounts *fresh.Cache[string, *Account] // records
 	troubled *fresh.Cache[string, *hosts]   // by account
 
@@ -198,6 +200,7 @@ func New(cfg Config) *Engine {
 	if ttl <= 0 && e.alone {
 		ttl = fresh.Forever
 	}
+	e.revoked = revoked.NewBook(e.store, e.now, revokedKey)
 	e.accounts = fresh.New[string, *Account](ttl, maxAccounts, e.now)
 	e.troubled = fresh.New[string, *hosts](ttl, maxAccounts, e.now)
 	e.owner = e.newID("")

@@ -17,6 +17,10 @@ func shardName(n byte) string { return string([]byte{'0' + n}) }
 
 func accountKey(acct string) store.Key { return store.Key{Partition: "a", Sort: acct} }
 
+func revokedKey(acct, page string) store.Key {
+	return store.Key{Partition: part("k", acct), Sort: page}
+}
+
 func messagePartition(acct string, shard byte) string { return part("m", acct, shardName(shard)) }
 
 func messageKey(acct, id string) store.Key {
