@@ -312,9 +312,9 @@ func (e *Engine) attempt(ctx context.Context, m *message, d Delivery) error {
 		again.troubled, again.probe = m.troubled, m.probe
 		m = again
 	}
-	began := e.now()
-	ended := e.watch(ctx, m, d.Timeout)
+	ended, timed := e.watch(ctx, m, d.Timeout), e.timed(m)
 	resp, sendErr := e.sender.Send(ctx, d)
+	timed()
 	ended()
 	if ctx.Err() != nil && sendErr != nil {
 		// This engine is being stopped: who finds the lease expired goes on.
@@ -323,10 +323,11 @@ func (e *Engine) attempt(ctx context.Context, m *message, d Delivery) error {
 	// An outcome is recorded even if the engine has just been told to stop.
 	rctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
 	defer cancel()
-	err := e.finishAttempt(rctx, m, d.Body, resp, sendErr)
+	o, err := e.finishAttempt(rctx, m, d.Body, resp, sendErr)
 	e.observe(rctx, m, sendErr)
+	e.tell(m, &d, &o)
 	if e.meter != nil {
-		e.meterAttempt(ctx, &d, m.acct, began, resp, sendErr)
+		e.meterAttempt(ctx, &d, m, resp, sendErr)
 	}
 	return err
 }

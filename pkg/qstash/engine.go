@@ -123,6 +123,8 @@ type Config struct {
 	// never read again, otherwise each time.
 	RecordTTL time.Duration
 
+	Observe func(Attempt) // is told of each attempt when it has ended, and must not wait; nil: nobody is
+
 	Meter meter.Recorder // is told of each attempt to deliver; nil: nobody is
 
 	Now    func() time.Time // nil: time.Now
@@ -141,6 +143,7 @@ type Engine struct {
 	alone  bool
 	meter  meter.Recorder
 
+	observer  func(Attempt)
 	breaker   breaker.Config
 	processes int
 
@@ -180,6 +183,7 @@ func New(cfg Config) *Engine {
 		log:    cfg.Logger,
 		busy:   map[string]bool{},
 
+		observer:  cfg.Observe,
 		breaker:   cfg.Breaker.WithDefaults(),
 		processes: cfg.Processes,
 		failing:   map[string]int{},

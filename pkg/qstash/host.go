@@ -19,7 +19,10 @@ import (
 
 // NoAnswer is a Sender's error for a destination that could not be reached, or that has not answered
 // in time. Other errors say nothing about the destination.
-type NoAnswer struct{ Reason string }
+type NoAnswer struct {
+	Reason  string
+	Refused bool // nobody listens at its port
+}
 
 func (e *NoAnswer) Error() string { return e.Reason }
 

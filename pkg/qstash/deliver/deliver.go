@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/skystash/skystash/pkg/qstash"
@@ -105,7 +106,7 @@ func (s *Sender) Send(ctx context.Context, d qstash.Delivery) (qstash.Response, 
 	resp, err := s.do(req)
 	if err != nil {
 		// Also if the address is forbidden: it must not be told from a name that has none.
-		return qstash.Response{}, &qstash.NoAnswer{Reason: reason(err, req.URL)}
+		return qstash.Response{}, &qstash.NoAnswer{Reason: reason(err, req.URL), Refused: errors.Is(err, syscall.ECONNREFUSED)}
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, s.maxResponse))

@@ -24,6 +24,8 @@
 //
 // GET /v2/hosts lists the destination hosts in trouble (see package qstash), and DELETE /v2/hosts/{host}
 // has attempts to one of them made again at once.
+// GET /v2/metrics sums up lag, endpoint time and outcomes of each queue, flow control key, schedule and workflow, out of the
+// log, and so of the days that it goes back.
 //
 // # Tokens
 //

@@ -29,3 +29,18 @@ func TestHostsInTroubleAreListedAndReleased(t *testing.T) {
 	s.ok(nil, "DELETE", "/v2/hosts/dead.example:81", "")
 	s.refused(404, "no attempts to dead.example:81 are held", "DELETE", "/v2/hosts/dead.example:81", "")
 }
+
+func TestMetricsTellWaitingFromTheDestinationsTime(t *testing.T) {
+	s := newService(t)
+	s.ok(nil, "POST", "/v2/enqueue/q/https://a.example/", "")
+	s.delivery()
+	var list []map[string]any
+	for len(list) == 0 || list[0]["delivered"] != 1.0 { // the outcome may still be being recorded
+		s.ok(&list, "GET", "/v2/metrics?fromDate=1", "")
+	}
+	if len(list) != 2 || list[0]["kind"] != "all" || list[1]["kind"] != "queue" || list[1]["name"] != "q" || list[1]["lag"] == nil || list[1]["endpointTime"] == nil {
+		t.Errorf("metrics %v", list)
+	}
+	s.refused(400, `unknown filter "queue"`, "GET", "/v2/metrics?queue=q", "")
+	s.refused(405, "method not allowed", "POST", "/v2/metrics", "")
+}

@@ -41,6 +41,7 @@ type flags struct {
 	qstashDev     bool
 	qstashDevAddr string
 	qstashBreaker int
+	quiet         bool
 	controlTable  string
 	email         string
 
@@ -78,6 +79,7 @@ func (m *Main) ParseFlags(args []string) error {
 	fs.StringVar(&f.qstashTable, "qstash-table", "skystash-qstash", "`name` of QStash's DynamoDB table; created if an endpoint is given")
 	fs.BoolVar(&f.qstashDev, "qstash-dev", false, "serve QStash's development credentials, which @upstash/qstash knows, too")
 	fs.StringVar(&f.qstashDevAddr, "qstash-dev-addr", "127.0.0.1:8080", "`host:port` where -qstash-dev serves them")
+	fs.BoolVar(&f.quiet, "quiet", false, "do not print QStash's deliveries as they happen")
 	fs.IntVar(&f.qstashBreaker, "qstash-breaker", breaker.DefaultFailures, "attempts without an answer in a row, after which QStash holds further ones to the\n"+
 		"same host for up to 5 seconds, a `number`; -1: never")
 	fs.StringVar(&f.controlTable, "control-table", "skystash-control", "`name` of the control plane's DynamoDB table; created if an endpoint is given")

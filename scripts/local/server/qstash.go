@@ -82,7 +82,13 @@ func (m *Main) openQStash(ctx context.Context) (p *product, err error) {
 		}
 	}()
 	q.waker = embedded.New(embedded.Options{Horizon: qstashLookAhead, Logger: m.log})
+	var observe func(qstash.Attempt)
+	if !m.flags.quiet {
+		m.deliveries = newDeliveries(time.Now)
+		observe = m.deliveries.observe
+	}
 	q.engine = qstash.New(qstash.Config{
+		Observe:   observe,
 		Meter:     m.usage.sums,
 		Store:     q.store,
 		Sender:    deliver.New(deliver.Config{Allow: deliver.Loopback, Resolve: m.flags.resolve}),
