@@ -135,6 +135,7 @@ const (
 const (
 	runSteps    = "n" // entries
 	runResponse = "b" // what it ended with, if that is short
+	runNotices  = "o" // notifications that have been kept for it
 	runWhole    = "w" // present: its workflow's SDK cannot fetch entries, whatever it says of itself
 )
 

@@ -117,7 +117,9 @@ func (e *Engine) continueRun(ctx context.Context, drafts []*draft) error {
 	for len(left) > 0 {
 		err = e.contend(ctx, func(ctx context.Context) error {
 			done, err := e.commitContinuations(ctx, acct, id, left)
-			left = left[done:]
+			if err == nil {
+				left = left[done:]
+			}
 			return err
 		}, "continuing workflow run %s", id)
 		if err != nil {
