@@ -171,6 +171,8 @@ func (e *Engine) claim(ctx context.Context, acct, id string, held bool) (*messag
 // may be finished, active, held back or not due yet.
 func (e *Engine) claimKnown(ctx context.Context, m *message) (*message, error) {
 	switch {
+	case m.state.finished() && supervised(m):
+		return nil, nil
 	case m.state.finished():
 		return nil, e.dropDue(ctx, m)
 	case m.state == stateActive:

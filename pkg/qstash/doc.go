@@ -62,8 +62,8 @@
 //	g acct               name                 URL group
 //	s acct               schedule id          schedule
 //	l acct               dlq id               dead letter: the last answer of a failed message
-//	r acct run           r, step or waiter    workflow run
-//	R acct               run                  index of the running workflow runs
+//	r acct run           r, s step or t task  workflow run, its entries and what it waits for
+//	R acct               run                  index of the workflow runs
 //	v acct event         waiter               workflow runs that wait for an event
 //
 // A message that has not finished within a year of being due, since it waits behind a
@@ -76,7 +76,8 @@
 // queue has the queue's entry instead. Publishing writes both in
 // one unconditional call, the message unacknowledged until both are there. All
 // later steps are one update, or one transaction when they touch several items; the
-// due entry of a finished message is removed afterwards, and by the sweep if need be.
+// due entry of a finished message is removed afterwards, and by the sweep if need be. That of a
+// workflow run's message is always left to the sweep, see below.
 // Whoever finishes a message wakes what waits behind it, in its queue or its flow control key.
 //
 // A schedule's item says when it is due next; whatever wakes it, each of its times has one
@@ -105,6 +106,35 @@
 // number has become void takes another one, which is greater than n, and is delivered with n.
 //
 // A wait ends by whoever deletes its waiter: a notification, or the time.
+//
+// # No run is stuck
+//
+// A running run is carried by at least one of these: a message that has not finished, a waiter that
+// waits, another run that it has invoked and that runs. From the run one gets to all of them. Its
+// entries name the messages of steps. What is no entry yet is named by a task, an item of the run's
+// partition: a step that sleeps, a request to a third party, a waiter, an invoked run. The task is
+// written before what it names, and costs one write. A step that runs at once needs none.
+//
+// Only the end of what carries a run can leave it with nothing. So the due entry of a run's message
+// outlives the message. A minute after the message has finished the sweep finds the entry, and
+// reads the run once, however many entries have led to it:
+//
+//   - The run has ended: the entry is removed.
+//   - Something carries the run: the entry is removed, since what carries the run has a due entry of
+//     its own. Mostly that is the message of the last entry, so one entry and one message are read.
+//   - A task was written within the last minute, and what it names is not there yet: the entry stays
+//     until the next sweep.
+//   - Nothing carries the run: it fails. One transaction ends the run, makes the message of its last
+//     entry a failed one, and stores dead letter and failure callback. It has the condition that no
+//     entry has come since.
+//
+// A delivery does not pay for that: it leaves out the removal, which the sweep makes up for. The
+// sweep reads one unit for each message and about two for each run, see
+// integration/bench/qstash/COSTS.md.
+//
+// A message that fails for good ends its run in the same transaction, with dead letter and failure
+// callback. So no crash leaves a failed run of which nobody is told. The run that has invoked it is
+// told before. A run's message that is cancelled by the API cancels the run.
 //
 // # Queues
 //

@@ -213,7 +213,7 @@ func (e *Engine) take(ctx context.Context, f flow, m *message, now time.Time) (c
 		if m.rec.Queue == "" {
 			next = dueSort(now, dueMessage, m.id)
 			edits = append(edits, store.Set(attrDue, store.Bytes(next)))
-			ops = append(ops, store.Delete(m.dueKey(), nil), store.Put(dueKey(m.acct, shardOf(m.id), next), store.Attrs{}, nil))
+			ops = append(ops, store.Delete(m.dueKey(), nil), store.Put(dueKey(m.acct, shardOf(m.id), next), dueAttrs(&m.rec), nil))
 		}
 	} else {
 		cond = append(cond, store.Absent(attrWait))
@@ -245,7 +245,7 @@ func (e *Engine) joinWaitlist(ctx context.Context, f flow, m *message, while sto
 	}
 	if next := dueSort(parked, dueMessage, m.id); m.rec.Queue == "" && m.due != next {
 		edits = append(edits, store.Set(attrDue, store.Bytes(next)))
-		ops = append(ops, store.Delete(m.dueKey(), nil), store.Put(dueKey(m.acct, shardOf(m.id), next), store.Attrs{}, nil))
+		ops = append(ops, store.Delete(m.dueKey(), nil), store.Put(dueKey(m.acct, shardOf(m.id), next), dueAttrs(&m.rec), nil))
 	}
 	ops = append(ops, store.Update(m.key(), store.And{
 		store.Eq(attrState, store.Int(int64(stateWaiting))), store.Eq(attrAt, m.attrs.Get(attrAt)), store.Absent(attrWait)}, edits...))

@@ -68,6 +68,18 @@ const (
 	dueRepeat   = 'r' // of wake-up keys only: a schedule that the waker repeats by itself
 )
 
+// dueRun names the workflow run that a due entry of a message or a waiter belongs to, so that the
+// sweep knows the run if what the entry is about does not exist.
+const dueRun = "r"
+
+// dueAttrs are those of a message's due entry.
+func dueAttrs(r *record) store.Attrs {
+	if r.Workflow == nil {
+		return store.Attrs{}
+	}
+	return store.NewAttrs(store.Attr{Name: dueRun, Value: store.Bytes(r.Workflow.RunID)})
+}
+
 // parked is the time of messages that wait for something else than time.
 var parked = time.UnixMilli(math.MaxInt64)
 

@@ -81,6 +81,7 @@ const (
 	attrDLQ       = "l" // id of its dead letter
 	attrFinished  = "z" // ms
 	attrStep      = "y" // number of the workflow run's entry that it delivers
+	attrTold      = "g" // id of the last message that tells a workflow run of its answer
 )
 
 // message is a message as it was read.

@@ -128,9 +128,19 @@ func (e *Engine) follow(ctx context.Context, hints []wake.Hint) {
 
 // record writes an outcome and returns the wake-ups that follow.
 func (e *Engine) record(ctx context.Context, m *message, o outcome, sent []byte) ([]wake.Hint, error) {
-	if w := m.rec.Workflow; w != nil && o.state == stateFailed {
+	var ending *run // the run that fails with this message
+	if supervised(m) && o.state == stateFailed && buried(m) {
 		var err error
-		if sent, err = e.failRun(ctx, m, o, sent); err != nil {
+		if ending, err = e.readRun(ctx, m.acct, m.rec.Workflow.RunID); err != nil {
+			return nil, err
+		}
+		if ending == nil || ending.state != runRunning {
+			return e.apply(ctx, e.lateOutcome(m, o)) // nobody waits for it any more
+		}
+		if err := e.tellInvoker(ctx, ending, runFailed, nil); err != nil {
+			return nil, err
+		}
+		if sent, err = e.payload(ctx, ending); err != nil {
 			return nil, err
 		}
 	}
@@ -138,13 +148,9 @@ func (e *Engine) record(ctx context.Context, m *message, o outcome, sent []byte)
 	if err != nil {
 		return nil, err
 	}
-	t := transition{m: m, cond: store.And{
-		store.Eq(attrState, store.Int(int64(stateActive))),
-		store.Eq(attrOwner, store.Bytes(e.owner)),
-		store.Eq(attrClaimed, m.attrs.Get(attrClaimed)),
-	}, state: o.state, at: o.next, events: o.events}
-	if !m.attrs.Has(attrCancel) {
-		t.cond = append(t.cond, store.Absent(attrCancel))
+	t := e.transition(m, o)
+	if ending != nil { // in one transaction with its dead letter and failure callback
+		t.first = append(t.first, e.endRunOp(ending, runFailed, nil, store.Set(attrDLQ, store.Bytes(o.dlqID))))
 	}
 	if o.state == stateWaiting {
 		t.edits = append(t.edits, store.Add(attrRetried, attrRetried, 1))
@@ -161,6 +167,7 @@ func (e *Engine) record(ctx context.Context, m *message, o outcome, sent []byte)
 		}
 		t.extra = append(t.extra, op)
 	}
+	told := ""
 	for _, d := range callbacks {
 		if w := d.rec.Workflow; w != nil && w.CallType == CallFrom {
 			r, err := e.readRun(ctx, m.acct, w.RunID)
@@ -182,9 +189,44 @@ func (e *Engine) record(ctx context.Context, m *message, o outcome, sent []byte)
 		t.extra = append(t.extra, ops...)
 		t.hints = append(t.hints, d.hint())
 		t.callbacks++
+		if supervised(m) {
+			told = d.id
+		}
 	}
-	return e.apply(ctx, &t)
+	if told != "" {
+		t.edits = append(t.edits, store.Set(attrTold, store.Bytes(told)))
+	}
+	hints, err := e.apply(ctx, t)
+	if err == nil && ending != nil {
+		e.release(ctx, ending)
+	}
+	return hints, err
 }
+
+// transition is the change of a message that this engine has claimed.
+func (e *Engine) transition(m *message, o outcome) *transition {
+	t := &transition{m: m, cond: store.And{
+		store.Eq(attrState, store.Int(int64(stateActive))),
+		store.Eq(attrOwner, store.Bytes(e.owner)),
+		store.Eq(attrClaimed, m.attrs.Get(attrClaimed)),
+	}, state: o.state, at: o.next, events: o.events}
+	if !m.attrs.Has(attrCancel) {
+		t.cond = append(t.cond, store.Absent(attrCancel))
+	}
+	return t
+}
+
+// lateOutcome is the transition of a message that has failed after its run has ended: neither
+// callback nor dead letter follows.
+func (e *Engine) lateOutcome(m *message, o outcome) *transition {
+	t := e.transition(m, o)
+	t.state = stateCancelled
+	t.events = append(t.events[:1:1], event{At: e.now().UnixMilli(), State: EventCancelled})
+	return t
+}
+
+// errRunChanged says that a run has ended, or changed, while its end was written.
+var errRunChanged = errors.New("qstash: the workflow run has changed meanwhile")
 
 // buried reports whether a message that has failed goes to the dead letter queue: what a
 // third party answers a workflow run is the run's business, and the failure callback of a
@@ -192,23 +234,6 @@ func (e *Engine) record(ctx context.Context, m *message, o outcome, sent []byte)
 func buried(m *message) bool {
 	w := m.rec.Workflow
 	return w == nil || w.CallType != CallTo && w.CallType != CallFailure
-}
-
-// failRun ends a run whose workflow cannot be called. It returns the payload for the failure
-// callback: the one that the run was started with.
-func (e *Engine) failRun(ctx context.Context, m *message, o outcome, sent []byte) ([]byte, error) {
-	w := m.rec.Workflow
-	if !buried(m) {
-		return sent, nil
-	}
-	if _, err := e.endRun(ctx, m.acct, w.RunID, runFailed, nil, store.Set(attrDLQ, store.Bytes(o.dlqID))); err != nil {
-		return nil, err
-	}
-	steps, err := e.runStepsUpTo(ctx, m.acct, w.RunID, 1)
-	if err != nil || len(steps) == 0 {
-		return sent, err
-	}
-	return steps[0].Body, nil
 }
 
 // transition is a change of a message's state with what goes along with it.
@@ -219,6 +244,7 @@ type transition struct {
 	at        time.Time // of stateWaiting
 	events    []event
 	edits     []store.Edit // further ones of the message
+	first     []store.Op   // of other items, whose conditions may fail: errRunChanged
 	extra     []store.Op   // of other items
 	hints     []wake.Hint
 	callbacks int // messages among extra that the message's place in a queue waits for
@@ -233,7 +259,7 @@ func (e *Engine) apply(ctx context.Context, t *transition) ([]wake.Hint, error) 
 		store.Remove(attrClaimed),
 	}, t.edits...)
 	edits = append(edits, addEvents(m.attrs.Size(), t.events...)...)
-	ops := slices.Clip(t.extra)
+	ops := slices.Concat(t.first, t.extra)
 	hints := slices.Clip(t.hints)
 
 	if m.attrs.Has(attrSlot) {
@@ -273,21 +299,25 @@ func (e *Engine) apply(ctx context.Context, t *transition) ([]wake.Hint, error) 
 			next := dueSort(t.at, dueMessage, m.id)
 			if next != m.due {
 				edits = append(edits, store.Set(attrDue, store.Bytes(next)))
-				ops = append(ops, store.Delete(m.dueKey(), nil), store.Put(dueKey(m.acct, shardOf(m.id), next), store.Attrs{}, nil))
+				ops = append(ops, store.Delete(m.dueKey(), nil), store.Put(dueKey(m.acct, shardOf(m.id), next), dueAttrs(&m.rec), nil))
 			}
 		}
 	}
 
 	// One operation alone is no transaction, and costs half of one.
 	err := e.commitOf(ctx, m, append([]store.Op{store.Update(m.key(), t.cond, edits...)}, ops...))
-	if ce := (*store.ConditionError)(nil); errors.As(err, &ce) && ce.Index > 0 && m.rec.Parent != "" {
+	ce, unmet := unmetCondition(err)
+	if unmet && ce.Index > 0 && ce.Index <= len(t.first) {
+		return hints, errRunChanged
+	}
+	if unmet && ce.Index > 0 && m.rec.Parent != "" {
 		m.rec.Parent = "" // the logs no longer have it
 		return e.apply(ctx, t)
 	}
 	if err != nil {
 		return hints, err
 	}
-	if t.state.finished() {
+	if t.state.finished() && !(supervised(m) && !m.at.After(now)) { // see supervised
 		if err := e.dropDue(ctx, m); err != nil {
 			e.log.WarnContext(ctx, "the due entry of a finished message is left to the sweep", "error", err)
 		}

@@ -286,7 +286,7 @@ func (d *draft) items(e *Engine) (due []store.Item, msg store.Item, long []store
 	if d.rec.QueueGen == "" {
 		placed := dueSort(at, dueMessage, d.id)
 		attrs = append(attrs, store.Attr{Name: attrDue, Value: store.Bytes(placed)})
-		due = []store.Item{{Key: dueKey(d.acct, shardOf(d.id), placed), Attrs: store.Attrs{}}}
+		due = []store.Item{{Key: dueKey(d.acct, shardOf(d.id), placed), Attrs: dueAttrs(&d.rec)}}
 	}
 	attrs = append(attrs, d.extra...)
 	return due, store.Item{Key: messageKey(d.acct, d.id), Attrs: store.NewAttrs(attrs...)}, long, nil

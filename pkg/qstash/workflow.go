@@ -65,7 +65,8 @@ type run struct {
 	Config    Options   `json:"o"` // of every delivery, unless a step has its own
 	CallerIP  string    `json:"ip,omitempty"`
 	Invoker   *Invoker  `json:"i,omitempty"`
-	FirstID   string    `json:"m"` // the message that started it
+	FirstID   string    `json:"m"`            // the message that started it
+	Tasked    bool      `json:"tk,omitempty"` // its tasks are noted; false: it was started before there were any
 
 	acct, id string
 	state    runState
@@ -162,6 +163,16 @@ func (e *Engine) storeWorkflow(ctx context.Context, d *draft) (Published, error)
 		return Published{}, ErrRunEnded
 	}
 	d.rec.Workflow.URL, d.rec.Workflow.CreatedAt = cmp.Or(w.URL, r.URL), r.CreatedAt
+	return e.storeTask(ctx, d)
+}
+
+// storeTask stores a message of a run that is no entry of it.
+func (e *Engine) storeTask(ctx context.Context, d *draft) (Published, error) {
+	if w := d.rec.Workflow; w.CallType != CallFailure {
+		if err := e.noteTask(ctx, d.acct, w.RunID, taskMessage, d.id); err != nil {
+			return Published{}, err
+		}
+	}
 	if err := e.storeOnce(ctx, d); err != nil {
 		return Published{}, err
 	}
@@ -182,10 +193,13 @@ func (e *Engine) startRun(ctx context.Context, d *draft) (Published, error) {
 			w.CreatedAt = old.CreatedAt
 		}
 	}
-	r := &run{URL: w.URL, CreatedAt: w.CreatedAt, Config: d.rec.Options, CallerIP: d.rec.CallerIP, Invoker: w.Invoker, FirstID: d.id}
+	r := &run{URL: w.URL, CreatedAt: w.CreatedAt, Config: d.rec.Options, CallerIP: d.rec.CallerIP, Invoker: w.Invoker, FirstID: d.id, Tasked: true}
 	r.Config.NotBefore, r.Config.Workflow, r.Config.Trail = time.Time{}, nil, Trail{}
 	if w.Invoker != nil {
 		d.body = w.Invoker.Body
+		if err := e.noteTask(ctx, d.acct, w.Invoker.RunID, taskChild, w.RunID); err != nil {
+			return Published{}, err
+		}
 	}
 	text, err := json.Marshal(r)
 	if err != nil {
@@ -200,9 +214,9 @@ func (e *Engine) startRun(ctx context.Context, d *draft) (Published, error) {
 			store.Attr{Name: attrJSON, Value: store.Bytes(string(text))},
 			store.Attr{Name: attrState, Value: store.Int(int64(runRunning))},
 			store.Attr{Name: runSteps, Value: store.Int(int64(max(1, len(d.resumed))))},
-			store.Attr{Name: store.TTLAttr, Value: store.Int(d.rec.NotBefore.Add(maxWait).Unix())}), cond),
+			store.Attr{Name: store.TTLAttr, Value: store.Int(d.rec.NotBefore.Add(e.runTTL()).Unix())}), cond),
 		store.Put(runIndexKey(d.acct, w.CreatedAt, w.RunID), store.NewAttrs(
-			store.Attr{Name: store.TTLAttr, Value: store.Int(d.rec.NotBefore.Add(maxWait).Unix())}), nil),
+			store.Attr{Name: store.TTLAttr, Value: store.Int(d.rec.NotBefore.Add(e.runTTL()).Unix())}), nil),
 	}
 	entries := d.resumed
 	if len(entries) == 0 {
@@ -251,12 +265,12 @@ func (e *Engine) stepOp(ctx context.Context, acct, runID string, n int, messageI
 	attrs := []store.Attr{
 		{Name: attrMessage, Value: store.Bytes(messageID)},
 		{Name: stepCallType, Value: store.Bytes(callType)},
-		{Name: store.TTLAttr, Value: store.Int(e.now().Add(maxWait).Unix())},
+		{Name: store.TTLAttr, Value: store.Int(e.now().Add(e.runTTL()).Unix())},
 	}
 	if len(body) <= maxStepInline {
 		attrs = append(attrs, store.Attr{Name: attrBody, Value: store.Bytes(string(body))})
 	} else {
-		long := chunks(acct, messageID+"/step", body, e.now().Add(maxWait))
+		long := chunks(acct, messageID+"/step", body, e.now().Add(e.runTTL()))
 		if err := e.store.Load(ctx, long, nil); err != nil {
 			return stepPut{}, fmt.Errorf("storing a step of workflow run %s: %w", runID, err)
 		}
@@ -285,10 +299,7 @@ func (e *Engine) submitStep(ctx context.Context, d *draft) (Published, error) {
 			return Published{}, ErrRunEnded
 		}
 		r.configure(&d.rec)
-		if err := e.storeOnce(ctx, d); err != nil {
-			return Published{}, err
-		}
-		return Published{MessageID: d.id, URL: d.rec.URL}, nil
+		return e.storeTask(ctx, d)
 	}
 	err := e.appendStep(ctx, d, d.body)
 	return Published{MessageID: d.id, URL: d.rec.URL}, err
@@ -464,7 +475,7 @@ func (e *Engine) stepsBefore(ctx context.Context, acct, id string, n int) (steps
 		if steps, missing, err = e.readSteps(ctx, acct, id, n); err != nil {
 			return err
 		}
-		expires := store.Int(e.now().Add(maxWait).Unix())
+		expires := store.Int(e.now().Add(e.runTTL()).Unix())
 		for _, i := range missing {
 			_, err := e.store.Apply(ctx, store.Put(stepKey(acct, id, i), store.NewAttrs(
 				store.Attr{Name: attrMessage, Value: store.Bytes(voidMessage)},

@@ -108,9 +108,12 @@ func (e *Engine) Wait(ctx context.Context, acct, event string, req WaitRequest) 
 		return fmt.Errorf("storing a waiter: %w", err)
 	}
 	due := dueSort(w.Deadline, dueWaiter, waiterHint(id, event))
+	if err := e.noteTask(ctx, acct, req.RunID, taskWaiter, waiterHint(id, event)); err != nil {
+		return err
+	}
 	err = e.store.Commit(ctx, []store.Op{
 		store.Put(w.key, store.NewAttrs(store.Attr{Name: attrJSON, Value: store.Bytes(string(text))}), nil),
-		store.Put(dueKey(acct, shardOf(id), due), store.Attrs{}, nil),
+		store.Put(dueKey(acct, shardOf(id), due), store.NewAttrs(store.Attr{Name: dueRun, Value: store.Bytes(req.RunID)}), nil),
 	})
 	if err != nil {
 		return fmt.Errorf("storing a waiter: %w", err)
@@ -205,6 +208,16 @@ func (e *Engine) readWaiters(ctx context.Context, acct, event string) ([]*waiter
 		return true, err
 	})
 	return list, err
+}
+
+// hasWaiter reports whether a waiter still waits.
+func (e *Engine) hasWaiter(ctx context.Context, acct, name string) (bool, error) {
+	id, event, _ := strings.Cut(name, "/")
+	attrs, err := e.store.Get(ctx, store.Key{Partition: eventPartition(acct, event), Sort: waiterSort + id})
+	if err != nil {
+		return false, fmt.Errorf("reading a waiter: %w", err)
+	}
+	return attrs != nil, nil
 }
 
 func parseWaiter(key store.Key, attrs store.Attrs) (*waiter, error) {

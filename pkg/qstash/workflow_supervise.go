@@ -1,0 +1,416 @@
+package qstash
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/skystash/skystash/pkg/qstash/wake"
+	"github.com/skystash/skystash/pkg/store"
+)
+
+// supervised reports whether a message carries a workflow run: as long as it has not finished, the
+// run goes on. Its due entry outlives it. The sweep finds the entry a minute after the message has
+// finished, and looks then at what else carries the run.
+func supervised(m *message) bool {
+	w := m.rec.Workflow
+	return w != nil && w.CallType != CallFailure
+}
+
+// supervisor looks at workflow runs in the course of one sweep of an account: at each run once.
+type supervisor struct {
+	e    *Engine
+	acct string
+	seen map[string]bool // by run: settled, see quiet
+}
+
+// quiet looks at a run of which a message or a waiter has been over for sweepGrace. It ends the run
+// if nothing carries it any more. The run is settled if it has ended, or if what carries it has a due
+// entry of its own; otherwise the caller keeps the due entry that has led here, for the next sweep.
+func (s *supervisor) quiet(ctx context.Context, runID string) (settled bool, err error) {
+	if settled, ok := s.seen[runID]; ok {
+		return settled, nil
+	}
+	r, err := s.e.readRun(ctx, s.acct, runID)
+	if err != nil {
+		return false, err
+	}
+	settled = true
+	if r != nil && r.state == runRunning && r.Tasked {
+		if settled, err = s.e.supervise(ctx, r); err != nil {
+			return false, fmt.Errorf("supervising workflow run %s: %w", runID, err)
+		}
+	}
+	s.seen[runID] = settled
+	return settled, nil
+}
+
+// bearing is what carries a run, or used to.
+type bearing struct {
+	carried bool
+	unsure  bool     // something has come, or gone, so lately that what follows may be under way
+	last    *message // of the last entry; nil: it is lost
+	lastID  string
+	lost    string // says what should carry the run and does not exist; "": nothing
+}
+
+// supervise ends a run that nothing carries.
+func (e *Engine) supervise(ctx context.Context, r *run) (settled bool, err error) {
+	var b bearing
+	if err := e.bear(ctx, r, &b); err != nil || b.carried || b.unsure {
+		return b.carried, err
+	}
+	reason := cmp.Or(b.lost, b.silence())
+	ended, err := e.endStuck(ctx, r, &b, reason)
+	if ended {
+		e.log.WarnContext(ctx, "a workflow run was stuck and has failed", "account", r.acct, "run", r.id, "reason", reason)
+	}
+	return ended, err
+}
+
+// silence says why nothing follows the last entry of a run.
+func (b *bearing) silence() string {
+	switch {
+	case b.last == nil:
+		return "message " + b.lastID + " of the workflow run is lost"
+	case b.last.state == stateDelivered:
+		return "the endpoint answered 2xx without submitting a step"
+	}
+	return "message " + b.last.id + " of the workflow run was cancelled"
+}
+
+// bear looks for what carries a run: the messages of its entries, the last one first, and its tasks.
+// A typical run has a message of its last entry, so that one page of one entry and one message are
+// read. The tasks that are over are removed, so that a run with many of them does not have them read again and again.
+func (e *Engine) bear(ctx context.Context, r *run, b *bearing) error {
+	last := store.Query{Partition: runPartition(r.acct, r.id), From: "s", To: taskSort, Reverse: true, Limit: 1}
+	rest, err := e.bearEntries(ctx, r, b, last)
+	if err != nil || b.carried {
+		return err
+	}
+	if err := e.bearTasks(ctx, r, b); err != nil || b.carried {
+		return err
+	}
+	for more := rest; more != nil && !b.carried; {
+		more.Limit = streamPage
+		if more, err = e.bearEntries(ctx, r, b, *more); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bearEntries looks at a page of entries, and returns the query for what is left, nil for nothing.
+func (e *Engine) bearEntries(ctx context.Context, r *run, b *bearing, q store.Query) (*store.Query, error) {
+	page, err := e.store.Query(ctx, q)
+	if err != nil {
+		return nil, fmt.Errorf("reading the steps of workflow run %s: %w", r.id, err)
+	}
+	var keys []store.Key
+	for _, it := range page.Items {
+		if !it.Attrs.Has(entryVoid) {
+			keys = append(keys, messageKey(r.acct, it.Attrs.Get(attrMessage).Str()))
+		}
+	}
+	if len(keys) > 0 {
+		items, err := e.store.GetMany(ctx, keys, false)
+		if err != nil {
+			return nil, fmt.Errorf("reading the messages of workflow run %s: %w", r.id, err)
+		}
+		for i, attrs := range items {
+			m, err := parseFound(r.acct, keys[i].Sort, attrs)
+			if err != nil {
+				return nil, err
+			}
+			if b.lastID == "" {
+				b.last, b.lastID = m, keys[i].Sort
+			}
+			b.carried = b.carried || m != nil && e.carries(m)
+		}
+	}
+	if !page.More {
+		return nil, nil
+	}
+	next := q.Next(page)
+	return &next, nil
+}
+
+// parseFound is parseMessage for an item that there may not be.
+func parseFound(acct, id string, attrs store.Attrs) (*message, error) {
+	if attrs == nil {
+		return nil, nil
+	}
+	return parseMessage(acct, id, attrs)
+}
+
+// carries reports whether a message goes on, or has finished only just: the sweep will look at the
+// run again on its account.
+func (e *Engine) carries(m *message) bool {
+	return !m.state.finished() || e.young(time.UnixMilli(m.attrs.Get(attrFinished).Num()))
+}
+
+// young reports whether something has happened so lately that what follows it may be under way.
+func (e *Engine) young(at time.Time) bool { return at.After(e.now().Add(-sweepGrace)) }
+
+// bearTasks looks at the tasks of a run.
+func (e *Engine) bearTasks(ctx context.Context, r *run, b *bearing) error {
+	var over []store.Key
+	err := e.tasks(ctx, r.acct, r.id, func(key store.Key, t task) (bool, error) {
+		state, err := e.taskState(ctx, r.acct, t)
+		switch {
+		case err != nil:
+			return false, err
+		case state == taskGoesOn:
+			b.carried = true
+		case e.young(t.made), state == taskOverLately:
+			b.unsure = true
+		case state == taskOver:
+			over = append(over, key)
+		default:
+			b.lost = t.lost()
+		}
+		return !b.carried, nil
+	})
+	if err == nil && len(over) > 0 {
+		err = e.store.Load(ctx, nil, over)
+	}
+	if err != nil {
+		return fmt.Errorf("reading what workflow run %s waits for: %w", r.id, err)
+	}
+	return nil
+}
+
+// States of a task.
+type taskState int
+
+const (
+	taskGoesOn taskState = iota
+	taskOverLately
+	taskOver
+	taskGone // what it names does not exist, any more or yet
+)
+
+func (t task) lost() string {
+	switch t.kind {
+	case taskMessage:
+		return "message " + t.name + " of the workflow run is lost"
+	case taskChild:
+		return "the invoked workflow run " + t.name + " is lost"
+	}
+	_, event, _ := strings.Cut(t.name, "/")
+	return "the wait for event " + event + " is lost"
+}
+
+// taskState reads what a task names.
+func (e *Engine) taskState(ctx context.Context, acct string, t task) (taskState, error) {
+	switch t.kind {
+	case taskMessage:
+		m, err := e.readMessage(ctx, acct, t.name)
+		if err != nil || m == nil {
+			return taskGone, err
+		}
+		if told := m.attrs.Get(attrTold).Str(); m.state.finished() && told != "" {
+			if m, err = e.readMessage(ctx, acct, told); err != nil || m == nil {
+				return taskOver, err // its own time in the log is over, too
+			}
+		}
+		if e.carries(m) {
+			return taskGoesOn, nil
+		}
+		return taskOver, nil
+	case taskChild:
+		child, err := e.readRun(ctx, acct, t.name)
+		if err != nil || child == nil {
+			return taskGone, err
+		}
+		switch {
+		case child.state == runRunning:
+			return taskGoesOn, nil
+		case e.young(time.UnixMilli(child.attrs.Get(attrFinished).Num())):
+			return taskOverLately, nil
+		}
+		return taskOver, nil
+	case taskWaiter:
+		there, err := e.hasWaiter(ctx, acct, t.name)
+		if err != nil || there {
+			return taskGoesOn, err
+		}
+		return taskOver, nil // the event has come, and an entry tells of it
+	}
+	return taskOver, nil
+}
+
+// endStuck ends a run that nothing carries, provided that no entry has come since it was read. All
+// that follows is one transaction: the run, its dead letter and its failure callback.
+func (e *Engine) endStuck(ctx context.Context, r *run, b *bearing, reason string) (bool, error) {
+	m := b.last
+	put := m == nil
+	if put {
+		m = e.standIn(r)
+	}
+	if err := e.tellInvoker(ctx, r, runFailed, nil); err != nil {
+		return false, err
+	}
+	now := e.now()
+	o := outcome{state: stateFailed, dlqID: dlqID(now, m.id), resp: lastAnswer(m), err: errors.New(reason), events: []event{
+		{At: now.UnixMilli(), State: EventError, Error: reason}, {At: now.UnixMilli(), State: EventFailed}}}
+	payload, err := e.payload(ctx, r)
+	if err != nil {
+		return false, err
+	}
+	if m.rec.FailureCallback == nil {
+		m.rec.FailureCallback = r.Config.FailureCallback
+	}
+	m.rec.Callback = nil // it has been told of the attempt
+	callbacks, err := e.callbacks(m, o, payload)
+	if err != nil {
+		return false, err
+	}
+	callback := ""
+	var further []store.Op
+	var hints []wake.Hint
+	for _, d := range callbacks {
+		callback = d.id
+		ops, err := e.draftOps(ctx, d, nil)
+		if err != nil {
+			return false, err
+		}
+		if err := e.touchFlow(ctx, d.acct, d.rec.Flow); err != nil {
+			return false, err
+		}
+		further, hints = append(further, ops...), append(hints, d.hint())
+	}
+	letter, err := e.deadLetterOp(m, o, callback)
+	if err != nil {
+		return false, err
+	}
+	own, err := e.buryOp(m, o, put)
+	if err != nil {
+		return false, err
+	}
+	end := e.endRunOp(r, runFailed, nil, store.Set(attrDLQ, store.Bytes(o.dlqID)))
+	end.If = store.And{end.If, store.Eq(runSteps, store.Int(int64(r.steps)))}
+	err = e.store.Commit(ctx, append([]store.Op{end, own, letter}, further...))
+	if _, unmet := unmetCondition(err); unmet {
+		return false, nil // the run goes on after all, or has ended
+	}
+	if err != nil {
+		return false, fmt.Errorf("ending workflow run %s: %w", r.id, err)
+	}
+	e.wake(ctx, hints...)
+	e.release(ctx, r)
+	return true, nil
+}
+
+// buryOp makes a message that has finished one that has failed, so that the dead letter queue shows
+// it; with put, it is stored for that.
+func (e *Engine) buryOp(m *message, o outcome, put bool) (store.Op, error) {
+	now := e.now()
+	edits := append([]store.Edit{
+		store.Set(attrState, store.Int(int64(stateFailed))),
+		store.Set(attrFinished, store.Int(now.UnixMilli())),
+		store.Set(attrDLQ, store.Bytes(o.dlqID)),
+		store.Set(store.TTLAttr, store.Int(now.Add(max(e.limits.LogsFor, e.limits.DLQFor)).Unix())),
+	}, addEvents(m.attrs.Size(), o.events...)...)
+	if !put {
+		return store.Update(m.key(), store.Eq(attrState, store.Int(int64(m.state))), edits...), nil
+	}
+	text, err := json.Marshal(&m.rec)
+	if err != nil {
+		return store.Op{}, fmt.Errorf("storing message %s: %w", m.id, err)
+	}
+	edits = append(edits, store.Set(attrJSON, store.Bytes(string(text))), store.Set(attrAt, store.Int(now.UnixMilli())), store.Set(attrStep, m.attrs.Get(attrStep)))
+	return store.Update(m.key(), store.Absent(attrState), edits...), nil
+}
+
+// standIn is the message of a dead letter for a run whose own messages are gone.
+func (e *Engine) standIn(r *run) *message {
+	now := e.now()
+	rec := record{Options: r.Config, URL: r.URL, CreatedAt: now}
+	rec.NotBefore, rec.CallerIP = now, r.CallerIP
+	rec.Workflow = &Workflow{RunID: r.id, URL: r.URL, CreatedAt: r.CreatedAt}
+	return &message{acct: r.acct, id: derivedID(messagePrefix, now, "stuck", r.id), rec: rec, at: now,
+		attrs: store.NewAttrs(store.Attr{Name: attrStep, Value: store.Int(int64(max(0, r.steps-1)))})}
+}
+
+// lastAnswer is what the log has of a message's last attempt.
+func lastAnswer(m *message) (resp Response) {
+	for _, text := range m.attrs.Get(attrEvents).Elems() {
+		var ev event
+		if json.Unmarshal([]byte(text), &ev) == nil && ev.Status != 0 {
+			resp = Response{Status: ev.Status, Header: ev.Header, Body: ev.Body}
+		}
+	}
+	return resp
+}
+
+// release frees what a run holds that has failed or was cancelled: its waiting messages are cancelled,
+// with their places behind a flow control key, and its waiters removed. What is missed here is found
+// when it is due.
+func (e *Engine) release(ctx context.Context, r *run) {
+	if err := e.releaseAll(ctx, r); err != nil {
+		e.log.WarnContext(ctx, "messages of a workflow run that has ended are cancelled later", "run", r.id, "error", err)
+	}
+}
+
+func (e *Engine) releaseAll(ctx context.Context, r *run) error {
+	var ids []string
+	err := e.tasks(ctx, r.acct, r.id, func(_ store.Key, t task) (bool, error) {
+		switch t.kind {
+		case taskMessage:
+			ids = append(ids, t.name)
+		case taskWaiter:
+			return true, e.dropWaiter(ctx, r.acct, t.name)
+		}
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	page, err := e.store.Query(ctx, store.Query{Partition: runPartition(r.acct, r.id), From: "s", To: taskSort, Reverse: true, Limit: streamPage})
+	if err != nil {
+		return fmt.Errorf("reading the steps of workflow run %s: %w", r.id, err)
+	}
+	for _, it := range page.Items {
+		if !it.Attrs.Has(entryVoid) {
+			ids = append(ids, it.Attrs.Get(attrMessage).Str())
+		}
+	}
+	for _, id := range ids {
+		if _, err := e.cancel(ctx, r.acct, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// dropWaiter removes a waiter that nobody waits for any more.
+func (e *Engine) dropWaiter(ctx context.Context, acct, name string) error {
+	id, event, _ := strings.Cut(name, "/")
+	key := store.Key{Partition: eventPartition(acct, event), Sort: waiterSort + id}
+	attrs, err := e.store.Get(ctx, key)
+	if err != nil || attrs == nil {
+		return err
+	}
+	w, err := parseWaiter(key, attrs)
+	if err != nil {
+		return err
+	}
+	if err := e.store.Load(ctx, nil, []store.Key{key, dueKey(acct, shardOf(id), dueSort(w.Deadline, dueWaiter, name))}); err != nil {
+		return fmt.Errorf("removing a waiter: %w", err)
+	}
+	return nil
+}
+
+// payload is what a run was started with.
+func (e *Engine) payload(ctx context.Context, r *run) ([]byte, error) {
+	steps, err := e.runStepsUpTo(ctx, r.acct, r.id, 1)
+	if err != nil || len(steps) == 0 {
+		return nil, err
+	}
+	return steps[0].Body, nil
+}
