@@ -34,7 +34,7 @@ func newInstance(w *controltest.World) *instance {
 		control.Redis: redisrest.New(redisrest.Config{Engine: r, Verifier: w.Verifier(token.ProductRedis), Now: w.Now}),
 		control.Kafka: kafkarest.New(kafkarest.Config{Engine: k, Verifier: w.Verifier(token.ProductKafka)}),
 		control.QStash: qstashrest.New(qstashrest.Config{
-			Engine: q, Authenticator: qstashrest.Tokens{Engine: q, Verifier: w.Verifier(token.ProductQStash)}, MaxRequest: 1 << 20,
+			Engine: q, Authenticator: qstashrest.Tokens{Engine: q, Verifier: w.Verifier(token.ProductQStash)}, MaxBodyBytes: 1 << 20,
 		}),
 	}}
 }

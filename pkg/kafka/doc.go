@@ -54,6 +54,8 @@
 //	piece     'l' cluster/topic/partition    'd' base(8) no(2)     d, e, x: part of a batch larger than an item
 //	pending   'l' cluster/topic/partition    'q' base(8) no(2)     d: a record of the stream that waits
 //	state     'g' cluster/group              'g'                   v g m, l* t* u* for instances, o* h* c* for partitions
+//	request   'g' cluster/group              'j' instance          i m t r, see join.go: it wants to join or leave
+//	lease     'g' cluster/group              'k'                   o n, see join.go: who carries out the requests
 //
 // Topics have ids in keys, so that one made anew under an old name is empty.
 // Segments expire by DynamoDB's TTL, which costs nothing; when exactly, readers
@@ -65,7 +67,8 @@
 // an instance has, changes by a conditional write of the whole (a rebalance, which
 // raises the generation); an instance moves on by an update that
 // asks only for the generation and its own positions, so that instances do not
-// hinder each other. Assignment is by range. Positions move with each answer and
+// hinder each other. Of the instances that join or leave at once, one leads: it carries out
+// the requests of all others with one rebalance, see join.go. Assignment is by range. Positions move with each answer and
 // are not the committed offsets, see [Engine.Consume].
 //
 // # Limits

@@ -19,14 +19,14 @@ import (
 	"github.com/skystash/skystash/pkg/token"
 )
 
-// DefaultMaxRequest bounds a request's body, which may hold many messages.
-const DefaultMaxRequest = 100 << 20
+// DefaultMaxBodyBytes bounds a request's body, which may hold many messages.
+const DefaultMaxBodyBytes = 100 << 20
 
 // Config is what a Handler is made of.
 type Config struct {
 	Engine        *qstash.Engine
 	Authenticator Authenticator
-	MaxRequest    int64                      // bytes of a request's body; 0: DefaultMaxRequest
+	MaxBodyBytes  int64                      // bytes of a request's body; 0: DefaultMaxBodyBytes
 	Logger        *slog.Logger               // nil: slog.Default
 	Meter         meter.Recorder             // is told what each request has used that is for an account; nil: nobody is
 	Gateway       func(context.Context) bool // reports whether a request came through an HTTP API, for Meter; nil: none does
@@ -35,22 +35,22 @@ type Config struct {
 
 // Handler serves the REST API.
 type Handler struct {
-	engine     *qstash.Engine
-	auth       Authenticator
-	maxRequest int64
-	log        *slog.Logger
-	meter      edge.Meter
-	now        func() time.Time
+	engine  *qstash.Engine
+	auth    Authenticator
+	maxBody int64
+	log     *slog.Logger
+	meter   edge.Meter
+	now     func() time.Time
 }
 
 // New makes a Handler.
 func New(cfg Config) *Handler {
-	h := &Handler{engine: cfg.Engine, auth: cfg.Authenticator, maxRequest: cfg.MaxRequest, log: cfg.Logger, now: cfg.Now}
+	h := &Handler{engine: cfg.Engine, auth: cfg.Authenticator, maxBody: cfg.MaxBodyBytes, log: cfg.Logger, now: cfg.Now}
 	if h.now == nil {
 		h.now = time.Now
 	}
-	if h.maxRequest == 0 {
-		h.maxRequest = DefaultMaxRequest
+	if h.maxBody == 0 {
+		h.maxBody = DefaultMaxBodyBytes
 	}
 	if h.log == nil {
 		h.log = slog.Default()
@@ -236,7 +236,7 @@ func (x *exchange) changes() bool {
 
 // body reads the request's body, up to limit bytes.
 func (x *exchange) body(limit int64) ([]byte, error) {
-	limit = min(limit, x.h.maxRequest)
+	limit = min(limit, x.h.maxBody)
 	var text bytes.Buffer
 	body := edge.BodyOf(x.r)
 	err := body.ReadTo(&text, limit, edge.DrainOf(limit))

@@ -149,7 +149,7 @@ func (x *exchange) batch() error {
 }
 
 func (x *exchange) batchItems() ([]batchItem, error) {
-	body, err := x.body(x.h.maxRequest)
+	body, err := x.body(x.h.maxBody)
 	if err != nil {
 		return nil, err
 	}
