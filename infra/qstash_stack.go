@@ -144,6 +144,7 @@ func newDeliverFunction(stack awscdk.Stack, cfg Config, table awsdynamodb.Table,
 		metered:     true,
 		loops:       true, // a delivery sends the wake-up for the next one
 		asset:       cfg.DeliverAsset,
+		reserved:    cfg.QStashReserved,
 		memory:      512, // ten messages at a time, with their answers
 		timeout:     deliverTimeout,
 		actions:     qstashActions,
@@ -152,6 +153,7 @@ func newDeliverFunction(stack awscdk.Stack, cfg Config, table awsdynamodb.Table,
 	w.grant(stack, fn)
 	fn.AddEventSource(awslambdaeventsources.NewSqsEventSource(w.queue, &awslambdaeventsources.SqsEventSourceProps{
 		BatchSize:               jsii.Number(10),
+		MaxConcurrency:          jsii.Number(cfg.QStashConcurrency),
 		ReportBatchItemFailures: jsii.Bool(true),
 	}))
 	sweepOnSchedule(stack, 1, fn) // an overdue message is noticed by its receiver

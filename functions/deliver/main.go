@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strconv"
 	"sync"
 	"time"
 
@@ -68,6 +69,7 @@ func (d *deliverer) handle(ctx context.Context, event json.RawMessage) (any, err
 			if err := d.q.Waker.Receive(ctx, record.Body, d.q.Engine.Handle); err != nil {
 				failed[i] = true
 				d.log.ErrorContext(ctx, "a wake-up failed and comes again", "message", record.MessageId, "error", err)
+				d.giveBack(ctx, record)
 			}
 		})
 	}
@@ -79,6 +81,20 @@ func (d *deliverer) handle(ctx context.Context, event json.RawMessage) (any, err
 		}
 	}
 	return out, nil
+}
+
+// giveBack lets a message whose wake-up has failed come again within seconds. The others of its batch
+// may still take minutes.
+func (d *deliverer) giveBack(ctx context.Context, record events.SQSMessage) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), margin)
+	defer cancel()
+	receives, err := strconv.Atoi(record.Attributes["ApproximateReceiveCount"])
+	if err == nil {
+		err = d.q.Waker.Return(ctx, record.ReceiptHandle, receives)
+	}
+	if err != nil {
+		d.log.WarnContext(ctx, "a wake-up comes again late", "message", record.MessageId, "error", err)
+	}
 }
 
 func (d *deliverer) sweep(ctx context.Context) (swept, error) {

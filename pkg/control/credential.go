@@ -250,7 +250,7 @@ func (e *Engine) Revoke(ctx context.Context, acct, res, id string) error {
 		return refuse(Invalid, "a default credential cannot be revoked: reset the resource's credentials instead")
 	}
 	if c.Expires.IsZero() || c.Expires.Add(token.Leeway).After(e.now()) {
-		if err := e.productOf(r).revoke(ctx, res, id); err != nil {
+		if err := e.productOf(r).revoke(ctx, res, id, c.Expires); err != nil {
 			return fmt.Errorf("revoking credential %s of %s: %w", id, res, err)
 		}
 	}

@@ -142,7 +142,7 @@ func TestCrowds(t *testing.T) {
 			Name:    "credentials are revoked",
 			Prepare: func(ctx context.Context, e crowdEngine) error { return e.prepare(ctx, 1) },
 			Do: func(ctx context.Context, e crowdEngine, i int) error {
-				return e.RevokeCredential(ctx, "c1", fmt.Sprintf("cred%d", i))
+				return e.RevokeCredential(ctx, "c1", fmt.Sprintf("cred%d", i), time.Time{})
 			},
 		},
 	}

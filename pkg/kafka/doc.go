@@ -44,14 +44,15 @@
 // # Items
 //
 //	item      partition                      sort key              attributes
-//	cluster   'c' cluster                    'c'                   name, created (deleted), max, parts, last, credgen, revoked
+//	cluster   'c' cluster                    'c'                   name, created (deleted), max, parts, last, credgen, revoked, revpages
+//	revoked   'c' cluster                    'v' page              l, x: credentials, see package revoked
 //	topic     'c' cluster                    't' name              id, parts, ret, size, max, compact, created
 //	group     'c' cluster                    'g' group             none: says that there is such a group
 //	debt      'c' cluster                    'r' topic id          parts: the topic's logs are to be deleted
 //	clusters  "clusters"                     cluster               none
-//	head      'l' cluster/topic/partition    'h'                   n w t q r b z y, see partition.go
-//	segment   'l' cluster/topic/partition    's' base(8)           n r z, d (batches) or c (pieces), e and x (expiry)
-//	piece     'l' cluster/topic/partition    'd' base(8) no(2)     d, e, x: part of a batch larger than an item
+//	head      'l' cluster/topic/partition    'h'                   n w t q r b z y yc yp, see partition.go
+//	segment   'l' cluster/topic/partition    's' base(8)           n r z, d (batches) or c (pieces), e and x (expiry), k v (compaction)
+//	piece     'l' cluster/topic/partition    'd' base(8) [v] no(2) d, e, x: part of a batch larger than an item
 //	pending   'l' cluster/topic/partition    'q' base(8) no(2)     d: a record of the stream that waits
 //	state     'g' cluster/group              'g'                   v g m, l* t* u* for instances, o* h* c* for partitions
 //	request   'g' cluster/group              'j' instance          i m t r, see join.go: it wants to join or leave
@@ -60,6 +61,15 @@
 // Topics have ids in keys, so that one made anew under an old name is empty.
 // Segments expire by DynamoDB's TTL, which costs nothing; when exactly, readers
 // decide by e.
+//
+// # Compaction
+//
+// The lower part of a compacted log has no key twice. Passes make it longer. Each of them learns the
+// last offsets of a bounded number of keys, and goes over the log once; it notes how far it has got,
+// and goes on there if it was interrupted. A segment that it changes gets the id of the write, and is
+// written only if it has the id that was read, so that of two compactors none undoes the other's
+// work. A pass waits until half of the log is new, or seven days. Tombstones stay for a day after
+// their first pass. The last message of a log stays in any case.
 //
 // # Groups
 //

@@ -12,12 +12,14 @@ import (
 	"github.com/skystash/skystash/pkg/kafka/ingest"
 	"github.com/skystash/skystash/pkg/store"
 	"github.com/skystash/skystash/pkg/store/readahead"
+	"github.com/skystash/skystash/pkg/token/revoked"
 )
 
 // Defaults of Config.
 const (
 	DefaultProduceDeadline = 10 * time.Second
 	DefaultClockMargin     = 5 * time.Second
+	DefaultCompactKeys     = 1_000_000
 )
 
 // Config is what an Engine is made of.
@@ -39,6 +41,10 @@ type Config struct {
 	// Weigh says what a message takes of MaxBytes in an answer. nil: its bytes.
 	Weigh func(*batch.Record) int
 
+	// CompactKeys bounds the keys that one pass of compaction remembers, about 80 bytes each. A log with
+	// more takes several passes. 0: DefaultCompactKeys.
+	CompactKeys int
+
 	// Retry is how long, and after which pauses, a call tries again that others were faster than.
 	// Its clock is Now unless it has one. The zero value is the policy of package store.
 	Retry store.Retry
@@ -56,6 +62,7 @@ type Engine struct {
 	produceDeadline time.Duration
 	clockMargin     time.Duration
 	weigh           func(*batch.Record) int
+	compactKeys     int
 	retry           store.Retry
 	locks           *store.Locks // by cluster
 	now             func() time.Time
@@ -66,6 +73,7 @@ type Engine struct {
 	runs  runs
 
 	records    *fresh.Cache[store.Key, store.Attrs] // of clusters and topics
+	revoked    *revoked.Book
 	notifier   notifier
 	boundaries boundaries
 }
@@ -74,7 +82,7 @@ type Engine struct {
 func New(cfg Config) *Engine {
 	e := &Engine{
 		store: cfg.Store, stream: cfg.Stream, recordTTL: cfg.RecordTTL,
-		produceDeadline: cfg.ProduceDeadline, clockMargin: cfg.ClockMargin, weigh: cfg.Weigh, retry: cfg.Retry, locks: store.NewLocks(), now: cfg.Now, log: cfg.Logger,
+		produceDeadline: cfg.ProduceDeadline, clockMargin: cfg.ClockMargin, weigh: cfg.Weigh, compactKeys: cfg.CompactKeys, retry: cfg.Retry, locks: store.NewLocks(), now: cfg.Now, log: cfg.Logger,
 	}
 	e.life, e.close = context.WithCancel(context.Background())
 	if e.produceDeadline == 0 {
@@ -82,6 +90,9 @@ func New(cfg Config) *Engine {
 	}
 	if e.clockMargin == 0 {
 		e.clockMargin = DefaultClockMargin
+	}
+	if e.compactKeys == 0 {
+		e.compactKeys = DefaultCompactKeys
 	}
 	if e.weigh == nil {
 		e.weigh = weigh
@@ -93,6 +104,7 @@ func New(cfg Config) *Engine {
 	if e.log == nil {
 		e.log = slog.Default()
 	}
+	e.revoked = revoked.NewBook(e.store, e.now, revokedKey)
 	e.records = fresh.New[store.Key, store.Attrs](cfg.RecordTTL, maxRecords, e.now)
 	return e
 }

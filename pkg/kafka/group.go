@@ -273,11 +273,10 @@ func (e *Engine) DeleteGroup(ctx context.Context, c *Cluster, name string) error
 }
 
 func (e *Engine) dropGroup(ctx context.Context, g *groupState) error {
-	ops := []store.Op{store.Delete(groupIndexKey(g.cluster, g.name), nil)}
-	if g.attrs != nil {
-		ops = append(ops, store.Delete(groupKey(g.cluster, g.name), g.unchanged()))
-	}
-	err := e.store.Commit(ctx, ops)
+	err := e.store.Commit(ctx, []store.Op{
+		store.Delete(groupIndexKey(g.cluster, g.name), nil),
+		store.Delete(groupKey(g.cluster, g.name), g.unchanged()),
+	})
 	if _, ok := unmet(err); ok {
 		return refuse(Invalid, "group %q is in use", g.name)
 	}

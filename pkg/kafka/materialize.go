@@ -278,12 +278,7 @@ func (a *applier) voidUntil() int64 {
 // write appends a segment, or finds that something else has come there.
 func (a *applier) write(s *segment) error {
 	if len(s.data) > itemData {
-		var pieces []store.Item
-		for data := s.data; len(data) > 0; data = data[min(itemData, len(data)):] {
-			attrs := append(expiry(s.expires), store.Attr{Name: segData, Value: store.Bytes(string(data[:min(itemData, len(data))]))})
-			pieces = append(pieces, store.Item{Key: numberedKey(a.log, kindPiece, s.base, len(pieces)), Attrs: store.NewAttrs(attrs...)})
-		}
-		s.pieces = len(pieces)
+		pieces := s.cut(a.log)
 		// The same batch makes the same pieces, whoever writes them; nobody looks for them yet.
 		if err := a.e.store.Load(a.ctx, pieces, nil); err != nil {
 			return fmt.Errorf("writing a large batch: %w", err)

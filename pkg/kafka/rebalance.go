@@ -338,12 +338,11 @@ func (e *Engine) writeGroup(ctx context.Context, g *groupState, members []member
 	for _, name := range slices.Sorted(maps.Keys(next)) {
 		attrs = append(attrs, store.Attr{Name: name, Value: next[name]})
 	}
-	if g.attrs == nil {
-		if _, err := e.store.Apply(ctx, store.Put(groupIndexKey(g.cluster, g.name), store.Attrs{}, nil)); err != nil && !errors.Is(err, store.ErrUnknownOutcome) {
-			return fmt.Errorf("creating group %s: %w", g.name, err)
-		}
+	ops := []store.Op{store.Put(groupKey(g.cluster, g.name), store.NewAttrs(attrs...), g.unchanged())}
+	if g.attrs == nil { // together: Reclaim deletes a name without a group
+		ops = append(ops, store.Put(groupIndexKey(g.cluster, g.name), store.Attrs{}, nil))
 	}
-	_, err = e.store.Apply(ctx, store.Put(groupKey(g.cluster, g.name), store.NewAttrs(attrs...), g.unchanged()))
+	err = e.store.Commit(ctx, ops)
 	if _, ok := unmet(err); ok || errors.Is(err, store.ErrUnknownOutcome) || errors.Is(err, store.ErrConflict) {
 		return errRetry // if it has been written, it need not be again
 	}

@@ -167,19 +167,30 @@ func (e *Engine) CreateTopic(ctx context.Context, c *Cluster, name string, o Top
 	err = e.store.Commit(ctx, []store.Op{
 		store.Put(topicKey(c.ID, name), t.attrs(), store.Absent(topicID)),
 		e.addPartitions(c, o.Partitions),
-		store.Delete(debtKey(c.ID, t.id), nil),
+		store.Delete(debtKey(c.ID, t.id), store.Exists(topicCreated)), // else Reclaim has given the topic up
 	})
 	unlock()
 	e.forget(clusterKey(c.ID))
-	if ce, ok := unmet(err); ok && ce.Index == 0 {
-		return nil, errors.Join(refuse(Exists, "topic %q exists already", name), e.payDebt(ctx, c.ID, t.id))
-	} else if ok {
-		return nil, errors.Join(tooManyPartitions(c), e.payDebt(ctx, c.ID, t.id))
+	if ce, ok := unmet(err); ok {
+		return nil, errors.Join(e.notCreated(c, name, ce), e.payDebt(ctx, c.ID, t.id))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("creating topic %s: %w", name, err)
 	}
 	return t, nil
+}
+
+// notCreated says which condition kept a topic from being created.
+func (e *Engine) notCreated(c *Cluster, name string, ce *store.ConditionError) error {
+	switch {
+	case ce.Index == 0:
+		return refuse(Exists, "topic %q exists already", name)
+	case ce.Index == 1 && !ce.Old.Has(clusterCreated):
+		return refuse(NotFound, "no cluster %q", c.ID)
+	case ce.Index == 1:
+		return tooManyPartitions(c)
+	}
+	return fmt.Errorf("creating topic %s took too long: %w", name, store.ErrUnavailable)
 }
 
 // lockTopics makes the calls of this process that write topics together with the cluster's record
@@ -190,7 +201,8 @@ func (e *Engine) lockTopics(ctx context.Context, c *Cluster) (unlock func(), err
 
 // addPartitions counts partitions in the cluster's record, up to its limit.
 func (e *Engine) addPartitions(c *Cluster, n int) store.Op {
-	return store.Update(clusterKey(c.ID), store.Le(clusterPartitions, store.Int(int64(c.MaxPartitions-n))),
+	cond := store.And{store.Exists(clusterCreated), store.Le(clusterPartitions, store.Int(int64(c.MaxPartitions-n)))}
+	return store.Update(clusterKey(c.ID), cond,
 		store.Add(clusterPartitions, clusterPartitions, int64(n)))
 }
 

@@ -113,6 +113,7 @@ func (e *Engine) clear(ctx context.Context, acct string) error {
 		}},
 		{part("l", acct), nil},
 		{part("g", acct), nil},
+		{part("k", acct), nil},
 	} {
 		if err := e.clearEach(ctx, p.partition, p.behind); err != nil {
 			return err

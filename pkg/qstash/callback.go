@@ -37,7 +37,9 @@ func (e *Engine) callbacks(m *message, o outcome, sent []byte) ([]*draft, error)
 		return nil, nil
 	}
 	var drafts []*draft
-	if cb := m.rec.Callback; cb != nil {
+	// A workflow hears of a request to a third party once, of its final outcome.
+	untold := o.state == stateWaiting && m.rec.Workflow != nil && m.rec.Workflow.CallType == CallTo
+	if cb := m.rec.Callback; cb != nil && !untold {
 		d, err := e.callback(m, cb, o, sent, "")
 		if err != nil {
 			return nil, err

@@ -287,7 +287,7 @@ func (e *Engine) retryDead(ctx context.Context, acct string, d *dead, change Ove
 	req.Options.Trail = Trail{} // that of who retries it, if there is one, comes with change
 	if change != nil {
 		change(&req.Options)
-		if err := req.Options.check(&e.limits); err != nil {
+		if err := req.Options.check(&e.limits, e.now()); err != nil {
 			return p, false, err
 		}
 	}

@@ -51,18 +51,19 @@
 //
 //	partition            sort key             item
 //	a                    acct                 account: signing keys, credentials
+//	k acct               page                 revoked credentials that do not fit the account, see package revoked
 //	m acct shard         message id           message: settings, state, events
 //	b message's id acct  n                    its body, if longer than 1 KiB when compressed, in chunks
-//	d acct shard         time kind id         due index: when what has to be looked at
+//	d acct shard         time kind id         due index: when what has to be looked at, and the message's host
 //	u acct               hash                 deduplication id: the message it stands for
 //	q acct               queue                queue: parallelism, pause, next place, floor
 //	e acct queue         generation place     queue entry: the message in that place, or void
 //	f acct               key                  flow control key: limits and counts
-//	w acct key           time id              its waitlist
+//	w acct key           time id              its waitlist: the message and its host
 //	g acct               name                 URL group
 //	s acct               schedule id          schedule
 //	l acct               dlq id               dead letter: the last answer of a failed message
-//	r acct run           r, s step or t task  workflow run, its entries and what it waits for
+//	r acct run           r, step or link      workflow run; link: what it waits for
 //	R acct               run                  index of the workflow runs
 //	v acct event         waiter               workflow runs that wait for an event
 //
@@ -107,13 +108,22 @@
 //
 // A wait ends by whoever deletes its waiter: a notification, or the time.
 //
+// What a run waits for and what is no entry yet has a link in the run's partition: a request to a
+// third party, the message of a delayed step, a waiter, or a run that it has invoked. Links stay when the wait
+// is over. They are written with, or just before, what they name, so a link may name a message that never came.
+//
+// A call with messages of a run is accepted or refused as a whole, since SDKs look at the call's answer only.
+// ErrRunEnded says that the run has ended, KindQuota that a message can never be accepted. So no step is
+// lost without its workflow hearing of it.
+//
+// A 2xx answer to a run's first delivery has to show that a workflow has answered, see Detect. Anything
+// else would leave the run waiting for steps that nobody submits.
+//
 // # No run is stuck
 //
 // A running run is carried by at least one of these: a message that has not finished, a waiter that
-// waits, another run that it has invoked and that runs. From the run one gets to all of them. Its
-// entries name the messages of steps. What is no entry yet is named by a task, an item of the run's
-// partition: a step that sleeps, a request to a third party, a waiter, an invoked run. The task is
-// written before what it names, and costs one write. A step that runs at once needs none.
+// waits, another run that it has invoked and that runs. From the run one gets to all of them, by its
+// entries and its links.
 //
 // Only the end of what carries a run can leave it with nothing. So the due entry of a run's message
 // outlives the message. A minute after the message has finished the sweep finds the entry, and
@@ -122,7 +132,7 @@
 //   - The run has ended: the entry is removed.
 //   - Something carries the run: the entry is removed, since what carries the run has a due entry of
 //     its own. Mostly that is the message of the last entry, so one entry and one message are read.
-//   - A task was written within the last minute, and what it names is not there yet: the entry stays
+//   - A link was written within the last minute, and what it names is not there yet: the entry stays
 //     until the next sweep.
 //   - Nothing carries the run: it fails. One transaction ends the run, makes the message of its last
 //     entry a failed one, and stores dead letter and failure callback. It has the condition that no

@@ -16,6 +16,7 @@ import (
 	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/qstash/wake"
 	"github.com/skystash/skystash/pkg/store"
+	"github.com/skystash/skystash/pkg/token/revoked"
 )
 
 // Delivery is a request to be sent.
@@ -140,6 +141,7 @@ type Engine struct {
 	zip    *zstd.Encoder
 	unzip  *zstd.Decoder
 
+	revoked  *revoked.Book
 	accounts *fresh.Cache[string, *Account] // records
 
 	mu   sync.Mutex
@@ -178,6 +180,7 @@ func New(cfg Config) *Engine {
 	if ttl <= 0 && e.alone {
 		ttl = fresh.Forever
 	}
+	e.revoked = revoked.NewBook(e.store, e.now, revokedKey)
 	e.accounts = fresh.New[string, *Account](ttl, maxAccounts, e.now)
 	e.owner = e.newID("")
 	var err error
@@ -227,5 +230,5 @@ func (e *Engine) wake(ctx context.Context, hints ...wake.Hint) {
 
 // hint is a wake-up at a time.
 func hint(at time.Time, kind byte, acct, id string) wake.Hint {
-	return wake.Hint{At: at, Key: hintKey(kind, acct, id)}
+	return wake.Hint{At: at, Key: hintKey(kind, acct, id), Account: acct}
 }

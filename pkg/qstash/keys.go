@@ -17,6 +17,10 @@ func shardName(n byte) string { return string([]byte{'0' + n}) }
 
 func accountKey(acct string) store.Key { return store.Key{Partition: "a", Sort: acct} }
 
+func revokedKey(acct, page string) store.Key {
+	return store.Key{Partition: part("k", acct), Sort: page}
+}
+
 func messagePartition(acct string, shard byte) string { return part("m", acct, shardName(shard)) }
 
 func messageKey(acct, id string) store.Key {
@@ -71,14 +75,6 @@ const (
 // dueRun names the workflow run that a due entry of a message or a waiter belongs to, so that the
 // sweep knows the run if what the entry is about does not exist.
 const dueRun = "r"
-
-// dueAttrs are those of a message's due entry.
-func dueAttrs(r *record) store.Attrs {
-	if r.Workflow == nil {
-		return store.Attrs{}
-	}
-	return store.NewAttrs(store.Attr{Name: dueRun, Value: store.Bytes(r.Workflow.RunID)})
-}
 
 // parked is the time of messages that wait for something else than time.
 var parked = time.UnixMilli(math.MaxInt64)

@@ -1,6 +1,7 @@
 package qstash
 
 import (
+	"fmt"
 	"net/url"
 	"strings"
 	"time"
@@ -74,19 +75,11 @@ type Redact struct {
 	Header  []string `json:"n,omitempty"` // single ones, canonical names
 }
 
-// check refuses options that can never work.
-func (o *Options) check(l *Limits) error {
-	switch {
-	case o.Delay < 0, o.Delay > l.MaxDelay:
-		return invalid("delay must be between 0 and %s", l.MaxDelay)
-	case o.Retries != nil && *o.Retries < 0:
-		return invalid("retries must not be negative")
-	case o.Retries != nil && *o.Retries > l.MaxRetries:
-		return invalid("retries exceeded the limit: maximum %d", l.MaxRetries)
-	case o.Timeout < 0:
-		return invalid("timeout must not be negative")
-	case o.Timeout > l.MaxTimeout:
-		return invalid("timeout exceeded the limit: maximum %s", l.MaxTimeout)
+// check refuses options that can never work: with KindQuota if they exceed a limit, otherwise with
+// KindInvalid.
+func (o *Options) check(l *Limits, now time.Time) error {
+	if err := o.checkLimits(l, now); err != nil {
+		return err
 	}
 	if err := o.Trail.check(l); err != nil {
 		return err
@@ -116,11 +109,45 @@ func (o *Options) check(l *Limits) error {
 		if cb.Delay != 0 || !cb.NotBefore.IsZero() {
 			return invalid("a %s cannot be delayed", what)
 		}
-		if err := cb.check(l); err != nil {
+		if err := cb.check(l, now); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// checkLimits refuses options that exceed a limit. Each error names the field, its value and the limit.
+func (o *Options) checkLimits(l *Limits, now time.Time) error {
+	switch {
+	case o.Delay < 0:
+		return invalid("delay must not be negative")
+	case o.Delay > l.MaxDelay:
+		return quota("delay exceeded the limit: maximum %s, requested %s", days(l.MaxDelay), days(o.Delay))
+	case o.NotBefore.Sub(now) > l.MaxDelay: // Sub saturates
+		return quota("not-before exceeded the limit: maximum %s from now, requested %s", days(l.MaxDelay), o.NotBefore.UTC().Format(time.RFC3339))
+	case o.Retries != nil && *o.Retries < 0:
+		return invalid("retries must not be negative")
+	case o.Retries != nil && *o.Retries > l.MaxRetries:
+		return quota("retries exceeded the limit: maximum %d, requested %d", l.MaxRetries, *o.Retries)
+	case o.Timeout < 0:
+		return invalid("timeout must not be negative")
+	case o.Timeout > l.MaxTimeout:
+		return quota("timeout exceeded the limit: maximum %s, requested %s", days(l.MaxTimeout), days(o.Timeout))
+	}
+	return nil
+}
+
+// days is a duration with days in front of its hours: 366d, 1d2h0m0s, 15m0s.
+func days(d time.Duration) string {
+	const day = 24 * time.Hour
+	switch n := d / day; {
+	case n == 0:
+		return d.String()
+	case d%day == 0:
+		return fmt.Sprintf("%dd", n)
+	default:
+		return fmt.Sprintf("%dd%s", n, d%day)
+	}
 }
 
 func (f *Flow) check() error {

@@ -1,6 +1,7 @@
 package qstash
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"hash/fnv"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/skystash/skystash/pkg/qstash/wake"
@@ -29,16 +31,21 @@ func (e *Engine) judge(m *message, resp Response, sendErr error) outcome {
 	now := e.now()
 	o := outcome{resp: resp, err: sendErr}
 	ev := event{At: now.UnixMilli(), Status: resp.Status, Header: resp.Header, Body: resp.Body}.clip()
-	if sendErr == nil && resp.Status >= 200 && resp.Status < 300 {
+	success := sendErr == nil && resp.Status >= 200 && resp.Status < 300
+	missing := ""
+	if success {
+		missing = m.rec.Workflow.misses(resp.Header)
+	}
+	if success && missing == "" {
 		o.state = stateDelivered
 		ev.State = EventDelivered
 		o.events = []event{ev}
 		return o
 	}
 	ev.State = EventError
-	ev.Error = failureText(resp, sendErr)
-	last := m.retried >= m.rec.maxRetries() ||
-		resp.Status == StatusNonRetryable && resp.Header.Get(HeaderNonRetryable) == "true"
+	ev.Error = cmp.Or(missing, failureText(resp, sendErr))
+	last := m.retried >= m.rec.maxRetries() || missing != "" ||
+		resp.Status == StatusNonRetryable && strings.EqualFold(resp.Header.Get(HeaderNonRetryable), "true")
 	switch {
 	case m.attrs.Has(attrCancel):
 		o.state = stateCancelled
@@ -167,7 +174,9 @@ func (e *Engine) record(ctx context.Context, m *message, o outcome, sent []byte)
 		}
 		t.extra = append(t.extra, op)
 	}
-	told := ""
+	if err := e.noteSDK(ctx, m, o); err != nil {
+		return nil, err
+	}
 	for _, d := range callbacks {
 		if w := d.rec.Workflow; w != nil && w.CallType == CallFrom {
 			r, err := e.readRun(ctx, m.acct, w.RunID)
@@ -186,15 +195,12 @@ func (e *Engine) record(ctx context.Context, m *message, o outcome, sent []byte)
 		if err := e.touchFlow(ctx, d.acct, d.rec.Flow); err != nil {
 			return nil, err
 		}
+		if w := d.rec.Workflow; w != nil && w.CallType == CallFrom {
+			t.edits = append(t.edits, store.Set(attrAnswer, store.Bytes(d.id)))
+		}
 		t.extra = append(t.extra, ops...)
 		t.hints = append(t.hints, d.hint())
 		t.callbacks++
-		if supervised(m) {
-			told = d.id
-		}
-	}
-	if told != "" {
-		t.edits = append(t.edits, store.Set(attrTold, store.Bytes(told)))
 	}
 	hints, err := e.apply(ctx, t)
 	if err == nil && ending != nil {
@@ -227,6 +233,20 @@ func (e *Engine) lateOutcome(m *message, o outcome) *transition {
 
 // errRunChanged says that a run has ended, or changed, while its end was written.
 var errRunChanged = errors.New("qstash: the workflow run has changed meanwhile")
+
+// noteSDK looks at the answer to a run's first delivery. SDKs whose answers do not have headerSDK
+// announce that they can fetch entries, and cannot.
+func (e *Engine) noteSDK(ctx context.Context, m *message, o outcome) error {
+	w := m.rec.Workflow
+	if w == nil || w.Detect == DetectNothing || !w.LazyFetch || o.err != nil || o.resp.Header.Get(headerSDK) != "" {
+		return nil
+	}
+	_, err := e.store.Apply(ctx, store.Update(runKey(m.acct, w.RunID), store.Exists(attrState), store.Set(runWhole, store.Int(1))))
+	if _, unmet := unmetCondition(err); err == nil || unmet {
+		return nil
+	}
+	return fmt.Errorf("noting the SDK of workflow run %s: %w", w.RunID, err)
+}
 
 // buried reports whether a message that has failed goes to the dead letter queue: what a
 // third party answers a workflow run is the run's business, and the failure callback of a
@@ -299,7 +319,7 @@ func (e *Engine) apply(ctx context.Context, t *transition) ([]wake.Hint, error) 
 			next := dueSort(t.at, dueMessage, m.id)
 			if next != m.due {
 				edits = append(edits, store.Set(attrDue, store.Bytes(next)))
-				ops = append(ops, store.Delete(m.dueKey(), nil), store.Put(dueKey(m.acct, shardOf(m.id), next), dueAttrs(&m.rec), nil))
+				ops = append(ops, store.Delete(m.dueKey(), nil), store.Put(dueKey(m.acct, shardOf(m.id), next), m.rec.dueAttrs(), nil))
 			}
 		}
 	}

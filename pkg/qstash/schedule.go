@@ -203,7 +203,7 @@ func (e *Engine) checkSchedule(s *schedule, body []byte) error {
 	if headerSize(s.Header) > maxHeader {
 		return &Error{KindTooLarge, fmt.Sprintf("maximum size of forwarded headers exceeded: limit %d bytes", maxHeader)}
 	}
-	return s.check(&e.limits)
+	return s.check(&e.limits, e.now())
 }
 
 func (s *schedule) encode() (store.Attrs, error) {

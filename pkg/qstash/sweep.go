@@ -106,7 +106,7 @@ func (e *Engine) sweepShard(ctx context.Context, runs *supervisor, shard byte, u
 			if s == nil || s.Paused || scheduleDue(acct, s) != it.Key {
 				return true, e.drop(ctx, it.Key)
 			}
-			hints = append(hints, hint(at, kind, acct, id))
+			hints = append(hints, dueHint(acct, it))
 		case kind == dueWaiter && at.Before(old):
 			there, err := e.hasWaiter(ctx, acct, id)
 			if err != nil {
@@ -118,9 +118,9 @@ func (e *Engine) sweepShard(ctx context.Context, runs *supervisor, shard byte, u
 				}
 				return true, e.drop(ctx, it.Key)
 			}
-			hints = append(hints, hint(at, kind, acct, id))
+			hints = append(hints, dueHint(acct, it))
 		default:
-			hints = append(hints, hint(at, kind, acct, id))
+			hints = append(hints, dueHint(acct, it))
 		}
 		if len(hints)+len(lates) < store.MaxSnapshotItems {
 			return true, nil
@@ -131,6 +131,14 @@ func (e *Engine) sweepShard(ctx context.Context, runs *supervisor, shard byte, u
 		err = flush()
 	}
 	return n, err
+}
+
+// dueHint is the wake-up for a due entry.
+func dueHint(acct string, it store.Item) wake.Hint {
+	at, kind, id, _ := parseDue(it.Key.Sort)
+	h := hint(at, kind, acct, id)
+	h.Host = it.Attrs.Get(attrHost).Str()
+	return h
 }
 
 // wakeLate looks at messages that are late: the due entries that count no longer are removed, and the
@@ -175,7 +183,7 @@ func (e *Engine) wakeLate(ctx context.Context, runs *supervisor, lates []late) (
 		case m == nil, m.state.finished():
 			over = append(over, l.key)
 		case !e.leave(m, l.at):
-			hints = append(hints, hint(l.at, dueMessage, runs.acct, l.id))
+			hints = append(hints, m.hint(l.at))
 		}
 	}
 	if len(over) > 0 {

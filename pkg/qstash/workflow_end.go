@@ -70,20 +70,7 @@ func (e *Engine) tellInvoker(ctx context.Context, r *run, state runState, respon
 	if r.Invoker == nil {
 		return nil
 	}
-	result := map[string]any{"body": nil}
-	if len(response) > 0 {
-		result["body"] = string(response)
-		if json.Valid(response) {
-			result["body"] = json.RawMessage(response)
-		}
-	}
-	switch state {
-	case runCancelled:
-		result["isCanceled"] = true
-	case runFailed:
-		result["isFailed"] = true
-	}
-	out, err := json.Marshal(result)
+	out, err := json.Marshal(invokeResult{Body: returned(state, response), IsCanceled: state == runCancelled, IsFailed: state == runFailed})
 	if err != nil {
 		return fmt.Errorf("writing the result of workflow run %s: %w", r.id, err)
 	}
@@ -93,11 +80,40 @@ func (e *Engine) tellInvoker(ctx context.Context, r *run, state runState, respon
 	}
 	d := e.stepDraft(r.acct, r.Invoker.RunID, r.Invoker.URL, r.Invoker.Options)
 	d.id = derivedID(messagePrefix, r.CreatedAt, "invoke", r.id, r.Invoker.RunID)
-	err = e.appendStep(ctx, d, step)
-	if errors.Is(err, errTaken) || errors.Is(err, ErrRunEnded) {
-		return nil // told already, or nobody waits any more
+	ended := store.Update(linkKey(r.acct, r.Invoker.RunID, invokedLink(r.id)), store.Absent(linkEnded),
+		store.Set(linkEnded, store.Int(1)), store.Set(store.TTLAttr, store.Int(e.now().Add(maxWait).Unix())))
+	err = e.appendStep(ctx, d, step, ended)
+	if errors.Is(err, ErrRunEnded) { // nobody waits any more, but the invoker's log shows the end
+		if _, err = e.store.Apply(ctx, ended); err != nil {
+			if _, unmet := unmetCondition(err); !unmet {
+				return fmt.Errorf("noting the end of workflow run %s: %w", r.id, err)
+			}
+		}
+		return nil
+	}
+	if errors.Is(err, errTaken) {
+		return nil // told already
 	}
 	return err
+}
+
+// invokeResult is what the step of an invoking run gets.
+type invokeResult struct {
+	Body       json.RawMessage `json:"body,omitempty"`
+	IsCanceled bool            `json:"isCanceled"`
+	IsFailed   bool            `json:"isFailed"`
+}
+
+// returned is the value that a run has returned, in JSON; nil if it has returned nothing.
+func returned(state runState, response []byte) json.RawMessage {
+	switch {
+	case state != runSucceeded || len(response) == 0:
+		return nil
+	case json.Valid(response):
+		return response
+	}
+	text, _ := json.Marshal(string(response)) // texts always can be
+	return text
 }
 
 // stepDraft is a message that tells a workflow of a step that the server has added.

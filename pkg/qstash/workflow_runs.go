@@ -107,8 +107,9 @@ type RunLog struct {
 
 // RunInvoker names the run that has started another one.
 type RunInvoker struct {
-	RunID string `json:"workflowRunId"`
-	URL   string `json:"workflowUrl"`
+	RunID     string `json:"workflowRunId"`
+	URL       string `json:"workflowUrl"`
+	CreatedAt int64  `json:"workflowRunCreatedAt,omitempty"` // ms
 }
 
 // RunLogStep is one step of a run, or the branches that run beside each other.
@@ -155,7 +156,7 @@ func (r *run) view() RunLog {
 		v.FlowKey = r.Config.Flow.Key
 	}
 	if r.Invoker != nil {
-		v.Invoker = &RunInvoker{r.Invoker.RunID, r.Invoker.URL}
+		v.Invoker = &RunInvoker{r.Invoker.RunID, r.Invoker.URL, r.Invoker.Created}
 	}
 	return v
 }
@@ -296,7 +297,7 @@ func (e *Engine) resume(ctx context.Context, acct string, d *dead, restart bool,
 	o := old.Config
 	if change != nil {
 		change(&o)
-		if err := o.check(&e.limits); err != nil {
+		if err := o.check(&e.limits, e.now()); err != nil {
 			return Resumed{}, false, err
 		}
 	}
@@ -311,15 +312,11 @@ func (e *Engine) resume(ctx context.Context, acct string, d *dead, restart bool,
 	if err != nil || !ok {
 		return Resumed{}, false, err
 	}
-	o.Workflow = &Workflow{RunID: id, URL: old.URL, Init: true, LazyFetch: true, Invoker: old.Invoker}
-	if old.Invoker != nil {
-		invoker := *old.Invoker
-		invoker.Body = steps[0].Body
-		o.Workflow.Invoker = &invoker
-	}
+	// Its invoker has been told of the failure, and is not told again.
+	o.Workflow = &Workflow{RunID: id, URL: old.URL, Init: true, LazyFetch: true}
 	nd := e.newDraft(acct, &Request{Destination: old.URL, Body: steps[0].Body, Options: o}, "", Endpoint{URL: old.URL})
 	nd.resumed = steps
-	if _, err := e.storeWorkflow(ctx, nd); err != nil {
+	if _, err := e.startRun(ctx, nd); err != nil {
 		return Resumed{}, false, err
 	}
 	return Resumed{id, nd.rec.CreatedAt.UnixMilli()}, true, nil

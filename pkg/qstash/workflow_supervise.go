@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/skystash/skystash/pkg/qstash/wake"
@@ -40,7 +39,7 @@ func (s *supervisor) quiet(ctx context.Context, runID string) (settled bool, err
 		return false, err
 	}
 	settled = true
-	if r != nil && r.state == runRunning && r.Tasked {
+	if r != nil && r.state == runRunning && r.Linked {
 		if settled, err = s.e.supervise(ctx, r); err != nil {
 			return false, fmt.Errorf("supervising workflow run %s: %w", runID, err)
 		}
@@ -48,6 +47,9 @@ func (s *supervisor) quiet(ctx context.Context, runID string) (settled bool, err
 	s.seen[runID] = settled
 	return settled, nil
 }
+
+// entriesEnd is behind the sort keys of a run's entries.
+const entriesEnd = "t"
 
 // bearing is what carries a run, or used to.
 type bearing struct {
@@ -83,16 +85,16 @@ func (b *bearing) silence() string {
 	return "message " + b.last.id + " of the workflow run was cancelled"
 }
 
-// bear looks for what carries a run: the messages of its entries, the last one first, and its tasks.
+// bear looks for what carries a run: the messages of its entries, the last one first, and its links.
 // A typical run has a message of its last entry, so that one page of one entry and one message are
-// read. The tasks that are over are removed, so that a run with many of them does not have them read again and again.
+// read. The links whose waits are over are marked, so that what they name is not read again.
 func (e *Engine) bear(ctx context.Context, r *run, b *bearing) error {
-	last := store.Query{Partition: runPartition(r.acct, r.id), From: "s", To: taskSort, Reverse: true, Limit: 1}
+	last := store.Query{Partition: runPartition(r.acct, r.id), From: "s", To: entriesEnd, Reverse: true, Limit: 1}
 	rest, err := e.bearEntries(ctx, r, b, last)
 	if err != nil || b.carried {
 		return err
 	}
-	if err := e.bearTasks(ctx, r, b); err != nil || b.carried {
+	if err := e.bearLinks(ctx, r, b); err != nil || b.carried {
 		return err
 	}
 	for more := rest; more != nil && !b.carried; {
@@ -156,92 +158,99 @@ func (e *Engine) carries(m *message) bool {
 // young reports whether something has happened so lately that what follows it may be under way.
 func (e *Engine) young(at time.Time) bool { return at.After(e.now().Add(-sweepGrace)) }
 
-// bearTasks looks at the tasks of a run.
-func (e *Engine) bearTasks(ctx context.Context, r *run, b *bearing) error {
-	var over []store.Key
-	err := e.tasks(ctx, r.acct, r.id, func(key store.Key, t task) (bool, error) {
-		state, err := e.taskState(ctx, r.acct, t)
+// bearLinks looks at the links of a run.
+func (e *Engine) bearLinks(ctx context.Context, r *run, b *bearing) error {
+	list, err := e.links(ctx, r.acct, r.id)
+	if err != nil {
+		return err
+	}
+	for i := range list {
+		l := &list[i]
+		if l.over {
+			continue
+		}
+		state, err := e.linkState(ctx, r.acct, l)
 		switch {
 		case err != nil:
-			return false, err
-		case state == taskGoesOn:
+			return fmt.Errorf("reading what workflow run %s waits for: %w", r.id, err)
+		case state == waitGoesOn:
 			b.carried = true
-		case e.young(t.made), state == taskOverLately:
+			return nil
+		case e.young(l.made), state == waitOverLately:
 			b.unsure = true
-		case state == taskOver:
-			over = append(over, key)
+		case state == waitGone:
+			b.lost = l.lost()
 		default:
-			b.lost = t.lost()
+			over := store.Update(linkKey(r.acct, r.id, l.key()), store.Exists(linkMade), store.Set(linkOver, store.Int(1)))
+			if _, err := e.store.Apply(ctx, over); err != nil {
+				if _, unmet := unmetCondition(err); !unmet {
+					return fmt.Errorf("noting what workflow run %s waits for: %w", r.id, err)
+				}
+			}
 		}
-		return !b.carried, nil
-	})
-	if err == nil && len(over) > 0 {
-		err = e.store.Load(ctx, nil, over)
-	}
-	if err != nil {
-		return fmt.Errorf("reading what workflow run %s waits for: %w", r.id, err)
 	}
 	return nil
 }
 
-// States of a task.
-type taskState int
+// linkState says what has become of a wait.
+type linkState int
 
 const (
-	taskGoesOn taskState = iota
-	taskOverLately
-	taskOver
-	taskGone // what it names does not exist, any more or yet
+	waitGoesOn linkState = iota
+	waitOverLately
+	waitOver
+	waitGone // what the link names does not exist, any more or yet
 )
 
-func (t task) lost() string {
-	switch t.kind {
-	case taskMessage:
-		return "message " + t.name + " of the workflow run is lost"
-	case taskChild:
-		return "the invoked workflow run " + t.name + " is lost"
+// lost says what is missing.
+func (l *link) lost() string {
+	switch l.kind {
+	case linkMessage:
+		return "message " + l.name + " of the workflow run is lost"
+	case linkRun:
+		return "the invoked workflow run " + l.name + " is lost"
 	}
-	_, event, _ := strings.Cut(t.name, "/")
-	return "the wait for event " + event + " is lost"
+	return "the wait for event " + l.Wait.Event + " is lost"
 }
 
-// taskState reads what a task names.
-func (e *Engine) taskState(ctx context.Context, acct string, t task) (taskState, error) {
-	switch t.kind {
-	case taskMessage:
-		m, err := e.readMessage(ctx, acct, t.name)
+// linkState reads what a link names.
+func (e *Engine) linkState(ctx context.Context, acct string, l *link) (linkState, error) {
+	switch l.kind {
+	case linkMessage:
+		m, err := e.readMessage(ctx, acct, l.name)
 		if err != nil || m == nil {
-			return taskGone, err
+			return waitGone, err
 		}
-		if told := m.attrs.Get(attrTold).Str(); m.state.finished() && told != "" {
-			if m, err = e.readMessage(ctx, acct, told); err != nil || m == nil {
-				return taskOver, err // its own time in the log is over, too
+		if answer := m.attrs.Get(attrAnswer).Str(); m.state.finished() && answer != "" {
+			if m, err = e.readMessage(ctx, acct, answer); err != nil || m == nil {
+				return waitOver, err // its own time in the log is over, too
 			}
 		}
 		if e.carries(m) {
-			return taskGoesOn, nil
+			return waitGoesOn, nil
 		}
-		return taskOver, nil
-	case taskChild:
-		child, err := e.readRun(ctx, acct, t.name)
-		if err != nil || child == nil {
-			return taskGone, err
-		}
+	case linkRun:
+		child, err := e.readRun(ctx, acct, l.name)
 		switch {
+		case err != nil:
+			return waitGone, err
+		case l.Run.Ended:
+			return waitOver, nil
+		case child == nil:
+			return waitGone, nil
 		case child.state == runRunning:
-			return taskGoesOn, nil
+			return waitGoesOn, nil
 		case e.young(time.UnixMilli(child.attrs.Get(attrFinished).Num())):
-			return taskOverLately, nil
+			return waitOverLately, nil
 		}
-		return taskOver, nil
-	case taskWaiter:
-		there, err := e.hasWaiter(ctx, acct, t.name)
-		if err != nil || there {
-			return taskGoesOn, err
+	case linkWaiter:
+		w, err := e.readWaiter(ctx, acct, l.Wait.Event, l.Wait.WaiterID)
+		if err != nil || w != nil {
+			return waitGoesOn, err
 		}
-		return taskOver, nil // the event has come, and an entry tells of it
+		// The event has come, and an entry tells of it.
 	}
-	return taskOver, nil
+	return waitOver, nil
 }
 
 // endStuck ends a run that nothing carries, provided that no entry has come since it was read. All
@@ -359,19 +368,22 @@ func (e *Engine) release(ctx context.Context, r *run) {
 
 func (e *Engine) releaseAll(ctx context.Context, r *run) error {
 	var ids []string
-	err := e.tasks(ctx, r.acct, r.id, func(_ store.Key, t task) (bool, error) {
-		switch t.kind {
-		case taskMessage:
-			ids = append(ids, t.name)
-		case taskWaiter:
-			return true, e.dropWaiter(ctx, r.acct, t.name)
-		}
-		return true, nil
-	})
+	list, err := e.links(ctx, r.acct, r.id)
 	if err != nil {
 		return err
 	}
-	page, err := e.store.Query(ctx, store.Query{Partition: runPartition(r.acct, r.id), From: "s", To: taskSort, Reverse: true, Limit: streamPage})
+	for _, l := range list {
+		switch {
+		case l.over:
+		case l.kind == linkMessage:
+			ids = append(ids, l.name)
+		case l.kind == linkWaiter:
+			if err := e.dropWaiter(ctx, r.acct, l.Wait.Event, l.Wait.WaiterID); err != nil {
+				return err
+			}
+		}
+	}
+	page, err := e.store.Query(ctx, store.Query{Partition: runPartition(r.acct, r.id), From: "s", To: entriesEnd, Reverse: true, Limit: streamPage})
 	if err != nil {
 		return fmt.Errorf("reading the steps of workflow run %s: %w", r.id, err)
 	}
@@ -389,18 +401,13 @@ func (e *Engine) releaseAll(ctx context.Context, r *run) error {
 }
 
 // dropWaiter removes a waiter that nobody waits for any more.
-func (e *Engine) dropWaiter(ctx context.Context, acct, name string) error {
-	id, event, _ := strings.Cut(name, "/")
-	key := store.Key{Partition: eventPartition(acct, event), Sort: waiterSort + id}
-	attrs, err := e.store.Get(ctx, key)
-	if err != nil || attrs == nil {
+func (e *Engine) dropWaiter(ctx context.Context, acct, event, id string) error {
+	w, err := e.readWaiter(ctx, acct, event, id)
+	if err != nil || w == nil {
 		return err
 	}
-	w, err := parseWaiter(key, attrs)
-	if err != nil {
-		return err
-	}
-	if err := e.store.Load(ctx, nil, []store.Key{key, dueKey(acct, shardOf(id), dueSort(w.Deadline, dueWaiter, name))}); err != nil {
+	due := dueKey(acct, shardOf(id), dueSort(w.Deadline, dueWaiter, waiterHint(id, event)))
+	if err := e.store.Load(ctx, nil, []store.Key{w.key, due}); err != nil {
 		return fmt.Errorf("removing a waiter: %w", err)
 	}
 	return nil

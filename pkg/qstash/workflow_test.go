@@ -315,8 +315,8 @@ func TestInvokedRunTellsItsInvoker(t *testing.T) {
 		end  func() error
 		want string
 	}{
-		{func() error { return w.engine.FinishRun(ctx, acct, "wfr_a", []byte(`{"r":1}`)) }, `{\"body\":{\"r\":1}}`},
-		{func() error { return w.engine.CancelRun(ctx, acct, "wfr_b") }, `{\"body\":null,\"isCanceled\":true}`},
+		{func() error { return w.engine.FinishRun(ctx, acct, "wfr_a", []byte(`{"r":1}`)) }, `{\"body\":{\"r\":1},\"isCanceled\":false,\"isFailed\":false}`},
+		{func() error { return w.engine.CancelRun(ctx, acct, "wfr_b") }, `{\"isCanceled\":true,\"isFailed\":false}`},
 	} {
 		invoke(map[bool]string{true: "wfr_a", false: "wfr_b"}[len(w.sent) < 3])
 		if err := c.end(); err != nil {

@@ -105,8 +105,11 @@ func (e *Engine) reclaimDatabase(ctx context.Context, id string) (int, error) {
 			return total, err
 		}
 	}
-	if err := count(e.deleteAll(ctx, store.Query{Partition: recordKey(id).Partition, From: userPrefix, To: store.PrefixEnd(userPrefix)})); err != nil {
-		return total, err
+	for _, prefix := range []string{userPrefix, revokedPrefix} {
+		q := store.Query{Partition: recordKey(id).Partition, From: prefix, To: store.PrefixEnd(prefix)}
+		if err := count(e.deleteAll(ctx, q)); err != nil {
+			return total, err
+		}
 	}
 	return total + 1, e.dropNote(ctx, store.Item{Key: deletedKey(id)})
 }

@@ -46,11 +46,17 @@ type Claims struct {
 // Allows reports whether the token may be used with a product.
 func (c Claims) Allows(product string) bool { return slices.Contains(c.Products, product) }
 
+// Revocations are the credentials of a resource that were revoked one by one; see package revoked.
+type Revocations interface {
+	Has(credentialID string) bool
+}
+
 // Withdrawn reports whether a resource has taken the token back: its credentials have been reset since
-// the token was issued, or the token's own has been revoked. The generation and the revoked credential
-// ids are those of the resource's record. Verify cannot know: each product asks with its record at hand.
-func (c Claims) Withdrawn(generation int64, revoked []string) bool {
-	return c.Generation != generation || slices.Contains(revoked, c.CredentialID)
+// the token was issued, or the token's own has been revoked. The generation and the revocations, nil if
+// there are none, are those of the resource's record. Verify cannot know: each product asks with its
+// record at hand.
+func (c Claims) Withdrawn(generation int64, revoked Revocations) bool {
+	return c.Generation != generation || revoked != nil && revoked.Has(c.CredentialID)
 }
 
 // check says what a token must at least hold to be of use.

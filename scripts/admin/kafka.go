@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/skystash/skystash/functions/backend/contract"
 	"github.com/skystash/skystash/pkg/kafka"
@@ -162,7 +163,7 @@ func revokeKafkaCredential(ctx context.Context, flags *flag.FlagSet, args []stri
 	if err != nil {
 		return err
 	}
-	if err := engine.RevokeCredential(ctx, c.ID, *credential); err != nil {
+	if err := engine.RevokeCredential(ctx, c.ID, *credential, time.Time{}); err != nil {
 		return err
 	}
 	fmt.Fprintf(stderr, "Credential %s opens nothing any more, everywhere within %v.\n", *credential, contract.RecordTTL)

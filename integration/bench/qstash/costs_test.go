@@ -314,7 +314,7 @@ Prices are those of us-east-1, on demand, in dollars for a million messages:
 
 - DynamoDB: 0.625 for a million write units, 0.125 for a million read units. Each run reads the account, which it need not
   within a second of another one.
-- SQS: 0.40 for a million requests, three for a wake-up (send, receive, delete). Lambda receives up to ten at a time,
+- SQS: 0.40 for a million requests, three for a wake-up (send, receive, delete), two more each time that it fails. Lambda receives up to ten at a time,
   so under load it is less than half. An idle queue is polled: about 0.20 dollars a month.
 - A message that finds its queue busy, or its flow control key at its limit, is woken twice: 1.80 more.
 - EventBridge Scheduler: 1.00 for a million late or repeated wake-ups. A schedule that is not due every 15 minutes is repeated

@@ -334,7 +334,7 @@ func TestOffsetsAndTopics(t *testing.T) {
 
 func TestCredentials(t *testing.T) {
 	a := newAPI(t)
-	if err := a.engine.RevokeCredential(t.Context(), "c1", "gone"); err != nil {
+	if err := a.engine.RevokeCredential(t.Context(), "c1", "gone", time.Time{}); err != nil {
 		t.Fatal(err)
 	}
 	user, password := a.credential(nil)

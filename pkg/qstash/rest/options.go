@@ -106,6 +106,9 @@ func forwarded(h http.Header) qstash.Header {
 		}
 	}
 	delete(out, qstash.HeaderHops) // which deliveries set
+	if isTrue(h.Get(initHeader)) {
+		delete(out, unknownHeader) // of a run's first delivery only, see qstash.Workflow.UnknownSDK
+	}
 	if len(out) == 0 {
 		return nil
 	}

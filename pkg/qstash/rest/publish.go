@@ -70,6 +70,10 @@ func (x *exchange) group(name string) (*qstash.Group, error) {
 
 func (x *exchange) publish(dest, queue string) error {
 	h := x.header()
+	return refuseRun(continuesRun(h), x.publishOne(dest, queue, h))
+}
+
+func (x *exchange) publishOne(dest, queue string, h http.Header) error {
 	if h.Get(cronHeader) != "" && queue == "" {
 		return x.createSchedule(dest)
 	}
@@ -123,8 +127,12 @@ func (x *exchange) batch() error {
 	answers := make([]any, len(items))
 	var reqs []qstash.Request
 	var owners []int
+	whole, continues := runsIn(items)
 	for i, it := range items {
 		req, err := x.batchRequest(it)
+		if err != nil && whole {
+			return refuseRun(continues, err)
+		}
 		if err != nil {
 			if answers[i], err = itemError(err); err != nil {
 				return err
@@ -138,7 +146,7 @@ func (x *exchange) batch() error {
 			answers[owners[i]] = published(out)
 			continue
 		}
-		if endsBatch(out.Err) {
+		if whole || endsBatch(out.Err) {
 			return out.Err
 		}
 		if answers[owners[i]], err = itemError(out.Err); err != nil {
@@ -185,17 +193,9 @@ func (x *exchange) batchItems() ([]batchItem, error) {
 var errBatch = badRequest("invalid batch: want a JSON array of messages")
 
 func (x *exchange) batchRequest(it batchItem) (qstash.Request, error) {
-	h := http.Header{}
-	for name, raw := range it.Headers {
-		name = textproto.CanonicalMIMEHeaderKey(name)
-		var one string
-		var many []string
-		switch {
-		case json.Unmarshal(raw, &one) == nil:
-			h[name] = []string{one}
-		case json.Unmarshal(raw, &many) == nil:
-			h[name] = many
-		default:
+	h := looseHeader(it.Headers).header()
+	for name := range it.Headers {
+		if name = textproto.CanonicalMIMEHeaderKey(name); h[name] == nil {
 			return qstash.Request{}, badRequest("invalid value for header " + name)
 		}
 	}

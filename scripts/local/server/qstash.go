@@ -152,6 +152,7 @@ func (m *Main) deliverQStash(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		case <-q.waker.Missing():
 		}
 	}
 }
