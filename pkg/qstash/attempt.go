@@ -62,6 +62,8 @@ func (e *Engine) Handle(ctx context.Context, key string) error {
 		return e.repeated(ctx, acct, id)
 	case dueWaiter:
 		return e.expire(ctx, acct, id)
+	case dueDeadline:
+		return e.endLate(ctx, acct, id)
 	}
 	return fmt.Errorf("qstash: unknown wake-up %q", key)
 }

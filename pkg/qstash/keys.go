@@ -67,6 +67,7 @@ const (
 	dueSchedule = 's'
 	dueQueue    = 'q' // of wake-up keys only: queues are found by themselves
 	dueWaiter   = 'v'
+	dueDeadline = 'k' // of a workflow run
 	dueDeleted  = 'd' // a queue that was deleted: its name and generation, see Engine.dropLate
 	dueHeld     = 'h' // of wake-up keys only: a message that time alone does not make due
 	dueRepeat   = 'r' // of wake-up keys only: a schedule that the waker repeats by itself

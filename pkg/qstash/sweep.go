@@ -119,6 +119,13 @@ func (e *Engine) sweepShard(ctx context.Context, runs *supervisor, shard byte, u
 				return true, e.drop(ctx, it.Key)
 			}
 			hints = append(hints, dueHint(acct, it))
+		case kind == dueDeadline && at.Before(old):
+			if goes, err := e.overdueRun(ctx, acct, id, it.Key); err != nil {
+				return false, err
+			} else if !goes {
+				return true, e.drop(ctx, it.Key)
+			}
+			hints = append(hints, dueHint(acct, it))
 		default:
 			hints = append(hints, dueHint(acct, it))
 		}

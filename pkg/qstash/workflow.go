@@ -28,6 +28,8 @@ type Workflow struct {
 	LazyFetch  bool     `json:"z,omitempty"` // the destination can fetch steps by itself
 	Detect     Detect   `json:"d,omitempty"` // of a run's first delivery
 	Invoker    *Invoker `json:"-"`           // of a run that another one has started
+
+	Deadline time.Duration `json:"-"` // of a run that begins: how long it may take; 0: as its account says
 }
 
 // Detect says which field of an answer shows that the destination is a workflow. Without it, a 2xx answer to
@@ -106,13 +108,14 @@ var ErrRunEnded = &Error{KindInvalid, "can not append to a cancelled workflow: t
 
 // run is a workflow run as it is stored.
 type run struct {
-	URL       string    `json:"u"`
-	CreatedAt time.Time `json:"c"`
-	Config    Options   `json:"o"` // of every delivery, unless a step has its own
-	CallerIP  string    `json:"ip,omitempty"`
-	Invoker   *Invoker  `json:"i,omitempty"`
-	FirstID   string    `json:"m"`            // the message that started it
-	Linked    bool      `json:"lk,omitempty"` // what it waits for is linked; false: it was started before there were links
+	URL       string        `json:"u"`
+	CreatedAt time.Time     `json:"c"`
+	Config    Options       `json:"o"` // of every delivery, unless a step has its own
+	CallerIP  string        `json:"ip,omitempty"`
+	Invoker   *Invoker      `json:"i,omitempty"`
+	FirstID   string        `json:"m"`            // the message that started it
+	Linked    bool          `json:"lk,omitempty"` // what it waits for is linked; false: it was started before there were links
+	MayTake   time.Duration `json:"mt,omitempty"` // from CreatedAt on; 0: it has no deadline
 
 	acct, id string
 	state    runState
@@ -136,6 +139,7 @@ const (
 const (
 	runSteps    = "n" // entries
 	runResponse = "b" // what it ended with
+	runReason   = "x" // why it was failed, if that is not in the log of its last message
 	runWhole    = "w" // present: its workflow's SDK cannot fetch entries, whatever it says of itself
 )
 
@@ -206,7 +210,11 @@ func (e *Engine) startRun(ctx context.Context, d *draft) (Published, error) {
 			return e.restartBySDK(ctx, d, old)
 		}
 	}
-	r := &run{URL: w.URL, CreatedAt: w.CreatedAt, Config: d.rec.Options, CallerIP: d.rec.CallerIP, Invoker: w.Invoker, FirstID: d.id, Linked: true}
+	r := &run{URL: w.URL, CreatedAt: w.CreatedAt, Config: d.rec.Options, CallerIP: d.rec.CallerIP, Invoker: w.Invoker, FirstID: d.id, Linked: true, acct: d.acct, id: w.RunID}
+	deadline, hints, err := e.setDeadline(ctx, r, w)
+	if err != nil {
+		return Published{}, err
+	}
 	r.Config.NotBefore, r.Config.Workflow, r.Config.Trail = time.Time{}, nil, Trail{}
 	if w.Invoker != nil {
 		d.body = w.Invoker.Body
@@ -225,6 +233,7 @@ func (e *Engine) startRun(ctx context.Context, d *draft) (Published, error) {
 		store.Put(runIndexKey(d.acct, w.CreatedAt, w.RunID), store.NewAttrs(
 			store.Attr{Name: store.TTLAttr, Value: store.Int(d.rec.NotBefore.Add(e.runTTL()).Unix())}), nil),
 	}
+	ops = append(ops, deadline...)
 	if by := w.Invoker; by != nil {
 		facts, err := json.Marshal(runLink{URL: r.URL, Step: by.Step, CreatedAt: w.CreatedAt})
 		if err != nil {
@@ -270,7 +279,7 @@ func (e *Engine) startRun(ctx context.Context, d *draft) (Published, error) {
 	if err != nil {
 		return Published{}, fmt.Errorf("starting workflow run %s: %w", w.RunID, err)
 	}
-	e.wake(ctx, d.hint())
+	e.wake(ctx, append(hints, d.hint())...)
 	return r.published(d.id, false), nil
 }
 

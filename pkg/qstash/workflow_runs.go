@@ -102,7 +102,9 @@ type RunLog struct {
 	Labels      []string     `json:"labels,omitempty"`
 	FlowKey     string       `json:"flowControlKey,omitempty"`
 	Invoker     *RunInvoker  `json:"invoker,omitempty"`
-	StepCount   int          `json:"-"` // also where Steps are left out
+	StepCount   int          `json:"-"`                            // also where Steps are left out
+	Reason      string       `json:"workflowRunFailure,omitempty"` // why it was failed though none of its messages has
+	Deadline    int64        `json:"workflowRunDeadline,omitempty"`
 }
 
 // RunInvoker names the run that has started another one.
@@ -149,6 +151,10 @@ func (r *run) view() RunLog {
 	v := RunLog{RunID: r.id, URL: r.URL, State: runStates[r.state], CreatedAt: r.CreatedAt.UnixMilli(), CallerIP: r.CallerIP,
 		CompletedAt: r.attrs.Get(attrFinished).Num(), Response: r.attrs.Get(runResponse).Str(), DLQID: r.attrs.Get(attrDLQ).Str(),
 		Labels: r.Config.Labels, Steps: []RunLogStep{}, StepCount: r.steps}
+	v.Reason = r.attrs.Get(runReason).Str()
+	if at := r.deadline(); !at.IsZero() {
+		v.Deadline = at.UnixMilli()
+	}
 	if len(v.Labels) > 0 {
 		v.Label = v.Labels[0]
 	}
@@ -313,7 +319,7 @@ func (e *Engine) resume(ctx context.Context, acct string, d *dead, restart bool,
 		return Resumed{}, false, err
 	}
 	// Its invoker has been told of the failure, and is not told again.
-	o.Workflow = &Workflow{RunID: id, URL: old.URL, Init: true, LazyFetch: true}
+	o.Workflow = &Workflow{RunID: id, URL: old.URL, Init: true, Deadline: old.MayTake, LazyFetch: true}
 	nd := e.newDraft(acct, &Request{Destination: old.URL, Body: steps[0].Body, Options: o}, "", Endpoint{URL: old.URL})
 	nd.resumed = steps
 	if _, err := e.startRun(ctx, nd); err != nil {

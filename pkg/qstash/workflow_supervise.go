@@ -67,7 +67,8 @@ func (e *Engine) supervise(ctx context.Context, r *run) (settled bool, err error
 		return b.carried, err
 	}
 	reason := cmp.Or(b.lost, b.silence())
-	ended, err := e.endStuck(ctx, r, &b, reason)
+	// No entry may have come meanwhile.
+	ended, err := e.endStuck(ctx, r, b.last, reason, store.Eq(runSteps, store.Int(int64(r.steps))))
 	if ended {
 		e.log.WarnContext(ctx, "a workflow run was stuck and has failed", "account", r.acct, "run", r.id, "reason", reason)
 	}
@@ -253,10 +254,10 @@ func (e *Engine) linkState(ctx context.Context, acct string, l *link) (linkState
 	return waitOver, nil
 }
 
-// endStuck ends a run that nothing carries, provided that no entry has come since it was read. All
-// that follows is one transaction: the run, its dead letter and its failure callback.
-func (e *Engine) endStuck(ctx context.Context, r *run, b *bearing, reason string) (bool, error) {
-	m := b.last
+// endStuck fails a run for which no message does that, on a condition about the run (nil: none). All
+// that follows is one transaction: the run, its dead letter and its failure callback. m, which
+// has finished, becomes the message that has failed; nil: one is made.
+func (e *Engine) endStuck(ctx context.Context, r *run, m *message, reason string, while store.Cond) (bool, error) {
 	put := m == nil
 	if put {
 		m = e.standIn(r)
@@ -301,8 +302,10 @@ func (e *Engine) endStuck(ctx context.Context, r *run, b *bearing, reason string
 	if err != nil {
 		return false, err
 	}
-	end := e.endRunOp(r, runFailed, nil, store.Set(attrDLQ, store.Bytes(o.dlqID)))
-	end.If = store.And{end.If, store.Eq(runSteps, store.Int(int64(r.steps)))}
+	end := e.endRunOp(r, runFailed, nil, store.Set(attrDLQ, store.Bytes(o.dlqID)), store.Set(runReason, store.Bytes(reason)))
+	if while != nil {
+		end.If = store.And{end.If, while}
+	}
 	err = e.store.Commit(ctx, append([]store.Op{end, own, letter}, further...))
 	if _, unmet := unmetCondition(err); unmet {
 		return false, nil // the run goes on after all, or has ended

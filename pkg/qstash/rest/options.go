@@ -55,6 +55,9 @@ func parseNested(h http.Header, depth int) (o qstash.Options, err error) {
 		Redact:         p.redact(),
 		Workflow:       parseWorkflow(h),
 	}
+	if w := o.Workflow; w != nil && w.Init && p.err == nil {
+		w.Deadline, p.err = parseDeadline(h)
+	}
 	if p.err != nil {
 		return o, p.err
 	}

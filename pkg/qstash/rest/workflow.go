@@ -375,6 +375,8 @@ func (x *exchange) workflows() error {
 		return x.ok(steps)
 	case x.is("workflows", "runs", "*") && del:
 		return x.endRun(x.seg[2])
+	case x.is("workflows", "deadline"):
+		return x.deadline()
 	case x.is("workflows", "runs") && del:
 		return x.cancelRuns()
 	case (x.is("workflows", "events") || x.is("workflows", "logs")) && get:
