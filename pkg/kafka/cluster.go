@@ -221,7 +221,7 @@ func (e *Engine) RevokeCredential(ctx context.Context, id, credential string, ex
 			return err
 		}
 		return e.store.Commit(ctx, append(writes, store.Update(clusterKey(id),
-			store.And{store.Exists(clusterCreated), as(attrs, clusterRevoked), as(attrs, clusterRevPages)},
+			store.And{store.Exists(clusterCreated), store.Same(clusterRevoked, attrs.Get(clusterRevoked)), store.Same(clusterRevPages, attrs.Get(clusterRevPages))},
 			store.Set(clusterRevoked, store.List(next.Recent)), store.Set(clusterRevPages, store.List(next.Pages)))))
 	})
 	e.forget(clusterKey(id))
@@ -229,14 +229,6 @@ func (e *Engine) RevokeCredential(ctx context.Context, id, credential string, ex
 		return fmt.Errorf("revoking credential %s of cluster %s: %w", credential, id, err)
 	}
 	return err
-}
-
-// as is the condition that an attribute is as it was read.
-func as(attrs store.Attrs, name string) store.Cond {
-	if v := attrs.Get(name); !v.IsZero() {
-		return store.Eq(name, v)
-	}
-	return store.Absent(name)
 }
 
 // Block makes those who serve the cluster refuse requests with a text, until a limit's time

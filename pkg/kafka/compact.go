@@ -146,7 +146,7 @@ func (c *compactor) learn() error {
 		c.total = c.h.bytes
 	}
 	if c.h.pass == nil {
-		c.pass = pass{to: end, at: c.h.start}
+		c.pass = pass{to: end, at: c.h.firstBase()}
 	}
 	return err
 }
@@ -245,13 +245,7 @@ func (c *compactor) finish() error {
 
 // update changes the head, unless another compactor has.
 func (c *compactor) update(edits ...store.Edit) error {
-	as := func(name string, v store.Value) store.Cond {
-		if v.IsZero() {
-			return store.Absent(name)
-		}
-		return store.Eq(name, v)
-	}
-	cond := store.And{store.Exists(headNext), as(headPass, c.noted), as(headCleaned, c.h.cleaned.note)}
+	cond := store.And{store.Exists(headNext), store.Same(headPass, c.noted), store.Same(headCleaned, c.h.cleaned.note)}
 	err := c.e.repeat(c.ctx, func() error {
 		_, err := c.e.store.Apply(c.ctx, store.Update(headKey(c.log), cond, edits...))
 		return err

@@ -147,9 +147,9 @@ func (c *compactor) rewrite(was, next *segment) error {
 // replace writes a segment's item on the condition that it is as it was read. It reports false
 // without an error if the segment was deleted meanwhile.
 func (c *compactor) replace(was, next *segment) (written bool, err error) {
-	cond := store.And{store.Eq(segNext, store.Int(was.next)), store.Absent(segWrite)}
-	if was.write != "" {
-		cond[1] = store.Eq(segWrite, store.Bytes(was.write))
+	cond := store.And{store.Eq(segNext, store.Int(was.next)), was.asWritten(), store.Absent(segExpires)}
+	if was.expires > 0 {
+		cond[2] = store.Eq(segExpires, store.Int(was.expires))
 	}
 	op := store.Put(offsetKey(c.log, kindSegment, was.base), next.attrs(), cond)
 	err = c.e.repeat(c.ctx, func() error { _, err := c.e.store.Apply(c.ctx, op); return err })

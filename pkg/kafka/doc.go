@@ -50,8 +50,8 @@
 //	group     'c' cluster                    'g' group             none: says that there is such a group
 //	debt      'c' cluster                    'r' topic id          parts: the topic's logs are to be deleted
 //	clusters  "clusters"                     cluster               none
-//	head      'l' cluster/topic/partition    'h'                   n w t q r b z y yc yp, see partition.go
-//	segment   'l' cluster/topic/partition    's' base(8)           n r z, d (batches) or c (pieces), e and x (expiry), k v (compaction)
+//	head      'l' cluster/topic/partition    'h'                   n w t q r b z k ke g y yc yp, see partition.go
+//	segment   'l' cluster/topic/partition    's' base(8)           n r z a, d (batches) or c (pieces), e and x (expiry), k v (compaction)
 //	piece     'l' cluster/topic/partition    'd' base(8) [v] no(2) d, e, x: part of a batch larger than an item
 //	pending   'l' cluster/topic/partition    'q' base(8) no(2)     d: a record of the stream that waits
 //	state     'g' cluster/group              'g'                   v g m, l* t* u* for instances, o* h* c* for partitions
@@ -59,8 +59,14 @@
 //	lease     'g' cluster/group              'k'                   o n, see join.go: who carries out the requests
 //
 // Topics have ids in keys, so that one made anew under an old name is empty.
-// Segments expire by DynamoDB's TTL, which costs nothing; when exactly, readers
-// decide by e.
+// # Retention
+//
+// Segments expire by DynamoDB's TTL, which costs nothing; when exactly, readers decide: by the time of
+// appending and the topic's retention of now, which the head has, and at the latest by e. So a shorter
+// retention holds at once. Reclaim deletes what the store would keep longer. If the retention becomes
+// longer, Reclaim gives the segments later times, at a write unit for each KiB; segments without a
+// time of appending, from before there was one, keep theirs. The head knows the first segment that is
+// left, so that a sweep of an unchanged log reads no more than its head.
 //
 // # Compaction
 //

@@ -109,6 +109,7 @@ type applier struct {
 	mark           int64 // as the head has it
 	pending        int64 // as the head had it last
 	loaded         int64 // pending batches below it have been read
+	keep           int64 // ms; negative: as the batches say
 	candidates     map[int64]*candidate
 	spent          []store.Key // of pending batches that have become part of the log, or never will
 }
@@ -125,7 +126,10 @@ func (e *Engine) apply(ctx context.Context, log string, arrivals []arrival, inOr
 	a := &applier{
 		e: e, ctx: ctx, log: log, inOrder: inOrder,
 		end: h.mark, maxTime: h.maxTime, bytes: h.bytes, mark: h.mark, pending: h.pending,
-		candidates: map[int64]*candidate{},
+		keep: h.keep, candidates: map[int64]*candidate{},
+	}
+	if h.keepNote.IsZero() {
+		a.keep = -1
 	}
 	for _, v := range arrivals {
 		a.latest = max(a.latest, v.at)
@@ -229,7 +233,7 @@ func (a *applier) grow() error {
 
 // nextSegment is what comes next in the log: batches, or a void; nil if that is not known.
 func (a *applier) nextSegment() *segment {
-	s := &segment{base: a.end, next: a.end, maxTime: a.maxTime}
+	s := &segment{base: a.end, next: a.end, maxTime: a.maxTime, appended: a.e.nowMs()}
 	keep, ever := int64(0), false
 	for {
 		c := a.candidates[s.next]
@@ -248,8 +252,13 @@ func (a *applier) nextSegment() *segment {
 			return nil
 		}
 		a.e.log.WarnContext(a.ctx, "offsets were reserved and never used", "log", a.log, "from", s.base, "to", s.next)
-	} else if !ever {
-		s.expires = a.e.nowMs() + keep
+	} else {
+		if a.keep >= 0 {
+			keep, ever = a.keep, a.keep == 0
+		}
+		if !ever {
+			s.expires = s.appended + keep
+		}
 	}
 	s.bytes = a.bytes + int64(len(s.data))
 	return s

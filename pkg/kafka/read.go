@@ -57,8 +57,8 @@ func weigh(r *batch.Record) int {
 // lasts, and returns the place behind them. It makes one call if the place's
 // segment is known, or begins at it, else one for that segment alone.
 func (e *Engine) readLog(ctx context.Context, log string, at cursor, h *head, left *budget) ([]batch.Record, cursor, error) {
-	if at.offset < h.start {
-		at = cursor{h.start, h.start}
+	if first := h.first(); at.offset <= first.offset {
+		at = first
 	}
 	if at.segment == unknownSegment && (at.offset == 0 || e.boundaries.isOne(log, at.offset)) {
 		at.segment = at.offset
@@ -71,7 +71,7 @@ func (e *Engine) readLog(ctx context.Context, log string, at cursor, h *head, le
 	var out []batch.Record
 	for _, it := range items {
 		s := segmentOf(offsetOf(it.Key), it.Attrs)
-		if s.next <= at.offset || s.expires > 0 && s.expires <= now {
+		if s.next <= at.offset || h.isGone(s, now) {
 			if s.next > at.offset {
 				at = cursor{s.next, s.next}
 			}

@@ -65,13 +65,33 @@ func (e *Engine) reclaimCluster(ctx context.Context, id string) (deleted int, er
 		return deleted, errors.Join(append(errs, err)...)
 	}
 	for _, t := range topics {
-		for p := range t.Partitions {
-			if ctx.Err() == nil {
-				add(e.reclaimLog(ctx, t, t.log(p)))
-			}
-		}
+		add(e.reclaimTopic(ctx, t))
 	}
 	add(e.reclaimGroups(ctx, id))
+	return deleted, errors.Join(errs...)
+}
+
+// reclaimTopic reclaims a topic's logs.
+func (e *Engine) reclaimTopic(ctx context.Context, t *Topic) (deleted int, err error) {
+	logs := make([]string, t.Partitions)
+	for p := range logs {
+		logs[p] = t.log(p)
+	}
+	heads, err := e.heads(ctx, logs)
+	if err != nil {
+		return 0, err
+	}
+	var errs []error
+	for i, h := range heads {
+		if h == nil || ctx.Err() != nil {
+			continue
+		}
+		n, err := e.reclaimLog(ctx, t, logs[i], h)
+		deleted += n
+		if err != nil {
+			errs = append(errs, fmt.Errorf("reclaiming %s/%d: %w", t.Name, i, err))
+		}
+	}
 	return deleted, errors.Join(errs...)
 }
 
@@ -179,71 +199,6 @@ func (e *Engine) deleteRange(ctx context.Context, q store.Query) (deleted int, e
 		}
 		q = q.Next(page)
 	}
-}
-
-// reclaimLog moves the log's start past what has expired or is beyond the
-// partition's size, deletes what is below it, and compacts the rest if the topic
-// wants it.
-func (e *Engine) reclaimLog(ctx context.Context, t *Topic, log string) (deleted int, err error) {
-	heads, err := e.heads(ctx, []string{log})
-	if err != nil || heads[0] == nil {
-		return 0, err
-	}
-	h := heads[0]
-	if t.Compact {
-		return 0, e.compact(ctx, log, h)
-	}
-	start, now := h.start, e.nowMs()
-	q := store.Query{Partition: log, From: offsetKey(log, kindSegment, h.start).Sort, To: store.PrefixEnd(kindSegment), Limit: 64}
-	for more := true; more; {
-		page, err := e.store.Query(ctx, q)
-		if err != nil {
-			return 0, err
-		}
-		more = page.More
-		for _, it := range page.Items {
-			s := segmentOf(offsetOf(it.Key), it.Attrs)
-			expired := s.expires > 0 && s.expires <= now
-			beyond := t.RetentionBytes > 0 && h.bytes-s.bytes >= t.RetentionBytes
-			void := len(s.data) == 0 && s.pieces == 0
-			if s.next > h.mark || !expired && !beyond && !void {
-				more = false
-				break
-			}
-			start = s.next
-		}
-		if more {
-			q = q.Next(page)
-		}
-	}
-	if start == h.start {
-		return 0, nil
-	}
-	// First nobody reads it any more, then it goes.
-	if err := e.moveStart(ctx, log, start); err != nil {
-		return 0, err
-	}
-	for _, kind := range []string{kindSegment, kindPiece} {
-		n, err := e.deleteRange(ctx, store.Query{Partition: log, From: kind, To: offsetKey(log, kind, start).Sort})
-		deleted += n
-		if err != nil {
-			return deleted, err
-		}
-	}
-	return deleted, nil
-}
-
-// moveStart moves the log's start up, if nobody has moved it further.
-func (e *Engine) moveStart(ctx context.Context, log string, start int64) error {
-	cond := store.And{store.Exists(headNext), store.Or{store.Absent(headStart), store.Lt(headStart, store.Int(start))}}
-	_, err := e.store.Apply(ctx, store.Update(headKey(log), cond, store.Set(headStart, store.Int(start))))
-	if _, ok := unmet(err); ok {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("moving a log's start: %w", err)
-	}
-	return nil
 }
 
 // idleGroupAfter is how long committed offsets of a group without instances are

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/skystash/skystash/pkg/store"
@@ -17,8 +18,13 @@ const (
 	topicRetention  = "ret"  // ms; 0: for ever
 	topicBytes      = "size" // of a partition; 0: no limit
 	topicMaxMessage = "max"
-	topicCompact    = "compact" // there if so
+	topicCompact    = "compact" // there if so: compactOnly or compactDelete
 	topicCreated    = "created" // Unix ms
+)
+
+const (
+	compactOnly   = 1
+	compactDelete = 2
 )
 
 // Limits and defaults of topics.
@@ -36,7 +42,40 @@ type TopicOptions struct {
 	RetentionBytes  int64         // size of a partition beyond which the oldest messages go; 0: no limit
 	MaxMessageBytes int           // bytes of a message with its overhead; 0: DefaultMaxMessageBytes
 	Compact         bool          // keep the last message of each key, whatever its age
+	CompactDelete   bool          // a compacted topic's messages also go by retention time and size
 }
+
+// CleanupPolicy is what Kafka calls cleanup.policy: delete, compact or "compact,delete".
+func (o *TopicOptions) CleanupPolicy() string {
+	switch {
+	case o.Compact && o.CompactDelete:
+		return "compact,delete"
+	case o.Compact:
+		return "compact"
+	}
+	return "delete"
+}
+
+// SetCleanupPolicy takes a policy as CleanupPolicy gives it, the names in any order. The error is of
+// kind Invalid.
+func (o *TopicOptions) SetCleanupPolicy(policy string) error {
+	compact, expire := false, false
+	for name := range strings.SplitSeq(policy, ",") {
+		switch strings.TrimSpace(name) {
+		case "compact":
+			compact = true
+		case "delete":
+			expire = true
+		default:
+			return refuse(Invalid, `cleanup policy must be "delete", "compact" or "compact,delete"`)
+		}
+	}
+	o.Compact, o.CompactDelete = compact, compact && expire
+	return nil
+}
+
+// expires reports whether messages go by their age, or by the size of a partition.
+func (o *TopicOptions) expires() bool { return !o.Compact || o.CompactDelete }
 
 // Topic is a topic's record.
 type Topic struct {
@@ -87,6 +126,8 @@ func (o *TopicOptions) check() error {
 		return refuse(Invalid, "retention size must not be negative")
 	case o.MaxMessageBytes < 1 || o.MaxMessageBytes > MaxMessageBytes:
 		return refuse(Invalid, "max message size must be from 1 to %d bytes", MaxMessageBytes)
+	case o.CompactDelete && !o.Compact:
+		return refuse(Invalid, "only a compacted topic can be compacted and expire")
 	case o.Retention > 0 && o.Retention < time.Millisecond:
 		return refuse(Invalid, "retention time is shorter than a millisecond")
 	}
@@ -103,7 +144,11 @@ func (t *Topic) attrs() store.Attrs {
 		{Name: topicCreated, Value: store.Int(t.CreatedAt.UnixMilli())},
 	}
 	if t.Compact {
-		attrs = append(attrs, store.Attr{Name: topicCompact, Value: store.Int(1)})
+		how := int64(compactOnly)
+		if t.CompactDelete {
+			how = compactDelete
+		}
+		attrs = append(attrs, store.Attr{Name: topicCompact, Value: store.Int(how)})
 	}
 	return store.NewAttrs(attrs...)
 }
@@ -118,6 +163,7 @@ func topicOf(cluster, name string, as store.Attrs) *Topic {
 			RetentionBytes:  as.Get(topicBytes).Num(),
 			MaxMessageBytes: int(as.Get(topicMaxMessage).Num()),
 			Compact:         as.Has(topicCompact),
+			CompactDelete:   as.Get(topicCompact).Num() == compactDelete,
 		},
 	}
 	if t.Retention == 0 {
@@ -133,7 +179,7 @@ func (t *Topic) log(partition int) string {
 
 // keepMs is how long messages produced now are kept, 0 for ever.
 func (t *Topic) keepMs() int64 {
-	if t.Compact {
+	if !t.expires() {
 		return 0
 	}
 	return max(0, t.Retention.Milliseconds())
@@ -220,7 +266,7 @@ func (e *Engine) createHeads(ctx context.Context, t *Topic) error {
 	}
 	var heads []store.Item
 	for p := range t.Partitions {
-		heads = append(heads, store.Item{Key: headKey(t.log(p)), Attrs: newHead()})
+		heads = append(heads, store.Item{Key: headKey(t.log(p)), Attrs: newHead(t.keepMs())})
 	}
 	return e.store.Load(ctx, heads, nil)
 }
@@ -229,7 +275,7 @@ func (e *Engine) createHeads(ctx context.Context, t *Topic) error {
 // the partitions may be in use by then.
 func (e *Engine) addHeads(ctx context.Context, t *Topic, to int) error {
 	for p := t.Partitions; p < to; p++ {
-		_, err := e.store.Apply(ctx, store.Put(headKey(t.log(p)), newHead(), store.Absent(headNext)))
+		_, err := e.store.Apply(ctx, store.Put(headKey(t.log(p)), newHead(t.keepMs()), store.Absent(headNext)))
 		if _, ok := unmet(err); err != nil && !ok {
 			return err
 		}
@@ -266,8 +312,10 @@ func (e *Engine) Topics(ctx context.Context, c *Cluster) ([]*Topic, error) {
 	return topics, nil
 }
 
-// UpdateTopic changes a topic's settings. Partitions can only be added. Another
-// retention time holds for messages produced from then on.
+// UpdateTopic changes a topic's settings. Partitions can only be added. Another retention time or
+// cleanup policy holds for the messages that there are, too. What is to be kept longer than before
+// may still expire as it would have, until Reclaim has told the store. A topic that becomes compacted
+// loses its messages without a key.
 func (e *Engine) UpdateTopic(ctx context.Context, c *Cluster, name string, change func(*TopicOptions)) (t *Topic, err error) {
 	unlock, err := e.lockTopics(ctx, c)
 	if err != nil {
@@ -313,7 +361,27 @@ func (e *Engine) updateTopic(ctx context.Context, c *Cluster, name string, chang
 	if err != nil {
 		return nil, fmt.Errorf("updating topic %s: %w", name, err)
 	}
+	if next.keepMs() != t.keepMs() {
+		e.keepAs(ctx, t, &next)
+	}
 	return &next, nil
+}
+
+// keepAs makes another retention hold in a topic's logs. What fails, the next Reclaim does.
+func (e *Engine) keepAs(ctx context.Context, was, t *Topic) {
+	logs := make([]string, t.Partitions)
+	for p := range logs {
+		logs[p] = t.log(p)
+	}
+	heads, err := e.heads(ctx, logs)
+	for i, h := range heads {
+		if h != nil && err == nil {
+			err = e.setKeep(ctx, logs[i], h, was.keepMs(), t.keepMs())
+		}
+	}
+	if err != nil {
+		e.log.WarnContext(ctx, "a topic's retention holds later", "topic", t.Name, "error", err)
+	}
 }
 
 // DeleteTopic deletes a topic with its messages. Engines that know it still
@@ -353,26 +421,4 @@ func (e *Engine) deleteTopic(ctx context.Context, c *Cluster, name string) error
 		return fmt.Errorf("deleting topic %s: %w", name, err)
 	}
 	return nil
-}
-
-// TopicSize is how much a topic holds.
-type TopicSize struct {
-	Messages int64 // offsets between the start of the logs and their watermarks
-	Bytes    int64 // of all messages since the topic was made, also of those that have expired
-}
-
-// TopicSize reads how much a topic holds.
-func (e *Engine) TopicSize(ctx context.Context, t *Topic) (TopicSize, error) {
-	var size TopicSize
-	for p := range t.Partitions {
-		heads, err := e.heads(ctx, []string{t.log(p)})
-		if err != nil {
-			return TopicSize{}, err
-		}
-		if h := heads[0]; h != nil {
-			size.Messages += h.mark - h.start
-			size.Bytes += h.bytes
-		}
-	}
-	return size, nil
 }

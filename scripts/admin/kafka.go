@@ -84,6 +84,7 @@ func createKafkaTopic(ctx context.Context, flags *flag.FlagSet, args []string, _
 	flags.DurationVar(&o.Retention, "retention", kafka.DefaultRetention, "time that messages are kept; negative: for ever")
 	flags.Int64Var(&o.RetentionBytes, "retention-bytes", 0, "size of a partition beyond which the oldest messages go; 0: no limit")
 	flags.IntVar(&o.MaxMessageBytes, "max-message", kafka.DefaultMaxMessageBytes, "largest message in bytes, with its overhead")
+	flags.Func("cleanup-policy", "delete (the default), compact or compact,delete", o.SetCleanupPolicy)
 	flags.BoolVar(&o.Compact, "compact", false, "keep the last message of each key, whatever its age")
 	if err := parse(flags, args, "table", "cluster", "name"); err != nil {
 		return err
