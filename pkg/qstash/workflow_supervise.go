@@ -370,33 +370,23 @@ func (e *Engine) release(ctx context.Context, r *run) {
 }
 
 func (e *Engine) releaseAll(ctx context.Context, r *run) error {
-	var ids []string
-	list, err := e.links(ctx, r.acct, r.id)
+	links, err := e.links(ctx, r.acct, r.id)
 	if err != nil {
 		return err
 	}
-	for _, l := range list {
-		switch {
-		case l.over:
-		case l.kind == linkMessage:
-			ids = append(ids, l.name)
-		case l.kind == linkWaiter:
+	for _, l := range links {
+		if l.kind == linkWaiter && !l.over {
 			if err := e.dropWaiter(ctx, r.acct, l.Wait.Event, l.Wait.WaiterID); err != nil {
 				return err
 			}
 		}
 	}
-	page, err := e.store.Query(ctx, store.Query{Partition: runPartition(r.acct, r.id), From: "s", To: entriesEnd, Reverse: true, Limit: streamPage})
+	open, err := e.openMessages(ctx, r)
 	if err != nil {
-		return fmt.Errorf("reading the steps of workflow run %s: %w", r.id, err)
+		return err
 	}
-	for _, it := range page.Items {
-		if !it.Attrs.Has(entryVoid) {
-			ids = append(ids, it.Attrs.Get(attrMessage).Str())
-		}
-	}
-	for _, id := range ids {
-		if _, err := e.cancel(ctx, r.acct, id); err != nil {
+	for _, m := range open {
+		if _, err := e.cancel(ctx, r.acct, m.id); err != nil {
 			return err
 		}
 	}

@@ -20,6 +20,17 @@
 // for clients that accept it. HEAD is answered as GET, which changes nothing, and refused where GET would: by the
 // addresses of webhooks. Package edge has the statuses of failures.
 //
+// # Beyond Upstash's API
+//
+//	POST /v2/messages/{id}/retry            makes the next attempt of a waiting message at once
+//	POST /v2/workflows/runs/{id}/retry      does so with the messages of a run that wait for a retry
+//	POST /v2/schedules/{id}/run             publishes a schedule's messages now; its times stay
+//	GET, PUT, DELETE /v2/workflows/deadline the default deadline of an account's runs: {"deadline":"2h"}
+//
+//	Upstash-Workflow-Deadline: 2h           of a trigger: how long the run may take
+//	Upstash-Skystash-Missed: skip|once|all  of a schedule: what happens with times that were missed, see
+//	                                        qstash.Missed; skip is the default
+//
 // # Tokens
 //
 // Clients decode their token: it is the base64 text of {"UserID":…,"Password":…}. The

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -176,7 +177,7 @@ func (x *exchange) route() error {
 			}
 			return x.publish(destination(dest, x.query), name)
 		}
-		if rest, ok := x.after("schedules"); ok && !isPause(rest) {
+		if rest, ok := x.after("schedules"); ok && !isAction(rest, "pause", "resume", "run") {
 			return x.createSchedule(destination(rest, x.query))
 		}
 		if rest, ok := x.after("trigger"); ok && x.bounds == nil {
@@ -205,10 +206,10 @@ func (x *exchange) route() error {
 // inVersion1 are the resources of version 1 that still exist.
 var inVersion1 = map[string]bool{"messages": true, "events": true, "logs": true, "keys": true, "schedules": true, "topics": true, "dlq": true}
 
-// isPause tells /schedules/{id}/pause from a destination.
-func isPause(rest string) bool {
+// isAction tells /schedules/{id}/{action} from a destination, for some actions.
+func isAction(rest string, actions ...string) bool {
 	id, action, ok := strings.Cut(strings.TrimSuffix(rest, "/"), "/")
-	return ok && !strings.Contains(id, ":") && (strings.EqualFold(action, "pause") || strings.EqualFold(action, "resume"))
+	return ok && !strings.Contains(id, ":") && slices.Contains(actions, strings.ToLower(action))
 }
 
 // is reports whether the path has as many segments as the pattern and equals it, where

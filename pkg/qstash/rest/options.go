@@ -19,6 +19,7 @@ const (
 	failureHeader   = "Upstash-Failure-Callback"
 	scheduleID      = "Upstash-Schedule-Id"
 	cronHeader      = "Upstash-Cron"
+	missedHeader    = "Upstash-Skystash-Missed" // of a schedule, see qstash.Missed; not one of Upstash's
 	maxCallbackNest = 2
 )
 

@@ -41,3 +41,28 @@ func TestDeadlineOfRuns(t *testing.T) {
 	step("DELETE", of, "", 200, `{"deadline":0}`)
 	step("GET", of, "", 200, `{"deadline":0}`)
 }
+
+func TestRetryNowAndRunNow(t *testing.T) {
+	s := newService(t)
+	s.status = 500
+	var published struct{ MessageID string }
+	s.ok(&published, "POST", "/v2/publish/https://a.example", "x", "Upstash-Delay: 1h")
+	s.ok(nil, "POST", "/v2/messages/"+published.MessageID+"/retry", "")
+	if d := s.delivery(); d.Header.Get("Upstash-Message-Id") != published.MessageID {
+		t.Errorf("sent %+v", d)
+	}
+	s.refused(404, "message msg_1 not found", "POST", "/v2/messages/msg_1/retry", "")
+	s.refused(404, "workflow run wfr_1 not found", "POST", "/v2/workflows/runs/wfr_1/retry", "")
+	s.refused(404, "schedule other not found", "POST", "/v2/schedules/other/run", "")
+	s.refused(400, "invalid policy for missed times", "POST", "/v2/schedules/https://b.example", "y", "Upstash-Cron: 0 0 1 1 *", "Upstash-Skystash-Missed: some")
+	var schedule struct {
+		ScheduleID, Missed string
+		MessageIDs         []string
+	}
+	s.ok(&schedule, "POST", "/v2/schedules/https://b.example/run", "y", "Upstash-Cron: 0 0 1 1 *", "Upstash-Skystash-Missed: ONCE")
+	s.ok(&schedule, "GET", "/v2/schedules/"+schedule.ScheduleID, "")
+	s.ok(&schedule, "POST", "/v2/schedules/"+schedule.ScheduleID+"/run", "")
+	if d := s.delivery(); schedule.Missed != "once" || len(schedule.MessageIDs) != 1 || d.URL != "https://b.example/run" || string(d.Body) != "y" {
+		t.Errorf("schedule %+v, sent %+v", schedule, d)
+	}
+}
