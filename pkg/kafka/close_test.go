@@ -46,7 +46,7 @@ func TestCloseEndsPollsAndRun(t *testing.T) {
 				return e.Fetch(t.Context(), c, []TopicOffset{{TopicPartition{"topic", 0}, 0}}, time.Hour)
 			},
 			"Consume": func() ([]Message, error) {
-				return e.Consume(t.Context(), c, "group", "one", []string{"topic"}, InstanceOptions{Reset: ResetLatest, SessionTimeout: 2 * time.Hour}, time.Hour)
+				return e.Consume(t.Context(), c, "group", "one", []string{"topic"}, InstanceOptions{Reset: ResetLatest, SessionTimeout: MaxSessionTimeout}, time.Hour)
 			},
 		}
 		ended := make(chan struct{})
