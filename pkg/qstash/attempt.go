@@ -103,6 +103,7 @@ func (e *Engine) prepare(ctx context.Context, acct, id string, held bool) (*mess
 		m, err := e.claim(ctx, acct, id, held)
 		var d Delivery
 		if err == nil && m != nil {
+			e.anchorClaim(ctx, m)
 			d, err = e.delivery(ctx, m)
 		}
 		if err == nil || try == prepareTries {

@@ -3,6 +3,7 @@ package qstash
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/skystash/skystash/pkg/store"
 )
@@ -48,6 +49,7 @@ func (e *Engine) cancel(ctx context.Context, acct, id string) (bool, error) {
 		now := e.now().UnixMilli()
 		asked := event{At: now, State: EventCancelRequested}
 		if m.state == stateActive {
+			e.anchor(ctx, m, time.UnixMilli(now))
 			edits := append([]store.Edit{store.Set(attrCancel, store.Int(1))}, addEvents(m.attrs.Size(), asked)...)
 			_, err = e.store.Apply(ctx, store.Update(m.key(), store.And{
 				store.Eq(attrState, store.Int(int64(stateActive))), store.Absent(attrCancel)}, edits...))

@@ -55,6 +55,7 @@
 //	m acct shard         message id           message: settings, state, events
 //	b message's id acct  n                    its body, if longer than 1 KiB when compressed, in chunks
 //	d acct shard         time kind id         due index: when what has to be looked at, and the message's host
+//	t acct shard         time message id      log index: an event that is long after its message's creation
 //	u acct               hash                 deduplication id: the message it stands for
 //	q acct               queue                queue: parallelism, pause, next place, floor
 //	e acct queue         generation place     queue entry: the message in that place, or void
@@ -88,7 +89,11 @@
 // entry.
 //
 // A finished message stays for the time that logs are kept: its events are the
-// log, so that keeping one costs no write. The log is in order of the messages' creation and, within a message, of time.
+// log, so that keeping one costs no write. The log is in order of the events' times. Events within ten
+// seconds after their message's creation are found by the creation. A later event has an anchor in
+// the log index, one write, unless the message has had one within ten seconds before: an attempt that is delayed, or
+// a retry, or one that has waited in a queue, needs one in all. Reading a page reads the
+// messages of ten seconds more than the page.
 //
 // # Several callers at one item
 //

@@ -101,6 +101,14 @@ func timeKey(at time.Time) string {
 	return string(binary.BigEndian.AppendUint64(nil, uint64(max(0, at.UnixMilli()))))
 }
 
+// parseTimeKey reads the time that a key begins with, in ms.
+func parseTimeKey(key string) (ms int64, ok bool) {
+	if len(key) < 8 {
+		return 0, false
+	}
+	return int64(binary.BigEndian.Uint64([]byte(key[:8]))), true
+}
+
 // hintKey is the key of a wake-up, and hintParts reads it. It is plain text.
 func hintKey(kind byte, acct, id string) string {
 	return string([]byte{kind, '/'}) + acct + "/" + url.PathEscape(id)

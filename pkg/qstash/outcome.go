@@ -330,6 +330,9 @@ func (e *Engine) apply(ctx context.Context, t *transition) ([]wake.Hint, error) 
 		}
 	}
 
+	if len(t.events) > 0 {
+		e.anchor(ctx, m, time.UnixMilli(t.events[0].At))
+	}
 	// One operation alone is no transaction, and costs half of one.
 	err := e.commitOf(ctx, m, append([]store.Op{store.Update(m.key(), t.cond, edits...)}, ops...))
 	ce, unmet := unmetCondition(err)

@@ -302,6 +302,7 @@ func (e *Engine) endStuck(ctx context.Context, r *run, m *message, reason string
 	if err != nil {
 		return false, err
 	}
+	e.anchor(ctx, m, now)
 	end := e.endRunOp(r, runFailed, nil, store.Set(attrDLQ, store.Bytes(o.dlqID)), store.Set(runReason, store.Bytes(reason)))
 	if while != nil {
 		end.If = store.And{end.If, while}

@@ -324,6 +324,8 @@ Prices are those of us-east-1, on demand, in dollars for a million messages:
 - Lambda on Arm with 512 MB: 0.20 for a million invocations, 13.33 for a million GB-seconds; a request to the API is taken to last
   15 ms, a wake-up 60 ms, most of which is the destination's. A slower destination costs more: 0.5 GB-seconds, or 6.67
   dollars a million, for each second of one delivery alone; up to ten share it.
+- An attempt that begins more than ten seconds after its message's creation costs one write for the log, which is in order of time;
+  a second one if it lasts longer than that.
 - The due entry of a workflow's message is removed by the sweep, which looks then whether the run goes on: see the last two
   rows. They stand for eleven messages, whose own rows lack that write.
 - Upstash: 1 dollar for 100,000 messages, each attempt and each callback counting as one.
