@@ -27,6 +27,9 @@ type Account struct {
 	// RunDeadline is how long workflow runs may take that do not say so themselves; 0: as long as they like.
 	RunDeadline time.Duration `json:"runDeadline,omitempty"`
 
+	// Trouble is until when hosts may be in trouble, see Hosts.
+	Trouble time.Time `json:"trouble,omitzero"`
+
 	// Blocked: a limit of its usage has been reached; who serves the account takes no new messages.
 	Blocked meter.Block `json:"blocked,omitzero"`
 

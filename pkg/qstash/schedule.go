@@ -204,9 +204,6 @@ func (e *Engine) checkSchedule(ctx context.Context, acct string, s *schedule, bo
 			return err
 		}
 	}
-	if headerSize(s.Header) > maxHeader {
-		return &Error{KindTooLarge, fmt.Sprintf("maximum size of forwarded headers exceeded: limit %d bytes", maxHeader)}
-	}
 	if _, err := ParseMissed(string(s.Missed)); err != nil {
 		return err
 	}

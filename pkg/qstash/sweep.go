@@ -57,15 +57,22 @@ type late struct {
 	at  time.Time
 	id  string
 	run string // that the message belongs to; "": none
+
+	host    string
+	crowded bool // attempts for the host take long, and there is room for this one
 }
 
 func (e *Engine) sweepShard(ctx context.Context, runs *supervisor, shard byte, until time.Time) (int, error) {
 	acct := runs.acct
 	n := 0
+	rooms, err := e.rooms(ctx, acct)
+	if err != nil {
+		return 0, err
+	}
 	var hints []wake.Hint
 	var lates []late
 	flush := func() error {
-		more, err := e.wakeLate(ctx, runs, lates)
+		more, err := e.wakeLate(ctx, runs, rooms, lates)
 		if err != nil {
 			return err
 		}
@@ -78,7 +85,7 @@ func (e *Engine) sweepShard(ctx context.Context, runs *supervisor, shard byte, u
 		return err
 	}
 	old := e.now().Add(-sweepGrace)
-	err := e.each(ctx, store.Query{Partition: duePartition(acct, shard), To: timeKey(until.Add(time.Millisecond))}, func(it store.Item) (bool, error) {
+	err = e.each(ctx, store.Query{Partition: duePartition(acct, shard), To: timeKey(until.Add(time.Millisecond))}, func(it store.Item) (bool, error) {
 		at, kind, id, ok := parseDue(it.Key.Sort)
 		switch {
 		case !ok:
@@ -97,7 +104,14 @@ func (e *Engine) sweepShard(ctx context.Context, runs *supervisor, shard byte, u
 			}
 			return true, e.drop(ctx, it.Key)
 		case kind == dueMessage && at.Before(old):
-			lates = append(lates, late{it.Key, at, id, it.Attrs.Get(dueRun).Str()})
+			l := late{key: it.Key, at: at, id: id, host: it.Attrs.Get(attrHost).Str(), run: it.Attrs.Get(dueRun).Str()}
+			if l.run == "" { // one of a run is read in any case, see supervised
+				var full bool
+				if l.crowded, full = rooms.take(l.host); full {
+					return true, nil
+				}
+			}
+			lates = append(lates, l)
 		case kind == dueSchedule && at.Before(old):
 			s, err := e.readSchedule(ctx, acct, id)
 			if err != nil {
@@ -151,7 +165,7 @@ func dueHint(acct string, it store.Item) wake.Hint {
 // wakeLate looks at messages that are late: the due entries that count no longer are removed, and the
 // others are woken unless they are to be left alone. A message that has carried a workflow run may
 // have been the last one to do so.
-func (e *Engine) wakeLate(ctx context.Context, runs *supervisor, lates []late) ([]wake.Hint, error) {
+func (e *Engine) wakeLate(ctx context.Context, runs *supervisor, rooms rooms, lates []late) ([]wake.Hint, error) {
 	if len(lates) == 0 {
 		return nil, nil
 	}
@@ -189,8 +203,14 @@ func (e *Engine) wakeLate(ctx context.Context, runs *supervisor, lates []late) (
 			}
 		case m == nil, m.state.finished():
 			over = append(over, l.key)
-		case !e.leave(m, l.at):
-			hints = append(hints, m.hint(l.at))
+		default:
+			full := false
+			if l.run != "" {
+				l.crowded, full = rooms.take(l.host)
+			}
+			if !full && !e.leave(m, l.at, l.crowded) {
+				hints = append(hints, m.hint(l.at))
+			}
 		}
 	}
 	if len(over) > 0 {
@@ -202,12 +222,12 @@ func (e *Engine) wakeLate(ctx context.Context, runs *supervisor, lates []late) (
 }
 
 // leave reports whether a message that is overdue is to be left alone: it is being
-// delivered, or has been woken a short while ago.
-func (e *Engine) leave(m *message, at time.Time) bool {
+// delivered, or has been woken a short while ago. parked says that it may have waited for room, which there is now.
+func (e *Engine) leave(m *message, at time.Time, parked bool) bool {
 	switch {
 	case m.state == stateActive:
 		return !e.lapsed(m, e.now())
-	case e.alone:
+	case e.alone, parked:
 		return false
 	}
 	// There may only be more to do than there is capacity: wake-ups are repeated after one
