@@ -125,7 +125,8 @@ func (e *Engine) newWait(ctx, until context.Context, logs []string) *wait {
 	return w
 }
 
-// more waits until it makes sense to look again. It reports false if time is over.
+// more waits until it makes sense to look again. It reports false if time is over, or the client has gone: no
+// position must move for it. Some contexts tell that by Err alone, so it asks each time.
 func (w *wait) more(heads []*head, at []cursor) bool {
 	if w.until.Err() != nil {
 		return false
@@ -134,10 +135,13 @@ func (w *wait) more(heads []*head, at []cursor) bool {
 	defer timer.Stop()
 	select {
 	case <-w.news:
-		return true
+		return w.ctx.Err() == nil
 	case <-w.until.Done():
 		return w.ctx.Err() == nil // once more
 	case <-timer.C:
+	}
+	if w.ctx.Err() != nil {
+		return false
 	}
 	w.look = min(2*w.look, lastLook)
 	w.rounds++

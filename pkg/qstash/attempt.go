@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"strconv"
 	"time"
 
@@ -288,20 +287,6 @@ func (e *Engine) dropDue(ctx context.Context, m *message) error {
 	return nil
 }
 
-// Header fields that destinations get, beside the publisher's.
-const (
-	headerMessageID  = "Upstash-Message-Id"
-	headerRetried    = "Upstash-Retried"
-	headerRegion     = "Upstash-Region"
-	headerScheduleID = "Upstash-Schedule-Id"
-	headerTopic      = "Upstash-Topic-Name"
-	headerCallerIP   = "Upstash-Caller-Ip"
-	headerLabel      = "Upstash-Label"
-	headerUserAgent  = "User-Agent"
-
-	userAgent = "Upstash-QStash"
-)
-
 // attempt sends a claimed message and records the outcome.
 func (e *Engine) attempt(ctx context.Context, m *message, d Delivery) error {
 	for e.now().Sub(m.claimedAt()) > prepareTime {
@@ -342,10 +327,7 @@ func (e *Engine) delivery(ctx context.Context, m *message) (Delivery, error) {
 	if err != nil {
 		return Delivery{}, err
 	}
-	h := maps.Clone(m.rec.Header)
-	if h == nil {
-		h = Header{}
-	}
+	h := m.rec.Header.forwarded()
 	set := func(name, value string) {
 		if value != "" {
 			h[name] = []string{value}

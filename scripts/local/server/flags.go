@@ -37,6 +37,7 @@ type flags struct {
 	kafkaStream   string
 	kinesis       string // endpoint
 	topics        topicsFlag
+	partitions    int
 	qstashTable   string
 	qstashDev     bool
 	qstashDevAddr string
@@ -76,6 +77,7 @@ func (m *Main) ParseFlags(args []string) error {
 		"Without it Kafka's table serves as the stream too, for one process at a time")
 	fs.StringVar(&f.kinesis, "kinesis-endpoint", "", "`URL` of Kinesis, e.g. of kinesalite; empty: AWS")
 	fs.Var(&f.topics, "topics", "Kafka `topics` to create, e.g. red:3,green,blue: names, with the number of partitions")
+	fs.IntVar(&f.partitions, "kafka-partitions", 1000, "`number` of partitions that all Kafka topics can have together")
 	fs.StringVar(&f.qstashTable, "qstash-table", "skystash-qstash", "`name` of QStash's DynamoDB table; created if an endpoint is given")
 	fs.BoolVar(&f.qstashDev, "qstash-dev", false, "serve QStash's development credentials, which @upstash/qstash knows, too")
 	fs.StringVar(&f.qstashDevAddr, "qstash-dev-addr", "127.0.0.1:8080", "`host:port` where -qstash-dev serves them")
