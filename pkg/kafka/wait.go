@@ -61,7 +61,8 @@ func (e *Engine) newWait(ctx, until context.Context, logs []string, others ...st
 	return w
 }
 
-// more waits until it makes sense to look again. It reports false if time is over.
+// more waits until it makes sense to look again. It reports false if time is over, or the client has
+// gone: no position must move for it. Some contexts tell that by Err alone, so it asks each time.
 //
 // While something is on its way to one of the logs it looks often, and hurries. Else, in a process
 // that materializes the stream itself (Run), nothing gets into a log unnoticed, and it only waits.
@@ -70,20 +71,22 @@ func (w *wait) more(heads []*head, at []cursor) bool {
 	if w.until.Err() != nil {
 		return false
 	}
+	more := true
 	switch {
 	case onTheWay(heads, at):
-		why := w.sleep(w.look)
-		if why != timeIsUp {
-			return why == wakened || w.ctx.Err() == nil // once more
+		if w.sleep(w.look) != timeIsUp {
+			break // if the call is over, once more
 		}
 		w.look = min(2*w.look, soonLook)
-		w.rounds++
-		w.hurry(heads, at)
-		return true
+		if w.rounds++; w.ctx.Err() == nil {
+			w.hurry(heads, at)
+		}
 	case w.e.runs.active():
-		return w.sleep(w.limit) != callIsOver
+		more = w.sleep(w.limit) != callIsOver
+	default:
+		w.lookout(at)
 	}
-	return w.lookout(at)
+	return more && w.ctx.Err() == nil
 }
 
 // onTheWay reports whether there are offsets at or behind the places: reserved, and perhaps readable.
@@ -123,8 +126,9 @@ func (w *wait) sleep(d time.Duration) wakeup {
 	}
 }
 
-// lookout looks until something has changed, ever more seldom, at items that may be a moment old.
-func (w *wait) lookout(at []cursor) bool {
+// lookout looks until something has changed or the call is over, ever more seldom, at items that may
+// be a moment old.
+func (w *wait) lookout(at []cursor) {
 	var left <-chan time.Time
 	if w.limit > 0 {
 		timer := time.NewTimer(w.limit)
@@ -133,21 +137,15 @@ func (w *wait) lookout(at []cursor) bool {
 	}
 	keys := w.lookoutKeys()
 	least := time.Duration(float64(len(keys)) / 2 / lookUnits * float64(time.Second))
-	for pause := firstLook; ; pause = min(2*pause, max(lastLook, least)) {
-		switch w.sleep(pause) {
-		case wakened:
-			return true
-		case callIsOver:
-			return w.ctx.Err() == nil // once more
-		}
+	for pause := firstLook; w.sleep(pause) == timeIsUp && w.ctx.Err() == nil; pause = min(2*pause, max(lastLook, least)) {
 		select {
 		case <-left:
-			return true
+			return
 		default:
 		}
 		items, err := w.e.store.GetMany(store.Stale(w.until), keys, false)
 		if err != nil || w.changed(keys, items, at) {
-			return true
+			return
 		}
 	}
 }

@@ -3,20 +3,10 @@ package qstash
 import (
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 )
-
-// Header holds header fields by their canonical MIME names.
-type Header map[string][]string
-
-// Get is the first value of a field.
-func (h Header) Get(name string) string {
-	if v := h[name]; len(v) > 0 {
-		return v[0]
-	}
-	return ""
-}
 
 // Options say how a message is delivered. The JSON form is how they are stored.
 type Options struct {
@@ -75,8 +65,8 @@ type Redact struct {
 	Header  []string `json:"n,omitempty"` // single ones, canonical names
 }
 
-// check refuses options that can never work: with KindQuota if they exceed a limit, otherwise with
-// KindInvalid.
+// check refuses options that can never work: with KindQuota or KindTooLarge if they exceed a limit,
+// otherwise with KindInvalid.
 func (o *Options) check(l *Limits, now time.Time) error {
 	if err := o.checkLimits(l, now); err != nil {
 		return err
@@ -98,6 +88,9 @@ func (o *Options) check(l *Limits, now time.Time) error {
 		if err := o.Flow.check(); err != nil {
 			return err
 		}
+	}
+	if err := o.Header.check(); err != nil {
+		return err
 	}
 	for what, cb := range map[string]*Callback{"callback": o.Callback, "failure callback": o.FailureCallback} {
 		if cb == nil {
@@ -172,10 +165,16 @@ func checkURL(text string) error {
 		return invalid("endpoint has invalid scheme, add http:// or https://")
 	}
 	u, err := url.Parse(text)
-	if err != nil || u.Hostname() == "" {
+	if err != nil || u.Hostname() == "" || !validPort(u.Port()) {
 		return invalid("endpoint is not a valid url")
 	}
 	return nil
+}
+
+// validPort accepts the ports that there are; "" is that of the scheme.
+func validPort(text string) bool {
+	n, err := strconv.ParseUint(text, 10, 16)
+	return text == "" || err == nil && n > 0
 }
 
 func hasScheme(text string) bool {

@@ -43,9 +43,6 @@ type Outcome struct {
 // dedupWindow is how long an id is remembered.
 const dedupWindow = 10 * time.Minute
 
-// maxHeader bounds the forwarded header fields of a message.
-const maxHeader = 64 << 10
-
 // draft is a message that is not stored yet.
 type draft struct {
 	acct  string
@@ -178,9 +175,6 @@ func (e *Engine) draft(ctx context.Context, acct string, req *Request) (drafts [
 			return nil, false, err
 		}
 	}
-	if headerSize(o.Header) > maxHeader {
-		return nil, false, &Error{KindTooLarge, fmt.Sprintf("maximum size of forwarded headers exceeded: limit %d bytes", maxHeader)}
-	}
 	targets := []Endpoint{{URL: req.Destination}}
 	topic := ""
 	if !hasScheme(req.Destination) {
@@ -240,16 +234,6 @@ func checkDedupID(id string) error {
 		return invalid("deduplication id is longer than 1024 bytes")
 	}
 	return nil
-}
-
-func headerSize(h Header) int {
-	n := 0
-	for name, values := range h {
-		for _, v := range values {
-			n += len(name) + len(v)
-		}
-	}
-	return n
 }
 
 // contentHash stands for what is delivered, and where.

@@ -202,9 +202,6 @@ func (e *Engine) checkSchedule(ctx context.Context, acct string, s *schedule, bo
 			return err
 		}
 	}
-	if headerSize(s.Header) > maxHeader {
-		return &Error{KindTooLarge, fmt.Sprintf("maximum size of forwarded headers exceeded: limit %d bytes", maxHeader)}
-	}
 	return s.check(&e.limits, e.now())
 }
 

@@ -576,6 +576,7 @@ func (e *Engine) workflowDelivery(ctx context.Context, m *message, h Header, bod
 	if w.CallType == CallTo {
 		return body, nil // third parties are not told
 	}
+	delete(h, headerRunCreated) // it is the run's, not what the publisher has forwarded
 	h[headerRunID] = []string{w.RunID}
 	h[headerRunURL] = []string{w.URL}
 	h[headerRunInit] = []string{"false"}

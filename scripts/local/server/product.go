@@ -39,7 +39,7 @@ type owned struct {
 	credential string
 }
 
-// mount makes the product serve a handler under its prefix.
+// mount makes the product serve a handler under its prefix. The context of a request ends when its client has gone.
 func (p *product) mount(h http.Handler) {
 	p.serve = func(ctx *fasthttp.RequestCtx) {
 		path, query, _ := target(ctx)
@@ -51,7 +51,7 @@ func (p *product) mount(h http.Handler) {
 		u.RawQuery = query
 		watched, stop := watch(ctx, ctx.Conn())
 		defer stop()
-		serveHTTP(ctx, h, httpRequest(ctx, u).WithContext(watched))
+		serveHTTP(ctx, h, httpRequest(ctx, u).WithContext(&client{watched, ctx.Conn()}))
 	}
 }
 
