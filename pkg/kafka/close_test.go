@@ -47,7 +47,7 @@ func TestCloseEndsPollsAndRun(t *testing.T) {
 				return e.Fetch(t.Context(), c, []TopicOffset{{TopicPartition{"topic", 0}, 0}}, time.Hour)
 			},
 			"Consume": func() ([]Message, error) {
-				return e.Consume(t.Context(), c, "group", "one", []string{"topic"}, InstanceOptions{Reset: ResetLatest, SessionTimeout: 2 * time.Hour}, time.Hour)
+				return e.Consume(t.Context(), c, "group", "one", []string{"topic"}, InstanceOptions{Reset: ResetLatest, SessionTimeout: MaxSessionTimeout}, time.Hour)
 			},
 		}
 		ended := make(chan struct{})
@@ -115,7 +115,7 @@ func TestPositionsDoNotMoveForAClientThatHasGone(t *testing.T) {
 		ran := make(chan error)
 		go func() { ran <- e.Run(context.Background()) }()
 		consume := func(ctx context.Context, wait time.Duration) ([]Message, error) {
-			return e.Consume(ctx, c, "group", "one", []string{"topic"}, InstanceOptions{Reset: ResetEarliest}, wait)
+			return e.Consume(ctx, c, "group", "one", []string{"topic"}, InstanceOptions{Reset: ResetEarliest, SessionTimeout: time.Minute}, wait)
 		}
 		ctx, ended := &leaving{Context: t.Context()}, make(chan struct{})
 		go func() {

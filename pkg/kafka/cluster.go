@@ -221,7 +221,7 @@ func (e *Engine) RevokeCredential(ctx context.Context, id, credential string, ex
 			return err
 		}
 		return e.store.Commit(ctx, append(writes, store.Update(clusterKey(id),
-			store.And{store.Exists(clusterCreated), as(clusterRevoked, attrs.Get(clusterRevoked)), as(clusterRevPages, attrs.Get(clusterRevPages))},
+			store.And{store.Exists(clusterCreated), store.Same(clusterRevoked, attrs.Get(clusterRevoked)), store.Same(clusterRevPages, attrs.Get(clusterRevPages))},
 			store.Set(clusterRevoked, store.List(next.Recent)), store.Set(clusterRevPages, store.List(next.Pages)))))
 	})
 	e.forget(clusterKey(id))

@@ -245,7 +245,7 @@ func (c *compactor) finish() error {
 
 // update changes the head, unless another compactor has.
 func (c *compactor) update(edits ...store.Edit) error {
-	cond := store.And{store.Exists(headNext), as(headPass, c.noted), as(headCleaned, c.h.cleaned.note)}
+	cond := store.And{store.Exists(headNext), store.Same(headPass, c.noted), store.Same(headCleaned, c.h.cleaned.note)}
 	err := c.e.repeat(c.ctx, func() error {
 		_, err := c.e.store.Apply(c.ctx, store.Update(headKey(c.log), cond, edits...))
 		return err

@@ -164,12 +164,12 @@ func (e *Engine) raise(ctx context.Context, t *Topic, log string, h *head) (chan
 	if deleted, err = e.deleteSegments(ctx, log, r.delete); err != nil {
 		return true, deleted, err
 	}
-	cond := store.And{store.Exists(headNext), as(headFloor, h.floorNote)}
+	cond := store.And{store.Exists(headNext), store.Same(headFloor, h.floorNote)}
 	edits := []store.Edit{store.Set(headFloor, r.floor.value())}
 	if h.cleaned.at > 0 && r.cleaned > 0 {
 		left := h.cleaned
 		left.left = max(0, left.left-r.cleaned)
-		cond = append(cond, as(headCleaned, left.note))
+		cond = append(cond, store.Same(headCleaned, left.note))
 		edits = append(edits, left.edits()...)
 	}
 	_, err = e.store.Apply(ctx, store.Update(headKey(log), cond, edits...))
@@ -180,14 +180,6 @@ func (e *Engine) raise(ctx context.Context, t *Topic, log string, h *head) (chan
 		return true, deleted, fmt.Errorf("noting a log's start: %w", err)
 	}
 	return true, deleted, nil
-}
-
-// as is the condition that an attribute is as it was read.
-func as(name string, v store.Value) store.Cond {
-	if v.IsZero() {
-		return store.Absent(name)
-	}
-	return store.Eq(name, v)
 }
 
 func (e *Engine) deleteSegments(ctx context.Context, log string, segments []*segment) (deleted int, err error) {
@@ -282,7 +274,7 @@ func (e *Engine) setKeep(ctx context.Context, log string, h *head, was, keep int
 	if was > 0 && (keep == 0 || keep > was) {
 		edits = append(edits, store.Set(headExtend, varints(0, e.nowMs())))
 	}
-	cond := store.And{store.Exists(headNext), as(headKeep, h.keepNote)}
+	cond := store.And{store.Exists(headNext), store.Same(headKeep, h.keepNote)}
 	_, err := e.store.Apply(ctx, store.Update(headKey(log), cond, edits...))
 	if _, ok := unmet(err); ok {
 		return nil // the next sweep looks again
@@ -330,7 +322,7 @@ func (e *Engine) extend(ctx context.Context, log string, h *head) error {
 }
 
 func (e *Engine) noteExtend(ctx context.Context, log string, note store.Value, edit store.Edit) error {
-	_, err := e.store.Apply(ctx, store.Update(headKey(log), store.And{store.Exists(headNext), as(headExtend, note)}, edit))
+	_, err := e.store.Apply(ctx, store.Update(headKey(log), store.And{store.Exists(headNext), store.Same(headExtend, note)}, edit))
 	if _, ok := unmet(err); ok || err == nil {
 		return nil
 	}

@@ -33,8 +33,8 @@ func (e *Engine) cancel(ctx context.Context, acct, id string) (bool, error) {
 		} else {
 			t := transition{m: m, cond: store.And{
 				store.Eq(attrState, store.Int(int64(stateWaiting))),
-				unchanged(m.attrs, attrDue),
-				unchanged(m.attrs, attrWait),
+				store.Same(attrDue, m.attrs.Get(attrDue)),
+				store.Same(attrWait, m.attrs.Get(attrWait)),
 			}, state: stateCancelled, events: []event{asked, {At: now, State: EventCancelled}}}
 			hints, aerr := e.apply(ctx, &t)
 			if err = aerr; err == nil {
@@ -45,15 +45,6 @@ func (e *Engine) cancel(ctx context.Context, acct, id string) (bool, error) {
 		return err
 	}, "cancelling message %s", id)
 	return done, err
-}
-
-// unchanged is the condition that an attribute still has the value in attrs.
-func unchanged(attrs store.Attrs, name string) store.Cond {
-	v := attrs.Get(name)
-	if v.IsZero() {
-		return store.Absent(name)
-	}
-	return store.Eq(name, v)
 }
 
 // CancelMany cancels the messages that a filter selects, at most count, and returns how many.

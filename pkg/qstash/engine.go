@@ -34,7 +34,8 @@ type Delivery struct {
 type Response struct {
 	Status int
 	Header Header
-	Body   []byte // possibly cut off
+	Body   []byte
+	Cut    bool // Body is only the beginning: the rest was not read
 }
 
 // Sender sends requests. It is safe for concurrent use.

@@ -82,7 +82,7 @@ func (f flow) limited(now time.Time) (wait bool, while store.Cond, until time.Ti
 	return false, nil, time.Time{}
 }
 
-func (f flow) unchanged(name string) store.Cond { return unchanged(f.attrs, name) }
+func (f flow) unchanged(name string) store.Cond { return store.Same(name, f.attrs.Get(name)) }
 
 // takeOp counts an attempt, provided that the limits allow it.
 func (f flow) takeOp(now time.Time, fromWaitlist bool) store.Op {

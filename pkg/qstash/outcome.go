@@ -29,6 +29,9 @@ type outcome struct {
 // judge decides what an attempt has come to.
 func (e *Engine) judge(m *message, resp Response, sendErr error) outcome {
 	now := e.now()
+	if w := m.rec.Workflow; resp.Cut && w != nil && w.CallType == CallTo { // a workflow never gets half an answer
+		sendErr, resp = fmt.Errorf("response body exceeds %d bytes", len(resp.Body)), Response{}
+	}
 	o := outcome{resp: resp, err: sendErr}
 	ev := event{At: now.UnixMilli(), Status: resp.Status, Header: resp.Header, Body: resp.Body}.clip()
 	success := sendErr == nil && resp.Status >= 200 && resp.Status < 300
@@ -66,8 +69,11 @@ func failureText(resp Response, sendErr error) string {
 	if sendErr != nil {
 		return sendErr.Error()
 	}
-	return "response status " + strconv.Itoa(resp.Status)
+	return statusPrefix + strconv.Itoa(resp.Status)
 }
+
+// statusPrefix begins the error of an attempt that was answered.
+const statusPrefix = "response status "
 
 // dlqID is ordered by time, and unique.
 func dlqID(now time.Time, id string) string {

@@ -159,8 +159,8 @@ func (e *Engine) draft(ctx context.Context, acct string, req *Request) (drafts [
 	if err := o.check(&e.limits, e.now()); err != nil {
 		return nil, false, err
 	}
-	if len(req.Body) > e.limits.MaxMessageBytes {
-		return nil, false, &Error{KindTooLarge, fmt.Sprintf("maximum message size exceeded: limit %d bytes, message %d bytes", e.limits.MaxMessageBytes, len(req.Body))}
+	if limit := e.limits.bodyBytes(req); len(req.Body) > limit {
+		return nil, false, &Error{KindTooLarge, fmt.Sprintf("maximum message size exceeded: limit %d bytes, message %d bytes", limit, len(req.Body))}
 	}
 	if o.Queue != "" {
 		if err := checkName("queue", o.Queue); err != nil {

@@ -123,7 +123,7 @@ func (e *Engine) writeSchedule(ctx context.Context, acct, id string, change func
 		if err != nil {
 			return invalid("invalid cron: %v", err)
 		}
-		if err := e.checkSchedule(s, body); err != nil {
+		if err := e.checkSchedule(ctx, acct, s, body); err != nil {
 			return err
 		}
 		now := e.now()
@@ -184,13 +184,15 @@ func (e *Engine) writeSchedule(ctx context.Context, acct, id string, change func
 }
 
 // checkSchedule refuses what could never be published.
-func (e *Engine) checkSchedule(s *schedule, body []byte) error {
+func (e *Engine) checkSchedule(ctx context.Context, acct string, s *schedule, body []byte) error {
 	if hasScheme(s.Destination) {
 		if err := checkURL(s.Destination); err != nil {
 			return invalid("invalid destination url: %v", err)
 		}
 	} else if strings.Contains(s.Destination, ":/") || checkName("topic", s.Destination) != nil {
 		return invalid("invalid destination url: endpoint has invalid scheme, add http:// or https://")
+	} else if _, err := e.Group(ctx, acct, s.Destination); err != nil {
+		return err
 	}
 	if len(body) > e.limits.MaxMessageBytes {
 		return &Error{KindTooLarge, fmt.Sprintf("maximum message size exceeded: limit %d bytes, message %d bytes", e.limits.MaxMessageBytes, len(body))}

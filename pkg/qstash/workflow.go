@@ -134,8 +134,14 @@ const (
 // Attributes of a run's item, besides attrJSON, attrState, attrFinished and attrDLQ.
 const (
 	runSteps    = "n" // entries
-	runResponse = "b" // what it ended with
+	runResponse = "b" // what it ended with, if that is short
 	runWhole    = "w" // present: its workflow's SDK cannot fetch entries, whatever it says of itself
+)
+
+// Attributes of a run's item whose result is long.
+const (
+	runResponseChunks = "bc"
+	runResponseSize   = "bs"
 )
 
 // Attributes of an entry's item, besides attrMessage and attrBody.
@@ -150,7 +156,7 @@ const (
 	maxRunBody     = 4 << 20  // bytes of steps that are sent to a destination that could fetch them
 	maxStepInline  = 32 << 10 // bytes of a step in its item: each delivery reads all of them
 	maxRunSteps    = 10_000
-	maxRunResponse = 64 << 10
+	maxRunResponse = 64 << 10 // bytes of a result in the run's item
 )
 
 func runPartition(acct, id string) string { return part("r", acct, id) }
@@ -583,28 +589,31 @@ func (e *Engine) workflowDelivery(ctx context.Context, m *message, h Header, bod
 	if w.UnknownSDK {
 		h[headerUnknownSDK] = []string{"true"}
 	}
-	if !w.step() {
-		return body, nil
+	if w.step() {
+		steps, err := e.stepsBefore(ctx, m.acct, w.RunID, int(m.attrs.Get(attrStep).Num())+1)
+		if err != nil {
+			return nil, err
+		}
+		if body, err = json.Marshal(steps); err != nil {
+			return nil, fmt.Errorf("writing the steps of workflow run %s: %w", w.RunID, err)
+		}
 	}
-	steps, err := e.stepsBefore(ctx, m.acct, w.RunID, int(m.attrs.Get(attrStep).Num())+1)
-	if err != nil {
+	fetched, err := e.fetched(ctx, m, len(body))
+	if fetched || err != nil {
 		return nil, err
 	}
-	text, err := json.Marshal(steps)
-	if err != nil {
-		return nil, fmt.Errorf("writing the steps of workflow run %s: %w", w.RunID, err)
-	}
-	if !w.LazyFetch || len(text) <= maxRunBody {
-		return text, nil
+	return body, nil
+}
+
+// fetched reports whether a workflow is to fetch the body of a delivery by itself, with RunSteps: one
+// that platforms may not take. The SDKs read the payload of a failure from the body in any case.
+func (e *Engine) fetched(ctx context.Context, m *message, size int) (bool, error) {
+	w := m.rec.Workflow
+	if !w.LazyFetch || size <= maxRunBody || w.CallType == CallFailure {
+		return false, nil
 	}
 	r, err := e.readRun(ctx, m.acct, w.RunID)
-	if err != nil {
-		return nil, err
-	}
-	if r != nil && r.whole() {
-		return text, nil
-	}
-	return nil, nil
+	return err == nil && (r == nil || !r.whole()), err
 }
 
 // RunSteps are all entries of a run that goes on.
@@ -616,5 +625,39 @@ func (e *Engine) RunSteps(ctx context.Context, acct, id string) ([]RunStep, erro
 	if r == nil || r.state != runRunning {
 		return nil, notFound("workflow run %s not found", id)
 	}
-	return e.runStepsUpTo(ctx, acct, id, r.steps)
+	steps, err := e.runStepsUpTo(ctx, acct, id, r.steps)
+	if err != nil {
+		return nil, err
+	}
+	answers, err := e.longAnswers(ctx, r)
+	return append(steps, answers...), err
+}
+
+// longAnswers are the answers of third parties that the workflow is to fetch, see fetched: it finds them
+// by the id of the message that tells of them.
+func (e *Engine) longAnswers(ctx context.Context, r *run) (list []RunStep, err error) {
+	links, err := e.links(ctx, r.acct, r.id)
+	if err != nil {
+		return nil, err
+	}
+	msgs, err := e.runMessages(ctx, r, nil, links)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range links {
+		m := msgs[l.name]
+		if m == nil {
+			continue
+		}
+		answer := msgs[m.attrs.Get(attrAnswer).Str()]
+		if answer == nil || answer.state.finished() || answer.rec.BodySize <= maxRunBody {
+			continue
+		}
+		body, err := e.body(ctx, answer)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, RunStep{MessageID: answer.id, Body: body, CallType: CallFrom})
+	}
+	return list, nil
 }

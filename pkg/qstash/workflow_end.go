@@ -12,8 +12,39 @@ import (
 
 // FinishRun ends a run with its result. Ending a run twice is no error.
 func (e *Engine) FinishRun(ctx context.Context, acct, id string, response []byte) error {
-	_, err := e.endRun(ctx, acct, id, runSucceeded, response)
+	edits, err := e.keepResponse(ctx, acct, id, response)
+	if err == nil {
+		_, err = e.endRun(ctx, acct, id, runSucceeded, response, edits...)
+	}
 	return err
+}
+
+// keepResponse stores a result that is too long for the run's item, and returns what the item says of it.
+func (e *Engine) keepResponse(ctx context.Context, acct, id string, response []byte) ([]store.Edit, error) {
+	if len(response) <= maxRunResponse {
+		return nil, nil
+	}
+	long := chunks(acct, responseID(id), response, e.now().Add(max(e.limits.LogsFor, e.limits.DLQFor)))
+	if err := e.store.Load(ctx, long, nil); err != nil {
+		return nil, fmt.Errorf("storing the result of workflow run %s: %w", id, err)
+	}
+	return []store.Edit{
+		store.Set(runResponseChunks, store.Int(int64(len(long)))),
+		store.Set(runResponseSize, store.Int(int64(len(response)))),
+	}, nil
+}
+
+// responseID names the chunks of a run's result.
+func responseID(runID string) string { return runID + "/response" }
+
+// response reads the result of a run.
+func (e *Engine) response(ctx context.Context, r *run) (string, error) {
+	n := int(r.attrs.Get(runResponseChunks).Num())
+	if n == 0 {
+		return r.attrs.Get(runResponse).Str(), nil
+	}
+	text, err := e.readChunks(ctx, r.acct, responseID(r.id), n, int(r.attrs.Get(runResponseSize).Num()))
+	return string(text), err
 }
 
 // CancelRun cancels a run. Its messages are dropped when they are due.
@@ -44,8 +75,8 @@ func (e *Engine) endRun(ctx context.Context, acct, id string, state runState, re
 		store.Set(attrState, store.Int(int64(state))),
 		store.Set(attrFinished, store.Int(now.UnixMilli())),
 		store.Set(store.TTLAttr, store.Int(now.Add(max(e.limits.LogsFor, e.limits.DLQFor)).Unix())))
-	if len(response) > 0 {
-		edits = append(edits, store.Set(runResponse, store.Bytes(string(response[:min(len(response), maxRunResponse)]))))
+	if len(response) > 0 && len(response) <= maxRunResponse {
+		edits = append(edits, store.Set(runResponse, store.Bytes(string(response))))
 	}
 	_, err = e.store.Apply(ctx, store.Update(runKey(acct, id), store.Eq(attrState, store.Int(int64(runRunning))), edits...))
 	if ce := (*store.ConditionError)(nil); errors.As(err, &ce) {

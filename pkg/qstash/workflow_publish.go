@@ -3,6 +3,7 @@ package qstash
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -24,6 +25,27 @@ func refuseRun(err error) error {
 		return err
 	}
 	return &Error{KindQuota, refused.Text}
+}
+
+// callResultFactor is how much longer the result of a call may get on its way through the workflow:
+// it comes back as text in JSON, where quotes are escaped, and bytes from 0x80 on are two.
+const callResultFactor = 3
+
+// CallResultBytes is how long the result of a call may be that a workflow submits.
+func (l *Limits) CallResultBytes() int { return callResultFactor*l.MaxMessageBytes + maxHeader }
+
+// bodyBytes is how long the body of a request may be.
+func (l *Limits) bodyBytes(req *Request) int {
+	if len(req.Body) <= l.MaxMessageBytes || !req.Options.Workflow.continues() {
+		return l.MaxMessageBytes
+	}
+	var step struct {
+		Type string `json:"stepType"`
+	}
+	if json.Unmarshal(req.Body, &step) != nil || step.Type != "Call" {
+		return l.MaxMessageBytes
+	}
+	return l.CallResultBytes()
 }
 
 // continueRuns stores those of a call's drafts that continue workflow runs. Nothing is stored if one

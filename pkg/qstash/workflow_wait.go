@@ -227,7 +227,7 @@ func (e *Engine) Notify(ctx context.Context, acct, event, runID string, data []b
 	notice := store.Key{Partition: eventPartition(acct, event), Sort: noticeSort + runID + "\x00" + e.newID("")}
 	_, err = e.store.Apply(ctx, store.Put(notice, store.NewAttrs(
 		store.Attr{Name: attrBody, Value: store.Bytes(string(data))},
-		store.Attr{Name: store.TTLAttr, Value: store.Int(e.now().Add(e.limits.DLQFor).Unix())}), nil))
+		store.Attr{Name: store.TTLAttr, Value: store.Int(e.now().Add(maxWait).Unix())}), nil))
 	if err != nil {
 		return nil, fmt.Errorf("storing a notification: %w", err)
 	}

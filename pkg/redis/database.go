@@ -280,7 +280,7 @@ func (e *Engine) RevokeCredential(ctx context.Context, id, credentialID string, 
 			return err
 		}
 		return e.store.Commit(ctx, append(writes, store.Update(recordKey(id),
-			store.And{store.Exists(recSlots), same(attrs, recRevoked), same(attrs, recRevPages)},
+			store.And{store.Exists(recSlots), store.Same(recRevoked, attrs.Get(recRevoked)), store.Same(recRevPages, attrs.Get(recRevPages))},
 			store.Set(recRevoked, store.List(next.Recent)), store.Set(recRevPages, store.List(next.Pages)))))
 	})
 	if err != nil {

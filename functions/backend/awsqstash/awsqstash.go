@@ -85,7 +85,7 @@ func Open(c *cloud.Cloud, cfg Config) (QStash, error) {
 		}),
 		QueueURL: cfg.QueueURL, QueueARN: cfg.QueueARN, RoleARN: cfg.SchedulerRole, Group: cfg.SchedulerGroup,
 	})
-	table, sender := c.Table(cfg.Table), deliver.New(deliver.Config{Allow: cfg.Allow})
+	table, sender := c.Table(cfg.Table), deliver.New(deliver.Config{Allow: cfg.Allow, MaxResponseBytes: contract.MaxAnswerBytes})
 	return QStash{
 		Sender: sender,
 		Waker:  waker,

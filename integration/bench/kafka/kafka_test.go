@@ -323,6 +323,7 @@ func TestCosts(t *testing.T) {
 	b.row(&out, "fetch from the middle of a segment", 15, map[string]int{"GetItem": 1, "Query": 1}, 0, fetch(10, 15))
 	b.row(&out, "fetch at the end: nothing", 1, map[string]int{"GetItem": 1}, 0, fetch(25, 0))
 	b.row(&out, "consume 100 messages of 4 partitions", 100, map[string]int{"GetItem": 1, "BatchGetItem": 1, "Query": 4, "UpdateItem": 1}, 0, run)
+	b.row(&out, "consume at the end: nothing, after an answer", 1, map[string]int{"GetItem": 1, "BatchGetItem": 1, "UpdateItem": 1}, 0, run)
 	b.row(&out, "consume at the end: nothing", 1, map[string]int{"GetItem": 1, "BatchGetItem": 1}, 0, run)
 	b.row(&out, "commit 4 partitions", 1, map[string]int{"GetItem": 1, "UpdateItem": 1}, 0, func(ctx context.Context) error {
 		return b.engine.Commit(ctx, b.cluster, topic, "instance", nil)
@@ -336,7 +337,7 @@ func TestCosts(t *testing.T) {
 // request of its, which counts what it reads.
 func (b *bench) consumer(topic string, read *int) func(context.Context) error {
 	b.Helper()
-	o := kafka.InstanceOptions{AutoCommit: true, AutoCommitInterval: time.Hour, Reset: kafka.ResetEarliest, SessionTimeout: time.Hour}
+	o := kafka.InstanceOptions{AutoCommit: true, AutoCommitInterval: time.Hour, Reset: kafka.ResetEarliest, SessionTimeout: kafka.MaxSessionTimeout}
 	run := func(ctx context.Context) error {
 		got, err := b.engine.Consume(ctx, b.cluster, topic, "instance", []string{topic}, o, 0)
 		*read += len(got)

@@ -16,7 +16,7 @@ const (
 	defaultOffsetsTimeout = 10 * time.Second
 	defaultCommitInterval = 5 * time.Second
 	defaultSessionTimeout = 2 * time.Minute
-	maxSessionTimeout     = 30 * time.Minute
+	maxCommitInterval     = 30 * time.Minute
 )
 
 // place is a partition, perhaps with an offset, in a request or an answer.
@@ -184,20 +184,20 @@ func (x *exchange) instanceOptions() (o kafka.InstanceOptions, err error) {
 			return o, badRequest("header Kafka-Auto-Offset-Reset is none of earliest, latest and none")
 		}
 	}
-	if err := x.headerTime("Kafka-Auto-Commit-Interval", 0, &o.AutoCommitInterval); err != nil {
+	if err := x.headerTime("Kafka-Auto-Commit-Interval", 0, maxCommitInterval, &o.AutoCommitInterval); err != nil {
 		return o, err
 	}
-	return o, x.headerTime("Kafka-Session-Timeout-Ms", 1, &o.SessionTimeout)
+	return o, x.headerTime("Kafka-Session-Timeout-Ms", kafka.MinSessionTimeout, kafka.MaxSessionTimeout, &o.SessionTimeout)
 }
 
-func (x *exchange) headerTime(name string, least int64, to *time.Duration) error {
+func (x *exchange) headerTime(name string, least, most time.Duration, to *time.Duration) error {
 	v := x.r.Header.Get(name)
 	if v == "" {
 		return nil
 	}
 	ms, err := strconv.ParseInt(v, 10, 64)
-	if err != nil || ms < least || ms > maxSessionTimeout.Milliseconds() {
-		return badRequest("header %s is no number of milliseconds from %d to %d", name, least, maxSessionTimeout.Milliseconds())
+	if err != nil || ms < least.Milliseconds() || ms > most.Milliseconds() {
+		return badRequest("header %s is no number of milliseconds from %d to %d", name, least.Milliseconds(), most.Milliseconds())
 	}
 	*to = time.Duration(ms) * time.Millisecond
 	return nil

@@ -20,8 +20,8 @@ import (
 	"github.com/skystash/skystash/pkg/qstash"
 )
 
-// DefaultMaxResponseBytes is how many bytes of an answer are read.
-const DefaultMaxResponseBytes = 1 << 20
+// DefaultMaxResponseBytes is how many bytes of an answer are read: as many as a message may have.
+const DefaultMaxResponseBytes = qstash.DefaultMaxMessageBytes
 
 // Config sets up a Sender.
 type Config struct {
@@ -107,13 +107,17 @@ func (s *Sender) Send(ctx context.Context, d qstash.Delivery) (qstash.Response, 
 		return qstash.Response{}, errors.New(reason(err, req.URL))
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, s.maxResponse))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, s.maxResponse+1))
 	if err != nil {
 		return qstash.Response{}, errors.New("reading the response: " + reason(err, req.URL))
 	}
-	// What is left over is short, or not worth the connection.
-	_, _ = io.CopyN(io.Discard, resp.Body, 4<<10)
-	return qstash.Response{Status: resp.StatusCode, Header: qstash.Header(resp.Header), Body: body}, nil
+	answer := qstash.Response{Status: resp.StatusCode, Header: qstash.Header(resp.Header), Body: body}
+	if answer.Cut = int64(len(body)) > s.maxResponse; answer.Cut {
+		answer.Body = body[:s.maxResponse]
+		// What is left over is short, or not worth the connection.
+		_, _ = io.CopyN(io.Discard, resp.Body, 4<<10)
+	}
+	return answer, nil
 }
 
 // do sends a request, once more if the connection was kept from before and is no good any more:

@@ -161,25 +161,34 @@ func (x *exchange) after(names ...string) (string, bool) {
 	return rest, rest != ""
 }
 
+// behind is after for a name whose destination may be missing, which is refused as every other
+// destination that is none.
+func (x *exchange) behind(name string) (string, bool) {
+	if strings.EqualFold(strings.TrimSuffix(x.path, "/"), name) {
+		return "", true
+	}
+	return x.after(name)
+}
+
 // route serves an authenticated request. What takes a destination comes first: its
 // path is not split at slashes.
 func (x *exchange) route() error {
 	if x.r.Method == http.MethodPost || x.r.Method == http.MethodPut {
-		if rest, ok := x.after("publish"); ok {
+		if rest, ok := x.behind("publish"); ok {
 			return x.publish(destination(rest, x.query), "")
 		}
-		if rest, ok := x.after("enqueue"); ok {
-			queue, dest, ok := strings.Cut(rest, "/")
+		if rest, ok := x.behind("enqueue"); ok {
+			queue, dest, _ := strings.Cut(rest, "/")
 			name, err := url.PathUnescape(queue)
-			if !ok || dest == "" || err != nil {
+			if queue == "" || err != nil {
 				return badRequest("enqueue needs a queue and a destination")
 			}
 			return x.publish(destination(dest, x.query), name)
 		}
-		if rest, ok := x.after("schedules"); ok && !isPause(rest) {
+		if rest, ok := x.behind("schedules"); ok && !isPause(rest) {
 			return x.createSchedule(destination(rest, x.query))
 		}
-		if rest, ok := x.after("trigger"); ok && x.bounds == nil {
+		if rest, ok := x.behind("trigger"); ok && x.bounds == nil {
 			return x.trigger(destination(rest, x.query))
 		}
 	}

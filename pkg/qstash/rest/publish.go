@@ -77,7 +77,12 @@ func (x *exchange) publishOne(dest, queue string, h http.Header) error {
 	if h.Get(cronHeader) != "" && queue == "" {
 		return x.createSchedule(dest)
 	}
-	body, err := x.body(int64(x.h.engine.Limits().MaxMessageBytes))
+	limits := x.h.engine.Limits()
+	limit := limits.MaxMessageBytes
+	if continuesRun(h) {
+		limit = limits.CallResultBytes()
+	}
+	body, err := x.body(int64(limit))
 	if err != nil {
 		return err
 	}

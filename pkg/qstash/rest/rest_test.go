@@ -494,3 +494,37 @@ func TestTooManyMessagesInOneRequest(t *testing.T) {
 		t.Errorf("%d messages, want 1000", n)
 	}
 }
+
+func TestDestinationThatIsMissingIsRefusedAsOneThatIsNone(t *testing.T) {
+	s := newService(t)
+	const want = "invalid destination url: endpoint has invalid scheme, add http:// or https://"
+	for _, path := range []string{"/v2/publish", "/v2/publish/", "/v2/enqueue/q", "/v2/enqueue/q/"} {
+		s.refused(400, want, "POST", path, "x")
+	}
+	s.refused(400, want, "POST", "/v2/schedules/", "x", "Upstash-Cron: * * * * *")
+	s.refused(400, "a workflow is triggered by its url", "POST", "/v2/trigger/", "x")
+	s.refused(400, "enqueue needs", "POST", "/v2/enqueue/", "x")
+	var out []struct{ Error string }
+	s.ok(&out, "POST", "/v2/batch", `[{"destination":"","body":"x"}]`)
+	if len(out) != 1 || out[0].Error != want {
+		t.Errorf("%+v", out)
+	}
+	s.ok(nil, "GET", "/v2/schedules", "")
+}
+
+func TestSchedulesForUnknownGroupsAreRefused(t *testing.T) {
+	s := newService(t)
+	s.refused(404, "topic none not found", "POST", "/v2/schedules/none", "x", "Upstash-Cron: @daily")
+	s.ok(nil, "POST", "/v2/topics/some/endpoints", `{"endpoints":[{"url":"https://example.com"}]}`)
+	s.ok(nil, "POST", "/v2/schedules/some", "x", "Upstash-Cron: TZ=Europe/Berlin @daily")
+}
+
+func TestUnknownStatesAreRefused(t *testing.T) {
+	s := newService(t)
+	for _, path := range []string{"/v2/events?state=FOO", "/v2/logs?state=FOO", "/v2/events?state=DELIVERED&state=delivered", "/v2/workflows/events?groupBy=workflowRunId&state=RUN_BROKEN", "/v2/dlq?failureFunctionState=FAIL"} {
+		s.refused(400, "unknown state", "GET", path, "")
+	}
+	for _, path := range []string{"/v2/events?state=DELIVERED&state=IN_PROGRESS", "/v2/workflows/events?groupBy=workflowRunId&state=STEP_PROGRESS", "/v2/dlq?source=workflow&failureFunctionState=CALLBACK_FAIL"} {
+		s.ok(nil, "GET", path, "")
+	}
+}

@@ -439,14 +439,14 @@ func (x *exchange) endRun(id string) error {
 
 const (
 	cancelFilters = "workflowRunIds workflowUrl workflowUrlExactMatch label callerIp flowControlKey fromDate toDate count"
-	runFilters    = "workflowUrl workflowRunId workflowCreatedAt workflowRuns state label callerIp flowControlKey fromDate toDate count trimBody cursor groupBy order"
+	runFilters    = "workflowUrl workflowRunId workflowCreatedAt workflowRuns messageId state label callerIp flowControlKey fromDate toDate count trimBody cursor groupBy order"
 	maxRuns       = 1000
 	maxRunGroups  = 10
 )
 
 // runFilter reads the filters of runs, with those that only runs have.
 func (x *exchange) runFilter(names string, maxCount int) (qstash.RunFilter, selection, error) {
-	exact, runs := true, []string(nil)
+	exact, runs := true, []qstash.RunRef(nil)
 	q, err := url.ParseQuery(x.query)
 	if err != nil {
 		return qstash.RunFilter{}, selection{}, badRequest("invalid query")
@@ -457,8 +457,12 @@ func (x *exchange) runFilter(names string, maxCount int) (qstash.RunFilter, sele
 	}
 	for _, item := range q["workflowRuns"] {
 		for _, one := range list(item) {
-			id, _, _ := strings.Cut(one, "@")
-			runs = append(runs, id)
+			id, created, dated := strings.Cut(one, "@")
+			ref := qstash.RunRef{ID: id}
+			if ref.Created, err = strconv.ParseInt(created, 10, 64); dated && err != nil {
+				return qstash.RunFilter{}, selection{}, badRequest("invalid workflowRuns " + strconv.Quote(one))
+			}
+			runs = append(runs, ref)
 		}
 	}
 	q.Del("workflowUrlExactMatch")
@@ -468,15 +472,12 @@ func (x *exchange) runFilter(names string, maxCount int) (qstash.RunFilter, sele
 	if err != nil {
 		return qstash.RunFilter{}, s, err
 	}
-	f := qstash.RunFilter{RunIDs: append(s.filter.RunID, runs...), State: s.filter.State, Label: s.filter.Label, CallerIP: s.filter.CallerIP,
-		FlowKey: s.filter.FlowKey, From: s.filter.From, To: s.filter.To}
-	if len(s.filter.WorkflowURL) > 1 {
-		return f, s, badRequest("more than one workflowUrl")
-	}
-	if len(s.filter.WorkflowURL) == 1 && exact {
-		f.URL = s.filter.WorkflowURL[0]
-	} else if len(s.filter.WorkflowURL) == 1 {
-		f.URLPrefix = s.filter.WorkflowURL[0]
+	f := qstash.RunFilter{RunIDs: s.filter.RunID, Runs: runs, State: s.filter.State, Label: s.filter.Label, CallerIP: s.filter.CallerIP,
+		FlowKey: s.filter.FlowKey, MessageID: s.filter.MessageIDs, From: s.filter.From, To: s.filter.To}
+	if exact {
+		f.URL = s.filter.WorkflowURL
+	} else {
+		f.URLPrefix = s.filter.WorkflowURL
 	}
 	return f, s, nil
 }

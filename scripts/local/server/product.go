@@ -39,7 +39,7 @@ type owned struct {
 	credential string
 }
 
-// mount makes the product serve a handler under its prefix. The context of a request ends when its client has gone.
+// mount makes the product serve a handler under its prefix.
 func (p *product) mount(h http.Handler) {
 	p.serve = func(ctx *fasthttp.RequestCtx) {
 		path, query, _ := target(ctx)
@@ -49,7 +49,9 @@ func (p *product) mount(h http.Handler) {
 			return
 		}
 		u.RawQuery = query
-		serveHTTP(ctx, h, httpRequest(ctx, u).WithContext(&client{ctx, ctx.Conn()}))
+		watched, stop := watch(ctx, ctx.Conn())
+		defer stop()
+		serveHTTP(ctx, h, httpRequest(ctx, u).WithContext(&client{watched, ctx.Conn()}))
 	}
 }
 

@@ -40,11 +40,11 @@ type firstByte struct {
 	seen bool
 }
 
-// SyscallConn implements syscall.Conn, by which closedByPeer finds out that a client has gone.
+// SyscallConn implements syscall.Conn, so that closedByPeer can look at the connection.
 func (c *firstByte) SyscallConn() (syscall.RawConn, error) {
 	conn, ok := c.Conn.(syscall.Conn)
 	if !ok {
-		return nil, errors.ErrUnsupported
+		return nil, fmt.Errorf("looking at a connection of type %T: %w", c.Conn, errors.ErrUnsupported)
 	}
 	return conn.SyscallConn()
 }
