@@ -15,6 +15,8 @@
 //	qstashAllowed            blocks of addresses, such as 10.0.0.0/8, separated by
 //	                         commas, that QStash may deliver to although they are
 //	                         not public
+//	qstashBreaker            attempts in a row without an answer after which QStash holds
+//	                         further ones to the same host, and probes it; -1: never: 10
 //	qstashConcurrency        invocations at a time that deliver QStash's messages, ten in
 //	                         each, from 2 to 1000: 100. The rest of the AWS account's
 //	                         concurrency, 1000 unless raised, is left to everything else

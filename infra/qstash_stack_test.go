@@ -67,7 +67,7 @@ func TestQStashIsWokenByAQueue(t *testing.T) {
 	tpl.HasResourceProperties(jsii.String("AWS::Events::Rule"), map[string]any{"ScheduleExpression": "rate(1 minute)"})
 	for _, variables := range []map[string]any{
 		{"TOKEN_PUBLIC_KEY": somePublicKey, "TOKEN_AUDIENCE": "skystash"},
-		{"ALLOWED_ADDRESSES": ""},
+		{"ALLOWED_ADDRESSES": "", "BREAKER_FAILURES": "10"},
 	} {
 		variables["TABLE_NAME"] = ref("Ref", "Table", "")
 		variables["QUEUE_URL"] = ref("Ref", "WakeUps", "")
@@ -76,6 +76,7 @@ func TestQStashIsWokenByAQueue(t *testing.T) {
 		variables["SCHEDULER_ROLE_ARN"] = ref("", "SchedulerRole", "Arn")
 		variables["QSTASH_REGION"] = "EU-CENTRAL-1"
 		variables["LOG_LEVEL"] = "info"
+		variables["PROCESSES"] = "100"
 		tpl.HasResourceProperties(jsii.String("AWS::Lambda::Function"), map[string]any{"Environment": map[string]any{"Variables": variables}})
 	}
 }

@@ -6,6 +6,8 @@
 //
 //	ALLOWED_ADDRESSES   blocks of addresses, separated by commas, that messages may be
 //	                    delivered to although they are not public
+//	BREAKER_FAILURES    attempts in a row without an answer after which attempts to a host
+//	                    are held; negative: never; default 10
 package main
 
 import (

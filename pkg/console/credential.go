@@ -87,6 +87,9 @@ func showCredentials(r *request) error {
 			}
 			rows[i].Details = []string{c.Topics.Topics}
 		}
+		if c.Groups != "" {
+			rows[i].Details = append(rows[i].Details, "group "+string(c.Groups))
+		}
 		rows[i].Details = append(rows[i].Details, c.Destinations...)
 	}
 	return r.render(credentialList{rows, users})
@@ -153,7 +156,7 @@ type issueForm struct {
 	Name, Scope                  string
 	Categories                   []category
 	Commands, Keys, Channels     string // of Redis
-	Permission, Topics           string // of Kafka
+	Permission, Topics, Groups   string // of Kafka
 	Destinations                 string // of QStash
 	Expiry, ExpiresAt            string
 	Errors                       formErrors
@@ -197,7 +200,7 @@ func (r *request) readIssueForm() (issueForm, control.CredentialOptions) {
 	form := r.newIssueForm()
 	form.Name, form.Scope = r.form("name"), r.form("scope")
 	form.Commands, form.Keys, form.Channels = r.form("commands"), r.form("keys"), r.form("channels")
-	form.Permission, form.Topics = r.form("permission"), r.form("topics")
+	form.Permission, form.Topics, form.Groups = r.form("permission"), r.form("topics"), r.form("groups")
 	form.Destinations, form.Expiry, form.ExpiresAt = r.form("destinations"), r.form("expiry"), r.form("expires-at")
 	o := control.CredentialOptions{Name: form.Name, Scope: token.Scope(form.Scope)}
 	if form.Name == "" {
@@ -212,12 +215,13 @@ func (r *request) readIssueForm() (issueForm, control.CredentialOptions) {
 			o.Scope, o.Rules = token.ReadOnly, form.browserRules()
 		}
 	case control.Kafka:
+		o.Scope, o.Groups = token.ReadWrite, token.GroupRule(form.Groups)
 		if form.Topics != "" || form.Permission != string(token.PermitAll) {
 			topics := form.Topics
 			if topics == "" {
 				topics = "*"
 			}
-			o.Scope, o.Topics = token.ReadWrite, token.TopicRule{Permission: token.Permission(form.Permission), Topics: topics}
+			o.Topics = token.TopicRule{Permission: token.Permission(form.Permission), Topics: topics}
 		}
 	case control.QStash:
 		o.Destinations = strings.Fields(form.Destinations)

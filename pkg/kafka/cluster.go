@@ -231,6 +231,15 @@ func (e *Engine) RevokeCredential(ctx context.Context, id, credential string, ex
 	return err
 }
 
+// SetMaxPartitions changes how many partitions all topics of a cluster can have. Those that there are
+// stay, even if they are more.
+func (e *Engine) SetMaxPartitions(ctx context.Context, id string, partitions int) error {
+	if partitions < 1 {
+		return refuse(Invalid, "the number of partitions must be positive")
+	}
+	return e.updateCluster(ctx, id, store.And{}, store.Set(clusterMax, store.Int(int64(partitions))))
+}
+
 // Block makes those who serve the cluster refuse requests with a text, until a limit's time
 // is over; in every engine within Config.RecordTTL. The zero Block ends that.
 func (e *Engine) Block(ctx context.Context, id string, b meter.Block) error {

@@ -95,5 +95,7 @@
 //
 // A producer that dies between reserving offsets and putting its batch holds up the
 // readers of its partition until the gap is closed: ProduceDeadline and ClockMargin
-// (15 seconds) if more is produced, 10 seconds longer if not.
+// (15 seconds) if more is produced, 10 seconds longer if not. A producer that lives, and whose batch
+// the stream has refused for certain, closes the gap itself, at once. A process that is the only one
+// on its stream closes the gaps of its last run when it starts (CloseGaps).
 package kafka

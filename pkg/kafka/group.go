@@ -249,6 +249,7 @@ type Group struct {
 // Instance is a member of a group.
 type Instance struct {
 	Name       string
+	Topics     []string         // that it reads
 	Partitions []TopicPartition // assigned to it, by topic and number
 }
 
@@ -263,7 +264,7 @@ func (e *Engine) Groups(ctx context.Context, c *Cluster) ([]Group, error) {
 	for _, g := range all {
 		group := Group{Name: g.name}
 		for _, m := range g.live(now) {
-			inst := Instance{Name: m.Name}
+			inst := Instance{Name: m.Name, Topics: m.Topics}
 			for _, topic := range m.Topics {
 				a := m.Assigned[topic]
 				for p := a.From; p < a.To; p++ {

@@ -93,6 +93,8 @@ type candidate struct {
 	missing  int      // parts
 	pieces   [][]byte // by number
 	stored   int      // pieces that wait in the store already
+	void     bool     // the batch will never come
+	noted    bool     // that it is void waits in the store already
 	info     batch.Info
 }
 
@@ -103,6 +105,7 @@ type applier struct {
 	log     string
 	inOrder bool
 	latest  int64 // arrival of the log's last record given, Unix ms
+	given   int64 // what is missing below it will never come
 
 	end            int64 // the log is complete up to here
 	maxTime, bytes int64
@@ -115,6 +118,11 @@ type applier struct {
 }
 
 func (e *Engine) apply(ctx context.Context, log string, arrivals []arrival, inOrder bool) error {
+	return e.applyBelow(ctx, log, arrivals, inOrder, 0)
+}
+
+// applyBelow is apply where it is known that what is missing below an offset will never come.
+func (e *Engine) applyBelow(ctx context.Context, log string, arrivals []arrival, inOrder bool, given int64) error {
 	heads, err := e.heads(ctx, []string{log})
 	if err != nil {
 		return err
@@ -124,7 +132,7 @@ func (e *Engine) apply(ctx context.Context, log string, arrivals []arrival, inOr
 		return nil // the topic is deleted
 	}
 	a := &applier{
-		e: e, ctx: ctx, log: log, inOrder: inOrder,
+		e: e, ctx: ctx, log: log, inOrder: inOrder, given: given,
 		end: h.mark, maxTime: h.maxTime, bytes: h.bytes, mark: h.mark, pending: h.pending,
 		keep: h.keep, candidates: map[int64]*candidate{},
 	}
@@ -160,10 +168,21 @@ func (e *Engine) apply(ctx context.Context, log string, arrivals []arrival, inOr
 
 // add takes in an envelope.
 func (a *applier) add(v envelope, stored bool) {
-	if v.base < a.end || v.base == a.end && v.parts == 0 {
+	if v.base < a.end || v.base == a.end && v.parts == 0 && !v.isVoid() {
 		return
 	}
 	c := a.candidates[v.base]
+	if v.isVoid() {
+		if c == nil {
+			c = &candidate{envelope: v}
+			c.data = nil
+			a.candidates[v.base] = c
+		}
+		if c.data == nil {
+			c.void, c.noted, c.next = true, c.noted || stored, v.next
+		}
+		return
+	}
 	if c == nil || c.parts == 0 && v.parts > 0 { // a batch in place of a tick
 		c = &candidate{envelope: v, missing: v.parts, pieces: make([][]byte, v.parts)}
 		c.data = nil
@@ -191,7 +210,7 @@ func (a *applier) add(v envelope, stored bool) {
 		c.missing, c.data = c.parts, nil
 		return
 	}
-	c.info = info
+	c.info, c.void = info, false
 }
 
 func (a *applier) loadPending() error {
@@ -247,7 +266,9 @@ func (a *applier) nextSegment() *segment {
 			s.maxTime = max(s.maxTime, c.info.MaxTimestamp)
 		}
 	}
-	if len(s.data) == 0 {
+	if c := a.candidates[a.end]; len(s.data) == 0 && c != nil && c.void {
+		s.next = c.next
+	} else if len(s.data) == 0 {
 		if s.next = a.voidUntil(); s.next == 0 {
 			return nil
 		}
@@ -268,10 +289,13 @@ func (a *applier) nextSegment() *segment {
 // missing may still come. It cannot come if something that was reserved after it
 // is so old that its producer has given up, and the stream is past that moment.
 func (a *applier) voidUntil() int64 {
-	if !a.inOrder {
+	if !a.inOrder && a.end >= a.given {
 		return 0
 	}
-	until, expired := int64(0), false
+	until, expired := a.given, a.end < a.given
+	if !expired {
+		until = 0
+	}
 	for base, c := range a.candidates {
 		if base > a.end && (until == 0 || base < until) {
 			until = base
@@ -373,13 +397,19 @@ func (a *applier) drop() {
 				a.spent = append(a.spent, numberedKey(a.log, kindPending, base, part))
 			}
 		}
+		if c.noted {
+			a.spent = append(a.spent, numberedKey(a.log, kindPending, base, voidNumber))
+		}
 	}
 }
 
 func (a *applier) canGrow() bool {
 	c := a.candidates[a.end]
-	return c != nil && c.data != nil
+	return c != nil && (c.data != nil || c.void)
 }
+
+// voidNumber is the number of a void among the parts of a batch that wait.
+const voidNumber = 1<<16 - 1
 
 // keepRest stores what cannot become part of the log yet. It reports whether that has
 // become possible meanwhile.
@@ -398,6 +428,15 @@ func (a *applier) keepRest() (again bool, err error) {
 			})
 			until = max(until, c.next)
 			c.stored = c.parts
+		}
+		if c.void && !c.noted {
+			v := envelope{base: c.base, next: c.next, reserved: c.reserved}
+			items = append(items, store.Item{
+				Key:   numberedKey(a.log, kindPending, base, voidNumber),
+				Attrs: store.NewAttrs(store.Attr{Name: segData, Value: store.Bytes(string(v.encode()))}),
+			})
+			until = max(until, c.next)
+			c.noted = true
 		}
 	}
 	if len(items) == 0 {

@@ -24,6 +24,9 @@ type Account struct {
 	Keys                 Keys      `json:"keys"`
 	DeletedAt            time.Time `json:"deleted,omitzero"` // the account is being cleared away
 
+	// Trouble is until when hosts may be in trouble, see Hosts.
+	Trouble time.Time `json:"trouble,omitzero"`
+
 	// Blocked: a limit of its usage has been reached; who serves the account takes no new messages.
 	Blocked meter.Block `json:"blocked,omitzero"`
 

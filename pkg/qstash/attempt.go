@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/skystash/skystash/pkg/qstash/breaker"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -35,18 +36,22 @@ func (e *Engine) Handle(ctx context.Context, key string) error {
 	if !ok {
 		return fmt.Errorf("qstash: malformed wake-up %q", key)
 	}
+	troubled := false
 	if kind != dueQueue && kind != dueFlow { // which only wake others
-		there, err := e.exists(ctx, acct)
-		if err == nil && !there && kind == dueRepeat {
+		a, err := e.Account(ctx, acct)
+		switch {
+		case errors.Is(err, ErrNoAccount) && kind == dueRepeat:
 			return e.waker.Cease(ctx, key)
-		}
-		if err != nil || !there {
+		case errors.Is(err, ErrNoAccount):
+			return nil // it is being deleted
+		case err != nil:
 			return err
 		}
+		troubled = a.Trouble.After(e.now())
 	}
 	switch kind {
 	case dueMessage, dueHeld:
-		return e.deliver(ctx, acct, id, kind == dueHeld)
+		return e.deliver(ctx, acct, id, kind == dueHeld, troubled)
 	case dueQueue:
 		return e.pumpQueue(ctx, acct, id)
 	case dueFlow:
@@ -67,7 +72,8 @@ func (e *Engine) Handle(ctx context.Context, key string) error {
 
 // deliver makes an attempt to deliver a message, if it is due. held is the caller's guess whether
 // the message is held, so that time alone does not make it due. A wrong guess costs one call more.
-func (e *Engine) deliver(ctx context.Context, acct, id string, held bool) error {
+// troubled says that there may be hosts for which attempts are held back.
+func (e *Engine) deliver(ctx context.Context, acct, id string, held, troubled bool) error {
 	key := acct + "/" + id
 	if !e.begin(key) {
 		return nil
@@ -76,8 +82,18 @@ func (e *Engine) deliver(ctx context.Context, acct, id string, held bool) error 
 		ctx = withAttempts(ctx)
 	}
 	for {
-		m, d, err := e.prepare(ctx, acct, id, held)
+		var m *message
+		var d Delivery
+		var err error
+		verdict := breaker.Pass
+		if troubled {
+			verdict, err = e.holdBack(ctx, acct, id)
+		}
+		if err == nil && verdict != breaker.Hold {
+			m, d, err = e.prepare(ctx, acct, id, held)
+		}
 		if err == nil && m != nil {
+			m.troubled, m.probe = troubled, verdict == breaker.Probe
 			err = e.attempt(ctx, m, d)
 		}
 		again := e.end(key)
@@ -274,13 +290,17 @@ func (e *Engine) dropDue(ctx context.Context, m *message) error {
 // attempt sends a claimed message and records the outcome.
 func (e *Engine) attempt(ctx context.Context, m *message, d Delivery) error {
 	for e.now().Sub(m.claimedAt()) > prepareTime {
-		var err error
-		if m, err = e.reclaim(ctx, m); m == nil {
+		again, err := e.reclaim(ctx, m)
+		if again == nil {
 			return err // another engine was faster
 		}
+		again.troubled, again.probe = m.troubled, m.probe
+		m = again
 	}
-	began := e.now()
+	ended, timed := e.watch(ctx, m, d.Timeout), e.timed(m)
 	resp, sendErr := e.sender.Send(ctx, d)
+	timed()
+	ended()
 	if ctx.Err() != nil && sendErr != nil {
 		// This engine is being stopped: who finds the lease expired goes on.
 		return fmt.Errorf("delivering message %s: %w", m.id, ctx.Err())
@@ -288,9 +308,11 @@ func (e *Engine) attempt(ctx context.Context, m *message, d Delivery) error {
 	// An outcome is recorded even if the engine has just been told to stop.
 	rctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
 	defer cancel()
-	err := e.finishAttempt(rctx, m, d.Body, resp, sendErr)
+	o, err := e.finishAttempt(rctx, m, d.Body, resp, sendErr)
+	e.observe(rctx, m, sendErr)
+	e.tell(m, &d, &o)
 	if e.meter != nil {
-		e.meterAttempt(ctx, &d, m.acct, began, resp, sendErr)
+		e.meterAttempt(ctx, &d, m, resp, sendErr)
 	}
 	return err
 }

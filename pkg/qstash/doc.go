@@ -43,6 +43,25 @@
 // finds it expired claims the attempt again: the sweep looks once a minute has passed since
 // the message was due.
 //
+// # Hosts in trouble
+//
+// A host that cannot be reached, or that does not answer in time, ten times in a row gets its circuit breaker
+// opened (package breaker): attempts are held, and one is made after a second, then one after two, and so on
+// up to 30 seconds. Any answer closes it, also one of status 500. To hold an attempt changes nothing about the message: no
+// retry is used up, no event written, and its wake-up comes again. An attempt is held no longer than
+// the pause that would come before the message's next retry, and is then made. So a breaker
+// at most doubles the time that a message takes to its end, the dead letter queue, at a host that is gone. A message
+// with a retry delay of 100 ms is held for 100 ms.
+//
+// Where processes share wake-ups, as on AWS, none knows what the others wait for. An attempt that takes longer
+// than two seconds is noted; several of one process for one host are one note. If a third of all
+// processes (Config.Processes) wait for one host, or half of them for one account, further messages for
+// these are parked until there is room. Notes end with their attempts, or when these would have timed out.
+// In one process the waker shares attempts out, and nothing is noted.
+//
+// The account's record, which each delivery reads anyway, says whether any host is in trouble. Only then
+// their items are read. So where all is well this costs nothing.
+//
 // # Items
 //
 // acct is the account, shard one of 8 that the message's id falls into; parts of
@@ -61,6 +80,8 @@
 //	f acct               key                  flow control key: limits and counts
 //	w acct key           time id              its waitlist: the message and its host
 //	g acct               name                 URL group
+//	h acct               host                 host that is not reached: state of its circuit breaker
+//	h acct               host process         process in which attempts for the host take long
 //	s acct               schedule id          schedule
 //	l acct               dlq id               dead letter: the last answer of a failed message
 //	r acct run           r, step or link      workflow run; link: what it waits for

@@ -28,6 +28,8 @@ type LogEntry struct {
 	ScheduleID            string   `json:"scheduleId,omitempty"`
 	Queue                 string   `json:"queueName,omitempty"`
 	Status                int      `json:"responseStatus,omitempty"`
+	Lag                   *int64   `json:"lag,omitempty"`          // ms, of an attempt that has ended: see Attempt
+	EndpointTime          *int64   `json:"endpointTime,omitempty"` // ms, Attempt.Took
 	ResponseBody          []byte   `json:"responseBody,omitempty"`
 	ResponseHeaders       Header   `json:"responseHeaders,omitempty"`
 	ResponseHeader        Header   `json:"responseHeader,omitempty"` // the same: clients differ
@@ -150,6 +152,9 @@ func (e *Engine) logEntries(ctx context.Context, m *message, q *LogQuery) ([]Log
 		en := base
 		en.Time, en.State, en.Error, en.NextDelivery, en.Status = ev.At, ev.State, ev.Error, ev.Next, ev.Status
 		en.ResponseHeaders, en.ResponseHeader = ev.Header, ev.Header
+		if ev.State == EventDelivered || ev.State == EventError {
+			en.Lag, en.EndpointTime = &ev.Lag, &ev.Took
+		}
 		if !q.TrimBody {
 			en.ResponseBody = ev.Body
 		}

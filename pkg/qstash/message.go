@@ -109,6 +109,10 @@ type message struct {
 	due     string // sort key of its due entry, "" if it is in a queue
 	retried int
 	attrs   store.Attrs
+
+	troubled bool // the account had hosts in trouble when the attempt began
+	probe    bool // the attempt decides about its host's breaker
+	timing   timing
 }
 
 func parseMessage(acct, id string, attrs store.Attrs) (*message, error) {
@@ -256,6 +260,10 @@ type event struct {
 	Status int    `json:"c,omitempty"`
 	Header Header `json:"h,omitempty"`
 	Body   []byte `json:"b,omitempty"`
+
+	// Of EventDelivered and EventError, see Attempt.
+	Lag  int64 `json:"l,omitempty"` // ms
+	Took int64 `json:"d,omitempty"` // ms
 }
 
 // States of events.

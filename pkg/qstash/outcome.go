@@ -33,7 +33,8 @@ func (e *Engine) judge(m *message, resp Response, sendErr error) outcome {
 		sendErr, resp = fmt.Errorf("response body exceeds %d bytes", len(resp.Body)), Response{}
 	}
 	o := outcome{resp: resp, err: sendErr}
-	ev := event{At: now.UnixMilli(), Status: resp.Status, Header: resp.Header, Body: resp.Body}.clip()
+	ev := event{At: now.UnixMilli(), Status: resp.Status, Header: resp.Header, Body: resp.Body,
+		Lag: m.timing.lag.Milliseconds(), Took: m.timing.took.Milliseconds()}.clip()
 	success := sendErr == nil && resp.Status >= 200 && resp.Status < 300
 	missing := ""
 	if success {
@@ -84,7 +85,7 @@ func dlqID(now time.Time, id string) string {
 
 // finishAttempt records the outcome of an attempt, with all that follows from it. It tries
 // again as long as nobody has taken over: what is not recorded is sent again.
-func (e *Engine) finishAttempt(ctx context.Context, m *message, sent []byte, resp Response, sendErr error) error {
+func (e *Engine) finishAttempt(ctx context.Context, m *message, sent []byte, resp Response, sendErr error) (outcome, error) {
 	var all []wake.Hint
 	doubt := false // whether it has been recorded already
 	for pause := 10 * time.Millisecond; ; pause = min(2*pause, time.Second) {
@@ -95,7 +96,7 @@ func (e *Engine) finishAttempt(ctx context.Context, m *message, sent []byte, res
 		switch {
 		case err == nil:
 			e.follow(ctx, all)
-			return nil
+			return o, nil
 		case errors.As(err, &ce):
 			if ce.Old.Has(attrCancel) && !m.attrs.Has(attrCancel) && ce.Old.Get(attrClaimed).Equal(m.attrs.Get(attrClaimed)) {
 				m.attrs = m.attrs.With(attrCancel, store.Int(1))
@@ -105,12 +106,12 @@ func (e *Engine) finishAttempt(ctx context.Context, m *message, sent []byte, res
 				e.log.WarnContext(ctx, "an attempt took longer than its lease; its outcome is not recorded", "message", m.id)
 			}
 			e.follow(ctx, all)
-			return nil
+			return o, nil
 		}
 		doubt = doubt || errors.Is(err, store.ErrUnknownOutcome)
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("recording the outcome of message %s: %w", m.id, err)
+			return o, fmt.Errorf("recording the outcome of message %s: %w", m.id, err)
 		case <-time.After(pause):
 		}
 	}

@@ -52,6 +52,10 @@ func (e *Engine) Overdue() time.Time { return e.now().Add(-sweepGrace) }
 
 func (e *Engine) sweepShard(ctx context.Context, acct string, shard byte, until time.Time) (int, error) {
 	n := 0
+	rooms, err := e.rooms(ctx, acct)
+	if err != nil {
+		return 0, err
+	}
 	var hints []wake.Hint
 	flush := func() error {
 		n += len(hints)
@@ -60,7 +64,7 @@ func (e *Engine) sweepShard(ctx context.Context, acct string, shard byte, until 
 		return err
 	}
 	old := e.now().Add(-sweepGrace)
-	err := e.each(ctx, store.Query{Partition: duePartition(acct, shard), To: timeKey(until.Add(time.Millisecond))}, func(it store.Item) (bool, error) {
+	err = e.each(ctx, store.Query{Partition: duePartition(acct, shard), To: timeKey(until.Add(time.Millisecond))}, func(it store.Item) (bool, error) {
 		at, kind, id, ok := parseDue(it.Key.Sort)
 		switch {
 		case !ok:
@@ -79,7 +83,11 @@ func (e *Engine) sweepShard(ctx context.Context, acct string, shard byte, until 
 			}
 			return true, e.drop(ctx, it.Key)
 		case kind == dueMessage && at.Before(old):
-			left, err := e.leave(ctx, acct, it.Key, at, id)
+			crowded, full := rooms.take(it.Attrs.Get(attrHost).Str())
+			if full {
+				return true, nil
+			}
+			left, err := e.leave(ctx, acct, it.Key, at, id, crowded)
 			if err != nil || left {
 				return err == nil, err
 			}
@@ -108,8 +116,8 @@ func (e *Engine) sweepShard(ctx context.Context, acct string, shard byte, until 
 
 // leave reports whether a message that is overdue is to be left alone: it is being
 // delivered, or has been woken a short while ago. A due entry that its message no longer
-// has, or whose message is gone, is removed.
-func (e *Engine) leave(ctx context.Context, acct string, key store.Key, at time.Time, id string) (bool, error) {
+// has, or whose message is gone, is removed. parked says that it may have waited for room, which there is now.
+func (e *Engine) leave(ctx context.Context, acct string, key store.Key, at time.Time, id string, parked bool) (bool, error) {
 	m, err := e.readMessage(ctx, acct, id)
 	if err != nil {
 		return false, err
@@ -119,7 +127,7 @@ func (e *Engine) leave(ctx context.Context, acct string, key store.Key, at time.
 		return true, e.drop(ctx, key)
 	case m.state == stateActive:
 		return !e.lapsed(m, e.now()), nil
-	case e.alone:
+	case e.alone, parked:
 		return false, nil
 	}
 	// There may only be more to do than there is capacity: wake-ups are repeated after one

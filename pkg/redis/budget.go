@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/skystash/skystash/pkg/redis/glob"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -40,13 +41,14 @@ func (b Budget) orDefaults() Budget {
 // What things cost, in units of work.
 const (
 	commandWork = 1_000 // a command: looking it up, checking it, replying
-	keyWork     = 2_000 // reading a key's head
+	keyWork     = 8_000 // reading a key's head
 	callWork    = 2_000 // a call of the store that reads elements
-	itemWork    = 300   // an element that the store reads, besides its bytes
-	elementWork = 60    // an element that is looked at in memory, besides its bytes
+	itemWork    = 500   // an element that the store reads, besides its bytes
+	elementWork = 120   // an element that is looked at in memory, besides its bytes
 	writeWork   = 4_000 // an item that is written, besides its bytes
 	byteWork    = 4     // a byte that is written to the store
 	jsonWork    = 10    // a byte of JSON that is parsed
+	globWork    = 3     // a byte of a glob-style pattern that is looked at
 )
 
 // What things take of a transaction's memory besides their bytes.
@@ -140,6 +142,13 @@ func (tx *Txn) added(values []string) {
 		n += 16 + int64(len(v))
 	}
 	tx.take(n)
+}
+
+// matches is glob.Match. It counts the work.
+func (tx *Txn) matches(pattern, s string) bool {
+	ok, steps := glob.MatchWithin(pattern, s, max(tx.budget.left/globWork, 0))
+	tx.spend(steps * globWork)
+	return ok
 }
 
 func errTooManyArguments(limit, actual int) Error {

@@ -91,7 +91,47 @@ func TestBudgetOfAttacks(t *testing.T) {
 				args = append(args, "s")
 			}
 			return args
-		}, tooMuchWork, 4000},
+		}, tooMuchWork, 600},
+		{"one sorted set in an intersection many times", func(d *testDB) {
+			args := []string{"zadd", "z"}
+			for i := range 20_000 {
+				args = append(args, strconv.Itoa(i), "m"+strconv.Itoa(i))
+			}
+			d.do(args...)
+		}, func() []string {
+			args := []string{"zinterstore", "made", "100000"}
+			for range 100_000 {
+				args = append(args, "z")
+			}
+			return args
+		}, tooMuchWork, 128},
+		{"many patterns that no key is found by", func(d *testDB) {
+			args := []string{"rpush", "l"}
+			for i := range 20_000 {
+				args = append(args, strconv.Itoa(i))
+			}
+			d.do(args...)
+		}, func() []string {
+			args := []string{"sort", "l", "by", "nosuch", "store", "made"}
+			for range 20_000 {
+				args = append(args, "get", "nosuch")
+			}
+			return args
+		}, tooMuchWork, 128},
+		{"a pattern that tries everything on a long member", func(d *testDB) {
+			d.do("sadd", "s", strings.Repeat("x", 300_000))
+		}, func() []string {
+			return []string{"sscan", "s", "0", "match", "*" + strings.Repeat("x", 100_000) + "y*"}
+		}, tooMuchWork, 64},
+		{"a path that searches a document many times", func(d *testDB) {
+			d.do("json.set", "j", "$", "["+strings.Repeat("1,", 400_000)+"1]")
+		}, func() []string {
+			args := []string{"json.mget"}
+			for range 10_000 {
+				args = append(args, "j")
+			}
+			return append(args, "$..x")
+		}, tooMuchWork, 128},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			d := newTestEngine(t)

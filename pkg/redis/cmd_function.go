@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/skystash/skystash/pkg/redis/glob"
 	"github.com/skystash/skystash/pkg/redis/rdb"
 	"github.com/skystash/skystash/pkg/redis/script"
 )
@@ -207,7 +206,7 @@ func functionList(c *call) error {
 	}
 	mark, n := c.w.Mark(), 0
 	for _, lib := range ls.list {
-		if glob.Match(pattern, lib.name) {
+		if c.tx.matches(pattern, lib.name) {
 			c.writeLibrary(lib, withCode)
 			n++
 		}

@@ -30,7 +30,7 @@ func keys(c *call) error {
 		return nil
 	}
 	for k := range c.tx.Keys(0, 0) {
-		if pattern != "*" && !glob.Match(pattern, k.Name) {
+		if !c.tx.matches(pattern, k.Name) {
 			continue
 		}
 		c.w.Bulk(k.Name)
@@ -63,7 +63,7 @@ func scan(c *call) error {
 		var found []KeyInfo
 		found, cursor = c.tx.ScanKeys(cursor, step)
 		for _, k := range found {
-			if !o.matches(k.Name) || o.typ != "" && !strings.EqualFold(o.typ, k.Type) {
+			if !o.matches(c.tx, k.Name) || o.typ != "" && !strings.EqualFold(o.typ, k.Type) {
 				continue
 			}
 			names = append(names, k.Name)

@@ -41,7 +41,7 @@ type sorting struct {
 	by, store       string
 	byGiven, stored bool
 	unsorted        bool // BY something constant
-	get             []string
+	get             []sortPattern
 	start, count    int64
 	desc, alpha     bool
 }
@@ -75,7 +75,7 @@ func parseSort(c *call) (sorting, error) {
 			s.unsorted = s.unsorted || !strings.Contains(s.by, "*")
 		case word == "get" && left >= 1:
 			i++
-			s.get = append(s.get, c.args[i])
+			s.get = append(s.get, parseSortPattern(c.args[i]))
 		default:
 			return s, errSyntax
 		}
@@ -105,6 +105,9 @@ func sortCommand(c *call) error {
 	if s.unsorted && isSet && s.stored {
 		// What is stored must not depend on the set's order.
 		s.unsorted, s.byGiven, s.alpha = false, false, true
+	}
+	if c.tx.take(elementWork * int64(len(elems))); c.tx.err != nil {
+		return c.tx.err
 	}
 	items := make([]sortItem, len(elems))
 	for i, e := range elems {
@@ -145,14 +148,15 @@ func (c *call) sortElements(s sorting) (elems []string, isSet bool, err error) {
 
 // weigh finds out what the items are sorted by.
 func (c *call) weigh(items []sortItem, s sorting) error {
+	by := parseSortPattern(s.by)
 	if s.byGiven {
-		c.fetchPatterns(items, []string{s.by})
+		c.fetchPatterns(items, by)
 	}
 	for i := range items {
 		it := &items[i]
 		it.weight, it.has = it.elem, true
 		if s.byGiven {
-			if it.weight, it.has = c.lookupPattern(s.by, it.elem); !it.has {
+			if it.weight, it.has = c.lookupPattern(by, it.elem); !it.has {
 				continue
 			}
 		}
@@ -212,10 +216,13 @@ func (s sorting) limit(items []sortItem) []sortItem {
 // sortReply replies the items, or what GET makes of them, or stores it.
 func (c *call) sortReply(items []sortItem, s sorting) error {
 	if len(s.get) == 0 {
-		s.get = []string{"#"}
+		s.get = []sortPattern{{self: true}}
 	}
-	c.fetchPatterns(items, s.get)
+	c.fetchPatterns(items, s.get...)
 	if s.stored {
+		if c.tx.take(16 * int64(len(items)) * int64(len(s.get))); c.tx.err != nil {
+			return c.tx.err
+		}
 		out := make([]string, 0, len(items)*len(s.get))
 		for _, it := range items {
 			for _, pattern := range s.get {
@@ -244,28 +251,49 @@ func (c *call) sortReply(items []sortItem, s sorting) error {
 	return nil
 }
 
-// expandPattern is the key, and the hash field if there is one, that a BY or GET
-// pattern means for an element. Not ok if the pattern has no place for it.
-func expandPattern(pattern, elem string) (key, field string, isHash, ok bool) {
-	before, after, found := strings.Cut(pattern, "*")
-	if !found {
-		return "", "", false, false
+// sortPattern is a BY or GET pattern, taken apart at its star and its arrow.
+type sortPattern struct {
+	self          bool // "#": the element itself
+	place         bool // it has a place for the element
+	before, after string
+	field         string // of a hash; "": the key is a string
+}
+
+func parseSortPattern(text string) sortPattern {
+	p := sortPattern{self: text == "#"}
+	p.before, p.after, p.place = strings.Cut(text, "*")
+	if rest, field, arrow := strings.Cut(p.after, "->"); arrow && field != "" {
+		p.after, p.field = rest, field
 	}
-	if rest, f, arrow := strings.Cut(after, "->"); arrow && f != "" {
-		return before + elem + rest, f, true, true
+	return p
+}
+
+// key is the key that the pattern means for an element. Not ok if there can be no such key.
+func (p sortPattern) key(elem string) (key string, ok bool) {
+	if p.self || !p.place || len(p.before)+len(elem)+len(p.after) > maxKeySize {
+		return "", false
 	}
-	return before + elem + after, "", false, true
+	return p.before + elem + p.after, true
 }
 
 // fetchPatterns reads, in one round, the keys that patterns lead to.
-func (c *call) fetchPatterns(items []sortItem, patterns []string) {
+func (c *call) fetchPatterns(items []sortItem, patterns ...sortPattern) {
 	var keys []string
-	for _, pattern := range patterns {
-		if pattern == "#" {
+	size := int64(0) // of the keys
+	seen := make(map[sortPattern]bool, len(patterns))
+	for _, p := range patterns {
+		if p.self || !p.place || seen[p] {
 			continue
 		}
+		seen[p] = true
 		for _, it := range items {
-			if key, _, _, ok := expandPattern(pattern, it.elem); ok && len(key) <= maxKeySize {
+			key, ok := p.key(it.elem)
+			n := elementMemory + int64(len(key))
+			if c.tx.take(n); c.tx.err != nil {
+				return
+			}
+			size += n
+			if ok {
 				keys = append(keys, key)
 			}
 		}
@@ -273,23 +301,26 @@ func (c *call) fetchPatterns(items []sortItem, patterns []string) {
 	if len(keys) > 0 {
 		c.tx.Prefetch(keys)
 	}
+	c.tx.hold(-size)
 }
 
 // lookupPattern is what a BY or GET pattern leads to for an element.
-func (c *call) lookupPattern(pattern, elem string) (string, bool) {
-	if pattern == "#" {
+func (c *call) lookupPattern(p sortPattern, elem string) (string, bool) {
+	c.tx.spend(elementWork)
+	if p.self {
 		return elem, true
 	}
-	key, field, isHash, ok := expandPattern(pattern, elem)
-	if !ok || len(key) > maxKeySize {
+	key, ok := p.key(elem)
+	if !ok || c.tx.err != nil {
 		return "", false
 	}
-	if isHash {
+	c.tx.spend(int64(len(key)))
+	if p.field != "" {
 		h, err := c.tx.Hash(key)
 		if err != nil {
 			return "", false
 		}
-		f, ok := h.Get(field)
+		f, ok := h.Get(p.field)
 		return f.Value, ok
 	}
 	v, ok, err := c.tx.String(key)

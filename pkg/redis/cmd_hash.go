@@ -440,7 +440,7 @@ func hscan(c *call) error {
 	c.w.Bulk(formatCursor(next))
 	mark, n := c.w.Mark(), 0
 	for _, f := range fields {
-		if !opts.matches(f.Name) {
+		if !opts.matches(c.tx, f.Name) {
 			continue
 		}
 		c.w.Bulk(f.Name)

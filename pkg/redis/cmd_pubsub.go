@@ -1,7 +1,5 @@
 package redis
 
-import "github.com/skystash/skystash/pkg/redis/glob"
-
 // PUBLISH, PUBSUB CHANNELS, NUMSUB, NUMPAT, SHARDCHANNELS, SHARDNUMSUB, HELP. Receiving is
 // not a command, see Engine.Subscribe. There are no shard channels.
 
@@ -50,7 +48,7 @@ func pubsubChannels(c *call) error {
 		return errSubArgs(c.args[0], c.args[1])
 	}
 	match := func(channel string) bool {
-		return (len(c.args) == 2 || glob.Match(pattern, channel)) && c.access.mayHear(channel)
+		return (len(c.args) == 2 || c.tx.matches(pattern, channel)) && c.access.mayHear(channel)
 	}
 	names, err := c.tx.e.subscribedChannels(c.tx.ctx, c.tx.db.ID, c.tx.now, match)
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"iter"
 	"strings"
 
-	"github.com/skystash/skystash/pkg/redis/glob"
 	"github.com/skystash/skystash/pkg/redis/num"
 )
 
@@ -189,7 +188,7 @@ const notifyParam = "notify-keyspace-events"
 // CONFIG GET parameter [parameter ...]
 func configGet(c *call) error {
 	for _, pattern := range c.args[2:] {
-		if glob.Match(strings.ToLower(pattern), notifyParam) {
+		if c.tx.matches(strings.ToLower(pattern), notifyParam) {
 			c.w.Map(1)
 			c.w.Bulk(notifyParam)
 			c.w.Bulk("")

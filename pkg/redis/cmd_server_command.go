@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/skystash/skystash/pkg/redis/glob"
 	"github.com/skystash/skystash/pkg/redis/num"
 	"github.com/skystash/skystash/pkg/redis/resp"
 )
@@ -286,7 +285,7 @@ func commandList(c *call) error {
 		keep = func(_ string, cmd *command) bool { return slices.Contains(cmd.categories(), category) }
 	case c.is(3, "pattern"):
 		pattern := strings.ToLower(c.args[4])
-		keep = func(name string, _ *command) bool { return glob.Match(pattern, name) }
+		keep = func(name string, _ *command) bool { return c.tx.matches(pattern, name) }
 	default:
 		return errSyntax
 	}

@@ -308,6 +308,9 @@ func intersect(sets []*Set, yield func(string) bool) {
 	}
 	eachChunk(sets[0], func(chunk []string) bool {
 		for _, other := range sets[1:] {
+			if len(chunk) == 0 || other.ms().failed() {
+				break
+			}
 			other.Fetch(chunk)
 			chunk = slices.DeleteFunc(chunk, func(m string) bool { return !other.Has(m) })
 		}
@@ -316,7 +319,7 @@ func intersect(sets []*Set, yield func(string) bool) {
 				return false
 			}
 		}
-		return true
+		return !sets[0].ms().failed()
 	})
 }
 
@@ -339,7 +342,11 @@ func union(sets []*Set) []string {
 	seen := map[string]bool{}
 	var out []string
 	for _, s := range sets {
+		if s.ms().failed() {
+			break
+		}
 		for m := range s.All() {
+			s.ms().tx.spend(elementWork)
 			if !seen[m] {
 				seen[m] = true
 				s.ms().tx.hold(elementMemory + int64(len(m)))
@@ -355,12 +362,18 @@ func difference(sets []*Set) []string {
 	var out []string
 	eachChunk(sets[0], func(chunk []string) bool {
 		for _, other := range sets[1:] {
+			if len(chunk) == 0 || other.ms().failed() {
+				break
+			}
 			if other != nil {
 				other.Fetch(chunk)
 				chunk = slices.DeleteFunc(chunk, func(m string) bool { return other.Has(m) })
 			}
 		}
 		out = append(out, chunk...)
+		if len(chunk) > 0 {
+			sets[0].ms().tx.hold(elementMemory * int64(len(chunk)))
+		}
 		return true
 	})
 	return out
@@ -485,7 +498,7 @@ func sscan(c *call) error {
 		return perr
 	}
 	members, next := s.Scan(opts.cursor, opts.count)
-	members = slices.DeleteFunc(members, func(m string) bool { return !opts.matches(m) })
+	members = slices.DeleteFunc(members, func(m string) bool { return !opts.matches(c.tx, m) })
 	c.w.Array(2)
 	c.w.Bulk(formatCursor(next))
 	c.w.Strings(members)

@@ -393,7 +393,7 @@ func zscan(c *call) error {
 	c.w.Bulk(formatCursor(next))
 	mark, n := c.w.Mark(), 0
 	for _, m := range members {
-		if opts.matches(m.Name) {
+		if opts.matches(c.tx, m.Name) {
 			c.w.Bulk(m.Name)
 			c.w.Double(m.Score)
 			n += 2

@@ -31,18 +31,24 @@ func zsetCombineCommands() []*command {
 	}
 }
 
-// zsource is one input: a sorted set, a set, or nothing.
+// zsource is one input. The same key may be several inputs, with different weights.
 type zsource struct {
-	key    string
-	zset   *ZSet
-	set    *Set
+	*zinput
 	weight float64
-	whole  map[string]float64 // all of it, if it is to be read at once
 }
 
-func (s *zsource) len() int64 { return s.zset.Len() + s.set.Len() }
+// zinput is the value of a key: a sorted set, a set, or nothing.
+type zinput struct {
+	tx    *Txn
+	key   string
+	zset  *ZSet
+	set   *Set
+	whole map[string]float64 // all of it, if it is to be read at once
+}
 
-func (s *zsource) all() iter.Seq[ZMember] {
+func (s *zinput) len() int64 { return s.zset.Len() + s.set.Len() }
+
+func (s *zinput) all() iter.Seq[ZMember] {
 	if s.set == nil {
 		return s.zset.All()
 	}
@@ -60,8 +66,11 @@ const lookupFactor = 16
 
 // prepare gets ready for n members to be looked up. If reading the whole set is cheaper than n
 // point reads, it reads the set.
-func (s *zsource) prepare(n int64) {
-	if s.len() > n*lookupFactor {
+func (s *zinput) prepare(n int64) {
+	if s.whole != nil || s.len() > n*lookupFactor {
+		return
+	}
+	if s.tx.hold(elementMemory * s.len()); s.tx.err != nil {
 		return
 	}
 	s.whole = make(map[string]float64, s.len())
@@ -71,16 +80,18 @@ func (s *zsource) prepare(n int64) {
 }
 
 // fetch reads members that are about to be looked up, in one round.
-func (s *zsource) fetch(names []string) {
+func (s *zinput) fetch(members []ZMember) {
 	if s.whole == nil {
+		names := memberNames(members)
 		s.zset.Fetch(names)
 		s.set.Fetch(names)
 	}
 }
 
-func (s *zsource) score(name string) (float64, bool) {
+func (s *zinput) score(name string) (float64, bool) {
 	switch {
 	case s.whole != nil:
+		s.tx.spend(elementWork)
 		score, ok := s.whole[name]
 		return score, ok
 	case s.set != nil:
@@ -122,6 +133,7 @@ func maxScore(a, b float64) float64 {
 
 // combination is what ZUNION and its relatives are asked for.
 type combination struct {
+	tx         *Txn
 	sources    []*zsource
 	aggregate  func(a, b float64) float64
 	withScores bool
@@ -144,13 +156,17 @@ func (c *call) combination(i int, has combinationOptions) (*combination, error) 
 		return nil, errSyntax
 	}
 	i++
-	q := &combination{aggregate: sumScores}
+	q := &combination{tx: c.tx, aggregate: sumScores}
+	inputs := map[string]*zinput{}
 	for _, key := range c.args[i : i+int(numkeys)] {
-		src, err := c.zsource(key)
-		if err != nil {
-			return nil, err
+		in := inputs[key]
+		if in == nil {
+			if in, err = c.zinput(key); err != nil {
+				return nil, err
+			}
+			inputs[key] = in
 		}
-		q.sources = append(q.sources, src)
+		q.sources = append(q.sources, &zsource{in, 1})
 	}
 	for i += int(numkeys); i < len(c.args); i++ {
 		left := len(c.args) - i - 1
@@ -190,16 +206,16 @@ func (c *call) combination(i int, has combinationOptions) (*combination, error) 
 	return q, nil
 }
 
-// zsource opens an input.
-func (c *call) zsource(key string) (*zsource, error) {
-	src := &zsource{key: key, weight: 1}
+// zinput opens an input.
+func (c *call) zinput(key string) (*zinput, error) {
+	in := &zinput{tx: c.tx, key: key}
 	var err error
 	if c.tx.Type(key) == typeName(typeSet) {
-		src.set, err = c.tx.Set(key)
+		in.set, err = c.tx.Set(key)
 	} else {
-		src.zset, err = c.tx.ZSet(key)
+		in.zset, err = c.tx.ZSet(key)
 	}
-	return src, err
+	return in, err
 }
 
 // bySize sorts the sources by size, the smallest first.
@@ -212,10 +228,16 @@ func (q *combination) union() []ZMember {
 	q.bySize()
 	scores := map[string]float64{}
 	for _, src := range q.sources {
+		if q.tx.err != nil {
+			return nil
+		}
 		for m := range src.all() {
+			q.tx.spend(elementWork)
 			score := src.weigh(m.Score)
 			if old, ok := scores[m.Name]; ok {
 				score = q.aggregate(old, score)
+			} else {
+				q.tx.hold(2*elementMemory + int64(len(m.Name))) // in the map, and in the list
 			}
 			scores[m.Name] = score
 		}
@@ -236,14 +258,19 @@ func (q *combination) intersect(yield func(ZMember) bool) {
 		return
 	}
 	for _, src := range others {
-		src.prepare(first.len())
+		if src.prepare(first.len()); q.tx.err != nil {
+			return
+		}
 	}
 	for chunk := range chunks(first.all(), fetchChunk) {
 		for i := range chunk {
 			chunk[i].Score = first.weigh(chunk[i].Score)
 		}
 		for _, src := range others {
-			src.fetch(memberNames(chunk))
+			if q.tx.err != nil || len(chunk) == 0 {
+				break
+			}
+			src.fetch(chunk)
 			both := chunk[:0]
 			for _, m := range chunk {
 				if score, ok := src.score(m.Name); ok {
@@ -284,6 +311,7 @@ func (q *combination) intersection() []ZMember {
 	var members []ZMember
 	for m := range q.intersect {
 		members = append(members, m)
+		q.tx.hold(elementMemory)
 	}
 	slices.SortFunc(members, compareZ)
 	return members
@@ -296,18 +324,24 @@ func (q *combination) difference() []ZMember {
 		if src.key == first.key {
 			return nil
 		}
-		src.prepare(first.len())
+		if src.prepare(first.len()); q.tx.err != nil {
+			return nil
+		}
 	}
 	var members []ZMember
 	for chunk := range chunks(first.all(), fetchChunk) {
 		for _, src := range others {
-			src.fetch(memberNames(chunk))
+			if q.tx.err != nil || len(chunk) == 0 {
+				break
+			}
+			src.fetch(chunk)
 			chunk = slices.DeleteFunc(chunk, func(m ZMember) bool {
 				_, ok := src.score(m.Name)
 				return ok
 			})
 		}
 		members = append(members, chunk...)
+		q.tx.hold(elementMemory * int64(len(chunk)))
 	}
 	slices.SortFunc(members, compareZ)
 	return members

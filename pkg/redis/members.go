@@ -45,6 +45,9 @@ func newMembers(tx *Txn, ent *entry, o *object) *members { return &members{tx: t
 
 func (ms *members) spread() bool { return ms.obj.gen != "" }
 
+// failed reports whether the transaction has failed, so that there is no point in looking further.
+func (ms *members) failed() bool { return ms != nil && ms.tx.err != nil }
+
 // decode takes an inline head apart.
 func (ms *members) decode() {
 	if ms.m != nil {
@@ -119,6 +122,9 @@ func (ms *members) fetch(names []string) {
 		return
 	}
 	ms.decode()
+	if ms.tx.spend(elementWork * int64(len(names))); ms.tx.err != nil {
+		return
+	}
 	var missing, sorts []string
 	for _, name := range names {
 		if ms.m[name] == nil {

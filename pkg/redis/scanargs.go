@@ -4,7 +4,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/skystash/skystash/pkg/redis/glob"
 	"github.com/skystash/skystash/pkg/redis/num"
 )
 
@@ -74,7 +73,7 @@ func parseCursor(s string) (uint64, bool) {
 }
 
 // matches reports whether a name is asked for.
-func (o scanOptions) matches(name string) bool { return o.all || glob.Match(o.match, name) }
+func (o scanOptions) matches(tx *Txn, name string) bool { return o.all || tx.matches(o.match, name) }
 
 func formatCursor(n uint64) string { return strconv.FormatUint(n, 10) }
 

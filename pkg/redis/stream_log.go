@@ -193,11 +193,13 @@ func (l *streamLog) decode(it store.Item) (streamID, []streamRecord) {
 	if err != nil {
 		l.s.tx.fail(err)
 	}
+	l.s.tx.spend(elementWork * int64(len(recs)))
 	return key, recs
 }
 
 // recordsAt is the records among which an id belongs: the tail, or a page's.
 func (l *streamLog) recordsAt(id streamID, readahead int) (*[]streamRecord, *streamPage) {
+	l.s.tx.spend(2 * elementWork)
 	if !id.less(l.from) {
 		return &l.tail, nil
 	}
@@ -220,6 +222,7 @@ func (l *streamLog) put(id streamID, data string) {
 	if page != nil {
 		page.dirty = true
 	}
+	l.s.tx.take(elementMemory + int64(len(data)))
 	rec := streamRecord{id, data}
 	if i, ok := find(*recs, id); ok {
 		(*recs)[i] = rec
@@ -238,8 +241,15 @@ func (l *streamLog) del(id streamID, readahead int) bool {
 	if page != nil {
 		page.dirty = true
 	}
+	l.s.tx.spend(16 * int64(len(*recs)))
 	*recs = slices.Concat((*recs)[:i], (*recs)[i+1:])
 	return true
+}
+
+// seen counts a record that an iteration has come to. It reports whether the iteration may go on.
+func (l *streamLog) seen(r streamRecord) bool {
+	l.s.tx.spend(2*elementWork + int64(len(r.data)))
+	return l.s.tx.err == nil
 }
 
 // ascend iterates over the records from one id to another, both inclusive; readahead is how many the
@@ -254,7 +264,7 @@ func (l *streamLog) ascend(from, to streamID, readahead int) iter.Seq[streamReco
 			}
 			i, _ := find(p.recs, from)
 			for _, r := range p.recs[i:] {
-				if to.less(r.id) || !yield(r) {
+				if to.less(r.id) || !l.seen(r) || !yield(r) {
 					return
 				}
 			}
@@ -265,7 +275,7 @@ func (l *streamLog) ascend(from, to streamID, readahead int) iter.Seq[streamReco
 		}
 		i, _ := find(l.tail, from)
 		for _, r := range l.tail[i:] {
-			if to.less(r.id) || !yield(r) {
+			if to.less(r.id) || !l.seen(r) || !yield(r) {
 				return
 			}
 		}
@@ -281,7 +291,7 @@ func (l *streamLog) descend(from, to streamID, readahead int) iter.Seq[streamRec
 				i++
 			}
 			for _, r := range slices.Backward(recs[:i]) {
-				if r.id.less(to) || !yield(r) {
+				if r.id.less(to) || !l.seen(r) || !yield(r) {
 					return false
 				}
 			}

@@ -537,6 +537,9 @@ func (tx *Txn) validate() error {
 	if tx.headReads == 1 && tx.elemReads == 0 && !tx.write {
 		return nil // one snapshot
 	}
+	if tx.spend(keyWork * int64(len(keys))); tx.err != nil {
+		return tx.err
+	}
 	now, err := tx.e.load(tx.ctx, tx.view, keys, len(keys) > 1)
 	if err != nil {
 		return err

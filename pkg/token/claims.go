@@ -35,6 +35,7 @@ type Claims struct {
 	Rules        []string  // further bounds of that, in the product's words; nil: none. Must not be changed
 	Generation   int64     // the resource's credential generation it was issued for
 	Topics       TopicRule // of Kafka: the topics it is for; zero: all
+	Groups       GroupRule // of Kafka: the groups it may use; zero: all
 	Destinations []string  // of QStash: where it may have messages sent, see MayDeliver; nil: anywhere
 	IssuedAt     time.Time // zero when minting: now
 	NotBefore    time.Time // zero: valid at once
@@ -78,7 +79,7 @@ func (c Claims) check() error {
 	if err := checkDestinations(c.Destinations); err != nil {
 		return err
 	}
-	return c.Topics.check()
+	return errors.Join(c.Topics.check(), c.Groups.check())
 }
 
 // Why Verify refuses a token. The texts never contain any part of the token.

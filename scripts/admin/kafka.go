@@ -125,6 +125,7 @@ func mintKafkaCredential(ctx context.Context, flags *flag.FlagSet, args []string
 	cluster := flags.String("cluster", "", "id of the cluster")
 	permission := flags.String("permission", string(token.PermitAll), "all, produce or consume")
 	topics := flags.String("topics", "*", "a topic's name, or a prefix that ends in '*'")
+	groups := flags.String("groups", "", "a group's name, or a prefix that ends in '*'; all if empty")
 	if err := parse(flags, args, "table", "key", "cluster"); err != nil {
 		return err
 	}
@@ -143,6 +144,7 @@ func mintKafkaCredential(ctx context.Context, flags *flag.FlagSet, args []string
 		Scope:        token.ReadWrite,
 		Generation:   c.CredentialGeneration,
 		Topics:       token.TopicRule{Permission: token.Permission(*permission), Topics: *topics},
+		Groups:       token.GroupRule(*groups),
 	}
 	signed, err := mint(claims)
 	if err != nil {

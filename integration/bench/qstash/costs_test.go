@@ -266,9 +266,12 @@ Prices are those of us-east-1, on demand, in dollars for a million messages:
 
 - DynamoDB: 0.625 for a million write units, 0.125 for a million read units. Each run reads the account, which it need not
   within a second of another one.
-- SQS: 0.40 for a million requests, three for a wake-up (send, receive, delete). Lambda receives up to ten at a time,
+- SQS: 0.40 for a million requests, three for a wake-up (send, receive, delete), two more each time that it fails. Lambda receives up to ten at a time,
   so under load it is less than half. An idle queue is polled: about 0.20 dollars a month.
 - A message that finds its queue busy, or its flow control key at its limit, is woken twice: 1.80 more.
+- A host in trouble: where all is well this costs nothing. An attempt that takes longer than two seconds is noted and its note removed,
+  two write units, once for all that a run has for the same host; its Lambda time is 13 dollars a million by then. While an account has hosts
+  in trouble, each of its messages costs one read unit more, and each time that one is held a wake-up more.
 - EventBridge Scheduler: 1.00 for a million late or repeated wake-ups. A schedule that is not due every 15 minutes is repeated
   by Scheduler: one invocation, one SQS message and one Lambda run, without which each run would have to create the next
   one's (one more API call, SQS message and Lambda run).

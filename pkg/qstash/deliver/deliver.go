@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/skystash/skystash/pkg/qstash"
@@ -104,12 +105,13 @@ func (s *Sender) Send(ctx context.Context, d qstash.Delivery) (qstash.Response, 
 	req.Header["Upstash-Signature"] = []string{signature}
 	resp, err := s.do(req)
 	if err != nil {
-		return qstash.Response{}, errors.New(reason(err, req.URL))
+		// Also if the address is forbidden: it must not be told from a name that has none.
+		return qstash.Response{}, &qstash.NoAnswer{Reason: reason(err, req.URL), Refused: errors.Is(err, syscall.ECONNREFUSED)}
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, s.maxResponse+1))
 	if err != nil {
-		return qstash.Response{}, errors.New("reading the response: " + reason(err, req.URL))
+		return qstash.Response{}, &qstash.NoAnswer{Reason: "reading the response: " + reason(err, req.URL)}
 	}
 	answer := qstash.Response{Status: resp.StatusCode, Header: qstash.Header(resp.Header), Body: body}
 	if answer.Cut = int64(len(body)) > s.maxResponse; answer.Cut {

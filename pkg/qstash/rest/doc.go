@@ -32,6 +32,13 @@
 // for clients that accept it. HEAD is answered as GET, which changes nothing, and refused where GET would: by the
 // addresses of webhooks. Package edge has the statuses of failures.
 //
+// # Beyond Upstash's API
+//
+// GET /v2/hosts lists the destination hosts in trouble (see package qstash), and DELETE /v2/hosts/{host}
+// has attempts to one of them made again at once.
+// GET /v2/metrics sums up lag, endpoint time and outcomes of each queue, flow control key, schedule and workflow, out of the
+// log, and so of the days that it goes back.
+//
 // # Tokens
 //
 // Clients decode their token: it is the base64 text of {"UserID":…,"Password":…}. The

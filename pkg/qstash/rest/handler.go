@@ -203,7 +203,7 @@ func (x *exchange) route() error {
 		"batch": x.batch, "messages": x.messages, "dlq": x.dlq, "logs": x.logs, "events": x.logs,
 		"queues": x.queues, "topics": x.topics, "schedules": x.schedules, "flowcontrol": x.flowControl,
 		"globalparallelism": x.globalParallelism, "keys": x.keys, "rotate": x.keys,
-		"wait": x.wait, "notify": x.notify, "waiters": x.waiters, "workflows": x.workflows,
+		"hosts": x.hosts, "metrics": x.metrics, "wait": x.wait, "notify": x.notify, "waiters": x.waiters, "workflows": x.workflows,
 	}[strings.ToLower(x.seg[0])]
 	if !ok || x.version1 && !inVersion1[strings.ToLower(x.seg[0])] {
 		return errNotFound

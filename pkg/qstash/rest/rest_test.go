@@ -66,6 +66,9 @@ func (s *service) Send(_ context.Context, d qstash.Delivery) (qstash.Response, e
 	defer s.mu.Unlock()
 	s.sent = append(s.sent, d)
 	s.more <- struct{}{}
+	if s.status < 0 {
+		return qstash.Response{}, &qstash.NoAnswer{Reason: "nobody answers"}
+	}
 	return qstash.Response{Status: s.status, Header: s.header, Body: []byte("answer")}, nil
 }
 

@@ -14,17 +14,26 @@
 // x86-64 (0x80 to 0xff sort before 0x00), so that [a-\xff] does not mean "from a up".
 package glob
 
+import "math"
+
 // Match reports whether the whole of s matches pattern. Its time is bounded by
 // len(pattern) * len(s), whatever the pattern.
 //
 // The pattern "*" matches everything. A longer pattern made of stars alone does not
 // match the empty string: this is Redis's behaviour.
 func Match(pattern, s string) bool {
+	ok, _ := MatchWithin(pattern, s, math.MaxInt64)
+	return ok
+}
+
+// MatchWithin is Match, but gives up after about limit steps, and says how many it has taken: more than
+// limit if it gave up. A step is a byte of the pattern that was looked at.
+func MatchWithin(pattern, s string, limit int64) (ok bool, steps int64) {
 	if pattern == "*" {
-		return true
+		return true, 1
 	}
 	if s == "" {
-		return pattern == ""
+		return pattern == "", 1
 	}
 	// A star consumes as little as it can. When what follows it fails, only the last
 	// star needs to take one byte more: any match that an earlier star could still
@@ -32,20 +41,25 @@ func Match(pattern, s string) bool {
 	p, i := 0, 0
 	star, resume := -1, 0 // pattern after the last star, and where in s it was tried
 	for i < len(s) {
+		if steps++; steps > limit {
+			return false, steps
+		}
 		if p < len(pattern) && pattern[p] == '*' {
 			p++
 			star, resume = p, i
 			continue
 		}
 		if p < len(pattern) {
-			if next, ok := matchByte(pattern, p, s[i]); ok {
+			next, ok := matchByte(pattern, p, s[i])
+			steps += int64(next - p)
+			if ok {
 				p = next
 				i++
 				continue
 			}
 		}
 		if star < 0 {
-			return false
+			return false, steps
 		}
 		resume++
 		p, i = star, resume
@@ -53,7 +67,7 @@ func Match(pattern, s string) bool {
 	for p < len(pattern) && pattern[p] == '*' {
 		p++
 	}
-	return p == len(pattern)
+	return p == len(pattern), steps
 }
 
 // matchByte matches c with the one-byte element that starts at pattern[p] and returns

@@ -50,7 +50,7 @@ var operators = []struct {
 
 func (c anyOf) holds(e *evaluation, at *Value) bool {
 	for _, c := range c {
-		if c.holds(e, at) {
+		if e.err != nil || c.holds(e, at) {
 			return true
 		}
 	}
@@ -92,7 +92,10 @@ func (c *comparison) holds(e *evaluation, at *Value) bool {
 	case matches:
 		return left.kind == String && right.kind == String && c.matches(e, left.text, right.text)
 	case equal, unequal:
-		return same(left, right) == (c.op == equal)
+		compared := 0
+		is := same(left, right, &compared)
+		e.step(compared)
+		return is == (c.op == equal)
 	}
 	order, ok := compare(left, right)
 	if !ok {
@@ -114,7 +117,8 @@ func (c *comparison) matches(e *evaluation, s, pattern string) bool {
 	if c.right.literal == nil {
 		re = e.compile(pattern)
 	}
-	return re != nil && re.MatchString(s)
+	// A step of a regular expression takes about a nanosecond for each of its bytes.
+	return re != nil && e.step(len(s)*len(pattern)/stepWork) && re.MatchString(s)
 }
 
 // maxPatterns is how many patterns from the document an evaluation keeps.
@@ -165,12 +169,12 @@ func (e *evaluation) only(path []segment, from *Value) *Value {
 	return only
 }
 
-// same is == : numbers by value, others as Equal has it.
-func same(a, b *Value) bool {
+// same is == : numbers by value, others as Equal has it. It adds to compared how many values it has compared.
+func same(a, b *Value, compared *int) bool {
 	if a.kind == Number && b.kind == Number {
 		return compareNumbers(a.text, b.text) == 0
 	}
-	return Equal(a, b)
+	return equalTo(a, b, compared)
 }
 
 // compare orders two scalars of the same kind.

@@ -40,7 +40,7 @@ func (p *Path) Select(root *Value, b Budget) ([]Match, error) {
 		matches = append(matches, Match{v, depth})
 		return true
 	})
-	e.spend(int64(e.steps % lookEvery))
+	e.spend()
 	return matches, e.err
 }
 
@@ -52,7 +52,7 @@ func (p *Path) First(root *Value, b Budget) (*Value, error) {
 		first = v
 		return false
 	})
-	e.spend(int64(e.steps % lookEvery))
+	e.spend()
 	return first, e.err
 }
 
@@ -79,29 +79,37 @@ type evaluation struct {
 	root     *Value
 	budget   Budget // may be nil
 	steps    int
+	counted  int // steps that the budget knows of
 	err      error
 	roots    map[*operand]*Value       // what operands that start at the root have matched
 	patterns map[string]*regexp.Regexp // those that stood in the document
 }
 
+// step counts steps, and reports whether the evaluation may go on.
+func (e *evaluation) step(n int) bool {
+	if e.steps += n; e.steps > maxSteps && e.err == nil {
+		e.err = ErrTooMany
+	}
+	if e.steps-e.counted >= lookEvery {
+		e.spend()
+	}
+	return e.err == nil
+}
+
 // spend counts steps towards the budget.
-func (e *evaluation) spend(steps int64) {
+func (e *evaluation) spend() {
 	if e.budget == nil || e.err != nil {
 		return
 	}
-	e.err = e.budget.Spend(steps * stepWork)
+	n := e.steps - e.counted
+	e.counted = e.steps
+	e.err = e.budget.Spend(int64(n) * stepWork)
 }
 
 // walk calls emit with all that segments match from a value on, until it returns
 // false; then walk does so too.
 func (e *evaluation) walk(segs []segment, v *Value, depth int, emit func(*Value, int) bool) bool {
-	if e.steps++; e.steps > maxSteps {
-		e.err = ErrTooMany
-	}
-	if e.steps%lookEvery == 0 {
-		e.spend(lookEvery)
-	}
-	if e.err != nil {
+	if !e.step(1) {
 		return false
 	}
 	if len(segs) == 0 {
@@ -109,6 +117,9 @@ func (e *evaluation) walk(segs []segment, v *Value, depth int, emit func(*Value,
 	}
 	if segs[0].descend {
 		children := v.Elements()
+		if !e.step(len(children) / 8) { // those that are no containers are passed over
+			return false
+		}
 		for i := range children {
 			if children[i].sub != nil && !e.walk(segs, &children[i], depth+1, emit) {
 				return false

@@ -1,9 +1,12 @@
 package embedded
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -105,6 +108,19 @@ func (s *Store) Get(ctx context.Context, key store.Key) (store.Attrs, error) {
 	return as, nil
 }
 
+// inOrder lists the indices of keys in the order in which the store has them, so that keys that lie in one
+// block are read one after the other. For a block that is not in the cache is decompressed for each of them.
+func inOrder(keys []store.Key) []int {
+	order := make([]int, len(keys))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int {
+		return cmp.Or(strings.Compare(keys[a].Partition, keys[b].Partition), strings.Compare(keys[a].Sort, keys[b].Sort))
+	})
+	return order
+}
+
 // GetMany implements store.Store.
 func (s *Store) GetMany(ctx context.Context, keys []store.Key, snapshot bool) ([]store.Attrs, error) {
 	for _, k := range keys {
@@ -127,10 +143,11 @@ func (s *Store) GetMany(ctx context.Context, keys []store.Key, snapshot bool) ([
 	}
 	out := make([]store.Attrs, len(keys))
 	unsynced := false
-	for i, k := range keys {
-		if i%64 == 63 && ctx.Err() != nil {
+	for n, i := range inOrder(keys) {
+		if n%64 == 63 && ctx.Err() != nil {
 			return nil, unavailable("get many", ctx.Err())
 		}
+		k := keys[i]
 		sc.key = appendDataKey(sc.key[:0], k)
 		as, err := load(from, sc.key)
 		if err != nil {

@@ -79,6 +79,20 @@ func TestBadTopicsAreRefused(t *testing.T) {
 	}
 }
 
+func TestNumberOfPartitionsIsBoundedByAFlag(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	m := server.NewMain(io.Discard, io.Discard)
+	if err := m.ParseFlags([]string{"-data", dir, "-addr", "127.0.0.1:0", "-kafka-partitions", "3", "-topics", "red:4"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "the cluster can have 3 partitions") {
+		t.Errorf("four partitions of three: %v", err)
+	}
+	_, stop := start(t, "-data", dir, "-kafka-partitions", "4", "-topics", "red:4")
+	wantAnswer(t, kafka(t, dir, "GET", "/topics", ""), `{"red":4}`)
+	stop()
+}
+
 // A client that closes its connection ends its poll, and what comes then is for the next one. The
 // clients are instances of the same name, which no newer poll has ended before.
 func TestPollEndsWithItsClient(t *testing.T) {

@@ -165,6 +165,12 @@ func (s *Stream) send(ctx context.Context, part []*outgoing) (left []*outgoing) 
 	for _, o := range part {
 		in.Records = append(in.Records, o.entry)
 	}
+	if err := ctx.Err(); err != nil { // too late to send anything
+		for _, o := range part {
+			o.err = err
+		}
+		return part
+	}
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
 	out, err := s.client.PutRecords(ctx, in)
