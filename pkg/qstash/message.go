@@ -49,7 +49,7 @@ func (r *record) timeout(l *Limits) time.Duration {
 	if r.Timeout > 0 {
 		return min(r.Timeout, l.MaxTimeout)
 	}
-	return l.MaxTimeout
+	return l.Timeout
 }
 
 // host is the destination's host and port as the URL has them, in lower case.
