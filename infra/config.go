@@ -26,6 +26,9 @@ type Config struct {
 	MeterAsset              string // and of the meter function's
 	QStashRegion            string // that QStash's destinations are told
 	QStashAllowed           string // blocks of addresses that QStash may deliver to although they are not public
+	QStashBreaker           int    // attempts in a row without an answer after which a host's attempts are held; negative: never
+	QStashConcurrency       int    // invocations at a time that deliver
+	QStashReserved          int    // of the AWS account's concurrency for them; 0: nothing is reserved
 	TokenPublicKey          string // "": read the parameter
 	TokenPublicKeyParameter string
 	TokenAudience           string
@@ -75,6 +78,15 @@ func readConfig(context func(name string) any) (Config, error) {
 	}
 	if cfg.SweepMinutes, err = strconv.Atoi(text("sweepMinutes", "5")); err != nil || cfg.SweepMinutes < 1 || cfg.SweepMinutes > maxSweepMinutes {
 		return Config{}, fmt.Errorf("context sweepMinutes: %q is no number from 1 to %d", text("sweepMinutes", ""), maxSweepMinutes)
+	}
+	if cfg.QStashConcurrency, err = strconv.Atoi(text("qstashConcurrency", "100")); err != nil || cfg.QStashConcurrency < 2 || cfg.QStashConcurrency > 1000 {
+		return Config{}, fmt.Errorf("context qstashConcurrency: %q is no number from 2 to 1000", text("qstashConcurrency", ""))
+	}
+	if cfg.QStashReserved, err = strconv.Atoi(text("qstashReserved", "0")); err != nil || cfg.QStashReserved != 0 && cfg.QStashReserved <= cfg.QStashConcurrency {
+		return Config{}, fmt.Errorf("context qstashReserved: %q is neither 0 nor greater than qstashConcurrency: the sweep needs one, too", text("qstashReserved", ""))
+	}
+	if cfg.QStashBreaker, err = strconv.Atoi(text("qstashBreaker", "10")); err != nil || cfg.QStashBreaker == 0 {
+		return Config{}, fmt.Errorf("context qstashBreaker: %q is no whole number other than 0", text("qstashBreaker", ""))
 	}
 	cfg.Region = text("region", "")
 	if cfg.ReadRegions, err = regionList(context("readRegions")); err != nil {

@@ -15,6 +15,14 @@
 //	qstashAllowed            blocks of addresses, such as 10.0.0.0/8, separated by
 //	                         commas, that QStash may deliver to although they are
 //	                         not public
+//	qstashBreaker            attempts in a row without an answer after which QStash holds
+//	                         further ones to the same host, and probes it; -1: never: 10
+//	qstashConcurrency        invocations at a time that deliver QStash's messages, ten in
+//	                         each, from 2 to 1000: 100. The rest of the AWS account's
+//	                         concurrency, 1000 unless raised, is left to everything else
+//	qstashReserved           concurrency that is reserved for them, more than
+//	                         qstashConcurrency; nothing else in the account can take it
+//	                         then: 0, as AWS refuses to leave less than 100 to the others
 //	tokenPublicKey           public key or keys that tokens are checked with, or
 //	                         "published": none but those that the control plane
 //	                         makes and publishes

@@ -24,6 +24,7 @@ type function struct {
 	actions     []string           // on the table
 	metered     bool               // it leaves lines for the meter, see meter.go
 	loops       bool               // it is part of a loop on purpose, see newFunction
+	reserved    int                // instances that nobody else gets, and no more than these; 0: as many as it takes
 	environment map[string]*string // besides TABLE_NAME and LOG_LEVEL
 }
 
@@ -129,6 +130,10 @@ func newFunction(stack awscdk.Stack, cfg Config, table awsdynamodb.ITable, f fun
 	if f.loops {
 		recursive = awslambda.RecursiveLoop_ALLOW
 	}
+	var reserved *float64
+	if f.reserved > 0 {
+		reserved = jsii.Number(f.reserved)
+	}
 	return awslambda.NewFunction(stack, jsii.String(f.prefix+"Function"), &awslambda.FunctionProps{
 		Description:   &f.description,
 		Runtime:       awslambda.Runtime_PROVIDED_AL2023(),
@@ -141,5 +146,7 @@ func newFunction(stack awscdk.Stack, cfg Config, table awsdynamodb.ITable, f fun
 		LogGroup:      logs,
 		Environment:   &environment,
 		RecursiveLoop: recursive,
+
+		ReservedConcurrentExecutions: reserved,
 	})
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strconv"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
@@ -99,6 +101,7 @@ func (w wakeUps) environment(cfg Config) map[string]*string {
 		"SCHEDULER_GROUP":    w.group.Ref(),
 		"SCHEDULER_ROLE_ARN": w.role.RoleArn(),
 		"QSTASH_REGION":      &cfg.QStashRegion,
+		"PROCESSES":          jsii.String(strconv.Itoa(cfg.QStashConcurrency)),
 	}
 }
 
@@ -138,12 +141,14 @@ func newQStashFunction(stack awscdk.Stack, cfg Config, table awsdynamodb.Table, 
 func newDeliverFunction(stack awscdk.Stack, cfg Config, table awsdynamodb.Table, w wakeUps) awslambda.Function {
 	environment := w.environment(cfg)
 	environment["ALLOWED_ADDRESSES"] = &cfg.QStashAllowed
+	environment["BREAKER_FAILURES"] = jsii.String(strconv.Itoa(cfg.QStashBreaker))
 	fn := newFunction(stack, cfg, table, function{
 		prefix:      "Deliver",
 		description: "Delivers QStash's messages",
 		metered:     true,
 		loops:       true, // a delivery sends the wake-up for the next one
 		asset:       cfg.DeliverAsset,
+		reserved:    cfg.QStashReserved,
 		memory:      512, // ten messages at a time, with their answers
 		timeout:     deliverTimeout,
 		actions:     qstashActions,
@@ -152,6 +157,7 @@ func newDeliverFunction(stack awscdk.Stack, cfg Config, table awsdynamodb.Table,
 	w.grant(stack, fn)
 	fn.AddEventSource(awslambdaeventsources.NewSqsEventSource(w.queue, &awslambdaeventsources.SqsEventSourceProps{
 		BatchSize:               jsii.Number(10),
+		MaxConcurrency:          jsii.Number(cfg.QStashConcurrency),
 		ReportBatchItemFailures: jsii.Bool(true),
 	}))
 	sweepOnSchedule(stack, 1, fn) // an overdue message is noticed by its receiver

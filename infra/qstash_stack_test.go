@@ -15,9 +15,12 @@ import (
 	"github.com/skystash/skystash/pkg/bundle"
 )
 
-func qstashTemplate(t *testing.T) assertions.Template {
+func qstashTemplate(t *testing.T) assertions.Template { return qstashTemplateWith(t, nil) }
+
+// qstashTemplateWith makes the template with some settings.
+func qstashTemplateWith(t *testing.T, context map[string]any) assertions.Template {
 	t.Helper()
-	cfg, err := readConfig(func(string) any { return nil })
+	cfg, err := readConfig(func(name string) any { return context[name] })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,6 +54,7 @@ func TestQStashIsWokenByAQueue(t *testing.T) {
 		"EventSourceArn":        ref("", "WakeUps", "Arn"),
 		"FunctionName":          ref("Ref", "DeliverFunction", ""),
 		"BatchSize":             10,
+		"ScalingConfig":         map[string]any{"MaximumConcurrency": 100},
 		"FunctionResponseTypes": []any{"ReportBatchItemFailures"},
 	})
 	tpl.ResourceCountIs(jsii.String("AWS::Scheduler::ScheduleGroup"), jsii.Number(1))
@@ -63,7 +67,7 @@ func TestQStashIsWokenByAQueue(t *testing.T) {
 	tpl.HasResourceProperties(jsii.String("AWS::Events::Rule"), map[string]any{"ScheduleExpression": "rate(1 minute)"})
 	for _, variables := range []map[string]any{
 		{"TOKEN_PUBLIC_KEY": somePublicKey, "TOKEN_AUDIENCE": "skystash"},
-		{"ALLOWED_ADDRESSES": ""},
+		{"ALLOWED_ADDRESSES": "", "BREAKER_FAILURES": "10"},
 	} {
 		variables["TABLE_NAME"] = ref("Ref", "Table", "")
 		variables["QUEUE_URL"] = ref("Ref", "WakeUps", "")
@@ -72,7 +76,35 @@ func TestQStashIsWokenByAQueue(t *testing.T) {
 		variables["SCHEDULER_ROLE_ARN"] = ref("", "SchedulerRole", "Arn")
 		variables["QSTASH_REGION"] = "EU-CENTRAL-1"
 		variables["LOG_LEVEL"] = "info"
+		variables["PROCESSES"] = "100"
 		tpl.HasResourceProperties(jsii.String("AWS::Lambda::Function"), map[string]any{"Environment": map[string]any{"Variables": variables}})
+	}
+}
+
+// Without a bound deliveries could take all of the AWS account's concurrency, Redis's and Kafka's included.
+func TestConcurrencyOfDeliveriesIsBounded(t *testing.T) {
+	reserved := func(tpl assertions.Template) (n []any) {
+		for _, fn := range resources(t, tpl, "AWS::Lambda::Function") {
+			if r, ok := fn["Properties"].(map[string]any)["ReservedConcurrentExecutions"]; ok {
+				n = append(n, r)
+			}
+		}
+		return n
+	}
+	if n := reserved(qstashTemplate(t)); n != nil {
+		t.Errorf("%v is reserved, which AWS refuses in a new account", n)
+	}
+	tpl := qstashTemplateWith(t, map[string]any{"qstashConcurrency": "250", "qstashReserved": 260})
+	tpl.HasResourceProperties(jsii.String("AWS::Lambda::EventSourceMapping"), map[string]any{"ScalingConfig": map[string]any{"MaximumConcurrency": 250}})
+	if n := reserved(tpl); len(n) != 1 || n[0] != 260.0 {
+		t.Errorf("%v is reserved, want 260 for one function", n)
+	}
+	for _, context := range []map[string]any{
+		{"qstashConcurrency": "1"}, {"qstashConcurrency": "1001"}, {"qstashConcurrency": "many"}, {"qstashReserved": "100"}, {"qstashReserved": "-1"},
+	} {
+		if _, err := readConfig(func(name string) any { return context[name] }); err == nil {
+			t.Errorf("%v is taken", context)
+		}
 	}
 }
 

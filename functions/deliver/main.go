@@ -6,6 +6,8 @@
 //
 //	ALLOWED_ADDRESSES   blocks of addresses, separated by commas, that messages may be
 //	                    delivered to although they are not public
+//	BREAKER_FAILURES    attempts in a row without an answer after which attempts to a host
+//	                    are held; negative: never; default 10
 package main
 
 import (
@@ -14,6 +16,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strconv"
 	"sync"
 	"time"
 
@@ -68,6 +71,7 @@ func (d *deliverer) handle(ctx context.Context, event json.RawMessage) (any, err
 			if err := d.q.Waker.Receive(ctx, record.Body, d.q.Engine.Handle); err != nil {
 				failed[i] = true
 				d.log.ErrorContext(ctx, "a wake-up failed and comes again", "message", record.MessageId, "error", err)
+				d.giveBack(ctx, record)
 			}
 		})
 	}
@@ -79,6 +83,20 @@ func (d *deliverer) handle(ctx context.Context, event json.RawMessage) (any, err
 		}
 	}
 	return out, nil
+}
+
+// giveBack lets a message whose wake-up has failed come again within seconds. The others of its batch
+// may still take minutes.
+func (d *deliverer) giveBack(ctx context.Context, record events.SQSMessage) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), margin)
+	defer cancel()
+	receives, err := strconv.Atoi(record.Attributes["ApproximateReceiveCount"])
+	if err == nil {
+		err = d.q.Waker.Return(ctx, record.ReceiptHandle, receives)
+	}
+	if err != nil {
+		d.log.WarnContext(ctx, "a wake-up comes again late", "message", record.MessageId, "error", err)
+	}
 }
 
 func (d *deliverer) sweep(ctx context.Context) (swept, error) {

@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/ed25519"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -28,10 +29,11 @@ type world struct {
 	schedules int
 	received  []*http.Request
 	bodies    []string
+	returns   chan string // receipts and visibility timeouts of SQS messages whose wake-up has failed
 }
 
 func newCloud(t *testing.T) *world {
-	c := &world{}
+	c := &world{returns: make(chan string, 10)}
 	c.Server = httptest.NewServer(http.HandlerFunc(c.serve))
 	t.Cleanup(c.Close)
 	return c
@@ -53,6 +55,14 @@ func (c *world) serve(w http.ResponseWriter, r *http.Request) {
 			done = append(done, map[string]string{"Id": e.Id, "MessageId": e.Id})
 		}
 		json.NewEncoder(w).Encode(map[string]any{"Successful": done})
+	case r.Header.Get("X-Amz-Target") == "AmazonSQS.ChangeMessageVisibility":
+		var in struct {
+			ReceiptHandle     string
+			VisibilityTimeout int
+		}
+		json.Unmarshal(body, &in)
+		c.returns <- fmt.Sprint(in.ReceiptHandle, " ", in.VisibilityTimeout)
+		io.WriteString(w, "{}")
 	case strings.HasPrefix(r.URL.Path, "/schedules/"):
 		c.schedules++
 		io.WriteString(w, `{"ScheduleArn":"arn"}`)
@@ -167,6 +177,9 @@ func TestSampleEvents(t *testing.T) {
 	}
 	if got := deliver.Invoke(runtimetest.Event(t, "deliver/wake.json", "${BODY}", "nonsense")); !strings.Contains(string(got.Payload), "059f36b4") {
 		t.Errorf("a malformed wake-up: %s", got.Payload)
+	}
+	if got := <-c.returns; !strings.HasSuffix(got, " 2") {
+		t.Errorf("returned %q, want the malformed one after 2 seconds", got)
 	}
 }
 

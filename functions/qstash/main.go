@@ -14,6 +14,8 @@
 //	                    them, or "published": no others
 //	TOKEN_AUDIENCE      audience that tokens must name; default skystash
 //	QSTASH_REGION       what destinations are told; default EU-CENTRAL-1
+//	PROCESSES           how many of functions/deliver run at a time; with it, no host and no
+//	                    account makes all of them wait
 //	METER               lines: a line of the embedded metric format for each request
 //	LOG_LEVEL           debug, info, warn or error; default info
 //	DYNAMODB_ENDPOINT, SQS_ENDPOINT, SCHEDULER_ENDPOINT

@@ -28,9 +28,11 @@ var below = map[string][]string{
 // Only these packages of pkg may import net/http, and be imported by one that may. All others are
 // engines and what engines are made of.
 var knowHTTP = []string{
+	"pkg/awsbody", // for the clients of the SDK
 	"pkg/console",
 	"pkg/control/rest",
 	"pkg/edge",
+	"pkg/kafka/ingest/kinesis", // makes the client of its SDK
 	"pkg/kafka/rest",
 	"pkg/lambdahttp",
 	"pkg/qstash/deliver",
@@ -42,6 +44,7 @@ var knowHTTP = []string{
 
 // Only these may import packages of AWS.
 var knowAWS = []string{
+	"pkg/awsbody",
 	"pkg/control/ssmkeys",
 	"pkg/kafka/ingest/kinesis",
 	"pkg/lambdahttp",

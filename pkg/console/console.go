@@ -106,7 +106,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // servePage serves a request to a page.
 func (h *Handler) servePage(w http.ResponseWriter, hr *http.Request, p *page) {
 	r := &request{Request: hr, h: h, w: w, page: p}
-	w.Header().Set("Cache-Control", "no-store")
+	edge.NoStore(edge.HTTPHeader(w.Header())) // redirections as well, which Send does not send
 	if err := r.serveSafely(); err != nil {
 		r.fail(err)
 	}

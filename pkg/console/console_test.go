@@ -2,7 +2,6 @@ package console
 
 import (
 	"context"
-	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -46,7 +45,7 @@ type world struct {
 type nothing struct{}
 
 func (nothing) Send(context.Context, qstash.Delivery) (qstash.Response, error) {
-	return qstash.Response{}, errors.New("nothing is sent")
+	return qstash.Response{}, &qstash.NoAnswer{Reason: "nothing is sent"}
 }
 
 // newTest opens a console. The clock stands still, at noon of 24 November 2026.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -86,6 +87,9 @@ func showCredentials(r *request) error {
 			}
 			rows[i].Details = []string{c.Topics.Topics}
 		}
+		if c.Groups != "" {
+			rows[i].Details = append(rows[i].Details, "group "+string(c.Groups))
+		}
 		rows[i].Details = append(rows[i].Details, c.Destinations...)
 	}
 	return r.render(credentialList{rows, users})
@@ -152,7 +156,7 @@ type issueForm struct {
 	Name, Scope                  string
 	Categories                   []category
 	Commands, Keys, Channels     string // of Redis
-	Permission, Topics           string // of Kafka
+	Permission, Topics, Groups   string // of Kafka
 	Destinations                 string // of QStash
 	Expiry, ExpiresAt            string
 	Errors                       formErrors
@@ -183,7 +187,7 @@ func (r *request) newIssueForm() issueForm {
 		Permissions: []option{{string(token.PermitAll), "Produce and consume"}, {string(token.PermitProduce), "Produce only"}, {string(token.PermitConsume), "Consume only"}},
 	}
 	if r.resource.Product == control.Redis {
-		form.Scopes = append(form.Scopes, option{"custom", "Only what is listed below"})
+		form.Scopes = append(form.Scopes, option{"custom", "Only what is listed below"}, option{"browser", "For browsers: read some keys, hear some channels"})
 		form.Categories = append([]category(nil), redisCategories...)
 	}
 	return form
@@ -196,7 +200,7 @@ func (r *request) readIssueForm() (issueForm, control.CredentialOptions) {
 	form := r.newIssueForm()
 	form.Name, form.Scope = r.form("name"), r.form("scope")
 	form.Commands, form.Keys, form.Channels = r.form("commands"), r.form("keys"), r.form("channels")
-	form.Permission, form.Topics = r.form("permission"), r.form("topics")
+	form.Permission, form.Topics, form.Groups = r.form("permission"), r.form("topics"), r.form("groups")
 	form.Destinations, form.Expiry, form.ExpiresAt = r.form("destinations"), r.form("expiry"), r.form("expires-at")
 	o := control.CredentialOptions{Name: form.Name, Scope: token.Scope(form.Scope)}
 	if form.Name == "" {
@@ -204,16 +208,20 @@ func (r *request) readIssueForm() (issueForm, control.CredentialOptions) {
 	}
 	switch r.resource.Product {
 	case control.Redis:
-		if form.Scope == "custom" {
+		switch form.Scope {
+		case "custom":
 			o.Scope, o.Rules = token.ReadWrite, form.rules(r.PostForm["category"])
+		case "browser":
+			o.Scope, o.Rules = token.ReadOnly, form.browserRules()
 		}
 	case control.Kafka:
+		o.Scope, o.Groups = token.ReadWrite, token.GroupRule(form.Groups)
 		if form.Topics != "" || form.Permission != string(token.PermitAll) {
 			topics := form.Topics
 			if topics == "" {
 				topics = "*"
 			}
-			o.Scope, o.Topics = token.ReadWrite, token.TopicRule{Permission: token.Permission(form.Permission), Topics: topics}
+			o.Topics = token.TopicRule{Permission: token.Permission(form.Permission), Topics: topics}
 		}
 	case control.QStash:
 		o.Destinations = strings.Fields(form.Destinations)
@@ -266,6 +274,37 @@ func (form *issueForm) rules(categories []string) []string {
 		rules = append(rules, "~"+k)
 	}
 	for _, c := range strings.Fields(form.Channels) {
+		rules = append(rules, "&"+c)
+	}
+	return rules
+}
+
+// browserRules are those of Redis for a token in a browser, which everybody can read who opens the page. It reads
+// only keys whose names it knows, since it is read-only, and runs no scripts, which could take long.
+func (form *issueForm) browserRules() []string {
+	keys, channels := strings.Fields(form.Keys), strings.Fields(form.Channels)
+	if len(keys) == 0 && len(channels) == 0 {
+		form.Errors["keys"] = "List at least one pattern of keys, or of channels."
+	}
+	for field, patterns := range map[string][]string{"keys": keys, "channels": channels} {
+		if slices.ContainsFunc(patterns, func(p string) bool { return strings.Trim(p, "*") == "" }) {
+			form.Errors[field] = "Everybody who opens the page gets these: name them more closely than by * alone."
+		}
+	}
+	if form.Expiry == "" {
+		form.Errors["expiry"] = "Everybody who opens the page has the token: choose when it expires."
+	}
+	var rules []string
+	if len(keys) > 0 {
+		rules = append(rules, "+@read")
+	}
+	if len(channels) > 0 {
+		rules = append(rules, "+subscribe", "+psubscribe")
+	}
+	for _, k := range keys {
+		rules = append(rules, "~"+k)
+	}
+	for _, c := range channels {
 		rules = append(rules, "&"+c)
 	}
 	return rules

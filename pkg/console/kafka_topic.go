@@ -59,7 +59,7 @@ type topicRow struct {
 // topicForm are a topic's settings as forms have them.
 type topicForm struct {
 	Name, Partitions, Retention, RetentionBytes, MaxMessage string
-	Compact                                                 bool
+	Compact, CompactDelete                                  bool
 	Errors                                                  formErrors
 }
 
@@ -102,7 +102,7 @@ func (r *request) topicsPage(form topicForm) (*topicsPage, error) {
 
 // keeps says how long a topic keeps its messages.
 func keeps(t *kafka.Topic) string {
-	if t.Compact {
+	if t.Compact && !t.CompactDelete {
 		return "The last of each key"
 	}
 	if t.Retention < 0 {
@@ -139,7 +139,8 @@ func showTopics(r *request) error {
 func (f *topicForm) options(r *request) (o kafka.TopicOptions) {
 	*f = topicForm{
 		Name: r.form("name"), Partitions: r.form("partitions"), Retention: r.form("retention"),
-		RetentionBytes: r.form("retention_bytes"), MaxMessage: r.form("max_message"), Compact: r.form("compact") != "", Errors: formErrors{},
+		RetentionBytes: r.form("retention_bytes"), MaxMessage: r.form("max_message"), Compact: r.form("compact") != "",
+		CompactDelete: r.form("compact_delete") != "", Errors: formErrors{},
 	}
 	var err error
 	if o.Partitions, err = strconv.Atoi(f.Partitions); err != nil || o.Partitions < 1 {
@@ -164,7 +165,7 @@ func (f *topicForm) options(r *request) (o kafka.TopicOptions) {
 			f.Errors["max_message"] = "Enter a number of bytes up to " + formatCount(kafka.MaxMessageBytes) + "."
 		}
 	}
-	o.Compact = f.Compact
+	o.Compact, o.CompactDelete = f.Compact, f.Compact && f.CompactDelete
 	return o
 }
 
@@ -202,7 +203,7 @@ func createTopic(r *request) error {
 
 // topicSettings are a topic's present settings as the form has them.
 func topicSettings(t *kafka.Topic) topicForm {
-	f := topicForm{Name: t.Name, Partitions: strconv.Itoa(t.Partitions), MaxMessage: strconv.Itoa(t.MaxMessageBytes), Compact: t.Compact, Retention: "forever"}
+	f := topicForm{Name: t.Name, Partitions: strconv.Itoa(t.Partitions), MaxMessage: strconv.Itoa(t.MaxMessageBytes), Compact: t.Compact, CompactDelete: t.CompactDelete, Retention: "forever"}
 	if t.Retention > 0 {
 		f.Retention = shortSpan(t.Retention)
 	}

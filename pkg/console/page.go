@@ -62,6 +62,7 @@ func allPages() []*page {
 		qstashQueuePages(),
 		qstashRunPages(),
 		qstashDLQPages(),
+		qstashHostPages(),
 		qstashLogPages(),
 		credentialPages(),
 		usagePages(),

@@ -78,7 +78,7 @@ func showWorkflowRuns(r *request) error {
 	}
 	p.Filtered = p.State != "" || p.Workflow != "" || p.Run != ""
 	list, next, err := r.h.qstash.Runs(r.Context(), r.resource.ID, qstash.RunFilter{
-		RunIDs: only(p.Run), URL: p.Workflow, State: only(p.State),
+		RunIDs: only(p.Run), URL: only(p.Workflow), State: only(p.State),
 	}, q.Get("cursor"), deliveriesPerPage)
 	if err != nil {
 		return qstashError(err)

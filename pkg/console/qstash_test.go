@@ -13,6 +13,7 @@ import (
 
 	"github.com/skystash/skystash/pkg/control"
 	"github.com/skystash/skystash/pkg/qstash"
+	"github.com/skystash/skystash/pkg/qstash/breaker"
 	"github.com/skystash/skystash/pkg/qstash/cron"
 	"github.com/skystash/skystash/pkg/qstash/wake"
 )
@@ -330,4 +331,19 @@ func TestSchedulesAreEdited(t *testing.T) {
 	if got := settings(); !reflect.DeepEqual(got, created) {
 		t.Errorf("redacted: %+v", got)
 	}
+}
+
+func TestHostsInTrouble(t *testing.T) {
+	c := newTest(t)
+	res := c.createQStash("jobs")
+	hosts := "/r/" + res.ID + "/hosts"
+	c.get(hosts).want("No hosts in trouble")
+	none := 0
+	for range breaker.DefaultFailures {
+		c.publish(res, "https://dead.example:8080/hook", qstash.Options{Retries: &none})
+	}
+	c.pass(0)
+	c.get(hosts).want("dead.example:8080", "Not reached", "nothing is sent", "Try now")
+	c.post(hosts+"/dead.example:8080/release").want("are sent again", "No hosts in trouble")
+	c.post(hosts + "/dead.example:8080/release").want("toast-bad")
 }

@@ -21,6 +21,7 @@ type Credential struct {
 	Scope        token.Scope     `json:"scope"`
 	Rules        []string        `json:"rules,omitempty"`        // of Redis, in the words of ACL SETUSER
 	Topics       token.TopicRule `json:"topics,omitzero"`        // of Kafka
+	Groups       token.GroupRule `json:"groups,omitempty"`       // of Kafka
 	Destinations []string        `json:"destinations,omitempty"` // of QStash, see token.Claims.MayDeliver
 	CreatedAt    time.Time       `json:"created"`
 	Expires      time.Time       `json:"expires,omitzero"`
@@ -35,6 +36,7 @@ type CredentialOptions struct {
 	Scope        token.Scope // "": token.ReadWrite
 	Rules        []string
 	Topics       token.TopicRule
+	Groups       token.GroupRule
 	Destinations []string
 	Expires      time.Time // zero: never
 }
@@ -160,7 +162,7 @@ func (e *Engine) Issue(ctx context.Context, acct, res string, o CredentialOption
 		return nil, err
 	}
 	c := &Credential{
-		ID: strings.ToLower(rand.Text()), Resource: res, Name: o.Name, Scope: o.Scope, Rules: o.Rules, Topics: o.Topics,
+		ID: strings.ToLower(rand.Text()), Resource: res, Name: o.Name, Scope: o.Scope, Rules: o.Rules, Topics: o.Topics, Groups: o.Groups,
 		Destinations: o.Destinations, CreatedAt: e.stamp(), Expires: o.Expires.UTC().Truncate(time.Second), Generation: state.generation,
 	}
 	if c.Scope == "" {
@@ -190,6 +192,8 @@ func (e *Engine) checkCredential(ctx context.Context, r *Resource, c *Credential
 		return refuse(Invalid, "rules are for Redis")
 	case c.Topics != (token.TopicRule{}) && r.Product != Kafka:
 		return refuse(Invalid, "topics are for Kafka")
+	case c.Groups != "" && r.Product != Kafka:
+		return refuse(Invalid, "groups are for Kafka")
 	case len(c.Destinations) > 0 && r.Product != QStash:
 		return refuse(Invalid, "destinations are for QStash")
 	case !c.Expires.IsZero() && !c.Expires.After(e.now()):
@@ -225,7 +229,7 @@ func (e *Engine) mint(ctx context.Context, r *Resource, c *Credential) (Token, e
 	}
 	claims := token.Claims{
 		CredentialID: c.ID, Resource: r.ID, Products: []string{string(r.Product)}, Scope: c.Scope, Rules: c.Rules,
-		Topics: c.Topics, Destinations: c.Destinations, Generation: c.Generation, IssuedAt: c.CreatedAt, Expires: c.Expires,
+		Topics: c.Topics, Groups: c.Groups, Destinations: c.Destinations, Generation: c.Generation, IssuedAt: c.CreatedAt, Expires: c.Expires,
 	}
 	text, err := signer.Mint(claims)
 	if err != nil {
@@ -250,7 +254,7 @@ func (e *Engine) Revoke(ctx context.Context, acct, res, id string) error {
 		return refuse(Invalid, "a default credential cannot be revoked: reset the resource's credentials instead")
 	}
 	if c.Expires.IsZero() || c.Expires.Add(token.Leeway).After(e.now()) {
-		if err := e.productOf(r).revoke(ctx, res, id); err != nil {
+		if err := e.productOf(r).revoke(ctx, res, id, c.Expires); err != nil {
 			return fmt.Errorf("revoking credential %s of %s: %w", id, res, err)
 		}
 	}

@@ -120,6 +120,11 @@ func TestDeletingLeavesNothingBehind(t *testing.T) {
 				before[name] = w.Items(name)
 			}
 			res := w.Create(w.Admin, p, "r")
+			for range 200 { // more than fit the product's record
+				c, err := w.Control.Issue(ctx, w.Admin.ID, res.ID, control.CredentialOptions{Name: "c"})
+				w.OK(err)
+				w.OK(w.Control.Revoke(ctx, w.Admin.ID, res.ID, c.ID))
+			}
 			_, err := w.Control.Issue(ctx, w.Admin.ID, res.ID, control.CredentialOptions{Name: "c"})
 			w.OK(err)
 			map[control.Product]func(*controltest.World, string){control.Redis: fillRedis, control.Kafka: fillKafka, control.QStash: fillQStash}[p](w, res.ID)

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/skystash/skystash/pkg/kafka"
@@ -63,10 +62,7 @@ type Engine struct {
 	kafka  *kafka.Engine
 	qstash *qstash.Engine
 
-	signing struct {
-		mu    sync.Mutex
-		state keyState
-	}
+	signing keyState
 }
 
 // New makes an Engine.
@@ -77,6 +73,7 @@ func New(cfg Config) *Engine {
 		endpoints: cfg.Endpoints, region: cmp.Or(cfg.Region, DefaultRegion),
 		now: cfg.Now, log: cfg.Logger, retry: cfg.Retry, locks: store.NewLocks(),
 		redis: cfg.Redis, kafka: cfg.Kafka, qstash: cfg.QStash,
+		signing: keyState{turn: make(chan struct{}, 1)},
 	}
 	if cfg.Redis != nil {
 		e.products[Redis] = redisProduct{cfg.Redis}

@@ -29,7 +29,8 @@ type product interface {
 	remove(ctx context.Context, id string) error // no error if there is none
 	state(ctx context.Context, id string) (productState, error)
 	reset(ctx context.Context, id string) error
-	revoke(ctx context.Context, id, credential string) error
+	// revoke makes a credential invalid that expires at a time; zero: never.
+	revoke(ctx context.Context, id, credential string, expires time.Time) error
 }
 
 // productState is what a product's own record says.
@@ -76,8 +77,8 @@ func (p redisProduct) reset(ctx context.Context, id string) error {
 	return p.found(err)
 }
 
-func (p redisProduct) revoke(ctx context.Context, id, credential string) error {
-	return p.found(p.engine.RevokeCredential(ctx, id, credential))
+func (p redisProduct) revoke(ctx context.Context, id, credential string, expires time.Time) error {
+	return p.found(p.engine.RevokeCredential(ctx, id, credential, expires))
 }
 
 func (p redisProduct) found(err error) error {
@@ -122,8 +123,8 @@ func (p kafkaProduct) reset(ctx context.Context, id string) error {
 	return p.found(err)
 }
 
-func (p kafkaProduct) revoke(ctx context.Context, id, credential string) error {
-	return p.found(p.engine.RevokeCredential(ctx, id, credential))
+func (p kafkaProduct) revoke(ctx context.Context, id, credential string, expires time.Time) error {
+	return p.found(p.engine.RevokeCredential(ctx, id, credential, expires))
 }
 
 func (p kafkaProduct) found(err error) error {
@@ -166,8 +167,8 @@ func (p qstashProduct) reset(ctx context.Context, id string) error {
 	return p.found(p.engine.ResetCredentials(ctx, id))
 }
 
-func (p qstashProduct) revoke(ctx context.Context, id, credential string) error {
-	return p.found(p.engine.RevokeCredential(ctx, id, credential))
+func (p qstashProduct) revoke(ctx context.Context, id, credential string, expires time.Time) error {
+	return p.found(p.engine.RevokeCredential(ctx, id, credential, expires))
 }
 
 func (p qstashProduct) found(err error) error {
@@ -186,7 +187,9 @@ func (p absent) create(context.Context, string, string) error { return p.err() }
 func (p absent) rename(context.Context, string, string) error { return p.err() }
 func (p absent) remove(context.Context, string) error         { return p.err() }
 func (p absent) reset(context.Context, string) error          { return p.err() }
-func (p absent) revoke(context.Context, string, string) error { return p.err() }
+func (p absent) revoke(context.Context, string, string, time.Time) error {
+	return p.err()
+}
 func (p absent) state(context.Context, string) (productState, error) {
 	return productState{}, p.err()
 }

@@ -40,6 +40,10 @@ const (
 
 // keyState is what an engine knows of the signing keys.
 type keyState struct {
+	// turn is full while somebody uses the rest. It is a channel, not a mutex: the keys are read
+	// meanwhile, and a caller whose context ends must not wait for that.
+	turn chan struct{}
+
 	keys    []SigningKey             // as they were made
 	read    fresh.Time               // when the read of the keys began
 	signers map[string]*token.Signer // of those that have signed here
@@ -226,16 +230,20 @@ func (e *Engine) RetireSigningKey(ctx context.Context, id string) error {
 }
 
 func (e *Engine) forgetKeys() {
-	e.signing.mu.Lock()
-	defer e.signing.mu.Unlock()
-	e.signing.state.keys = nil
+	e.signing.turn <- struct{}{}
+	e.signing.keys = nil
+	<-e.signing.turn
 }
 
 // signer signs tokens now.
 func (e *Engine) signer(ctx context.Context) (*token.Signer, error) {
-	e.signing.mu.Lock()
-	defer e.signing.mu.Unlock()
-	s := &e.signing.state
+	s := &e.signing
+	select {
+	case s.turn <- struct{}{}:
+		defer func() { <-s.turn }()
+	case <-ctx.Done():
+		return nil, fmt.Errorf("waiting for the signing keys: %w", ctx.Err())
+	}
 	if now := e.now(); s.keys == nil || !s.read.Within(keysAge, now) {
 		keys, err := e.SigningKeys(ctx)
 		if err != nil {

@@ -34,7 +34,7 @@ func newInstance(w *controltest.World) *instance {
 		control.Redis: redisrest.New(redisrest.Config{Engine: r, Verifier: w.Verifier(token.ProductRedis), Now: w.Now}),
 		control.Kafka: kafkarest.New(kafkarest.Config{Engine: k, Verifier: w.Verifier(token.ProductKafka)}),
 		control.QStash: qstashrest.New(qstashrest.Config{
-			Engine: q, Authenticator: qstashrest.Tokens{Engine: q, Verifier: w.Verifier(token.ProductQStash)}, MaxRequest: 1 << 20,
+			Engine: q, Authenticator: qstashrest.Tokens{Engine: q, Verifier: w.Verifier(token.ProductQStash)}, MaxBodyBytes: 1 << 20,
 		}),
 	}}
 }
@@ -282,6 +282,8 @@ func TestCredentialsThatMakeNoSense(t *testing.T) {
 		"a scope that there is not":     {control.Redis, control.CredentialOptions{Name: "c", Scope: "all"}},
 		"rules of Kafka":                {control.Kafka, control.CredentialOptions{Name: "c", Rules: []string{"+get"}}},
 		"topics of Redis":               {control.Redis, control.CredentialOptions{Name: "c", Topics: rule}},
+		"groups of QStash":              {control.QStash, control.CredentialOptions{Name: "c", Groups: "g"}},
+		"a wildcard in a group's name":  {control.Kafka, control.CredentialOptions{Name: "c", Groups: "a*b"}},
 		"destinations of Redis":         {control.Redis, control.CredentialOptions{Name: "c", Destinations: []string{"g"}}},
 		"a destination that is none":    {control.QStash, control.CredentialOptions{Name: "c", Destinations: []string{"https://"}}},
 		"a wildcard in a host's name":   {control.QStash, control.CredentialOptions{Name: "c", Destinations: []string{"https://example.com*"}}},

@@ -116,10 +116,14 @@ type HTTPHeader http.Header
 // SetHeader implements HeaderWriter.
 func (h HTTPHeader) SetHeader(name, value string) { http.Header(h).Set(name, value) }
 
-// Send answers a request of net/http with a whole body, compressed if that pays. Header fields
-// other than those about the length and the encoding of the body are the caller's. HEAD gets no body.
+// Send answers a request of net/http with a whole body, compressed if that pays. Nobody may store it, unless the
+// caller has set Cache-Control. Header fields other than those and those about the length and the encoding of
+// the body are the caller's. HEAD gets no body.
 func Send(w http.ResponseWriter, r *http.Request, status int, body []byte) {
 	header := HTTPHeader(w.Header())
+	if w.Header().Get("Cache-Control") == "" {
+		NoStore(header)
+	}
 	body = Compress(header, r.Header.Get("Accept-Encoding"), "", body, nil)
 	header.SetHeader("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)

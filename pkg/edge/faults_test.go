@@ -241,6 +241,37 @@ func TestLongAnswersAreCompressed(t *testing.T) {
 
 // TestOptions: browsers may use Redis, whose read-only tokens are made for them, and Kafka. No page of another origin
 // should hold a token of QStash or a key of the control plane, and the console is none of their business.
+// Answers carry secrets, and are asked for with secrets in their addresses. TestNoAnswerIsStored walks the routes.
+func TestNoAnswerIsStored(t *testing.T) {
+	w := newWorld(t)
+	for _, p := range w.products {
+		t.Run(p.name, func(t *testing.T) {
+			paths := append([]string{p.read, p.write, "/nothing", "/v2/nothing", "/console/nothing"}, p.heads...)
+			if p.long != "" {
+				paths = append(paths, p.long)
+			}
+			for _, path := range paths {
+				if strings.HasPrefix(path, "/subscribe") || path == "/monitor" {
+					continue // streams, see pkg/redis/rest
+				}
+				for _, method := range []string{"GET", "HEAD", "POST", "PUT", "DELETE"} {
+					for _, credential := range []string{"good", "bad", ""} {
+						got := w.send(p, method, path, p.body, "token", credential)
+						if cc := got.header.Get("Cache-Control"); cc != "no-store" {
+							t.Errorf("%s %s with a %q token: %d, Cache-Control %q", method, path, credential, got.status, cc)
+						}
+					}
+				}
+			}
+			w.faults.set(func() error { panic("secret") })
+			defer w.faults.set(nil)
+			if got := w.send(p, "GET", p.read, ""); got.header.Get("Cache-Control") != "no-store" {
+				t.Errorf("after a panic: %v", got.header)
+			}
+		})
+	}
+}
+
 func TestOptions(t *testing.T) {
 	w := newWorld(t)
 	for _, p := range w.products {

@@ -240,7 +240,7 @@ func newWorld(t *testing.T) *world {
 		{
 			name: "qstash", auth: bearer(accountToken.Text), bare: 401, limit: limit, pad: x,
 			handler: qstashrest.New(qstashrest.Config{
-				Engine: q, Authenticator: qstashrest.Tokens{Engine: q, Verifier: verifier(token.ProductQStash, qstashes)}, MaxRequest: limit, Logger: log,
+				Engine: q, Authenticator: qstashrest.Tokens{Engine: q, Verifier: verifier(token.ProductQStash, qstashes)}, MaxBodyBytes: limit, Logger: log,
 			}),
 			read: "/v2/queues", write: "/v2/publish/https://example.com/", body: "value",
 			heads: []string{

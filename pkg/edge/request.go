@@ -17,6 +17,10 @@ type HeaderWriter interface {
 	SetHeader(name, value string)
 }
 
+// NoStore keeps an answer out of caches, those of browsers and of proxies: it may carry tokens, or was asked for
+// with one in its address. [Send] does so by itself.
+func NoStore(w HeaderWriter) { w.SetHeader("Cache-Control", "no-store") }
+
 type requestIDKey struct{}
 
 // WithRequestID gives a request the id that what lies in front has for it, such as Lambda's.

@@ -7,7 +7,7 @@ type PartitionRange struct {
 	TopicPartition
 	Start int64 // first offset that can be read
 	End   int64 // the offset that is written next
-	Bytes int64 // of all messages ever written, also of those that are gone
+	Bytes int64 // of the messages that can be read, as they are stored
 }
 
 // Ranges reads what the partitions of a topic have, by number.
@@ -30,8 +30,8 @@ func (e *Engine) Ranges(ctx context.Context, c *Cluster, topic string) ([]Partit
 		if h == nil {
 			continue // deleted meanwhile
 		}
-		out[p].End, out[p].Bytes = h.next, h.bytes
-		if out[p].Start, err = e.earliest(ctx, logs[p], h); err != nil {
+		out[p].End = h.next
+		if out[p].Start, out[p].Bytes, err = e.extent(ctx, logs[p], h); err != nil {
 			return nil, err
 		}
 	}

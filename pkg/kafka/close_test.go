@@ -3,6 +3,7 @@ package kafka
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -46,7 +47,7 @@ func TestCloseEndsPollsAndRun(t *testing.T) {
 				return e.Fetch(t.Context(), c, []TopicOffset{{TopicPartition{"topic", 0}, 0}}, time.Hour)
 			},
 			"Consume": func() ([]Message, error) {
-				return e.Consume(t.Context(), c, "group", "one", []string{"topic"}, InstanceOptions{Reset: ResetLatest, SessionTimeout: 2 * time.Hour}, time.Hour)
+				return e.Consume(t.Context(), c, "group", "one", []string{"topic"}, InstanceOptions{Reset: ResetLatest, SessionTimeout: MaxSessionTimeout}, time.Hour)
 			},
 		}
 		ended := make(chan struct{})
@@ -72,6 +73,69 @@ func TestCloseEndsPollsAndRun(t *testing.T) {
 		}
 		if err := e.Run(t.Context()); err != nil {
 			t.Errorf("Run of a closed engine returns %v", err)
+		}
+		if err := st.Close(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// leaving is the context of a client that goes at some moment. Like that of the local server, it tells so by Err alone.
+type leaving struct {
+	context.Context
+	gone atomic.Bool
+}
+
+func (l *leaving) Err() error {
+	if l.gone.Load() {
+		return context.Canceled
+	}
+	return l.Context.Err()
+}
+
+// Otherwise nobody in the group would read the message before the instance has expired.
+func TestPositionsDoNotMoveForAClientThatHasGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st, err := embedded.Open(embedded.Options{InMemory: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		stream, err := streams.Open(t.Context(), streams.Options{Store: st})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := New(Config{Store: st, Stream: stream})
+		c, err := e.CreateCluster(t.Context(), ClusterOptions{ID: "c", Name: "c"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := e.CreateTopic(t.Context(), c, "topic", TopicOptions{Partitions: 1}); err != nil {
+			t.Fatal(err)
+		}
+		ran := make(chan error)
+		go func() { ran <- e.Run(context.Background()) }()
+		consume := func(ctx context.Context, wait time.Duration) ([]Message, error) {
+			return e.Consume(ctx, c, "group", "one", []string{"topic"}, InstanceOptions{Reset: ResetEarliest, SessionTimeout: time.Minute}, wait)
+		}
+		ctx, ended := &leaving{Context: t.Context()}, make(chan struct{})
+		go func() {
+			defer close(ended)
+			if out, err := consume(ctx, 10*time.Second); len(out) > 0 {
+				t.Errorf("a client that has gone gets %d messages (%v)", len(out), err)
+			}
+		}()
+		time.Sleep(time.Second) // of the bubble
+		ctx.gone.Store(true)
+		if _, err := e.Produce(t.Context(), c, []NewMessage{{Topic: "topic", Value: []byte("v")}}); err != nil {
+			t.Fatal(err)
+		}
+		<-ended
+		if out, err := consume(t.Context(), 10*time.Second); err != nil || len(out) != 1 {
+			t.Errorf("the next client gets %d messages (%v), want 1", len(out), err)
+		}
+		e.Close()
+		if err := <-ran; err != nil {
+			t.Error(err)
 		}
 		if err := st.Close(); err != nil {
 			t.Fatal(err)

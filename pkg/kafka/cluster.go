@@ -2,13 +2,12 @@ package kafka
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/store"
+	"github.com/skystash/skystash/pkg/token/revoked"
 )
 
 // Attributes of a cluster's record.
@@ -19,16 +18,14 @@ const (
 	clusterPartitions = "parts"   // of all topics
 	clusterLastID     = "last"    // id given to a topic last
 	clusterCredGen    = "credgen"
-	clusterRevoked    = "revoked"
-	clusterDeleted    = "deleted" // Unix ms; instead of created
-	clusterBlock      = "block"   // meter.Block
+	clusterRevoked    = "revoked"  // revoked.List: credentials
+	clusterRevPages   = "revpages" // revoked.List: pages
+	clusterDeleted    = "deleted"  // Unix ms; instead of created
+	clusterBlock      = "block"    // meter.Block
 )
 
 // DefaultMaxPartitions bounds the partitions of all topics of a cluster.
 const DefaultMaxPartitions = 100
-
-// maxRevoked bounds the list in the record; beyond it, reset the credentials.
-const maxRevoked = 1000
 
 // Cluster is a tenant: topics and groups that credentials open. It is not changed once read.
 type Cluster struct {
@@ -38,8 +35,8 @@ type Cluster struct {
 	MaxPartitions int
 	Partitions    int // of all topics
 
-	CredentialGeneration int64    // credentials of other generations are not valid any more
-	Revoked              []string // ids of credentials revoked one by one
+	CredentialGeneration int64        // credentials of other generations are not valid any more
+	Revoked              *revoked.Set // credentials revoked one by one
 
 	Blocked meter.Block // a limit of its usage has been reached: who serves the cluster refuses requests
 }
@@ -54,6 +51,10 @@ type ClusterOptions struct {
 func clusterPartition(id string) string { return "c" + id }
 
 func clusterKey(id string) store.Key { return store.Key{Partition: clusterPartition(id), Sort: "c"} }
+
+func revokedKey(id, page string) store.Key {
+	return store.Key{Partition: clusterPartition(id), Sort: "v" + page}
+}
 
 // clusterIndex lists all clusters. No cluster has the id that would make it its partition.
 const clusterIndex = "clusters"
@@ -93,7 +94,7 @@ func (e *Engine) CreateCluster(ctx context.Context, o ClusterOptions) (*Cluster,
 	if err != nil {
 		return nil, fmt.Errorf("creating cluster %s: %w", o.ID, err)
 	}
-	return clusterOf(o.ID, attrs), nil
+	return e.clusterOf(ctx, o.ID, attrs)
 }
 
 // Cluster reads a cluster's record, at most Config.RecordTTL old. The error is of
@@ -109,10 +110,14 @@ func (e *Engine) Cluster(ctx context.Context, id string) (*Cluster, error) {
 	if !attrs.Has(clusterCreated) {
 		return nil, refuse(NotFound, "no cluster %q", id)
 	}
-	return clusterOf(id, attrs), nil
+	return e.clusterOf(ctx, id, attrs)
 }
 
-func clusterOf(id string, attrs store.Attrs) *Cluster {
+func (e *Engine) clusterOf(ctx context.Context, id string, attrs store.Attrs) (*Cluster, error) {
+	withdrawn, err := e.revoked.Set(ctx, id, revocations(attrs))
+	if err != nil {
+		return nil, err
+	}
 	return &Cluster{
 		ID:                   id,
 		Name:                 attrs.Get(clusterName).Str(),
@@ -120,9 +125,14 @@ func clusterOf(id string, attrs store.Attrs) *Cluster {
 		MaxPartitions:        int(attrs.Get(clusterMax).Num()),
 		Partitions:           int(attrs.Get(clusterPartitions).Num()),
 		CredentialGeneration: attrs.Get(clusterCredGen).Num(),
-		Revoked:              slices.Clone(attrs.Get(clusterRevoked).Elems()),
+		Revoked:              withdrawn,
 		Blocked:              meter.DecodeBlock(attrs.Get(clusterBlock).Str()),
-	}
+	}, nil
+}
+
+// revocations are what a record says of revoked credentials.
+func revocations(attrs store.Attrs) revoked.List {
+	return revoked.List{Recent: attrs.Get(clusterRevoked).Elems(), Pages: attrs.Get(clusterRevPages).Elems()}
 }
 
 // Clusters are the ids of all clusters, also of those that are being deleted.
@@ -170,7 +180,12 @@ func (e *Engine) forget(key store.Key) { e.records.Forget(key) }
 // ResetCredentials makes all credentials issued so far invalid, in every engine
 // within Config.RecordTTL, and returns the generation of new ones.
 func (e *Engine) ResetCredentials(ctx context.Context, id string) (int64, error) {
-	err := e.updateCluster(ctx, id, store.And{}, store.Add(clusterCredGen, clusterCredGen, 1), store.Remove(clusterRevoked))
+	before, err := e.Cluster(ctx, id)
+	if err != nil {
+		return 0, err
+	}
+	err = e.updateCluster(ctx, id, store.And{}, store.Add(clusterCredGen, clusterCredGen, 1),
+		store.Remove(clusterRevoked), store.Remove(clusterRevPages))
 	if err != nil {
 		return 0, err
 	}
@@ -178,21 +193,51 @@ func (e *Engine) ResetCredentials(ctx context.Context, id string) (int64, error)
 	if err != nil {
 		return 0, err
 	}
-	return c.CredentialGeneration, nil
+	return c.CredentialGeneration, e.revoked.Retire(ctx, id, before.Revoked.List())
 }
 
-// RevokeCredential makes one credential invalid, in every engine within Config.RecordTTL.
-func (e *Engine) RevokeCredential(ctx context.Context, id, credential string) error {
-	c, err := e.Cluster(ctx, id)
-	switch {
-	case err != nil:
-		return err
-	case slices.Contains(c.Revoked, credential):
-		return nil
-	case len(c.Revoked) >= maxRevoked:
-		return errors.New("too many revoked credentials: reset the cluster's credentials instead")
+// RevokeCredential makes one credential invalid, in every engine within Config.RecordTTL. expires is when its
+// tokens expire anyway, zero if they do not or it is not known; the revocation is forgotten some time after.
+func (e *Engine) RevokeCredential(ctx context.Context, id, credential string, expires time.Time) error {
+	if !validID(id) {
+		return refuse(NotFound, "no cluster %q", id)
 	}
-	return e.updateCluster(ctx, id, store.And{}, store.Append(clusterRevoked, []string{credential}))
+	unlock, err := e.locks.Lock(ctx, "revoked", id)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	err = e.retry.Do(ctx, func(ctx context.Context) error {
+		attrs, err := e.store.Get(ctx, clusterKey(id))
+		if err != nil {
+			return err
+		}
+		if !attrs.Has(clusterCreated) {
+			return refuse(NotFound, "no cluster %q", id)
+		}
+		list := revocations(attrs)
+		next, writes, err := e.revoked.Add(ctx, id, list, credential, expires)
+		if err != nil || next.Equal(list) {
+			return err
+		}
+		return e.store.Commit(ctx, append(writes, store.Update(clusterKey(id),
+			store.And{store.Exists(clusterCreated), store.Same(clusterRevoked, attrs.Get(clusterRevoked)), store.Same(clusterRevPages, attrs.Get(clusterRevPages))},
+			store.Set(clusterRevoked, store.List(next.Recent)), store.Set(clusterRevPages, store.List(next.Pages)))))
+	})
+	e.forget(clusterKey(id))
+	if err != nil && !IsKind(err, NotFound) {
+		return fmt.Errorf("revoking credential %s of cluster %s: %w", credential, id, err)
+	}
+	return err
+}
+
+// SetMaxPartitions changes how many partitions all topics of a cluster can have. Those that there are
+// stay, even if they are more.
+func (e *Engine) SetMaxPartitions(ctx context.Context, id string, partitions int) error {
+	if partitions < 1 {
+		return refuse(Invalid, "the number of partitions must be positive")
+	}
+	return e.updateCluster(ctx, id, store.And{}, store.Set(clusterMax, store.Int(int64(partitions))))
 }
 
 // Block makes those who serve the cluster refuse requests with a text, until a limit's time

@@ -124,14 +124,22 @@ func (e *Engine) Committed(ctx context.Context, c *Cluster, group string, tps []
 	return out, nil
 }
 
-// InstanceTopics are the topics that an instance has subscribed to. The error is of
-// kind NotFound if the group does not know it.
-func (e *Engine) InstanceTopics(ctx context.Context, c *Cluster, group, instance string) ([]string, error) {
-	_, me, err := e.instance(ctx, c, group, instance)
+// GroupTopics are the topics that a group's instances read, by name. A group without instances, or one
+// that does not exist, has none.
+func (e *Engine) GroupTopics(ctx context.Context, c *Cluster, group string) ([]string, error) {
+	if err := checkName("group", group); err != nil {
+		return nil, err
+	}
+	g, err := e.loadGroup(ctx, c.ID, group)
 	if err != nil {
 		return nil, err
 	}
-	return me.Topics, nil
+	var topics []string
+	for _, m := range g.members { // also those that have expired and hold partitions still
+		topics = append(topics, m.Topics...)
+	}
+	slices.Sort(topics)
+	return slices.Compact(topics), nil
 }
 
 // DeleteInstance takes an instance out of its group. Its positions are committed

@@ -3,121 +3,255 @@ package kafka
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 
 	"github.com/skystash/skystash/pkg/kafka/batch"
 	"github.com/skystash/skystash/pkg/store"
 )
 
+// When a log is compacted, and how much at once. Times are in ms.
 const (
-	// maxCompactKeys bounds the keys that one compaction remembers, and with them its memory.
-	maxCompactKeys = 500_000
-	// keepTombstones is how long a message without a value stays readable after it was written, in ms.
+	// keepTombstones is how long a message without a value stays readable after the first pass that
+	// has met it: so long a reader may take to get from a key's older messages to it.
 	keepTombstones = 24 * 60 * 60 * 1000
+	// tombstonesEvery is how much time there is between passes that only remove tombstones.
+	tombstonesEvery = 6 * 60 * 60 * 1000
+	// maxDirtyTime is how old the last pass gets at most, if there is anything to do.
+	maxDirtyTime = 7 * 24 * 60 * 60 * 1000
+
+	maxPassBytes = 1 << 30  // of the part whose keys one pass learns
+	saveEvery    = 32 << 20 // bytes read after which a pass notes how far it has got
+	compactPage  = 64       // segments that one query reads at most
 )
 
 // compact removes messages that a later one with the same key has replaced. The
 // offsets of those that stay do not change, and segments stay where they are: who
 // reads meanwhile sees either what was or what is left.
 //
-// It works on what is below the watermark when it begins, from the log's end
-// back, so that of each key the last message is seen first. If there are too
-// many keys, older messages of the rest stay until another time.
+// The log's lower part, up to cleaned.upTo, is one in which no key occurs twice. A pass makes it
+// longer: it learns the last offset of each key in the part above, as much of it as its memory
+// holds, and then goes over everything below the new end. It begins once the part above is as large
+// as what is left of the lower, so that all passes together read a log about twice. A pass that is
+// interrupted goes on where it was.
+//
+// A tombstone goes if no older message of its key can be there: it lies in the lower part. It also
+// has to have been there for keepTombstones since a pass has first met it.
 func (e *Engine) compact(ctx context.Context, log string, h *head) error {
-	if h.mark <= h.compacted {
-		return nil
-	}
-	seen := map[[16]byte]bool{}
 	now := e.nowMs()
-	q := store.Query{
-		Partition: log, From: offsetKey(log, kindSegment, h.start).Sort, To: offsetKey(log, kindSegment, h.mark).Sort,
-		Reverse: true, Limit: 64,
-	}
-	for {
-		page, err := e.store.Query(ctx, q)
+	for h != nil && (h.pass != nil || h.cleaned.isDue(h, now)) {
+		until := h.mark
+		more, err := e.compactOnce(ctx, log, h, now)
 		if err != nil {
 			return fmt.Errorf("compacting: %w", err)
 		}
-		for _, it := range page.Items {
-			if err := e.compactSegment(ctx, log, segmentOf(offsetOf(it.Key), it.Attrs), seen, now); err != nil {
-				return fmt.Errorf("compacting: %w", err)
-			}
+		if !more {
+			return nil
 		}
-		if !page.More {
-			break
+		heads, err := e.heads(ctx, []string{log})
+		if err != nil {
+			return fmt.Errorf("compacting: %w", err)
 		}
-		q = q.Next(page)
+		if h = heads[0]; h != nil && h.pass == nil && h.cleaned.upTo < until {
+			h.cleaned.at = 0 // the rest of what was due
+		}
 	}
-	_, err := e.store.Apply(ctx, store.Update(headKey(log), store.Exists(headNext), store.Set(headCompact, store.Int(h.mark))))
-	if _, ok := unmet(err); ok {
-		return nil
+	return nil
+}
+
+// isDue reports whether a pass has enough to do.
+func (c cleaned) isDue(h *head, now int64) bool {
+	dirty, age := h.bytes-c.total, now-c.at
+	if dirty > 0 && (c.at == 0 || dirty >= c.left || age >= maxDirtyTime) {
+		return true
+	}
+	return c.tombsAreDue(now)
+}
+
+func (c cleaned) tombsAreDue(now int64) bool {
+	return c.tombsDue > 0 && c.tombsDue <= now && now-c.at >= tombstonesEvery
+}
+
+// compactor is one pass over one log.
+type compactor struct {
+	e       *Engine
+	ctx     context.Context
+	log     string
+	h       *head // as it was read
+	now     int64
+	keys    map[keyHash]int64 // the last offset of each key from cleaned.upTo up to pass.to
+	pass    pass
+	total   int64       // bytes ever written below pass.to
+	noted   store.Value // headPass as the head has it
+	last    int64       // base of the last segment with data
+	hasLast bool
+}
+
+type keyHash [16]byte
+
+func hashKey(key []byte) keyHash {
+	sum := sha256.Sum256(key)
+	return keyHash(sum[:])
+}
+
+// errOvertaken means that another compactor has changed the log. It goes on instead.
+var errOvertaken = errors.New("kafka: another compaction is under way")
+
+// compactOnce makes one pass. It reports whether there may be another to make.
+func (e *Engine) compactOnce(ctx context.Context, log string, h *head, now int64) (more bool, err error) {
+	c := &compactor{e: e, ctx: ctx, log: log, h: h, now: now, total: h.cleaned.total}
+	if h.pass != nil {
+		c.pass, c.noted = *h.pass, h.pass.value()
+	}
+	// Without dirt the pass only looks for tombstones, and only where there are some.
+	if h.pass == nil && h.bytes == h.cleaned.total {
+		c.pass = pass{to: h.cleaned.upTo, at: h.cleaned.tombLow, left: h.cleaned.left}
+	} else if h.pass == nil || h.pass.to > h.cleaned.upTo {
+		if err := c.learn(); err != nil {
+			return false, err
+		}
+	}
+	err = c.run()
+	if err == nil {
+		err = c.finish()
+	}
+	if errors.Is(err, errOvertaken) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// learn reads the part above what is clean, and with it the last offset of each key. Of a pass that
+// goes on it reads what that one had read: what has been removed since was not the last of its key.
+func (c *compactor) learn() error {
+	c.keys = map[keyHash]int64{}
+	from, to := c.h.cleaned.upTo, c.h.mark
+	if c.h.pass != nil {
+		to = c.h.pass.to
+	}
+	read, end, full := 0, from, false
+	err := c.segments(from, to, func(s *segment) (bool, error) {
+		if full = c.h.pass == nil && read > 0 && (len(c.keys) >= c.e.compactKeys || read >= maxPassBytes); full {
+			return false, nil
+		}
+		data, err := c.records(s, func(r *batch.Record) { c.keys[hashKey(r.Key)] = r.Offset })
+		read += data
+		end, c.total = s.next, s.bytes
+		return true, err
+	})
+	if !full {
+		end = to
+	}
+	if end == c.h.mark {
+		c.total = c.h.bytes
+	}
+	if c.h.pass == nil {
+		c.pass = pass{to: end, at: c.h.firstBase()}
 	}
 	return err
 }
 
-func (e *Engine) compactSegment(ctx context.Context, log string, s *segment, seen map[[16]byte]bool, now int64) error {
-	infos, err := e.batches(ctx, log, s)
+// records calls f for all messages of a segment and returns the bytes read. What cannot be decoded is
+// left out.
+func (c *compactor) records(s *segment, f func(*batch.Record)) (read int, err error) {
+	data, err := c.e.segmentData(c.ctx, c.log, s)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	changed := false
-	parts := make([][]byte, len(infos))
-	for i := len(infos) - 1; i >= 0; i-- {
-		records, err := infos[i].Records()
+	infos, err := splitBatches(data)
+	if err != nil {
+		c.undecodable(s.base, err)
+		return len(data), nil
+	}
+	for _, info := range infos {
+		records, err := info.Records()
+		if err != nil {
+			c.undecodable(info.Base, err)
+			continue
+		}
+		for i := range records {
+			f(&records[i])
+		}
+	}
+	return len(data), nil
+}
+
+func (c *compactor) undecodable(offset int64, err error) {
+	c.e.log.ErrorContext(c.ctx, "a batch cannot be compacted", "log", c.log, "offset", offset, "error", err)
+}
+
+// segments calls f for the segments from an offset on, until it returns false.
+func (c *compactor) segments(from, to int64, f func(*segment) (bool, error)) error {
+	q := store.Query{
+		Partition: c.log, From: offsetKey(c.log, kindSegment, from).Sort, To: offsetKey(c.log, kindSegment, to).Sort, Limit: compactPage,
+	}
+	for from < to {
+		page, err := c.e.store.Query(c.ctx, q)
 		if err != nil {
 			return err
 		}
-		var kept []batch.Record
-		for j := len(records) - 1; j >= 0; j-- {
-			r := records[j]
-			sum := sha256.Sum256(r.Key)
-			key := [16]byte(sum[:])
-			replaced := seen[key]
-			if !replaced && len(seen) < maxCompactKeys {
-				seen[key] = true
-			}
-			if !replaced && (r.Value != nil || r.Timestamp > now-keepTombstones) {
-				kept = append(kept, r)
-			}
-		}
-		parts[i] = infos[i].Bytes
-		if len(kept) == len(records) {
-			continue
-		}
-		changed = true
-		for a, b := 0, len(kept)-1; a < b; a, b = a+1, b-1 {
-			kept[a], kept[b] = kept[b], kept[a]
-		}
-		parts[i] = nil
-		if len(kept) > 0 {
-			if parts[i], err = batch.Encode(kept, infos[i].Base, infos[i].Next); err != nil {
+		for _, it := range page.Items {
+			if more, err := f(segmentOf(offsetOf(it.Key), it.Attrs)); err != nil || !more {
 				return err
 			}
 		}
-	}
-	if !changed {
-		return nil
-	}
-	next := *s
-	next.data = nil
-	for _, p := range parts {
-		next.data = append(next.data, p...)
-	}
-	if len(next.data) > itemData {
-		return nil // a large batch of which most is left: not worth the trouble
-	}
-	next.pieces = 0
-	cond := store.And{store.Eq(segNext, store.Int(s.next)), store.Eq(segBytes, store.Int(s.bytes))}
-	if _, err := e.store.Apply(ctx, store.Put(offsetKey(log, kindSegment, s.base), next.attrs(), cond)); err != nil {
-		if _, ok := unmet(err); ok {
-			return nil // deleted meanwhile
+		if !page.More {
+			return nil
 		}
-		return err
-	}
-	if s.pieces > 0 {
-		prefix := offsetKey(log, kindPiece, s.base).Sort
-		_, err := e.deleteRange(ctx, store.Query{Partition: log, From: prefix, To: store.PrefixEnd(prefix)})
-		return err
+		q = q.Next(page)
 	}
 	return nil
+}
+
+// run goes over everything below the pass's end.
+func (c *compactor) run() error {
+	saved := 0
+	return c.segments(c.pass.at, c.pass.to, func(s *segment) (bool, error) {
+		before, after, err := c.segment(s)
+		if err != nil {
+			return false, err
+		}
+		if c.keys == nil {
+			c.pass.left -= int64(before - after)
+		} else {
+			c.pass.left += int64(after)
+		}
+		c.pass.at = s.next
+		if saved += before; saved >= saveEvery {
+			saved = 0
+			return true, c.save()
+		}
+		return true, nil
+	})
+}
+
+// save notes how far the pass has got.
+func (c *compactor) save() error {
+	at := c.pass.value()
+	if err := c.update(store.Set(headPass, at)); err != nil {
+		return err
+	}
+	c.noted = at
+	return nil
+}
+
+// finish notes that the pass is done.
+func (c *compactor) finish() error {
+	done := cleaned{
+		upTo: c.pass.to, left: max(0, c.pass.left), total: c.total, at: c.now, tombLow: c.pass.tombLow, tombsDue: c.pass.tombsDue,
+	}
+	return c.update(append(done.edits(), store.Remove(headPass))...)
+}
+
+// update changes the head, unless another compactor has.
+func (c *compactor) update(edits ...store.Edit) error {
+	cond := store.And{store.Exists(headNext), store.Same(headPass, c.noted), store.Same(headCleaned, c.h.cleaned.note)}
+	err := c.e.repeat(c.ctx, func() error {
+		_, err := c.e.store.Apply(c.ctx, store.Update(headKey(c.log), cond, edits...))
+		return err
+	})
+	if _, ok := unmet(err); ok {
+		return errOvertaken
+	}
+	return err
 }

@@ -22,6 +22,11 @@ const maxTouched = 60
 // A message is given out once: a position moves with the answer, whether or not
 // it is ever committed. After the instance has expired or been deleted, the
 // partitions go on from the committed offsets.
+//
+// An instance has one call at a time. A newer one, or the deletion of the instance, ends those that
+// still wait: they return nothing, move nothing and do not join again. Messages of an answer count
+// as received when the instance calls again, or is deleted. Automatic commits go no further than
+// that, so what an instance was given that never calls again is given to its successor.
 func (e *Engine) Consume(ctx context.Context, c *Cluster, group, instance string, topics []string, o InstanceOptions, timeout time.Duration) ([]Message, error) {
 	if err := errors.Join(checkName("group", group), checkName("instance", instance)); err != nil {
 		return nil, err
@@ -30,6 +35,10 @@ func (e *Engine) Consume(ctx context.Context, c *Cluster, group, instance string
 	if len(topics) == 0 {
 		return nil, refuse(Invalid, "no topics")
 	}
+	if o.SessionTimeout < MinSessionTimeout || o.SessionTimeout > MaxSessionTimeout {
+		return nil, refuse(Invalid, "the session timeout is %d ms: it must be %d to %d", o.SessionTimeout.Milliseconds(),
+			MinSessionTimeout.Milliseconds(), MaxSessionTimeout.Milliseconds())
+	}
 	for _, t := range topics {
 		if _, err := e.Topic(ctx, c, t); err != nil {
 			return nil, err
@@ -37,10 +46,13 @@ func (e *Engine) Consume(ctx context.Context, c *Cluster, group, instance string
 	}
 	until, cancel := e.timeout(ctx, timeout)
 	defer cancel()
-	p := &poll{e: e, c: c, group: group, instance: instance, topics: topics, options: o, until: until}
+	p := &poll{e: e, c: c, group: group, instance: instance, topics: topics, options: o, until: until, id: writeID()}
 	defer p.close()
 	attempts := e.retry.Begin()
 	for {
+		if err := ctx.Err(); err != nil {
+			return nil, fmt.Errorf("consuming in group %s: %w", group, err)
+		}
 		out, done, err := p.round(ctx)
 		if errors.Is(err, errRetry) {
 			if err := attempts.Wait(ctx, err); err != nil {
@@ -65,6 +77,11 @@ type poll struct {
 	wait            *wait           // for the partitions of generation
 	generation      int64
 	asked           bool // the group has been asked to take the instance in
+
+	id      string // of the call
+	looked  bool   // the group has been read before
+	before  string // id of the call that was the instance's when this one first looked
+	claimed bool   // this call is the instance's
 }
 
 func (p *poll) close() {
@@ -78,6 +95,9 @@ func (p *poll) round(ctx context.Context) (out []Message, done bool, err error) 
 	g, err := p.e.loadGroup(ctx, p.c.ID, p.group)
 	if err != nil {
 		return nil, false, err
+	}
+	if p.superseded(g) {
+		return nil, true, nil
 	}
 	joined, err := p.join(ctx, g)
 	if err != nil || !joined {
@@ -96,16 +116,19 @@ func (p *poll) round(ctx context.Context) (out []Message, done bool, err error) 
 		for i, o := range mine {
 			logs[i] = o.log
 		}
-		p.wait, p.generation = p.e.newWait(ctx, p.until, logs), g.generation
+		p.wait = p.e.newWait(ctx, p.until, logs, groupKey(p.c.ID, p.group).Partition, clusterPartition(p.c.ID))
+		p.generation = g.generation
 	}
-	heads := make([]*head, len(mine))
-	if len(mine) > 0 {
-		if heads, err = p.e.heads(ctx, p.wait.logs); err != nil {
-			return nil, false, err
-		}
+	p.wait.witness, p.wait.limit = p.witness(g, me), g.quiet(me, p.e.nowMs())
+	at := make([]cursor, len(mine))
+	for i, o := range mine {
+		at[i] = g.position(o.name)
+	}
+	heads, err := p.wait.heads(ctx, at)
+	if err != nil {
+		return nil, false, err
 	}
 	moved := map[string]cursor{}
-	at := make([]cursor, len(mine))
 	left := newBudget()
 	first := 0
 	if len(mine) > 0 {
@@ -114,7 +137,6 @@ func (p *poll) round(ctx context.Context) (out []Message, done bool, err error) 
 	for i := range mine {
 		i = (i + first) % len(mine)
 		o, h := mine[i], heads[i]
-		at[i] = g.position(o.name)
 		if h == nil || at[i].offset >= h.mark || left.messages == 0 || len(moved) == maxTouched {
 			continue
 		}
@@ -130,13 +152,51 @@ func (p *poll) round(ctx context.Context) (out []Message, done bool, err error) 
 			out = append(out, Message{o.Topic, o.Partition, r})
 		}
 	}
-	if err := p.e.moveOn(ctx, g, me, mine, moved); err != nil {
+	if err := p.moveOn(ctx, g, me, mine, moved); err != nil {
 		return nil, false, err
 	}
 	if len(out) > 0 || len(moved) > 0 && p.until.Err() != nil {
 		return out, true, nil
 	}
 	return nil, !p.wait.more(heads, at), nil
+}
+
+// witness tells from the group's item, perhaps as it was a moment ago, whether the call has to look
+// properly: after a rebalance, or when a newer call has begun.
+func (p *poll) witness(g *groupState, me *member) *witness {
+	generation, attr := g.generation, attrPoll+strconv.Itoa(me.ID)
+	return &witness{groupKey(p.c.ID, p.group), func(as store.Attrs) bool {
+		call := as.Get(attr).Str()
+		return as.Get(attrGeneration).Num() <= generation && (call == p.id || call == p.before)
+	}}
+}
+
+// quiet is how long nothing has to be done for an instance that waits: until it has to be noted that it
+// is there, or another one expires.
+func (g *groupState) quiet(me *member, now int64) time.Duration {
+	left := g.number(attrSeen, me.ID) + me.Timeout/touchEvery - now
+	for _, m := range g.members {
+		if at := g.number(attrSeen, m.ID) + m.Timeout + 1 - now; m.ID != me.ID && at > 0 {
+			left = min(left, at)
+		}
+	}
+	return max(firstLook, time.Duration(left)*time.Millisecond)
+}
+
+// superseded reports whether the call has nothing more to say: a newer one of the instance has begun,
+// or the instance was taken out of the group.
+func (p *poll) superseded(g *groupState) bool {
+	me, now := g.member(p.instance), ""
+	if me != nil {
+		now = g.poll(me)
+	}
+	if p.claimed {
+		return me == nil || now != p.id || g.expired(me, p.e.nowMs())
+	}
+	if !p.looked || now == "" { // none has begun since it was taken in
+		p.looked, p.before = true, now
+	}
+	return now != p.before
 }
 
 // join makes the instance a member with the topics it wants, and the group one
@@ -177,13 +237,16 @@ func (p *poll) join(ctx context.Context, g *groupState) (bool, error) {
 // instance is there, if there is nothing else to write.
 const touchEvery = 4
 
-// moveOn writes how far an instance has got, and commits automatically what is due:
-// the positions as they were before this call's messages. errRetry: another call
-// of the instance, or a rebalance, has come in between, and the messages must not be given out.
-func (e *Engine) moveOn(ctx context.Context, g *groupState, me *member, mine []owned, moved map[string]cursor) error {
+// moveOn makes the call the instance's if it was not yet, writes how far the instance has got, and
+// commits automatically what is due: the positions as they were before this call's messages. errRetry:
+// another call of the instance, or a rebalance, has come in between, and the messages must not be given out.
+func (p *poll) moveOn(ctx context.Context, g *groupState, me *member, mine []owned, moved map[string]cursor) error {
+	e := p.e
 	now, id := e.nowMs(), strconv.Itoa(me.ID)
 	due := me.Auto && now-g.number(attrCommitTime, me.ID) >= me.Interval
-	if len(moved) == 0 && !due && now-g.number(attrSeen, me.ID) < me.Timeout/touchEvery {
+	unconfirmed := slices.ContainsFunc(mine, func(o owned) bool { return g.attrs.Has(attrConfirmed + o.name) })
+	begins := !p.claimed && (p.until.Err() == nil || unconfirmed)
+	if len(moved) == 0 && !due && !begins && now-g.number(attrSeen, me.ID) < me.Timeout/touchEvery {
 		return nil
 	}
 	write := writeID()
@@ -193,19 +256,43 @@ func (e *Engine) moveOn(ctx context.Context, g *groupState, me *member, mine []o
 		store.Set(attrSeen+id, store.Int(now)),
 		store.Set(attrAnswer+id, store.Bytes(write)),
 	}
+	switch {
+	case p.claimed:
+		cond = append(cond, store.Eq(attrPoll+id, store.Bytes(p.id)))
+	case p.before == "":
+		cond = append(cond, store.Absent(attrPoll+id))
+	default:
+		cond = append(cond, store.Eq(attrPoll+id, store.Bytes(p.before)))
+	}
+	if !p.claimed {
+		edits = append(edits, store.Set(attrPoll+id, store.Bytes(p.id)))
+	}
 	for name, at := range moved {
-		cond = append(cond, store.Eq(attrPosition+name, store.Int(g.position(name).offset)))
+		before := g.position(name).offset
+		cond = append(cond, store.Eq(attrPosition+name, store.Int(before)))
 		edits = append(edits, store.Set(attrPosition+name, store.Int(at.offset)))
 		if at.segment == at.offset {
 			edits = append(edits, store.Remove(attrSegment+name))
 		} else {
 			edits = append(edits, store.Set(attrSegment+name, store.Int(at.segment)))
 		}
+		if !p.claimed || !g.attrs.Has(attrConfirmed+name) {
+			edits = append(edits, store.Set(attrConfirmed+name, store.Int(before)))
+		}
+	}
+	for _, o := range mine {
+		// That the instance calls says that it has had the answer before.
+		if _, ok := moved[o.name]; !p.claimed && !ok && g.attrs.Has(attrConfirmed+o.name) {
+			edits = append(edits, store.Remove(attrConfirmed+o.name))
+		}
 	}
 	var later []store.Edit
 	if due {
 		for _, o := range mine {
 			at := g.position(o.name).offset
+			if p.claimed { // it has answered with nothing so far, but it may be about to
+				at = g.confirmed(o.name)
+			}
 			if at == g.committed(o.name) || at == noPosition {
 				continue
 			}
@@ -219,7 +306,7 @@ func (e *Engine) moveOn(ctx context.Context, g *groupState, me *member, mine []o
 	}
 	_, err := e.store.Apply(ctx, store.Update(groupKey(g.cluster, g.name), cond, edits...))
 	if errors.Is(err, store.ErrUnknownOutcome) {
-		err = e.resolve(ctx, g, attrAnswer+id, write)
+		err = e.resolve(context.WithoutCancel(ctx), g, attrAnswer+id, write)
 	}
 	if ce, ok := unmet(err); ok && ce.Old.Get(attrAnswer+id).Str() == write {
 		err = nil // it was sent twice on its way, and is there
@@ -228,6 +315,10 @@ func (e *Engine) moveOn(ctx context.Context, g *groupState, me *member, mine []o
 	}
 	if err != nil {
 		return fmt.Errorf("moving group %s on: %w", g.name, err)
+	}
+	if !p.claimed {
+		p.claimed = true
+		e.notifier.notifyOthers(groupKey(g.cluster, g.name).Partition, p.wait.news) // calls that are over now
 	}
 	for part := range slices.Chunk(later, maxTouched) {
 		if _, err := e.store.Apply(ctx, store.Update(groupKey(g.cluster, g.name), store.Eq(attrGeneration, store.Int(g.generation)), part...)); err != nil {

@@ -4,12 +4,9 @@ import (
 	"context"
 	"fmt"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/skystash/skystash/pkg/store"
-	"github.com/skystash/skystash/pkg/store/embedded"
-	"github.com/skystash/skystash/pkg/store/slow"
 	"github.com/skystash/skystash/pkg/store/slow/crowdtest"
 )
 
@@ -142,7 +139,7 @@ func TestCrowds(t *testing.T) {
 			Name:    "credentials are revoked",
 			Prepare: func(ctx context.Context, e crowdEngine) error { return e.prepare(ctx, 1) },
 			Do: func(ctx context.Context, e crowdEngine, i int) error {
-				return e.RevokeCredential(ctx, "c1", fmt.Sprintf("cred%d", i))
+				return e.RevokeCredential(ctx, "c1", fmt.Sprintf("cred%d", i), time.Time{})
 			},
 		},
 	}
@@ -163,27 +160,4 @@ func TestCrowds(t *testing.T) {
 		o.New = newCrowdEngine
 		o.Run(t)
 	}
-}
-
-// A session may be shorter than a call to the store takes.
-func TestSessionShorterThanACallToTheStore(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		inner, err := embedded.Open(embedded.Options{InMemory: true})
-		if err != nil {
-			t.Fatal(err)
-		}
-		st := slow.New(inner, slow.Options{Latency: 6 * time.Millisecond})
-		defer st.Close()
-		e := newCrowdEngine(t, st)
-		if err := e.prepare(t.Context(), 1); err != nil {
-			t.Fatal(err)
-		}
-		short := auto
-		short.SessionTimeout = time.Millisecond
-		for range 3 {
-			if _, err := e.Consume(t.Context(), e.c, "g", "i", []string{"red"}, short, 0); err != nil {
-				t.Fatal(err)
-			}
-		}
-	})
 }

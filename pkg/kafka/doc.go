@@ -44,20 +44,47 @@
 // # Items
 //
 //	item      partition                      sort key              attributes
-//	cluster   'c' cluster                    'c'                   name, created (deleted), max, parts, last, credgen, revoked
+//	cluster   'c' cluster                    'c'                   name, created (deleted), max, parts, last, credgen, revoked, revpages
+//	revoked   'c' cluster                    'v' page              l, x: credentials, see package revoked
 //	topic     'c' cluster                    't' name              id, parts, ret, size, max, compact, created
 //	group     'c' cluster                    'g' group             none: says that there is such a group
 //	debt      'c' cluster                    'r' topic id          parts: the topic's logs are to be deleted
 //	clusters  "clusters"                     cluster               none
-//	head      'l' cluster/topic/partition    'h'                   n w t q r b z y, see partition.go
-//	segment   'l' cluster/topic/partition    's' base(8)           n r z, d (batches) or c (pieces), e and x (expiry)
-//	piece     'l' cluster/topic/partition    'd' base(8) no(2)     d, e, x: part of a batch larger than an item
+//	news      'c' cluster                    'n' topic id          c* for partitions: counters, see newsOf
+//	head      'l' cluster/topic/partition    'h'                   n w t q r b z k ke nw g y yc yp, see partition.go
+//	segment   'l' cluster/topic/partition    's' base(8)           n r z a, d (batches) or c (pieces), e and x (expiry), k v (compaction)
+//	piece     'l' cluster/topic/partition    'd' base(8) [v] no(2) d, e, x: part of a batch larger than an item
 //	pending   'l' cluster/topic/partition    'q' base(8) no(2)     d: a record of the stream that waits
 //	state     'g' cluster/group              'g'                   v g m, l* t* u* for instances, o* h* c* for partitions
+//	request   'g' cluster/group              'j' instance          i m t r, see join.go: it wants to join or leave
+//	lease     'g' cluster/group              'k'                   o n, see join.go: who carries out the requests
 //
 // Topics have ids in keys, so that one made anew under an old name is empty.
-// Segments expire by DynamoDB's TTL, which costs nothing; when exactly, readers
-// decide by e.
+// # Retention
+//
+// Segments expire by DynamoDB's TTL, which costs nothing; when exactly, readers decide: by the time of
+// appending and the topic's retention of now, which the head has, and at the latest by e. So a shorter
+// retention holds at once. Reclaim deletes what the store would keep longer. If the retention becomes
+// longer, Reclaim gives the segments later times, at a write unit for each KiB; segments without a
+// time of appending, from before there was one, keep theirs. The head knows the first segment that is
+// left, so that a sweep of an unchanged log reads no more than its head.
+//
+// # Waiting
+//
+// A process that materializes the stream (Run) tells those who wait in it, and they read nothing
+// meanwhile. Elsewhere waiters look: often while something is on its way to a log, and then they also
+// hurry. Else ever more seldom, down to once a second, with reads that may be a moment old: at the
+// group's item and at the news of their topics, one item each whatever the partitions. What follows a
+// change is a proper look, at the partitions that have changed. That is at most 1.5 read units a second.
+//
+// # Compaction
+//
+// The lower part of a compacted log has no key twice. Passes make it longer. Each of them learns the
+// last offsets of a bounded number of keys, and goes over the log once; it notes how far it has got,
+// and goes on there if it was interrupted. A segment that it changes gets the id of the write, and is
+// written only if it has the id that was read, so that of two compactors none undoes the other's
+// work. A pass waits until half of the log is new, or seven days. Tombstones stay for a day after
+// their first pass. The last message of a log stays in any case.
 //
 // # Groups
 //
@@ -65,7 +92,8 @@
 // an instance has, changes by a conditional write of the whole (a rebalance, which
 // raises the generation); an instance moves on by an update that
 // asks only for the generation and its own positions, so that instances do not
-// hinder each other. Assignment is by range. Positions move with each answer and
+// hinder each other. Of the instances that join or leave at once, one leads: it carries out
+// the requests of all others with one rebalance, see join.go. Assignment is by range. Positions move with each answer and
 // are not the committed offsets, see [Engine.Consume].
 //
 // # Limits
@@ -76,5 +104,7 @@
 //
 // A producer that dies between reserving offsets and putting its batch holds up the
 // readers of its partition until the gap is closed: ProduceDeadline and ClockMargin
-// (15 seconds) if more is produced, 10 seconds longer if not.
+// (15 seconds) if more is produced, 10 seconds longer if not. A producer that lives, and whose batch
+// the stream has refused for certain, closes the gap itself, at once. A process that is the only one
+// on its stream closes the gaps of its last run when it starts (CloseGaps).
 package kafka

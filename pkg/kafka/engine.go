@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/skystash/skystash/pkg/fresh"
@@ -12,12 +13,14 @@ import (
 	"github.com/skystash/skystash/pkg/kafka/ingest"
 	"github.com/skystash/skystash/pkg/store"
 	"github.com/skystash/skystash/pkg/store/readahead"
+	"github.com/skystash/skystash/pkg/token/revoked"
 )
 
 // Defaults of Config.
 const (
 	DefaultProduceDeadline = 10 * time.Second
 	DefaultClockMargin     = 5 * time.Second
+	DefaultCompactKeys     = 1_000_000
 )
 
 // Config is what an Engine is made of.
@@ -39,6 +42,10 @@ type Config struct {
 	// Weigh says what a message takes of MaxBytes in an answer. nil: its bytes.
 	Weigh func(*batch.Record) int
 
+	// CompactKeys bounds the keys that one pass of compaction remembers, about 80 bytes each. A log with
+	// more takes several passes. 0: DefaultCompactKeys.
+	CompactKeys int
+
 	// Retry is how long, and after which pauses, a call tries again that others were faster than.
 	// Its clock is Now unless it has one. The zero value is the policy of package store.
 	Retry store.Retry
@@ -56,6 +63,7 @@ type Engine struct {
 	produceDeadline time.Duration
 	clockMargin     time.Duration
 	weigh           func(*batch.Record) int
+	compactKeys     int
 	retry           store.Retry
 	locks           *store.Locks // by cluster
 	now             func() time.Time
@@ -66,15 +74,17 @@ type Engine struct {
 	runs  runs
 
 	records    *fresh.Cache[store.Key, store.Attrs] // of clusters and topics
+	revoked    *revoked.Book
 	notifier   notifier
 	boundaries boundaries
+	seenLogs   seenLogs
 }
 
 // New makes an Engine.
 func New(cfg Config) *Engine {
 	e := &Engine{
 		store: cfg.Store, stream: cfg.Stream, recordTTL: cfg.RecordTTL,
-		produceDeadline: cfg.ProduceDeadline, clockMargin: cfg.ClockMargin, weigh: cfg.Weigh, retry: cfg.Retry, locks: store.NewLocks(), now: cfg.Now, log: cfg.Logger,
+		produceDeadline: cfg.ProduceDeadline, clockMargin: cfg.ClockMargin, weigh: cfg.Weigh, compactKeys: cfg.CompactKeys, retry: cfg.Retry, locks: store.NewLocks(), now: cfg.Now, log: cfg.Logger,
 	}
 	e.life, e.close = context.WithCancel(context.Background())
 	if e.produceDeadline == 0 {
@@ -82,6 +92,9 @@ func New(cfg Config) *Engine {
 	}
 	if e.clockMargin == 0 {
 		e.clockMargin = DefaultClockMargin
+	}
+	if e.compactKeys == 0 {
+		e.compactKeys = DefaultCompactKeys
 	}
 	if e.weigh == nil {
 		e.weigh = weigh
@@ -93,6 +106,7 @@ func New(cfg Config) *Engine {
 	if e.log == nil {
 		e.log = slog.Default()
 	}
+	e.revoked = revoked.NewBook(e.store, e.now, revokedKey)
 	e.records = fresh.New[store.Key, store.Attrs](cfg.RecordTTL, maxRecords, e.now)
 	return e
 }
@@ -110,7 +124,11 @@ type runs struct {
 	mu     sync.Mutex // makes sure that none begins after wait
 	closed bool
 	calls  sync.WaitGroup
+	count  atomic.Int64
 }
+
+// active reports whether there is one.
+func (r *runs) active() bool { return r.count.Load() > 0 }
 
 // begin reports whether another call may begin, which then has to call done.
 func (r *runs) begin() (done func(), ok bool) {
@@ -120,7 +138,11 @@ func (r *runs) begin() (done func(), ok bool) {
 		return nil, false
 	}
 	r.calls.Add(1)
-	return r.calls.Done, true
+	r.count.Add(1)
+	return func() {
+		r.count.Add(-1)
+		r.calls.Done()
+	}, true
 }
 
 func (r *runs) wait() {
@@ -198,10 +220,16 @@ func (n *notifier) watch(logs []string) (c chan struct{}, stop func()) {
 	}
 }
 
-func (n *notifier) notify(log string) {
+func (n *notifier) notify(log string) { n.notifyOthers(log, nil) }
+
+// notifyOthers tells all who wait but one.
+func (n *notifier) notifyOthers(log string, self chan struct{}) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for c := range n.m[log] {
+		if c == self {
+			continue
+		}
 		select {
 		case c <- struct{}{}:
 		default:

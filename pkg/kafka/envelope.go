@@ -11,6 +11,10 @@ import (
 // A tick is an envelope without a batch. A reader puts one into the stream when reservations below
 // base have stayed unused for too long. When the materializer reads the tick, every batch that was
 // sent before it has been read too. So offsets that are still missing then will never be used.
+//
+// A void is an envelope with offsets and without a batch. It never is in the stream: a producer whose
+// batch the stream has refused for certain puts it among those that wait, so that the gap is closed as
+// soon as the log gets there.
 type envelope struct {
 	base, next int64
 	reserved   int64 // Unix ms; no offset below next was reserved later
@@ -19,6 +23,8 @@ type envelope struct {
 	parts      int
 	data       []byte
 }
+
+func (v *envelope) isVoid() bool { return v.parts == 0 && v.next > v.base }
 
 const envelopeVersion = 1
 

@@ -22,8 +22,10 @@ const (
 	attrSeen       = "l" // instance: last request, Unix ms
 	attrCommitTime = "t" // instance: last automatic commit, Unix ms
 	attrAnswer     = "u" // instance: id of the write that gave out its last messages
+	attrPoll       = "w" // instance: id of the call of Consume that may give out messages
 	attrPosition   = "o" // partition: offset to give out next; negative: there is none
 	attrSegment    = "h" // partition: the segment that holds it, if it does not begin there
+	attrConfirmed  = "k" // partition: position before the last answer, if the instance has not called since
 	attrCommitted  = "c" // partition
 	attrRebalanced = "r" // Unix ms: the time of the last rebalance, also of one that left no instance
 )
@@ -38,6 +40,12 @@ const (
 	ResetEarliest Reset = "earliest"
 	ResetLatest   Reset = "latest"
 	ResetNone     Reset = "none" // not at all: that is an error
+)
+
+// Bounds of an instance's session timeout. Below them an instance would expire while its own call is served.
+const (
+	MinSessionTimeout = time.Second
+	MaxSessionTimeout = 30 * time.Minute
 )
 
 // InstanceOptions are settings of an instance, which hold from its first request on.
@@ -170,6 +178,20 @@ func (g *groupState) position(partition string) cursor {
 	return at
 }
 
+// confirmed is the position up to which the instance is known to have had its messages: the one
+// before the last answer, until the instance calls again.
+func (g *groupState) confirmed(partition string) int64 {
+	if v := g.attrs.Get(attrConfirmed + partition); !v.IsZero() {
+		return v.Num()
+	}
+	return g.position(partition).offset
+}
+
+// poll is the id of the call that may give out an instance's messages, "" if none has begun.
+func (g *groupState) poll(m *member) string {
+	return g.attrs.Get(attrPoll + strconv.Itoa(m.ID)).Str()
+}
+
 // committed is a partition's committed offset, -1 if there is none.
 func (g *groupState) committed(partition string) int64 {
 	if v := g.attrs.Get(attrCommitted + partition); !v.IsZero() {
@@ -227,6 +249,7 @@ type Group struct {
 // Instance is a member of a group.
 type Instance struct {
 	Name       string
+	Topics     []string         // that it reads
 	Partitions []TopicPartition // assigned to it, by topic and number
 }
 
@@ -241,7 +264,7 @@ func (e *Engine) Groups(ctx context.Context, c *Cluster) ([]Group, error) {
 	for _, g := range all {
 		group := Group{Name: g.name}
 		for _, m := range g.live(now) {
-			inst := Instance{Name: m.Name}
+			inst := Instance{Name: m.Name, Topics: m.Topics}
 			for _, topic := range m.Topics {
 				a := m.Assigned[topic]
 				for p := a.From; p < a.To; p++ {
@@ -273,11 +296,10 @@ func (e *Engine) DeleteGroup(ctx context.Context, c *Cluster, name string) error
 }
 
 func (e *Engine) dropGroup(ctx context.Context, g *groupState) error {
-	ops := []store.Op{store.Delete(groupIndexKey(g.cluster, g.name), nil)}
-	if g.attrs != nil {
-		ops = append(ops, store.Delete(groupKey(g.cluster, g.name), g.unchanged()))
-	}
-	err := e.store.Commit(ctx, ops)
+	err := e.store.Commit(ctx, []store.Op{
+		store.Delete(groupIndexKey(g.cluster, g.name), nil),
+		store.Delete(groupKey(g.cluster, g.name), g.unchanged()),
+	})
 	if _, ok := unmet(err); ok {
 		return refuse(Invalid, "group %q is in use", g.name)
 	}

@@ -106,11 +106,12 @@ func TestNoneNeedsACommittedOffset(t *testing.T) {
 	if err := w.e.DeleteInstance(t.Context(), w.cluster, "g", "other"); !IsKind(err, NotFound) {
 		t.Errorf("deleting an expired instance: %v", err)
 	}
-	// The deletion has committed what the expired instance had read.
-	if got := w.committed("red", 0); got != 2 {
+	// Nobody knows whether the expired instance has had its answer, so that is not committed.
+	if got := w.committed("red", 0); got != 1 {
 		t.Errorf("committed %d", got)
 	}
 	w.fill("red", "c")
+	w.wantValues(w.consume("i", fromNone, "red"), "b")
 	w.wantValues(w.consume("i", fromNone, "red"), "c")
 }
 
@@ -232,6 +233,9 @@ func TestAutomaticCommitWhenPartitionsAreTakenAway(t *testing.T) {
 	if got := w.consume("a", auto, "red"); len(got) != 2 {
 		t.Fatalf("%d messages", len(got))
 	}
+	if got := w.consume("a", auto, "red"); len(got) != 0 {
+		t.Fatalf("%d messages again", len(got))
+	}
 	if got := w.consume("b", auto, "red"); len(got) != 0 {
 		t.Errorf("%d messages given out again", len(got))
 	}
@@ -263,11 +267,12 @@ func TestAddedPartitionsAndSubscriptionsAreSeen(t *testing.T) {
 	}
 }
 
-func TestAsManyInstancesAsPartitions(t *testing.T) {
+func TestInstancesOfAClusterAreBounded(t *testing.T) {
 	w := newWorld(t, openStore(t))
 	w.topic("red", TopicOptions{Partitions: 2})
-	w.consume("a", auto, "red")
-	w.consume("b", auto, "red")
+	for i := range 2 + spareInstances {
+		w.consume(fmt.Sprintf("i%03d", i), auto, "red")
+	}
 	for _, group := range []string{"g", "other"} {
 		_, err := w.e.Consume(t.Context(), w.cluster, group, "c", []string{"red"}, auto, 0)
 		w.wantKind(err, Invalid)
@@ -277,6 +282,17 @@ func TestAsManyInstancesAsPartitions(t *testing.T) {
 	if got := w.partitionsOf("c"); len(got) != 2 {
 		t.Errorf("c has %v", got)
 	}
+}
+
+// The successor of an instance that has crashed does not know when the session of that ends.
+func TestSuccessorOfACrashedInstanceIsTakenInAtOnce(t *testing.T) {
+	w := newWorld(t, openStore(t))
+	w.topic("red", TopicOptions{})
+	w.fill("red", "a")
+	w.wantValues(w.consume("crashed", auto, "red"), "a")
+	w.wantValues(w.consume("successor", auto, "red"))
+	w.clock.advance(3 * time.Minute)
+	w.wantValues(w.consume("successor", auto, "red"), "a")
 }
 
 func TestConcurrentCallsNeverGetTheSameMessages(t *testing.T) {

@@ -67,6 +67,7 @@ func (e *Engine) materialize(ctx context.Context, ds []ingest.Delivery, inOrder 
 		logs[d.Key] = append(logs[d.Key], arrival{v, d.Arrived.UnixMilli()})
 	}
 	var mu sync.Mutex
+	var news []string
 	done = len(ds)
 	var calls sync.WaitGroup
 	room := make(chan struct{}, parallelLogs)
@@ -74,16 +75,23 @@ func (e *Engine) materialize(ctx context.Context, ds []ingest.Delivery, inOrder 
 		room <- struct{}{}
 		calls.Go(func() {
 			defer func() { <-room }()
-			if e := e.apply(ctx, log, logs[log], inOrder); e != nil {
-				mu.Lock()
-				defer mu.Unlock()
-				if first[log] < done {
-					done, err = first[log], fmt.Errorf("materializing %s: %w", log, e)
-				}
+			told, e := e.apply(ctx, log, logs[log], inOrder)
+			mu.Lock()
+			defer mu.Unlock()
+			if told {
+				news = append(news, log)
+			}
+			if e != nil && first[log] < done {
+				done, err = first[log], fmt.Errorf("materializing %s: %w", log, e)
 			}
 		})
 	}
 	calls.Wait()
+	if e := e.spread(ctx, news); e != nil && err == nil {
+		for _, log := range news {
+			done, err = min(done, first[log]), e
+		}
+	}
 	return done, err
 }
 
@@ -93,6 +101,8 @@ type candidate struct {
 	missing  int      // parts
 	pieces   [][]byte // by number
 	stored   int      // pieces that wait in the store already
+	void     bool     // the batch will never come
+	noted    bool     // that it is void waits in the store already
 	info     batch.Info
 }
 
@@ -103,29 +113,42 @@ type applier struct {
 	log     string
 	inOrder bool
 	latest  int64 // arrival of the log's last record given, Unix ms
+	given   int64 // what is missing below it will never come
 
 	end            int64 // the log is complete up to here
 	maxTime, bytes int64
 	mark           int64 // as the head has it
 	pending        int64 // as the head had it last
 	loaded         int64 // pending batches below it have been read
+	keep           int64 // ms; negative: as the batches say
 	candidates     map[int64]*candidate
 	spent          []store.Key // of pending batches that have become part of the log, or never will
 }
 
-func (e *Engine) apply(ctx context.Context, log string, arrivals []arrival, inOrder bool) error {
+// apply moves records into one log. It reports whether those who wait elsewhere have to be told (see
+// spread). Whoever has all records in order always tells: perhaps somebody else has moved them into
+// the log, and died.
+func (e *Engine) apply(ctx context.Context, log string, arrivals []arrival, inOrder bool) (news bool, err error) {
+	return e.applyBelow(ctx, log, arrivals, inOrder, 0)
+}
+
+// applyBelow is apply where it is known that what is missing below an offset will never come.
+func (e *Engine) applyBelow(ctx context.Context, log string, arrivals []arrival, inOrder bool, given int64) (news bool, err error) {
 	heads, err := e.heads(ctx, []string{log})
 	if err != nil {
-		return err
+		return false, err
 	}
 	h := heads[0]
 	if h == nil {
-		return nil // the topic is deleted
+		return false, nil // the topic is deleted
 	}
 	a := &applier{
-		e: e, ctx: ctx, log: log, inOrder: inOrder,
+		e: e, ctx: ctx, log: log, inOrder: inOrder, given: given,
 		end: h.mark, maxTime: h.maxTime, bytes: h.bytes, mark: h.mark, pending: h.pending,
-		candidates: map[int64]*candidate{},
+		keep: h.keep, candidates: map[int64]*candidate{},
+	}
+	if h.keepNote.IsZero() {
+		a.keep = -1
 	}
 	for _, v := range arrivals {
 		a.latest = max(a.latest, v.at)
@@ -133,33 +156,45 @@ func (e *Engine) apply(ctx context.Context, log string, arrivals []arrival, inOr
 	}
 	for again := true; again; {
 		if err := a.loadPending(); err != nil {
-			return err
+			return false, err
 		}
 		if err := a.grow(); err != nil {
-			return err
+			return false, err
 		}
 		if again, err = a.advance(); err != nil {
-			return err
+			return false, err
 		}
 		if !again {
 			if again, err = a.keepRest(); err != nil {
-				return err
+				return false, err
 			}
 		}
 	}
 	e.notifier.notify(log)
+	news = h.hasNews && (inOrder || a.mark > h.mark)
 	if len(a.spent) > 0 {
-		return e.store.Load(ctx, nil, a.spent)
+		return news, e.store.Load(ctx, nil, a.spent)
 	}
-	return nil
+	return news, nil
 }
 
 // add takes in an envelope.
 func (a *applier) add(v envelope, stored bool) {
-	if v.base < a.end || v.base == a.end && v.parts == 0 {
+	if v.base < a.end || v.base == a.end && v.parts == 0 && !v.isVoid() {
 		return
 	}
 	c := a.candidates[v.base]
+	if v.isVoid() {
+		if c == nil {
+			c = &candidate{envelope: v}
+			c.data = nil
+			a.candidates[v.base] = c
+		}
+		if c.data == nil {
+			c.void, c.noted, c.next = true, c.noted || stored, v.next
+		}
+		return
+	}
 	if c == nil || c.parts == 0 && v.parts > 0 { // a batch in place of a tick
 		c = &candidate{envelope: v, missing: v.parts, pieces: make([][]byte, v.parts)}
 		c.data = nil
@@ -187,7 +222,7 @@ func (a *applier) add(v envelope, stored bool) {
 		c.missing, c.data = c.parts, nil
 		return
 	}
-	c.info = info
+	c.info, c.void = info, false
 }
 
 func (a *applier) loadPending() error {
@@ -229,7 +264,7 @@ func (a *applier) grow() error {
 
 // nextSegment is what comes next in the log: batches, or a void; nil if that is not known.
 func (a *applier) nextSegment() *segment {
-	s := &segment{base: a.end, next: a.end, maxTime: a.maxTime}
+	s := &segment{base: a.end, next: a.end, maxTime: a.maxTime, appended: a.e.nowMs()}
 	keep, ever := int64(0), false
 	for {
 		c := a.candidates[s.next]
@@ -243,13 +278,20 @@ func (a *applier) nextSegment() *segment {
 			s.maxTime = max(s.maxTime, c.info.MaxTimestamp)
 		}
 	}
-	if len(s.data) == 0 {
+	if c := a.candidates[a.end]; len(s.data) == 0 && c != nil && c.void {
+		s.next = c.next
+	} else if len(s.data) == 0 {
 		if s.next = a.voidUntil(); s.next == 0 {
 			return nil
 		}
 		a.e.log.WarnContext(a.ctx, "offsets were reserved and never used", "log", a.log, "from", s.base, "to", s.next)
-	} else if !ever {
-		s.expires = a.e.nowMs() + keep
+	} else {
+		if a.keep >= 0 {
+			keep, ever = a.keep, a.keep == 0
+		}
+		if !ever {
+			s.expires = s.appended + keep
+		}
 	}
 	s.bytes = a.bytes + int64(len(s.data))
 	return s
@@ -259,10 +301,13 @@ func (a *applier) nextSegment() *segment {
 // missing may still come. It cannot come if something that was reserved after it
 // is so old that its producer has given up, and the stream is past that moment.
 func (a *applier) voidUntil() int64 {
-	if !a.inOrder {
+	if !a.inOrder && a.end >= a.given {
 		return 0
 	}
-	until, expired := int64(0), false
+	until, expired := a.given, a.end < a.given
+	if !expired {
+		until = 0
+	}
 	for base, c := range a.candidates {
 		if base > a.end && (until == 0 || base < until) {
 			until = base
@@ -278,12 +323,7 @@ func (a *applier) voidUntil() int64 {
 // write appends a segment, or finds that something else has come there.
 func (a *applier) write(s *segment) error {
 	if len(s.data) > itemData {
-		var pieces []store.Item
-		for data := s.data; len(data) > 0; data = data[min(itemData, len(data)):] {
-			attrs := append(expiry(s.expires), store.Attr{Name: segData, Value: store.Bytes(string(data[:min(itemData, len(data))]))})
-			pieces = append(pieces, store.Item{Key: numberedKey(a.log, kindPiece, s.base, len(pieces)), Attrs: store.NewAttrs(attrs...)})
-		}
-		s.pieces = len(pieces)
+		pieces := s.cut(a.log)
 		// The same batch makes the same pieces, whoever writes them; nobody looks for them yet.
 		if err := a.e.store.Load(a.ctx, pieces, nil); err != nil {
 			return fmt.Errorf("writing a large batch: %w", err)
@@ -369,13 +409,19 @@ func (a *applier) drop() {
 				a.spent = append(a.spent, numberedKey(a.log, kindPending, base, part))
 			}
 		}
+		if c.noted {
+			a.spent = append(a.spent, numberedKey(a.log, kindPending, base, voidNumber))
+		}
 	}
 }
 
 func (a *applier) canGrow() bool {
 	c := a.candidates[a.end]
-	return c != nil && c.data != nil
+	return c != nil && (c.data != nil || c.void)
 }
+
+// voidNumber is the number of a void among the parts of a batch that wait.
+const voidNumber = 1<<16 - 1
 
 // keepRest stores what cannot become part of the log yet. It reports whether that has
 // become possible meanwhile.
@@ -394,6 +440,15 @@ func (a *applier) keepRest() (again bool, err error) {
 			})
 			until = max(until, c.next)
 			c.stored = c.parts
+		}
+		if c.void && !c.noted {
+			v := envelope{base: c.base, next: c.next, reserved: c.reserved}
+			items = append(items, store.Item{
+				Key:   numberedKey(a.log, kindPending, base, voidNumber),
+				Attrs: store.NewAttrs(store.Attr{Name: segData, Value: store.Bytes(string(v.encode()))}),
+			})
+			until = max(until, c.next)
+			c.noted = true
 		}
 	}
 	if len(items) == 0 {

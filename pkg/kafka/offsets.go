@@ -52,24 +52,8 @@ func (e *Engine) Offsets(ctx context.Context, c *Cluster, tps []TopicPartition, 
 
 // earliest is the first offset that can be read.
 func (e *Engine) earliest(ctx context.Context, log string, h *head) (int64, error) {
-	now := e.nowMs()
-	q := store.Query{
-		Partition: log, From: offsetKey(log, kindSegment, h.start).Sort, To: store.PrefixEnd(kindSegment), Limit: 4,
-		Filter: store.Or{store.Absent(segExpires), store.Gt(segExpires, store.Int(now))},
-	}
-	for {
-		page, err := e.store.Query(ctx, q)
-		if err != nil {
-			return 0, fmt.Errorf("finding the start of a log: %w", err)
-		}
-		for _, it := range page.Items {
-			return max(h.start, offsetOf(it.Key)), nil
-		}
-		if !page.More {
-			return max(h.start, h.mark), nil
-		}
-		q = q.Next(page)
-	}
+	first, _, err := e.extent(ctx, log, h)
+	return first, err
 }
 
 // byTime searches the segments by their greatest timestamps so far, which ascend,

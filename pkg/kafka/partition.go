@@ -10,24 +10,33 @@ import (
 
 // Attributes of a partition's head.
 const (
-	headNext     = "n" // offset that is reserved next
-	headMark     = "w" // high watermark: what is below it is in segments
-	headReserved = "t" // when offsets were reserved last (Unix ms)
-	headPending  = "q" // batches that wait for a gap to close are below this offset
-	headMaxTime  = "r" // greatest timestamp below the watermark
-	headStart    = "b" // log start: what is below it is deleted
-	headBytes    = "z" // of all segments ever written
-	headCompact  = "y" // what is below it has been compacted
+	headNext     = "n"  // offset that is reserved next
+	headMark     = "w"  // high watermark: what is below it is in segments
+	headReserved = "t"  // when offsets were reserved last (Unix ms)
+	headPending  = "q"  // batches that wait for a gap to close are below this offset
+	headMaxTime  = "r"  // greatest timestamp below the watermark
+	headStart    = "b"  // log start: what is below it is deleted
+	headBytes    = "z"  // of all segments ever written
+	headCompact  = "y"  // below it no key occurs twice; only if there is headCleaned
+	headKeep     = "k"  // ms that messages are kept after they were appended, 0 for ever; none: as segments say
+	headNews     = "nw" // there if the topic has news, see newsOf
+	headExtend   = "ke" // segments have yet to get a longer time: how far that has got, and since when
+	headFloor    = "g"  // see floor
+	headCleaned  = "yc" // what the last compaction has left, see cleaned
+	headPass     = "yp" // how far the present one has got, see pass
 )
 
 // Attributes of a segment.
 const (
-	segNext    = "n" // offset behind its last; its first is in its key
-	segData    = "d" // record batches; a segment without has been voided
-	segPieces  = "c" // instead of data: number of pieces that hold one large batch
-	segMaxTime = "r" // greatest timestamp of the log up to its end
-	segBytes   = "z" // of all segments up to its end
-	segExpires = "e" // Unix ms; none: never
+	segNext     = "n" // offset behind its last; its first is in its key
+	segData     = "d" // record batches; a segment without has been voided
+	segPieces   = "c" // instead of data: number of pieces that hold one large batch
+	segMaxTime  = "r" // greatest timestamp of the log up to its end
+	segBytes    = "z" // of all segments up to its end
+	segExpires  = "e" // Unix ms; none: never
+	segAppended = "a" // Unix ms; none: it was written before this was noted
+	segDue      = "k" // Unix ms from which on its tombstones may go; none: it has none, or was not compacted
+	segWrite    = "v" // id of the compaction's write that it is of, and of its pieces; none: it is as it came
 )
 
 // Sort keys: the kind's letter, then the offset, big endian, then perhaps a number.
@@ -59,15 +68,31 @@ func numberedKey(log, kind string, offset int64, number int) store.Key {
 
 func offsetOf(k store.Key) int64 { return int64(binary.BigEndian.Uint64([]byte(k.Sort[1:9]))) }
 
-func newHead() store.Attrs {
-	return store.NewAttrs(store.Attr{Name: headNext, Value: store.Int(0)}, store.Attr{Name: headMark, Value: store.Int(0)})
+// newHead is the head of an empty log of a topic.
+func newHead(t *Topic) store.Attrs {
+	attrs := []store.Attr{
+		{Name: headNext, Value: store.Int(0)},
+		{Name: headMark, Value: store.Int(0)},
+		{Name: headKeep, Value: store.Int(t.keepMs())},
+	}
+	if t.Partitions > newsAbove {
+		attrs = append(attrs, store.Attr{Name: headNews, Value: store.Int(1)})
+	}
+	return store.NewAttrs(attrs...)
 }
 
 // head is the state of a partition.
 type head struct {
 	next, mark, pending, start int64
 	reserved                   int64 // Unix ms
-	maxTime, bytes, compacted  int64
+	maxTime, bytes             int64
+	cleaned                    cleaned
+	pass                       *pass // nil: none is under way
+	keep                       int64
+	floor                      *floor // nil: it is not known
+	hasNews                    bool
+
+	keepNote, floorNote, extend store.Value // as they were read
 }
 
 func headOf(as store.Attrs) *head {
@@ -77,7 +102,10 @@ func headOf(as store.Attrs) *head {
 	return &head{
 		next: as.Get(headNext).Num(), mark: as.Get(headMark).Num(), pending: as.Get(headPending).Num(),
 		start: as.Get(headStart).Num(), reserved: as.Get(headReserved).Num(),
-		maxTime: as.Get(headMaxTime).Num(), bytes: as.Get(headBytes).Num(), compacted: as.Get(headCompact).Num(),
+		maxTime: as.Get(headMaxTime).Num(), bytes: as.Get(headBytes).Num(),
+		cleaned: cleanedOf(as), pass: passOf(as.Get(headPass)),
+		keep: as.Get(headKeep).Num(), floor: floorOf(as.Get(headFloor)),
+		hasNews: as.Has(headNews), keepNote: as.Get(headKeep), floorNote: as.Get(headFloor), extend: as.Get(headExtend),
 	}
 }
 
@@ -113,13 +141,52 @@ type segment struct {
 	pieces         int
 	maxTime, bytes int64
 	expires        int64
+	appended       int64
+	due            int64
+	write          string
 }
 
 func segmentOf(base int64, as store.Attrs) *segment {
 	return &segment{
 		base: base, next: as.Get(segNext).Num(), data: []byte(as.Get(segData).Str()), pieces: int(as.Get(segPieces).Num()),
 		maxTime: as.Get(segMaxTime).Num(), bytes: as.Get(segBytes).Num(), expires: as.Get(segExpires).Num(),
+		appended: as.Get(segAppended).Num(), due: as.Get(segDue).Num(), write: as.Get(segWrite).Str(),
 	}
+}
+
+// isVoid reports whether the segment has no data: it is a void, or compaction has left nothing.
+func (s *segment) isVoid() bool { return len(s.data) == 0 && s.pieces == 0 }
+
+// asWritten is the condition that no compaction has written the segment since it was read.
+func (s *segment) asWritten() store.Cond {
+	if s.write == "" {
+		return store.Absent(segWrite)
+	}
+	return store.Eq(segWrite, store.Bytes(s.write))
+}
+
+// pieceRange is what the sort keys of the segment's pieces start with. Pieces that compaction has
+// written have the id of the write in their keys, so that they never mix with others.
+func (s *segment) pieceRange(log string) store.Query {
+	prefix := offsetKey(log, kindPiece, s.base).Sort + s.write
+	return store.Query{Partition: log, From: prefix, To: store.PrefixEnd(prefix)}
+}
+
+func (s *segment) pieceKey(log string, number int) store.Key {
+	k := offsetKey(log, kindPiece, s.base)
+	k.Sort += s.write + string(binary.BigEndian.AppendUint16(nil, uint16(number)))
+	return k
+}
+
+// cut makes the items that hold data which is too large for the segment's item. The segment then has
+// pieces instead of data.
+func (s *segment) cut(log string) (pieces []store.Item) {
+	for data := s.data; len(data) > 0; data = data[min(itemData, len(data)):] {
+		attrs := append(expiry(s.expires), store.Attr{Name: segData, Value: store.Bytes(string(data[:min(itemData, len(data))]))})
+		pieces = append(pieces, store.Item{Key: s.pieceKey(log, len(pieces)), Attrs: store.NewAttrs(attrs...)})
+	}
+	s.pieces = len(pieces)
+	return pieces
 }
 
 func (s *segment) attrs() store.Attrs {
@@ -133,6 +200,15 @@ func (s *segment) attrs() store.Attrs {
 		attrs = append(attrs, store.Attr{Name: segPieces, Value: store.Int(int64(s.pieces))})
 	case len(s.data) > 0:
 		attrs = append(attrs, store.Attr{Name: segData, Value: store.Bytes(string(s.data))})
+	}
+	if s.appended > 0 {
+		attrs = append(attrs, store.Attr{Name: segAppended, Value: store.Int(s.appended)})
+	}
+	if s.due > 0 {
+		attrs = append(attrs, store.Attr{Name: segDue, Value: store.Int(s.due)})
+	}
+	if s.write != "" {
+		attrs = append(attrs, store.Attr{Name: segWrite, Value: store.Bytes(s.write)})
 	}
 	return store.NewAttrs(append(attrs, expiry(s.expires)...)...)
 }

@@ -77,6 +77,7 @@ func (e *Engine) Produce(ctx context.Context, c *Cluster, messages []NewMessage)
 	if len(records) > 0 {
 		errs = e.stream.Put(ctx, records)
 	}
+	e.closeRefused(ctx, records, errs)
 	late := e.now().After(deadline)
 	for _, g := range groups {
 		for _, i := range g.sent {

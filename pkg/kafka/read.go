@@ -57,8 +57,8 @@ func weigh(r *batch.Record) int {
 // lasts, and returns the place behind them. It makes one call if the place's
 // segment is known, or begins at it, else one for that segment alone.
 func (e *Engine) readLog(ctx context.Context, log string, at cursor, h *head, left *budget) ([]batch.Record, cursor, error) {
-	if at.offset < h.start {
-		at = cursor{h.start, h.start}
+	if first := h.first(); at.offset <= first.offset {
+		at = first
 	}
 	if at.segment == unknownSegment && (at.offset == 0 || e.boundaries.isOne(log, at.offset)) {
 		at.segment = at.offset
@@ -71,7 +71,7 @@ func (e *Engine) readLog(ctx context.Context, log string, at cursor, h *head, le
 	var out []batch.Record
 	for _, it := range items {
 		s := segmentOf(offsetOf(it.Key), it.Attrs)
-		if s.next <= at.offset || s.expires > 0 && s.expires <= now {
+		if s.next <= at.offset || h.isGone(s, now) {
 			if s.next > at.offset {
 				at = cursor{s.next, s.next}
 			}
@@ -148,35 +148,63 @@ func (e *Engine) readSegment(ctx context.Context, log string, s *segment, from i
 
 // batches are the batches of a segment; none if it is void.
 func (e *Engine) batches(ctx context.Context, log string, s *segment) ([]batch.Info, error) {
-	data := s.data
-	if s.pieces > 0 {
-		prefix := offsetKey(log, kindPiece, s.base).Sort
-		items, err := e.queryAll(ctx, store.Query{Partition: log, From: prefix, To: store.PrefixEnd(prefix)})
-		if err != nil {
-			return nil, fmt.Errorf("reading a large batch: %w", err)
-		}
-		for _, it := range items {
-			data = append(data, it.Attrs.Get(segData).Str()...)
-		}
-		if len(items) != s.pieces { // it was deleted or compacted after it was read
-			now, err := e.store.Get(ctx, offsetKey(log, kindSegment, s.base))
-			if err != nil {
-				return nil, fmt.Errorf("reading a large batch: %w", err)
-			}
-			if now.Has(segPieces) {
-				return nil, fmt.Errorf("reading the log %s at %d: %d of %d pieces are there", log, s.base, len(items), s.pieces)
-			}
-			data = []byte(now.Get(segData).Str())
-		}
+	data, err := e.segmentData(ctx, log, s)
+	if err != nil {
+		return nil, err
 	}
-	var infos []batch.Info
+	infos, err := splitBatches(data)
+	if err != nil {
+		return nil, fmt.Errorf("reading the log %s at %d: %w", log, s.base, err)
+	}
+	return infos, nil
+}
+
+func splitBatches(data []byte) (infos []batch.Info, err error) {
 	for len(data) > 0 {
 		info, rest, err := batch.Next(data)
 		if err != nil {
-			return nil, fmt.Errorf("reading the log %s at %d: %w", log, s.base, err)
+			return nil, err
 		}
 		infos = append(infos, info)
 		data = rest
 	}
 	return infos, nil
+}
+
+// maxRereads bounds how often a segment is read again because it was compacted while it was read.
+const maxRereads = 3
+
+// segmentData is the segment's batches, which its item may not hold itself.
+func (e *Engine) segmentData(ctx context.Context, log string, s *segment) ([]byte, error) {
+	for range maxRereads {
+		if s.pieces == 0 {
+			return s.data, nil
+		}
+		items, err := e.queryAll(ctx, s.pieceRange(log))
+		if err != nil {
+			return nil, fmt.Errorf("reading a large batch: %w", err)
+		}
+		var data []byte
+		found := 0
+		for _, it := range items {
+			if len(it.Key.Sort) == len(s.pieceKey(log, 0).Sort) {
+				data = append(data, it.Attrs.Get(segData).Str()...)
+				found++
+			}
+		}
+		if found == s.pieces {
+			return data, nil
+		}
+		// It was deleted or compacted after it was read.
+		now, err := e.store.Get(ctx, offsetKey(log, kindSegment, s.base))
+		if err != nil {
+			return nil, fmt.Errorf("reading a large batch: %w", err)
+		}
+		next := segmentOf(s.base, now)
+		if next.pieces > 0 && next.write == s.write {
+			return nil, fmt.Errorf("reading the log %s at %d: %d of %d pieces are there", log, s.base, found, s.pieces)
+		}
+		s = next
+	}
+	return nil, fmt.Errorf("reading the log %s at %d: it changes all the time: %w", log, s.base, store.ErrConflict)
 }

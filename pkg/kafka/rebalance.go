@@ -174,8 +174,10 @@ func (g *groupState) membersAfter(requests map[string]request, now int64) (membe
 }
 
 // carryOver is what the group's item keeps when it gets other members: committed offsets, and
-// positions that stay with their instance. Those that an instance loses are committed if it does so
-// automatically. fresh are the partitions whose positions are still to be set.
+// positions that stay with their instance. Where an instance that commits automatically loses a
+// partition, the position is committed: of one that leaves the last one, else the confirmed one,
+// because nobody knows whether the last answer has arrived. fresh are the partitions whose
+// positions are still to be set.
 func (g *groupState) carryOver(members []member, requests map[string]request, now int64) (next map[string]store.Value, fresh []owned) {
 	next = map[string]store.Value{}
 	for _, a := range g.attrs {
@@ -186,19 +188,25 @@ func (g *groupState) carryOver(members []member, requests map[string]request, no
 	stays := map[string]int{} // partition: instance that had it and is still there
 	for _, m := range g.members {
 		kept := slices.ContainsFunc(members, func(n member) bool { return n.ID == m.ID })
+		r, asks := requests[m.Name]
+		leaves := asks && r.member == nil && !g.expired(&m, now)
 		for _, p := range m.partitions(g.cluster) {
 			if kept {
 				stays[p.name] = m.ID
 			}
-			if at := g.position(p.name); m.Auto && at.offset != noPosition && !keeps(members, m.ID, p) {
-				next[attrCommitted+p.name] = store.Int(at.offset)
+			at := g.confirmed(p.name)
+			if leaves {
+				at = g.position(p.name).offset
+			}
+			if m.Auto && at != noPosition && !keeps(members, m.ID, p) {
+				next[attrCommitted+p.name] = store.Int(max(at, g.committed(p.name)))
 			}
 		}
 	}
 	for i := range members {
 		m := &members[i]
 		id := strconv.Itoa(m.ID)
-		for _, attr := range []string{attrSeen, attrCommitTime, attrAnswer} {
+		for _, attr := range []string{attrSeen, attrCommitTime, attrAnswer, attrPoll} {
 			if v := g.attrs.Get(attr + id); !v.IsZero() {
 				next[attr+id] = v
 			}
@@ -214,7 +222,7 @@ func (g *groupState) carryOver(members []member, requests map[string]request, no
 				fresh = append(fresh, p)
 				continue
 			}
-			for _, attr := range []string{attrPosition, attrSegment} {
+			for _, attr := range []string{attrPosition, attrSegment, attrConfirmed} {
 				if v := g.attrs.Get(attr + p.name); !v.IsZero() {
 					next[attr+p.name] = v
 				}
@@ -224,7 +232,11 @@ func (g *groupState) carryOver(members []member, requests map[string]request, no
 	return next, fresh
 }
 
-// admit refuses instances too many: a cluster has at most as many as partitions.
+// spareInstances is by how many instances may be more than partitions: one that takes the place of
+// a crashed one comes before the session of that has ended.
+const spareInstances = 100
+
+// admit refuses instances too many.
 func (e *Engine) admit(ctx context.Context, c *Cluster, g *groupState, requests map[string]request, refused map[string]string) error {
 	now := e.nowMs()
 	live := map[string]bool{}
@@ -246,9 +258,9 @@ func (e *Engine) admit(ctx context.Context, c *Cluster, g *groupState, requests 
 	if err != nil {
 		return err
 	}
-	partitions, instances := 0, len(live)
+	most, instances := spareInstances, len(live)
 	for _, t := range topics {
-		partitions += t.Partitions
+		most += t.Partitions
 	}
 	groups, err := e.groups(ctx, c.ID)
 	if err != nil {
@@ -260,8 +272,8 @@ func (e *Engine) admit(ctx context.Context, c *Cluster, g *groupState, requests 
 		}
 	}
 	slices.Sort(joining)
-	for _, name := range joining[min(len(joining), max(0, partitions-instances)):] {
-		refused[name] = fmt.Sprintf("the cluster can have %d instances of groups, as many as partitions", partitions)
+	for _, name := range joining[min(len(joining), max(0, most-instances)):] {
+		refused[name] = fmt.Sprintf("the cluster can have %d instances of groups, %d more than partitions", most, spareInstances)
 		delete(requests, name)
 	}
 	return nil
@@ -338,17 +350,17 @@ func (e *Engine) writeGroup(ctx context.Context, g *groupState, members []member
 	for _, name := range slices.Sorted(maps.Keys(next)) {
 		attrs = append(attrs, store.Attr{Name: name, Value: next[name]})
 	}
-	if g.attrs == nil {
-		if _, err := e.store.Apply(ctx, store.Put(groupIndexKey(g.cluster, g.name), store.Attrs{}, nil)); err != nil && !errors.Is(err, store.ErrUnknownOutcome) {
-			return fmt.Errorf("creating group %s: %w", g.name, err)
-		}
+	ops := []store.Op{store.Put(groupKey(g.cluster, g.name), store.NewAttrs(attrs...), g.unchanged())}
+	if g.attrs == nil { // together: Reclaim deletes a name without a group
+		ops = append(ops, store.Put(groupIndexKey(g.cluster, g.name), store.Attrs{}, nil))
 	}
-	_, err = e.store.Apply(ctx, store.Put(groupKey(g.cluster, g.name), store.NewAttrs(attrs...), g.unchanged()))
+	err = e.store.Commit(ctx, ops)
 	if _, ok := unmet(err); ok || errors.Is(err, store.ErrUnknownOutcome) || errors.Is(err, store.ErrConflict) {
 		return errRetry // if it has been written, it need not be again
 	}
 	if err != nil {
 		return fmt.Errorf("writing group %s: %w", g.name, err)
 	}
+	e.notifier.notify(groupKey(g.cluster, g.name).Partition)
 	return nil
 }

@@ -18,6 +18,10 @@ const abandonedAfter = 60 * 60 * 1000
 // Reclaim does what has no need to be done at once: it deletes what deleted
 // topics and clusters leave behind, messages that are beyond their topic's size or time, and
 // idle groups, and compacts topics. It returns how many items it has deleted.
+//
+// It deletes nothing that is newer than what it judges by: a thing is read first, then that which
+// says that the thing is of no use, and the deletion has a condition if the thing can come into use
+// again. What fails in one log or cluster does not keep it from the others.
 func (e *Engine) Reclaim(ctx context.Context) (deleted int, err error) {
 	ids, err := e.Clusters(ctx)
 	if err != nil {
@@ -48,38 +52,79 @@ func (e *Engine) reclaimCluster(ctx context.Context, id string) (deleted int, er
 		}
 		return e.clearCluster(ctx, id)
 	}
-	debts, err := e.debts(ctx, id)
+	var errs []error
+	add := func(n int, err error) {
+		deleted += n
+		if err != nil {
+			errs = append(errs, err)
+		}
+	}
+	add(e.payDebts(ctx, id))
+	topics, err := e.Topics(ctx, &Cluster{ID: id})
+	if err != nil {
+		return deleted, errors.Join(append(errs, err)...)
+	}
+	for _, t := range topics {
+		add(e.reclaimTopic(ctx, t))
+	}
+	add(e.reclaimGroups(ctx, id))
+	return deleted, errors.Join(errs...)
+}
+
+// reclaimTopic reclaims a topic's logs.
+func (e *Engine) reclaimTopic(ctx context.Context, t *Topic) (deleted int, err error) {
+	logs := make([]string, t.Partitions)
+	for p := range logs {
+		logs[p] = t.log(p)
+	}
+	heads, err := e.heads(ctx, logs)
+	if err != nil {
+		return 0, err
+	}
+	var errs []error
+	for i, h := range heads {
+		if h == nil || ctx.Err() != nil {
+			continue
+		}
+		n, err := e.reclaimLog(ctx, t, logs[i], h)
+		deleted += n
+		if err != nil {
+			errs = append(errs, fmt.Errorf("reclaiming %s/%d: %w", t.Name, i, err))
+		}
+	}
+	return deleted, errors.Join(errs...)
+}
+
+// payDebts deletes what topics have left behind that were deleted, or that never came about.
+func (e *Engine) payDebts(ctx context.Context, cluster string) (deleted int, err error) {
+	debts, err := e.debts(ctx, cluster)
 	if err != nil {
 		return 0, err
 	}
 	for _, t := range debts {
-		if t.CreatedAt.UnixMilli() > e.nowMs()-abandonedAfter {
-			continue // perhaps being created
+		if t.CreatedAt.UnixMilli() > 0 {
+			if t.CreatedAt.UnixMilli() > e.nowMs()-abandonedAfter {
+				continue // perhaps being created
+			}
+			// From here on the topic cannot be created any more: that needs the time in the note.
+			_, err := e.store.Apply(ctx, store.Update(debtKey(cluster, t.id), store.Exists(topicCreated), store.Remove(topicCreated)))
+			if _, ok := unmet(err); ok {
+				continue // it has just been created
+			}
+			if err != nil {
+				return deleted, fmt.Errorf("giving up a topic: %w", err)
+			}
 		}
 		n, err := e.deleteLogs(ctx, t)
 		deleted += n
 		if err != nil {
 			return deleted, err
 		}
-		if err := e.store.Load(ctx, nil, []store.Key{debtKey(id, t.id)}); err != nil {
+		if err := e.store.Load(ctx, nil, []store.Key{debtKey(cluster, t.id)}); err != nil {
 			return deleted, err
 		}
 	}
-	topics, err := e.Topics(ctx, &Cluster{ID: id})
-	if err != nil {
-		return deleted, err
-	}
-	for _, t := range topics {
-		for p := range t.Partitions {
-			n, err := e.reclaimLog(ctx, t, t.log(p))
-			deleted += n
-			if err != nil {
-				return deleted, err
-			}
-		}
-	}
-	n, err := e.reclaimGroups(ctx, id, topics)
-	return deleted + n, err
+	return deleted, nil
 }
 
 // debts lists the topics whose logs have to be deleted, and those that may be in the course of
@@ -118,7 +163,8 @@ func (e *Engine) payDebt(ctx context.Context, cluster string, topic int64) error
 
 // deleteLogs deletes all that a topic's partitions hold, first what makes them take messages.
 func (e *Engine) deleteLogs(ctx context.Context, t *Topic) (deleted int, err error) {
-	var heads []store.Key
+	news, _ := newsOf(t.log(0))
+	heads := []store.Key{news}
 	for p := range t.Partitions {
 		heads = append(heads, headKey(t.log(p)))
 	}
@@ -156,103 +202,89 @@ func (e *Engine) deleteRange(ctx context.Context, q store.Query) (deleted int, e
 	}
 }
 
-// reclaimLog moves the log's start past what has expired or is beyond the
-// partition's size, deletes what is below it, and compacts the rest if the topic
-// wants it.
-func (e *Engine) reclaimLog(ctx context.Context, t *Topic, log string) (deleted int, err error) {
-	heads, err := e.heads(ctx, []string{log})
-	if err != nil || heads[0] == nil {
-		return 0, err
-	}
-	h := heads[0]
-	if t.Compact {
-		return 0, e.compact(ctx, log, h)
-	}
-	start, now := h.start, e.nowMs()
-	q := store.Query{Partition: log, From: offsetKey(log, kindSegment, h.start).Sort, To: store.PrefixEnd(kindSegment), Limit: 64}
-	for more := true; more; {
-		page, err := e.store.Query(ctx, q)
-		if err != nil {
-			return 0, err
-		}
-		more = page.More
-		for _, it := range page.Items {
-			s := segmentOf(offsetOf(it.Key), it.Attrs)
-			expired := s.expires > 0 && s.expires <= now
-			beyond := t.RetentionBytes > 0 && h.bytes-s.bytes >= t.RetentionBytes
-			void := len(s.data) == 0 && s.pieces == 0
-			if s.next > h.mark || !expired && !beyond && !void {
-				more = false
-				break
-			}
-			start = s.next
-		}
-		if more {
-			q = q.Next(page)
-		}
-	}
-	if start == h.start {
-		return 0, nil
-	}
-	// First nobody reads it any more, then it goes.
-	if _, err := e.store.Apply(ctx, store.Update(headKey(log), store.Exists(headNext), store.Set(headStart, store.Int(start)))); err != nil {
-		if _, ok := unmet(err); ok {
-			return 0, nil
-		}
-		return 0, err
-	}
-	for _, kind := range []string{kindSegment, kindPiece} {
-		n, err := e.deleteRange(ctx, store.Query{Partition: log, From: kind, To: offsetKey(log, kind, start).Sort})
-		deleted += n
-		if err != nil {
-			return deleted, err
-		}
-	}
-	return deleted, nil
-}
-
 // idleGroupAfter is how long committed offsets of a group without instances are
 // kept, in ms: as long as Kafka does.
 const idleGroupAfter = 7 * 24 * 60 * 60 * 1000
 
 // reclaimGroups deletes groups that nobody has used for long, and offsets of topics that are gone.
-func (e *Engine) reclaimGroups(ctx context.Context, cluster string, topics []*Topic) (deleted int, err error) {
+func (e *Engine) reclaimGroups(ctx context.Context, cluster string) (deleted int, err error) {
 	names, err := e.groupNames(ctx, cluster)
 	if err != nil {
 		return 0, err
 	}
-	alive := map[string]bool{}
-	for _, t := range topics {
-		alive[strconv.FormatInt(t.id, 36)] = true
-	}
+	topics := topicNumbers{}
+	var errs []error
 	for _, name := range names {
-		g, err := e.loadGroup(ctx, cluster, name)
-		if err != nil {
-			return deleted, err
+		if ctx.Err() != nil {
+			break
 		}
-		if g.attrs == nil || len(g.live(e.nowMs())) == 0 && g.usedAt() != 0 && g.usedAt() < e.nowMs()-idleGroupAfter {
-			if err := e.dropGroup(ctx, g); err != nil {
-				return deleted, err
-			}
+		dropped, err := e.reclaimGroup(ctx, cluster, name, topics)
+		if dropped {
 			deleted++
+		}
+		if err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return deleted, errors.Join(errs...)
+}
+
+func (e *Engine) reclaimGroup(ctx context.Context, cluster, name string, topics topicNumbers) (dropped bool, err error) {
+	g, err := e.loadGroup(ctx, cluster, name)
+	if err != nil {
+		return false, err
+	}
+	if g.attrs == nil || len(g.live(e.nowMs())) == 0 && g.usedAt() != 0 && g.usedAt() < e.nowMs()-idleGroupAfter {
+		err := e.dropGroup(ctx, g)
+		if IsKind(err, Invalid) {
+			return false, nil // it has come into use meanwhile
+		}
+		return err == nil, err
+	}
+	var edits []store.Edit
+	if g.usedAt() == 0 { // all instances had left before that was noted
+		edits = append(edits, store.Set(attrRebalanced, store.Int(e.nowMs())))
+	}
+	var stale []string
+	listed := false
+	for _, a := range g.attrs {
+		topic, _, ok := strings.Cut(strings.TrimPrefix(a.Name, attrCommitted), ".")
+		if !ok || !strings.HasPrefix(a.Name, attrCommitted) || topics[topic] || len(stale) == 100 {
 			continue
 		}
-		var stale []store.Edit
-		if g.usedAt() == 0 { // all instances had left before that was noted
-			stale = append(stale, store.Set(attrRebalanced, store.Int(e.nowMs())))
-		}
-		for _, a := range g.attrs {
-			if topic, _, ok := strings.Cut(strings.TrimPrefix(a.Name, attrCommitted), "."); ok && strings.HasPrefix(a.Name, attrCommitted) && !alive[topic] && len(stale) < 100 {
-				stale = append(stale, store.Remove(a.Name))
+		// Only a list that was made after the group was read can say that the topic is gone.
+		if !listed {
+			if err := e.listNumbers(ctx, cluster, topics); err != nil {
+				return false, err
 			}
+			listed = true
 		}
-		if len(stale) > 0 {
-			if _, err := e.store.Apply(ctx, store.Update(groupKey(cluster, name), store.Exists(attrVersion), stale...)); err != nil {
-				if _, ok := unmet(err); !ok {
-					return deleted, err
-				}
-			}
+		if !topics[topic] {
+			stale = append(stale, a.Name)
 		}
 	}
-	return deleted, nil
+	for _, s := range stale {
+		edits = append(edits, store.Remove(s))
+	}
+	if len(edits) == 0 {
+		return false, nil
+	}
+	_, err = e.store.Apply(ctx, store.Update(groupKey(cluster, name), store.Exists(attrVersion), edits...))
+	if _, ok := unmet(err); ok {
+		return false, nil
+	}
+	return false, err
+}
+
+// topicNumbers are the numbers of topics that have been seen, in base 36. No number is given twice,
+// so one that is missing in a list made now, and was in use before, is of a topic that is gone.
+type topicNumbers map[string]bool
+
+// listNumbers adds the numbers of the topics that there are now.
+func (e *Engine) listNumbers(ctx context.Context, cluster string, numbers topicNumbers) error {
+	topics, err := e.Topics(ctx, &Cluster{ID: cluster})
+	for _, t := range topics {
+		numbers[strconv.FormatInt(t.id, 36)] = true
+	}
+	return err
 }

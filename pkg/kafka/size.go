@@ -23,3 +23,47 @@ func (e *Engine) Size(ctx context.Context, id string) (meter.Storage, error) {
 	}
 	return s, nil
 }
+
+// TopicSize is how much a topic holds.
+type TopicSize struct {
+	Messages int64 // offsets that can be read, also of messages that compaction has removed
+	Bytes    int64 // of the messages that can be read, as they are stored
+}
+
+// TopicSize reads how much a topic holds.
+func (e *Engine) TopicSize(ctx context.Context, t *Topic) (TopicSize, error) {
+	var size TopicSize
+	logs := make([]string, t.Partitions)
+	for p := range logs {
+		logs[p] = t.log(p)
+	}
+	heads, err := e.heads(ctx, logs)
+	if err != nil {
+		return TopicSize{}, err
+	}
+	for i, h := range heads {
+		if h == nil {
+			continue
+		}
+		first, bytes, err := e.extent(ctx, logs[i], h)
+		if err != nil {
+			return TopicSize{}, err
+		}
+		size.Messages += h.mark - first
+		size.Bytes += bytes
+	}
+	return size, nil
+}
+
+// extent is the first offset of a log that can be read, and the bytes of data from its segment on.
+// Sweeps keep both in the head; only what has expired since the last is looked for in the log.
+func (e *Engine) extent(ctx context.Context, log string, h *head) (first, bytes int64, err error) {
+	r, err := e.removable(ctx, log, h, 0, e.nowMs())
+	if err != nil {
+		return 0, 0, err
+	}
+	if r == nil {
+		return max(h.start, h.floor.base), h.liveBytes(), nil
+	}
+	return max(h.start, r.floor.base), r.bytes, nil
+}

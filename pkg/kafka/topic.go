@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/skystash/skystash/pkg/store"
@@ -17,8 +18,13 @@ const (
 	topicRetention  = "ret"  // ms; 0: for ever
 	topicBytes      = "size" // of a partition; 0: no limit
 	topicMaxMessage = "max"
-	topicCompact    = "compact" // there if so
+	topicCompact    = "compact" // there if so: compactOnly or compactDelete
 	topicCreated    = "created" // Unix ms
+)
+
+const (
+	compactOnly   = 1
+	compactDelete = 2
 )
 
 // Limits and defaults of topics.
@@ -36,7 +42,40 @@ type TopicOptions struct {
 	RetentionBytes  int64         // size of a partition beyond which the oldest messages go; 0: no limit
 	MaxMessageBytes int           // bytes of a message with its overhead; 0: DefaultMaxMessageBytes
 	Compact         bool          // keep the last message of each key, whatever its age
+	CompactDelete   bool          // a compacted topic's messages also go by retention time and size
 }
+
+// CleanupPolicy is what Kafka calls cleanup.policy: delete, compact or "compact,delete".
+func (o *TopicOptions) CleanupPolicy() string {
+	switch {
+	case o.Compact && o.CompactDelete:
+		return "compact,delete"
+	case o.Compact:
+		return "compact"
+	}
+	return "delete"
+}
+
+// SetCleanupPolicy takes a policy as CleanupPolicy gives it, the names in any order. The error is of
+// kind Invalid.
+func (o *TopicOptions) SetCleanupPolicy(policy string) error {
+	compact, expire := false, false
+	for name := range strings.SplitSeq(policy, ",") {
+		switch strings.TrimSpace(name) {
+		case "compact":
+			compact = true
+		case "delete":
+			expire = true
+		default:
+			return refuse(Invalid, `cleanup policy must be "delete", "compact" or "compact,delete"`)
+		}
+	}
+	o.Compact, o.CompactDelete = compact, compact && expire
+	return nil
+}
+
+// expires reports whether messages go by their age, or by the size of a partition.
+func (o *TopicOptions) expires() bool { return !o.Compact || o.CompactDelete }
 
 // Topic is a topic's record.
 type Topic struct {
@@ -87,6 +126,8 @@ func (o *TopicOptions) check() error {
 		return refuse(Invalid, "retention size must not be negative")
 	case o.MaxMessageBytes < 1 || o.MaxMessageBytes > MaxMessageBytes:
 		return refuse(Invalid, "max message size must be from 1 to %d bytes", MaxMessageBytes)
+	case o.CompactDelete && !o.Compact:
+		return refuse(Invalid, "only a compacted topic can be compacted and expire")
 	case o.Retention > 0 && o.Retention < time.Millisecond:
 		return refuse(Invalid, "retention time is shorter than a millisecond")
 	}
@@ -103,7 +144,11 @@ func (t *Topic) attrs() store.Attrs {
 		{Name: topicCreated, Value: store.Int(t.CreatedAt.UnixMilli())},
 	}
 	if t.Compact {
-		attrs = append(attrs, store.Attr{Name: topicCompact, Value: store.Int(1)})
+		how := int64(compactOnly)
+		if t.CompactDelete {
+			how = compactDelete
+		}
+		attrs = append(attrs, store.Attr{Name: topicCompact, Value: store.Int(how)})
 	}
 	return store.NewAttrs(attrs...)
 }
@@ -118,6 +163,7 @@ func topicOf(cluster, name string, as store.Attrs) *Topic {
 			RetentionBytes:  as.Get(topicBytes).Num(),
 			MaxMessageBytes: int(as.Get(topicMaxMessage).Num()),
 			Compact:         as.Has(topicCompact),
+			CompactDelete:   as.Get(topicCompact).Num() == compactDelete,
 		},
 	}
 	if t.Retention == 0 {
@@ -133,7 +179,7 @@ func (t *Topic) log(partition int) string {
 
 // keepMs is how long messages produced now are kept, 0 for ever.
 func (t *Topic) keepMs() int64 {
-	if t.Compact {
+	if !t.expires() {
 		return 0
 	}
 	return max(0, t.Retention.Milliseconds())
@@ -167,19 +213,30 @@ func (e *Engine) CreateTopic(ctx context.Context, c *Cluster, name string, o Top
 	err = e.store.Commit(ctx, []store.Op{
 		store.Put(topicKey(c.ID, name), t.attrs(), store.Absent(topicID)),
 		e.addPartitions(c, o.Partitions),
-		store.Delete(debtKey(c.ID, t.id), nil),
+		store.Delete(debtKey(c.ID, t.id), store.Exists(topicCreated)), // else Reclaim has given the topic up
 	})
 	unlock()
 	e.forget(clusterKey(c.ID))
-	if ce, ok := unmet(err); ok && ce.Index == 0 {
-		return nil, errors.Join(refuse(Exists, "topic %q exists already", name), e.payDebt(ctx, c.ID, t.id))
-	} else if ok {
-		return nil, errors.Join(tooManyPartitions(c), e.payDebt(ctx, c.ID, t.id))
+	if ce, ok := unmet(err); ok {
+		return nil, errors.Join(e.notCreated(c, name, ce), e.payDebt(ctx, c.ID, t.id))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("creating topic %s: %w", name, err)
 	}
 	return t, nil
+}
+
+// notCreated says which condition kept a topic from being created.
+func (e *Engine) notCreated(c *Cluster, name string, ce *store.ConditionError) error {
+	switch {
+	case ce.Index == 0:
+		return refuse(Exists, "topic %q exists already", name)
+	case ce.Index == 1 && !ce.Old.Has(clusterCreated):
+		return refuse(NotFound, "no cluster %q", c.ID)
+	case ce.Index == 1:
+		return tooManyPartitions(c)
+	}
+	return fmt.Errorf("creating topic %s took too long: %w", name, store.ErrUnavailable)
 }
 
 // lockTopics makes the calls of this process that write topics together with the cluster's record
@@ -190,7 +247,8 @@ func (e *Engine) lockTopics(ctx context.Context, c *Cluster) (unlock func(), err
 
 // addPartitions counts partitions in the cluster's record, up to its limit.
 func (e *Engine) addPartitions(c *Cluster, n int) store.Op {
-	return store.Update(clusterKey(c.ID), store.Le(clusterPartitions, store.Int(int64(c.MaxPartitions-n))),
+	cond := store.And{store.Exists(clusterCreated), store.Le(clusterPartitions, store.Int(int64(c.MaxPartitions-n)))}
+	return store.Update(clusterKey(c.ID), cond,
 		store.Add(clusterPartitions, clusterPartitions, int64(n)))
 }
 
@@ -208,7 +266,7 @@ func (e *Engine) createHeads(ctx context.Context, t *Topic) error {
 	}
 	var heads []store.Item
 	for p := range t.Partitions {
-		heads = append(heads, store.Item{Key: headKey(t.log(p)), Attrs: newHead()})
+		heads = append(heads, store.Item{Key: headKey(t.log(p)), Attrs: newHead(t)})
 	}
 	return e.store.Load(ctx, heads, nil)
 }
@@ -216,8 +274,10 @@ func (e *Engine) createHeads(ctx context.Context, t *Topic) error {
 // addHeads makes heads of further partitions. Somebody else may do the same, and
 // the partitions may be in use by then.
 func (e *Engine) addHeads(ctx context.Context, t *Topic, to int) error {
+	next := *t
+	next.Partitions = to
 	for p := t.Partitions; p < to; p++ {
-		_, err := e.store.Apply(ctx, store.Put(headKey(t.log(p)), newHead(), store.Absent(headNext)))
+		_, err := e.store.Apply(ctx, store.Put(headKey(t.log(p)), newHead(&next), store.Absent(headNext)))
 		if _, ok := unmet(err); err != nil && !ok {
 			return err
 		}
@@ -254,8 +314,10 @@ func (e *Engine) Topics(ctx context.Context, c *Cluster) ([]*Topic, error) {
 	return topics, nil
 }
 
-// UpdateTopic changes a topic's settings. Partitions can only be added. Another
-// retention time holds for messages produced from then on.
+// UpdateTopic changes a topic's settings. Partitions can only be added. Another retention time or
+// cleanup policy holds for the messages that there are, too. What is to be kept longer than before
+// may still expire as it would have, until Reclaim has told the store. A topic that becomes compacted
+// loses its messages without a key.
 func (e *Engine) UpdateTopic(ctx context.Context, c *Cluster, name string, change func(*TopicOptions)) (t *Topic, err error) {
 	unlock, err := e.lockTopics(ctx, c)
 	if err != nil {
@@ -295,13 +357,34 @@ func (e *Engine) updateTopic(ctx context.Context, c *Cluster, name string, chang
 	err = e.store.Commit(ctx, ops)
 	e.forget(topicKey(c.ID, name))
 	e.forget(clusterKey(c.ID))
+	e.notifier.notify(clusterPartition(c.ID))
 	if ce, ok := unmet(err); ok && ce.Index == 1 {
 		return nil, tooManyPartitions(c)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("updating topic %s: %w", name, err)
 	}
+	if next.keepMs() != t.keepMs() {
+		e.keepAs(ctx, t, &next)
+	}
 	return &next, nil
+}
+
+// keepAs makes another retention hold in a topic's logs. What fails, the next Reclaim does.
+func (e *Engine) keepAs(ctx context.Context, was, t *Topic) {
+	logs := make([]string, t.Partitions)
+	for p := range logs {
+		logs[p] = t.log(p)
+	}
+	heads, err := e.heads(ctx, logs)
+	for i, h := range heads {
+		if h != nil && err == nil {
+			err = e.setKeep(ctx, logs[i], h, was.keepMs(), t.keepMs())
+		}
+	}
+	if err != nil {
+		e.log.WarnContext(ctx, "a topic's retention holds later", "topic", t.Name, "error", err)
+	}
 }
 
 // DeleteTopic deletes a topic with its messages. Engines that know it still
@@ -329,6 +412,7 @@ func (e *Engine) deleteTopic(ctx context.Context, c *Cluster, name string) error
 	})
 	e.forget(topicKey(c.ID, name))
 	e.forget(clusterKey(c.ID))
+	e.notifier.notify(clusterPartition(c.ID))
 	if err != nil {
 		return fmt.Errorf("deleting topic %s: %w", name, err)
 	}
@@ -341,26 +425,4 @@ func (e *Engine) deleteTopic(ctx context.Context, c *Cluster, name string) error
 		return fmt.Errorf("deleting topic %s: %w", name, err)
 	}
 	return nil
-}
-
-// TopicSize is how much a topic holds.
-type TopicSize struct {
-	Messages int64 // offsets between the start of the logs and their watermarks
-	Bytes    int64 // of all messages since the topic was made, also of those that have expired
-}
-
-// TopicSize reads how much a topic holds.
-func (e *Engine) TopicSize(ctx context.Context, t *Topic) (TopicSize, error) {
-	var size TopicSize
-	for p := range t.Partitions {
-		heads, err := e.heads(ctx, []string{t.log(p)})
-		if err != nil {
-			return TopicSize{}, err
-		}
-		if h := heads[0]; h != nil {
-			size.Messages += h.mark - h.start
-			size.Bytes += h.bytes
-		}
-	}
-	return size, nil
 }

@@ -1,6 +1,7 @@
 package meter
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -19,7 +20,8 @@ type Recorder interface {
 // Writer writes records as lines of CloudWatch's embedded metric format
 // (docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html).
 // A line becomes two metrics of the namespace Skystash, with the dimension product: duration (ms) and failed (answers with a
-// status from 500). Metrics cost by their number, so there are no more; everything else of the line is for
+// status from 500). An attempt to deliver becomes one other metric, endpoint (ms): how long the destination took, which
+// is not our latency, as its failures are not ours. Metrics cost by their number, so there are no more; everything else of the line is for
 // functions/meter. It is safe for concurrent use.
 type Writer struct {
 	instance string
@@ -57,6 +59,7 @@ type line struct {
 	Blocked  bool    `json:"blocked"`
 	Gateway  bool    `json:"gateway"`
 	Duration float64 `json:"duration"` // ms, to a nanosecond
+	Endpoint float64 `json:"endpoint"` // the same, of an attempt to deliver
 	Commands int64   `json:"commands"`
 	BytesIn  int64   `json:"in"`
 	BytesOut int64   `json:"out"`
@@ -75,7 +78,13 @@ const lineVersion = 1
 func appendLine(b []byte, r *Record, instance string, number int64) []byte {
 	b = append(b, `{"_aws":{"Timestamp":`...)
 	b = strconv.AppendInt(b, r.At.UnixMilli(), 10)
-	b = append(b, `,"CloudWatchMetrics":[{"Namespace":"Skystash","Dimensions":[["product"]],"Metrics":[{"Name":"duration","Unit":"Milliseconds"},{"Name":"failed"}]}]},"meter":`...)
+	metrics, duration := `{"Name":"duration","Unit":"Milliseconds"},{"Name":"failed"}`, "duration"
+	if r.Class == ClassDeliver {
+		metrics, duration = `{"Name":"endpoint","Unit":"Milliseconds"}`, "endpoint"
+	}
+	b = append(b, `,"CloudWatchMetrics":[{"Namespace":"Skystash","Dimensions":[["product"]],"Metrics":[`...)
+	b = append(b, metrics...)
+	b = append(b, `]}]},"meter":`...)
 	b = strconv.AppendInt(b, lineVersion, 10)
 	text := func(name, value string) {
 		b = append(b, `,"`...)
@@ -112,7 +121,9 @@ func appendLine(b []byte, r *Record, instance string, number int64) []byte {
 	if r.Gateway {
 		b = append(b, `,"gateway":true`...)
 	}
-	b = append(b, `,"duration":`...)
+	b = append(b, `,"`...)
+	b = append(b, duration...)
+	b = append(b, `":`...)
 	b = strconv.AppendFloat(b, float64(r.Duration)/1e6, 'f', -1, 64)
 	failed := int64(0)
 	if r.Status >= 500 {
@@ -141,6 +152,7 @@ func ParseLine(text []byte) (Entry, error) {
 	if err := json.Unmarshal(text, &l); err != nil {
 		return Entry{}, fmt.Errorf("meter: reading a line: %w", err)
 	}
+	l.Duration = cmp.Or(l.Duration, l.Endpoint)
 	r := Record{
 		Resource: Resource{l.Product, l.Resource}, Class: l.Class, At: time.UnixMilli(l.AWS.Timestamp),
 		Duration: time.Duration(math.Round(l.Duration * 1e6)), Status: l.Status, Blocked: l.Blocked, Gateway: l.Gateway,

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/store"
 	"github.com/skystash/skystash/pkg/store/readahead"
+	"github.com/skystash/skystash/pkg/token/revoked"
 )
 
 // Account is a tenant.
@@ -21,12 +21,21 @@ type Account struct {
 	ID                   string    `json:"-"`
 	CreatedAt            time.Time `json:"createdAt"`
 	CredentialGeneration int64     `json:"generation"` // tokens of another generation are refused
-	Revoked              []string  `json:"revoked,omitempty"`
 	Keys                 Keys      `json:"keys"`
 	DeletedAt            time.Time `json:"deleted,omitzero"` // the account is being cleared away
 
+	// RunDeadline is how long workflow runs may take that do not say so themselves; 0: as long as they like.
+	RunDeadline time.Duration `json:"runDeadline,omitempty"`
+
+	// Trouble is until when hosts may be in trouble, see Hosts.
+	Trouble time.Time `json:"trouble,omitzero"`
+
 	// Blocked: a limit of its usage has been reached; who serves the account takes no new messages.
 	Blocked meter.Block `json:"blocked,omitzero"`
+
+	// Revoked are credentials revoked one by one, as the list says.
+	Revoked *revoked.Set `json:"-"`
+	revoked.List
 }
 
 // Keys sign deliveries: always with the current one. Receivers also accept the next,
@@ -63,7 +72,7 @@ func (e *Engine) Account(ctx context.Context, id string) (*Account, error) {
 	if attrs == nil {
 		return nil, ErrNoAccount
 	}
-	return e.keepAccount(id, attrs.Get(attrJSON).Str(), begun)
+	return e.keepAccount(ctx, id, attrs.Get(attrJSON).Str(), begun)
 }
 
 // Ahead returns a context under which Account reads an account, if it is due, in one call with what
@@ -77,7 +86,7 @@ func (e *Engine) Ahead(ctx context.Context, id string) context.Context {
 	return ctx
 }
 
-func (e *Engine) keepAccount(id, text string, begun fresh.Read) (*Account, error) {
+func (e *Engine) keepAccount(ctx context.Context, id, text string, begun fresh.Read) (*Account, error) {
 	a, err := parseAccount(id, text)
 	if err != nil {
 		return nil, err
@@ -85,6 +94,9 @@ func (e *Engine) keepAccount(id, text string, begun fresh.Read) (*Account, error
 	if !a.DeletedAt.IsZero() {
 		e.accounts.Forget(id)
 		return nil, ErrNoAccount
+	}
+	if a.Revoked, err = e.revoked.Set(ctx, id, a.List); err != nil {
+		return nil, err
 	}
 	e.accounts.Put(id, a, begun)
 	return a, nil
@@ -121,7 +133,7 @@ func (e *Engine) CreateAccount(ctx context.Context, id string, keys Keys) (*Acco
 	if err != nil {
 		return nil, fmt.Errorf("creating account %s: %w", id, err)
 	}
-	return e.keepAccount(id, string(text), begun)
+	return e.keepAccount(ctx, id, string(text), begun)
 }
 
 // newSigningKey makes a key of more than 160 bits.
@@ -151,33 +163,38 @@ func (e *Engine) Block(ctx context.Context, acct string, b meter.Block) error {
 	return e.changeAccount(ctx, acct, func(a *Account) { a.Blocked = b })
 }
 
-// maxRevoked bounds the list of revoked credentials; ResetCredentials empties it.
-const maxRevoked = 1000
-
-// RevokeCredential makes one token invalid.
-func (e *Engine) RevokeCredential(ctx context.Context, acct, credential string) error {
-	full := false
-	err := e.changeAccount(ctx, acct, func(a *Account) {
-		if full = len(a.Revoked) >= maxRevoked; !full && !slices.Contains(a.Revoked, credential) {
-			a.Revoked = append(a.Revoked, credential)
-		}
+// RevokeCredential makes one token invalid, on every instance within Config.RecordTTL. expires is when it expires
+// anyway, zero if it does not or it is not known; the revocation is forgotten some time after.
+func (e *Engine) RevokeCredential(ctx context.Context, acct, credential string, expires time.Time) error {
+	return e.changeAccountWith(ctx, acct, func(ctx context.Context, a *Account) (writes []store.Op, err error) {
+		a.List, writes, err = e.revoked.Add(ctx, acct, a.List, credential, expires)
+		return writes, err
 	})
-	if err == nil && full {
-		return fmt.Errorf("account %s has %d revoked credentials: make all invalid instead", acct, maxRevoked)
-	}
-	return err
 }
 
 // ResetCredentials makes all tokens invalid that have been made so far.
 func (e *Engine) ResetCredentials(ctx context.Context, acct string) error {
-	return e.changeAccount(ctx, acct, func(a *Account) {
+	var before revoked.List
+	err := e.changeAccount(ctx, acct, func(a *Account) {
 		a.CredentialGeneration++
-		a.Revoked = nil
+		before, a.List = a.List, revoked.List{}
 	})
+	if err != nil {
+		return err
+	}
+	return e.revoked.Retire(ctx, acct, before)
 }
 
 // changeAccount changes an account's record.
 func (e *Engine) changeAccount(ctx context.Context, id string, change func(*Account)) error {
+	return e.changeAccountWith(ctx, id, func(_ context.Context, a *Account) ([]store.Op, error) {
+		change(a)
+		return nil, nil
+	})
+}
+
+// changeAccountWith changes an account's record together with other items.
+func (e *Engine) changeAccountWith(ctx context.Context, id string, change func(context.Context, *Account) ([]store.Op, error)) error {
 	unlock, err := e.lock(ctx, "a", id, "")
 	if err != nil {
 		return err
@@ -198,14 +215,17 @@ func (e *Engine) changeAccount(ctx context.Context, id string, change func(*Acco
 		if !a.DeletedAt.IsZero() {
 			return ErrNoAccount
 		}
-		change(a)
+		writes, err := change(ctx, a)
+		if err != nil {
+			return err
+		}
 		text, err := json.Marshal(a)
 		if err != nil {
 			return err
 		}
 		begun := e.accounts.Begin()
-		_, err = e.store.Apply(ctx, store.Update(accountKey(id), store.Eq(attrJSON, attrs.Get(attrJSON)),
-			store.Set(attrJSON, store.Bytes(string(text)))))
+		err = e.store.Commit(ctx, append(writes, store.Update(accountKey(id), store.Eq(attrJSON, attrs.Get(attrJSON)),
+			store.Set(attrJSON, store.Bytes(string(text))))))
 		if err != nil {
 			return err
 		}
@@ -213,7 +233,7 @@ func (e *Engine) changeAccount(ctx context.Context, id string, change func(*Acco
 			e.forgetAccount(id)
 			return nil
 		}
-		_, err = e.keepAccount(id, string(text), begun)
+		_, err = e.keepAccount(ctx, id, string(text), begun)
 		return err
 	}, "changing account %s", id)
 }

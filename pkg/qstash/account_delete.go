@@ -2,7 +2,6 @@ package qstash
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -20,15 +19,6 @@ const deletionGrace = 5 * time.Minute
 // waited for, and the steps of workflow runs whose messages are gone.
 func (e *Engine) DeleteAccount(ctx context.Context, id string) error {
 	return e.changeAccount(ctx, id, func(a *Account) { a.DeletedAt = e.now().UTC() })
-}
-
-// exists reports whether there is an account that is not being deleted.
-func (e *Engine) exists(ctx context.Context, acct string) (bool, error) {
-	_, err := e.Account(ctx, acct)
-	if errors.Is(err, ErrNoAccount) {
-		return false, nil
-	}
-	return err == nil, err
 }
 
 // sweepDeleted clears away what an account had that was deleted. It reports whether there
@@ -90,6 +80,11 @@ func (e *Engine) clear(ctx context.Context, acct string) error {
 			return err
 		}
 	}
+	for shard := range byte(shards) {
+		if err := e.clearEach(ctx, anchorPartition(acct, shard), nil); err != nil {
+			return err
+		}
+	}
 	for _, p := range []struct {
 		partition string
 		behind    func(store.Item) error // clears what the item leads to; nil: nothing
@@ -113,6 +108,8 @@ func (e *Engine) clear(ctx context.Context, acct string) error {
 		}},
 		{part("l", acct), nil},
 		{part("g", acct), nil},
+		{part("h", acct), nil},
+		{part("k", acct), nil},
 	} {
 		if err := e.clearEach(ctx, p.partition, p.behind); err != nil {
 			return err

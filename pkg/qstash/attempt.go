@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"strconv"
 	"time"
 
+	"github.com/skystash/skystash/pkg/qstash/breaker"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -36,18 +36,22 @@ func (e *Engine) Handle(ctx context.Context, key string) error {
 	if !ok {
 		return fmt.Errorf("qstash: malformed wake-up %q", key)
 	}
+	troubled := false
 	if kind != dueQueue && kind != dueFlow { // which only wake others
-		there, err := e.exists(ctx, acct)
-		if err == nil && !there && kind == dueRepeat {
+		a, err := e.Account(ctx, acct)
+		switch {
+		case errors.Is(err, ErrNoAccount) && kind == dueRepeat:
 			return e.waker.Cease(ctx, key)
-		}
-		if err != nil || !there {
+		case errors.Is(err, ErrNoAccount):
+			return nil // it is being deleted
+		case err != nil:
 			return err
 		}
+		troubled = a.Trouble.After(e.now())
 	}
 	switch kind {
 	case dueMessage, dueHeld:
-		return e.deliver(ctx, acct, id, kind == dueHeld)
+		return e.deliver(ctx, acct, id, kind == dueHeld, troubled)
 	case dueQueue:
 		return e.pumpQueue(ctx, acct, id)
 	case dueFlow:
@@ -62,13 +66,16 @@ func (e *Engine) Handle(ctx context.Context, key string) error {
 		return e.repeated(ctx, acct, id)
 	case dueWaiter:
 		return e.expire(ctx, acct, id)
+	case dueDeadline:
+		return e.endLate(ctx, acct, id)
 	}
 	return fmt.Errorf("qstash: unknown wake-up %q", key)
 }
 
 // deliver makes an attempt to deliver a message, if it is due. held is the caller's guess whether
 // the message is held, so that time alone does not make it due. A wrong guess costs one call more.
-func (e *Engine) deliver(ctx context.Context, acct, id string, held bool) error {
+// troubled says that there may be hosts for which attempts are held back.
+func (e *Engine) deliver(ctx context.Context, acct, id string, held, troubled bool) error {
 	key := acct + "/" + id
 	if !e.begin(key) {
 		return nil
@@ -77,8 +84,18 @@ func (e *Engine) deliver(ctx context.Context, acct, id string, held bool) error 
 		ctx = withAttempts(ctx)
 	}
 	for {
-		m, d, err := e.prepare(ctx, acct, id, held)
+		var m *message
+		var d Delivery
+		var err error
+		verdict := breaker.Pass
+		if troubled {
+			verdict, err = e.holdBack(ctx, acct, id)
+		}
+		if err == nil && verdict != breaker.Hold {
+			m, d, err = e.prepare(ctx, acct, id, held)
+		}
 		if err == nil && m != nil {
+			m.troubled, m.probe = troubled, verdict == breaker.Probe
 			err = e.attempt(ctx, m, d)
 		}
 		again := e.end(key)
@@ -101,6 +118,7 @@ func (e *Engine) prepare(ctx context.Context, acct, id string, held bool) (*mess
 		m, err := e.claim(ctx, acct, id, held)
 		var d Delivery
 		if err == nil && m != nil {
+			e.anchorClaim(ctx, m)
 			d, err = e.delivery(ctx, m)
 		}
 		if err == nil || try == prepareTries {
@@ -171,6 +189,8 @@ func (e *Engine) claim(ctx context.Context, acct, id string, held bool) (*messag
 // may be finished, active, held back or not due yet.
 func (e *Engine) claimKnown(ctx context.Context, m *message) (*message, error) {
 	switch {
+	case m.state.finished() && supervised(m):
+		return nil, nil
 	case m.state.finished():
 		return nil, e.dropDue(ctx, m)
 	case m.state == stateActive:
@@ -272,30 +292,20 @@ func (e *Engine) dropDue(ctx context.Context, m *message) error {
 	return nil
 }
 
-// Header fields that destinations get, beside the publisher's.
-const (
-	headerMessageID  = "Upstash-Message-Id"
-	headerRetried    = "Upstash-Retried"
-	headerRegion     = "Upstash-Region"
-	headerScheduleID = "Upstash-Schedule-Id"
-	headerTopic      = "Upstash-Topic-Name"
-	headerCallerIP   = "Upstash-Caller-Ip"
-	headerLabel      = "Upstash-Label"
-	headerUserAgent  = "User-Agent"
-
-	userAgent = "Upstash-QStash"
-)
-
 // attempt sends a claimed message and records the outcome.
 func (e *Engine) attempt(ctx context.Context, m *message, d Delivery) error {
 	for e.now().Sub(m.claimedAt()) > prepareTime {
-		var err error
-		if m, err = e.reclaim(ctx, m); m == nil {
+		again, err := e.reclaim(ctx, m)
+		if again == nil {
 			return err // another engine was faster
 		}
+		again.troubled, again.probe = m.troubled, m.probe
+		m = again
 	}
-	began := e.now()
+	ended, timed := e.watch(ctx, m, d.Timeout), e.timed(m)
 	resp, sendErr := e.sender.Send(ctx, d)
+	timed()
+	ended()
 	if ctx.Err() != nil && sendErr != nil {
 		// This engine is being stopped: who finds the lease expired goes on.
 		return fmt.Errorf("delivering message %s: %w", m.id, ctx.Err())
@@ -303,9 +313,11 @@ func (e *Engine) attempt(ctx context.Context, m *message, d Delivery) error {
 	// An outcome is recorded even if the engine has just been told to stop.
 	rctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
 	defer cancel()
-	err := e.finishAttempt(rctx, m, d.Body, resp, sendErr)
+	o, err := e.finishAttempt(rctx, m, d.Body, resp, sendErr)
+	e.observe(rctx, m, sendErr)
+	e.tell(m, &d, &o)
 	if e.meter != nil {
-		e.meterAttempt(ctx, &d, m.acct, began, resp, sendErr)
+		e.meterAttempt(ctx, &d, m, resp, sendErr)
 	}
 	return err
 }
@@ -320,10 +332,7 @@ func (e *Engine) delivery(ctx context.Context, m *message) (Delivery, error) {
 	if err != nil {
 		return Delivery{}, err
 	}
-	h := maps.Clone(m.rec.Header)
-	if h == nil {
-		h = Header{}
-	}
+	h := m.rec.Header.forwarded()
 	set := func(name, value string) {
 		if value != "" {
 			h[name] = []string{value}

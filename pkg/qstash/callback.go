@@ -11,6 +11,7 @@ type callbackBody struct {
 	Status          int    `json:"status"` // 0: there was no answer, and Body says why
 	Header          Header `json:"header"`
 	Body            []byte `json:"body"`
+	BodyTruncated   bool   `json:"bodyTruncated,omitempty"` // Body is only the beginning of the answer
 	Retried         int    `json:"retried,omitempty"`
 	MaxRetries      int    `json:"maxRetries"`
 	SourceMessageID string `json:"sourceMessageId"`
@@ -19,7 +20,7 @@ type callbackBody struct {
 	URL             string `json:"url"`
 	Method          string `json:"method"`
 	SourceHeader    Header `json:"sourceHeader,omitempty"`
-	SourceBody      []byte `json:"sourceBody,omitempty"`
+	SourceBody      []byte `json:"sourceBody"`
 	NotBefore       int64  `json:"notBefore"`
 	CreatedAt       int64  `json:"createdAt"`
 	ScheduleID      string `json:"scheduleId,omitempty"`
@@ -37,7 +38,9 @@ func (e *Engine) callbacks(m *message, o outcome, sent []byte) ([]*draft, error)
 		return nil, nil
 	}
 	var drafts []*draft
-	if cb := m.rec.Callback; cb != nil {
+	// A workflow hears of a request to a third party once, of its final outcome.
+	untold := o.state == stateWaiting && m.rec.Workflow != nil && m.rec.Workflow.CallType == CallTo
+	if cb := m.rec.Callback; cb != nil && !untold {
 		d, err := e.callback(m, cb, o, sent, "")
 		if err != nil {
 			return nil, err
@@ -60,6 +63,7 @@ func (e *Engine) callback(m *message, cb *Callback, o outcome, sent []byte, dlqI
 		Status:          o.resp.Status,
 		Header:          o.resp.Header,
 		Body:            o.resp.Body,
+		BodyTruncated:   o.resp.Cut,
 		Retried:         m.retried,
 		MaxRetries:      m.rec.maxRetries(),
 		SourceMessageID: m.id,
@@ -81,8 +85,12 @@ func (e *Engine) callback(m *message, cb *Callback, o outcome, sent []byte, dlqI
 	if body.Header == nil {
 		body.Header = Header{}
 	}
+	// Clients look for these also if they are empty.
 	if body.Body == nil {
 		body.Body = []byte{}
+	}
+	if body.SourceBody == nil {
+		body.SourceBody = []byte{}
 	}
 	if w := m.rec.Workflow; w != nil {
 		body.WorkflowRunID, body.WorkflowURL, body.WorkflowCreatedAt = w.RunID, w.URL, w.CreatedAt.UnixMilli()

@@ -19,7 +19,8 @@ type DeadMessage struct {
 	ResponseBody       string `json:"responseBody,omitempty"`
 	ResponseBodyBase64 []byte `json:"responseBodyBase64,omitempty"`
 
-	FailureCallbackInfo *FailureCallbackInfo `json:"failureCallbackInfo,omitempty"` // of workflow runs
+	FailureCallbackInfo  *FailureCallbackInfo `json:"failureCallbackInfo,omitempty"`  // of workflow runs
+	FailureFunctionState string               `json:"failureFunctionState,omitempty"` // its state
 }
 
 // FailureCallbackInfo says what became of a failure callback.
@@ -87,7 +88,14 @@ func (e *Engine) deadLetters(ctx context.Context, acct string, query DLQQuery, f
 			if err != nil {
 				return "", err
 			}
-			if d != nil && query.matches(d) {
+			if d == nil {
+				continue
+			}
+			matches, err := e.matchesDead(ctx, &query, d)
+			if err != nil {
+				return "", err
+			}
+			if matches {
 				if err := f(d); err != nil {
 					return "", err
 				}
@@ -112,7 +120,11 @@ func (e *Engine) deadLetters(ctx context.Context, acct string, query DLQQuery, f
 			return "", err
 		}
 		for _, d := range list {
-			if !query.matches(d) {
+			matches, err := e.matchesDead(ctx, &query, d)
+			if err != nil {
+				return "", err
+			}
+			if !matches {
 				continue
 			}
 			if n == query.Count {
@@ -159,6 +171,15 @@ func (e *Engine) withMessages(ctx context.Context, acct string, items []store.It
 	return slices.DeleteFunc(list, func(d *dead) bool { return d.msg == nil }), nil
 }
 
+// matchesDead reports whether a query selects a dead letter.
+func (e *Engine) matchesDead(ctx context.Context, q *DLQQuery, d *dead) (bool, error) {
+	if !q.matches(d) || len(q.Filter.FailureState) == 0 {
+		return q.matches(d), nil
+	}
+	m, err := e.readMessage(ctx, d.msg.acct, d.letter.Callback)
+	return err == nil && m != nil && slices.Contains(q.Filter.FailureState, failureInfo(m).State), err
+}
+
 func (q *DLQQuery) matches(d *dead) bool {
 	f := &q.Filter
 	return (d.msg.rec.Workflow != nil) == f.Workflow &&
@@ -190,17 +211,38 @@ func (e *Engine) DeadLetter(ctx context.Context, acct, id string) (DeadMessage, 
 	return e.deadView(ctx, d)
 }
 
+// deadBody is the body that a dead letter shows: of a workflow run, the payload.
+func (e *Engine) deadBody(ctx context.Context, d *dead) ([]byte, error) {
+	if w := d.msg.rec.Workflow; w != nil {
+		first, err := e.runStepsUpTo(ctx, d.msg.acct, w.RunID, 1)
+		if err != nil || len(first) > 0 {
+			if err != nil {
+				return nil, err
+			}
+			return first[0].Body, nil
+		}
+	}
+	return e.body(ctx, d.msg)
+}
+
 func (e *Engine) deadView(ctx context.Context, d *dead) (DeadMessage, error) {
-	body, err := e.body(ctx, d.msg)
+	body, err := e.deadBody(ctx, d)
 	if err != nil {
 		return DeadMessage{}, err
 	}
 	v := DeadMessage{Message: d.msg.view(body), DLQID: d.id, ResponseStatus: d.letter.Status, ResponseHeader: d.letter.Header}
 	v.ResponseBody, v.ResponseBodyBase64 = split(d.body)
 	if d.msg.rec.Workflow != nil && d.letter.Callback != "" {
-		v.FailureCallbackInfo, err = e.failureInfo(ctx, d.msg.acct, d.letter.Callback)
+		m, err := e.readMessage(ctx, d.msg.acct, d.letter.Callback)
+		if err != nil {
+			return v, err
+		}
+		if m != nil {
+			v.FailureCallbackInfo = failureInfo(m)
+			v.FailureFunctionState = v.FailureCallbackInfo.State
+		}
 	}
-	return v, err
+	return v, nil
 }
 
 // DeleteDeadLetter deletes one dead letter.
@@ -287,7 +329,7 @@ func (e *Engine) retryDead(ctx context.Context, acct string, d *dead, change Ove
 	req.Options.Trail = Trail{} // that of who retries it, if there is one, comes with change
 	if change != nil {
 		change(&req.Options)
-		if err := req.Options.check(&e.limits); err != nil {
+		if err := req.Options.check(&e.limits, e.now()); err != nil {
 			return p, false, err
 		}
 	}

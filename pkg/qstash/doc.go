@@ -43,6 +43,25 @@
 // finds it expired claims the attempt again: the sweep looks once a minute has passed since
 // the message was due.
 //
+// # Hosts in trouble
+//
+// A host that cannot be reached, or that does not answer in time, ten times in a row gets its circuit breaker
+// opened (package breaker): attempts are held, and one is made after a second, then one after two, and so on
+// up to 30 seconds. Any answer closes it, also one of status 500. To hold an attempt changes nothing about the message: no
+// retry is used up, no event written, and its wake-up comes again. An attempt is held no longer than
+// the pause that would come before the message's next retry, and is then made. So a breaker
+// at most doubles the time that a message takes to its end, the dead letter queue, at a host that is gone. A message
+// with a retry delay of 100 ms is held for 100 ms.
+//
+// Where processes share wake-ups, as on AWS, none knows what the others wait for. An attempt that takes longer
+// than two seconds is noted; several of one process for one host are one note. If a third of all
+// processes (Config.Processes) wait for one host, or half of them for one account, further messages for
+// these are parked until there is room. Notes end with their attempts, or when these would have timed out.
+// In one process the waker shares attempts out, and nothing is noted.
+//
+// The account's record, which each delivery reads anyway, says whether any host is in trouble. Only then
+// their items are read. So where all is well this costs nothing.
+//
 // # Items
 //
 // acct is the account, shard one of 8 that the message's id falls into; parts of
@@ -51,19 +70,23 @@
 //
 //	partition            sort key             item
 //	a                    acct                 account: signing keys, credentials
+//	k acct               page                 revoked credentials that do not fit the account, see package revoked
 //	m acct shard         message id           message: settings, state, events
 //	b message's id acct  n                    its body, if longer than 1 KiB when compressed, in chunks
-//	d acct shard         time kind id         due index: when what has to be looked at
+//	d acct shard         time kind id         due index: when what has to be looked at, and the message's host
+//	t acct shard         time message id      log index: an event that is long after its message's creation
 //	u acct               hash                 deduplication id: the message it stands for
 //	q acct               queue                queue: parallelism, pause, next place, floor
 //	e acct queue         generation place     queue entry: the message in that place, or void
 //	f acct               key                  flow control key: limits and counts
-//	w acct key           time id              its waitlist
+//	w acct key           time id              its waitlist: the message and its host
 //	g acct               name                 URL group
+//	h acct               host                 host that is not reached: state of its circuit breaker
+//	h acct               host process         process in which attempts for the host take long
 //	s acct               schedule id          schedule
 //	l acct               dlq id               dead letter: the last answer of a failed message
-//	r acct run           r, step or waiter    workflow run
-//	R acct               run                  index of the running workflow runs
+//	r acct run           r, step or link      workflow run; link: what it waits for
+//	R acct               run                  index of the workflow runs
 //	v acct event         waiter               workflow runs that wait for an event
 //
 // A message that has not finished within a year of being due, since it waits behind a
@@ -76,7 +99,8 @@
 // queue has the queue's entry instead. Publishing writes both in
 // one unconditional call, the message unacknowledged until both are there. All
 // later steps are one update, or one transaction when they touch several items; the
-// due entry of a finished message is removed afterwards, and by the sweep if need be.
+// due entry of a finished message is removed afterwards, and by the sweep if need be. That of a
+// workflow run's message is always left to the sweep, see below.
 // Whoever finishes a message wakes what waits behind it, in its queue or its flow control key.
 //
 // A schedule's item says when it is due next; whatever wakes it, each of its times has one
@@ -86,7 +110,11 @@
 // entry.
 //
 // A finished message stays for the time that logs are kept: its events are the
-// log, so that keeping one costs no write. The log is in order of the messages' creation and, within a message, of time.
+// log, so that keeping one costs no write. The log is in order of the events' times. Events within ten
+// seconds after their message's creation are found by the creation. A later event has an anchor in
+// the log index, one write, unless the message has had one within ten seconds before: an attempt that is delayed, or
+// a retry, or one that has waited in a queue, needs one in all. Reading a page reads the
+// messages of ten seconds more than the page.
 //
 // # Several callers at one item
 //
@@ -105,6 +133,44 @@
 // number has become void takes another one, which is greater than n, and is delivered with n.
 //
 // A wait ends by whoever deletes its waiter: a notification, or the time.
+//
+// What a run waits for and what is no entry yet has a link in the run's partition: a request to a
+// third party, the message of a delayed step, a waiter, or a run that it has invoked. Links stay when the wait
+// is over. They are written with, or just before, what they name, so a link may name a message that never came.
+//
+// A call with messages of a run is accepted or refused as a whole, since SDKs look at the call's answer only.
+// ErrRunEnded says that the run has ended, KindQuota that a message can never be accepted. So no step is
+// lost without its workflow hearing of it.
+//
+// A 2xx answer to a run's first delivery has to show that a workflow has answered, see Detect. Anything
+// else would leave the run waiting for steps that nobody submits.
+//
+// # No run is stuck
+//
+// A running run is carried by at least one of these: a message that has not finished, a waiter that
+// waits, another run that it has invoked and that runs. From the run one gets to all of them, by its
+// entries and its links.
+//
+// Only the end of what carries a run can leave it with nothing. So the due entry of a run's message
+// outlives the message. A minute after the message has finished the sweep finds the entry, and
+// reads the run once, however many entries have led to it:
+//
+//   - The run has ended: the entry is removed.
+//   - Something carries the run: the entry is removed, since what carries the run has a due entry of
+//     its own. Mostly that is the message of the last entry, so one entry and one message are read.
+//   - A link was written within the last minute, and what it names is not there yet: the entry stays
+//     until the next sweep.
+//   - Nothing carries the run: it fails. One transaction ends the run, makes the message of its last
+//     entry a failed one, and stores dead letter and failure callback. It has the condition that no
+//     entry has come since.
+//
+// A delivery does not pay for that: it leaves out the removal, which the sweep makes up for. The
+// sweep reads one unit for each message and about two for each run, see
+// integration/bench/qstash/COSTS.md.
+//
+// A message that fails for good ends its run in the same transaction, with dead letter and failure
+// callback. So no crash leaves a failed run of which nobody is told. The run that has invoked it is
+// told before. A run's message that is cancelled by the API cancels the run.
 //
 // # Queues
 //

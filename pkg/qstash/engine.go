@@ -14,8 +14,10 @@ import (
 
 	"github.com/skystash/skystash/pkg/fresh"
 	"github.com/skystash/skystash/pkg/meter"
+	"github.com/skystash/skystash/pkg/qstash/breaker"
 	"github.com/skystash/skystash/pkg/qstash/wake"
 	"github.com/skystash/skystash/pkg/store"
+	"github.com/skystash/skystash/pkg/token/revoked"
 )
 
 // Delivery is a request to be sent.
@@ -33,13 +35,14 @@ type Delivery struct {
 type Response struct {
 	Status int
 	Header Header
-	Body   []byte // possibly cut off
+	Body   []byte
+	Cut    bool // Body is only the beginning: the rest was not read
 }
 
 // Sender sends requests. It is safe for concurrent use.
 type Sender interface {
 	// Send returns the answer, whatever its status, or an error that says in
-	// words for the publisher why there is none.
+	// words for the publisher why there is none: a *NoAnswer if the destination is why.
 	Send(ctx context.Context, d Delivery) (Response, error)
 }
 
@@ -103,6 +106,13 @@ type Config struct {
 	Waker  wake.Waker
 	Limits Limits
 
+	// Breaker says when attempts to a host are held that cannot be reached.
+	Breaker breaker.Config
+
+	// Processes is how many processes deliver at a time, ten wake-ups in each, if there is a bound. No
+	// host, and no account, makes all of them wait then. 0: the waker sees to that.
+	Processes int
+
 	// Region is what destinations are told; "": DefaultRegion.
 	Region string
 
@@ -113,6 +123,8 @@ type Config struct {
 	// RecordTTL is how old an account's record may get before it is read again. 0: if Alone, it is
 	// never read again, otherwise each time.
 	RecordTTL time.Duration
+
+	Observe func(Attempt) // is told of each attempt when it has ended, and must not wait; nil: nobody is
 
 	Meter meter.Recorder // is told of each attempt to deliver; nil: nobody is
 
@@ -131,6 +143,11 @@ type Engine struct {
 	region string
 	alone  bool
 	meter  meter.Recorder
+
+	observer  func(Attempt)
+	breaker   breaker.Config
+	processes int
+
 	now    func() time.Time
 	retry  store.Retry
 	locks  *store.Locks // of items that callers of this engine change; see lock
@@ -140,10 +157,14 @@ type Engine struct {
 	zip    *zstd.Encoder
 	unzip  *zstd.Decoder
 
+	revoked  *revoked.Book
 	accounts *fresh.Cache[string, *Account] // records
+	troubled *fresh.Cache[string, *hosts]   // by account
 
-	mu   sync.Mutex
-	busy map[string]bool // messages that this engine works on; true: it was woken for them again
+	mu      sync.Mutex
+	busy    map[string]bool // messages that this engine works on; true: it was woken for them again
+	failing map[string]int  // failures in a row, by account and host
+	slow    map[string]int  // attempts that take long, by account and host
 }
 
 // New makes an Engine.
@@ -162,6 +183,12 @@ func New(cfg Config) *Engine {
 		random: cfg.Random,
 		log:    cfg.Logger,
 		busy:   map[string]bool{},
+
+		observer:  cfg.Observe,
+		breaker:   cfg.Breaker.WithDefaults(),
+		processes: cfg.Processes,
+		failing:   map[string]int{},
+		slow:      map[string]int{},
 	}
 	e.limits.setDefaults()
 	if e.now == nil {
@@ -178,7 +205,9 @@ func New(cfg Config) *Engine {
 	if ttl <= 0 && e.alone {
 		ttl = fresh.Forever
 	}
+	e.revoked = revoked.NewBook(e.store, e.now, revokedKey)
 	e.accounts = fresh.New[string, *Account](ttl, maxAccounts, e.now)
+	e.troubled = fresh.New[string, *hosts](ttl, maxAccounts, e.now)
 	e.owner = e.newID("")
 	var err error
 	if e.zip, err = zstd.NewWriter(nil, zstd.WithLowerEncoderMem(true)); err == nil {
@@ -227,5 +256,5 @@ func (e *Engine) wake(ctx context.Context, hints ...wake.Hint) {
 
 // hint is a wake-up at a time.
 func hint(at time.Time, kind byte, acct, id string) wake.Hint {
-	return wake.Hint{At: at, Key: hintKey(kind, acct, id)}
+	return wake.Hint{At: at, Key: hintKey(kind, acct, id), Account: acct}
 }

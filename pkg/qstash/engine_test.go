@@ -368,11 +368,15 @@ func TestAnswersSayWhenToRetry(t *testing.T) {
 		{"date", 503, qstash.Header{"Retry-After": {"Tue, 24 Nov 2026 12:00:30 GMT"}}, "", 30 * time.Second},
 		{"duration", 500, qstash.Header{"X-Ratelimit-Reset-Requests": {"1m5s"}}, "", 65 * time.Second},
 		{"the first field counts", 500, qstash.Header{"X-Ratelimit-Reset-Tokens": {"1"}, "X-Ratelimit-Reset": {"9"}}, "", 9 * time.Second},
+		{"a day", 500, qstash.Header{"Retry-After": {"1d"}}, "", 24 * time.Hour},
+		{"more than a day, in words", 500, qstash.Header{"Retry-After": {"25h"}}, "", 12182 * time.Millisecond},
+		{"one that cannot be used is passed over", 500, qstash.Header{"Retry-After": {"soon"}, "X-Ratelimit-Reset": {"9"}}, "", 9 * time.Second},
 		{"more than a day is ignored", 500, qstash.Header{"Retry-After": {"86401"}}, "", 12182 * time.Millisecond},
 		{"an expression", 500, nil, "2000 * (1 + retried)", 2 * time.Second},
 		{"an expression that is not a number", 500, nil, "sqrt(0-1)", 12182 * time.Millisecond},
 		{"the answer beats the expression", 500, qstash.Header{"Retry-After": {"3"}}, "10", 3 * time.Second},
 		{"not retryable", 489, qstash.Header{"Upstash-Nonretryable-Error": {"true"}}, "", 0},
+		{"not retryable, in capitals", 489, qstash.Header{"Upstash-Nonretryable-Error": {"True"}}, "", 0},
 		{"489 alone", 489, nil, "5000", 5 * time.Second},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -381,7 +385,7 @@ func TestAnswersSayWhenToRetry(t *testing.T) {
 				return qstash.Response{Status: c.status, Header: c.header}, nil
 			}
 			w.publish("https://example.com", "", qstash.Options{Retries: retries(1), RetryDelay: c.delay})
-			w.run(23 * time.Hour)
+			w.run(24 * time.Hour)
 			if c.want == 0 {
 				if len(w.sent) != 1 || len(w.dead()) != 1 {
 					t.Errorf("%d attempts, %d dead letters", len(w.sent), len(w.dead()))

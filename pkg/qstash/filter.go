@@ -25,6 +25,8 @@ type Filter struct {
 	Workflow    bool     // what belongs to workflow runs instead of what does not
 	RunID       []string
 	WorkflowURL []string
+
+	FailureState []string // of dead letters of workflow runs: that of their failure callback
 }
 
 func anyOf(values []string, value string) bool {

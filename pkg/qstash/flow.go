@@ -82,7 +82,7 @@ func (f flow) limited(now time.Time) (wait bool, while store.Cond, until time.Ti
 	return false, nil, time.Time{}
 }
 
-func (f flow) unchanged(name string) store.Cond { return unchanged(f.attrs, name) }
+func (f flow) unchanged(name string) store.Cond { return store.Same(name, f.attrs.Get(name)) }
 
 // takeOp counts an attempt, provided that the limits allow it.
 func (f flow) takeOp(now time.Time, fromWaitlist bool) store.Op {
@@ -213,7 +213,7 @@ func (e *Engine) take(ctx context.Context, f flow, m *message, now time.Time) (c
 		if m.rec.Queue == "" {
 			next = dueSort(now, dueMessage, m.id)
 			edits = append(edits, store.Set(attrDue, store.Bytes(next)))
-			ops = append(ops, store.Delete(m.dueKey(), nil), store.Put(dueKey(m.acct, shardOf(m.id), next), store.Attrs{}, nil))
+			ops = append(ops, store.Delete(m.dueKey(), nil), store.Put(dueKey(m.acct, shardOf(m.id), next), m.rec.dueAttrs(), nil))
 		}
 	} else {
 		cond = append(cond, store.Absent(attrWait))
@@ -240,12 +240,12 @@ func (e *Engine) joinWaitlist(ctx context.Context, f flow, m *message, while sto
 	ops := []store.Op{
 		store.Update(flowKey(m.acct, f.key), while, store.Add(flowWaiting, flowWaiting, 1)),
 		store.Put(store.Key{Partition: waitPartition(m.acct, f.key), Sort: wait},
-			store.NewAttrs(store.Attr{Name: attrMessage, Value: store.Bytes(m.id)}), nil),
+			m.rec.dueAttrs(store.Attr{Name: attrMessage, Value: store.Bytes(m.id)}), nil),
 		store.Put(dueKey(m.acct, shardOf(f.key), dueSort(check, dueFlow, f.key)), store.Attrs{}, nil),
 	}
 	if next := dueSort(parked, dueMessage, m.id); m.rec.Queue == "" && m.due != next {
 		edits = append(edits, store.Set(attrDue, store.Bytes(next)))
-		ops = append(ops, store.Delete(m.dueKey(), nil), store.Put(dueKey(m.acct, shardOf(m.id), next), store.Attrs{}, nil))
+		ops = append(ops, store.Delete(m.dueKey(), nil), store.Put(dueKey(m.acct, shardOf(m.id), next), m.rec.dueAttrs(), nil))
 	}
 	ops = append(ops, store.Update(m.key(), store.And{
 		store.Eq(attrState, store.Int(int64(stateWaiting))), store.Eq(attrAt, m.attrs.Get(attrAt)), store.Absent(attrWait)}, edits...))
@@ -300,7 +300,7 @@ func (e *Engine) pumpFlow(ctx context.Context, acct, key string) error {
 		if int64(len(hints)) >= room {
 			return false, nil
 		}
-		hints = append(hints, hint(now, dueHeld, acct, it.Attrs.Get(attrMessage).Str()))
+		hints = append(hints, messageHint(now, true, acct, it.Attrs.Get(attrMessage).Str(), it.Attrs.Get(attrHost).Str()))
 		return int64(len(hints)) < room, nil
 	})
 	if err != nil {

@@ -103,6 +103,9 @@ func (e *Engine) RemoveEndpoints(ctx context.Context, acct, name string, endpoin
 
 // SetGroupHeaders sets the default headers of a group.
 func (e *Engine) SetGroupHeaders(ctx context.Context, acct, name string, headers map[string][]string) error {
+	if err := Header(headers).check(); err != nil {
+		return err
+	}
 	return e.changeGroup(ctx, acct, name, false, func(g *Group) error {
 		g.Headers = headers
 		return nil

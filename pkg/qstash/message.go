@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/skystash/skystash/pkg/qstash/wake"
@@ -50,6 +52,15 @@ func (r *record) timeout(l *Limits) time.Duration {
 	return l.MaxTimeout
 }
 
+// host is the destination's host and port as the URL has them, in lower case.
+func (r *record) host() string {
+	u, err := url.Parse(r.URL)
+	if err != nil {
+		return ""
+	}
+	return strings.ToLower(u.Host)
+}
+
 // state of a message.
 type state int64
 
@@ -62,6 +73,10 @@ const (
 )
 
 func (s state) finished() bool { return s >= stateDelivered }
+
+// attrHost is the destination's host, of entries that name a message: of the due index and of
+// waitlists. It is there for those who wake messages without reading them, see wake.Hint.
+const attrHost = "h"
 
 // Attributes of a message's item, besides attrJSON, which holds the record.
 const (
@@ -81,6 +96,7 @@ const (
 	attrDLQ       = "l" // id of its dead letter
 	attrFinished  = "z" // ms
 	attrStep      = "y" // number of the workflow run's entry that it delivers
+	attrAnswer    = "s" // of a request to a third party: the message that tells its workflow run of the answer
 )
 
 // message is a message as it was read.
@@ -93,6 +109,10 @@ type message struct {
 	due     string // sort key of its due entry, "" if it is in a queue
 	retried int
 	attrs   store.Attrs
+
+	troubled bool // the account had hosts in trouble when the attempt began
+	probe    bool // the attempt decides about its host's breaker
+	timing   timing
 }
 
 func parseMessage(acct, id string, attrs store.Attrs) (*message, error) {
@@ -111,11 +131,29 @@ func parseMessage(acct, id string, attrs store.Attrs) (*message, error) {
 
 func (m *message) key() store.Key { return messageKey(m.acct, m.id) }
 
+// dueAttrs are the attributes of a due entry or of an entry in a waitlist.
+func (r *record) dueAttrs(more ...store.Attr) store.Attrs {
+	if host := r.host(); host != "" {
+		more = append(more, store.Attr{Name: attrHost, Value: store.Bytes(host)})
+	}
+	if r.Workflow != nil {
+		more = append(more, store.Attr{Name: dueRun, Value: store.Bytes(r.Workflow.RunID)})
+	}
+	return store.NewAttrs(more...)
+}
+
 func (m *message) dueKey() store.Key { return dueKey(m.acct, shardOf(m.id), m.due) }
 
 // hint is a wake-up for a message.
 func (m *message) hint(at time.Time) wake.Hint {
-	return hint(at, hintKind(m.attrs.Has(attrHold)), m.acct, m.id)
+	return messageHint(at, m.attrs.Has(attrHold), m.acct, m.id, m.rec.host())
+}
+
+// messageHint is a wake-up for a message that goes to a host, "" if that is not known.
+func messageHint(at time.Time, held bool, acct, id, host string) wake.Hint {
+	h := hint(at, hintKind(held), acct, id)
+	h.Host = host
+	return h
 }
 
 func hintKind(held bool) byte {
@@ -225,6 +263,10 @@ type event struct {
 	Status int    `json:"c,omitempty"`
 	Header Header `json:"h,omitempty"`
 	Body   []byte `json:"b,omitempty"`
+
+	// Of EventDelivered and EventError, see Attempt.
+	Lag  int64 `json:"l,omitempty"` // ms
+	Took int64 `json:"d,omitempty"` // ms
 }
 
 // States of events.

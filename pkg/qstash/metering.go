@@ -2,7 +2,6 @@ package qstash
 
 import (
 	"context"
-	"time"
 
 	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/store"
@@ -26,17 +25,16 @@ func withAttempts(ctx context.Context) context.Context {
 const statusNoAnswer = 502
 
 // meterAttempt tells the meter of an attempt whose outcome has been recorded.
-func (e *Engine) meterAttempt(ctx context.Context, d *Delivery, acct string, began time.Time, resp Response, sendErr error) {
-	now := e.now()
+func (e *Engine) meterAttempt(ctx context.Context, d *Delivery, m *message, resp Response, sendErr error) {
 	status := resp.Status
 	if sendErr != nil {
 		status = statusNoAnswer
 	}
 	r := meter.Record{
-		Resource: meter.Resource{Product: token.ProductQStash, ID: acct},
+		Resource: meter.Resource{Product: token.ProductQStash, ID: m.acct},
 		Class:    meter.ClassDeliver,
-		At:       now,
-		Duration: now.Sub(began),
+		At:       e.now(),
+		Duration: m.timing.took, // nothing of our own
 		Status:   status,
 		Commands: 1,
 		BytesIn:  int64(len(resp.Body)),

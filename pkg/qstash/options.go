@@ -1,21 +1,12 @@
 package qstash
 
 import (
+	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 )
-
-// Header holds header fields by their canonical MIME names.
-type Header map[string][]string
-
-// Get is the first value of a field.
-func (h Header) Get(name string) string {
-	if v := h[name]; len(v) > 0 {
-		return v[0]
-	}
-	return ""
-}
 
 // Options say how a message is delivered. The JSON form is how they are stored.
 type Options struct {
@@ -74,19 +65,11 @@ type Redact struct {
 	Header  []string `json:"n,omitempty"` // single ones, canonical names
 }
 
-// check refuses options that can never work.
-func (o *Options) check(l *Limits) error {
-	switch {
-	case o.Delay < 0, o.Delay > l.MaxDelay:
-		return invalid("delay must be between 0 and %s", l.MaxDelay)
-	case o.Retries != nil && *o.Retries < 0:
-		return invalid("retries must not be negative")
-	case o.Retries != nil && *o.Retries > l.MaxRetries:
-		return invalid("retries exceeded the limit: maximum %d", l.MaxRetries)
-	case o.Timeout < 0:
-		return invalid("timeout must not be negative")
-	case o.Timeout > l.MaxTimeout:
-		return invalid("timeout exceeded the limit: maximum %s", l.MaxTimeout)
+// check refuses options that can never work: with KindQuota or KindTooLarge if they exceed a limit,
+// otherwise with KindInvalid.
+func (o *Options) check(l *Limits, now time.Time) error {
+	if err := o.checkLimits(l, now); err != nil {
+		return err
 	}
 	if err := o.Trail.check(l); err != nil {
 		return err
@@ -106,6 +89,9 @@ func (o *Options) check(l *Limits) error {
 			return err
 		}
 	}
+	if err := o.Header.check(); err != nil {
+		return err
+	}
 	for what, cb := range map[string]*Callback{"callback": o.Callback, "failure callback": o.FailureCallback} {
 		if cb == nil {
 			continue
@@ -116,11 +102,45 @@ func (o *Options) check(l *Limits) error {
 		if cb.Delay != 0 || !cb.NotBefore.IsZero() {
 			return invalid("a %s cannot be delayed", what)
 		}
-		if err := cb.check(l); err != nil {
+		if err := cb.check(l, now); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// checkLimits refuses options that exceed a limit. Each error names the field, its value and the limit.
+func (o *Options) checkLimits(l *Limits, now time.Time) error {
+	switch {
+	case o.Delay < 0:
+		return invalid("delay must not be negative")
+	case o.Delay > l.MaxDelay:
+		return quota("delay exceeded the limit: maximum %s, requested %s", days(l.MaxDelay), days(o.Delay))
+	case o.NotBefore.Sub(now) > l.MaxDelay: // Sub saturates
+		return quota("not-before exceeded the limit: maximum %s from now, requested %s", days(l.MaxDelay), o.NotBefore.UTC().Format(time.RFC3339))
+	case o.Retries != nil && *o.Retries < 0:
+		return invalid("retries must not be negative")
+	case o.Retries != nil && *o.Retries > l.MaxRetries:
+		return quota("retries exceeded the limit: maximum %d, requested %d", l.MaxRetries, *o.Retries)
+	case o.Timeout < 0:
+		return invalid("timeout must not be negative")
+	case o.Timeout > l.MaxTimeout:
+		return quota("timeout exceeded the limit: maximum %s, requested %s", days(l.MaxTimeout), days(o.Timeout))
+	}
+	return nil
+}
+
+// days is a duration with days in front of its hours: 366d, 1d2h0m0s, 15m0s.
+func days(d time.Duration) string {
+	const day = 24 * time.Hour
+	switch n := d / day; {
+	case n == 0:
+		return d.String()
+	case d%day == 0:
+		return fmt.Sprintf("%dd", n)
+	default:
+		return fmt.Sprintf("%dd%s", n, d%day)
+	}
 }
 
 func (f *Flow) check() error {
@@ -145,10 +165,16 @@ func checkURL(text string) error {
 		return invalid("endpoint has invalid scheme, add http:// or https://")
 	}
 	u, err := url.Parse(text)
-	if err != nil || u.Hostname() == "" {
+	if err != nil || u.Hostname() == "" || !validPort(u.Port()) {
 		return invalid("endpoint is not a valid url")
 	}
 	return nil
+}
+
+// validPort accepts the ports that there are; "" is that of the scheme.
+func validPort(text string) bool {
+	n, err := strconv.ParseUint(text, 10, 16)
+	return text == "" || err == nil && n > 0
 }
 
 func hasScheme(text string) bool {

@@ -1,6 +1,7 @@
 package qstash
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"hash/fnv"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/skystash/skystash/pkg/qstash/wake"
@@ -27,18 +29,27 @@ type outcome struct {
 // judge decides what an attempt has come to.
 func (e *Engine) judge(m *message, resp Response, sendErr error) outcome {
 	now := e.now()
+	if w := m.rec.Workflow; resp.Cut && w != nil && w.CallType == CallTo { // a workflow never gets half an answer
+		sendErr, resp = fmt.Errorf("response body exceeds %d bytes", len(resp.Body)), Response{}
+	}
 	o := outcome{resp: resp, err: sendErr}
-	ev := event{At: now.UnixMilli(), Status: resp.Status, Header: resp.Header, Body: resp.Body}.clip()
-	if sendErr == nil && resp.Status >= 200 && resp.Status < 300 {
+	ev := event{At: now.UnixMilli(), Status: resp.Status, Header: resp.Header, Body: resp.Body,
+		Lag: m.timing.lag.Milliseconds(), Took: m.timing.took.Milliseconds()}.clip()
+	success := sendErr == nil && resp.Status >= 200 && resp.Status < 300
+	missing := ""
+	if success {
+		missing = m.rec.Workflow.misses(resp.Header)
+	}
+	if success && missing == "" {
 		o.state = stateDelivered
 		ev.State = EventDelivered
 		o.events = []event{ev}
 		return o
 	}
 	ev.State = EventError
-	ev.Error = failureText(resp, sendErr)
-	last := m.retried >= m.rec.maxRetries() ||
-		resp.Status == StatusNonRetryable && resp.Header.Get(HeaderNonRetryable) == "true"
+	ev.Error = cmp.Or(missing, failureText(resp, sendErr))
+	last := m.retried >= m.rec.maxRetries() || missing != "" ||
+		resp.Status == StatusNonRetryable && strings.EqualFold(resp.Header.Get(HeaderNonRetryable), "true")
 	switch {
 	case m.attrs.Has(attrCancel):
 		o.state = stateCancelled
@@ -59,8 +70,11 @@ func failureText(resp Response, sendErr error) string {
 	if sendErr != nil {
 		return sendErr.Error()
 	}
-	return "response status " + strconv.Itoa(resp.Status)
+	return statusPrefix + strconv.Itoa(resp.Status)
 }
+
+// statusPrefix begins the error of an attempt that was answered.
+const statusPrefix = "response status "
 
 // dlqID is ordered by time, and unique.
 func dlqID(now time.Time, id string) string {
@@ -71,7 +85,7 @@ func dlqID(now time.Time, id string) string {
 
 // finishAttempt records the outcome of an attempt, with all that follows from it. It tries
 // again as long as nobody has taken over: what is not recorded is sent again.
-func (e *Engine) finishAttempt(ctx context.Context, m *message, sent []byte, resp Response, sendErr error) error {
+func (e *Engine) finishAttempt(ctx context.Context, m *message, sent []byte, resp Response, sendErr error) (outcome, error) {
 	var all []wake.Hint
 	doubt := false // whether it has been recorded already
 	for pause := 10 * time.Millisecond; ; pause = min(2*pause, time.Second) {
@@ -82,7 +96,7 @@ func (e *Engine) finishAttempt(ctx context.Context, m *message, sent []byte, res
 		switch {
 		case err == nil:
 			e.follow(ctx, all)
-			return nil
+			return o, nil
 		case errors.As(err, &ce):
 			if ce.Old.Has(attrCancel) && !m.attrs.Has(attrCancel) && ce.Old.Get(attrClaimed).Equal(m.attrs.Get(attrClaimed)) {
 				m.attrs = m.attrs.With(attrCancel, store.Int(1))
@@ -92,12 +106,12 @@ func (e *Engine) finishAttempt(ctx context.Context, m *message, sent []byte, res
 				e.log.WarnContext(ctx, "an attempt took longer than its lease; its outcome is not recorded", "message", m.id)
 			}
 			e.follow(ctx, all)
-			return nil
+			return o, nil
 		}
 		doubt = doubt || errors.Is(err, store.ErrUnknownOutcome)
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("recording the outcome of message %s: %w", m.id, err)
+			return o, fmt.Errorf("recording the outcome of message %s: %w", m.id, err)
 		case <-time.After(pause):
 		}
 	}
@@ -128,9 +142,19 @@ func (e *Engine) follow(ctx context.Context, hints []wake.Hint) {
 
 // record writes an outcome and returns the wake-ups that follow.
 func (e *Engine) record(ctx context.Context, m *message, o outcome, sent []byte) ([]wake.Hint, error) {
-	if w := m.rec.Workflow; w != nil && o.state == stateFailed {
+	var ending *run // the run that fails with this message
+	if supervised(m) && o.state == stateFailed && buried(m) {
 		var err error
-		if sent, err = e.failRun(ctx, m, o, sent); err != nil {
+		if ending, err = e.readRun(ctx, m.acct, m.rec.Workflow.RunID); err != nil {
+			return nil, err
+		}
+		if ending == nil || ending.state != runRunning {
+			return e.apply(ctx, e.lateOutcome(m, o)) // nobody waits for it any more
+		}
+		if err := e.tellInvoker(ctx, ending, runFailed, nil); err != nil {
+			return nil, err
+		}
+		if sent, err = e.payload(ctx, ending); err != nil {
 			return nil, err
 		}
 	}
@@ -138,13 +162,9 @@ func (e *Engine) record(ctx context.Context, m *message, o outcome, sent []byte)
 	if err != nil {
 		return nil, err
 	}
-	t := transition{m: m, cond: store.And{
-		store.Eq(attrState, store.Int(int64(stateActive))),
-		store.Eq(attrOwner, store.Bytes(e.owner)),
-		store.Eq(attrClaimed, m.attrs.Get(attrClaimed)),
-	}, state: o.state, at: o.next, events: o.events}
-	if !m.attrs.Has(attrCancel) {
-		t.cond = append(t.cond, store.Absent(attrCancel))
+	t := e.transition(m, o)
+	if ending != nil { // in one transaction with its dead letter and failure callback
+		t.first = append(t.first, e.endRunOp(ending, runFailed, nil, store.Set(attrDLQ, store.Bytes(o.dlqID))))
 	}
 	if o.state == stateWaiting {
 		t.edits = append(t.edits, store.Add(attrRetried, attrRetried, 1))
@@ -160,6 +180,9 @@ func (e *Engine) record(ctx context.Context, m *message, o outcome, sent []byte)
 			return nil, err
 		}
 		t.extra = append(t.extra, op)
+	}
+	if err := e.noteSDK(ctx, m, o); err != nil {
+		return nil, err
 	}
 	for _, d := range callbacks {
 		if w := d.rec.Workflow; w != nil && w.CallType == CallFrom {
@@ -179,11 +202,57 @@ func (e *Engine) record(ctx context.Context, m *message, o outcome, sent []byte)
 		if err := e.touchFlow(ctx, d.acct, d.rec.Flow); err != nil {
 			return nil, err
 		}
+		if w := d.rec.Workflow; w != nil && w.CallType == CallFrom {
+			t.edits = append(t.edits, store.Set(attrAnswer, store.Bytes(d.id)))
+		}
 		t.extra = append(t.extra, ops...)
 		t.hints = append(t.hints, d.hint())
 		t.callbacks++
 	}
-	return e.apply(ctx, &t)
+	hints, err := e.apply(ctx, t)
+	if err == nil && ending != nil {
+		e.release(ctx, ending)
+	}
+	return hints, err
+}
+
+// transition is the change of a message that this engine has claimed.
+func (e *Engine) transition(m *message, o outcome) *transition {
+	t := &transition{m: m, cond: store.And{
+		store.Eq(attrState, store.Int(int64(stateActive))),
+		store.Eq(attrOwner, store.Bytes(e.owner)),
+		store.Eq(attrClaimed, m.attrs.Get(attrClaimed)),
+	}, state: o.state, at: o.next, events: o.events}
+	if !m.attrs.Has(attrCancel) {
+		t.cond = append(t.cond, store.Absent(attrCancel))
+	}
+	return t
+}
+
+// lateOutcome is the transition of a message that has failed after its run has ended: neither
+// callback nor dead letter follows.
+func (e *Engine) lateOutcome(m *message, o outcome) *transition {
+	t := e.transition(m, o)
+	t.state = stateCancelled
+	t.events = append(t.events[:1:1], event{At: e.now().UnixMilli(), State: EventCancelled})
+	return t
+}
+
+// errRunChanged says that a run has ended, or changed, while its end was written.
+var errRunChanged = errors.New("qstash: the workflow run has changed meanwhile")
+
+// noteSDK looks at the answer to a run's first delivery. SDKs whose answers do not have headerSDK
+// announce that they can fetch entries, and cannot.
+func (e *Engine) noteSDK(ctx context.Context, m *message, o outcome) error {
+	w := m.rec.Workflow
+	if w == nil || w.Detect == DetectNothing || !w.LazyFetch || o.err != nil || o.resp.Header.Get(headerSDK) != "" {
+		return nil
+	}
+	_, err := e.store.Apply(ctx, store.Update(runKey(m.acct, w.RunID), store.Exists(attrState), store.Set(runWhole, store.Int(1))))
+	if _, unmet := unmetCondition(err); err == nil || unmet {
+		return nil
+	}
+	return fmt.Errorf("noting the SDK of workflow run %s: %w", w.RunID, err)
 }
 
 // buried reports whether a message that has failed goes to the dead letter queue: what a
@@ -194,23 +263,6 @@ func buried(m *message) bool {
 	return w == nil || w.CallType != CallTo && w.CallType != CallFailure
 }
 
-// failRun ends a run whose workflow cannot be called. It returns the payload for the failure
-// callback: the one that the run was started with.
-func (e *Engine) failRun(ctx context.Context, m *message, o outcome, sent []byte) ([]byte, error) {
-	w := m.rec.Workflow
-	if !buried(m) {
-		return sent, nil
-	}
-	if _, err := e.endRun(ctx, m.acct, w.RunID, runFailed, nil, store.Set(attrDLQ, store.Bytes(o.dlqID))); err != nil {
-		return nil, err
-	}
-	steps, err := e.runStepsUpTo(ctx, m.acct, w.RunID, 1)
-	if err != nil || len(steps) == 0 {
-		return sent, err
-	}
-	return steps[0].Body, nil
-}
-
 // transition is a change of a message's state with what goes along with it.
 type transition struct {
 	m         *message
@@ -219,6 +271,7 @@ type transition struct {
 	at        time.Time // of stateWaiting
 	events    []event
 	edits     []store.Edit // further ones of the message
+	first     []store.Op   // of other items, whose conditions may fail: errRunChanged
 	extra     []store.Op   // of other items
 	hints     []wake.Hint
 	callbacks int // messages among extra that the message's place in a queue waits for
@@ -233,7 +286,7 @@ func (e *Engine) apply(ctx context.Context, t *transition) ([]wake.Hint, error) 
 		store.Remove(attrClaimed),
 	}, t.edits...)
 	edits = append(edits, addEvents(m.attrs.Size(), t.events...)...)
-	ops := slices.Clip(t.extra)
+	ops := slices.Concat(t.first, t.extra)
 	hints := slices.Clip(t.hints)
 
 	if m.attrs.Has(attrSlot) {
@@ -273,21 +326,28 @@ func (e *Engine) apply(ctx context.Context, t *transition) ([]wake.Hint, error) 
 			next := dueSort(t.at, dueMessage, m.id)
 			if next != m.due {
 				edits = append(edits, store.Set(attrDue, store.Bytes(next)))
-				ops = append(ops, store.Delete(m.dueKey(), nil), store.Put(dueKey(m.acct, shardOf(m.id), next), store.Attrs{}, nil))
+				ops = append(ops, store.Delete(m.dueKey(), nil), store.Put(dueKey(m.acct, shardOf(m.id), next), m.rec.dueAttrs(), nil))
 			}
 		}
 	}
 
+	if len(t.events) > 0 {
+		e.anchor(ctx, m, time.UnixMilli(t.events[0].At))
+	}
 	// One operation alone is no transaction, and costs half of one.
 	err := e.commitOf(ctx, m, append([]store.Op{store.Update(m.key(), t.cond, edits...)}, ops...))
-	if ce := (*store.ConditionError)(nil); errors.As(err, &ce) && ce.Index > 0 && m.rec.Parent != "" {
+	ce, unmet := unmetCondition(err)
+	if unmet && ce.Index > 0 && ce.Index <= len(t.first) {
+		return hints, errRunChanged
+	}
+	if unmet && ce.Index > 0 && m.rec.Parent != "" {
 		m.rec.Parent = "" // the logs no longer have it
 		return e.apply(ctx, t)
 	}
 	if err != nil {
 		return hints, err
 	}
-	if t.state.finished() {
+	if t.state.finished() && !(supervised(m) && !m.at.After(now)) { // see supervised
 		if err := e.dropDue(ctx, m); err != nil {
 			e.log.WarnContext(ctx, "the due entry of a finished message is left to the sweep", "error", err)
 		}

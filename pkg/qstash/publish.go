@@ -29,6 +29,8 @@ type Published struct {
 	MessageID    string `json:"messageId"`
 	URL          string `json:"url,omitempty"`
 	Deduplicated bool   `json:"deduplicated,omitempty"` // MessageID is that of an earlier one
+
+	RunCreatedAt time.Time `json:"-"` // of the workflow run that it has started
 }
 
 // Outcome is what became of a request.
@@ -40,9 +42,6 @@ type Outcome struct {
 
 // dedupWindow is how long an id is remembered.
 const dedupWindow = 10 * time.Minute
-
-// maxHeader bounds the forwarded header fields of a message.
-const maxHeader = 64 << 10
 
 // draft is a message that is not stored yet.
 type draft struct {
@@ -64,6 +63,9 @@ type draft struct {
 // accepted is stored when Publish returns. If there would be more than Limits.Messages
 // of them, URL groups unfolded, all are refused with KindTooMany, or KindLoop if they come of
 // deliveries, and nothing is stored.
+//
+// If one of them belongs to a workflow run, all are accepted or all are refused: the SDKs of
+// workflows look at the answer to the call, not at those to its messages. See refuseRun for the errors.
 func (e *Engine) Publish(ctx context.Context, acct string, reqs []Request) []Outcome {
 	outcomes := make([]Outcome, len(reqs))
 	drafts := make([][]*draft, len(reqs))
@@ -74,12 +76,22 @@ func (e *Engine) Publish(ctx context.Context, acct string, reqs []Request) []Out
 			outcomes[i].Err = e.tooMany()
 		}
 		if refused := (*Error)(nil); errors.As(outcomes[i].Err, &refused) && refused.Kind == KindTooMany {
-			return refuseAll(outcomes, refused)
+			return refuseAll(reqs, outcomes, refused)
 		}
 	}
 	for _, list := range drafts {
 		if err := e.part(list, total); err != nil {
-			return refuseAll(outcomes, err)
+			return refuseAll(reqs, outcomes, err)
+		}
+	}
+	if hasRun(reqs) {
+		for i := range outcomes {
+			if outcomes[i].Err != nil {
+				return refuseAll(reqs, outcomes, outcomes[i].Err)
+			}
+		}
+		if err := e.continueRuns(ctx, drafts); err != nil {
+			return refuseAll(reqs, outcomes, err)
 		}
 	}
 	var plain []*draft
@@ -87,9 +99,19 @@ func (e *Engine) Publish(ctx context.Context, acct string, reqs []Request) []Out
 	for i, list := range drafts {
 		for _, d := range list {
 			out, err := Published{MessageID: d.id, URL: d.rec.URL}, error(nil)
-			if d.dedup == "" && d.rec.Queue == "" && d.rec.Workflow == nil {
+			switch w := d.rec.Workflow; {
+			case w != nil && !w.Init: // stored already
+			case w == nil && d.dedup == "" && d.rec.Queue == "":
 				plain, owners = append(plain, d), append(owners, i)
-			} else if out, err = e.storeOne(ctx, d); err != nil {
+			case w != nil:
+				out, err = e.startRun(ctx, d)
+			default:
+				out, err = e.storeDraft(ctx, d)
+			}
+			if err != nil && hasRun(reqs) {
+				return refuseAll(reqs, outcomes, err)
+			}
+			if err != nil {
 				outcomes[i].Err = err
 				break
 			}
@@ -104,9 +126,13 @@ func (e *Engine) Publish(ctx context.Context, acct string, reqs []Request) []Out
 	return outcomes
 }
 
-func refuseAll(outcomes []Outcome, err error) []Outcome {
+// refuseAll is the outcome of a call that is refused as a whole.
+func refuseAll(reqs []Request, outcomes []Outcome, err error) []Outcome {
+	if slices.ContainsFunc(reqs, func(r Request) bool { return r.Options.Workflow.continues() }) {
+		err = refuseRun(err)
+	}
 	for i := range outcomes {
-		outcomes[i].Err = err
+		outcomes[i].Messages, outcomes[i].Err = nil, err
 	}
 	return outcomes
 }
@@ -130,11 +156,11 @@ func (e *Engine) tooMany() error {
 // draft checks a request and makes its messages.
 func (e *Engine) draft(ctx context.Context, acct string, req *Request) (drafts []*draft, group bool, err error) {
 	o := &req.Options
-	if err := o.check(&e.limits); err != nil {
+	if err := o.check(&e.limits, e.now()); err != nil {
 		return nil, false, err
 	}
-	if len(req.Body) > e.limits.MaxMessageBytes {
-		return nil, false, &Error{KindTooLarge, fmt.Sprintf("maximum message size exceeded: limit %d bytes, message %d bytes", e.limits.MaxMessageBytes, len(req.Body))}
+	if limit := e.limits.bodyBytes(req); len(req.Body) > limit {
+		return nil, false, &Error{KindTooLarge, fmt.Sprintf("maximum message size exceeded: limit %d bytes, message %d bytes", limit, len(req.Body))}
 	}
 	if o.Queue != "" {
 		if err := checkName("queue", o.Queue); err != nil {
@@ -144,8 +170,10 @@ func (e *Engine) draft(ctx context.Context, acct string, req *Request) (drafts [
 	if err := checkDedupID(o.DedupID); err != nil {
 		return nil, false, err
 	}
-	if headerSize(o.Header) > maxHeader {
-		return nil, false, &Error{KindTooLarge, fmt.Sprintf("maximum size of forwarded headers exceeded: limit %d bytes", maxHeader)}
+	if o.Workflow != nil {
+		if err := o.Workflow.check(); err != nil {
+			return nil, false, err
+		}
 	}
 	targets := []Endpoint{{URL: req.Destination}}
 	topic := ""
@@ -178,14 +206,11 @@ func (e *Engine) draft(ctx context.Context, acct string, req *Request) (drafts [
 
 func (e *Engine) newDraft(acct string, req *Request, topic string, target Endpoint) *draft {
 	now := e.now()
-	d := &draft{acct: acct, id: e.newID(messagePrefix), body: req.Body}
+	d := &draft{acct: acct, id: e.newIDAt(messagePrefix, now), body: req.Body}
 	d.rec = record{Options: req.Options, URL: target.URL, Topic: topic, Endpoint: target.Name, CreatedAt: now, BodySize: len(req.Body)}
 	o := &d.rec.Options
 	if o.NotBefore.IsZero() {
 		o.NotBefore = now.Add(o.Delay)
-	}
-	if latest := now.Add(e.limits.MaxDelay); o.NotBefore.After(latest) {
-		o.NotBefore = latest
 	}
 	o.Delay = 0
 	d.hold = o.Queue != "" || o.Flow != nil || o.Workflow != nil
@@ -209,16 +234,6 @@ func checkDedupID(id string) error {
 		return invalid("deduplication id is longer than 1024 bytes")
 	}
 	return nil
-}
-
-func headerSize(h Header) int {
-	n := 0
-	for name, values := range h {
-		for _, v := range values {
-			n += len(name) + len(v)
-		}
-	}
-	return n
 }
 
 // contentHash stands for what is delivered, and where.
@@ -286,7 +301,10 @@ func (d *draft) items(e *Engine) (due []store.Item, msg store.Item, long []store
 	if d.rec.QueueGen == "" {
 		placed := dueSort(at, dueMessage, d.id)
 		attrs = append(attrs, store.Attr{Name: attrDue, Value: store.Bytes(placed)})
-		due = []store.Item{{Key: dueKey(d.acct, shardOf(d.id), placed), Attrs: store.Attrs{}}}
+		due = []store.Item{{Key: dueKey(d.acct, shardOf(d.id), placed), Attrs: d.rec.dueAttrs()}}
+	}
+	if made := d.rec.CreatedAt; needsAnchor(idTime(d.id), made.UnixMilli()) {
+		due = append(due, e.anchorItem(d.acct, d.id, made)) // its id begins with an earlier time
 	}
 	attrs = append(attrs, d.extra...)
 	return due, store.Item{Key: messageKey(d.acct, d.id), Attrs: store.NewAttrs(attrs...)}, long, nil
@@ -294,7 +312,7 @@ func (d *draft) items(e *Engine) (due []store.Item, msg store.Item, long []store
 
 // hint is the wake-up for a message just stored.
 func (d *draft) hint() wake.Hint {
-	return hint(d.rec.NotBefore, hintKind(d.hold), d.acct, d.id)
+	return messageHint(d.rec.NotBefore, d.hold, d.acct, d.id, d.rec.host())
 }
 
 // loadBytes is about how many bytes storePlain hands to the store at a time. The body of a message
@@ -331,14 +349,6 @@ func (e *Engine) storePlain(ctx context.Context, drafts []*draft) (stored int, e
 		items, hints, size, stored = nil, nil, 0, i+1
 	}
 	return stored, nil
-}
-
-// storeOne stores a message that is not a plain one.
-func (e *Engine) storeOne(ctx context.Context, d *draft) (Published, error) {
-	if d.rec.Workflow != nil {
-		return e.storeWorkflow(ctx, d)
-	}
-	return e.storeDraft(ctx, d)
 }
 
 // storeDraft stores a message together with what it depends on.

@@ -17,7 +17,7 @@ const (
 )
 
 // retryHeaders are the fields of a failed answer that say when to try again, the
-// most important first.
+// most important first. One that cannot be used is as if it were not there.
 var retryHeaders = []string{"Retry-After", "X-Ratelimit-Reset", "X-Ratelimit-Reset-Requests", "X-Ratelimit-Reset-Tokens"}
 
 // backoff is the default delay before the n-th retry, counted from 0: e to the
@@ -46,7 +46,6 @@ func retryDelay(o *Options, retried int, answer Header, now time.Time) time.Dura
 			if d, ok := retryAfter(value, now); ok {
 				return d
 			}
-			break
 		}
 	}
 	if o.RetryDelay != "" {
@@ -69,10 +68,12 @@ func retryAfter(value string, now time.Time) (time.Duration, bool) {
 		d = time.Duration(secs * float64(time.Second))
 	} else if at, err := parseHTTPDate(value); err == nil {
 		d = max(0, at.Sub(now))
-	} else if d, err = time.ParseDuration(value); err != nil || d < 0 {
-		return 0, false
+	} else if d, err = time.ParseDuration(value); err != nil { // 6m5s, 20ms
+		if d, err = ParseDuration(value); err != nil { // 1d
+			return 0, false
+		}
 	}
-	return d, d <= maxRetryDelay
+	return d, d >= 0 && d <= maxRetryDelay
 }
 
 // parseHTTPDate reads the date formats of HTTP.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -21,12 +22,57 @@ type Workflow struct {
 	CallType  string    `json:"t,omitempty"` // one of those below; "": CallStep
 	CreatedAt time.Time `json:"c,omitzero"`  // of the run
 
-	Init       bool     `json:"-"` // starts the run
-	BySDK      bool     `json:"-"` // starts it in answer to UnknownSDK
-	UnknownSDK bool     `json:"k,omitempty"`
+	Init       bool     `json:"-"`           // starts the run
+	BySDK      bool     `json:"-"`           // starts it in answer to UnknownSDK
+	UnknownSDK bool     `json:"k,omitempty"` // asks the workflow's SDK to start the run in its own way
 	LazyFetch  bool     `json:"z,omitempty"` // the destination can fetch steps by itself
+	Detect     Detect   `json:"d,omitempty"` // of a run's first delivery
 	Invoker    *Invoker `json:"-"`           // of a run that another one has started
+
+	Deadline time.Duration `json:"-"` // of a run that begins: how long it may take; 0: as its account says
 }
+
+// Detect says which field of an answer shows that the destination is a workflow. Without it, a 2xx answer to
+// a run's first delivery fails the run at once.
+type Detect uint8
+
+const (
+	DetectNothing Detect = iota
+	DetectVersion        // Upstash-Workflow-Sdk-Version: the run was started by an SDK
+	DetectSDK            // Upstash-Workflow-Sdk: it was started without one, which SDKs allow from 1.0 on
+)
+
+// detects are the fields, and the errors if they are missing, in the words that clients know.
+var detects = map[Detect]struct{ header, text string }{
+	DetectVersion: {headerSDKVersion, "detected a non-workflow destination for trigger/invoke. make sure you are sending the request to the correct endpoint"},
+	DetectSDK:     {headerSDK, "trigger rest api is only usable with sdk versions after v1.0.0 major version"},
+}
+
+// misses says why a 2xx answer does not come from a workflow; "": it does, or nobody wants to know.
+func (w *Workflow) misses(answer Header) string {
+	if w == nil {
+		return ""
+	}
+	if d, ok := detects[w.Detect]; ok && answer.Get(d.header) == "" {
+		return d.text
+	}
+	return ""
+}
+
+// check refuses what can name no run.
+func (w *Workflow) check() error {
+	if w.RunID == "" || len(w.RunID) > maxRunID {
+		return invalid("workflow run id must have 1 to %d bytes", maxRunID)
+	}
+	return nil
+}
+
+// continues reports whether a message continues a run that there must be: one of its own, or the one
+// that invokes another.
+func (w *Workflow) continues() bool { return w != nil && (!w.Init || w.Invoker != nil) }
+
+// step reports whether the message is an entry of its run, or becomes one when it is due.
+func (w *Workflow) step() bool { return cmp.Or(w.CallType, CallStep) == CallStep }
 
 // Kinds of messages of a run.
 const (
@@ -40,9 +86,10 @@ const (
 type Invoker struct {
 	RunID   string          `json:"r"`
 	URL     string          `json:"u"`
-	Options Options         `json:"o"` // of the delivery to the invoker
-	Step    json.RawMessage `json:"s"` // the step that waits
-	Body    []byte          `json:"-"` // the started run's payload
+	Created int64           `json:"c,omitempty"` // ms: of the run
+	Options Options         `json:"o"`           // of the delivery to the invoker
+	Step    json.RawMessage `json:"s"`           // the step that waits
+	Body    []byte          `json:"-"`           // the started run's payload
 }
 
 // Header fields of workflows.
@@ -53,25 +100,31 @@ const (
 	headerRunCreated = "Upstash-Workflow-Createdat"
 	headerUnknownSDK = "Upstash-Workflow-Unknown-Sdk"
 	headerSDKVersion = "Upstash-Workflow-Sdk-Version"
+	headerSDK        = "Upstash-Workflow-Sdk" // of answers
 )
 
 // ErrRunEnded refuses what belongs to a workflow run that has ended, or never was.
-var ErrRunEnded = &Error{KindInvalid, "workflow run has already ended or does not exist"}
+var ErrRunEnded = &Error{KindInvalid, "can not append to a cancelled workflow: the run has ended or does not exist"}
 
 // run is a workflow run as it is stored.
 type run struct {
-	URL       string    `json:"u"`
-	CreatedAt time.Time `json:"c"`
-	Config    Options   `json:"o"` // of every delivery, unless a step has its own
-	CallerIP  string    `json:"ip,omitempty"`
-	Invoker   *Invoker  `json:"i,omitempty"`
-	FirstID   string    `json:"m"` // the message that started it
+	URL       string        `json:"u"`
+	CreatedAt time.Time     `json:"c"`
+	Config    Options       `json:"o"` // of every delivery, unless a step has its own
+	CallerIP  string        `json:"ip,omitempty"`
+	Invoker   *Invoker      `json:"i,omitempty"`
+	FirstID   string        `json:"m"`            // the message that started it
+	Linked    bool          `json:"lk,omitempty"` // what it waits for is linked; false: it was started before there were links
+	MayTake   time.Duration `json:"mt,omitempty"` // from CreatedAt on; 0: it has no deadline
 
 	acct, id string
 	state    runState
 	steps    int
 	attrs    store.Attrs
 }
+
+// whole reports whether the run's workflow needs all entries in the body of each delivery.
+func (r *run) whole() bool { return r.attrs.Has(runWhole) }
 
 type runState int64
 
@@ -85,7 +138,15 @@ const (
 // Attributes of a run's item, besides attrJSON, attrState, attrFinished and attrDLQ.
 const (
 	runSteps    = "n" // entries
-	runResponse = "b" // what it ended with
+	runResponse = "b" // what it ended with, if that is short
+	runReason   = "x" // why it was failed, if that is not in the log of its last message
+	runWhole    = "w" // present: its workflow's SDK cannot fetch entries, whatever it says of itself
+)
+
+// Attributes of a run's item whose result is long.
+const (
+	runResponseChunks = "bc"
+	runResponseSize   = "bs"
 )
 
 // Attributes of an entry's item, besides attrMessage and attrBody.
@@ -100,7 +161,7 @@ const (
 	maxRunBody     = 4 << 20  // bytes of steps that are sent to a destination that could fetch them
 	maxStepInline  = 32 << 10 // bytes of a step in its item: each delivery reads all of them
 	maxRunSteps    = 10_000
-	maxRunResponse = 64 << 10
+	maxRunResponse = 64 << 10 // bytes of a result in the run's item
 )
 
 func runPartition(acct, id string) string { return part("r", acct, id) }
@@ -140,49 +201,26 @@ func parseRun(acct, id string, attrs store.Attrs) (*run, error) {
 	return r, nil
 }
 
-// storeWorkflow stores a message of a run.
-func (e *Engine) storeWorkflow(ctx context.Context, d *draft) (Published, error) {
-	w := *d.rec.Workflow
-	d.rec.Workflow = &w
-	d.hold = true
-	if len(w.RunID) > maxRunID {
-		return Published{}, invalid("workflow run id is longer than %d bytes", maxRunID)
-	}
-	if w.Init {
-		return e.startRun(ctx, d)
-	}
-	if cmp.Or(w.CallType, CallStep) == CallStep {
-		return e.submitStep(ctx, d)
-	}
-	r, err := e.readRun(ctx, d.acct, w.RunID)
-	if err != nil {
-		return Published{}, err
-	}
-	if r == nil || r.state != runRunning {
-		return Published{}, ErrRunEnded
-	}
-	d.rec.Workflow.URL, d.rec.Workflow.CreatedAt = cmp.Or(w.URL, r.URL), r.CreatedAt
-	if err := e.storeOnce(ctx, d); err != nil {
-		return Published{}, err
-	}
-	return Published{MessageID: d.id, URL: d.rec.URL}, nil
-}
-
 // startRun creates a run with its first message. A run with the id of an earlier one is
 // a duplicate.
 func (e *Engine) startRun(ctx context.Context, d *draft) (Published, error) {
-	w := d.rec.Workflow
+	own := *d.rec.Workflow
+	w := &own
+	d.rec.Workflow, d.hold = w, true
 	w.CreatedAt, w.URL = d.rec.CreatedAt, cmp.Or(w.URL, d.rec.URL)
 	if w.BySDK {
-		old, err := e.readRun(ctx, d.acct, w.RunID)
-		if err != nil {
-			return Published{}, err
-		}
-		if old != nil {
-			w.CreatedAt = old.CreatedAt
+		if old, err := e.readRun(ctx, d.acct, w.RunID); err != nil || old != nil {
+			if err != nil {
+				return Published{}, err
+			}
+			return e.restartBySDK(ctx, d, old)
 		}
 	}
-	r := &run{URL: w.URL, CreatedAt: w.CreatedAt, Config: d.rec.Options, CallerIP: d.rec.CallerIP, Invoker: w.Invoker, FirstID: d.id}
+	r := &run{URL: w.URL, CreatedAt: w.CreatedAt, Config: d.rec.Options, CallerIP: d.rec.CallerIP, Invoker: w.Invoker, FirstID: d.id, Linked: true, acct: d.acct, id: w.RunID}
+	deadline, hints, err := e.setDeadline(ctx, r, w)
+	if err != nil {
+		return Published{}, err
+	}
 	r.Config.NotBefore, r.Config.Workflow, r.Config.Trail = time.Time{}, nil, Trail{}
 	if w.Invoker != nil {
 		d.body = w.Invoker.Body
@@ -191,18 +229,23 @@ func (e *Engine) startRun(ctx context.Context, d *draft) (Published, error) {
 	if err != nil {
 		return Published{}, fmt.Errorf("starting a workflow run: %w", err)
 	}
-	cond := store.Cond(store.Absent(attrState))
-	if w.BySDK { // the run exists, and has waited for its settings
-		cond = store.Or{cond, store.And{store.Eq(attrState, store.Int(int64(runRunning))), store.Eq(runSteps, store.Int(1))}}
-	}
+	cond := store.Absent(attrState)
 	ops := []store.Op{
 		store.Put(runKey(d.acct, w.RunID), store.NewAttrs(
 			store.Attr{Name: attrJSON, Value: store.Bytes(string(text))},
 			store.Attr{Name: attrState, Value: store.Int(int64(runRunning))},
 			store.Attr{Name: runSteps, Value: store.Int(int64(max(1, len(d.resumed))))},
-			store.Attr{Name: store.TTLAttr, Value: store.Int(d.rec.NotBefore.Add(maxWait).Unix())}), cond),
+			store.Attr{Name: store.TTLAttr, Value: store.Int(d.rec.NotBefore.Add(e.runTTL()).Unix())}), cond),
 		store.Put(runIndexKey(d.acct, w.CreatedAt, w.RunID), store.NewAttrs(
-			store.Attr{Name: store.TTLAttr, Value: store.Int(d.rec.NotBefore.Add(maxWait).Unix())}), nil),
+			store.Attr{Name: store.TTLAttr, Value: store.Int(d.rec.NotBefore.Add(e.runTTL()).Unix())}), nil),
+	}
+	ops = append(ops, deadline...)
+	if by := w.Invoker; by != nil {
+		facts, err := json.Marshal(runLink{URL: r.URL, Step: by.Step, CreatedAt: w.CreatedAt})
+		if err != nil {
+			return Published{}, fmt.Errorf("starting workflow run %s: %w", w.RunID, err)
+		}
+		ops = append(ops, linkOp(d.acct, by.RunID, invokedLink(w.RunID), facts, d.rec.CreatedAt, d.rec.NotBefore.Add(e.runTTL())))
 	}
 	entries := d.resumed
 	if len(entries) == 0 {
@@ -237,26 +280,71 @@ func (e *Engine) startRun(ctx context.Context, d *draft) (Published, error) {
 		if err != nil {
 			return Published{}, err
 		}
-		return Published{MessageID: old.FirstID, URL: d.rec.URL, Deduplicated: true}, nil
+		return old.published(old.FirstID, true), nil
 	}
 	if err != nil {
 		return Published{}, fmt.Errorf("starting workflow run %s: %w", w.RunID, err)
 	}
-	e.wake(ctx, d.hint())
-	return Published{MessageID: d.id, URL: d.rec.URL}, nil
+	e.wake(ctx, append(hints, d.hint())...)
+	return r.published(d.id, false), nil
 }
+
+// published is how the start of a run is answered.
+func (r *run) published(messageID string, duplicate bool) Published {
+	return Published{MessageID: messageID, URL: r.URL, Deduplicated: duplicate, RunCreatedAt: r.CreatedAt}
+}
+
+// restartBySDK delivers the payload of a run once more, now that its workflow's SDK has been asked to start
+// the run, see Workflow.UnknownSDK. The SDK's request says what the SDK can do. All else is as it was when the
+// run was triggered.
+func (e *Engine) restartBySDK(ctx context.Context, d *draft, r *run) (Published, error) {
+	if r.state != runRunning || r.steps > 1 {
+		return r.published(r.FirstID, true), nil
+	}
+	w := d.rec.Workflow
+	o := r.Config
+	o.Workflow, o.NotBefore, o.Trail, o.CallerIP = w, d.rec.NotBefore, d.rec.Trail, r.CallerIP
+	o.Header = maps.Clone(r.Config.Header)
+	if o.Header == nil {
+		o.Header = Header{}
+	}
+	o.Header[headerSDKVersion] = []string{sdkVersion}
+	d.rec.Options, w.URL, w.CreatedAt = o, r.URL, r.CreatedAt
+	d.id, d.body = derivedID(messagePrefix, r.CreatedAt, "sdk", r.id), nil
+	d.extra = append(d.extra, store.Attr{Name: attrStep, Value: store.Int(0)})
+	if err := e.touchFlow(ctx, d.acct, d.rec.Flow); err != nil {
+		return Published{}, err
+	}
+	due, msg, _, err := d.items(e)
+	if err != nil {
+		return Published{}, err
+	}
+	ops := append(puts(due), linkOp(d.acct, r.id, messageLink(d.id), nil, d.rec.CreatedAt, d.expires(&e.limits)), store.Put(msg.Key, msg.Attrs, store.Absent(attrState)))
+	err = e.store.Commit(ctx, ops)
+	if _, unmet := unmetCondition(err); unmet {
+		return r.published(d.id, true), nil
+	}
+	if err != nil {
+		return Published{}, fmt.Errorf("starting workflow run %s by its SDK: %w", r.id, err)
+	}
+	e.wake(ctx, d.hint())
+	return r.published(d.id, false), nil
+}
+
+// sdkVersion is the version of the protocol between the server and the SDKs of workflows.
+const sdkVersion = "1"
 
 // stepOp stores an entry of a run; the chunks of a long body are stored at once.
 func (e *Engine) stepOp(ctx context.Context, acct, runID string, n int, messageID, callType string, body []byte) (stepPut, error) {
 	attrs := []store.Attr{
 		{Name: attrMessage, Value: store.Bytes(messageID)},
 		{Name: stepCallType, Value: store.Bytes(callType)},
-		{Name: store.TTLAttr, Value: store.Int(e.now().Add(maxWait).Unix())},
+		{Name: store.TTLAttr, Value: store.Int(e.now().Add(e.runTTL()).Unix())},
 	}
 	if len(body) <= maxStepInline {
 		attrs = append(attrs, store.Attr{Name: attrBody, Value: store.Bytes(string(body))})
 	} else {
-		long := chunks(acct, messageID+"/step", body, e.now().Add(maxWait))
+		long := chunks(acct, messageID+"/step", body, e.now().Add(e.runTTL()))
 		if err := e.store.Load(ctx, long, nil); err != nil {
 			return stepPut{}, fmt.Errorf("storing a step of workflow run %s: %w", runID, err)
 		}
@@ -268,30 +356,9 @@ func (e *Engine) stepOp(ctx context.Context, acct, runID string, n int, messageI
 // stepPut writes an entry of a run.
 type stepPut struct{ store.Op }
 
-// numbered is the write with the number that nextStep has given, unless it is void.
-func (p stepPut) numbered(r *run) store.Op {
-	return store.Put(stepKey(r.acct, r.id, r.steps), p.Attrs, store.Absent(attrMessage))
-}
-
-// submitStep adds a step to a run and stores the message that tells the workflow of it.
-// A delayed step is added when its time has come.
-func (e *Engine) submitStep(ctx context.Context, d *draft) (Published, error) {
-	if d.rec.NotBefore.After(e.now()) {
-		r, err := e.readRun(ctx, d.acct, d.rec.Workflow.RunID)
-		if err != nil {
-			return Published{}, err
-		}
-		if r == nil || r.state != runRunning {
-			return Published{}, ErrRunEnded
-		}
-		r.configure(&d.rec)
-		if err := e.storeOnce(ctx, d); err != nil {
-			return Published{}, err
-		}
-		return Published{MessageID: d.id, URL: d.rec.URL}, nil
-	}
-	err := e.appendStep(ctx, d, d.body)
-	return Published{MessageID: d.id, URL: d.rec.URL}, err
+// numbered is the write with a number that nextSteps has given, unless it is void.
+func (p stepPut) numbered(r *run, n int) store.Op {
+	return store.Put(stepKey(r.acct, r.id, n), p.Attrs, store.Absent(attrMessage))
 }
 
 // configure fills in what a step leaves to its run.
@@ -358,7 +425,7 @@ func (e *Engine) appendStep(ctx context.Context, d *draft, body []byte, further 
 		if err != nil {
 			return err
 		}
-		ops := append([]store.Op{step.numbered(r), store.Put(msg.Key, msg.Attrs, store.Absent(attrState))}, puts(due)...)
+		ops := append([]store.Op{step.numbered(r, r.steps), store.Put(msg.Key, msg.Attrs, store.Absent(attrState))}, puts(due)...)
 		err = e.store.Commit(ctx, append(ops, further...))
 		if ce, unmet := unmetCondition(err); unmet && ce.Index > 0 {
 			return errTaken
@@ -375,12 +442,17 @@ func (e *Engine) appendStep(ctx context.Context, d *draft, body []byte, further 
 // count is the number of the entry. A number whose entry does not follow, or too late, becomes
 // void when a later entry is delivered: see stepsBefore.
 func (e *Engine) nextStep(ctx context.Context, acct, id string) (*run, error) {
+	return e.nextSteps(ctx, acct, id, 1)
+}
+
+// nextSteps is nextStep for n entries, whose numbers follow each other.
+func (e *Engine) nextSteps(ctx context.Context, acct, id string, n int) (*run, error) {
 	if id == "" || len(id) > maxRunID {
 		return nil, ErrRunEnded
 	}
 	old, err := e.store.Apply(ctx, store.Update(runKey(acct, id), store.And{
-		store.Eq(attrState, store.Int(int64(runRunning))), store.Lt(runSteps, store.Int(maxRunSteps)),
-	}, store.Add(runSteps, runSteps, 1)))
+		store.Eq(attrState, store.Int(int64(runRunning))), store.Le(runSteps, store.Int(int64(maxRunSteps-n))),
+	}, store.Add(runSteps, runSteps, int64(n))))
 	if ce, unmet := unmetCondition(err); unmet {
 		if runState(ce.Old.Get(attrState).Num()) == runRunning {
 			return nil, quota("maximum number of steps of a workflow run exceeded: limit %d", maxRunSteps)
@@ -408,7 +480,7 @@ func (e *Engine) admit(ctx context.Context, m *message) (admitted bool, err erro
 		_, err := e.cancel(ctx, m.acct, m.id)
 		return false, err
 	}
-	if cmp.Or(w.CallType, CallStep) != CallStep || m.attrs.Has(attrStep) {
+	if !w.step() || m.attrs.Has(attrStep) {
 		return true, nil
 	}
 	body, err := e.body(ctx, m)
@@ -429,7 +501,7 @@ func (e *Engine) admit(ctx context.Context, m *message) (admitted bool, err erro
 			return err
 		}
 		n := store.Int(int64(r.steps))
-		err = e.store.Commit(ctx, []store.Op{step.numbered(r), store.Update(m.key(), store.And{
+		err = e.store.Commit(ctx, []store.Op{step.numbered(r, r.steps), store.Update(m.key(), store.And{
 			store.Eq(attrState, store.Int(int64(stateWaiting))), store.Absent(attrStep)}, store.Set(attrStep, n))})
 		if ce, unmet := unmetCondition(err); unmet && ce.Index > 0 {
 			return nil // somebody else has the message
@@ -464,7 +536,7 @@ func (e *Engine) stepsBefore(ctx context.Context, acct, id string, n int) (steps
 		if steps, missing, err = e.readSteps(ctx, acct, id, n); err != nil {
 			return err
 		}
-		expires := store.Int(e.now().Add(maxWait).Unix())
+		expires := store.Int(e.now().Add(e.runTTL()).Unix())
 		for _, i := range missing {
 			_, err := e.store.Apply(ctx, store.Put(stepKey(acct, id, i), store.NewAttrs(
 				store.Attr{Name: attrMessage, Value: store.Bytes(voidMessage)},
@@ -514,6 +586,7 @@ func (e *Engine) workflowDelivery(ctx context.Context, m *message, h Header, bod
 	if w.CallType == CallTo {
 		return body, nil // third parties are not told
 	}
+	delete(h, headerRunCreated) // it is the run's, not what the publisher has forwarded
 	h[headerRunID] = []string{w.RunID}
 	h[headerRunURL] = []string{w.URL}
 	h[headerRunInit] = []string{"false"}
@@ -526,21 +599,31 @@ func (e *Engine) workflowDelivery(ctx context.Context, m *message, h Header, bod
 	if w.UnknownSDK {
 		h[headerUnknownSDK] = []string{"true"}
 	}
-	if cmp.Or(w.CallType, CallStep) != CallStep {
-		return body, nil
+	if w.step() {
+		steps, err := e.stepsBefore(ctx, m.acct, w.RunID, int(m.attrs.Get(attrStep).Num())+1)
+		if err != nil {
+			return nil, err
+		}
+		if body, err = json.Marshal(steps); err != nil {
+			return nil, fmt.Errorf("writing the steps of workflow run %s: %w", w.RunID, err)
+		}
 	}
-	steps, err := e.stepsBefore(ctx, m.acct, w.RunID, int(m.attrs.Get(attrStep).Num())+1)
-	if err != nil {
+	fetched, err := e.fetched(ctx, m, len(body))
+	if fetched || err != nil {
 		return nil, err
 	}
-	text, err := json.Marshal(steps)
-	if err != nil {
-		return nil, fmt.Errorf("writing the steps of workflow run %s: %w", w.RunID, err)
+	return body, nil
+}
+
+// fetched reports whether a workflow is to fetch the body of a delivery by itself, with RunSteps: one
+// that platforms may not take. The SDKs read the payload of a failure from the body in any case.
+func (e *Engine) fetched(ctx context.Context, m *message, size int) (bool, error) {
+	w := m.rec.Workflow
+	if !w.LazyFetch || size <= maxRunBody || w.CallType == CallFailure {
+		return false, nil
 	}
-	if w.LazyFetch && len(text) > maxRunBody {
-		return nil, nil
-	}
-	return text, nil
+	r, err := e.readRun(ctx, m.acct, w.RunID)
+	return err == nil && (r == nil || !r.whole()), err
 }
 
 // RunSteps are all entries of a run that goes on.
@@ -552,5 +635,39 @@ func (e *Engine) RunSteps(ctx context.Context, acct, id string) ([]RunStep, erro
 	if r == nil || r.state != runRunning {
 		return nil, notFound("workflow run %s not found", id)
 	}
-	return e.runStepsUpTo(ctx, acct, id, r.steps)
+	steps, err := e.runStepsUpTo(ctx, acct, id, r.steps)
+	if err != nil {
+		return nil, err
+	}
+	answers, err := e.longAnswers(ctx, r)
+	return append(steps, answers...), err
+}
+
+// longAnswers are the answers of third parties that the workflow is to fetch, see fetched: it finds them
+// by the id of the message that tells of them.
+func (e *Engine) longAnswers(ctx context.Context, r *run) (list []RunStep, err error) {
+	links, err := e.links(ctx, r.acct, r.id)
+	if err != nil {
+		return nil, err
+	}
+	msgs, err := e.runMessages(ctx, r, nil, links)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range links {
+		m := msgs[l.name]
+		if m == nil {
+			continue
+		}
+		answer := msgs[m.attrs.Get(attrAnswer).Str()]
+		if answer == nil || answer.state.finished() || answer.rec.BodySize <= maxRunBody {
+			continue
+		}
+		body, err := e.body(ctx, answer)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, RunStep{MessageID: answer.id, Body: body, CallType: CallFrom})
+	}
+	return list, nil
 }

@@ -3,6 +3,7 @@ package qstash
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,30 +15,81 @@ import (
 // RunFilter selects workflow runs.
 type RunFilter struct {
 	RunIDs    []string
-	URL       string
-	URLPrefix string
-	State     []string
+	Runs      []RunRef // further ones
+	URL       []string
+	URLPrefix []string
+	State     []string // of the run, or of its steps
+	MessageID []string // of its steps
 	Label     []string
 	CallerIP  []string
 	FlowKey   []string
 	From, To  int64 // ms of their creation, inclusive; 0: no bound
 }
 
+// RunRef names a run by its id, and by the time of its creation unless that is 0.
+type RunRef struct {
+	ID      string
+	Created int64 // ms
+}
+
+// matches judges a run by itself; see matchesSteps.
 func (f *RunFilter) matches(r *run) bool {
 	created := r.CreatedAt.UnixMilli()
-	return anyOf(f.RunIDs, r.id) && (f.URL == "" || r.URL == f.URL) && strings.HasPrefix(r.URL, f.URLPrefix) &&
-		anyOf(f.State, runStates[r.state]) && anyOf(f.CallerIP, r.CallerIP) &&
+	return f.names(r.id, created) && anyOf(f.URL, r.URL) && f.prefixes(r.URL) &&
+		anyOf(f.runStates(), runStates[r.state]) && anyOf(f.CallerIP, r.CallerIP) &&
 		created >= f.From && (f.To == 0 || created <= f.To) &&
 		(len(f.Label) == 0 || slices.ContainsFunc(r.Config.Labels, func(l string) bool { return slices.Contains(f.Label, l) })) &&
 		(len(f.FlowKey) == 0 || r.Config.Flow != nil && slices.Contains(f.FlowKey, r.Config.Flow.Key))
+}
+
+func (f *RunFilter) names(id string, created int64) bool {
+	if len(f.RunIDs) == 0 && len(f.Runs) == 0 {
+		return true
+	}
+	return slices.Contains(f.RunIDs, id) || slices.ContainsFunc(f.Runs, func(r RunRef) bool { return r.ID == id && (r.Created == 0 || r.Created == created) })
+}
+
+func (f *RunFilter) prefixes(url string) bool {
+	return len(f.URLPrefix) == 0 || slices.ContainsFunc(f.URLPrefix, func(p string) bool { return strings.HasPrefix(url, p) })
+}
+
+// stepState tells the states of steps from those of runs.
+func stepState(state string) bool { return strings.HasPrefix(state, "STEP_") }
+
+func (f *RunFilter) runStates() []string {
+	return slices.DeleteFunc(slices.Clone(f.State), stepState)
+}
+
+// bySteps reports whether a run is judged by its log, too.
+func (f *RunFilter) bySteps() bool {
+	return len(f.MessageID) > 0 || slices.ContainsFunc(f.State, stepState)
+}
+
+// matchesSteps judges a run by its log: one step has the id, and one a state, that the filter names.
+func (f *RunFilter) matchesSteps(v *RunLog) bool {
+	states := slices.DeleteFunc(slices.Clone(f.State), func(s string) bool { return !stepState(s) })
+	id, state := len(f.MessageID) == 0, len(states) == 0
+	for _, g := range v.Steps {
+		for _, s := range g.Steps {
+			own, _ := s["messageId"].(string)
+			is, _ := s["state"].(string)
+			id, state = id || slices.Contains(f.MessageID, own), state || slices.Contains(states, is)
+		}
+	}
+	return id && state
 }
 
 var runStates = map[runState]string{runRunning: "RUN_STARTED", runSucceeded: "RUN_SUCCESS", runFailed: "RUN_FAILED", runCancelled: "RUN_CANCELED"}
 
 // runs calls f with the runs that a filter selects, the latest first, from behind cursor.
 func (e *Engine) runs(ctx context.Context, acct string, filter RunFilter, cursor string, f func(sort string, r *run) (bool, error)) error {
-	if len(filter.RunIDs) > 0 {
-		for _, id := range filter.RunIDs {
+	if len(filter.RunIDs) > 0 || len(filter.Runs) > 0 {
+		ids := slices.Clone(filter.RunIDs)
+		for _, ref := range filter.Runs {
+			ids = append(ids, ref.ID)
+		}
+		slices.Sort(ids)
+		for _, id := range slices.Compact(ids) {
 			r, err := e.readRun(ctx, acct, id)
 			if err != nil {
 				return err
@@ -102,13 +154,17 @@ type RunLog struct {
 	Labels      []string     `json:"labels,omitempty"`
 	FlowKey     string       `json:"flowControlKey,omitempty"`
 	Invoker     *RunInvoker  `json:"invoker,omitempty"`
-	StepCount   int          `json:"-"` // also where Steps are left out
+	Failure     *RunFailure  `json:"failureFunction,omitempty"`
+	StepCount   int          `json:"-"`                            // also where Steps are left out
+	Reason      string       `json:"workflowRunFailure,omitempty"` // why it was failed though none of its messages has
+	Deadline    int64        `json:"workflowRunDeadline,omitempty"`
 }
 
 // RunInvoker names the run that has started another one.
 type RunInvoker struct {
-	RunID string `json:"workflowRunId"`
-	URL   string `json:"workflowUrl"`
+	RunID     string `json:"workflowRunId"`
+	URL       string `json:"workflowUrl"`
+	CreatedAt int64  `json:"workflowRunCreatedAt,omitempty"` // ms
 }
 
 // RunLogStep is one step of a run, or the branches that run beside each other.
@@ -135,10 +191,13 @@ func (e *Engine) listRuns(ctx context.Context, acct string, filter RunFilter, cu
 			next = last
 			return false, nil
 		}
-		last = sort
 		v, err := view(r)
+		if err != nil || filter.bySteps() && !filter.matchesSteps(&v) {
+			return true, err
+		}
+		last = sort
 		list = append(list, v)
-		return true, err
+		return true, nil
 	})
 	return list, next, err
 }
@@ -148,6 +207,10 @@ func (r *run) view() RunLog {
 	v := RunLog{RunID: r.id, URL: r.URL, State: runStates[r.state], CreatedAt: r.CreatedAt.UnixMilli(), CallerIP: r.CallerIP,
 		CompletedAt: r.attrs.Get(attrFinished).Num(), Response: r.attrs.Get(runResponse).Str(), DLQID: r.attrs.Get(attrDLQ).Str(),
 		Labels: r.Config.Labels, Steps: []RunLogStep{}, StepCount: r.steps}
+	v.Reason = r.attrs.Get(runReason).Str()
+	if at := r.deadline(); !at.IsZero() {
+		v.Deadline = at.UnixMilli()
+	}
 	if len(v.Labels) > 0 {
 		v.Label = v.Labels[0]
 	}
@@ -155,96 +218,9 @@ func (r *run) view() RunLog {
 		v.FlowKey = r.Config.Flow.Key
 	}
 	if r.Invoker != nil {
-		v.Invoker = &RunInvoker{r.Invoker.RunID, r.Invoker.URL}
+		v.Invoker = &RunInvoker{r.Invoker.RunID, r.Invoker.URL, r.Invoker.Created}
 	}
 	return v
-}
-
-func (e *Engine) runLog(ctx context.Context, r *run, trim bool) (RunLog, error) {
-	v := r.view()
-	steps, err := e.runStepsUpTo(ctx, r.acct, r.id, r.steps)
-	if err != nil {
-		return v, err
-	}
-	for i, s := range steps {
-		m, err := e.readMessage(ctx, r.acct, s.MessageID)
-		if err != nil {
-			return v, err
-		}
-		fields, planned := stepLog(i, s, m, trim)
-		parallel := planned || fields["concurrent"] != nil && fields["concurrent"] != 1.0
-		n := len(v.Steps)
-		if parallel && n > 0 && v.Steps[n-1].Type == "parallel" {
-			v.Steps[n-1].Steps = append(v.Steps[n-1].Steps, fields)
-			continue
-		}
-		kind := "sequential"
-		if parallel {
-			kind = "parallel"
-		}
-		v.Steps = append(v.Steps, RunLogStep{Type: kind, Steps: []map[string]any{fields}})
-	}
-	if n := len(steps); n > 0 {
-		m, err := e.readMessage(ctx, r.acct, steps[n-1].MessageID)
-		if err != nil {
-			return v, err
-		}
-		if next := nextStepLog(r, m); next != nil {
-			v.Steps = append(v.Steps, RunLogStep{Type: "next", Steps: []map[string]any{next}})
-		}
-	}
-	return v, nil
-}
-
-// stepLog shows a step that has been added to a run, and whether it only plans another.
-func stepLog(i int, s RunStep, m *message, trim bool) (fields map[string]any, planned bool) {
-	fields = map[string]any{}
-	if i == 0 {
-		fields["stepName"], fields["stepType"], fields["concurrent"] = "init", "Initial", 1.0
-		if !trim {
-			fields["out"] = string(s.Body)
-		}
-	} else if json.Unmarshal(s.Body, &fields) != nil {
-		fields = map[string]any{}
-	}
-	id, _ := fields["stepId"].(float64)
-	planned = i > 0 && id == 0 && fields["targetStep"] != nil
-	if trim {
-		delete(fields, "out")
-	}
-	fields["callType"], fields["messageId"], fields["state"] = s.CallType, s.MessageID, "STEP_SUCCESS"
-	if m != nil {
-		fields["createdAt"], fields["headers"], fields["retries"] = m.rec.CreatedAt.UnixMilli(), m.rec.Redact.header(m.rec.Header), m.rec.maxRetries()
-	}
-	return fields, planned
-}
-
-// nextStepLog shows the delivery that a run waits for, or has ended with.
-func nextStepLog(r *run, m *message) map[string]any {
-	if m == nil || r.state == runSucceeded || m.state == stateDelivered && r.state == runRunning {
-		return nil
-	}
-	state := "STEP_PROGRESS"
-	switch {
-	case r.state == runCancelled:
-		state = "STEP_CANCELED"
-	case r.state == runFailed:
-		state = "STEP_FAILED"
-	case m.retried > 0:
-		state = "STEP_RETRY"
-	}
-	fields := map[string]any{"messageId": m.id, "state": state, "retries": m.rec.maxRetries()}
-	failures := []map[string]any{}
-	for _, text := range m.attrs.Get(attrEvents).Elems() {
-		var ev event
-		if json.Unmarshal([]byte(text), &ev) == nil && ev.State == EventError {
-			failures = append(failures, map[string]any{"error": ev.Error, "body": string(ev.Body), "headers": ev.Header, "status": ev.Status, "time": ev.At})
-		}
-	}
-	if len(failures) > 0 {
-		fields["errors"] = failures
-	}
-	return fields
 }
 
 // Resumed is a run that goes on for one that has failed.
@@ -296,7 +272,7 @@ func (e *Engine) resume(ctx context.Context, acct string, d *dead, restart bool,
 	o := old.Config
 	if change != nil {
 		change(&o)
-		if err := o.check(&e.limits); err != nil {
+		if err := o.check(&e.limits, e.now()); err != nil {
 			return Resumed{}, false, err
 		}
 	}
@@ -311,35 +287,29 @@ func (e *Engine) resume(ctx context.Context, acct string, d *dead, restart bool,
 	if err != nil || !ok {
 		return Resumed{}, false, err
 	}
-	o.Workflow = &Workflow{RunID: id, URL: old.URL, Init: true, LazyFetch: true, Invoker: old.Invoker}
-	if old.Invoker != nil {
-		invoker := *old.Invoker
-		invoker.Body = steps[0].Body
-		o.Workflow.Invoker = &invoker
-	}
+	// Its invoker has been told of the failure, and is not told again.
+	o.Workflow = &Workflow{RunID: id, URL: old.URL, Init: true, Deadline: old.MayTake, LazyFetch: true}
 	nd := e.newDraft(acct, &Request{Destination: old.URL, Body: steps[0].Body, Options: o}, "", Endpoint{URL: old.URL})
 	nd.resumed = steps
-	if _, err := e.storeWorkflow(ctx, nd); err != nil {
+	if _, err := e.startRun(ctx, nd); err != nil {
 		return Resumed{}, false, err
 	}
 	return Resumed{id, nd.rec.CreatedAt.UnixMilli()}, true, nil
 }
 
-// RetryFailureCallback sends the failure callback of a failed run again.
+// RetryFailureCallback sends the failure callback of a failed run again, if it has failed or was cancelled.
 func (e *Engine) RetryFailureCallback(ctx context.Context, acct, dlqID string) (Resumed, error) {
-	d, err := e.readDead(ctx, acct, dlqID)
+	d, m, err := e.failureCallback(ctx, acct, dlqID)
 	if err != nil {
 		return Resumed{}, err
 	}
-	if d == nil || d.msg.rec.Workflow == nil || d.letter.Callback == "" {
-		return Resumed{}, notFound("message %s with a failure callback not found in dlq", dlqID)
-	}
-	m, err := e.readMessage(ctx, acct, d.letter.Callback)
-	if err != nil {
-		return Resumed{}, err
-	}
-	if m == nil {
-		return Resumed{}, notFound("the failure callback of %s is no longer known", dlqID)
+	switch {
+	case m == nil:
+		return Resumed{}, invalid("the run of %s has no failure callback", dlqID)
+	case !m.state.finished():
+		return Resumed{}, invalid("the failure callback of %s is in progress", dlqID)
+	case m.state == stateDelivered:
+		return Resumed{}, invalid("the failure callback of %s has succeeded", dlqID)
 	}
 	body, err := e.body(ctx, m)
 	if err != nil {
@@ -355,33 +325,44 @@ func (e *Engine) RetryFailureCallback(ctx context.Context, acct, dlqID string) (
 	if err != nil {
 		return Resumed{}, fmt.Errorf("changing dead letter %s: %w", dlqID, err)
 	}
-	if err := e.storeOnce(ctx, nd); err != nil {
-		return Resumed{}, err
+	err = e.commitDraft(ctx, nd, store.Absent(attrState),
+		store.Update(dlqKey(acct, dlqID), store.Same(attrJSON, d.attrs.Get(attrJSON)), store.Set(attrJSON, store.Bytes(string(text)))))
+	if unmet := (*unmetError)(nil); errors.As(err, &unmet) {
+		return Resumed{}, invalid("the failure callback of %s is in progress", dlqID) // somebody else has sent it
 	}
-	if _, err := e.store.Apply(ctx, store.Update(dlqKey(acct, dlqID), store.Exists(attrJSON), store.Set(attrJSON, store.Bytes(string(text))))); err != nil {
-		return Resumed{}, fmt.Errorf("changing dead letter %s: %w", dlqID, err)
+	if err != nil {
+		return Resumed{}, err
 	}
 	return Resumed{d.msg.rec.Workflow.RunID, d.msg.rec.Workflow.CreatedAt.UnixMilli()}, nil
 }
 
-// CancelFailureCallback cancels the failure callback of a failed run.
+// CancelFailureCallback cancels the failure callback of a failed run, if it is in progress.
 func (e *Engine) CancelFailureCallback(ctx context.Context, acct, dlqID string) error {
-	d, err := e.readDead(ctx, acct, dlqID)
+	_, m, err := e.failureCallback(ctx, acct, dlqID)
 	if err != nil {
 		return err
 	}
-	if d == nil || d.letter.Callback == "" {
-		return notFound("message %s with a failure callback not found in dlq", dlqID)
+	if m == nil || m.state.finished() {
+		return invalid("the failure callback of %s is not in progress", dlqID)
 	}
-	return e.Cancel(ctx, acct, d.letter.Callback)
+	return e.Cancel(ctx, acct, m.id)
+}
+
+// failureCallback reads a dead letter, and the message of its failure callback, nil if there is none.
+func (e *Engine) failureCallback(ctx context.Context, acct, dlqID string) (*dead, *message, error) {
+	d, err := e.readDead(ctx, acct, dlqID)
+	if err == nil && (d == nil || d.msg.rec.Workflow == nil) {
+		err = notFound("message %s not found in dlq", dlqID)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	m, err := e.readMessage(ctx, acct, d.letter.Callback)
+	return d, m, err
 }
 
 // failureInfo says what became of a failure callback.
-func (e *Engine) failureInfo(ctx context.Context, acct, id string) (*FailureCallbackInfo, error) {
-	m, err := e.readMessage(ctx, acct, id)
-	if err != nil || m == nil {
-		return nil, err
-	}
+func failureInfo(m *message) *FailureCallbackInfo {
 	info := &FailureCallbackInfo{State: "CALLBACK_INPROGRESS"}
 	switch m.state {
 	case stateDelivered:
@@ -397,5 +378,5 @@ func (e *Engine) failureInfo(ctx context.Context, acct, id string) (*FailureCall
 			info.ResponseStatus, info.ResponseBody, info.ResponseHeaders = ev.Status, string(ev.Body), ev.Header
 		}
 	}
-	return info, nil
+	return info
 }

@@ -163,10 +163,9 @@ func TestFailedRunIsToldOfAndCanBeResumed(t *testing.T) {
 	if err != nil || len(list) != 1 || list[0].WorkflowRunID != "wfr_1" || list[0].FailureCallbackInfo == nil || list[0].FailureCallbackInfo.State != "CALLBACK_SUCCESS" {
 		t.Fatalf("dead letters %+v, %v", list, err)
 	}
-	if run, err := w.engine.RetryFailureCallback(ctx, acct, list[0].DLQID); err != nil || run.RunID != "wfr_1" {
-		t.Errorf("%+v, %v", run, err)
+	if _, err := w.engine.RetryFailureCallback(ctx, acct, list[0].DLQID); !isKind(err, qstash.KindInvalid) {
+		t.Errorf("a failure callback that has succeeded: %v", err)
 	}
-	w.run(0)
 	fail = false
 	run, err := w.engine.ResumeRun(ctx, acct, list[0].DLQID, false, nil)
 	if err != nil || run.RunID == "wfr_1" || !strings.HasPrefix(run.RunID, "wfr_") {
@@ -174,7 +173,7 @@ func TestFailedRunIsToldOfAndCanBeResumed(t *testing.T) {
 	}
 	w.run(0)
 	last := w.sent[len(w.sent)-1]
-	if got := steps(t, last); fmt.Sprint(got) != "[in]" || last.Header.Get("Upstash-Workflow-Runid") != run.RunID || len(w.sent) != 4 {
+	if got := steps(t, last); fmt.Sprint(got) != "[in]" || last.Header.Get("Upstash-Workflow-Runid") != run.RunID || len(w.sent) != 3 {
 		t.Errorf("resumed with %v, sent %v", got, w.urls())
 	}
 }
@@ -186,7 +185,7 @@ func TestCancelledRunsAreNotCalled(t *testing.T) {
 		w.publish("https://app.example"+path, "", o)
 	}
 	for _, want := range []int{2, 0} {
-		if n, err := w.engine.CancelRuns(t.Context(), acct, qstash.RunFilter{URLPrefix: "https://app.example//"}, 10); n != want || err != nil {
+		if n, err := w.engine.CancelRuns(t.Context(), acct, qstash.RunFilter{URLPrefix: []string{"https://app.example//"}}, 10); n != want || err != nil {
 			t.Errorf("cancelled %d, %v, want %d", n, err, want)
 		}
 	}
@@ -315,8 +314,8 @@ func TestInvokedRunTellsItsInvoker(t *testing.T) {
 		end  func() error
 		want string
 	}{
-		{func() error { return w.engine.FinishRun(ctx, acct, "wfr_a", []byte(`{"r":1}`)) }, `{\"body\":{\"r\":1}}`},
-		{func() error { return w.engine.CancelRun(ctx, acct, "wfr_b") }, `{\"body\":null,\"isCanceled\":true}`},
+		{func() error { return w.engine.FinishRun(ctx, acct, "wfr_a", []byte(`{"r":1}`)) }, `{\"body\":{\"r\":1},\"isCanceled\":false,\"isFailed\":false}`},
+		{func() error { return w.engine.CancelRun(ctx, acct, "wfr_b") }, `{\"isCanceled\":true,\"isFailed\":false}`},
 	} {
 		invoke(map[bool]string{true: "wfr_a", false: "wfr_b"}[len(w.sent) < 3])
 		if err := c.end(); err != nil {
@@ -327,6 +326,87 @@ func TestInvokedRunTellsItsInvoker(t *testing.T) {
 		all := steps(t, d)
 		if d.URL != workflowURL || d.Header.Get("Mine") != "1" || !strings.Contains(all[len(all)-1], c.want) {
 			t.Errorf("the invoker is called with %v, want %s", all, c.want)
+		}
+	}
+}
+
+func TestFailureCallbackIsSentAgainOnlyAfterItHasFailed(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	w.answer = failing(500)
+	failure := &qstash.Callback{URL: "https://app.example/failure", Options: qstash.Options{Retries: retries(0), Workflow: &qstash.Workflow{RunID: "wfr_1", CallType: qstash.CallFailure}}}
+	w.publish(workflowURL, "in", qstash.Options{Workflow: workflow("wfr_1", true), Retries: retries(0), FailureCallback: failure})
+	w.run(0)
+	find := func(states ...string) []qstash.DeadMessage {
+		t.Helper()
+		list, _, err := w.engine.DeadLetters(ctx, acct, qstash.DLQQuery{Filter: qstash.Filter{Workflow: true, FailureState: states}, Count: 10})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return list
+	}
+	list := find("CALLBACK_FAIL")
+	if len(list) != 1 || len(find("CALLBACK_SUCCESS", "CALLBACK_INPROGRESS")) != 0 {
+		t.Fatalf("dead letters by state: %+v", list)
+	}
+	id := list[0].DLQID
+	if err := w.engine.CancelFailureCallback(ctx, acct, id); !isKind(err, qstash.KindInvalid) {
+		t.Errorf("cancelling what has failed: %v", err)
+	}
+	if run, err := w.engine.RetryFailureCallback(ctx, acct, id); err != nil || run.RunID != "wfr_1" || len(find("CALLBACK_INPROGRESS")) != 1 {
+		t.Fatalf("%+v, %v", run, err)
+	}
+	if _, err := w.engine.RetryFailureCallback(ctx, acct, id); !isKind(err, qstash.KindInvalid) {
+		t.Errorf("at once again: %v", err)
+	}
+	if err := w.engine.CancelFailureCallback(ctx, acct, id); err != nil || len(find("CALLBACK_CANCELED")) != 1 {
+		t.Errorf("cancelling: %v", err)
+	}
+	if _, err := w.engine.RetryFailureCallback(ctx, acct, id); err != nil {
+		t.Errorf("after it was cancelled: %v", err)
+	}
+	w.answer = nil
+	w.run(0)
+	if len(find("CALLBACK_SUCCESS")) != 1 || w.log("wfr_1") == "" {
+		t.Error("the callback has not succeeded")
+	}
+	if _, err := w.engine.RetryFailureCallback(ctx, acct, "none"); !isKind(err, qstash.KindNotFound) {
+		t.Errorf("of an unknown dead letter: %v", err)
+	}
+}
+
+func TestRunsAreFound(t *testing.T) {
+	w := newWorld(t)
+	for _, id := range []string{"wfr_a", "wfr_b"} {
+		o := qstash.Options{Workflow: &qstash.Workflow{RunID: id, URL: "https://app.example/" + id, Init: true}}
+		w.publish(o.Workflow.URL, "in", o)
+	}
+	created := w.now.UnixMilli()
+	w.run(0)
+	if err := w.submit("wfr_b", `{"stepId":1,"stepName":"nap","stepType":"SleepFor"}`, qstash.Options{Delay: time.Minute}); err != nil {
+		t.Fatal(err)
+	}
+	message := w.runLog("wfr_a").Steps[0].Steps[0]["messageId"].(string)
+	for _, c := range []struct {
+		name   string
+		filter qstash.RunFilter
+		want   string
+	}{
+		{"several urls", qstash.RunFilter{URL: []string{"https://app.example/wfr_a", "https://app.example/wfr_b"}}, "[wfr_b wfr_a]"},
+		{"prefixes", qstash.RunFilter{URLPrefix: []string{"https://app.example/wfr_b", "https://other.example"}}, "[wfr_b]"},
+		{"ids with times", qstash.RunFilter{Runs: []qstash.RunRef{{"wfr_a", created}, {"wfr_b", created + 1}}}, "[wfr_a]"},
+		{"ids with and without", qstash.RunFilter{RunIDs: []string{"wfr_a"}, Runs: []qstash.RunRef{{"wfr_b", 0}}}, "[wfr_a wfr_b]"},
+		{"states of steps", qstash.RunFilter{State: []string{"STEP_PROGRESS"}}, "[wfr_b]"},
+		{"states of both", qstash.RunFilter{State: []string{"RUN_STARTED", "STEP_SUCCESS"}}, "[wfr_b wfr_a]"},
+		{"a step's message", qstash.RunFilter{MessageID: []string{message}}, "[wfr_a]"},
+	} {
+		list, _, err := w.engine.RunLogs(t.Context(), acct, c.filter, "", 10, true)
+		var ids []string
+		for _, r := range list {
+			ids = append(ids, r.RunID)
+		}
+		if err != nil || fmt.Sprint(ids) != c.want {
+			t.Errorf("%s: %v, %v, want %s", c.name, ids, err, c.want)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package qstash
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -79,27 +80,37 @@ func checkEvent(event string) error {
 	return nil
 }
 
-// Wait makes a run wait for an event, and returns at once.
+// Wait makes a run wait for an event, and returns at once. A step waits once, however often its
+// workflow asks for that: a delivery that is repeated asks again. The errors are those of refuseRun.
 func (e *Engine) Wait(ctx context.Context, acct, event string, req WaitRequest) error {
+	return refuseRun(e.wait(ctx, acct, event, req))
+}
+
+func (e *Engine) wait(ctx context.Context, acct, event string, req WaitRequest) error {
 	if err := checkEvent(event); err != nil {
 		return err
 	}
-	if req.Timeout <= 0 || req.Timeout > e.limits.MaxDelay {
-		return invalid("timeout must be between 0 and %s", e.limits.MaxDelay)
+	if req.Timeout <= 0 {
+		return invalid("timeout must be positive")
+	}
+	if req.Timeout > e.limits.MaxDelay {
+		return quota("timeout exceeded the limit: maximum %s, requested %s", days(e.limits.MaxDelay), days(req.Timeout))
+	}
+	for _, o := range []*Options{&req.Options, &req.TimeoutOptions} {
+		if err := o.check(&e.limits, e.now()); err != nil {
+			return err
+		}
 	}
 	for _, u := range []string{req.URL, req.TimeoutURL} {
 		if err := checkURL(u); err != nil {
 			return invalid("invalid url: %v", err)
 		}
 	}
-	r, err := e.readRun(ctx, acct, req.RunID)
-	if err != nil {
+	if err := e.checkRunning(ctx, acct, req.RunID); err != nil {
 		return err
 	}
-	if r == nil || r.state != runRunning {
-		return ErrRunEnded
-	}
-	w := &waiter{RunID: req.RunID, URL: req.URL, TimeoutURL: req.TimeoutURL, Deadline: e.now().Add(req.Timeout),
+	now := e.now()
+	w := &waiter{RunID: req.RunID, URL: req.URL, TimeoutURL: req.TimeoutURL, Deadline: now.Add(req.Timeout),
 		Step: req.Step, Options: req.Options, TimeoutOptions: req.TimeoutOptions}
 	id := e.newID("")
 	w.key = store.Key{Partition: eventPartition(acct, event), Sort: waiterSort + id}
@@ -107,16 +118,63 @@ func (e *Engine) Wait(ctx context.Context, acct, event string, req WaitRequest) 
 	if err != nil {
 		return fmt.Errorf("storing a waiter: %w", err)
 	}
+	facts, err := json.Marshal(waitLink{Event: event, Step: req.Step, Timeout: req.Timeout, At: now, WaiterID: id})
+	if err != nil {
+		return fmt.Errorf("storing a waiter: %w", err)
+	}
+	once := linkOp(acct, req.RunID, waiterLink(cmp.Or(stepID(req.Step), id)), facts, now, w.Deadline.Add(e.runTTL()))
+	once.If = store.Absent(attrJSON)
 	due := dueSort(w.Deadline, dueWaiter, waiterHint(id, event))
 	err = e.store.Commit(ctx, []store.Op{
+		once,
 		store.Put(w.key, store.NewAttrs(store.Attr{Name: attrJSON, Value: store.Bytes(string(text))}), nil),
-		store.Put(dueKey(acct, shardOf(id), due), store.Attrs{}, nil),
+		store.Put(dueKey(acct, shardOf(id), due), store.NewAttrs(store.Attr{Name: dueRun, Value: store.Bytes(req.RunID)}), nil),
 	})
+	if ce, unmet := unmetCondition(err); unmet {
+		return e.waitAgain(ctx, acct, event, ce.Old)
+	}
 	if err != nil {
 		return fmt.Errorf("storing a waiter: %w", err)
 	}
 	e.wake(ctx, hint(w.Deadline, dueWaiter, acct, waiterHint(id, event)))
 	return e.takeNotice(ctx, acct, event, w)
+}
+
+// waitAgain is Wait for a step that waits already, or has waited; old is its link. The earlier call may
+// have ended before it could look for notifications.
+func (e *Engine) waitAgain(ctx context.Context, acct, event string, old store.Attrs) error {
+	var facts waitLink
+	if err := json.Unmarshal([]byte(old.Get(attrJSON).Str()), &facts); err != nil {
+		return fmt.Errorf("reading a waiter: %w", err)
+	}
+	if facts.Event != event {
+		return nil
+	}
+	w, err := e.readWaiter(ctx, acct, event, facts.WaiterID)
+	if err != nil || w == nil {
+		return err
+	}
+	return e.takeNotice(ctx, acct, event, w)
+}
+
+// hasWaiter reports whether a waiter still waits, by its name in due entries.
+func (e *Engine) hasWaiter(ctx context.Context, acct, name string) (bool, error) {
+	id, event, _ := strings.Cut(name, "/")
+	w, err := e.readWaiter(ctx, acct, event, id)
+	return w != nil, err
+}
+
+// readWaiter reads a waiter, nil if there is none any more.
+func (e *Engine) readWaiter(ctx context.Context, acct, event, id string) (*waiter, error) {
+	key := store.Key{Partition: eventPartition(acct, event), Sort: waiterSort + id}
+	attrs, err := e.store.Get(ctx, key)
+	if err != nil {
+		return nil, fmt.Errorf("reading a waiter: %w", err)
+	}
+	if attrs == nil {
+		return nil, nil
+	}
+	return parseWaiter(key, attrs)
 }
 
 // takeNotice gives a waiter what its run was notified of before.
@@ -176,7 +234,7 @@ func (e *Engine) Notify(ctx context.Context, acct, event, runID string, data []b
 	notice := store.Key{Partition: eventPartition(acct, event), Sort: noticeSort + runID + "\x00" + e.newID("")}
 	_, err = e.store.Apply(ctx, store.Put(notice, store.NewAttrs(
 		store.Attr{Name: attrBody, Value: store.Bytes(string(data))},
-		store.Attr{Name: store.TTLAttr, Value: store.Int(e.now().Add(e.limits.DLQFor).Unix())}), nil))
+		store.Attr{Name: store.TTLAttr, Value: store.Int(e.now().Add(maxWait).Unix())}), nil))
 	if err != nil {
 		return nil, fmt.Errorf("storing a notification: %w", err)
 	}
@@ -244,16 +302,8 @@ func (e *Engine) endWait(ctx context.Context, acct, event string, w *waiter, url
 // expire ends a wait whose time is over.
 func (e *Engine) expire(ctx context.Context, acct, name string) error {
 	id, event, _ := strings.Cut(name, "/")
-	key := store.Key{Partition: eventPartition(acct, event), Sort: waiterSort + id}
-	attrs, err := e.store.Get(ctx, key)
-	if err != nil {
-		return fmt.Errorf("reading a waiter: %w", err)
-	}
-	if attrs == nil {
-		return nil
-	}
-	w, err := parseWaiter(key, attrs)
-	if err != nil {
+	w, err := e.readWaiter(ctx, acct, event, id)
+	if err != nil || w == nil {
 		return err
 	}
 	if w.Deadline.After(e.now()) {

@@ -66,25 +66,37 @@ func (e *Engine) runBlocking(ctx context.Context, db *Database, b bound, w *resp
 			defer timer.Stop()
 			expired = timer.C
 		}
-		again := time.NewTimer(look)
-		tick := again.C
-		if e.recordTTL == 0 {
-			tick = nil // there are no other engines
+		last, err := e.await(ctx, wait.wake, expired, look)
+		if err != nil {
+			return err
 		}
+		if last {
+			return e.transact(ctx, db, []bound{b}, transactMode{}, handover{}, w)
+		}
+	}
+}
+
+// await waits until a blocked command should look again, which is within a time. It reports last if the
+// command then does so for the last time. A command whose context has ended must not take anything: its client has
+// gone. Some contexts tell that by Err alone, so await asks it from time to time, and before it returns.
+func (e *Engine) await(ctx context.Context, wake <-chan struct{}, expired <-chan time.Time, look time.Duration) (last bool, err error) {
+	for {
+		again := time.NewTimer(look)
 		select {
 		case <-ctx.Done():
-			again.Stop()
-			return ctx.Err()
-		case <-wait.wake:
-		case <-tick:
+		case <-wake:
+		case <-again.C:
+			if e.recordTTL == 0 && ctx.Err() == nil { // there are no other engines, whose writes would not wake it
+				look = lookLate
+				continue
+			}
 		case <-e.duties.ctx.Done():
-			again.Stop()
-			return e.transact(ctx, db, []bound{b}, transactMode{}, handover{}, w)
+			last = true
 		case <-expired:
-			again.Stop()
-			return e.transact(ctx, db, []bound{b}, transactMode{}, handover{}, w)
+			last = true
 		}
 		again.Stop()
+		return last, ctx.Err()
 	}
 }
 

@@ -7,7 +7,9 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/skystash/skystash/pkg/redis"
@@ -138,6 +140,62 @@ func TestBlockedCommandEnds(t *testing.T) {
 	d.e.Pipeline(t.Context(), db, redis.Access{}, [][]string{{"RPUSH", "l", "y"}, {"BLPOP", "l", "0"}, {"BLPOP", "l", "0.01"}, {"PING"}}, &w)
 	if got := strings.Count(string(w.Buf), "\r\n"); !strings.Contains(string(w.Buf), "PONG") || got < 4 {
 		t.Errorf("in a pipeline: %q", w.Buf)
+	}
+}
+
+// leaving is the context of a client that goes at some moment. Like that of the local server, it tells so by Err alone.
+type leaving struct {
+	context.Context
+	gone atomic.Bool
+}
+
+func (l *leaving) Err() error {
+	if l.gone.Load() {
+		return context.Canceled
+	}
+	return l.Context.Err()
+}
+
+func TestNothingIsPoppedForAClientThatHasGone(t *testing.T) {
+	for _, recordTTL := range []time.Duration{0, time.Second} {
+		for _, tt := range []struct{ blocked, write, left string }{
+			{"BLPOP l 0", "RPUSH l x", "LLEN l"},
+			{"BLMOVE l to LEFT RIGHT 0", "RPUSH l x", "LLEN l"},
+			{"BZPOPMIN z 0", "ZADD z 1 x", "ZCARD z"},
+		} {
+			synctest.Test(t, func(t *testing.T) {
+				d := patient(t, memoryStore(t), recordTTL, 1)[0]
+				db := d.database()
+				begin := func() (*leaving, <-chan error) {
+					ctx, done := &leaving{Context: t.Context()}, make(chan error, 1)
+					go func() {
+						var w resp.Writer
+						done <- d.e.Do(ctx, db, redis.Access{}, strings.Fields(tt.blocked), &w)
+					}()
+					synctest.Wait()
+					return ctx, done
+				}
+				ctx, done := begin()
+				ctx.gone.Store(true)
+				d.cmd(tt.write)
+				if err := <-done; !errors.Is(err, context.Canceled) {
+					t.Errorf("%s ends with %v", tt.blocked, err)
+				}
+				if got := d.cmd(tt.left); got != "(integer) 1" {
+					t.Errorf("after %s of a client that has gone: %s", tt.blocked, got)
+				}
+				d.cmd("DEL l z")
+				ctx, done = begin()
+				ctx.gone.Store(true)
+				start := time.Now()
+				if err := <-done; !errors.Is(err, context.Canceled) {
+					t.Errorf("%s ends with %v", tt.blocked, err)
+				}
+				if waited := time.Since(start); waited > time.Second {
+					t.Errorf("%s goes on for %v after its client has gone", tt.blocked, waited)
+				}
+			})
+		}
 	}
 }
 

@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
-	"slices"
 	"time"
 
 	"github.com/skystash/skystash/pkg/fresh"
 	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/store"
 	"github.com/skystash/skystash/pkg/store/readahead"
+	"github.com/skystash/skystash/pkg/token/revoked"
 )
 
 // Attributes of a database's record.
@@ -22,11 +22,12 @@ const (
 	recEpoch    = "epoch"    // number of FLUSHDBs
 	recSwitchAt = "switchat" // Unix ms at which recEpoch came or comes into force
 	recCredGen  = "credgen"
-	recRevoked  = "revoked"
-	recScripts  = "scripts" // number of SCRIPT FLUSHs, and when the last one came or comes into force
-	recLibs     = "libs"    // number of changes of the function libraries, and when ...
-	recAt       = "at"      // suffix
-	recBlock    = "block"   // meter.Block
+	recRevoked  = "revoked"  // revoked.List: credentials
+	recRevPages = "revpages" // revoked.List: pages
+	recScripts  = "scripts"  // number of SCRIPT FLUSHs, and when the last one came or comes into force
+	recLibs     = "libs"     // number of changes of the function libraries, and when ...
+	recAt       = "at"       // suffix
+	recBlock    = "block"    // meter.Block
 )
 
 // Limits of a database's number of slots.
@@ -48,8 +49,8 @@ type Database struct {
 	Slots     int // partitions that hold the keys; a power of two
 	CreatedAt time.Time
 
-	CredentialGeneration int64    // credentials of other generations are not valid any more
-	Revoked              []string // ids of credentials revoked one by one
+	CredentialGeneration int64        // credentials of other generations are not valid any more
+	Revoked              *revoked.Set // credentials revoked one by one
 
 	Blocked meter.Block // a limit of its usage has been reached: who serves the database refuses commands
 
@@ -102,6 +103,13 @@ type DatabaseOptions struct {
 
 func recordKey(id string) store.Key { return store.Key{Partition: "d" + id, Sort: "d"} }
 
+// revokedPrefix begins the sort keys of pages of revoked credentials, beside the record.
+const revokedPrefix = "r"
+
+func revokedKey(id, page string) store.Key {
+	return store.Key{Partition: recordKey(id).Partition, Sort: revokedPrefix + page}
+}
+
 func validDatabaseID(id string) bool {
 	for _, r := range id {
 		if !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_') {
@@ -148,7 +156,7 @@ func (e *Engine) CreateDatabase(ctx context.Context, o DatabaseOptions) (*Databa
 	if err != nil {
 		return nil, fmt.Errorf("creating database %s: %w", o.ID, err)
 	}
-	return e.remember(o.ID, attrs, begun), nil
+	return e.remember(ctx, o.ID, attrs, begun)
 }
 
 // Database returns a database's record, at most Config.RecordTTL old. It fails
@@ -161,7 +169,7 @@ func (e *Engine) Database(ctx context.Context, id string) (*Database, error) {
 		return nil, fmt.Errorf("%w: %q", ErrNoDatabase, id)
 	}
 	attrs, begun, err := readahead.Get(ctx, e.store, recordKey(id), e.databases.Begin())
-	return e.databaseOf(id, attrs, begun, err)
+	return e.databaseOf(ctx, id, attrs, begun, err)
 }
 
 // readDatabase reads a database's record now.
@@ -171,21 +179,25 @@ func (e *Engine) readDatabase(ctx context.Context, id string) (*Database, error)
 	}
 	begun := e.databases.Begin()
 	attrs, err := e.store.Get(ctx, recordKey(id))
-	return e.databaseOf(id, attrs, begun, err)
+	return e.databaseOf(ctx, id, attrs, begun, err)
 }
 
-func (e *Engine) databaseOf(id string, attrs store.Attrs, begun fresh.Read, err error) (*Database, error) {
+func (e *Engine) databaseOf(ctx context.Context, id string, attrs store.Attrs, begun fresh.Read, err error) (*Database, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading database %s: %w", id, err)
 	}
 	if attrs == nil {
 		return nil, fmt.Errorf("%w: %s", ErrNoDatabase, id)
 	}
-	return e.remember(id, attrs, begun), nil
+	return e.remember(ctx, id, attrs, begun)
 }
 
 // remember keeps a record, unless a newer one is there.
-func (e *Engine) remember(id string, attrs store.Attrs, begun fresh.Read) *Database {
+func (e *Engine) remember(ctx context.Context, id string, attrs store.Attrs, begun fresh.Read) (*Database, error) {
+	withdrawn, err := e.revoked.Set(ctx, id, revocations(attrs))
+	if err != nil {
+		return nil, err
+	}
 	slots := int(attrs.Get(recSlots).Num())
 	epoch := attrs.Get(recEpoch).Num()
 	d := &Database{
@@ -194,7 +206,7 @@ func (e *Engine) remember(id string, attrs store.Attrs, begun fresh.Read) *Datab
 		Slots:                slots,
 		CreatedAt:            time.UnixMilli(attrs.Get(recCreated).Num()),
 		CredentialGeneration: attrs.Get(recCredGen).Num(),
-		Revoked:              slices.Clone(attrs.Get(recRevoked).Elems()),
+		Revoked:              withdrawn,
 		Blocked:              meter.DecodeBlock(attrs.Get(recBlock).Str()),
 		monitored:            attrs.Get(recMonitor).Num(),
 		epoch:                epoch,
@@ -205,7 +217,12 @@ func (e *Engine) remember(id string, attrs store.Attrs, begun fresh.Read) *Datab
 		previous:             newView(id, slots, epoch-1),
 	}
 	e.databases.Put(id, d, begun)
-	return d
+	return d, nil
+}
+
+// revocations are what a record says of revoked credentials.
+func revocations(attrs store.Attrs) revoked.List {
+	return revoked.List{Recent: attrs.Get(recRevoked).Elems(), Pages: attrs.Get(recRevPages).Elems()}
 }
 
 // forget makes a database's record be read again.
@@ -227,29 +244,49 @@ func (e *Engine) updateRecord(ctx context.Context, id string, edits ...store.Edi
 // ResetCredentials makes all credentials issued so far invalid, on every
 // instance within Config.RecordTTL, and returns the generation of new ones.
 func (e *Engine) ResetCredentials(ctx context.Context, id string) (int64, error) {
-	d, err := e.updateRecord(ctx, id, store.Add(recCredGen, recCredGen, 1), store.Remove(recRevoked))
+	before, err := e.readDatabase(ctx, id)
 	if err != nil {
 		return 0, err
 	}
-	return d.CredentialGeneration, nil
+	d, err := e.updateRecord(ctx, id, store.Add(recCredGen, recCredGen, 1), store.Remove(recRevoked), store.Remove(recRevPages))
+	if err != nil {
+		return 0, err
+	}
+	return d.CredentialGeneration, e.revoked.Retire(ctx, id, before.Revoked.List())
 }
 
-// maxRevoked bounds the list in the record; beyond it, reset the credentials.
-const maxRevoked = 1000
-
-// RevokeCredential makes one credential invalid, on every instance within Config.RecordTTL.
-func (e *Engine) RevokeCredential(ctx context.Context, id, credentialID string) error {
-	d, err := e.readDatabase(ctx, id)
+// RevokeCredential makes one credential invalid, on every instance within Config.RecordTTL. expires is when
+// its tokens expire anyway, zero if they do not or it is not known; the revocation is forgotten some time after.
+func (e *Engine) RevokeCredential(ctx context.Context, id, credentialID string, expires time.Time) error {
+	if !validDatabaseID(id) {
+		return fmt.Errorf("%w: %q", ErrNoDatabase, id)
+	}
+	unlock, err := e.locks.Lock(ctx, id, "revoked")
 	if err != nil {
 		return err
 	}
-	if slices.Contains(d.Revoked, credentialID) {
-		return nil
+	defer unlock()
+	err = e.retry.Do(ctx, func(ctx context.Context) error {
+		attrs, err := e.store.Get(ctx, recordKey(id))
+		if err != nil {
+			return err
+		}
+		if attrs == nil {
+			return fmt.Errorf("%w: %s", ErrNoDatabase, id)
+		}
+		list := revocations(attrs)
+		next, writes, err := e.revoked.Add(ctx, id, list, credentialID, expires)
+		if err != nil || next.Equal(list) {
+			return err
+		}
+		return e.store.Commit(ctx, append(writes, store.Update(recordKey(id),
+			store.And{store.Exists(recSlots), store.Same(recRevoked, attrs.Get(recRevoked)), store.Same(recRevPages, attrs.Get(recRevPages))},
+			store.Set(recRevoked, store.List(next.Recent)), store.Set(recRevPages, store.List(next.Pages)))))
+	})
+	if err != nil {
+		return fmt.Errorf("revoking credential %s of database %s: %w", credentialID, id, err)
 	}
-	if len(d.Revoked) >= maxRevoked {
-		return fmt.Errorf("redis: database %s has %d revoked credentials: reset its credentials instead", id, len(d.Revoked))
-	}
-	_, err = e.updateRecord(ctx, id, store.Append(recRevoked, []string{credentialID}))
+	_, err = e.readDatabase(ctx, id)
 	return err
 }
 

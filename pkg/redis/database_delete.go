@@ -47,7 +47,7 @@ func (e *Engine) DeleteDatabase(ctx context.Context, id string) error {
 			// The deletion record lists everything that has to be deleted. A flush that came in between
 			// would add a generation that it does not list.
 			store.Delete(recordKey(id), store.And{store.Exists(recSlots),
-				same(attrs, recEpoch), same(attrs, recScripts), same(attrs, recLibs)}),
+				store.Same(recEpoch, attrs.Get(recEpoch)), store.Same(recScripts, attrs.Get(recScripts)), store.Same(recLibs, attrs.Get(recLibs))}),
 			store.Put(deletedKey(id), attrs, nil),
 			store.Put(noteKey(now, string(newWriteID(now))), store.NewAttrs(
 				store.Attr{Name: noteDB, Value: store.Bytes(d.ID)},
@@ -60,14 +60,6 @@ func (e *Engine) DeleteDatabase(ctx context.Context, id string) error {
 		return fmt.Errorf("deleting database %s: %w", id, err)
 	}
 	return err
-}
-
-// same is the condition that an attribute is as it was read.
-func same(attrs store.Attrs, name string) store.Cond {
-	if v := attrs.Get(name); !v.IsZero() {
-		return store.Eq(name, v)
-	}
-	return store.Absent(name)
 }
 
 // reclaimDatabase deletes all that a deleted database has left.
@@ -105,8 +97,11 @@ func (e *Engine) reclaimDatabase(ctx context.Context, id string) (int, error) {
 			return total, err
 		}
 	}
-	if err := count(e.deleteAll(ctx, store.Query{Partition: recordKey(id).Partition, From: userPrefix, To: store.PrefixEnd(userPrefix)})); err != nil {
-		return total, err
+	for _, prefix := range []string{userPrefix, revokedPrefix} {
+		q := store.Query{Partition: recordKey(id).Partition, From: prefix, To: store.PrefixEnd(prefix)}
+		if err := count(e.deleteAll(ctx, q)); err != nil {
+			return total, err
+		}
 	}
 	return total + 1, e.dropNote(ctx, store.Item{Key: deletedKey(id)})
 }

@@ -24,6 +24,7 @@
 //	item      partition              sort key                 attributes
 //	database  'd' db                 'd'                      see database.go
 //	user      'd' db                 'u' name                 r (rules), w
+//	revoked   'd' db                 'r' page                 l, x: revoked credentials that do not fit the record, see package revoked
 //	deleted   'd' db                 'x'                      those of the record: the database is being deleted
 //	head      'k' db epoch slot      H key                    t w e x b q*, and one of the encodings
 //	owner     'e' db generation      0x00                     hp, hs (the head it was moved to, if it was)

@@ -15,6 +15,7 @@ import (
 	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/redis/script"
 	"github.com/skystash/skystash/pkg/store"
+	"github.com/skystash/skystash/pkg/token/revoked"
 )
 
 // Config is what an Engine is made of.
@@ -86,6 +87,7 @@ type Engine struct {
 
 	databases *fresh.Cache[string, *Database] // records
 	users     *fresh.Cache[userID, user]
+	revoked   *revoked.Book
 }
 
 // New makes an engine.
@@ -121,6 +123,7 @@ func New(cfg Config) *Engine {
 		e.region = &replicaReader{replica: r.Replica, marks: r.Marks}
 		e.store = &primaryStore{Store: cfg.Store, region: e.region, now: e.now}
 	}
+	e.revoked = revoked.NewBook(e.store, e.now, revokedKey)
 	e.retry = e.retry.WithClock(e.now)
 	if e.maxBlock == 0 {
 		e.maxBlock = DefaultMaxBlock

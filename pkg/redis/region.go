@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -146,7 +145,7 @@ func (d *Database) isIn(record store.Attrs, now time.Time) bool {
 		record.Get(recEpoch).Num() == d.epoch && record.Get(recSwitchAt).Num() == d.switchAt &&
 		!d.Blocked.Holds(now) && !meter.DecodeBlock(record.Get(recBlock).Str()).Holds(now) &&
 		record.Get(recCredGen).Num() == d.CredentialGeneration &&
-		slices.Equal(record.Get(recRevoked).Elems(), d.Revoked)
+		revocations(record).Equal(d.Revoked.List())
 }
 
 // awaitEpoch waits until the replica has a flush.

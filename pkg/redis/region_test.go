@@ -387,7 +387,7 @@ func TestReplicaIsNotAskedOnAnOldRecord(t *testing.T) {
 	r.expect(near, "GET other", "_", true)
 
 	// A revocation counts when it arrives, even while the primary region need not be asked.
-	if err := r.home.RevokeCredential(context.Background(), "test", "c"); err != nil {
+	if err := r.home.RevokeCredential(context.Background(), "test", "c", time.Time{}); err != nil {
 		t.Fatal(err)
 	}
 	r.expect(near, "GET other", "_", true)

@@ -1,8 +1,11 @@
 package redis_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -484,5 +487,52 @@ func TestScriptsWithOtherTypes(t *testing.T) {
 		if got := d.eval(tc[0], "", ""); got != tc[1] {
 			t.Errorf("%s: got %s, want %s", tc[0], got, tc[1])
 		}
+	}
+}
+
+// A script of 90 bytes used to write 62 MB into the log.
+func TestLogOfAScriptIsBounded(t *testing.T) {
+	var log bytes.Buffer
+	e := redis.New(redis.Config{Store: memoryStore(t), Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	t.Cleanup(e.Close)
+	db, err := e.CreateDatabase(t.Context(), redis.DatabaseOptions{ID: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	eval := func(source string) {
+		t.Helper()
+		log.Reset()
+		var w resp.Writer
+		if err := e.Do(t.Context(), db, redis.Access{}, []string{"EVAL", source, "0"}, &w); err != nil {
+			t.Fatal(err)
+		}
+		if text, failed := resp.ErrorText(w.Buf); failed {
+			t.Fatalf("%s: %s", source, text)
+		}
+	}
+	eval(`redis.log(redis.LOG_WARNING, 'first', 2, 'third')`)
+	if got := log.String(); !strings.Contains(got, "script: first 2 third") || strings.Count(got, "\n") != 1 {
+		t.Errorf("a script has logged %s", got)
+	}
+	eval(`local s = string.rep('x', 62000) for i = 1, 1000 do redis.log(redis.LOG_WARNING, s, s, s) end`)
+	if n := log.Len(); n > 120<<10 {
+		t.Errorf("a script has logged %d bytes", n)
+	}
+	if got := strings.Count(log.String(), "logs more than is kept"); got != 1 {
+		t.Errorf("that there was more is said %d times", got)
+	}
+	if got := strings.Count(log.String(), "script: xxx"); got != 100 {
+		t.Errorf("a script has logged %d lines", got)
+	}
+	// A pipeline of scripts ends with its budget.
+	var w resp.Writer
+	log.Reset()
+	many := slices.Repeat([][]string{{"EVAL", `for i = 1, 100 do redis.log(redis.LOG_WARNING, 'x') end`, "0"}}, 1000)
+	e.Pipeline(t.Context(), db, redis.Access{}, many, &w)
+	if got := strings.Count(log.String(), "\n"); got > 10_100 {
+		t.Errorf("a pipeline of scripts has logged %d lines", got)
+	}
+	if !strings.Contains(string(w.Buf), "max request work exceeded") {
+		t.Error("a pipeline of scripts is not stopped")
 	}
 }

@@ -56,6 +56,7 @@ type scriptHost struct {
 	keys     []string // the only ones that may be used, if locked
 	locked   bool
 	wrote    bool // some command may have written or sent messages
+	logged   int  // lines
 	w        resp.Writer
 }
 
@@ -150,8 +151,24 @@ func (h *scriptHost) Use(steps, bytes int64) error {
 	return h.c.tx.err
 }
 
-// Log writes what a script logs to the engine's log.
+// maxLogged bounds the lines of up to 1 KiB that a run of a script logs.
+const maxLogged = 100
+
+// logWork is what a line of a script's log costs, see Budget: a pipeline that runs nothing but scripts logs
+// about 10,000 lines.
+const logWork = 200_000
+
+// Log writes what a script logs to the engine's log, up to maxLogged lines.
 func (h *scriptHost) Log(level int, message string) {
+	h.logged++
+	switch {
+	case h.logged == maxLogged+1:
+		h.c.tx.e.log.WarnContext(h.c.tx.ctx, "a script logs more than is kept of a run", "lines", maxLogged, "database", h.c.tx.view.db)
+		return
+	case h.logged > maxLogged:
+		return
+	}
+	h.c.tx.spend(logWork)
 	levels := [...]slog.Level{slog.LevelDebug, slog.LevelDebug, slog.LevelInfo, slog.LevelWarn}
 	h.c.tx.e.log.Log(h.c.tx.ctx, levels[level], "script: "+message, "database", h.c.tx.view.db)
 }

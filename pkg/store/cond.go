@@ -52,6 +52,14 @@ func Le(name string, v Value) Compare { return Compare{Name: name, Cmp: CmpLe, V
 func Gt(name string, v Value) Compare { return Compare{Name: name, Cmp: CmpGt, Value: v} }
 func Ge(name string, v Value) Compare { return Compare{Name: name, Cmp: CmpGe, Value: v} }
 
+// Same holds if the attribute still is what was read of it: v, or absent where v is zero.
+func Same(name string, v Value) Cond {
+	if v.IsZero() {
+		return Absent(name)
+	}
+	return Eq(name, v)
+}
+
 // SizeGt holds if the attribute's size is greater than n.
 func SizeGt(name string, n int64) Compare {
 	return Compare{Name: name, Cmp: CmpGt, Value: Int(n), Size: true}

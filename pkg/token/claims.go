@@ -35,6 +35,7 @@ type Claims struct {
 	Rules        []string  // further bounds of that, in the product's words; nil: none. Must not be changed
 	Generation   int64     // the resource's credential generation it was issued for
 	Topics       TopicRule // of Kafka: the topics it is for; zero: all
+	Groups       GroupRule // of Kafka: the groups it may use; zero: all
 	Destinations []string  // of QStash: where it may have messages sent, see MayDeliver; nil: anywhere
 	IssuedAt     time.Time // zero when minting: now
 	NotBefore    time.Time // zero: valid at once
@@ -46,11 +47,17 @@ type Claims struct {
 // Allows reports whether the token may be used with a product.
 func (c Claims) Allows(product string) bool { return slices.Contains(c.Products, product) }
 
+// Revocations are the credentials of a resource that were revoked one by one; see package revoked.
+type Revocations interface {
+	Has(credentialID string) bool
+}
+
 // Withdrawn reports whether a resource has taken the token back: its credentials have been reset since
-// the token was issued, or the token's own has been revoked. The generation and the revoked credential
-// ids are those of the resource's record. Verify cannot know: each product asks with its record at hand.
-func (c Claims) Withdrawn(generation int64, revoked []string) bool {
-	return c.Generation != generation || slices.Contains(revoked, c.CredentialID)
+// the token was issued, or the token's own has been revoked. The generation and the revocations, nil if
+// there are none, are those of the resource's record. Verify cannot know: each product asks with its
+// record at hand.
+func (c Claims) Withdrawn(generation int64, revoked Revocations) bool {
+	return c.Generation != generation || revoked != nil && revoked.Has(c.CredentialID)
 }
 
 // check says what a token must at least hold to be of use.
@@ -72,7 +79,7 @@ func (c Claims) check() error {
 	if err := checkDestinations(c.Destinations); err != nil {
 		return err
 	}
-	return c.Topics.check()
+	return errors.Join(c.Topics.check(), c.Groups.check())
 }
 
 // Why Verify refuses a token. The texts never contain any part of the token.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/skystash/skystash/pkg/token"
+	"github.com/skystash/skystash/pkg/token/revoked"
 )
 
 func ExampleVerifier_Verify() {
@@ -57,8 +58,8 @@ func ExampleVerifier_Verify() {
 func ExampleClaims_Withdrawn() {
 	c := token.Claims{CredentialID: "web", Generation: 1}
 	fmt.Println(c.Withdrawn(1, nil))
-	fmt.Println(c.Withdrawn(1, []string{"web"})) // the credential was revoked
-	fmt.Println(c.Withdrawn(2, nil))             // all credentials were reset
+	fmt.Println(c.Withdrawn(1, revoked.Of("web"))) // the credential was revoked
+	fmt.Println(c.Withdrawn(2, nil))               // all credentials were reset
 	// Output:
 	// false
 	// true

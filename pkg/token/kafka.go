@@ -36,6 +36,25 @@ func (r TopicRule) Matches(topic string) bool {
 	return r.Topics == topic
 }
 
+// GroupRule limits a Kafka credential to groups of consumers: a group's name, or a prefix that ends in
+// '*'. The zero rule permits every group.
+type GroupRule string
+
+// Matches reports whether the rule permits a group.
+func (r GroupRule) Matches(group string) bool {
+	if prefix, ok := strings.CutSuffix(string(r), "*"); ok {
+		return strings.HasPrefix(group, prefix)
+	}
+	return r == "" || string(r) == group
+}
+
+func (r GroupRule) check() error {
+	if strings.Contains(strings.TrimSuffix(string(r), "*"), "*") {
+		return errors.New("groups are neither a name nor a prefix with '*'")
+	}
+	return nil
+}
+
 func (r TopicRule) check() error {
 	if r == (TopicRule{}) {
 		return nil

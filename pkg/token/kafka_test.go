@@ -41,13 +41,13 @@ func TestTopicRuleSurvivesTheToken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	claims := Claims{CredentialID: "c", Resource: "cluster", Products: []string{ProductKafka}, Scope: ReadWrite, Topics: TopicRule{PermitProduce, "a*"}}
+	claims := Claims{CredentialID: "c", Resource: "cluster", Products: []string{ProductKafka}, Scope: ReadWrite, Topics: TopicRule{PermitProduce, "a*"}, Groups: "g*"}
 	signed, err := signer.Mint(claims)
 	if err != nil {
 		t.Fatal(err)
 	}
 	got, err := verifier.Verify(t.Context(), signed)
-	if err != nil || got.Topics != claims.Topics || got.KafkaUsername() != claims.KafkaUsername() {
+	if err != nil || got.Topics != claims.Topics || got.Groups != claims.Groups || got.KafkaUsername() != claims.KafkaUsername() {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	for _, bad := range []TopicRule{{"all", ""}, {"all", "a*b"}, {"some", "a"}, {"", "a"}} {
@@ -55,5 +55,9 @@ func TestTopicRuleSurvivesTheToken(t *testing.T) {
 		if _, err := signer.Mint(claims); err == nil {
 			t.Errorf("%+v is minted", bad)
 		}
+	}
+	claims.Topics, claims.Groups = TopicRule{}, "a*b"
+	if _, err := signer.Mint(claims); err == nil {
+		t.Error("a rule of groups with '*' inside is minted")
 	}
 }

@@ -47,6 +47,7 @@ type jwtClaims struct {
 	Generation int64    `json:"gen"`
 
 	Topics       TopicRule `json:"topics,omitzero"`
+	Groups       GroupRule `json:"groups,omitempty"`
 	Destinations []string  `json:"dest,omitempty"`
 }
 
@@ -76,6 +77,7 @@ func (s *Signer) Mint(c Claims) (string, error) {
 		Rules:      c.Rules,
 		Generation: c.Generation,
 		Topics:     c.Topics,
+		Groups:     c.Groups,
 
 		Destinations: c.Destinations,
 	}

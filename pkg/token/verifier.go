@@ -144,6 +144,7 @@ func (v *Verifier) parse(ctx context.Context, token string) (Claims, error) {
 		Rules:        jc.Rules,
 		Generation:   jc.Generation,
 		Topics:       jc.Topics,
+		Groups:       jc.Groups,
 		Destinations: jc.Destinations,
 		IssuedAt:     timeOf(jc.IssuedAt),
 		NotBefore:    timeOf(jc.NotBefore),

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/skystash/skystash/functions/backend/contract"
 	"github.com/skystash/skystash/pkg/kafka"
@@ -83,6 +84,7 @@ func createKafkaTopic(ctx context.Context, flags *flag.FlagSet, args []string, _
 	flags.DurationVar(&o.Retention, "retention", kafka.DefaultRetention, "time that messages are kept; negative: for ever")
 	flags.Int64Var(&o.RetentionBytes, "retention-bytes", 0, "size of a partition beyond which the oldest messages go; 0: no limit")
 	flags.IntVar(&o.MaxMessageBytes, "max-message", kafka.DefaultMaxMessageBytes, "largest message in bytes, with its overhead")
+	flags.Func("cleanup-policy", "delete (the default), compact or compact,delete", o.SetCleanupPolicy)
 	flags.BoolVar(&o.Compact, "compact", false, "keep the last message of each key, whatever its age")
 	if err := parse(flags, args, "table", "cluster", "name"); err != nil {
 		return err
@@ -123,6 +125,7 @@ func mintKafkaCredential(ctx context.Context, flags *flag.FlagSet, args []string
 	cluster := flags.String("cluster", "", "id of the cluster")
 	permission := flags.String("permission", string(token.PermitAll), "all, produce or consume")
 	topics := flags.String("topics", "*", "a topic's name, or a prefix that ends in '*'")
+	groups := flags.String("groups", "", "a group's name, or a prefix that ends in '*'; all if empty")
 	if err := parse(flags, args, "table", "key", "cluster"); err != nil {
 		return err
 	}
@@ -141,6 +144,7 @@ func mintKafkaCredential(ctx context.Context, flags *flag.FlagSet, args []string
 		Scope:        token.ReadWrite,
 		Generation:   c.CredentialGeneration,
 		Topics:       token.TopicRule{Permission: token.Permission(*permission), Topics: *topics},
+		Groups:       token.GroupRule(*groups),
 	}
 	signed, err := mint(claims)
 	if err != nil {
@@ -162,7 +166,7 @@ func revokeKafkaCredential(ctx context.Context, flags *flag.FlagSet, args []stri
 	if err != nil {
 		return err
 	}
-	if err := engine.RevokeCredential(ctx, c.ID, *credential); err != nil {
+	if err := engine.RevokeCredential(ctx, c.ID, *credential, time.Time{}); err != nil {
 		return err
 	}
 	fmt.Fprintf(stderr, "Credential %s opens nothing any more, everywhere within %v.\n", *credential, contract.RecordTTL)

@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/config"
 
@@ -269,7 +270,7 @@ func revokeToken(ctx context.Context, flags *flag.FlagSet, args []string, _, std
 	if err != nil {
 		return err
 	}
-	if err := engine.RevokeCredential(ctx, *database, *credential); err != nil {
+	if err := engine.RevokeCredential(ctx, *database, *credential, time.Time{}); err != nil {
 		return err
 	}
 	fmt.Fprintf(stderr, "Credential %s opens nothing any more, everywhere within %v.\n", *credential, contract.RecordTTL)

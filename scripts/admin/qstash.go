@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/skystash/skystash/functions/backend/contract"
 	"github.com/skystash/skystash/pkg/qstash"
@@ -98,7 +99,7 @@ func revokeQStashToken(ctx context.Context, flags *flag.FlagSet, args []string, 
 	if *credential == "" {
 		err = engine.ResetCredentials(ctx, *account)
 	} else {
-		err = engine.RevokeCredential(ctx, *account, *credential)
+		err = engine.RevokeCredential(ctx, *account, *credential, time.Time{})
 	}
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"strconv"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
@@ -16,6 +17,7 @@ import (
 	"github.com/skystash/skystash/functions/backend/settings"
 	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/qstash"
+	"github.com/skystash/skystash/pkg/qstash/breaker"
 	"github.com/skystash/skystash/pkg/qstash/deliver"
 	wakeaws "github.com/skystash/skystash/pkg/qstash/wake/aws"
 	"github.com/skystash/skystash/pkg/store"
@@ -30,6 +32,8 @@ type Config struct {
 	SchedulerRole     string         // ARN of the role that Scheduler sends messages with
 	Region            string         // that destinations are told; "": qstash.DefaultRegion
 	Allow             []netip.Prefix // addresses that are not public and may be delivered to
+	Breaker           breaker.Config // of destinations that cannot be reached
+	Processes         int            // invocations that deliver at a time; 0: any number
 	SQSEndpoint       string         // instead of AWS's own; "": none
 	SchedulerEndpoint string
 	Meter             meter.Recorder // is told of attempts to deliver; nil: nobody is
@@ -48,6 +52,8 @@ func Environment(env *settings.Environment) Config {
 		SQSEndpoint:       env.Get("SQS_ENDPOINT"),
 		SchedulerEndpoint: env.Get("SCHEDULER_ENDPOINT"),
 	}
+	cfg.Breaker.Failures = number(env, "BREAKER_FAILURES")
+	cfg.Processes = number(env, "PROCESSES")
 	for _, text := range strings.FieldsFunc(env.Get("ALLOWED_ADDRESSES"), func(r rune) bool { return r == ',' || r == ' ' }) {
 		prefix, err := netip.ParsePrefix(text)
 		if err != nil {
@@ -57,6 +63,19 @@ func Environment(env *settings.Environment) Config {
 		cfg.Allow = append(cfg.Allow, prefix)
 	}
 	return cfg
+}
+
+// number reads a whole number; 0 if it is not set.
+func number(env *settings.Environment, name string) int {
+	text := env.Get(name)
+	if text == "" {
+		return 0
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		env.Fault(name, fmt.Errorf("%q is no whole number", text))
+	}
+	return n
 }
 
 // QStash is the engine with what wakes it and the table it works on.
@@ -85,7 +104,7 @@ func Open(c *cloud.Cloud, cfg Config) (QStash, error) {
 		}),
 		QueueURL: cfg.QueueURL, QueueARN: cfg.QueueARN, RoleARN: cfg.SchedulerRole, Group: cfg.SchedulerGroup,
 	})
-	table, sender := c.Table(cfg.Table), deliver.New(deliver.Config{Allow: cfg.Allow})
+	table, sender := c.Table(cfg.Table), deliver.New(deliver.Config{Allow: cfg.Allow, MaxResponseBytes: contract.MaxAnswerBytes})
 	return QStash{
 		Sender: sender,
 		Waker:  waker,
@@ -97,6 +116,8 @@ func Open(c *cloud.Cloud, cfg Config) (QStash, error) {
 			Limits:    qstash.Limits{MaxMessageBytes: contract.MaxMessageBytes, MaxTimeout: contract.MaxAttempt},
 			Region:    cfg.Region,
 			RecordTTL: contract.RecordTTL,
+			Breaker:   cfg.Breaker,
+			Processes: cfg.Processes,
 			Meter:     cfg.Meter,
 			Logger:    cfg.Logger,
 		}),

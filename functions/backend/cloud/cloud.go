@@ -4,12 +4,14 @@ package cloud
 
 import (
 	"context"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/skystash/skystash/functions/backend/settings"
+	"github.com/skystash/skystash/pkg/awsbody"
 	"github.com/skystash/skystash/pkg/store/dynamo"
 )
 
@@ -48,6 +50,7 @@ type Cloud struct {
 
 // New makes a Cloud. It calls nobody.
 func New(s Settings) *Cloud {
+	s.AWS.APIOptions = append(slices.Clip(s.AWS.APIOptions), awsbody.Plain)
 	return &Cloud{AWS: s.AWS, db: dynamo.NewClient(s.AWS, s.DynamoDBEndpoint)}
 }
 

@@ -22,6 +22,10 @@ const (
 	MaxKafkaBodyBytes = 5 << 20
 	// MaxMessageBytes bounds a message of QStash: in base64, with its envelope, it fits.
 	MaxMessageBytes = 4_000_000
+
+	// MaxAnswerBytes bounds what is read of a destination's answer. A workflow submits the answer to a call as
+	// text in JSON, which may be three times as long, and has to fit into a message.
+	MaxAnswerBytes = MaxMessageBytes / 3
 )
 
 // MaxAttempt bounds an attempt to deliver a message. It is below Lambda's 15 minutes by the time to

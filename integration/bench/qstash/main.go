@@ -3,6 +3,10 @@
 // destination share the machine.
 //
 //	go run ./integration/bench/qstash
+//	go run ./integration/bench/qstash -hanging 10000 -messages 0
+//
+// With -hanging, another account has that many messages for a destination that never answers.
+// README.md has what was measured.
 package main
 
 import (
@@ -32,10 +36,11 @@ import (
 func main() {
 	singles := flag.Int("singles", 500, "`number` of messages that are published one after the other")
 	count := flag.Int("messages", 40_000, "`number` of messages that are published as fast as they are taken")
+	hanging := flag.Int("hanging", 0, "`number` of messages of another account that hang meanwhile")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *singles, *count); err != nil {
+	if err := run(ctx, *singles, *count, *hanging); err != nil {
 		fmt.Fprintln(os.Stderr, "qstash:", err)
 		os.Exit(1)
 	}
@@ -44,17 +49,24 @@ func main() {
 // connections is how many publishers there are.
 const connections = 32
 
-func run(ctx context.Context, singles, count int) error {
+func run(ctx context.Context, singles, count, hanging int) error {
 	dir, err := os.MkdirTemp("", "qstash-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	url, token, stop, err := start(ctx, dir)
+	url, token, devURL, stop, err := start(ctx, dir)
 	if err != nil {
 		return err
 	}
 	defer stop()
+	if hanging > 0 {
+		black, err := hang(ctx, devURL, hanging)
+		if err != nil {
+			return err
+		}
+		defer black.Close()
+	}
 	arrived := make(chan time.Time, 1)
 	var received atomic.Int64
 	all := make(chan struct{})
@@ -108,6 +120,9 @@ func run(ctx context.Context, singles, count int) error {
 	fmt.Printf("publish to delivery, %d messages one after the other: median %v, 99 %% within %v\n",
 		singles, times[len(times)/2].Round(10*time.Microsecond), times[len(times)*99/100].Round(10*time.Microsecond))
 
+	if count == 0 {
+		return nil
+	}
 	begin := time.Now()
 	var publishers sync.WaitGroup
 	errs := make([]error, connections)
@@ -138,37 +153,37 @@ func run(ctx context.Context, singles, count int) error {
 }
 
 // start compiles and starts the local server.
-func start(ctx context.Context, dir string) (url, token string, stop func(), err error) {
+func start(ctx context.Context, dir string) (url, token, devURL string, stop func(), err error) {
 	binary := filepath.Join(dir, "local")
 	build := exec.CommandContext(ctx, "go", "build", "-o", binary, "./scripts/local")
 	build.Stderr = os.Stderr
 	if err := build.Run(); err != nil {
-		return "", "", nil, fmt.Errorf("compiling the local server: %w", err)
+		return "", "", "", nil, fmt.Errorf("compiling the local server: %w", err)
 	}
-	cmd := exec.Command(binary, "-addr", "127.0.0.1:0", "-data", filepath.Join(dir, "data"))
+	cmd := exec.Command(binary, "-addr", "127.0.0.1:0", "-data", filepath.Join(dir, "data"), "-qstash-dev", "-qstash-dev-addr", "127.0.0.1:0")
 	cmd.Stderr = os.Stderr
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
-		return "", "", nil, err
+		return "", "", "", nil, err
 	}
 	if err := cmd.Start(); err != nil {
-		return "", "", nil, err
+		return "", "", "", nil, err
 	}
 	stop = func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended by itself
 		_ = cmd.Wait()
 	}
 	for lines := bufio.NewScanner(stdout); lines.Scan() && !strings.HasPrefix(lines.Text(), "Ready"); {
-		for name, to := range map[string]*string{"QSTASH_URL=": &url, "QSTASH_TOKEN=": &token} {
+		for name, to := range map[string]*string{"QSTASH_URL=": &url, "QSTASH_TOKEN=": &token, "@upstash/qstash are good at ": &devURL} {
 			if _, value, ok := strings.Cut(lines.Text(), name); ok {
-				*to = strings.TrimSpace(value)
+				*to = strings.TrimSuffix(strings.TrimSpace(value), ".")
 			}
 		}
 	}
 	if url == "" {
 		stop()
-		return "", "", nil, errors.New("the local server does not start")
+		return "", "", "", nil, errors.New("the local server does not start")
 	}
 	go io.Copy(io.Discard, stdout)
-	return url, token, stop, nil
+	return url, token, devURL, stop, nil
 }

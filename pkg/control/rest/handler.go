@@ -114,7 +114,6 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		e.SetHeader(header)
 	}
 	header.SetHeader("Content-Type", "application/json")
-	header.SetHeader("Cache-Control", "no-store")
 	edge.Send(w, r, status, text)
 }
 

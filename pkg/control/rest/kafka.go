@@ -20,7 +20,7 @@ type cluster struct {
 	Region               string `json:"region"`
 	Type                 string `json:"type"`
 	Multizone            bool   `json:"multizone"`
-	TCPEndpoint          string `json:"tcp_endpoint"`
+	TCPEndpoint          string `json:"tcp_endpoint"` // empty: there is only the REST API
 	RestEndpoint         string `json:"rest_endpoint"`
 	State                string `json:"state"`
 	Username             string `json:"username"`
@@ -46,7 +46,7 @@ func (x *exchange) cluster(r *control.Resource) (*cluster, error) {
 	}
 	host, _, _ := endpoint(r.URL)
 	return &cluster{
-		ID: r.ID, Name: r.Name, Region: r.Region, Type: "paid", Multizone: true, TCPEndpoint: host, RestEndpoint: host,
+		ID: r.ID, Name: r.Name, Region: r.Region, Type: "paid", Multizone: true, RestEndpoint: host,
 		State: "active", Username: t.Username, Password: t.Text, MaxRetentionSize: noLimit, MaxRetentionTime: noLimit,
 		MaxMessagesPerSecond: noLimit, MaxMessageSize: kafka.MaxMessageBytes, MaxPartitions: own.MaxPartitions, CreationTime: r.CreatedAt.Unix(),
 	}, nil
@@ -135,10 +135,7 @@ func (x *exchange) topic(of *cluster, t *kafka.Topic) *topic {
 		ID: of.ID + "." + strconv.FormatInt(t.Number(), 10), Name: t.Name, ClusterID: of.ID, Region: of.Region,
 		CreationTime: t.CreatedAt.Unix(), State: "active", Partitions: t.Partitions, Multizone: of.Multizone,
 		TCPEndpoint: of.TCPEndpoint, RestEndpoint: of.RestEndpoint, Username: of.Username, Password: of.Password,
-		CleanupPolicy: "delete", RetentionSize: cmp.Or(t.RetentionBytes, noLimit), RetentionTime: noLimit, MaxMessageSize: int64(t.MaxMessageBytes),
-	}
-	if t.Compact {
-		out.CleanupPolicy = "compact"
+		CleanupPolicy: t.CleanupPolicy(), RetentionSize: cmp.Or(t.RetentionBytes, noLimit), RetentionTime: noLimit, MaxMessageSize: int64(t.MaxMessageBytes),
 	}
 	if t.Retention > 0 {
 		out.RetentionTime = t.Retention.Milliseconds()
@@ -172,12 +169,18 @@ type topicSettings struct {
 	RetentionTime  *int64 `json:"retention_time"`
 	RetentionSize  *int64 `json:"retention_size"`
 	MaxMessageSize *int64 `json:"max_message_size"`
+	CleanupPolicy  string `json:"cleanup_policy"`
 }
 
 // maxMillis is the greatest number of milliseconds in a time.Duration.
 const maxMillis = int64(1<<63-1) / int64(time.Millisecond)
 
 func (in topicSettings) apply(o *kafka.TopicOptions) error {
+	if in.CleanupPolicy != "" {
+		if err := o.SetCleanupPolicy(in.CleanupPolicy); err != nil {
+			return badRequest("cleanup_policy must be delete, compact or compact,delete")
+		}
+	}
 	if in.Partitions != nil {
 		if o.Partitions = *in.Partitions; o.Partitions < 1 {
 			return badRequest("partitions must be at least 1")
@@ -214,9 +217,8 @@ func (in topicSettings) apply(o *kafka.TopicOptions) error {
 
 func (x *exchange) createTopic() (any, error) {
 	var in struct {
-		Name          string `json:"name"`
-		ClusterID     string `json:"cluster_id"`
-		CleanupPolicy string `json:"cleanup_policy"`
+		Name      string `json:"name"`
+		ClusterID string `json:"cluster_id"`
 		topicSettings
 	}
 	if err := x.body(&in); err != nil {
@@ -229,13 +231,6 @@ func (x *exchange) createTopic() (any, error) {
 	var o kafka.TopicOptions
 	if err := in.apply(&o); err != nil {
 		return nil, err
-	}
-	switch in.CleanupPolicy {
-	case "", "delete":
-	case "compact":
-		o.Compact = true
-	default:
-		return nil, badRequest("cleanup_policy must be delete or compact")
 	}
 	t, err := x.cfg.Kafka.CreateTopic(x.ctx, of.own, in.Name, o)
 	if err != nil {
@@ -323,6 +318,38 @@ func (x *exchange) deleteTopic() (any, error) {
 		return nil, err
 	}
 	return done, x.cfg.Kafka.DeleteTopic(x.ctx, of.own, t.Name)
+}
+
+// recordOffset is a place in a partition of the topic that a path names.
+type recordOffset struct {
+	Partition int   `json:"partition"`
+	Offset    int64 `json:"offset"`
+}
+
+// deleteRecords makes what is below offsets of a topic unreadable, as Kafka's DeleteRecords does. -1
+// stands for the end. The answer says where the partitions start then.
+func (x *exchange) deleteRecords() (any, error) {
+	of, t, err := x.findTopic()
+	if err != nil {
+		return nil, err
+	}
+	var in []recordOffset
+	if err := x.body(&in); err != nil {
+		return nil, err
+	}
+	below := make([]kafka.TopicOffset, len(in))
+	for i, o := range in {
+		below[i] = kafka.TopicOffset{TopicPartition: kafka.TopicPartition{Topic: t.Name, Partition: o.Partition}, Offset: o.Offset}
+	}
+	starts, err := x.cfg.Kafka.DeleteRecords(x.ctx, of.own, below)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]recordOffset, len(starts))
+	for i, s := range starts {
+		out[i] = recordOffset{s.Partition, s.Offset}
+	}
+	return out, nil
 }
 
 // kafkaCredential is a credential of a cluster as the API shows it.

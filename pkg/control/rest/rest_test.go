@@ -220,6 +220,10 @@ func TestEveryOperation(t *testing.T) {
 	if got := a.ok("POST", "/kafka/update-topic/"+topic, map[string]any{"partitions": 3, "retention_time": 60000}); got["partitions"] != json.Number("3") || got["retention_time"] != json.Number("60000") {
 		t.Errorf("the topic is %v", got)
 	}
+	if got := a.ok("POST", "/kafka/update-topic/"+topic, map[string]any{"cleanup_policy": "compact,delete"}); got["cleanup_policy"] != "compact,delete" || got["tcp_endpoint"] != "" {
+		t.Errorf("the topic is %v", got)
+	}
+	a.ok("POST", "/skystash/delete-records/"+topic, []any{map[string]any{"partition": 2, "offset": -1}})
 	a.ok("GET", "/kafka/topic/"+topic, nil)
 	a.list("/kafka/topics/"+cluster, "topic_id")
 	a.ok("GET", "/kafka/stats/topic/"+topic, nil)

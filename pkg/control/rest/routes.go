@@ -78,6 +78,7 @@ func routes() []route {
 		{method: get, path: "/skystash/credentials/{resource}/{id}", serve: (*exchange).getCredential},
 		{method: del, path: "/skystash/credentials/{resource}/{id}", serve: (*exchange).revokeCredential},
 		{method: get, path: "/skystash/users/{resource}", serve: (*exchange).users},
+		{method: post, path: "/skystash/delete-records/{id}", serve: (*exchange).deleteRecords},
 		{method: post, path: "/skystash/reset/{resource}", serve: (*exchange).resetCredentials},
 		{method: get, path: "/skystash/limits/{resource}", serve: (*exchange).getLimits},
 		{method: put, path: "/skystash/limits/{resource}", serve: (*exchange).setLimits},

@@ -76,6 +76,7 @@ type credential struct {
 	Scope        token.Scope `json:"scope"`
 	Rules        []string    `json:"rules,omitempty"`
 	Topics       *topicRule  `json:"topics,omitempty"`
+	Groups       string      `json:"groups,omitempty"` // of Kafka
 	Destinations []string    `json:"destinations,omitempty"`
 	CreatedAt    time.Time   `json:"created_at"`
 	ExpiresAt    *time.Time  `json:"expires_at,omitempty"`
@@ -92,7 +93,7 @@ type topicRule struct {
 func showCredential(cred *control.Credential, t control.Token) credential {
 	out := credential{
 		ID: cred.ID, Name: cred.Name, Default: cred.Default, Scope: cred.Scope, Rules: cred.Rules,
-		Destinations: cred.Destinations, CreatedAt: cred.CreatedAt, Token: t.Text, Username: t.Username,
+		Groups: string(cred.Groups), Destinations: cred.Destinations, CreatedAt: cred.CreatedAt, Token: t.Text, Username: t.Username,
 	}
 	if cred.Topics != (token.TopicRule{}) {
 		out.Topics = &topicRule{cred.Topics.Permission, cred.Topics.Topics}
@@ -158,13 +159,14 @@ func (x *exchange) issueCredential() (any, error) {
 		Scope        token.Scope `json:"scope"`
 		Rules        []string    `json:"rules"`
 		Topics       *topicRule  `json:"topics"`
+		Groups       string      `json:"groups"`
 		Destinations []string    `json:"destinations"`
 		ExpiresAt    time.Time   `json:"expires_at"`
 	}
 	if err := x.body(&in); err != nil {
 		return nil, err
 	}
-	o := control.CredentialOptions{Name: in.Name, Scope: in.Scope, Rules: in.Rules, Destinations: in.Destinations, Expires: in.ExpiresAt}
+	o := control.CredentialOptions{Name: in.Name, Scope: in.Scope, Rules: in.Rules, Groups: token.GroupRule(in.Groups), Destinations: in.Destinations, Expires: in.ExpiresAt}
 	if in.Topics != nil {
 		o.Topics = token.TopicRule{Permission: in.Topics.Permission, Topics: in.Topics.Topics}
 	}

@@ -16,7 +16,7 @@ const (
 	defaultOffsetsTimeout = 10 * time.Second
 	defaultCommitInterval = 5 * time.Second
 	defaultSessionTimeout = 2 * time.Minute
-	maxSessionTimeout     = 30 * time.Minute
+	maxCommitInterval     = 30 * time.Minute
 )
 
 // place is a partition, perhaps with an offset, in a request or an answer.
@@ -157,6 +157,9 @@ func (x *exchange) consume() (any, error) {
 	if err := x.mayConsume(topics...); err != nil {
 		return nil, err
 	}
+	if err := x.mayUseGroup(x.path[0]); err != nil {
+		return nil, err
+	}
 	got, err := x.h.engine.Consume(x.ctx, x.cluster, x.path[0], x.path[1], topics, options, timeout)
 	x.used.messages = len(got)
 	return messages(got), err
@@ -184,20 +187,20 @@ func (x *exchange) instanceOptions() (o kafka.InstanceOptions, err error) {
 			return o, badRequest("header Kafka-Auto-Offset-Reset is none of earliest, latest and none")
 		}
 	}
-	if err := x.headerTime("Kafka-Auto-Commit-Interval", 0, &o.AutoCommitInterval); err != nil {
+	if err := x.headerTime("Kafka-Auto-Commit-Interval", 0, maxCommitInterval, &o.AutoCommitInterval); err != nil {
 		return o, err
 	}
-	return o, x.headerTime("Kafka-Session-Timeout-Ms", 1, &o.SessionTimeout)
+	return o, x.headerTime("Kafka-Session-Timeout-Ms", kafka.MinSessionTimeout, kafka.MaxSessionTimeout, &o.SessionTimeout)
 }
 
-func (x *exchange) headerTime(name string, least int64, to *time.Duration) error {
+func (x *exchange) headerTime(name string, least, most time.Duration, to *time.Duration) error {
 	v := x.r.Header.Get(name)
 	if v == "" {
 		return nil
 	}
 	ms, err := strconv.ParseInt(v, 10, 64)
-	if err != nil || ms < least || ms > maxSessionTimeout.Milliseconds() {
-		return badRequest("header %s is no number of milliseconds from %d to %d", name, least, maxSessionTimeout.Milliseconds())
+	if err != nil || ms < least.Milliseconds() || ms > most.Milliseconds() {
+		return badRequest("header %s is no number of milliseconds from %d to %d", name, least.Milliseconds(), most.Milliseconds())
 	}
 	*to = time.Duration(ms) * time.Millisecond
 	return nil
@@ -218,21 +221,10 @@ func (x *exchange) commit() (any, error) {
 			return nil, err
 		}
 	}
-	if len(offsets) == 0 {
-		if err := x.mayConsumeAs(x.path[0], x.path[1]); err != nil {
-			return nil, err
-		}
+	if err := x.mayUseGroup(x.path[0]); err != nil {
+		return nil, err
 	}
 	return done, x.h.engine.Commit(x.ctx, x.cluster, x.path[0], x.path[1], offsets)
-}
-
-// mayConsumeAs asks for the permission to consume all that an instance does.
-func (x *exchange) mayConsumeAs(group, instance string) error {
-	topics, err := x.h.engine.InstanceTopics(x.ctx, x.cluster, group, instance)
-	if err != nil {
-		return err
-	}
-	return x.mayConsume(topics...)
 }
 
 // partitions reads the body of /committed and /offsets.
@@ -265,6 +257,9 @@ func (x *exchange) committed() (any, error) {
 	}
 	tps, err := x.partitions()
 	if err != nil {
+		return nil, err
+	}
+	if err := x.mayUseGroup(x.path[0]); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(x.ctx, timeout)
@@ -324,16 +319,18 @@ type topicAnswer struct {
 	Partitions []int  `json:"partitions"`
 }
 
-// consumers lists the groups. Those with a topic that the credential does not match are left out.
+// consumers lists the groups that the credential may use.
 func (x *exchange) consumers() (any, error) {
 	groups, err := x.h.engine.Groups(x.ctx, x.cluster)
 	out := []groupAnswer{}
 	for _, g := range groups {
-		group, visible := groupAnswer{Name: g.Name}, true
+		group, visible := groupAnswer{Name: g.Name}, x.claims.Groups.Matches(g.Name)
 		for _, i := range g.Instances {
 			inst := instanceAnswer{Name: i.Name, Topics: []topicAnswer{}}
+			for _, t := range i.Topics {
+				visible = visible && x.claims.Topics.Matches(t)
+			}
 			for _, p := range i.Partitions {
-				visible = visible && x.claims.Topics.Matches(p.Topic)
 				if n := len(inst.Topics); n == 0 || inst.Topics[n-1].Topic != p.Topic {
 					inst.Topics = append(inst.Topics, topicAnswer{Topic: p.Topic})
 				}
@@ -350,7 +347,7 @@ func (x *exchange) consumers() (any, error) {
 }
 
 func (x *exchange) deleteConsumer() (any, error) {
-	if err := x.mayConsumeAs(x.path[0], x.path[1]); err != nil {
+	if err := x.mayUseGroup(x.path[0]); err != nil {
 		return nil, err
 	}
 	return done, x.h.engine.DeleteInstance(x.ctx, x.cluster, x.path[0], x.path[1])

@@ -334,7 +334,7 @@ func TestOffsetsAndTopics(t *testing.T) {
 
 func TestCredentials(t *testing.T) {
 	a := newAPI(t)
-	if err := a.engine.RevokeCredential(t.Context(), "c1", "gone"); err != nil {
+	if err := a.engine.RevokeCredential(t.Context(), "c1", "gone", time.Time{}); err != nil {
 		t.Fatal(err)
 	}
 	user, password := a.credential(nil)
@@ -388,6 +388,33 @@ func TestCredentials(t *testing.T) {
 			t.Errorf("%s %s: %s %s: %d %s, want %d", c.permission, c.topics, c.request, c.body, status, got, c.want)
 		}
 	}
+	inGroups := func(topics string, groups token.GroupRule) (string, string) {
+		return a.credential(func(c *token.Claims) {
+			c.Topics, c.Groups = token.TopicRule{Permission: token.PermitAll, Topics: topics}, groups
+		})
+	}
+	for _, c := range []struct {
+		groups  token.GroupRule
+		request string
+		body    string
+		want    int
+	}{
+		{"h*", "POST /consume/g/i", `{"topic":"blue","timeout":0}`, 403},
+		{"h*", "POST /committed/g/i", `{"topic":"blue","partition":0}`, 403},
+		{"h*", "POST /commit/g/i", `{"topic":"blue","partition":0,"offset":1}`, 403},
+		{"h*", "POST /delete-consumer/g/i", ``, 403},
+		{"h*", "POST /consume/ha/i", `{"topic":"blue","timeout":0}`, 200},
+		{"g", "POST /committed/g/i", `{"topic":"blue","partition":0}`, 200},
+	} {
+		user, password := inGroups("*", c.groups)
+		if status, got := a.as(user, password, c.request, c.body); status != c.want {
+			t.Errorf("groups %s: %s %s: %d %s, want %d", c.groups, c.request, c.body, status, got, c.want)
+		}
+	}
+	user, password = inGroups("*", "h*")
+	if _, got := a.as(user, password, "GET /consumers", ""); !strings.Contains(got, `"ha"`) || strings.Contains(got, `"g"`) {
+		t.Errorf("consumers %s", got)
+	}
 	user, password = rule(token.PermitAll, "red")
 	if _, got := a.as(user, password, "GET /topics", ""); got != `{"red":3}` {
 		t.Errorf("topics %s", got)
@@ -397,6 +424,40 @@ func TestCredentials(t *testing.T) {
 	}
 	if strings.Contains(a.log.String(), password) {
 		t.Error("the log holds a password")
+	}
+}
+
+// A credential of topic red would get blue's partitions assigned to nobody by joining blue's group, or
+// its instance's place.
+func TestGroupOfAnotherTopicCannotBeTakenOver(t *testing.T) {
+	a := newAPI(t)
+	for i := range 5 {
+		a.do("POST /produce/blue/"+fmt.Sprint(i), "")
+	}
+	status, first := a.do("POST /consume/billing/one", `{"topic":"blue","timeout":0}`, "Kafka-Auto-Offset-Reset", "earliest")
+	if status != 200 {
+		t.Fatalf("%d %s", status, first)
+	}
+	user, password := a.credential(func(c *token.Claims) {
+		c.Topics = token.TopicRule{Permission: token.PermitAll, Topics: "red"}
+	})
+	for _, request := range []string{"POST /consume/billing/one", "POST /consume/billing/other"} {
+		if status, got := a.as(user, password, request, `{"topic":"red","timeout":0}`); status != 403 {
+			t.Errorf("%s: %d %s", request, status, got)
+		}
+	}
+	for _, request := range []string{"POST /delete-consumer/billing/one", "POST /commit/billing/one"} {
+		if status, got := a.as(user, password, request, ""); status != 403 {
+			t.Errorf("%s: %d %s", request, status, got)
+		}
+	}
+	for seen := strings.Count(first, `"offset"`); seen < 5; {
+		status, got := a.do("POST /consume/billing/one", `{"topic":"blue","timeout":5000}`)
+		n := strings.Count(got, `"offset"`)
+		if status != 200 || n == 0 {
+			t.Fatalf("after %d messages: %d %s", seen, status, got)
+		}
+		seen += n
 	}
 }
 

@@ -3,7 +3,8 @@
 // An expression has five fields, minute, hour, day of month, month and day of week,
 // each a list of values, ranges and steps; months and days have names, and Sunday is 0
 // as well as 7. If day of month and day of week are both restricted, which "*", "*/1" and
-// "?" are not, either suffices. "CRON_TZ=<IANA zone> " in front sets the zone, which is
+// "?" are not, either suffices. @yearly, @annually, @monthly, @weekly, @daily, @midnight and @hourly
+// stand for five fields. "CRON_TZ=<IANA zone> ", or "TZ=", in front sets the zone, which is
 // UTC otherwise.
 //
 // # Daylight saving time
@@ -68,13 +69,20 @@ func Parse(text string) (*Schedule, error) {
 	s := &Schedule{loc: time.UTC}
 	words := strings.Fields(text)
 	if len(words) > 0 {
-		if zone, ok := strings.CutPrefix(words[0], "CRON_TZ="); ok {
+		if zone, ok := cutZone(words[0]); ok {
 			loc, err := time.LoadLocation(zone)
 			if err != nil || zone == "" || zone == "Local" {
 				return nil, fmt.Errorf("unknown time zone %q", zone)
 			}
 			s.loc, words = loc, words[1:]
 		}
+	}
+	if len(words) == 1 && strings.HasPrefix(words[0], "@") {
+		named, ok := nicknames[strings.ToLower(words[0])]
+		if !ok {
+			return nil, fmt.Errorf("unknown expression %q", words[0])
+		}
+		words = strings.Fields(named)
 	}
 	if len(words) != len(fields) {
 		return nil, fmt.Errorf("expected exactly %d fields, found %d", len(fields), len(words))
@@ -93,6 +101,20 @@ func Parse(text string) (*Schedule, error) {
 		return nil, errors.New("there is no such date")
 	}
 	return s, nil
+}
+
+// nicknames are the expressions that names stand for, as in other crons.
+var nicknames = map[string]string{
+	"@yearly": "0 0 1 1 *", "@annually": "0 0 1 1 *", "@monthly": "0 0 1 * *", "@weekly": "0 0 * * 0",
+	"@daily": "0 0 * * *", "@midnight": "0 0 * * *", "@hourly": "0 * * * *",
+}
+
+// cutZone returns the time zone that a word sets.
+func cutZone(word string) (zone string, ok bool) {
+	if zone, ok = strings.CutPrefix(word, "CRON_TZ="); ok {
+		return zone, true
+	}
+	return strings.CutPrefix(word, "TZ=")
 }
 
 // hourly reports whether every hour is asked for.

@@ -43,6 +43,14 @@ func TestNext(t *testing.T) {
 		{"0 0 13 * 5", "2026-11-01T00:00:00Z", "2026-11-06T00:00 2026-11-13T00:00 2026-11-20T00:00 2026-11-27T00:00 2026-12-04T00:00 2026-12-11T00:00 2026-12-13T00:00"},
 		{"CRON_TZ=America/New_York 0 4 * * *", "2026-01-01T00:00:00Z", "2026-01-01T09:00"},
 		{"CRON_TZ=America/New_York 0 4 * * *", "2026-07-01T00:00:00Z", "2026-07-01T08:00"},
+		{"TZ=America/New_York 0 4 * * *", "2026-07-01T00:00:00Z", "2026-07-01T08:00"},
+		{"@hourly", "2026-11-24T12:00:00Z", "2026-11-24T13:00 2026-11-24T14:00"},
+		{"TZ=America/New_York @daily", "2026-07-01T00:00:00Z", "2026-07-01T04:00 2026-07-02T04:00"},
+		{"@midnight", "2026-07-01T00:00:00Z", "2026-07-02T00:00"},
+		{"@Weekly", "2026-11-24T00:00:00Z", "2026-11-29T00:00 2026-12-06T00:00"},
+		{"@monthly", "2026-11-24T00:00:00Z", "2026-12-01T00:00"},
+		{"@yearly", "2026-11-24T00:00:00Z", "2027-01-01T00:00"},
+		{"@annually", "2026-11-24T00:00:00Z", "2027-01-01T00:00"},
 		// Clocks go forward at 02:00 on March 8th, and back at 02:00 on November 1st.
 		{"CRON_TZ=America/New_York 30 2 * * *", "2026-03-07T00:00:00Z", "2026-03-07T07:30 2026-03-09T06:30"},
 		{"CRON_TZ=America/New_York 30 1 * * *", "2026-10-31T12:00:00Z", "2026-11-01T05:30 2026-11-02T06:30"},
@@ -63,7 +71,7 @@ func TestNext(t *testing.T) {
 func TestParseRefuses(t *testing.T) {
 	for _, expr := range []string{"", "* * * *", "* * * * * *", "60 * * * *", "* 24 * * *", "* * 0 * *", "* * * 13 *", "* * * * 8", "a * * * *",
 		"5-1 * * * *", "*/0 * * * *", "1- * * * *", ", * * * *", "+1 * * * *", "0 0 30 2 *", "CRON_TZ=Mars/Base * * * * *", "CRON_TZ= * * * * *",
-		"CRON_TZ=Local * * * * *", "@daily", "* * * * *" + strings.Repeat(" ", 600)} {
+		"CRON_TZ=Local * * * * *", "TZ= @daily", "@reboot", "@every 5m", "@daily 0", "* * * * *" + strings.Repeat(" ", 600)} {
 		if _, err := cron.Parse(expr); err == nil {
 			t.Errorf("%q is accepted", expr)
 		}

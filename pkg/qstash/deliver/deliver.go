@@ -15,13 +15,14 @@ import (
 	"net/url"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/skystash/skystash/pkg/qstash"
 )
 
-// DefaultMaxResponseBytes is how many bytes of an answer are read.
-const DefaultMaxResponseBytes = 1 << 20
+// DefaultMaxResponseBytes is how many bytes of an answer are read: as many as a message may have.
+const DefaultMaxResponseBytes = qstash.DefaultMaxMessageBytes
 
 // Config sets up a Sender.
 type Config struct {
@@ -104,16 +105,21 @@ func (s *Sender) Send(ctx context.Context, d qstash.Delivery) (qstash.Response, 
 	req.Header["Upstash-Signature"] = []string{signature}
 	resp, err := s.do(req)
 	if err != nil {
-		return qstash.Response{}, errors.New(reason(err, req.URL))
+		// Also if the address is forbidden: it must not be told from a name that has none.
+		return qstash.Response{}, &qstash.NoAnswer{Reason: reason(err, req.URL), Refused: errors.Is(err, syscall.ECONNREFUSED)}
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, s.maxResponse))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, s.maxResponse+1))
 	if err != nil {
-		return qstash.Response{}, errors.New("reading the response: " + reason(err, req.URL))
+		return qstash.Response{}, &qstash.NoAnswer{Reason: "reading the response: " + reason(err, req.URL)}
 	}
-	// What is left over is short, or not worth the connection.
-	_, _ = io.CopyN(io.Discard, resp.Body, 4<<10)
-	return qstash.Response{Status: resp.StatusCode, Header: qstash.Header(resp.Header), Body: body}, nil
+	answer := qstash.Response{Status: resp.StatusCode, Header: qstash.Header(resp.Header), Body: body}
+	if answer.Cut = int64(len(body)) > s.maxResponse; answer.Cut {
+		answer.Body = body[:s.maxResponse]
+		// What is left over is short, or not worth the connection.
+		_, _ = io.CopyN(io.Discard, resp.Body, 4<<10)
+	}
+	return answer, nil
 }
 
 // do sends a request, once more if the connection was kept from before and is no good any more:

@@ -41,7 +41,7 @@ func TestRequestArrivesAsPublishedAndSigned(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if resp.Status != 299 || string(resp.Body) != "xxxxxxxxxx" || resp.Header.Get("X-Answer") != "1" {
+	if resp.Status != 299 || string(resp.Body) != "xxxxxxxxxx" || !resp.Cut || resp.Header.Get("X-Answer") != "1" {
 		t.Errorf("answer %d %q %v", resp.Status, resp.Body, resp.Header)
 	}
 	if got.RequestURI != "/a//b?x=1&y=%2F" || string(body) != "hello" || len(got.Header["X-Mine"]) != 2 || got.Host == "evil" {

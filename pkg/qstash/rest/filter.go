@@ -3,6 +3,7 @@ package rest
 import (
 	"encoding/json"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -42,6 +43,15 @@ var filterFields = map[string]func(*qstash.Filter) *[]string{
 	"workflowrunid":  func(f *qstash.Filter) *[]string { return &f.RunID },
 	"workflowrunids": func(f *qstash.Filter) *[]string { return &f.RunID },
 	"workflowurl":    func(f *qstash.Filter) *[]string { return &f.WorkflowURL },
+
+	"failurefunctionstate": func(f *qstash.Filter) *[]string { return &f.FailureState },
+}
+
+// filterStates are the values of the fields that have only some: states of events, runs, steps and callbacks.
+var filterStates = map[string][]string{
+	"state": {"CREATED", "ACTIVE", "RETRY", "ERROR", "IN_PROGRESS", "DELIVERED", "FAILED", "CANCEL_REQUESTED", "CANCELED", "CANCELLED",
+		"RUN_STARTED", "RUN_SUCCESS", "RUN_FAILED", "RUN_CANCELED", "STEP_PROGRESS", "STEP_RETRY", "STEP_SUCCESS", "STEP_FAILED", "STEP_CANCELED"},
+	"failurefunctionstate": {"CALLBACK_INPROGRESS", "CALLBACK_SUCCESS", "CALLBACK_FAIL", "CALLBACK_CANCELED"},
 }
 
 // splitByComma are the fields whose values may be a list in one text.
@@ -52,7 +62,7 @@ const (
 	commonFilters  = "url topicName queueName scheduleId label flowControlKey callerIp fromDate toDate count cursor order "
 	messageFilters = commonFilters + "messageIds host path"
 	logFilters     = commonFilters + "messageId messageIds state host path groupBy trimBody api"
-	dlqFilters     = commonFilters + "dlqIds dlqId messageId responseStatus source workflowRunId workflowUrl workflowCreatedAt trimBody api"
+	dlqFilters     = commonFilters + "dlqIds dlqId messageId responseStatus source workflowRunId workflowUrl workflowCreatedAt failureFunctionState trimBody api"
 )
 
 // selects reads the query and the JSON body. A name that is not in names is refused: a
@@ -168,6 +178,9 @@ func (s *selection) set(allowed map[string]bool, name string, values []string, m
 	default:
 		field := filterFields[lower](&s.filter)
 		for _, v := range values {
+			if known := filterStates[lower]; known != nil && !slices.Contains(known, v) {
+				return badRequest("unknown state " + strconv.Quote(v) + ": want " + strings.Join(known, ", "))
+			}
 			if splitByComma[lower] {
 				*field = append(*field, list(v)...)
 			} else {

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,14 +20,14 @@ import (
 	"github.com/skystash/skystash/pkg/token"
 )
 
-// DefaultMaxRequest bounds a request's body, which may hold many messages.
-const DefaultMaxRequest = 100 << 20
+// DefaultMaxBodyBytes bounds a request's body, which may hold many messages.
+const DefaultMaxBodyBytes = 100 << 20
 
 // Config is what a Handler is made of.
 type Config struct {
 	Engine        *qstash.Engine
 	Authenticator Authenticator
-	MaxRequest    int64                      // bytes of a request's body; 0: DefaultMaxRequest
+	MaxBodyBytes  int64                      // bytes of a request's body; 0: DefaultMaxBodyBytes
 	Logger        *slog.Logger               // nil: slog.Default
 	Meter         meter.Recorder             // is told what each request has used that is for an account; nil: nobody is
 	Gateway       func(context.Context) bool // reports whether a request came through an HTTP API, for Meter; nil: none does
@@ -35,22 +36,22 @@ type Config struct {
 
 // Handler serves the REST API.
 type Handler struct {
-	engine     *qstash.Engine
-	auth       Authenticator
-	maxRequest int64
-	log        *slog.Logger
-	meter      edge.Meter
-	now        func() time.Time
+	engine  *qstash.Engine
+	auth    Authenticator
+	maxBody int64
+	log     *slog.Logger
+	meter   edge.Meter
+	now     func() time.Time
 }
 
 // New makes a Handler.
 func New(cfg Config) *Handler {
-	h := &Handler{engine: cfg.Engine, auth: cfg.Authenticator, maxRequest: cfg.MaxRequest, log: cfg.Logger, now: cfg.Now}
+	h := &Handler{engine: cfg.Engine, auth: cfg.Authenticator, maxBody: cfg.MaxBodyBytes, log: cfg.Logger, now: cfg.Now}
 	if h.now == nil {
 		h.now = time.Now
 	}
-	if h.maxRequest == 0 {
-		h.maxRequest = DefaultMaxRequest
+	if h.maxBody == 0 {
+		h.maxBody = DefaultMaxBodyBytes
 	}
 	if h.log == nil {
 		h.log = slog.Default()
@@ -161,25 +162,34 @@ func (x *exchange) after(names ...string) (string, bool) {
 	return rest, rest != ""
 }
 
+// behind is after for a name whose destination may be missing, which is refused as every other
+// destination that is none.
+func (x *exchange) behind(name string) (string, bool) {
+	if strings.EqualFold(strings.TrimSuffix(x.path, "/"), name) {
+		return "", true
+	}
+	return x.after(name)
+}
+
 // route serves an authenticated request. What takes a destination comes first: its
 // path is not split at slashes.
 func (x *exchange) route() error {
 	if x.r.Method == http.MethodPost || x.r.Method == http.MethodPut {
-		if rest, ok := x.after("publish"); ok {
+		if rest, ok := x.behind("publish"); ok {
 			return x.publish(destination(rest, x.query), "")
 		}
-		if rest, ok := x.after("enqueue"); ok {
-			queue, dest, ok := strings.Cut(rest, "/")
+		if rest, ok := x.behind("enqueue"); ok {
+			queue, dest, _ := strings.Cut(rest, "/")
 			name, err := url.PathUnescape(queue)
-			if !ok || dest == "" || err != nil {
+			if queue == "" || err != nil {
 				return badRequest("enqueue needs a queue and a destination")
 			}
 			return x.publish(destination(dest, x.query), name)
 		}
-		if rest, ok := x.after("schedules"); ok && !isPause(rest) {
+		if rest, ok := x.behind("schedules"); ok && !isAction(rest, "pause", "resume", "run") {
 			return x.createSchedule(destination(rest, x.query))
 		}
-		if rest, ok := x.after("trigger"); ok && x.bounds == nil {
+		if rest, ok := x.behind("trigger"); ok && x.bounds == nil {
 			return x.trigger(destination(rest, x.query))
 		}
 	}
@@ -194,7 +204,7 @@ func (x *exchange) route() error {
 		"batch": x.batch, "messages": x.messages, "dlq": x.dlq, "logs": x.logs, "events": x.logs,
 		"queues": x.queues, "topics": x.topics, "schedules": x.schedules, "flowcontrol": x.flowControl,
 		"globalparallelism": x.globalParallelism, "keys": x.keys, "rotate": x.keys,
-		"wait": x.wait, "notify": x.notify, "waiters": x.waiters, "workflows": x.workflows,
+		"hosts": x.hosts, "metrics": x.metrics, "wait": x.wait, "notify": x.notify, "waiters": x.waiters, "workflows": x.workflows,
 	}[strings.ToLower(x.seg[0])]
 	if !ok || x.version1 && !inVersion1[strings.ToLower(x.seg[0])] {
 		return errNotFound
@@ -205,10 +215,10 @@ func (x *exchange) route() error {
 // inVersion1 are the resources of version 1 that still exist.
 var inVersion1 = map[string]bool{"messages": true, "events": true, "logs": true, "keys": true, "schedules": true, "topics": true, "dlq": true}
 
-// isPause tells /schedules/{id}/pause from a destination.
-func isPause(rest string) bool {
+// isAction tells /schedules/{id}/{action} from a destination, for some actions.
+func isAction(rest string, actions ...string) bool {
 	id, action, ok := strings.Cut(strings.TrimSuffix(rest, "/"), "/")
-	return ok && !strings.Contains(id, ":") && (strings.EqualFold(action, "pause") || strings.EqualFold(action, "resume"))
+	return ok && !strings.Contains(id, ":") && slices.Contains(actions, strings.ToLower(action))
 }
 
 // is reports whether the path has as many segments as the pattern and equals it, where
@@ -236,7 +246,7 @@ func (x *exchange) changes() bool {
 
 // body reads the request's body, up to limit bytes.
 func (x *exchange) body(limit int64) ([]byte, error) {
-	limit = min(limit, x.h.maxRequest)
+	limit = min(limit, x.h.maxBody)
 	var text bytes.Buffer
 	body := edge.BodyOf(x.r)
 	err := body.ReadTo(&text, limit, edge.DrainOf(limit))

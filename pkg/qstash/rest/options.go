@@ -4,9 +4,11 @@ import (
 	"math"
 	"net/http"
 	"net/textproto"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/skystash/skystash/pkg/qstash"
 )
@@ -19,6 +21,7 @@ const (
 	failureHeader   = "Upstash-Failure-Callback"
 	scheduleID      = "Upstash-Schedule-Id"
 	cronHeader      = "Upstash-Cron"
+	missedHeader    = "Upstash-Skystash-Missed" // of a schedule, see qstash.Missed; not one of Upstash's
 	maxCallbackNest = 2
 )
 
@@ -54,6 +57,9 @@ func parseNested(h http.Header, depth int) (o qstash.Options, err error) {
 		Labels:         list(p.text("Label")),
 		Redact:         p.redact(),
 		Workflow:       parseWorkflow(h),
+	}
+	if w := o.Workflow; w != nil && w.Init && p.err == nil {
+		w.Deadline, p.err = parseDeadline(h)
 	}
 	if p.err != nil {
 		return o, p.err
@@ -106,8 +112,34 @@ func forwarded(h http.Header) qstash.Header {
 		}
 	}
 	delete(out, qstash.HeaderHops) // which deliveries set
+	for name, values := range out {
+		out[name] = asUTF8(values)
+	}
+	if isTrue(h.Get(initHeader)) {
+		delete(out, unknownHeader) // of a run's first delivery only, see qstash.Workflow.UnknownSDK
+	}
 	if len(out) == 0 {
 		return nil
+	}
+	return out
+}
+
+// asUTF8 makes values UTF-8, which they are delivered and shown as. Those that are not are taken for ISO 8859-1: a
+// browser's or Node's fetch sends "é" as one byte. The same text in the JSON of a batch is UTF-8 already.
+func asUTF8(values []string) []string {
+	if !slices.ContainsFunc(values, func(v string) bool { return !utf8.ValidString(v) }) {
+		return values
+	}
+	out := slices.Clone(values)
+	for i, v := range out {
+		if utf8.ValidString(v) {
+			continue
+		}
+		text := make([]rune, len(v))
+		for j := range len(v) {
+			text[j] = rune(v[j])
+		}
+		out[i] = string(text)
 	}
 	return out
 }

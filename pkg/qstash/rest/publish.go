@@ -70,10 +70,19 @@ func (x *exchange) group(name string) (*qstash.Group, error) {
 
 func (x *exchange) publish(dest, queue string) error {
 	h := x.header()
+	return refuseRun(continuesRun(h), x.publishOne(dest, queue, h))
+}
+
+func (x *exchange) publishOne(dest, queue string, h http.Header) error {
 	if h.Get(cronHeader) != "" && queue == "" {
 		return x.createSchedule(dest)
 	}
-	body, err := x.body(int64(x.h.engine.Limits().MaxMessageBytes))
+	limits := x.h.engine.Limits()
+	limit := limits.MaxMessageBytes
+	if continuesRun(h) {
+		limit = limits.CallResultBytes()
+	}
+	body, err := x.body(int64(limit))
 	if err != nil {
 		return err
 	}
@@ -123,8 +132,12 @@ func (x *exchange) batch() error {
 	answers := make([]any, len(items))
 	var reqs []qstash.Request
 	var owners []int
+	whole, continues := runsIn(items)
 	for i, it := range items {
 		req, err := x.batchRequest(it)
+		if err != nil && whole {
+			return refuseRun(continues, err)
+		}
 		if err != nil {
 			if answers[i], err = itemError(err); err != nil {
 				return err
@@ -138,7 +151,7 @@ func (x *exchange) batch() error {
 			answers[owners[i]] = published(out)
 			continue
 		}
-		if endsBatch(out.Err) {
+		if whole || endsBatch(out.Err) {
 			return out.Err
 		}
 		if answers[owners[i]], err = itemError(out.Err); err != nil {
@@ -149,7 +162,7 @@ func (x *exchange) batch() error {
 }
 
 func (x *exchange) batchItems() ([]batchItem, error) {
-	body, err := x.body(x.h.maxRequest)
+	body, err := x.body(x.h.maxBody)
 	if err != nil {
 		return nil, err
 	}
@@ -185,17 +198,9 @@ func (x *exchange) batchItems() ([]batchItem, error) {
 var errBatch = badRequest("invalid batch: want a JSON array of messages")
 
 func (x *exchange) batchRequest(it batchItem) (qstash.Request, error) {
-	h := http.Header{}
-	for name, raw := range it.Headers {
-		name = textproto.CanonicalMIMEHeaderKey(name)
-		var one string
-		var many []string
-		switch {
-		case json.Unmarshal(raw, &one) == nil:
-			h[name] = []string{one}
-		case json.Unmarshal(raw, &many) == nil:
-			h[name] = many
-		default:
+	h := looseHeader(it.Headers).header()
+	for name := range it.Headers {
+		if name = textproto.CanonicalMIMEHeaderKey(name); h[name] == nil {
 			return qstash.Request{}, badRequest("invalid value for header " + name)
 		}
 	}
@@ -231,8 +236,12 @@ func (x *exchange) createSchedule(dest string) error {
 	if err := x.checkSchedule(h.Get(scheduleID)); err != nil {
 		return err
 	}
+	missed, err := qstash.ParseMissed(strings.ToLower(h.Get(missedHeader)))
+	if err != nil {
+		return err
+	}
 	id, err := x.h.engine.CreateSchedule(x.r.Context(), x.acct, qstash.ScheduleRequest{
-		ID: h.Get(scheduleID), Cron: h.Get(cronHeader), Destination: req.Destination, Body: req.Body, Options: req.Options})
+		ID: h.Get(scheduleID), Cron: h.Get(cronHeader), Destination: req.Destination, Body: req.Body, Options: req.Options, Missed: missed})
 	if err != nil {
 		return err
 	}

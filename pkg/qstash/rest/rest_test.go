@@ -32,6 +32,7 @@ type service struct {
 
 	mu     sync.Mutex
 	status int
+	header qstash.Header // of answers
 	sent   []qstash.Delivery
 	more   chan struct{}
 }
@@ -65,7 +66,10 @@ func (s *service) Send(_ context.Context, d qstash.Delivery) (qstash.Response, e
 	defer s.mu.Unlock()
 	s.sent = append(s.sent, d)
 	s.more <- struct{}{}
-	return qstash.Response{Status: s.status, Body: []byte("answer")}, nil
+	if s.status < 0 {
+		return qstash.Response{}, &qstash.NoAnswer{Reason: "nobody answers"}
+	}
+	return qstash.Response{Status: s.status, Header: s.header, Body: []byte("answer")}, nil
 }
 
 // delivery is the next request to a destination.
@@ -202,10 +206,14 @@ func TestHeaderMapHoldsWhatIsForwardedAndNothingElse(t *testing.T) {
 
 func TestOptionsThatCannotWorkAreRefused(t *testing.T) {
 	s := newService(t)
-	for _, header := range []string{"Upstash-Retries: -1", "Upstash-Retries: x", "Upstash-Delay: 5y", "Upstash-Delay: 10000d", "Upstash-Timeout: 3h", "Upstash-Method: HEAD",
+	for _, header := range []string{"Upstash-Retries: -1", "Upstash-Retries: x", "Upstash-Delay: 5y", "Upstash-Method: HEAD",
 		"Upstash-Retry-Delay: system(1)", "Upstash-Callback: ftp://x", "Upstash-Flow-Control-Key: alone", "Upstash-Flow-Control-Value: rate=1",
 		"Upstash-Deduplication-Id: a:b", "Upstash-Redact-Fields: everything", "Upstash-Not-Before: soon", "Upstash-Cron: * * *"} {
 		s.refused(400, "", "POST", "/v2/publish/https://example.com", "", header)
+	}
+	for _, header := range []string{"Upstash-Delay: 10000d", "Upstash-Timeout: 3h", "Upstash-Retries: 1000000", "Upstash-Not-Before: 4102444800"} {
+		name, _, _ := strings.Cut(strings.TrimPrefix(header, "Upstash-"), ":")
+		s.refused(412, strings.ToLower(name)+" exceeded the limit: maximum ", "POST", "/v2/publish/https://example.com", "", header)
 	}
 	s.refused(400, "", "POST", "/v2/publish/https://example.com", "", "Upstash-Callback: https://cb.example", "Upstash-Callback-Delay: 5s")
 	s.refused(413, "maximum message size exceeded", "POST", "/v2/publish/https://example.com", strings.Repeat("x", 10_001))
@@ -400,13 +408,14 @@ func TestGroupHeadersAreDefaults(t *testing.T) {
 
 func TestWebhooksNeedNoToken(t *testing.T) {
 	s := newService(t)
+	s.header = sdkAnswer
 	s.refused(404, "workflow run wfr_1 not found", "POST", "/v2/workflows/hooks/acct/wfr_1/event", "", "Authorization: ")
 	var run struct {
 		WorkflowRunID     string
 		WorkflowCreatedAt int64
 	}
 	s.ok(&run, "POST", "/v2/trigger/https://app.example/w", `{"in":1}`)
-	if d := s.delivery(); run.WorkflowCreatedAt == 0 || d.Header.Get("Upstash-Workflow-Unknown-Sdk") != "true" || d.Header.Get("Upstash-Workflow-Runid") != run.WorkflowRunID {
+	if d := s.delivery(); run.WorkflowCreatedAt == 0 || d.Header.Get("Upstash-Workflow-Sdk-Version") != "1" || d.Header.Get("Upstash-Workflow-Runid") != run.WorkflowRunID {
 		t.Errorf("triggered %+v, called with %v", run, d.Header)
 	}
 	s.ok(nil, "PUT", "/v2/workflows/hooks/acct/"+run.WorkflowRunID+"/event?x=1", "hooked", "Authorization: ")
@@ -486,5 +495,39 @@ func TestTooManyMessagesInOneRequest(t *testing.T) {
 	s.ok(nil, "POST", "/v2/batch", batch(10, toGroup))
 	if n := pending(); n != 1000 {
 		t.Errorf("%d messages, want 1000", n)
+	}
+}
+
+func TestDestinationThatIsMissingIsRefusedAsOneThatIsNone(t *testing.T) {
+	s := newService(t)
+	const want = "invalid destination url: endpoint has invalid scheme, add http:// or https://"
+	for _, path := range []string{"/v2/publish", "/v2/publish/", "/v2/enqueue/q", "/v2/enqueue/q/"} {
+		s.refused(400, want, "POST", path, "x")
+	}
+	s.refused(400, want, "POST", "/v2/schedules/", "x", "Upstash-Cron: * * * * *")
+	s.refused(400, "a workflow is triggered by its url", "POST", "/v2/trigger/", "x")
+	s.refused(400, "enqueue needs", "POST", "/v2/enqueue/", "x")
+	var out []struct{ Error string }
+	s.ok(&out, "POST", "/v2/batch", `[{"destination":"","body":"x"}]`)
+	if len(out) != 1 || out[0].Error != want {
+		t.Errorf("%+v", out)
+	}
+	s.ok(nil, "GET", "/v2/schedules", "")
+}
+
+func TestSchedulesForUnknownGroupsAreRefused(t *testing.T) {
+	s := newService(t)
+	s.refused(404, "topic none not found", "POST", "/v2/schedules/none", "x", "Upstash-Cron: @daily")
+	s.ok(nil, "POST", "/v2/topics/some/endpoints", `{"endpoints":[{"url":"https://example.com"}]}`)
+	s.ok(nil, "POST", "/v2/schedules/some", "x", "Upstash-Cron: TZ=Europe/Berlin @daily")
+}
+
+func TestUnknownStatesAreRefused(t *testing.T) {
+	s := newService(t)
+	for _, path := range []string{"/v2/events?state=FOO", "/v2/logs?state=FOO", "/v2/events?state=DELIVERED&state=delivered", "/v2/workflows/events?groupBy=workflowRunId&state=RUN_BROKEN", "/v2/dlq?failureFunctionState=FAIL"} {
+		s.refused(400, "unknown state", "GET", path, "")
+	}
+	for _, path := range []string{"/v2/events?state=DELIVERED&state=IN_PROGRESS", "/v2/workflows/events?groupBy=workflowRunId&state=STEP_PROGRESS", "/v2/dlq?source=workflow&failureFunctionState=CALLBACK_FAIL"} {
+		s.ok(nil, "GET", path, "")
 	}
 }

@@ -9,19 +9,58 @@ import (
 	"net/textproto"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
+	"github.com/skystash/skystash/pkg/edge"
 	"github.com/skystash/skystash/pkg/qstash"
 )
 
 // Header fields of workflows.
 const (
-	runIDHeader   = "Upstash-Workflow-Runid"
-	bySDKHeader   = "Upstash-Workflow-Trigger-By-Sdk"
-	invokeHeader  = "Upstash-Workflow-Invoke"
-	sdkHeader     = "Upstash-Workflow-Sdk-Version"
-	featureHeader = "Upstash-Feature-Set"
+	runIDHeader    = "Upstash-Workflow-Runid"
+	runURLHeader   = "Upstash-Workflow-Url"
+	initHeader     = "Upstash-Workflow-Init"
+	callTypeHeader = "Upstash-Workflow-Calltype"
+	bySDKHeader    = "Upstash-Workflow-Trigger-By-Sdk"
+	invokeHeader   = "Upstash-Workflow-Invoke"
+	invokesHeader  = "Upstash-Workflow-Invoke-Count"
+	sdkHeader      = "Upstash-Workflow-Sdk-Version"
+	unknownHeader  = "Upstash-Workflow-Unknown-Sdk"
+	featureHeader  = "Upstash-Feature-Set"
 )
+
+// continuesRun reports whether a message continues a workflow run that there must be: its own, or the one
+// that invokes another.
+func continuesRun(h http.Header) bool {
+	return h.Get(runIDHeader) != "" && (!isTrue(h.Get(initHeader)) || isTrue(h.Get(invokeHeader)))
+}
+
+func isTrue(text string) bool { return strings.EqualFold(text, "true") }
+
+// runsIn reports whether a batch has messages of workflow runs, and whether one of them continues its run.
+func runsIn(items []batchItem) (some, continues bool) {
+	for _, it := range items {
+		h := looseHeader(it.Headers).header()
+		some = some || h.Get(runIDHeader) != ""
+		continues = continues || continuesRun(h)
+	}
+	return some, continues
+}
+
+// refuseRun is the refusal of a message that continues a run, if it does: 400 says that the run has ended,
+// and all that can never be accepted is 412, see qstash.Engine.Publish.
+func refuseRun(continues bool, err error) error {
+	if !continues || err == nil || errors.Is(err, qstash.ErrRunEnded) {
+		return err
+	}
+	e := edge.Of(answerOf(err))
+	switch e.Status {
+	case http.StatusBadRequest, http.StatusNotFound, http.StatusRequestEntityTooLarge:
+		return edge.Refuse(http.StatusPreconditionFailed, e.Text)
+	}
+	return err
+}
 
 // parseWorkflow reads what a message has to do with a workflow run.
 func parseWorkflow(h http.Header) *qstash.Workflow {
@@ -31,13 +70,19 @@ func parseWorkflow(h http.Header) *qstash.Workflow {
 	}
 	w := &qstash.Workflow{
 		RunID:     id,
-		URL:       h.Get("Upstash-Workflow-Url"),
-		Init:      strings.EqualFold(h.Get("Upstash-Workflow-Init"), "true"),
-		BySDK:     strings.EqualFold(h.Get(bySDKHeader), "true"),
+		URL:       h.Get(runURLHeader),
+		Init:      isTrue(h.Get(initHeader)),
+		BySDK:     isTrue(h.Get(bySDKHeader)),
 		LazyFetch: slices.Contains(list(h.Get(featureHeader)), "LazyFetch"),
 	}
+	if w.Init {
+		w.UnknownSDK = isTrue(h.Get(unknownHeader)) || isTrue(h.Get(forwardPrefix+unknownHeader))
+		if slices.Contains(list(h.Get(featureHeader)), "WF_DetectTrigger") {
+			w.Detect = qstash.DetectVersion
+		}
+	}
 	for _, known := range []string{qstash.CallTo, qstash.CallFrom, qstash.CallFailure} {
-		if strings.EqualFold(h.Get("Upstash-Workflow-Calltype"), known) {
+		if strings.EqualFold(h.Get(callTypeHeader), known) {
 			w.CallType = known
 		}
 	}
@@ -72,6 +117,7 @@ func invoke(h http.Header, req *qstash.Request) error {
 	var by struct {
 		URL     string          `json:"workflowUrl"`
 		RunID   string          `json:"workflowRunId"`
+		Created float64         `json:"workflowRunCreatedAt"`
 		Headers looseHeader     `json:"headers"`
 		Step    json.RawMessage `json:"step"`
 		Body    *string         `json:"body"`
@@ -79,17 +125,23 @@ func invoke(h http.Header, req *qstash.Request) error {
 	if err := json.Unmarshal(req.Body, &by); err != nil || by.RunID == "" || !isURL(by.URL) || len(by.Step) == 0 {
 		return badRequest("invalid invoke request")
 	}
+	if n, err := strconv.Atoi(h.Get(forwardPrefix + invokesHeader)); err == nil && n > maxInvokes {
+		return edge.Refusef(http.StatusPreconditionFailed, "maximum depth of invoked workflow runs exceeded: limit %d, requested %d", maxInvokes, n)
+	}
 	o, err := parseOptions(by.Headers.header())
 	if err != nil {
 		return err
 	}
 	o.Trail = req.Options.Trail
-	w.Invoker = &qstash.Invoker{RunID: by.RunID, URL: by.URL, Options: o, Step: by.Step}
+	w.Invoker = &qstash.Invoker{RunID: by.RunID, URL: by.URL, Created: int64(by.Created), Options: o, Step: by.Step}
 	if by.Body != nil {
 		w.Invoker.Body = []byte(*by.Body)
 	}
 	return nil
 }
+
+// maxInvokes is how deep runs may be that invoke each other.
+const maxInvokes = 100
 
 // hook serves the addresses that third parties call to tell a run of an event; whoever
 // knows one may. It reports whether the path is one.
@@ -136,43 +188,15 @@ func (x *exchange) trigger(dest string) error {
 	if err != nil {
 		return err
 	}
-	run, err := x.start(dest, x.header(), body)
+	req, err := x.triggerRequest(dest, x.header(), body)
 	if err != nil {
 		return err
 	}
-	return x.ok(run)
-}
-
-// start starts a run without an SDK. Its id may be chosen.
-func (x *exchange) start(dest string, h http.Header, body []byte) (map[string]any, error) {
-	if !isURL(dest) {
-		return nil, badRequest("a workflow is triggered by its url")
-	}
-	if h.Get(runIDHeader) == "" {
-		h.Set(runIDHeader, "wfr_"+rand.Text())
-	}
-	h.Set("Upstash-Workflow-Init", "true")
-	req, err := x.request(dest, "", h, body)
-	if err != nil {
-		return nil, err
-	}
-	req.Options.Workflow.UnknownSDK = h.Get(sdkHeader) == "" && h.Get(forwardPrefix+sdkHeader) == ""
 	out := x.h.engine.Publish(x.r.Context(), x.acct, []qstash.Request{req})[0]
 	if out.Err != nil {
-		return nil, out.Err
+		return out.Err
 	}
-	logs, _, err := x.h.engine.RunLogs(x.r.Context(), x.acct, qstash.RunFilter{RunIDs: []string{h.Get(runIDHeader)}}, "", 1, true)
-	if err != nil {
-		return nil, err
-	}
-	run := map[string]any{"workflowRunId": h.Get(runIDHeader)}
-	if len(logs) > 0 {
-		run["workflowCreatedAt"] = logs[0].CreatedAt
-	}
-	if out.Messages[0].Deduplicated {
-		run["deduplicated"] = true
-	}
-	return run, nil
+	return x.ok(triggered(req, out))
 }
 
 func (x *exchange) batchTrigger() error {
@@ -180,29 +204,95 @@ func (x *exchange) batchTrigger() error {
 	if err != nil {
 		return err
 	}
-	runs := make([]any, len(items))
+	reqs := make([]qstash.Request, len(items))
 	for i, it := range items {
-		h := http.Header{}
-		for name, values := range looseHeader(it.Headers).header() {
-			h[name] = values
-		}
 		var body []byte
 		if it.Body != nil {
 			body = []byte(*it.Body)
 		}
-		if runs[i], err = x.start(it.Destination, h, body); err != nil {
-			if runs[i], err = itemError(err); err != nil {
-				return err
-			}
+		if reqs[i], err = x.triggerRequest(it.Destination, looseHeader(it.Headers).header(), body); err != nil {
+			return err
 		}
 	}
+	runs := make([]any, len(items))
+	for i, out := range x.h.engine.Publish(x.r.Context(), x.acct, reqs) {
+		if out.Err != nil {
+			return out.Err
+		}
+		runs[i] = triggered(reqs[i], out)
+	}
 	return x.answer(http.StatusCreated, runs)
+}
+
+// triggerRequest is the request that starts a run without an SDK: what an SDK says of itself
+// is filled in. The run's id may be chosen.
+func (x *exchange) triggerRequest(dest string, h http.Header, body []byte) (qstash.Request, error) {
+	if !isURL(dest) {
+		return qstash.Request{}, badRequest("a workflow is triggered by its url")
+	}
+	if h.Get(runIDHeader) == "" {
+		h.Set(runIDHeader, "wfr_"+rand.Text())
+	}
+	h.Set(initHeader, "true")
+	h.Set(runURLHeader, dest)
+	h.Set(featureHeader, "LazyFetch,InitialBody,WF_DetectTrigger,WF_TriggerOnConfig")
+	h.Set(forwardPrefix+sdkHeader, "1")
+	if label := h.Get("Upstash-Label"); label != "" && h.Get(forwardPrefix+"Upstash-Label") == "" {
+		h.Set(forwardPrefix+"Upstash-Label", label)
+	}
+	tellFailure(h, dest)
+	req, err := x.request(dest, "", h, body)
+	if err != nil {
+		return req, err
+	}
+	req.Options.Workflow.Detect = qstash.DetectSDK
+	return req, nil
+}
+
+// tellFailure has the failure of a run told to its workflow, unless it is to be told elsewhere, with the
+// fields that the run's other deliveries have.
+func tellFailure(h http.Header, url string) {
+	if h.Get(failureHeader) == "" {
+		h.Set(failureHeader, url)
+	}
+	sub := failureHeader + "-"
+	own := map[string]string{
+		"Workflow-Runid": h.Get(runIDHeader), "Workflow-Init": "false", "Workflow-Url": url, "Workflow-Calltype": qstash.CallFailure,
+		"Feature-Set":                         h.Get(featureHeader),
+		"Forward-Upstash-Workflow-Is-Failure": "true", "Forward-Upstash-Workflow-Failure-Callback": "true",
+	}
+	for _, name := range []string{"Retries", "Retry-Delay", "Flow-Control-Key", "Flow-Control-Value"} {
+		own[name] = h.Get(prefix + name)
+	}
+	for field, values := range h {
+		if name, ok := strings.CutPrefix(field, forwardPrefix); ok && name != sdkHeader && name != unknownHeader && len(values) > 0 {
+			own["Forward-"+name] = values[0]
+		}
+	}
+	for name, value := range own {
+		if name = textproto.CanonicalMIMEHeaderKey(sub + name); value != "" && h.Get(name) == "" {
+			h[name] = []string{value}
+		}
+	}
+}
+
+// triggered is how the start of a run is answered.
+func triggered(req qstash.Request, out qstash.Outcome) map[string]any {
+	run := map[string]any{"workflowRunId": req.Options.Workflow.RunID, "workflowCreatedAt": out.Messages[0].RunCreatedAt.UnixMilli()}
+	if out.Messages[0].Deduplicated {
+		run["deduplicated"] = true
+	}
+	return run
 }
 
 func (x *exchange) wait() error {
 	if !x.is("wait", "*") || !x.changes() {
 		return x.unserved("wait")
 	}
+	return refuseRun(true, x.waitForEvent())
+}
+
+func (x *exchange) waitForEvent() error {
 	var req struct {
 		URL            string          `json:"url"`
 		Timeout        string          `json:"timeout"`
@@ -285,6 +375,14 @@ func (x *exchange) workflows() error {
 		return x.ok(steps)
 	case x.is("workflows", "runs", "*") && del:
 		return x.endRun(x.seg[2])
+	case x.is("workflows", "runs", "*", "retry") && x.changes():
+		n, err := e.RetryRunNow(ctx, x.acct, x.seg[2])
+		if err != nil {
+			return err
+		}
+		return x.ok(map[string]int{"retried": n})
+	case x.is("workflows", "deadline"):
+		return x.deadline()
 	case x.is("workflows", "runs") && del:
 		return x.cancelRuns()
 	case (x.is("workflows", "events") || x.is("workflows", "logs")) && get:
@@ -349,14 +447,14 @@ func (x *exchange) endRun(id string) error {
 
 const (
 	cancelFilters = "workflowRunIds workflowUrl workflowUrlExactMatch label callerIp flowControlKey fromDate toDate count"
-	runFilters    = "workflowUrl workflowRunId workflowCreatedAt workflowRuns state label callerIp flowControlKey fromDate toDate count trimBody cursor groupBy order"
+	runFilters    = "workflowUrl workflowRunId workflowCreatedAt workflowRuns messageId state label callerIp flowControlKey fromDate toDate count trimBody cursor groupBy order"
 	maxRuns       = 1000
 	maxRunGroups  = 10
 )
 
 // runFilter reads the filters of runs, with those that only runs have.
 func (x *exchange) runFilter(names string, maxCount int) (qstash.RunFilter, selection, error) {
-	exact, runs := true, []string(nil)
+	exact, runs := true, []qstash.RunRef(nil)
 	q, err := url.ParseQuery(x.query)
 	if err != nil {
 		return qstash.RunFilter{}, selection{}, badRequest("invalid query")
@@ -367,8 +465,12 @@ func (x *exchange) runFilter(names string, maxCount int) (qstash.RunFilter, sele
 	}
 	for _, item := range q["workflowRuns"] {
 		for _, one := range list(item) {
-			id, _, _ := strings.Cut(one, "@")
-			runs = append(runs, id)
+			id, created, dated := strings.Cut(one, "@")
+			ref := qstash.RunRef{ID: id}
+			if ref.Created, err = strconv.ParseInt(created, 10, 64); dated && err != nil {
+				return qstash.RunFilter{}, selection{}, badRequest("invalid workflowRuns " + strconv.Quote(one))
+			}
+			runs = append(runs, ref)
 		}
 	}
 	q.Del("workflowUrlExactMatch")
@@ -378,15 +480,12 @@ func (x *exchange) runFilter(names string, maxCount int) (qstash.RunFilter, sele
 	if err != nil {
 		return qstash.RunFilter{}, s, err
 	}
-	f := qstash.RunFilter{RunIDs: append(s.filter.RunID, runs...), State: s.filter.State, Label: s.filter.Label, CallerIP: s.filter.CallerIP,
-		FlowKey: s.filter.FlowKey, From: s.filter.From, To: s.filter.To}
-	if len(s.filter.WorkflowURL) > 1 {
-		return f, s, badRequest("more than one workflowUrl")
-	}
-	if len(s.filter.WorkflowURL) == 1 && exact {
-		f.URL = s.filter.WorkflowURL[0]
-	} else if len(s.filter.WorkflowURL) == 1 {
-		f.URLPrefix = s.filter.WorkflowURL[0]
+	f := qstash.RunFilter{RunIDs: s.filter.RunID, Runs: runs, State: s.filter.State, Label: s.filter.Label, CallerIP: s.filter.CallerIP,
+		FlowKey: s.filter.FlowKey, MessageID: s.filter.MessageIDs, From: s.filter.From, To: s.filter.To}
+	if exact {
+		f.URL = s.filter.WorkflowURL
+	} else {
+		f.URLPrefix = s.filter.WorkflowURL
 	}
 	return f, s, nil
 }

@@ -24,6 +24,11 @@ import (
 type Hint struct {
 	At  time.Time
 	Key string // plain text without control characters, at most MaxKey bytes
+
+	// Account and Host say on whose behalf the call is, and which destination it may have to wait
+	// for ("" if none, or not known). A waker that bounds its calls shares them out fairly by these;
+	// hints without an account have no share of their own.
+	Account, Host string
 }
 
 // MaxKey bounds a hint's key.

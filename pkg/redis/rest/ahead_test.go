@@ -116,7 +116,7 @@ func TestWhatWasReadAheadIsNotAnsweredToWhoMayNot(t *testing.T) {
 		withdraw func(*instance) error
 		within   time.Duration
 	}{
-		{"the credential is revoked", func(in *instance) error { return in.admin.RevokeCredential(in.Context(), "db", "mine") }, time.Second},
+		{"the credential is revoked", func(in *instance) error { return in.admin.RevokeCredential(in.Context(), "db", "mine", time.Time{}) }, time.Second},
 		{"all credentials are reset", func(in *instance) error {
 			_, err := in.admin.ResetCredentials(in.Context(), "db")
 			return err

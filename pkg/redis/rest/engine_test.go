@@ -118,7 +118,7 @@ func TestWithEngineAndTokens(t *testing.T) {
 	send(withRules("+nosuch"), "GET", "/get/n", "", 401, unauthorized)
 
 	send(mint("x", "no-such", token.ReadWrite, 1), "GET", "/get/n", "", 401, unauthorized)
-	if err := engine.RevokeCredential(ctx, "orders", "w2"); err != nil {
+	if err := engine.RevokeCredential(ctx, "orders", "w2", time.Time{}); err != nil {
 		t.Fatal(err)
 	}
 	send(second, "GET", "/get/n", "", 401, unauthorized)
@@ -180,6 +180,9 @@ func TestStreamOverHTTP(t *testing.T) {
 	if got := quick.Header.Get("Content-Type"); got != "text/event-stream; charset=utf-8" {
 		t.Errorf("content type %q", got)
 	}
+	if got := quick.Header.Get("Cache-Control"); got != "no-store, no-transform" {
+		t.Errorf("Cache-Control %q", got)
+	}
 	read := func(want string) {
 		t.Helper()
 		got := make([]byte, len(want))
@@ -239,7 +242,7 @@ func TestStreamEndsWithItsToken(t *testing.T) {
 	}{
 		{userToken, func() { do("ACL", "SETUSER", "u", "resetchannels") }},
 		{"any", func() {
-			if err := engine.RevokeCredential(t.Context(), "db1", "mine"); err != nil {
+			if err := engine.RevokeCredential(t.Context(), "db1", "mine", time.Time{}); err != nil {
 				t.Fatal(err)
 			}
 		}},

@@ -16,6 +16,7 @@ import (
 	"github.com/skystash/skystash/pkg/redis"
 	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/token"
+	"github.com/skystash/skystash/pkg/token/revoked"
 )
 
 // stubEngine records what it is asked to do and answers from a table.
@@ -33,7 +34,7 @@ type stubEngine struct {
 
 func newStubEngine() *stubEngine {
 	return &stubEngine{databases: map[string]*redis.Database{
-		"db1": {ID: "db1", CredentialGeneration: 3, Revoked: []string{"gone"}},
+		"db1": {ID: "db1", CredentialGeneration: 3, Revoked: revoked.Of("gone")},
 	}}
 }
 

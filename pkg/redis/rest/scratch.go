@@ -152,11 +152,12 @@ func (s *scratch) send(r *Request, w ResponseWriter, syncToken string) {
 	w.SetHeader("Upstash-Sync-Token", syncToken)
 	if s.events != nil {
 		w.SetHeader("Content-Type", "text/event-stream; charset=utf-8")
-		w.SetHeader("Cache-Control", "no-cache, no-transform")
+		w.SetHeader("Cache-Control", "no-store, no-transform")
 		w.SetHeader("X-Accel-Buffering", "no")
 		w.Stream(s.status, s.events.send)
 		return
 	}
+	edge.NoStore(w)
 	body := s.out
 	if len(body) >= edge.CompressFrom { // most answers are not, and looking for the header field takes time
 		body = edge.Compress(w, r.Header.Get("Accept-Encoding"), vary, body, &s.zipped)

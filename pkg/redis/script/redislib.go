@@ -180,6 +180,9 @@ func statusReply(a args) int {
 	return a.ret(t)
 }
 
+// maxLogLine bounds a line that a script logs, in bytes, as in Redis.
+const maxLogLine = 1024
+
 // redis.log(level, message, ...)
 func redisLog(a args) int {
 	if a.GetTop() < 2 {
@@ -192,14 +195,22 @@ func redisLog(a args) int {
 	case level < 0 || level > 3:
 		return a.refuse("ERR Invalid debug level.")
 	}
-	var texts []string
-	for i := 2; i <= a.GetTop(); i++ {
-		if s, ok := toString(a.Get(i)); ok {
-			texts = append(texts, s)
+	var line []byte
+	for i := 2; i <= a.GetTop() && len(line) <= maxLogLine; i++ {
+		s, ok := toString(a.Get(i))
+		if !ok {
+			continue
 		}
+		if len(line) > 0 {
+			line = append(line, ' ')
+		}
+		line = append(line, s[:min(len(s), maxLogLine+1)]...)
+	}
+	if len(line) > maxLogLine {
+		line = append(line[:maxLogLine], "..."...)
 	}
 	if host := a.run().host; host != nil {
-		host.Log(int(level), strings.Join(texts, " "))
+		host.Log(int(level), string(line))
 	}
 	return 0
 }

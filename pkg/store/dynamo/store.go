@@ -1,11 +1,9 @@
 package dynamo
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/http"
 	"time"
@@ -13,9 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/smithy-go/middleware"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"github.com/skystash/skystash/pkg/awsbody"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -73,7 +70,7 @@ func New(client *dynamodb.Client, table string) *Store {
 	s := &Store{table: table, pause: wait}
 	s.client = dynamodb.New(client.Options(), func(o *dynamodb.Options) {
 		o.Retryer = aws.NopRetryer{}
-		o.APIOptions = append(o.APIOptions, rewindable)
+		o.APIOptions = append(o.APIOptions, awsbody.Plain)
 		if b, ok := o.HTTPClient.(*awshttp.BuildableClient); ok {
 			s.conns, _ = b.WithTransportOptions(tune).Freeze().(*http.Client)
 			if s.conns != nil {
@@ -92,36 +89,6 @@ func tune(t *http.Transport) {
 	if t.TLSClientConfig != nil { // else Go's defaults
 		t.TLSClientConfig.ClientSessionCache = tls.NewLRUClientSessionCache(0)
 	}
-}
-
-// rewindable lets the transport take a fresh connection by itself if it finds
-// the one it wanted to use closed before anything was written to it. For that
-// it needs the body once more.
-//
-// It also keeps connections from being given up for nothing. The SDK closes a request's body when the
-// answer is there, while the transport may be about to ask it whether there is more. A body that is
-// an io.WriterTo then says io.EOF, which is no end for a WriterTo but an error (smithy-go 1.28,
-// safeWriteToReadCloser), and the transport closes the connection: the next call pays for another TLS
-// handshake. A plain io.Reader says the same and means the end.
-func rewindable(stack *middleware.Stack) error {
-	return stack.Finalize.Add(middleware.FinalizeMiddlewareFunc("rewindable",
-		func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
-			if r, ok := in.Request.(*smithyhttp.Request); ok {
-				if stream, ok := r.GetStream().(*bytes.Reader); ok {
-					plain, err := r.SetStream(struct{ io.ReadSeeker }{stream})
-					if err != nil {
-						return middleware.FinalizeOutput{}, middleware.Metadata{}, fmt.Errorf("dynamo: preparing a request's body: %w", err)
-					}
-					start := *stream
-					plain.GetBody = func() (io.ReadCloser, error) {
-						again := start
-						return io.NopCloser(struct{ io.Reader }{&again}), nil
-					}
-					in.Request = plain
-				}
-			}
-			return next.HandleFinalize(ctx, in)
-		}), middleware.After)
 }
 
 // Close gives up idle connections.

@@ -7,22 +7,28 @@ import (
 	"testing"
 )
 
-func TestClientContextEndsWithConnection(t *testing.T) {
+// connected returns both ends of a connection.
+func connected(t *testing.T) (ours, theirs net.Conn) {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	theirs, err := net.Dial("tcp", l.Addr().String())
-	if err != nil {
+	if theirs, err = net.Dial("tcp", l.Addr().String()); err != nil {
 		t.Fatal(err)
 	}
-	ours, err := l.Accept()
-	if err != nil {
+	t.Cleanup(func() { theirs.Close() })
+	if ours, err = l.Accept(); err != nil {
 		t.Fatal(err)
 	}
-	defer ours.Close()
-	ctx := &client{t.Context(), ours}
+	t.Cleanup(func() { ours.Close() })
+	return ours, theirs
+}
+
+func TestClientContextEndsWithConnection(t *testing.T) {
+	ours, theirs := connected(t)
+	ctx := &client{t.Context(), &firstByte{Conn: ours}} // as the server has it
 	if err := ctx.Err(); err != nil {
 		t.Errorf("while the client waits: %v", err)
 	}
@@ -41,5 +47,21 @@ func TestClientContextEndsWithConnection(t *testing.T) {
 	}
 	if err := ctx.Err(); !errors.Is(err, context.Canceled) {
 		t.Errorf("after it has gone: %v", err)
+	}
+}
+
+func TestWatchedContextEndsWithConnection(t *testing.T) {
+	ours, theirs := connected(t)
+	ctx, stop := watch(t.Context(), &firstByte{Conn: ours})
+	defer stop()
+	theirs.Close()
+	<-ctx.Done()
+	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("after the client has gone: %v", err)
+	}
+	quick, stopQuick := watch(t.Context(), &firstByte{Conn: ours})
+	stopQuick()
+	if err := quick.Err(); err == nil {
+		t.Error("the context of a request goes on after its answer")
 	}
 }

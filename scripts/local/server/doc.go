@@ -28,6 +28,9 @@
 // Usage of all resources is counted once a second, in the control plane's store; what an end by
 // force takes with it is the last second's. A resource that reaches a limit is blocked within a second.
 //
+// Run prints each of QStash's deliveries in a line when it has ended, unless -quiet is given: method, URL
+// without its query, status, time, and when it is tried again. A port that nobody listens on is called so.
+//
 // QStash may deliver to loopback addresses, and to what -resolve maps;
 // other private addresses are refused, as they are in AWS.
 //

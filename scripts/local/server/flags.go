@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/skystash/skystash/pkg/qstash/breaker"
 )
 
 // Stores that -store can name.
@@ -35,9 +37,12 @@ type flags struct {
 	kafkaStream   string
 	kinesis       string // endpoint
 	topics        topicsFlag
+	partitions    int
 	qstashTable   string
 	qstashDev     bool
 	qstashDevAddr string
+	qstashBreaker int
+	quiet         bool
 	controlTable  string
 	email         string
 
@@ -72,9 +77,13 @@ func (m *Main) ParseFlags(args []string) error {
 		"Without it Kafka's table serves as the stream too, for one process at a time")
 	fs.StringVar(&f.kinesis, "kinesis-endpoint", "", "`URL` of Kinesis, e.g. of kinesalite; empty: AWS")
 	fs.Var(&f.topics, "topics", "Kafka `topics` to create, e.g. red:3,green,blue: names, with the number of partitions")
+	fs.IntVar(&f.partitions, "kafka-partitions", 1000, "`number` of partitions that all Kafka topics can have together")
 	fs.StringVar(&f.qstashTable, "qstash-table", "skystash-qstash", "`name` of QStash's DynamoDB table; created if an endpoint is given")
 	fs.BoolVar(&f.qstashDev, "qstash-dev", false, "serve QStash's development credentials, which @upstash/qstash knows, too")
 	fs.StringVar(&f.qstashDevAddr, "qstash-dev-addr", "127.0.0.1:8080", "`host:port` where -qstash-dev serves them")
+	fs.BoolVar(&f.quiet, "quiet", false, "do not print QStash's deliveries as they happen")
+	fs.IntVar(&f.qstashBreaker, "qstash-breaker", breaker.DefaultFailures, "attempts without an answer in a row, after which QStash holds further ones to the\n"+
+		"same host for up to 5 seconds, a `number`; -1: never")
 	fs.StringVar(&f.controlTable, "control-table", "skystash-control", "`name` of the control plane's DynamoDB table; created if an endpoint is given")
 	fs.StringVar(&f.email, "email", "admin@skystash.local", "`address` of the account that owns what this program creates")
 	fs.StringVar(&f.region, "region", "us-east-1", "AWS `region` of the table")
@@ -121,6 +130,8 @@ func (f *flags) check(rest []string) error {
 		return errors.New("-replica goes with -ephemeral and the embedded store")
 	case f.replicaLag <= 0:
 		return errors.New("-replica-lag must be positive")
+	case f.qstashBreaker == 0 || f.qstashBreaker < -1:
+		return errors.New("-qstash-breaker must be positive, or -1")
 	case f.syncEvery < 0:
 		return errors.New("-sync-every must not be negative")
 	case f.maxRequest <= 0:

@@ -24,11 +24,10 @@ import (
 )
 
 const (
-	kafkaDir        = "kafka"
-	kafkaCluster    = "default-kafka" // ids are unique among all products
-	kafkaReclaim    = time.Minute
-	localPartitions = 1000 // partitions of all topics
-	streamPatience  = time.Minute
+	kafkaDir       = "kafka"
+	kafkaCluster   = "default-kafka" // ids are unique among all products
+	kafkaReclaim   = time.Minute
+	streamPatience = time.Minute
 )
 
 // topicsFlag are topics and their numbers of partitions.
@@ -112,7 +111,12 @@ func (m *Main) openKafka(ctx context.Context) (p *product, err error) {
 		return nil, err
 	}
 	engine := kafka.New(kafka.Config{Store: st, Stream: stream, RecordTTL: recordTTL, Logger: m.log})
-	cluster, err := openCluster(ctx, engine)
+	if m.flags.kafkaStream == "" { // nobody else uses the stream
+		if err := engine.CloseGaps(ctx); err != nil {
+			return nil, err
+		}
+	}
+	cluster, err := openCluster(ctx, engine, m.flags.partitions)
 	if err != nil {
 		return nil, err
 	}
@@ -152,17 +156,23 @@ func (m *Main) openKafka(ctx context.Context) (p *product, err error) {
 	return p, nil
 }
 
-// openCluster reads the program's cluster, or creates it at the first start.
-func openCluster(ctx context.Context, engine *kafka.Engine) (*kafka.Cluster, error) {
+// openCluster reads the program's cluster, or creates it at the first start. Its topics can have so
+// many partitions in all.
+func openCluster(ctx context.Context, engine *kafka.Engine, partitions int) (*kafka.Cluster, error) {
 	c, err := engine.Cluster(ctx, kafkaCluster)
-	if !kafka.IsKind(err, kafka.NotFound) {
+	if kafka.IsKind(err, kafka.NotFound) {
+		c, err = engine.CreateCluster(ctx, kafka.ClusterOptions{ID: kafkaCluster, Name: "local", MaxPartitions: partitions})
+		if kafka.IsKind(err, kafka.Exists) { // another process on the same table was faster
+			c, err = engine.Cluster(ctx, kafkaCluster)
+		}
+	}
+	if err != nil || c.MaxPartitions == partitions {
 		return c, err
 	}
-	c, err = engine.CreateCluster(ctx, kafka.ClusterOptions{ID: kafkaCluster, Name: "local", MaxPartitions: localPartitions})
-	if kafka.IsKind(err, kafka.Exists) { // another process on the same table was faster
-		return engine.Cluster(ctx, kafkaCluster)
+	if err := engine.SetMaxPartitions(ctx, kafkaCluster, partitions); err != nil {
+		return nil, err
 	}
-	return c, err
+	return engine.Cluster(ctx, kafkaCluster)
 }
 
 // reclaimKafka deletes and compacts from time to time. In AWS a function of its own does this.

@@ -43,7 +43,9 @@ type Main struct {
 	redis    *redis.Engine
 	kafka    *kafka.Engine
 	qstash   *qstashServer
-	control  *controlServer
+
+	deliveries *deliveries // nil: they are not printed
+	control    *controlServer
 
 	directories []keydir.Directory // of public keys, in each product's store
 	usage       *usage
@@ -85,6 +87,13 @@ func (m *Main) Run(ctx context.Context) error {
 		return err
 	}
 	m.printBanner()
+	if m.deliveries != nil {
+		printing, stop := context.WithCancel(context.WithoutCancel(ctx))
+		var printed sync.WaitGroup
+		printed.Go(func() { m.deliveries.print(printing, m.stdout) })
+		defer printed.Wait()
+		defer stop()
+	}
 	var err error
 	select {
 	case <-ctx.Done():

@@ -49,7 +49,9 @@ func (p *product) mount(h http.Handler) {
 			return
 		}
 		u.RawQuery = query
-		serveHTTP(ctx, h, httpRequest(ctx, u).WithContext(ctx))
+		watched, stop := watch(ctx, ctx.Conn())
+		defer stop()
+		serveHTTP(ctx, h, httpRequest(ctx, u).WithContext(&client{watched, ctx.Conn()}))
 	}
 }
 

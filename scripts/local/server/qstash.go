@@ -14,6 +14,7 @@ import (
 	"github.com/skystash/skystash/pkg/control"
 	controlrest "github.com/skystash/skystash/pkg/control/rest"
 	"github.com/skystash/skystash/pkg/qstash"
+	"github.com/skystash/skystash/pkg/qstash/breaker"
 	"github.com/skystash/skystash/pkg/qstash/deliver"
 	"github.com/skystash/skystash/pkg/qstash/rest"
 	"github.com/skystash/skystash/pkg/qstash/wake/embedded"
@@ -43,6 +44,10 @@ const (
 	qstashSweepEvery = time.Minute
 	qstashLookAhead  = 2 * qstashSweepEvery
 )
+
+// qstashMaxPause bounds the time for which attempts to a host are held that is not reached: whoever
+// starts his own program again does not want to wait.
+const qstashMaxPause = 5 * time.Second
 
 // qstashServer is QStash in this program.
 type qstashServer struct {
@@ -77,11 +82,18 @@ func (m *Main) openQStash(ctx context.Context) (p *product, err error) {
 		}
 	}()
 	q.waker = embedded.New(embedded.Options{Horizon: qstashLookAhead, Logger: m.log})
+	var observe func(qstash.Attempt)
+	if !m.flags.quiet {
+		m.deliveries = newDeliveries(time.Now)
+		observe = m.deliveries.observe
+	}
 	q.engine = qstash.New(qstash.Config{
+		Observe:   observe,
 		Meter:     m.usage.sums,
 		Store:     q.store,
 		Sender:    deliver.New(deliver.Config{Allow: deliver.Loopback, Resolve: m.flags.resolve}),
 		Waker:     q.waker,
+		Breaker:   breaker.Config{Failures: m.flags.qstashBreaker, MaxPause: qstashMaxPause},
 		Alone:     m.flags.store == storeEmbedded,
 		RecordTTL: recordTTL,
 		Logger:    m.log,
@@ -152,6 +164,7 @@ func (m *Main) deliverQStash(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		case <-q.waker.Missing():
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"syscall"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -37,6 +38,15 @@ func (l httpOnly) Accept() (net.Conn, error) {
 type firstByte struct {
 	net.Conn
 	seen bool
+}
+
+// SyscallConn implements syscall.Conn, so that closedByPeer can look at the connection.
+func (c *firstByte) SyscallConn() (syscall.RawConn, error) {
+	conn, ok := c.Conn.(syscall.Conn)
+	if !ok {
+		return nil, fmt.Errorf("looking at a connection of type %T: %w", c.Conn, errors.ErrUnsupported)
+	}
+	return conn.SyscallConn()
 }
 
 // Read implements io.Reader.

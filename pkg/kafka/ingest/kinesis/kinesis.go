@@ -40,6 +40,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/skystash/skystash/pkg/awsbody"
 	"github.com/skystash/skystash/pkg/fresh"
 	"github.com/skystash/skystash/pkg/kafka/ingest"
 )
@@ -86,7 +87,10 @@ var _ ingest.Stream = (*Stream)(nil)
 // New makes a stream of the one with that name, which must exist.
 func New(client *kinesis.Client, name string, o Options) *Stream {
 	s := &Stream{name: name, pollEvery: o.PollEvery, now: o.Now, log: o.Logger}
-	s.client = kinesis.New(client.Options(), func(o *kinesis.Options) { o.Retryer = aws.NopRetryer{} })
+	s.client = kinesis.New(client.Options(), func(o *kinesis.Options) {
+		o.Retryer = aws.NopRetryer{}
+		o.APIOptions = append(o.APIOptions, awsbody.Plain)
+	})
 	if s.pollEvery == 0 {
 		s.pollEvery = DefaultPollEvery
 	}
@@ -160,6 +164,12 @@ func (s *Stream) send(ctx context.Context, part []*outgoing) (left []*outgoing) 
 	in := &kinesis.PutRecordsInput{StreamName: &s.name}
 	for _, o := range part {
 		in.Records = append(in.Records, o.entry)
+	}
+	if err := ctx.Err(); err != nil { // too late to send anything
+		for _, o := range part {
+			o.err = err
+		}
+		return part
 	}
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()

@@ -19,6 +19,7 @@
 //	a hint of at most 15 minutes   SendMessageBatch, 10 hints a call
 //	a later one                    CreateSchedule; when it fires, SendMessageBatch
 //	a repeated one                 CreateSchedule, once; DeleteSchedule to end it
+//	one whose call has failed      ChangeMessageVisibility
 package aws
 
 import (
@@ -220,4 +221,26 @@ func (w *Waker) Receive(ctx context.Context, body string, handle wake.Handler) e
 		return w.Wake(ctx, wake.Hint{At: at, Key: m.Key})
 	}
 	return handle(ctx, m.Key)
+}
+
+// Failed calls come again after firstReturn, then twice that, and so on up to lastReturn.
+const (
+	firstReturn = 2 * time.Second
+	lastReturn  = time.Minute
+)
+
+// Return lets a message be received again soon, whose call has failed. Otherwise it would be hidden for
+// the queue's visibility timeout, which is longer than the longest call. receives is how often
+// it has been received so far; SQS counts that.
+func (w *Waker) Return(ctx context.Context, receipt string, receives int) error {
+	pause := lastReturn
+	if receives < 6 {
+		pause = min(firstReturn<<max(0, receives-1), lastReturn)
+	}
+	_, err := w.cfg.SQS.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{
+		QueueUrl: &w.cfg.QueueURL, ReceiptHandle: &receipt, VisibilityTimeout: int32(pause / time.Second)})
+	if err != nil {
+		return fmt.Errorf("returning a wake-up: %w", err)
+	}
+	return nil
 }

@@ -70,7 +70,7 @@ func (e *emulated) consume(t *testing.T, handle wake.Handler) {
 				if e.Receive(ctx, *m.Body, handle) == nil {
 					_, err = e.sqs.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: &e.queueURL, ReceiptHandle: m.ReceiptHandle})
 				} else {
-					_, err = e.sqs.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{QueueUrl: &e.queueURL, ReceiptHandle: m.ReceiptHandle})
+					err = e.Return(ctx, *m.ReceiptHandle, 1)
 				}
 				if err != nil && ctx.Err() == nil {
 					t.Errorf("finish a message: %v", err)
@@ -158,5 +158,42 @@ func TestMissingQueueIsAnError(t *testing.T) {
 	var missing *sqstypes.QueueDoesNotExist
 	if err := lost.Wake(t.Context(), wake.Hint{Key: "m/acct/1"}); !errors.As(err, &missing) {
 		t.Error(err)
+	}
+}
+
+// Without Return the message would be hidden for the 60 seconds of the queue's visibility timeout, on AWS
+// for 90 minutes.
+func TestFailedWakeUpIsReturnedWithinSeconds(t *testing.T) {
+	e := newEmulated(t)
+	if err := e.Wake(t.Context(), wake.Hint{Key: "m/acct/1"}); err != nil {
+		t.Fatal(err)
+	}
+	hidden := func(receives int) time.Duration {
+		t.Helper()
+		out, err := e.sqs.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &e.queueURL, WaitTimeSeconds: 20})
+		if err != nil || len(out.Messages) != 1 {
+			t.Fatalf("%d messages, %v", len(out.Messages), err)
+		}
+		began := time.Now()
+		if err := e.Return(t.Context(), *out.Messages[0].ReceiptHandle, receives); err != nil {
+			t.Fatal(err)
+		}
+		for {
+			out, err := e.sqs.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{QueueUrl: &e.queueURL,
+				AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameApproximateNumberOfMessages}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if out.Attributes[string(sqstypes.QueueAttributeNameApproximateNumberOfMessages)] == "1" {
+				return time.Since(began)
+			}
+			if time.Since(began) > 30*time.Second {
+				t.Fatal("a returned wake-up is still hidden")
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+	}
+	if first, second := hidden(1), hidden(2); first < time.Second || second < 3*time.Second {
+		t.Errorf("hidden for %v, then %v, want about 2 and 4 seconds", first, second)
 	}
 }

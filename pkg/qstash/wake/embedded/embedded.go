@@ -1,6 +1,28 @@
 // Package embedded is a wake.Waker for one process. It keeps hints in memory: what
 // they are about is in the engine's store, so a process that starts sweeps the store,
 // and a running one does so ahead of time, which keeps far hints out of memory.
+//
+// # Fairness
+//
+// A call lasts as long as its destination takes, up to hours, and cannot be interrupted. So what
+// matters is not only who comes next, but that nobody takes all the calls there may be:
+//
+//   - An account makes at most as many calls as are still free. Alone it gets half of
+//     Options.Concurrency. The next account finds the other half free and gets half of that, and so on:
+//     of 1,000 calls, nine accounts that hang leave one to the tenth.
+//   - Within an account, a destination host makes at most as many calls as the account may
+//     still make. Alone it gets a third of Options.Concurrency.
+//   - Among those that may make a call, the account with the fewest calls under way comes first,
+//     of equal ones the one that has waited longest: accounts take turns. In an account, its hosts
+//     do the same.
+//
+// So 10,000 messages to a host that hangs delay neither another account's messages nor the same
+// account's messages to other hosts.
+//
+// # Memory
+//
+// An account has at most Options.Waiting hints in memory. Further ones are dropped, since they are in
+// the store, and [Waker.Missing] tells when there is room for half of them again.
 package embedded
 
 import (
@@ -18,6 +40,7 @@ import (
 const (
 	DefaultHorizon     = 2 * time.Minute
 	DefaultConcurrency = 1000
+	DefaultWaiting     = 200_000
 	DefaultRetryAfter  = time.Second
 )
 
@@ -28,6 +51,7 @@ type Options struct {
 	// negative: without end.
 	Horizon     time.Duration
 	Concurrency int           // calls of the handler at a time; 0: DefaultConcurrency
+	Waiting     int           // hints of one account that are kept; 0: DefaultWaiting
 	RetryAfter  time.Duration // until a call that failed is repeated; 0: DefaultRetryAfter
 
 	Now    func() time.Time // nil: time.Now
@@ -38,44 +62,43 @@ type Options struct {
 // waiting, the earliest counts.
 type Waker struct {
 	horizon time.Duration
-	limit   int
 	retry   time.Duration
 	now     func() time.Time
 	log     *slog.Logger
+	missing chan struct{}
 
-	mu      sync.Mutex
-	later   timers
-	at      map[string]*timer // of later, by key
-	ready   []string          // keys that are due, from first on
-	first   int
-	queued  map[string]bool // of ready
-	running int
-	handle  wake.Handler // nil: not running
-	ctx     context.Context
-	clock   *time.Timer
-	calls   sync.WaitGroup
+	mu     sync.Mutex
+	later  timers
+	at     map[string]*timer // of later, by key
+	ready  *shares
+	handle wake.Handler // nil: not running
+	ctx    context.Context
+	clock  *time.Timer
+	calls  sync.WaitGroup
 }
 
 // New makes a Waker. It takes hints at once, and calls nothing before Start.
 func New(opts Options) *Waker {
-	w := &Waker{horizon: opts.Horizon, limit: opts.Concurrency, retry: opts.RetryAfter, now: opts.Now, log: opts.Logger,
-		at: map[string]*timer{}, queued: map[string]bool{}}
-	if w.horizon == 0 {
-		w.horizon = DefaultHorizon
+	if opts.Horizon == 0 {
+		opts.Horizon = DefaultHorizon
 	}
-	if w.limit == 0 {
-		w.limit = DefaultConcurrency
+	if opts.Concurrency == 0 {
+		opts.Concurrency = DefaultConcurrency
 	}
-	if w.retry == 0 {
-		w.retry = DefaultRetryAfter
+	if opts.Waiting == 0 {
+		opts.Waiting = DefaultWaiting
 	}
-	if w.now == nil {
-		w.now = time.Now
+	if opts.RetryAfter == 0 {
+		opts.RetryAfter = DefaultRetryAfter
 	}
-	if w.log == nil {
-		w.log = slog.Default()
+	if opts.Now == nil {
+		opts.Now = time.Now
 	}
-	return w
+	if opts.Logger == nil {
+		opts.Logger = slog.Default()
+	}
+	return &Waker{horizon: opts.Horizon, retry: opts.RetryAfter, now: opts.Now, log: opts.Logger,
+		missing: make(chan struct{}, 1), at: map[string]*timer{}, ready: newShares(opts.Concurrency, opts.Waiting)}
 }
 
 // Start begins to call the handler, under a context.
@@ -98,6 +121,9 @@ func (w *Waker) Stop() {
 	w.calls.Wait()
 }
 
+// Missing receives a value when there is room again for hints that were dropped. It is time for a sweep then.
+func (w *Waker) Missing() <-chan struct{} { return w.missing }
+
 // Wake implements wake.Waker. It never fails.
 func (w *Waker) Wake(_ context.Context, hints ...wake.Hint) error {
 	now := w.now()
@@ -117,33 +143,33 @@ func (w *Waker) Repeat(context.Context, string, *cron.Schedule) (bool, error) { 
 func (w *Waker) Cease(context.Context, string) error { return nil }
 
 func (w *Waker) add(h wake.Hint, now time.Time) {
-	if w.queued[h.Key] {
+	if w.ready.has(h.Key) {
 		return
 	}
 	old := w.at[h.Key]
 	switch {
+	case old != nil && !h.At.Before(old.At):
+		return
+	case old == nil && h.At.After(now) && w.horizon > 0 && h.At.Sub(now) > w.horizon:
+		return
+	case old == nil && !w.ready.admit(h.Account):
+		return
 	case !h.At.After(now):
 		if old != nil {
 			heap.Remove(&w.later, old.index)
 			delete(w.at, h.Key)
 		}
-		w.queued[h.Key] = true
-		w.ready = append(w.ready, h.Key)
-		return
-	case w.horizon > 0 && h.At.Sub(now) > w.horizon:
+		w.ready.push(h)
 		return
 	case old != nil:
-		if !h.At.Before(old.at) {
-			return
-		}
-		old.at = h.At
+		old.At = h.At
 		heap.Fix(&w.later, old.index)
 	default:
-		t := &timer{at: h.At, key: h.Key}
+		t := &timer{Hint: h}
 		w.at[h.Key] = t
 		heap.Push(&w.later, t)
 	}
-	if w.later[0].key == h.Key && w.clock != nil && w.handle != nil {
+	if w.later[0].Key == h.Key && w.clock != nil && w.handle != nil {
 		w.clock.Reset(h.At.Sub(now))
 	}
 }
@@ -156,66 +182,65 @@ func (w *Waker) tick() {
 	if w.handle == nil {
 		return
 	}
-	for len(w.later) > 0 && !w.later[0].at.After(now) {
+	for len(w.later) > 0 && !w.later[0].At.After(now) {
 		t := heap.Pop(&w.later).(*timer)
-		delete(w.at, t.key)
-		w.queued[t.key] = true
-		w.ready = append(w.ready, t.key)
+		delete(w.at, t.Key)
+		w.ready.push(t.Hint)
 	}
 	if len(w.later) > 0 {
-		w.clock.Reset(w.later[0].at.Sub(now))
+		w.clock.Reset(w.later[0].At.Sub(now))
 	}
 	w.dispatch()
 }
 
-// dispatch starts workers for ready keys.
+// dispatch starts the calls that may be made.
 func (w *Waker) dispatch() {
-	for waiting := len(w.ready) - w.first; w.handle != nil && waiting > 0 && w.running < w.limit; waiting-- {
-		w.running++
-		w.calls.Add(1)
-		go w.work(w.ctx, w.handle)
-	}
-}
-
-// work handles ready keys until there are none.
-func (w *Waker) work(ctx context.Context, handle wake.Handler) {
-	defer w.calls.Done()
 	for {
-		key, ok := w.next()
-		if !ok {
+		h, l := w.next()
+		if l == nil {
 			return
 		}
-		if err := handle(ctx, key); err != nil && ctx.Err() == nil {
-			w.log.WarnContext(ctx, "a wake-up failed and is repeated", "key", key, "error", err)
-			w.Wake(ctx, wake.Hint{At: w.now().Add(w.retry), Key: key})
-		}
+		w.calls.Add(1)
+		go w.work(w.ctx, w.handle, h, l)
 	}
 }
 
-func (w *Waker) next() (string, bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.handle == nil || w.first == len(w.ready) {
-		w.running--
-		return "", false
+// next takes the hint whose turn it is, nil if no call may be made.
+func (w *Waker) next() (wake.Hint, *lane) {
+	if w.handle == nil {
+		return wake.Hint{}, nil
 	}
-	key := w.ready[w.first]
-	w.ready[w.first] = ""
-	w.first++
-	if w.first == len(w.ready) {
-		w.ready, w.first = w.ready[:0], 0
-	} else if w.first > 1024 && w.first > len(w.ready)/2 {
-		w.ready = append(w.ready[:0], w.ready[w.first:]...)
-		w.first = 0
+	h, l, room := w.ready.pop()
+	if room {
+		select {
+		case w.missing <- struct{}{}:
+		default: // it has not been heard yet
+		}
 	}
-	delete(w.queued, key)
-	return key, true
+	return h, l
+}
+
+// work makes a call and goes on with others, until no more may be made.
+func (w *Waker) work(ctx context.Context, handle wake.Handler, h wake.Hint, l *lane) {
+	defer w.calls.Done()
+	for l != nil {
+		err := handle(ctx, h.Key)
+		if err != nil && ctx.Err() == nil {
+			w.log.WarnContext(ctx, "a wake-up failed and is repeated", "key", h.Key, "error", err)
+			h.At = w.now().Add(w.retry)
+			w.Wake(ctx, h)
+		}
+		w.mu.Lock()
+		w.ready.release(l)
+		h, l = w.next()
+		w.dispatch() // what has ended may make room for more than one
+		w.mu.Unlock()
+	}
 }
 
 // timer is a hint that is not due yet.
 type timer struct {
-	at    time.Time
-	key   string
+	wake.Hint
 	index int
 }
 
@@ -223,7 +248,7 @@ type timer struct {
 type timers []*timer
 
 func (t timers) Len() int           { return len(t) }
-func (t timers) Less(i, j int) bool { return t[i].at.Before(t[j].at) }
+func (t timers) Less(i, j int) bool { return t[i].At.Before(t[j].At) }
 func (t timers) Swap(i, j int) {
 	t[i], t[j] = t[j], t[i]
 	t[i].index, t[j].index = i, j

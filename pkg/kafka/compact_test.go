@@ -1,0 +1,275 @@
+package kafka
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/skystash/skystash/pkg/store"
+)
+
+// put produces a message to partition 0 and makes it a segment of its own, with what was produced
+// before. An empty value is a tombstone.
+func (w *world) put(key, value string) {
+	w.Helper()
+	m := NewMessage{Topic: "red", Timestamp: -1, Key: []byte(key)}
+	if value != "" {
+		m.Value = []byte(value)
+	}
+	w.produceAll(m)
+	w.materialize(len(w.stream.records) - 1)
+}
+
+// contents reads all of topic red as "offset key=value".
+func (w *world) contents() (out []string) {
+	w.Helper()
+	for next, end := int64(0), w.head("red").mark; next < end; {
+		got := w.fetch("red", next)
+		if len(got) == 0 {
+			// A page of segments that compaction has left nothing of.
+			next++
+			continue
+		}
+		for _, m := range got {
+			out = append(out, fmt.Sprintf("%d %s=%s", m.Offset, m.Key, m.Value))
+		}
+		next = got[len(got)-1].Offset + 1
+	}
+	return out
+}
+
+// smallPasses is an engine over a world's store that compacts few keys at a time.
+func (w *world) smallPasses(s store.Store, keys int) *Engine {
+	e := New(Config{Store: s, Stream: w.stream, Now: w.clock.now, CompactKeys: keys})
+	w.Cleanup(e.Close)
+	return e
+}
+
+// noise is a value that cannot be compressed.
+func noise(n int) string {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte(rand.Uint32())
+	}
+	return string(b)
+}
+
+func TestKeysBeyondTheMemoryOfAPassStayDeleted(t *testing.T) {
+	w := newWorld(t, openStore(t))
+	w.topic("red", TopicOptions{Compact: true})
+	w.e = w.smallPasses(w.store, 10)
+	w.put("k", "old")
+	w.put("k", "")
+	for i := range 100 {
+		w.put(fmt.Sprint(i), "a")
+	}
+	w.reclaim()
+	w.clock.advance(25 * time.Hour)
+	for i := range 100 {
+		w.put(fmt.Sprint(i), "b")
+	}
+	w.reclaim()
+	w.clock.advance(25 * time.Hour)
+	w.reclaim()
+	got := w.contents()
+	if len(got) != 100 {
+		t.Errorf("%d messages are left: %.300v", len(got), got)
+	}
+	for _, m := range got {
+		if strings.Contains(m, " k=") || strings.HasSuffix(m, "=a") {
+			t.Errorf("left: %s", m)
+		}
+	}
+}
+
+func TestTombstonesAreCountedFromTheirFirstCleaning(t *testing.T) {
+	w := newWorld(t, openStore(t))
+	w.topic("red", TopicOptions{Compact: true})
+	w.put("k", "v")
+	w.produceAll(NewMessage{Topic: "red", Timestamp: 1, Key: []byte("k")}) // by a client whose clock is at 1970
+	w.materialize(1)
+	w.put("other", "v")
+	for _, row := range []struct {
+		after time.Duration
+		want  string
+	}{{0, "[1 k= 2 other=v]"}, {23 * time.Hour, "[1 k= 2 other=v]"}, {2 * time.Hour, "[2 other=v]"}} {
+		w.clock.advance(row.after)
+		w.reclaim()
+		if got := fmt.Sprint(w.contents()); got != row.want {
+			t.Errorf("%v later: %s, want %s", row.after, got, row.want)
+		}
+	}
+}
+
+func TestEndOfTheDataNeverMovesBack(t *testing.T) {
+	w := newWorld(t, openStore(t))
+	w.topic("red", TopicOptions{Compact: true})
+	w.put("a", "v")
+	w.put("a", "")
+	for range 3 {
+		w.reclaim()
+		w.clock.advance(25 * time.Hour)
+	}
+	if got := fmt.Sprint(w.contents()); got != "[1 a=]" {
+		t.Errorf("left: %s", got)
+	}
+}
+
+func TestOlderHalfOfALargeLogIsCompacted(t *testing.T) {
+	w := newWorld(t, openStore(t))
+	w.topic("red", TopicOptions{Compact: true})
+	w.e = w.smallPasses(w.store, 8)
+	for range 3 {
+		for i := range 40 {
+			w.put(fmt.Sprint(i), "v")
+		}
+	}
+	w.reclaim()
+	if got := w.contents(); len(got) != 40 || !strings.HasPrefix(got[0], "80 ") {
+		t.Errorf("%d messages are left: %.300v", len(got), got)
+	}
+}
+
+// A large log of which little has changed is not read again.
+func TestCompactionWaitsUntilItIsWorthWhile(t *testing.T) {
+	w := newWorld(t, openStore(t))
+	w.topic("red", TopicOptions{Compact: true})
+	for i := range 100 {
+		w.put(fmt.Sprint(i), noise(1000))
+	}
+	w.reclaim()
+	units := func() float64 {
+		ctx, meter := store.Metering(t.Context())
+		if _, err := w.e.Reclaim(ctx); err != nil {
+			t.Fatal(err)
+		}
+		return meter.Total().ReadUnits
+	}
+	w.put("0", "changed")
+	if n := units(); n > 12 {
+		t.Errorf("a sweep after one change has read %v units", n)
+	}
+	if got := w.contents(); len(got) != 101 {
+		t.Errorf("%d messages", len(got))
+	}
+	w.clock.advance(8 * 24 * time.Hour)
+	if n := units(); n < 25 {
+		t.Errorf("a sweep a week later has read %v units", n)
+	}
+	if got := w.contents(); len(got) != 100 {
+		t.Errorf("%d messages", len(got))
+	}
+}
+
+func TestLargeBatchesAreCompacted(t *testing.T) {
+	onEachStore(t, func(w *world) {
+		log := w.topic("red", TopicOptions{Compact: true, MaxMessageBytes: 2 << 20}).log(0)
+		first, second := noise(500_000), noise(1_000_000)
+		w.produceAll(
+			NewMessage{Topic: "red", Timestamp: -1, Key: []byte("a"), Value: []byte(first)},
+			NewMessage{Topic: "red", Timestamp: -1, Key: []byte("b"), Value: []byte(second)},
+		)
+		w.materialize(0)
+		w.put("a", "small")
+		w.reclaim()
+		w.wantValues(w.fetch("red", 0), second, "small")
+		if n := w.items(log, kindPiece); n != 3 {
+			w.Errorf("%d pieces", n)
+		}
+		w.put("b", "small")
+		w.clock.advance(8 * 24 * time.Hour)
+		w.reclaim()
+		if n := w.items(log, kindPiece); n != 0 {
+			w.Errorf("%d pieces are left", n)
+		}
+	})
+}
+
+// modelLog is a compacted log beside a map of the last values.
+type modelLog struct {
+	*world
+	last map[string]string // by key; a key that was deleted is not in it
+	seen int               // messages produced
+}
+
+var errCrash = errors.New("crashed by the test")
+
+// TestCompactionAgainstAMapOfLastValues compacts with passes of few keys, which crash before any call
+// to the store, or beside another compactor. A reader from the beginning must always get at the last
+// values, and nothing that was deleted may come back.
+func TestCompactionAgainstAMapOfLastValues(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		w := newWorld(t, openStore(t))
+		w.topic("red", TopicOptions{Compact: true})
+		m := &modelLog{world: w, last: map[string]string{}}
+		key := rapid.SampledFrom([]string{"a", "b", "c", "d", "e", "f", "g", "h"})
+		rt.Repeat(map[string]func(*rapid.T){
+			"put": func(rt *rapid.T) {
+				k := key.Draw(rt, "key")
+				m.seen++
+				m.last[k] = fmt.Sprint(m.seen)
+				w.put(k, m.last[k])
+			},
+			"delete": func(rt *rapid.T) {
+				k := key.Draw(rt, "key")
+				m.seen++
+				delete(m.last, k)
+				w.put(k, "")
+			},
+			"wait":    func(rt *rapid.T) { w.clock.advance(time.Duration(rapid.IntRange(1, 40).Draw(rt, "hours")) * time.Hour) },
+			"compact": func(rt *rapid.T) { m.compact(rt, &interrupted{Store: w.store}) },
+			"compact and crash": func(rt *rapid.T) {
+				m.compact(rt, &interrupted{Store: w.store, before: rapid.IntRange(1, 60).Draw(rt, "call"), fail: errCrash})
+			},
+			"compact twice at once": func(rt *rapid.T) {
+				m.compact(rt, &interrupted{
+					Store: w.store, before: rapid.IntRange(1, 60).Draw(rt, "call"), do: func() { m.compact(rt, &interrupted{Store: w.store}) },
+				})
+			},
+			"": m.check,
+		})
+	})
+}
+
+func (m *modelLog) compact(rt *rapid.T, s *interrupted) {
+	e := New(Config{Store: s, Stream: m.stream, Now: m.clock.now, CompactKeys: rapid.IntRange(1, 4).Draw(rt, "keys")})
+	defer e.Close()
+	if _, err := e.Reclaim(m.Context()); err != nil && !errors.Is(err, errCrash) {
+		rt.Fatal(err)
+	}
+}
+
+func (m *modelLog) check(rt *rapid.T) {
+	got, all := map[string]string{}, m.contents()
+	for _, line := range all {
+		_, pair, _ := strings.Cut(line, " ")
+		k, v, _ := strings.Cut(pair, "=")
+		got[k] = v
+		if v == "" {
+			delete(got, k)
+		}
+	}
+	if !maps.Equal(got, m.last) {
+		rt.Fatalf("the log says %v, want %v: %v", got, m.last, all)
+	}
+	h := m.head("red")
+	clean := map[string]bool{}
+	for _, line := range all {
+		var offset int64
+		var pair string
+		if _, err := fmt.Sscan(line, &offset, &pair); err != nil {
+			rt.Fatal(err)
+		}
+		k, _, _ := strings.Cut(pair, "=")
+		if offset < h.cleaned.upTo && clean[k] {
+			rt.Fatalf("%s occurs twice below %d: %v", k, h.cleaned.upTo, all)
+		}
+		clean[k] = true
+	}
+}

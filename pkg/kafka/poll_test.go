@@ -1,0 +1,125 @@
+package kafka
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// A bubble is a world in a synctest bubble, whose clock is the engine's.
+func inBubble(t *testing.T, f func(w *world)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, openStore(t))
+		w.e.now = time.Now
+		w.e.retry = w.e.retry.WithClock(time.Now)
+		f(w)
+	})
+}
+
+// poll is a call of Consume that goes on in the background.
+type waiting struct {
+	got []Message
+	err error
+	end chan struct{}
+}
+
+func (w *world) poll(instance string, o InstanceOptions, timeout time.Duration) *waiting {
+	p := &waiting{end: make(chan struct{})}
+	go func() {
+		defer close(p.end)
+		p.got, p.err = w.e.Consume(w.Context(), w.cluster, "g", instance, []string{"red"}, o, timeout)
+	}()
+	return p
+}
+
+func (p *waiting) wantNothing(w *world, why string) {
+	w.Helper()
+	<-p.end
+	if len(p.got) != 0 || p.err != nil {
+		w.Errorf("%s: the call answers %d messages, %v", why, len(p.got), p.err)
+	}
+}
+
+// A client that is gone has left a call behind which waits. Its messages are those of the next call.
+func TestAbandonedPollsTakeNothingFromTheNextOne(t *testing.T) {
+	for name, o := range map[string]InstanceOptions{"automatic": auto, "manual": manualCommit} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(w *world) {
+				const rounds = 60
+				w.topic("red", TopicOptions{})
+				w.consume("i", o, "red")
+				seen := 0
+				for i := range rounds {
+					abandoned := w.poll("i", o, 10*time.Second)
+					time.Sleep(100 * time.Millisecond)
+					live := w.poll("i", o, 10*time.Second)
+					time.Sleep(100 * time.Millisecond)
+					w.fill("red", fmt.Sprint(i))
+					<-live.end
+					seen += len(live.got)
+					abandoned.wantNothing(w, "abandoned")
+				}
+				if seen != rounds {
+					w.Errorf("the live client has got %d of %d messages", seen, rounds)
+				}
+			})
+		})
+	}
+}
+
+func TestDeletionEndsTheInstancesPoll(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.topic("red", TopicOptions{})
+		w.consume("i", auto, "red")
+		p := w.poll("i", auto, 20*time.Second)
+		time.Sleep(3 * time.Second)
+		if err := w.e.DeleteInstance(w.Context(), w.cluster, "g", "i"); err != nil {
+			w.Fatal(err)
+		}
+		began := time.Now()
+		p.wantNothing(w, "after the deletion")
+		if took := time.Since(began); took > time.Second {
+			w.Errorf("the call has gone on for %v", took)
+		}
+		if groups, err := w.e.Groups(w.Context(), w.cluster); err != nil || len(groups) != 0 {
+			w.Errorf("groups after the deletion: %+v, %v", groups, err)
+		}
+		w.fill("red", "a")
+		w.wantValues(w.consume("j", auto, "red"), "a")
+	})
+}
+
+// What was answered counts as received only when the instance calls again, or is deleted.
+func TestAnswerThatNobodyConfirmedIsGivenToTheSuccessor(t *testing.T) {
+	onEachStore(t, func(w *world) {
+		w.topic("red", TopicOptions{})
+		values := []string{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}
+		w.fill("red", values...)
+		w.wantValues(w.consume("i", auto, "red"), values...)
+		w.clock.advance(3 * time.Minute)
+		w.wantValues(w.consume("j", auto, "red"), values...)
+		w.wantValues(w.consume("j", auto, "red"))
+		w.clock.advance(3 * time.Minute)
+		w.fill("red", "new")
+		w.wantValues(w.consume("k", auto, "red"), "new")
+		if err := w.e.DeleteInstance(w.Context(), w.cluster, "g", "k"); err != nil {
+			w.Fatal(err)
+		}
+		if got := w.committed("red", 0); got != 11 {
+			w.Errorf("after the instance was closed %d is committed, want all that it was given", got)
+		}
+	})
+}
+
+func TestSessionTimeoutsAreBounded(t *testing.T) {
+	w := newWorld(t, openStore(t))
+	w.topic("red", TopicOptions{})
+	for _, timeout := range []time.Duration{0, time.Millisecond, time.Second - time.Millisecond, 31 * time.Minute} {
+		o := auto
+		o.SessionTimeout = timeout
+		_, err := w.e.Consume(t.Context(), w.cluster, "g", "i", []string{"red"}, o, 0)
+		w.wantKind(err, Invalid)
+	}
+}
