@@ -96,6 +96,7 @@ const (
 	attrDLQ       = "l" // id of its dead letter
 	attrFinished  = "z" // ms
 	attrStep      = "y" // number of the workflow run's entry that it delivers
+	attrFetch     = "g" // present: its body was too large, and its workflow run's workflow is to fetch it
 	attrAnswer    = "s" // of a request to a third party: the message that tells its workflow run of the answer
 )
 
