@@ -49,6 +49,9 @@ const (
 // starts his own program again does not want to wait.
 const qstashMaxPause = 5 * time.Second
 
+// qstashTailHold is how long a reader who follows the log waits for events.
+const qstashTailHold = 5 * time.Second
+
 // qstashServer is QStash in this program.
 type qstashServer struct {
 	store   store.Store
@@ -96,6 +99,7 @@ func (m *Main) openQStash(ctx context.Context) (p *product, err error) {
 		Breaker:   breaker.Config{Failures: m.flags.qstashBreaker, MaxPause: qstashMaxPause},
 		Alone:     m.flags.store == storeEmbedded,
 		RecordTTL: recordTTL,
+		TailHold:  qstashTailHold,
 		Logger:    m.log,
 	})
 	acct, err := q.account(ctx, qstashAccount, qstash.Keys{})
