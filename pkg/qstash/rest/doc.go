@@ -38,6 +38,8 @@
 //	POST /v2/messages/{id}/retry            makes the next attempt of a waiting message at once
 //	POST /v2/workflows/runs/{id}/retry      does so with the messages of a run that wait for a retry
 //	POST /v2/schedules/{id}/run             publishes a schedule's messages now; its times stay
+//	GET /v2/logs/tail                       the log as it grows, as server-sent events, with the filters of
+//	                                        the log; see qstash.Engine.Tail for what that costs
 //	GET, PUT, DELETE /v2/workflows/deadline the default deadline of an account's runs: {"deadline":"2h"}
 //
 //	Upstash-Workflow-Deadline: 2h           of a trigger: how long the run may take

@@ -74,6 +74,9 @@ func (x *exchange) unserved(name string) error {
 }
 
 func (x *exchange) logs() error {
+	if x.is(x.seg[0], "tail") && x.method == http.MethodGet {
+		return x.tail()
+	}
 	if len(x.seg) != 1 || x.method != http.MethodGet {
 		return x.unserved(x.seg[0])
 	}
