@@ -161,9 +161,19 @@ func (e *Engine) follow(ctx context.Context, hints []wake.Hint) {
 
 // record writes an outcome and returns the wake-ups that follow.
 func (e *Engine) record(ctx context.Context, m *message, o outcome, sent []byte) ([]wake.Hint, error) {
-	if w := m.rec.Workflow; w != nil && o.state == stateFailed {
+	var ending *run // the run that fails with this message
+	if supervised(m) && o.state == stateFailed && buried(m) {
 		var err error
-		if sent, err = e.failRun(ctx, m, o, sent); err != nil {
+		if ending, err = e.readRun(ctx, m.acct, m.rec.Workflow.RunID); err != nil {
+			return nil, err
+		}
+		if ending == nil || ending.state != runRunning {
+			return e.apply(ctx, e.lateOutcome(m, o)) // nobody waits for it any more
+		}
+		if err := e.tellInvoker(ctx, ending, runFailed, nil); err != nil {
+			return nil, err
+		}
+		if sent, err = e.payload(ctx, ending); err != nil {
 			return nil, err
 		}
 	}
@@ -171,13 +181,9 @@ func (e *Engine) record(ctx context.Context, m *message, o outcome, sent []byte)
 	if err != nil {
 		return nil, err
 	}
-	t := transition{m: m, cond: store.And{
-		store.Eq(attrState, store.Int(int64(stateActive))),
-		store.Eq(attrOwner, store.Bytes(e.owner)),
-		store.Eq(attrClaimed, m.attrs.Get(attrClaimed)),
-	}, state: o.state, at: o.next, events: o.events}
-	if !m.attrs.Has(attrCancel) {
-		t.cond = append(t.cond, store.Absent(attrCancel))
+	t := e.transition(m, o)
+	if ending != nil { // in one transaction with its dead letter and failure callback
+		t.first = append(t.first, e.endRunOp(ending, runFailed, nil, store.Set(attrDLQ, store.Bytes(o.dlqID))))
 	}
 	switch {
 	case o.state == stateWaiting && o.fetch:
@@ -225,8 +231,37 @@ func (e *Engine) record(ctx context.Context, m *message, o outcome, sent []byte)
 		t.hints = append(t.hints, d.hint())
 		t.callbacks++
 	}
-	return e.apply(ctx, &t)
+	hints, err := e.apply(ctx, t)
+	if err == nil && ending != nil {
+		e.release(ctx, ending)
+	}
+	return hints, err
 }
+
+// transition is the change of a message that this engine has claimed.
+func (e *Engine) transition(m *message, o outcome) *transition {
+	t := &transition{m: m, cond: store.And{
+		store.Eq(attrState, store.Int(int64(stateActive))),
+		store.Eq(attrOwner, store.Bytes(e.owner)),
+		store.Eq(attrClaimed, m.attrs.Get(attrClaimed)),
+	}, state: o.state, at: o.next, events: o.events}
+	if !m.attrs.Has(attrCancel) {
+		t.cond = append(t.cond, store.Absent(attrCancel))
+	}
+	return t
+}
+
+// lateOutcome is the transition of a message that has failed after its run has ended: neither
+// callback nor dead letter follows.
+func (e *Engine) lateOutcome(m *message, o outcome) *transition {
+	t := e.transition(m, o)
+	t.state = stateCancelled
+	t.events = append(t.events[:1:1], event{At: e.now().UnixMilli(), State: EventCancelled})
+	return t
+}
+
+// errRunChanged says that a run has ended, or changed, while its end was written.
+var errRunChanged = errors.New("qstash: the workflow run has changed meanwhile")
 
 // noteSDK looks at the answer to a run's first delivery. SDKs whose answers do not have headerSDK
 // announce that they can fetch entries, and cannot.
@@ -250,23 +285,6 @@ func buried(m *message) bool {
 	return w == nil || w.CallType != CallTo && w.CallType != CallFailure
 }
 
-// failRun ends a run whose workflow cannot be called. It returns the payload for the failure
-// callback: the one that the run was started with.
-func (e *Engine) failRun(ctx context.Context, m *message, o outcome, sent []byte) ([]byte, error) {
-	w := m.rec.Workflow
-	if !buried(m) {
-		return sent, nil
-	}
-	if _, err := e.endRun(ctx, m.acct, w.RunID, runFailed, nil, store.Set(attrDLQ, store.Bytes(o.dlqID))); err != nil {
-		return nil, err
-	}
-	steps, err := e.runStepsUpTo(ctx, m.acct, w.RunID, 1)
-	if err != nil || len(steps) == 0 {
-		return sent, err
-	}
-	return steps[0].Body, nil
-}
-
 // transition is a change of a message's state with what goes along with it.
 type transition struct {
 	m         *message
@@ -275,6 +293,7 @@ type transition struct {
 	at        time.Time // of stateWaiting
 	events    []event
 	edits     []store.Edit // further ones of the message
+	first     []store.Op   // of other items, whose conditions may fail: errRunChanged
 	extra     []store.Op   // of other items
 	hints     []wake.Hint
 	callbacks int // messages among extra that the message's place in a queue waits for
@@ -289,7 +308,7 @@ func (e *Engine) apply(ctx context.Context, t *transition) ([]wake.Hint, error) 
 		store.Remove(attrClaimed),
 	}, t.edits...)
 	edits = append(edits, addEvents(m.attrs.Size(), t.events...)...)
-	ops := slices.Clip(t.extra)
+	ops := slices.Concat(t.first, t.extra)
 	hints := slices.Clip(t.hints)
 
 	if m.attrs.Has(attrSlot) {
@@ -334,16 +353,23 @@ func (e *Engine) apply(ctx context.Context, t *transition) ([]wake.Hint, error) 
 		}
 	}
 
+	if len(t.events) > 0 {
+		e.anchor(ctx, m, time.UnixMilli(t.events[0].At))
+	}
 	// One operation alone is no transaction, and costs half of one.
 	err := e.commitOf(ctx, m, append([]store.Op{store.Update(m.key(), t.cond, edits...)}, ops...))
-	if ce := (*store.ConditionError)(nil); errors.As(err, &ce) && ce.Index > 0 && m.rec.Parent != "" {
+	ce, unmet := unmetCondition(err)
+	if unmet && ce.Index > 0 && ce.Index <= len(t.first) {
+		return hints, errRunChanged
+	}
+	if unmet && ce.Index > 0 && m.rec.Parent != "" {
 		m.rec.Parent = "" // the logs no longer have it
 		return e.apply(ctx, t)
 	}
 	if err != nil {
 		return hints, err
 	}
-	if t.state.finished() {
+	if t.state.finished() && !(supervised(m) && !m.at.After(now)) { // see supervised
 		if err := e.dropDue(ctx, m); err != nil {
 			e.log.WarnContext(ctx, "the due entry of a finished message is left to the sweep", "error", err)
 		}

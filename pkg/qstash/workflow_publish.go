@@ -237,7 +237,7 @@ func (e *Engine) continuationOps(ctx context.Context, r *run, number int, c cont
 		d.extra = []store.Attr{{Name: attrStep, Value: store.Int(int64(number))}}
 		ops = append(ops, c.entry.numbered(r, number))
 	} else {
-		ops = append(ops, linkOp(d.acct, r.id, messageLink(d.id), nil, d.expires(&e.limits)))
+		ops = append(ops, linkOp(d.acct, r.id, messageLink(d.id), nil, d.rec.CreatedAt, d.expires(&e.limits)))
 	}
 	due, msg, _, err := d.items(e)
 	if err != nil {

@@ -155,7 +155,9 @@ type RunLog struct {
 	FlowKey     string       `json:"flowControlKey,omitempty"`
 	Invoker     *RunInvoker  `json:"invoker,omitempty"`
 	Failure     *RunFailure  `json:"failureFunction,omitempty"`
-	StepCount   int          `json:"-"` // also where Steps are left out
+	StepCount   int          `json:"-"`                            // also where Steps are left out
+	Reason      string       `json:"workflowRunFailure,omitempty"` // why it was failed though none of its messages has
+	Deadline    int64        `json:"workflowRunDeadline,omitempty"`
 }
 
 // RunInvoker names the run that has started another one.
@@ -205,6 +207,10 @@ func (r *run) view() RunLog {
 	v := RunLog{RunID: r.id, URL: r.URL, State: runStates[r.state], CreatedAt: r.CreatedAt.UnixMilli(), CallerIP: r.CallerIP,
 		CompletedAt: r.attrs.Get(attrFinished).Num(), Response: r.attrs.Get(runResponse).Str(), DLQID: r.attrs.Get(attrDLQ).Str(),
 		Labels: r.Config.Labels, Steps: []RunLogStep{}, StepCount: r.steps}
+	v.Reason = r.attrs.Get(runReason).Str()
+	if at := r.deadline(); !at.IsZero() {
+		v.Deadline = at.UnixMilli()
+	}
 	if len(v.Labels) > 0 {
 		v.Label = v.Labels[0]
 	}
@@ -280,7 +286,7 @@ func (e *Engine) resume(ctx context.Context, acct string, d *dead, restart bool,
 		o.FailureCallback = &failure
 	}
 	// Its invoker has been told of the failure, and is not told again.
-	o.Workflow = &Workflow{RunID: id, URL: old.URL, Init: true, LazyFetch: true}
+	o.Workflow = &Workflow{RunID: id, URL: old.URL, Init: true, Deadline: old.MayTake, LazyFetch: true}
 	nd := e.newDraft(acct, &Request{Destination: old.URL, Body: first[0].Body, Options: o}, "", Endpoint{URL: old.URL})
 	nd.whole = old.whole()
 	nd.resumed, nd.also = begin.entries, begin.drafts(e, acct, id, old.URL)

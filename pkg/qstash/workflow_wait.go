@@ -123,13 +123,13 @@ func (e *Engine) wait(ctx context.Context, acct, event string, req WaitRequest) 
 	if err != nil {
 		return fmt.Errorf("storing a waiter: %w", err)
 	}
-	once := linkOp(acct, req.RunID, waiterLink(cmp.Or(stepID(req.Step), id)), facts, w.Deadline.Add(maxWait))
+	once := linkOp(acct, req.RunID, waiterLink(cmp.Or(stepID(req.Step), id)), facts, now, w.Deadline.Add(e.runTTL()))
 	once.If = store.Absent(attrJSON)
 	due := dueSort(w.Deadline, dueWaiter, waiterHint(id, event))
 	err = e.store.Commit(ctx, []store.Op{
 		once,
 		store.Put(w.key, store.NewAttrs(store.Attr{Name: attrJSON, Value: store.Bytes(string(text))}), nil),
-		store.Put(dueKey(acct, shardOf(id), due), store.Attrs{}, nil),
+		store.Put(dueKey(acct, shardOf(id), due), store.NewAttrs(store.Attr{Name: dueRun, Value: store.Bytes(req.RunID)}), nil),
 	})
 	if ce, unmet := unmetCondition(err); unmet {
 		return e.waitAgain(ctx, acct, event, ce.Old)
@@ -156,6 +156,13 @@ func (e *Engine) waitAgain(ctx context.Context, acct, event string, old store.At
 		return err
 	}
 	return e.takeNotice(ctx, acct, event, w)
+}
+
+// hasWaiter reports whether a waiter still waits, by its name in due entries.
+func (e *Engine) hasWaiter(ctx context.Context, acct, name string) (bool, error) {
+	id, event, _ := strings.Cut(name, "/")
+	w, err := e.readWaiter(ctx, acct, event, id)
+	return w != nil, err
 }
 
 // readWaiter reads a waiter, nil if there is none any more.

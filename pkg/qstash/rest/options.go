@@ -21,6 +21,7 @@ const (
 	failureHeader   = "Upstash-Failure-Callback"
 	scheduleID      = "Upstash-Schedule-Id"
 	cronHeader      = "Upstash-Cron"
+	missedHeader    = "Upstash-Skystash-Missed" // of a schedule, see qstash.Missed; not one of Upstash's
 	maxCallbackNest = 2
 )
 
@@ -56,6 +57,9 @@ func parseNested(h http.Header, depth int) (o qstash.Options, err error) {
 		Labels:         list(p.text("Label")),
 		Redact:         p.redact(),
 		Workflow:       parseWorkflow(h),
+	}
+	if w := o.Workflow; w != nil && w.Init && p.err == nil {
+		w.Deadline, p.err = parseDeadline(h)
 	}
 	if p.err != nil {
 		return o, p.err

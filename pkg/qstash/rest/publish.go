@@ -236,8 +236,12 @@ func (x *exchange) createSchedule(dest string) error {
 	if err := x.checkSchedule(h.Get(scheduleID)); err != nil {
 		return err
 	}
+	missed, err := qstash.ParseMissed(strings.ToLower(h.Get(missedHeader)))
+	if err != nil {
+		return err
+	}
 	id, err := x.h.engine.CreateSchedule(x.r.Context(), x.acct, qstash.ScheduleRequest{
-		ID: h.Get(scheduleID), Cron: h.Get(cronHeader), Destination: req.Destination, Body: req.Body, Options: req.Options})
+		ID: h.Get(scheduleID), Cron: h.Get(cronHeader), Destination: req.Destination, Body: req.Body, Options: req.Options, Missed: missed})
 	if err != nil {
 		return err
 	}
