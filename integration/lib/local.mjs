@@ -45,6 +45,20 @@ export function buildLocal() {
 }
 
 /**
+ * Waits until a server that was started with spawnChild is ready. What it says afterwards is read and thrown away: it would
+ * end if it could not say it.
+ */
+export async function ready(child) {
+  for await (const line of readline.createInterface({ input: child.stdout })) {
+    if (line.includes("Ready")) {
+      child.stdout.resume();
+      return;
+    }
+  }
+  throw new Error("the local server has ended");
+}
+
+/**
  * Starts the server on a free port with the given flags and waits until it is ready.
  *
  * @returns {Promise<{url: string, token: string, readOnlyToken: string, replicaUrl?: string, pid: number,

@@ -17,7 +17,7 @@ import os from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { buildLocal, spawnChild } from "../lib/local.mjs";
+import { buildLocal, ready, spawnChild } from "../lib/local.mjs";
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { modules: { type: "string" } } });
 const isClone = (folder) => Boolean(folder) && existsSync(path.join(folder, "examples/ci/app/ci/ci.test.ts"));
@@ -53,12 +53,7 @@ edit("app/ci/constants.ts", (text) => text.replace(/\/\/ \{\n\s*\/\/\s+route: ("
 const env = { ...process.env, NEXT_TELEMETRY_DISABLED: "1", CI: "1" };
 const { child, exited } = spawnChild(buildLocal(), ["-addr", "127.0.0.1:0", "-data", path.join(work, "data"), "-resolve", `mock.httpstatus.io=127.0.0.1:${outside.address().port}`],
   { stdio: ["ignore", "pipe", "inherit"] });
-for await (const chunk of child.stdout) {
-  if (chunk.includes("Ready")) {
-    break;
-  }
-}
-child.stdout.resume?.();
+await ready(child);
 for (const line of readFileSync(path.join(work, "data/local.env"), "utf8").trim().split("\n")) {
   const [key, ...rest] = line.split("=");
   env[key] = JSON.parse(rest.join("="));

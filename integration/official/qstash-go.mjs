@@ -9,7 +9,7 @@ import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import http from "node:http";
 import os from "node:os";
 import path from "node:path";
-import { buildLocal, spawnChild } from "../lib/local.mjs";
+import { buildLocal, ready, spawnChild } from "../lib/local.mjs";
 
 const [checkout, ...flags] = process.argv.slice(2);
 if (!checkout || !existsSync(path.join(checkout, "messages_test.go"))) {
@@ -28,12 +28,7 @@ process.on("exit", () => rmSync(work, { recursive: true, force: true }));
 cpSync(checkout, path.join(work, "clone"), { recursive: true, filter: (file) => path.basename(file) !== ".git" });
 const resolve = ["example.com", "example.net", "httpstat.us"].flatMap((host) => ["-resolve", `${host}=127.0.0.1:${outside.address().port}`]);
 const { child, exited } = spawnChild(buildLocal(), ["-addr", "127.0.0.1:0", "-data", path.join(work, "data"), ...resolve], { stdio: ["ignore", "pipe", "inherit"] });
-for await (const chunk of child.stdout) {
-  if (chunk.includes("Ready")) {
-    break;
-  }
-}
-child.stdout.resume?.();
+await ready(child);
 const env = { ...process.env, GOFLAGS: "-mod=mod -trimpath" };
 for (const line of readFileSync(path.join(work, "data/local.env"), "utf8").trim().split("\n")) {
   const [key, ...rest] = line.split("=");

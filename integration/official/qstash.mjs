@@ -13,7 +13,7 @@ import path from "node:path";
 import { once } from "node:events";
 import { parseArgs } from "node:util";
 import { startDynamoDB } from "../lib/dynamodb.mjs";
-import { buildLocal, root, spawnChild } from "../lib/local.mjs";
+import { buildLocal, ready, root, spawnChild } from "../lib/local.mjs";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -65,12 +65,7 @@ const resolve = hosts.flatMap((host) => ["-resolve", `${host}=127.0.0.1:${outsid
 const dynamo = values.store === "dynamo" ? await startDynamoDB() : undefined;
 const store = dynamo ? ["-store", "dynamo", "-endpoint", dynamo.endpoint, "-table", `redis-${process.pid}`, "-qstash-table", `qstash-${process.pid}`] : [];
 const { child, exited } = spawnChild(buildLocal(), ["-addr", "127.0.0.1:0", "-data", path.join(work, "data"), ...resolve, ...store], { stdio: ["ignore", "pipe", "inherit"] });
-for await (const chunk of child.stdout) {
-  if (chunk.includes("Ready")) {
-    break;
-  }
-}
-child.stdout.resume?.();
+await ready(child);
 const env = Object.fromEntries(
   readFileSync(path.join(work, "data/local.env"), "utf8").trim().split("\n").map((line) => {
     const [key, ...rest] = line.split("=");

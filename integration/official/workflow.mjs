@@ -14,7 +14,7 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
-import { buildLocal, root, spawnChild } from "../lib/local.mjs";
+import { buildLocal, ready, root, spawnChild } from "../lib/local.mjs";
 
 const { values } = parseArgs({ options: { modules: { type: "string", default: path.join(root, "integration/node_modules") } } });
 const require = createRequire(pathToFileURL(path.resolve(values.modules, "x.js")));
@@ -25,11 +25,7 @@ process.on("exit", () => rmSync(data, { recursive: true, force: true }));
 
 async function startServer(address) {
   const { child, exited } = spawnChild(buildLocal(), ["-addr", address, "-data", data], { stdio: ["ignore", "pipe", "inherit"] });
-  for await (const chunk of child.stdout) {
-    if (chunk.includes("Ready")) {
-      break;
-    }
-  }
+  await ready(child);
   for (const line of readFileSync(path.join(data, "local.env"), "utf8").trim().split("\n")) {
     const [key, ...rest] = line.split("=");
     process.env[key] = JSON.parse(rest.join("="));
