@@ -39,6 +39,9 @@ func quota(format string, args ...any) error {
 	return &Error{KindQuota, fmt.Sprintf(format, args...)}
 }
 
+// errNoDestination refuses a message that is for nobody, in the words that clients know.
+var errNoDestination = &Error{KindInvalid, "a non-empty destination must be provided"}
+
 // errChanged says that somebody else was faster, for attempts that have found out by themselves.
 var errChanged = fmt.Errorf("qstash: somebody else has changed it: %w", store.ErrConflict)
 

@@ -182,6 +182,9 @@ func (e *Engine) draft(ctx context.Context, acct string, req *Request) (drafts [
 	targets := []Endpoint{{URL: req.Destination}}
 	topic := ""
 	if !hasScheme(req.Destination) {
+		if req.Destination == "" {
+			return nil, false, errNoDestination
+		}
 		if strings.Contains(req.Destination, ":/") || checkName("topic", req.Destination) != nil {
 			return nil, false, invalid("invalid destination url: endpoint has invalid scheme, add http:// or https://")
 		}

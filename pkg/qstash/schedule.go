@@ -191,6 +191,8 @@ func (e *Engine) checkSchedule(ctx context.Context, acct string, s *schedule, bo
 		if err := checkURL(s.Destination); err != nil {
 			return invalid("invalid destination url: %v", err)
 		}
+	} else if s.Destination == "" {
+		return errNoDestination
 	} else if strings.Contains(s.Destination, ":/") || checkName("topic", s.Destination) != nil {
 		return invalid("invalid destination url: endpoint has invalid scheme, add http:// or https://")
 	} else if _, err := e.Group(ctx, acct, s.Destination); err != nil {

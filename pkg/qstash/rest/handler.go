@@ -164,8 +164,7 @@ func (x *exchange) after(names ...string) (string, bool) {
 	return rest, rest != ""
 }
 
-// behind is after for a name whose destination may be missing, which is refused as every other
-// destination that is none.
+// behind is after for a name whose destination may be missing, which the engine refuses.
 func (x *exchange) behind(name string) (string, bool) {
 	if strings.EqualFold(strings.TrimSuffix(x.path, "/"), name) {
 		return "", true

@@ -498,9 +498,9 @@ func TestTooManyMessagesInOneRequest(t *testing.T) {
 	}
 }
 
-func TestDestinationThatIsMissingIsRefusedAsOneThatIsNone(t *testing.T) {
+func TestDestinationThatIsMissingIsRefused(t *testing.T) {
 	s := newService(t)
-	const want = "invalid destination url: endpoint has invalid scheme, add http:// or https://"
+	const want = "a non-empty destination must be provided"
 	for _, path := range []string{"/v2/publish", "/v2/publish/", "/v2/enqueue/q", "/v2/enqueue/q/"} {
 		s.refused(400, want, "POST", path, "x")
 	}
