@@ -142,6 +142,9 @@
 // ErrRunEnded says that the run has ended, KindQuota that a message can never be accepted. So no step is
 // lost without its workflow hearing of it.
 //
+// A run that is resumed is a new one, which begins with the entries of the failed one. It is written in one commit
+// with the removal of the dead letter, and with the messages of all branches that have no result yet.
+//
 // A 2xx answer to a run's first delivery has to show that a workflow has answered, see Detect. Anything
 // else would leave the run waiting for steps that nobody submits.
 //

@@ -53,6 +53,7 @@ type Limits struct {
 	Hops            int           // deliveries to QStash itself on the way to a message, see Trail
 	MaxDelay        time.Duration // of a message
 	MaxTimeout      time.Duration // of one attempt
+	Timeout         time.Duration // of an attempt of a message that says none; at most MaxTimeout
 	MaxRetries      int
 	Parallelism     int           // what clients are told; see GlobalParallelism
 	LogsFor         time.Duration // how long finished messages and their events are kept
@@ -70,6 +71,7 @@ const (
 	DefaultHops            = 10
 	DefaultMaxDelay        = 366 * 24 * time.Hour
 	DefaultMaxTimeout      = 15 * time.Minute
+	DefaultTimeout         = 15 * time.Minute
 	DefaultMaxRetries      = 1000
 	DefaultParallelism     = 1000
 	DefaultLogsFor         = 3 * 24 * time.Hour
@@ -86,6 +88,7 @@ func (l *Limits) setDefaults() {
 	l.Hops = cmp.Or(l.Hops, DefaultHops)
 	l.MaxDelay = cmp.Or(l.MaxDelay, DefaultMaxDelay)
 	l.MaxTimeout = cmp.Or(l.MaxTimeout, DefaultMaxTimeout)
+	l.Timeout = min(cmp.Or(l.Timeout, DefaultTimeout), l.MaxTimeout)
 	l.MaxRetries = cmp.Or(l.MaxRetries, DefaultMaxRetries)
 	l.Parallelism = cmp.Or(l.Parallelism, DefaultParallelism)
 	l.LogsFor = cmp.Or(l.LogsFor, DefaultLogsFor)

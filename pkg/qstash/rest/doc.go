@@ -28,7 +28,8 @@
 // # Bodies and answers
 //
 // A body may be compressed with gzip (Content-Encoding); a message is what comes out. One that is to arrive
-// compressed is sent with Upstash-Forward-Content-Encoding in its place. Long answers are compressed
+// compressed is sent with Upstash-Forward-Content-Encoding in its place. A message in another encoding, such as br, arrives as it is,
+// with its Content-Encoding. Long answers are compressed
 // for clients that accept it. HEAD is answered as GET, which changes nothing, and refused where GET would: by the
 // addresses of webhooks. Package edge has the statuses of failures.
 //

@@ -247,10 +247,31 @@ func (x *exchange) changes() bool {
 }
 
 // body reads the request's body, up to limit bytes.
-func (x *exchange) body(limit int64) ([]byte, error) {
+func (x *exchange) body(limit int64) ([]byte, error) { return x.readBody(edge.BodyOf(x.r), limit) }
+
+// messageBody reads the body of a message, up to limit bytes. One in an encoding that is not taken off here
+// reaches the destination as it is, and so does its field.
+func (x *exchange) messageBody(h http.Header, limit int64) ([]byte, error) {
+	body := edge.BodyOf(x.r)
+	if encoding := passedOn(h); encoding != "" && h.Get(runIDHeader) == "" {
+		body.Encoding = ""
+	}
+	return x.readBody(body, limit)
+}
+
+// passedOn is the encoding of a body that is not taken off here; "": there is none.
+func passedOn(h http.Header) string {
+	switch encoding := h.Get("Content-Encoding"); strings.ToLower(encoding) {
+	case "", "identity", "gzip", "x-gzip":
+		return ""
+	default:
+		return encoding
+	}
+}
+
+func (x *exchange) readBody(body edge.Body, limit int64) ([]byte, error) {
 	limit = min(limit, x.h.maxBody)
 	var text bytes.Buffer
-	body := edge.BodyOf(x.r)
 	err := body.ReadTo(&text, limit, edge.DrainOf(limit))
 	x.used.read += int64(text.Len())
 	if errors.As(err, new(*edge.TooLargeError)) {

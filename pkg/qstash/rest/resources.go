@@ -232,7 +232,7 @@ func (x *exchange) override() (qstash.Override, error) {
 			to.Labels = o.Labels
 		}
 		for name, values := range o.Header {
-			if name == "Content-Type" {
+			if name == "Content-Type" || name == "Content-Encoding" {
 				continue // of the request, not of the message
 			}
 			header := qstash.Header{}
