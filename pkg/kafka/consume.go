@@ -244,7 +244,7 @@ func (p *poll) moveOn(ctx context.Context, g *groupState, me *member, mine []own
 	e := p.e
 	now, id := e.nowMs(), strconv.Itoa(me.ID)
 	due := me.Auto && now-g.number(attrCommitTime, me.ID) >= me.Interval
-	unconfirmed := slices.ContainsFunc(mine, func(o owned) bool { return g.attrs.Has(attrConfirmed + o.name) })
+	unconfirmed := g.attrs.Has(attrLost+id) || slices.ContainsFunc(mine, func(o owned) bool { return g.attrs.Has(attrConfirmed + o.name) })
 	begins := !p.claimed && (p.until.Err() == nil || unconfirmed)
 	if len(moved) == 0 && !due && !begins && now-g.number(attrSeen, me.ID) < me.Timeout/touchEvery {
 		return nil
@@ -265,7 +265,7 @@ func (p *poll) moveOn(ctx context.Context, g *groupState, me *member, mine []own
 		cond = append(cond, store.Eq(attrPoll+id, store.Bytes(p.before)))
 	}
 	if !p.claimed {
-		edits = append(edits, store.Set(attrPoll+id, store.Bytes(p.id)))
+		edits = append(edits, store.Set(attrPoll+id, store.Bytes(p.id)), store.Remove(attrLost+id))
 	}
 	for name, at := range moved {
 		before := g.position(name).offset
