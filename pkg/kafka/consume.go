@@ -116,16 +116,19 @@ func (p *poll) round(ctx context.Context) (out []Message, done bool, err error) 
 		for i, o := range mine {
 			logs[i] = o.log
 		}
-		p.wait, p.generation = p.e.newWait(ctx, p.until, logs), g.generation
+		p.wait = p.e.newWait(ctx, p.until, logs, groupKey(p.c.ID, p.group).Partition, clusterPartition(p.c.ID))
+		p.generation = g.generation
 	}
-	heads := make([]*head, len(mine))
-	if len(mine) > 0 {
-		if heads, err = p.e.heads(ctx, p.wait.logs); err != nil {
-			return nil, false, err
-		}
+	p.wait.witness, p.wait.limit = p.witness(g, me), g.quiet(me, p.e.nowMs())
+	at := make([]cursor, len(mine))
+	for i, o := range mine {
+		at[i] = g.position(o.name)
+	}
+	heads, err := p.wait.heads(ctx, at)
+	if err != nil {
+		return nil, false, err
 	}
 	moved := map[string]cursor{}
-	at := make([]cursor, len(mine))
 	left := newBudget()
 	first := 0
 	if len(mine) > 0 {
@@ -134,7 +137,6 @@ func (p *poll) round(ctx context.Context) (out []Message, done bool, err error) 
 	for i := range mine {
 		i = (i + first) % len(mine)
 		o, h := mine[i], heads[i]
-		at[i] = g.position(o.name)
 		if h == nil || at[i].offset >= h.mark || left.messages == 0 || len(moved) == maxTouched {
 			continue
 		}
@@ -157,6 +159,28 @@ func (p *poll) round(ctx context.Context) (out []Message, done bool, err error) 
 		return out, true, nil
 	}
 	return nil, !p.wait.more(heads, at), nil
+}
+
+// witness tells from the group's item, perhaps as it was a moment ago, whether the call has to look
+// properly: after a rebalance, or when a newer call has begun.
+func (p *poll) witness(g *groupState, me *member) *witness {
+	generation, attr := g.generation, attrPoll+strconv.Itoa(me.ID)
+	return &witness{groupKey(p.c.ID, p.group), func(as store.Attrs) bool {
+		call := as.Get(attr).Str()
+		return as.Get(attrGeneration).Num() <= generation && (call == p.id || call == p.before)
+	}}
+}
+
+// quiet is how long nothing has to be done for an instance that waits: until it has to be noted that it
+// is there, or another one expires.
+func (g *groupState) quiet(me *member, now int64) time.Duration {
+	left := g.number(attrSeen, me.ID) + me.Timeout/touchEvery - now
+	for _, m := range g.members {
+		if at := g.number(attrSeen, m.ID) + m.Timeout + 1 - now; m.ID != me.ID && at > 0 {
+			left = min(left, at)
+		}
+	}
+	return max(firstLook, time.Duration(left)*time.Millisecond)
 }
 
 // superseded reports whether the call has nothing more to say: a newer one of the instance has begun,
@@ -220,7 +244,7 @@ func (p *poll) moveOn(ctx context.Context, g *groupState, me *member, mine []own
 	e := p.e
 	now, id := e.nowMs(), strconv.Itoa(me.ID)
 	due := me.Auto && now-g.number(attrCommitTime, me.ID) >= me.Interval
-	unconfirmed := slices.ContainsFunc(mine, func(o owned) bool { return g.attrs.Has(attrConfirmed + o.name) })
+	unconfirmed := g.attrs.Has(attrLost+id) || slices.ContainsFunc(mine, func(o owned) bool { return g.attrs.Has(attrConfirmed + o.name) })
 	begins := !p.claimed && (p.until.Err() == nil || unconfirmed)
 	if len(moved) == 0 && !due && !begins && now-g.number(attrSeen, me.ID) < me.Timeout/touchEvery {
 		return nil
@@ -241,7 +265,7 @@ func (p *poll) moveOn(ctx context.Context, g *groupState, me *member, mine []own
 		cond = append(cond, store.Eq(attrPoll+id, store.Bytes(p.before)))
 	}
 	if !p.claimed {
-		edits = append(edits, store.Set(attrPoll+id, store.Bytes(p.id)))
+		edits = append(edits, store.Set(attrPoll+id, store.Bytes(p.id)), store.Remove(attrLost+id))
 	}
 	for name, at := range moved {
 		before := g.position(name).offset
@@ -292,7 +316,10 @@ func (p *poll) moveOn(ctx context.Context, g *groupState, me *member, mine []own
 	if err != nil {
 		return fmt.Errorf("moving group %s on: %w", g.name, err)
 	}
-	p.claimed = true
+	if !p.claimed {
+		p.claimed = true
+		e.notifier.notifyOthers(groupKey(g.cluster, g.name).Partition, p.wait.news) // calls that are over now
+	}
 	for part := range slices.Chunk(later, maxTouched) {
 		if _, err := e.store.Apply(ctx, store.Update(groupKey(g.cluster, g.name), store.Eq(attrGeneration, store.Int(g.generation)), part...)); err != nil {
 			e.log.WarnContext(ctx, "positions were not committed", "group", g.name, "error", err)

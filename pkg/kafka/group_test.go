@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -167,7 +168,13 @@ func TestCommitStoresWhatItIsGiven(t *testing.T) {
 		w.wantKind(commit("i", TopicOffset{TopicPartition{"blue", 0}, 0}), NotFound)
 		w.wantKind(commit("i", TopicOffset{TopicPartition{"red", 0}, -1}), Invalid)
 		w.consume("j", manualCommit, "red")
-		w.wantKind(commit("i", TopicOffset{TopicPartition{"red", 1}, 0}), Lost)
+		// Each offset is stored or refused by itself.
+		err := commit("i", TopicOffset{TopicPartition{"red", 1}, 0}, TopicOffset{TopicPartition{"red", 0}, 7})
+		w.wantKind(err, Lost)
+		var partly *CommitError
+		if !errors.As(err, &partly) || len(partly.Results) != 2 || partly.Results[0].Err == nil || partly.Results[1].Err != nil || w.committed("red", 0) != 7 {
+			w.Errorf("commit of another's partition and of its own: %v, committed %d", err, w.committed("red", 0))
+		}
 		w.clock.advance(3 * time.Minute)
 		w.wantKind(commit("i"), Lost)
 	})

@@ -188,6 +188,9 @@ func (g *groupState) carryOver(members []member, requests map[string]request, no
 	stays := map[string]int{} // partition: instance that had it and is still there
 	for _, m := range g.members {
 		kept := slices.ContainsFunc(members, func(n member) bool { return n.ID == m.ID })
+		if v := g.attrs.Get(attrLost + strconv.Itoa(m.ID)); kept && !v.IsZero() {
+			next[attrLost+strconv.Itoa(m.ID)] = v
+		}
 		r, asks := requests[m.Name]
 		leaves := asks && r.member == nil && !g.expired(&m, now)
 		for _, p := range m.partitions(g.cluster) {
@@ -197,6 +200,11 @@ func (g *groupState) carryOver(members []member, requests map[string]request, no
 			at := g.confirmed(p.name)
 			if leaves {
 				at = g.position(p.name).offset
+			}
+			if kept && g.confirmed(p.name) < g.position(p.name).offset && !keeps(members, m.ID, p) {
+				name := attrLost + strconv.Itoa(m.ID)
+				had := next[name].Elems()
+				next[name] = store.List(append(slices.Clip(had), fmt.Sprintf("%s/%d", p.Topic, p.Partition)))
 			}
 			if m.Auto && at != noPosition && !keeps(members, m.ID, p) {
 				next[attrCommitted+p.name] = store.Int(max(at, g.committed(p.name)))
@@ -254,29 +262,61 @@ func (e *Engine) admit(ctx context.Context, c *Cluster, g *groupState, requests 
 	if len(joining) == 0 {
 		return nil
 	}
-	topics, err := e.Topics(ctx, c)
+	record, err := e.store.Get(ctx, clusterKey(c.ID))
+	if err != nil {
+		return fmt.Errorf("counting partitions: %w", err)
+	}
+	most := spareInstances + int(record.Get(clusterPartitions).Num())
+	others, exact, err := e.otherInstances(ctx, c.ID, g.name)
 	if err != nil {
 		return err
 	}
-	most, instances := spareInstances, len(live)
-	for _, t := range topics {
-		most += t.Partitions
-	}
-	groups, err := e.groups(ctx, c.ID)
-	if err != nil {
-		return err
-	}
-	for _, other := range groups {
-		if other.name != g.name {
-			instances += len(other.live(now))
+	if !exact && len(live)+others+len(joining) > most {
+		if others, err = e.countOtherInstances(ctx, c.ID, g.name); err != nil {
+			return err
 		}
 	}
 	slices.Sort(joining)
-	for _, name := range joining[min(len(joining), max(0, most-instances)):] {
+	for _, name := range joining[min(len(joining), max(0, most-len(live)-others)):] {
 		refused[name] = fmt.Sprintf("the cluster can have %d instances of groups, %d more than partitions", most, spareInstances)
 		delete(requests, name)
 	}
 	return nil
+}
+
+// otherInstances counts the instances of all groups but one by the list of groups, without reading the
+// groups. The number may be too high, but for what others do at the same time; exact says that there
+// are none, which is never too high.
+func (e *Engine) otherInstances(ctx context.Context, cluster, group string) (n int, exact bool, err error) {
+	items, err := e.queryAll(ctx, store.Query{Partition: clusterPartition(cluster), From: "g", To: "h"})
+	if err != nil {
+		return 0, false, fmt.Errorf("counting instances: %w", err)
+	}
+	for _, it := range items {
+		if it.Key.Sort[1:] == group {
+			continue
+		}
+		if !it.Attrs.Has(indexInstances) { // listed before there were counts
+			n, err = e.countOtherInstances(ctx, cluster, group)
+			return n, true, err
+		}
+		n += int(it.Attrs.Get(indexInstances).Num())
+	}
+	return n, n == 0, nil
+}
+
+// countOtherInstances counts the instances of all groups but one that have not expired.
+func (e *Engine) countOtherInstances(ctx context.Context, cluster, group string) (n int, err error) {
+	groups, err := e.groups(ctx, cluster)
+	if err != nil {
+		return 0, err
+	}
+	for _, other := range groups {
+		if other.name != group {
+			n += len(other.live(e.nowMs()))
+		}
+	}
+	return n, nil
 }
 
 // keeps reports whether the instance with that id still has a partition.
@@ -350,9 +390,15 @@ func (e *Engine) writeGroup(ctx context.Context, g *groupState, members []member
 	for _, name := range slices.Sorted(maps.Keys(next)) {
 		attrs = append(attrs, store.Attr{Name: name, Value: next[name]})
 	}
+	count := store.Set(indexInstances, store.Int(int64(len(members))))
+	if g.attrs != nil {
+		if _, err := e.store.Apply(ctx, store.Update(groupIndexKey(g.cluster, g.name), nil, count)); err != nil && !errors.Is(err, store.ErrUnknownOutcome) {
+			return fmt.Errorf("counting the instances of group %s: %w", g.name, err)
+		}
+	}
 	ops := []store.Op{store.Put(groupKey(g.cluster, g.name), store.NewAttrs(attrs...), g.unchanged())}
 	if g.attrs == nil { // together: Reclaim deletes a name without a group
-		ops = append(ops, store.Put(groupIndexKey(g.cluster, g.name), store.Attrs{}, nil))
+		ops = append(ops, store.Update(groupIndexKey(g.cluster, g.name), nil, count))
 	}
 	err = e.store.Commit(ctx, ops)
 	if _, ok := unmet(err); ok || errors.Is(err, store.ErrUnknownOutcome) || errors.Is(err, store.ErrConflict) {
@@ -361,5 +407,6 @@ func (e *Engine) writeGroup(ctx context.Context, g *groupState, members []member
 	if err != nil {
 		return fmt.Errorf("writing group %s: %w", g.name, err)
 	}
+	e.notifier.notify(groupKey(g.cluster, g.name).Partition)
 	return nil
 }

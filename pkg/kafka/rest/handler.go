@@ -94,6 +94,8 @@ var endpoints = map[string]endpoint{
 	"offsets":         {"GET POST", 1, 1, (*exchange).offsets, true},
 	"topics":          {"GET", 0, 0, (*exchange).topics, true},
 	"consumers":       {"GET", 0, 0, (*exchange).consumers, true},
+	"lag":             {"GET", 1, 1, (*exchange).lag, true},
+	"reset":           {"POST", 1, 1, (*exchange).reset, false},
 	"delete-consumer": {"POST DELETE", 2, 2, (*exchange).deleteConsumer, false},
 }
 
