@@ -90,6 +90,7 @@
 // An instance has one live call, whose id the group's item has: only that call gives out messages. The
 // position before the last answer is kept until the instance calls again. Where an instance expires or
 // loses a partition, automatic commits go that far, so an answer that nobody got is given out again.
+// [Engine.Poll] is for callers that say which answer they got last.
 //
 // # Limits
 //

@@ -3,7 +3,6 @@ package kafka
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -377,7 +376,7 @@ func noOffset(tp TopicPartition) error {
 }
 
 func (e *Engine) writeGroup(ctx context.Context, g *groupState, members []member, next map[string]store.Value) error {
-	text, err := json.Marshal(members)
+	text, err := encodeMembers(members)
 	if err != nil {
 		return err
 	}
@@ -385,7 +384,7 @@ func (e *Engine) writeGroup(ctx context.Context, g *groupState, members []member
 	next[attrVersion] = store.Bytes(id)
 	next[attrGeneration] = store.Int(g.generation + 1)
 	next[attrRebalanced] = store.Int(e.nowMs())
-	next[attrMembers] = store.Bytes(string(text))
+	next[attrMembers] = store.Bytes(text)
 	var attrs []store.Attr
 	for _, name := range slices.Sorted(maps.Keys(next)) {
 		attrs = append(attrs, store.Attr{Name: name, Value: next[name]})
