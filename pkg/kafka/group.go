@@ -27,6 +27,7 @@ const (
 	attrSegment    = "h" // partition: the segment that holds it, if it does not begin there
 	attrConfirmed  = "k" // partition: position before the last answer, if the instance has not called since
 	attrCommitted  = "c" // partition
+	attrKnown      = "n" // topic's name: its id and partitions when the group was assigned it last, see known
 	attrRebalanced = "r" // Unix ms: the time of the last rebalance, also of one that left no instance
 )
 

@@ -438,3 +438,33 @@ func TestMembersAreReadAsTheyWereWritten(t *testing.T) {
 		}
 	}
 }
+
+// What is produced to a partition before the group notices it is not skipped.
+func TestNewPartitionsAreReadFromTheirStart(t *testing.T) {
+	onEachStore(t, func(w *world) {
+		w.topic("red", TopicOptions{})
+		w.fill("red", "before the group")
+		w.wantValues(w.consume("i", fromLatest, "red"))
+		if _, err := w.e.UpdateTopic(w.Context(), w.cluster, "red", func(o *TopicOptions) { o.Partitions = 2 }); err != nil {
+			w.Fatal(err)
+		}
+		w.produceAll(NewMessage{Topic: "red", Partition: 1, Timestamp: -1, Value: []byte("in a new partition")})
+		w.materialize(1)
+		w.wantValues(w.consume("i", fromLatest, "red"), "in a new partition")
+		w.wantValues(w.consume("i", fromLatest, "red"))
+		if err := w.e.DeleteInstance(w.Context(), w.cluster, "g", "i"); err != nil {
+			w.Fatal(err)
+		}
+		if err := w.e.DeleteTopic(w.Context(), w.cluster, "red"); err != nil {
+			w.Fatal(err)
+		}
+		w.topic("red", TopicOptions{})
+		w.produce("red", "in the topic made anew")
+		w.materialize(2)
+		w.wantValues(w.consume("j", fromLatest, "red"), "in the topic made anew")
+		// Another group begins at the end, as it wants to.
+		if got, err := w.e.Consume(w.Context(), w.cluster, "other", "k", []string{"red"}, fromLatest, 0); err != nil || len(got) != 0 {
+			w.Errorf("a new group gets %d messages, %v", len(got), err)
+		}
+	})
+}
