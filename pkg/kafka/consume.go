@@ -150,16 +150,19 @@ func (p *poll) round(ctx context.Context) (out []Message, done bool, err error) 
 		for i, o := range mine {
 			logs[i] = o.log
 		}
-		p.wait, p.generation = p.e.newWait(ctx, p.until, logs), g.generation
+		p.wait = p.e.newWait(ctx, p.until, logs, groupKey(p.c.ID, p.group).Partition, clusterPartition(p.c.ID))
+		p.generation = g.generation
 	}
-	heads := make([]*head, len(mine))
-	if len(mine) > 0 {
-		if heads, err = p.e.heads(ctx, p.wait.logs); err != nil {
-			return nil, false, err
-		}
+	p.wait.witness, p.wait.limit = p.witness(g, me), g.quiet(me, p.e.nowMs())
+	at := make([]cursor, len(mine))
+	for i, o := range mine {
+		at[i] = p.from(g, o.name)
+	}
+	heads, err := p.wait.heads(ctx, at)
+	if err != nil {
+		return nil, false, err
 	}
 	moved := map[string]cursor{}
-	at := make([]cursor, len(mine))
 	left := newBudget()
 	first := 0
 	if len(mine) > 0 {
@@ -168,7 +171,6 @@ func (p *poll) round(ctx context.Context) (out []Message, done bool, err error) 
 	for i := range mine {
 		i = (i + first) % len(mine)
 		o, h := mine[i], heads[i]
-		at[i] = p.from(g, o.name)
 		if at[i].offset != g.position(o.name).offset && len(moved) < maxTouched {
 			moved[o.name] = at[i]
 		}
@@ -233,6 +235,28 @@ func (p *poll) takeBack(ctx context.Context, g *groupState, me *member, before m
 	if _, ok := unmet(err); err != nil && !ok {
 		p.e.log.WarnContext(ctx, "positions of a client that has gone were not taken back", "group", g.name, "error", err)
 	}
+}
+
+// witness tells from the group's item, perhaps as it was a moment ago, whether the call has to look
+// properly: after a rebalance, or when a newer call has begun.
+func (p *poll) witness(g *groupState, me *member) *witness {
+	generation, attr := g.generation, attrPoll+strconv.Itoa(me.ID)
+	return &witness{groupKey(p.c.ID, p.group), func(as store.Attrs) bool {
+		call := as.Get(attr).Str()
+		return as.Get(attrGeneration).Num() <= generation && (call == p.id || call == p.before)
+	}}
+}
+
+// quiet is how long nothing has to be done for an instance that waits: until it has to be noted that it
+// is there, or another one expires.
+func (g *groupState) quiet(me *member, now int64) time.Duration {
+	left := g.number(attrSeen, me.ID) + me.Timeout/touchEvery - now
+	for _, m := range g.members {
+		if at := g.number(attrSeen, m.ID) + m.Timeout + 1 - now; m.ID != me.ID && at > 0 {
+			left = min(left, at)
+		}
+	}
+	return max(firstLook, time.Duration(left)*time.Millisecond)
 }
 
 // superseded reports whether the call has nothing more to say: a newer one of the instance has begun,
@@ -368,7 +392,10 @@ func (p *poll) moveOn(ctx context.Context, g *groupState, me *member, mine []own
 	if err != nil {
 		return fmt.Errorf("moving group %s on: %w", g.name, err)
 	}
-	p.claimed = true
+	if !p.claimed {
+		p.claimed = true
+		e.notifier.notifyOthers(groupKey(g.cluster, g.name).Partition, p.wait.news) // calls that are over now
+	}
 	for part := range slices.Chunk(later, maxTouched) {
 		if _, err := e.store.Apply(ctx, store.Update(groupKey(g.cluster, g.name), store.Eq(attrGeneration, store.Int(g.generation)), part...)); err != nil {
 			e.log.WarnContext(ctx, "positions were not committed", "group", g.name, "error", err)

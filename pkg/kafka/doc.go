@@ -50,7 +50,8 @@
 //	group     'c' cluster                    'g' group             n: instances; says that there is such a group
 //	debt      'c' cluster                    'r' topic id          parts: the topic's logs are to be deleted
 //	clusters  "clusters"                     cluster               none
-//	head      'l' cluster/topic/partition    'h'                   n w t q r b z k ke g y yc yp, see partition.go
+//	news      'c' cluster                    'n' topic id          c* for partitions: counters, see newsOf
+//	head      'l' cluster/topic/partition    'h'                   n w t q r b z k ke nw g y yc yp, see partition.go
 //	segment   'l' cluster/topic/partition    's' base(8)           n r z a, d (batches) or c (pieces), e and x (expiry), k v (compaction)
 //	piece     'l' cluster/topic/partition    'd' base(8) [v] no(2) d, e, x: part of a batch larger than an item
 //	pending   'l' cluster/topic/partition    'q' base(8) no(2)     d: a record of the stream that waits
@@ -67,6 +68,14 @@
 // longer, Reclaim gives the segments later times, at a write unit for each KiB; segments without a
 // time of appending, from before there was one, keep theirs. The head knows the first segment that is
 // left, so that a sweep of an unchanged log reads no more than its head.
+//
+// # Waiting
+//
+// A process that materializes the stream (Run) tells those who wait in it, and they read nothing
+// meanwhile. Elsewhere waiters look: often while something is on its way to a log, and then they also
+// hurry. Else ever more seldom, down to once a second, with reads that may be a moment old: at the
+// group's item and at the news of their topics, one item each whatever the partitions. What follows a
+// change is a proper look, at the partitions that have changed. That is at most 1.5 read units a second.
 //
 // # Compaction
 //

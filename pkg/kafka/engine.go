@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/skystash/skystash/pkg/fresh"
@@ -76,6 +77,7 @@ type Engine struct {
 	revoked    *revoked.Book
 	notifier   notifier
 	boundaries boundaries
+	seenLogs   seenLogs
 }
 
 // New makes an Engine.
@@ -122,7 +124,11 @@ type runs struct {
 	mu     sync.Mutex // makes sure that none begins after wait
 	closed bool
 	calls  sync.WaitGroup
+	count  atomic.Int64
 }
+
+// active reports whether there is one.
+func (r *runs) active() bool { return r.count.Load() > 0 }
 
 // begin reports whether another call may begin, which then has to call done.
 func (r *runs) begin() (done func(), ok bool) {
@@ -132,7 +138,11 @@ func (r *runs) begin() (done func(), ok bool) {
 		return nil, false
 	}
 	r.calls.Add(1)
-	return r.calls.Done, true
+	r.count.Add(1)
+	return func() {
+		r.count.Add(-1)
+		r.calls.Done()
+	}, true
 }
 
 func (r *runs) wait() {
@@ -210,10 +220,16 @@ func (n *notifier) watch(logs []string) (c chan struct{}, stop func()) {
 	}
 }
 
-func (n *notifier) notify(log string) {
+func (n *notifier) notify(log string) { n.notifyOthers(log, nil) }
+
+// notifyOthers tells all who wait but one.
+func (n *notifier) notifyOthers(log string, self chan struct{}) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for c := range n.m[log] {
+		if c == self {
+			continue
+		}
 		select {
 		case c <- struct{}{}:
 		default:

@@ -67,6 +67,7 @@ func (e *Engine) materialize(ctx context.Context, ds []ingest.Delivery, inOrder 
 		logs[d.Key] = append(logs[d.Key], arrival{v, d.Arrived.UnixMilli()})
 	}
 	var mu sync.Mutex
+	var news []string
 	done = len(ds)
 	var calls sync.WaitGroup
 	room := make(chan struct{}, parallelLogs)
@@ -74,16 +75,23 @@ func (e *Engine) materialize(ctx context.Context, ds []ingest.Delivery, inOrder 
 		room <- struct{}{}
 		calls.Go(func() {
 			defer func() { <-room }()
-			if e := e.apply(ctx, log, logs[log], inOrder); e != nil {
-				mu.Lock()
-				defer mu.Unlock()
-				if first[log] < done {
-					done, err = first[log], fmt.Errorf("materializing %s: %w", log, e)
-				}
+			told, e := e.apply(ctx, log, logs[log], inOrder)
+			mu.Lock()
+			defer mu.Unlock()
+			if told {
+				news = append(news, log)
+			}
+			if e != nil && first[log] < done {
+				done, err = first[log], fmt.Errorf("materializing %s: %w", log, e)
 			}
 		})
 	}
 	calls.Wait()
+	if e := e.spread(ctx, news); e != nil && err == nil {
+		for _, log := range news {
+			done, err = min(done, first[log]), e
+		}
+	}
 	return done, err
 }
 
@@ -117,19 +125,22 @@ type applier struct {
 	spent          []store.Key // of pending batches that have become part of the log, or never will
 }
 
-func (e *Engine) apply(ctx context.Context, log string, arrivals []arrival, inOrder bool) error {
+// apply moves records into one log. It reports whether those who wait elsewhere have to be told (see
+// spread). Whoever has all records in order always tells: perhaps somebody else has moved them into
+// the log, and died.
+func (e *Engine) apply(ctx context.Context, log string, arrivals []arrival, inOrder bool) (news bool, err error) {
 	return e.applyBelow(ctx, log, arrivals, inOrder, 0)
 }
 
 // applyBelow is apply where it is known that what is missing below an offset will never come.
-func (e *Engine) applyBelow(ctx context.Context, log string, arrivals []arrival, inOrder bool, given int64) error {
+func (e *Engine) applyBelow(ctx context.Context, log string, arrivals []arrival, inOrder bool, given int64) (news bool, err error) {
 	heads, err := e.heads(ctx, []string{log})
 	if err != nil {
-		return err
+		return false, err
 	}
 	h := heads[0]
 	if h == nil {
-		return nil // the topic is deleted
+		return false, nil // the topic is deleted
 	}
 	a := &applier{
 		e: e, ctx: ctx, log: log, inOrder: inOrder, given: given,
@@ -145,25 +156,26 @@ func (e *Engine) applyBelow(ctx context.Context, log string, arrivals []arrival,
 	}
 	for again := true; again; {
 		if err := a.loadPending(); err != nil {
-			return err
+			return false, err
 		}
 		if err := a.grow(); err != nil {
-			return err
+			return false, err
 		}
 		if again, err = a.advance(); err != nil {
-			return err
+			return false, err
 		}
 		if !again {
 			if again, err = a.keepRest(); err != nil {
-				return err
+				return false, err
 			}
 		}
 	}
 	e.notifier.notify(log)
+	news = h.hasNews && (inOrder || a.mark > h.mark)
 	if len(a.spent) > 0 {
-		return e.store.Load(ctx, nil, a.spent)
+		return news, e.store.Load(ctx, nil, a.spent)
 	}
-	return nil
+	return news, nil
 }
 
 // add takes in an envelope.

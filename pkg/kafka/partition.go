@@ -19,6 +19,7 @@ const (
 	headBytes    = "z"  // of all segments ever written
 	headCompact  = "y"  // below it no key occurs twice; only if there is headCleaned
 	headKeep     = "k"  // ms that messages are kept after they were appended, 0 for ever; none: as segments say
+	headNews     = "nw" // there if the topic has news, see newsOf
 	headExtend   = "ke" // segments have yet to get a longer time: how far that has got, and since when
 	headFloor    = "g"  // see floor
 	headCleaned  = "yc" // what the last compaction has left, see cleaned
@@ -67,13 +68,17 @@ func numberedKey(log, kind string, offset int64, number int) store.Key {
 
 func offsetOf(k store.Key) int64 { return int64(binary.BigEndian.Uint64([]byte(k.Sort[1:9]))) }
 
-// newHead is the head of an empty log whose messages are kept for so many ms; 0: for ever.
-func newHead(keep int64) store.Attrs {
-	return store.NewAttrs(
-		store.Attr{Name: headNext, Value: store.Int(0)},
-		store.Attr{Name: headMark, Value: store.Int(0)},
-		store.Attr{Name: headKeep, Value: store.Int(keep)},
-	)
+// newHead is the head of an empty log of a topic.
+func newHead(t *Topic) store.Attrs {
+	attrs := []store.Attr{
+		{Name: headNext, Value: store.Int(0)},
+		{Name: headMark, Value: store.Int(0)},
+		{Name: headKeep, Value: store.Int(t.keepMs())},
+	}
+	if t.Partitions > newsAbove {
+		attrs = append(attrs, store.Attr{Name: headNews, Value: store.Int(1)})
+	}
+	return store.NewAttrs(attrs...)
 }
 
 // head is the state of a partition.
@@ -85,6 +90,7 @@ type head struct {
 	pass                       *pass // nil: none is under way
 	keep                       int64
 	floor                      *floor // nil: it is not known
+	hasNews                    bool
 
 	keepNote, floorNote, extend store.Value // as they were read
 }
@@ -99,7 +105,7 @@ func headOf(as store.Attrs) *head {
 		maxTime: as.Get(headMaxTime).Num(), bytes: as.Get(headBytes).Num(),
 		cleaned: cleanedOf(as), pass: passOf(as.Get(headPass)),
 		keep: as.Get(headKeep).Num(), floor: floorOf(as.Get(headFloor)),
-		keepNote: as.Get(headKeep), floorNote: as.Get(headFloor), extend: as.Get(headExtend),
+		hasNews: as.Has(headNews), keepNote: as.Get(headKeep), floorNote: as.Get(headFloor), extend: as.Get(headExtend),
 	}
 }
 

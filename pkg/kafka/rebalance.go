@@ -407,5 +407,6 @@ func (e *Engine) writeGroup(ctx context.Context, g *groupState, members []member
 	if err != nil {
 		return fmt.Errorf("writing group %s: %w", g.name, err)
 	}
+	e.notifier.notify(groupKey(g.cluster, g.name).Partition)
 	return nil
 }

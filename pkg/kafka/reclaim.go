@@ -163,7 +163,8 @@ func (e *Engine) payDebt(ctx context.Context, cluster string, topic int64) error
 
 // deleteLogs deletes all that a topic's partitions hold, first what makes them take messages.
 func (e *Engine) deleteLogs(ctx context.Context, t *Topic) (deleted int, err error) {
-	var heads []store.Key
+	news, _ := newsOf(t.log(0))
+	heads := []store.Key{news}
 	for p := range t.Partitions {
 		heads = append(heads, headKey(t.log(p)))
 	}

@@ -363,6 +363,12 @@ func (e *Engine) extendSegment(ctx context.Context, log string, s *segment, keep
 // reclaimLog removes what a log does not keep any more, and compacts it if the topic wants it.
 func (e *Engine) reclaimLog(ctx context.Context, t *Topic, log string, h *head) (deleted int, err error) {
 	changed := false
+	if t.Partitions > newsAbove && !h.hasNews { // the topic had fewer partitions before
+		_, err := e.store.Apply(ctx, store.Update(headKey(log), store.Exists(headNext), store.Set(headNews, store.Int(1))))
+		if _, ok := unmet(err); err != nil && !ok {
+			return 0, fmt.Errorf("giving a topic news: %w", err)
+		}
+	}
 	if h.keepNote.IsZero() || h.keep != t.keepMs() {
 		changed, err = true, e.setKeep(ctx, log, h, t.keepMs(), t.keepMs())
 	} else if !h.extend.IsZero() {

@@ -41,8 +41,9 @@ func (b Budget) orDefaults() Budget {
 // What things cost, in units of work.
 const (
 	commandWork = 1_000 // a command: looking it up, checking it, replying
-	keyWork     = 8_000 // reading a key's head
+	keyWork     = 9_000 // reading a key's head
 	callWork    = 2_000 // a call of the store that reads elements
+	lookupWork  = 6_000 // an element that the store looks up by itself
 	itemWork    = 500   // an element that the store reads, besides its bytes
 	elementWork = 120   // an element that is looked at in memory, besides its bytes
 	writeWork   = 4_000 // an item that is written, besides its bytes

@@ -49,6 +49,7 @@ type invocation struct {
 	id      string
 	payload []byte
 	limit   time.Duration // that the function is given
+	trace   string        // header X-Amzn-Trace-Id
 	answer  chan Answer
 }
 
@@ -87,7 +88,7 @@ func (api *runtimeAPI) next(w http.ResponseWriter, r *http.Request) {
 		h.Set("Lambda-Runtime-Aws-Request-Id", inv.id)
 		h.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(time.Now().Add(inv.limit).UnixMilli(), 10))
 		h.Set("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:eu-central-1:123456789012:function:test")
-		h.Set("Lambda-Runtime-Trace-Id", "Root=1-67c2f5c0-0123456789abcdef01234567;Sampled=0")
+		h.Set("Lambda-Runtime-Trace-Id", inv.trace)
 		w.Write(inv.payload)
 	case <-r.Context().Done():
 	}
@@ -149,11 +150,12 @@ func (api *runtimeAPI) initError(w http.ResponseWriter, r *http.Request) {
 
 // invoke hands an event to the function and waits for the answer. It gives up
 // when the process ends or time runs out.
-func (api *runtimeAPI) invoke(event []byte, limit time.Duration, exited <-chan struct{}) (Answer, error) {
+func (api *runtimeAPI) invoke(event []byte, limit time.Duration, trace string, exited <-chan struct{}) (Answer, error) {
 	inv := &invocation{
 		id:      fmt.Sprintf("00000000-0000-4000-8000-%012d", api.count.Add(1)),
 		payload: event,
 		limit:   limit,
+		trace:   trace,
 		answer:  make(chan Answer, 1),
 	}
 	timeout := time.NewTimer(patience)

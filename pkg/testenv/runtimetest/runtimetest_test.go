@@ -46,13 +46,13 @@ func TestFunctionThatEnds(t *testing.T) {
 		if code, output := f.Exit(); code != 3 || !strings.Contains(output, "GREETING") {
 			t.Errorf("code %d, output %q", code, output)
 		}
-		if _, err := f.api.invoke([]byte(`""`), InvokeTimeout, f.exited); err == nil {
+		if _, err := f.api.invoke([]byte(`""`), InvokeTimeout, Trace, f.exited); err == nil {
 			t.Error("a process that has ended answered")
 		}
 	})
 	t.Run("while it works", func(t *testing.T) {
 		f := Start(t, bin, "GREETING=x")
-		if _, err := f.api.invoke([]byte(`"exit"`), InvokeTimeout, f.exited); err == nil || !strings.Contains(err.Error(), "before it answered") {
+		if _, err := f.api.invoke([]byte(`"exit"`), InvokeTimeout, Trace, f.exited); err == nil || !strings.Contains(err.Error(), "before it answered") {
 			t.Errorf("got %v", err)
 		}
 		if code, _ := f.Exit(); code != 4 {
