@@ -269,8 +269,10 @@ func (e *Engine) endStuck(ctx context.Context, r *run, m *message, reason string
 		return false, err
 	}
 	now := e.now()
-	o := outcome{state: stateFailed, dlqID: dlqID(now, m.id), resp: lastAnswer(m), err: errors.New(reason), events: []event{
-		{At: now.UnixMilli(), State: EventError, Error: reason}, {At: now.UnixMilli(), State: EventFailed}}}
+	answer := lastAnswer(m)
+	o := outcome{state: stateFailed, dlqID: dlqID(now, m.id), resp: answer, err: errors.New(reason), events: []event{
+		{At: now.UnixMilli(), State: EventError, Error: reason, Status: answer.Status, Header: answer.Header, Body: answer.Body},
+		{At: now.UnixMilli(), State: EventFailed}}}
 	payload, err := e.payload(ctx, r)
 	if err != nil {
 		return false, err

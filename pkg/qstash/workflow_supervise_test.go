@@ -75,7 +75,7 @@ func TestRunThatNothingCarriesFailsWithinTwoMinutes(t *testing.T) {
 	w.run(0)
 	state, steps := w.runState("wfr_1")
 	dead := w.runDead()
-	if state != "RUN_FAILED" || !strings.Contains(steps, silent) || w.toldOf("https://app.example/failure") != 1 {
+	if state != "RUN_FAILED" || !strings.Contains(steps, silent) || !strings.Contains(steps, `"status":200`) || w.toldOf("https://app.example/failure") != 1 {
 		t.Fatalf("the run is %s, sent %v, log %s", state, w.urls(), steps)
 	}
 	if len(dead) != 1 || dead[0].WorkflowRunID != "wfr_1" || dead[0].ResponseBody != silent || dead[0].ResponseStatus != 200 ||
