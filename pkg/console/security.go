@@ -60,7 +60,7 @@ func (r *request) setCookie(name, value string, maxAge int) {
 	if r.h.secure {
 		path = "/" // which __Host- asks for
 	}
-	http.SetCookie(r.w, &http.Cookie{
+	http.SetCookie(r.w, &http.Cookie{ // #nosec G124 -- Secure is left out only where a developer has no HTTPS
 		Name: name, Value: value, Path: path, MaxAge: maxAge,
 		HttpOnly: true, Secure: r.h.secure, SameSite: http.SameSiteStrictMode,
 	})
