@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 	"github.com/skystash/skystash/pkg/fresh"
 	"github.com/skystash/skystash/pkg/kafka/batch"
 	"github.com/skystash/skystash/pkg/kafka/ingest"
+	"github.com/skystash/skystash/pkg/kafka/objects"
 	"github.com/skystash/skystash/pkg/store"
 	"github.com/skystash/skystash/pkg/store/readahead"
 	"github.com/skystash/skystash/pkg/token/revoked"
@@ -27,6 +29,13 @@ const (
 type Config struct {
 	Store  store.Store
 	Stream ingest.Stream
+
+	// Objects takes the data of segments of ObjectBytes and more. All engines over a store must have
+	// it, or none. nil: all data is in the store.
+	Objects objects.Store
+	// ObjectBytes is the size from which on a segment goes into an object. 0: DefaultObjectBytes;
+	// negative: no more do, and what there is is still read.
+	ObjectBytes int
 
 	// RecordTTL is how old the records of clusters and topics may be that the engine
 	// goes by. 0: they are read each time.
@@ -59,6 +68,8 @@ type Config struct {
 type Engine struct {
 	store           store.Store
 	stream          ingest.Stream
+	objects         objects.Store
+	objectBytes     int
 	recordTTL       time.Duration
 	produceDeadline time.Duration
 	clockMargin     time.Duration
@@ -83,7 +94,8 @@ type Engine struct {
 // New makes an Engine.
 func New(cfg Config) *Engine {
 	e := &Engine{
-		store: cfg.Store, stream: cfg.Stream, recordTTL: cfg.RecordTTL,
+		store: cfg.Store, stream: cfg.Stream, objects: cfg.Objects, objectBytes: cmp.Or(cfg.ObjectBytes, DefaultObjectBytes),
+		recordTTL:       cfg.RecordTTL,
 		produceDeadline: cfg.ProduceDeadline, clockMargin: cfg.ClockMargin, weigh: cfg.Weigh, compactKeys: cfg.CompactKeys, retry: cfg.Retry, locks: store.NewLocks(), now: cfg.Now, log: cfg.Logger,
 	}
 	e.life, e.close = context.WithCancel(context.Background())

@@ -268,7 +268,7 @@ func (a *applier) nextSegment() *segment {
 	keep, ever := int64(0), false
 	for {
 		c := a.candidates[s.next]
-		if c == nil || c.data == nil || len(s.data) > 0 && len(s.data)+len(c.data) > itemData {
+		if c == nil || c.data == nil || len(s.data) > 0 && len(s.data)+len(c.data) > a.e.maxSegment() {
 			break
 		}
 		keep, ever = max(keep, c.keep), ever || c.keep == 0
@@ -322,7 +322,11 @@ func (a *applier) voidUntil() int64 {
 
 // write appends a segment, or finds that something else has come there.
 func (a *applier) write(s *segment) error {
-	if len(s.data) > itemData {
+	if a.e.inObject(len(s.data)) {
+		if err := a.e.putObject(a.ctx, a.log, s); err != nil {
+			return err
+		}
+	} else if len(s.data) > itemData {
 		pieces := s.cut(a.log)
 		// The same batch makes the same pieces, whoever writes them; nobody looks for them yet.
 		if err := a.e.store.Load(a.ctx, pieces, nil); err != nil {
@@ -332,7 +336,10 @@ func (a *applier) write(s *segment) error {
 	op := store.Put(offsetKey(a.log, kindSegment, s.base), s.attrs(), store.Absent(segNext))
 	err := a.e.repeat(a.ctx, func() error { _, err := a.e.store.Apply(a.ctx, op); return err })
 	if ce, ok := unmet(err); ok {
-		s = segmentOf(s.base, ce.Old)
+		mine := s.object
+		if s = segmentOf(s.base, ce.Old); mine != "" && s.object != mine {
+			a.e.deleteObjects(a.ctx, mine)
+		}
 	} else if err != nil {
 		return fmt.Errorf("writing a segment: %w", err)
 	}

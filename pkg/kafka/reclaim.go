@@ -172,10 +172,15 @@ func (e *Engine) deleteLogs(ctx context.Context, t *Topic) (deleted int, err err
 		return 0, err
 	}
 	for p := range t.Partitions {
-		n, err := e.deleteRange(ctx, store.Query{Partition: t.log(p)})
-		deleted += n
-		if err != nil {
-			return deleted, err
+		for _, remove := range []func() (int, error){
+			func() (int, error) { return e.deleteRange(ctx, store.Query{Partition: t.log(p)}) },
+			func() (int, error) { return e.deleteAllObjects(ctx, t.log(p)) },
+		} {
+			n, err := remove()
+			deleted += n
+			if err != nil {
+				return deleted, err
+			}
 		}
 	}
 	return deleted, nil

@@ -90,7 +90,8 @@
 //	v acct event         waiter               workflow runs that wait for an event
 //
 // A message that has not finished within a year of being due, since it waits behind a
-// paused queue or flow control key, is given up; so is a workflow run.
+// paused queue or flow control key, is given up. The items of a workflow run are kept for as long as
+// the run may go on, see keepRun.
 //
 // Message ids begin with their time, so that a shard is in the order of creation.
 //
@@ -141,6 +142,9 @@
 // A call with messages of a run is accepted or refused as a whole, since SDKs look at the call's answer only.
 // ErrRunEnded says that the run has ended, KindQuota that a message can never be accepted. So no step is
 // lost without its workflow hearing of it.
+//
+// A run that is resumed is a new one, which begins with the entries of the failed one. It is written in one commit
+// with the removal of the dead letter, and with the messages of all branches that have no result yet.
 //
 // A 2xx answer to a run's first delivery has to show that a workflow has answered, see Detect. Anything
 // else would leave the run waiting for steps that nobody submits.

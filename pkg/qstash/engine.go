@@ -53,6 +53,7 @@ type Limits struct {
 	Hops            int           // deliveries to QStash itself on the way to a message, see Trail
 	MaxDelay        time.Duration // of a message
 	MaxTimeout      time.Duration // of one attempt
+	Timeout         time.Duration // of an attempt of a message that says none; at most MaxTimeout
 	MaxRetries      int
 	Parallelism     int           // what clients are told; see GlobalParallelism
 	LogsFor         time.Duration // how long finished messages and their events are kept
@@ -70,6 +71,7 @@ const (
 	DefaultHops            = 10
 	DefaultMaxDelay        = 366 * 24 * time.Hour
 	DefaultMaxTimeout      = 15 * time.Minute
+	DefaultTimeout         = 15 * time.Minute
 	DefaultMaxRetries      = 1000
 	DefaultParallelism     = 1000
 	DefaultLogsFor         = 3 * 24 * time.Hour
@@ -86,6 +88,7 @@ func (l *Limits) setDefaults() {
 	l.Hops = cmp.Or(l.Hops, DefaultHops)
 	l.MaxDelay = cmp.Or(l.MaxDelay, DefaultMaxDelay)
 	l.MaxTimeout = cmp.Or(l.MaxTimeout, DefaultMaxTimeout)
+	l.Timeout = min(cmp.Or(l.Timeout, DefaultTimeout), l.MaxTimeout)
 	l.MaxRetries = cmp.Or(l.MaxRetries, DefaultMaxRetries)
 	l.Parallelism = cmp.Or(l.Parallelism, DefaultParallelism)
 	l.LogsFor = cmp.Or(l.LogsFor, DefaultLogsFor)
@@ -126,6 +129,10 @@ type Config struct {
 
 	Observe func(Attempt) // is told of each attempt when it has ended, and must not wait; nil: nobody is
 
+	// TailHold is how long Tail waits for events. It bounds how long a token that was revoked goes on to
+	// read. 0: it does not wait, which is for functions that are paid by the time.
+	TailHold time.Duration
+
 	Meter meter.Recorder // is told of each attempt to deliver; nil: nobody is
 
 	Now    func() time.Time // nil: time.Now
@@ -159,7 +166,10 @@ type Engine struct {
 
 	revoked  *revoked.Book
 	accounts *fresh.Cache[string, *Account] // records
-	troubled *fresh.Cache[string, *hosts]   // by account
+
+	tailHold time.Duration
+	tails    tails
+	troubled *fresh.Cache[string, *hosts] // by account
 
 	mu      sync.Mutex
 	busy    map[string]bool // messages that this engine works on; true: it was woken for them again
@@ -170,19 +180,20 @@ type Engine struct {
 // New makes an Engine.
 func New(cfg Config) *Engine {
 	e := &Engine{
-		store:  cfg.Store,
-		sender: cfg.Sender,
-		waker:  cfg.Waker,
-		limits: cfg.Limits,
-		region: cmp.Or(cfg.Region, DefaultRegion),
-		alone:  cfg.Alone,
-		meter:  cfg.Meter,
-		now:    cfg.Now,
-		retry:  cfg.Retry,
-		locks:  store.NewLocks(),
-		random: cfg.Random,
-		log:    cfg.Logger,
-		busy:   map[string]bool{},
+		store:    cfg.Store,
+		sender:   cfg.Sender,
+		waker:    cfg.Waker,
+		limits:   cfg.Limits,
+		region:   cmp.Or(cfg.Region, DefaultRegion),
+		alone:    cfg.Alone,
+		meter:    cfg.Meter,
+		tailHold: cfg.TailHold,
+		now:      cfg.Now,
+		retry:    cfg.Retry,
+		locks:    store.NewLocks(),
+		random:   cfg.Random,
+		log:      cfg.Logger,
+		busy:     map[string]bool{},
 
 		observer:  cfg.Observe,
 		breaker:   cfg.Breaker.WithDefaults(),

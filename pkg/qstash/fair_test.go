@@ -2,6 +2,7 @@ package qstash_test
 
 import (
 	"context"
+	"maps"
 	"strings"
 	"sync"
 	"testing"
@@ -101,4 +102,61 @@ func TestMessagesThatHangDelayNoOthers(t *testing.T) {
 			waker.Stop()
 		}
 	})
+}
+
+// An attempt that is allowed two hours is left alone by the sweeps meanwhile. What says no timeout has the default,
+// whatever the most is.
+func TestLongCallsAreMadeOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st, err := stores.Open(stores.Options{InMemory: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer st.Close()
+		sender := &longCalls{}
+		waker := embedded.New(embedded.Options{})
+		e := qstash.New(qstash.Config{Store: st, Sender: sender, Waker: waker, Alone: true, Limits: qstash.Limits{MaxTimeout: 2 * time.Hour}})
+		if _, err := e.CreateAccount(t.Context(), "acct", qstash.Keys{}); err != nil {
+			t.Fatal(err)
+		}
+		waker.Start(t.Context(), e.Handle)
+		out := e.Publish(t.Context(), "acct", []qstash.Request{
+			{Destination: "https://long.example/", Options: qstash.Options{Timeout: 2 * time.Hour}},
+			{Destination: "https://default.example/"},
+			{Destination: "https://longer.example/", Options: qstash.Options{Timeout: 2*time.Hour + time.Second}},
+		})
+		if out[0].Err != nil || out[1].Err != nil || !isKind(out[2].Err, qstash.KindQuota) {
+			t.Errorf("published: %v, %v, %v", out[0].Err, out[1].Err, out[2].Err)
+		}
+		for range 3 * 60 {
+			time.Sleep(time.Minute)
+			if _, err := e.Sweep(t.Context(), time.Now().Add(2*time.Minute)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		waker.Stop()
+		want := map[string]time.Duration{"https://long.example/": 2 * time.Hour, "https://default.example/": qstash.DefaultTimeout}
+		if !maps.Equal(sender.timeouts, want) || sender.calls != 2 {
+			t.Errorf("%d calls with timeouts %v, want each of %v once", sender.calls, sender.timeouts, want)
+		}
+	})
+}
+
+// longCalls is a sender whose destinations answer after 119 minutes, or just in time.
+type longCalls struct {
+	mu       sync.Mutex
+	calls    int
+	timeouts map[string]time.Duration
+}
+
+func (p *longCalls) Send(_ context.Context, d qstash.Delivery) (qstash.Response, error) {
+	p.mu.Lock()
+	if p.timeouts == nil {
+		p.timeouts = map[string]time.Duration{}
+	}
+	p.timeouts[d.URL] = d.Timeout
+	p.calls++
+	p.mu.Unlock()
+	time.Sleep(min(119*time.Minute, d.Timeout))
+	return qstash.Response{Status: 200}, nil
 }

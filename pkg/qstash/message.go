@@ -49,7 +49,7 @@ func (r *record) timeout(l *Limits) time.Duration {
 	if r.Timeout > 0 {
 		return min(r.Timeout, l.MaxTimeout)
 	}
-	return l.MaxTimeout
+	return l.Timeout
 }
 
 // host is the destination's host and port as the URL has them, in lower case.
@@ -96,6 +96,7 @@ const (
 	attrDLQ       = "l" // id of its dead letter
 	attrFinished  = "z" // ms
 	attrStep      = "y" // number of the workflow run's entry that it delivers
+	attrFetch     = "g" // present: its body was too large, and its workflow run's workflow is to fetch it
 	attrAnswer    = "s" // of a request to a third party: the message that tells its workflow run of the answer
 )
 

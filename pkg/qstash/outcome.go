@@ -24,15 +24,16 @@ type outcome struct {
 	dlqID  string // of stateFailed
 	resp   Response
 	err    error // there was no answer
+	fetch  bool  // of stateWaiting: the attempt does not count; the next one lets the workflow fetch the body
 }
 
 // judge decides what an attempt has come to.
 func (e *Engine) judge(m *message, resp Response, sendErr error) outcome {
 	now := e.now()
-	if w := m.rec.Workflow; resp.Cut && w != nil && w.CallType == CallTo { // a workflow never gets half an answer
-		sendErr, resp = fmt.Errorf("response body exceeds %d bytes", len(resp.Body)), Response{}
+	if limit, over := e.overlong(m, resp); over {
+		sendErr, resp = fmt.Errorf("response body exceeds %d bytes", limit), Response{}
 	}
-	o := outcome{resp: resp, err: sendErr}
+	o := outcome{resp: resp, err: sendErr, fetch: resp.Status == statusTooLarge && m.mayFetch()}
 	ev := event{At: now.UnixMilli(), Status: resp.Status, Header: resp.Header, Body: resp.Body,
 		Lag: m.timing.lag.Milliseconds(), Took: m.timing.took.Milliseconds()}.clip()
 	success := sendErr == nil && resp.Status >= 200 && resp.Status < 300
@@ -54,6 +55,9 @@ func (e *Engine) judge(m *message, resp Response, sendErr error) outcome {
 	case m.attrs.Has(attrCancel):
 		o.state = stateCancelled
 		o.events = []event{ev, {At: now.UnixMilli(), State: EventCancelled}}
+	case o.fetch:
+		o.state, o.next = stateWaiting, now
+		o.events = []event{ev, {At: now.UnixMilli(), State: EventRetry, Next: now.UnixMilli()}}
 	case last:
 		o.state = stateFailed
 		o.dlqID = dlqID(now, m.id)
@@ -65,6 +69,21 @@ func (e *Engine) judge(m *message, resp Response, sendErr error) outcome {
 	}
 	return o
 }
+
+// overlong reports whether the answer to a call is longer than its workflow could submit: a
+// workflow never gets half an answer.
+func (e *Engine) overlong(m *message, resp Response) (limit int, over bool) {
+	if w := m.rec.Workflow; w == nil || w.CallType != CallTo {
+		return 0, false
+	}
+	if resp.Cut {
+		return min(len(resp.Body), e.limits.MaxMessageBytes), true
+	}
+	return e.limits.MaxMessageBytes, len(resp.Body) > e.limits.MaxMessageBytes
+}
+
+// statusTooLarge is what platforms answer to bodies that they do not take.
+const statusTooLarge = 413
 
 func failureText(resp Response, sendErr error) string {
 	if sendErr != nil {
@@ -166,7 +185,10 @@ func (e *Engine) record(ctx context.Context, m *message, o outcome, sent []byte)
 	if ending != nil { // in one transaction with its dead letter and failure callback
 		t.first = append(t.first, e.endRunOp(ending, runFailed, nil, store.Set(attrDLQ, store.Bytes(o.dlqID))))
 	}
-	if o.state == stateWaiting {
+	switch {
+	case o.state == stateWaiting && o.fetch:
+		t.edits = append(t.edits, store.Set(attrFetch, store.Int(1)))
+	case o.state == stateWaiting:
 		t.edits = append(t.edits, store.Add(attrRetried, attrRetried, 1))
 	}
 	if o.state == stateFailed && buried(m) {

@@ -56,7 +56,11 @@ type draft struct {
 	packed []byte // body as it is stored, once it has been packed
 	kept   bool   // the chunks of the body are stored
 
-	resumed []RunStep // of a workflow run that goes on for another one: the entries that it begins with
+	resumed []RunStep  // of a workflow run that goes on for another one: the entries that it begins with
+	also    []*draft   // of such a run: further messages of its branches
+	woken   []*draft   // those of also that are stored with the run
+	taken   []store.Op // of such a run: what must be there, and goes
+	whole   bool       // of such a run: see run.whole
 }
 
 // Publish accepts messages. Each request has an outcome of its own; what is

@@ -140,6 +140,7 @@ const (
 	runSteps    = "n" // entries
 	runResponse = "b" // what it ended with, if that is short
 	runReason   = "x" // why it was failed, if that is not in the log of its last message
+	runNotices  = "o" // notifications that have been kept for it
 	runWhole    = "w" // present: its workflow's SDK cannot fetch entries, whatever it says of itself
 )
 
@@ -274,8 +275,15 @@ func (e *Engine) startRun(ctx context.Context, d *draft) (Published, error) {
 	if err != nil {
 		return Published{}, err
 	}
-	err = e.store.Commit(ctx, append(append(ops, puts(due)...), step.Op, store.Put(msg.Key, msg.Attrs, nil)))
-	if ce := (*store.ConditionError)(nil); errors.As(err, &ce) {
+	ops = append(append(ops, puts(due)...), step.Op, store.Put(msg.Key, msg.Attrs, nil))
+	if ops, err = e.resumeOps(ctx, d, r, last+1, ops); err != nil {
+		return Published{}, err
+	}
+	err = e.store.Commit(ctx, ops)
+	if ce, unmet := unmetCondition(err); unmet {
+		if ce.Index > 0 {
+			return Published{}, errTaken
+		}
 		old, err := parseRun(d.acct, w.RunID, ce.Old)
 		if err != nil {
 			return Published{}, err
@@ -286,6 +294,14 @@ func (e *Engine) startRun(ctx context.Context, d *draft) (Published, error) {
 		return Published{}, fmt.Errorf("starting workflow run %s: %w", w.RunID, err)
 	}
 	e.wake(ctx, append(hints, d.hint())...)
+	for _, also := range d.woken {
+		e.wake(ctx, also.hint())
+	}
+	if len(d.also) > 0 {
+		if err := e.continueRun(ctx, d.also); err != nil {
+			return Published{}, err
+		}
+	}
 	return r.published(d.id, false), nil
 }
 
@@ -615,14 +631,25 @@ func (e *Engine) workflowDelivery(ctx context.Context, m *message, h Header, bod
 	return body, nil
 }
 
-// fetched reports whether a workflow is to fetch the body of a delivery by itself, with RunSteps: one
-// that platforms may not take. The SDKs read the payload of a failure from the body in any case.
-func (e *Engine) fetched(ctx context.Context, m *message, size int) (bool, error) {
+// mayFetch reports whether the destination says that it can fetch the body of a delivery by itself, with
+// RunSteps, and has not been asked to. The SDKs read a failure from the body in any case.
+func (m *message) mayFetch() bool {
 	w := m.rec.Workflow
-	if !w.LazyFetch || size <= maxRunBody || w.CallType == CallFailure {
+	return w != nil && w.LazyFetch && w.CallType != CallFailure && w.CallType != CallTo && !m.attrs.Has(attrFetch)
+}
+
+// fetched reports whether a workflow is to fetch the body of a delivery by itself. Long lists of
+// entries are sent to none that can, as many platforms do not take them. The answer to a call is sent as it
+// is, however long: @upstash/workflow 1.3 cannot fetch it, though it says so. A destination that has
+// answered 413 is not sent the body again.
+func (e *Engine) fetched(ctx context.Context, m *message, size int) (bool, error) {
+	if m.attrs.Has(attrFetch) {
+		return true, nil
+	}
+	if w := m.rec.Workflow; !m.mayFetch() || !w.step() || size <= maxRunBody {
 		return false, nil
 	}
-	r, err := e.readRun(ctx, m.acct, w.RunID)
+	r, err := e.readRun(ctx, m.acct, m.rec.Workflow.RunID)
 	return err == nil && (r == nil || !r.whole()), err
 }
 
@@ -643,7 +670,7 @@ func (e *Engine) RunSteps(ctx context.Context, acct, id string) ([]RunStep, erro
 	return append(steps, answers...), err
 }
 
-// longAnswers are the answers of third parties that the workflow is to fetch, see fetched: it finds them
+// longAnswers are the answers of third parties that the workflow is to fetch, see fetched. It finds them
 // by the id of the message that tells of them.
 func (e *Engine) longAnswers(ctx context.Context, r *run) (list []RunStep, err error) {
 	links, err := e.links(ctx, r.acct, r.id)
@@ -660,7 +687,7 @@ func (e *Engine) longAnswers(ctx context.Context, r *run) (list []RunStep, err e
 			continue
 		}
 		answer := msgs[m.attrs.Get(attrAnswer).Str()]
-		if answer == nil || answer.state.finished() || answer.rec.BodySize <= maxRunBody {
+		if answer == nil || answer.state.finished() || !answer.attrs.Has(attrFetch) {
 			continue
 		}
 		body, err := e.body(ctx, answer)

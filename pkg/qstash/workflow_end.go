@@ -101,7 +101,7 @@ func (e *Engine) tellInvoker(ctx context.Context, r *run, state runState, respon
 	if r.Invoker == nil {
 		return nil
 	}
-	out, err := json.Marshal(invokeResult{Body: returned(state, response), IsCanceled: state == runCancelled, IsFailed: state == runFailed})
+	out, err := json.Marshal(newInvokeResult(state, response))
 	if err != nil {
 		return fmt.Errorf("writing the result of workflow run %s: %w", r.id, err)
 	}
@@ -133,6 +133,10 @@ type invokeResult struct {
 	Body       json.RawMessage `json:"body,omitempty"`
 	IsCanceled bool            `json:"isCanceled"`
 	IsFailed   bool            `json:"isFailed"`
+}
+
+func newInvokeResult(state runState, response []byte) invokeResult {
+	return invokeResult{Body: returned(state, response), IsCanceled: state == runCancelled, IsFailed: state == runFailed}
 }
 
 // returned is the value that a run has returned, in JSON; nil if it has returned nothing.

@@ -261,13 +261,15 @@ func (e *Engine) resume(ctx context.Context, acct string, d *dead, restart bool,
 	if err != nil || old == nil {
 		return Resumed{}, false, err
 	}
-	n := 1
-	if !restart {
-		n = int(d.msg.attrs.Get(attrStep).Num()) + 1
-	}
-	steps, err := e.runStepsUpTo(ctx, acct, old.id, n)
-	if err != nil || len(steps) == 0 {
+	first, err := e.runStepsUpTo(ctx, acct, old.id, 1)
+	if err != nil || len(first) == 0 {
 		return Resumed{}, false, err
+	}
+	begin := &resumption{entries: first}
+	if !restart {
+		if begin, err = e.resumption(ctx, old, d.msg); err != nil || begin == nil {
+			return Resumed{}, false, err
+		}
 	}
 	o := old.Config
 	if change != nil {
@@ -283,15 +285,16 @@ func (e *Engine) resume(ctx context.Context, acct string, d *dead, restart bool,
 		w.RunID, failure.Workflow = id, &w
 		o.FailureCallback = &failure
 	}
-	ok, err := e.dropDead(ctx, acct, d.id)
-	if err != nil || !ok {
-		return Resumed{}, false, err
-	}
 	// Its invoker has been told of the failure, and is not told again.
 	o.Workflow = &Workflow{RunID: id, URL: old.URL, Init: true, Deadline: old.MayTake, LazyFetch: true}
-	nd := e.newDraft(acct, &Request{Destination: old.URL, Body: steps[0].Body, Options: o}, "", Endpoint{URL: old.URL})
-	nd.resumed = steps
+	nd := e.newDraft(acct, &Request{Destination: old.URL, Body: first[0].Body, Options: o}, "", Endpoint{URL: old.URL})
+	nd.whole = old.whole()
+	nd.resumed, nd.also = begin.entries, begin.drafts(e, acct, id, old.URL)
+	nd.taken = []store.Op{store.Delete(dlqKey(acct, d.id), store.Exists(attrJSON))}
 	if _, err := e.startRun(ctx, nd); err != nil {
+		if errors.Is(err, errTaken) {
+			err = nil // somebody else has resumed it
+		}
 		return Resumed{}, false, err
 	}
 	return Resumed{id, nd.rec.CreatedAt.UnixMilli()}, true, nil

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -231,7 +232,11 @@ func (e *Engine) Notify(ctx context.Context, acct, event, runID string, data []b
 	if runID == "" || len(list) > 0 {
 		return list, nil
 	}
-	notice := store.Key{Partition: eventPartition(acct, event), Sort: noticeSort + runID + "\x00" + e.newID("")}
+	place, err := e.noticePlace(ctx, acct, runID)
+	if err != nil {
+		return nil, err
+	}
+	notice := store.Key{Partition: eventPartition(acct, event), Sort: noticeSort + runID + "\x00" + place}
 	_, err = e.store.Apply(ctx, store.Put(notice, store.NewAttrs(
 		store.Attr{Name: attrBody, Value: store.Bytes(string(data))},
 		store.Attr{Name: store.TTLAttr, Value: store.Int(e.now().Add(maxWait).Unix())}), nil))
@@ -253,6 +258,18 @@ func (e *Engine) Notify(ctx context.Context, acct, event, runID string, data []b
 		}
 	}
 	return list, nil
+}
+
+// noticePlace counts a notification that a run is to get later: it gets them in the order of their places.
+func (e *Engine) noticePlace(ctx context.Context, acct, runID string) (string, error) {
+	old, err := e.store.Apply(ctx, store.Update(runKey(acct, runID), store.Eq(attrState, store.Int(int64(runRunning))), store.Add(runNotices, runNotices, 1)))
+	if _, unmet := unmetCondition(err); unmet {
+		return "", notFound("workflow run %s not found", runID)
+	}
+	if err != nil {
+		return "", fmt.Errorf("storing a notification: %w", err)
+	}
+	return string(binary.BigEndian.AppendUint64(nil, uint64(old.Get(runNotices).Num()))), nil
 }
 
 func (e *Engine) readWaiters(ctx context.Context, acct, event string) ([]*waiter, error) {

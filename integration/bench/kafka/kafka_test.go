@@ -120,13 +120,19 @@ func newBench(t *testing.T) *bench {
 	b.counter = &counter{
 		Store: dynamolocal.Open(t), Stream: kinesis.New(client, kinesislocal.Stream(t, client, 1), kinesis.Options{}), calls: map[string]int{},
 	}
-	// Records of clusters and topics stay read: each instance of a function reads one a second.
-	b.engine = kafka.New(kafka.Config{Store: b.counter, Stream: b.counter, RecordTTL: time.Hour, Now: func() time.Time { return b.now }})
+	b.open(kafka.Config{})
 	var err error
 	if b.cluster, err = b.engine.CreateCluster(t.Context(), kafka.ClusterOptions{ID: "bench", MaxPartitions: 1000}); err != nil {
 		t.Fatal(err)
 	}
 	return b
+}
+
+// open opens the engine. Records of clusters and topics stay read: each instance of a function reads
+// one a second.
+func (b *bench) open(cfg kafka.Config) {
+	cfg.Store, cfg.Stream, cfg.RecordTTL, cfg.Now = b.counter, b.counter, time.Hour, func() time.Time { return b.now }
+	b.engine = kafka.New(cfg)
 }
 
 func (b *bench) topic(partitions int) string {
@@ -235,7 +241,7 @@ bills them, **PUT units** those of Kinesis, of 25 KiB for each record. **$ per m
 us-east-1: $0.125 for a million RRU, $0.625 for a million WRU (DynamoDB on demand, Standard table class, since 1
 November 2024, <https://aws.amazon.com/dynamodb/pricing/on-demand/>), $0.014 for a million PUT units (Kinesis,
 provisioned, <https://aws.amazon.com/kinesis/data-streams/pricing/>). Not in it: $0.015 an hour for each shard, Lambda,
-API Gateway, storage ($0.25 for a GB and month in DynamoDB) and transfer. Messages expire at no price.
+API Gateway and transfer; storage ($0.25 for a GB and month in DynamoDB) only in the last table. Messages expire at no price.
 
 Messages have 1,000 bytes that cannot be compressed; what can be is, with zstd, and costs less. A message that is
 alone in its request costs most when it is also alone when the stream is read ("1 message"); on a busy partition
@@ -332,6 +338,7 @@ func TestCosts(t *testing.T) {
 	})
 
 	fmt.Fprintf(&out, "\n## From producing to one group's consuming\n\n| requests of | $ per million messages |\n| --- | --: |\n%s\n", strings.Join(totals, "\n"))
+	out.WriteString(objectsSection(t))
 	compare(t, out.String())
 }
 

@@ -24,9 +24,9 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -34,22 +34,28 @@ import (
 )
 
 func main() {
-	singles := flag.Int("singles", 500, "`number` of messages that are published one after the other")
-	count := flag.Int("messages", 40_000, "`number` of messages that are published as fast as they are taken")
-	hanging := flag.Int("hanging", 0, "`number` of messages of another account that hang meanwhile")
+	var w workload
+	flag.IntVar(&w.singles, "singles", 500, "`number` of messages that are published one after the other")
+	flag.IntVar(&w.rate, "rate", 1000, "`number` of messages that are published each second")
+	flag.IntVar(&w.seconds, "seconds", 10, "for that `many` seconds")
+	flag.IntVar(&w.count, "messages", 40_000, "`number` of messages that are published as fast as they are taken")
+	flag.IntVar(&w.hanging, "hanging", 0, "`number` of messages of another account that hang meanwhile")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *singles, *count, *hanging); err != nil {
+	if err := run(ctx, w); err != nil {
 		fmt.Fprintln(os.Stderr, "qstash:", err)
 		os.Exit(1)
 	}
 }
 
-// connections is how many publishers there are.
+// workload is what is measured.
+type workload struct{ singles, rate, seconds, count, hanging int }
+
+// connections is how many publishers there are of messages that are published as fast as they are taken.
 const connections = 32
 
-func run(ctx context.Context, singles, count, hanging int) error {
+func run(ctx context.Context, w workload) error {
 	dir, err := os.MkdirTemp("", "qstash-")
 	if err != nil {
 		return err
@@ -60,67 +66,143 @@ func run(ctx context.Context, singles, count, hanging int) error {
 		return err
 	}
 	defer stop()
-	if hanging > 0 {
-		black, err := hang(ctx, devURL, hanging)
+	if w.hanging > 0 {
+		black, err := hang(ctx, devURL, w.hanging)
 		if err != nil {
 			return err
 		}
 		defer black.Close()
 	}
-	arrived := make(chan time.Time, 1)
-	var received atomic.Int64
-	all := make(chan struct{})
-	want := int64(singles + count)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
 	defer listener.Close()
-	destination := &fasthttp.Server{Handler: func(*fasthttp.RequestCtx) {
-		n := received.Add(1)
-		if n <= int64(singles) {
-			arrived <- time.Now()
-		}
-		if n == want {
-			close(all)
-		}
-	}}
+	b := &bench{
+		target: url + "/v2/publish/http://" + listener.Addr().String() + "/", token: token,
+		client: &fasthttp.Client{MaxConnsPerHost: 1024, MaxConnWaitTimeout: time.Minute}, arrived: make(chan time.Duration, 1<<20),
+	}
+	destination := &fasthttp.Server{Handler: b.receive}
 	go destination.Serve(listener)
 	defer destination.Shutdown()
-	target := url + "/v2/publish/http://" + listener.Addr().String() + "/"
 
-	client := &fasthttp.Client{MaxConnsPerHost: connections}
-	publish := func() error {
-		req, resp := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
-		defer fasthttp.ReleaseRequest(req)
-		defer fasthttp.ReleaseResponse(resp)
-		req.SetRequestURI(target)
-		req.Header.SetMethod(http.MethodPost)
-		req.Header.Set("Authorization", "Bearer "+token)
-		req.Header.SetContentType("application/json")
-		req.SetBodyString(`{"hello":"world"}`)
-		if err := client.Do(req, resp); err != nil {
-			return err
-		}
-		if resp.StatusCode() != http.StatusOK {
-			return fmt.Errorf("publish: %d %s", resp.StatusCode(), resp.Body())
-		}
-		return nil
+	if err := b.singles(ctx, w.singles); err != nil {
+		return err
 	}
+	if err := b.steady(ctx, w.rate, w.seconds); err != nil {
+		return err
+	}
+	return b.flood(ctx, w.count)
+}
 
-	var times []time.Duration
-	for range singles {
-		begin := time.Now()
-		if err := publish(); err != nil {
-			return err
+// bench publishes messages to its own destination. A message says when it was published.
+type bench struct {
+	target, token string
+	client        *fasthttp.Client
+	arrived       chan time.Duration // from a message's publication
+}
+
+func (b *bench) receive(ctx *fasthttp.RequestCtx) {
+	at, err := strconv.ParseInt(string(ctx.PostBody()), 10, 64)
+	if err != nil {
+		ctx.SetStatusCode(http.StatusBadRequest)
+		return
+	}
+	b.arrived <- time.Since(time.Unix(0, at))
+}
+
+func (b *bench) publish() error {
+	req, resp := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
+	defer fasthttp.ReleaseRequest(req)
+	defer fasthttp.ReleaseResponse(resp)
+	req.SetRequestURI(b.target)
+	req.Header.SetMethod(http.MethodPost)
+	req.Header.Set("Authorization", "Bearer "+b.token)
+	req.Header.SetContentType("application/json")
+	req.SetBodyString(strconv.FormatInt(time.Now().UnixNano(), 10))
+	if err := b.client.Do(req, resp); err != nil {
+		return err
+	}
+	if resp.StatusCode() != http.StatusOK {
+		return fmt.Errorf("publish: %d %s", resp.StatusCode(), resp.Body())
+	}
+	return nil
+}
+
+// take waits for n messages and returns their times, the shortest first.
+func (b *bench) take(ctx context.Context, n int) ([]time.Duration, error) {
+	patience := time.After(time.Minute)
+	times := make([]time.Duration, 0, n)
+	for len(times) < n {
+		select {
+		case d := <-b.arrived:
+			times = append(times, d)
+		case <-patience:
+			return nil, fmt.Errorf("%d of %d messages have arrived", len(times), n)
+		case <-ctx.Done():
+			return nil, ctx.Err()
 		}
-		times = append(times, (<-arrived).Sub(begin))
 	}
 	slices.Sort(times)
-	fmt.Printf("publish to delivery, %d messages one after the other: median %v, 99 %% within %v\n",
-		singles, times[len(times)/2].Round(10*time.Microsecond), times[len(times)*99/100].Round(10*time.Microsecond))
+	return times, nil
+}
 
-	if count == 0 {
+func report(what string, times []time.Duration) {
+	fmt.Printf("publish to delivery, %s: median %v, 99 %% within %v\n", what,
+		times[len(times)/2].Round(10*time.Microsecond), times[len(times)*99/100].Round(10*time.Microsecond))
+}
+
+// singles publishes each message when the one before has been delivered.
+func (b *bench) singles(ctx context.Context, n int) error {
+	var times []time.Duration
+	for range n {
+		if err := b.publish(); err != nil {
+			return err
+		}
+		one, err := b.take(ctx, 1)
+		if err != nil {
+			return err
+		}
+		times = append(times, one...)
+	}
+	if n == 0 {
+		return nil
+	}
+	slices.Sort(times)
+	report(fmt.Sprintf("%d messages one after the other", n), times)
+	return nil
+}
+
+// steady publishes a number of messages each second, whether the earlier ones have been delivered or not.
+func (b *bench) steady(ctx context.Context, rate, seconds int) error {
+	n := rate * seconds
+	if n == 0 {
+		return nil
+	}
+	var publishers sync.WaitGroup
+	errs := make(chan error, n)
+	begin := time.Now()
+	for i := range n {
+		time.Sleep(time.Until(begin.Add(time.Duration(i) * time.Second / time.Duration(rate))))
+		publishers.Go(func() { errs <- b.publish() })
+	}
+	publishers.Wait()
+	for range n {
+		if err := <-errs; err != nil {
+			return err
+		}
+	}
+	times, err := b.take(ctx, n)
+	if err != nil {
+		return err
+	}
+	report(fmt.Sprintf("%d messages a second for %d seconds", rate, seconds), times)
+	return nil
+}
+
+// flood publishes messages as fast as they are taken.
+func (b *bench) flood(ctx context.Context, n int) error {
+	if n == 0 {
 		return nil
 	}
 	begin := time.Now()
@@ -128,8 +210,8 @@ func run(ctx context.Context, singles, count, hanging int) error {
 	errs := make([]error, connections)
 	for i := range connections {
 		publishers.Go(func() {
-			for range count / connections {
-				if errs[i] = publish(); errs[i] != nil {
+			for range n / connections {
+				if errs[i] = b.publish(); errs[i] != nil {
 					return
 				}
 			}
@@ -139,16 +221,13 @@ func run(ctx context.Context, singles, count, hanging int) error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
+	n = n / connections * connections
 	taken := time.Since(begin)
-	select {
-	case <-all:
-	case <-time.After(time.Minute):
-		return fmt.Errorf("%d of %d messages have arrived", received.Load(), want)
-	case <-ctx.Done():
-		return ctx.Err()
+	if _, err := b.take(ctx, n); err != nil {
+		return err
 	}
 	fmt.Printf("%d messages by %d publishers: taken at %.0f/s, delivered at %.0f/s (%d processors, shared with publishers and destination)\n",
-		count, connections, float64(count)/taken.Seconds(), float64(count)/time.Since(begin).Seconds(), runtime.NumCPU())
+		n, connections, float64(n)/taken.Seconds(), float64(n)/time.Since(begin).Seconds(), runtime.NumCPU())
 	return nil
 }
 

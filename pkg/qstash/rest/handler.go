@@ -2,6 +2,7 @@ package rest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -82,7 +83,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		x.fail(err).SetHeader(edge.HTTPHeader(w.Header()))
 	}
 	x.record()
-	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Type", cmp.Or(x.contentType, "application/json"))
 	edge.Send(w, r, x.status, x.out)
 }
 
@@ -102,8 +103,9 @@ type exchange struct {
 	trail    qstash.Trail             // of the delivery that the request is, if it is one
 	groups   map[string]*qstash.Group // that were read, nil: there is none
 
-	status int    // of the answer
-	out    []byte // its body
+	contentType string // of the answer; "": JSON
+	status      int    // of the answer
+	out         []byte // its body
 }
 
 // serveSafely turns a panic into an error.
@@ -245,10 +247,31 @@ func (x *exchange) changes() bool {
 }
 
 // body reads the request's body, up to limit bytes.
-func (x *exchange) body(limit int64) ([]byte, error) {
+func (x *exchange) body(limit int64) ([]byte, error) { return x.readBody(edge.BodyOf(x.r), limit) }
+
+// messageBody reads the body of a message, up to limit bytes. One in an encoding that is not taken off here
+// reaches the destination as it is, and so does its field.
+func (x *exchange) messageBody(h http.Header, limit int64) ([]byte, error) {
+	body := edge.BodyOf(x.r)
+	if encoding := passedOn(h); encoding != "" && h.Get(runIDHeader) == "" {
+		body.Encoding = ""
+	}
+	return x.readBody(body, limit)
+}
+
+// passedOn is the encoding of a body that is not taken off here; "": there is none.
+func passedOn(h http.Header) string {
+	switch encoding := h.Get("Content-Encoding"); strings.ToLower(encoding) {
+	case "", "identity", "gzip", "x-gzip":
+		return ""
+	default:
+		return encoding
+	}
+}
+
+func (x *exchange) readBody(body edge.Body, limit int64) ([]byte, error) {
 	limit = min(limit, x.h.maxBody)
 	var text bytes.Buffer
-	body := edge.BodyOf(x.r)
 	err := body.ReadTo(&text, limit, edge.DrainOf(limit))
 	x.used.read += int64(text.Len())
 	if errors.As(err, new(*edge.TooLargeError)) {
@@ -287,7 +310,7 @@ func (x *exchange) answer(status int, v any) error {
 // fail makes the answer one to a request that was not carried out.
 func (x *exchange) fail(err error) *edge.Error {
 	e := edge.Report(x.r.Context(), x.h.log, answerOf(err), "method", x.r.Method)
-	x.status = e.Status
+	x.status, x.contentType = e.Status, ""
 	x.out, _ = json.Marshal(map[string]string{"error": e.Message()}) // texts always can be
 	return e
 }

@@ -106,6 +106,9 @@ func forwarded(h http.Header) qstash.Header {
 	if ct := h["Content-Type"]; len(ct) > 0 && ct[0] != "" {
 		out["Content-Type"] = ct
 	}
+	if encoding := passedOn(h); encoding != "" {
+		out["Content-Encoding"] = []string{encoding}
+	}
 	for name, values := range h {
 		if rest, ok := strings.CutPrefix(name, forwardPrefix); ok && rest != "" {
 			out[textproto.CanonicalMIMEHeaderKey(rest)] = values

@@ -82,7 +82,7 @@ func (x *exchange) publishOne(dest, queue string, h http.Header) error {
 	if continuesRun(h) {
 		limit = limits.CallResultBytes()
 	}
-	body, err := x.body(int64(limit))
+	body, err := x.messageBody(h, int64(limit))
 	if err != nil {
 		return err
 	}
@@ -225,7 +225,7 @@ func (x *exchange) createSchedule(dest string) error {
 	if h.Get(cronHeader) == "" {
 		return badRequest("cron is required: set the header Upstash-Cron")
 	}
-	body, err := x.body(int64(x.h.engine.Limits().MaxMessageBytes))
+	body, err := x.messageBody(h, int64(x.h.engine.Limits().MaxMessageBytes))
 	if err != nil {
 		return err
 	}

@@ -74,6 +74,9 @@ func (x *exchange) unserved(name string) error {
 }
 
 func (x *exchange) logs() error {
+	if x.is(x.seg[0], "tail") && x.method == http.MethodGet {
+		return x.tail()
+	}
 	if len(x.seg) != 1 || x.method != http.MethodGet {
 		return x.unserved(x.seg[0])
 	}
@@ -229,7 +232,7 @@ func (x *exchange) override() (qstash.Override, error) {
 			to.Labels = o.Labels
 		}
 		for name, values := range o.Header {
-			if name == "Content-Type" {
+			if name == "Content-Type" || name == "Content-Encoding" {
 				continue // of the request, not of the message
 			}
 			header := qstash.Header{}

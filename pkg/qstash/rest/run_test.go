@@ -2,8 +2,11 @@ package rest_test
 
 import (
 	"encoding/json"
+	"io"
+	"net/http"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestDeadlineOfRuns(t *testing.T) {
@@ -64,5 +67,53 @@ func TestRetryNowAndRunNow(t *testing.T) {
 	s.ok(&schedule, "POST", "/v2/schedules/"+schedule.ScheduleID+"/run", "")
 	if d := s.delivery(); schedule.Missed != "once" || len(schedule.MessageIDs) != 1 || d.URL != "https://b.example/run" || string(d.Body) != "y" {
 		t.Errorf("schedule %+v, sent %+v", schedule, d)
+	}
+}
+
+func TestTailIsAStreamOfEvents(t *testing.T) {
+	s := newService(t)
+	get := func(path, cursor string) (*http.Response, string) {
+		t.Helper()
+		req, err := http.NewRequest("GET", s.url+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+s.token)
+		if cursor != "" {
+			req.Header.Set("Last-Event-ID", cursor)
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		text, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp, string(text)
+	}
+	resp, text := get("/v2/logs/tail", "")
+	if resp.StatusCode != 200 || !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream") || !strings.Contains(resp.Header.Get("Cache-Control"), "no-store") ||
+		!strings.HasPrefix(text, "retry: 3000\n\nid: ") {
+		t.Fatalf("%d %v %q", resp.StatusCode, resp.Header, text)
+	}
+	s.ok(nil, "POST", "/v2/publish/https://a.example", "line\nbreak")
+	s.delivery()
+	_, text = get("/v2/events/tail?state=CREATED", "0:msg_:0")
+	for deadline := time.Now().Add(time.Minute); !strings.Contains(text, `"state":"CREATED"`); _, text = get("/v2/events/tail?state=CREATED", "0:msg_:0") {
+		if time.Now().After(deadline) {
+			t.Fatalf("there is no event: %q", text)
+		}
+	}
+	if n := strings.Count(text, "data: "); n != 1 || !strings.Contains(text, "\nid: ") {
+		t.Errorf("%q", text)
+	}
+	if resp, text := get("/v2/logs/tail", "nonsense"); resp.StatusCode != 400 || resp.Header.Get("Content-Type") != "application/json" {
+		t.Errorf("a cursor that is none: %d %s", resp.StatusCode, text)
+	}
+	s.token += "x"
+	if resp, text := get("/v2/logs/tail", ""); resp.StatusCode != 401 {
+		t.Errorf("a token that is not good any more: %d %s", resp.StatusCode, text)
 	}
 }
