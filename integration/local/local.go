@@ -39,8 +39,9 @@ type Server struct {
 	args   []string
 	cmd    *exec.Cmd
 
-	mu   sync.Mutex
-	vars map[string]string
+	mu     sync.Mutex
+	vars   map[string]string
+	banner string
 }
 
 // New makes a server that listens on a free port, another one after each start. It is killed when the
@@ -59,6 +60,13 @@ func (s *Server) Var(name string) string {
 	return s.vars[name]
 }
 
+// Banner is what the server has printed before it was ready.
+func (s *Server) Banner() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.banner
+}
+
 // Start starts a process and waits until it is ready.
 func (s *Server) Start(ctx context.Context) error {
 	cmd := exec.CommandContext(ctx, s.binary, s.args...)
@@ -74,8 +82,10 @@ func (s *Server) Start(ctx context.Context) error {
 	}
 	s.cmd = cmd
 	vars, ready := map[string]string{}, false
+	var banner strings.Builder
 	for lines := bufio.NewScanner(stdout); !ready && lines.Scan(); {
 		line := strings.TrimSpace(lines.Text())
+		banner.WriteString(line + "\n")
 		ready = strings.HasPrefix(line, "Ready")
 		if name, value, ok := strings.Cut(line, "="); ok && strings.ToUpper(name) == name {
 			vars[name] = value
@@ -92,7 +102,7 @@ func (s *Server) Start(ctx context.Context) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.vars = vars
+	s.vars, s.banner = vars, banner.String()
 	return nil
 }
 

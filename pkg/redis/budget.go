@@ -50,7 +50,7 @@ const (
 	writeWork   = 4_000  // an item that is written, besides its bytes
 	byteWork    = 4      // a byte that is written to the store
 	jsonWork    = 10     // a byte of JSON that is parsed
-	globWork    = 3      // a byte of a glob-style pattern that is looked at
+	globWork    = 4      // a byte of a glob-style pattern that is looked at
 )
 
 // What things take of a transaction's memory besides their bytes.
