@@ -77,6 +77,8 @@ func NewControlStack(scope constructs.Construct, cfg Config, control ControlConf
 		Resources: &[]*string{tables["REDIS"].TableArn(), tables["KAFKA"].TableArn(), tables["QSTASH"].TableArn()},
 	}))
 	mayUse(fn, stream, "kinesis:PutRecords", "kinesis:ListShards", "kinesis:GetShardIterator", "kinesis:GetRecords")
+	// The console shows messages. What it moves into logs stays in the table.
+	objectsOf(kafka).mayUse(fn, getObjects)
 	wakes.grant(stack, fn)
 	// Values are encrypted with the account's key for Parameter Store, which needs no right of its own.
 	fn.AddToRolePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{

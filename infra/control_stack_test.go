@@ -58,7 +58,7 @@ func TestControlPlaneKnowsTheProducts(t *testing.T) {
 			"KEY_PATH":       "/skystash/signing-keys",
 			"TOKEN_AUDIENCE": "skystash",
 			"REDIS_TABLE":    fromStack("SkystashRedis"), "REDIS_URL": fromStack("SkystashRedis"),
-			"KAFKA_TABLE": fromStack("SkystashKafka"), "KAFKA_URL": fromStack("SkystashKafka"), "STREAM_NAME": fromStack("SkystashKafka"),
+			"KAFKA_TABLE": fromStack("SkystashKafka"), "KAFKA_URL": fromStack("SkystashKafka"), "STREAM_NAME": fromStack("SkystashKafka"), "BUCKET_NAME": fromStack("SkystashKafka"),
 			"QSTASH_TABLE": fromStack("SkystashQStash"), "QSTASH_URL": fromStack("SkystashQStash"),
 			"QUEUE_URL": fromStack("SkystashQStash"), "QUEUE_ARN": fromStack("SkystashQStash"),
 			"SCHEDULER_GROUP": fromStack("SkystashQStash"), "SCHEDULER_ROLE_ARN": fromStack("SkystashQStash"),
@@ -103,6 +103,7 @@ func TestControlPlaneMayDoNoMoreThanItNeeds(t *testing.T) {
 	allowed := slices.Concat(controlTableActions, []string{
 		"kinesis:PutRecords", "kinesis:ListShards", "kinesis:GetShardIterator", "kinesis:GetRecords",
 		"sqs:SendMessage", "scheduler:CreateSchedule", "scheduler:DeleteSchedule", "iam:PassRole",
+		"s3:GetObject", "s3:ListBucket",
 		"ssm:GetParametersByPath", "ssm:GetParameter", "ssm:PutParameter", "ssm:DeleteParameter",
 		"logs:CreateLogStream", "logs:PutLogEvents",
 	})

@@ -39,6 +39,9 @@
 //	                         by the table's stream besides: 5
 //	kafkaStack               name of Kafka's stack: SkystashKafka
 //	kafkaShards              shards of its stream, 0 for on demand: 1
+//	kafkaObjects             "true": segments of 9 KiB and more go into a bucket of S3, which costs a tenth
+//	                         to store; "read": what is there is read, and no more goes there; "false":
+//	                         no bucket, for deployments that never had one: true
 //	controlStack             name of the control plane's stack: SkystashControl
 //	signingKeyPath           path in Parameter Store under which it keeps the keys
 //	                         that tokens are signed with: /skystash/signing-keys

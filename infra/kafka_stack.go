@@ -20,19 +20,33 @@ import (
 type KafkaConfig struct {
 	Stack            string
 	Shards           int    // of the stream; 0: on demand
+	Objects          string // data of large segments: objectsOn, objectsRead or objectsOff
 	Asset            string // folders of the functions' executables
 	MaterializeAsset string
 	SweepAsset       string
 }
+
+// What becomes of the data of large segments.
+const (
+	objectsOn   = "true"  // it goes into a bucket of S3
+	objectsRead = "read"  // what is in the bucket is read, and no more goes there
+	objectsOff  = "false" // there is no bucket: for deployments that never had one
+)
 
 // maxShards is the most that one asks for by mistake.
 const maxShards = 500
 
 // readKafkaConfig reads CDK context as readConfig does.
 func readKafkaConfig(context func(name string) any) (KafkaConfig, error) {
-	cfg := KafkaConfig{Stack: "SkystashKafka", Shards: 1}
+	cfg := KafkaConfig{Stack: "SkystashKafka", Shards: 1, Objects: objectsOn}
 	if v := context("kafkaStack"); v != nil {
 		cfg.Stack = fmt.Sprint(v)
+	}
+	if v := context("kafkaObjects"); v != nil {
+		cfg.Objects = fmt.Sprint(v)
+		if cfg.Objects != objectsOn && cfg.Objects != objectsRead && cfg.Objects != objectsOff {
+			return KafkaConfig{}, fmt.Errorf("context kafkaObjects: %q is not true, read or false", cfg.Objects)
+		}
 	}
 	if v := context("kafkaShards"); v != nil {
 		var err error
@@ -59,6 +73,7 @@ func NewKafkaStack(scope constructs.Construct, cfg Config, kafka KafkaConfig) aw
 	})
 	table := newTable(stack, cfg)
 	stream := newStream(stack, cfg, kafka)
+	objects := newObjects(stack, cfg, kafka)
 
 	publicKey := &cfg.TokenPublicKey
 	if cfg.TokenPublicKey == "" {
@@ -79,6 +94,7 @@ func NewKafkaStack(scope constructs.Construct, cfg Config, kafka KafkaConfig) aw
 		},
 	})
 	mayUse(serve, stream, "kinesis:PutRecords", "kinesis:ListShards", "kinesis:GetShardIterator", "kinesis:GetRecords")
+	objects.mayUse(serve, getObjects, putObjects, deleteObjects) // a reader that waits writes segments, too
 
 	materialize := newFunction(stack, cfg, table, function{
 		prefix:      "Materialize",
@@ -90,17 +106,21 @@ func NewKafkaStack(scope constructs.Construct, cfg Config, kafka KafkaConfig) aw
 		environment: map[string]*string{"STREAM_NAME": stream.StreamName()},
 	})
 	mapStream(stack, stream, materialize)
-	sweepOnSchedule(stack, cfg.SweepMinutes, newFunction(stack, cfg, table, function{
+	objects.mayUse(materialize, putObjects, deleteObjects)
+	sweep := newFunction(stack, cfg, table, function{
 		prefix:      "Sweep",
 		description: "Deletes Kafka messages that have expired, and compacts topics",
 		asset:       kafka.SweepAsset,
 		memory:      512,
 		timeout:     15 * 60,
 		actions: []string{
-			"dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem",
+			"dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem",
+			"dynamodb:Query", "dynamodb:UpdateItem",
 		},
 		environment: map[string]*string{"STREAM_NAME": stream.StreamName()},
-	}))
+	})
+	sweepOnSchedule(stack, cfg.SweepMinutes, sweep)
+	objects.mayUse(sweep, getObjects, putObjects, deleteObjects)
 
 	openFronts(stack, serve, fronts{
 		name: "Kafka", description: "Kafka over REST", variable: "UPSTASH_KAFKA_REST_URL", direct: "no price per request, any bytes in paths",

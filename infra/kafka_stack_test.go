@@ -100,15 +100,17 @@ func TestKafkaFunctionsMayDoNoMoreThanTheyNeed(t *testing.T) {
 			"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:ConditionCheckItem",
 			"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem",
 			"kinesis:PutRecords", "kinesis:ListShards", "kinesis:GetShardIterator", "kinesis:GetRecords",
+			"s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:ListBucket",
 		}),
 		"MaterializeRole": slices.Concat(logs, []string{
 			"dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:BatchWriteItem",
 			"kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards", "kinesis:ListStreams",
 			"kinesis:SubscribeToShard", "kinesis:DescribeStream", "kinesis:DescribeStreamConsumer",
-			"sqs:SendMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl",
+			"sqs:SendMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "s3:PutObject", "s3:DeleteObject",
 		}),
 		"SweepRole": slices.Concat(logs, []string{
-			"dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem",
+			"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem",
+			"dynamodb:BatchWriteItem", "s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:ListBucket",
 		}),
 	}
 	for _, policy := range resources(t, tpl, "AWS::IAM::Policy") {
@@ -121,6 +123,13 @@ func TestKafkaFunctionsMayDoNoMoreThanTheyNeed(t *testing.T) {
 				got = append(got, action.(string))
 			}
 			for _, resource := range list(statement["Resource"]) {
+				if join, ok := resource.(map[string]any)["Fn::Join"].([]any); ok { // all objects of a bucket
+					parts := join[1].([]any)
+					if parts[len(parts)-1] != "/*" || len(parts) != 2 {
+						t.Errorf("%s: resource %v", name, resource)
+					}
+					resource = parts[0]
+				}
 				if attr, ok := resource.(map[string]any)["Fn::GetAtt"].([]any); !ok || attr[1] != "Arn" {
 					t.Errorf("%s: resource %v is not one resource of this stack", name, resource)
 				}
@@ -136,13 +145,50 @@ func TestKafkaFunctionsMayDoNoMoreThanTheyNeed(t *testing.T) {
 }
 
 func TestReadKafkaConfig(t *testing.T) {
-	got, err := readKafkaConfig(func(name string) any { return map[string]any{"kafkaStack": "Mine", "kafkaShards": 3.0}[name] })
-	if err != nil || got != (KafkaConfig{Stack: "Mine", Shards: 3}) {
+	got, err := readKafkaConfig(func(name string) any {
+		return map[string]any{"kafkaStack": "Mine", "kafkaShards": 3.0, "kafkaObjects": "read"}[name]
+	})
+	if err != nil || got != (KafkaConfig{Stack: "Mine", Shards: 3, Objects: "read"}) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	for _, bad := range []any{"many", -1, 501} {
 		if _, err := readKafkaConfig(func(name string) any { return map[string]any{"kafkaShards": bad}[name] }); err == nil {
 			t.Errorf("%v is accepted", bad)
 		}
+	}
+}
+
+func TestKafkaObjects(t *testing.T) {
+	tpl := kafkaTemplate(t, nil)
+	tpl.HasResource(jsii.String("AWS::S3::Bucket"), map[string]any{"DeletionPolicy": "Retain", "Properties": map[string]any{
+		"PublicAccessBlockConfiguration": map[string]any{
+			"BlockPublicAcls": true, "BlockPublicPolicy": true, "IgnorePublicAcls": true, "RestrictPublicBuckets": true,
+		},
+		"BucketEncryption": map[string]any{"ServerSideEncryptionConfiguration": assertions.Match_AnyValue()},
+	}})
+	variables := func(want map[string]any) map[string]any {
+		return map[string]any{"Environment": map[string]any{"Variables": assertions.Match_ObjectLike(&want)}}
+	}
+	bucket := map[string]any{"Ref": assertions.Match_StringLikeRegexp(jsii.String("^Objects"))}
+	for value, want := range map[string]map[string]any{
+		"":      {"BUCKET_NAME": bucket, "BUCKET_WRITES": assertions.Match_Absent()},
+		"read":  {"BUCKET_NAME": bucket, "BUCKET_WRITES": "off"},
+		"false": {"BUCKET_NAME": assertions.Match_Absent()},
+	} {
+		context := map[string]any{}
+		if value != "" {
+			context["kafkaObjects"] = value
+		}
+		tpl := kafkaTemplate(t, context)
+		want["STREAM_NAME"] = assertions.Match_AnyValue()
+		tpl.ResourcePropertiesCountIs(jsii.String("AWS::Lambda::Function"), variables(want), jsii.Number(3))
+		buckets := 1.0
+		if value == "false" {
+			buckets = 0
+		}
+		tpl.ResourceCountIs(jsii.String("AWS::S3::Bucket"), &buckets)
+	}
+	if _, err := readKafkaConfig(func(name string) any { return map[string]any{"kafkaObjects": "maybe"}[name] }); err == nil {
+		t.Error("a third way is accepted")
 	}
 }

@@ -10,7 +10,7 @@
 //	REDIS_TABLE, REDIS_URL
 //	                Redis's table, and the URL that clients use; not set: not deployed
 //	READ_REGIONS    regions where Redis is read besides, separated by commas
-//	KAFKA_TABLE, KAFKA_URL, STREAM_NAME
+//	KAFKA_TABLE, KAFKA_URL, STREAM_NAME, BUCKET_NAME
 //	                the same of Kafka, and its Kinesis stream
 //	QSTASH_TABLE, QSTASH_URL
 //	                the same of QStash; beside it what functions/qstash needs:

@@ -11,6 +11,9 @@
 //	LOG_LEVEL          debug, info, warn or error; default info
 //	DYNAMODB_ENDPOINT  another endpoint than DynamoDB's own
 //	KINESIS_ENDPOINT   another endpoint than Kinesis's own
+//	BUCKET_NAME        S3 bucket of large segments; unset: they stay in the table
+//	BUCKET_WRITES      "off": no more segments go into the bucket
+//	S3_ENDPOINT        another endpoint than S3's own
 package main
 
 import (

@@ -33,6 +33,7 @@ var knowHTTP = []string{
 	"pkg/control/rest",
 	"pkg/edge",
 	"pkg/kafka/ingest/kinesis", // makes the client of its SDK
+	"pkg/kafka/objects/s3",     // speaks to S3 itself
 	"pkg/kafka/rest",
 	"pkg/lambdahttp",
 	"pkg/qstash/deliver",
@@ -47,6 +48,7 @@ var knowAWS = []string{
 	"pkg/awsbody",
 	"pkg/control/ssmkeys",
 	"pkg/kafka/ingest/kinesis",
+	"pkg/kafka/objects/s3",
 	"pkg/lambdahttp",
 	"pkg/qstash/wake/aws",
 	"pkg/store/dynamo",

@@ -118,6 +118,27 @@ test("a credential that may read some keys, until it is revoked", async () => {
   await finish(page);
 });
 
+test("a credential for browsers has to say what it shows, and until when", async () => {
+  const page = await it.open("phone");
+  await page.goto("/console/r/default/credentials/new");
+  await page.getByLabel("Name").fill("page");
+  await page.getByLabel("Access").selectOption("browser");
+  await page.getByText("It lists no keys").waitFor();
+  assert.equal(await page.getByLabel("Commands that read").isVisible(), false);
+  await page.getByLabel("Keys").fill("*");
+  await page.getByRole("button", { name: "Create credential" }).click();
+  await page.getByText("name them more closely").waitFor();
+  await page.getByText("choose when it expires").waitFor();
+  await shoot(page, "credential-browser-phone");
+  await checkPage(page);
+  await page.getByLabel("Keys").fill("public:*");
+  await page.getByLabel("Channels").fill("news");
+  await page.getByLabel("Expires").selectOption("24h");
+  await page.getByRole("button", { name: "Create credential" }).click();
+  await page.getByRole("row", { name: /page.*Read only/ }).waitFor();
+  await finish(page, /status of 422/);
+});
+
 test("what is wrong with a form is said at its field", async () => {
   const page = await it.open();
   await page.goto("/console/r/default/settings");

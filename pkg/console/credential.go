@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -186,7 +187,7 @@ func (r *request) newIssueForm() issueForm {
 		Permissions: []option{{string(token.PermitAll), "Produce and consume"}, {string(token.PermitProduce), "Produce only"}, {string(token.PermitConsume), "Consume only"}},
 	}
 	if r.resource.Product == control.Redis {
-		form.Scopes = append(form.Scopes, option{"custom", "Only what is listed below"})
+		form.Scopes = append(form.Scopes, option{"custom", "Only what is listed below"}, option{"browser", "For browsers: read some keys, hear some channels"})
 		form.Categories = append([]category(nil), redisCategories...)
 	}
 	return form
@@ -207,8 +208,11 @@ func (r *request) readIssueForm() (issueForm, control.CredentialOptions) {
 	}
 	switch r.resource.Product {
 	case control.Redis:
-		if form.Scope == "custom" {
+		switch form.Scope {
+		case "custom":
 			o.Scope, o.Rules = token.ReadWrite, form.rules(r.PostForm["category"])
+		case "browser":
+			o.Scope, o.Rules = token.ReadOnly, form.browserRules()
 		}
 	case control.Kafka:
 		o.Scope, o.Groups = token.ReadWrite, token.GroupRule(form.Groups)
@@ -270,6 +274,37 @@ func (form *issueForm) rules(categories []string) []string {
 		rules = append(rules, "~"+k)
 	}
 	for _, c := range strings.Fields(form.Channels) {
+		rules = append(rules, "&"+c)
+	}
+	return rules
+}
+
+// browserRules are those of Redis for a token in a browser, which everybody can read who opens the page. It reads
+// only keys whose names it knows, since it is read-only, and runs no scripts, which could take long.
+func (form *issueForm) browserRules() []string {
+	keys, channels := strings.Fields(form.Keys), strings.Fields(form.Channels)
+	if len(keys) == 0 && len(channels) == 0 {
+		form.Errors["keys"] = "List at least one pattern of keys, or of channels."
+	}
+	for field, patterns := range map[string][]string{"keys": keys, "channels": channels} {
+		if slices.ContainsFunc(patterns, func(p string) bool { return strings.Trim(p, "*") == "" }) {
+			form.Errors[field] = "Everybody who opens the page gets these: name them more closely than by * alone."
+		}
+	}
+	if form.Expiry == "" {
+		form.Errors["expiry"] = "Everybody who opens the page has the token: choose when it expires."
+	}
+	var rules []string
+	if len(keys) > 0 {
+		rules = append(rules, "+@read")
+	}
+	if len(channels) > 0 {
+		rules = append(rules, "+subscribe", "+psubscribe")
+	}
+	for _, k := range keys {
+		rules = append(rules, "~"+k)
+	}
+	for _, c := range channels {
 		rules = append(rules, "&"+c)
 	}
 	return rules

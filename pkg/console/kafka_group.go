@@ -1,7 +1,11 @@
 package console
 
 import (
+	"net/http"
+	"time"
+
 	"github.com/skystash/skystash/pkg/control"
+	"github.com/skystash/skystash/pkg/edge"
 	"github.com/skystash/skystash/pkg/kafka"
 )
 
@@ -10,6 +14,7 @@ func kafkaGroupPages() []*page {
 	return []*page{
 		{route: "GET /r/{id}/groups", title: "Consumer groups", view: "kafka-groups", product: p, nav: nav{groupData, "Consumer groups", "users"}, serve: showGroups},
 		{route: "GET /r/{id}/groups/{group}", title: "Consumer group", view: "kafka-group", product: p, serve: showGroup},
+		{route: "POST /r/{id}/groups/{group}/reset", product: p, serve: resetGroup},
 		{route: "POST /r/{id}/groups/{group}/delete", product: p, serve: deleteGroup},
 	}
 }
@@ -19,6 +24,25 @@ type groupRow struct {
 	kafka.GroupLag
 	Topics []string
 	URL    string
+}
+
+// formatLag is a group's lag as far as it is known. Partitions without a committed offset may hold
+// anything, so a lag of nothing known is not 0.
+func formatLag(g kafka.GroupLag) string {
+	switch {
+	case g.Unknown() == 0:
+		return formatCount(g.Lag())
+	case g.Lag() == 0:
+		return "unknown"
+	}
+	return "at least " + formatCount(g.Lag())
+}
+
+func lagNote(g kafka.GroupLag) string {
+	if n := g.Unknown(); n > 0 {
+		return "nothing is committed in " + formatCount(int64(n)) + " of its partitions"
+	}
+	return "messages behind what is committed"
 }
 
 func showGroups(r *request) error {
@@ -57,6 +81,48 @@ func showGroup(r *request) error {
 	}
 	return r.render(groupRow{GroupLag: *g, URL: r.path("groups", g.Name)})
 }
+
+// resetGroup sets the committed offsets of one topic, or of all that the group has read.
+func resetGroup(r *request) error {
+	c, err := r.cluster()
+	if err != nil {
+		return err
+	}
+	name := r.PathValue("group")
+	g, err := r.h.kafka.Lag(r.Context(), c, name)
+	if err != nil {
+		return kafkaError(err)
+	}
+	to := kafka.ResetTo{Offset: -1, Time: kafka.Latest}
+	if r.form("to") == "earliest" {
+		to.Time = kafka.Earliest
+	}
+	if text := r.form("time"); r.form("to") == "time" {
+		at, err := time.Parse("2006-01-02T15:04", text)
+		if err != nil || at.UnixMilli() < 0 {
+			return edge.Refuse(http.StatusUnprocessableEntity, "Choose a time, in UTC.")
+		}
+		to.Time = at.UnixMilli()
+	}
+	var resets []kafka.ResetTo
+	for _, p := range g.Partitions {
+		if topic := r.form("topic"); topic == "" || topic == p.Topic {
+			to.TopicPartition = p.TopicPartition
+			resets = append(resets, to)
+		}
+	}
+	offsets, err := r.h.kafka.FindResets(r.Context(), c, resets, resetTimeout)
+	if err != nil {
+		return kafkaError(err)
+	}
+	if err := r.h.kafka.ResetOffsets(r.Context(), c, name, offsets); err != nil {
+		return kafkaError(err)
+	}
+	return r.redirect(r.path("groups", name), "The group's next consumers begin there.")
+}
+
+// resetTimeout is how long a reset waits for messages that were accepted before it.
+const resetTimeout = 2 * time.Second
 
 func deleteGroup(r *request) error {
 	c, err := r.cluster()

@@ -99,10 +99,17 @@ func TestGroups(t *testing.T) {
 	c.ok(err)
 	c.ok(c.kafka.Commit(t.Context(), cluster, "bill/ing", "worker-1", []kafka.TopicOffset{{TopicPartition: kafka.TopicPartition{Topic: "orders"}, Offset: 1}}))
 	c.get(groups).want("bill/ing", "Active", "orders")
+	c.post(groups+"/bill%2Fing/reset", "to", "earliest").want("has instances")
 	c.get(groups+"/bill%2Fing").want("worker-1", "Committed")
 	c.try(groups + "/none").is(404)
 	c.post(groups + "/bill%2Fing/delete").want("has instances")
 	c.now = c.now.Add(time.Hour)
 	c.get(groups).want("Empty")
+	c.post(groups+"/bill%2Fing/reset", "to", "time", "time", "soon").want("Choose a time")
+	c.post(groups+"/bill%2Fing/reset", "to", "earliest", "topic", "orders").want("begin there")
+	offsets, err := c.kafka.Committed(t.Context(), cluster, "bill/ing", []kafka.TopicPartition{{Topic: "orders"}})
+	if c.ok(err); offsets[0].Offset != 0 {
+		t.Errorf("after the reset %d is committed", offsets[0].Offset)
+	}
 	c.post(groups+"/bill%2Fing/delete").want("was deleted", "No groups yet")
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/skystash/skystash/pkg/control"
 	"github.com/skystash/skystash/pkg/meter"
+	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/token"
 )
 
@@ -143,6 +144,57 @@ func TestIssuingAndRevokingACredential(t *testing.T) {
 	c.post(path + "/" + cred.ID + "/revoke").is(200).want("web opens nothing any more").lacks("@read")
 	c.post(path + "/" + cred.ID + "/revoke").want("revoked already")
 	c.post(path + "/default/revoke").want("cannot be revoked")
+}
+
+func TestCredentialForBrowsers(t *testing.T) {
+	c := newTest(t)
+	db := c.createDatabase("db")
+	path := "/r/" + db.ID + "/credentials"
+	c.get(path+"/new").want("For browsers", "lists no keys")
+	for want, form := range map[string][]string{
+		"List at least one pattern": {"expiry", "24h"},
+		"choose when it expires":    {"keys", "public:*"},
+		"by * alone":                {"keys", "public:* *", "expiry", "24h"},
+		"than by * alone":           {"channels", "**", "expiry", "24h"},
+	} {
+		c.post(path+"/new", append([]string{"name", "page", "scope", "browser"}, form...)...).is(422).want(want)
+	}
+	issue := func(form ...string) token.Claims {
+		t.Helper()
+		c.post(path+"/new", append([]string{"name", "page", "scope", "browser", "expiry", "24h"}, form...)...).is(200).want("Read only")
+		c.now = c.now.Add(time.Second) // the list is in order of time
+		creds, err := c.control.Credentials(t.Context(), c.admin.ID, db.ID)
+		c.ok(err)
+		return c.verified(c.send("POST", path+"/"+creds[len(creds)-1].ID+"/token", "", "X-CSRF-Token", c.csrf).is(200).body, token.ProductRedis)
+	}
+	claims := issue("keys", "public:* site", "channels", "news:*", "category", "write", "commands", "eval")
+	if got := strings.Join(claims.Rules, " "); claims.Scope != token.ReadOnly || got != "+@read +subscribe +psubscribe ~public:* ~site &news:*" {
+		t.Errorf("scope %s, rules %s", claims.Scope, got)
+	}
+	access, err := c.redis.AccessOf(claims.Rules)
+	c.ok(err)
+	access.ReadOnly = true
+	database, err := c.redis.Database(t.Context(), db.ID)
+	c.ok(err)
+	for line, may := range map[string]bool{
+		"GET public:x": true, "HGETALL site": true, "MGET public:a public:b": true, "EXISTS public:x": true,
+		"GET private": false, "SET public:x 1": false, "KEYS *": false, "SCAN 0": false, "DBSIZE": false, "RANDOMKEY": false, "PUBLISH news:a hi": false,
+		"EVAL_RO return(1) 0": false, "FCALL_RO f 0": false, "ACL WHOAMI": false, "ACL SETUSER x on": false, "FLUSHALL": false, "CONFIG GET *": false,
+		"CLIENT LIST": false, "PUBSUB CHANNELS": false, "SORT_RO public:x BY secret:*": false, "MONITOR": false, "BLPOP public:x 1": false,
+	} {
+		var w resp.Writer
+		c.ok(c.redis.Do(t.Context(), database, access, strings.Fields(line), &w))
+		text, failed := resp.ErrorText(w.Buf)
+		if refused := failed && (strings.HasPrefix(text, "NOPERM") || strings.HasPrefix(text, "ERR")); refused == may {
+			t.Errorf("%s: %s", line, w.Buf)
+		}
+	}
+	if access.CheckSubscribe([]string{"news:a"}, []string{"news:*"}) != nil || access.CheckSubscribe([]string{"other"}, nil) == nil || access.CheckSubscribe(nil, []string{"*"}) == nil {
+		t.Error("it hears other channels than it names, or not those")
+	}
+	if claims := issue("channels", "news"); strings.Join(claims.Rules, " ") != "+subscribe +psubscribe &news" {
+		t.Errorf("rules %s", claims.Rules)
+	}
 }
 
 func TestCredentialsOfTheOtherProducts(t *testing.T) {

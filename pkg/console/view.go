@@ -92,6 +92,8 @@ func (h *Handler) functions() template.FuncMap {
 		"options":  newOptions,
 		"toast":    func(text, tone string) toast { return toast{Text: text, Tone: tone} },
 		"count":    formatCount,
+		"lag":      formatLag,
+		"lagnote":  lagNote,
 		"bytes":    formatBytes,
 		"dollars":  formatDollars,
 		"latency":  formatLatency,

@@ -115,7 +115,7 @@ func TestPositionsDoNotMoveForAClientThatHasGone(t *testing.T) {
 		ran := make(chan error)
 		go func() { ran <- e.Run(context.Background()) }()
 		consume := func(ctx context.Context, wait time.Duration) ([]Message, error) {
-			return e.Consume(ctx, c, "group", "one", []string{"topic"}, InstanceOptions{Reset: ResetEarliest}, wait)
+			return e.Consume(ctx, c, "group", "one", []string{"topic"}, InstanceOptions{Reset: ResetEarliest, SessionTimeout: time.Minute}, wait)
 		}
 		ctx, ended := &leaving{Context: t.Context()}, make(chan struct{})
 		go func() {

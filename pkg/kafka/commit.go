@@ -9,10 +9,30 @@ import (
 	"github.com/skystash/skystash/pkg/store"
 )
 
-// Commit stores offsets for a group, as they are given; without any, the
-// positions of all partitions of the instance. The error is of kind NotFound if
-// the group does not know the instance, and Lost if that has expired or a
-// partition is another's by now.
+// CommitResult is what has become of one offset of a commit.
+type CommitResult struct {
+	TopicOffset       // of the instance's own position: what is committed now
+	Err         error // of kind Lost: it was not stored
+}
+
+// CommitError says that some offsets of a commit were not stored, because the instance has lost their
+// partitions. The others were.
+type CommitError struct {
+	Results []CommitResult // in the order of the request; of the instance's own positions, by partition
+}
+
+func (e *CommitError) Error() string { return e.Unwrap().Error() }
+
+// Unwrap is the first refusal.
+func (e *CommitError) Unwrap() error {
+	i := slices.IndexFunc(e.Results, func(r CommitResult) bool { return r.Err != nil })
+	return e.Results[i].Err
+}
+
+// Commit stores offsets for a group, as they are given; without any, the positions of all partitions of
+// the instance. The error is of kind NotFound if the group does not know the instance, and Lost if
+// that has expired. It is a *CommitError, of kind Lost too, if some partitions are another's by now:
+// partitions that are named, or, without any, those of which the instance's last answer had messages.
 func (e *Engine) Commit(ctx context.Context, c *Cluster, group, instance string, offsets []TopicOffset) error {
 	err := e.retry.Do(ctx, func(ctx context.Context) error { return e.commit(ctx, c, group, instance, offsets) })
 	if store.Contended(err) {
@@ -31,17 +51,27 @@ func (e *Engine) commit(ctx context.Context, c *Cluster, group, instance string,
 	}
 	values := map[string]int64{}
 	var order []string
-	set := func(name string, offset int64) {
+	var results []CommitResult
+	refused := false
+	set := func(name string, o TopicOffset) {
 		if _, ok := values[name]; !ok {
 			order = append(order, name)
 		}
-		values[name] = offset
+		values[name] = o.Offset
+		results = append(results, CommitResult{TopicOffset: o})
+	}
+	lose := func(o TopicOffset) {
+		refused = true
+		results = append(results, CommitResult{o, refuse(Lost, "%s/%d belongs to another instance of group %q", o.Topic, o.Partition, group)})
 	}
 	if len(offsets) == 0 {
 		for _, o := range me.partitions(c.ID) {
 			if at := g.position(o.name).offset; at != noPosition {
-				set(o.name, at)
+				set(o.name, TopicOffset{o.TopicPartition, at})
 			}
+		}
+		for _, tp := range g.lost(me) {
+			lose(TopicOffset{tp, noPosition})
 		}
 	}
 	for _, o := range offsets {
@@ -52,12 +82,13 @@ func (e *Engine) commit(ctx context.Context, c *Cluster, group, instance string,
 		if err != nil {
 			return err
 		}
-		for _, m := range g.members {
-			if m.Name != instance && slices.ContainsFunc(m.partitions(c.ID), func(p owned) bool { return p.name == name }) {
-				return refuse(Lost, "%s/%d belongs to another instance of group %q", o.Topic, o.Partition, group)
-			}
+		if slices.ContainsFunc(g.members, func(m member) bool {
+			return m.Name != instance && slices.ContainsFunc(m.partitions(c.ID), func(p owned) bool { return p.name == name })
+		}) {
+			lose(o)
+		} else {
+			set(name, o)
 		}
-		set(name, o.Offset)
 	}
 	for part := range slices.Chunk(order, maxTouched) {
 		edits := []store.Edit{store.Set(attrVersion, store.Bytes(writeID()))}
@@ -71,6 +102,9 @@ func (e *Engine) commit(ctx context.Context, c *Cluster, group, instance string,
 		if err != nil {
 			return fmt.Errorf("committing for group %s: %w", group, err)
 		}
+	}
+	if refused {
+		return &CommitError{results}
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ func (c *compactor) segment(s *segment) (before, after int, err error) {
 		return 0, 0, err
 	}
 	next := *s
-	next.data, next.pieces, next.due = nil, 0, 0
+	next.data, next.pieces, next.due, next.object, next.objectBytes = nil, 0, 0, "", 0
 	infos, err := splitBatches(data)
 	if err != nil {
 		c.undecodable(s.base, err)
@@ -123,7 +123,11 @@ func (c *compactor) findLast() error {
 func (c *compactor) rewrite(was, next *segment) error {
 	next.write = writeID()
 	var pieces []store.Key
-	if len(next.data) > itemData {
+	if c.e.inObject(len(next.data)) {
+		if err := c.e.putObject(c.ctx, c.log, next); err != nil {
+			return err
+		}
+	} else if len(next.data) > itemData {
 		items := next.cut(c.log)
 		if err := c.e.store.Load(c.ctx, items, nil); err != nil {
 			return fmt.Errorf("writing a large batch: %w", err)
@@ -136,8 +140,13 @@ func (c *compactor) rewrite(was, next *segment) error {
 	switch {
 	case err != nil && !errors.Is(err, errOvertaken):
 		return err
-	case !written: // nobody knows of the pieces
+	case !written: // nobody knows of the pieces, or the object
+		if next.object != "" {
+			c.e.deleteObjects(c.ctx, next.object)
+		}
 		return errors.Join(err, c.e.store.Load(c.ctx, nil, pieces))
+	case was.object != "":
+		c.e.deleteObjects(c.ctx, was.object)
 	case was.pieces > 0:
 		return c.deletePieces(next)
 	}

@@ -204,8 +204,13 @@ var errCrash = errors.New("crashed by the test")
 // to the store, or beside another compactor. A reader from the beginning must always get at the last
 // values, and nothing that was deleted may come back.
 func TestCompactionAgainstAMapOfLastValues(t *testing.T) {
+	t.Run("in the store", func(t *testing.T) { compactionModel(t, newWorld) })
+	t.Run("in objects", func(t *testing.T) { compactionModel(t, newObjectWorld) })
+}
+
+func compactionModel(t *testing.T, open func(*testing.T, store.Store) *world) {
 	rapid.Check(t, func(rt *rapid.T) {
-		w := newWorld(t, openStore(t))
+		w := open(t, openStore(t))
 		w.topic("red", TopicOptions{Compact: true})
 		m := &modelLog{world: w, last: map[string]string{}}
 		key := rapid.SampledFrom([]string{"a", "b", "c", "d", "e", "f", "g", "h"})
@@ -238,7 +243,7 @@ func TestCompactionAgainstAMapOfLastValues(t *testing.T) {
 }
 
 func (m *modelLog) compact(rt *rapid.T, s *interrupted) {
-	e := New(Config{Store: s, Stream: m.stream, Now: m.clock.now, CompactKeys: rapid.IntRange(1, 4).Draw(rt, "keys")})
+	e := New(Config{Store: s, Stream: m.stream, Now: m.clock.now, Objects: m.e.objects, ObjectBytes: 1, CompactKeys: rapid.IntRange(1, 4).Draw(rt, "keys")})
 	defer e.Close()
 	if _, err := e.Reclaim(m.Context()); err != nil && !errors.Is(err, errCrash) {
 		rt.Fatal(err)

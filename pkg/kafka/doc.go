@@ -47,18 +47,28 @@
 //	cluster   'c' cluster                    'c'                   name, created (deleted), max, parts, last, credgen, revoked, revpages
 //	revoked   'c' cluster                    'v' page              l, x: credentials, see package revoked
 //	topic     'c' cluster                    't' name              id, parts, ret, size, max, compact, created
-//	group     'c' cluster                    'g' group             none: says that there is such a group
+//	group     'c' cluster                    'g' group             n: instances; says that there is such a group
 //	debt      'c' cluster                    'r' topic id          parts: the topic's logs are to be deleted
 //	clusters  "clusters"                     cluster               none
-//	head      'l' cluster/topic/partition    'h'                   n w t q r b z k ke g y yc yp, see partition.go
-//	segment   'l' cluster/topic/partition    's' base(8)           n r z a, d (batches) or c (pieces), e and x (expiry), k v (compaction)
+//	news      'c' cluster                    'n' topic id          c* for partitions: counters, see newsOf
+//	head      'l' cluster/topic/partition    'h'                   n w t q r b z k ke nw os g y yc yp, see partition.go
+//	segment   'l' cluster/topic/partition    's' base(8)           n r z a, d (batches), c (pieces) or o and l (an object), e and x (expiry), k v (compaction)
 //	piece     'l' cluster/topic/partition    'd' base(8) [v] no(2) d, e, x: part of a batch larger than an item
 //	pending   'l' cluster/topic/partition    'q' base(8) no(2)     d: a record of the stream that waits
-//	state     'g' cluster/group              'g'                   v g m, l* t* u* for instances, o* h* c* for partitions
+//	state     'g' cluster/group              'g'                   v g m r, l* t* u* w* y* for instances, o* h* k* c* for partitions, n* for topics, see group.go
 //	request   'g' cluster/group              'j' instance          i m t r, see join.go: it wants to join or leave
 //	lease     'g' cluster/group              'k'                   o n, see join.go: who carries out the requests
 //
 // Topics have ids in keys, so that one made anew under an old name is empty.
+// # Objects
+//
+// A segment of Config.ObjectBytes and more has its data in an object (package objects): a write of
+// 9 KiB and its storage cost less there than in the database. The object is written first, under a name
+// that nobody else uses, and then the segment's item that names it, on the same condition as ever: so of
+// several objects for one segment one wins, and nothing of the chain's guarantees changes. The others
+// are orphans. Whoever loses deletes its own; sweeps find those of writers that died, a day later. An
+// object goes when its segment does.
+//
 // # Retention
 //
 // Segments expire by DynamoDB's TTL, which costs nothing; when exactly, readers decide: by the time of
@@ -67,6 +77,14 @@
 // longer, Reclaim gives the segments later times, at a write unit for each KiB; segments without a
 // time of appending, from before there was one, keep theirs. The head knows the first segment that is
 // left, so that a sweep of an unchanged log reads no more than its head.
+//
+// # Waiting
+//
+// A process that materializes the stream (Run) tells those who wait in it, and they read nothing
+// meanwhile. Elsewhere waiters look: often while something is on its way to a log, and then they also
+// hurry. Else ever more seldom, down to once a second, with reads that may be a moment old: at the
+// group's item and at the news of their topics, one item each whatever the partitions. What follows a
+// change is a proper look, at the partitions that have changed. That is at most 1.5 read units a second.
 //
 // # Compaction
 //
@@ -86,6 +104,11 @@
 // hinder each other. Of the instances that join or leave at once, one leads: it carries out
 // the requests of all others with one rebalance, see join.go. Assignment is by range. Positions move with each answer and
 // are not the committed offsets, see [Engine.Consume].
+//
+// An instance has one live call, whose id the group's item has: only that call gives out messages. The
+// position before the last answer is kept until the instance calls again. Where an instance expires or
+// loses a partition, automatic commits go that far, so an answer that nobody got is given out again.
+// [Engine.Poll] is for callers that say which answer they got last.
 //
 // # Limits
 //

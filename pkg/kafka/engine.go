@@ -1,15 +1,18 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/skystash/skystash/pkg/fresh"
 	"github.com/skystash/skystash/pkg/kafka/batch"
 	"github.com/skystash/skystash/pkg/kafka/ingest"
+	"github.com/skystash/skystash/pkg/kafka/objects"
 	"github.com/skystash/skystash/pkg/store"
 	"github.com/skystash/skystash/pkg/store/readahead"
 	"github.com/skystash/skystash/pkg/token/revoked"
@@ -26,6 +29,13 @@ const (
 type Config struct {
 	Store  store.Store
 	Stream ingest.Stream
+
+	// Objects takes the data of segments of ObjectBytes and more. All engines over a store must have
+	// it, or none. nil: all data is in the store.
+	Objects objects.Store
+	// ObjectBytes is the size from which on a segment goes into an object. 0: DefaultObjectBytes;
+	// negative: no more do, and what there is is still read.
+	ObjectBytes int
 
 	// RecordTTL is how old the records of clusters and topics may be that the engine
 	// goes by. 0: they are read each time.
@@ -58,6 +68,8 @@ type Config struct {
 type Engine struct {
 	store           store.Store
 	stream          ingest.Stream
+	objects         objects.Store
+	objectBytes     int
 	recordTTL       time.Duration
 	produceDeadline time.Duration
 	clockMargin     time.Duration
@@ -76,12 +88,14 @@ type Engine struct {
 	revoked    *revoked.Book
 	notifier   notifier
 	boundaries boundaries
+	seenLogs   seenLogs
 }
 
 // New makes an Engine.
 func New(cfg Config) *Engine {
 	e := &Engine{
-		store: cfg.Store, stream: cfg.Stream, recordTTL: cfg.RecordTTL,
+		store: cfg.Store, stream: cfg.Stream, objects: cfg.Objects, objectBytes: cmp.Or(cfg.ObjectBytes, DefaultObjectBytes),
+		recordTTL:       cfg.RecordTTL,
 		produceDeadline: cfg.ProduceDeadline, clockMargin: cfg.ClockMargin, weigh: cfg.Weigh, compactKeys: cfg.CompactKeys, retry: cfg.Retry, locks: store.NewLocks(), now: cfg.Now, log: cfg.Logger,
 	}
 	e.life, e.close = context.WithCancel(context.Background())
@@ -122,7 +136,11 @@ type runs struct {
 	mu     sync.Mutex // makes sure that none begins after wait
 	closed bool
 	calls  sync.WaitGroup
+	count  atomic.Int64
 }
+
+// active reports whether there is one.
+func (r *runs) active() bool { return r.count.Load() > 0 }
 
 // begin reports whether another call may begin, which then has to call done.
 func (r *runs) begin() (done func(), ok bool) {
@@ -132,7 +150,11 @@ func (r *runs) begin() (done func(), ok bool) {
 		return nil, false
 	}
 	r.calls.Add(1)
-	return r.calls.Done, true
+	r.count.Add(1)
+	return func() {
+		r.count.Add(-1)
+		r.calls.Done()
+	}, true
 }
 
 func (r *runs) wait() {
@@ -210,10 +232,16 @@ func (n *notifier) watch(logs []string) (c chan struct{}, stop func()) {
 	}
 }
 
-func (n *notifier) notify(log string) {
+func (n *notifier) notify(log string) { n.notifyOthers(log, nil) }
+
+// notifyOthers tells all who wait but one.
+func (n *notifier) notifyOthers(log string, self chan struct{}) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for c := range n.m[log] {
+		if c == self {
+			continue
+		}
 		select {
 		case c <- struct{}{}:
 		default:

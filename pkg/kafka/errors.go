@@ -16,6 +16,7 @@ const (
 	Exists                        // there is one already
 	TooLarge                      // a message is over its topic's limit
 	Lost                          // the instance has lost the partition, or has expired
+	InUse                         // the group has instances
 )
 
 // Error is a refusal of a request that is at fault. Nothing was done.

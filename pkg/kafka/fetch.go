@@ -2,17 +2,9 @@ package kafka
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/skystash/skystash/pkg/kafka/ingest"
-)
-
-// How those who wait for messages look for them: whoever moves them into the log
-// in this process tells at once, what others do is seen when looking again.
-const (
-	firstLook = 25 * time.Millisecond
-	lastLook  = 250 * time.Millisecond
 )
 
 // TopicPartition names a partition.
@@ -71,7 +63,7 @@ func (e *Engine) Fetch(ctx context.Context, c *Cluster, from []TopicOffset, time
 	w := e.newWait(ctx, until, logs)
 	defer w.stop()
 	for {
-		heads, err := e.heads(ctx, logs)
+		heads, err := w.heads(ctx, at)
 		if err != nil {
 			return nil, err
 		}
@@ -92,78 +84,6 @@ func (e *Engine) Fetch(ctx context.Context, c *Cluster, from []TopicOffset, time
 		}
 		if len(out) > 0 || !w.more(heads, at) {
 			return out, nil
-		}
-	}
-}
-
-// wait is one call's waiting for messages.
-type wait struct {
-	e      *Engine
-	ctx    context.Context // of the call
-	until  context.Context // within it: done when the call must not wait any longer, see timeout
-	logs   []string
-	news   chan struct{}
-	stop   func()
-	look   time.Duration
-	rounds int
-}
-
-// timeout makes a context for waiting: it is done when the time is over, or the engine is closed.
-func (e *Engine) timeout(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithTimeout(ctx, d)
-	stop := context.AfterFunc(e.life, cancel)
-	return ctx, func() {
-		stop()
-		cancel()
-	}
-}
-
-// newWait begins to wait: what happens to the logs from now on is not missed.
-func (e *Engine) newWait(ctx, until context.Context, logs []string) *wait {
-	w := &wait{e: e, ctx: ctx, until: until, logs: logs, look: firstLook}
-	w.news, w.stop = e.notifier.watch(logs)
-	return w
-}
-
-// more waits until it makes sense to look again. It reports false if time is over, or the client has gone: no
-// position must move for it. Some contexts tell that by Err alone, so it asks each time.
-func (w *wait) more(heads []*head, at []cursor) bool {
-	if w.until.Err() != nil {
-		return false
-	}
-	timer := time.NewTimer(w.look)
-	defer timer.Stop()
-	select {
-	case <-w.news:
-		return w.ctx.Err() == nil
-	case <-w.until.Done():
-		return w.ctx.Err() == nil // once more
-	case <-timer.C:
-	}
-	if w.ctx.Err() != nil {
-		return false
-	}
-	w.look = min(2*w.look, lastLook)
-	w.rounds++
-	w.hurry(heads, at)
-	return true
-}
-
-// hurry moves what the stream has accepted, and the log does not have yet, into
-// the log: on an idle stream, whoever should do this comes only once a second.
-func (w *wait) hurry(heads []*head, at []cursor) {
-	for i, h := range heads {
-		if h == nil || h.next <= max(h.mark, at[i].offset) {
-			continue
-		}
-		var err error
-		if now := w.e.now(); now.Before(w.e.reservationsEnd(h)) {
-			err = w.e.help(w.until, w.logs[i], now.Add(-w.e.reservationLife()))
-		} else if w.rounds == 1 {
-			err = w.e.tick(w.until, w.logs[i], h)
-		}
-		if err != nil && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) {
-			w.e.log.WarnContext(w.until, "the stream's tail could not be read", "error", err)
 		}
 	}
 }

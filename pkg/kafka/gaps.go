@@ -44,7 +44,11 @@ func (e *Engine) closeRefused(ctx context.Context, records []ingest.Record, errs
 	var calls sync.WaitGroup
 	for log, v := range voids {
 		calls.Go(func() {
-			if err := e.apply(ctx, log, v, false); err != nil {
+			news, err := e.apply(ctx, log, v, false)
+			if err == nil && news {
+				err = e.spread(ctx, []string{log})
+			}
+			if err != nil {
 				e.log.WarnContext(ctx, "a gap is closed later", "log", log, "error", err)
 			}
 		})
@@ -85,7 +89,7 @@ func (e *Engine) CloseGaps(ctx context.Context) error {
 					}
 					read = true
 				}
-				if err := e.applyBelow(ctx, logs[i], nil, false, h.next); err != nil {
+				if _, err := e.applyBelow(ctx, logs[i], nil, false, h.next); err != nil {
 					return fmt.Errorf("closing gaps of %s/%d: %w", t.Name, i, err)
 				}
 			}

@@ -2,7 +2,6 @@ package kafka
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -18,15 +17,17 @@ import (
 const (
 	attrVersion    = "v" // id of the last write
 	attrGeneration = "g" // grows with each rebalance
-	attrMembers    = "m" // JSON of []member
+	attrMembers    = "m" // []member, see encodeMembers
 	attrSeen       = "l" // instance: last request, Unix ms
 	attrCommitTime = "t" // instance: last automatic commit, Unix ms
 	attrAnswer     = "u" // instance: id of the write that gave out its last messages
 	attrPoll       = "w" // instance: id of the call of Consume that may give out messages
+	attrLost       = "y" // instance: partitions taken from it that its last answer had messages of
 	attrPosition   = "o" // partition: offset to give out next; negative: there is none
 	attrSegment    = "h" // partition: the segment that holds it, if it does not begin there
 	attrConfirmed  = "k" // partition: position before the last answer, if the instance has not called since
 	attrCommitted  = "c" // partition
+	attrKnown      = "n" // topic's name: its id and partitions when the group was assigned it last, see known
 	attrRebalanced = "r" // Unix ms: the time of the last rebalance, also of one that left no instance
 )
 
@@ -121,10 +122,9 @@ func (e *Engine) loadGroup(ctx context.Context, cluster, name string) (*groupSta
 
 func groupOf(cluster, name string, attrs store.Attrs) (*groupState, error) {
 	g := &groupState{cluster: cluster, name: name, attrs: attrs, generation: attrs.Get(attrGeneration).Num()}
-	if text := attrs.Get(attrMembers).Str(); text != "" {
-		if err := json.Unmarshal([]byte(text), &g.members); err != nil {
-			return nil, fmt.Errorf("reading group %s: %w", name, err)
-		}
+	var err error
+	if g.members, err = decodeMembers(attrs.Get(attrMembers).Str()); err != nil {
+		return nil, fmt.Errorf("reading group %s: %w", name, err)
 	}
 	return g, nil
 }
@@ -187,6 +187,18 @@ func (g *groupState) confirmed(partition string) int64 {
 	return g.position(partition).offset
 }
 
+// lost are the partitions that were taken from an instance since its last call, and of which its last
+// answer had messages.
+func (g *groupState) lost(m *member) (tps []TopicPartition) {
+	for _, text := range g.attrs.Get(attrLost + strconv.Itoa(m.ID)).Elems() {
+		topic, number, _ := strings.Cut(text, "/")
+		if n, err := strconv.Atoi(number); err == nil {
+			tps = append(tps, TopicPartition{topic, n})
+		}
+	}
+	return tps
+}
+
 // poll is the id of the call that may give out an instance's messages, "" if none has begun.
 func (g *groupState) poll(m *member) string {
 	return g.attrs.Get(attrPoll + strconv.Itoa(m.ID)).Str()
@@ -199,6 +211,9 @@ func (g *groupState) committed(partition string) int64 {
 	}
 	return -1
 }
+
+// Attribute of the item that lists a group.
+const indexInstances = "n" // instances, perhaps more than have not expired
 
 // groupNames are the names of a cluster's groups.
 func (e *Engine) groupNames(ctx context.Context, cluster string) ([]string, error) {

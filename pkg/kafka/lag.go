@@ -29,10 +29,20 @@ type PartitionLag struct {
 }
 
 // Lag is how many messages lie behind the group's committed offsets, in all partitions
-// that have one.
+// that have one. It is the whole lag only if Unknown is 0.
 func (g GroupLag) Lag() (n int64) {
 	for _, p := range g.Partitions {
 		n += max(0, p.Lag)
+	}
+	return n
+}
+
+// Unknown is the number of partitions whose lag is not known, because nothing is committed there.
+func (g GroupLag) Unknown() (n int) {
+	for _, p := range g.Partitions {
+		if p.Lag < 0 {
+			n++
+		}
 	}
 	return n
 }

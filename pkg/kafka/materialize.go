@@ -67,6 +67,7 @@ func (e *Engine) materialize(ctx context.Context, ds []ingest.Delivery, inOrder 
 		logs[d.Key] = append(logs[d.Key], arrival{v, d.Arrived.UnixMilli()})
 	}
 	var mu sync.Mutex
+	var news []string
 	done = len(ds)
 	var calls sync.WaitGroup
 	room := make(chan struct{}, parallelLogs)
@@ -74,16 +75,23 @@ func (e *Engine) materialize(ctx context.Context, ds []ingest.Delivery, inOrder 
 		room <- struct{}{}
 		calls.Go(func() {
 			defer func() { <-room }()
-			if e := e.apply(ctx, log, logs[log], inOrder); e != nil {
-				mu.Lock()
-				defer mu.Unlock()
-				if first[log] < done {
-					done, err = first[log], fmt.Errorf("materializing %s: %w", log, e)
-				}
+			told, e := e.apply(ctx, log, logs[log], inOrder)
+			mu.Lock()
+			defer mu.Unlock()
+			if told {
+				news = append(news, log)
+			}
+			if e != nil && first[log] < done {
+				done, err = first[log], fmt.Errorf("materializing %s: %w", log, e)
 			}
 		})
 	}
 	calls.Wait()
+	if e := e.spread(ctx, news); e != nil && err == nil {
+		for _, log := range news {
+			done, err = min(done, first[log]), e
+		}
+	}
 	return done, err
 }
 
@@ -117,19 +125,22 @@ type applier struct {
 	spent          []store.Key // of pending batches that have become part of the log, or never will
 }
 
-func (e *Engine) apply(ctx context.Context, log string, arrivals []arrival, inOrder bool) error {
+// apply moves records into one log. It reports whether those who wait elsewhere have to be told (see
+// spread). Whoever has all records in order always tells: perhaps somebody else has moved them into
+// the log, and died.
+func (e *Engine) apply(ctx context.Context, log string, arrivals []arrival, inOrder bool) (news bool, err error) {
 	return e.applyBelow(ctx, log, arrivals, inOrder, 0)
 }
 
 // applyBelow is apply where it is known that what is missing below an offset will never come.
-func (e *Engine) applyBelow(ctx context.Context, log string, arrivals []arrival, inOrder bool, given int64) error {
+func (e *Engine) applyBelow(ctx context.Context, log string, arrivals []arrival, inOrder bool, given int64) (news bool, err error) {
 	heads, err := e.heads(ctx, []string{log})
 	if err != nil {
-		return err
+		return false, err
 	}
 	h := heads[0]
 	if h == nil {
-		return nil // the topic is deleted
+		return false, nil // the topic is deleted
 	}
 	a := &applier{
 		e: e, ctx: ctx, log: log, inOrder: inOrder, given: given,
@@ -145,25 +156,26 @@ func (e *Engine) applyBelow(ctx context.Context, log string, arrivals []arrival,
 	}
 	for again := true; again; {
 		if err := a.loadPending(); err != nil {
-			return err
+			return false, err
 		}
 		if err := a.grow(); err != nil {
-			return err
+			return false, err
 		}
 		if again, err = a.advance(); err != nil {
-			return err
+			return false, err
 		}
 		if !again {
 			if again, err = a.keepRest(); err != nil {
-				return err
+				return false, err
 			}
 		}
 	}
 	e.notifier.notify(log)
+	news = h.hasNews && (inOrder || a.mark > h.mark)
 	if len(a.spent) > 0 {
-		return e.store.Load(ctx, nil, a.spent)
+		return news, e.store.Load(ctx, nil, a.spent)
 	}
-	return nil
+	return news, nil
 }
 
 // add takes in an envelope.
@@ -256,7 +268,7 @@ func (a *applier) nextSegment() *segment {
 	keep, ever := int64(0), false
 	for {
 		c := a.candidates[s.next]
-		if c == nil || c.data == nil || len(s.data) > 0 && len(s.data)+len(c.data) > itemData {
+		if c == nil || c.data == nil || len(s.data) > 0 && len(s.data)+len(c.data) > a.e.maxSegment() {
 			break
 		}
 		keep, ever = max(keep, c.keep), ever || c.keep == 0
@@ -310,7 +322,11 @@ func (a *applier) voidUntil() int64 {
 
 // write appends a segment, or finds that something else has come there.
 func (a *applier) write(s *segment) error {
-	if len(s.data) > itemData {
+	if a.e.inObject(len(s.data)) {
+		if err := a.e.putObject(a.ctx, a.log, s); err != nil {
+			return err
+		}
+	} else if len(s.data) > itemData {
 		pieces := s.cut(a.log)
 		// The same batch makes the same pieces, whoever writes them; nobody looks for them yet.
 		if err := a.e.store.Load(a.ctx, pieces, nil); err != nil {
@@ -320,7 +336,10 @@ func (a *applier) write(s *segment) error {
 	op := store.Put(offsetKey(a.log, kindSegment, s.base), s.attrs(), store.Absent(segNext))
 	err := a.e.repeat(a.ctx, func() error { _, err := a.e.store.Apply(a.ctx, op); return err })
 	if ce, ok := unmet(err); ok {
-		s = segmentOf(s.base, ce.Old)
+		mine := s.object
+		if s = segmentOf(s.base, ce.Old); mine != "" && s.object != mine {
+			a.e.deleteObjects(a.ctx, mine)
+		}
 	} else if err != nil {
 		return fmt.Errorf("writing a segment: %w", err)
 	}

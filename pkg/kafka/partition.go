@@ -19,6 +19,8 @@ const (
 	headBytes    = "z"  // of all segments ever written
 	headCompact  = "y"  // below it no key occurs twice; only if there is headCleaned
 	headKeep     = "k"  // ms that messages are kept after they were appended, 0 for ever; none: as segments say
+	headNews     = "nw" // there if the topic has news, see newsOf
+	headObjects  = "os" // when orphaned objects were looked for, Unix ms
 	headExtend   = "ke" // segments have yet to get a longer time: how far that has got, and since when
 	headFloor    = "g"  // see floor
 	headCleaned  = "yc" // what the last compaction has left, see cleaned
@@ -30,6 +32,8 @@ const (
 	segNext     = "n" // offset behind its last; its first is in its key
 	segData     = "d" // record batches; a segment without has been voided
 	segPieces   = "c" // instead of data: number of pieces that hold one large batch
+	segObject   = "o" // instead of data: name of an object that holds it
+	segLength   = "l" // bytes of the object
 	segMaxTime  = "r" // greatest timestamp of the log up to its end
 	segBytes    = "z" // of all segments up to its end
 	segExpires  = "e" // Unix ms; none: never
@@ -67,13 +71,17 @@ func numberedKey(log, kind string, offset int64, number int) store.Key {
 
 func offsetOf(k store.Key) int64 { return int64(binary.BigEndian.Uint64([]byte(k.Sort[1:9]))) }
 
-// newHead is the head of an empty log whose messages are kept for so many ms; 0: for ever.
-func newHead(keep int64) store.Attrs {
-	return store.NewAttrs(
-		store.Attr{Name: headNext, Value: store.Int(0)},
-		store.Attr{Name: headMark, Value: store.Int(0)},
-		store.Attr{Name: headKeep, Value: store.Int(keep)},
-	)
+// newHead is the head of an empty log of a topic.
+func newHead(t *Topic) store.Attrs {
+	attrs := []store.Attr{
+		{Name: headNext, Value: store.Int(0)},
+		{Name: headMark, Value: store.Int(0)},
+		{Name: headKeep, Value: store.Int(t.keepMs())},
+	}
+	if t.Partitions > newsAbove {
+		attrs = append(attrs, store.Attr{Name: headNews, Value: store.Int(1)})
+	}
+	return store.NewAttrs(attrs...)
 }
 
 // head is the state of a partition.
@@ -85,6 +93,8 @@ type head struct {
 	pass                       *pass // nil: none is under way
 	keep                       int64
 	floor                      *floor // nil: it is not known
+	hasNews                    bool
+	objectsAt                  int64 // Unix ms
 
 	keepNote, floorNote, extend store.Value // as they were read
 }
@@ -99,7 +109,7 @@ func headOf(as store.Attrs) *head {
 		maxTime: as.Get(headMaxTime).Num(), bytes: as.Get(headBytes).Num(),
 		cleaned: cleanedOf(as), pass: passOf(as.Get(headPass)),
 		keep: as.Get(headKeep).Num(), floor: floorOf(as.Get(headFloor)),
-		keepNote: as.Get(headKeep), floorNote: as.Get(headFloor), extend: as.Get(headExtend),
+		hasNews: as.Has(headNews), objectsAt: as.Get(headObjects).Num(), keepNote: as.Get(headKeep), floorNote: as.Get(headFloor), extend: as.Get(headExtend),
 	}
 }
 
@@ -133,6 +143,8 @@ type segment struct {
 	base, next     int64
 	data           []byte
 	pieces         int
+	object         string
+	objectBytes    int64
 	maxTime, bytes int64
 	expires        int64
 	appended       int64
@@ -144,12 +156,16 @@ func segmentOf(base int64, as store.Attrs) *segment {
 	return &segment{
 		base: base, next: as.Get(segNext).Num(), data: []byte(as.Get(segData).Str()), pieces: int(as.Get(segPieces).Num()),
 		maxTime: as.Get(segMaxTime).Num(), bytes: as.Get(segBytes).Num(), expires: as.Get(segExpires).Num(),
+		object: as.Get(segObject).Str(), objectBytes: as.Get(segLength).Num(),
 		appended: as.Get(segAppended).Num(), due: as.Get(segDue).Num(), write: as.Get(segWrite).Str(),
 	}
 }
 
 // isVoid reports whether the segment has no data: it is a void, or compaction has left nothing.
-func (s *segment) isVoid() bool { return len(s.data) == 0 && s.pieces == 0 }
+func (s *segment) isVoid() bool { return s.size() == 0 }
+
+// size is the number of bytes of its batches; if they are in pieces, at most an item's too many.
+func (s *segment) size() int64 { return int64(len(s.data)+s.pieces*itemData) + s.objectBytes }
 
 // asWritten is the condition that no compaction has written the segment since it was read.
 func (s *segment) asWritten() store.Cond {
@@ -190,6 +206,8 @@ func (s *segment) attrs() store.Attrs {
 		{Name: segBytes, Value: store.Int(s.bytes)},
 	}
 	switch {
+	case s.object != "":
+		attrs = append(attrs, store.Attr{Name: segObject, Value: store.Bytes(s.object)}, store.Attr{Name: segLength, Value: store.Int(s.objectBytes)})
 	case s.pieces > 0:
 		attrs = append(attrs, store.Attr{Name: segPieces, Value: store.Int(int64(s.pieces))})
 	case len(s.data) > 0:

@@ -1,13 +1,16 @@
 package kafka
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/skystash/skystash/pkg/kafka/batch"
 )
 
-// A bubble is a world in a synctest bubble, whose clock is the engine's.
+// inBubble runs a test with a world in a synctest bubble, whose clock is the engine's.
 func inBubble(t *testing.T, f func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -18,7 +21,7 @@ func inBubble(t *testing.T, f func(w *world)) {
 	})
 }
 
-// poll is a call of Consume that goes on in the background.
+// waiting is a call of Consume that goes on in the background.
 type waiting struct {
 	got []Message
 	err error
@@ -122,4 +125,109 @@ func TestSessionTimeoutsAreBounded(t *testing.T) {
 		_, err := w.e.Consume(t.Context(), w.cluster, "g", "i", []string{"red"}, o, 0)
 		w.wantKind(err, Invalid)
 	}
+}
+
+// Who commits what it was given must be told if some of it is another's by now.
+func TestCommitOfPositionsTellsWhatWasLost(t *testing.T) {
+	w := newWorld(t, openStore(t))
+	w.topic("red", TopicOptions{Partitions: 2})
+	for p := range 2 {
+		w.produceAll(NewMessage{Topic: "red", Partition: p, Timestamp: -1, Value: []byte("x")})
+	}
+	w.materialize(0)
+	if got := w.consume("a", manualCommit, "red"); len(got) != 2 {
+		t.Fatalf("%d messages", len(got))
+	}
+	w.consume("b", manualCommit, "red") // takes partition 1
+	var partly *CommitError
+	if err := w.e.Commit(t.Context(), w.cluster, "g", "a", nil); !errors.As(err, &partly) || len(partly.Results) != 2 {
+		t.Fatalf("commit: %v", err)
+	}
+	if r := partly.Results; r[0].Partition != 0 || r[0].Err != nil || r[1].Partition != 1 || !IsKind(r[1].Err, Lost) {
+		t.Errorf("results %+v", r)
+	}
+	if a, b := w.committed("red", 0), w.committed("red", 1); a != 1 || b != -1 {
+		t.Errorf("committed %d and %d", a, b)
+	}
+	w.consume("a", manualCommit, "red")
+	if err := w.e.Commit(t.Context(), w.cluster, "g", "a", nil); err != nil {
+		t.Errorf("commit after the next call: %v", err)
+	}
+}
+
+func TestOffsetsOfAnEmptyGroupAreReset(t *testing.T) {
+	onEachStore(t, func(w *world) {
+		w.topic("red", TopicOptions{})
+		w.fill("red", "a", "b", "c")
+		at := []TopicOffset{{TopicPartition{"red", 0}, 1}}
+		w.wantKind(w.e.ResetOffsets(w.Context(), w.cluster, "g", at), NotFound)
+		w.wantValues(w.consume("i", auto, "red"), "a", "b", "c")
+		w.consume("i", auto, "red") // which confirms them
+		w.wantKind(w.e.ResetOffsets(w.Context(), w.cluster, "g", at), InUse)
+		w.clock.advance(3 * time.Minute)
+		if err := w.e.ResetOffsets(w.Context(), w.cluster, "g", at); err != nil {
+			w.Fatal(err)
+		}
+		w.wantValues(w.consume("j", auto, "red"), "b", "c")
+		if err := w.e.DeleteInstance(w.Context(), w.cluster, "g", "j"); err != nil {
+			w.Fatal(err)
+		}
+		found, err := w.e.FindResets(w.Context(), w.cluster, []ResetTo{{TopicPartition{"red", 0}, -1, Earliest}}, 0)
+		if err != nil || found[0].Offset != 0 {
+			w.Fatalf("earliest is %v, %v", found, err)
+		}
+		if err := w.e.ResetOffsets(w.Context(), w.cluster, "g", found); err != nil {
+			w.Fatal(err)
+		}
+		w.wantValues(w.consume("k", auto, "red"), "a", "b", "c")
+	})
+}
+
+// A client that says which answer it got last misses none.
+func TestAnswerThatTheClientHasNotGotIsGivenAgain(t *testing.T) {
+	onEachStore(t, func(w *world) {
+		w.topic("red", TopicOptions{})
+		poll := func(received string) Answer {
+			a, err := w.e.Poll(w.Context(), w.cluster, "g", "i", []string{"red"}, auto, received, 0)
+			if err != nil {
+				w.Fatal(err)
+			}
+			return a
+		}
+		w.fill("red", "a")
+		first := poll("")
+		w.wantValues(first.Messages, "a")
+		w.fill("red", "b", "c")
+		w.wantValues(poll(first.ID).Messages, "b", "c") // which is lost
+		w.clock.advance(6 * time.Second)
+		again := poll(first.ID)
+		w.wantValues(again.Messages, "b", "c")
+		if got := w.committed("red", 0); got != 1 {
+			w.Errorf("committed %d, want what was received", got)
+		}
+		empty := poll(again.ID)
+		w.wantValues(empty.Messages)
+		w.wantValues(poll(empty.ID).Messages)
+		w.clock.advance(6 * time.Second)
+		poll(empty.ID)
+		if got := w.committed("red", 0); got != 3 {
+			w.Errorf("committed %d", got)
+		}
+	})
+}
+
+// A client may go away while its answer is made.
+func TestPositionsAreTakenBackIfTheClientGoesWhileTheyMove(t *testing.T) {
+	w := newWorld(t, openStore(t))
+	w.topic("red", TopicOptions{})
+	w.fill("red", "a", "b")
+	ctx := &leaving{Context: t.Context()}
+	w.e.weigh = func(r *batch.Record) int {
+		ctx.gone.Store(true)
+		return len(r.Value)
+	}
+	if got, err := w.e.Consume(ctx, w.cluster, "g", "i", []string{"red"}, auto, 0); err == nil {
+		t.Errorf("a client that has gone gets %d messages", len(got))
+	}
+	w.wantValues(w.consume("i", auto, "red"), "a", "b")
 }

@@ -2,9 +2,11 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/skystash/skystash/pkg/kafka/batch"
+	"github.com/skystash/skystash/pkg/kafka/objects"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -177,23 +179,9 @@ const maxRereads = 3
 // segmentData is the segment's batches, which its item may not hold itself.
 func (e *Engine) segmentData(ctx context.Context, log string, s *segment) ([]byte, error) {
 	for range maxRereads {
-		if s.pieces == 0 {
-			return s.data, nil
-		}
-		items, err := e.queryAll(ctx, s.pieceRange(log))
-		if err != nil {
-			return nil, fmt.Errorf("reading a large batch: %w", err)
-		}
-		var data []byte
-		found := 0
-		for _, it := range items {
-			if len(it.Key.Sort) == len(s.pieceKey(log, 0).Sort) {
-				data = append(data, it.Attrs.Get(segData).Str()...)
-				found++
-			}
-		}
-		if found == s.pieces {
-			return data, nil
+		data, complete, err := e.partsOf(ctx, log, s)
+		if err != nil || complete {
+			return data, err
 		}
 		// It was deleted or compacted after it was read.
 		now, err := e.store.Get(ctx, offsetKey(log, kindSegment, s.base))
@@ -201,10 +189,49 @@ func (e *Engine) segmentData(ctx context.Context, log string, s *segment) ([]byt
 			return nil, fmt.Errorf("reading a large batch: %w", err)
 		}
 		next := segmentOf(s.base, now)
-		if next.pieces > 0 && next.write == s.write {
-			return nil, fmt.Errorf("reading the log %s at %d: %d of %d pieces are there", log, s.base, found, s.pieces)
+		if next.pieces == s.pieces && next.write == s.write && next.object == s.object {
+			return nil, e.whyMissing(ctx, log, s)
 		}
 		s = next
 	}
 	return nil, fmt.Errorf("reading the log %s at %d: it changes all the time: %w", log, s.base, store.ErrConflict)
+}
+
+// whyMissing is nil if a segment whose data is not there is below the log's start by now: its item stays
+// until the store deletes it by its time.
+func (e *Engine) whyMissing(ctx context.Context, log string, s *segment) error {
+	heads, err := e.heads(ctx, []string{log})
+	if err != nil {
+		return err
+	}
+	if h := heads[0]; h == nil || s.next <= h.start {
+		return nil
+	}
+	return fmt.Errorf("reading the log %s at %d: its data is not there", log, s.base)
+}
+
+// partsOf reads what a segment's item does not hold itself. complete is false if something is not there.
+func (e *Engine) partsOf(ctx context.Context, log string, s *segment) (data []byte, complete bool, err error) {
+	switch {
+	case s.object != "":
+		data, err := e.readObject(ctx, s)
+		if errors.Is(err, objects.ErrNotFound) {
+			return nil, false, nil
+		}
+		return data, err == nil, err
+	case s.pieces == 0:
+		return s.data, true, nil
+	}
+	items, err := e.queryAll(ctx, s.pieceRange(log))
+	if err != nil {
+		return nil, false, fmt.Errorf("reading a large batch: %w", err)
+	}
+	found := 0
+	for _, it := range items {
+		if len(it.Key.Sort) == len(s.pieceKey(log, 0).Sort) {
+			data = append(data, it.Attrs.Get(segData).Str()...)
+			found++
+		}
+	}
+	return data, found == s.pieces, nil
 }

@@ -3,7 +3,6 @@ package kafka
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -130,10 +129,11 @@ func (e *Engine) rebalance(ctx context.Context, c *Cluster, g *groupState, reque
 		}
 		assign(members, topics)
 		next, fresh := g.carryOver(members, requests, e.nowMs())
-		without, err := e.startPositions(ctx, c, members, fresh, next, requests)
+		without, err := e.startPositions(ctx, g, topics, members, fresh, next, requests)
 		if err != nil {
 			return nil, err
 		}
+		g.rememberTopics(topics, next)
 		if len(without) == 0 {
 			return refused, e.writeGroup(ctx, g, members, next)
 		}
@@ -188,6 +188,9 @@ func (g *groupState) carryOver(members []member, requests map[string]request, no
 	stays := map[string]int{} // partition: instance that had it and is still there
 	for _, m := range g.members {
 		kept := slices.ContainsFunc(members, func(n member) bool { return n.ID == m.ID })
+		if v := g.attrs.Get(attrLost + strconv.Itoa(m.ID)); kept && !v.IsZero() {
+			next[attrLost+strconv.Itoa(m.ID)] = v
+		}
 		r, asks := requests[m.Name]
 		leaves := asks && r.member == nil && !g.expired(&m, now)
 		for _, p := range m.partitions(g.cluster) {
@@ -197,6 +200,11 @@ func (g *groupState) carryOver(members []member, requests map[string]request, no
 			at := g.confirmed(p.name)
 			if leaves {
 				at = g.position(p.name).offset
+			}
+			if kept && g.confirmed(p.name) < g.position(p.name).offset && !keeps(members, m.ID, p) {
+				name := attrLost + strconv.Itoa(m.ID)
+				had := next[name].Elems()
+				next[name] = store.List(append(slices.Clip(had), fmt.Sprintf("%s/%d", p.Topic, p.Partition)))
 			}
 			if m.Auto && at != noPosition && !keeps(members, m.ID, p) {
 				next[attrCommitted+p.name] = store.Int(max(at, g.committed(p.name)))
@@ -254,29 +262,61 @@ func (e *Engine) admit(ctx context.Context, c *Cluster, g *groupState, requests 
 	if len(joining) == 0 {
 		return nil
 	}
-	topics, err := e.Topics(ctx, c)
+	record, err := e.store.Get(ctx, clusterKey(c.ID))
+	if err != nil {
+		return fmt.Errorf("counting partitions: %w", err)
+	}
+	most := spareInstances + int(record.Get(clusterPartitions).Num())
+	others, exact, err := e.otherInstances(ctx, c.ID, g.name)
 	if err != nil {
 		return err
 	}
-	most, instances := spareInstances, len(live)
-	for _, t := range topics {
-		most += t.Partitions
-	}
-	groups, err := e.groups(ctx, c.ID)
-	if err != nil {
-		return err
-	}
-	for _, other := range groups {
-		if other.name != g.name {
-			instances += len(other.live(now))
+	if !exact && len(live)+others+len(joining) > most {
+		if others, err = e.countOtherInstances(ctx, c.ID, g.name); err != nil {
+			return err
 		}
 	}
 	slices.Sort(joining)
-	for _, name := range joining[min(len(joining), max(0, most-instances)):] {
+	for _, name := range joining[min(len(joining), max(0, most-len(live)-others)):] {
 		refused[name] = fmt.Sprintf("the cluster can have %d instances of groups, %d more than partitions", most, spareInstances)
 		delete(requests, name)
 	}
 	return nil
+}
+
+// otherInstances counts the instances of all groups but one by the list of groups, without reading the
+// groups. The number may be too high, but for what others do at the same time; exact says that there
+// are none, which is never too high.
+func (e *Engine) otherInstances(ctx context.Context, cluster, group string) (n int, exact bool, err error) {
+	items, err := e.queryAll(ctx, store.Query{Partition: clusterPartition(cluster), From: "g", To: "h"})
+	if err != nil {
+		return 0, false, fmt.Errorf("counting instances: %w", err)
+	}
+	for _, it := range items {
+		if it.Key.Sort[1:] == group {
+			continue
+		}
+		if !it.Attrs.Has(indexInstances) { // listed before there were counts
+			n, err = e.countOtherInstances(ctx, cluster, group)
+			return n, true, err
+		}
+		n += int(it.Attrs.Get(indexInstances).Num())
+	}
+	return n, n == 0, nil
+}
+
+// countOtherInstances counts the instances of all groups but one that have not expired.
+func (e *Engine) countOtherInstances(ctx context.Context, cluster, group string) (n int, err error) {
+	groups, err := e.groups(ctx, cluster)
+	if err != nil {
+		return 0, err
+	}
+	for _, other := range groups {
+		if other.name != group {
+			n += len(other.live(e.nowMs()))
+		}
+	}
+	return n, nil
 }
 
 // keeps reports whether the instance with that id still has a partition.
@@ -291,7 +331,7 @@ func keeps(members []member, id int, p owned) bool {
 
 // startPositions sets where instances begin with partitions that are new to them. without are
 // instances that ask and have nowhere to begin, with the reason.
-func (e *Engine) startPositions(ctx context.Context, c *Cluster, members []member, fresh []owned, next map[string]store.Value, requests map[string]request) (without map[string]string, err error) {
+func (e *Engine) startPositions(ctx context.Context, g *groupState, topics map[string]*Topic, members []member, fresh []owned, next map[string]store.Value, requests map[string]request) (without map[string]string, err error) {
 	if len(fresh) == 0 {
 		return nil, nil
 	}
@@ -315,7 +355,7 @@ func (e *Engine) startPositions(ctx context.Context, c *Cluster, members []membe
 		switch {
 		case ok && committed.Num() >= h.start && committed.Num() <= h.next:
 			at = committed.Num()
-		case owner.Reset == ResetEarliest:
+		case owner.Reset == ResetEarliest, owner.Reset == ResetLatest && g.isNew(topics[p.Topic], p.Partition):
 			at, segment = h.start, h.start
 		case owner.Reset == ResetLatest:
 			at = h.next
@@ -337,7 +377,7 @@ func noOffset(tp TopicPartition) error {
 }
 
 func (e *Engine) writeGroup(ctx context.Context, g *groupState, members []member, next map[string]store.Value) error {
-	text, err := json.Marshal(members)
+	text, err := encodeMembers(members)
 	if err != nil {
 		return err
 	}
@@ -345,14 +385,20 @@ func (e *Engine) writeGroup(ctx context.Context, g *groupState, members []member
 	next[attrVersion] = store.Bytes(id)
 	next[attrGeneration] = store.Int(g.generation + 1)
 	next[attrRebalanced] = store.Int(e.nowMs())
-	next[attrMembers] = store.Bytes(string(text))
+	next[attrMembers] = store.Bytes(text)
 	var attrs []store.Attr
 	for _, name := range slices.Sorted(maps.Keys(next)) {
 		attrs = append(attrs, store.Attr{Name: name, Value: next[name]})
 	}
+	count := store.Set(indexInstances, store.Int(int64(len(members))))
+	if g.attrs != nil {
+		if _, err := e.store.Apply(ctx, store.Update(groupIndexKey(g.cluster, g.name), nil, count)); err != nil && !errors.Is(err, store.ErrUnknownOutcome) {
+			return fmt.Errorf("counting the instances of group %s: %w", g.name, err)
+		}
+	}
 	ops := []store.Op{store.Put(groupKey(g.cluster, g.name), store.NewAttrs(attrs...), g.unchanged())}
 	if g.attrs == nil { // together: Reclaim deletes a name without a group
-		ops = append(ops, store.Put(groupIndexKey(g.cluster, g.name), store.Attrs{}, nil))
+		ops = append(ops, store.Update(groupIndexKey(g.cluster, g.name), nil, count))
 	}
 	err = e.store.Commit(ctx, ops)
 	if _, ok := unmet(err); ok || errors.Is(err, store.ErrUnknownOutcome) || errors.Is(err, store.ErrConflict) {
@@ -361,5 +407,6 @@ func (e *Engine) writeGroup(ctx context.Context, g *groupState, members []member
 	if err != nil {
 		return fmt.Errorf("writing group %s: %w", g.name, err)
 	}
+	e.notifier.notify(groupKey(g.cluster, g.name).Partition)
 	return nil
 }

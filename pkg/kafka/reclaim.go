@@ -163,7 +163,8 @@ func (e *Engine) payDebt(ctx context.Context, cluster string, topic int64) error
 
 // deleteLogs deletes all that a topic's partitions hold, first what makes them take messages.
 func (e *Engine) deleteLogs(ctx context.Context, t *Topic) (deleted int, err error) {
-	var heads []store.Key
+	news, _ := newsOf(t.log(0))
+	heads := []store.Key{news}
 	for p := range t.Partitions {
 		heads = append(heads, headKey(t.log(p)))
 	}
@@ -171,10 +172,15 @@ func (e *Engine) deleteLogs(ctx context.Context, t *Topic) (deleted int, err err
 		return 0, err
 	}
 	for p := range t.Partitions {
-		n, err := e.deleteRange(ctx, store.Query{Partition: t.log(p)})
-		deleted += n
-		if err != nil {
-			return deleted, err
+		for _, remove := range []func() (int, error){
+			func() (int, error) { return e.deleteRange(ctx, store.Query{Partition: t.log(p)}) },
+			func() (int, error) { return e.deleteAllObjects(ctx, t.log(p)) },
+		} {
+			n, err := remove()
+			deleted += n
+			if err != nil {
+				return deleted, err
+			}
 		}
 	}
 	return deleted, nil

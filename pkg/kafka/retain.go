@@ -80,6 +80,7 @@ type removable struct {
 	cleaned int64 // bytes of data removed below cleaned.upTo
 	bytes   int64 // bytes of data from the new floor on
 	delete  []*segment
+	objects []string
 	begun   bool
 }
 
@@ -123,19 +124,22 @@ func (e *Engine) removable(ctx context.Context, log string, h *head, size, now i
 // take adds a segment to what is to be removed. If the segment is to stay, take makes it the floor
 // and reports false.
 func (r *removable) take(h *head, s *segment, size, now int64) bool {
-	data := int64(len(s.data) + s.pieces*itemData)
+	data := s.size()
 	if !r.begun && h.floor == nil && h.cleaned.at == 0 {
 		r.bytes = h.bytes - max(0, s.bytes-data)
 	}
 	r.begun = true
 	beyond := size > 0 && r.bytes-data >= size
-	if len(r.delete) == maxRemoved || s.next > h.start && !h.isGone(s, now) && !beyond && !s.isVoid() {
+	if len(r.delete) == maxRemoved || len(r.objects) == maxRemoved || s.next > h.start && !h.isGone(s, now) && !beyond && !s.isVoid() {
 		r.floor = floor{s.base, s.next, s.appended, s.expires, max(0, s.bytes-data), data}
 		return false
 	}
 	r.bytes = max(0, r.bytes-data)
 	if s.next <= h.cleaned.upTo {
 		r.cleaned += data
+	}
+	if s.object != "" {
+		r.objects = append(r.objects, s.object)
 	}
 	if s.expires == 0 || s.expires > now {
 		r.delete = append(r.delete, &segment{base: s.base, pieces: s.pieces})
@@ -161,6 +165,7 @@ func (e *Engine) raise(ctx context.Context, t *Topic, log string, h *head) (chan
 			return false, 0, err
 		}
 	}
+	e.deleteObjects(ctx, r.objects...)
 	if deleted, err = e.deleteSegments(ctx, log, r.delete); err != nil {
 		return true, deleted, err
 	}
@@ -363,6 +368,12 @@ func (e *Engine) extendSegment(ctx context.Context, log string, s *segment, keep
 // reclaimLog removes what a log does not keep any more, and compacts it if the topic wants it.
 func (e *Engine) reclaimLog(ctx context.Context, t *Topic, log string, h *head) (deleted int, err error) {
 	changed := false
+	if t.Partitions > newsAbove && !h.hasNews { // the topic had fewer partitions before
+		_, err := e.store.Apply(ctx, store.Update(headKey(log), store.Exists(headNext), store.Set(headNews, store.Int(1))))
+		if _, ok := unmet(err); err != nil && !ok {
+			return 0, fmt.Errorf("giving a topic news: %w", err)
+		}
+	}
 	if h.keepNote.IsZero() || h.keep != t.keepMs() {
 		changed, err = true, e.setKeep(ctx, log, h, t.keepMs(), t.keepMs())
 	} else if !h.extend.IsZero() {
@@ -372,8 +383,18 @@ func (e *Engine) reclaimLog(ctx context.Context, t *Topic, log string, h *head) 
 		return 0, err
 	}
 	changed, deleted, err = e.raise(ctx, t, log, h)
-	if h, err = e.again(ctx, log, h, changed, err); err != nil || h == nil || !t.Compact {
+	if h, err = e.again(ctx, log, h, changed, err); err != nil || h == nil {
 		return deleted, err
+	}
+	if e.objects != nil && h.mark > 0 && h.objectsAt <= e.nowMs()-orphansEvery {
+		n, err := e.orphans(ctx, log, h)
+		deleted += n
+		if err != nil {
+			return deleted, err
+		}
+	}
+	if !t.Compact {
+		return deleted, nil
 	}
 	return deleted, e.compact(ctx, log, h)
 }

@@ -5,9 +5,10 @@ import (
 	"fmt"
 
 	"github.com/skystash/skystash/pkg/meter"
+	"github.com/skystash/skystash/pkg/store"
 )
 
-// Size adds up what a cluster's messages take in the store. It reads all of them, a read unit for each 4 KiB.
+// Size adds up what a cluster's messages take in the store, and in objects. It reads all of them, a read unit for each 4 KiB.
 func (e *Engine) Size(ctx context.Context, id string) (meter.Storage, error) {
 	s := meter.Storage{At: e.now()}
 	topics, err := e.Topics(ctx, &Cluster{ID: id})
@@ -16,7 +17,11 @@ func (e *Engine) Size(ctx context.Context, id string) (meter.Storage, error) {
 	}
 	for _, t := range topics {
 		for p := range t.Partitions {
-			if err := s.AddPartition(ctx, e.store, t.log(p), nil); err != nil {
+			err := s.AddPartition(ctx, e.store, t.log(p), func(it store.Item) error {
+				s.Bytes += it.Attrs.Get(segLength).Num() // of its object
+				return nil
+			})
+			if err != nil {
 				return s, fmt.Errorf("measuring cluster %s: %w", id, err)
 			}
 		}

@@ -266,7 +266,7 @@ func (e *Engine) createHeads(ctx context.Context, t *Topic) error {
 	}
 	var heads []store.Item
 	for p := range t.Partitions {
-		heads = append(heads, store.Item{Key: headKey(t.log(p)), Attrs: newHead(t.keepMs())})
+		heads = append(heads, store.Item{Key: headKey(t.log(p)), Attrs: newHead(t)})
 	}
 	return e.store.Load(ctx, heads, nil)
 }
@@ -274,8 +274,10 @@ func (e *Engine) createHeads(ctx context.Context, t *Topic) error {
 // addHeads makes heads of further partitions. Somebody else may do the same, and
 // the partitions may be in use by then.
 func (e *Engine) addHeads(ctx context.Context, t *Topic, to int) error {
+	next := *t
+	next.Partitions = to
 	for p := t.Partitions; p < to; p++ {
-		_, err := e.store.Apply(ctx, store.Put(headKey(t.log(p)), newHead(t.keepMs()), store.Absent(headNext)))
+		_, err := e.store.Apply(ctx, store.Put(headKey(t.log(p)), newHead(&next), store.Absent(headNext)))
 		if _, ok := unmet(err); err != nil && !ok {
 			return err
 		}
@@ -355,6 +357,7 @@ func (e *Engine) updateTopic(ctx context.Context, c *Cluster, name string, chang
 	err = e.store.Commit(ctx, ops)
 	e.forget(topicKey(c.ID, name))
 	e.forget(clusterKey(c.ID))
+	e.notifier.notify(clusterPartition(c.ID))
 	if ce, ok := unmet(err); ok && ce.Index == 1 {
 		return nil, tooManyPartitions(c)
 	}
@@ -409,6 +412,7 @@ func (e *Engine) deleteTopic(ctx context.Context, c *Cluster, name string) error
 	})
 	e.forget(topicKey(c.ID, name))
 	e.forget(clusterKey(c.ID))
+	e.notifier.notify(clusterPartition(c.ID))
 	if err != nil {
 		return fmt.Errorf("deleting topic %s: %w", name, err)
 	}

@@ -24,6 +24,9 @@ type Account struct {
 	Keys                 Keys      `json:"keys"`
 	DeletedAt            time.Time `json:"deleted,omitzero"` // the account is being cleared away
 
+	// RunDeadline is how long workflow runs may take that do not say so themselves; 0: as long as they like.
+	RunDeadline time.Duration `json:"runDeadline,omitempty"`
+
 	// Trouble is until when hosts may be in trouble, see Hosts.
 	Trouble time.Time `json:"trouble,omitzero"`
 

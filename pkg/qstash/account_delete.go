@@ -80,6 +80,11 @@ func (e *Engine) clear(ctx context.Context, acct string) error {
 			return err
 		}
 	}
+	for shard := range byte(shards) {
+		if err := e.clearEach(ctx, anchorPartition(acct, shard), nil); err != nil {
+			return err
+		}
+	}
 	for _, p := range []struct {
 		partition string
 		behind    func(store.Item) error // clears what the item leads to; nil: nothing

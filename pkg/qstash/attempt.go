@@ -66,6 +66,8 @@ func (e *Engine) Handle(ctx context.Context, key string) error {
 		return e.repeated(ctx, acct, id)
 	case dueWaiter:
 		return e.expire(ctx, acct, id)
+	case dueDeadline:
+		return e.endLate(ctx, acct, id)
 	}
 	return fmt.Errorf("qstash: unknown wake-up %q", key)
 }
@@ -116,6 +118,7 @@ func (e *Engine) prepare(ctx context.Context, acct, id string, held bool) (*mess
 		m, err := e.claim(ctx, acct, id, held)
 		var d Delivery
 		if err == nil && m != nil {
+			e.anchorClaim(ctx, m)
 			d, err = e.delivery(ctx, m)
 		}
 		if err == nil || try == prepareTries {
@@ -186,6 +189,8 @@ func (e *Engine) claim(ctx context.Context, acct, id string, held bool) (*messag
 // may be finished, active, held back or not due yet.
 func (e *Engine) claimKnown(ctx context.Context, m *message) (*message, error) {
 	switch {
+	case m.state.finished() && supervised(m):
+		return nil, nil
 	case m.state.finished():
 		return nil, e.dropDue(ctx, m)
 	case m.state == stateActive:

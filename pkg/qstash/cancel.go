@@ -3,17 +3,39 @@ package qstash
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/skystash/skystash/pkg/store"
 )
 
-// Cancel cancels a message. One that is being sent is cancelled unless this attempt succeeds.
+// Cancel cancels a message. One that is being sent is cancelled unless this attempt succeeds. The
+// workflow run that a message belongs to is cancelled with it, as it could not go on.
 func (e *Engine) Cancel(ctx context.Context, acct, id string) error {
-	ok, err := e.cancel(ctx, acct, id)
+	ok, err := e.cancelAsked(ctx, acct, id)
 	if err == nil && !ok {
 		return notFound("message %s not found", id)
 	}
 	return err
+}
+
+// cancelAsked is cancel with the run that the message belongs to.
+func (e *Engine) cancelAsked(ctx context.Context, acct, id string) (bool, error) {
+	m, err := e.readMessage(ctx, acct, id)
+	if err != nil || m == nil || m.state.finished() || m.attrs.Has(attrCancel) {
+		return false, err
+	}
+	if supervised(m) {
+		// This cancels the message as well. If somebody else ends the run, the message is cancelled below.
+		ended, err := e.endRun(ctx, acct, m.rec.Workflow.RunID, runCancelled, nil)
+		if err != nil {
+			return false, err
+		}
+		if ended {
+			_, err := e.cancel(ctx, acct, id)
+			return true, err
+		}
+	}
+	return e.cancel(ctx, acct, id)
 }
 
 // cancel reports whether the message was not finished, nor to be cancelled already.
@@ -27,6 +49,7 @@ func (e *Engine) cancel(ctx context.Context, acct, id string) (bool, error) {
 		now := e.now().UnixMilli()
 		asked := event{At: now, State: EventCancelRequested}
 		if m.state == stateActive {
+			e.anchor(ctx, m, time.UnixMilli(now))
 			edits := append([]store.Edit{store.Set(attrCancel, store.Int(1))}, addEvents(m.attrs.Size(), asked)...)
 			_, err = e.store.Apply(ctx, store.Update(m.key(), store.And{
 				store.Eq(attrState, store.Int(int64(stateActive))), store.Absent(attrCancel)}, edits...))
@@ -52,7 +75,7 @@ func (e *Engine) CancelMany(ctx context.Context, acct string, f Filter, count in
 	n := 0
 	if len(f.MessageIDs) > 0 {
 		for _, id := range f.MessageIDs {
-			ok, err := e.cancel(ctx, acct, id)
+			ok, err := e.cancelAsked(ctx, acct, id)
 			if err != nil {
 				return n, err
 			}
@@ -69,7 +92,7 @@ func (e *Engine) CancelMany(ctx context.Context, acct string, f Filter, count in
 		if m.state.finished() || m.attrs.Has(attrCancel) || !f.matchMessage(m) {
 			return true, nil
 		}
-		ok, err := e.cancel(ctx, acct, m.id)
+		ok, err := e.cancelAsked(ctx, acct, m.id)
 		if ok {
 			n++
 		}

@@ -74,6 +74,7 @@
 //	m acct shard         message id           message: settings, state, events
 //	b message's id acct  n                    its body, if longer than 1 KiB when compressed, in chunks
 //	d acct shard         time kind id         due index: when what has to be looked at, and the message's host
+//	t acct shard         time message id      log index: an event that is long after its message's creation
 //	u acct               hash                 deduplication id: the message it stands for
 //	q acct               queue                queue: parallelism, pause, next place, floor
 //	e acct queue         generation place     queue entry: the message in that place, or void
@@ -85,11 +86,12 @@
 //	s acct               schedule id          schedule
 //	l acct               dlq id               dead letter: the last answer of a failed message
 //	r acct run           r, step or link      workflow run; link: what it waits for
-//	R acct               run                  index of the running workflow runs
+//	R acct               run                  index of the workflow runs
 //	v acct event         waiter               workflow runs that wait for an event
 //
 // A message that has not finished within a year of being due, since it waits behind a
-// paused queue or flow control key, is given up; so is a workflow run.
+// paused queue or flow control key, is given up. The items of a workflow run are kept for as long as
+// the run may go on, see keepRun.
 //
 // Message ids begin with their time, so that a shard is in the order of creation.
 //
@@ -98,7 +100,8 @@
 // queue has the queue's entry instead. Publishing writes both in
 // one unconditional call, the message unacknowledged until both are there. All
 // later steps are one update, or one transaction when they touch several items; the
-// due entry of a finished message is removed afterwards, and by the sweep if need be.
+// due entry of a finished message is removed afterwards, and by the sweep if need be. That of a
+// workflow run's message is always left to the sweep, see below.
 // Whoever finishes a message wakes what waits behind it, in its queue or its flow control key.
 //
 // A schedule's item says when it is due next; whatever wakes it, each of its times has one
@@ -108,7 +111,11 @@
 // entry.
 //
 // A finished message stays for the time that logs are kept: its events are the
-// log, so that keeping one costs no write. The log is in order of the messages' creation and, within a message, of time.
+// log, so that keeping one costs no write. The log is in order of the events' times. Events within ten
+// seconds after their message's creation are found by the creation. A later event has an anchor in
+// the log index, one write, unless the message has had one within ten seconds before: an attempt that is delayed, or
+// a retry, or one that has waited in a queue, needs one in all. Reading a page reads the
+// messages of ten seconds more than the page.
 //
 // # Several callers at one item
 //
@@ -136,8 +143,38 @@
 // ErrRunEnded says that the run has ended, KindQuota that a message can never be accepted. So no step is
 // lost without its workflow hearing of it.
 //
+// A run that is resumed is a new one, which begins with the entries of the failed one. It is written in one commit
+// with the removal of the dead letter, and with the messages of all branches that have no result yet.
+//
 // A 2xx answer to a run's first delivery has to show that a workflow has answered, see Detect. Anything
 // else would leave the run waiting for steps that nobody submits.
+//
+// # No run is stuck
+//
+// A running run is carried by at least one of these: a message that has not finished, a waiter that
+// waits, another run that it has invoked and that runs. From the run one gets to all of them, by its
+// entries and its links.
+//
+// Only the end of what carries a run can leave it with nothing. So the due entry of a run's message
+// outlives the message. A minute after the message has finished the sweep finds the entry, and
+// reads the run once, however many entries have led to it:
+//
+//   - The run has ended: the entry is removed.
+//   - Something carries the run: the entry is removed, since what carries the run has a due entry of
+//     its own. Mostly that is the message of the last entry, so one entry and one message are read.
+//   - A link was written within the last minute, and what it names is not there yet: the entry stays
+//     until the next sweep.
+//   - Nothing carries the run: it fails. One transaction ends the run, makes the message of its last
+//     entry a failed one, and stores dead letter and failure callback. It has the condition that no
+//     entry has come since.
+//
+// A delivery does not pay for that: it leaves out the removal, which the sweep makes up for. The
+// sweep reads one unit for each message and about two for each run, see
+// integration/bench/qstash/COSTS.md.
+//
+// A message that fails for good ends its run in the same transaction, with dead letter and failure
+// callback. So no crash leaves a failed run of which nobody is told. The run that has invoked it is
+// told before. A run's message that is cancelled by the API cancels the run.
 //
 // # Queues
 //

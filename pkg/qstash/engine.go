@@ -129,6 +129,10 @@ type Config struct {
 
 	Observe func(Attempt) // is told of each attempt when it has ended, and must not wait; nil: nobody is
 
+	// TailHold is how long Tail waits for events. It bounds how long a token that was revoked goes on to
+	// read. 0: it does not wait, which is for functions that are paid by the time.
+	TailHold time.Duration
+
 	Meter meter.Recorder // is told of each attempt to deliver; nil: nobody is
 
 	Now    func() time.Time // nil: time.Now
@@ -162,7 +166,10 @@ type Engine struct {
 
 	revoked  *revoked.Book
 	accounts *fresh.Cache[string, *Account] // records
-	troubled *fresh.Cache[string, *hosts]   // by account
+
+	tailHold time.Duration
+	tails    tails
+	troubled *fresh.Cache[string, *hosts] // by account
 
 	mu      sync.Mutex
 	busy    map[string]bool // messages that this engine works on; true: it was woken for them again
@@ -173,19 +180,20 @@ type Engine struct {
 // New makes an Engine.
 func New(cfg Config) *Engine {
 	e := &Engine{
-		store:  cfg.Store,
-		sender: cfg.Sender,
-		waker:  cfg.Waker,
-		limits: cfg.Limits,
-		region: cmp.Or(cfg.Region, DefaultRegion),
-		alone:  cfg.Alone,
-		meter:  cfg.Meter,
-		now:    cfg.Now,
-		retry:  cfg.Retry,
-		locks:  store.NewLocks(),
-		random: cfg.Random,
-		log:    cfg.Logger,
-		busy:   map[string]bool{},
+		store:    cfg.Store,
+		sender:   cfg.Sender,
+		waker:    cfg.Waker,
+		limits:   cfg.Limits,
+		region:   cmp.Or(cfg.Region, DefaultRegion),
+		alone:    cfg.Alone,
+		meter:    cfg.Meter,
+		tailHold: cfg.TailHold,
+		now:      cfg.Now,
+		retry:    cfg.Retry,
+		locks:    store.NewLocks(),
+		random:   cfg.Random,
+		log:      cfg.Logger,
+		busy:     map[string]bool{},
 
 		observer:  cfg.Observe,
 		breaker:   cfg.Breaker.WithDefaults(),

@@ -36,6 +36,13 @@ func encodeID(prefix string, hi, lo uint64) string {
 	return string(buf)
 }
 
+// times58 is a number of 128 bits times 58, plus a digit.
+func times58(hi, lo, digit uint64) (uint64, uint64) {
+	over, low := bits.Mul64(lo, 58)
+	low, carry := bits.Add64(low, digit, 0)
+	return hi*58 + over + carry, low
+}
+
 // idAt makes an id that begins with a time: 48 bits of milliseconds, 80 of entropy.
 func idAt(prefix string, at time.Time, entropy [10]byte) string {
 	hi := uint64(at.UnixMilli())<<16 | uint64(binary.BigEndian.Uint16(entropy[:2]))
@@ -43,10 +50,13 @@ func idAt(prefix string, at time.Time, entropy [10]byte) string {
 }
 
 // newID makes an id that is unique and begins with the present time.
-func (e *Engine) newID(prefix string) string {
+func (e *Engine) newID(prefix string) string { return e.newIDAt(prefix, e.now()) }
+
+// newIDAt is newID for another time.
+func (e *Engine) newIDAt(prefix string, at time.Time) string {
 	var entropy [10]byte
 	e.random(entropy[:])
-	return idAt(prefix, e.now(), entropy)
+	return idAt(prefix, at, entropy)
 }
 
 // derivedID makes an id that is the same whenever it is made of the same parts, for

@@ -67,10 +67,15 @@ const (
 	dueSchedule = 's'
 	dueQueue    = 'q' // of wake-up keys only: queues are found by themselves
 	dueWaiter   = 'v'
+	dueDeadline = 'k' // of a workflow run
 	dueDeleted  = 'd' // a queue that was deleted: its name and generation, see Engine.dropLate
 	dueHeld     = 'h' // of wake-up keys only: a message that time alone does not make due
 	dueRepeat   = 'r' // of wake-up keys only: a schedule that the waker repeats by itself
 )
+
+// dueRun names the workflow run that a due entry of a message or a waiter belongs to, so that the
+// sweep knows the run if what the entry is about does not exist.
+const dueRun = "r"
 
 // parked is the time of messages that wait for something else than time.
 var parked = time.UnixMilli(math.MaxInt64)
@@ -94,6 +99,14 @@ func parseDue(s string) (at time.Time, kind byte, id string, ok bool) {
 // timeKey orders times, none before 1970.
 func timeKey(at time.Time) string {
 	return string(binary.BigEndian.AppendUint64(nil, uint64(max(0, at.UnixMilli()))))
+}
+
+// parseTimeKey reads the time that a key begins with, in ms.
+func parseTimeKey(key string) (ms int64, ok bool) {
+	if len(key) < 8 {
+		return 0, false
+	}
+	return int64(binary.BigEndian.Uint64([]byte(key[:8]))), true
 }
 
 // hintKey is the key of a wake-up, and hintParts reads it. It is plain text.

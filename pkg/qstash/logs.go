@@ -60,32 +60,46 @@ type LogQuery struct {
 	TrimBody bool // without bodies
 }
 
-// Logs reads a page of the log, and where the next one begins, "" after the last.
+// Logs reads a page of the log, and where the next one begins, "" after the last. Events are in order of
+// their times.
 func (e *Engine) Logs(ctx context.Context, acct string, q LogQuery) ([]LogEntry, string, error) {
 	entries := []LogEntry{}
-	after, skip, err := parseLogCursor(q.Cursor)
+	after, err := parseLogPlace(q.Cursor)
 	if err != nil {
 		return nil, "", err
 	}
 	next := ""
-	err = e.messages(ctx, acct, &q.Filter, after, q.Earliest, func(m *message) (bool, error) {
-		if m.id != after {
-			skip = 0
+	bases := map[string]LogEntry{} // by message
+	var last logPlace
+	err = e.logs(ctx, acct, &q, after, func(p placed) (bool, error) {
+		if len(entries) == q.Count {
+			next = last.String()
+			return false, nil
 		}
-		all, err := e.logEntries(ctx, m, &q)
-		if err != nil {
-			return false, err
-		}
-		for i := skip; i < len(all); i++ {
-			if len(entries) == q.Count {
-				next = m.id + ":" + strconv.Itoa(i)
-				return false, nil
+		base, ok := bases[p.id]
+		if !ok {
+			if base, err = e.logBase(ctx, p.m, q.TrimBody); err != nil {
+				return false, err
 			}
-			entries = append(entries, all[i])
+			bases[p.id] = base
 		}
+		entries, last = append(entries, base.of(p.ev, q.TrimBody)), p.logPlace
 		return true, nil
 	})
 	return entries, next, err
+}
+
+// of is the entry of an event, made of what all entries of its message have in common.
+func (en LogEntry) of(ev event, trim bool) LogEntry {
+	en.Time, en.State, en.Error, en.NextDelivery, en.Status = ev.At, ev.State, ev.Error, ev.Next, ev.Status
+	en.ResponseHeaders, en.ResponseHeader = ev.Header, ev.Header
+	if ev.State == EventDelivered || ev.State == EventError {
+		en.Lag, en.EndpointTime = &ev.Lag, &ev.Took
+	}
+	if !trim {
+		en.ResponseBody = ev.Body
+	}
+	return en
 }
 
 // MessageLog is the events of one message.
@@ -149,16 +163,7 @@ func (e *Engine) logEntries(ctx context.Context, m *message, q *LogQuery) ([]Log
 				return nil, err
 			}
 		}
-		en := base
-		en.Time, en.State, en.Error, en.NextDelivery, en.Status = ev.At, ev.State, ev.Error, ev.Next, ev.Status
-		en.ResponseHeaders, en.ResponseHeader = ev.Header, ev.Header
-		if ev.State == EventDelivered || ev.State == EventError {
-			en.Lag, en.EndpointTime = &ev.Lag, &ev.Took
-		}
-		if !q.TrimBody {
-			en.ResponseBody = ev.Body
-		}
-		entries = append(entries, en)
+		entries = append(entries, base.of(ev, q.TrimBody))
 	}
 	if !q.Earliest {
 		slices.Reverse(entries)

@@ -96,6 +96,7 @@ const (
 	attrDLQ       = "l" // id of its dead letter
 	attrFinished  = "z" // ms
 	attrStep      = "y" // number of the workflow run's entry that it delivers
+	attrFetch     = "g" // present: its body was too large, and its workflow run's workflow is to fetch it
 	attrAnswer    = "s" // of a request to a third party: the message that tells its workflow run of the answer
 )
 
@@ -135,6 +136,9 @@ func (m *message) key() store.Key { return messageKey(m.acct, m.id) }
 func (r *record) dueAttrs(more ...store.Attr) store.Attrs {
 	if host := r.host(); host != "" {
 		more = append(more, store.Attr{Name: attrHost, Value: store.Bytes(host)})
+	}
+	if r.Workflow != nil {
+		more = append(more, store.Attr{Name: dueRun, Value: store.Bytes(r.Workflow.RunID)})
 	}
 	return store.NewAttrs(more...)
 }

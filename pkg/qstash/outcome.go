@@ -24,15 +24,16 @@ type outcome struct {
 	dlqID  string // of stateFailed
 	resp   Response
 	err    error // there was no answer
+	fetch  bool  // of stateWaiting: the attempt does not count; the next one lets the workflow fetch the body
 }
 
 // judge decides what an attempt has come to.
 func (e *Engine) judge(m *message, resp Response, sendErr error) outcome {
 	now := e.now()
-	if w := m.rec.Workflow; resp.Cut && w != nil && w.CallType == CallTo { // a workflow never gets half an answer
-		sendErr, resp = fmt.Errorf("response body exceeds %d bytes", len(resp.Body)), Response{}
+	if limit, over := e.overlong(m, resp); over {
+		sendErr, resp = fmt.Errorf("response body exceeds %d bytes", limit), Response{}
 	}
-	o := outcome{resp: resp, err: sendErr}
+	o := outcome{resp: resp, err: sendErr, fetch: resp.Status == statusTooLarge && m.mayFetch()}
 	ev := event{At: now.UnixMilli(), Status: resp.Status, Header: resp.Header, Body: resp.Body,
 		Lag: m.timing.lag.Milliseconds(), Took: m.timing.took.Milliseconds()}.clip()
 	success := sendErr == nil && resp.Status >= 200 && resp.Status < 300
@@ -54,6 +55,9 @@ func (e *Engine) judge(m *message, resp Response, sendErr error) outcome {
 	case m.attrs.Has(attrCancel):
 		o.state = stateCancelled
 		o.events = []event{ev, {At: now.UnixMilli(), State: EventCancelled}}
+	case o.fetch:
+		o.state, o.next = stateWaiting, now
+		o.events = []event{ev, {At: now.UnixMilli(), State: EventRetry, Next: now.UnixMilli()}}
 	case last:
 		o.state = stateFailed
 		o.dlqID = dlqID(now, m.id)
@@ -65,6 +69,21 @@ func (e *Engine) judge(m *message, resp Response, sendErr error) outcome {
 	}
 	return o
 }
+
+// overlong reports whether the answer to a call is longer than its workflow could submit: a
+// workflow never gets half an answer.
+func (e *Engine) overlong(m *message, resp Response) (limit int, over bool) {
+	if w := m.rec.Workflow; w == nil || w.CallType != CallTo {
+		return 0, false
+	}
+	if resp.Cut {
+		return min(len(resp.Body), e.limits.MaxMessageBytes), true
+	}
+	return e.limits.MaxMessageBytes, len(resp.Body) > e.limits.MaxMessageBytes
+}
+
+// statusTooLarge is what platforms answer to bodies that they do not take.
+const statusTooLarge = 413
 
 func failureText(resp Response, sendErr error) string {
 	if sendErr != nil {
@@ -142,9 +161,19 @@ func (e *Engine) follow(ctx context.Context, hints []wake.Hint) {
 
 // record writes an outcome and returns the wake-ups that follow.
 func (e *Engine) record(ctx context.Context, m *message, o outcome, sent []byte) ([]wake.Hint, error) {
-	if w := m.rec.Workflow; w != nil && o.state == stateFailed {
+	var ending *run // the run that fails with this message
+	if supervised(m) && o.state == stateFailed && buried(m) {
 		var err error
-		if sent, err = e.failRun(ctx, m, o, sent); err != nil {
+		if ending, err = e.readRun(ctx, m.acct, m.rec.Workflow.RunID); err != nil {
+			return nil, err
+		}
+		if ending == nil || ending.state != runRunning {
+			return e.apply(ctx, e.lateOutcome(m, o)) // nobody waits for it any more
+		}
+		if err := e.tellInvoker(ctx, ending, runFailed, nil); err != nil {
+			return nil, err
+		}
+		if sent, err = e.payload(ctx, ending); err != nil {
 			return nil, err
 		}
 	}
@@ -152,15 +181,14 @@ func (e *Engine) record(ctx context.Context, m *message, o outcome, sent []byte)
 	if err != nil {
 		return nil, err
 	}
-	t := transition{m: m, cond: store.And{
-		store.Eq(attrState, store.Int(int64(stateActive))),
-		store.Eq(attrOwner, store.Bytes(e.owner)),
-		store.Eq(attrClaimed, m.attrs.Get(attrClaimed)),
-	}, state: o.state, at: o.next, events: o.events}
-	if !m.attrs.Has(attrCancel) {
-		t.cond = append(t.cond, store.Absent(attrCancel))
+	t := e.transition(m, o)
+	if ending != nil { // in one transaction with its dead letter and failure callback
+		t.first = append(t.first, e.endRunOp(ending, runFailed, nil, store.Set(attrDLQ, store.Bytes(o.dlqID))))
 	}
-	if o.state == stateWaiting {
+	switch {
+	case o.state == stateWaiting && o.fetch:
+		t.edits = append(t.edits, store.Set(attrFetch, store.Int(1)))
+	case o.state == stateWaiting:
 		t.edits = append(t.edits, store.Add(attrRetried, attrRetried, 1))
 	}
 	if o.state == stateFailed && buried(m) {
@@ -203,8 +231,37 @@ func (e *Engine) record(ctx context.Context, m *message, o outcome, sent []byte)
 		t.hints = append(t.hints, d.hint())
 		t.callbacks++
 	}
-	return e.apply(ctx, &t)
+	hints, err := e.apply(ctx, t)
+	if err == nil && ending != nil {
+		e.release(ctx, ending)
+	}
+	return hints, err
 }
+
+// transition is the change of a message that this engine has claimed.
+func (e *Engine) transition(m *message, o outcome) *transition {
+	t := &transition{m: m, cond: store.And{
+		store.Eq(attrState, store.Int(int64(stateActive))),
+		store.Eq(attrOwner, store.Bytes(e.owner)),
+		store.Eq(attrClaimed, m.attrs.Get(attrClaimed)),
+	}, state: o.state, at: o.next, events: o.events}
+	if !m.attrs.Has(attrCancel) {
+		t.cond = append(t.cond, store.Absent(attrCancel))
+	}
+	return t
+}
+
+// lateOutcome is the transition of a message that has failed after its run has ended: neither
+// callback nor dead letter follows.
+func (e *Engine) lateOutcome(m *message, o outcome) *transition {
+	t := e.transition(m, o)
+	t.state = stateCancelled
+	t.events = append(t.events[:1:1], event{At: e.now().UnixMilli(), State: EventCancelled})
+	return t
+}
+
+// errRunChanged says that a run has ended, or changed, while its end was written.
+var errRunChanged = errors.New("qstash: the workflow run has changed meanwhile")
 
 // noteSDK looks at the answer to a run's first delivery. SDKs whose answers do not have headerSDK
 // announce that they can fetch entries, and cannot.
@@ -228,23 +285,6 @@ func buried(m *message) bool {
 	return w == nil || w.CallType != CallTo && w.CallType != CallFailure
 }
 
-// failRun ends a run whose workflow cannot be called. It returns the payload for the failure
-// callback: the one that the run was started with.
-func (e *Engine) failRun(ctx context.Context, m *message, o outcome, sent []byte) ([]byte, error) {
-	w := m.rec.Workflow
-	if !buried(m) {
-		return sent, nil
-	}
-	if _, err := e.endRun(ctx, m.acct, w.RunID, runFailed, nil, store.Set(attrDLQ, store.Bytes(o.dlqID))); err != nil {
-		return nil, err
-	}
-	steps, err := e.runStepsUpTo(ctx, m.acct, w.RunID, 1)
-	if err != nil || len(steps) == 0 {
-		return sent, err
-	}
-	return steps[0].Body, nil
-}
-
 // transition is a change of a message's state with what goes along with it.
 type transition struct {
 	m         *message
@@ -253,6 +293,7 @@ type transition struct {
 	at        time.Time // of stateWaiting
 	events    []event
 	edits     []store.Edit // further ones of the message
+	first     []store.Op   // of other items, whose conditions may fail: errRunChanged
 	extra     []store.Op   // of other items
 	hints     []wake.Hint
 	callbacks int // messages among extra that the message's place in a queue waits for
@@ -267,7 +308,7 @@ func (e *Engine) apply(ctx context.Context, t *transition) ([]wake.Hint, error) 
 		store.Remove(attrClaimed),
 	}, t.edits...)
 	edits = append(edits, addEvents(m.attrs.Size(), t.events...)...)
-	ops := slices.Clip(t.extra)
+	ops := slices.Concat(t.first, t.extra)
 	hints := slices.Clip(t.hints)
 
 	if m.attrs.Has(attrSlot) {
@@ -312,16 +353,23 @@ func (e *Engine) apply(ctx context.Context, t *transition) ([]wake.Hint, error) 
 		}
 	}
 
+	if len(t.events) > 0 {
+		e.anchor(ctx, m, time.UnixMilli(t.events[0].At))
+	}
 	// One operation alone is no transaction, and costs half of one.
 	err := e.commitOf(ctx, m, append([]store.Op{store.Update(m.key(), t.cond, edits...)}, ops...))
-	if ce := (*store.ConditionError)(nil); errors.As(err, &ce) && ce.Index > 0 && m.rec.Parent != "" {
+	ce, unmet := unmetCondition(err)
+	if unmet && ce.Index > 0 && ce.Index <= len(t.first) {
+		return hints, errRunChanged
+	}
+	if unmet && ce.Index > 0 && m.rec.Parent != "" {
 		m.rec.Parent = "" // the logs no longer have it
 		return e.apply(ctx, t)
 	}
 	if err != nil {
 		return hints, err
 	}
-	if t.state.finished() {
+	if t.state.finished() && !(supervised(m) && !m.at.After(now)) { // see supervised
 		if err := e.dropDue(ctx, m); err != nil {
 			e.log.WarnContext(ctx, "the due entry of a finished message is left to the sweep", "error", err)
 		}

@@ -56,7 +56,11 @@ type draft struct {
 	packed []byte // body as it is stored, once it has been packed
 	kept   bool   // the chunks of the body are stored
 
-	resumed []RunStep // of a workflow run that goes on for another one: the entries that it begins with
+	resumed []RunStep  // of a workflow run that goes on for another one: the entries that it begins with
+	also    []*draft   // of such a run: further messages of its branches
+	woken   []*draft   // those of also that are stored with the run
+	taken   []store.Op // of such a run: what must be there, and goes
+	whole   bool       // of such a run: see run.whole
 }
 
 // Publish accepts messages. Each request has an outcome of its own; what is
@@ -206,7 +210,7 @@ func (e *Engine) draft(ctx context.Context, acct string, req *Request) (drafts [
 
 func (e *Engine) newDraft(acct string, req *Request, topic string, target Endpoint) *draft {
 	now := e.now()
-	d := &draft{acct: acct, id: e.newID(messagePrefix), body: req.Body}
+	d := &draft{acct: acct, id: e.newIDAt(messagePrefix, now), body: req.Body}
 	d.rec = record{Options: req.Options, URL: target.URL, Topic: topic, Endpoint: target.Name, CreatedAt: now, BodySize: len(req.Body)}
 	o := &d.rec.Options
 	if o.NotBefore.IsZero() {
@@ -302,6 +306,9 @@ func (d *draft) items(e *Engine) (due []store.Item, msg store.Item, long []store
 		placed := dueSort(at, dueMessage, d.id)
 		attrs = append(attrs, store.Attr{Name: attrDue, Value: store.Bytes(placed)})
 		due = []store.Item{{Key: dueKey(d.acct, shardOf(d.id), placed), Attrs: d.rec.dueAttrs()}}
+	}
+	if made := d.rec.CreatedAt; needsAnchor(idTime(d.id), made.UnixMilli()) {
+		due = append(due, e.anchorItem(d.acct, d.id, made)) // its id begins with an earlier time
 	}
 	attrs = append(attrs, d.extra...)
 	return due, store.Item{Key: messageKey(d.acct, d.id), Attrs: store.NewAttrs(attrs...)}, long, nil

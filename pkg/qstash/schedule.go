@@ -19,6 +19,7 @@ type ScheduleRequest struct {
 	Destination string // URL, or name of a URL group
 	Body        []byte
 	Options     Options // Delay is that of each message
+	Missed      Missed  // "": MissedSkip
 }
 
 // schedule is a schedule as it is stored.
@@ -32,6 +33,7 @@ type schedule struct {
 	Last        time.Time `json:"la,omitzero"`
 	LastIDs     []string  `json:"li,omitempty"` // messages of Last
 	Paused      bool      `json:"pz,omitempty"`
+	Missed      Missed    `json:"ms,omitempty"`
 	Repeat      string    `json:"rp,omitempty"` // what the waker repeats, see repeat; "": nothing
 	BodyID      string    `json:"bi,omitempty"` // names the chunks of a long body
 	BodySize    int       `json:"bs,omitempty"`
@@ -61,7 +63,7 @@ func (e *Engine) CreateSchedule(ctx context.Context, acct string, req ScheduleRe
 }
 
 func newSchedule(req *ScheduleRequest) *schedule {
-	s := &schedule{Options: req.Options, Destination: req.Destination, Cron: strings.TrimSpace(req.Cron), id: req.ID}
+	s := &schedule{Options: req.Options, Destination: req.Destination, Cron: strings.TrimSpace(req.Cron), Missed: req.Missed, id: req.ID}
 	s.NotBefore, s.DedupID, s.DedupByContent = time.Time{}, "", false
 	return s
 }
@@ -80,7 +82,7 @@ func (e *Engine) scheduleSettings(ctx context.Context, acct, id string, s *sched
 		return ScheduleRequest{}, notFound("schedule %s not found", id)
 	}
 	body, err := e.scheduleBody(ctx, acct, s)
-	return ScheduleRequest{ID: id, Cron: s.Cron, Destination: s.Destination, Body: body, Options: s.Options}, err
+	return ScheduleRequest{ID: id, Cron: s.Cron, Destination: s.Destination, Body: body, Options: s.Options, Missed: s.Missed}, err
 }
 
 // ChangeSchedule changes settings of a schedule; the others stay, and so does what is known of its
@@ -201,6 +203,9 @@ func (e *Engine) checkSchedule(ctx context.Context, acct string, s *schedule, bo
 		if err := checkName("queue", s.Queue); err != nil {
 			return err
 		}
+	}
+	if _, err := ParseMissed(string(s.Missed)); err != nil {
+		return err
 	}
 	return s.check(&e.limits, e.now())
 }
@@ -348,16 +353,18 @@ func (e *Engine) tick(ctx context.Context, acct string, s *schedule) error {
 	if err != nil {
 		return fmt.Errorf("schedule %s: %w", s.id, err)
 	}
-	ids, err := e.publishTick(ctx, acct, s)
-	if refused := (*Error)(nil); errors.As(err, &refused) {
-		e.log.WarnContext(ctx, "a schedule's message cannot be published", "schedule", s.id, "error", err)
-	} else if err != nil {
+	times := s.times(parsed, now)
+	if len(times) == 0 {
+		e.log.InfoContext(ctx, "the times of a schedule were missed and are left out", "schedule", s.id, "since", s.Next)
+	}
+	last, ids, err := e.publishTimes(ctx, acct, s, times)
+	if err != nil {
 		return err
 	}
 	next := *s
-	next.Next, next.Version = parsed.Next(now), e.newID("") // what was missed meanwhile is not made up for
+	next.Next, next.Version = parsed.Next(now), e.newID("")
 	if len(ids) > 0 {
-		next.Last, next.LastIDs = s.Next, ids
+		next.Last, next.LastIDs = last, ids
 	}
 	if s.Repeat != "" && now.Sub(s.Next) > sweepGrace {
 		// The sweep had to find it: the waker may have lost it.
@@ -419,8 +426,8 @@ func (e *Engine) advance(ctx context.Context, acct string, old, s *schedule) (bo
 	return true, nil
 }
 
-// publishTick stores the messages of a schedule's present time.
-func (e *Engine) publishTick(ctx context.Context, acct string, s *schedule) ([]string, error) {
+// publishTick stores the messages of a schedule's time, once for the same time and parts.
+func (e *Engine) publishTick(ctx context.Context, acct string, s *schedule, at time.Time, parts ...string) ([]string, error) {
 	body, err := e.scheduleBody(ctx, acct, s)
 	if err != nil {
 		return nil, err
@@ -435,7 +442,7 @@ func (e *Engine) publishTick(ctx context.Context, acct string, s *schedule) ([]s
 	}
 	ids := make([]string, len(drafts))
 	for i, d := range drafts {
-		d.id = derivedID(messagePrefix, s.Next, s.id, s.CreatedAt.String(), d.rec.URL, d.rec.Endpoint)
+		d.id = derivedID(messagePrefix, at, append([]string{s.id, s.CreatedAt.String(), d.rec.URL, d.rec.Endpoint}, parts...)...)
 		d.rec.ScheduleID = s.id
 		ids[i] = d.id
 		if err := e.storeOnce(ctx, d); err != nil {

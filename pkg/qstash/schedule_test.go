@@ -94,7 +94,9 @@ func TestScheduleIsRepeatedByTheWaker(t *testing.T) {
 
 	// One that has forgotten is told again, once the sweep has found what is overdue.
 	clear(w.repeats)
-	w.run(time.Hour + time.Minute)
+	forgotten, err := w.engine.Schedule(ctx, acct, id)
+	check(err)
+	w.run(time.UnixMilli(forgotten.NextTime).Sub(w.now) + 2*time.Minute)
 	w.sweep()
 	sent(0, 1)
 	if len(w.repeats) != 1 {

@@ -29,8 +29,9 @@ func (e *Engine) Sweep(ctx context.Context, until time.Time) (int, error) {
 			}
 			continue
 		}
+		runs := &supervisor{e: e, acct: acct, seen: map[string]bool{}}
 		for shard := range byte(shards) {
-			woken, err := e.sweepShard(ctx, acct, shard, until)
+			woken, err := e.sweepShard(ctx, runs, shard, until)
 			n += woken
 			if err != nil {
 				return n, fmt.Errorf("sweeping account %s: %w", acct, err)
@@ -50,17 +51,37 @@ func (e *Engine) Sweep(ctx context.Context, until time.Time) (int, error) {
 // the wake-up that is under way.
 func (e *Engine) Overdue() time.Time { return e.now().Add(-sweepGrace) }
 
-func (e *Engine) sweepShard(ctx context.Context, acct string, shard byte, until time.Time) (int, error) {
+// late is a due entry of a message whose time was more than sweepGrace ago.
+type late struct {
+	key store.Key
+	at  time.Time
+	id  string
+	run string // that the message belongs to; "": none
+
+	host    string
+	crowded bool // attempts for the host take long, and there is room for this one
+}
+
+func (e *Engine) sweepShard(ctx context.Context, runs *supervisor, shard byte, until time.Time) (int, error) {
+	acct := runs.acct
 	n := 0
 	rooms, err := e.rooms(ctx, acct)
 	if err != nil {
 		return 0, err
 	}
 	var hints []wake.Hint
+	var lates []late
 	flush := func() error {
+		more, err := e.wakeLate(ctx, runs, rooms, lates)
+		if err != nil {
+			return err
+		}
+		hints = append(hints, more...)
 		n += len(hints)
-		err := e.waker.Wake(ctx, hints...)
-		hints = hints[:0]
+		if len(hints) > 0 {
+			err = e.waker.Wake(ctx, hints...)
+		}
+		hints, lates = hints[:0], lates[:0]
 		return err
 	}
 	old := e.now().Add(-sweepGrace)
@@ -83,14 +104,14 @@ func (e *Engine) sweepShard(ctx context.Context, acct string, shard byte, until 
 			}
 			return true, e.drop(ctx, it.Key)
 		case kind == dueMessage && at.Before(old):
-			crowded, full := rooms.take(it.Attrs.Get(attrHost).Str())
-			if full {
-				return true, nil
+			l := late{key: it.Key, at: at, id: id, host: it.Attrs.Get(attrHost).Str(), run: it.Attrs.Get(dueRun).Str()}
+			if l.run == "" { // one of a run is read in any case, see supervised
+				var full bool
+				if l.crowded, full = rooms.take(l.host); full {
+					return true, nil
+				}
 			}
-			left, err := e.leave(ctx, acct, it.Key, at, id, crowded)
-			if err != nil || left {
-				return err == nil, err
-			}
+			lates = append(lates, l)
 		case kind == dueSchedule && at.Before(old):
 			s, err := e.readSchedule(ctx, acct, id)
 			if err != nil {
@@ -99,41 +120,120 @@ func (e *Engine) sweepShard(ctx context.Context, acct string, shard byte, until 
 			if s == nil || s.Paused || scheduleDue(acct, s) != it.Key {
 				return true, e.drop(ctx, it.Key)
 			}
+			hints = append(hints, dueHint(acct, it))
+		case kind == dueWaiter && at.Before(old):
+			there, err := e.hasWaiter(ctx, acct, id)
+			if err != nil {
+				return false, err
+			}
+			if !there {
+				if settled, err := runs.quiet(ctx, it.Attrs.Get(dueRun).Str()); err != nil || !settled {
+					return err == nil, err
+				}
+				return true, e.drop(ctx, it.Key)
+			}
+			hints = append(hints, dueHint(acct, it))
+		case kind == dueDeadline && at.Before(old):
+			if goes, err := e.overdueRun(ctx, acct, id, it.Key); err != nil {
+				return false, err
+			} else if !goes {
+				return true, e.drop(ctx, it.Key)
+			}
+			hints = append(hints, dueHint(acct, it))
+		default:
+			hints = append(hints, dueHint(acct, it))
 		}
-		h := hint(at, kind, acct, id)
-		h.Host = it.Attrs.Get(attrHost).Str()
-		hints = append(hints, h)
-		if len(hints) < store.MaxSnapshotItems {
+		if len(hints)+len(lates) < store.MaxSnapshotItems {
 			return true, nil
 		}
 		return true, flush()
 	})
-	if err == nil && len(hints) > 0 {
+	if err == nil && len(hints)+len(lates) > 0 {
 		err = flush()
 	}
 	return n, err
 }
 
-// leave reports whether a message that is overdue is to be left alone: it is being
-// delivered, or has been woken a short while ago. A due entry that its message no longer
-// has, or whose message is gone, is removed. parked says that it may have waited for room, which there is now.
-func (e *Engine) leave(ctx context.Context, acct string, key store.Key, at time.Time, id string, parked bool) (bool, error) {
-	m, err := e.readMessage(ctx, acct, id)
-	if err != nil {
-		return false, err
+// dueHint is the wake-up for a due entry.
+func dueHint(acct string, it store.Item) wake.Hint {
+	at, kind, id, _ := parseDue(it.Key.Sort)
+	h := hint(at, kind, acct, id)
+	h.Host = it.Attrs.Get(attrHost).Str()
+	return h
+}
+
+// wakeLate looks at messages that are late: the due entries that count no longer are removed, and the
+// others are woken unless they are to be left alone. A message that has carried a workflow run may
+// have been the last one to do so.
+func (e *Engine) wakeLate(ctx context.Context, runs *supervisor, rooms rooms, lates []late) ([]wake.Hint, error) {
+	if len(lates) == 0 {
+		return nil, nil
 	}
+	keys := make([]store.Key, len(lates))
+	for i, l := range lates {
+		keys[i] = messageKey(runs.acct, l.id)
+	}
+	items, err := e.store.GetMany(ctx, keys, false)
+	if err != nil {
+		return nil, fmt.Errorf("reading messages that are due: %w", err)
+	}
+	var hints []wake.Hint
+	var over []store.Key
+	for i, l := range lates {
+		m, err := parseFound(runs.acct, l.id, items[i])
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case m != nil && m.due != l.key.Sort:
+			over = append(over, l.key)
+		case m == nil && l.run != "", m != nil && m.state.finished() && supervised(m):
+			if m != nil {
+				l.run = m.rec.Workflow.RunID
+			}
+			if m != nil && e.carries(m) {
+				continue
+			}
+			settled, err := runs.quiet(ctx, l.run)
+			if err != nil {
+				return nil, err
+			}
+			if settled {
+				over = append(over, l.key)
+			}
+		case m == nil, m.state.finished():
+			over = append(over, l.key)
+		default:
+			full := false
+			if l.run != "" {
+				l.crowded, full = rooms.take(l.host)
+			}
+			if !full && !e.leave(m, l.at, l.crowded) {
+				hints = append(hints, m.hint(l.at))
+			}
+		}
+	}
+	if len(over) > 0 {
+		if err := e.store.Load(ctx, nil, over); err != nil {
+			return nil, fmt.Errorf("removing due entries: %w", err)
+		}
+	}
+	return hints, nil
+}
+
+// leave reports whether a message that is overdue is to be left alone: it is being
+// delivered, or has been woken a short while ago. parked says that it may have waited for room, which there is now.
+func (e *Engine) leave(m *message, at time.Time, parked bool) bool {
 	switch {
-	case m == nil, m.due != key.Sort, m.state.finished():
-		return true, e.drop(ctx, key)
 	case m.state == stateActive:
-		return !e.lapsed(m, e.now()), nil
+		return !e.lapsed(m, e.now())
 	case e.alone, parked:
-		return false, nil
+		return false
 	}
 	// There may only be more to do than there is capacity: wake-ups are repeated after one
 	// minute, two, four and so on, so that they do not pile up.
 	overdue := int64(e.now().Sub(at) / sweepGrace)
-	return overdue&(overdue-1) != 0, nil
+	return overdue&(overdue-1) != 0
 }
 
 func (e *Engine) drop(ctx context.Context, key store.Key) error {

@@ -133,6 +133,7 @@ type Schedule struct {
 	Period               int64             `json:"period,omitempty"`
 	Label                string            `json:"label,omitempty"`
 	Labels               []string          `json:"labels,omitempty"`
+	Missed               Missed            `json:"missed"` // not one of Upstash's fields
 	LastTime             int64             `json:"lastScheduleTime,omitempty"`
 	NextTime             int64             `json:"nextScheduleTime"`
 	LastStates           map[string]string `json:"lastScheduleStates,omitempty"` // by message id: IN_PROGRESS, SUCCESS or FAIL
@@ -167,7 +168,7 @@ func (e *Engine) scheduleView(ctx context.Context, acct string, s *schedule) (Sc
 		CallerIP: s.CallerIP, CallerIp: s.CallerIP, Paused: s.Paused, Queue: s.Queue,
 		FlowKey: same.FlowKey, Parallelism: same.Parallelism, Rate: same.Rate, Period: same.Period,
 		Label: same.Label, Labels: same.Labels,
-		NextTime: s.Next.UnixMilli(),
+		NextTime: s.Next.UnixMilli(), Missed: cmp.Or(s.Missed, MissedSkip),
 	}
 	if now := e.now(); s.Paused && !s.Next.After(now) { // its times pass all the same
 		parsed, err := cron.Parse(s.Cron)

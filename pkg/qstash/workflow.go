@@ -28,6 +28,8 @@ type Workflow struct {
 	LazyFetch  bool     `json:"z,omitempty"` // the destination can fetch steps by itself
 	Detect     Detect   `json:"d,omitempty"` // of a run's first delivery
 	Invoker    *Invoker `json:"-"`           // of a run that another one has started
+
+	Deadline time.Duration `json:"-"` // of a run that begins: how long it may take; 0: as its account says
 }
 
 // Detect says which field of an answer shows that the destination is a workflow. Without it, a 2xx answer to
@@ -106,12 +108,14 @@ var ErrRunEnded = &Error{KindInvalid, "can not append to a cancelled workflow: t
 
 // run is a workflow run as it is stored.
 type run struct {
-	URL       string    `json:"u"`
-	CreatedAt time.Time `json:"c"`
-	Config    Options   `json:"o"` // of every delivery, unless a step has its own
-	CallerIP  string    `json:"ip,omitempty"`
-	Invoker   *Invoker  `json:"i,omitempty"`
-	FirstID   string    `json:"m"` // the message that started it
+	URL       string        `json:"u"`
+	CreatedAt time.Time     `json:"c"`
+	Config    Options       `json:"o"` // of every delivery, unless a step has its own
+	CallerIP  string        `json:"ip,omitempty"`
+	Invoker   *Invoker      `json:"i,omitempty"`
+	FirstID   string        `json:"m"`            // the message that started it
+	Linked    bool          `json:"lk,omitempty"` // what it waits for is linked; false: it was started before there were links
+	MayTake   time.Duration `json:"mt,omitempty"` // from CreatedAt on; 0: it has no deadline
 
 	acct, id string
 	state    runState
@@ -135,6 +139,8 @@ const (
 const (
 	runSteps    = "n" // entries
 	runResponse = "b" // what it ended with, if that is short
+	runReason   = "x" // why it was failed, if that is not in the log of its last message
+	runNotices  = "o" // notifications that have been kept for it
 	runWhole    = "w" // present: its workflow's SDK cannot fetch entries, whatever it says of itself
 )
 
@@ -211,7 +217,11 @@ func (e *Engine) startRun(ctx context.Context, d *draft) (Published, error) {
 			return e.restartBySDK(ctx, d, old)
 		}
 	}
-	r := &run{URL: w.URL, CreatedAt: w.CreatedAt, Config: d.rec.Options, CallerIP: d.rec.CallerIP, Invoker: w.Invoker, FirstID: d.id}
+	r := &run{URL: w.URL, CreatedAt: w.CreatedAt, Config: d.rec.Options, CallerIP: d.rec.CallerIP, Invoker: w.Invoker, FirstID: d.id, Linked: true, acct: d.acct, id: w.RunID}
+	deadline, hints, err := e.setDeadline(ctx, r, w)
+	if err != nil {
+		return Published{}, err
+	}
 	r.Config.NotBefore, r.Config.Workflow, r.Config.Trail = time.Time{}, nil, Trail{}
 	if w.Invoker != nil {
 		d.body = w.Invoker.Body
@@ -226,16 +236,17 @@ func (e *Engine) startRun(ctx context.Context, d *draft) (Published, error) {
 			store.Attr{Name: attrJSON, Value: store.Bytes(string(text))},
 			store.Attr{Name: attrState, Value: store.Int(int64(runRunning))},
 			store.Attr{Name: runSteps, Value: store.Int(int64(max(1, len(d.resumed))))},
-			store.Attr{Name: store.TTLAttr, Value: store.Int(d.rec.NotBefore.Add(maxWait).Unix())}), cond),
+			store.Attr{Name: store.TTLAttr, Value: store.Int(d.rec.NotBefore.Add(e.runTTL()).Unix())}), cond),
 		store.Put(runIndexKey(d.acct, w.CreatedAt, w.RunID), store.NewAttrs(
-			store.Attr{Name: store.TTLAttr, Value: store.Int(d.rec.NotBefore.Add(maxWait).Unix())}), nil),
+			store.Attr{Name: store.TTLAttr, Value: store.Int(d.rec.NotBefore.Add(e.runTTL()).Unix())}), nil),
 	}
+	ops = append(ops, deadline...)
 	if by := w.Invoker; by != nil {
 		facts, err := json.Marshal(runLink{URL: r.URL, Step: by.Step, CreatedAt: w.CreatedAt})
 		if err != nil {
 			return Published{}, fmt.Errorf("starting workflow run %s: %w", w.RunID, err)
 		}
-		ops = append(ops, linkOp(d.acct, by.RunID, invokedLink(w.RunID), facts, d.rec.NotBefore.Add(maxWait)))
+		ops = append(ops, linkOp(d.acct, by.RunID, invokedLink(w.RunID), facts, d.rec.CreatedAt, d.rec.NotBefore.Add(e.runTTL())))
 	}
 	entries := d.resumed
 	if len(entries) == 0 {
@@ -264,8 +275,15 @@ func (e *Engine) startRun(ctx context.Context, d *draft) (Published, error) {
 	if err != nil {
 		return Published{}, err
 	}
-	err = e.store.Commit(ctx, append(append(ops, puts(due)...), step.Op, store.Put(msg.Key, msg.Attrs, nil)))
-	if ce := (*store.ConditionError)(nil); errors.As(err, &ce) {
+	ops = append(append(ops, puts(due)...), step.Op, store.Put(msg.Key, msg.Attrs, nil))
+	if ops, err = e.resumeOps(ctx, d, r, last+1, ops); err != nil {
+		return Published{}, err
+	}
+	err = e.store.Commit(ctx, ops)
+	if ce, unmet := unmetCondition(err); unmet {
+		if ce.Index > 0 {
+			return Published{}, errTaken
+		}
 		old, err := parseRun(d.acct, w.RunID, ce.Old)
 		if err != nil {
 			return Published{}, err
@@ -275,7 +293,15 @@ func (e *Engine) startRun(ctx context.Context, d *draft) (Published, error) {
 	if err != nil {
 		return Published{}, fmt.Errorf("starting workflow run %s: %w", w.RunID, err)
 	}
-	e.wake(ctx, d.hint())
+	e.wake(ctx, append(hints, d.hint())...)
+	for _, also := range d.woken {
+		e.wake(ctx, also.hint())
+	}
+	if len(d.also) > 0 {
+		if err := e.continueRun(ctx, d.also); err != nil {
+			return Published{}, err
+		}
+	}
 	return r.published(d.id, false), nil
 }
 
@@ -309,7 +335,7 @@ func (e *Engine) restartBySDK(ctx context.Context, d *draft, r *run) (Published,
 	if err != nil {
 		return Published{}, err
 	}
-	ops := append(puts(due), linkOp(d.acct, r.id, messageLink(d.id), nil, d.expires(&e.limits)), store.Put(msg.Key, msg.Attrs, store.Absent(attrState)))
+	ops := append(puts(due), linkOp(d.acct, r.id, messageLink(d.id), nil, d.rec.CreatedAt, d.expires(&e.limits)), store.Put(msg.Key, msg.Attrs, store.Absent(attrState)))
 	err = e.store.Commit(ctx, ops)
 	if _, unmet := unmetCondition(err); unmet {
 		return r.published(d.id, true), nil
@@ -329,12 +355,12 @@ func (e *Engine) stepOp(ctx context.Context, acct, runID string, n int, messageI
 	attrs := []store.Attr{
 		{Name: attrMessage, Value: store.Bytes(messageID)},
 		{Name: stepCallType, Value: store.Bytes(callType)},
-		{Name: store.TTLAttr, Value: store.Int(e.now().Add(maxWait).Unix())},
+		{Name: store.TTLAttr, Value: store.Int(e.now().Add(e.runTTL()).Unix())},
 	}
 	if len(body) <= maxStepInline {
 		attrs = append(attrs, store.Attr{Name: attrBody, Value: store.Bytes(string(body))})
 	} else {
-		long := chunks(acct, messageID+"/step", body, e.now().Add(maxWait))
+		long := chunks(acct, messageID+"/step", body, e.now().Add(e.runTTL()))
 		if err := e.store.Load(ctx, long, nil); err != nil {
 			return stepPut{}, fmt.Errorf("storing a step of workflow run %s: %w", runID, err)
 		}
@@ -526,7 +552,7 @@ func (e *Engine) stepsBefore(ctx context.Context, acct, id string, n int) (steps
 		if steps, missing, err = e.readSteps(ctx, acct, id, n); err != nil {
 			return err
 		}
-		expires := store.Int(e.now().Add(maxWait).Unix())
+		expires := store.Int(e.now().Add(e.runTTL()).Unix())
 		for _, i := range missing {
 			_, err := e.store.Apply(ctx, store.Put(stepKey(acct, id, i), store.NewAttrs(
 				store.Attr{Name: attrMessage, Value: store.Bytes(voidMessage)},
@@ -605,14 +631,25 @@ func (e *Engine) workflowDelivery(ctx context.Context, m *message, h Header, bod
 	return body, nil
 }
 
-// fetched reports whether a workflow is to fetch the body of a delivery by itself, with RunSteps: one
-// that platforms may not take. The SDKs read the payload of a failure from the body in any case.
-func (e *Engine) fetched(ctx context.Context, m *message, size int) (bool, error) {
+// mayFetch reports whether the destination says that it can fetch the body of a delivery by itself, with
+// RunSteps, and has not been asked to. The SDKs read a failure from the body in any case.
+func (m *message) mayFetch() bool {
 	w := m.rec.Workflow
-	if !w.LazyFetch || size <= maxRunBody || w.CallType == CallFailure {
+	return w != nil && w.LazyFetch && w.CallType != CallFailure && w.CallType != CallTo && !m.attrs.Has(attrFetch)
+}
+
+// fetched reports whether a workflow is to fetch the body of a delivery by itself. Long lists of
+// entries are sent to none that can, as many platforms do not take them. The answer to a call is sent as it
+// is, however long: @upstash/workflow 1.3 cannot fetch it, though it says so. A destination that has
+// answered 413 is not sent the body again.
+func (e *Engine) fetched(ctx context.Context, m *message, size int) (bool, error) {
+	if m.attrs.Has(attrFetch) {
+		return true, nil
+	}
+	if w := m.rec.Workflow; !m.mayFetch() || !w.step() || size <= maxRunBody {
 		return false, nil
 	}
-	r, err := e.readRun(ctx, m.acct, w.RunID)
+	r, err := e.readRun(ctx, m.acct, m.rec.Workflow.RunID)
 	return err == nil && (r == nil || !r.whole()), err
 }
 
@@ -633,7 +670,7 @@ func (e *Engine) RunSteps(ctx context.Context, acct, id string) ([]RunStep, erro
 	return append(steps, answers...), err
 }
 
-// longAnswers are the answers of third parties that the workflow is to fetch, see fetched: it finds them
+// longAnswers are the answers of third parties that the workflow is to fetch, see fetched. It finds them
 // by the id of the message that tells of them.
 func (e *Engine) longAnswers(ctx context.Context, r *run) (list []RunStep, err error) {
 	links, err := e.links(ctx, r.acct, r.id)
@@ -650,7 +687,7 @@ func (e *Engine) longAnswers(ctx context.Context, r *run) (list []RunStep, err e
 			continue
 		}
 		answer := msgs[m.attrs.Get(attrAnswer).Str()]
-		if answer == nil || answer.state.finished() || answer.rec.BodySize <= maxRunBody {
+		if answer == nil || answer.state.finished() || !answer.attrs.Has(attrFetch) {
 			continue
 		}
 		body, err := e.body(ctx, answer)

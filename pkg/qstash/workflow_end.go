@@ -47,7 +47,7 @@ func (e *Engine) response(ctx context.Context, r *run) (string, error) {
 	return string(text), err
 }
 
-// CancelRun cancels a run. Its messages are dropped when they are due.
+// CancelRun cancels a run, and its messages that wait. One that is being sent is not sent again.
 func (e *Engine) CancelRun(ctx context.Context, acct, id string) error {
 	r, err := e.readRun(ctx, acct, id)
 	if err != nil {
@@ -70,6 +70,21 @@ func (e *Engine) endRun(ctx context.Context, acct, id string, state runState, re
 	if err := e.tellInvoker(ctx, r, state, response); err != nil {
 		return false, err
 	}
+	_, err = e.store.Apply(ctx, e.endRunOp(r, state, response, edits...))
+	if _, unmet := unmetCondition(err); unmet {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("ending workflow run %s: %w", id, err)
+	}
+	if state != runSucceeded {
+		e.release(ctx, r)
+	}
+	return true, nil
+}
+
+// endRunOp ends a run, if it goes on.
+func (e *Engine) endRunOp(r *run, state runState, response []byte, edits ...store.Edit) store.Op {
 	now := e.now()
 	edits = append(edits,
 		store.Set(attrState, store.Int(int64(state))),
@@ -78,14 +93,7 @@ func (e *Engine) endRun(ctx context.Context, acct, id string, state runState, re
 	if len(response) > 0 && len(response) <= maxRunResponse {
 		edits = append(edits, store.Set(runResponse, store.Bytes(string(response))))
 	}
-	_, err = e.store.Apply(ctx, store.Update(runKey(acct, id), store.Eq(attrState, store.Int(int64(runRunning))), edits...))
-	if ce := (*store.ConditionError)(nil); errors.As(err, &ce) {
-		return false, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("ending workflow run %s: %w", id, err)
-	}
-	return true, nil
+	return store.Update(runKey(r.acct, r.id), store.Eq(attrState, store.Int(int64(runRunning))), edits...)
 }
 
 // tellInvoker adds the result of a run to the run that has started it, once.
@@ -93,7 +101,7 @@ func (e *Engine) tellInvoker(ctx context.Context, r *run, state runState, respon
 	if r.Invoker == nil {
 		return nil
 	}
-	out, err := json.Marshal(invokeResult{Body: returned(state, response), IsCanceled: state == runCancelled, IsFailed: state == runFailed})
+	out, err := json.Marshal(newInvokeResult(state, response))
 	if err != nil {
 		return fmt.Errorf("writing the result of workflow run %s: %w", r.id, err)
 	}
@@ -125,6 +133,10 @@ type invokeResult struct {
 	Body       json.RawMessage `json:"body,omitempty"`
 	IsCanceled bool            `json:"isCanceled"`
 	IsFailed   bool            `json:"isFailed"`
+}
+
+func newInvokeResult(state runState, response []byte) invokeResult {
+	return invokeResult{Body: returned(state, response), IsCanceled: state == runCancelled, IsFailed: state == runFailed}
 }
 
 // returned is the value that a run has returned, in JSON; nil if it has returned nothing.

@@ -25,6 +25,8 @@ const (
 type link struct {
 	kind byte
 	name string // what follows the kind in the sort key
+	made time.Time
+	over bool // the supervisor has seen that the wait is over
 	Wait *waitLink
 	Run  *runLink
 }
@@ -51,6 +53,12 @@ type runLink struct {
 // linkEnded is present at the link of an invoked run that has ended.
 const linkEnded = "z"
 
+// Further attributes of links.
+const (
+	linkMade = "t" // ms: when it was written
+	linkOver = "o" // present: the wait is over
+)
+
 func linkKey(acct, runID, name string) store.Key {
 	return store.Key{Partition: runPartition(acct, runID), Sort: linkSort + name}
 }
@@ -60,8 +68,8 @@ func waiterLink(id string) string  { return string(rune(linkWaiter)) + id }
 func invokedLink(id string) string { return string(rune(linkRun)) + id }
 
 // linkOp writes a link; text is its JSON, if it has any.
-func linkOp(acct, runID, name string, text []byte, expires time.Time) store.Op {
-	attrs := []store.Attr{{Name: store.TTLAttr, Value: store.Int(expires.Unix())}}
+func linkOp(acct, runID, name string, text []byte, made, expires time.Time) store.Op {
+	attrs := []store.Attr{{Name: linkMade, Value: store.Int(made.UnixMilli())}, {Name: store.TTLAttr, Value: store.Int(expires.Unix())}}
 	if len(text) > 0 {
 		attrs = append(attrs, store.Attr{Name: attrJSON, Value: store.Bytes(string(text))})
 	}
@@ -75,7 +83,7 @@ func (e *Engine) links(ctx context.Context, acct, runID string) ([]link, error) 
 		if len(it.Key.Sort) < 2 {
 			return true, nil
 		}
-		l := link{kind: it.Key.Sort[1], name: it.Key.Sort[2:]}
+		l := link{kind: it.Key.Sort[1], name: it.Key.Sort[2:], made: time.UnixMilli(it.Attrs.Get(linkMade).Num()), over: it.Attrs.Has(linkOver)}
 		var v any
 		switch l.kind {
 		case linkWaiter:
@@ -106,3 +114,6 @@ func stepID(step json.RawMessage) string {
 	}
 	return fields.ID.String()
 }
+
+// key is the link's name in linkKey.
+func (l *link) key() string { return string(rune(l.kind)) + l.name }

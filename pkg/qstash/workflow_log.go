@@ -418,7 +418,7 @@ func (t *timeline) failed() *message {
 	return nil
 }
 
-// next is the delivery to the workflow that is pending, or has ended the run, unless an element shows it.
+// next is the delivery to the workflow that is pending, or has ended the run, unless a branch shows it.
 func (t *timeline) next(failed *message) map[string]any {
 	m, state := t.last, stepProgress
 	switch t.r.state {
@@ -446,9 +446,12 @@ func (t *timeline) next(failed *message) map[string]any {
 	return fields
 }
 
-// shows reports whether an element that is not done shows a message.
+// shows reports whether a branch that is not done shows a message.
 func (t *timeline) shows(m *message) bool {
 	for _, g := range t.groups {
+		if !g.parallel {
+			continue
+		}
 		for _, el := range g.elements {
 			if m != nil && !el.done && el.message != nil && el.message.id == m.id {
 				return true

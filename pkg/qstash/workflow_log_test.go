@@ -366,37 +366,33 @@ func TestFailureFunctionIsPartOfTheLogAndOfTheDeadLetter(t *testing.T) {
 }
 
 func TestAnswerOfACallArrivesWholeOrNotAtAll(t *testing.T) {
-	long := strings.Repeat("x", 5<<20)
+	long := strings.Repeat("x", 11<<20)
 	for _, c := range []struct {
 		name   string
 		answer qstash.Response
 		status int
 		body   string
-		lazy   bool
+		limit  int // of what the workflow's platform takes; 0: none
 	}{
-		{"3 MB", qstash.Response{Status: 200, Body: []byte(long[:2<<20])}, 200, long[:2<<20], false},
-		{"more than platforms take", qstash.Response{Status: 200, Body: []byte(long)}, 200, long, true},
-		{"more than was read", qstash.Response{Status: 200, Body: []byte("half"), Cut: true}, 0, "response body exceeds 4 bytes", false},
+		{"3 MB", qstash.Response{Status: 200, Body: []byte(long[:3<<20])}, 200, long[:3<<20], 0},
+		{"as long as a message", qstash.Response{Status: 200, Body: []byte(long[:10<<20])}, 200, long[:10<<20], 0},
+		{"more than the platform takes", qstash.Response{Status: 200, Body: []byte(long[:5<<20])}, 200, long[:5<<20], 4 << 20},
+		{"longer than a message", qstash.Response{Status: 200, Body: []byte(long)}, 0, "response body exceeds 10485760 bytes", 0},
+		{"more than was read", qstash.Response{Status: 200, Body: []byte("half"), Cut: true}, 0, "response body exceeds 4 bytes", 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t)
-			w.start("wfr_1", qstash.Options{})
+			w.start("wfr_1", qstash.Options{Retries: retries(0)})
 			w.run(0)
-			w.answer = func(d qstash.Delivery) (qstash.Response, error) {
-				if d.URL == thirdURL {
-					return c.answer, nil
-				}
-				return qstash.Response{Status: 200}, nil
-			}
 			var told []byte
-			fetch := func(d qstash.Delivery) (qstash.Response, error) {
-				if d.URL == thirdURL {
+			w.answer = func(d qstash.Delivery) (qstash.Response, error) {
+				switch {
+				case d.URL == thirdURL:
 					return c.answer, nil
+				case c.limit > 0 && len(d.Body) > c.limit:
+					return qstash.Response{Status: 413}, nil
 				}
-				if told = d.Body; c.lazy {
-					if len(d.Body) > 0 {
-						t.Errorf("the body has %d bytes, want none", len(d.Body))
-					}
+				if told = d.Body; len(d.Body) == 0 {
 					list, err := w.engine.RunSteps(t.Context(), acct, "wfr_1")
 					w.must(err)
 					last := list[len(list)-1]
@@ -406,7 +402,6 @@ func TestAnswerOfACallArrivesWholeOrNotAtAll(t *testing.T) {
 				}
 				return qstash.Response{Status: 200}, nil
 			}
-			w.answer = fetch
 			w.must(w.call("wfr_1", 1, "call", qstash.Options{Retries: retries(0)}))
 			w.run(0)
 			var callback struct {

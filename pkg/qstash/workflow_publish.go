@@ -110,25 +110,16 @@ type continuation struct {
 // messages. All is one commit as long as that is within the store's limits, which hold about 33 messages.
 func (e *Engine) continueRun(ctx context.Context, drafts []*draft) error {
 	acct, id := drafts[0].acct, drafts[0].rec.Workflow.RunID
-	now := e.now()
-	var left []continuation
-	for _, d := range drafts {
-		c := continuation{draft: d}
-		if d.rec.Workflow.step() && !d.rec.NotBefore.After(now) {
-			entry, err := e.stepOp(ctx, acct, id, 0, d.id, CallStep, d.body)
-			if err != nil {
-				return err
-			}
-			c.entry, d.body = &entry, nil
-		} else if err := e.keepBody(ctx, d); err != nil {
-			return err
-		}
-		left = append(left, c)
+	left, err := e.staged(ctx, drafts)
+	if err != nil {
+		return err
 	}
 	for len(left) > 0 {
-		err := e.contend(ctx, func(ctx context.Context) error {
+		err = e.contend(ctx, func(ctx context.Context) error {
 			done, err := e.commitContinuations(ctx, acct, id, left)
-			left = left[done:]
+			if err == nil {
+				left = left[done:]
+			}
 			return err
 		}, "continuing workflow run %s", id)
 		if err != nil {
@@ -140,6 +131,28 @@ func (e *Engine) continueRun(ctx context.Context, drafts []*draft) error {
 	}
 	return nil
 }
+
+// staged prepares messages of a run. What is long of them is stored.
+func (e *Engine) staged(ctx context.Context, drafts []*draft) (list []continuation, err error) {
+	now := e.now()
+	for _, d := range drafts {
+		c := continuation{draft: d}
+		if w := d.rec.Workflow; w.step() && !d.rec.NotBefore.After(now) {
+			entry, err := e.stepOp(ctx, d.acct, w.RunID, 0, d.id, CallStep, d.body)
+			if err != nil {
+				return nil, err
+			}
+			c.entry, d.body = &entry, nil
+		} else if err := e.keepBody(ctx, d); err != nil {
+			return nil, err
+		}
+		list = append(list, c)
+	}
+	return list, nil
+}
+
+// maxContinuationOps is the most writes that continuationOps returns.
+const maxContinuationOps = 3
 
 // commitContinuations stores the first of some messages, as many as fit into one commit, and returns
 // their number.
@@ -224,7 +237,7 @@ func (e *Engine) continuationOps(ctx context.Context, r *run, number int, c cont
 		d.extra = []store.Attr{{Name: attrStep, Value: store.Int(int64(number))}}
 		ops = append(ops, c.entry.numbered(r, number))
 	} else {
-		ops = append(ops, linkOp(d.acct, r.id, messageLink(d.id), nil, d.expires(&e.limits)))
+		ops = append(ops, linkOp(d.acct, r.id, messageLink(d.id), nil, d.rec.CreatedAt, d.expires(&e.limits)))
 	}
 	due, msg, _, err := d.items(e)
 	if err != nil {

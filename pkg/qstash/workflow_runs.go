@@ -155,7 +155,9 @@ type RunLog struct {
 	FlowKey     string       `json:"flowControlKey,omitempty"`
 	Invoker     *RunInvoker  `json:"invoker,omitempty"`
 	Failure     *RunFailure  `json:"failureFunction,omitempty"`
-	StepCount   int          `json:"-"` // also where Steps are left out
+	StepCount   int          `json:"-"`                            // also where Steps are left out
+	Reason      string       `json:"workflowRunFailure,omitempty"` // why it was failed though none of its messages has
+	Deadline    int64        `json:"workflowRunDeadline,omitempty"`
 }
 
 // RunInvoker names the run that has started another one.
@@ -205,6 +207,10 @@ func (r *run) view() RunLog {
 	v := RunLog{RunID: r.id, URL: r.URL, State: runStates[r.state], CreatedAt: r.CreatedAt.UnixMilli(), CallerIP: r.CallerIP,
 		CompletedAt: r.attrs.Get(attrFinished).Num(), Response: r.attrs.Get(runResponse).Str(), DLQID: r.attrs.Get(attrDLQ).Str(),
 		Labels: r.Config.Labels, Steps: []RunLogStep{}, StepCount: r.steps}
+	v.Reason = r.attrs.Get(runReason).Str()
+	if at := r.deadline(); !at.IsZero() {
+		v.Deadline = at.UnixMilli()
+	}
 	if len(v.Labels) > 0 {
 		v.Label = v.Labels[0]
 	}
@@ -255,13 +261,15 @@ func (e *Engine) resume(ctx context.Context, acct string, d *dead, restart bool,
 	if err != nil || old == nil {
 		return Resumed{}, false, err
 	}
-	n := 1
-	if !restart {
-		n = int(d.msg.attrs.Get(attrStep).Num()) + 1
-	}
-	steps, err := e.runStepsUpTo(ctx, acct, old.id, n)
-	if err != nil || len(steps) == 0 {
+	first, err := e.runStepsUpTo(ctx, acct, old.id, 1)
+	if err != nil || len(first) == 0 {
 		return Resumed{}, false, err
+	}
+	begin := &resumption{entries: first}
+	if !restart {
+		if begin, err = e.resumption(ctx, old, d.msg); err != nil || begin == nil {
+			return Resumed{}, false, err
+		}
 	}
 	o := old.Config
 	if change != nil {
@@ -277,15 +285,16 @@ func (e *Engine) resume(ctx context.Context, acct string, d *dead, restart bool,
 		w.RunID, failure.Workflow = id, &w
 		o.FailureCallback = &failure
 	}
-	ok, err := e.dropDead(ctx, acct, d.id)
-	if err != nil || !ok {
-		return Resumed{}, false, err
-	}
 	// Its invoker has been told of the failure, and is not told again.
-	o.Workflow = &Workflow{RunID: id, URL: old.URL, Init: true, LazyFetch: true}
-	nd := e.newDraft(acct, &Request{Destination: old.URL, Body: steps[0].Body, Options: o}, "", Endpoint{URL: old.URL})
-	nd.resumed = steps
+	o.Workflow = &Workflow{RunID: id, URL: old.URL, Init: true, Deadline: old.MayTake, LazyFetch: true}
+	nd := e.newDraft(acct, &Request{Destination: old.URL, Body: first[0].Body, Options: o}, "", Endpoint{URL: old.URL})
+	nd.whole = old.whole()
+	nd.resumed, nd.also = begin.entries, begin.drafts(e, acct, id, old.URL)
+	nd.taken = []store.Op{store.Delete(dlqKey(acct, d.id), store.Exists(attrJSON))}
 	if _, err := e.startRun(ctx, nd); err != nil {
+		if errors.Is(err, errTaken) {
+			err = nil // somebody else has resumed it
+		}
 		return Resumed{}, false, err
 	}
 	return Resumed{id, nd.rec.CreatedAt.UnixMilli()}, true, nil

@@ -410,3 +410,29 @@ func TestRunsAreFound(t *testing.T) {
 		}
 	}
 }
+
+func TestNotificationsForARunAreTakenInTheirOrder(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	w.publish(workflowURL, "in", qstash.Options{Workflow: workflow("wfr_1", true)})
+	for i := range 20 { // at one moment
+		if _, err := w.engine.Notify(ctx, acct, "e", "wfr_1", []byte{byte('a' + i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.run(30 * 24 * time.Hour)
+	for i := range 20 {
+		err := w.engine.Wait(ctx, acct, "e", qstash.WaitRequest{RunID: "wfr_1", URL: workflowURL, TimeoutURL: workflowURL, Timeout: time.Minute, Step: json.RawMessage(fmt.Sprintf(`{"stepId":%d}`, i+1))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		list, err := w.engine.RunSteps(ctx, acct, "wfr_1")
+		if err != nil || len(list) != i+2 {
+			t.Fatalf("%d entries, %v, want %d", len(list), err, i+2)
+		}
+		var step struct{ Out []byte }
+		if err := json.Unmarshal(list[i+1].Body, &step); err != nil || string(step.Out) != string(rune('a'+i)) {
+			t.Errorf("wait %d got %q, %v", i+1, step.Out, err)
+		}
+	}
+}

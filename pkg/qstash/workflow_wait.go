@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -122,13 +123,13 @@ func (e *Engine) wait(ctx context.Context, acct, event string, req WaitRequest) 
 	if err != nil {
 		return fmt.Errorf("storing a waiter: %w", err)
 	}
-	once := linkOp(acct, req.RunID, waiterLink(cmp.Or(stepID(req.Step), id)), facts, w.Deadline.Add(maxWait))
+	once := linkOp(acct, req.RunID, waiterLink(cmp.Or(stepID(req.Step), id)), facts, now, w.Deadline.Add(e.runTTL()))
 	once.If = store.Absent(attrJSON)
 	due := dueSort(w.Deadline, dueWaiter, waiterHint(id, event))
 	err = e.store.Commit(ctx, []store.Op{
 		once,
 		store.Put(w.key, store.NewAttrs(store.Attr{Name: attrJSON, Value: store.Bytes(string(text))}), nil),
-		store.Put(dueKey(acct, shardOf(id), due), store.Attrs{}, nil),
+		store.Put(dueKey(acct, shardOf(id), due), store.NewAttrs(store.Attr{Name: dueRun, Value: store.Bytes(req.RunID)}), nil),
 	})
 	if ce, unmet := unmetCondition(err); unmet {
 		return e.waitAgain(ctx, acct, event, ce.Old)
@@ -155,6 +156,13 @@ func (e *Engine) waitAgain(ctx context.Context, acct, event string, old store.At
 		return err
 	}
 	return e.takeNotice(ctx, acct, event, w)
+}
+
+// hasWaiter reports whether a waiter still waits, by its name in due entries.
+func (e *Engine) hasWaiter(ctx context.Context, acct, name string) (bool, error) {
+	id, event, _ := strings.Cut(name, "/")
+	w, err := e.readWaiter(ctx, acct, event, id)
+	return w != nil, err
 }
 
 // readWaiter reads a waiter, nil if there is none any more.
@@ -224,7 +232,11 @@ func (e *Engine) Notify(ctx context.Context, acct, event, runID string, data []b
 	if runID == "" || len(list) > 0 {
 		return list, nil
 	}
-	notice := store.Key{Partition: eventPartition(acct, event), Sort: noticeSort + runID + "\x00" + e.newID("")}
+	place, err := e.noticePlace(ctx, acct, runID)
+	if err != nil {
+		return nil, err
+	}
+	notice := store.Key{Partition: eventPartition(acct, event), Sort: noticeSort + runID + "\x00" + place}
 	_, err = e.store.Apply(ctx, store.Put(notice, store.NewAttrs(
 		store.Attr{Name: attrBody, Value: store.Bytes(string(data))},
 		store.Attr{Name: store.TTLAttr, Value: store.Int(e.now().Add(maxWait).Unix())}), nil))
@@ -246,6 +258,18 @@ func (e *Engine) Notify(ctx context.Context, acct, event, runID string, data []b
 		}
 	}
 	return list, nil
+}
+
+// noticePlace counts a notification that a run is to get later: it gets them in the order of their places.
+func (e *Engine) noticePlace(ctx context.Context, acct, runID string) (string, error) {
+	old, err := e.store.Apply(ctx, store.Update(runKey(acct, runID), store.Eq(attrState, store.Int(int64(runRunning))), store.Add(runNotices, runNotices, 1)))
+	if _, unmet := unmetCondition(err); unmet {
+		return "", notFound("workflow run %s not found", runID)
+	}
+	if err != nil {
+		return "", fmt.Errorf("storing a notification: %w", err)
+	}
+	return string(binary.BigEndian.AppendUint64(nil, uint64(old.Get(runNotices).Num()))), nil
 }
 
 func (e *Engine) readWaiters(ctx context.Context, acct, event string) ([]*waiter, error) {

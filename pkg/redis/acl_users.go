@@ -215,6 +215,9 @@ func (e *Engine) decodeRules(words []string) (*Rules, error) {
 // setUser changes a user of the caller's, or makes one. A user whose maker opens nothing any more is as good as none.
 func (e *Engine) setUser(ctx context.Context, db *Database, by Access, name string, rules []string) error {
 	maker := by.maker(db)
+	if len(rules) > maxRules {
+		return Error(fmt.Sprintf("ERR too many rules: %d, at most %d", len(rules), maxRules))
+	}
 	if err := e.mayMakeUsers(ctx, db, by); err != nil {
 		return err
 	}

@@ -146,8 +146,12 @@ func (c *call) arrInsert(i int, at func(n int64) int64) error {
 	for _, arg := range c.args[i:] {
 		size += len(arg)
 	}
+	memory := int64(0)
+	for i := range values {
+		memory += values[i].Size()
+	}
 	return c.change(path, jsonChange{
-		kind: jsondoc.Array, what: "not an array", grows: size,
+		kind: jsondoc.Array, what: "not an array", grows: size, holds: memory,
 		check: func(m jsondoc.Match) error {
 			if i := at(int64(m.Value.Len())); i < 0 || i > int64(m.Value.Len()) {
 				return Error("ERR index out of bounds")

@@ -80,6 +80,7 @@ type jsonChange struct {
 	what string // a legacy path without such a match "does not exist or" is this
 
 	grows  int                         // bytes by which each match may grow
+	holds  int64                       // bytes of memory that it takes then
 	check  func(m jsondoc.Match) error // optional: whether a match can be changed
 	change func(v *jsondoc.Value)      // changes a match and writes its reply
 }
@@ -105,7 +106,7 @@ func (c *call) change(path *jsondoc.Path, ch jsonChange) error {
 	if path.Legacy && n == 0 {
 		return errNoPathOr(ch.what)
 	}
-	if err := c.tx.jsonFits(c.args[1], n, ch.grows); err != nil {
+	if err := c.tx.jsonFits(c.args[1], n, ch.grows, ch.holds); err != nil {
 		return err
 	}
 	mark := c.w.Mark()

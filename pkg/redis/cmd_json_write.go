@@ -74,7 +74,7 @@ func (c *call) writeJSON(w jsonWrite) error {
 		doc := c.tx.docToWrite(o, path, w)
 		put, n, err := w.plan(c.tx, doc, path, &value)
 		if err == nil {
-			err = c.tx.jsonFits(c.args[1], n, len(c.args[3]))
+			err = c.tx.jsonFits(c.args[1], n, len(c.args[3]), value.Size())
 		}
 		if err != nil {
 			return err

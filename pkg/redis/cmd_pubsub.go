@@ -61,6 +61,9 @@ func pubsubChannels(c *call) error {
 // PUBSUB NUMSUB [channel [channel ...]]
 func pubsubNumsub(c *call) error {
 	channels := c.args[2:]
+	if c.tx.spend(keyWork * int64(len(channels))); c.tx.err != nil {
+		return c.tx.err
+	}
 	counts, err := c.tx.e.subscriberCounts(c.tx.ctx, c.tx.db.ID, channels, c.tx.now)
 	if err != nil {
 		return err

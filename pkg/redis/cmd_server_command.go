@@ -148,8 +148,9 @@ func (cmd *command) categories() []string {
 			names = append(names, name)
 		}
 	}
-	add(cmd.has(write), "@write")
-	add(cmd.has(readonly), "@read")
+	scripts := cmd.group == "scripting" // what they do is not known before they run
+	add(cmd.has(write) && !scripts, "@write")
+	add(cmd.has(readonly) && !scripts, "@read")
 	add(cmd.has(whole) || cmd.name == "swapdb" || cmd.name == "dbsize", "@keyspace")
 	add(cmd.has(admin), "@admin")
 	add(cmd.has(admin|whole) || dangerous[cmd.name], "@dangerous")

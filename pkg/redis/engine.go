@@ -548,7 +548,9 @@ func (tx *Txn) run(group []bound, keys []string, loaded heads, w *resp.Writer) e
 			return errReplies(tx.budget.limits.Replies)
 		}
 		tx.member = i
+		w.Limit(tx.e.maxReply + replySlack)
 		err := b.cmd.run(&call{tx: tx, cmd: b.cmd, args: b.args, w: w, access: b.access})
+		w.Unlimit()
 		tx.spend(commandWork + int64(w.Len()-mark))
 		if tx.err != nil {
 			return tx.err
@@ -574,6 +576,9 @@ func (tx *Txn) run(group []bound, keys []string, loaded heads, w *resp.Writer) e
 	}
 	return tx.commit()
 }
+
+// replySlack is how many bytes more than it may have a reply that is being made takes.
+const replySlack = 1 << 10
 
 func errReplySize(limit, actual int) Error {
 	return Error(fmt.Sprintf("ERR max request size exceeded. Limit: %d bytes, Actual: %d bytes", limit, actual))

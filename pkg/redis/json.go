@@ -80,16 +80,16 @@ func (tx *Txn) jsonSize(key string) int64 {
 	return 0
 }
 
-// jsonFits refuses to put n copies of some bytes into the document at a key if that would make it
-// too large, before they take the memory.
-func (tx *Txn) jsonFits(key string, n, bytes int) error {
+// jsonFits refuses to put n copies of something into the document at a key if that would make it too large,
+// before they take the memory. bytes is what one takes as text, memory as values.
+func (tx *Txn) jsonFits(key string, n, bytes int, memory int64) error {
 	if n < 2 {
 		return nil
 	}
 	if size := tx.jsonSize(key) + int64(n)*int64(bytes); size > maxRecord {
 		return errRecordSize(size)
 	}
-	tx.take(int64(n) * int64(bytes))
+	tx.take(int64(n) * (int64(bytes) + memory))
 	return tx.err
 }
 

@@ -67,6 +67,7 @@ func (h *scriptHost) Call(args []string) ([]byte, error) {
 	cmd, err := h.bind(args)
 	if err == nil {
 		h.wrote = h.wrote || cmd.mayWrite()
+		h.w.Limit(tx.e.maxReply + replySlack)
 		err = cmd.run(&call{tx: tx, cmd: cmd, args: args, w: &h.w, access: h.c.access})
 	}
 	tx.spend(commandWork + int64(h.w.Len()))

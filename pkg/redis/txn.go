@@ -468,6 +468,9 @@ func (tx *Txn) elements(gen string, sorts []string) []store.Attrs {
 		tx.spend(callWork + int64(as.Size()))
 		return []store.Attrs{as}
 	}
+	if tx.spend(lookupWork * int64(len(sorts))); tx.err != nil {
+		return make([]store.Attrs, len(sorts))
+	}
 	tx.ranged = true
 	keys := make([]store.Key, len(sorts))
 	for i, s := range sorts {
@@ -480,7 +483,7 @@ func (tx *Txn) elements(gen string, sorts []string) []store.Attrs {
 	}
 	tx.spend(callWork)
 	for _, as := range got {
-		tx.spend(itemWork + int64(as.Size()))
+		tx.spend(int64(as.Size()))
 	}
 	return got
 }

@@ -34,13 +34,14 @@ type Item struct {
 
 // Store is the port. Implementations are safe for concurrent use.
 type Store interface {
-	// Get reads one item with strong consistency. The result is nil if there is none.
+	// Get reads one item with strong consistency, unless under a context of Stale. The result is nil if
+	// there is none.
 	Get(ctx context.Context, key Key) (Attrs, error)
 
 	// GetMany reads items; the result has one entry for each key, in order,
 	// nil for those that do not exist. Keys may repeat. With snapshot, all
 	// entries are as of one moment; without, each is strongly consistent by
-	// itself (and costs half).
+	// itself (and costs half), unless under a context of Stale (half of that).
 	GetMany(ctx context.Context, keys []Key, snapshot bool) ([]Attrs, error)
 
 	// Query reads items of one partition in order of their sort keys

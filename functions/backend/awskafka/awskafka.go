@@ -1,4 +1,4 @@
-// Package awskafka opens the Kafka engine over DynamoDB and Kinesis.
+// Package awskafka opens the Kafka engine over DynamoDB, Kinesis and S3.
 package awskafka
 
 import (
@@ -12,6 +12,7 @@ import (
 	"github.com/skystash/skystash/functions/backend/settings"
 	"github.com/skystash/skystash/pkg/kafka"
 	"github.com/skystash/skystash/pkg/kafka/ingest/kinesis"
+	"github.com/skystash/skystash/pkg/kafka/objects/s3"
 	"github.com/skystash/skystash/pkg/kafka/rest"
 	"github.com/skystash/skystash/pkg/store"
 )
@@ -21,15 +22,22 @@ type Config struct {
 	Table           string
 	Stream          string
 	KinesisEndpoint string       // instead of Kinesis's own; "": none
+	Bucket          string       // for the data of large segments; "": none
+	BucketWrites    bool         // or the bucket is only read
+	S3Endpoint      string       // instead of S3's own; "": none
 	Logger          *slog.Logger // nil: slog.Default
 }
 
-// Environment reads TABLE_NAME, STREAM_NAME and KINESIS_ENDPOINT.
+// Environment reads TABLE_NAME, STREAM_NAME and KINESIS_ENDPOINT; BUCKET_NAME, BUCKET_WRITES ("off": what
+// is there is read, and nothing added) and S3_ENDPOINT.
 func Environment(env *settings.Environment) Config {
 	return Config{
 		Table:           env.Require("TABLE_NAME", "the DynamoDB table that holds the clusters"),
 		Stream:          env.Require("STREAM_NAME", "the Kinesis stream that messages are put into"),
 		KinesisEndpoint: env.Get("KINESIS_ENDPOINT"),
+		Bucket:          env.Get("BUCKET_NAME"),
+		BucketWrites:    env.Get("BUCKET_WRITES") != "off",
+		S3Endpoint:      env.Get("S3_ENDPOINT"),
 	}
 }
 
@@ -50,11 +58,18 @@ func Open(c *cloud.Cloud, cfg Config) (Kafka, error) {
 		}
 	})
 	table := c.Table(cfg.Table)
-	return Kafka{Table: table, Engine: kafka.New(kafka.Config{
+	engine := kafka.Config{
 		Store:     table,
 		Stream:    kinesis.New(stream, cfg.Stream, kinesis.Options{Logger: cfg.Logger}),
 		RecordTTL: contract.RecordTTL,
 		Weigh:     rest.Weigh,
 		Logger:    cfg.Logger,
-	})}, nil
+	}
+	if cfg.Bucket != "" {
+		engine.Objects = s3.New(c.AWS, cfg.Bucket, s3.Options{Endpoint: cfg.S3Endpoint})
+		if !cfg.BucketWrites {
+			engine.ObjectBytes = -1
+		}
+	}
+	return Kafka{Table: table, Engine: kafka.New(engine)}, nil
 }

@@ -10,6 +10,8 @@
 //	GET        /topics                          names and numbers of partitions
 //	GET        /consumers                       groups, instances and what they are assigned
 //	POST       /delete-consumer/group/instance  (or DELETE)
+//	GET        /lag/group                       what is committed, the ends, and the messages between (ours)
+//	POST       /reset/group                     new committed offsets, of a group without instances (ours)
 //
 // Requests carry Basic authentication; /webhook takes user and pass in the query
 // as well. The password is a token (pkg/token), the user name goes with it.
@@ -19,7 +21,22 @@
 // errors are {"error": text, "status": status}; if some messages of a request were
 // accepted and others not, "results" has each one's metadata or error.
 //
-// HEAD is for /fetch, /committed, /offsets, /topics and /consumers, which change nothing. Bodies of
+// A commit of which some partitions belong to another instance by now stores the others, and is
+// answered with 409 and the results of each.
+//
+// The answer of /lag is an array of {"topic", "partition", "committed", "end", "lag", "instance"}; the
+// lag is null where nothing is committed. /reset takes one or an array of {"topic", "partition", "to"};
+// without a partition, it is for all of the topic. to is "earliest", "latest", a time in ms, or
+// {"offset": number}. The answer has the new offsets; 409 while the group has instances.
+//
+// An answer of /consume has the header Kafka-Answer. A client that sends it back with its next call, as
+// Kafka-Answer-Received, is given again what was in an answer that it has not got: each message arrives
+// at least once, whatever happens to connections. Without it, the next call counts as receipt.
+//
+// Consumers' time to wait for an answer must be longer than the timeout that they ask for: an answer
+// on its way to a client that has given up, and whose instance calls again, counts as received.
+//
+// HEAD is for /fetch, /committed, /offsets, /topics, /consumers and /lag, which change nothing. Bodies of
 // requests may be compressed with gzip; a webhook's message is what comes out. Long answers are compressed
 // for clients that accept it. Package edge has the statuses of failures.
 //

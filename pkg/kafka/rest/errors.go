@@ -29,7 +29,7 @@ func (e *partial) Unwrap() error { return e.worst }
 type failure struct {
 	Error   string `json:"error"`
 	Status  int    `json:"status"`
-	Results []any  `json:"results,omitempty"` // metadata or failure
+	Results []any  `json:"results,omitempty"` // of a produce request metadata or failure, of a commit offsetAnswer or refusedOffset
 }
 
 // refuse is the answer to a request that failed.
@@ -47,11 +47,33 @@ func (h *Handler) refuse(r *http.Request, err error) (e *edge.Error, body []byte
 			f.Results = append(f.Results, failure{Error: one.Text, Status: one.Status})
 		}
 	}
+	var c *kafka.CommitError
+	if errors.As(err, &c) {
+		for _, r := range c.Results {
+			f.Results = append(f.Results, commitResult(r))
+		}
+	}
 	body, err = encode(f)
 	if err != nil {
 		body = []byte(`{"error":"internal error","status":500}`)
 	}
 	return e, body
+}
+
+// refusedOffset is the JSON of an offset of a commit that was not stored.
+type refusedOffset struct {
+	Topic     string `json:"topic"`
+	Partition int    `json:"partition"`
+	Error     string `json:"error"`
+	Status    int    `json:"status"`
+}
+
+func commitResult(r kafka.CommitResult) any {
+	if r.Err == nil {
+		return offsetAnswer{r.Topic, r.Partition, r.Offset}
+	}
+	one := edge.Of(answerOf(r.Err))
+	return refusedOffset{r.Topic, r.Partition, one.Text, one.Status}
 }
 
 var statuses = map[kafka.ErrorKind]int{
@@ -60,6 +82,7 @@ var statuses = map[kafka.ErrorKind]int{
 	kafka.Exists:   http.StatusConflict,
 	kafka.TooLarge: http.StatusRequestEntityTooLarge,
 	kafka.Lost:     http.StatusConflict,
+	kafka.InUse:    http.StatusConflict,
 }
 
 // answerOf makes a refusal of what the engine refuses. All else is as it is: package edge knows its status.

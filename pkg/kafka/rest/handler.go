@@ -94,6 +94,8 @@ var endpoints = map[string]endpoint{
 	"offsets":         {"GET POST", 1, 1, (*exchange).offsets, true},
 	"topics":          {"GET", 0, 0, (*exchange).topics, true},
 	"consumers":       {"GET", 0, 0, (*exchange).consumers, true},
+	"lag":             {"GET", 1, 1, (*exchange).lag, true},
+	"reset":           {"POST", 1, 1, (*exchange).reset, false},
 	"delete-consumer": {"POST DELETE", 2, 2, (*exchange).deleteConsumer, false},
 }
 
@@ -109,6 +111,8 @@ type exchange struct {
 	cluster *kafka.Cluster
 	claims  token.Claims
 	used    used
+
+	answerID string // of /consume: Kafka-Answer; "": none
 }
 
 // cors lets pages of any origin in: browsers used the service, too.
@@ -135,6 +139,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		e, body = h.refuse(r, err)
 		e.SetHeader(header)
 		status = e.Status
+	}
+	if x.answerID != "" {
+		header.SetHeader(headerAnswer, x.answerID)
 	}
 	x.record(status, len(body))
 	edge.Send(w, r, status, body)

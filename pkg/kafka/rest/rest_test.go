@@ -461,6 +461,77 @@ func TestGroupOfAnotherTopicCannotBeTakenOver(t *testing.T) {
 	}
 }
 
+func TestAnswersAreNamed(t *testing.T) {
+	a := newAPI(t)
+	user, password := a.credential(nil)
+	consume := func(received string) (answer, body string) {
+		r := httptest.NewRequestWithContext(t.Context(), "GET", "/consume/g/i/blue?timeout=2000", nil)
+		r.SetBasicAuth(user, password)
+		r.Header.Set("Kafka-Auto-Offset-Reset", "earliest")
+		r.Header.Set("Kafka-Answer-Received", received)
+		w := httptest.NewRecorder()
+		a.handler.ServeHTTP(w, r)
+		return w.Result().Header.Get("Kafka-Answer"), w.Body.String()
+	}
+	a.do("POST /produce/blue/a", "")
+	first, got := consume("")
+	if first == "" || !strings.Contains(got, `"value":"a"`) {
+		t.Fatalf("answer %q: %s", first, got)
+	}
+	a.do("POST /produce/blue/b", "")
+	for range 2 { // the first of which is lost
+		if name, got := consume(first); name == first || !strings.Contains(got, `"value":"b"`) {
+			t.Errorf("answer %q: %s", name, got)
+		}
+	}
+	if _, got := consume("none"); !strings.Contains(got, `"status":400`) {
+		t.Errorf("a name that is none: %s", got)
+	}
+}
+
+func TestLagAndReset(t *testing.T) {
+	a := newAPI(t)
+	for i := range 3 {
+		a.do("POST /produce/blue/"+fmt.Sprint(i), "")
+	}
+	a.do("POST /consume/g/i", `{"topics":["blue","red"],"timeout":0}`)
+	if status, got := a.do("GET /lag/g", ""); status != 200 || !strings.Contains(got, `{"topic":"blue","partition":0,"committed":-1,"end":3,"lag":null,"instance":"i"}`) {
+		t.Errorf("lag before a commit: %d %s", status, got)
+	}
+	a.do("POST /commit/g/i", `{"topic":"blue","partition":0,"offset":1}`)
+	if status, got := a.do("GET /lag/g", ""); status != 200 || !strings.Contains(got, `"committed":1,"end":3,"lag":2,"instance":"i"}`) {
+		t.Errorf("lag: %d %s", status, got)
+	}
+	if status, got := a.do("POST /reset/g", `{"topic":"blue","to":"earliest"}`); status != 409 {
+		t.Errorf("reset with an instance: %d %s", status, got)
+	}
+	a.do("POST /delete-consumer/g/i", "")
+	for _, c := range []struct {
+		body   string
+		status int
+		want   string
+	}{
+		{`{"topic":"blue","to":"latest"}`, 200, `[{"topic":"blue","partition":0,"offset":3}]`},
+		{`{"topic":"blue","partition":0,"to":1}`, 200, `[{"topic":"blue","partition":0,"offset":0}]`},
+		{`[{"topic":"blue","partition":0,"to":{"offset":2}}]`, 200, `[{"topic":"blue","partition":0,"offset":2}]`},
+		{`{"topic":"red","to":"earliest"}`, 200, `[{"topic":"red","partition":0,"offset":0},{"topic":"red","partition":1,"offset":0},{"topic":"red","partition":2,"offset":0}]`},
+		{`{"topic":"blue","to":"later"}`, 400, ""},
+		{`{"topic":"blue"}`, 400, ""},
+		{`{"topic":"blue","partition":1,"to":"latest"}`, 400, ""},
+		{`{"topic":"green","to":"latest"}`, 404, ""},
+	} {
+		if status, got := a.do("POST /reset/g", c.body); status != c.status || c.want != "" && got != c.want {
+			t.Errorf("reset %s: %d %s", c.body, status, got)
+		}
+	}
+	if status, got := a.do("GET /lag/g", ""); status != 200 || !strings.Contains(got, `"committed":2,"end":3,"lag":1,"instance":null}`) {
+		t.Errorf("lag after resets: %d %s", status, got)
+	}
+	if status, _ := a.do("GET /lag/none", ""); status != 404 {
+		t.Errorf("lag of no group: %d", status)
+	}
+}
+
 func TestPreflight(t *testing.T) {
 	a := newAPI(t)
 	if status, _ := a.as("", "", "OPTIONS /produce", "", "Access-Control-Request-Headers", "authorization"); status != 200 {

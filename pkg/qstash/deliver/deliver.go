@@ -21,8 +21,9 @@ import (
 	"github.com/skystash/skystash/pkg/qstash"
 )
 
-// DefaultMaxResponseBytes is how many bytes of an answer are read: as many as a message may have.
-const DefaultMaxResponseBytes = qstash.DefaultMaxMessageBytes
+// DefaultMaxResponseBytes is how many bytes of an answer are read. A workflow that fails answers with its error
+// twice, as its message and in its stack, and the error may hold a message's body.
+const DefaultMaxResponseBytes = 2*qstash.DefaultMaxMessageBytes + 1<<20
 
 // Config sets up a Sender.
 type Config struct {

@@ -28,11 +28,23 @@
 // # Bodies and answers
 //
 // A body may be compressed with gzip (Content-Encoding); a message is what comes out. One that is to arrive
-// compressed is sent with Upstash-Forward-Content-Encoding in its place. Long answers are compressed
+// compressed is sent with Upstash-Forward-Content-Encoding in its place. A message in another encoding, such as br, arrives as it is,
+// with its Content-Encoding. Long answers are compressed
 // for clients that accept it. HEAD is answered as GET, which changes nothing, and refused where GET would: by the
 // addresses of webhooks. Package edge has the statuses of failures.
 //
 // # Beyond Upstash's API
+//
+//	POST /v2/messages/{id}/retry            makes the next attempt of a waiting message at once
+//	POST /v2/workflows/runs/{id}/retry      does so with the messages of a run that wait for a retry
+//	POST /v2/schedules/{id}/run             publishes a schedule's messages now; its times stay
+//	GET /v2/logs/tail                       the log as it grows, as server-sent events, with the filters of
+//	                                        the log; see qstash.Engine.Tail for what that costs
+//	GET, PUT, DELETE /v2/workflows/deadline the default deadline of an account's runs: {"deadline":"2h"}
+//
+//	Upstash-Workflow-Deadline: 2h           of a trigger: how long the run may take
+//	Upstash-Skystash-Missed: skip|once|all  of a schedule: what happens with times that were missed, see
+//	                                        qstash.Missed; skip is the default
 //
 // GET /v2/hosts lists the destination hosts in trouble (see package qstash), and DELETE /v2/hosts/{host}
 // has attempts to one of them made again at once.

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -81,7 +83,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		x.fail(err).SetHeader(edge.HTTPHeader(w.Header()))
 	}
 	x.record()
-	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Type", cmp.Or(x.contentType, "application/json"))
 	edge.Send(w, r, x.status, x.out)
 }
 
@@ -101,8 +103,9 @@ type exchange struct {
 	trail    qstash.Trail             // of the delivery that the request is, if it is one
 	groups   map[string]*qstash.Group // that were read, nil: there is none
 
-	status int    // of the answer
-	out    []byte // its body
+	contentType string // of the answer; "": JSON
+	status      int    // of the answer
+	out         []byte // its body
 }
 
 // serveSafely turns a panic into an error.
@@ -185,7 +188,7 @@ func (x *exchange) route() error {
 			}
 			return x.publish(destination(dest, x.query), name)
 		}
-		if rest, ok := x.behind("schedules"); ok && !isPause(rest) {
+		if rest, ok := x.behind("schedules"); ok && !isAction(rest, "pause", "resume", "run") {
 			return x.createSchedule(destination(rest, x.query))
 		}
 		if rest, ok := x.behind("trigger"); ok && x.bounds == nil {
@@ -214,10 +217,10 @@ func (x *exchange) route() error {
 // inVersion1 are the resources of version 1 that still exist.
 var inVersion1 = map[string]bool{"messages": true, "events": true, "logs": true, "keys": true, "schedules": true, "topics": true, "dlq": true}
 
-// isPause tells /schedules/{id}/pause from a destination.
-func isPause(rest string) bool {
+// isAction tells /schedules/{id}/{action} from a destination, for some actions.
+func isAction(rest string, actions ...string) bool {
 	id, action, ok := strings.Cut(strings.TrimSuffix(rest, "/"), "/")
-	return ok && !strings.Contains(id, ":") && (strings.EqualFold(action, "pause") || strings.EqualFold(action, "resume"))
+	return ok && !strings.Contains(id, ":") && slices.Contains(actions, strings.ToLower(action))
 }
 
 // is reports whether the path has as many segments as the pattern and equals it, where
@@ -244,10 +247,31 @@ func (x *exchange) changes() bool {
 }
 
 // body reads the request's body, up to limit bytes.
-func (x *exchange) body(limit int64) ([]byte, error) {
+func (x *exchange) body(limit int64) ([]byte, error) { return x.readBody(edge.BodyOf(x.r), limit) }
+
+// messageBody reads the body of a message, up to limit bytes. One in an encoding that is not taken off here
+// reaches the destination as it is, and so does its field.
+func (x *exchange) messageBody(h http.Header, limit int64) ([]byte, error) {
+	body := edge.BodyOf(x.r)
+	if encoding := passedOn(h); encoding != "" && h.Get(runIDHeader) == "" {
+		body.Encoding = ""
+	}
+	return x.readBody(body, limit)
+}
+
+// passedOn is the encoding of a body that is not taken off here; "": there is none.
+func passedOn(h http.Header) string {
+	switch encoding := h.Get("Content-Encoding"); strings.ToLower(encoding) {
+	case "", "identity", "gzip", "x-gzip":
+		return ""
+	default:
+		return encoding
+	}
+}
+
+func (x *exchange) readBody(body edge.Body, limit int64) ([]byte, error) {
 	limit = min(limit, x.h.maxBody)
 	var text bytes.Buffer
-	body := edge.BodyOf(x.r)
 	err := body.ReadTo(&text, limit, edge.DrainOf(limit))
 	x.used.read += int64(text.Len())
 	if errors.As(err, new(*edge.TooLargeError)) {
@@ -286,7 +310,7 @@ func (x *exchange) answer(status int, v any) error {
 // fail makes the answer one to a request that was not carried out.
 func (x *exchange) fail(err error) *edge.Error {
 	e := edge.Report(x.r.Context(), x.h.log, answerOf(err), "method", x.r.Method)
-	x.status = e.Status
+	x.status, x.contentType = e.Status, ""
 	x.out, _ = json.Marshal(map[string]string{"error": e.Message()}) // texts always can be
 	return e
 }

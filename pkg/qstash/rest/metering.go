@@ -62,7 +62,7 @@ func (x *exchange) creates() bool {
 	name, rest, _ := strings.Cut(x.path, "/")
 	switch strings.ToLower(name) {
 	case "schedules":
-		return x.changes() && !isPause(rest)
+		return x.changes() && !isAction(rest, "pause", "resume")
 	case "notify", "wait":
 		return x.changes()
 	}

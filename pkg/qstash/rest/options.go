@@ -21,6 +21,7 @@ const (
 	failureHeader   = "Upstash-Failure-Callback"
 	scheduleID      = "Upstash-Schedule-Id"
 	cronHeader      = "Upstash-Cron"
+	missedHeader    = "Upstash-Skystash-Missed" // of a schedule, see qstash.Missed; not one of Upstash's
 	maxCallbackNest = 2
 )
 
@@ -56,6 +57,9 @@ func parseNested(h http.Header, depth int) (o qstash.Options, err error) {
 		Labels:         list(p.text("Label")),
 		Redact:         p.redact(),
 		Workflow:       parseWorkflow(h),
+	}
+	if w := o.Workflow; w != nil && w.Init && p.err == nil {
+		w.Deadline, p.err = parseDeadline(h)
 	}
 	if p.err != nil {
 		return o, p.err
@@ -101,6 +105,9 @@ func forwarded(h http.Header) qstash.Header {
 	}
 	if ct := h["Content-Type"]; len(ct) > 0 && ct[0] != "" {
 		out["Content-Type"] = ct
+	}
+	if encoding := passedOn(h); encoding != "" {
+		out["Content-Encoding"] = []string{encoding}
 	}
 	for name, values := range h {
 		if rest, ok := strings.CutPrefix(name, forwardPrefix); ok && rest != "" {

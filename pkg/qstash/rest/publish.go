@@ -82,7 +82,7 @@ func (x *exchange) publishOne(dest, queue string, h http.Header) error {
 	if continuesRun(h) {
 		limit = limits.CallResultBytes()
 	}
-	body, err := x.body(int64(limit))
+	body, err := x.messageBody(h, int64(limit))
 	if err != nil {
 		return err
 	}
@@ -225,7 +225,7 @@ func (x *exchange) createSchedule(dest string) error {
 	if h.Get(cronHeader) == "" {
 		return badRequest("cron is required: set the header Upstash-Cron")
 	}
-	body, err := x.body(int64(x.h.engine.Limits().MaxMessageBytes))
+	body, err := x.messageBody(h, int64(x.h.engine.Limits().MaxMessageBytes))
 	if err != nil {
 		return err
 	}
@@ -236,8 +236,12 @@ func (x *exchange) createSchedule(dest string) error {
 	if err := x.checkSchedule(h.Get(scheduleID)); err != nil {
 		return err
 	}
+	missed, err := qstash.ParseMissed(strings.ToLower(h.Get(missedHeader)))
+	if err != nil {
+		return err
+	}
 	id, err := x.h.engine.CreateSchedule(x.r.Context(), x.acct, qstash.ScheduleRequest{
-		ID: h.Get(scheduleID), Cron: h.Get(cronHeader), Destination: req.Destination, Body: req.Body, Options: req.Options})
+		ID: h.Get(scheduleID), Cron: h.Get(cronHeader), Destination: req.Destination, Body: req.Body, Options: req.Options, Missed: missed})
 	if err != nil {
 		return err
 	}

@@ -34,6 +34,11 @@ func (x *exchange) messages() error {
 			return x.answer(http.StatusAccepted, map[string]string{"status": "accepted"})
 		}
 		return x.ok(map[string]int{"cancelled": 1})
+	case x.is("messages", "*", "retry") && x.changes() && !x.version1:
+		if err := e.RetryNow(ctx, x.acct, x.seg[1]); err != nil {
+			return err
+		}
+		return x.ok(map[string]string{"messageId": x.seg[1]})
 	case x.is("messages") && x.method == http.MethodDelete && !x.version1:
 		s, err := x.selects(messageFilters, maxCancel)
 		if err != nil {
@@ -69,6 +74,9 @@ func (x *exchange) unserved(name string) error {
 }
 
 func (x *exchange) logs() error {
+	if x.is(x.seg[0], "tail") && x.method == http.MethodGet {
+		return x.tail()
+	}
 	if len(x.seg) != 1 || x.method != http.MethodGet {
 		return x.unserved(x.seg[0])
 	}
@@ -224,7 +232,7 @@ func (x *exchange) override() (qstash.Override, error) {
 			to.Labels = o.Labels
 		}
 		for name, values := range o.Header {
-			if name == "Content-Type" {
+			if name == "Content-Type" || name == "Content-Encoding" {
 				continue // of the request, not of the message
 			}
 			header := qstash.Header{}
@@ -367,6 +375,12 @@ func (x *exchange) schedules() error {
 		return x.done(e.DeleteSchedule(ctx, x.acct, x.seg[1]))
 	case x.is("schedules", "*", "pause") && x.changes():
 		return x.done(e.PauseSchedule(ctx, x.acct, x.seg[1], true))
+	case x.is("schedules", "*", "run") && x.changes():
+		ids, err := e.RunSchedule(ctx, x.acct, x.seg[1])
+		if err != nil {
+			return err
+		}
+		return x.answer(http.StatusCreated, map[string][]string{"messageIds": ids})
 	case x.is("schedules", "*", "resume") && x.changes():
 		return x.done(e.PauseSchedule(ctx, x.acct, x.seg[1], false))
 	}

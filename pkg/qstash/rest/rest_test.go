@@ -531,3 +531,20 @@ func TestUnknownStatesAreRefused(t *testing.T) {
 		s.ok(nil, "GET", path, "")
 	}
 }
+
+func TestEncodingsThatAreNotTakenOffAreForwarded(t *testing.T) {
+	s := newService(t)
+	s.ok(nil, "POST", "/v2/publish/https://example.com", "br bytes", "Content-Encoding: br")
+	if d := s.delivery(); d.Header.Get("Content-Encoding") != "br" || string(d.Body) != "br bytes" {
+		t.Errorf("%v %s", d.Header, d.Body)
+	}
+	s.ok(nil, "POST", "/v2/batch", "["+item("https://example.com", "x", "Content-Encoding: zstd")+"]")
+	if d := s.delivery(); d.Header.Get("Content-Encoding") != "zstd" {
+		t.Errorf("of a batch: %v", d.Header)
+	}
+	s.ok(nil, "POST", "/v2/publish/https://example.com", "x", "Content-Encoding: identity")
+	if d := s.delivery(); d.Header.Get("Content-Encoding") != "" {
+		t.Errorf("%v", d.Header)
+	}
+	s.refused(415, "unsupported Content-Encoding", "POST", "/v2/batch", "[]", "Content-Encoding: br")
+}

@@ -375,6 +375,14 @@ func (x *exchange) workflows() error {
 		return x.ok(steps)
 	case x.is("workflows", "runs", "*") && del:
 		return x.endRun(x.seg[2])
+	case x.is("workflows", "runs", "*", "retry") && x.changes():
+		n, err := e.RetryRunNow(ctx, x.acct, x.seg[2])
+		if err != nil {
+			return err
+		}
+		return x.ok(map[string]int{"retried": n})
+	case x.is("workflows", "deadline"):
+		return x.deadline()
 	case x.is("workflows", "runs") && del:
 		return x.cancelRuns()
 	case (x.is("workflows", "events") || x.is("workflows", "logs")) && get:

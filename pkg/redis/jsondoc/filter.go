@@ -1,7 +1,6 @@
 package jsondoc
 
 import (
-	"regexp"
 	"strings"
 )
 
@@ -19,7 +18,7 @@ type (
 	comparison struct {
 		op          operator
 		left, right *operand
-		pattern     *regexp.Regexp // of matches, if the right side is a literal
+		pattern     *expression // of matches, if the right side is a literal
 	}
 )
 
@@ -117,19 +116,18 @@ func (c *comparison) matches(e *evaluation, s, pattern string) bool {
 	if c.right.literal == nil {
 		re = e.compile(pattern)
 	}
-	// A step of a regular expression takes about a nanosecond for each of its bytes.
-	return re != nil && e.step(len(s)*len(pattern)/stepWork) && re.MatchString(s)
+	return re != nil && e.step((1+len(s)/4)*(1+re.instructions/4)) && re.MatchString(s)
 }
 
 // maxPatterns is how many patterns from the document an evaluation keeps.
 const maxPatterns = 64
 
-func (e *evaluation) compile(pattern string) *regexp.Regexp {
+func (e *evaluation) compile(pattern string) *expression {
 	re, ok := e.patterns[pattern]
 	if !ok {
 		re = compile(pattern)
 		if e.patterns == nil || len(e.patterns) == maxPatterns {
-			e.patterns = map[string]*regexp.Regexp{}
+			e.patterns = map[string]*expression{}
 		}
 		e.patterns[pattern] = re
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"regexp"
+	"regexp/syntax"
 	"strings"
 	"unicode/utf8"
 )
@@ -400,14 +401,31 @@ func (p *pathParser) inner() []segment {
 // maxPattern bounds a regular expression, in bytes.
 const maxPattern = 4 << 10
 
+// maxProgram is how many instructions a pattern may become: repetitions make many of few characters.
+const maxProgram = 2_000
+
 // compile returns nil for what is no regular expression; it matches nothing.
-func compile(pattern string) *regexp.Regexp {
+func compile(pattern string) *expression {
 	if len(pattern) > maxPattern {
+		return nil
+	}
+	tree, err := syntax.Parse(pattern, syntax.Perl)
+	if err != nil {
+		return nil
+	}
+	program, err := syntax.Compile(tree.Simplify())
+	if err != nil || len(program.Inst) > maxProgram {
 		return nil
 	}
 	re, err := regexp.Compile(pattern)
 	if err != nil {
 		return nil
 	}
-	return re
+	return &expression{re, len(program.Inst)}
+}
+
+// expression is a regular expression. Matching it takes at most so many instructions for each byte.
+type expression struct {
+	*regexp.Regexp
+	instructions int
 }

@@ -3,7 +3,6 @@ package jsondoc
 import (
 	"errors"
 	"math"
-	"regexp"
 )
 
 const (
@@ -81,8 +80,8 @@ type evaluation struct {
 	steps    int
 	counted  int // steps that the budget knows of
 	err      error
-	roots    map[*operand]*Value       // what operands that start at the root have matched
-	patterns map[string]*regexp.Regexp // those that stood in the document
+	roots    map[*operand]*Value    // what operands that start at the root have matched
+	patterns map[string]*expression // those that stood in the document
 }
 
 // step counts steps, and reports whether the evaluation may go on.

@@ -23,16 +23,26 @@ const (
 // Writer appends RESP values to a buffer. The zero Writer is ready to use.
 type Writer struct {
 	Buf []byte
+
+	end     int // bytes that Buf may have; 0: any number
+	dropped int // bytes of bulk strings that were not written because of end
 }
 
 // Reset empties the buffer and keeps its memory.
-func (w *Writer) Reset() { w.Buf = w.Buf[:0] }
+func (w *Writer) Reset() { w.Truncate(0) }
 
-// Len is the number of bytes written.
-func (w *Writer) Len() int { return len(w.Buf) }
+// Len is the number of bytes written, with those that Limit keeps out of the buffer.
+func (w *Writer) Len() int { return len(w.Buf) + w.dropped }
 
 // Truncate drops what was written after the buffer had n bytes.
-func (w *Writer) Truncate(n int) { w.Buf = w.Buf[:n] }
+func (w *Writer) Truncate(n int) { w.Buf, w.dropped = w.Buf[:n], 0 }
+
+// Limit bounds what is written from now on, until Unlimit. Bulk strings beyond n bytes are counted by Len and
+// take no memory. What the buffer holds then is no reply, and is to be truncated.
+func (w *Writer) Limit(n int) { w.end = len(w.Buf) + n }
+
+// Unlimit ends what Limit began.
+func (w *Writer) Unlimit() { w.end = 0 }
 
 func (w *Writer) head(t byte, n int64) {
 	w.Buf = append(w.Buf, t)
@@ -79,6 +89,10 @@ func (w *Writer) IntBool(b bool) {
 // Bulk writes a bulk string.
 func (w *Writer) Bulk(s string) {
 	w.head(TypeBulk, int64(len(s)))
+	if w.end > 0 && len(w.Buf)+len(s) > w.end {
+		w.dropped += len(s)
+		return
+	}
 	w.Buf = append(w.Buf, s...)
 	w.Buf = append(w.Buf, '\r', '\n')
 }

@@ -101,11 +101,32 @@ var ipairsStep = function("ipairs", func(a args) int {
 })
 
 func next(a args) int {
-	k, v := a.run().behind(a.table(1)).Next(a.Get(2))
+	r, before := a.run(), a.Get(2)
+	t := r.behind(a.table(1))
+	k, v := t.Next(before)
+	r.spend(a.LState, 4+passedOver(t, before, k)/16)
 	if k == lua.LNil {
 		return a.ret(lua.LNil)
 	}
 	return a.ret(k, v)
+}
+
+// passedOver is how many places without a value lay between a key of a large table and the next one: what
+// was deleted from it leaves such places.
+func passedOver(t *lua.LTable, before, after lua.LValue) int {
+	places := tablePlaces(t)
+	if places.len() < 1024 {
+		return 0
+	}
+	to := places.len()
+	if after != lua.LNil {
+		to = places.of(after)
+	}
+	from := 0
+	if before != lua.LNil {
+		from = places.of(before)
+	}
+	return max(to-from, 0)
 }
 
 var nextStep = function("next", next)
@@ -152,6 +173,7 @@ func unpack(a args) int {
 	if n := last - from; n < 0 || n >= maxResults {
 		a.RaiseError("too many results to unpack")
 	}
+	a.run().spend(a.LState, (last-from)/16)
 	for i := from; i <= last; i++ {
 		a.Push(t.RawGet(lua.LNumber(i)))
 	}
@@ -163,6 +185,7 @@ func typeOf(a args) int { return a.retText(a.any(1).Type().String()) }
 func baseToNumber(a args) int {
 	base := a.optInteger(2, 10)
 	if base == 10 {
+		a.scan(a.any(1))
 		if f, ok := toNumber(a.any(1)); ok {
 			return a.retNumber(f)
 		}
@@ -277,6 +300,7 @@ func load(a args) int {
 func (a args) load(source, name string) int {
 	r := a.run()
 	r.reserve(a.LState, len(source)*32) // of the tree and the code
+	r.spend(a.LState, 256+16*len(source))
 	proto, err := r.in.compile(source, chunkName(name))
 	if err != nil {
 		return a.ret(lua.LNil, lua.LString(err.Error()))

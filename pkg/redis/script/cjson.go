@@ -176,7 +176,8 @@ func (e *jsonEncoder) number(f float64, v lua.LValue) {
 }
 
 func (e *jsonEncoder) text(s string) {
-	e.r.reserve(e.a.LState, 2*len(s))
+	e.r.reserve(e.a.LState, 4*len(s))
+	e.r.spend(e.a.LState, len(s)/16)
 	e.out = append(e.out, '"')
 	for i := range len(s) {
 		switch c := s[i]; c {
@@ -247,6 +248,7 @@ func (e *jsonEncoder) table(t *lua.LTable, depth int) {
 func (e *jsonEncoder) length(t *lua.LTable) int {
 	largest, n := 0.0, 0
 	for k, _ := t.Next(lua.LNil); k != lua.LNil; k, _ = t.Next(k) {
+		e.r.spend(e.a.LState, 1)
 		i, ok := k.(lua.LNumber)
 		if !ok || i < 1 || float64(i) != math.Trunc(float64(i)) {
 			return 0

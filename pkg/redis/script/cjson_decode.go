@@ -274,9 +274,11 @@ func (d *jsonDecoder) text(t token) token {
 		return t
 	}
 	b := []byte(d.s[i:end])
+	bytes := 0
 	for i = end; ; {
-		if len(b)&1023 == 1023 {
-			d.r.reserve(d.a.LState, 4096)
+		if bytes++; bytes%256 == 0 {
+			d.r.spend(d.a.LState, 64)
+			d.r.reserve(d.a.LState, 1024)
 		}
 		c := d.at(i)
 		if i >= len(d.s) {

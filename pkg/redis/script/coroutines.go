@@ -23,7 +23,14 @@ func (a args) thread() *lua.LState {
 	th, _ := a.NewThread()
 	a.LState.Options.CallStackSize = room
 	th.SetContext(r)
+	th.Panic = untraced
 	return th
+}
+
+// untraced ends a stack with the error on its top. gopher-lua's own way writes down all calls under way, which
+// nobody reads and which takes the square of their number.
+func untraced(L *lua.LState) {
+	panic(&lua.ApiError{Type: lua.ApiErrorRun, Object: L.Get(-1), StackTrace: " "})
 }
 
 // nest calls fn one level deeper.
@@ -57,6 +64,9 @@ func (a args) protected(fn lua.LValue, arguments []lua.LValue) (results []lua.LV
 		}
 	})
 	th.Close()
+	if err != nil && r.stopped == nil {
+		r.spend(a.LState, 32) // of making the error
+	}
 	return results, err
 }
 

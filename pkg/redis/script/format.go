@@ -29,9 +29,15 @@ func stringFormat(a args) int {
 		if i >= len(format) {
 			a.RaiseError("%s", "invalid option '%' to 'format'")
 		}
+		r.spend(a.LState, 8+max(c.precision, 0)/2)
 		before := len(out)
 		out = c.append(out, a, arg, format[i])
-		r.reserve(a.LState, len(out)-before)
+		if n := len(out) - before; n > 0 {
+			r.reserve(a.LState, 4*n) // with what growing and the text take
+			if format[i] == 'q' {
+				r.spend(a.LState, n/16)
+			}
+		}
 	}
 	return a.retText(string(out))
 }

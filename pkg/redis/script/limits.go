@@ -155,6 +155,13 @@ func (r *run) spend(L *lua.LState, steps int) {
 	}
 }
 
+// scan counts steps for a text that is about to be read byte by byte, such as a number.
+func (a args) scan(v lua.LValue) {
+	if s, ok := v.(lua.LString); ok && len(s) >= 16 {
+		a.run().spend(a.LState, len(s)/16)
+	}
+}
+
 // reserve accounts for bytes that are about to be allocated at once.
 func (r *run) reserve(L *lua.LState, bytes int) {
 	if int64(bytes) > r.limits.Memory/4 {

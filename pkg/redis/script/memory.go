@@ -31,6 +31,8 @@ var (
 	arrayField     = fieldOf[lua.LTable]("array", reflect.Slice)
 	dictField      = fieldOf[lua.LTable]("dict", reflect.Map)
 	stringsField   = fieldOf[lua.LTable]("strdict", reflect.Map)
+	keysField      = fieldOf[lua.LTable]("keys", reflect.Slice)
+	placesField    = fieldOf[lua.LTable]("k2i", reflect.Map)
 )
 
 func fieldOf[T any](name string, kind reflect.Kind) uintptr {
@@ -54,6 +56,31 @@ func fieldAt(t reflect.Type, pointer, name string) uintptr {
 func registers(L *lua.LState) []lua.LValue {
 	reg := *(*unsafe.Pointer)(unsafe.Add(unsafe.Pointer(L), registryField))
 	return *(*[]lua.LValue)(unsafe.Add(reg, registersField))
+}
+
+// places are where a table has its keys, in the order in which next comes to them: the array, then the others.
+type places struct {
+	array int // places in the array
+	keys  []lua.LValue
+	index map[lua.LValue]int // of keys
+}
+
+func tablePlaces(t *lua.LTable) places {
+	p := unsafe.Pointer(t)
+	return places{
+		array: len(*(*[]lua.LValue)(unsafe.Add(p, arrayField))),
+		keys:  *(*[]lua.LValue)(unsafe.Add(p, keysField)),
+		index: *(*map[lua.LValue]int)(unsafe.Add(p, placesField)),
+	}
+}
+
+func (p places) len() int { return p.array + len(p.keys) }
+
+func (p places) of(key lua.LValue) int {
+	if n, ok := key.(lua.LNumber); ok && n >= 1 && int(n) <= p.array {
+		return int(n)
+	}
+	return p.array + p.index[key]
 }
 
 // census is one walk over a run's values.

@@ -118,6 +118,7 @@ func checkKey(a args) int {
 func (r *run) reserveKey(L *lua.LState, key lua.LValue) {
 	if n, ok := key.(lua.LNumber); ok && n >= 1024 && n < lua.LNumber(lua.MaxArrayIndex) {
 		r.reserve(L, int(n)*tableSlot)
+		r.spend(L, int(n)/4)
 	}
 }
 
@@ -134,6 +135,8 @@ var arithmetic = map[string]func(args) int{
 
 func arith(op func(x, y float64) float64) func(args) int {
 	return func(a args) int {
+		a.scan(a.Get(1))
+		a.scan(a.Get(2))
 		x, ok := toNumber(a.Get(1))
 		y, ok2 := toNumber(a.Get(2))
 		if a.name == "__unm" {

@@ -265,6 +265,9 @@ func (m *matcher) single(c byte, p, end int) bool {
 	case '%':
 		return inClass(c, m.pattern[p+1])
 	case '[':
+		if n := (end - p) / 16; n > 0 {
+			m.r.spend(m.a.LState, n)
+		}
 		return m.inSet(c, p, end-1)
 	}
 	return m.pattern[p] == c

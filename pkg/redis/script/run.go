@@ -40,6 +40,7 @@ func (in *Interpreter) newRun(ctx context.Context, host Host) *run {
 		RegistrySize: 256, RegistryGrowStep: 1024, RegistryMaxSize: maxRegistry,
 	})
 	r.state.SetContext(r)
+	r.state.Panic = untraced
 	r.state.SetMetatable(lua.LString(""), r.std.strings)
 	r.globals, r.env = r.std.globalsOf()
 	return r
@@ -122,6 +123,9 @@ func scriptError(v lua.LValue) Error {
 	return Error(prefix + v.String())
 }
 
+// maxMessage is longer than any message of gopher-lua, which may have a place and a name of the script in it.
+const maxMessage = 4 << 10
+
 // translations are gopher-lua's messages in Lua's words.
 var translations = []struct {
 	from *regexp.Regexp
@@ -141,6 +145,9 @@ var translations = []struct {
 }
 
 func luaWords(message string) string {
+	if len(message) > maxMessage {
+		return message // a script's own
+	}
 	for _, t := range translations {
 		if t.from.MatchString(message) {
 			return t.from.ReplaceAllString(message, t.to)

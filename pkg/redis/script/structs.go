@@ -213,6 +213,7 @@ func structUnpack(a args) int {
 		if o.size > len(data) || pos > len(data)-o.size {
 			a.fail(2, "data string too short")
 		}
+		a.run().spend(a.LState, 1)
 		a.run().reserve(a.LState, tableSlot+o.size)
 		piece := data[pos : pos+o.size]
 		pos += o.size

@@ -18,7 +18,7 @@ func (s *Store) Get(ctx context.Context, key store.Key) (store.Attrs, error) {
 		return nil, err
 	}
 	var out *dynamodb.GetItemOutput
-	in := dynamodb.GetItemInput{TableName: &s.table, Key: encodeKey(key), ConsistentRead: aws.Bool(true)}
+	in := dynamodb.GetItemInput{TableName: &s.table, Key: encodeKey(key), ConsistentRead: aws.Bool(!store.IsStale(ctx))}
 	err := s.do(ctx, "GetItem", harmless, func(ctx context.Context) (err error) {
 		out, err = s.client.GetItem(ctx, &in)
 		return err
@@ -30,7 +30,7 @@ func (s *Store) Get(ctx context.Context, key store.Key) (store.Attrs, error) {
 	if err != nil {
 		return nil, err
 	}
-	recordRead(ctx, units(sizeOf(key, attrs), readUnit))
+	recordRead(ctx, staleHalf(ctx)*units(sizeOf(key, attrs), readUnit))
 	return attrs, nil
 }
 
@@ -191,7 +191,7 @@ func (s *Store) batchGet(ctx context.Context, keys []store.Key, found []store.At
 	}
 	for attempt := 0; len(left) > 0; attempt++ {
 		in := dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{
-			s.table: {Keys: left, ConsistentRead: aws.Bool(true)},
+			s.table: {Keys: left, ConsistentRead: aws.Bool(!store.IsStale(ctx))},
 		}}
 		var out *dynamodb.BatchGetItemOutput
 		err := s.do(ctx, "BatchGetItem", harmless, func(ctx context.Context) (err error) {
@@ -221,7 +221,7 @@ func (s *Store) batchGet(ctx context.Context, keys []store.Key, found []store.At
 			key, _ := decodeKey(it)
 			total += units(sizeOf(key, found[places[key]]), readUnit) - 1
 		}
-		recordRead(ctx, total)
+		recordRead(ctx, staleHalf(ctx)*total)
 		if len(rest) > 0 && len(rest) < len(left) {
 			attempt = -1 // progress: an answer holds 16 MB at most
 		}

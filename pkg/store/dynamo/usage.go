@@ -26,6 +26,14 @@ func sizeOf(key store.Key, attrs store.Attrs) int {
 	return store.Item{Key: key, Attrs: attrs}.Size()
 }
 
+// staleHalf is the part of a strongly consistent read's price that a read under the context costs.
+func staleHalf(ctx context.Context) float64 {
+	if store.IsStale(ctx) {
+		return 0.5
+	}
+	return 1
+}
+
 func recordRead(ctx context.Context, units float64) {
 	store.Record(ctx, store.Usage{ReadUnits: units})
 }

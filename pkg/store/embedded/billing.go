@@ -37,6 +37,14 @@ func itemSize(key store.Key, as store.Attrs) int {
 	return store.Item{Key: key, Attrs: as}.Size()
 }
 
+// staleHalf halves the price of a read that need not be consistent.
+func staleHalf(ctx context.Context, u store.Usage) store.Usage {
+	if store.IsStale(ctx) {
+		u.ReadUnits /= 2
+	}
+	return u
+}
+
 // getManyUsage bills BatchGetItem calls, which read a repeated key once, or one
 // TransactGetItems.
 func getManyUsage(keys []store.Key, items []store.Attrs, snapshot bool) store.Usage {

@@ -103,7 +103,7 @@ func (s *Store) Get(ctx context.Context, key store.Key) (store.Attrs, error) {
 		return nil, unavailable("get "+keyText(key), err)
 	}
 	if store.Metered(ctx) {
-		store.Record(ctx, store.Usage{Calls: 1, ReadUnits: readUnits(itemSize(key, as))})
+		store.Record(ctx, staleHalf(ctx, store.Usage{Calls: 1, ReadUnits: readUnits(itemSize(key, as))}))
 	}
 	return as, nil
 }
@@ -160,7 +160,11 @@ func (s *Store) GetMany(ctx context.Context, keys []store.Key, snapshot bool) ([
 		return nil, unavailable("get many", err)
 	}
 	if store.Metered(ctx) {
-		store.Record(ctx, getManyUsage(keys, out, snapshot))
+		u := getManyUsage(keys, out, snapshot)
+		if !snapshot {
+			u = staleHalf(ctx, u)
+		}
+		store.Record(ctx, u)
 	}
 	return out, nil
 }

@@ -36,6 +36,11 @@ var usageTests = []test{
 			{"check", func(m *metered) error { return m.apply(store.Check(h.key("9K"), nil)) }, 3, 0},
 			{"get many: each item by itself", func(m *metered) error { return m.many(false, "small", "9K", "none", "5K") }, 1 + 3 + 1 + 2, 0},
 			{"get many, repeated", func(m *metered) error { return m.many(false, "9K", "small", "9K") }, 3 + 1, 0},
+			{"get, perhaps stale", func(m *metered) error { m.ctx = store.Stale(m.ctx); return m.get("9K") }, 1.5, 0},
+			{"get many, perhaps stale", func(m *metered) error {
+				m.ctx = store.Stale(m.ctx)
+				return m.many(false, "small", "9K", "none", "5K")
+			}, (1 + 3 + 1 + 2) / 2.0, 0},
 			{"snapshot costs double", func(m *metered) error { return m.many(true, "small", "9K", "none", "5K") }, 2 * (1 + 3 + 1 + 2), 0},
 			{"snapshot of one", func(m *metered) error { return m.many(true, "9K") }, 3, 0},
 			{"query: items together", func(m *metered) error { return m.query(store.Query{From: "5", To: "A"}) }, 4, 0},

@@ -7,7 +7,7 @@ import (
 )
 
 // client is the context of a request that has arrived whole: it ends when its client closes the connection.
-// Only Err tells, so that a request costs nothing unless it takes long enough for somebody to ask.
+// Err tells so at once. It costs nothing unless a request takes long enough for somebody to ask.
 type client struct {
 	context.Context
 	conn net.Conn

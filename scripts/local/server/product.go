@@ -39,7 +39,7 @@ type owned struct {
 	credential string
 }
 
-// mount makes the product serve a handler under its prefix. The context of a request ends when its client has gone.
+// mount makes the product serve a handler under its prefix.
 func (p *product) mount(h http.Handler) {
 	p.serve = func(ctx *fasthttp.RequestCtx) {
 		path, query, _ := target(ctx)

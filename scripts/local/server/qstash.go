@@ -52,6 +52,9 @@ const qstashMaxPause = 5 * time.Second
 // qstashMaxTimeout is how long an attempt may take here. On AWS a function cannot wait as long.
 const qstashMaxTimeout = 2 * time.Hour
 
+// qstashTailHold is how long a reader who follows the log waits for events.
+const qstashTailHold = 5 * time.Second
+
 // qstashServer is QStash in this program.
 type qstashServer struct {
 	store   store.Store
@@ -100,6 +103,7 @@ func (m *Main) openQStash(ctx context.Context) (p *product, err error) {
 		Breaker:   breaker.Config{Failures: m.flags.qstashBreaker, MaxPause: qstashMaxPause},
 		Alone:     m.flags.store == storeEmbedded,
 		RecordTTL: recordTTL,
+		TailHold:  qstashTailHold,
 		Logger:    m.log,
 	})
 	acct, err := q.account(ctx, qstashAccount, qstash.Keys{})
