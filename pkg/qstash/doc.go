@@ -49,9 +49,9 @@
 // opened (package breaker): attempts are held, and one is made after a second, then one after two, and so on
 // up to 30 seconds. Any answer closes it, also one of status 500. To hold an attempt changes nothing about the message: no
 // retry is used up, no event written, and its wake-up comes again. An attempt is held no longer than
-// the pause that would come before the message's next retry, and is then made. So a breaker
-// at most doubles the time that a message takes to its end, the dead letter queue, at a host that is gone. A message
-// with a retry delay of 100 ms is held for 100 ms.
+// the longest pause between two probes, and no longer than the pause before the message's own next retry. Then it is made. So
+// a breaker at most doubles the time that a message takes to its end, the dead letter queue, at a host that is gone. A message
+// with a retry delay of 100 ms is held for 100 ms, one without retries not at all.
 //
 // Where processes share wake-ups, as on AWS, none knows what the others wait for. An attempt that takes longer
 // than two seconds is noted; several of one process for one host are one note. If a third of all

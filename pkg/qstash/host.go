@@ -141,7 +141,7 @@ func (e *Engine) holdBack(ctx context.Context, acct, id string) (v breaker.Verdi
 		return breaker.Hold, nil
 	}
 	t := hs.at(host)
-	patience := m.at.Add(retryDelay(&m.rec.Options, m.retried, nil, now))
+	patience := m.at.Add(e.patience(m, now))
 	next, v := e.breaker.Admit(t.state, now)
 	switch {
 	case v == breaker.Hold && now.Before(patience):
@@ -156,6 +156,16 @@ func (e *Engine) holdBack(ctx context.Context, acct, id string) (v breaker.Verdi
 		return e.takeProbe(ctx, m, t, next)
 	}
 	return v, nil
+}
+
+// patience is how long an attempt may be held: no longer than the pause between the message's own attempts. A
+// message without retries is to be tried once and at once.
+func (e *Engine) patience(m *message, now time.Time) time.Duration {
+	retries := m.rec.maxRetries()
+	if retries == 0 {
+		return 0
+	}
+	return min(e.breaker.MaxPause, retryDelay(&m.rec.Options, min(m.retried, retries-1), nil, now))
 }
 
 // takeProbe makes an attempt the probe, unless another one is faster.

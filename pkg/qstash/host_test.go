@@ -98,8 +98,9 @@ func TestHeldMessagesReachTheirEnd(t *testing.T) {
 		options qstash.Options
 		within  time.Duration
 	}{
-		"no retries":        {qstash.Options{Retries: retries(0)}, 8 * time.Second},
-		"default":           {qstash.Options{}, 2*(12182+148413+1808042)*time.Millisecond + time.Minute},
+		"no retries":        {qstash.Options{Retries: retries(0)}, 0},
+		"one quick retry":   {qstash.Options{Retries: retries(1), RetryDelay: "100"}, 300 * time.Millisecond},
+		"default":           {qstash.Options{}, (12182+148413+1808042)*time.Millisecond + 4*8*time.Second},
 		"quick retries":     {qstash.Options{Retries: retries(5), RetryDelay: "100"}, 2 * 600 * time.Millisecond},
 		"without any delay": {qstash.Options{Retries: retries(50), RetryDelay: "0"}, 0},
 		"through a queue":   {qstash.Options{Retries: retries(3), RetryDelay: "1000", Queue: "q"}, 8 * time.Second},
@@ -158,7 +159,7 @@ func TestReleasedHostIsTriedAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := len(w.sent)
-	w.publish("https://dead.example:8080/", "", qstash.Options{Retries: retries(0)})
+	w.publish("https://dead.example:8080/", "", qstash.Options{Retries: retries(3)})
 	w.run(0)
 	if len(w.sent) != before+1 {
 		t.Error("a released host is not tried at once")
