@@ -116,9 +116,13 @@ func (x *exchange) fetch() (any, error) {
 			return nil, err
 		}
 	}
+	f, err := formOf(x.r.Header)
+	if err != nil {
+		return nil, err
+	}
 	got, err := x.h.engine.Fetch(x.ctx, x.cluster, from, timeout)
 	x.used.messages = len(got)
-	return messages(got), err
+	return messages{got, f}, err
 }
 
 // consume: /consume/group/instance and /consume/group/instance/topic.
@@ -160,9 +164,13 @@ func (x *exchange) consume() (any, error) {
 	if err := x.mayUseGroup(x.path[0]); err != nil {
 		return nil, err
 	}
+	f, err := formOf(x.r.Header)
+	if err != nil {
+		return nil, err
+	}
 	got, err := x.h.engine.Consume(x.ctx, x.cluster, x.path[0], x.path[1], topics, options, timeout)
 	x.used.messages = len(got)
-	return messages(got), err
+	return messages{got, f}, err
 }
 
 // instanceOptions reads the headers.
