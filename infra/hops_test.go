@@ -128,12 +128,13 @@ func TestLongChainsOfWakeUpsComplete(t *testing.T) {
 			t.Errorf("the longest chain has %d hops: the rule was not put to the test", r.longest)
 		}
 	})
+	// How many of the queue's messages are sent depends on how many of its wake-ups begin a chain.
 	t.Run("with the rule", func(t *testing.T) {
 		const queued, retries = 30, 30
 		r := newChains(t, binary, false, queued, retries)
-		if r.dropped == 0 || r.attempts > maxHops || r.dead != 0 || len(r.order) > maxHops {
-			t.Errorf("%d wake-ups dropped; %d attempts, %d dead letters; %d messages of a queue: the rule holds nothing up",
-				r.dropped, r.attempts, r.dead, len(r.order))
+		if r.dropped == 0 || r.attempts > maxHops || r.dead != 0 || len(r.order) == queued {
+			t.Errorf("%d wake-ups dropped; %d attempts, %d dead letters; %d of %d messages of a queue: the rule holds nothing up",
+				r.dropped, r.attempts, r.dead, len(r.order), queued)
 		}
 	})
 }

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { after, test } from "node:test";
-import { finish, startConsole, testPages } from "./browser.mjs";
+import { checkPage, finish, startConsole, testPages } from "./browser.mjs";
 
 const base = "/console/r/default-qstash";
 
@@ -41,7 +41,8 @@ const run = async (server, id, url, ...steps) => {
   const headers = { "content-type": "application/json", "upstash-workflow-runid": id, "upstash-workflow-url": url, "upstash-retries": "0", "upstash-workflow-sdk-version": "1" };
   await publish(server, url, { ...headers, "upstash-workflow-init": "true", "upstash-label": "orders" }, '{"order": 4711}');
   for (const step of steps) {
-    await publish(server, url, { ...headers, "upstash-workflow-init": "false" }, JSON.stringify(step));
+    const delay = step.sleepFor ? { "upstash-delay": `${step.sleepFor}s` } : {}; // otherwise nothing carries the run
+    await publish(server, url, { ...headers, ...delay, "upstash-workflow-init": "false" }, JSON.stringify(step));
   }
 };
 
@@ -191,5 +192,36 @@ test("dead letters are sent again and deleted, chosen ones and all", async () =>
   await page.getByRole("dialog").getByRole("button", { name: "Delete all" }).click();
   await page.getByText("3 messages were deleted.").waitFor();
   await page.getByText("No dead letters").waitFor();
+  await finish(page);
+});
+
+test("the log is followed, in every look", async () => {
+  for (const look of ["light", "phone"]) {
+    const page = await it.open(look);
+    await page.goto(`${base}/logs?url=${encodeURIComponent(`${target}/followed/${look}`)}`);
+    await page.getByText("Nothing matches").waitFor();
+    await page.getByRole("button", { name: "Follow" }).click();
+    await page.getByRole("status").getByText("Following").waitFor();
+    const { messageId } = await publish(it.server, `${target}/followed/${look}`);
+    await page.locator("#log-rows .record").nth(2).waitFor();
+    assert.equal(await page.locator("#log-rows .record").count(), 3); // each event once
+    await page.locator("#log-rows .record").first().evaluate((details) => (details.open = true));
+    assert.ok(await page.getByRole("link", { name: messageId }).first().isVisible());
+    await checkPage(page);
+    await page.getByRole("button", { name: "Follow" }).click();
+    await page.getByRole("status").getByText("Stopped").waitFor();
+    await finish(page);
+  }
+});
+
+test("a message that waits is sent now, and a schedule runs now", async () => {
+  const page = await it.open();
+  const { messageId } = await publish(it.server, `${target}/later`, { "upstash-delay": "1d" });
+  await page.goto(`${base}/messages/${messageId}`);
+  await page.getByRole("button", { name: "Send now" }).click();
+  await page.getByText("The next attempt is made now.").waitFor();
+  await page.goto(`${base}/schedules/hourly`);
+  await page.getByRole("button", { name: "Run now" }).click();
+  await page.getByText("This message of the schedule is on its way.").waitFor();
   await finish(page);
 });

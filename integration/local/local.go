@@ -32,7 +32,8 @@ func Build(t testing.TB) (binary string) {
 
 // Server is a local server, which is started again and again with the same flags.
 type Server struct {
-	Log io.Writer // of all its processes
+	Log         io.Writer // of all its processes
+	CloseOutput bool      // a process's standard output is closed when it is ready, instead of being read on
 
 	binary string
 	args   []string
@@ -84,7 +85,11 @@ func (s *Server) Start(ctx context.Context) error {
 		s.Kill()
 		return fmt.Errorf("the local server has ended before it was ready: %v", cmd.ProcessState)
 	}
-	go io.Copy(io.Discard, stdout)
+	if s.CloseOutput {
+		stdout.Close()
+	} else {
+		go io.Copy(io.Discard, stdout)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.vars = vars

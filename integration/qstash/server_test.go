@@ -66,3 +66,27 @@ func (s *server) call(ctx context.Context, method, path string, header map[strin
 	}
 	return json.NewDecoder(bytes.NewReader(text)).Decode(v)
 }
+
+// Who reads the tokens and closes its end of the pipe, as "| head" does, does not end the server by that,
+// although it prints deliveries there.
+func TestServerSurvivesWhoStopsReadingItsOutput(t *testing.T) {
+	l, d := newServer(t), newHolding(t)
+	d.opened = true
+	l.CloseOutput = true
+	l.start()
+	for n := range 5 {
+		if err := l.call(t.Context(), http.MethodPost, "/v2/publish/"+d.URL, nil, fmt.Sprint(n), nil); err != nil {
+			t.Fatal(err)
+		}
+		for _, got := d.counts(); got <= n; _, got = d.counts() {
+			select {
+			case <-d.change:
+			case <-time.After(time.Minute):
+				t.Fatalf("message %d is not delivered", n)
+			}
+		}
+	}
+	if err := l.Stop(); err != nil {
+		t.Errorf("the server has ended with %v", err)
+	}
+}

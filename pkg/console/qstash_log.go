@@ -1,16 +1,23 @@
 package console
 
 import (
+	"bytes"
+	"errors"
+	"fmt"
 	"maps"
+	"net/http"
+	"net/url"
 	"slices"
 
 	"github.com/skystash/skystash/pkg/control"
+	"github.com/skystash/skystash/pkg/edge"
 	"github.com/skystash/skystash/pkg/qstash"
 )
 
 func qstashLogPages() []*page {
 	return []*page{
 		{route: "GET /r/{id}/logs", title: "Logs", view: "qstash-logs", product: control.QStash, nav: nav{groupData, "Logs", "clock"}, serve: showLogs},
+		{route: "GET /r/{id}/logs/tail", product: control.QStash, serve: tailLogs},
 	}
 }
 
@@ -22,6 +29,7 @@ type logsPage struct {
 	First, Next                                  string
 	Filtered                                     bool
 	Kept                                         string // how long events are
+	Live                                         string // address of the tail; "": this is not the first page
 }
 
 // loggedStates are the states that can be looked for.
@@ -39,18 +47,47 @@ func showLogs(r *request) error {
 		p.States = append(p.States, option{s, stateNames[s]})
 	}
 	p.Filtered = p.State != "" || p.Message != "" || p.Destination != "" || p.Queue != "" || p.Schedule != ""
-	entries, next, err := r.h.qstash.Logs(r.Context(), r.resource.ID, qstash.LogQuery{
-		Filter: qstash.Filter{State: only(p.State), MessageIDs: only(p.Message), URL: only(p.Destination), Queue: only(p.Queue), Schedule: only(p.Schedule)},
-		Cursor: q.Get("cursor"), Count: deliveriesPerPage,
-	})
+	entries, next, err := r.h.qstash.Logs(r.Context(), r.resource.ID, qstash.LogQuery{Filter: logFilter(q), Cursor: q.Get("cursor"), Count: deliveriesPerPage})
 	if err != nil {
 		return qstashError(err)
 	}
 	for _, e := range entries {
 		p.Rows = append(p.Rows, r.eventRow(e))
 	}
+	if q.Get("cursor") == "" {
+		p.Live = r.path("logs", "tail") + "?" + q.Encode()
+	}
 	p.First, p.Next = r.turn(q, next)
 	return r.render(p)
+}
+
+// logFilter is what the log's form asks for.
+func logFilter(q url.Values) qstash.Filter {
+	return qstash.Filter{State: only(q.Get("state")), MessageIDs: only(q.Get("message")), URL: only(q.Get("url")),
+		Queue: only(q.Get("queue")), Schedule: only(q.Get("schedule"))}
+}
+
+// tailLogs answers with the rows of what has happened since, as server-sent events. Each answer is short,
+// and the browser calls again: so it ends with the session.
+func tailLogs(r *request) error {
+	entries, cursor, err := r.h.qstash.Tail(r.Context(), r.resource.ID, qstash.LogQuery{Filter: logFilter(r.URL.Query()), Cursor: r.Header.Get("Last-Event-Id")})
+	if errors.Is(err, qstash.ErrTooManyTails) {
+		return edge.Refuse(http.StatusTooManyRequests, "Too many pages follow this log.")
+	}
+	if err != nil {
+		return qstashError(err)
+	}
+	rows := make([]string, len(entries))
+	for i, e := range entries {
+		var row bytes.Buffer
+		if err := r.h.views["qstash-logs"].ExecuteTemplate(&row, "log-row", r.eventRow(e)); err != nil {
+			return fmt.Errorf("writing an event of the log: %w", err)
+		}
+		rows[i] = row.String()
+	}
+	r.w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
+	edge.Send(r.w, r.Request, http.StatusOK, r.h.qstash.EventStream(rows, cursor))
+	return nil
 }
 
 // sortedKeys are the keys of a map, in order.

@@ -22,6 +22,7 @@ func qstashMessagePages() []*page {
 		{route: "POST /r/{id}/messages/new", title: "Send a message", view: "qstash-publish", product: p, maxBody: maxValueForm, serve: publishMessage},
 		{route: "GET /r/{id}/messages/{message}", title: "Message", view: "qstash-message", product: p, serve: showMessage},
 		{route: "POST /r/{id}/messages/{message}/cancel", product: p, serve: cancelMessage},
+		{route: "POST /r/{id}/messages/{message}/retry", product: p, serve: retryMessage},
 	}
 }
 
@@ -241,6 +242,7 @@ type messagePage struct {
 	Events   []eventRow
 	This     string
 	Schedule string // address
+	Later    bool   // the next attempt is to come, and can be made now
 }
 
 // eventRow is an event of a message.
@@ -296,6 +298,7 @@ func showMessage(r *request) error {
 	switch {
 	case err == nil:
 		p.Pending, p.Badge = &pending, badgeOf(pending.State)
+		p.Later = pending.State == qstash.PendingDue && pending.Due.After(r.h.now())
 	case !errors.As(err, &gone):
 		return err
 	}
@@ -312,4 +315,16 @@ func cancelMessage(r *request) error {
 		return err
 	}
 	return r.redirect(r.path("messages", id), "Cancelled.")
+}
+
+func retryMessage(r *request) error {
+	id := r.PathValue("message")
+	err := qstashError(r.h.qstash.RetryNow(r.Context(), r.resource.ID, id))
+	if ref := refused(err); ref != nil && ref.Status == http.StatusNotFound {
+		return edge.Refuse(http.StatusConflict, "It has finished already, so there is nothing to send.")
+	}
+	if err != nil {
+		return err
+	}
+	return r.redirect(r.path("messages", id), "The next attempt is made now.")
 }

@@ -18,6 +18,7 @@ func qstashRunPages() []*page {
 		{route: "GET /r/{id}/runs", title: "Workflow runs", view: "qstash-runs", product: p, nav: nav{groupData, "Workflow runs", "play"}, serve: showWorkflowRuns},
 		{route: "GET /r/{id}/runs/{run}", title: "Workflow run", view: "qstash-run", product: p, serve: showWorkflowRun},
 		{route: "POST /r/{id}/runs/{run}/cancel", product: p, serve: cancelWorkflowRun},
+		{route: "POST /r/{id}/runs/{run}/retry", product: p, serve: retryWorkflowRun},
 		{route: "POST /r/{id}/runs/{run}/resume", product: p, serve: resumeWorkflowRun},
 	}
 }
@@ -231,6 +232,8 @@ type runPage struct {
 	Steps    []runStep
 	Result   preview
 	Running  bool
+	Retrying bool // a step of it waits for a retry
+	Deadline time.Time
 	Dead     *qstash.DeadMessage // nil: it cannot be resumed
 	Answer   preview             // of the last attempt, if Dead
 	Callback *qstash.FailureCallbackInfo
@@ -257,6 +260,12 @@ func showWorkflowRun(r *request) error {
 	p := &runPage{runRow: r.runRow(*l), Running: l.State == runStarted, Result: previewOf(l.Response, 32<<10)}
 	if p.Steps, err = r.runSteps(l); err != nil {
 		return err
+	}
+	for _, s := range p.Steps {
+		p.Retrying = p.Retrying || p.Running && s.Badge == badgeOf("STEP_RETRY")
+	}
+	if l.Deadline > 0 {
+		p.Deadline = time.UnixMilli(l.Deadline)
 	}
 	if l.Invoker != nil {
 		p.Invoked = r.path("runs", l.Invoker.RunID)
@@ -286,6 +295,18 @@ func cancelWorkflowRun(r *request) error {
 		return qstashError(err)
 	}
 	return r.redirect(r.path("runs", l.RunID), "Cancelled.")
+}
+
+func retryWorkflowRun(r *request) error {
+	id := r.PathValue("run")
+	n, err := r.h.qstash.RetryRunNow(r.Context(), r.resource.ID, id)
+	if err != nil {
+		return qstashError(err)
+	}
+	if n == 0 {
+		return r.redirect(r.path("runs", id), "Nothing of it waits for a retry.")
+	}
+	return r.redirect(r.path("runs", id), "What waits for a retry is sent now.")
 }
 
 func resumeWorkflowRun(r *request) error {

@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,6 +22,7 @@ func qstashSchedulePages() []*page {
 		{route: "GET /r/{id}/schedules/{schedule}/edit", title: "Edit schedule", view: "qstash-schedule-new", product: p, serve: showScheduleForm},
 		{route: "POST /r/{id}/schedules/{schedule}/edit", title: "Edit schedule", view: "qstash-schedule-new", product: p, maxBody: maxValueForm, serve: changeSchedule},
 		{route: "POST /r/{id}/schedules/{schedule}/pause", product: p, serve: pauseSchedule},
+		{route: "POST /r/{id}/schedules/{schedule}/run", product: p, serve: runSchedule},
 		{route: "POST /r/{id}/schedules/{schedule}/delete", product: p, serve: deleteSchedule},
 	}
 }
@@ -176,6 +178,17 @@ func pauseSchedule(r *request) error {
 		return r.redirect(r.back(), "Paused: nothing is sent until it is resumed.")
 	}
 	return r.redirect(r.back(), "Resumed.")
+}
+
+func runSchedule(r *request) error {
+	ids, err := r.h.qstash.RunSchedule(r.Context(), r.resource.ID, r.PathValue("schedule"))
+	if err != nil {
+		return qstashError(err)
+	}
+	if len(ids) == 1 {
+		return r.redirect(r.path("messages", ids[0]), "This message of the schedule is on its way.")
+	}
+	return r.redirect(r.back(), strconv.Itoa(len(ids))+" messages are on their way, one to each endpoint.")
 }
 
 func deleteSchedule(r *request) error {

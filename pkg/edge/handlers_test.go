@@ -39,6 +39,7 @@ type product struct {
 	read    string                    // path of a GET that reads the store each time
 	long    string                    // the same, with an answer that is long enough to be compressed
 	write   string                    // path of a POST
+	inner   string                    // path of a POST whose body is read here, if that of write is passed on in any coding
 	body    string                    // its body
 	limit   int                       // bytes of a body
 	pad     func(n int) string        // a body of n bytes
@@ -242,7 +243,7 @@ func newWorld(t *testing.T) *world {
 			handler: qstashrest.New(qstashrest.Config{
 				Engine: q, Authenticator: qstashrest.Tokens{Engine: q, Verifier: verifier(token.ProductQStash, qstashes)}, MaxBodyBytes: limit, Logger: log,
 			}),
-			read: "/v2/queues", write: "/v2/publish/https://example.com/", body: "value",
+			read: "/v2/queues", write: "/v2/publish/https://example.com/", inner: "/v2/batch", body: "value",
 			heads: []string{
 				"/v2/publish/https://example.com/", "/v2/enqueue/q/https://example.com/", "/v2/batch", "/v2/schedules/https://example.com/", "/v2/trigger/https://example.com/",
 				"/v2/notify/event", "/v2/wait/event", "/v2/workflows/hooks/user/run/event", "/v2/keys/rotate", "/v2/rotate", "/v2/messages/m", "/v2/messages", "/v2/dlq/retry",

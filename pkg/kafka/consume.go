@@ -28,6 +28,36 @@ const maxTouched = 60
 // as received when the instance calls again, or is deleted. Automatic commits go no further than
 // that, so what an instance was given that never calls again is given to its successor.
 func (e *Engine) Consume(ctx context.Context, c *Cluster, group, instance string, topics []string, o InstanceOptions, timeout time.Duration) ([]Message, error) {
+	a, err := e.Poll(ctx, c, group, instance, topics, o, "", timeout)
+	return a.Messages, err
+}
+
+// Answer is what Poll returns.
+type Answer struct {
+	ID       string // for the next call of the instance; "" if that has begun already
+	Messages []Message
+}
+
+// Poll is Consume for a caller that says which answer it got last, by its ID. If that is not the
+// instance's last answer, the messages of the last one are given out again. With received "", that the
+// instance calls says that it has had its last answer.
+func (e *Engine) Poll(ctx context.Context, c *Cluster, group, instance string, topics []string, o InstanceOptions, received string, timeout time.Duration) (Answer, error) {
+	p := &poll{e: e, c: c, group: group, instance: instance, options: o, id: writeID(), received: received}
+	out, err := p.run(ctx, topics, timeout)
+	a := Answer{Messages: out}
+	switch {
+	case err != nil || p.over:
+	case p.claimed:
+		a.ID = p.id
+	default:
+		a.ID = p.before
+	}
+	return a, err
+}
+
+// run is the call.
+func (p *poll) run(ctx context.Context, topics []string, timeout time.Duration) ([]Message, error) {
+	e, c, group, instance, o := p.e, p.c, p.group, p.instance, p.options
 	if err := errors.Join(checkName("group", group), checkName("instance", instance)); err != nil {
 		return nil, err
 	}
@@ -46,7 +76,7 @@ func (e *Engine) Consume(ctx context.Context, c *Cluster, group, instance string
 	}
 	until, cancel := e.timeout(ctx, timeout)
 	defer cancel()
-	p := &poll{e: e, c: c, group: group, instance: instance, topics: topics, options: o, until: until, id: writeID()}
+	p.topics, p.until = topics, until
 	defer p.close()
 	attempts := e.retry.Begin()
 	for {
@@ -82,6 +112,9 @@ type poll struct {
 	looked  bool   // the group has been read before
 	before  string // id of the call that was the instance's when this one first looked
 	claimed bool   // this call is the instance's
+	over    bool   // it is not any more
+
+	received string // id of the answer that the caller got last; "": it does not say
 }
 
 func (p *poll) close() {
@@ -97,6 +130,7 @@ func (p *poll) round(ctx context.Context) (out []Message, done bool, err error) 
 		return nil, false, err
 	}
 	if p.superseded(g) {
+		p.over = true
 		return nil, true, nil
 	}
 	joined, err := p.join(ctx, g)
@@ -122,7 +156,7 @@ func (p *poll) round(ctx context.Context) (out []Message, done bool, err error) 
 	p.wait.witness, p.wait.limit = p.witness(g, me), g.quiet(me, p.e.nowMs())
 	at := make([]cursor, len(mine))
 	for i, o := range mine {
-		at[i] = g.position(o.name)
+		at[i] = p.from(g, o.name)
 	}
 	heads, err := p.wait.heads(ctx, at)
 	if err != nil {
@@ -137,6 +171,9 @@ func (p *poll) round(ctx context.Context) (out []Message, done bool, err error) 
 	for i := range mine {
 		i = (i + first) % len(mine)
 		o, h := mine[i], heads[i]
+		if at[i].offset != g.position(o.name).offset && len(moved) < maxTouched {
+			moved[o.name] = at[i]
+		}
 		if h == nil || at[i].offset >= h.mark || left.messages == 0 || len(moved) == maxTouched {
 			continue
 		}
@@ -152,13 +189,52 @@ func (p *poll) round(ctx context.Context) (out []Message, done bool, err error) 
 			out = append(out, Message{o.Topic, o.Partition, r})
 		}
 	}
+	before := map[string]int64{}
+	for name := range moved {
+		before[name] = p.from(g, name).offset
+	}
 	if err := p.moveOn(ctx, g, me, mine, moved); err != nil {
 		return nil, false, err
+	}
+	if err := ctx.Err(); err != nil && len(out) > 0 {
+		p.takeBack(context.WithoutCancel(ctx), g, me, before, moved)
+		return nil, false, fmt.Errorf("consuming in group %s: %w", p.group, err)
 	}
 	if len(out) > 0 || len(moved) > 0 && p.until.Err() != nil {
 		return out, true, nil
 	}
 	return nil, !p.wait.more(heads, at), nil
+}
+
+// from is where the instance goes on in a partition: behind its last answer, or before that, if the
+// caller has not got it.
+func (p *poll) from(g *groupState, name string) cursor {
+	at := g.position(name)
+	if lost := p.received != "" && p.before != "" && p.received != p.before; !lost || p.claimed {
+		return at
+	}
+	if before := g.confirmed(name); before != at.offset {
+		return cursor{before, unknownSegment}
+	}
+	return at
+}
+
+// takeBack sets positions back that the call has moved: its client has gone while it did so. If that
+// fails, the messages count as received only if the instance calls again.
+func (p *poll) takeBack(ctx context.Context, g *groupState, me *member, before map[string]int64, moved map[string]cursor) {
+	ctx, cancel := context.WithTimeout(ctx, leadFor)
+	defer cancel()
+	cond := store.And{store.Eq(attrPoll+strconv.Itoa(me.ID), store.Bytes(p.id))}
+	edits := []store.Edit{store.Set(attrVersion, store.Bytes(writeID()))}
+	for name, at := range moved {
+		cond = append(cond, store.Eq(attrPosition+name, store.Int(at.offset)))
+		edits = append(edits, store.Set(attrPosition+name, store.Int(before[name])), store.Set(attrSegment+name, store.Int(unknownSegment)))
+	}
+	update := store.Update(groupKey(g.cluster, g.name), cond, edits...)
+	err := p.e.repeat(ctx, func() error { _, err := p.e.store.Apply(ctx, update); return err })
+	if _, ok := unmet(err); err != nil && !ok {
+		p.e.log.WarnContext(ctx, "positions of a client that has gone were not taken back", "group", g.name, "error", err)
+	}
 }
 
 // witness tells from the group's item, perhaps as it was a moment ago, whether the call has to look
@@ -268,8 +344,8 @@ func (p *poll) moveOn(ctx context.Context, g *groupState, me *member, mine []own
 		edits = append(edits, store.Set(attrPoll+id, store.Bytes(p.id)), store.Remove(attrLost+id))
 	}
 	for name, at := range moved {
-		before := g.position(name).offset
-		cond = append(cond, store.Eq(attrPosition+name, store.Int(before)))
+		before := p.from(g, name).offset
+		cond = append(cond, store.Eq(attrPosition+name, store.Int(g.position(name).offset)))
 		edits = append(edits, store.Set(attrPosition+name, store.Int(at.offset)))
 		if at.segment == at.offset {
 			edits = append(edits, store.Remove(attrSegment+name))
@@ -289,7 +365,7 @@ func (p *poll) moveOn(ctx context.Context, g *groupState, me *member, mine []own
 	var later []store.Edit
 	if due {
 		for _, o := range mine {
-			at := g.position(o.name).offset
+			at := p.from(g, o.name).offset
 			if p.claimed { // it has answered with nothing so far, but it may be about to
 				at = g.confirmed(o.name)
 			}
@@ -330,9 +406,13 @@ func (p *poll) moveOn(ctx context.Context, g *groupState, me *member, mine []own
 
 // resolve finds out whether a write whose answer was lost has taken place.
 func (e *Engine) resolve(ctx context.Context, g *groupState, attr, write string) error {
+	ctx, cancel := context.WithTimeout(ctx, leadFor)
+	defer cancel()
 	now, err := e.loadGroup(ctx, g.cluster, g.name)
-	if err != nil {
-		return err
+	for attempts := e.retry.Begin(); err != nil; now, err = e.loadGroup(ctx, g.cluster, g.name) {
+		if gaveUp := attempts.Wait(ctx, err); gaveUp != nil {
+			return err
+		}
 	}
 	if now.attrs.Get(attr).Str() == write {
 		return nil

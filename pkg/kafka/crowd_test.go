@@ -3,10 +3,14 @@ package kafka
 import (
 	"context"
 	"fmt"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/skystash/skystash/pkg/store"
+	"github.com/skystash/skystash/pkg/store/embedded"
+	"github.com/skystash/skystash/pkg/store/slow"
 	"github.com/skystash/skystash/pkg/store/slow/crowdtest"
 )
 
@@ -159,5 +163,50 @@ func TestCrowds(t *testing.T) {
 	for _, o := range operations {
 		o.New = newCrowdEngine
 		o.Run(t)
+	}
+}
+
+// Each instance is a process of its own, and all start at once.
+func TestManyInstancesJoinAtOnce(t *testing.T) {
+	units := func(t *testing.T, instances int) float64 {
+		inner, err := embedded.Open(embedded.Options{InMemory: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		st := slow.New(inner, slow.Options{Latency: 5 * time.Millisecond})
+		defer st.Close()
+		e := newCrowdEngine(t, st)
+		if err := e.prepare(t.Context(), 200); err != nil {
+			t.Fatal(err)
+		}
+		st.Reset()
+		began := time.Now()
+		var joining sync.WaitGroup
+		for i := range instances {
+			joining.Go(func() {
+				if err := newCrowdEngine(t, st).join(t.Context(), i); err != nil {
+					t.Errorf("instance %d: %v", i, err)
+				}
+			})
+		}
+		joining.Wait()
+		took, counts := time.Since(began), st.Counts()
+		t.Logf("%d instances: %v, %v read and %v write units", instances, took.Round(time.Millisecond), counts.ReadUnits, counts.WriteUnits)
+		if took > 5*time.Second {
+			t.Errorf("%d instances have joined after %v", instances, took)
+		}
+		got := e.instances(t)
+		for i := range instances {
+			if n := got[fmt.Sprintf("i%03d", i)]; n != 200/instances {
+				t.Errorf("instance %d of %d has %d partitions", i, instances, n)
+			}
+		}
+		return counts.ReadUnits + counts.WriteUnits
+	}
+	var half, all float64
+	synctest.Test(t, func(t *testing.T) { half = units(t, 100) })
+	synctest.Test(t, func(t *testing.T) { all = units(t, 200) })
+	if all > 2.2*half {
+		t.Errorf("200 instances cost %v units, 100 %v", all, half)
 	}
 }

@@ -55,7 +55,7 @@
 //	segment   'l' cluster/topic/partition    's' base(8)           n r z a, d (batches), c (pieces) or o and l (an object), e and x (expiry), k v (compaction)
 //	piece     'l' cluster/topic/partition    'd' base(8) [v] no(2) d, e, x: part of a batch larger than an item
 //	pending   'l' cluster/topic/partition    'q' base(8) no(2)     d: a record of the stream that waits
-//	state     'g' cluster/group              'g'                   v g m r, l* t* u* w* y* for instances, o* h* k* c* for partitions, see group.go
+//	state     'g' cluster/group              'g'                   v g m r, l* t* u* w* y* for instances, o* h* k* c* for partitions, n* for topics, see group.go
 //	request   'g' cluster/group              'j' instance          i m t r, see join.go: it wants to join or leave
 //	lease     'g' cluster/group              'k'                   o n, see join.go: who carries out the requests
 //
@@ -108,6 +108,7 @@
 // An instance has one live call, whose id the group's item has: only that call gives out messages. The
 // position before the last answer is kept until the instance calls again. Where an instance expires or
 // loses a partition, automatic commits go that far, so an answer that nobody got is given out again.
+// [Engine.Poll] is for callers that say which answer they got last.
 //
 // # Limits
 //

@@ -2,7 +2,6 @@ package kafka
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -18,7 +17,7 @@ import (
 const (
 	attrVersion    = "v" // id of the last write
 	attrGeneration = "g" // grows with each rebalance
-	attrMembers    = "m" // JSON of []member
+	attrMembers    = "m" // []member, see encodeMembers
 	attrSeen       = "l" // instance: last request, Unix ms
 	attrCommitTime = "t" // instance: last automatic commit, Unix ms
 	attrAnswer     = "u" // instance: id of the write that gave out its last messages
@@ -28,6 +27,7 @@ const (
 	attrSegment    = "h" // partition: the segment that holds it, if it does not begin there
 	attrConfirmed  = "k" // partition: position before the last answer, if the instance has not called since
 	attrCommitted  = "c" // partition
+	attrKnown      = "n" // topic's name: its id and partitions when the group was assigned it last, see known
 	attrRebalanced = "r" // Unix ms: the time of the last rebalance, also of one that left no instance
 )
 
@@ -122,10 +122,9 @@ func (e *Engine) loadGroup(ctx context.Context, cluster, name string) (*groupSta
 
 func groupOf(cluster, name string, attrs store.Attrs) (*groupState, error) {
 	g := &groupState{cluster: cluster, name: name, attrs: attrs, generation: attrs.Get(attrGeneration).Num()}
-	if text := attrs.Get(attrMembers).Str(); text != "" {
-		if err := json.Unmarshal([]byte(text), &g.members); err != nil {
-			return nil, fmt.Errorf("reading group %s: %w", name, err)
-		}
+	var err error
+	if g.members, err = decodeMembers(attrs.Get(attrMembers).Str()); err != nil {
+		return nil, fmt.Errorf("reading group %s: %w", name, err)
 	}
 	return g, nil
 }

@@ -1,8 +1,10 @@
 package kafka
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"sync"
 	"testing"
@@ -410,4 +412,59 @@ func TestGroupsAndTopicsNeverMixBetweenClusters(t *testing.T) {
 	if err != nil || len(groups) != 1 || len(groups[0].Instances) != 1 {
 		t.Errorf("groups %+v, %v", groups, err)
 	}
+}
+
+func TestMembersAreReadAsTheyWereWritten(t *testing.T) {
+	for _, n := range []int{0, 1, 200} {
+		var members []member
+		for i := range n {
+			members = append(members, member{ID: i, Name: fmt.Sprint(i), Topics: []string{"red"}, Auto: true, Reset: ResetLatest, Timeout: 1000, Assigned: map[string]assigned{"red": {1, i, i + 1, n}}})
+		}
+		text, err := encodeMembers(members)
+		if err != nil {
+			t.Fatal(err)
+		}
+		plain, err := json.Marshal(members) // as builds before wrote it
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range []string{text, string(plain)} {
+			if got, err := decodeMembers(text); err != nil || !reflect.DeepEqual(got, members) {
+				t.Errorf("%d members: %v, %v", n, got, err)
+			}
+		}
+		if n == 200 && len(text) > len(plain)/5 {
+			t.Errorf("%d members take %d bytes, their JSON %d", n, len(text), len(plain))
+		}
+	}
+}
+
+// What is produced to a partition before the group notices it is not skipped.
+func TestNewPartitionsAreReadFromTheirStart(t *testing.T) {
+	onEachStore(t, func(w *world) {
+		w.topic("red", TopicOptions{})
+		w.fill("red", "before the group")
+		w.wantValues(w.consume("i", fromLatest, "red"))
+		if _, err := w.e.UpdateTopic(w.Context(), w.cluster, "red", func(o *TopicOptions) { o.Partitions = 2 }); err != nil {
+			w.Fatal(err)
+		}
+		w.produceAll(NewMessage{Topic: "red", Partition: 1, Timestamp: -1, Value: []byte("in a new partition")})
+		w.materialize(1)
+		w.wantValues(w.consume("i", fromLatest, "red"), "in a new partition")
+		w.wantValues(w.consume("i", fromLatest, "red"))
+		if err := w.e.DeleteInstance(w.Context(), w.cluster, "g", "i"); err != nil {
+			w.Fatal(err)
+		}
+		if err := w.e.DeleteTopic(w.Context(), w.cluster, "red"); err != nil {
+			w.Fatal(err)
+		}
+		w.topic("red", TopicOptions{})
+		w.produce("red", "in the topic made anew")
+		w.materialize(2)
+		w.wantValues(w.consume("j", fromLatest, "red"), "in the topic made anew")
+		// Another group begins at the end, as it wants to.
+		if got, err := w.e.Consume(w.Context(), w.cluster, "other", "k", []string{"red"}, fromLatest, 0); err != nil || len(got) != 0 {
+			w.Errorf("a new group gets %d messages, %v", len(got), err)
+		}
+	})
 }

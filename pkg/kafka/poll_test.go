@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/skystash/skystash/pkg/kafka/batch"
 )
 
 // inBubble runs a test with a world in a synctest bubble, whose clock is the engine's.
@@ -179,4 +181,53 @@ func TestOffsetsOfAnEmptyGroupAreReset(t *testing.T) {
 		}
 		w.wantValues(w.consume("k", auto, "red"), "a", "b", "c")
 	})
+}
+
+// A client that says which answer it got last misses none.
+func TestAnswerThatTheClientHasNotGotIsGivenAgain(t *testing.T) {
+	onEachStore(t, func(w *world) {
+		w.topic("red", TopicOptions{})
+		poll := func(received string) Answer {
+			a, err := w.e.Poll(w.Context(), w.cluster, "g", "i", []string{"red"}, auto, received, 0)
+			if err != nil {
+				w.Fatal(err)
+			}
+			return a
+		}
+		w.fill("red", "a")
+		first := poll("")
+		w.wantValues(first.Messages, "a")
+		w.fill("red", "b", "c")
+		w.wantValues(poll(first.ID).Messages, "b", "c") // which is lost
+		w.clock.advance(6 * time.Second)
+		again := poll(first.ID)
+		w.wantValues(again.Messages, "b", "c")
+		if got := w.committed("red", 0); got != 1 {
+			w.Errorf("committed %d, want what was received", got)
+		}
+		empty := poll(again.ID)
+		w.wantValues(empty.Messages)
+		w.wantValues(poll(empty.ID).Messages)
+		w.clock.advance(6 * time.Second)
+		poll(empty.ID)
+		if got := w.committed("red", 0); got != 3 {
+			w.Errorf("committed %d", got)
+		}
+	})
+}
+
+// A client may go away while its answer is made.
+func TestPositionsAreTakenBackIfTheClientGoesWhileTheyMove(t *testing.T) {
+	w := newWorld(t, openStore(t))
+	w.topic("red", TopicOptions{})
+	w.fill("red", "a", "b")
+	ctx := &leaving{Context: t.Context()}
+	w.e.weigh = func(r *batch.Record) int {
+		ctx.gone.Store(true)
+		return len(r.Value)
+	}
+	if got, err := w.e.Consume(ctx, w.cluster, "g", "i", []string{"red"}, auto, 0); err == nil {
+		t.Errorf("a client that has gone gets %d messages", len(got))
+	}
+	w.wantValues(w.consume("i", auto, "red"), "a", "b")
 }

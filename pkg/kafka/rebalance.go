@@ -3,7 +3,6 @@ package kafka
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -130,10 +129,11 @@ func (e *Engine) rebalance(ctx context.Context, c *Cluster, g *groupState, reque
 		}
 		assign(members, topics)
 		next, fresh := g.carryOver(members, requests, e.nowMs())
-		without, err := e.startPositions(ctx, c, members, fresh, next, requests)
+		without, err := e.startPositions(ctx, g, topics, members, fresh, next, requests)
 		if err != nil {
 			return nil, err
 		}
+		g.rememberTopics(topics, next)
 		if len(without) == 0 {
 			return refused, e.writeGroup(ctx, g, members, next)
 		}
@@ -331,7 +331,7 @@ func keeps(members []member, id int, p owned) bool {
 
 // startPositions sets where instances begin with partitions that are new to them. without are
 // instances that ask and have nowhere to begin, with the reason.
-func (e *Engine) startPositions(ctx context.Context, c *Cluster, members []member, fresh []owned, next map[string]store.Value, requests map[string]request) (without map[string]string, err error) {
+func (e *Engine) startPositions(ctx context.Context, g *groupState, topics map[string]*Topic, members []member, fresh []owned, next map[string]store.Value, requests map[string]request) (without map[string]string, err error) {
 	if len(fresh) == 0 {
 		return nil, nil
 	}
@@ -355,7 +355,7 @@ func (e *Engine) startPositions(ctx context.Context, c *Cluster, members []membe
 		switch {
 		case ok && committed.Num() >= h.start && committed.Num() <= h.next:
 			at = committed.Num()
-		case owner.Reset == ResetEarliest:
+		case owner.Reset == ResetEarliest, owner.Reset == ResetLatest && g.isNew(topics[p.Topic], p.Partition):
 			at, segment = h.start, h.start
 		case owner.Reset == ResetLatest:
 			at = h.next
@@ -377,7 +377,7 @@ func noOffset(tp TopicPartition) error {
 }
 
 func (e *Engine) writeGroup(ctx context.Context, g *groupState, members []member, next map[string]store.Value) error {
-	text, err := json.Marshal(members)
+	text, err := encodeMembers(members)
 	if err != nil {
 		return err
 	}
@@ -385,7 +385,7 @@ func (e *Engine) writeGroup(ctx context.Context, g *groupState, members []member
 	next[attrVersion] = store.Bytes(id)
 	next[attrGeneration] = store.Int(g.generation + 1)
 	next[attrRebalanced] = store.Int(e.nowMs())
-	next[attrMembers] = store.Bytes(string(text))
+	next[attrMembers] = store.Bytes(text)
 	var attrs []store.Attr
 	for _, name := range slices.Sorted(maps.Keys(next)) {
 		attrs = append(attrs, store.Attr{Name: name, Value: next[name]})

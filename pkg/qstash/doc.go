@@ -90,7 +90,8 @@
 //	v acct event         waiter               workflow runs that wait for an event
 //
 // A message that has not finished within a year of being due, since it waits behind a
-// paused queue or flow control key, is given up; so is a workflow run.
+// paused queue or flow control key, is given up. The items of a workflow run are kept for as long as
+// the run may go on, see keepRun.
 //
 // Message ids begin with their time, so that a shard is in the order of creation.
 //

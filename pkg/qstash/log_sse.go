@@ -1,8 +1,8 @@
 package qstash
 
 import (
-	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -13,21 +13,20 @@ const (
 	againWhenQuiet   = 3 * time.Second
 )
 
-// TailEvents writes the events that Tail returns as server-sent events, one after the other, and then
-// the cursor for the next call: browsers, and other clients of such streams, call again by
-// themselves and send it in the field Last-Event-ID.
-func (e *Engine) TailEvents(entries []LogEntry, cursor string) ([]byte, error) {
+// EventStream writes what stands for the events that Tail has returned as server-sent events, one after
+// the other, and then the cursor for the next call: browsers, and other clients of such streams,
+// call again by themselves and send it in the field Last-Event-ID.
+func (e *Engine) EventStream(texts []string, cursor string) []byte {
 	again := againWhenQuiet
-	if len(entries) > 0 || e.tailHold > 0 {
+	if len(texts) > 0 || e.tailHold > 0 {
 		again = againAfterEvents
 	}
 	out := fmt.Appendf(nil, "retry: %d\n\n", again.Milliseconds())
-	for i := range entries {
-		text, err := json.Marshal(&entries[i])
-		if err != nil {
-			return nil, fmt.Errorf("writing an event of the log: %w", err)
+	for _, text := range texts {
+		for line := range strings.Lines(text) {
+			out = fmt.Appendf(out, "data: %s\n", strings.TrimRight(line, "\r\n"))
 		}
-		out = fmt.Appendf(out, "data: %s\n\n", text)
+		out = append(out, '\n')
 	}
-	return fmt.Appendf(out, "id: %s\n: end\n\n", cursor), nil
+	return fmt.Appendf(out, "id: %s\n\n", cursor)
 }

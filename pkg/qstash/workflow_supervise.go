@@ -63,8 +63,11 @@ type bearing struct {
 // supervise ends a run that nothing carries.
 func (e *Engine) supervise(ctx context.Context, r *run) (settled bool, err error) {
 	var b bearing
-	if err := e.bear(ctx, r, &b); err != nil || b.carried || b.unsure {
-		return b.carried, err
+	if err := e.bear(ctx, r, &b); err != nil {
+		return false, err
+	}
+	if b.carried || b.unsure {
+		return b.carried, e.keepRun(ctx, r)
 	}
 	reason := cmp.Or(b.lost, b.silence())
 	// No entry may have come meanwhile.

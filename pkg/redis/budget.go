@@ -40,16 +40,17 @@ func (b Budget) orDefaults() Budget {
 
 // What things cost, in units of work.
 const (
-	commandWork = 1_000 // a command: looking it up, checking it, replying
-	keyWork     = 9_000 // reading a key's head
-	callWork    = 2_000 // a call of the store that reads elements
-	lookupWork  = 6_000 // an element that the store looks up by itself
-	itemWork    = 500   // an element that the store reads, besides its bytes
-	elementWork = 120   // an element that is looked at in memory, besides its bytes
-	writeWork   = 4_000 // an item that is written, besides its bytes
-	byteWork    = 4     // a byte that is written to the store
-	jsonWork    = 10    // a byte of JSON that is parsed
-	globWork    = 3     // a byte of a glob-style pattern that is looked at
+	commandWork = 1_000  // a command: looking it up, checking it, replying
+	keyWork     = 9_000  // reading a key's head
+	callWork    = 2_000  // a call of the store that reads elements
+	lookupWork  = 6_000  // an element that the store looks up by itself
+	itemWork    = 650    // an element that the store reads, besides its bytes
+	elementWork = 120    // an element that is looked at in memory, besides its bytes
+	headWork    = 35_000 // a key that is written
+	writeWork   = 4_000  // an item that is written, besides its bytes
+	byteWork    = 4      // a byte that is written to the store
+	jsonWork    = 10     // a byte of JSON that is parsed
+	globWork    = 3      // a byte of a glob-style pattern that is looked at
 )
 
 // What things take of a transaction's memory besides their bytes.

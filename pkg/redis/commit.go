@@ -121,7 +121,7 @@ func (u *update) work() int64 {
 	for _, it := range u.fresh {
 		bytes += it.Attrs.Size()
 	}
-	return writeWork*int64(1+len(u.elems)+len(u.fresh)) + byteWork*int64(bytes)
+	return headWork + writeWork*int64(len(u.elems)+len(u.fresh)) + byteWork*int64(bytes)
 }
 
 // encode makes an object's head and the writes of its elements.

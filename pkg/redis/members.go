@@ -99,6 +99,7 @@ func (ms *members) get(name string) (pair, bool) {
 	}
 	ms.tx.spend(elementWork)
 	if ms.m == nil && !ms.spread() {
+		ms.tx.spend(elementWork) // its name is made, and searched for
 		attr := memberAttr(name)
 		v := ms.attrs.Get(attr)
 		if v.IsZero() || fieldExpired(ms.attrs, attr, ms.tx.now) {

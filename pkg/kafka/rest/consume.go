@@ -3,6 +3,7 @@ package rest
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"strconv"
 	"strings"
 	"time"
@@ -17,6 +18,13 @@ const (
 	defaultCommitInterval = 5 * time.Second
 	defaultSessionTimeout = 2 * time.Minute
 	maxCommitInterval     = 30 * time.Minute
+)
+
+// Headers that say which answer a client has got last. Clients that send none are taken to have got
+// the answer before, as Upstash's are.
+const (
+	headerAnswer   = "Kafka-Answer"          // of an answer: its name
+	headerReceived = "Kafka-Answer-Received" // of a request: the name of the answer received last
 )
 
 // place is a partition, perhaps with an offset, in a request or an answer.
@@ -168,9 +176,16 @@ func (x *exchange) consume() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	got, err := x.h.engine.Consume(x.ctx, x.cluster, x.path[0], x.path[1], topics, options, timeout)
-	x.used.messages = len(got)
-	return messages{got, f}, err
+	received, err := hex.DecodeString(x.r.Header.Get(headerReceived))
+	if err != nil {
+		return nil, badRequest("header %s is no value of header %s", headerReceived, headerAnswer)
+	}
+	got, err := x.h.engine.Poll(x.ctx, x.cluster, x.path[0], x.path[1], topics, options, string(received), timeout)
+	x.used.messages = len(got.Messages)
+	if got.ID != "" {
+		x.answerID = hex.EncodeToString([]byte(got.ID))
+	}
+	return messages{got.Messages, f}, err
 }
 
 // instanceOptions reads the headers.

@@ -29,6 +29,10 @@
 // without a partition, it is for all of the topic. to is "earliest", "latest", a time in ms, or
 // {"offset": number}. The answer has the new offsets; 409 while the group has instances.
 //
+// An answer of /consume has the header Kafka-Answer. A client that sends it back with its next call, as
+// Kafka-Answer-Received, is given again what was in an answer that it has not got: each message arrives
+// at least once, whatever happens to connections. Without it, the next call counts as receipt.
+//
 // Consumers' time to wait for an answer must be longer than the timeout that they ask for: an answer
 // on its way to a client that has given up, and whose instance calls again, counts as received.
 //

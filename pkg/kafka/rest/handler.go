@@ -111,6 +111,8 @@ type exchange struct {
 	cluster *kafka.Cluster
 	claims  token.Claims
 	used    used
+
+	answerID string // of /consume: Kafka-Answer; "": none
 }
 
 // cors lets pages of any origin in: browsers used the service, too.
@@ -137,6 +139,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		e, body = h.refuse(r, err)
 		e.SetHeader(header)
 		status = e.Status
+	}
+	if x.answerID != "" {
+		header.SetHeader(headerAnswer, x.answerID)
 	}
 	x.record(status, len(body))
 	edge.Send(w, r, status, body)

@@ -481,6 +481,34 @@ func TestGroupOfAnotherTopicCannotBeTakenOver(t *testing.T) {
 	}
 }
 
+func TestAnswersAreNamed(t *testing.T) {
+	a := newAPI(t)
+	user, password := a.credential(nil)
+	consume := func(received string) (answer, body string) {
+		r := httptest.NewRequestWithContext(t.Context(), "GET", "/consume/g/i/blue?timeout=2000", nil)
+		r.SetBasicAuth(user, password)
+		r.Header.Set("Kafka-Auto-Offset-Reset", "earliest")
+		r.Header.Set("Kafka-Answer-Received", received)
+		w := httptest.NewRecorder()
+		a.handler.ServeHTTP(w, r)
+		return w.Result().Header.Get("Kafka-Answer"), w.Body.String()
+	}
+	a.do("POST /produce/blue/a", "")
+	first, got := consume("")
+	if first == "" || !strings.Contains(got, `"value":"a"`) {
+		t.Fatalf("answer %q: %s", first, got)
+	}
+	a.do("POST /produce/blue/b", "")
+	for range 2 { // the first of which is lost
+		if name, got := consume(first); name == first || !strings.Contains(got, `"value":"b"`) {
+			t.Errorf("answer %q: %s", name, got)
+		}
+	}
+	if _, got := consume("none"); !strings.Contains(got, `"status":400`) {
+		t.Errorf("a name that is none: %s", got)
+	}
+}
+
 func TestLagAndReset(t *testing.T) {
 	a := newAPI(t)
 	for i := range 3 {

@@ -1,7 +1,9 @@
 package rest
 
 import (
+	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/skystash/skystash/pkg/edge"
@@ -29,9 +31,15 @@ func (x *exchange) tail() error {
 	if err != nil {
 		return err
 	}
-	if x.out, err = x.h.engine.TailEvents(entries, cursor); err != nil {
-		return err
+	texts := make([]string, len(entries))
+	for i := range entries {
+		text, err := json.Marshal(&entries[i])
+		if err != nil {
+			return fmt.Errorf("encoding the answer: %w", err)
+		}
+		texts[i] = string(text)
 	}
+	x.out = x.h.engine.EventStream(texts, cursor)
 	x.status, x.contentType = http.StatusOK, "text/event-stream; charset=utf-8"
 	return nil
 }

@@ -144,13 +144,15 @@ func Open(o Options) (*Store, error) {
 
 func (s *Store) engineOptions(o Options) *pebble.Options {
 	eo := &pebble.Options{
-		FS:                          s.fs,
-		DisableWAL:                  o.InMemory,
-		Lock:                        s.lock,
-		Logger:                      engineLogger{s.health},
-		EventListener:               s.health.listen(),
-		FormatMajorVersion:          pebble.FormatTableFormatV6,
-		CacheSize:                   cacheSize,
+		FS:                 s.fs,
+		DisableWAL:         o.InMemory,
+		Lock:               s.lock,
+		Logger:             engineLogger{s.health},
+		EventListener:      s.health.listen(),
+		FormatMajorVersion: pebble.FormatTableFormatV6,
+		// What memtables take counts towards the cache. Two of them, one that is written to and one that is
+		// flushed, must leave room for blocks: else each Get decompresses its block again.
+		CacheSize:                   cacheSize + 2*memTableSize,
 		MemTableSize:                memTableSize,
 		MemTableStopWritesThreshold: 4,
 		L0CompactionThreshold:       2,
