@@ -48,6 +48,9 @@ type Config struct {
 	// ClockMargin is how far the clocks of engines and the stream may be apart. 0: DefaultClockMargin.
 	ClockMargin time.Duration
 
+	// MaxWeight bounds what one message may weigh: what is heavier could be produced and never be read.
+	// 0: no bound.
+	MaxWeight int
 	// Weigh says what a message takes of MaxBytes in an answer. nil: its bytes.
 	Weigh func(*batch.Record) int
 
@@ -74,6 +77,7 @@ type Engine struct {
 	produceDeadline time.Duration
 	clockMargin     time.Duration
 	weigh           func(*batch.Record) int
+	maxWeight       int
 	compactKeys     int
 	retry           store.Retry
 	locks           *store.Locks // by cluster
@@ -96,7 +100,7 @@ func New(cfg Config) *Engine {
 	e := &Engine{
 		store: cfg.Store, stream: cfg.Stream, objects: cfg.Objects, objectBytes: cmp.Or(cfg.ObjectBytes, DefaultObjectBytes),
 		recordTTL:       cfg.RecordTTL,
-		produceDeadline: cfg.ProduceDeadline, clockMargin: cfg.ClockMargin, weigh: cfg.Weigh, compactKeys: cfg.CompactKeys, retry: cfg.Retry, locks: store.NewLocks(), now: cfg.Now, log: cfg.Logger,
+		produceDeadline: cfg.ProduceDeadline, clockMargin: cfg.ClockMargin, weigh: cfg.Weigh, maxWeight: cfg.MaxWeight, compactKeys: cfg.CompactKeys, retry: cfg.Retry, locks: store.NewLocks(), now: cfg.Now, log: cfg.Logger,
 	}
 	e.life, e.close = context.WithCancel(context.Background())
 	if e.produceDeadline == 0 {

@@ -321,6 +321,16 @@ func TestRequestsAreRefusedAsAWhole(t *testing.T) {
 	}
 }
 
+func TestMessageThatNoAnswerHasRoomForIsRefused(t *testing.T) {
+	w := newWorld(t, openStore(t))
+	w.e = New(Config{Store: w.store, Stream: w.stream, Now: w.clock.now, MaxWeight: 100, Weigh: func(r *batch.Record) int { return 7 * len(r.Value) }})
+	t.Cleanup(w.e.Close)
+	w.topic("red", TopicOptions{})
+	w.produce("red", strings.Repeat("x", 14))
+	_, err := w.e.Produce(t.Context(), w.cluster, []NewMessage{{Topic: "red", Value: []byte(strings.Repeat("x", 15))}})
+	w.wantKind(err, TooLarge)
+}
+
 func TestPartialFailureIsToldForEachMessage(t *testing.T) {
 	w := newWorld(t, openStore(t))
 	w.topic("red", TopicOptions{Partitions: 2})

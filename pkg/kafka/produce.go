@@ -139,6 +139,9 @@ func (e *Engine) plan(ctx context.Context, c *Cluster, messages []NewMessage) ([
 		if n := r.Size(); n > t.MaxMessageBytes {
 			return nil, nil, inMessage(len(messages), i, refuse(TooLarge, "message of %d bytes with its overhead: topic %q takes %d", n, t.Name, t.MaxMessageBytes))
 		}
+		if w := e.weigh(&r); e.maxWeight > 0 && w > e.maxWeight {
+			return nil, nil, inMessage(len(messages), i, refuse(TooLarge, "message takes %d bytes of an answer, which has %d: some of its characters take several there", w, e.maxWeight))
+		}
 		if t.Compact && m.Key == nil {
 			return nil, nil, inMessage(len(messages), i, refuse(Invalid, "topic %q is compacted: its messages need a key", t.Name))
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/skystash/skystash/pkg/kafka/ingest"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -276,6 +277,9 @@ func (w *wait) hurry(heads []*head, at []cursor) {
 			err = w.e.help(w.until, w.logs[i], now.Add(-w.e.reservationLife()))
 		} else if w.rounds == 1 {
 			err = w.e.tick(w.until, w.logs[i], h)
+		}
+		if errors.Is(err, ingest.ErrThrottled) {
+			continue // those who read the stream need it more; it is tried again
 		}
 		if err != nil && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) {
 			w.e.log.WarnContext(w.until, "the stream's tail could not be read", "error", err)

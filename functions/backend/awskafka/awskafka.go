@@ -41,6 +41,9 @@ func Environment(env *settings.Environment) Config {
 	}
 }
 
+// maxAnswer is what Lambda answers at most, 6 MB, without what it writes around a body.
+const maxAnswer = 6_000_000
+
 // Kafka is the engine with the table it works on.
 type Kafka struct {
 	Engine *kafka.Engine
@@ -63,6 +66,7 @@ func Open(c *cloud.Cloud, cfg Config) (Kafka, error) {
 		Stream:    kinesis.New(stream, cfg.Stream, kinesis.Options{Logger: cfg.Logger}),
 		RecordTTL: contract.RecordTTL,
 		Weigh:     rest.Weigh,
+		MaxWeight: maxAnswer,
 		Logger:    cfg.Logger,
 	}
 	if cfg.Bucket != "" {

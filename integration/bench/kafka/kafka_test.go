@@ -255,7 +255,8 @@ whatever its partitions; pkg/kafka's tests assert it.
 
 What bounds the time from producing to consuming on AWS: the event source mapping looks at an idle shard once a second. A
 reader that waits does not wait for it: after 25 ms it reads the stream's end itself, which takes about three more
-requests, and 5 of a second can do so on one shard.
+requests. A process does so at most twice a second on one shard, of which all can read 5 times a second, and leaves the shard
+alone for a while when that is too much: so the mapping gets its share.
 `
 
 const head = "| request | calls | RRU | WRU | PUT units | $ per million messages |\n| --- | --- | --: | --: | --: | --: |\n"

@@ -66,7 +66,8 @@ type Stream interface {
 
 	// Tail hands over records of one key, or of others beside them, that have
 	// arrived since a time and are perhaps not delivered yet, in order, up to the
-	// stream's end at the time of the call or later. It may skip what has been delivered.
+	// stream's end at the time of the call or later. It may skip what has been delivered. The error is
+	// ErrThrottled if the stream's reads are needed for those who Consume: it may be tried later.
 	Tail(ctx context.Context, key string, since time.Time, handle func([]Delivery) error) error
 
 	// Consume hands over all records until the context ends, and then returns nil.

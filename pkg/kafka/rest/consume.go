@@ -124,9 +124,13 @@ func (x *exchange) fetch() (any, error) {
 			return nil, err
 		}
 	}
+	f, err := formOf(x.r.Header)
+	if err != nil {
+		return nil, err
+	}
 	got, err := x.h.engine.Fetch(x.ctx, x.cluster, from, timeout)
 	x.used.messages = len(got)
-	return messages(got), err
+	return messages{got, f}, err
 }
 
 // consume: /consume/group/instance and /consume/group/instance/topic.
@@ -168,6 +172,10 @@ func (x *exchange) consume() (any, error) {
 	if err := x.mayUseGroup(x.path[0]); err != nil {
 		return nil, err
 	}
+	f, err := formOf(x.r.Header)
+	if err != nil {
+		return nil, err
+	}
 	received, err := hex.DecodeString(x.r.Header.Get(headerReceived))
 	if err != nil {
 		return nil, badRequest("header %s is no value of header %s", headerReceived, headerAnswer)
@@ -177,7 +185,7 @@ func (x *exchange) consume() (any, error) {
 	if got.ID != "" {
 		x.answerID = hex.EncodeToString([]byte(got.ID))
 	}
-	return messages(got.Messages), err
+	return messages{got.Messages, f}, err
 }
 
 // instanceOptions reads the headers.

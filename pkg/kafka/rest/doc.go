@@ -36,6 +36,11 @@
 // Consumers' time to wait for an answer must be longer than the timeout that they ask for: an answer
 // on its way to a client that has given up, and whose instance calls again, counts as received.
 //
+// Two header fields of ours say how keys, values and the values of headers are written, in the bodies of
+// /produce and the answers of /fetch and /consume. "Kafka-Encoding: base64" makes them base64, so that
+// bytes which are not UTF-8 survive; without it they become U+FFFD. "Kafka-Nulls: true" writes null for
+// a key or value that is not there, so that a tombstone is not an empty value; without it both are "".
+//
 // HEAD is for /fetch, /committed, /offsets, /topics, /consumers and /lag, which change nothing. Bodies of
 // requests may be compressed with gzip; a webhook's message is what comes out. Long answers are compressed
 // for clients that accept it. Package edge has the statuses of failures.

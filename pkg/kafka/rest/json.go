@@ -2,6 +2,7 @@ package rest
 
 import (
 	"bytes"
+	"encoding/base64"
 	"errors"
 	"net/http"
 	"strconv"
@@ -124,8 +125,65 @@ func metadataOf(p kafka.Produced) metadata {
 	return metadata{p.Topic, p.Partition, p.Offset, p.Timestamp}
 }
 
+// form is how keys, values and the values of headers are written in JSON. A request's headers say it.
+type form struct {
+	nulls  bool // what is not there is null, and not ""
+	base64 bool // bytes are base64, so that all of them survive
+}
+
+// Header fields of the form, in requests to produce, fetch and consume.
+const (
+	nullsField    = "Kafka-Nulls"
+	encodingField = "Kafka-Encoding"
+)
+
+func formOf(h http.Header) (f form, err error) {
+	switch v := h.Get(nullsField); v {
+	case "", "false":
+	case "true":
+		f.nulls = true
+	default:
+		return f, badRequest("%s must be true or false", nullsField)
+	}
+	switch v := h.Get(encodingField); v {
+	case "", "utf8":
+	case "base64":
+		f.base64 = true
+	default:
+		return f, badRequest("%s must be utf8 or base64", encodingField)
+	}
+	return f, nil
+}
+
+// append appends bytes as they are written in JSON.
+func (f form) append(b, bytes []byte) []byte {
+	switch {
+	case bytes == nil && f.nulls:
+		return append(b, "null"...)
+	case f.base64:
+		b = base64.StdEncoding.AppendEncode(append(b, '"'), bytes)
+		return append(b, '"')
+	}
+	return appendString(b, bytes)
+}
+
+// decode reads what was a string in JSON; nil stays nil.
+func (f form) decode(what string, text []byte) ([]byte, error) {
+	if !f.base64 || text == nil {
+		return text, nil
+	}
+	bytes, err := base64.StdEncoding.AppendDecode([]byte{}, text)
+	if err != nil {
+		return nil, badRequest("%s is no base64", what)
+	}
+	return bytes, nil
+}
+
 // messages are written without a tree in between: they are most of the traffic.
-type messages []kafka.Message
+type messages struct {
+	list []kafka.Message
+	form form
+}
 
 // encode makes the JSON of an answer.
 func encode(answer any) ([]byte, error) {
@@ -137,8 +195,8 @@ func encode(answer any) ([]byte, error) {
 
 func (ms messages) append(b []byte) []byte {
 	b = append(b, '[')
-	for i := range ms {
-		m := &ms[i]
+	for i := range ms.list {
+		m := &ms.list[i]
 		if i > 0 {
 			b = append(b, ',')
 		}
@@ -146,15 +204,15 @@ func (ms messages) append(b []byte) []byte {
 		b = appendInt(append(b, `,"partition":`...), int64(m.Partition))
 		b = appendInt(append(b, `,"offset":`...), m.Offset)
 		b = appendInt(append(b, `,"timestamp":`...), m.Timestamp)
-		b = appendString(append(b, `,"key":`...), m.Key)
-		b = appendString(append(b, `,"value":`...), m.Value)
+		b = ms.form.append(append(b, `,"key":`...), m.Key)
+		b = ms.form.append(append(b, `,"value":`...), m.Value)
 		b = append(b, `,"headers":[`...)
 		for j, h := range m.Headers {
 			if j > 0 {
 				b = append(b, ',')
 			}
 			b = appendString(append(b, `{"key":`...), h.Key)
-			b = appendString(append(b, `,"value":`...), h.Value)
+			b = ms.form.append(append(b, `,"value":`...), h.Value)
 			b = append(b, '}')
 		}
 		b = append(b, `]}`...)

@@ -27,7 +27,7 @@ func TestMessagesAreWrittenAsJSON(t *testing.T) {
 		Offset: 1 << 60, Timestamp: 5, Key: []byte("a\"\\\n\x00"), Value: []byte("ü\xff<&>\u2028"),
 		Headers: []batch.Header{{Key: "k\xfe", Value: nil}},
 	}}
-	body, err := encode(messages{m, m})
+	body, err := encode(messages{list: []kafka.Message{m, m}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func TestWeightIsNeverTooLittle(t *testing.T) {
 		m := kafka.Message{Topic: strings.Repeat("t", 249), Partition: 1 << 30, Record: batch.Record{
 			Offset: 1 << 62, Timestamp: 1 << 62, Key: []byte(value), Value: []byte(value), Headers: []batch.Header{{Key: value, Value: []byte(value)}},
 		}}
-		body, err := encode(messages{m})
+		body, err := encode(messages{list: []kafka.Message{m}})
 		if err != nil {
 			t.Fatal(err)
 		}

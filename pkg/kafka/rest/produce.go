@@ -33,13 +33,17 @@ func (x *exchange) produce() (any, error) {
 		}
 		return x.one(m)
 	}
+	f, err := formOf(x.r.Header)
+	if err != nil {
+		return nil, err
+	}
 	in, single, err := decodeMany[newMessage](x.body)
 	if err != nil {
 		return nil, err
 	}
 	out := make([]kafka.NewMessage, len(in))
 	for i := range in {
-		if out[i], err = x.message(&in[i]); err != nil {
+		if out[i], err = x.message(&in[i], f); err != nil {
 			var e *edge.Error
 			if errors.As(err, &e) && !single {
 				return nil, refuse(e.Status, "messages[%d]: %s", i, e.Text)
@@ -51,7 +55,7 @@ func (x *exchange) produce() (any, error) {
 }
 
 // message checks a message of the body.
-func (x *exchange) message(in *newMessage) (out kafka.NewMessage, err error) {
+func (x *exchange) message(in *newMessage, f form) (out kafka.NewMessage, err error) {
 	out = kafka.NewMessage{Partition: kafka.AnyPartition, Timestamp: -1}
 	switch {
 	case len(x.path) == 1:
@@ -67,7 +71,9 @@ func (x *exchange) message(in *newMessage) (out kafka.NewMessage, err error) {
 	if !in.Value.given {
 		return out, badRequest("value is missing")
 	}
-	out.Value = in.Value.value
+	if out.Value, err = f.decode("value", in.Value.value); err != nil {
+		return out, err
+	}
 	if in.Partition != nil {
 		if out.Partition = int(*in.Partition); out.Partition < 0 {
 			return out, badRequest("partition %d is negative", *in.Partition)
@@ -79,10 +85,16 @@ func (x *exchange) message(in *newMessage) (out kafka.NewMessage, err error) {
 		}
 	}
 	if in.Key != nil {
-		out.Key = []byte(*in.Key)
+		if out.Key, err = f.decode("key", []byte(*in.Key)); err != nil {
+			return out, err
+		}
 	}
 	for _, h := range in.Headers {
-		out.Headers = append(out.Headers, batch.Header{Key: h.Key, Value: []byte(h.Value)})
+		value, err := f.decode("the value of header "+h.Key, []byte(h.Value))
+		if err != nil {
+			return out, err
+		}
+		out.Headers = append(out.Headers, batch.Header{Key: h.Key, Value: value})
 	}
 	return out, x.mayProduce(out.Topic)
 }

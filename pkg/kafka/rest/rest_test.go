@@ -239,19 +239,39 @@ func TestPartialFailureIsReportedForEachMessage(t *testing.T) {
 	}
 }
 
+func TestBytesAndNullsSurviveInFormsOfTheirOwn(t *testing.T) {
+	a := newAPI(t)
+	base64 := []string{"Kafka-Encoding", "base64"}
+	at := func(offset int) string {
+		return fmt.Sprintf(`{"topic":"blue","partition":0,"offset":%d,"timeout":5000}`, offset)
+	}
+	a.want("POST /produce/blue", `[{"key":"/wA=","value":"gP8=","headers":[{"key":"h","value":"/g=="}]}]`,
+		`[{"topic":"blue","partition":0,"offset":0,"timestamp":T}]`, base64...)
+	a.want("GET /fetch", at(0), `[{"topic":"blue","partition":0,"offset":0,"timestamp":T,"key":"/wA=","value":"gP8=","headers":[{"key":"h","value":"/g=="}]}]`, base64...)
+	a.want("GET /fetch", at(0), `[{"topic":"blue","partition":0,"offset":0,"timestamp":T,"key":"�\u0000","value":"��","headers":[{"key":"h","value":"�"}]}]`)
+	a.want("POST /produce/blue", `{"value":null}`, `[{"topic":"blue","partition":0,"offset":1,"timestamp":T}]`)
+	a.want("GET /fetch", at(1), `[{"topic":"blue","partition":0,"offset":1,"timestamp":T,"key":null,"value":null,"headers":[]}]`, "Kafka-Nulls", "true")
+	a.want("GET /fetch", at(1), `[{"topic":"blue","partition":0,"offset":1,"timestamp":T,"key":"","value":"","headers":[]}]`)
+	a.want("POST /produce/blue", `{"key":"","value":""}`, `[{"topic":"blue","partition":0,"offset":2,"timestamp":T}]`)
+	a.want("GET /fetch", at(2), `[{"topic":"blue","partition":0,"offset":2,"timestamp":T,"key":"","value":"","headers":[]}]`, "Kafka-Nulls", "true")
+	a.refused("POST /produce/blue", `[{"value":"eA=="},{"value":"no base64"}]`, 400, "messages[1]: value is no base64", base64...)
+	a.refused("GET /fetch", at(0), 400, "Kafka-Encoding must be utf8 or base64", "Kafka-Encoding", "hex")
+	a.refused("GET /consume/g/i/blue", "", 400, "Kafka-Nulls must be true or false", "Kafka-Nulls", "maybe")
+}
+
 func TestWebhook(t *testing.T) {
 	a := newAPI(t)
 	user, password := a.credential(nil)
 	status, got := a.as("", "", "POST /webhook?topic=blue&user="+user+"&pass="+password, "not { JSON",
 		"Event-Origin", "here", "X-Hub-Signature-256", "sha256=1", "User-Agent", "curl", "Content-Type", "text/plain",
-		"X-Forwarded-For", "1.2.3.4", "Accept-Encoding", "gzip", "Cookie", "secret")
+		"X-Amz-Sns-Message-Type", "Notification", "X-Amz-Date", "now", "X-Forwarded-For", "1.2.3.4", "Accept-Encoding", "gzip", "Cookie", "secret")
 	if status != 200 || !strings.HasPrefix(got, `{"topic":"blue","partition":0,"offset":0,"timestamp":`) {
 		t.Errorf("%d %s", status, got)
 	}
 	a.want("GET /webhook?topic=blue&key=k", "", `{"topic":"blue","partition":0,"offset":1,"timestamp":T}`)
 	a.do("GET /fetch", `{"topic":"blue","partition":0,"offset":1,"timeout":5000}`)
 	a.want("GET /fetch", `{"topic":"blue","partition":0,"offset":0,"timeout":5000}`,
-		`[{"topic":"blue","partition":0,"offset":0,"timestamp":T,"key":"","value":"not { JSON","headers":[{"key":"event-origin","value":"here"},{"key":"x-hub-signature-256","value":"sha256=1"}]}`+
+		`[{"topic":"blue","partition":0,"offset":0,"timestamp":T,"key":"","value":"not { JSON","headers":[{"key":"event-origin","value":"here"},{"key":"x-amz-sns-message-type","value":"Notification"},{"key":"x-hub-signature-256","value":"sha256=1"}]}`+
 			`,{"topic":"blue","partition":0,"offset":1,"timestamp":T,"key":"k","value":"","headers":[]}]`)
 	a.refused("POST /webhook", "x", 400, "topic is missing")
 	if status, _ := a.as("", "", "GET /topics?user="+user+"&pass="+password, ""); status != 401 {

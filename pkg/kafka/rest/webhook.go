@@ -22,8 +22,14 @@ var ofHTTPPrefixes = []string{
 	"x-forwarded-", "x-amz-", "x-amzn-", "cf-", "cloudfront-",
 }
 
+// ofEvents are those below a prefix of ofHTTPPrefixes that a sender sets, not what is in between.
+const ofEvents = "x-amz-sns-" // Amazon SNS: the kind of the message, its topic and its id
+
 func isOfHTTP(name string) bool {
 	name = strings.ToLower(name)
+	if strings.HasPrefix(name, ofEvents) {
+		return false
+	}
 	return ofHTTP[name] || slices.ContainsFunc(ofHTTPPrefixes, func(p string) bool { return strings.HasPrefix(name, p) })
 }
 

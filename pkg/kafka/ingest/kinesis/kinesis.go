@@ -76,6 +76,7 @@ type Stream struct {
 	pollEvery time.Duration
 	now       func() time.Time
 	log       *slog.Logger
+	budget    budget
 
 	mu     sync.Mutex
 	shards []shard // as last listed

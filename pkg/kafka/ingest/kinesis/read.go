@@ -110,24 +110,35 @@ func (s *Stream) Tail(ctx context.Context, key string, since time.Time, handle f
 
 // tailShard reads a shard from a time up to its end. It reports whether the shard is closed.
 func (s *Stream) tailShard(ctx context.Context, sh shard, since time.Time, handle func([]ingest.Delivery) error) (closed bool, err error) {
-	it, err := s.iterator(ctx, &kinesis.GetShardIteratorInput{
-		StreamName: &s.name, ShardId: &sh.id,
-		ShardIteratorType: types.ShardIteratorTypeAtTimestamp, Timestamp: &since,
-	})
-	if err != nil {
-		return false, err
-	}
-	for it != nil {
-		records, next, behind, err := s.read(ctx, it)
+	var it *string
+	for first := true; first || it != nil; first = false {
+		var out *kinesis.GetRecordsOutput
+		err := s.tail(ctx, sh.id, func() error {
+			if first {
+				place, err := s.client.GetShardIterator(ctx, &kinesis.GetShardIteratorInput{
+					StreamName: &s.name, ShardId: &sh.id,
+					ShardIteratorType: types.ShardIteratorTypeAtTimestamp, Timestamp: &since,
+				})
+				if err != nil {
+					return fmt.Errorf("kinesis: finding a place in shard %s: %w", sh.id, err)
+				}
+				it = place.ShardIterator
+			}
+			var err error
+			if out, err = s.client.GetRecords(ctx, &kinesis.GetRecordsInput{ShardIterator: it, Limit: aws.Int32(readLimit)}); err != nil {
+				return fmt.Errorf("kinesis: reading shard %s: %w", sh.id, err)
+			}
+			return nil
+		})
 		if err != nil {
 			return false, err
 		}
-		if len(records) > 0 {
+		if records := deliveries(out); len(records) > 0 {
 			if err := handle(records); err != nil {
 				return false, err
 			}
 		}
-		if it = next; behind == 0 && it != nil {
+		if it = out.NextShardIterator; aws.ToInt64(out.MillisBehindLatest) == 0 && it != nil {
 			return false, nil
 		}
 	}
@@ -156,15 +167,19 @@ func (s *Stream) read(ctx context.Context, it *string) (records []ingest.Deliver
 			}
 			return nil, nil, 0, fmt.Errorf("kinesis: reading: %w", err)
 		}
-		for _, r := range out.Records {
-			records = append(records, ingest.Delivery{
-				Record:   ingest.Record{Key: aws.ToString(r.PartitionKey), Data: r.Data},
-				Sequence: aws.ToString(r.SequenceNumber),
-				Arrived:  aws.ToTime(r.ApproximateArrivalTimestamp),
-			})
-		}
-		return records, out.NextShardIterator, aws.ToInt64(out.MillisBehindLatest), nil
+		return deliveries(out), out.NextShardIterator, aws.ToInt64(out.MillisBehindLatest), nil
 	}
+}
+
+func deliveries(out *kinesis.GetRecordsOutput) (records []ingest.Delivery) {
+	for _, r := range out.Records {
+		records = append(records, ingest.Delivery{
+			Record:   ingest.Record{Key: aws.ToString(r.PartitionKey), Data: r.Data},
+			Sequence: aws.ToString(r.SequenceNumber),
+			Arrived:  aws.ToTime(r.ApproximateArrivalTimestamp),
+		})
+	}
+	return records
 }
 
 // again reports whether a read that failed may succeed later.
