@@ -1,0 +1,29 @@
+package redis
+
+import (
+	"context"
+
+	"github.com/skystash/skystash/pkg/redis/resp"
+)
+
+// Counted runs commands, as one transaction if they are several, and returns how many units of work they
+// have spent. Commands are as for Do and Multi.
+func (e *Engine) Counted(ctx context.Context, db *Database, cmds [][]string, w *resp.Writer) (units int64, err error) {
+	limits := newBudget(e.budget)
+	group := make([]bound, len(cmds))
+	for i, args := range cmds {
+		b, err := e.bind(Access{}, args)
+		if err != nil {
+			w.Error(err.Error())
+			return 0, nil
+		}
+		b.budget = &limits
+		group[i] = b
+	}
+	if len(group) == 1 {
+		err = e.run(ctx, db, group[0], nil, w)
+	} else if err = tooManyWrites(group); err == nil {
+		err = e.transact(ctx, db, group, transactMode{multi: true}, handover{}, w)
+	}
+	return limits.limits.Work - limits.left, err
+}
