@@ -40,7 +40,7 @@ func (x *exchange) deadline() error {
 		}
 		return x.ok(deadlineView{a.RunDeadline.Seconds()})
 	case x.method == http.MethodDelete:
-	case x.changes():
+	default:
 		var req struct {
 			Deadline string `json:"deadline"`
 		}
@@ -51,8 +51,6 @@ func (x *exchange) deadline() error {
 		if after, err = qstash.ParseDuration(req.Deadline); err != nil {
 			return err
 		}
-	default:
-		return errMethod
 	}
 	if err := e.SetRunDeadline(ctx, x.acct, after); err != nil {
 		return err

@@ -72,7 +72,6 @@ var (
 	errUnauthorized = edge.Refuse(http.StatusUnauthorized, "invalid token")
 	errReadOnly     = edge.Refuse(http.StatusForbidden, "the token is read-only")
 	errNotFound     = edge.Refuse(http.StatusNotFound, "not found")
-	errMethod       = edge.Refuse(http.StatusMethodNotAllowed, "method not allowed")
 	errHead         = edge.NotAllowed("method HEAD is not allowed here: it would change something", "GET", "POST", "PUT", "PATCH", "DELETE")
 )
 
@@ -98,6 +97,7 @@ type exchange struct {
 	query    string        // as it was sent, without what is ours
 	params   url.Values    // what is ours of the query
 	seg      []string      // of the path, unescaped
+	allowed  methods       // of the path, see at
 	version1 bool
 	used     used
 	trail    qstash.Trail             // of the delivery that the request is, if it is one
@@ -234,15 +234,6 @@ func (x *exchange) is(pattern ...string) bool {
 		}
 	}
 	return true
-}
-
-// changes reports whether the method is one of those that clients use to change something.
-func (x *exchange) changes() bool {
-	switch x.r.Method {
-	case http.MethodPost, http.MethodPatch, http.MethodPut:
-		return true
-	}
-	return false
 }
 
 // body reads the request's body, up to limit bytes.

@@ -1,12 +1,10 @@
 package rest
 
-import "net/http"
-
 // metrics serves GET /v2/metrics?fromDate=&toDate= (ms), which Upstash has not: lag, endpoint time and outcomes
 // of the account and of each queue, flow control key, schedule and workflow, as qstash.Metrics.
 func (x *exchange) metrics() error {
-	if !x.is("metrics") || x.method != http.MethodGet {
-		return x.unserved("metrics")
+	if !x.at(reads, "metrics") {
+		return x.unserved()
 	}
 	s, err := x.selects("fromDate toDate", 1)
 	if err != nil {

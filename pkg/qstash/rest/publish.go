@@ -119,11 +119,11 @@ type batchItem struct {
 }
 
 func (x *exchange) batch() error {
-	if x.is("batch", "trigger") && x.changes() {
+	if x.at(changes, "batch", "trigger") {
 		return x.batchTrigger()
 	}
-	if !x.is("batch") || !x.changes() {
-		return errNotFound
+	if !x.at(changes, "batch") {
+		return x.unserved()
 	}
 	items, err := x.batchItems()
 	if err != nil {

@@ -20,13 +20,13 @@ const (
 func (x *exchange) messages() error {
 	ctx, e := x.r.Context(), x.h.engine
 	switch {
-	case x.is("messages", "*") && x.method == http.MethodGet:
+	case x.at(reads, "messages", "*"):
 		m, err := e.Message(ctx, x.acct, x.seg[1])
 		if err != nil {
 			return err
 		}
 		return x.ok(m)
-	case x.is("messages", "*") && x.method == http.MethodDelete:
+	case x.at(removes, "messages", "*"):
 		if err := e.Cancel(ctx, x.acct, x.seg[1]); err != nil {
 			return err
 		}
@@ -34,12 +34,12 @@ func (x *exchange) messages() error {
 			return x.answer(http.StatusAccepted, map[string]string{"status": "accepted"})
 		}
 		return x.ok(map[string]int{"cancelled": 1})
-	case x.is("messages", "*", "retry") && x.changes() && !x.version1:
+	case !x.version1 && x.at(changes, "messages", "*", "retry"):
 		if err := e.RetryNow(ctx, x.acct, x.seg[1]); err != nil {
 			return err
 		}
 		return x.ok(map[string]string{"messageId": x.seg[1]})
-	case x.is("messages") && x.method == http.MethodDelete && !x.version1:
+	case !x.version1 && x.at(removes, "messages"):
 		s, err := x.selects(messageFilters, maxCancel)
 		if err != nil {
 			return err
@@ -50,7 +50,7 @@ func (x *exchange) messages() error {
 		}
 		return x.ok(map[string]int{"cancelled": n})
 	}
-	return x.unserved("messages")
+	return x.unserved()
 }
 
 // cancelAll cancels what is selected. Without count, and without anything selected, that is everything.
@@ -65,20 +65,12 @@ func (x *exchange) cancelAll(s selection) (int, error) {
 	}
 }
 
-// unserved tells a wrong method from a path that does not exist.
-func (x *exchange) unserved(name string) error {
-	if x.is(name) || x.is(name, "*") {
-		return errMethod
-	}
-	return errNotFound
-}
-
 func (x *exchange) logs() error {
-	if x.is(x.seg[0], "tail") && x.method == http.MethodGet {
+	if x.at(reads, x.seg[0], "tail") {
 		return x.tail()
 	}
-	if len(x.seg) != 1 || x.method != http.MethodGet {
-		return x.unserved(x.seg[0])
+	if !x.at(reads, x.seg[0]) {
+		return x.unserved()
 	}
 	s, err := x.selects(logFilters, maxLogs)
 	if err != nil {
@@ -115,7 +107,7 @@ func (s *selection) dlq() qstash.DLQQuery {
 func (x *exchange) dlq() error {
 	ctx, e := x.r.Context(), x.h.engine
 	switch {
-	case x.is("dlq") && (x.method == http.MethodGet || x.method == http.MethodDelete):
+	case x.at(reads|removes, "dlq"):
 		s, err := x.selects(dlqFilters, maxDLQ)
 		if err != nil {
 			return err
@@ -124,7 +116,7 @@ func (x *exchange) dlq() error {
 			return x.listDLQ(s)
 		}
 		return x.deleteDLQ(s)
-	case x.is("dlq", "retry") && x.changes():
+	case x.at(changes, "dlq", "retry"):
 		s, err := x.selects(dlqFilters, maxDLQ)
 		if err != nil {
 			return err
@@ -142,7 +134,7 @@ func (x *exchange) dlq() error {
 			responses[i] = map[string]string{"messageId": p.MessageID}
 		}
 		return x.page(http.StatusCreated, "responses", responses, next)
-	case x.is("dlq", "retry", "*") && x.changes():
+	case x.at(changes, "dlq", "retry", "*"):
 		change, err := x.override()
 		if err != nil {
 			return err
@@ -152,19 +144,19 @@ func (x *exchange) dlq() error {
 			return err
 		}
 		return x.answer(http.StatusCreated, map[string]string{"messageId": p.MessageID})
-	case x.is("dlq", "*") && x.method == http.MethodGet:
+	case x.at(reads, "dlq", "*"):
 		m, err := e.DeadLetter(ctx, x.acct, x.seg[1])
 		if err != nil {
 			return err
 		}
 		return x.ok(m)
-	case x.is("dlq", "*") && x.method == http.MethodDelete:
+	case x.at(removes, "dlq", "*"):
 		if err := e.DeleteDeadLetter(ctx, x.acct, x.seg[1]); err != nil {
 			return err
 		}
 		return x.ok(map[string]int{"deleted": 1})
 	}
-	return x.unserved("dlq")
+	return x.unserved()
 }
 
 func (x *exchange) listDLQ(s selection) error {
@@ -249,13 +241,13 @@ func (x *exchange) queues() error {
 	ctx, e := x.r.Context(), x.h.engine
 	yes, no := true, false
 	switch {
-	case x.is("queues") && x.method == http.MethodGet:
+	case x.at(reads, "queues"):
 		list, err := e.Queues(ctx, x.acct)
 		if err != nil {
 			return err
 		}
 		return x.ok(list)
-	case x.is("queues") && x.changes():
+	case x.at(changes, "queues"):
 		var req struct {
 			Name        string `json:"queueName"`
 			Parallelism *int   `json:"parallelism"`
@@ -265,20 +257,20 @@ func (x *exchange) queues() error {
 			return err
 		}
 		return x.done(e.UpsertQueue(ctx, x.acct, req.Name, req.Parallelism, req.Paused))
-	case x.is("queues", "*") && x.method == http.MethodGet:
+	case x.at(reads, "queues", "*"):
 		q, err := e.Queue(ctx, x.acct, x.seg[1])
 		if err != nil {
 			return err
 		}
 		return x.ok(q)
-	case x.is("queues", "*") && x.method == http.MethodDelete:
+	case x.at(removes, "queues", "*"):
 		return x.done(e.DeleteQueue(ctx, x.acct, x.seg[1]))
-	case x.is("queues", "*", "pause") && x.changes():
+	case x.at(changes, "queues", "*", "pause"):
 		return x.done(e.UpsertQueue(ctx, x.acct, x.seg[1], nil, &yes))
-	case x.is("queues", "*", "resume") && x.changes():
+	case x.at(changes, "queues", "*", "resume"):
 		return x.done(e.UpsertQueue(ctx, x.acct, x.seg[1], nil, &no))
 	}
-	return x.unserved("queues")
+	return x.unserved()
 }
 
 // done answers what has no result.
@@ -292,21 +284,21 @@ func (x *exchange) done(err error) error {
 func (x *exchange) topics() error {
 	ctx, e := x.r.Context(), x.h.engine
 	switch {
-	case x.is("topics") && x.method == http.MethodGet:
+	case x.at(reads, "topics"):
 		list, err := e.Groups(ctx, x.acct)
 		if err != nil {
 			return err
 		}
 		return x.ok(list)
-	case x.is("topics", "*") && x.method == http.MethodGet:
+	case x.at(reads, "topics", "*"):
 		g, err := e.Group(ctx, x.acct, x.seg[1])
 		if err != nil {
 			return err
 		}
 		return x.ok(g)
-	case x.is("topics", "*") && x.method == http.MethodDelete:
+	case x.at(removes, "topics", "*"):
 		return x.done(e.DeleteGroup(ctx, x.acct, x.seg[1]))
-	case x.is("topics", "*") && x.r.Method == http.MethodPatch:
+	case x.at(patches, "topics", "*"):
 		var req struct {
 			Headers map[string]any `json:"headers"`
 		}
@@ -318,7 +310,7 @@ func (x *exchange) topics() error {
 			return err
 		}
 		return x.done(e.SetGroupHeaders(ctx, x.acct, x.seg[1], headers))
-	case x.is("topics", "*", "endpoints") && (x.changes() || x.method == http.MethodDelete):
+	case x.at(changes|removes, "topics", "*", "endpoints"):
 		var req struct {
 			Endpoints []qstash.Endpoint `json:"endpoints"`
 		}
@@ -330,7 +322,7 @@ func (x *exchange) topics() error {
 		}
 		return x.done(e.AddEndpoints(ctx, x.acct, x.seg[1], req.Endpoints))
 	}
-	return x.unserved("topics")
+	return x.unserved()
 }
 
 // groupHeaders reads fields whose values are texts or arrays of texts, and checks what they say.
@@ -359,32 +351,32 @@ func groupHeaders(in map[string]any) (map[string][]string, error) {
 func (x *exchange) schedules() error {
 	ctx, e := x.r.Context(), x.h.engine
 	switch {
-	case x.is("schedules") && x.method == http.MethodGet:
+	case x.at(reads, "schedules"):
 		list, err := e.Schedules(ctx, x.acct)
 		if err != nil {
 			return err
 		}
 		return x.ok(list)
-	case x.is("schedules", "*") && x.method == http.MethodGet:
+	case x.at(reads, "schedules", "*"):
 		s, err := e.Schedule(ctx, x.acct, x.seg[1])
 		if err != nil {
 			return err
 		}
 		return x.ok(s)
-	case x.is("schedules", "*") && x.method == http.MethodDelete:
+	case x.at(removes, "schedules", "*"):
 		return x.done(e.DeleteSchedule(ctx, x.acct, x.seg[1]))
-	case x.is("schedules", "*", "pause") && x.changes():
+	case x.at(changes, "schedules", "*", "pause"):
 		return x.done(e.PauseSchedule(ctx, x.acct, x.seg[1], true))
-	case x.is("schedules", "*", "run") && x.changes():
+	case x.at(changes, "schedules", "*", "run"):
 		ids, err := e.RunSchedule(ctx, x.acct, x.seg[1])
 		if err != nil {
 			return err
 		}
 		return x.answer(http.StatusCreated, map[string][]string{"messageIds": ids})
-	case x.is("schedules", "*", "resume") && x.changes():
+	case x.at(changes, "schedules", "*", "resume"):
 		return x.done(e.PauseSchedule(ctx, x.acct, x.seg[1], false))
 	}
-	return x.unserved("schedules")
+	return x.unserved()
 }
 
 func (x *exchange) flowControl() error {
@@ -394,19 +386,19 @@ func (x *exchange) flowControl() error {
 		return badRequest("invalid query")
 	}
 	switch {
-	case x.is("flowControl") && x.method == http.MethodGet:
+	case x.at(reads, "flowControl"):
 		list, err := e.FlowControls(ctx, x.acct, q.Get("search"))
 		if err != nil {
 			return err
 		}
 		return x.ok(list)
-	case x.is("flowControl", "*") && x.method == http.MethodGet:
+	case x.at(reads, "flowControl", "*"):
 		f, err := e.FlowControl(ctx, x.acct, x.seg[1])
 		if err != nil {
 			return err
 		}
 		return x.ok(f)
-	case x.is("flowControl", "*", "*") && x.changes():
+	case x.at(changes, "flowControl", "*", "*"):
 		key := x.seg[1]
 		switch strings.ToLower(x.seg[2]) {
 		case "pause":
@@ -432,7 +424,7 @@ func (x *exchange) flowControl() error {
 			return x.done(e.PinFlow(ctx, x.acct, key, parallelism, rate, period))
 		}
 	}
-	return x.unserved("flowControl")
+	return x.unserved()
 }
 
 func optionalInt(text string) (*int, error) {
@@ -444,8 +436,8 @@ func optionalInt(text string) (*int, error) {
 }
 
 func (x *exchange) globalParallelism() error {
-	if len(x.seg) != 1 || x.method != http.MethodGet {
-		return x.unserved("globalParallelism")
+	if !x.at(reads, "globalParallelism") {
+		return x.unserved()
 	}
 	g, err := x.h.engine.GlobalParallelism(x.r.Context(), x.acct)
 	if err != nil {
@@ -456,18 +448,18 @@ func (x *exchange) globalParallelism() error {
 
 func (x *exchange) keys() error {
 	switch {
-	case x.is("keys") && x.method == http.MethodGet:
+	case x.at(reads, "keys"):
 		a, err := x.h.engine.Account(x.r.Context(), x.acct)
 		if err != nil {
 			return err
 		}
 		return x.ok(a.Keys)
-	case (x.is("keys", "rotate") || x.is("rotate")) && x.changes():
+	case x.at(changes, "keys", "rotate") || x.at(changes, "rotate"):
 		keys, err := x.h.engine.RotateKeys(x.r.Context(), x.acct)
 		if err != nil {
 			return err
 		}
 		return x.ok(keys)
 	}
-	return x.unserved(x.seg[0])
+	return x.unserved()
 }

@@ -380,7 +380,38 @@ func TestResourcesAreTolerantOfMethodsAndPaths(t *testing.T) {
 	for _, path := range []string{"/v2/nothing", "/v2/", "/v2/llm/v1/chat/completions", "/v1/queues", "/v2/messages/a/b"} {
 		s.refused(404, "", "GET", path, "")
 	}
-	s.refused(405, "", "POST", "/v2/messages", "")
+}
+
+func TestWrongMethodsAreToldTheRightOnes(t *testing.T) {
+	s := newService(t)
+	for _, row := range [][3]string{
+		{"POST", "/v2/messages", "DELETE"},
+		{"DELETE", "/v2/logs", "GET"},
+		{"DELETE", "/v2/queues", "GET, POST, PUT, PATCH"},
+		{"GET", "/v2/queues/q/pause", "POST, PUT, PATCH"},
+		{"GET", "/v2/topics/t/endpoints", "POST, PUT, PATCH, DELETE"},
+		{"PATCH", "/v2/workflows/runs/r", "GET, DELETE"},
+		{"GET", "/v2/batch", "POST, PUT, PATCH"},
+		{"GET", "/v2/topics/t/endpoints/more", ""},
+	} {
+		req, err := http.NewRequest(row[0], s.url+row[1], nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+s.token)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		want := http.StatusMethodNotAllowed
+		if row[2] == "" {
+			want = http.StatusNotFound
+		}
+		if allow := resp.Header.Get("Allow"); resp.StatusCode != want || allow != row[2] {
+			t.Errorf("%s %s: %d, Allow %q", row[0], row[1], resp.StatusCode, allow)
+		}
+	}
 }
 
 func TestGroupHeadersAreDefaults(t *testing.T) {

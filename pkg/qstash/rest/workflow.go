@@ -286,8 +286,8 @@ func triggered(req qstash.Request, out qstash.Outcome) map[string]any {
 }
 
 func (x *exchange) wait() error {
-	if !x.is("wait", "*") || !x.changes() {
-		return x.unserved("wait")
+	if !x.at(changes, "wait", "*") {
+		return x.unserved()
 	}
 	return refuseRun(true, x.waitForEvent())
 }
@@ -334,8 +334,8 @@ func (x *exchange) waitForEvent() error {
 }
 
 func (x *exchange) notify() error {
-	if !x.changes() || !x.is("notify", "*") && !x.is("notify", "*", "*") {
-		return x.unserved("notify")
+	if !x.at(changes, "notify", "*") && !x.at(changes, "notify", "*", "*") {
+		return x.unserved()
 	}
 	event, runID := x.seg[len(x.seg)-1], ""
 	if len(x.seg) == 3 {
@@ -353,8 +353,8 @@ func (x *exchange) notify() error {
 }
 
 func (x *exchange) waiters() error {
-	if !x.is("waiters", "*") || x.method != http.MethodGet {
-		return x.unserved("waiters")
+	if !x.at(reads, "waiters", "*") {
+		return x.unserved()
 	}
 	list, err := x.h.engine.Waiters(x.r.Context(), x.acct, x.seg[1])
 	if err != nil {
@@ -365,41 +365,40 @@ func (x *exchange) waiters() error {
 
 func (x *exchange) workflows() error {
 	ctx, e := x.r.Context(), x.h.engine
-	get, del := x.method == http.MethodGet, x.method == http.MethodDelete
 	switch {
-	case x.is("workflows", "runs", "*") && get:
+	case x.at(reads, "workflows", "runs", "*"):
 		steps, err := e.RunSteps(ctx, x.acct, x.seg[2])
 		if err != nil {
 			return err
 		}
 		return x.ok(steps)
-	case x.is("workflows", "runs", "*") && del:
+	case x.at(removes, "workflows", "runs", "*"):
 		return x.endRun(x.seg[2])
-	case x.is("workflows", "runs", "*", "retry") && x.changes():
+	case x.at(changes, "workflows", "runs", "*", "retry"):
 		n, err := e.RetryRunNow(ctx, x.acct, x.seg[2])
 		if err != nil {
 			return err
 		}
 		return x.ok(map[string]int{"retried": n})
-	case x.is("workflows", "deadline"):
+	case x.at(reads|changes|removes, "workflows", "deadline"):
 		return x.deadline()
-	case x.is("workflows", "runs") && del:
+	case x.at(removes, "workflows", "runs"):
 		return x.cancelRuns()
-	case (x.is("workflows", "events") || x.is("workflows", "logs")) && get:
+	case x.at(reads, "workflows", "events") || x.at(reads, "workflows", "logs"):
 		return x.runLogs()
-	case x.is("workflows", "dlq") && (get || del):
+	case x.at(reads|removes, "workflows", "dlq"):
 		s, err := x.selects(dlqFilters, maxDLQ)
 		if err != nil {
 			return err
 		}
 		s.filter.Workflow = true
-		if get {
+		if x.method == http.MethodGet {
 			return x.listDLQ(s)
 		}
 		return x.deleteDLQ(s)
-	case (x.is("workflows", "dlq", "resume") || x.is("workflows", "dlq", "restart")) && x.changes():
+	case x.at(changes, "workflows", "dlq", "resume") || x.at(changes, "workflows", "dlq", "restart"):
 		return x.resumeRuns(strings.EqualFold(x.seg[2], "restart"))
-	case (x.is("workflows", "dlq", "resume", "*") || x.is("workflows", "dlq", "restart", "*")) && x.changes():
+	case x.at(changes, "workflows", "dlq", "resume", "*") || x.at(changes, "workflows", "dlq", "restart", "*"):
 		change, err := x.override()
 		if err != nil {
 			return err
@@ -409,24 +408,24 @@ func (x *exchange) workflows() error {
 			return err
 		}
 		return x.ok(run)
-	case x.is("workflows", "dlq", "callback", "*") && x.changes():
+	case x.at(changes, "workflows", "dlq", "callback", "*"):
 		run, err := e.RetryFailureCallback(ctx, x.acct, x.seg[3])
 		if err != nil {
 			return err
 		}
 		return x.ok(run)
-	case x.is("workflows", "dlq", "callback", "*") && del:
+	case x.at(removes, "workflows", "dlq", "callback", "*"):
 		return x.done(e.CancelFailureCallback(ctx, x.acct, x.seg[3]))
-	case x.is("workflows", "dlq", "*") && get:
+	case x.at(reads, "workflows", "dlq", "*"):
 		m, err := e.DeadLetter(ctx, x.acct, x.seg[2])
 		if err != nil {
 			return err
 		}
 		return x.ok(m)
-	case x.is("workflows", "dlq", "*") && del:
+	case x.at(removes, "workflows", "dlq", "*"):
 		return x.done(e.DeleteDeadLetter(ctx, x.acct, x.seg[2]))
 	}
-	return errNotFound
+	return x.unserved()
 }
 
 // endRun ends a run as its workflow says, or cancels it.
