@@ -159,7 +159,7 @@ func bitop(c *call) error {
 	case most == 1 && n != 1:
 		return Error("ERR BITOP NOT must be called with a single source key.")
 	case n < least:
-		return Error("ERR BITOP " + op.String() + " must be called with multiple source keys.")
+		return Error("ERR BITOP " + op.String() + " must be called with at least two source keys.")
 	}
 	var sources []string
 	for _, key := range c.args[3:] {

@@ -171,8 +171,10 @@ func hpttl(c *call) error {
 }
 
 // HEXPIRETIME key FIELDS numfields field [field ...]
+//
+// It rounds down, as Upstash does and EXPIRETIME does not: a client compares with its own clock's second.
 func hexpiretime(c *call) error {
-	return c.fieldTimes(func(at int64) int64 { return (at + 999) / 1000 })
+	return c.fieldTimes(func(at int64) int64 { return at / 1000 })
 }
 
 // HPEXPIRETIME key FIELDS numfields field [field ...]

@@ -103,7 +103,7 @@ func (tx *Txn) docToWrite(o *object, path *jsondoc.Path, w jsonWrite) *jsondoc.V
 }
 
 // plan returns what puts a value at all matches or, if there are none, makes it a new member of
-// the object that is the path's parent, and how many copies that makes. It returns nil if neither can be done.
+// the object that is the path's parent, and how many copies that makes. It returns nil if a condition does not hold.
 func (w jsonWrite) plan(b jsondoc.Budget, doc *jsondoc.Value, path *jsondoc.Path, value *jsondoc.Value) (put func(), copies int, err error) {
 	if path.Root() {
 		return func() { w.put(doc, value) }, 1, nil
@@ -140,8 +140,14 @@ func (w jsonWrite) plan(b jsondoc.Budget, doc *jsondoc.Value, path *jsondoc.Path
 		return nil, 0, errElement
 	}
 	at, err := parent.Select(doc, b)
-	if err != nil || len(at) == 0 || at[0].Value.Kind() != jsondoc.Object || at[0].Value.Member(name) != nil {
+	switch {
+	case err != nil:
 		return nil, 0, jsonError(err)
+	case len(at) == 0 || at[0].Value.Kind() != jsondoc.Object:
+		// RedisJSON replies null, as for a condition that does not hold: the caller would not notice that nothing was written.
+		return nil, 0, errNoPath
+	case at[0].Value.Member(name) != nil:
+		return nil, 0, nil
 	}
 	if at[0].Depth+1+value.Depth() >= jsondoc.MaxDepth {
 		return nil, 0, jsonError(jsondoc.ErrDepth)

@@ -44,7 +44,8 @@ func xinfoConsumers(c *call) error {
 	}
 	g := s.Group(c.args[3])
 	if g == nil {
-		return errNoGroup(c.args[2], c.args[3])
+		c.w.Array(0) // Upstash's clients expect no error
+		return nil
 	}
 	now := c.tx.Now()
 	c.w.Array(len(g.consumers))

@@ -229,6 +229,16 @@ func (s *Stream) deleteAs(id streamID, refs refPolicy, readahead int) int64 {
 	return idDeleted
 }
 
+// acknowledged reports whether an entry that is not pending for a group is there and has been delivered to it.
+// XACKDEL deletes it, too: Redis 8.2 does not, but Upstash does, and a worker that tries again wants it gone.
+func (s *Stream) acknowledged(g *streamGroup, id streamID, readahead int) bool {
+	if g.last.less(id) {
+		return false
+	}
+	_, ok := s.Get(id, readahead)
+	return ok
+}
+
 // XACKDEL key group [KEEPREF | DELREF | ACKED] IDS number id [id ...]
 func xackdel(c *call) error {
 	refs, ids, err := parseDelete(c, 3)
@@ -244,7 +254,7 @@ func xackdel(c *call) error {
 	acked := false
 	for _, id := range ids {
 		result := int64(idNotFound)
-		if g != nil && g.Acknowledge(id, len(ids)) {
+		if g != nil && (g.Acknowledge(id, len(ids)) || s.acknowledged(g, id, len(ids))) {
 			acked = true
 			result = s.deleteAs(id, refs, len(ids))
 		}

@@ -432,6 +432,9 @@ func TestScan(t *testing.T) {
 			t.Errorf("SCAN COUNT 1 took %d calls for 50 keys: COUNT is how many keys are examined", calls)
 		}
 	}
+	if _, calls := d.scanAll(""); calls != 1 {
+		t.Errorf("SCAN of 50 keys without COUNT took %d calls", calls)
+	}
 	d.do("lpush", "list", "x")
 	if got, _ := d.scanAll("type LIST"); !slices.Equal(got, []string{"list"}) {
 		t.Errorf("SCAN TYPE: %q", got)

@@ -15,7 +15,7 @@ func TestFieldExpiry(t *testing.T) {
 			[2]string{"httl h FIELDS 4 a c keep none", "[(integer) 10 (integer) 2 (integer) -1 (integer) -2]"},
 			[2]string{"hpttl h FIELDS 4 a c keep none", "[(integer) 10000 (integer) 1500 (integer) -1 (integer) -2]"},
 			[2]string{"hpexpiretime h FIELDS 2 c keep", "[(integer) 1767323046500 (integer) -1]"},
-			[2]string{"hexpiretime h FIELDS 2 c none", "[(integer) 1767323047 (integer) -2]"},
+			[2]string{"hexpiretime h FIELDS 2 c none", "[(integer) 1767323046 (integer) -2]"},
 		)
 		d.clock.advance(1499 * time.Millisecond)
 		d.check([2]string{"hmget h a b c", `["1" "2" "3"]`})

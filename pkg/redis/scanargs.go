@@ -18,12 +18,19 @@ type scanOptions struct {
 	noValues bool   // of HSCAN
 }
 
+// How many keys SCAN examines without COUNT: more if it is to find some among others. Redis's 10 would
+// make every few keys a request, each of which is billed and takes a round trip.
+const (
+	scanCount      = 100
+	scanMatchCount = 1000
+)
+
 // maxScanCount bounds COUNT, so that a page stays a page.
 const maxScanCount = 1 << 20
 
 // parseScan reads a cursor at argument i and the options behind it.
 func parseScan(c *call, i int) (scanOptions, error) {
-	o := scanOptions{count: 10, all: true}
+	o := scanOptions{all: true}
 	var ok bool
 	if o.cursor, ok = parseCursor(c.args[i]); !ok {
 		return o, errCursor
@@ -55,6 +62,15 @@ func parseScan(c *call, i int) (scanOptions, error) {
 		default:
 			return o, errSyntax
 		}
+	}
+	switch {
+	case o.count > 0:
+	case name != "scan":
+		o.count = 10
+	case o.all && o.typ == "":
+		o.count = scanCount
+	default:
+		o.count = scanMatchCount
 	}
 	return o, nil
 }

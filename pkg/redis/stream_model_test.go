@@ -274,7 +274,7 @@ func (s *streamMachine) ackDelete() {
 	var parts []string
 	for _, id := range ids {
 		result := -1
-		if g != nil && g.pending[id] != nil {
+		if g != nil && (g.pending[id] != nil || id <= g.last && s.m.has(id)) {
 			delete(g.pending, id)
 			result = s.delete(id, policy)
 		}
