@@ -155,6 +155,9 @@ func TestSharesHoldInRandomOrder(t *testing.T) {
 				time.Sleep(time.Duration(rnd.IntN(1500)) * time.Millisecond)
 			}
 			time.Sleep(time.Hour)
+			synctest.Wait()
+			p.mu.Lock()
+			defer p.mu.Unlock()
 			if len(p.order) != sent || p.most[""] > limit {
 				t.Errorf("seed %d: %d of %d calls, at most %d at a time of %d", seed, len(p.order), sent, p.most[""], limit)
 			}
