@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Kafka } from "@upstash/kafka";
 import { startDynamoDB } from "../lib/dynamodb.mjs";
 import { startLocal } from "../lib/local.mjs";
@@ -111,12 +112,15 @@ for (const store of ["embedded", "dynamo"]) {
 
     test("an instance that has expired gets again what it has not committed", async () => {
       const group = newName("group");
-      const headers = { "Kafka-Auto-Offset-Reset": "earliest", "Kafka-Enable-Auto-Commit": "false", "Kafka-Session-Timeout-Ms": "1" };
+      const headers = { "Kafka-Auto-Offset-Reset": "earliest", "Kafka-Enable-Auto-Commit": "false", "Kafka-Session-Timeout-Ms": "1000" };
       await kafka.producer().produce("events", "once", { partition: 1 });
       const consume = async () => (await send(`/consume/${group}/i`, { topic: "events", timeout: 100 }, { headers })).body;
       const [first] = await collect(1, consume);
+      await sleep(1001);
       const [again] = await collect(1, consume);
       assert.deepEqual(again, first);
+      const short = await send(`/consume/${group}/i`, { topic: "events" }, { headers: { ...headers, "Kafka-Session-Timeout-Ms": "1" } });
+      assert.equal(short.status, 400, JSON.stringify(short.body));
     });
 
     test("latest is pinned by the first call", async () => {
