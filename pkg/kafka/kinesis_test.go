@@ -49,7 +49,7 @@ func TestFetchRightAfterProduceSeesTheMessage(t *testing.T) {
 	e, c, _, _ := onAWS(t)
 	for i := range 5 {
 		offset := produce(t, e, c, 1, fmt.Sprint(i))
-		got, err := e.Fetch(t.Context(), c, []kafka.TopicOffset{{TopicPartition: kafka.TopicPartition{Topic: "red", Partition: 1}, Offset: offset}}, time.Second)
+		got, err := e.Fetch(t.Context(), c, []kafka.TopicOffset{{TopicPartition: kafka.TopicPartition{Topic: "red", Partition: 1}, Offset: offset}}, time.Minute)
 		if err != nil || len(got) != 1 || string(got[0].Value) != fmt.Sprint(i) {
 			t.Fatalf("message %d: %+v, %v", i, got, err)
 		}
@@ -57,10 +57,10 @@ func TestFetchRightAfterProduceSeesTheMessage(t *testing.T) {
 	o := kafka.InstanceOptions{AutoCommit: true, Reset: kafka.ResetEarliest, SessionTimeout: time.Minute}
 	produce(t, e, c, 2, "for the group")
 	seen := 0
-	for range 3 {
-		got, err := e.Consume(t.Context(), c, "g", "i", []string{"red"}, o, time.Second)
-		if err != nil {
-			t.Fatal(err)
+	for seen < 6 {
+		got, err := e.Consume(t.Context(), c, "g", "i", []string{"red"}, o, time.Minute)
+		if err != nil || len(got) == 0 {
+			t.Fatalf("after %d messages: %+v, %v", seen, got, err)
 		}
 		seen += len(got)
 	}
