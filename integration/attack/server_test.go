@@ -7,11 +7,11 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/skystash/skystash/integration/local"
+	"github.com/skystash/skystash/pkg/testenv/logbuffer"
 )
 
 // target is a local server under attack.
@@ -19,33 +19,15 @@ type target struct {
 	*testing.T
 	server *local.Server
 	client *http.Client
-	log    *lockedBuffer
+	log    *logbuffer.Buffer
 
 	readOnlyToken string
-}
-
-// lockedBuffer keeps what the server logs.
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }
 
 // newTarget starts a server for one test. All servers run the same executable.
 func newTarget(t *testing.T, binary string, args ...string) *target {
 	t.Helper()
-	log := &lockedBuffer{}
+	log := &logbuffer.Buffer{}
 	s := local.New(t, binary, append([]string{"-ephemeral"}, args...)...)
 	s.Log = log
 	if err := s.Start(t.Context()); err != nil {

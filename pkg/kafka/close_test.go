@@ -3,13 +3,13 @@ package kafka
 import (
 	"context"
 	"log/slog"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	streams "github.com/skystash/skystash/pkg/kafka/ingest/embedded"
 	"github.com/skystash/skystash/pkg/store/embedded"
+	"github.com/skystash/skystash/pkg/testenv/leaving"
 )
 
 // complaints fails a test for each line of a log.
@@ -80,19 +80,6 @@ func TestCloseEndsPollsAndRun(t *testing.T) {
 	})
 }
 
-// leaving is the context of a client that goes at some moment. Like that of the local server, it tells so by Err alone.
-type leaving struct {
-	context.Context
-	gone atomic.Bool
-}
-
-func (l *leaving) Err() error {
-	if l.gone.Load() {
-		return context.Canceled
-	}
-	return l.Context.Err()
-}
-
 // Otherwise nobody in the group would read the message before the instance has expired.
 func TestPositionsDoNotMoveForAClientThatHasGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -117,7 +104,7 @@ func TestPositionsDoNotMoveForAClientThatHasGone(t *testing.T) {
 		consume := func(ctx context.Context, wait time.Duration) ([]Message, error) {
 			return e.Consume(ctx, c, "group", "one", []string{"topic"}, InstanceOptions{Reset: ResetEarliest, SessionTimeout: time.Minute}, wait)
 		}
-		ctx, ended := &leaving{Context: t.Context()}, make(chan struct{})
+		ctx, ended := &leaving.Context{Context: t.Context()}, make(chan struct{})
 		go func() {
 			defer close(ended)
 			if out, err := consume(ctx, 10*time.Second); len(out) > 0 {
@@ -125,7 +112,7 @@ func TestPositionsDoNotMoveForAClientThatHasGone(t *testing.T) {
 			}
 		}()
 		time.Sleep(time.Second) // of the bubble
-		ctx.gone.Store(true)
+		ctx.Gone.Store(true)
 		if _, err := e.Produce(t.Context(), c, []NewMessage{{Topic: "topic", Value: []byte("v")}}); err != nil {
 			t.Fatal(err)
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/skystash/skystash/pkg/kafka/batch"
+	"github.com/skystash/skystash/pkg/testenv/leaving"
 )
 
 // inBubble runs a test with a world in a synctest bubble, whose clock is the engine's.
@@ -221,9 +222,9 @@ func TestPositionsAreTakenBackIfTheClientGoesWhileTheyMove(t *testing.T) {
 	w := newWorld(t, openStore(t))
 	w.topic("red", TopicOptions{})
 	w.fill("red", "a", "b")
-	ctx := &leaving{Context: t.Context()}
+	ctx := &leaving.Context{Context: t.Context()}
 	w.e.weigh = func(r *batch.Record) int {
-		ctx.gone.Store(true)
+		ctx.Gone.Store(true)
 		return len(r.Value)
 	}
 	if got, err := w.e.Consume(ctx, w.cluster, "g", "i", []string{"red"}, auto, 0); err == nil {

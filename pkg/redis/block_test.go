@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,6 +15,7 @@ import (
 	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/store"
 	"github.com/skystash/skystash/pkg/store/faulty"
+	"github.com/skystash/skystash/pkg/testenv/leaving"
 )
 
 // patient makes n engines over a store whose blocking commands wait longer than any test.
@@ -143,19 +143,6 @@ func TestBlockedCommandEnds(t *testing.T) {
 	}
 }
 
-// leaving is the context of a client that goes at some moment. Like that of the local server, it tells so by Err alone.
-type leaving struct {
-	context.Context
-	gone atomic.Bool
-}
-
-func (l *leaving) Err() error {
-	if l.gone.Load() {
-		return context.Canceled
-	}
-	return l.Context.Err()
-}
-
 func TestNothingIsPoppedForAClientThatHasGone(t *testing.T) {
 	for _, recordTTL := range []time.Duration{0, time.Second} {
 		for _, tt := range []struct{ blocked, write, left string }{
@@ -166,8 +153,8 @@ func TestNothingIsPoppedForAClientThatHasGone(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				d := patient(t, memoryStore(t), recordTTL, 1)[0]
 				db := d.database()
-				begin := func() (*leaving, <-chan error) {
-					ctx, done := &leaving{Context: t.Context()}, make(chan error, 1)
+				begin := func() (*leaving.Context, <-chan error) {
+					ctx, done := &leaving.Context{Context: t.Context()}, make(chan error, 1)
 					go func() {
 						var w resp.Writer
 						done <- d.e.Do(ctx, db, redis.Access{}, strings.Fields(tt.blocked), &w)
@@ -176,7 +163,7 @@ func TestNothingIsPoppedForAClientThatHasGone(t *testing.T) {
 					return ctx, done
 				}
 				ctx, done := begin()
-				ctx.gone.Store(true)
+				ctx.Gone.Store(true)
 				d.cmd(tt.write)
 				if err := <-done; !errors.Is(err, context.Canceled) {
 					t.Errorf("%s ends with %v", tt.blocked, err)
@@ -186,7 +173,7 @@ func TestNothingIsPoppedForAClientThatHasGone(t *testing.T) {
 				}
 				d.cmd("DEL l z")
 				ctx, done = begin()
-				ctx.gone.Store(true)
+				ctx.Gone.Store(true)
 				start := time.Now()
 				if err := <-done; !errors.Is(err, context.Canceled) {
 					t.Errorf("%s ends with %v", tt.blocked, err)

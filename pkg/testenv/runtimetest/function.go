@@ -1,17 +1,16 @@
 package runtimetest
 
 import (
-	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/skystash/skystash/pkg/bundle"
+	"github.com/skystash/skystash/pkg/testenv/logbuffer"
 )
 
 // Build compiles a function (a path as seen from the module's folder, such as
@@ -77,7 +76,7 @@ type Function struct {
 	cmd    *exec.Cmd
 	exited chan struct{} // closed when the process has ended
 	code   int           // exit code, once exited is closed
-	output lockedBuffer
+	output logbuffer.Buffer
 }
 
 // Start starts a function's executable. It gets no environment but what Lambda
@@ -182,22 +181,4 @@ func ColdStart(t testing.TB, executable string, event []byte, env ...string) (ti
 	f.cmd.Process.Kill()
 	<-f.exited
 	return took, answer
-}
-
-// lockedBuffer collects what a process writes while a test reads it.
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }
