@@ -224,8 +224,9 @@ func testManagement(a *target) {
 			a.Errorf("%s is answered %s", name, r)
 		}
 	}
+	// None is larger than the megabyte that the server reads of a body it refuses: beyond, it hangs up.
 	for name, body := range map[string]string{
-		"deep JSON": strings.Repeat(`{"name":`, 200_000), "a long list": "[" + strings.Repeat("0,", 400_000) + "0]", "no JSON": "\x00\xff", "a number": "1e999999",
+		"deep JSON": strings.Repeat(`{"name":`, 100_000), "a long list": "[" + strings.Repeat("0,", 400_000) + "0]", "no JSON": "\x00\xff", "a number": "1e999999",
 	} {
 		req, err := http.NewRequestWithContext(a.Context(), "POST", a.server.Var("SKYSTASH_API_URL")+"/v2/redis/database", strings.NewReader(body))
 		if err != nil {
