@@ -87,12 +87,7 @@ func TestFailedScriptLeavesNothing(t *testing.T) {
 	if err := d.e.Multi(context.Background(), d.database(), redis.Access{}, cmds, &w); err != nil {
 		t.Fatal(err)
 	}
-	var got []string
-	for rest := w.Buf; len(rest) > 0; {
-		var s string
-		s, rest = renderOne(t, rest)
-		got = append(got, s)
-	}
+	got := renderAll(t, w.Buf)
 	const late = "(error) ERR Error running script: @user_script:1: late"
 	want := []string{"OK", late, "(integer) 2", `"a"`, late, "(integer) 3"}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
