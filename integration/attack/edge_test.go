@@ -368,6 +368,7 @@ func edge(t *testing.T, binary string) {
 		{"bytes that are no request", testMalformed},
 		{"pages of other sites", testOtherSites},
 		{"messages that multiply", testQStash},
+		{"destinations inside of networks", testSSRF},
 		{"the Developer API", testManagement},
 		{"the console", testConsole},
 	} {
