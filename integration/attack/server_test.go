@@ -45,6 +45,7 @@ func startTarget(t *testing.T, binary string, args ...string) *target {
 		}
 	})
 	a := &target{T: t, server: s, log: log, client: &http.Client{
+		Transport:     &http.Transport{MaxIdleConnsPerHost: 16},
 		Timeout:       time.Minute,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
