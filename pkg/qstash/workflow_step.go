@@ -130,7 +130,7 @@ func (e *Engine) admit(ctx context.Context, m *message) (admitted bool, err erro
 		return false, err
 	}
 	if r == nil || r.state != runRunning {
-		_, err := e.cancel(ctx, m.acct, m.id)
+		_, err := e.cancel(ctx, m.acct, m.id, cancelRetries)
 		return false, err
 	}
 	if !w.step() || m.attrs.Has(attrStep) {
@@ -147,7 +147,7 @@ func (e *Engine) admit(ctx context.Context, m *message) (admitted bool, err erro
 	err = e.contend(ctx, func(ctx context.Context) error {
 		r, err := e.nextStep(ctx, m.acct, w.RunID)
 		if errors.Is(err, ErrRunEnded) {
-			_, err := e.cancel(ctx, m.acct, m.id)
+			_, err := e.cancel(ctx, m.acct, m.id, cancelRetries)
 			return err
 		}
 		if err != nil {
