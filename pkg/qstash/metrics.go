@@ -26,7 +26,7 @@ type Metrics struct {
 	Kind      string `json:"kind"`
 	Name      string `json:"name"`      // "" of MetricsAll
 	Messages  int    `json:"messages"`  // with attempts
-	Attempts  int    `json:"attempts"`  // that have ended
+	Attempts  int    `json:"attempts"`  // that have ended; those of the next three, and 2xx answers to messages cancelled meanwhile
 	Delivered int    `json:"delivered"` // of Attempts
 	Errors    int    `json:"errors"`    // of Attempts: answers with another status than 2xx
 	NoAnswers int    `json:"noAnswers"` // of Attempts
@@ -71,17 +71,18 @@ type tally struct {
 }
 
 func (t *tally) add(ev *event) {
-	switch ev.State {
-	case EventDelivered, EventError:
+	if ev.attempt() {
 		t.Attempts++
 		t.lag.add(ev.Lag)
 		t.endpoint.add(ev.Took)
-		switch {
-		case ev.State == EventDelivered:
-			t.Delivered++
-		case ev.Status == 0:
+	}
+	switch ev.State {
+	case EventDelivered:
+		t.Delivered++
+	case EventError:
+		if ev.Status == 0 {
 			t.NoAnswers++
-		default:
+		} else {
 			t.Errors++
 		}
 	case EventFailed:
@@ -110,7 +111,7 @@ func (e *Engine) Metrics(ctx context.Context, acct string, from, to int64) ([]Me
 			}
 			if filter.inTime(ev.At) {
 				events = append(events, ev)
-				attempted = attempted || ev.State == EventDelivered || ev.State == EventError
+				attempted = attempted || ev.attempt()
 			}
 		}
 		if len(events) == 0 {

@@ -392,7 +392,7 @@ func (e *Engine) releaseAll(ctx context.Context, r *run) error {
 		return err
 	}
 	for _, m := range open {
-		if _, err := e.cancel(ctx, r.acct, m.id); err != nil {
+		if _, err := e.cancel(ctx, r.acct, m.id, cancelRetries); err != nil {
 			return err
 		}
 	}
