@@ -42,6 +42,9 @@
 //	kafkaObjects             "true": segments of 9 KiB and more go into a bucket of S3, which costs a tenth
 //	                         to store; "read": what is there is read, and no more goes there; "false":
 //	                         no bucket, for deployments that never had one: true
+//	kafkaLagMetrics          "true": the lag of each group is a metric of CloudWatch, every sweepMinutes, which
+//	                         costs $0.30 a month for each of two: false
+//	kafkaLagAlarm            messages that a group may be behind before there is an alarm: none
 //	controlStack             name of the control plane's stack: SkystashControl
 //	signingKeyPath           path in Parameter Store under which it keeps the keys
 //	                         that tokens are signed with: /skystash/signing-keys
