@@ -76,7 +76,7 @@ func TestLagAndEndpointTimeAreToldApart(t *testing.T) {
 		byName[m.Kind+" "+m.Name] = m
 	}
 	q, k := byName["queue q"], byName["flowControlKey k"]
-	if len(list) != 3 || q.Messages != 2 || q.Attempts != 3 || q.Delivered != 2 || q.NoAnswers != 1 || q.Errors != 0 || q.Lag.Max != 2800 || q.Lag.P50 != 0 || q.EndpointTime.Max != 400 ||
+	if len(list) != 4 || byName["host a.example"].Attempts != 3 || q.Messages != 2 || q.Attempts != 3 || q.Delivered != 2 || q.NoAnswers != 1 || q.Errors != 0 || q.Lag.Max != 2800 || q.Lag.P50 != 0 || q.EndpointTime.Max != 400 ||
 		k.Messages != 1 || k.Attempts != 1 || k.Lag.P50 < 2660 || k.Lag.P50 > 2940 || k.EndpointTime.P50 < 380 || k.EndpointTime.P50 > 420 || byName["all "].Attempts != 3 {
 		t.Errorf("metrics %+v", list)
 	}
