@@ -279,7 +279,8 @@ func (a *target) browser() browser {
 
 var csrfField = regexp.MustCompile(`name="csrf" value="([^"]+)"`)
 
-func (b browser) do(method, path string, form url.Values) answer {
+// do sends a request, with a form if there is one. header has names and values in turn.
+func (b browser) do(method, path string, form url.Values, header ...string) answer {
 	b.a.Helper()
 	var body io.Reader
 	if form != nil {
@@ -291,6 +292,9 @@ func (b browser) do(method, path string, form url.Values) answer {
 	}
 	if form != nil {
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
 	}
 	resp, err := b.client.Do(req)
 	if err != nil {
@@ -364,6 +368,7 @@ func edge(t *testing.T, binary string) {
 		{"bytes that are no request", testMalformed},
 		{"pages of other sites", testOtherSites},
 		{"messages that multiply", testQStash},
+		{"destinations inside of networks", testSSRF},
 		{"the Developer API", testManagement},
 		{"the console", testConsole},
 	} {

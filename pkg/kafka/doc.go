@@ -51,7 +51,7 @@
 //	debt      'c' cluster                    'r' topic id          parts: the topic's logs are to be deleted
 //	clusters  "clusters"                     cluster               none
 //	news      'c' cluster                    'n' topic id          c* for partitions: counters, see newsOf
-//	head      'l' cluster/topic/partition    'h'                   n w t q r b z k ke nw os g y yc yp, see partition.go
+//	head      'l' cluster/topic/partition    'h'                   n w t q r b z k ke nw os f g y yc yp, see partition.go
 //	segment   'l' cluster/topic/partition    's' base(8)           n r z a, d (batches), c (pieces) or o and l (an object), e and x (expiry), k v (compaction)
 //	piece     'l' cluster/topic/partition    'd' base(8) [v] no(2) d, e, x: part of a batch larger than an item
 //	pending   'l' cluster/topic/partition    'q' base(8) no(2)     d: a record of the stream that waits
