@@ -147,7 +147,7 @@ func TestSchedules(t *testing.T) {
 	res := c.createQStash("jobs")
 	schedules := "/r/" + res.ID + "/schedules"
 	c.get(schedules).want("No schedules yet")
-	c.get(schedules + "/new").want("25 Nov 2026, 09:00", "Missed runs", `<option value="skip" selected>Leave them out`)
+	c.get(schedules+"/new").want("25 Nov 2026, 09:00", "Missed runs", `<option value="skip" selected>Leave them out`)
 	c.post(schedules+"/new", "destination", "https://a.example", "method", "POST", "cron", "0 9 * * *", "missed", "never").is(422).want("Invalid policy")
 	c.htmx("GET", schedules+"/runs", "cron", "0 9 * * *", "zone", "America/New_York").is(200).want("24 Nov 2026, 14:00").lacks("<html")
 	c.htmx("GET", schedules+"/runs", "cron", "61 * * * *").is(200).want("Minute: invalid value")
