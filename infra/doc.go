@@ -23,6 +23,9 @@
 //	qstashReserved           concurrency that is reserved for them, more than
 //	                         qstashConcurrency; nothing else in the account can take it
 //	                         then: 0, as AWS refuses to leave less than 100 to the others
+//	qstashAlarms             "true": alarms say when workflow runs are stuck, wake-ups fail or get lost,
+//	                         or messages are sent late, see qstash_alarms.go; the ARN of an SNS topic:
+//	                         and notify it. An alarm costs $0.10 a month: false
 //	tokenPublicKey           public key or keys that tokens are checked with, or
 //	                         "published": none but those that the control plane
 //	                         makes and publishes

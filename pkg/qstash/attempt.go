@@ -332,7 +332,7 @@ func (e *Engine) attempt(ctx context.Context, m *message, d Delivery) error {
 	e.observe(rctx, m, sendErr)
 	e.tell(m, &d, &o)
 	if e.meter != nil {
-		e.meterAttempt(ctx, &d, m, resp, sendErr)
+		e.meterAttempt(ctx, &d, m, resp, sendErr, o.state == stateFailed)
 	}
 	return err
 }
