@@ -29,6 +29,8 @@ type Config struct {
 	QStashBreaker           int    // attempts in a row without an answer after which a host's attempts are held; negative: never
 	QStashConcurrency       int    // invocations at a time that deliver
 	QStashReserved          int    // of the AWS account's concurrency for them; 0: nothing is reserved
+	QStashAlarms            bool   // there are alarms about QStash
+	QStashAlarmTopic        string // ARN of the SNS topic that they notify; "": none
 	TokenPublicKey          string // "": read the parameter
 	TokenPublicKeyParameter string
 	TokenAudience           string
@@ -87,6 +89,14 @@ func readConfig(context func(name string) any) (Config, error) {
 	}
 	if cfg.QStashBreaker, err = strconv.Atoi(text("qstashBreaker", "10")); err != nil || cfg.QStashBreaker == 0 {
 		return Config{}, fmt.Errorf("context qstashBreaker: %q is no whole number other than 0", text("qstashBreaker", ""))
+	}
+	switch alarms := text("qstashAlarms", "false"); {
+	case strings.HasPrefix(alarms, "arn:"):
+		cfg.QStashAlarms, cfg.QStashAlarmTopic = true, alarms
+	default:
+		if cfg.QStashAlarms, err = strconv.ParseBool(alarms); err != nil {
+			return Config{}, fmt.Errorf("context qstashAlarms: %q is none of true, false and the ARN of an SNS topic", alarms)
+		}
 	}
 	cfg.Region = text("region", "")
 	if cfg.ReadRegions, err = regionList(context("readRegions")); err != nil {

@@ -34,6 +34,10 @@ func NewQStashStack(scope constructs.Construct, cfg Config) awscdk.Stack {
 	w := newWakeUps(stack)
 	api := newQStashFunction(stack, cfg, table, w)
 	newDeliverFunction(stack, cfg, table, w)
+	countDeliveries(stack)
+	if cfg.QStashAlarms {
+		alarmOfQStash(stack, cfg, w.aside)
+	}
 
 	openFronts(stack, api, fronts{
 		name: "QStash", description: "QStash", variable: "QSTASH_URL", direct: "any bytes in paths",
@@ -45,6 +49,7 @@ func NewQStashStack(scope constructs.Construct, cfg Config) awscdk.Stack {
 // wakeUps is how the functions are woken.
 type wakeUps struct {
 	queue awssqs.Queue
+	aside awssqs.Queue // those that have failed for good
 	group awsscheduler.CfnScheduleGroup
 	role  awsiam.Role // that Scheduler sends messages with
 }
@@ -74,7 +79,7 @@ func newWakeUps(stack awscdk.Stack) wakeUps {
 	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Actions: jsii.Strings("sqs:SendMessage"), Resources: &[]*string{queue.QueueArn()},
 	}))
-	return wakeUps{queue, group, role}
+	return wakeUps{queue, aside, group, role}
 }
 
 // grant lets a function send wake-ups, and tells it how.

@@ -111,7 +111,7 @@ func (d *deliverer) sweep(ctx context.Context) (swept, error) {
 		return swept{}, fmt.Errorf("deliver: sweep: %w", err)
 	}
 	if n > 0 || out {
-		d.log.InfoContext(ctx, "swept", "woken", n, "finished", !out)
+		d.log.WarnContext(ctx, "swept", "woken", n, "finished", !out)
 	}
 	return swept{Woken: n, Finished: !out}, nil
 }

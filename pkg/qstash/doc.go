@@ -39,7 +39,11 @@
 //	parked (behind a queue or a flow control key) and, from anywhere, cancelled
 //
 // A claim is one conditional update, which also returns all that the delivery
-// needs. It is a lease that lasts 5 seconds longer than the message's timeout; whoever
+// needs. From it on an attempt is under way. Cancelling such a message cannot call the request back; it
+// prevents all further attempts, and the message ends as cancelled whatever the answer is. Who is told that
+// a message is cancelled, or how many, may rely on that.
+//
+// The claim is a lease that lasts 5 seconds longer than the message's timeout; whoever
 // finds it expired claims the attempt again: the sweep looks once a minute has passed since
 // the message was due.
 //
