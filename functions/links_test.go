@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -25,6 +26,7 @@ var functions = map[string]struct{ services, engines []string }{
 	"materialize": {[]string{"dynamodb", "kinesis"}, []string{"kafka"}},
 	"qstash":      {[]string{"dynamodb", "scheduler", "sqs"}, []string{"qstash"}},
 	"deliver":     {[]string{"dynamodb", "scheduler", "sqs"}, []string{"qstash"}},
+	"attempt":     {[]string{"dynamodb", "scheduler", "sqs"}, []string{"qstash"}},
 	"meter":       {[]string{"dynamodb"}, []string{"control", "kafka", "qstash", "redis"}},
 	"console":     {[]string{"dynamodb", "kinesis", "scheduler", "sqs", "ssm"}, []string{"console", "control", "kafka", "qstash", "redis"}},
 }
@@ -105,14 +107,37 @@ func folders(t *testing.T) (names []string) {
 }
 
 // linked are the packages that are linked with one, as it is deployed.
-func linked(t *testing.T, pkg string) []string {
+func linked(t *testing.T, pkg string) (paths []string) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "-tags", "lambda.norpc", pkg)
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "-tags", "lambda.norpc",
+		"-f", "{{.ImportPath}}{{with .Module}}{{if .Main}} {{$.Dir}}{{end}}{{end}}", pkg)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH=arm64")
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return strings.Fields(string(out))
+	for line := range strings.Lines(string(out)) {
+		path, dir, ours := strings.Cut(strings.TrimSpace(line), " ")
+		paths = append(paths, path)
+		if ours {
+			look(t, dir)
+		}
+	}
+	return paths
+}
+
+// look makes go test run these tests again when the package in a folder has changed: it remembers a
+// result for as long as the files stay as they are that the test itself, not go list, has looked at.
+func look(t *testing.T, dir string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if _, err := os.Stat(file); err != nil {
+			t.Fatal(err)
+		}
+	}
 }

@@ -27,8 +27,14 @@ type target struct {
 // newTarget starts a server for one test. All servers run the same executable.
 func newTarget(t *testing.T, binary string, args ...string) *target {
 	t.Helper()
+	return startTarget(t, binary, append([]string{"-ephemeral"}, args...)...)
+}
+
+// startTarget is newTarget with all arguments given.
+func startTarget(t *testing.T, binary string, args ...string) *target {
+	t.Helper()
 	log := &logbuffer.Buffer{}
-	s := local.New(t, binary, append([]string{"-ephemeral"}, args...)...)
+	s := local.New(t, binary, args...)
 	s.Log = log
 	if err := s.Start(t.Context()); err != nil {
 		t.Fatalf("%v\n%s", err, log)
@@ -39,6 +45,7 @@ func newTarget(t *testing.T, binary string, args ...string) *target {
 		}
 	})
 	a := &target{T: t, server: s, log: log, client: &http.Client{
+		Transport:     &http.Transport{MaxIdleConnsPerHost: 16},
 		Timeout:       time.Minute,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}

@@ -10,10 +10,9 @@ import { root, startLocal } from "../lib/local.mjs";
 
 export const screenshots = path.join(root, "build", "screenshots");
 
-/** The looks that each page is seen in. */
+/** The looks that pages are opened in. The light one is made dark, too. */
 export const looks = {
   light: { colorScheme: "light", viewport: { width: 1280, height: 800 } },
-  dark: { colorScheme: "dark", viewport: { width: 1280, height: 800 } },
   phone: { colorScheme: "light", viewport: { width: 360, height: 740 }, deviceScaleFactor: 2, hasTouch: true },
 };
 
@@ -94,12 +93,20 @@ export async function shoot(page, name) {
   await page.screenshot({ path: path.join(screenshots, `${name}.png`), fullPage });
 }
 
-/** Asserts what holds for every page: names, labels, contrast and landmarks by axe, nothing wider than the window. */
-export async function checkPage(page) {
+/** What colours decide. */
+const ofColours = { type: "rule", values: ["color-contrast", "link-in-text-block"] };
+
+/** Asserts that axe has nothing against the page, by the rules of runOnly. */
+async function checkAxe(page, runOnly) {
   // Evaluated by the debugger, which the page's policy does not bind.
   await page.evaluate(axe.source);
-  const results = await page.evaluate(() => window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }));
-  assert.deepEqual(results.violations.map((v) => `${v.id}: ${v.nodes.map((n) => `${n.target} ${n.any[0]?.message ?? ""}`).join("; ")}`), []);
+  const { violations } = await page.evaluate((only) => window.axe.run(document, { runOnly: only, resultTypes: ["violations"] }), runOnly);
+  assert.deepEqual(violations.map((v) => `${v.id}: ${v.nodes.map((n) => `${n.target} ${n.any[0]?.message ?? ""}`).join("; ")}`), []);
+}
+
+/** Asserts what holds for every page: names, labels, contrast and landmarks by axe, nothing wider than the window. */
+export async function checkPage(page) {
+  await checkAxe(page, ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]);
   const unlabelled = await page.evaluate(() =>
     [...document.querySelectorAll("input:not([type=hidden]), select, textarea")]
       .filter((input) => !input.labels?.length && !input.ariaLabel)
@@ -141,8 +148,8 @@ export async function checkKeyboard(page) {
 }
 
 /**
- * Declares a test of each page in each look: it loads without complaints, passes checkPage, and is kept as a
- * screenshot; in one look the keyboard is tried as well.
+ * Declares a test of each page in each look, and in the dark: it loads without complaints, passes checkPage, and is kept as
+ * a screenshot; in one look the keyboard is tried as well.
  *
  * @param {ReturnType<typeof startConsole>} it
  * @param {Record<string, {path: string, visitor?: boolean, ready?: (page) => Promise<void>, status?: number}>} pages by
@@ -164,6 +171,11 @@ export function testPages(it, pages) {
         await shoot(page, `${name}-${look}`);
         await checkPage(page);
         if (look === "light") {
+          // Only the colours change.
+          await page.emulateMedia({ colorScheme: "dark" });
+          await shoot(page, `${name}-dark`);
+          await checkAxe(page, ofColours);
+          await page.emulateMedia({ colorScheme: "light" });
           await checkKeyboard(page);
         }
         await finish(page, ...(status === 200 ? [] : [new RegExp(`status of ${status}`)]));

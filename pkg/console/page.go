@@ -64,11 +64,23 @@ func allPages() []*page {
 		qstashDLQPages(),
 		qstashHostPages(),
 		qstashLogPages(),
+		qstashDeliveryPages(),
+		qstashMetricsPages(),
 		credentialPages(),
 		usagePages(),
 		settingsPages(),
 		accountPages(),
 	)
+}
+
+// Routes lists all pages and actions, each with its method and its path below Base: "GET /r/{id}/usage".
+// Tests of other packages go through all of them.
+func Routes() []string {
+	var routes []string
+	for _, p := range allPages() {
+		routes = append(routes, p.route)
+	}
+	return routes
 }
 
 // missingPage answers paths that there are no pages for.

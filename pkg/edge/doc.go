@@ -9,7 +9,7 @@
 //	RequestID          the id that names a request in the log and in its answer
 //	Body               reads a body: bounded, inflated, and drained if it is too large
 //	Compress, Send     send an answer: compressed if the client accepts that and it pays
-//	NoStore            keeps an answer out of caches: all answers but the console's style sheets and scripts
+//	NoStore            keeps an answer out of caches: all but what is the same for everybody, as style sheets
 //	Bearer, CutQuery   find a token in the Authorization header or in the query
 //	CORS               lets browsers in
 //	Meter              counts what a request has used

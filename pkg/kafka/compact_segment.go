@@ -99,24 +99,15 @@ func (c *compactor) keeps(s *segment, r *batch.Record) (bool, error) {
 
 // findLast finds the last segment that has data.
 func (c *compactor) findLast() error {
-	q := store.Query{Partition: c.log, From: kindSegment, To: offsetKey(c.log, kindSegment, c.h.mark).Sort, Reverse: true, Limit: 1}
-	for {
-		page, err := c.e.store.Query(c.ctx, q)
-		if err != nil {
-			return fmt.Errorf("finding the end of a log's data: %w", err)
-		}
-		for _, it := range page.Items {
-			if s := segmentOf(offsetOf(it.Key), it.Attrs); !s.isVoid() {
-				c.last, c.hasLast = s.base, true
-				return nil
-			}
-		}
-		if !page.More {
-			c.last, c.hasLast = 0, true
-			return nil
-		}
-		q = q.Next(page)
+	s, err := c.e.lastData(c.ctx, c.log, c.h.mark)
+	if err != nil {
+		return err
 	}
+	if s != nil {
+		c.last = s.base
+	}
+	c.hasLast = true
+	return nil
 }
 
 // rewrite puts a segment in the place of what it was.

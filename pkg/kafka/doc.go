@@ -41,20 +41,31 @@
 // gap would have come before. If nothing follows in an idle partition, a reader
 // that waits puts a tick into the stream.
 //
+// # Batches of clients
+//
+// Append takes batches as clients of Kafka's protocol have encoded them, and FetchBatches gives out what is
+// stored, of whichever producer. Batches of an idempotent producer have numbers. The write that
+// reserves offsets notes the number, so that a batch that comes again gets the answer that it got before.
+// Reserved is not written: see producers.go for why such an answer is always true.
+//
+// Voids are never given out: some clients crash or spin when they meet an empty batch. The end of a log,
+// for clients of the protocol, is the end of its data.
+//
 // # Items
 //
 //	item      partition                      sort key              attributes
-//	cluster   'c' cluster                    'c'                   name, created (deleted), max, parts, last, credgen, revoked, revpages
+//	cluster   'c' cluster                    'c'                   name, created (deleted), max, parts, last, pid, credgen, revoked, revpages
 //	revoked   'c' cluster                    'v' page              l, x: credentials, see package revoked
 //	topic     'c' cluster                    't' name              id, parts, ret, size, max, compact, created
 //	group     'c' cluster                    'g' group             n: instances, at; says that there is such a group
 //	debt      'c' cluster                    'r' topic id          parts: the topic's logs are to be deleted
 //	clusters  "clusters"                     cluster               none
 //	news      'c' cluster                    'n' topic id          c* for partitions: counters, see newsOf
-//	head      'l' cluster/topic/partition    'h'                   n w t q r b z k ke nw os g y yc yp, see partition.go
+//	head      'l' cluster/topic/partition    'h'                   n w t q r b z k ke nw os f g y yc yp, see partition.go; p.* pe, see producers.go
 //	segment   'l' cluster/topic/partition    's' base(8)           n r z a, d (batches), c (pieces) or o and l (an object), e and x (expiry), k v (compaction)
 //	piece     'l' cluster/topic/partition    'd' base(8) [v] no(2) d, e, x: part of a batch larger than an item
 //	pending   'l' cluster/topic/partition    'q' base(8) no(2)     d: a record of the stream that waits
+//	producer  'l' cluster/topic/partition    'p' id                p.* x: an idempotent producer that the head has no room for, see producers.go
 //	group     'g' cluster/group              'g'                   m in g n a o r t k d, see group.go
 //	member    'g' cluster/group              'm' instance          i v g w b j q r, see group.go
 //	offsets   'g' cluster/group              'c' in(8) topic(8) block(4)  f t v, o* c* e* m* for partitions, see blocks.go

@@ -117,6 +117,7 @@ type applier struct {
 
 	end            int64 // the log is complete up to here
 	maxTime, bytes int64
+	data           int64 // behind the last segment with data; unknownEnd
 	mark           int64 // as the head has it
 	pending        int64 // as the head had it last
 	loaded         int64 // pending batches below it have been read
@@ -144,7 +145,7 @@ func (e *Engine) applyBelow(ctx context.Context, log string, arrivals []arrival,
 	}
 	a := &applier{
 		e: e, ctx: ctx, log: log, inOrder: inOrder, given: given,
-		end: h.mark, maxTime: h.maxTime, bytes: h.bytes, mark: h.mark, pending: h.pending,
+		end: h.mark, maxTime: h.maxTime, bytes: h.bytes, data: h.data, mark: h.mark, pending: h.pending,
 		keep: h.keep, candidates: map[int64]*candidate{},
 	}
 	if h.keepNote.IsZero() {
@@ -170,6 +171,7 @@ func (e *Engine) applyBelow(ctx context.Context, log string, arrivals []arrival,
 			}
 		}
 	}
+	e.recent.Forget(log)
 	e.notifier.notify(log)
 	news = h.hasNews && (inOrder || a.mark > h.mark)
 	if len(a.spent) > 0 {
@@ -344,6 +346,9 @@ func (a *applier) write(s *segment) error {
 		return fmt.Errorf("writing a segment: %w", err)
 	}
 	a.end, a.maxTime, a.bytes = s.next, max(a.maxTime, s.maxTime), s.bytes
+	if !s.isVoid() {
+		a.data = s.next
+	}
 	return nil
 }
 
@@ -376,8 +381,11 @@ func (e *Engine) repeat(ctx context.Context, write func() error) error {
 // advance moves the watermark. It reports whether there may be more to do.
 func (a *applier) advance() (again bool, err error) {
 	if a.end > a.mark {
-		op := store.Update(headKey(a.log), store.And{store.Exists(headNext), store.Lt(headMark, store.Int(a.end))},
-			store.Set(headMark, store.Int(a.end)), store.Set(headMaxTime, store.Int(a.maxTime)), store.Set(headBytes, store.Int(a.bytes)))
+		edits := []store.Edit{store.Set(headMark, store.Int(a.end)), store.Set(headMaxTime, store.Int(a.maxTime)), store.Set(headBytes, store.Int(a.bytes))}
+		if a.data != unknownEnd {
+			edits = append(edits, store.Set(headData, varints(a.end, a.data)))
+		}
+		op := store.Update(headKey(a.log), store.And{store.Exists(headNext), store.Lt(headMark, store.Int(a.end))}, edits...)
 		var old store.Attrs
 		err := a.e.repeat(a.ctx, func() error { old, err = a.e.store.Apply(a.ctx, op); return err })
 		if ce, ok := unmet(err); ok {
@@ -399,7 +407,7 @@ func (a *applier) seen(h *head) {
 	}
 	a.pending = h.pending
 	if h.mark > a.end {
-		a.end, a.mark, a.maxTime, a.bytes = h.mark, h.mark, h.maxTime, h.bytes
+		a.end, a.mark, a.maxTime, a.bytes, a.data = h.mark, h.mark, h.maxTime, h.bytes, h.data
 		a.drop()
 	}
 }

@@ -25,6 +25,7 @@ const (
 	headFloor    = "g"  // see floor
 	headCleaned  = "yc" // what the last compaction has left, see cleaned
 	headPass     = "yp" // how far the present one has got, see pass
+	headData     = "f"  // watermark, and the offset behind the last segment with data below it, see dataEnd
 )
 
 // Attributes of a segment.
@@ -93,6 +94,7 @@ type head struct {
 	pass                       *pass // nil: none is under way
 	keep                       int64
 	floor                      *floor // nil: it is not known
+	data                       int64  // as dataEnd has it; unknownEnd
 	hasNews                    bool
 	objectsAt                  int64 // Unix ms
 
@@ -108,7 +110,7 @@ func headOf(as store.Attrs) *head {
 		start: as.Get(headStart).Num(), reserved: as.Get(headReserved).Num(),
 		maxTime: as.Get(headMaxTime).Num(), bytes: as.Get(headBytes).Num(),
 		cleaned: cleanedOf(as), pass: passOf(as.Get(headPass)),
-		keep: as.Get(headKeep).Num(), floor: floorOf(as.Get(headFloor)),
+		keep: as.Get(headKeep).Num(), floor: floorOf(as.Get(headFloor)), data: dataOf(as),
 		hasNews: as.Has(headNews), objectsAt: as.Get(headObjects).Num(), keepNote: as.Get(headKeep), floorNote: as.Get(headFloor), extend: as.Get(headExtend),
 	}
 }

@@ -94,7 +94,11 @@ func (e *Engine) deliver(ctx context.Context, acct, id string, held, troubled bo
 		if err == nil && verdict != breaker.Hold {
 			m, d, err = e.prepare(ctx, acct, id, held)
 		}
-		if err == nil && m != nil {
+		switch {
+		case err != nil || m == nil:
+		case e.tooLong(m):
+			err = e.handOver(ctx, m)
+		default:
 			m.troubled, m.probe = troubled, verdict == breaker.Probe
 			err = e.attempt(ctx, m, d)
 		}
@@ -119,7 +123,9 @@ func (e *Engine) prepare(ctx context.Context, acct, id string, held bool) (*mess
 		var d Delivery
 		if err == nil && m != nil {
 			e.anchorClaim(ctx, m)
-			d, err = e.delivery(ctx, m)
+			if !e.tooLong(m) {
+				d, err = e.delivery(ctx, m)
+			}
 		}
 		if err == nil || try == prepareTries {
 			return m, d, err
@@ -224,21 +230,36 @@ func (e *Engine) claimed(acct, id string, old store.Attrs, now time.Time) (*mess
 }
 
 // reclaim takes over an attempt if its lease has expired, its engine has ended, or the claim is
-// this engine's own.
+// this engine's own. A message that is to be cancelled is cancelled instead.
 func (e *Engine) reclaim(ctx context.Context, m *message) (*message, error) {
 	now := e.now()
 	own := m.attrs.Get(attrOwner).Str() == e.owner // the answer to the claim was lost: see begin
 	if !own && !e.lapsed(m, now) {
 		return nil, nil
 	}
+	if m.attrs.Has(attrCancel) {
+		err := e.endAsCancelled(ctx, m, event{At: now.UnixMilli(), State: EventCancelled})
+		if _, unmet := unmetCondition(err); unmet {
+			return nil, nil // another engine was faster
+		}
+		return nil, err
+	}
 	old, err := e.store.Apply(ctx, store.Update(m.key(), store.And{
 		store.Eq(attrState, store.Int(int64(stateActive))),
 		store.Eq(attrClaimed, m.attrs.Get(attrClaimed)),
 		store.Eq(attrOwner, m.attrs.Get(attrOwner)),
+		store.Absent(attrCancel),
 	},
 		store.Set(attrOwner, store.Bytes(e.owner)),
 		store.Set(attrClaimed, store.Int(now.UnixMilli()))))
 	if ce := (*store.ConditionError)(nil); errors.As(err, &ce) {
+		if ce.Old.Has(attrCancel) && !m.attrs.Has(attrCancel) {
+			cancelled, err := parseMessage(m.acct, m.id, ce.Old)
+			if err != nil || cancelled.state != stateActive {
+				return nil, err
+			}
+			return e.reclaim(ctx, cancelled)
+		}
 		return nil, nil // another engine was faster
 	}
 	if err != nil {
@@ -317,7 +338,7 @@ func (e *Engine) attempt(ctx context.Context, m *message, d Delivery) error {
 	e.observe(rctx, m, sendErr)
 	e.tell(m, &d, &o)
 	if e.meter != nil {
-		e.meterAttempt(ctx, &d, m, resp, sendErr)
+		e.meterAttempt(ctx, &d, m, resp, sendErr, o.state == stateFailed)
 	}
 	return err
 }

@@ -3,13 +3,25 @@ package qstash
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/skystash/skystash/pkg/store"
 )
 
-// Cancel cancels a message. One that is being sent is cancelled unless this attempt succeeds. The
-// workflow run that a message belongs to is cancelled with it, as it could not go on.
+// Values of attrCancel.
+const (
+	// cancelRetries: the attempt under way is the last one, and counts. Messages of a run that has ended,
+	// or of a queue that was deleted, end so.
+	cancelRetries = iota + 1
+	// cancelAll: the message ends as cancelled, whatever the attempt under way comes to.
+	cancelAll
+)
+
+// Cancel cancels a message. If it returns nil, no attempt begins any more, and the message ends as cancelled:
+// callbacks and dead letters do not follow. An attempt that is under way, which it is from its claim on, cannot be
+// called back. Its answer is in the log, with the event EventCancelled if it is a success, and the
+// message does not count as delivered. One that has been delivered before is not found.
+//
+// The workflow run that a message belongs to is cancelled with it, as it could not go on.
 func (e *Engine) Cancel(ctx context.Context, acct, id string) error {
 	ok, err := e.cancelAsked(ctx, acct, id)
 	if err == nil && !ok {
@@ -18,56 +30,66 @@ func (e *Engine) Cancel(ctx context.Context, acct, id string) error {
 	return err
 }
 
-// cancelAsked is cancel with the run that the message belongs to.
+// cancelAsked is cancel with the run that the message belongs to. The message comes first: if it has just
+// been delivered, its run goes on. If this process ends in between, the supervisor ends the run.
 func (e *Engine) cancelAsked(ctx context.Context, acct, id string) (bool, error) {
 	m, err := e.readMessage(ctx, acct, id)
 	if err != nil || m == nil || m.state.finished() || m.attrs.Has(attrCancel) {
 		return false, err
 	}
-	if supervised(m) {
-		// This cancels the message as well. If somebody else ends the run, the message is cancelled below.
-		ended, err := e.endRun(ctx, acct, m.rec.Workflow.RunID, runCancelled, nil)
-		if err != nil {
-			return false, err
-		}
-		if ended {
-			_, err := e.cancel(ctx, acct, id)
-			return true, err
-		}
+	done, err := e.cancel(ctx, acct, id, cancelAll)
+	if err == nil && done && supervised(m) {
+		_, err = e.endRun(ctx, acct, m.rec.Workflow.RunID, runCancelled, nil)
 	}
-	return e.cancel(ctx, acct, id)
+	return done, err
 }
 
-// cancel reports whether the message was not finished, nor to be cancelled already.
-func (e *Engine) cancel(ctx context.Context, acct, id string) (bool, error) {
+// cancel cancels a message. What an attempt under way comes to counts or does not, as extent says. It reports
+// whether the message was neither finished, nor to be cancelled to this extent already.
+func (e *Engine) cancel(ctx context.Context, acct, id string, extent int64) (bool, error) {
 	done := false
 	err := e.contend(ctx, func(ctx context.Context) error {
 		m, err := e.readMessage(ctx, acct, id)
-		if err != nil || m == nil || m.state.finished() || m.attrs.Has(attrCancel) {
+		if err != nil || m == nil || m.state.finished() || m.attrs.Get(attrCancel).Num() >= extent {
 			return err
 		}
-		now := e.now().UnixMilli()
-		asked := event{At: now, State: EventCancelRequested}
 		if m.state == stateActive {
-			e.anchor(ctx, m, time.UnixMilli(now))
-			edits := append([]store.Edit{store.Set(attrCancel, store.Int(1))}, addEvents(m.attrs.Size(), asked)...)
-			_, err = e.store.Apply(ctx, store.Update(m.key(), store.And{
-				store.Eq(attrState, store.Int(int64(stateActive))), store.Absent(attrCancel)}, edits...))
+			err = e.cancelActive(ctx, m, extent)
 		} else {
-			t := transition{m: m, cond: store.And{
-				store.Eq(attrState, store.Int(int64(stateWaiting))),
-				store.Same(attrDue, m.attrs.Get(attrDue)),
-				store.Same(attrWait, m.attrs.Get(attrWait)),
-			}, state: stateCancelled, events: []event{asked, {At: now, State: EventCancelled}}}
-			hints, aerr := e.apply(ctx, &t)
-			if err = aerr; err == nil {
-				e.wake(ctx, hints...)
-			}
+			now := e.now().UnixMilli()
+			err = e.endAsCancelled(ctx, m, event{At: now, State: EventCancelRequested}, event{At: now, State: EventCancelled})
 		}
 		done = err == nil
 		return err
 	}, "cancelling message %s", id)
 	return done, err
+}
+
+// cancelActive cancels a message whose attempt is under way.
+func (e *Engine) cancelActive(ctx context.Context, m *message, extent int64) error {
+	now := e.now()
+	edits := []store.Edit{store.Set(attrCancel, store.Int(extent))}
+	if !m.attrs.Has(attrCancel) {
+		e.anchor(ctx, m, now)
+		edits = append(edits, addEvents(m.attrs.Size(), event{At: now.UnixMilli(), State: EventCancelRequested})...)
+	}
+	_, err := e.store.Apply(ctx, store.Update(m.key(), store.And{
+		store.Eq(attrState, store.Int(int64(stateActive))), store.Same(attrCancel, m.attrs.Get(attrCancel))}, edits...))
+	return err
+}
+
+// endAsCancelled finishes a message as it was read: one that waits, or one that is to be cancelled and whose engine is
+// gone.
+func (e *Engine) endAsCancelled(ctx context.Context, m *message, events ...event) error {
+	cond := store.And{store.Eq(attrState, store.Int(int64(m.state)))}
+	for _, name := range []string{attrDue, attrWait, attrOwner, attrClaimed} {
+		cond = append(cond, store.Same(name, m.attrs.Get(name)))
+	}
+	hints, err := e.apply(ctx, &transition{m: m, cond: cond, state: stateCancelled, events: events})
+	if err == nil {
+		e.wake(ctx, hints...)
+	}
+	return err
 }
 
 // CancelMany cancels the messages that a filter selects, at most count, and returns how many.

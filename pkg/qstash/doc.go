@@ -39,9 +39,22 @@
 //	parked (behind a queue or a flow control key) and, from anywhere, cancelled
 //
 // A claim is one conditional update, which also returns all that the delivery
-// needs. It is a lease that lasts 5 seconds longer than the message's timeout; whoever
+// needs. From it on an attempt is under way. Cancelling such a message cannot call the request back; it
+// prevents all further attempts, and the message ends as cancelled whatever the answer is. Who is told that
+// a message is cancelled, or how many, may rely on that.
+//
+// The claim is a lease that lasts 5 seconds longer than the message's timeout; whoever
 // finds it expired claims the attempt again: the sweep looks once a minute has passed since
 // the message was due.
+//
+// # Long attempts
+//
+// A process may not run as long as an attempt may take: on AWS Lambda ends it after 15 minutes. Such an attempt is made
+// elsewhere, see [Elsewhere]. The engine that has claimed the message passes the claim on, to an owner
+// that nobody is yet, and has a process started that takes on this name. The process renews the claim and
+// makes the attempt, as any engine does with a claim of its own. Whoever is woken for the message
+// meanwhile finds it claimed. A process that cannot be started, or does not begin within
+// five minutes, costs no retry.
 //
 // # Hosts in trouble
 //

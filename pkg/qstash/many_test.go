@@ -3,7 +3,6 @@ package qstash_test
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -113,11 +112,7 @@ func TestCopiesForAGroupAreStoredSomeAtATime(t *testing.T) {
 	w.store = l
 	w.engine = w.newEngine()
 	const size = 1 << 20
-	body := make([]byte, size)
-	random := rand.New(rand.NewPCG(1, 2))
-	for i := range body {
-		body[i] = byte(random.Uint32()) // nothing to compress
-	}
+	body := []byte(noise(size))
 	out := w.engine.Publish(t.Context(), acct, []qstash.Request{{Destination: "group", Body: body}})[0]
 	if out.Err != nil || len(out.Messages) != 30 {
 		t.Fatalf("%d messages, %v", len(out.Messages), out.Err)

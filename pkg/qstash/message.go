@@ -89,7 +89,7 @@ const (
 	attrOwner     = "o" // engine that has claimed it
 	attrClaimed   = "u" // ms: when; its lease follows from that
 	attrEvents    = "e"
-	attrCancel    = "c" // present: to be cancelled after the attempt under way
+	attrCancel    = "c" // present: to be cancelled after the attempt under way; cancelRetries or cancelAll
 	attrCallbacks = "k" // callbacks that are not finished, of a message with a place in a queue
 	attrSlot      = "f" // present: it counts as one of its flow control key's attempts under way
 	attrWait      = "w" // sort key of its entry in the key's waitlist
@@ -259,13 +259,13 @@ func chunks(acct, id string, body []byte, expires time.Time) []store.Item {
 type event struct {
 	At     int64  `json:"t"` // ms
 	State  string `json:"s"`
-	Next   int64  `json:"n,omitempty"` // ms: the next attempt
+	Next   int64  `json:"n,omitempty"` // ms: the next attempt, of EventRetry and the EventError before it
 	Error  string `json:"x,omitempty"`
 	Status int    `json:"c,omitempty"`
 	Header Header `json:"h,omitempty"`
 	Body   []byte `json:"b,omitempty"`
 
-	// Of EventDelivered and EventError, see Attempt.
+	// Of EventDelivered, EventError, and EventCancelled with a Status; see Attempt.
 	Lag  int64 `json:"l,omitempty"` // ms
 	Took int64 `json:"d,omitempty"` // ms
 }
@@ -289,6 +289,11 @@ const (
 	maxEventsSize  = 128 << 10 // of an item, from which on attempts are no longer noted
 	maxEventsEver  = 300 << 10 // from which on nothing is
 )
+
+// attempt reports whether the event ends an attempt.
+func (ev *event) attempt() bool {
+	return ev.State == EventDelivered || ev.State == EventError || ev.State == EventCancelled && ev.Status != 0
+}
 
 func (ev event) encode() string {
 	text, err := json.Marshal(ev)

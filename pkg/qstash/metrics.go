@@ -15,18 +15,19 @@ import (
 const (
 	MetricsAll      = "all" // of the account
 	MetricsQueue    = "queue"
+	MetricsHost     = "host" // of destinations, with the port
 	MetricsFlow     = "flowControlKey"
 	MetricsSchedule = "schedule"
 	MetricsWorkflow = "workflow" // by its URL
 )
 
-// Metrics sum up the attempts of a queue, a flow control key, a schedule, a workflow or everything. How long
+// Metrics sum up the attempts of a queue, a host, a flow control key, a schedule, a workflow or everything. How long
 // messages waited here, and how long destinations took, are never added up.
 type Metrics struct {
 	Kind      string `json:"kind"`
 	Name      string `json:"name"`      // "" of MetricsAll
 	Messages  int    `json:"messages"`  // with attempts
-	Attempts  int    `json:"attempts"`  // that have ended
+	Attempts  int    `json:"attempts"`  // that have ended; those of the next three, and 2xx answers to messages cancelled meanwhile
 	Delivered int    `json:"delivered"` // of Attempts
 	Errors    int    `json:"errors"`    // of Attempts: answers with another status than 2xx
 	NoAnswers int    `json:"noAnswers"` // of Attempts
@@ -71,17 +72,18 @@ type tally struct {
 }
 
 func (t *tally) add(ev *event) {
-	switch ev.State {
-	case EventDelivered, EventError:
+	if ev.attempt() {
 		t.Attempts++
 		t.lag.add(ev.Lag)
 		t.endpoint.add(ev.Took)
-		switch {
-		case ev.State == EventDelivered:
-			t.Delivered++
-		case ev.Status == 0:
+	}
+	switch ev.State {
+	case EventDelivered:
+		t.Delivered++
+	case EventError:
+		if ev.Status == 0 {
 			t.NoAnswers++
-		default:
+		} else {
 			t.Errors++
 		}
 	case EventFailed:
@@ -95,7 +97,7 @@ func (t *tally) add(ev *event) {
 const maxMetrics = 10_000
 
 // Metrics sums up what the log has of a time, from and to included (ms; 0: no bound): all of the account first, then each
-// queue, flow control key, schedule and workflow that had an event, in order. It reads the log's messages, a read unit for
+// queue, host, flow control key, schedule and workflow that had an event, in order. It reads the log's messages, a read unit for
 // each 4 KiB, and keeps nothing.
 func (e *Engine) Metrics(ctx context.Context, acct string, from, to int64) ([]Metrics, error) {
 	filter := Filter{From: from, To: to}
@@ -110,7 +112,7 @@ func (e *Engine) Metrics(ctx context.Context, acct string, from, to int64) ([]Me
 			}
 			if filter.inTime(ev.At) {
 				events = append(events, ev)
-				attempted = attempted || ev.State == EventDelivered || ev.State == EventError
+				attempted = attempted || ev.attempt()
 			}
 		}
 		if len(events) == 0 {
@@ -155,6 +157,7 @@ func (r *record) metrics() [][2]string {
 		}
 	}
 	add(MetricsQueue, r.Queue)
+	add(MetricsHost, r.host())
 	add(MetricsSchedule, r.ScheduleID)
 	if r.Flow != nil {
 		add(MetricsFlow, r.Flow.Key)

@@ -275,7 +275,7 @@ func TestScheduleTicks(t *testing.T) {
 	if err := w.engine.AddEndpoints(ctx, acct, "group", []qstash.Endpoint{{URL: "https://a.example", Name: "a"}, {URL: "https://b.example"}}); err != nil {
 		t.Fatal(err)
 	}
-	id, err := w.engine.CreateSchedule(ctx, acct, qstash.ScheduleRequest{Cron: " */10 * * * * ", Destination: "group", Body: []byte(strings.Repeat("x", 5000))})
+	id, err := w.engine.CreateSchedule(ctx, acct, qstash.ScheduleRequest{Cron: " */10 * * * * ", Destination: "group", Body: []byte(noise(5000))})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -42,8 +42,10 @@ func (e *Engine) judge(m *message, resp Response, sendErr error) outcome {
 		missing = m.rec.Workflow.misses(resp.Header)
 	}
 	if success && missing == "" {
-		o.state = stateDelivered
-		ev.State = EventDelivered
+		o.state, ev.State = stateDelivered, EventDelivered
+		if m.attrs.Get(attrCancel).Num() >= cancelAll {
+			o.state, ev.State = stateCancelled, EventCancelled
+		}
 		o.events = []event{ev}
 		return o
 	}
@@ -65,6 +67,7 @@ func (e *Engine) judge(m *message, resp Response, sendErr error) outcome {
 	default:
 		o.state = stateWaiting
 		o.next = now.Add(retryDelay(&m.rec.Options, m.retried, resp.Header, now))
+		ev.Next = o.next.UnixMilli()
 		o.events = []event{ev, {At: now.UnixMilli(), State: EventRetry, Next: o.next.UnixMilli()}}
 	}
 	return o
@@ -117,8 +120,8 @@ func (e *Engine) finishAttempt(ctx context.Context, m *message, sent []byte, res
 			e.follow(ctx, all)
 			return o, nil
 		case errors.As(err, &ce):
-			if ce.Old.Has(attrCancel) && !m.attrs.Has(attrCancel) && ce.Old.Get(attrClaimed).Equal(m.attrs.Get(attrClaimed)) {
-				m.attrs = m.attrs.With(attrCancel, store.Int(1))
+			if asked := ce.Old.Get(attrCancel); !asked.Equal(m.attrs.Get(attrCancel)) && ce.Old.Get(attrClaimed).Equal(m.attrs.Get(attrClaimed)) {
+				m.attrs = m.attrs.With(attrCancel, asked) // it was cancelled meanwhile
 				continue
 			}
 			if !doubt {
@@ -240,15 +243,12 @@ func (e *Engine) record(ctx context.Context, m *message, o outcome, sent []byte)
 
 // transition is the change of a message that this engine has claimed.
 func (e *Engine) transition(m *message, o outcome) *transition {
-	t := &transition{m: m, cond: store.And{
+	return &transition{m: m, cond: store.And{
 		store.Eq(attrState, store.Int(int64(stateActive))),
 		store.Eq(attrOwner, store.Bytes(e.owner)),
 		store.Eq(attrClaimed, m.attrs.Get(attrClaimed)),
+		store.Same(attrCancel, m.attrs.Get(attrCancel)),
 	}, state: o.state, at: o.next, events: o.events}
-	if !m.attrs.Has(attrCancel) {
-		t.cond = append(t.cond, store.Absent(attrCancel))
-	}
-	return t
 }
 
 // lateOutcome is the transition of a message that has failed after its run has ended: neither

@@ -200,7 +200,7 @@ func (e *Engine) dropLate(ctx context.Context, acct, id string) error {
 // dropEntries cancels the messages of a queue that has been deleted.
 func (e *Engine) dropEntries(ctx context.Context, acct, name, generation string) error {
 	return e.each(ctx, store.Query{Partition: entryPartition(acct, name, generation)}, func(it store.Item) (bool, error) {
-		if _, err := e.cancel(ctx, acct, it.Attrs.Get(attrMessage).Str()); err != nil {
+		if _, err := e.cancel(ctx, acct, it.Attrs.Get(attrMessage).Str(), cancelRetries); err != nil {
 			return false, err
 		}
 		if _, err := e.store.Apply(ctx, store.Delete(it.Key, nil)); err != nil {

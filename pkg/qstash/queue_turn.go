@@ -142,7 +142,7 @@ func (e *Engine) hasTurn(ctx context.Context, m *message) (turn bool, err error)
 			return err
 		}
 		if q == nil || q.generation != m.rec.QueueGen {
-			_, err := e.cancel(ctx, m.acct, m.id) // it was stored while its queue was deleted
+			_, err := e.cancel(ctx, m.acct, m.id, cancelRetries) // it was stored while its queue was deleted
 			return err
 		}
 		if q.paused {

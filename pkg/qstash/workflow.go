@@ -3,12 +3,8 @@ package qstash
 import (
 	"cmp"
 	"context"
-	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/skystash/skystash/pkg/store"
@@ -149,18 +145,8 @@ const (
 	runResponseSize   = "bs"
 )
 
-// Attributes of an entry's item, besides attrMessage and attrBody.
-const (
-	stepCallType = "c"
-	stepChunks   = "k" // of a long body
-	stepSize     = "z"
-)
-
 const (
 	maxRunID       = 512
-	maxRunBody     = 4 << 20  // bytes of steps that are sent to a destination that could fetch them
-	maxStepInline  = 32 << 10 // bytes of a step in its item: each delivery reads all of them
-	maxRunSteps    = 10_000
 	maxRunResponse = 64 << 10 // bytes of a result in the run's item
 )
 
@@ -168,10 +154,6 @@ func runPartition(acct, id string) string { return part("r", acct, id) }
 
 func runKey(acct, id string) store.Key {
 	return store.Key{Partition: runPartition(acct, id), Sort: "r"}
-}
-
-func stepKey(acct, id string, n int) store.Key {
-	return store.Key{Partition: runPartition(acct, id), Sort: "s" + string(binary.BigEndian.AppendUint32(nil, uint32(n)))}
 }
 
 func runIndexKey(acct string, created time.Time, id string) store.Key {
@@ -199,33 +181,6 @@ func parseRun(acct, id string, attrs store.Attrs) (*run, error) {
 		return nil, fmt.Errorf("reading workflow run %s: %w", id, err)
 	}
 	return r, nil
-}
-
-// stepOp stores an entry of a run; the chunks of a long body are stored at once.
-func (e *Engine) stepOp(ctx context.Context, acct, runID string, n int, messageID, callType string, body []byte) (stepPut, error) {
-	attrs := []store.Attr{
-		{Name: attrMessage, Value: store.Bytes(messageID)},
-		{Name: stepCallType, Value: store.Bytes(callType)},
-		{Name: store.TTLAttr, Value: store.Int(e.now().Add(e.runTTL()).Unix())},
-	}
-	if len(body) <= maxStepInline {
-		attrs = append(attrs, store.Attr{Name: attrBody, Value: store.Bytes(string(body))})
-	} else {
-		long := chunks(acct, messageID+"/step", body, e.now().Add(e.runTTL()))
-		if err := e.store.Load(ctx, long, nil); err != nil {
-			return stepPut{}, fmt.Errorf("storing a step of workflow run %s: %w", runID, err)
-		}
-		attrs = append(attrs, store.Attr{Name: stepChunks, Value: store.Int(int64(len(long)))}, store.Attr{Name: stepSize, Value: store.Int(int64(len(body)))})
-	}
-	return stepPut{store.Put(stepKey(acct, runID, n), store.NewAttrs(attrs...), nil)}, nil
-}
-
-// stepPut writes an entry of a run.
-type stepPut struct{ store.Op }
-
-// numbered is the write with a number that nextSteps has given, unless it is void.
-func (p stepPut) numbered(r *run, n int) store.Op {
-	return store.Put(stepKey(r.acct, r.id, n), p.Attrs, store.Absent(attrMessage))
 }
 
 // configure fills in what a step leaves to its run.
@@ -264,288 +219,4 @@ func (r *run) configure(rec *record) {
 		header[name] = values
 	}
 	rec.Header = header
-}
-
-// errTaken says that one of the further writes of appendStep has been made by somebody else.
-var errTaken = errors.New("qstash: somebody else was faster")
-
-// appendStep adds a step to a run in one transaction with its message and with further
-// writes. Its number is an atomic count, see nextStep.
-func (e *Engine) appendStep(ctx context.Context, d *draft, body []byte, further ...store.Op) error {
-	w := d.rec.Workflow
-	d.hold, d.body = true, nil
-	step, err := e.stepOp(ctx, d.acct, w.RunID, 0, d.id, CallStep, body)
-	if err != nil {
-		return err
-	}
-	err = e.contend(ctx, func(ctx context.Context) error {
-		r, err := e.nextStep(ctx, d.acct, w.RunID)
-		if err != nil {
-			return err
-		}
-		r.configure(&d.rec)
-		if err := e.touchFlow(ctx, d.acct, d.rec.Flow); err != nil {
-			return err
-		}
-		d.extra = []store.Attr{{Name: attrStep, Value: store.Int(int64(r.steps))}}
-		due, msg, _, err := d.items(e)
-		if err != nil {
-			return err
-		}
-		ops := append([]store.Op{step.numbered(r, r.steps), store.Put(msg.Key, msg.Attrs, store.Absent(attrState))}, puts(due)...)
-		err = e.store.Commit(ctx, append(ops, further...))
-		if ce, unmet := unmetCondition(err); unmet && ce.Index > 0 {
-			return errTaken
-		} // else the number has become void, and there is another
-		return err
-	}, "adding a step to workflow run %s", w.RunID)
-	if err == nil {
-		e.wake(ctx, d.hint())
-	}
-	return err
-}
-
-// nextStep counts an entry of a run that goes on, and returns the run as it was before: its
-// count is the number of the entry. A number whose entry does not follow, or too late, becomes
-// void when a later entry is delivered: see stepsBefore.
-func (e *Engine) nextStep(ctx context.Context, acct, id string) (*run, error) {
-	return e.nextSteps(ctx, acct, id, 1)
-}
-
-// nextSteps is nextStep for n entries, whose numbers follow each other.
-func (e *Engine) nextSteps(ctx context.Context, acct, id string, n int) (*run, error) {
-	if id == "" || len(id) > maxRunID {
-		return nil, ErrRunEnded
-	}
-	old, err := e.store.Apply(ctx, store.Update(runKey(acct, id), store.And{
-		store.Eq(attrState, store.Int(int64(runRunning))), store.Le(runSteps, store.Int(int64(maxRunSteps-n))),
-	}, store.Add(runSteps, runSteps, int64(n))))
-	if ce, unmet := unmetCondition(err); unmet {
-		if runState(ce.Old.Get(attrState).Num()) == runRunning {
-			return nil, quota("maximum number of steps of a workflow run exceeded: limit %d", maxRunSteps)
-		}
-		return nil, ErrRunEnded
-	}
-	if err != nil {
-		return nil, err
-	}
-	return parseRun(acct, id, old)
-}
-
-// admit prepares a message of a run that is due: one of a run that has ended is
-// cancelled, a delayed step is added to the run. It reports whether the message may go on.
-func (e *Engine) admit(ctx context.Context, m *message) (admitted bool, err error) {
-	w := m.rec.Workflow
-	if w.CallType == CallFailure {
-		return true, nil
-	}
-	r, err := e.readRun(ctx, m.acct, w.RunID)
-	if err != nil {
-		return false, err
-	}
-	if r == nil || r.state != runRunning {
-		_, err := e.cancel(ctx, m.acct, m.id)
-		return false, err
-	}
-	if !w.step() || m.attrs.Has(attrStep) {
-		return true, nil
-	}
-	body, err := e.body(ctx, m)
-	if err != nil {
-		return false, err
-	}
-	step, err := e.stepOp(ctx, m.acct, w.RunID, 0, m.id, CallStep, body)
-	if err != nil {
-		return false, err
-	}
-	err = e.contend(ctx, func(ctx context.Context) error {
-		r, err := e.nextStep(ctx, m.acct, w.RunID)
-		if errors.Is(err, ErrRunEnded) {
-			_, err := e.cancel(ctx, m.acct, m.id)
-			return err
-		}
-		if err != nil {
-			return err
-		}
-		n := store.Int(int64(r.steps))
-		err = e.store.Commit(ctx, []store.Op{step.numbered(r, r.steps), store.Update(m.key(), store.And{
-			store.Eq(attrState, store.Int(int64(stateWaiting))), store.Absent(attrStep)}, store.Set(attrStep, n))})
-		if ce, unmet := unmetCondition(err); unmet && ce.Index > 0 {
-			return nil // somebody else has the message
-		}
-		if err == nil {
-			m.attrs, admitted = m.attrs.With(attrStep, n), true
-		}
-		return err
-	}, "adding a step to workflow run %s", w.RunID)
-	return admitted, err
-}
-
-// RunStep is an entry of a run, as the workflow gets it.
-type RunStep struct {
-	MessageID string `json:"messageId"`
-	Body      []byte `json:"body"`
-	CallType  string `json:"callType"`
-}
-
-// runStepsUpTo reads the entries of a run whose numbers are less than n.
-func (e *Engine) runStepsUpTo(ctx context.Context, acct, id string, n int) ([]RunStep, error) {
-	steps, _, err := e.readSteps(ctx, acct, id, n)
-	return steps, err
-}
-
-// stepsBefore is runStepsUpTo for a delivery: no entry can come before the n-th any more, since
-// numbers that have none yet become void. So of two entries, whichever has the greater number is
-// delivered with both. Branches that run beside each other rely on that.
-func (e *Engine) stepsBefore(ctx context.Context, acct, id string, n int) (steps []RunStep, err error) {
-	err = e.contend(ctx, func(ctx context.Context) error {
-		var missing []int
-		if steps, missing, err = e.readSteps(ctx, acct, id, n); err != nil {
-			return err
-		}
-		expires := store.Int(e.now().Add(e.runTTL()).Unix())
-		for _, i := range missing {
-			_, err := e.store.Apply(ctx, store.Put(stepKey(acct, id, i), store.NewAttrs(
-				store.Attr{Name: attrMessage, Value: store.Bytes(voidMessage)},
-				store.Attr{Name: entryVoid, Value: store.Int(1)},
-				store.Attr{Name: store.TTLAttr, Value: expires}), store.Absent(attrMessage)))
-			if err != nil {
-				return err // of contention: the entry has come, and is to be read
-			}
-		}
-		return nil
-	}, "reading the steps of workflow run %s", id)
-	return steps, err
-}
-
-// readSteps reads the entries whose numbers are less than n, and which numbers have none.
-func (e *Engine) readSteps(ctx context.Context, acct, id string, n int) (steps []RunStep, missing []int, err error) {
-	steps = []RunStep{}
-	next := 0
-	err = e.each(ctx, store.Query{Partition: runPartition(acct, id), From: "s", To: stepKey(acct, id, n).Sort}, func(it store.Item) (bool, error) {
-		for number := int(binary.BigEndian.Uint32([]byte(it.Key.Sort[1:]))); next < number; next++ {
-			missing = append(missing, next)
-		}
-		next++
-		if it.Attrs.Has(entryVoid) {
-			return true, nil
-		}
-		s := RunStep{MessageID: it.Attrs.Get(attrMessage).Str(), Body: []byte(it.Attrs.Get(attrBody).Str()), CallType: it.Attrs.Get(stepCallType).Str()}
-		if k := it.Attrs.Get(stepChunks).Num(); k > 0 {
-			var err error
-			if s.Body, err = e.readChunks(ctx, acct, s.MessageID+"/step", int(k), int(it.Attrs.Get(stepSize).Num())); err != nil {
-				return false, err
-			}
-		}
-		steps = append(steps, s)
-		return true, nil
-	})
-	for ; next < n; next++ {
-		missing = append(missing, next)
-	}
-	return steps, missing, err
-}
-
-// workflowDelivery completes the request of a message of a run: a step's body is all
-// entries up to its own.
-func (e *Engine) workflowDelivery(ctx context.Context, m *message, h Header, body []byte) ([]byte, error) {
-	w := m.rec.Workflow
-	if w.CallType == CallTo {
-		return body, nil // third parties are not told
-	}
-	delete(h, headerRunCreated) // it is the run's, not what the publisher has forwarded
-	h[headerRunID] = []string{w.RunID}
-	h[headerRunURL] = []string{w.URL}
-	h[headerRunInit] = []string{"false"}
-	if !w.CreatedAt.IsZero() {
-		h[headerRunCreated] = []string{strconv.FormatInt(w.CreatedAt.UnixMilli(), 10)}
-	}
-	if len(m.rec.Labels) > 0 {
-		h[headerLabel] = []string{strings.Join(m.rec.Labels, ",")}
-	}
-	if w.UnknownSDK {
-		h[headerUnknownSDK] = []string{"true"}
-	}
-	if w.step() {
-		steps, err := e.stepsBefore(ctx, m.acct, w.RunID, int(m.attrs.Get(attrStep).Num())+1)
-		if err != nil {
-			return nil, err
-		}
-		if body, err = json.Marshal(steps); err != nil {
-			return nil, fmt.Errorf("writing the steps of workflow run %s: %w", w.RunID, err)
-		}
-	}
-	fetched, err := e.fetched(ctx, m, len(body))
-	if fetched || err != nil {
-		return nil, err
-	}
-	return body, nil
-}
-
-// mayFetch reports whether the destination says that it can fetch the body of a delivery by itself, with
-// RunSteps, and has not been asked to. The SDKs read a failure from the body in any case.
-func (m *message) mayFetch() bool {
-	w := m.rec.Workflow
-	return w != nil && w.LazyFetch && w.CallType != CallFailure && w.CallType != CallTo && !m.attrs.Has(attrFetch)
-}
-
-// fetched reports whether a workflow is to fetch the body of a delivery by itself. Long lists of
-// entries are sent to none that can, as many platforms do not take them. The answer to a call is sent as it
-// is, however long: @upstash/workflow 1.3 cannot fetch it, though it says so. A destination that has
-// answered 413 is not sent the body again.
-func (e *Engine) fetched(ctx context.Context, m *message, size int) (bool, error) {
-	if m.attrs.Has(attrFetch) {
-		return true, nil
-	}
-	if w := m.rec.Workflow; !m.mayFetch() || !w.step() || size <= maxRunBody {
-		return false, nil
-	}
-	r, err := e.readRun(ctx, m.acct, m.rec.Workflow.RunID)
-	return err == nil && (r == nil || !r.whole()), err
-}
-
-// RunSteps are all entries of a run that goes on.
-func (e *Engine) RunSteps(ctx context.Context, acct, id string) ([]RunStep, error) {
-	r, err := e.readRun(ctx, acct, id)
-	if err != nil {
-		return nil, err
-	}
-	if r == nil || r.state != runRunning {
-		return nil, notFound("workflow run %s not found", id)
-	}
-	steps, err := e.runStepsUpTo(ctx, acct, id, r.steps)
-	if err != nil {
-		return nil, err
-	}
-	answers, err := e.longAnswers(ctx, r)
-	return append(steps, answers...), err
-}
-
-// longAnswers are the answers of third parties that the workflow is to fetch, see fetched. It finds them
-// by the id of the message that tells of them.
-func (e *Engine) longAnswers(ctx context.Context, r *run) (list []RunStep, err error) {
-	links, err := e.links(ctx, r.acct, r.id)
-	if err != nil {
-		return nil, err
-	}
-	msgs, err := e.runMessages(ctx, r, nil, links)
-	if err != nil {
-		return nil, err
-	}
-	for _, l := range links {
-		m := msgs[l.name]
-		if m == nil {
-			continue
-		}
-		answer := msgs[m.attrs.Get(attrAnswer).Str()]
-		if answer == nil || answer.state.finished() || !answer.attrs.Has(attrFetch) {
-			continue
-		}
-		body, err := e.body(ctx, answer)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, RunStep{MessageID: answer.id, Body: body, CallType: CallFrom})
-	}
-	return list, nil
 }

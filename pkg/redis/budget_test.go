@@ -29,11 +29,22 @@ func repeat(n int, args func(i int) []string) [][]string {
 	return out
 }
 
-// Each attack was found to take seconds or hundreds of megabytes. Now it ends with an error, and what its keys
-// held before is still there.
+// smallBudget is a twentieth of the default, for attacks that are as much smaller: they end in the same way, and
+// sooner.
+var smallBudget = redis.Budget{
+	Work:    redis.DefaultBudget.Work / 20,
+	Memory:  redis.DefaultBudget.Memory / 20,
+	Replies: redis.DefaultBudget.Replies / 20,
+}
+
+// bigString is the longest string of the tests of smallBudget, as 100 MB are of the default.
+const bigString = "5242850"
+
+// Each attack was found to take seconds or hundreds of megabytes, with strings of 100 MB. Now it ends with an
+// error, and what its keys held before is still there.
 func TestBudgetOfAttacks(t *testing.T) {
 	const tooMuchWork, tooMuchMemory = "ERR max request work exceeded", "ERR max request memory exceeded"
-	big := func(d *testDB) { d.do("setrange", "bk", "104857000", "x") }
+	big := func(d *testDB) { d.do("setrange", "bk", bigString, "x") }
 	for _, tc := range []struct {
 		name  string
 		setup func(d *testDB)
@@ -43,32 +54,20 @@ func TestBudgetOfAttacks(t *testing.T) {
 	}{
 		{"bitcounts in a script", big, func() []string {
 			return []string{"eval", "for i = 1, 3000 do redis.call('bitcount', 'bk') end redis.call('set', 'made', 'x')", "0"}
-		}, tooMuchWork, 600},
+		}, tooMuchWork, 30},
 		{"large strings made and deleted in a script", big, func() []string {
-			return []string{"eval", "for i = 1, 100 do redis.call('setrange', 'made', 104857000, 'x') redis.call('del', 'made') end", "0"}
-		}, tooMuchWork, 8000},
+			return []string{"eval", "for i = 1, 100 do redis.call('setrange', 'made', " + bigString + ", 'x') redis.call('del', 'made') end", "0"}
+		}, tooMuchWork, 400},
 		{"ranges in a script", func(d *testDB) {
-			list := []string{"rpush", "l"}
-			for i := range 50_000 {
-				list = append(list, strconv.Itoa(i))
-			}
-			d.do(list...)
+			d.do(append([]string{"rpush", "l"}, named(5000)...)...)
 		}, func() []string {
 			return []string{"eval_ro", "for i = 1, 1000 do redis.call('lrange', 'l', 0, -1) end", "0"}
-		}, "ERR", 4000},
+		}, tooMuchWork, 200},
 		{"BITOP of one key many times", big, func() []string {
-			args := []string{"bitop", "xor", "made"}
-			for range 5000 {
-				args = append(args, "bk")
-			}
-			return args
-		}, tooMuchWork, 600},
+			return append([]string{"bitop", "xor", "made"}, times(5000, "bk")...)
+		}, tooMuchWork, 30},
 		{"DEL of many names", nil, func() []string {
-			args := []string{"del"}
-			for i := range 700_000 {
-				args = append(args, strconv.FormatInt(int64(i), 36))
-			}
-			return args
+			return append([]string{"del"}, named(700_000)...)
 		}, "ERR max number of arguments exceeded", 64},
 		{"a path that matches everything again and again", func(d *testDB) {
 			d.do("json.set", "j", "$", strings.Repeat(`{"a":`, 60)+"[1,2,3,4,5,6,7,8]"+strings.Repeat("}", 60))
@@ -77,64 +76,36 @@ func TestBudgetOfAttacks(t *testing.T) {
 		}, "ERR", 128},
 		{"BITOP of large keys", func(d *testDB) {
 			big(d)
-			d.do("setrange", "bl", "104857000", "y")
-		}, func() []string { return []string{"bitop", "xor", "made", "bk", "bl"} }, tooMuchMemory, 900},
+			d.do("setrange", "bl", bigString, "y")
+		}, func() []string { return []string{"bitop", "xor", "made", "bk", "bl"} }, tooMuchMemory, 45},
 		{"one set in a union many times", func(d *testDB) {
-			args := []string{"sadd", "s"}
-			for i := range 500 {
-				args = append(args, strconv.Itoa(i))
-			}
-			d.do(args...)
+			d.do(append([]string{"sadd", "s"}, named(500)...)...)
 		}, func() []string {
-			args := []string{"sunion"}
-			for range 100_000 {
-				args = append(args, "s")
-			}
-			return args
-		}, tooMuchWork, 600},
+			return append([]string{"sunion"}, times(100_000, "s")...)
+		}, tooMuchWork, 60},
 		{"one sorted set in an intersection many times", func(d *testDB) {
-			args := []string{"zadd", "z"}
-			for i := range 20_000 {
-				args = append(args, strconv.Itoa(i), "m"+strconv.Itoa(i))
-			}
-			d.do(args...)
+			d.do(append([]string{"zadd", "z"}, each(1000, func(i int) []string { return []string{strconv.Itoa(i), word(i)} })...)...)
 		}, func() []string {
-			args := []string{"zinterstore", "made", "100000"}
-			for range 100_000 {
-				args = append(args, "z")
-			}
-			return args
-		}, tooMuchWork, 128},
+			return append([]string{"zinterstore", "made", "100000"}, times(100_000, "z")...)
+		}, tooMuchWork, 24},
 		{"many patterns that no key is found by", func(d *testDB) {
-			args := []string{"rpush", "l"}
-			for i := range 20_000 {
-				args = append(args, strconv.Itoa(i))
-			}
-			d.do(args...)
+			d.do(append([]string{"rpush", "l"}, named(1000)...)...)
 		}, func() []string {
-			args := []string{"sort", "l", "by", "nosuch", "store", "made"}
-			for range 20_000 {
-				args = append(args, "get", "nosuch")
-			}
-			return args
-		}, tooMuchWork, 128},
-		{"a pattern that tries everything on a long member", func(d *testDB) {
-			d.do("sadd", "s", strings.Repeat("x", 300_000))
-		}, func() []string {
-			return []string{"sscan", "s", "0", "match", "*" + strings.Repeat("x", 100_000) + "y*"}
+			return append([]string{"sort", "l", "by", "nosuch", "store", "made"}, times(20_000, "get", "nosuch")...)
 		}, tooMuchWork, 64},
-		{"a path that searches a document many times", func(d *testDB) {
-			d.do("json.set", "j", "$", "["+strings.Repeat("1,", 400_000)+"1]")
+		{"a pattern that tries everything on a long member", func(d *testDB) {
+			d.do("sadd", "s", x(300_000))
 		}, func() []string {
-			args := []string{"json.mget"}
-			for range 10_000 {
-				args = append(args, "j")
-			}
-			return append(args, "$..x")
-		}, tooMuchWork, 128},
+			return []string{"sscan", "s", "0", "match", "*" + x(100_000) + "y*"}
+		}, tooMuchWork, 24},
+		{"a path that searches a document many times", func(d *testDB) {
+			d.do("json.set", "j", "$", "["+strings.Repeat("1,", 20_000)+"1]")
+		}, func() []string {
+			return append(append([]string{"json.mget"}, times(10_000, "j")...), "$..x")
+		}, tooMuchWork, 32},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			d := newTestEngine(t)
+			d := newBoundedEngine(t, smallBudget)
 			if tc.setup != nil {
 				tc.setup(d)
 			}
@@ -153,21 +124,39 @@ func TestBudgetOfAttacks(t *testing.T) {
 	}
 }
 
+// An engine whose configuration names no budget has the default one.
+func TestBudgetByDefault(t *testing.T) {
+	d := newTestEngine(t)
+	d.do("setrange", "long", "68000000", "x")
+	d.do("hset", "h", "f", x(300_000))
+	for _, tc := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"append", "long", "x"}, "(error) ERR max request memory exceeded. Limit: 134217728 bytes"},
+		{append([]string{"hmget", "h"}, times(10_000, "f")...), "(error) ERR max request work exceeded. Limit: 2000000000 units"},
+		{append([]string{"del"}, named(131_072)...), "(error) ERR max number of arguments exceeded. Limit: 131072, Actual: 131073"},
+	} {
+		if got := d.do(tc.args...); got != tc.want {
+			t.Errorf("%s: got %.200s, want %s", tc.args[0], got, tc.want)
+		}
+	}
+	if got := d.do("strlen", "long"); got != "(integer) 68000001" {
+		t.Error(got)
+	}
+}
+
 // What is within the budget takes no more memory than it must.
 func TestBudgetOfWorkThatIsDone(t *testing.T) {
 	d := newTestEngine(t)
-	fields := []string{"bitfield", "b"}
-	for range 40_000 {
-		fields = append(fields, "get", "u8", "0")
-	}
 	d.do("set", "b", "x")
-	if got := d.do(fields...); !strings.HasPrefix(got, "[(integer) 120") {
+	if got := d.do(append([]string{"bitfield", "b"}, times(40_000, "get", "u8", "0")...)...); !strings.HasPrefix(got, "[(integer) 120") {
 		t.Errorf("BITFIELD: %.80s", got)
 	}
 	d.do("json.set", "j", "$", "["+strings.TrimSuffix(strings.Repeat(`"",`, 100), ",")+"]")
 	var got string
-	used := allocated(func() { got = d.do("json.strappend", "j", "$.*", strconv.Quote(strings.Repeat("x", 90_000))) })
-	if !strings.HasPrefix(got, "[(integer) 90000") || used > 200<<20 {
+	used := allocated(func() { got = d.do("json.strappend", "j", "$.*", strconv.Quote(x(9000))) })
+	if !strings.HasPrefix(got, "[(integer) 9000") || used > 20<<20 {
 		t.Errorf("JSON.STRAPPEND: %.80s, %d MiB", got, used>>20)
 	}
 }
@@ -207,7 +196,7 @@ func TestBudgetOfTransactions(t *testing.T) {
 
 // The members of a pipeline share one budget; each has a reply.
 func TestBudgetOfPipelines(t *testing.T) {
-	d := newTestEngine(t)
+	d := newBoundedEngine(t, smallBudget)
 	pipeline := func(cmds [][]string) (replies int, last string) {
 		var w resp.Writer
 		d.e.Pipeline(context.Background(), d.database(), redis.Access{}, cmds, &w)
@@ -227,9 +216,9 @@ func TestBudgetOfPipelines(t *testing.T) {
 		args []string
 		want string
 	}{
-		{"too many members", 1_000_000, []string{"nosuch"}, "-ERR max number of commands exceeded"},
-		{"replies", 500, []string{"get", "k"}, "-ERR max size of all replies exceeded"},
-		{"work", 5000, []string{"eval", "for i = 1, 100000 do end", "0"}, "-ERR max request work exceeded"},
+		{"too many members", 100_000, []string{"nosuch"}, "-ERR max number of commands exceeded"},
+		{"replies", 50, []string{"get", "k"}, "-ERR max size of all replies exceeded"},
+		{"work", 500, []string{"eval", "for i = 1, 100000 do end", "0"}, "-ERR max request work exceeded"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			n, last := pipeline(repeat(tc.n, func(int) []string { return tc.args }))

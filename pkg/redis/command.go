@@ -126,12 +126,14 @@ func (cmd *command) keysOf(args []string) []string {
 
 // checkArity reports whether the number of arguments fits.
 func (cmd *command) checkArity(args []string) error {
-	n := len(args)
-	if cmd.arity >= 0 && n != cmd.arity || cmd.arity < 0 && n < -cmd.arity {
+	if !fits(cmd.arity, len(args)) {
 		return errArity(cmd.fullName(args))
 	}
 	return nil
 }
+
+// fits reports whether n words, with the name, are right for an arity.
+func fits(arity, n int) bool { return n == arity || arity < 0 && n >= -arity }
 
 // fullName is the name in error texts: "get", "client|setname".
 func (cmd *command) fullName(args []string) string {

@@ -313,7 +313,7 @@ func (ms *members) ops(scored bool) []elemOp {
 		if e.live {
 			next := elementOps(name, e, scored)
 			if len(mine) > 0 && mine[0].sort == next[len(next)-1].sort {
-				mine = nil // the index item stays where it is (0 and -0)
+				mine = nil // the index item stays where it is (-0 becomes 0)
 			}
 			mine = append(mine, next...)
 		} else {
@@ -362,9 +362,6 @@ func elementOps(name string, e *member, scored bool) []elemOp {
 		return ops
 	}
 	attrs = nil
-	if score := decodeScore(e.value); score == 0 && e.value != encodeScore(0) {
-		attrs = append(attrs, store.Attr{Name: attrValue, Value: store.Bytes(e.value)})
-	}
 	if len(name) > longName {
 		attrs = append(attrs, long)
 	}

@@ -2,7 +2,6 @@ package redis_test
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 	"strings"
 	"sync"
@@ -45,23 +44,35 @@ type testDB struct {
 // newTestEngine makes an engine over a store in memory, with one database and a clock that stands still.
 func newTestEngine(t *testing.T) *testDB {
 	t.Helper()
+	return newBoundedEngine(t, redis.Budget{})
+}
+
+func newTestEngineOn(t *testing.T, st store.Store) *testDB {
+	t.Helper()
+	return newTestEngineOf(t, redis.Config{Store: st})
+}
+
+// newBoundedEngine is newTestEngine with a budget.
+func newBoundedEngine(t *testing.T, budget redis.Budget) *testDB {
+	t.Helper()
 	st, err := embedded.Open(embedded.Options{InMemory: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { st.Close() })
-	return newTestEngineOn(t, st)
+	return newTestEngineOf(t, redis.Config{Store: st, Budget: budget})
 }
 
-func newTestEngineOn(t *testing.T, st store.Store) *testDB {
+func newTestEngineOf(t *testing.T, cfg redis.Config) *testDB {
 	t.Helper()
 	clock := &testClock{t: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
-	e := redis.New(redis.Config{Store: st, Now: clock.now, MaxBlock: time.Millisecond})
+	cfg.Now, cfg.MaxBlock = clock.now, time.Millisecond
+	e := redis.New(cfg)
 	t.Cleanup(e.Close)
 	if _, err := e.CreateDatabase(context.Background(), redis.DatabaseOptions{ID: "test"}); err != nil {
 		t.Fatal(err)
 	}
-	return &testDB{t: t, e: e, id: "test", st: st, clock: clock}
+	return &testDB{t: t, e: e, id: "test", st: cfg.Store, clock: clock}
 }
 
 func (d *testDB) database() *redis.Database {
@@ -107,13 +118,7 @@ func (d *testDB) multi(lines ...string) (string, error) {
 	if err := d.e.Multi(context.Background(), d.database(), redis.Access{}, cmds, &w); err != nil {
 		return "", err
 	}
-	var parts []string
-	for rest := w.Buf; len(rest) > 0; {
-		var s string
-		s, rest = renderOne(d.t, rest)
-		parts = append(parts, s)
-	}
-	return strings.Join(parts, " "), nil
+	return strings.Join(renderAll(d.t, w.Buf), " "), nil
 }
 
 // usage is what a command costs in the store.
@@ -139,42 +144,63 @@ func (d *testDB) check(lines ...[2]string) {
 
 func render(t *testing.T, b []byte) string {
 	t.Helper()
-	s, rest := renderOne(t, b)
-	if len(rest) > 0 {
-		t.Fatalf("reply has %d bytes behind its end: %q", len(rest), b)
+	all := renderAll(t, b)
+	if len(all) != 1 {
+		t.Fatalf("%d replies instead of one: %.1000q", len(all), b)
 	}
-	return s
+	return all[0]
 }
 
-func renderOne(t *testing.T, b []byte) (string, []byte) {
+// renderAll renders several replies.
+func renderAll(t *testing.T, b []byte) []string {
 	t.Helper()
-	line, rest, ok := strings.Cut(string(b), "\r\n")
+	var all []string
+	for rest := string(b); rest != ""; {
+		var out strings.Builder
+		rest = renderOne(t, rest, &out)
+		all = append(all, out.String())
+	}
+	return all
+}
+
+// renderOne renders the first of several replies and returns those behind it.
+func renderOne(t *testing.T, replies string, out *strings.Builder) (rest string) {
+	t.Helper()
+	line, rest, ok := strings.Cut(replies, "\r\n")
 	if !ok || line == "" {
-		t.Fatalf("malformed reply %q", b)
+		t.Fatalf("malformed reply %.1000q", replies)
 	}
 	arg := line[1:]
 	n, _ := strconv.Atoi(arg)
 	switch line[0] {
 	case resp.TypeSimple, resp.TypeDouble, resp.TypeBool:
-		return arg, []byte(rest)
+		out.WriteString(arg)
+		return rest
 	case resp.TypeError:
-		return "(error) " + arg, []byte(rest)
+		out.WriteString("(error) " + arg)
+		return rest
 	case resp.TypeInt:
-		return "(integer) " + arg, []byte(rest)
+		out.WriteString("(integer) " + arg)
+		return rest
 	case resp.TypeNull, resp.TypeNullArr:
-		return "(nil)", []byte(rest)
+		out.WriteString("(nil)")
+		return rest
 	case resp.TypeBulk:
-		return strconv.Quote(rest[:n]), []byte(rest[n+2:])
+		out.WriteString(strconv.Quote(rest[:n]))
+		return rest[n+2:]
 	case resp.TypeMap:
 		n *= 2
 	case resp.TypeArray, resp.TypeSet:
 	default:
-		t.Fatalf("unknown type in reply %q", b)
+		t.Fatalf("unknown type in reply %.1000q", replies)
 	}
-	parts := make([]string, n)
-	left := []byte(rest)
-	for i := range parts {
-		parts[i], left = renderOne(t, left)
+	out.WriteByte('[')
+	for i := range n {
+		if i > 0 {
+			out.WriteByte(' ')
+		}
+		rest = renderOne(t, rest, out)
 	}
-	return fmt.Sprint(parts), left
+	out.WriteByte(']')
+	return rest
 }

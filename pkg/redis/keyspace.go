@@ -116,7 +116,7 @@ func memberSort(member string) string {
 }
 
 func scoreSort(score float64, member string) string {
-	return elemScore + encodeScore(positiveZero(score)) + sortName(member)
+	return elemScore + encodeScore(score) + sortName(member)
 }
 
 func indexSort(pos int64) string { return elemIndex + putUint64(uint64(pos)^(1<<63)) }
@@ -125,11 +125,10 @@ func indexOfSort(sort string) int64 { return int64(getUint64(sort[1:]) ^ (1 << 6
 
 func chunkSort(i int) string { return elemChunk + putUint64(uint64(i)) }
 
-// encodeScore maps float64 to 8 bytes whose order is that of the numbers. -0
-// and 0 are told apart, as Redis keeps the sign; the index, where they must
-// be equal, has 0 for both.
+// encodeScore maps float64 to 8 bytes whose order is that of the numbers. -0 becomes 0, as in the
+// small sorted sets of Redis.
 func encodeScore(f float64) string {
-	bits := math.Float64bits(f)
+	bits := math.Float64bits(positiveZero(f))
 	if bits>>63 != 0 {
 		bits = ^bits
 	} else {
@@ -138,6 +137,7 @@ func encodeScore(f float64) string {
 	return putUint64(bits)
 }
 
+// decodeScore reads what encodeScore makes. Scores that were stored long ago may be -0, which reads as 0.
 func decodeScore(s string) float64 {
 	bits := getUint64(s)
 	if bits>>63 != 0 {
@@ -145,7 +145,14 @@ func decodeScore(s string) float64 {
 	} else {
 		bits = ^bits
 	}
-	return math.Float64frombits(bits)
+	return positiveZero(math.Float64frombits(bits))
+}
+
+func positiveZero(f float64) float64 {
+	if f == 0 {
+		return 0
+	}
+	return f
 }
 
 // plainName reports whether a member can be part of an attribute's name as it is.

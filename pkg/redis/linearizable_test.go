@@ -249,13 +249,7 @@ func (f *fleet) attempt(engine int, lines []string) (reply string, known bool) {
 		case err == nil && script:
 			return strings.TrimSuffix(strings.TrimPrefix(render(f.t, w.Buf), "["), "]"), true
 		case err == nil:
-			var parts []string
-			for rest := w.Buf; len(rest) > 0; {
-				var part string
-				part, rest = renderOne(f.t, rest)
-				parts = append(parts, part)
-			}
-			return strings.Join(parts, " "), true
+			return strings.Join(renderAll(f.t, w.Buf), " "), true
 		case errors.Is(err, store.ErrUnknownOutcome):
 			return "", false
 		case errors.Is(err, store.ErrThrottled), errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrUnavailable):

@@ -44,6 +44,8 @@ func TestScripts(t *testing.T) {
 		{"the time stands still", `local a, b = redis.call('TIME'), redis.call('TIME') return a[1] == b[1] and a[2] == b[2]`, "", "", "t"},
 		{"unknown commands", `return redis.call('NOSUCH')`, "", "", "(error) ERR Error running script: @user_script:1: ERR Unknown Redis command called from script"},
 		{"wrong arity", `return redis.call('GET')`, "", "", "(error) ERR Error running script: @user_script:1: ERR Wrong number of args calling Redis command from script"},
+		{"what is of a connection", `return {redis.pcall('MULTI').err, redis.pcall('WATCH', 'k').err, redis.pcall('MULTI', 'x').err}`, "", "",
+			`["ERR This Redis command is not allowed from script" "ERR This Redis command is not allowed from script" "ERR Wrong number of args calling Redis command from script"]`},
 		{"scripts in scripts", `return redis.pcall('EVAL', 'return 1', 0)`, "", "", "(error) ERR This Redis command is not allowed from script"},
 		{"wrong types can be caught", `local e = redis.pcall('LPUSH', 'n', 'x') return e.err`, "", "", `"WRONGTYPE Operation against a key holding the wrong kind of value"`},
 		{"flags", "#!lua flags=no-writes\nreturn redis.call('SET', 'a', 1)", "", "", "(error) ERR Error running script: @user_script:2: ERR Write commands are not allowed from read-only scripts."},
@@ -87,12 +89,7 @@ func TestFailedScriptLeavesNothing(t *testing.T) {
 	if err := d.e.Multi(context.Background(), d.database(), redis.Access{}, cmds, &w); err != nil {
 		t.Fatal(err)
 	}
-	var got []string
-	for rest := w.Buf; len(rest) > 0; {
-		var s string
-		s, rest = renderOne(t, rest)
-		got = append(got, s)
-	}
+	got := renderAll(t, w.Buf)
 	const late = "(error) ERR Error running script: @user_script:1: late"
 	want := []string{"OK", late, "(integer) 2", `"a"`, late, "(integer) 3"}
 	if fmt.Sprint(got) != fmt.Sprint(want) {

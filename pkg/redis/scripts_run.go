@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/skystash/skystash/pkg/redis/num"
 	"github.com/skystash/skystash/pkg/redis/resp"
@@ -95,8 +96,12 @@ func (h *scriptHost) bind(args []string) (*command, error) {
 	e := h.c.tx.e
 	cmd, err := e.commands.find(args)
 	if err != nil {
-		if e.commands.names(args) {
+		connection := ofConnections[strings.ToLower(args[0])]
+		switch {
+		case e.commands.names(args), connection != 0 && !fits(connection, len(args)):
 			return nil, errScriptArity
+		case connection != 0:
+			return nil, errScriptNoScript
 		}
 		return nil, errScriptUnknown
 	}
@@ -121,6 +126,14 @@ func (h *scriptHost) bind(args []string) (*command, error) {
 		}
 	}
 	return cmd, nil
+}
+
+// ofConnections are the commands of Redis that change what a connection is, with their arities. They are not in
+// the table, for a request over HTTP has no connection. Redis knows them in scripts, and refuses them.
+var ofConnections = map[string]int{
+	"auth": -2, "hello": -1, "quit": -1, "reset": 1, "multi": 1, "exec": 1, "discard": 1, "watch": -2, "unwatch": 1,
+	"subscribe": -2, "psubscribe": -2, "ssubscribe": -2, "unsubscribe": -1, "punsubscribe": -1, "sunsubscribe": -1,
+	"monitor": 1, "sync": 1, "psync": -3,
 }
 
 // names reports whether there is a command, or subcommand, of the name that args start with.
@@ -150,6 +163,9 @@ func (h *scriptHost) Use(steps, bytes int64) error {
 	h.c.tx.hold(bytes)
 	return h.c.tx.err
 }
+
+// Waited is how long the request has waited for turns.
+func (h *scriptHost) Waited() time.Duration { return h.c.tx.budget.waited }
 
 // maxLogged bounds the lines of up to 1 KiB that a run of a script logs.
 const maxLogged = 100

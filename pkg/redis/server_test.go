@@ -255,12 +255,7 @@ func TestPipelineBehindFlush(t *testing.T) {
 	var w resp.Writer
 	cmds := [][]string{{"set", "a", "1"}, {"flushdb"}, {"set", "k", "v"}, {"get", "a"}, {"get", "k"}, {"function", "load", testLibrary}, {"fcall", "get", "1", "k"}}
 	d.e.Pipeline(context.Background(), d.database(), redis.Access{}, cmds, &w)
-	var got []string
-	for rest := w.Buf; len(rest) > 0; {
-		var s string
-		s, rest = renderOne(t, rest)
-		got = append(got, s)
-	}
+	got := renderAll(t, w.Buf)
 	if want := []string{"OK", "OK", "OK", "(nil)", `"v"`, `"lib"`, `"v"`}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}

@@ -58,7 +58,7 @@ func digest(s string) string { return fmt.Sprintf("%016x", xxh3.HashString(s)) }
 
 const errDigest Error = "ERR digest must be exactly 16 hexadecimal characters"
 
-// parseSet reads SET's options.
+// parseSet reads SET's options. Of one given twice the last counts.
 func parseSet(args []string, now int64) (setOptions, error) {
 	var o setOptions
 	var unit, amount string
@@ -77,7 +77,7 @@ func parseSet(args []string, now int64) (setOptions, error) {
 			o.get = true
 		case word == "keepttl" && unit == "":
 			o.keepTTL = true
-		case isExpiryUnit(word) && unit == "" && !o.keepTTL && more:
+		case isExpiryUnit(word) && (unit == "" || unit == word) && !o.keepTTL && more:
 			i++
 			unit, amount = word, args[i]
 		default:
@@ -105,18 +105,23 @@ type getexOptions struct {
 	unit, amount string // "" if the expiry is to stay
 }
 
-// parseGetex reads GETEX's options. The amount is looked at later: Redis does so
+// parseGetex reads GETEX's options. Of one given twice the last counts. The amount is looked at later: Redis does so
 // only if there is such a key.
 func parseGetex(args []string) (getexOptions, error) {
-	switch {
-	case len(args) == 2:
-		return getexOptions{}, nil
-	case len(args) == 3 && strings.EqualFold(args[2], "persist"):
-		return getexOptions{persist: true}, nil
-	case len(args) == 4 && isExpiryUnit(strings.ToLower(args[2])):
-		return getexOptions{unit: strings.ToLower(args[2]), amount: args[3]}, nil
+	var o getexOptions
+	for i := 2; i < len(args); i++ {
+		word := strings.ToLower(args[i])
+		switch {
+		case word == "persist" && o.unit == "":
+			o.persist = true
+		case isExpiryUnit(word) && (o.unit == "" || o.unit == word) && !o.persist && i+1 < len(args):
+			i++
+			o.unit, o.amount = word, args[i]
+		default:
+			return o, errSyntax
+		}
 	}
-	return getexOptions{}, errSyntax
+	return o, nil
 }
 
 // at is the time asked for, in Unix ms; 0 if none.

@@ -35,9 +35,16 @@ func lua(name, source string, args ...string) form {
 	return form{name: "lua " + name, cmds: [][]string{append([]string{"eval", source, "0"}, args...)}}
 }
 
-// forms are the requests that the search tries.
-func forms() []form {
-	n := strconv.Itoa
+// forms are the requests that the search tries; with brief, each with a few arguments, to see which commands they
+// are.
+func forms(brief bool) []form {
+	n, each, repeat := strconv.Itoa, each, repeat
+	if brief {
+		each = func(_ int, arg func(i int) []string) []string { return arg(0) }
+		repeat = func(_ int, args func(i int) []string) [][]string { return [][]string{args(0)} }
+	}
+	named := func(n int) []string { return each(n, func(i int) []string { return []string{word(i)} }) }
+	times := func(n int, args ...string) []string { return each(n, func(int) []string { return args }) }
 	return []form{
 		{name: "50,000 GET", cmds: repeat(50_000, func(int) []string { return []string{"get", "n"} })},
 		{name: "50,000 INCR of one key", cmds: repeat(50_000, func(int) []string { return []string{"incr", "nn"} })},

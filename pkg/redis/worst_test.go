@@ -80,7 +80,7 @@ counted at the end.
 // WORST.md.
 func TestWorst(t *testing.T) {
 	d := newTestEngine(t)
-	all := slices.Concat(forms(), loops())
+	all := slices.Concat(forms(!*writeWorst), loops())
 	if !*writeWorst {
 		d.searched(all)
 		return

@@ -212,11 +212,11 @@ func (z *ZSet) ByScore(r ScoreRange, reverse bool, readahead int64) iter.Seq[ZMe
 
 // scoreQuery is the range of index items for a range of scores.
 func scoreQuery(r ScoreRange) store.Query {
-	from := elemScore + encodeScore(positiveZero(r.Min.Score))
+	from := elemScore + encodeScore(r.Min.Score)
 	if r.Min.Exclusive {
 		from = store.PrefixEnd(from)
 	}
-	to := elemScore + encodeScore(positiveZero(r.Max.Score))
+	to := elemScore + encodeScore(r.Max.Score)
 	if !r.Max.Exclusive {
 		to = store.PrefixEnd(to)
 	}
@@ -256,7 +256,7 @@ func lexQuery(r LexRange, low, high ZMember) store.Query {
 	if low.Score != high.Score {
 		return scoreQuery(AllScores)
 	}
-	p := elemScore + encodeScore(positiveZero(low.Score))
+	p := elemScore + encodeScore(low.Score)
 	q := store.Query{From: p, To: store.PrefixEnd(p)}
 	// Members that are cut in their sort keys are out of order behind the cut.
 	if r.Min.Inf == 0 {
@@ -355,18 +355,7 @@ func (ms *members) scorePages(q store.Query, readahead int64) iter.Seq[store.Ite
 
 // memberOfIndex is the member that an index item stands for.
 func memberOfIndex(it store.Item) ZMember {
-	m := ZMember{Name: nameOfItem(it, 9), Score: decodeScore(it.Key.Sort[1:])}
-	if v := it.Attrs.Get(attrValue); !v.IsZero() {
-		m.Score = decodeScore(v.Str()) // -0, which is indexed as 0
-	}
-	return m
-}
-
-func positiveZero(f float64) float64 {
-	if f == 0 {
-		return 0
-	}
-	return f
+	return ZMember{Name: nameOfItem(it, 9), Score: decodeScore(it.Key.Sort[1:])}
 }
 
 // dirty reports whether this transaction has changed members of a spread set.

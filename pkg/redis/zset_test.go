@@ -58,9 +58,12 @@ func TestZSetScores(t *testing.T) {
 			[2]string{"zrangebyscore z 0 0", `["minus" "plus" "zero"]`},
 			[2]string{"zcount z 0 0", "(integer) 3"},
 			[2]string{"zrank z plus", "(integer) 3"},
-			[2]string{"zscore z minus", "-0"},
+			[2]string{"zscore z minus", "0"},
 			[2]string{"zincrby z 0 minus", "0"},
-			[2]string{"zrem z minus plus zero", "(integer) 3"},
+			[2]string{"zincrby z -0 another", "-0"},
+			[2]string{"zadd z xx gt ch -0 another", "(integer) 0"},
+			[2]string{"zrange z (-0.05 0.05 byscore withscores", `["another" 0 "minus" 0 "plus" 0 "zero" 0 "tiny" 5e-324]`},
+			[2]string{"zrem z minus plus zero another", "(integer) 4"},
 		)
 	})
 }

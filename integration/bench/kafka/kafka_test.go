@@ -243,7 +243,7 @@ November 2024, <https://aws.amazon.com/dynamodb/pricing/on-demand/>), $0.014 for
 provisioned, <https://aws.amazon.com/kinesis/data-streams/pricing/>). Not in it: $0.015 an hour for each shard, Lambda,
 API Gateway and transfer; storage ($0.25 for a GB and month in DynamoDB) only in the last table. Messages expire at no price.
 
-Messages have 1,000 bytes that cannot be compressed; what can be is, with zstd, and costs less. A message that is
+Messages have 1,000 bytes that cannot be compressed; what can be is, with gzip, and costs less. A message that is
 alone in its request costs most when it is also alone when the stream is read ("1 message"); on a busy partition
 neighbours are written together ("busy"). Each function instance reads the records of a cluster and of a topic
 that it serves at most once a second, for 1 RRU each.

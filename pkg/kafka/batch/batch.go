@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math"
-	"sync"
 
-	"github.com/klauspost/compress/zstd"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -16,13 +14,16 @@ import (
 const (
 	baseAt     = 0  // int64
 	lengthAt   = 8  // int32, of what follows it
-	afterLen   = 12 // leader epoch, int32
+	epochAt    = 12 // leader epoch, int32
+	afterLen   = 12 // what the length counts begins here
 	magicAt    = 16
 	crcAt      = 17 // uint32
 	attrsAt    = 21 // int16, first byte that the checksum covers
 	lastAt     = 23 // last offset delta, int32
 	firstTime  = 27 // int64
 	maxTimeAt  = 35 // int64
+	producerAt = 43 // id, int64; then its epoch, int16
+	sequenceAt = 53 // of the first record, int32
 	countAt    = 57 // int32
 	HeaderSize = 61 // bytes before the records
 )
@@ -30,9 +31,9 @@ const (
 const (
 	magic           = 2
 	compressionBits = 0x07
+	appendTimeBit   = 0x08
+	transactionBit  = 0x10
 	controlBit      = 0x20
-	codecNone       = 0
-	codecZstd       = 4
 )
 
 const (
@@ -82,21 +83,6 @@ func (r *Record) bodySize() int {
 	return n
 }
 
-// codec is safe for concurrent use and has no state between calls.
-var codec = sync.OnceValue(func() (c struct {
-	*zstd.Encoder
-	*zstd.Decoder
-}) {
-	var err error
-	if c.Encoder, err = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest)); err == nil {
-		c.Decoder, err = zstd.NewReader(nil, zstd.WithDecoderMaxMemory(MaxDecoded))
-	}
-	if err != nil {
-		panic(err) // the options above are constants
-	}
-	return c
-})
-
 // Encode makes a batch of records in ascending order of their offsets. The batch
 // covers all offsets from base up to next, exclusive: with fewer records than
 // that, it has been compacted. It may have no records at all.
@@ -132,9 +118,9 @@ func Encode(records []Record, base, next int64) ([]byte, error) {
 		b, scratch = appendRecord(b, scratch, r, h.FirstOffset, h.FirstTimestamp)
 	}
 	if raw := b[HeaderSize:]; len(raw) >= worthCompressing {
-		packed := codec().EncodeAll(raw, make([]byte, HeaderSize, size))
+		packed := appendGzip(make([]byte, HeaderSize, size), raw)
 		if len(packed)-HeaderSize < len(raw)-len(raw)/gain {
-			b, h.Attributes = packed, codecZstd
+			b, h.Attributes = packed, int16(Gzip)
 		}
 	}
 	h.Length = int32(len(b) - afterLen)
@@ -200,72 +186,4 @@ func Next(b []byte) (info Info, rest []byte, err error) {
 		MaxTimestamp: int64(binary.BigEndian.Uint64(b[maxTimeAt:])),
 		Bytes:        b,
 	}, rest, nil
-}
-
-// Records decodes the records. They share memory with the batch if it is not compressed.
-func (i *Info) Records() ([]Record, error) {
-	raw, err := i.raw()
-	if err != nil {
-		return nil, err
-	}
-	first := int64(binary.BigEndian.Uint64(i.Bytes[firstTime:]))
-	if len(raw) < i.Count*minRecord {
-		return nil, fmt.Errorf("%w: %d records in %d bytes", ErrCorrupt, i.Count, len(raw))
-	}
-	records := make([]Record, i.Count)
-	previous := i.Base - 1
-	for n := range records {
-		size, width := binary.Varint(raw)
-		if width <= 0 || size < 0 || size > int64(len(raw)-width) {
-			return nil, fmt.Errorf("%w: the length of record %d", ErrCorrupt, n)
-		}
-		var k kmsg.Record
-		if err := k.UnsafeReadFrom(raw[:width+int(size)]); err != nil {
-			return nil, fmt.Errorf("%w: record %d: %w", ErrCorrupt, n, err)
-		}
-		raw = raw[width+int(size):]
-		r := &records[n]
-		*r = Record{
-			Offset:    i.Base + int64(k.OffsetDelta),
-			Timestamp: first + k.TimestampDelta64,
-			Key:       k.Key,
-			Value:     k.Value,
-		}
-		if r.Offset <= previous || r.Offset >= i.Next {
-			return nil, fmt.Errorf("%w: record %d has offset %d", ErrCorrupt, n, r.Offset)
-		}
-		previous = r.Offset
-		if len(k.Headers) > 0 {
-			r.Headers = make([]Header, len(k.Headers))
-			for j, h := range k.Headers {
-				r.Headers[j] = Header{h.Key, h.Value}
-			}
-		}
-	}
-	if len(raw) > 0 {
-		return nil, fmt.Errorf("%w: %d bytes behind the last record", ErrCorrupt, len(raw))
-	}
-	return records, nil
-}
-
-// minRecord is the size of the smallest record.
-const minRecord = 7
-
-// raw is the records' part of the batch, decompressed.
-func (i *Info) raw() ([]byte, error) {
-	attrs, raw := binary.BigEndian.Uint16(i.Bytes[attrsAt:]), i.Bytes[HeaderSize:]
-	if attrs&controlBit != 0 {
-		return nil, fmt.Errorf("%w: a control batch", ErrUnsupported)
-	}
-	switch attrs & compressionBits {
-	case codecNone:
-		return raw, nil
-	case codecZstd:
-		plain, err := codec().DecodeAll(raw, nil)
-		if err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
-		}
-		return plain, nil
-	}
-	return nil, fmt.Errorf("%w: compression %d", ErrUnsupported, attrs&compressionBits)
 }

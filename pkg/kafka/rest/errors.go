@@ -3,13 +3,21 @@ package rest
 import (
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/skystash/skystash/pkg/edge"
 	"github.com/skystash/skystash/pkg/kafka"
 )
 
+// maxText bounds a refusal's text in bytes: it names what the client has sent, and that may be long.
+const maxText = 1000
+
 func refuse(status int, format string, args ...any) error {
-	return edge.Refusef(status, format, args...)
+	e := edge.Refusef(status, format, args...)
+	if len(e.Text) > maxText {
+		e.Text = strings.ToValidUTF8(e.Text[:maxText], "") + "..."
+	}
+	return e
 }
 
 func badRequest(format string, args ...any) error {

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/skystash/skystash/pkg/edge"
 	"github.com/skystash/skystash/pkg/kafka"
@@ -221,6 +222,9 @@ func TestProduceIsRefusedAsAWhole(t *testing.T) {
 		a.refused("POST /produce", c.body, c.status, c.text)
 	}
 	a.refused("POST /produce/red", `{"topic":"blue","value":"x"}`, 400, "another than the path's")
+	if status, got := a.do("POST /produce", `{"topic":"`+strings.Repeat("ä", 100_000)+`","value":"x"}`); status != 400 || len(got) > 1200 || !utf8.ValidString(got) {
+		t.Errorf("a long name is answered %d with %d bytes", status, len(got))
+	}
 	a.want("GET /offsets/latest", `[{"topic":"red","partition":0},{"topic":"red","partition":1},{"topic":"red","partition":2}]`,
 		`[{"topic":"red","partition":0,"offset":0},{"topic":"red","partition":1,"offset":0},{"topic":"red","partition":2,"offset":0}]`)
 }

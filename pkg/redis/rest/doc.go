@@ -57,7 +57,9 @@
 //	"OK"                            first of all from /monitor
 //	<time> [0 0.0.0.0:0] "GET" "k"  a command
 //
-// A line break in a payload begins another "data: " line. Clients do not encode names, so
+// A line break in a payload begins another "data: " line, as the standard has it, if the request is a GET, which is what an
+// EventSource sends. The official client sends a POST, takes each line for an event of its own, and reads payloads as JSON
+// if it can: it gets a payload with line breaks as one line, JSON without white space and anything else as a JSON string. Clients do not encode names, so
 // a question mark and what follows it are part of the last one; a body is not looked at. A comment
 // comes every 15 seconds; as often the token is checked again. A request that cannot be served
 // is answered as any other. The subscription ends with the connection.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/skystash/skystash/pkg/edge"
 	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/redis"
@@ -41,14 +42,14 @@ func (x *exchange) stream(path []string, can bool) error {
 	if err := x.leaveReplica(); err != nil {
 		return err
 	}
-	ev := &events{log: x.h.log, keepAlive: x.h.keepAlive, monitors: kind == "monitor"}
+	ev := &events{log: x.h.log, keepAlive: x.h.keepAlive, monitors: kind == "monitor", lines: x.r.Method == http.MethodPost}
 	switch kind {
 	case "subscribe":
 		ev.sub, err = x.h.engine.Subscribe(x.ctx, x.db, x.access, names, nil)
 	case "psubscribe":
 		ev.sub, err = x.h.engine.Subscribe(x.ctx, x.db, x.access, nil, names)
 	default:
-		ev.greeting = appendEvent(nil, `"OK"`)
+		ev.greeting = appendEvent(nil, "", `"OK"`)
 		ev.sub, err = x.h.engine.Monitor(x.ctx, x.db, x.access)
 	}
 	var refused redis.Error
@@ -61,7 +62,7 @@ func (x *exchange) stream(path []string, can bool) error {
 	seen := map[string]bool{}
 	for _, name := range names {
 		seen[name] = true
-		ev.greeting = appendEvent(ev.greeting, kind+","+name+","+strconv.Itoa(len(seen)))
+		ev.greeting = ev.append(ev.greeting, kind+","+name+",", strconv.Itoa(len(seen)))
 	}
 	ev.allowed = x.stillAllowed(kind, names)
 	x.s.events = ev
@@ -116,6 +117,7 @@ type events struct {
 	sub       *redis.Subscription
 	greeting  []byte
 	monitors  bool
+	lines     bool                       // the client takes each line for an event
 	allowed   func(context.Context) bool // the token is still good
 	ended     func(sent int64)           // nil, or called with the number of bytes sent
 }
@@ -163,11 +165,11 @@ func (ev *events) sendFor(ctx context.Context, w io.Writer, d time.Duration) boo
 			ev.log.WarnContext(ctx, "a subscription ends", "error", err)
 			out, ends = append(out, ": "+redis.FailureText(err)+"\n\n"...), true
 		case ev.monitors:
-			out = appendEvent(out, m.Payload)
+			out = ev.append(out, "", m.Payload)
 		case m.Pattern != "":
-			out = appendEvent(out, "pmessage,"+m.Pattern+","+m.Channel+","+m.Payload)
+			out = ev.append(out, "pmessage,"+m.Pattern+","+m.Channel+",", m.Payload)
 		default:
-			out = appendEvent(out, "message,"+m.Channel+","+m.Payload)
+			out = ev.append(out, "message,"+m.Channel+",", m.Payload)
 		}
 		if _, err := w.Write(out); err != nil || ends {
 			return false
@@ -179,9 +181,34 @@ func (ev *events) sendFor(ctx context.Context, w io.Writer, d time.Duration) boo
 	return ctx.Err() == nil
 }
 
-// appendEvent appends an event. Line breaks of any kind split it into several lines: they
+// append appends an event of a head, which names the channel, and a payload.
+func (ev *events) append(out []byte, head, payload string) []byte {
+	if ev.lines && strings.ContainsAny(head+payload, "\r\n") {
+		head, payload = inLine.Replace(head), lineOf(payload)
+	}
+	return appendEvent(out, head, payload)
+}
+
+var inLine = strings.NewReplacer("\r", `\r`, "\n", `\n`)
+
+// lineOf is a payload with line breaks as one line that means the same to a client that reads payloads as JSON, and
+// as what they are if they are none: the JSON text without white space, or the payload as a JSON string.
+func lineOf(payload string) string {
+	if !strings.ContainsAny(payload, "\r\n") {
+		return payload
+	}
+	v := jsontext.Value(payload)
+	if v.Compact(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) == nil {
+		return string(v)
+	}
+	line, _ := jsontext.AppendQuote(nil, payload) // the error says that U+FFFD stands for what is no UTF-8, as in the client
+	return string(line)
+}
+
+// appendEvent appends an event as the standard has it. Line breaks of any kind split it into several lines: they
 // must not look like events of their own.
-func appendEvent(out []byte, data string) []byte {
+func appendEvent(out []byte, head, payload string) []byte {
+	data := head + payload
 	for {
 		i := strings.IndexAny(data, "\r\n")
 		out = append(out, "data: "...)

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/skystash/skystash/pkg/redis"
@@ -63,8 +64,36 @@ func TestEventFrames(t *testing.T) {
 		"x\n\ndata: message,c": "data: x\ndata: \ndata: data: message,c\n\n",
 		"\r\r":                 "data: \ndata: \ndata: \n\n",
 	} {
-		if got := string(appendEvent(nil, payload)); got != want {
+		if got := string((&events{}).append(nil, "", payload)); got != want {
 			t.Errorf("%q: %q, want %q", payload, got, want)
+		}
+	}
+}
+
+// The official client takes each line for an event, and reads payloads as JSON if it can.
+func TestEventsOfOneLine(t *testing.T) {
+	for payload, want := range map[string]string{
+		"hi":                            "hi",
+		"":                              "",
+		"two\nlines":                    `"two\nlines"`,
+		"x\r\ndata: message,other,y":    `"x\r\ndata: message,other,y"`,
+		"{\n  \"a\": [1,\r\n 2]\n}\n":   `{"a":[1,2]}`,
+		"{\"a\":1,\n\"a\":2}":           `{"a":1,"a":2}`,
+		"\"already\\nquoted\"":          `"already\nquoted"`,
+		"1\n":                           "1",
+		"no UTF-8 \xff\n":               "\"no UTF-8 \ufffd\\n\"",
+		"\u2028 is no line break\nhere": "\"\u2028 is no line break\\nhere\"",
+	} {
+		got := string((&events{lines: true}).append(nil, "message,a\nb,", payload))
+		head := "message,a\nb,"
+		if got != "data: "+inLine.Replace(head)+want+"\n\n" {
+			t.Errorf("%q: %q, want the payload %q", payload, got, want)
+		}
+		if !strings.ContainsAny(payload, "\r\n") {
+			continue
+		}
+		if got := string((&events{lines: true}).append(nil, "message,c,", payload)); got != "data: message,c,"+want+"\n\n" {
+			t.Errorf("%q: %q, want the payload %q", payload, got, want)
 		}
 	}
 }

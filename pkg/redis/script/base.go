@@ -46,8 +46,10 @@ func gcInfo(a args) int { return a.retNumber(float64(uint64(a.run().heldBytes())
 
 func raise(a args) int {
 	v := a.Get(1)
-	if s, ok := v.(lua.LString); ok {
-		v = lua.LString(a.where(a.optInteger(2, 1))) + s
+	if s, ok := toString(v); ok { // a number becomes a text, unless no position is asked for
+		if level := a.optInteger(2, 1); level > 0 {
+			v = lua.LString(a.where(level) + s)
+		}
 	}
 	a.Error(v, 0)
 	return 0

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/skystash/skystash/pkg/redis/resp"
@@ -33,6 +34,7 @@ func (h echoHost) Call(args []string) ([]byte, error) {
 
 func (echoHost) Allowed(args []string) (bool, error) { return args[0] != "forbidden", nil }
 func (echoHost) Use(_, _ int64) error                { return nil }
+func (echoHost) Waited() time.Duration               { return 0 }
 func (echoHost) Log(int, string)                     {}
 
 var replies = map[string]func(w *resp.Writer){
@@ -108,6 +110,14 @@ func TestPrograms(t *testing.T) {
 		{"gsub", `return {string.gsub('hello', '(l)', '[%1]')}`, `*2 $9 he[l][l]o :2`},
 		{"format", `return string.format('%5d|%-4s|%05.1f|%x|%q', 42, 'ab', 3.14159, 255, 'a"b')`, "$26    42|ab  |003.1|ff|\"a\\\"b\""},
 		{"coroutines", `local f = coroutine.wrap(function() for i = 1, 2 do coroutine.yield(i) end end) return {f(), f()}`, `*2 :1 :2`},
+		{"logarithms of powers of ten are whole", `return {math.log10(1e15), math.log10(1000), math.log10(0.1), math.log10(1e-5), math.log10(1e308)}`, `*5 :15 :3 :-1 :-5 :308`},
+		{"logarithms of what is no number above 0", `return {math.log10(0) == -1/0, math.log10(1/0) == 1/0, math.log10(-1) ~= math.log10(-1)}`, `*3 #t #t #t`},
+		{"of extremes a NaN counts that comes first", `local n, function_of = 0/0, function(x) return x == x and x or 'nan' end
+			return {function_of(math.max(n, 1)), function_of(math.max(1, n, 3)), function_of(math.min(n, 1)), function_of(math.min(1, n))}`, `*4 $3 nan :3 $3 nan :1`},
+		{"string.byte of an index 0", `return {select('#', string.byte('abc', 0)), select('#', string.byte('abc', 2, 0)), #{string.byte('abc', 0, 2)}, #{string.byte('abc', -10, 2)}}`, `*4 :0 :0 :2 :2`},
+		{"an error that is a number has a position", `local ok, e = pcall(function() error(255) end) return {type(e), e}`, `*2 $6 string $18 user_script:1: 255`},
+		{"and none if none is asked for", `local ok, e = pcall(function() error(255, 0) end) return {type(e), e}`, `*2 $6 number :255`},
+		{"nor if there is no function", `local ok, e = pcall(error, 255) return {type(e), e}`, `*2 $6 string $3 255`},
 		{"randomseed", `math.randomseed(5) return math.random(1000)`, `:525`},
 		{"loadstring", `return loadstring('return ' .. ARGV[1])()`, `:10`},
 		{"sha1hex", `return redis.sha1hex('abc')`, `$40 a9993e364706816aba3e25717850c26c9cd0d89d`},
@@ -237,6 +247,47 @@ func TestLimits(t *testing.T) {
 }
 
 // What the host cannot do ends the run; no pcall holds it up.
+// slowHost takes a second for a call, a part of which is waiting for others.
+type slowHost struct {
+	echoHost
+	part   time.Duration
+	waited time.Duration
+}
+
+func (h *slowHost) Call(args []string) ([]byte, error) {
+	time.Sleep(time.Second)
+	h.waited += h.part
+	return h.echoHost.Call(args)
+}
+
+func (h *slowHost) Waited() time.Duration { return h.waited }
+
+// What a run waits for others is not taken from its time.
+func TestTimeDoesNotCountWaits(t *testing.T) {
+	in := script.New(script.Limits{Time: 10 * time.Second})
+	p, err := in.Compile(`for i = 1, 30 do redis.call('x') for i = 1, 5000 do end end`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		waits   time.Duration
+		stopped bool
+	}{
+		{0, true},
+		{time.Second / 2, true},
+		{time.Second * 3 / 4, false},
+		{time.Second, false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			host := &slowHost{part: tc.waits, waited: time.Hour} // what was before the run does not count either
+			err := in.Run(t.Context(), p, script.Input{Host: host}, &resp.Writer{})
+			if (err != nil) != tc.stopped {
+				t.Errorf("with waits of %v: %v", tc.waits, err)
+			}
+		})
+	}
+}
+
 func TestHostFailure(t *testing.T) {
 	in := script.New(script.Limits{})
 	p, err := in.Compile(`while true do pcall(redis.call, 'x') end`)

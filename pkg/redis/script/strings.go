@@ -29,8 +29,9 @@ func position(i, length int) int {
 
 func stringByte(a args) int {
 	s := a.text(1)
-	from := max(position(a.optInteger(2, 1), len(s)), 1)
-	to := min(position(a.optInteger(3, from), len(s)), len(s))
+	from := position(a.optInteger(2, 1), len(s))
+	to := min(position(a.optInteger(3, from), len(s)), len(s)) // of an index 0 alone, no byte
+	from = max(from, 1)
 	if from > to {
 		return 0
 	}

@@ -1,4 +1,7 @@
+import java.io.IOException;
 import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executors;
@@ -16,8 +19,9 @@ import software.amazon.dynamodb.services.local.shared.access.sqlite.TableSchemaI
 import software.amazon.dynamodb.services.local.shared.jobs.JobsRegister;
 
 /**
- * Starts DynamoDB Local in memory, on the loopback address and on a port that the
- * system chooses, and prints "port N" when it is ready. It deletes no expired items
+ * Starts DynamoDB Local in memory, on the loopback address and on the port that the
+ * property port names if that is free, else on one that the system chooses, and
+ * prints "port N" when it is ready. It deletes no expired items
  * unless the property reap is set. By itself it listens on every address of the
  * machine, deletes expired items by the machine's clock, and has no option against
  * either.
@@ -32,10 +36,21 @@ class Loopback {
         for (Connector connector : jetty.getConnectors()) {
             ServerConnector c = (ServerConnector) connector;
             c.setHost(InetAddress.getLoopbackAddress().getHostAddress());
-            c.setPort(0);
+            c.setPort(free(Integer.getInteger("port", 0)));
         }
         local.start();
         System.out.println("port " + ((ServerConnector) jetty.getConnectors()[0]).getLocalPort());
+    }
+
+    /** Returns a port if it is free, else 0. */
+    private static int free(int port) {
+        try (ServerSocket socket = new ServerSocket()) {
+            socket.setReuseAddress(true); // connections that have ended may linger
+            socket.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
+            return port;
+        } catch (IOException e) {
+            return 0;
+        }
     }
 
     /**

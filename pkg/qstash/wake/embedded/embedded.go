@@ -26,7 +26,6 @@
 package embedded
 
 import (
-	"container/heap"
 	"context"
 	"log/slog"
 	"sync"
@@ -68,7 +67,7 @@ type Waker struct {
 	missing chan struct{}
 
 	mu     sync.Mutex
-	later  timers
+	later  heap[*timer]
 	at     map[string]*timer // of later, by key
 	ready  *shares
 	handle wake.Handler // nil: not running
@@ -156,20 +155,20 @@ func (w *Waker) add(h wake.Hint, now time.Time) {
 		return
 	case !h.At.After(now):
 		if old != nil {
-			heap.Remove(&w.later, old.index)
+			w.later.remove(old)
 			delete(w.at, h.Key)
 		}
 		w.ready.push(h)
 		return
 	case old != nil:
 		old.At = h.At
-		heap.Fix(&w.later, old.index)
+		w.later.fix(old)
 	default:
 		t := &timer{Hint: h}
 		w.at[h.Key] = t
-		heap.Push(&w.later, t)
+		w.later.push(t)
 	}
-	if w.later[0].Key == h.Key && w.clock != nil && w.handle != nil {
+	if w.later.first().Key == h.Key && w.clock != nil && w.handle != nil {
 		w.clock.Reset(h.At.Sub(now))
 	}
 }
@@ -182,13 +181,13 @@ func (w *Waker) tick() {
 	if w.handle == nil {
 		return
 	}
-	for len(w.later) > 0 && !w.later[0].At.After(now) {
-		t := heap.Pop(&w.later).(*timer)
+	for w.later.len() > 0 && !w.later.first().At.After(now) {
+		t := w.later.pop()
 		delete(w.at, t.Key)
 		w.ready.push(t.Hint)
 	}
-	if len(w.later) > 0 {
-		w.clock.Reset(w.later[0].At.Sub(now))
+	if w.later.len() > 0 {
+		w.clock.Reset(w.later.first().At.Sub(now))
 	}
 	w.dispatch()
 }
@@ -238,32 +237,10 @@ func (w *Waker) work(ctx context.Context, handle wake.Handler, h wake.Hint, l *l
 	}
 }
 
-// timer is a hint that is not due yet.
+// timer is a hint that is not due yet. The earliest comes first.
 type timer struct {
 	wake.Hint
-	index int
+	place
 }
 
-// timers is a heap, the earliest first.
-type timers []*timer
-
-func (t timers) Len() int           { return len(t) }
-func (t timers) Less(i, j int) bool { return t[i].At.Before(t[j].At) }
-func (t timers) Swap(i, j int) {
-	t[i], t[j] = t[j], t[i]
-	t[i].index, t[j].index = i, j
-}
-
-func (t *timers) Push(x any) {
-	e := x.(*timer)
-	e.index = len(*t)
-	*t = append(*t, e)
-}
-
-func (t *timers) Pop() any {
-	old := *t
-	e := old[len(old)-1]
-	old[len(old)-1] = nil
-	*t = old[:len(old)-1]
-	return e
-}
+func (t *timer) before(other *timer) bool { return t.At.Before(other.At) }

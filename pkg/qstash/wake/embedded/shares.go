@@ -1,10 +1,6 @@
 package embedded
 
-import (
-	"container/heap"
-
-	"github.com/skystash/skystash/pkg/qstash/wake"
-)
+import "github.com/skystash/skystash/pkg/qstash/wake"
 
 // shares are the hints that are due, and the calls under way, by account and host. It decides
 // which call is made next; see "Fairness" in the package's documentation.
@@ -48,7 +44,7 @@ func (s *shares) has(key string) bool { return s.queued[key] }
 func (s *shares) admit(name string) bool {
 	a := s.accounts[name]
 	if a == nil {
-		a = &account{name: name, lanes: map[string]*lane{}, turn: turn{index: -1}}
+		a = &account{name: name, lanes: map[string]*lane{}}
 		a.self = a
 		s.accounts[name] = a
 	}
@@ -65,7 +61,7 @@ func (s *shares) push(h wake.Hint) {
 	a := s.accounts[h.Account]
 	l := a.lanes[h.Host]
 	if l == nil {
-		l = &lane{account: a, host: h.Host, turn: turn{index: -1}}
+		l = &lane{account: a, host: h.Host}
 		l.self = l
 		a.lanes[h.Host] = l
 	}
@@ -79,8 +75,8 @@ func (s *shares) push(h wake.Hint) {
 // may be made. room reports that the account has had to drop hints and has room again.
 func (s *shares) pop() (h wake.Hint, l *lane, room bool) {
 	var full []*turn // accounts none of whose hosts may make another call
-	for l == nil && len(s.turns) > 0 && s.running < s.limit {
-		first := s.turns[0]
+	for l == nil && s.turns.len() > 0 && s.running < s.limit {
+		first := s.turns.first()
 		a := first.self.(*account)
 		left := s.limit - s.running - a.running // to this account
 		if a.name == "" {
@@ -88,14 +84,14 @@ func (s *shares) pop() (h wake.Hint, l *lane, room bool) {
 		} else if left <= 0 {
 			break // the others have as many calls under way, or more
 		}
-		if next := a.turns[0]; next.running < left {
+		if next := a.turns.first(); next.running < left {
 			l = next.self.(*lane)
 		} else {
-			full = append(full, heap.Pop(&s.turns).(*turn))
+			full = append(full, s.turns.pop())
 		}
 	}
 	for _, t := range full {
-		heap.Push(&s.turns, t)
+		s.turns.push(t)
 	}
 	if l == nil {
 		return wake.Hint{}, nil, false
@@ -109,7 +105,7 @@ func (s *shares) pop() (h wake.Hint, l *lane, room bool) {
 	s.running++
 	s.served++
 	a.turns.began(&l.turn, s.served, l.first < len(l.ready))
-	s.turns.began(&a.turn, s.served, len(a.turns) > 0)
+	s.turns.began(&a.turn, s.served, a.turns.len() > 0)
 	return h, l, room
 }
 
@@ -133,7 +129,7 @@ func (s *shares) release(l *lane) {
 	s.running--
 	a.turns.ended(&l.turn)
 	s.turns.ended(&a.turn)
-	if l.running == 0 && l.index < 0 {
+	if l.running == 0 && !l.in() {
 		delete(a.lanes, l.host)
 	}
 	if a.running == 0 && a.hints == 0 {
@@ -143,47 +139,26 @@ func (s *shares) release(l *lane) {
 
 // turn is the place of an account, or of a lane, among its like.
 type turn struct {
+	place
 	self    any // the account or lane
 	running int
 	served  uint64 // number of its last call
-	index   int    // in turns; -1: it is not there
 }
 
-// turns is a heap: first is who has the fewest calls under way, then who was served the longest ago.
-type turns []*turn
-
-func (t turns) Len() int { return len(t) }
-
-func (t turns) Less(i, j int) bool {
-	if t[i].running != t[j].running {
-		return t[i].running < t[j].running
+// before says who comes next: who has the fewest calls under way, then who was served the longest ago.
+func (t *turn) before(other *turn) bool {
+	if t.running != other.running {
+		return t.running < other.running
 	}
-	return t[i].served < t[j].served
+	return t.served < other.served
 }
 
-func (t turns) Swap(i, j int) {
-	t[i], t[j] = t[j], t[i]
-	t[i].index, t[j].index = i, j
-}
-
-func (t *turns) Push(x any) {
-	e := x.(*turn)
-	e.index = len(*t)
-	*t = append(*t, e)
-}
-
-func (t *turns) Pop() any {
-	old := *t
-	e := old[len(old)-1]
-	e.index = -1
-	old[len(old)-1] = nil
-	*t = old[:len(old)-1]
-	return e
-}
+// turns are accounts, or lanes, with hints that are due.
+type turns struct{ heap[*turn] }
 
 func (t *turns) join(e *turn) {
-	if e.index < 0 {
-		heap.Push(t, e)
+	if !e.in() {
+		t.push(e)
 	}
 }
 
@@ -192,16 +167,16 @@ func (t *turns) began(e *turn, served uint64, more bool) {
 	e.running++
 	e.served = served
 	if more {
-		heap.Fix(t, e.index)
+		t.fix(e)
 	} else {
-		heap.Remove(t, e.index)
+		t.remove(e)
 	}
 }
 
 // ended counts the end of a call.
 func (t *turns) ended(e *turn) {
 	e.running--
-	if e.index >= 0 {
-		heap.Fix(t, e.index)
+	if e.in() {
+		t.fix(e)
 	}
 }
