@@ -23,6 +23,12 @@
 //	qstashReserved           concurrency that is reserved for them, more than
 //	                         qstashConcurrency; nothing else in the account can take it
 //	                         then: 0, as AWS refuses to leave less than 100 to the others
+//	longCalls                "true": a message's timeout may be up to two hours, also that of context.call of
+//	                         workflows. An attempt that may take longer than the 14 minutes of a function is made
+//	                         by a task of ECS on Fargate, see qstash_long.go; to deploy it, Docker must run: false
+//	qstashAlarms             "true": alarms say when workflow runs are stuck, wake-ups fail or get lost,
+//	                         or messages are sent late, see qstash_alarms.go; the ARN of an SNS topic:
+//	                         and notify it. An alarm costs $0.10 a month: false
 //	tokenPublicKey           public key or keys that tokens are checked with, or
 //	                         "published": none but those that the control plane
 //	                         makes and publishes
@@ -42,6 +48,9 @@
 //	kafkaObjects             "true": segments of 9 KiB and more go into a bucket of S3, which costs a tenth
 //	                         to store; "read": what is there is read, and no more goes there; "false":
 //	                         no bucket, for deployments that never had one: true
+//	kafkaLagMetrics          "true": the lag of each group is a metric of CloudWatch, every sweepMinutes, which
+//	                         costs $0.30 a month for each of two: false
+//	kafkaLagAlarm            messages that a group may be behind before there is an alarm: none
 //	controlStack             name of the control plane's stack: SkystashControl
 //	signingKeyPath           path in Parameter Store under which it keeps the keys
 //	                         that tokens are signed with: /skystash/signing-keys

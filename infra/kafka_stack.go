@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -21,6 +22,8 @@ type KafkaConfig struct {
 	Stack            string
 	Shards           int    // of the stream; 0: on demand
 	Objects          string // data of large segments: objectsOn, objectsRead or objectsOff
+	LagMetrics       bool   // of each group; CloudWatch charges for each
+	LagAlarm         int    // messages that any group may be behind; 0: no alarm
 	Asset            string // folders of the functions' executables
 	MaterializeAsset string
 	SweepAsset       string
@@ -52,6 +55,21 @@ func readKafkaConfig(context func(name string) any) (KafkaConfig, error) {
 		var err error
 		if cfg.Shards, err = strconv.Atoi(fmt.Sprint(v)); err != nil || cfg.Shards < 0 || cfg.Shards > maxShards {
 			return KafkaConfig{}, fmt.Errorf("context kafkaShards: %q is no number from 0 to %d", fmt.Sprint(v), maxShards)
+		}
+	}
+	if v := context("kafkaLagMetrics"); v != nil {
+		var err error
+		if cfg.LagMetrics, err = strconv.ParseBool(fmt.Sprint(v)); err != nil {
+			return KafkaConfig{}, fmt.Errorf("context kafkaLagMetrics: %q is neither true nor false", fmt.Sprint(v))
+		}
+	}
+	if v := context("kafkaLagAlarm"); v != nil {
+		var err error
+		if cfg.LagAlarm, err = strconv.Atoi(fmt.Sprint(v)); err != nil || cfg.LagAlarm < 1 {
+			return KafkaConfig{}, fmt.Errorf("context kafkaLagAlarm: %q is no number of messages above 0", fmt.Sprint(v))
+		}
+		if !cfg.LagMetrics {
+			return KafkaConfig{}, errors.New("context kafkaLagAlarm: it looks at a metric that is not there without kafkaLagMetrics=true")
 		}
 	}
 	return cfg, nil
@@ -107,6 +125,10 @@ func NewKafkaStack(scope constructs.Construct, cfg Config, kafka KafkaConfig) aw
 	})
 	mapStream(stack, stream, materialize)
 	objects.mayUse(materialize, putObjects, deleteObjects)
+	sweeps := map[string]*string{"STREAM_NAME": stream.StreamName()}
+	if kafka.LagMetrics {
+		sweeps["LAG_METRICS"] = jsii.String("on")
+	}
 	sweep := newFunction(stack, cfg, table, function{
 		prefix:      "Sweep",
 		description: "Deletes Kafka messages that have expired, and compacts topics",
@@ -117,9 +139,10 @@ func NewKafkaStack(scope constructs.Construct, cfg Config, kafka KafkaConfig) aw
 			"dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem",
 			"dynamodb:Query", "dynamodb:UpdateItem",
 		},
-		environment: map[string]*string{"STREAM_NAME": stream.StreamName()},
+		environment: sweeps,
 	})
 	sweepOnSchedule(stack, cfg.SweepMinutes, sweep)
+	alarmOnLag(stack, cfg, kafka)
 	objects.mayUse(sweep, getObjects, putObjects, deleteObjects)
 
 	openFronts(stack, serve, fronts{
@@ -128,6 +151,25 @@ func NewKafkaStack(scope constructs.Construct, cfg Config, kafka KafkaConfig) aw
 	output(stack, "TableName", table.TableName(), "The table, for scripts/admin")
 	output(stack, "StreamName", stream.StreamName(), "The stream of all topics")
 	return stack
+}
+
+// alarmOnLag adds the alarm that a group is behind: it looks at what the sweep function wrote last.
+func alarmOnLag(stack awscdk.Stack, cfg Config, kafka KafkaConfig) {
+	if kafka.LagAlarm == 0 {
+		return
+	}
+	awscloudwatch.NewAlarm(stack, jsii.String("Lag"), &awscloudwatch.AlarmProps{
+		AlarmDescription: jsii.String("A consumer group is behind: the metrics of Skystash/Kafka by cluster and group say which"),
+		Metric: awscloudwatch.NewMetric(&awscloudwatch.MetricProps{
+			Namespace: jsii.String("Skystash/Kafka"), MetricName: jsii.String("lag"), Statistic: jsii.String("Maximum"),
+			Period: awscdk.Duration_Minutes(jsii.Number(cfg.SweepMinutes)),
+		}),
+		Threshold:          jsii.Number(kafka.LagAlarm),
+		EvaluationPeriods:  jsii.Number(2),
+		ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_THRESHOLD,
+		// No line means that no group reads anything, or that the sweep does not run: the alarm keeps its state.
+		TreatMissingData: awscloudwatch.TreatMissingData_IGNORE,
+	})
 }
 
 func newStream(stack awscdk.Stack, cfg Config, kafka KafkaConfig) awskinesis.Stream {

@@ -158,6 +158,28 @@ func TestReadKafkaConfig(t *testing.T) {
 	}
 }
 
+func TestKafkaLag(t *testing.T) {
+	on := map[string]any{"Environment": map[string]any{"Variables": assertions.Match_ObjectLike(&map[string]any{"LAG_METRICS": "on"})}}
+	lag := map[string]any{"Namespace": "Skystash/Kafka", "MetricName": "lag", "Threshold": 5000, "Period": 300, "TreatMissingData": "ignore"}
+	for _, c := range []struct {
+		context         map[string]any
+		metrics, alarms float64
+	}{
+		{nil, 0, 0},
+		{map[string]any{"kafkaLagMetrics": "true"}, 1, 0},
+		{map[string]any{"kafkaLagMetrics": true, "kafkaLagAlarm": 5000.0}, 1, 1},
+	} {
+		tpl := kafkaTemplate(t, c.context)
+		tpl.ResourcePropertiesCountIs(jsii.String("AWS::Lambda::Function"), on, &c.metrics)
+		tpl.ResourcePropertiesCountIs(jsii.String("AWS::CloudWatch::Alarm"), lag, &c.alarms)
+	}
+	for _, bad := range []map[string]any{{"kafkaLagMetrics": "maybe"}, {"kafkaLagAlarm": 5}, {"kafkaLagMetrics": true, "kafkaLagAlarm": 0}} {
+		if _, err := readKafkaConfig(func(name string) any { return bad[name] }); err == nil {
+			t.Errorf("%v is accepted", bad)
+		}
+	}
+}
+
 func TestKafkaObjects(t *testing.T) {
 	tpl := kafkaTemplate(t, nil)
 	tpl.HasResource(jsii.String("AWS::S3::Bucket"), map[string]any{"DeletionPolicy": "Retain", "Properties": map[string]any{

@@ -108,6 +108,50 @@ func TestConcurrencyOfDeliveriesIsBounded(t *testing.T) {
 	}
 }
 
+// Metrics of what goes wrong have values only when it does, and alarms cost: there are none unless somebody wants them.
+func TestQStashTellsWhatIsWrong(t *testing.T) {
+	const topic = "arn:aws:sns:us-east-1:123456789012:ops"
+	for _, c := range []struct {
+		context map[string]any
+		alarms  []string // names of metrics
+	}{
+		{nil, nil},
+		{map[string]any{"qstashAlarms": "true"}, []string{"ApproximateNumberOfMessagesVisible", "lag", "overdue", "stuck"}},
+		{map[string]any{"qstashAlarms": topic, "meter": "false"}, []string{"ApproximateNumberOfMessagesVisible", "overdue", "stuck"}},
+	} {
+		tpl := qstashTemplateWith(t, c.context)
+		patterns := map[any]any{}
+		for _, f := range resources(t, tpl, "AWS::Logs::MetricFilter") {
+			properties := f["Properties"].(map[string]any)
+			change := properties["MetricTransformations"].([]any)[0].(map[string]any)
+			if id := logicalID(t, f, "LogGroupName"); !strings.HasPrefix(id, "DeliverLogs") || change["MetricNamespace"] != "Skystash" || change["DefaultValue"] != nil {
+				t.Errorf("%v of %s", change, id)
+			}
+			patterns[change["MetricName"]] = properties["FilterPattern"]
+		}
+		if want := map[any]any{"stuck": `{ $.msg = "a workflow run was stuck and has failed" }`, "overdue": `{ $.msg = "swept" }`}; !maps.Equal(patterns, want) {
+			t.Errorf("%v: filters %v, want %v", c.context, patterns, want)
+		}
+		var alarms []string
+		for _, a := range resources(t, tpl, "AWS::CloudWatch::Alarm") {
+			properties := a["Properties"].(map[string]any)
+			alarms = append(alarms, properties["MetricName"].(string))
+			if properties["TreatMissingData"] != "notBreaching" {
+				t.Errorf("an alarm about %v of a metric without values", properties["MetricName"])
+			}
+			if actions, _ := properties["AlarmActions"].([]any); (len(actions) == 1 && actions[0] == topic) != (c.context["qstashAlarms"] == topic) {
+				t.Errorf("%v: actions %v", c.context, actions)
+			}
+		}
+		if slices.Sort(alarms); !slices.Equal(alarms, c.alarms) {
+			t.Errorf("%v: alarms about %v, want %v", c.context, alarms, c.alarms)
+		}
+	}
+	if _, err := readConfig(func(name string) any { return map[string]any{"qstashAlarms": "mail"}[name] }); err == nil {
+		t.Error("qstashAlarms=mail is taken")
+	}
+}
+
 func TestQStashMayDoNoMoreThanItNeeds(t *testing.T) {
 	tpl := qstashTemplate(t)
 	send := []string{"sqs:SendMessage", "scheduler:CreateSchedule", "scheduler:DeleteSchedule", "iam:PassRole", "logs:CreateLogStream", "logs:PutLogEvents"}

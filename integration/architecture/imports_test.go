@@ -35,6 +35,7 @@ var knowHTTP = []string{
 	"pkg/kafka/ingest/kinesis", // makes the client of its SDK
 	"pkg/kafka/objects/s3",     // speaks to S3 itself
 	"pkg/kafka/rest",
+	"pkg/kafka/wire", // its requests are counted as those over HTTP are
 	"pkg/lambdahttp",
 	"pkg/qstash/deliver",
 	"pkg/qstash/rest",

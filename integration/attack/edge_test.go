@@ -157,54 +157,6 @@ func serve(t *testing.T, h http.Handler) string {
 	return "http://" + l.Addr().String()
 }
 
-// One request makes a bounded number of messages, also through groups; loops end.
-func testQStash(a *target) {
-	bearer := []string{"Authorization", "Bearer " + a.qstash()}
-	var endpoints []map[string]string
-	for i := range 100 {
-		endpoints = append(endpoints, map[string]string{"url": fmt.Sprintf("http://127.0.0.1:9/%d", i)})
-	}
-	if r := a.send("POST", a.qstashURL()+"/v2/topics/group/endpoints", encode(a.T, map[string]any{"endpoints": endpoints}), bearer...); r.status >= 300 {
-		a.Fatalf("making a group: %s", r)
-	}
-	batch := func(n int) []byte {
-		var items []map[string]any
-		for range n {
-			items = append(items, map[string]any{"destination": "group", "body": "x"})
-		}
-		return encode(a.T, items)
-	}
-	for _, n := range []int{11, 1000, 10_000} {
-		if r := a.send("POST", a.qstashURL()+"/v2/batch", batch(n), bearer...); r.status != http.StatusRequestEntityTooLarge {
-			a.Errorf("a batch of %d to a group of 100 is answered %s", n, r)
-		}
-	}
-	if r := a.send("POST", a.qstashURL()+"/v2/batch", []byte("["+strings.TrimSuffix(strings.Repeat("{},", 300_000), ",")+"]"), bearer...); r.status < 400 || r.status >= 500 {
-		a.Errorf("a batch of nothing is answered %s", r)
-	}
-	if r := a.send("POST", a.qstashURL()+"/v2/batch", []byte(strings.Repeat(`[{"a":`, 200_000)), bearer...); r.status < 400 || r.status >= 500 {
-		a.Errorf("a deep batch is answered %s", r)
-	}
-	for name, header := range map[string][]string{
-		"a delivery's own header": {"Upstash-Forward-Upstash-Schedule-Id", "spoofed"},
-		"a name that cannot be":   {"Upstash-Forward-Content-Length", "1"},
-	} {
-		r := a.send("POST", a.qstashURL()+"/v2/publish/http://127.0.0.1:9/x", nil, append(header, bearer...)...)
-		if strings.Contains(r.body, "internal") || r.status >= 500 {
-			a.Errorf("%s is answered %s", name, r)
-		}
-	}
-	for _, destination := range []string{
-		"ftp://example.com", "file:///etc/passwd", "gopher://127.0.0.1:6379/_FLUSHALL", "http://", "http:///x", "javascript:alert(1)", "http://[::1", "http://user:pass@",
-		"http://a b/", "http://\u00adexample", "http://127.0.0.1:99999/", "//example.com/x", "http://example.com\\@127.0.0.1/",
-	} {
-		r := a.send("POST", a.qstashURL()+"/v2/publish/"+strings.ReplaceAll(destination, " ", "%20"), nil, bearer...)
-		if r.status >= 500 || r.status < 300 && !strings.HasPrefix(destination, "http://") {
-			a.Errorf("destination %s is answered %s", destination, r)
-		}
-	}
-}
-
 // Bodies of the Developer API that are large, deep or long are refused, and nothing breaks.
 func testManagement(a *target) {
 	long := strings.Repeat("x", 900_000)
@@ -368,7 +320,9 @@ func edge(t *testing.T, binary string) {
 		{"bytes that are no request", testMalformed},
 		{"pages of other sites", testOtherSites},
 		{"messages that multiply", testQStash},
+		{"what a delivery says about itself", testForgedDeliveries},
 		{"destinations inside of networks", testSSRF},
+		{"loops of messages", testLoops},
 		{"the Developer API", testManagement},
 		{"the console", testConsole},
 	} {

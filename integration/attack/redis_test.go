@@ -2,6 +2,7 @@ package attack
 
 import (
 	"encoding/base64"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -183,6 +184,37 @@ func testChannels(a *target) {
 	}
 }
 
+// A subscription ends soon after its token is revoked.
+func testSubscriptions(a *target) {
+	bodies := map[string]io.ReadCloser{}
+	for _, path := range []string{"/subscribe/c", "/psubscribe/c*", "/monitor"} {
+		id, token := a.credential("+@all", "~*", "&*")
+		req, err := http.NewRequestWithContext(a.Context(), "POST", a.url()+path, nil)
+		if err != nil {
+			a.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+token)
+		resp, err := a.client.Do(req)
+		if err != nil {
+			a.Fatal(err)
+		}
+		defer resp.Body.Close()
+		var first [1]byte
+		if _, err := resp.Body.Read(first[:]); err != nil || resp.StatusCode != http.StatusOK {
+			a.Fatalf("%s is answered %d, %v", path, resp.StatusCode, err)
+		}
+		bodies[path] = resp.Body
+		if r := a.manage("DELETE", "/v2/skystash/credentials/default/"+id, nil); r.status != http.StatusOK {
+			a.Fatalf("revoking a credential: %s", r)
+		}
+	}
+	for path, body := range bodies {
+		if _, err := io.Copy(io.Discard, body); err != nil { // the client waits for a minute
+			a.Errorf("%s goes on: %v", path, err)
+		}
+	}
+}
+
 // Tokens that nobody has issued open nothing.
 func testForgedTokens(a *target) {
 	parts := strings.Split(a.token(), ".")
@@ -243,6 +275,7 @@ func redis(t *testing.T, binary string) {
 		{"requests without bounds", testBudgets},
 		{"a script's log", testScriptLog},
 		{"channels", testChannels},
+		{"subscriptions", testSubscriptions},
 		{"forged tokens", testForgedTokens},
 		{"a reset ends every user", testReset}, // last: it ends the tokens too
 	} {

@@ -101,6 +101,9 @@ testPages(it, {
   "qstash-dlq": { path: `${base}/dlq`, ready: openFirst },
   "qstash-logs": { path: `${base}/logs`, ready: openFirst },
   "qstash-logs-nothing": { path: `${base}/logs?queue=none` },
+  "qstash-deliveries": { path: `${base}/deliveries`, ready: openFirst },
+  "qstash-deliveries-nothing": { path: `${base}/deliveries?url=none` },
+  "qstash-metrics": { path: `${base}/metrics` },
 });
 
 test("a message is sent, followed and cancelled", async () => {
@@ -154,6 +157,11 @@ test("a schedule is edited", async () => {
   await page.getByText("Saved.").waitFor();
   await page.getByRole("heading", { name: "CRON_TZ=Europe/Berlin 30 4 * * *" }).waitFor();
   await page.getByText('"full": true').waitFor();
+  await page.getByText("Are left out").waitFor();
+  await page.getByRole("link", { name: "Edit" }).click();
+  await page.getByLabel("Missed runs").selectOption({ label: "Make up for all of them" });
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByText("All are made up for").waitFor();
   await finish(page);
 });
 
@@ -223,5 +231,36 @@ test("a message that waits is sent now, and a schedule runs now", async () => {
   await page.goto(`${base}/schedules/hourly`);
   await page.getByRole("button", { name: "Run now" }).click();
   await page.getByText("This message of the schedule is on its way.").waitFor();
+  await finish(page);
+});
+
+test("deliveries appear as they happen, in every look", async () => {
+  for (const look of ["light", "phone"]) {
+    const page = await it.open(look);
+    await page.goto(`${base}/deliveries`);
+    await page.getByRole("status").getByText("Following").waitFor();
+    await publish(it.server, `${target}/seen/${look}?token=secret`);
+    const row = page.locator("#delivery-rows .record").filter({ hasText: `POST ${target}/seen/${look}?…` });
+    await row.waitFor();
+    assert.match(await row.locator("summary").textContent(), /200/);
+    assert.doesNotMatch(await page.content(), /token=secret/);
+    await publish(it.server, "http://127.0.0.1:9/nobody", { "upstash-retry-delay": "3600000" }); // the port that discards
+    await page.getByText("Nobody listens on 127.0.0.1:9. Again in 1 hour").waitFor();
+    await ask(it.server, "DELETE", `messages?url=${encodeURIComponent("http://127.0.0.1:9/nobody")}`);
+    await checkPage(page);
+    await page.getByRole("button", { name: "Follow" }).click();
+    await page.getByRole("status").getByText("Stopped").waitFor();
+    await finish(page);
+  }
+});
+
+test("metrics are told apart by queue, host, schedule and workflow", async () => {
+  const page = await it.open();
+  await page.goto(`${base}/metrics`);
+  for (const table of ["Destination hosts", "Workflows"]) {
+    await page.getByRole("region", { name: table, exact: true }).getByRole("row").nth(1).waitFor();
+  }
+  await page.getByRole("link", { name: "3 days" }).click();
+  await page.getByRole("link", { name: "3 days" }).and(page.locator("[aria-current]")).waitFor();
   await finish(page);
 });

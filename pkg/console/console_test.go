@@ -41,10 +41,16 @@ type world struct {
 	*browser
 }
 
-// nothing sends nothing.
-type nothing struct{}
+// destinations plays them: https://ok.example answers, at https://closed.example nobody listens, and to all others nothing is sent.
+type destinations struct{}
 
-func (nothing) Send(context.Context, qstash.Delivery) (qstash.Response, error) {
+func (destinations) Send(_ context.Context, d qstash.Delivery) (qstash.Response, error) {
+	switch {
+	case strings.HasPrefix(d.URL, "https://ok.example"):
+		return qstash.Response{Status: 200, Body: []byte("thank you")}, nil
+	case strings.HasPrefix(d.URL, "https://closed.example"):
+		return qstash.Response{}, &qstash.NoAnswer{Reason: "unable to connect to closed.example: connection refused", Refused: true}
+	}
 	return qstash.Response{}, &qstash.NoAnswer{Reason: "nothing is sent"}
 }
 
@@ -67,7 +73,7 @@ func newTest(t testing.TB) *world {
 	t.Cleanup(w.redis.Close)
 	w.kafka = kafka.New(kafka.Config{Store: kafkaStore, Stream: stream, Now: clock})
 	t.Cleanup(w.kafka.Close)
-	w.qstash = qstash.New(qstash.Config{Store: open(), Sender: nothing{}, Waker: &w.hints, Now: clock, Alone: true})
+	w.qstash = qstash.New(qstash.Config{Store: open(), Sender: destinations{}, Waker: &w.hints, Now: clock, Alone: true})
 	w.control = control.New(control.Config{
 		Store: w.store, Keyring: control.NewMemoryKeyring(), Redis: w.redis, Kafka: w.kafka, QStash: w.qstash, Now: clock,
 		Endpoints: control.Endpoints{Redis: "https://redis.example", Kafka: "https://kafka.example", QStash: "https://qstash.example"},

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
@@ -57,6 +58,10 @@ var whatHappened = map[int]string{
 // fail answers a request that has failed: with a toast where a form was sent and is at fault,
 // otherwise with a page.
 func (r *request) fail(err error) {
+	if errors.Is(context.Cause(r.Context()), context.Canceled) { // who has asked is gone, as is a page that followed a log
+		r.w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
 	var e *edge.Error
 	data := errorPage{}
 	if e = refused(err); e != nil {

@@ -64,6 +64,8 @@ func allPages() []*page {
 		qstashDLQPages(),
 		qstashHostPages(),
 		qstashLogPages(),
+		qstashDeliveryPages(),
+		qstashMetricsPages(),
 		credentialPages(),
 		usagePages(),
 		settingsPages(),

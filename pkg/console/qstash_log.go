@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -67,23 +68,33 @@ func logFilter(q url.Values) qstash.Filter {
 		Queue: only(q.Get("queue")), Schedule: only(q.Get("schedule"))}
 }
 
-// tailLogs answers with the rows of what has happened since, as server-sent events. Each answer is short,
-// and the browser calls again: so it ends with the session.
+// tailLogs answers with the rows of what has happened since.
 func tailLogs(r *request) error {
-	entries, cursor, err := r.h.qstash.Tail(r.Context(), r.resource.ID, qstash.LogQuery{Filter: logFilter(r.URL.Query()), Cursor: r.Header.Get("Last-Event-Id")})
+	return r.tail(logFilter(r.URL.Query()), func(w io.Writer, e qstash.LogEntry) error {
+		return r.h.views["qstash-logs"].ExecuteTemplate(w, "log-row", r.eventRow(e))
+	})
+}
+
+// tail answers with what row writes of the events that have happened since, as server-sent events; nothing
+// is sent of events that it writes nothing of. Each answer is short, and the browser calls again: so it
+// ends with the session.
+func (r *request) tail(filter qstash.Filter, row func(io.Writer, qstash.LogEntry) error) error {
+	entries, cursor, err := r.h.qstash.Tail(r.Context(), r.resource.ID, qstash.LogQuery{Filter: filter, Cursor: r.Header.Get("Last-Event-Id")})
 	if errors.Is(err, qstash.ErrTooManyTails) {
 		return edge.Refuse(http.StatusTooManyRequests, "Too many pages follow this log.")
 	}
 	if err != nil {
 		return qstashError(err)
 	}
-	rows := make([]string, len(entries))
-	for i, e := range entries {
-		var row bytes.Buffer
-		if err := r.h.views["qstash-logs"].ExecuteTemplate(&row, "log-row", r.eventRow(e)); err != nil {
+	var rows []string
+	for _, e := range entries {
+		var text bytes.Buffer
+		if err := row(&text, e); err != nil {
 			return fmt.Errorf("writing an event of the log: %w", err)
 		}
-		rows[i] = row.String()
+		if text.Len() > 0 {
+			rows = append(rows, text.String())
+		}
 	}
 	r.w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
 	edge.Send(r.w, r.Request, http.StatusOK, r.h.qstash.EventStream(rows, cursor))

@@ -131,8 +131,8 @@ func (r *request) turn(q url.Values, next string) (first, following string) {
 // deliveryForm is what a message or a schedule is made from.
 type deliveryForm struct {
 	Destination, Method, ContentType, Body, Headers, Delay, Retries, Queue string
-	Name, Cron, Zone                                                       string // of schedules
-	Methods                                                                []option
+	Name, Cron, Zone, Missed                                               string // of schedules
+	Methods, Policies                                                      []option
 	Groups, Queues                                                         []string
 	Runs                                                                   nextRuns
 	Edit                                                                   *scheduleEdit // nil: it is new
@@ -143,7 +143,7 @@ var methodOptions = []option{{"POST", "POST"}, {"GET", "GET"}, {"PUT", "PUT"}, {
 
 // suggest fills in what can be chosen.
 func (f *deliveryForm) suggest(r *request) error {
-	f.Methods = methodOptions
+	f.Methods, f.Policies = methodOptions, missedOptions
 	groups, err := r.h.qstash.Groups(r.Context(), r.resource.ID)
 	if err != nil {
 		return err
@@ -163,7 +163,7 @@ func (f *deliveryForm) read(r *request) qstash.Request {
 	*f = deliveryForm{
 		Destination: r.form("destination"), Method: r.form("method"), ContentType: r.form("content_type"), Headers: r.PostForm.Get("headers"),
 		Body: r.edited("body"), Delay: r.form("delay"), Retries: r.form("retries"), Queue: r.form("queue"),
-		Name: r.form("name"), Cron: r.form("cron"), Zone: r.form("zone"), Errors: formErrors{},
+		Name: r.form("name"), Cron: r.form("cron"), Zone: r.form("zone"), Missed: r.form("missed"), Errors: formErrors{},
 	}
 	o := qstash.Options{Method: f.Method, Queue: f.Queue, Header: qstash.Header{}}
 	if f.Destination == "" {

@@ -118,8 +118,15 @@ func showSchedule(r *request) error {
 	return r.render(row)
 }
 
+// missedOptions are the policies for times of a schedule that were missed.
+var missedOptions = []option{
+	{string(qstash.MissedSkip), "Leave them out"},
+	{string(qstash.MissedOnce), "Make up for the last one"},
+	{string(qstash.MissedAll), "Make up for all of them"},
+}
+
 func showNewSchedule(r *request) error {
-	f := &deliveryForm{Method: "POST", ContentType: "application/json", Cron: "0 9 * * 1-5", Runs: runsOf("0 9 * * 1-5", r.h.now())}
+	f := &deliveryForm{Method: "POST", Missed: string(qstash.MissedSkip), ContentType: "application/json", Cron: "0 9 * * 1-5", Runs: runsOf("0 9 * * 1-5", r.h.now())}
 	if err := f.suggest(r); err != nil {
 		return err
 	}
@@ -151,7 +158,7 @@ func createSchedule(r *request) error {
 	}
 	if len(f.Errors) == 0 {
 		id, err := r.h.qstash.CreateSchedule(r.Context(), r.resource.ID, qstash.ScheduleRequest{
-			ID: f.Name, Cron: text, Destination: req.Destination, Body: req.Body, Options: req.Options,
+			ID: f.Name, Cron: text, Destination: req.Destination, Body: req.Body, Options: req.Options, Missed: qstash.Missed(f.Missed),
 		})
 		if err == nil {
 			return r.redirect(r.path("schedules", id), "The schedule runs.")

@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -44,7 +45,7 @@ func (r *request) scheduleForm(s *qstash.ScheduleRequest) (*deliveryForm, error)
 		return nil, err
 	}
 	e := &scheduleEdit{ID: s.ID, Back: r.path("schedules", s.ID), Seen: seen, Format: formatText}
-	f := &deliveryForm{Destination: s.Destination, Method: o.Method, Queue: o.Queue, Cron: s.Cron, Edit: e}
+	f := &deliveryForm{Destination: s.Destination, Method: o.Method, Queue: o.Queue, Cron: s.Cron, Missed: string(cmp.Or(s.Missed, qstash.MissedSkip)), Edit: e}
 	if f.Method == "" {
 		f.Method = http.MethodPost
 	}
@@ -210,6 +211,9 @@ func (f *deliveryForm) apply(s *qstash.ScheduleRequest, shown *deliveryForm, req
 	s.Destination = f.Destination
 	if f.Cron != shown.Cron || f.Zone != shown.Zone {
 		s.Cron = cron
+	}
+	if f.Missed != shown.Missed {
+		s.Missed = qstash.Missed(f.Missed)
 	}
 	if f.Method != shown.Method {
 		o.Method = f.Method

@@ -147,13 +147,14 @@ func TestSchedules(t *testing.T) {
 	res := c.createQStash("jobs")
 	schedules := "/r/" + res.ID + "/schedules"
 	c.get(schedules).want("No schedules yet")
-	c.get(schedules + "/new").want("25 Nov 2026, 09:00")
+	c.get(schedules+"/new").want("25 Nov 2026, 09:00", "Missed runs", `<option value="skip" selected>Leave them out`)
+	c.post(schedules+"/new", "destination", "https://a.example", "method", "POST", "cron", "0 9 * * *", "missed", "never").is(422).want("Invalid policy")
 	c.htmx("GET", schedules+"/runs", "cron", "0 9 * * *", "zone", "America/New_York").is(200).want("24 Nov 2026, 14:00").lacks("<html")
 	c.htmx("GET", schedules+"/runs", "cron", "61 * * * *").is(200).want("Minute: invalid value")
 	c.htmx("GET", schedules+"/runs", "cron", "").is(200).want("Enter a cron expression")
 	c.post(schedules+"/new", "destination", "https://a.example", "method", "POST", "cron", "61 * * * *").is(422).want("Minute: invalid value")
-	p := c.post(schedules+"/new", "destination", "https://a.example", "method", "POST", "cron", "*/10 * * * *", "zone", "Europe/Berlin", "name", "nightly", "body", "hello").is(200)
-	p.want("The schedule runs.", "CRON_TZ=Europe/Berlin */10 * * * *", "hello", "24 Nov 2026, 12:10", "It has not run yet.")
+	p := c.post(schedules+"/new", "destination", "https://a.example", "method", "POST", "cron", "*/10 * * * *", "zone", "Europe/Berlin", "name", "nightly", "body", "hello", "missed", "once").is(200)
+	p.want("The last one is made up for", "The schedule runs.", "CRON_TZ=Europe/Berlin */10 * * * *", "hello", "24 Nov 2026, 12:10", "It has not run yet.")
 	c.post(schedules+"/new", "destination", "https://a.example", "method", "POST", "cron", "* * * * *", "name", "nightly").is(422).want("There is a schedule of that id already")
 	c.post(p.path+"/pause", "paused", "1").want("Paused")
 	c.get(schedules).want("Paused", "Resume")
@@ -292,9 +293,10 @@ func TestSchedulesAreEdited(t *testing.T) {
 		return s
 	}
 	p := c.get(edit).want("Edit schedule", "Europe/Berlin", "https://cb.example", "https://fc.example", "flow", "1000", "90s", "Redacted ones (1)").lacks("s3cret")
+	missed := "skip"
 	form := func(pairs ...string) []string {
 		return append(pairs, "seen", p.hidden("seen"), "format", p.hidden("format"), "destination", "https://a.example", "method", "POST", "content_type", "text/plain",
-			"body", `hello\r\n\x00`, "headers", "X-Team: a\r\nX-Team: b", "delay", "90s", "retries", "2", "queue", "", "zone", "Europe/Berlin")
+			"body", `hello\r\n\x00`, "headers", "X-Team: a\r\nX-Team: b", "delay", "90s", "retries", "2", "queue", "", "zone", "Europe/Berlin", "missed", missed)
 	}
 	c.post(edit, form("cron", "0 3 * * *")...).want("Saved.")
 	if got := settings(); !reflect.DeepEqual(got, created) {
@@ -307,13 +309,20 @@ func TestSchedulesAreEdited(t *testing.T) {
 	if got := settings(); !reflect.DeepEqual(got, want) {
 		t.Errorf("another time: %+v", got)
 	}
+	p = c.get(edit)
+	missed = "all"
+	c.post(edit, form("cron", "0 4 * * *")...).want("Saved.", "All are made up for")
+	want.Missed = qstash.MissedAll
+	if got := settings(); !reflect.DeepEqual(got, want) {
+		t.Errorf("another policy: %+v", got)
+	}
 	// What was shown is not what is there any more.
 	again := c.post(edit, form("cron", "0 5 * * *")...).is(409).want("changed by somebody else")
 	if got := settings(); !reflect.DeepEqual(got, want) {
 		t.Errorf("after a conflict: %+v", got)
 	}
 	c.post(edit, "seen", again.hidden("seen"), "format", "text", "destination", "https://b.example", "method", "PUT", "content_type", "", "body", "new",
-		"headers", "X-New: 1", "cron", "0 6 * * *").want("Saved.")
+		"headers", "X-New: 1", "cron", "0 6 * * *", "missed", "all").want("Saved.")
 	want.Cron, want.Destination, want.Body, want.Options.Method, want.Options.Delay, want.Options.Retries = "0 6 * * *", "https://b.example", []byte("new"), "PUT", 0, nil
 	want.Options.Header = qstash.Header{"Authorization": {"s3cret"}, "X-New": {"1"}}
 	if got := settings(); !reflect.DeepEqual(got, want) {

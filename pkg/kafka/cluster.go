@@ -22,6 +22,7 @@ const (
 	clusterRevPages   = "revpages" // revoked.List: pages
 	clusterDeleted    = "deleted"  // Unix ms; instead of created
 	clusterBlock      = "block"    // meter.Block
+	clusterProducers  = "pid"      // id given to a producer next, in blocks
 )
 
 // DefaultMaxPartitions bounds the partitions of all topics of a cluster.

@@ -41,20 +41,31 @@
 // gap would have come before. If nothing follows in an idle partition, a reader
 // that waits puts a tick into the stream.
 //
+// # Batches of clients
+//
+// Append takes batches as clients of Kafka's protocol have encoded them, and FetchBatches gives out what is
+// stored, of whichever producer. Batches of an idempotent producer have numbers. The write that
+// reserves offsets notes the number, so that a batch that comes again gets the answer that it got before.
+// Reserved is not written: see producers.go for why such an answer is always true.
+//
+// Voids are never given out: some clients crash or spin when they meet an empty batch. The end of a log,
+// for clients of the protocol, is the end of its data.
+//
 // # Items
 //
 //	item      partition                      sort key              attributes
-//	cluster   'c' cluster                    'c'                   name, created (deleted), max, parts, last, credgen, revoked, revpages
+//	cluster   'c' cluster                    'c'                   name, created (deleted), max, parts, last, pid, credgen, revoked, revpages
 //	revoked   'c' cluster                    'v' page              l, x: credentials, see package revoked
 //	topic     'c' cluster                    't' name              id, parts, ret, size, max, compact, created
 //	group     'c' cluster                    'g' group             n: instances; says that there is such a group
 //	debt      'c' cluster                    'r' topic id          parts: the topic's logs are to be deleted
 //	clusters  "clusters"                     cluster               none
 //	news      'c' cluster                    'n' topic id          c* for partitions: counters, see newsOf
-//	head      'l' cluster/topic/partition    'h'                   n w t q r b z k ke nw os f g y yc yp, see partition.go
+//	head      'l' cluster/topic/partition    'h'                   n w t q r b z k ke nw os f g y yc yp, see partition.go; p.* pe, see producers.go
 //	segment   'l' cluster/topic/partition    's' base(8)           n r z a, d (batches), c (pieces) or o and l (an object), e and x (expiry), k v (compaction)
 //	piece     'l' cluster/topic/partition    'd' base(8) [v] no(2) d, e, x: part of a batch larger than an item
 //	pending   'l' cluster/topic/partition    'q' base(8) no(2)     d: a record of the stream that waits
+//	producer  'l' cluster/topic/partition    'p' id                p.* x: an idempotent producer that the head has no room for, see producers.go
 //	state     'g' cluster/group              'g'                   v g m r, l* t* u* w* y* for instances, o* h* k* c* for partitions, n* for topics, see group.go
 //	request   'g' cluster/group              'j' instance          i m t r, see join.go: it wants to join or leave
 //	lease     'g' cluster/group              'k'                   o n, see join.go: who carries out the requests

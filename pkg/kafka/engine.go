@@ -93,6 +93,10 @@ type Engine struct {
 	notifier   notifier
 	boundaries boundaries
 	seenLogs   seenLogs
+
+	recent      *fresh.Cache[string, *head] // by log, see headsOfReaders
+	producers   producers
+	producerIDs producerIDs
 }
 
 // New makes an Engine.
@@ -124,6 +128,7 @@ func New(cfg Config) *Engine {
 	}
 	e.revoked = revoked.NewBook(e.store, e.now, revokedKey)
 	e.records = fresh.New[store.Key, store.Attrs](cfg.RecordTTL, maxRecords, e.now)
+	e.recent = fresh.New[string, *head](headAge, maxRecords, e.now)
 	return e
 }
 

@@ -11,12 +11,22 @@ import (
 type ErrorKind uint8
 
 const (
-	Invalid  ErrorKind = iota + 1 // the request makes no sense
-	NotFound                      // there is no such topic, group, instance or cluster
-	Exists                        // there is one already
-	TooLarge                      // a message is over its topic's limit
-	Lost                          // the instance has lost the partition, or has expired
-	InUse                         // the group has instances
+	Invalid    ErrorKind = iota + 1 // the request makes no sense
+	NotFound                        // there is no such topic, group, instance or cluster
+	Exists                          // there is one already
+	TooLarge                        // a message is over its topic's limit
+	Lost                            // the instance has lost the partition, or has expired
+	InUse                           // the group has instances
+	OutOfRange                      // there is no such offset in the log
+
+	// Of batches that clients have encoded.
+	Corrupt           // it is not what its checksum or its lengths say
+	OldFormat         // its format is older than version 2
+	BadRecord         // its records are not what a client may append
+	BadTimestamp      // it asks for timestamps of a broker
+	OutOfSequence     // a batch before it is missing, of the same producer
+	DuplicateSequence // it was appended long ago, at an offset that is not known any more
+	Fenced            // there is a newer producer with its id
 )
 
 // Error is a refusal of a request that is at fault. Nothing was done.

@@ -171,6 +171,7 @@ func (e *Engine) applyBelow(ctx context.Context, log string, arrivals []arrival,
 			}
 		}
 	}
+	e.recent.Forget(log)
 	e.notifier.notify(log)
 	news = h.hasNews && (inOrder || a.mark > h.mark)
 	if len(a.spent) > 0 {

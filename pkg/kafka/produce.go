@@ -191,30 +191,42 @@ func (g *group) encode() error {
 	return nil
 }
 
-// reserve takes the next offsets of the partition, and moves the group to them. If
-// it is unknown whether that has happened, it takes others: a gap is closed in time.
+// reserve takes the next offsets of the partition, and moves the group to them.
 func (e *Engine) reserve(ctx context.Context, g *group) error {
-	op := store.Update(headKey(g.log), store.Exists(headNext),
-		store.Add(headNext, headNext, int64(len(g.records))), store.Set(headReserved, store.Int(e.nowMs())))
-	var old store.Attrs
-	var err error
-	for range 3 {
-		if old, err = e.store.Apply(ctx, op); !errors.Is(err, store.ErrUnknownOutcome) {
-			break
-		}
-	}
-	if _, ok := unmet(err); ok {
-		e.forget(topicKey(g.topic.cluster, g.topic.Name))
-		return refuse(NotFound, "no topic %q", g.topic.Name)
-	}
+	old, err := e.reserveOffsets(ctx, g.topic, g.partition, len(g.records))
 	if err != nil {
-		return fmt.Errorf("reserving offsets of %s/%d: %w", g.topic.Name, g.partition, err)
+		return err
 	}
 	base := old.Get(headNext).Num()
 	for i := range g.records {
 		g.records[i].Offset += base
 	}
 	return nil
+}
+
+// reserveOffsets takes the next offsets of a partition, and returns its head as it was. If it is unknown
+// whether that has happened, it takes others: a gap is closed in time.
+func (e *Engine) reserveOffsets(ctx context.Context, t *Topic, partition, count int) (old store.Attrs, err error) {
+	op := store.Update(headKey(t.log(partition)), store.Exists(headNext),
+		store.Add(headNext, headNext, int64(count)), store.Set(headReserved, store.Int(e.nowMs())))
+	for range 3 {
+		if old, err = e.store.Apply(ctx, op); !errors.Is(err, store.ErrUnknownOutcome) {
+			break
+		}
+	}
+	if _, ok := unmet(err); ok {
+		return nil, e.topicGone(t)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reserving offsets of %s/%d: %w", t.Name, partition, err)
+	}
+	return old, nil
+}
+
+// topicGone is the refusal of what is for a topic that was deleted.
+func (e *Engine) topicGone(t *Topic) error {
+	e.forget(topicKey(t.cluster, t.Name))
+	return refuse(NotFound, "no topic %q", t.Name)
 }
 
 // envelopes are the records of the stream that carry the group, large batches in parts.
@@ -227,14 +239,9 @@ func (e *Engine) envelopes(g *group) (out []ingest.Record) {
 		}
 		first := base + info.Base
 		batch.SetBase(b, first)
-		parts := (len(b) + itemData - 1) / itemData
-		for part := range parts {
-			v := envelope{
-				base: first, next: first + info.Next - info.Base, reserved: reserved, keep: g.topic.keepMs(),
-				part: part, parts: parts, data: b[part*itemData : min(len(b), (part+1)*itemData)],
-			}
-			out = append(out, ingest.Record{Key: g.log, Data: v.encode()})
-		}
+		out = append(out, cutBatch(g.log, b, envelope{
+			base: first, next: first + info.Next - info.Base, reserved: reserved, keep: g.topic.keepMs(),
+		})...)
 	}
 	return out
 }

@@ -211,6 +211,7 @@ func (e *Engine) deleteSegments(ctx context.Context, log string, segments []*seg
 func (e *Engine) moveStart(ctx context.Context, log string, start int64) error {
 	cond := store.And{store.Exists(headNext), store.Or{store.Absent(headStart), store.Lt(headStart, store.Int(start))}}
 	_, err := e.store.Apply(ctx, store.Update(headKey(log), cond, store.Set(headStart, store.Int(start))))
+	e.recent.Forget(log)
 	if _, ok := unmet(err); ok {
 		return nil
 	}

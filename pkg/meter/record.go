@@ -47,6 +47,10 @@ type Record struct {
 	Calls      int64 // requests made to the database
 	ReadUnits  float64
 	WriteUnits float64 // request units, as DynamoDB bills them
+
+	// Of ClassDeliver. Usage does not count them.
+	Lag  *time.Duration // from when the attempt was due until it was sent; nil: its turn was another message's affair
+	Dead bool           // the message has failed for good
 }
 
 // Counters are what records add up to.

@@ -20,8 +20,9 @@ type Recorder interface {
 // Writer writes records as lines of CloudWatch's embedded metric format
 // (docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html).
 // A line becomes two metrics of the namespace Skystash, with the dimension product: duration (ms) and failed (answers with a
-// status from 500). An attempt to deliver becomes one other metric, endpoint (ms): how long the destination took, which
-// is not our latency, as its failures are not ours. Metrics cost by their number, so there are no more; everything else of the line is for
+// status from 500). An attempt to deliver becomes other metrics: endpoint (ms), how long the destination took, which
+// is not our latency, as its failures are not ours; lag (ms), see Record.Lag; and dead, of attempts that were the last one and have failed.
+// Metrics cost by their number, so there are no more; everything else of the line is for
 // functions/meter. It is safe for concurrent use.
 type Writer struct {
 	instance string
@@ -74,6 +75,9 @@ type lineAWS struct {
 
 const lineVersion = 1
 
+// Namespace is that of all metrics in CloudWatch.
+const Namespace = "Skystash"
+
 // appendLine appends a line with its end. What is zero is left out: log lines cost by their length.
 func appendLine(b []byte, r *Record, instance string, number int64) []byte {
 	b = append(b, `{"_aws":{"Timestamp":`...)
@@ -81,8 +85,14 @@ func appendLine(b []byte, r *Record, instance string, number int64) []byte {
 	metrics, duration := `{"Name":"duration","Unit":"Milliseconds"},{"Name":"failed"}`, "duration"
 	if r.Class == ClassDeliver {
 		metrics, duration = `{"Name":"endpoint","Unit":"Milliseconds"}`, "endpoint"
+		if r.Lag != nil {
+			metrics += `,{"Name":"lag","Unit":"Milliseconds"}`
+		}
+		if r.Dead {
+			metrics += `,{"Name":"dead"}`
+		}
 	}
-	b = append(b, `,"CloudWatchMetrics":[{"Namespace":"Skystash","Dimensions":[["product"]],"Metrics":[`...)
+	b = append(b, `,"CloudWatchMetrics":[{"Namespace":"`+Namespace+`","Dimensions":[["product"]],"Metrics":[`...)
 	b = append(b, metrics...)
 	b = append(b, `]}]},"meter":`...)
 	b = strconv.AppendInt(b, lineVersion, 10)
@@ -125,6 +135,13 @@ func appendLine(b []byte, r *Record, instance string, number int64) []byte {
 	b = append(b, duration...)
 	b = append(b, `":`...)
 	b = strconv.AppendFloat(b, float64(r.Duration)/1e6, 'f', -1, 64)
+	if r.Lag != nil {
+		b = append(b, `,"lag":`...)
+		b = strconv.AppendInt(b, r.Lag.Milliseconds(), 10)
+	}
+	if r.Dead {
+		b = append(b, `,"dead":1`...)
+	}
 	failed := int64(0)
 	if r.Status >= 500 {
 		failed = 1

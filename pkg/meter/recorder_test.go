@@ -71,6 +71,23 @@ func TestLinesAreEmbeddedMetrics(t *testing.T) {
 	if out.String() != want {
 		t.Errorf("got  %swant %s", out.String(), want)
 	}
+	attempt := meter.Record{Resource: db1, Class: meter.ClassDeliver, At: noon, Duration: time.Second, Status: 500}
+	for want, change := range map[string]func(){
+		`"Metrics":[{"Name":"endpoint","Unit":"Milliseconds"}]`: func() {},
+		`"Metrics":[{"Name":"endpoint","Unit":"Milliseconds"},{"Name":"lag","Unit":"Milliseconds"}]`: func() {
+			lag := 250 * time.Millisecond
+			attempt.Lag = &lag
+		},
+		`{"Name":"dead"}]`: func() { attempt.Dead = true },
+	} {
+		attempt.Lag, attempt.Dead = nil, false
+		change()
+		var line bytes.Buffer
+		meter.NewWriter(&line, "i1").Record(attempt)
+		if text := line.String(); !strings.Contains(text, want) || strings.Contains(text, `"lag":250`) != (attempt.Lag != nil) || strings.Contains(text, `"dead":1`) != attempt.Dead {
+			t.Errorf("an attempt is written as %s, want %s", text, want)
+		}
+	}
 	var doc map[string]any
 	if err := json.Unmarshal(out.Bytes(), &doc); err != nil {
 		t.Fatal(err)

@@ -47,6 +47,15 @@
 // finds it expired claims the attempt again: the sweep looks once a minute has passed since
 // the message was due.
 //
+// # Long attempts
+//
+// A process may not run as long as an attempt may take: on AWS Lambda ends it after 15 minutes. Such an attempt is made
+// elsewhere, see [Elsewhere]. The engine that has claimed the message passes the claim on, to an owner
+// that nobody is yet, and has a process started that takes on this name. The process renews the claim and
+// makes the attempt, as any engine does with a claim of its own. Whoever is woken for the message
+// meanwhile finds it claimed. A process that cannot be started, or does not begin within
+// five minutes, costs no retry.
+//
 // # Hosts in trouble
 //
 // A host that cannot be reached, or that does not answer in time, ten times in a row gets its circuit breaker

@@ -93,7 +93,7 @@ func (e *Engine) Logs(ctx context.Context, acct string, q LogQuery) ([]LogEntry,
 func (en LogEntry) of(ev event, trim bool) LogEntry {
 	en.Time, en.State, en.Error, en.NextDelivery, en.Status = ev.At, ev.State, ev.Error, ev.Next, ev.Status
 	en.ResponseHeaders, en.ResponseHeader = ev.Header, ev.Header
-	if ev.State == EventDelivered || ev.State == EventError {
+	if ev.attempt() {
 		en.Lag, en.EndpointTime = &ev.Lag, &ev.Took
 	}
 	if !trim {

@@ -262,7 +262,7 @@ func chunks(acct, id string, body []byte, expires time.Time) []store.Item {
 type event struct {
 	At     int64  `json:"t"` // ms
 	State  string `json:"s"`
-	Next   int64  `json:"n,omitempty"` // ms: the next attempt
+	Next   int64  `json:"n,omitempty"` // ms: the next attempt, of EventRetry and the EventError before it
 	Error  string `json:"x,omitempty"`
 	Status int    `json:"c,omitempty"`
 	Header Header `json:"h,omitempty"`

@@ -24,8 +24,9 @@ func withAttempts(ctx context.Context) context.Context {
 // statusNoAnswer stands for the status of a destination that has not answered.
 const statusNoAnswer = 502
 
-// meterAttempt tells the meter of an attempt whose outcome has been recorded.
-func (e *Engine) meterAttempt(ctx context.Context, d *Delivery, m *message, resp Response, sendErr error) {
+// meterAttempt tells the meter of an attempt whose outcome has been recorded; dead says that the message has failed
+// for good.
+func (e *Engine) meterAttempt(ctx context.Context, d *Delivery, m *message, resp Response, sendErr error, dead bool) {
 	status := resp.Status
 	if sendErr != nil {
 		status = statusNoAnswer
@@ -39,6 +40,11 @@ func (e *Engine) meterAttempt(ctx context.Context, d *Delivery, m *message, resp
 		Commands: 1,
 		BytesIn:  int64(len(resp.Body)),
 		BytesOut: int64(len(d.Body)),
+		Dead:     dead,
+	}
+	// Otherwise a queue, a flow control key, or the start of a process for the attempt is the cause.
+	if !m.attrs.Has(attrHold) && !e.started {
+		r.Lag = &m.timing.lag
 	}
 	if a, ok := ctx.Value(attemptsKey{}).(*attempts); ok {
 		total := a.units.Total()

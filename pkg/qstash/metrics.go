@@ -15,12 +15,13 @@ import (
 const (
 	MetricsAll      = "all" // of the account
 	MetricsQueue    = "queue"
+	MetricsHost     = "host" // of destinations, with the port
 	MetricsFlow     = "flowControlKey"
 	MetricsSchedule = "schedule"
 	MetricsWorkflow = "workflow" // by its URL
 )
 
-// Metrics sum up the attempts of a queue, a flow control key, a schedule, a workflow or everything. How long
+// Metrics sum up the attempts of a queue, a host, a flow control key, a schedule, a workflow or everything. How long
 // messages waited here, and how long destinations took, are never added up.
 type Metrics struct {
 	Kind      string `json:"kind"`
@@ -96,7 +97,7 @@ func (t *tally) add(ev *event) {
 const maxMetrics = 10_000
 
 // Metrics sums up what the log has of a time, from and to included (ms; 0: no bound): all of the account first, then each
-// queue, flow control key, schedule and workflow that had an event, in order. It reads the log's messages, a read unit for
+// queue, host, flow control key, schedule and workflow that had an event, in order. It reads the log's messages, a read unit for
 // each 4 KiB, and keeps nothing.
 func (e *Engine) Metrics(ctx context.Context, acct string, from, to int64) ([]Metrics, error) {
 	filter := Filter{From: from, To: to}
@@ -156,6 +157,7 @@ func (r *record) metrics() [][2]string {
 		}
 	}
 	add(MetricsQueue, r.Queue)
+	add(MetricsHost, r.host())
 	add(MetricsSchedule, r.ScheduleID)
 	if r.Flow != nil {
 		add(MetricsFlow, r.Flow.Key)

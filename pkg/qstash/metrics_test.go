@@ -1,6 +1,8 @@
 package qstash_test
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -63,8 +65,8 @@ func TestLagAndEndpointTimeAreToldApart(t *testing.T) {
 		}
 	}
 	for _, r := range records.Take() {
-		if r.Class == meter.ClassDeliver && r.Duration != 400*time.Millisecond {
-			t.Errorf("a delivery of %v", r.Duration)
+		if r.Class == meter.ClassDeliver && (r.Duration != 400*time.Millisecond || r.Lag != nil || r.Dead) {
+			t.Errorf("a delivery of %v, lag %v, dead %v", r.Duration, r.Lag, r.Dead)
 		}
 	}
 	list, err := w.engine.Metrics(t.Context(), acct, begin.UnixMilli(), 0)
@@ -76,11 +78,32 @@ func TestLagAndEndpointTimeAreToldApart(t *testing.T) {
 		byName[m.Kind+" "+m.Name] = m
 	}
 	q, k := byName["queue q"], byName["flowControlKey k"]
-	if len(list) != 3 || q.Messages != 2 || q.Attempts != 3 || q.Delivered != 2 || q.NoAnswers != 1 || q.Errors != 0 || q.Lag.Max != 2800 || q.Lag.P50 != 0 || q.EndpointTime.Max != 400 ||
+	if len(list) != 4 || byName["host a.example"].Attempts != 3 || q.Messages != 2 || q.Attempts != 3 || q.Delivered != 2 || q.NoAnswers != 1 || q.Errors != 0 || q.Lag.Max != 2800 || q.Lag.P50 != 0 || q.EndpointTime.Max != 400 ||
 		k.Messages != 1 || k.Attempts != 1 || k.Lag.P50 < 2660 || k.Lag.P50 > 2940 || k.EndpointTime.P50 < 380 || k.EndpointTime.P50 > 420 || byName["all "].Attempts != 3 {
 		t.Errorf("metrics %+v", list)
 	}
 	if list, err = w.engine.Metrics(t.Context(), acct, w.now.UnixMilli(), 0); err != nil || len(list) != 0 {
 		t.Errorf("metrics %+v, %v of a time in which nothing happened", list, err)
+	}
+}
+
+// The meter is told of the lag that is ours, and of attempts that leave a dead letter.
+func TestMeterIsToldOfLagAndDeadLetters(t *testing.T) {
+	var records metertest.Records
+	w := newWorld(t, func(cfg *qstash.Config) { cfg.Meter = &records })
+	w.answer = failing(500)
+	w.publish("https://a.example/", "", qstash.Options{Delay: time.Minute, Retries: retries(1), RetryDelay: "1000"})
+	w.mu.Lock()
+	w.now = w.now.Add(time.Minute + 250*time.Millisecond)
+	w.mu.Unlock()
+	w.run(time.Hour)
+	var got []string
+	for _, r := range records.Take() {
+		if r.Class == meter.ClassDeliver {
+			got = append(got, fmt.Sprint(*r.Lag, r.Dead))
+		}
+	}
+	if want := []string{"250ms false", "0s true"}; !slices.Equal(got, want) {
+		t.Errorf("records %q, want %q", got, want)
 	}
 }

@@ -67,6 +67,7 @@ func (e *Engine) judge(m *message, resp Response, sendErr error) outcome {
 	default:
 		o.state = stateWaiting
 		o.next = now.Add(retryDelay(&m.rec.Options, m.retried, resp.Header, now))
+		ev.Next = o.next.UnixMilli()
 		o.events = []event{ev, {At: now.UnixMilli(), State: EventRetry, Next: o.next.UnixMilli()}}
 	}
 	return o

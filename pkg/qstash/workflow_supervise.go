@@ -60,6 +60,9 @@ type bearing struct {
 	lost    string // says what should carry the run and does not exist; "": nothing
 }
 
+// StuckRun is what the log says of a run that the supervisor has ended. Alarms go by it.
+const StuckRun = "a workflow run was stuck and has failed"
+
 // supervise ends a run that nothing carries.
 func (e *Engine) supervise(ctx context.Context, r *run) (settled bool, err error) {
 	var b bearing
@@ -73,7 +76,7 @@ func (e *Engine) supervise(ctx context.Context, r *run) (settled bool, err error
 	// No entry may have come meanwhile.
 	ended, err := e.endStuck(ctx, r, b.last, reason, store.Eq(runSteps, store.Int(int64(r.steps))))
 	if ended {
-		e.log.WarnContext(ctx, "a workflow run was stuck and has failed", "account", r.acct, "run", r.id, "reason", reason)
+		e.log.ErrorContext(ctx, StuckRun, "account", r.acct, "run", r.id, "reason", reason)
 	}
 	return ended, err
 }

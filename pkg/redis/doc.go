@@ -181,6 +181,11 @@
 // A script's steps and the memory of its values count as well. Between two looks at the context of the request lie
 // about 4 ms of work, so a request whose client has gone, or whose deadline is near, ends soon.
 //
+// At the same looks, long requests take turns: one that has worked for about a millisecond needs one of Config.Turns,
+// and passes it on every 4 ms of work if others wait. Turns go round robin over databases. One processor is left to
+// short requests, which wait for nobody. So one database cannot slow another's GET down, whatever it runs and from
+// however many connections.
+//
 // # Guarantees
 //
 // Every command, every MULTI/EXEC and every script is atomic and linearizable, also across

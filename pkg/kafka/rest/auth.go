@@ -1,16 +1,14 @@
 package rest
 
 import (
-	"crypto/subtle"
 	"errors"
-	"fmt"
 	"net/http"
 
-	"github.com/skystash/skystash/pkg/kafka"
+	"github.com/skystash/skystash/pkg/kafka/access"
 	"github.com/skystash/skystash/pkg/token"
 )
 
-var errUnauthorized = refuse(http.StatusUnauthorized, "invalid or missing credentials")
+var errUnauthorized = refuse(http.StatusUnauthorized, "%s", access.ErrRefused)
 
 // authorize finds out whose request it is. inQuery says that the credentials may
 // be in the query; a header wins.
@@ -19,29 +17,14 @@ func (x *exchange) authorize(inQuery bool) error {
 	if !ok && inQuery && x.r.Header.Get("Authorization") == "" {
 		user, password = x.query.Get("user"), x.query.Get("pass")
 	}
-	if password == "" {
-		return errUnauthorized
-	}
-	ctx := x.h.engine.Ahead(x.ctx, x.h.verifier.Resource(password))
-	claims, err := x.h.verifier.Verify(ctx, password)
-	if errors.Is(err, token.ErrKeysUnavailable) {
-		return fmt.Errorf("verifying the password: %w", err)
-	}
-	if err != nil || !claims.Allows(token.ProductKafka) ||
-		subtle.ConstantTimeCompare([]byte(user), []byte(claims.KafkaUsername())) != 1 {
-		return errUnauthorized
-	}
-	cluster, err := x.h.engine.Cluster(ctx, claims.Resource)
-	if kafka.IsKind(err, kafka.NotFound) {
+	grant, err := x.h.gate.Open(x.ctx, user, password)
+	if errors.Is(err, access.ErrRefused) {
 		return errUnauthorized
 	}
 	if err != nil {
-		return fmt.Errorf("finding the credential's cluster: %w", err)
+		return err
 	}
-	if claims.Withdrawn(cluster.CredentialGeneration, cluster.Revoked) {
-		return errUnauthorized
-	}
-	x.cluster, x.claims = cluster, claims
+	x.cluster, x.claims = grant.Cluster, grant.Claims
 	return nil
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/skystash/skystash/pkg/edge"
 	"github.com/skystash/skystash/pkg/kafka"
+	"github.com/skystash/skystash/pkg/kafka/access"
 	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/token"
 )
@@ -24,12 +25,8 @@ const (
 	DefaultMaxWait      = 25 * time.Second
 )
 
-// Verifier checks tokens. [token.Verifier] is one.
-type Verifier interface {
-	Verify(ctx context.Context, token string) (token.Claims, error)
-	// Resource is what a token says it opens, if it is true or not.
-	Resource(token string) string
-}
+// Verifier checks tokens.
+type Verifier = access.Verifier
 
 // Config is what a Handler is made of.
 type Config struct {
@@ -48,18 +45,18 @@ type Config struct {
 
 // Handler serves the REST API. It is safe for concurrent use.
 type Handler struct {
-	engine   *kafka.Engine
-	verifier Verifier
-	meter    edge.Meter
-	now      func() time.Time
-	maxBody  int64
-	maxWait  time.Duration
-	log      *slog.Logger
+	engine  *kafka.Engine
+	gate    access.Gate
+	meter   edge.Meter
+	now     func() time.Time
+	maxBody int64
+	maxWait time.Duration
+	log     *slog.Logger
 }
 
 // New makes a Handler.
 func New(cfg Config) *Handler {
-	h := &Handler{engine: cfg.Engine, verifier: cfg.Verifier, now: cfg.Now, maxBody: cfg.MaxBodyBytes, maxWait: cfg.MaxWait, log: cfg.Logger}
+	h := &Handler{engine: cfg.Engine, gate: access.Gate{Engine: cfg.Engine, Verifier: cfg.Verifier}, now: cfg.Now, maxBody: cfg.MaxBodyBytes, maxWait: cfg.MaxWait, log: cfg.Logger}
 	if h.now == nil {
 		h.now = time.Now
 	}

@@ -26,9 +26,9 @@ func TestFieldsThatCannotBeSentAreRefusedAtOnce(t *testing.T) {
 		"X Y": "v", "X:Y": "v", "X\r\nY": "v", "Ümlaut": "v", "(x)": "v",
 		"A": "a\r\nInjected: b", "B": "a\nb", "C": "a\x00b", "D": "a\x7fb", "E": "\x1b[2J",
 	} {
-		for _, prefix := range []string{"Upstash-Forward-", "Upstash-Callback-Forward-", "Upstash-Failure-Callback-Forward-", "Upstash-Callback-Failure-Callback-Forward-"} {
+		for _, prefix := range []string{"Upstash-Forward-", "upstash-forward-", "Upstash-Callback-Forward-", "Upstash-Failure-Callback-Forward-", "Upstash-Callback-Failure-Callback-Forward-"} {
 			body := batch(prefix+name, value)
-			if callback := strings.TrimSuffix(prefix, "-Forward-"); callback != "Upstash" {
+			if callback := strings.TrimSuffix(prefix, "-Forward-"); callback != "Upstash" && callback != "upstash-forward-" {
 				first := "https://cb.example/"
 				body = strings.Replace(body, `"headers":{`, `"headers":{"`+callback+`":"`+first+`","Upstash-Callback":"`+first+`",`, 1)
 			}
@@ -42,7 +42,9 @@ func TestFieldsThatCannotBeSentAreRefusedAtOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.refused(400, "header", "PATCH", "/v2/topics/group", string(text))
+		s.refused(400, "header", "PATCH", "/v2/topics/group", strings.ToLower(string(text)))
 	}
+	s.refused(400, `invalid header name`, "POST", to+"?upstash-forward-x%20y=v", "")
 	s.refused(400, `invalid value for header X: control character '\n'`, "POST", to+"?upstash-forward-x=a%0ab", "")
 	s.refused(400, "header", "POST", "/v2/schedules/https://example.com/?upstash-cron=*%20*%20*%20*%20*&upstash-forward-x=a%0db", "")
 	s.refused(400, "header", "POST", "/v2/schedules/https://example.com/?upstash-cron=*%20*%20*%20*%20*&upstash-callback=https://cb.example/&upstash-callback-forward-x=a%0db", "")

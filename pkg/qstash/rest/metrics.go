@@ -1,7 +1,7 @@
 package rest
 
 // metrics serves GET /v2/metrics?fromDate=&toDate= (ms), which Upstash has not: lag, endpoint time and outcomes
-// of the account and of each queue, flow control key, schedule and workflow, as qstash.Metrics.
+// of the account and of each queue, host, flow control key, schedule and workflow, as qstash.Metrics.
 func (x *exchange) metrics() error {
 	if !x.at(reads, "metrics") {
 		return x.unserved()

@@ -3,7 +3,6 @@ package rest
 import (
 	"math"
 	"net/http"
-	"net/textproto"
 	"slices"
 	"strconv"
 	"strings"
@@ -83,7 +82,7 @@ func parseCallback(h http.Header, name string, depth int) (*qstash.Callback, err
 	sub := http.Header{}
 	for field, values := range h {
 		if rest, ok := strings.CutPrefix(field, name+"-"); ok {
-			sub[textproto.CanonicalMIMEHeaderKey(prefix+rest)] = values
+			sub[fieldName(prefix+rest)] = values
 		}
 	}
 	o, err := parseNested(sub, depth+1)
@@ -91,6 +90,20 @@ func parseCallback(h http.Header, name string, depth int) (*qstash.Callback, err
 		return nil, err
 	}
 	return &qstash.Callback{URL: url, Options: o}, nil
+}
+
+// fieldName is the name of a header field as http.Header has it: each word begins with a capital. Names that no
+// field can have get that form as well, which package textproto leaves as they are: they would be taken for fields
+// that mean nothing, and passed over, instead of being refused.
+func fieldName(name string) string {
+	b, first := []byte(name), true
+	for i, c := range b {
+		if first && 'a' <= c && c <= 'z' || !first && 'A' <= c && c <= 'Z' {
+			b[i] ^= 'a' ^ 'A'
+		}
+		first = c == '-'
+	}
+	return string(b)
 }
 
 // forwarded is what the destination gets of a header.
@@ -111,7 +124,7 @@ func forwarded(h http.Header) qstash.Header {
 	}
 	for name, values := range h {
 		if rest, ok := strings.CutPrefix(name, forwardPrefix); ok && rest != "" {
-			out[textproto.CanonicalMIMEHeaderKey(rest)] = values
+			out[fieldName(rest)] = values
 		}
 	}
 	delete(out, qstash.HeaderHops) // which deliveries set
@@ -249,7 +262,7 @@ func (p *optionParser) redact() *qstash.Redact {
 		case (name == "header" || name == "headers") && !single:
 			r.Headers = true
 		case (name == "header" || name == "headers") && strings.HasSuffix(rest, "]") && len(rest) > 1:
-			r.Header = append(r.Header, textproto.CanonicalMIMEHeaderKey(strings.TrimSpace(strings.TrimSuffix(rest, "]"))))
+			r.Header = append(r.Header, fieldName(strings.TrimSpace(strings.TrimSuffix(rest, "]"))))
 		default:
 			p.fail("Redact-Fields", text)
 		}

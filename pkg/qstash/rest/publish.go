@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"net/textproto"
 	"strings"
 
 	"github.com/skystash/skystash/pkg/edge"
@@ -17,7 +16,7 @@ import (
 func (x *exchange) header() http.Header {
 	h := x.r.Header
 	for name, values := range x.params {
-		name = textproto.CanonicalMIMEHeaderKey(name)
+		name = fieldName(name)
 		if strings.HasPrefix(name, prefix) && h.Get(name) == "" {
 			h[name] = values
 		}
@@ -34,7 +33,7 @@ func (x *exchange) request(dest, queue string, h http.Header, body []byte) (qsta
 		}
 		if group != nil {
 			for name, values := range group.Headers {
-				if name = textproto.CanonicalMIMEHeaderKey(name); h.Get(name) == "" {
+				if name = fieldName(name); h.Get(name) == "" {
 					h[name] = values
 				}
 			}
@@ -200,7 +199,7 @@ var errBatch = badRequest("invalid batch: want a JSON array of messages")
 func (x *exchange) batchRequest(it batchItem) (qstash.Request, error) {
 	h := looseHeader(it.Headers).header()
 	for name := range it.Headers {
-		if name = textproto.CanonicalMIMEHeaderKey(name); h[name] == nil {
+		if name = fieldName(name); h[name] == nil {
 			return qstash.Request{}, badRequest("invalid value for header " + name)
 		}
 	}

@@ -329,16 +329,17 @@ func (x *exchange) topics() error {
 func groupHeaders(in map[string]any) (map[string][]string, error) {
 	h := http.Header{}
 	for name, value := range in {
+		name = fieldName(name)
 		switch v := value.(type) {
 		case string:
-			h.Add(name, v)
+			h[name] = append(h[name], v)
 		case []any:
 			for _, one := range v {
 				text, ok := one.(string)
 				if !ok {
 					return nil, badRequest("invalid value for header " + name)
 				}
-				h.Add(name, text)
+				h[name] = append(h[name], text)
 			}
 		default:
 			return nil, badRequest("invalid value for header " + name)

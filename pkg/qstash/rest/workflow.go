@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"net/textproto"
 	"net/url"
 	"slices"
 	"strconv"
@@ -100,9 +99,9 @@ func (l looseHeader) header() http.Header {
 		var many []string
 		switch {
 		case json.Unmarshal(raw, &many) == nil:
-			h[textproto.CanonicalMIMEHeaderKey(name)] = many
+			h[fieldName(name)] = many
 		case json.Unmarshal(raw, &one) == nil:
-			h[textproto.CanonicalMIMEHeaderKey(name)] = []string{one}
+			h[fieldName(name)] = []string{one}
 		}
 	}
 	return h
@@ -270,7 +269,7 @@ func tellFailure(h http.Header, url string) {
 		}
 	}
 	for name, value := range own {
-		if name = textproto.CanonicalMIMEHeaderKey(sub + name); value != "" && h.Get(name) == "" {
+		if name = fieldName(sub + name); value != "" && h.Get(name) == "" {
 			h[name] = []string{value}
 		}
 	}

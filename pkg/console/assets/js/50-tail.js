@@ -1,5 +1,6 @@
 // Buttons with data-tail="address" follow a log: the server's events are rows, which go on top of the
-// list that data-tail-rows names. Browsers call again by themselves when an answer ends.
+// list that data-tail-rows names. Browsers call again by themselves when an answer ends. With
+// data-tail-auto, the page follows from the beginning.
 (() => {
   "use strict";
   const most = 200; // rows that are kept in the page
@@ -48,4 +49,5 @@
       }
     });
   });
+  document.querySelector("[data-tail-auto]")?.click();
 })();

@@ -1,0 +1,36 @@
+// Package wire serves Kafka's protocol over TCP and TLS, for the clients that there are: kafka-python,
+// librdkafka and what is built on it, franz-go, sarama, kafkajs, the clients for Java.
+//
+// Messages are encoded and decoded by franz-go's kmsg. What this package adds is the connection, who
+// uses it, and what each request means to the engine (pkg/kafka).
+//
+// # Versions
+//
+// The table in table.go has every request that is served: its versions, what it costs to decode,
+// whose it may be, and its handler. The versions are those of Kafka 2.8. ApiVersions above version 3 is
+// answered in version 0 with error 35, as brokers do; clients then ask again. Requests that are not in
+// the table close the connection: clients send only what ApiVersions has told them of.
+//
+// # Connections
+//
+// A connection has to authenticate within ten seconds, by SASL PLAIN (user name and password as in
+// REST), OAUTHBEARER (the password is the token) or SCRAM. After that each request looks at the cluster's
+// record, at most a second old: a credential that was revoked, or has expired, closes its
+// connections at the next request, and idle ones within seconds.
+//
+// One goroutine reads requests ahead, at most five, and one serves them in order. A Fetch that waits
+// holds up what comes behind it on its connection, as in Kafka.
+//
+// # Bounds
+//
+// The size of requests, and the memory that decoding them takes in the whole process, are bounded before they are read: see
+// frame.go. kmsg takes up to 80 bytes for a byte of a hostile request, so each request is charged
+// for that, except Produce, whose arrays are counted first.
+//
+// # What is different from Kafka
+//
+// There is one broker, number 0, and it leads everything. Fetch has no sessions: its answers say so, and
+// clients go on without. Leader epochs are always 0. Topics are not created by asking for them.
+// Transactions are refused: InitProducerId with a transactional id answers
+// TRANSACTIONAL_ID_AUTHORIZATION_FAILED, which clients take as final.
+package wire

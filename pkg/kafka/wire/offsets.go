@@ -1,0 +1,102 @@
+package wire
+
+import (
+	"context"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/skystash/skystash/pkg/kafka"
+)
+
+// settleTime is how long ListOffsets waits for what was accepted before.
+const settleTime = time.Second
+
+// Times that are none.
+const (
+	latest   = -1
+	earliest = -2
+)
+
+func (x *exchange) listOffsets(ctx context.Context, req *kmsg.ListOffsetsRequest, resp *kmsg.ListOffsetsResponse) error {
+	seen := map[kafka.TopicPartition]bool{}
+	for _, t := range req.Topics {
+		out := kmsg.NewListOffsetsResponseTopic()
+		out.Topic = t.Topic
+		for _, p := range t.Partitions {
+			part := kmsg.NewListOffsetsResponseTopicPartition()
+			part.Partition, part.Timestamp, part.Offset = p.Partition, -1, -1
+			tp := kafka.TopicPartition{Topic: t.Topic, Partition: int(p.Partition)}
+			switch {
+			case !x.MayDescribe(t.Topic):
+				part.ErrorCode = kerr.TopicAuthorizationFailed.Code
+			case seen[tp]:
+				part.ErrorCode = kerr.InvalidRequest.Code
+			case p.CurrentLeaderEpoch > leaderEpoch:
+				part.ErrorCode = kerr.UnknownLeaderEpoch.Code
+			case p.Timestamp < earliest:
+				part.ErrorCode = kerr.UnsupportedVersion.Code
+			default:
+				err := x.findOffset(ctx, tp, p.Timestamp, &part)
+				part.ErrorCode = x.partitionCode(err)
+			}
+			seen[tp] = true
+			out.Partitions = append(out.Partitions, part)
+		}
+		resp.Topics = append(resp.Topics, out)
+	}
+	return nil
+}
+
+// partitionCode is the code of an error of reading a partition.
+func (x *exchange) partitionCode(err error) int16 {
+	if kafka.IsKind(err, kafka.Invalid) { // there is no such partition
+		return kerr.UnknownTopicOrPartition.Code
+	}
+	return x.codeOf(err, kerr.NotLeaderForPartition)
+}
+
+func (x *exchange) findOffset(ctx context.Context, tp kafka.TopicPartition, at int64, part *kmsg.ListOffsetsResponseTopicPartition) error {
+	if at >= 0 {
+		m, err := x.s.engine.OffsetAt(ctx, x.Cluster, tp, at, settleTime)
+		if err == nil && m != nil {
+			part.Offset, part.Timestamp, part.LeaderEpoch = m.Offset, m.Timestamp, leaderEpoch
+		}
+		return err
+	}
+	limits, err := x.s.engine.Limits(ctx, x.Cluster, tp, settleTime)
+	if err != nil {
+		return err
+	}
+	part.LeaderEpoch = leaderEpoch
+	if part.Offset = limits.End; at == earliest {
+		part.Offset = limits.Start
+	}
+	return nil
+}
+
+func (x *exchange) offsetForLeaderEpoch(ctx context.Context, req *kmsg.OffsetForLeaderEpochRequest, resp *kmsg.OffsetForLeaderEpochResponse) error {
+	for _, t := range req.Topics {
+		out := kmsg.NewOffsetForLeaderEpochResponseTopic()
+		out.Topic = t.Topic
+		for _, p := range t.Partitions {
+			part := kmsg.NewOffsetForLeaderEpochResponseTopicPartition()
+			part.Partition, part.LeaderEpoch, part.EndOffset = p.Partition, -1, -1
+			switch {
+			case !x.Claims.MayConsume(t.Topic):
+				part.ErrorCode = kerr.TopicAuthorizationFailed.Code
+			case p.CurrentLeaderEpoch > leaderEpoch:
+				part.ErrorCode = kerr.UnknownLeaderEpoch.Code
+			case p.LeaderEpoch == leaderEpoch:
+				limits, err := x.s.engine.Limits(ctx, x.Cluster, kafka.TopicPartition{Topic: t.Topic, Partition: int(p.Partition)}, settleTime)
+				if part.ErrorCode = x.partitionCode(err); err == nil {
+					part.LeaderEpoch, part.EndOffset = leaderEpoch, limits.End
+				}
+			}
+			out.Partitions = append(out.Partitions, part)
+		}
+		resp.Topics = append(resp.Topics, out)
+	}
+	return nil
+}

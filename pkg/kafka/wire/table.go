@@ -1,0 +1,81 @@
+package wire
+
+import (
+	"context"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// Keys of requests.
+const (
+	keyProduce              = 0
+	keyFetch                = 1
+	keyListOffsets          = 2
+	keyMetadata             = 3
+	keySASLHandshake        = 17
+	keyAPIVersions          = 18
+	keyInitProducerID       = 22
+	keyOffsetForLeaderEpoch = 23
+	keySASLAuthenticate     = 36
+	keyDescribeCluster      = 60
+)
+
+// who may make a request. What it may do with single topics and groups, its handler asks.
+type who uint8
+
+const (
+	anybody  who = iota // also before authentication
+	anyGrant            // whoever has authenticated
+	producer            // who may produce to any topic
+)
+
+// api is a kind of request.
+type api struct {
+	key      int16
+	min, max int16 // versions
+	who      who
+	serve    func(*exchange, context.Context) (kmsg.Response, error)
+
+	// maxFrame bounds the request's bytes; 0: smallFrame. weigh says how many bytes decoding one takes;
+	// nil: hostileFactor for each byte.
+	maxFrame int
+	weigh    func(body []byte, version int16, flexible bool) (int, error)
+	class    string // of meter; "": ClassAdmin
+}
+
+// apis are the requests that are served. Versions are those of Kafka 2.8. Produce is offered from 0 on, although 0 to 2 are
+// refused: librdkafka takes compression for unsupported otherwise. So it is with SaslHandshake and SASL.
+func apis() []api {
+	return []api{
+		{key: keyProduce, min: 0, max: 9, who: anyGrant, serve: serve((*exchange).produce), maxFrame: largeFrame, weigh: weighProduce, class: classProduce},
+		{key: keyFetch, min: 4, max: 12, who: anyGrant, serve: serve((*exchange).fetch), class: classFetch},
+		{key: keyListOffsets, min: 1, max: 6, who: anyGrant, serve: serve((*exchange).listOffsets)},
+		{key: keyMetadata, min: 0, max: 11, who: anyGrant, serve: serve((*exchange).metadata)},
+		{key: keySASLHandshake, min: 0, max: 1, who: anybody, serve: serve((*exchange).saslHandshake)},
+		{key: keyAPIVersions, min: 0, max: 3, who: anybody, serve: serve((*exchange).apiVersions)},
+		{key: keyInitProducerID, min: 0, max: 4, who: producer, serve: serve((*exchange).initProducerID)},
+		{key: keyOffsetForLeaderEpoch, min: 2, max: 4, who: anyGrant, serve: serve((*exchange).offsetForLeaderEpoch)},
+		{key: keySASLAuthenticate, min: 0, max: 2, who: anybody, serve: serve((*exchange).saslAuthenticate)},
+		{key: keyDescribeCluster, min: 0, max: 0, who: anyGrant, serve: serve((*exchange).describeCluster)},
+	}
+}
+
+// serve makes a handler of one that knows what the request and its answer are.
+func serve[Req kmsg.Request, Resp kmsg.Response](f func(*exchange, context.Context, Req, Resp) error) func(*exchange, context.Context) (kmsg.Response, error) {
+	return func(x *exchange, ctx context.Context) (kmsg.Response, error) {
+		resp := x.req.ResponseKind()
+		err := f(x, ctx, x.req.(Req), resp.(Resp))
+		return resp, err
+	}
+}
+
+// maxKey bounds the keys of requests that there are.
+const maxKey = 128
+
+// byKey finds the table's row of a key; nil: there is none.
+func (s *Server) byKey(key int16) *api {
+	if key < 0 || key >= maxKey {
+		return nil
+	}
+	return s.table[key]
+}
