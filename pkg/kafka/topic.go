@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,6 +22,7 @@ const (
 	topicMaxMessage = "max"
 	topicCompact    = "compact" // there if so: compactOnly or compactDelete
 	topicCreated    = "created" // Unix ms
+	topicSettings   = "set"     // list of name=value
 )
 
 const (
@@ -43,6 +46,9 @@ type TopicOptions struct {
 	MaxMessageBytes int           // bytes of a message with its overhead; 0: DefaultMaxMessageBytes
 	Compact         bool          // keep the last message of each key, whatever its age
 	CompactDelete   bool          // a compacted topic's messages also go by retention time and size
+
+	// Settings are those of Kafka that are kept for its clients, and mean nothing here. They are not changed in place.
+	Settings map[string]string
 }
 
 // CleanupPolicy is what Kafka calls cleanup.policy: delete, compact or "compact,delete".
@@ -150,6 +156,13 @@ func (t *Topic) attrs() store.Attrs {
 		}
 		attrs = append(attrs, store.Attr{Name: topicCompact, Value: store.Int(how)})
 	}
+	if len(t.Settings) > 0 {
+		var list []string
+		for _, name := range slices.Sorted(maps.Keys(t.Settings)) {
+			list = append(list, name+"="+t.Settings[name])
+		}
+		attrs = append(attrs, store.Attr{Name: topicSettings, Value: store.List(list)})
+	}
 	return store.NewAttrs(attrs...)
 }
 
@@ -168,6 +181,13 @@ func topicOf(cluster, name string, as store.Attrs) *Topic {
 	}
 	if t.Retention == 0 {
 		t.Retention = -1
+	}
+	for _, text := range as.Get(topicSettings).Elems() {
+		if t.Settings == nil {
+			t.Settings = map[string]string{}
+		}
+		name, value, _ := strings.Cut(text, "=")
+		t.Settings[name] = value
 	}
 	return t
 }

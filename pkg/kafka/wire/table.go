@@ -15,8 +15,16 @@ const (
 	keySASLHandshake        = 17
 	keyAPIVersions          = 18
 	keyInitProducerID       = 22
+	keyCreateTopics         = 19
+	keyDeleteTopics         = 20
+	keyDeleteRecords        = 21
 	keyOffsetForLeaderEpoch = 23
+	keyDescribeConfigs      = 32
+	keyAlterConfigs         = 33
+	keyDescribeLogDirs      = 35
 	keySASLAuthenticate     = 36
+	keyCreatePartitions     = 37
+	keyIncrementalConfigs   = 44
 	keyDescribeCluster      = 60
 )
 
@@ -53,9 +61,17 @@ func apis() []api {
 		{key: keyMetadata, min: 0, max: 11, who: anyGrant, serve: serve((*exchange).metadata)},
 		{key: keySASLHandshake, min: 0, max: 1, who: anybody, serve: serve((*exchange).saslHandshake)},
 		{key: keyAPIVersions, min: 0, max: 3, who: anybody, serve: serve((*exchange).apiVersions)},
+		{key: keyCreateTopics, min: 0, max: 7, who: anyGrant, serve: serve((*exchange).createTopics)},
+		{key: keyDeleteTopics, min: 0, max: 6, who: anyGrant, serve: serve((*exchange).deleteTopics)},
+		{key: keyDeleteRecords, min: 0, max: 2, who: anyGrant, serve: serve((*exchange).deleteRecords)},
 		{key: keyInitProducerID, min: 0, max: 4, who: producer, serve: serve((*exchange).initProducerID)},
 		{key: keyOffsetForLeaderEpoch, min: 2, max: 4, who: anyGrant, serve: serve((*exchange).offsetForLeaderEpoch)},
+		{key: keyDescribeConfigs, min: 0, max: 4, who: anyGrant, serve: serve((*exchange).describeConfigs)},
+		{key: keyAlterConfigs, min: 0, max: 2, who: anyGrant, serve: serve((*exchange).alterConfigs)},
+		{key: keyDescribeLogDirs, min: 0, max: 2, who: anyGrant, serve: serve((*exchange).describeLogDirs)},
 		{key: keySASLAuthenticate, min: 0, max: 2, who: anybody, serve: serve((*exchange).saslAuthenticate)},
+		{key: keyCreatePartitions, min: 0, max: 3, who: anyGrant, serve: serve((*exchange).createPartitions)},
+		{key: keyIncrementalConfigs, min: 0, max: 1, who: anyGrant, serve: serve((*exchange).incrementalAlterConfigs)},
 		{key: keyDescribeCluster, min: 0, max: 0, who: anyGrant, serve: serve((*exchange).describeCluster)},
 	}
 }
