@@ -103,3 +103,35 @@ func (g Grant) MayAdminister(topic string) bool {
 func (g Grant) MayDescribe(topic string) bool {
 	return g.Claims.Topics.Matches(topic)
 }
+
+// ErrForbidden means that a credential is good and may not do what it was used for. The text of an error that
+// wraps it is for the client.
+var ErrForbidden = errors.New("forbidden")
+
+// forbidden is an error with a text of its own.
+type forbidden struct{ text string }
+
+func (e *forbidden) Error() string        { return e.text }
+func (e *forbidden) Is(target error) bool { return target == ErrForbidden }
+
+// MayUseGroup asks for the permission to use a group: the credential's rule of groups, and all topics
+// that the group's members read. Otherwise a credential of one topic could take partitions of
+// another one away from them, by joining their group. The error is or wraps ErrForbidden, or says what could not be read.
+func (g Gate) MayUseGroup(ctx context.Context, grant Grant, group string) error {
+	if !grant.Claims.Groups.Matches(group) {
+		return &forbidden{fmt.Sprintf("the credential may not use group %q", group)}
+	}
+	if rule := grant.Claims.Topics; rule.Permission != token.PermitProduce && (rule == (token.TopicRule{}) || rule.Topics == "*") {
+		return nil
+	}
+	topics, err := g.Engine.GroupTopics(ctx, grant.Cluster, group)
+	if err != nil {
+		return err
+	}
+	for _, t := range topics {
+		if !grant.Claims.MayConsume(t) {
+			return &forbidden{fmt.Sprintf("the credential may not use group %q: it reads topics that the credential may not consume from", group)}
+		}
+	}
+	return nil
+}
