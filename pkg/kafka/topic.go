@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,7 +21,7 @@ const (
 	topicMaxMessage = "max"
 	topicCompact    = "compact" // there if so: compactOnly or compactDelete
 	topicCreated    = "created" // Unix ms
-	topicSettings   = "set"     // list of name=value
+	topicSettings   = "set"     // as TopicOptions has them
 )
 
 const (
@@ -47,8 +46,34 @@ type TopicOptions struct {
 	Compact         bool          // keep the last message of each key, whatever its age
 	CompactDelete   bool          // a compacted topic's messages also go by retention time and size
 
-	// Settings are those of Kafka that are kept for its clients, and mean nothing here. They are not changed in place.
-	Settings map[string]string
+	// Settings are those of Kafka that are kept for its clients, and mean nothing here: lines of name=value. See
+	// Setting and SetSetting.
+	Settings string
+}
+
+// Setting is the value of one of the Settings; false: there is none.
+func (o *TopicOptions) Setting(name string) (string, bool) {
+	for line := range strings.Lines(o.Settings) {
+		if value, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), name+"="); ok {
+			return value, true
+		}
+	}
+	return "", false
+}
+
+// SetSetting changes one of the Settings; nil takes it away. The value has no line breaks.
+func (o *TopicOptions) SetSetting(name string, value *string) {
+	var lines []string
+	for line := range strings.Lines(o.Settings) {
+		if !strings.HasPrefix(line, name+"=") {
+			lines = append(lines, line)
+		}
+	}
+	if value != nil {
+		lines = append(lines, name+"="+*value+"\n")
+	}
+	slices.Sort(lines)
+	o.Settings = strings.Join(lines, "")
 }
 
 // CleanupPolicy is what Kafka calls cleanup.policy: delete, compact or "compact,delete".
@@ -156,12 +181,8 @@ func (t *Topic) attrs() store.Attrs {
 		}
 		attrs = append(attrs, store.Attr{Name: topicCompact, Value: store.Int(how)})
 	}
-	if len(t.Settings) > 0 {
-		var list []string
-		for _, name := range slices.Sorted(maps.Keys(t.Settings)) {
-			list = append(list, name+"="+t.Settings[name])
-		}
-		attrs = append(attrs, store.Attr{Name: topicSettings, Value: store.List(list)})
+	if t.Settings != "" {
+		attrs = append(attrs, store.Attr{Name: topicSettings, Value: store.Bytes(t.Settings)})
 	}
 	return store.NewAttrs(attrs...)
 }
@@ -177,17 +198,11 @@ func topicOf(cluster, name string, as store.Attrs) *Topic {
 			MaxMessageBytes: int(as.Get(topicMaxMessage).Num()),
 			Compact:         as.Has(topicCompact),
 			CompactDelete:   as.Get(topicCompact).Num() == compactDelete,
+			Settings:        as.Get(topicSettings).Str(),
 		},
 	}
 	if t.Retention == 0 {
 		t.Retention = -1
-	}
-	for _, text := range as.Get(topicSettings).Elems() {
-		if t.Settings == nil {
-			t.Settings = map[string]string{}
-		}
-		name, value, _ := strings.Cut(text, "=")
-		t.Settings[name] = value
 	}
 	return t
 }

@@ -21,6 +21,8 @@ type Verifier interface {
 	Verify(ctx context.Context, token string) (token.Claims, error)
 	// Resource is what a token says it opens, if it is true or not.
 	Resource(token string) string
+	// Recheck checks claims of a token that Verify has found good once.
+	Recheck(ctx context.Context, claims token.Claims) error
 }
 
 // Gate opens clusters.
@@ -69,6 +71,19 @@ func (g Gate) verify(ctx context.Context, password string) (context.Context, tok
 		return ctx, claims, ErrRefused
 	}
 	return ctx, claims, nil
+}
+
+// Return checks the claims of a token that was good when it was minted, and that its bearer has proved to
+// know without showing it.
+func (g Gate) Return(ctx context.Context, claims token.Claims) (Grant, error) {
+	err := g.Verifier.Recheck(ctx, claims)
+	switch {
+	case errors.Is(err, token.ErrKeysUnavailable):
+		return Grant{}, fmt.Errorf("checking a credential: %w", err)
+	case err != nil || !claims.Allows(token.ProductKafka):
+		return Grant{}, ErrRefused
+	}
+	return g.Enter(ctx, claims)
 }
 
 // Enter finds the cluster of claims that were verified, unless it has taken them back.

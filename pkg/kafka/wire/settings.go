@@ -2,7 +2,6 @@ package wire
 
 import (
 	"fmt"
-	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -103,7 +102,7 @@ var brokerSettings = map[string]string{
 	"num.partitions":                           "1",
 	"offsets.retention.minutes":                "10080",
 	"offsets.topic.replication.factor":         "1",
-	"sasl.enabled.mechanisms":                  "PLAIN,OAUTHBEARER",
+	"sasl.enabled.mechanisms":                  "PLAIN,OAUTHBEARER,SCRAM-SHA-256,SCRAM-SHA-512",
 	"socket.request.max.bytes":                 strconv.Itoa(largeFrame),
 	"transaction.state.log.replication.factor": "1",
 	"unclean.leader.election.enable":           "false",
@@ -159,12 +158,15 @@ func setMaxMessage(o *kafka.TopicOptions, value string) (err error) {
 	return err
 }
 
+// maxSetting bounds a value, in bytes.
+const maxSetting = 1024
+
 // check says what is wrong with a value.
 func (s *setting) check(name, value string) error {
-	ok := s.legal == nil || s.legal(value)
+	ok := (s.legal == nil || s.legal(value)) && len(value) <= maxSetting && !strings.ContainsAny(value, "\r\n")
 	switch s.kind {
 	case kmsg.ConfigTypeBoolean:
-		ok = value == "true" || value == "false"
+		ok = ok && (value == "true" || value == "false")
 	case kmsg.ConfigTypeInt:
 		_, err := strconv.ParseInt(value, 10, 32)
 		ok = ok && err == nil
@@ -193,15 +195,10 @@ func applySetting(o *kafka.TopicOptions, name string, value *string) error {
 		}
 		return nil
 	}
-	o.Settings = maps.Clone(o.Settings)
 	if initial {
-		delete(o.Settings, name)
-		return nil
+		value = nil
 	}
-	if o.Settings == nil {
-		o.Settings = map[string]string{}
-	}
-	o.Settings[name] = *value
+	o.SetSetting(name, value)
 	return nil
 }
 
@@ -212,7 +209,7 @@ func valueOf(o *kafka.TopicOptions, name string) (value string, own bool) {
 		value = s.get(o)
 		return value, value != s.initial
 	}
-	if value, own = o.Settings[name]; own {
+	if value, own = o.Setting(name); own {
 		return value, true
 	}
 	return s.initial, false

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"context"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -48,7 +49,8 @@ type api struct {
 	// nil: hostileFactor for each byte.
 	maxFrame int
 	weigh    func(body []byte, version int16, flexible bool) (int, error)
-	class    string // of meter; "": ClassAdmin
+	class    string        // of meter; "": ClassAdmin
+	wait     time.Duration // bounds what it takes; 0: requestTime
 }
 
 // apis are the requests that are served. Versions are those of Kafka 2.8. Produce is offered from 0 on, although 0 to 2 are
