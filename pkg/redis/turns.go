@@ -18,7 +18,7 @@ import (
 // with a thousand.
 //
 // Who holds a turn must not wait for anything that another request may hold while it waits for a turn,
-// such as the lock of a key: see budget.release.
+// such as the lock of a key: see Turn.Release.
 type turns struct {
 	mu      sync.Mutex
 	free    int
