@@ -109,7 +109,6 @@ func New(cfg Config) *Engine {
 		maxBlock:  cfg.MaxBlock,
 		maxReply:  cfg.MaxReplyBytes,
 		budget:    cfg.Budget.orDefaults(),
-		turns:     newTurns(cmp.Or(cfg.Turns, max(runtime.GOMAXPROCS(0)-1, 1))),
 		commands:  newCommandTable(),
 		locks:     store.NewLocks(),
 		duties:    newDuties(),
@@ -122,6 +121,7 @@ func New(cfg Config) *Engine {
 	if e.log == nil {
 		e.log = slog.Default()
 	}
+	e.turns = newTurns(cmp.Or(cfg.Turns, max(runtime.GOMAXPROCS(0)-1, 1)), e.now)
 	ttl := e.recordTTL
 	if ttl == 0 {
 		ttl = fresh.Forever

@@ -78,20 +78,20 @@ func (t *Turn) Spend(ctx context.Context, units int64) error {
 // next waits for the request's turn. A request that has one already gives it up for that, if others wait.
 func (t *Turn) next(ctx context.Context) error {
 	t.left = lookEvery
-	begun, err := time.Now(), error(nil)
+	begun, err := t.turns.now(), error(nil)
 	if t.working {
 		err = t.turns.pass(ctx, t.database)
 	} else {
 		err = t.turns.take(ctx, t.database)
 	}
-	t.since, t.working = time.Now(), err == nil
+	t.since, t.working = t.turns.now(), err == nil
 	t.waited += t.since.Sub(begun)
 	return err
 }
 
 // keep is called between members of a pipeline. One that is long needs a turn for each of them.
 func (t *Turn) keep(ctx context.Context) error {
-	if t == nil || !t.long || t.working && !(t.turns.wanted() && time.Since(t.since) > turnTime) {
+	if t == nil || !t.long || t.working && !(t.turns.wanted() && t.turns.now().Sub(t.since) > turnTime) {
 		return nil
 	}
 	return t.next(ctx)
