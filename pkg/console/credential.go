@@ -120,7 +120,7 @@ func showToken(r *request) error {
 	case control.Redis:
 		shown.Env = env("UPSTASH_REDIS_REST_URL", url, "UPSTASH_REDIS_REST_TOKEN", t.Text)
 	case control.Kafka:
-		shown.Env = env("UPSTASH_KAFKA_REST_URL", url, "UPSTASH_KAFKA_REST_USERNAME", t.Username, "UPSTASH_KAFKA_REST_PASSWORD", t.Text)
+		shown.Env = kafkaEnv(url, r.h.control.Broker(), t.Username, t.Text)
 	case control.QStash:
 		shown.Env = env("QSTASH_URL", url, "QSTASH_TOKEN", t.Text)
 	}

@@ -15,8 +15,9 @@ type snippet struct {
 // signingKeys are QStash's, which receivers check deliveries with.
 type signingKeys struct{ current, next string }
 
-// snippets are those of a product, for a URL and the default tokens, of which the first reads and writes.
-func snippets(p control.Product, url string, tokens []connectionToken, keys signingKeys) []snippet {
+// snippets are those of a product, for a URL and the default tokens, of which the first reads and writes. broker
+// is where clients of Kafka's own protocol connect to.
+func snippets(p control.Product, url string, broker control.Broker, tokens []connectionToken, keys signingKeys) []snippet {
 	if len(tokens) == 0 {
 		return nil
 	}
@@ -29,7 +30,7 @@ func snippets(p control.Product, url string, tokens []connectionToken, keys sign
 		}
 		return redisSnippets(url, first.Text, readOnly)
 	case control.Kafka:
-		return kafkaSnippets(url, first.Username, first.Text)
+		return append(kafkaSnippets(url, broker, first.Username, first.Text), brokerSnippets(broker, first.Username, first.Text)...)
 	}
 	return qstashSnippets(url, first.Text, keys)
 }
@@ -77,10 +78,19 @@ curl %s \
 	}
 }
 
-func kafkaSnippets(url, username, password string) []snippet {
+// kafkaEnv are the variables of both ways to connect.
+func kafkaEnv(url string, broker control.Broker, username, password string) string {
+	pairs := []string{"UPSTASH_KAFKA_REST_URL", url, "UPSTASH_KAFKA_REST_USERNAME", username, "UPSTASH_KAFKA_REST_PASSWORD", password}
+	if broker.Address != "" {
+		pairs = append(pairs, "KAFKA_BROKERS", broker.Address, "KAFKA_USERNAME", username, "KAFKA_PASSWORD", password)
+	}
+	return env(pairs...)
+}
+
+func kafkaSnippets(url string, broker control.Broker, username, password string) []snippet {
 	return []snippet{
-		{"env", ".env", env("UPSTASH_KAFKA_REST_URL", url, "UPSTASH_KAFKA_REST_USERNAME", username, "UPSTASH_KAFKA_REST_PASSWORD", password)},
-		{"javascript", "JavaScript", fmt.Sprintf(`// npm install @upstash/kafka
+		{"env", ".env", kafkaEnv(url, broker, username, password)},
+		{"javascript", "REST, JavaScript", fmt.Sprintf(`// npm install @upstash/kafka
 import { Kafka } from "@upstash/kafka";
 
 const kafka = new Kafka({

@@ -16,6 +16,15 @@ import (
 // Endpoints are the public URLs of the products, without a slash at the end.
 type Endpoints struct {
 	Redis, Kafka, QStash string
+
+	KafkaTCP Broker // for clients of Kafka's own protocol; zero: not served
+}
+
+// Broker is where clients of Kafka's own protocol connect to.
+type Broker struct {
+	Address string // host:port
+	TLS     bool   // it is spoken over TLS
+	CAFile  string // of the certificate, if no client knows it by itself
 }
 
 // Config is what an Engine is made of.
@@ -39,6 +48,9 @@ type Config struct {
 	Now    func() time.Time // nil: time.Now
 	Logger *slog.Logger     // nil: slog.Default
 }
+
+// Broker is where clients of Kafka's own protocol connect to; zero: it is not served.
+func (e *Engine) Broker() Broker { return e.endpoints.KafkaTCP }
 
 // DefaultRegion is Config.Region where there is none.
 const DefaultRegion = "us-east-1"

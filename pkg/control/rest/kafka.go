@@ -20,7 +20,7 @@ type cluster struct {
 	Region               string `json:"region"`
 	Type                 string `json:"type"`
 	Multizone            bool   `json:"multizone"`
-	TCPEndpoint          string `json:"tcp_endpoint"` // empty: there is only the REST API
+	TCPEndpoint          string `json:"tcp_endpoint"` // host:port; empty: there is only the REST API
 	RestEndpoint         string `json:"rest_endpoint"`
 	State                string `json:"state"`
 	Username             string `json:"username"`
@@ -46,7 +46,7 @@ func (x *exchange) cluster(r *control.Resource) (*cluster, error) {
 	}
 	host, _, _ := endpoint(r.URL)
 	return &cluster{
-		ID: r.ID, Name: r.Name, Region: r.Region, Type: "paid", Multizone: true, RestEndpoint: host,
+		ID: r.ID, Name: r.Name, Region: r.Region, Type: "paid", Multizone: true, TCPEndpoint: x.cfg.Engine.Broker().Address, RestEndpoint: host,
 		State: "active", Username: t.Username, Password: t.Text, MaxRetentionSize: noLimit, MaxRetentionTime: noLimit,
 		MaxMessagesPerSecond: noLimit, MaxMessageSize: kafka.MaxMessageBytes, MaxPartitions: own.MaxPartitions, CreationTime: r.CreatedAt.Unix(),
 	}, nil

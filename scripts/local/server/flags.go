@@ -35,6 +35,10 @@ type flags struct {
 
 	kafkaTable    string
 	kafkaStream   string
+	kafkaAddr     string
+	kafkaTLSAddr  string
+	kafkaHost     string
+	kafkaInsecure bool
 	kinesis       string // endpoint
 	topics        topicsFlag
 	partitions    int
@@ -76,6 +80,11 @@ func (m *Main) ParseFlags(args []string) error {
 	fs.StringVar(&f.kafkaStream, "kafka-stream", "", "`name` of a Kinesis stream to send Kafka's messages through; created if its endpoint is given.\n"+
 		"Without it Kafka's table serves as the stream too, for one process at a time")
 	fs.StringVar(&f.kinesis, "kinesis-endpoint", "", "`URL` of Kinesis, e.g. of kinesalite; empty: AWS")
+	fs.StringVar(&f.kafkaAddr, "kafka-addr", "127.0.0.1:9092", "`host:port` for clients of Kafka's own protocol, without TLS; if the port is taken, the next free one;\n"+
+		"empty: none")
+	fs.StringVar(&f.kafkaTLSAddr, "kafka-tls-addr", "127.0.0.1:9192", "`host:port` for the same with TLS, with a certificate that is made at the first start; empty: none")
+	fs.StringVar(&f.kafkaHost, "kafka-host", "", "`name` by which Kafka's clients reach both, if it is not that of the address")
+	fs.BoolVar(&f.kafkaInsecure, "kafka-insecure", false, "let -kafka-addr be another than a loopback address: passwords then cross the network in the clear")
 	fs.Var(&f.topics, "topics", "Kafka `topics` to create, e.g. red:3,green,blue: names, with the number of partitions")
 	fs.IntVar(&f.partitions, "kafka-partitions", 1000, "`number` of partitions that all Kafka topics can have together")
 	fs.StringVar(&f.qstashTable, "qstash-table", "skystash-qstash", "`name` of QStash's DynamoDB table; created if an endpoint is given")
@@ -145,12 +154,27 @@ func (f *flags) check(rest []string) error {
 	if _, _, err := net.SplitHostPort(f.qstashDevAddr); err != nil {
 		return fmt.Errorf("-qstash-dev-addr %q: want host:port", f.qstashDevAddr)
 	}
+	for name, addr := range map[string]string{"kafka-addr": f.kafkaAddr, "kafka-tls-addr": f.kafkaTLSAddr} {
+		if _, _, err := net.SplitHostPort(addr); err != nil && addr != "" {
+			return fmt.Errorf("-%s %q: want host:port", name, addr)
+		}
+	}
+	if f.kafkaAddr != "" && !f.kafkaInsecure && !isLoopback(f.kafkaAddr) {
+		return fmt.Errorf("-kafka-addr %s is no loopback address: use -kafka-tls-addr there, or -kafka-insecure", f.kafkaAddr)
+	}
 	if f.replica != "" {
 		if _, _, err := net.SplitHostPort(f.replica); err != nil {
 			return fmt.Errorf("-replica %q: want host:port", f.replica)
 		}
 	}
 	return nil
+}
+
+// isLoopback reports whether only this machine reaches an address.
+func isLoopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	ip := net.ParseIP(host)
+	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
 }
 
 // resolveFlag maps host names to the addresses to connect to instead.

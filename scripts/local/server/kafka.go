@@ -130,17 +130,20 @@ func (m *Main) openKafka(ctx context.Context) (p *product, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if m.kafkaWire, err = m.openKafkaWire(engine, verifier); err != nil {
+		return nil, err
+	}
 	m.kafka, m.directories = engine, append(m.directories, keydir.Directory{Store: st})
 	p = &product{
-		name:   "Kafka over REST",
+		name:   "Kafka, over REST and natively",
 		prefix: "/kafka",
 		owns:   owned{control.Kafka, kafkaCluster, "local"},
 		vars: func(t control.Token) [][2]string {
-			return [][2]string{
+			return append([][2]string{
 				{"UPSTASH_KAFKA_REST_URL", m.url + "/kafka"},
 				{"UPSTASH_KAFKA_REST_USERNAME", t.Username},
 				{"UPSTASH_KAFKA_REST_PASSWORD", t.Text},
-			}
+			}, m.kafkaWire.vars(t.Username, t.Text)...)
 		},
 		duties: []func(context.Context){
 			func(ctx context.Context) {

@@ -38,11 +38,12 @@ type Main struct {
 	signIn               string         // link to the console
 	replica              *replicaServer // nil: there is none
 
-	store    store.Store
-	products []*product // besides Redis
-	redis    *redis.Engine
-	kafka    *kafka.Engine
-	qstash   *qstashServer
+	store     store.Store
+	products  []*product // besides Redis
+	redis     *redis.Engine
+	kafka     *kafka.Engine
+	kafkaWire *kafkaWire // nil: not open yet
+	qstash    *qstashServer
 
 	deliveries *deliveries // nil: they are not printed
 	control    *controlServer
@@ -59,7 +60,7 @@ type Main struct {
 
 // NewMain makes the program. What users look for goes to stdout, the log to stderr.
 func NewMain(stdout, stderr io.Writer) *Main {
-	m := &Main{stdout: stdout, stderr: stderr, log: slog.New(slog.NewTextHandler(stderr, nil)), failed: make(chan error, 2)}
+	m := &Main{stdout: stdout, stderr: stderr, log: slog.New(slog.NewTextHandler(stderr, nil)), failed: make(chan error, 4)}
 	m.closeErr = sync.OnceValue(m.shutdown)
 	return m
 }
@@ -102,6 +103,9 @@ func (m *Main) Run(ctx context.Context) error {
 	return errors.Join(err, m.Close())
 }
 
+// turnsOverNetwork is how many long requests work at a time if most of their time goes by waiting for DynamoDB.
+const turnsOverNetwork = 64
+
 // Start returns when the program serves requests. If it fails, nothing is left behind.
 func (m *Main) Start(ctx context.Context) (err error) {
 	listener, err := net.Listen("tcp", m.flags.addr)
@@ -135,11 +139,16 @@ func (m *Main) Start(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	turns := 0
+	if m.flags.store == storeDynamo {
+		turns = turnsOverNetwork
+	}
 	engine := redis.New(redis.Config{
 		Store:         m.store,
 		Logger:        m.log,
 		RecordTTL:     recordTTL,
 		MaxReplyBytes: int(m.flags.maxRequest),
+		Turns:         turns,
 	})
 	m.redis, m.directories = engine, []keydir.Directory{{Store: m.store}}
 	if _, err := openDatabase(ctx, engine); err != nil {
@@ -182,6 +191,7 @@ func (m *Main) Start(ctx context.Context) (err error) {
 	streams, m.stopSSE = context.WithCancel(duties)
 	m.http = newFrontend(duties, streams, handler, m.products, m.flags.newGate(m.flags.addr, false), m.flags.pprof).server(m.log)
 	m.serve(m.http, listener)
+	m.kafkaWire.serve(m)
 	if m.replica != nil {
 		m.replica.http = newFrontend(duties, streams, m.replica.handler, nil, m.flags.newGate(m.flags.replica, false), false).server(m.log)
 		m.serve(m.replica.http, m.replica.listener)
@@ -213,6 +223,12 @@ func (m *Main) shutdown() error {
 	if m.replica != nil && m.replica.engine != nil {
 		m.replica.engine.Close()
 	}
+	var kafkaClosed sync.WaitGroup
+	if m.kafkaWire != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), m.flags.grace)
+		defer cancel()
+		kafkaClosed.Go(func() { m.kafkaWire.close(ctx) })
+	}
 	if m.http != nil {
 		m.stopSSE()
 		ctx, cancel := context.WithTimeout(context.Background(), m.flags.grace)
@@ -227,6 +243,7 @@ func (m *Main) shutdown() error {
 			errs = append(errs, fmt.Errorf("stopping the HTTP server: %w", err))
 		}
 	}
+	kafkaClosed.Wait()
 	if m.stop != nil {
 		m.stop()
 		m.duties.Wait()
