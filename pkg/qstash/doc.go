@@ -113,7 +113,7 @@
 // queue has the queue's entry instead. Publishing writes both in
 // one unconditional call, the message unacknowledged until both are there. All
 // later steps are one update, or one transaction when they touch several items; the
-// due entry of a finished message is removed afterwards, and by the sweep if need be. That of a
+// due entry of a finished message, or its entry in a queue, is removed afterwards, and by the sweep if need be. That of a
 // workflow run's message is always left to the sweep, see below.
 // Whoever finishes a message wakes what waits behind it, in its queue or its flow control key.
 //
