@@ -93,7 +93,7 @@
 //	e acct queue         generation place     queue entry: the message in that place, or void
 //	f acct               key                  flow control key: limits and counts
 //	w acct key           time id              its waitlist: the message and its host
-//	g acct               name                 URL group
+//	g acct               name                 URL group: its text, and endpoints that were added since
 //	h acct               host                 host that is not reached: state of its circuit breaker
 //	h acct               host process         process in which attempts for the host take long
 //	s acct               schedule id          schedule
@@ -113,7 +113,7 @@
 // queue has the queue's entry instead. Publishing writes both in
 // one unconditional call, the message unacknowledged until both are there. All
 // later steps are one update, or one transaction when they touch several items; the
-// due entry of a finished message is removed afterwards, and by the sweep if need be. That of a
+// due entry of a finished message, or its entry in a queue, is removed afterwards, and by the sweep if need be. That of a
 // workflow run's message is always left to the sweep, see below.
 // Whoever finishes a message wakes what waits behind it, in its queue or its flow control key.
 //

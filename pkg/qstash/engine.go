@@ -10,8 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/klauspost/compress/zstd"
-
+	"github.com/skystash/skystash/pkg/compress"
 	"github.com/skystash/skystash/pkg/fresh"
 	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/qstash/breaker"
@@ -169,8 +168,7 @@ type Engine struct {
 	random func([]byte)
 	log    *slog.Logger
 	owner  string // of the leases that this engine holds
-	zip    *zstd.Encoder
-	unzip  *zstd.Decoder
+	codec  *compress.Codec
 
 	revoked  *revoked.Book
 	accounts *fresh.Cache[string, *Account] // records
@@ -232,13 +230,7 @@ func New(cfg Config) *Engine {
 	if e.owner = cfg.Owner; e.owner == "" {
 		e.owner = e.newID("")
 	}
-	var err error
-	if e.zip, err = zstd.NewWriter(nil, zstd.WithLowerEncoderMem(true)); err == nil {
-		e.unzip, err = zstd.NewReader(nil)
-	}
-	if err != nil {
-		panic(fmt.Sprintf("qstash: set up compression: %v", err)) // options that are refused
-	}
+	e.codec = compress.New(maxBodyBytes)
 	return e
 }
 
@@ -259,7 +251,12 @@ func (e *Engine) lock(ctx context.Context, kind, acct, name string) (unlock func
 // contend repeats attempt, as Config.Retry says, while other callers are faster. what and args
 // begin the error's text: "changing queue %s".
 func (e *Engine) contend(ctx context.Context, attempt func(context.Context) error, what string, args ...any) error {
-	err := e.retry.Do(ctx, attempt)
+	return e.contendAs(ctx, e.retry, attempt, what, args...)
+}
+
+// contendAs is contend with another policy.
+func (e *Engine) contendAs(ctx context.Context, policy store.Retry, attempt func(context.Context) error, what string, args ...any) error {
+	err := policy.Do(ctx, attempt)
 	if refused := (*Error)(nil); err == nil || errors.As(err, &refused) || errors.Is(err, ErrNoAccount) {
 		return err
 	}

@@ -2,7 +2,9 @@ package redis
 
 import (
 	"math"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/skystash/skystash/pkg/redis/num"
 	"github.com/skystash/skystash/pkg/redis/resp"
@@ -15,16 +17,16 @@ import (
 func stringCommands() []*command {
 	return append([]*command{
 		{name: "get", arity: 2, flags: readonly | fast, keys: oneKey, group: "string", since: "1.0.0", summary: "Returns the value of a key.", run: get},
-		{name: "set", arity: -3, flags: write | denyoom, keys: oneKey, group: "string", since: "1.0.0", summary: "Sets the value of a key, on conditions and with an expiry if asked for.", run: set, direct: setDirect},
-		{name: "setex", arity: 4, flags: write | denyoom, keys: oneKey, group: "string", since: "2.0.0", summary: "Sets the value of a key that expires after some seconds.", run: setex, direct: setexDirect},
-		{name: "psetex", arity: 4, flags: write | denyoom, keys: oneKey, group: "string", since: "2.6.0", summary: "Sets the value of a key that expires after some milliseconds.", run: setex, direct: setexDirect},
-		{name: "setnx", arity: 3, flags: write | denyoom | fast, keys: oneKey, group: "string", since: "1.0.0", summary: "Sets the value of a key that does not exist.", run: setnx, direct: setnxDirect},
+		{name: "set", arity: -3, flags: write | denyoom, keys: oneKey, use: "RW access update variable_flags", useIn: useOfSet, group: "string", since: "1.0.0", summary: "Sets the value of a key, on conditions and with an expiry if asked for.", run: set, direct: setDirect},
+		{name: "setex", arity: 4, flags: write | denyoom, keys: oneKey, use: "OW update", group: "string", since: "2.0.0", summary: "Sets the value of a key that expires after some seconds.", run: setex, direct: setexDirect},
+		{name: "psetex", arity: 4, flags: write | denyoom, keys: oneKey, use: "OW update", group: "string", since: "2.6.0", summary: "Sets the value of a key that expires after some milliseconds.", run: setex, direct: setexDirect},
+		{name: "setnx", arity: 3, flags: write | denyoom | fast, keys: oneKey, use: "OW insert", group: "string", since: "1.0.0", summary: "Sets the value of a key that does not exist.", run: setnx, direct: setnxDirect},
 		{name: "getset", arity: 3, flags: write | denyoom | fast, keys: oneKey, group: "string", since: "1.0.0", summary: "Sets the value of a key and returns the old one.", run: getset, direct: getsetDirect},
-		{name: "getdel", arity: 2, flags: write | fast, keys: oneKey, group: "string", since: "6.2.0", summary: "Returns the value of a key and deletes it.", run: getdel, direct: getdelDirect},
+		{name: "getdel", arity: 2, flags: write | fast, keys: oneKey, use: "RW access delete", group: "string", since: "6.2.0", summary: "Returns the value of a key and deletes it.", run: getdel, direct: getdelDirect},
 		{name: "getex", arity: -2, flags: write | fast, keys: oneKey, group: "string", since: "6.2.0", summary: "Returns the value of a key and changes its expiry.", run: getex, direct: getexDirect},
-		{name: "mget", arity: -2, flags: readonly | fast, keys: allKeys, group: "string", since: "1.0.0", summary: "Returns the values of several keys.", run: mget},
-		{name: "mset", arity: -3, flags: write | denyoom | divisible, keys: pairKeys, group: "string", since: "1.0.1", summary: "Sets the values of several keys.", run: mset, direct: msetDirect},
-		{name: "msetnx", arity: -3, flags: write | denyoom, keys: pairKeys, group: "string", since: "1.0.1", summary: "Sets the values of several keys if none of them exists.", run: msetnx, direct: msetDirect},
+		{name: "mget", arity: -2, flags: readonly | fast, keys: allKeys, tips: "request_policy:multi_shard", group: "string", since: "1.0.0", summary: "Returns the values of several keys.", run: mget},
+		{name: "mset", arity: -3, flags: write | denyoom | divisible, keys: pairKeys, use: "OW update", tips: "request_policy:multi_shard response_policy:all_succeeded", group: "string", since: "1.0.1", summary: "Sets the values of several keys.", run: mset, direct: msetDirect},
+		{name: "msetnx", arity: -3, flags: write | denyoom, keys: pairKeys, use: "OW insert", tips: "request_policy:multi_shard response_policy:agg_min", group: "string", since: "1.0.1", summary: "Sets the values of several keys if none of them exists.", run: msetnx, direct: msetDirect},
 		{name: "incr", arity: 2, flags: write | denyoom | fast, keys: oneKey, group: "string", since: "1.0.0", summary: "Adds one to an integer.", run: incr, direct: incrDirect},
 		{name: "decr", arity: 2, flags: write | denyoom | fast, keys: oneKey, group: "string", since: "1.0.0", summary: "Subtracts one from an integer.", run: incr, direct: incrDirect},
 		{name: "incrby", arity: 3, flags: write | denyoom | fast, keys: oneKey, group: "string", since: "1.0.0", summary: "Adds to an integer.", run: incr, direct: incrDirect},
@@ -58,6 +60,14 @@ func set(c *call) error {
 		return err
 	}
 	return c.setString(c.args[2], o)
+}
+
+// useOfSet: without GET, it tells nothing of what the key holds.
+func useOfSet(args []string) string {
+	if slices.ContainsFunc(args[min(3, len(args)):], func(a string) bool { return strings.EqualFold(a, "get") }) {
+		return "RW access update"
+	}
+	return "OW update"
 }
 
 // setString is SET for all commands that are a form of it.
@@ -123,9 +133,10 @@ func (d *direct) setString(value string, o setOptions) *plan {
 	default:
 		cond = store.Absent(attrGen)
 	}
-	p := &plan{op: store.Put(d.key, stringHead(typeString, value, o.at), cond), fixed: !o.get}
+	held := d.stringAttr(d.name, value)
+	p := &plan{op: store.Put(d.key, stringHead(typeString, held, o.at), cond), fixed: !o.get}
 	if o.keepTTL {
-		p.op = store.Update(d.key, cond, stringEdits(typeString, value)...)
+		p.op = store.Update(d.key, cond, stringEdits(typeString, held)...)
 	}
 	p.reply = func(old store.Attrs, w *resp.Writer) {
 		switch {
@@ -140,18 +151,40 @@ func (d *direct) setString(value string, o setOptions) *plan {
 	return p
 }
 
-// stringEdits put a string, or a JSON document, in the place of another one.
-func stringEdits(typ, s string) []store.Edit {
-	v, other := stringAttr(s), attrNumber
-	if v.Name == attrNumber {
-		other = attrValue
+// stringAttr is stringAttr. It counts the work.
+func (d *direct) stringAttr(key, s string) store.Attr {
+	a, tried := stringAttr(key, s)
+	d.work += deflateWork * tried
+	return a
+}
+
+// stringEdits put a string, or a JSON document, in the place of another one. value is what stringAttr makes.
+func stringEdits(typ string, value store.Attr) []store.Edit {
+	edits := append(make([]store.Edit, 0, 8), store.Set(attrType, store.Bytes(typ)), store.Set(value.Name, value.Value))
+	for _, name := range []string{attrValue, attrNumber, attrPacked} {
+		if name != value.Name {
+			edits = append(edits, store.Remove(name))
+		}
 	}
-	return []store.Edit{store.Set(attrType, store.Bytes(typ)), store.Set(v.Name, v.Value), store.Remove(other)}
+	return edits
 }
 
 // oldString replies the live string in a head that is known to be inline, or null.
 func (d *direct) oldString(old store.Attrs, w *resp.Writer) {
-	w.BulkOrNull(headString(old), old != nil && !expired(old, d.now))
+	if old == nil || expired(old, d.now) {
+		w.Null()
+		return
+	}
+	t := headText(old)
+	s, err := t.open()
+	if err != nil {
+		w.Error(FailureText(err))
+		return
+	}
+	if t.packed != "" {
+		d.work += inflateWork * int64(len(s))
+	}
+	w.Bulk(s)
 }
 
 // SETEX key seconds value
@@ -304,7 +337,7 @@ func msetDirect(d *direct) *plan {
 	for i := 1; i < len(d.args); i += 2 {
 		last[d.args[i]] = d.args[i+1]
 	}
-	return putStrings(typeString, last, cond, func(_ store.Attrs, w *resp.Writer) {
+	return d.putStrings(typeString, last, cond, func(_ store.Attrs, w *resp.Writer) {
 		if nx {
 			w.Int(1)
 		} else {
@@ -315,15 +348,19 @@ func msetDirect(d *direct) *plan {
 
 // putStrings is one commit of puts of strings, or JSON documents, by their keys. It is
 // nil if that would be too large.
-func putStrings(typ string, values map[string]string, cond store.Cond, reply func(old store.Attrs, w *resp.Writer)) *plan {
+func (d *direct) putStrings(typ string, values map[string]string, cond store.Cond, reply func(old store.Attrs, w *resp.Writer)) *plan {
 	p := &plan{fixed: true, reply: reply}
 	p.op.If = cond
 	size := 0
 	for key, value := range values {
-		if size += len(key) + len(value) + 128; len(value) > inlineString || size > store.MaxCommitSize {
+		if len(value) > inlineString {
 			return nil
 		}
-		p.puts = append(p.puts, keyedPut{key, stringHead(typ, value, 0)})
+		head := stringHead(typ, d.stringAttr(key, value), 0)
+		if size += len(key) + head.Size() + 128; size > store.MaxCommitSize {
+			return nil
+		}
+		p.puts = append(p.puts, keyedPut{key, head})
 	}
 	return p
 }
