@@ -494,6 +494,36 @@ func TestManyClassicMembersJoinAtOnce(t *testing.T) {
 	}
 }
 
+// A stable group costs what one look a second costs, however many members it has.
+func TestIdleClassicGroupsCostLittle(t *testing.T) {
+	inClassicBubble(t, 1, 1, func(w *classicWorld) {
+		ctx, stop := context.WithCancel(w.Context())
+		var joining, living sync.WaitGroup
+		members := make([]*classicMember, 50)
+		for i := range members {
+			members[i] = w.member(0)
+			members[i].request.SessionTimeout = 45 * time.Second
+			joining.Go(func() {
+				if err := members[i].join(ctx); err != nil {
+					w.Error(err)
+				}
+			})
+		}
+		joining.Wait()
+		for _, m := range members {
+			living.Go(func() { m.live(ctx, w.T) })
+		}
+		time.Sleep(time.Minute)
+		w.store.Reset()
+		time.Sleep(time.Minute)
+		if c := w.store.Counts(); c.ReadUnits > 66 || c.WriteUnits > 18 {
+			w.Errorf("%d members take %v read and %v write units in a minute", len(members), c.ReadUnits, c.WriteUnits)
+		}
+		stop()
+		living.Wait()
+	})
+}
+
 // Whoever waits is told when its server goes down.
 func TestClosedEnginesSendClassicMembersAway(t *testing.T) {
 	inClassicBubble(t, 2, 1, func(w *classicWorld) {
