@@ -26,6 +26,7 @@ var functions = map[string]struct{ services, engines []string }{
 	"materialize": {[]string{"dynamodb", "kinesis"}, []string{"kafka"}},
 	"qstash":      {[]string{"dynamodb", "scheduler", "sqs"}, []string{"qstash"}},
 	"deliver":     {[]string{"dynamodb", "scheduler", "sqs"}, []string{"qstash"}},
+	"attempt":     {[]string{"dynamodb", "scheduler", "sqs"}, []string{"qstash"}},
 	"meter":       {[]string{"dynamodb"}, []string{"control", "kafka", "qstash", "redis"}},
 	"console":     {[]string{"dynamodb", "kinesis", "scheduler", "sqs", "ssm"}, []string{"console", "control", "kafka", "qstash", "redis"}},
 }

@@ -23,12 +23,14 @@ type Config struct {
 	QStashStack             string
 	QStashAsset             string // folder of the qstash function's executable
 	DeliverAsset            string // and of the deliver function's
+	AttemptAsset            string // and of the image of long attempts
 	MeterAsset              string // and of the meter function's
 	QStashRegion            string // that QStash's destinations are told
 	QStashAllowed           string // blocks of addresses that QStash may deliver to although they are not public
 	QStashBreaker           int    // attempts in a row without an answer after which a host's attempts are held; negative: never
 	QStashConcurrency       int    // invocations at a time that deliver
 	QStashReserved          int    // of the AWS account's concurrency for them; 0: nothing is reserved
+	LongCalls               bool   // attempts may take longer than a function, up to two hours
 	QStashAlarms            bool   // there are alarms about QStash
 	QStashAlarmTopic        string // ARN of the SNS topic that they notify; "": none
 	TokenPublicKey          string // "": read the parameter
@@ -89,6 +91,9 @@ func readConfig(context func(name string) any) (Config, error) {
 	}
 	if cfg.QStashBreaker, err = strconv.Atoi(text("qstashBreaker", "10")); err != nil || cfg.QStashBreaker == 0 {
 		return Config{}, fmt.Errorf("context qstashBreaker: %q is no whole number other than 0", text("qstashBreaker", ""))
+	}
+	if cfg.LongCalls, err = strconv.ParseBool(text("longCalls", "false")); err != nil {
+		return Config{}, fmt.Errorf("context longCalls: %q is neither true nor false", text("longCalls", ""))
 	}
 	switch alarms := text("qstashAlarms", "false"); {
 	case strings.HasPrefix(alarms, "arn:"):

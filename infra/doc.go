@@ -23,6 +23,9 @@
 //	qstashReserved           concurrency that is reserved for them, more than
 //	                         qstashConcurrency; nothing else in the account can take it
 //	                         then: 0, as AWS refuses to leave less than 100 to the others
+//	longCalls                "true": a message's timeout may be up to two hours, also that of context.call of
+//	                         workflows. An attempt that may take longer than the 14 minutes of a function is made
+//	                         by a task of ECS on Fargate, see qstash_long.go; to deploy it, Docker must run: false
 //	qstashAlarms             "true": alarms say when workflow runs are stuck, wake-ups fail or get lost,
 //	                         or messages are sent late, see qstash_alarms.go; the ARN of an SNS topic:
 //	                         and notify it. An alarm costs $0.10 a month: false

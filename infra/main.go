@@ -45,6 +45,12 @@ func run(ctx context.Context) error {
 			return err
 		}
 	}
+	if cfg.LongCalls {
+		cfg.AttemptAsset = filepath.Join("build", "attempt")
+		if err := buildTask(ctx, cfg.AttemptAsset); err != nil {
+			return err
+		}
+	}
 	NewControlStack(app, cfg, control, NewRedisStack(app, cfg), NewKafkaStack(app, cfg, kafka), NewQStashStack(app, cfg))
 	app.Synth(nil)
 	return nil

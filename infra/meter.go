@@ -40,7 +40,11 @@ func meteredKafka(stack awscdk.Stack) meteredProduct {
 }
 
 func meteredQStash(stack awscdk.Stack) meteredProduct {
-	return meteredProduct{"QStash", "QSTASH_TABLE_NAME", stack, []string{"Logs", "DeliverLogs"}, []string{"dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"}}
+	logs := []string{"Logs", "DeliverLogs"}
+	if stack.Node().TryFindChild(jsii.String("LongLogs")) != nil {
+		logs = append(logs, "LongLogs")
+	}
+	return meteredProduct{"QStash", "QSTASH_TABLE_NAME", stack, logs, []string{"dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"}}
 }
 
 // addMeter adds the counting of usage to the control table's stack: subscriptions of the products'

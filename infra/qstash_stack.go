@@ -33,7 +33,10 @@ func NewQStashStack(scope constructs.Construct, cfg Config) awscdk.Stack {
 	table := newTable(stack, cfg)
 	w := newWakeUps(stack)
 	api := newQStashFunction(stack, cfg, table, w)
-	newDeliverFunction(stack, cfg, table, w)
+	deliver := newDeliverFunction(stack, cfg, table, w)
+	if cfg.LongCalls {
+		makeLongAttempts(stack, cfg, table, w, deliver)
+	}
 	countDeliveries(stack)
 	if cfg.QStashAlarms {
 		alarmOfQStash(stack, cfg, w.aside)
@@ -82,25 +85,30 @@ func newWakeUps(stack awscdk.Stack) wakeUps {
 	return wakeUps{queue, aside, group, role}
 }
 
-// grant lets a function send wake-ups, and tells it how.
+// grant lets a function send wake-ups.
 func (w wakeUps) grant(stack awscdk.Stack, fn awslambda.Function) {
-	fn.AddToRolePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+	w.grantBy(stack, func(s awsiam.PolicyStatement) { fn.AddToRolePolicy(s) })
+}
+
+// grantBy lets somebody send wake-ups, whose role add gives rights to.
+func (w wakeUps) grantBy(stack awscdk.Stack, add func(awsiam.PolicyStatement)) {
+	add(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Actions: jsii.Strings("sqs:SendMessage"), Resources: &[]*string{w.queue.QueueArn()},
 	}))
-	fn.AddToRolePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+	add(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Actions: jsii.Strings("scheduler:CreateSchedule", "scheduler:DeleteSchedule"),
 		Resources: &[]*string{stack.FormatArn(&awscdk.ArnComponents{
 			Service: jsii.String("scheduler"), Resource: jsii.String("schedule"), ResourceName: jsii.String(*w.group.Ref() + "/*"),
 		})},
 	}))
-	fn.AddToRolePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+	add(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Actions: jsii.Strings("iam:PassRole"), Resources: &[]*string{w.role.RoleArn()},
 		Conditions: &map[string]any{"StringEquals": map[string]any{"iam:PassedToService": "scheduler.amazonaws.com"}},
 	}))
 }
 
 func (w wakeUps) environment(cfg Config) map[string]*string {
-	return map[string]*string{
+	environment := map[string]*string{
 		"QUEUE_URL":          w.queue.QueueUrl(),
 		"QUEUE_ARN":          w.queue.QueueArn(),
 		"SCHEDULER_GROUP":    w.group.Ref(),
@@ -108,6 +116,10 @@ func (w wakeUps) environment(cfg Config) map[string]*string {
 		"QSTASH_REGION":      &cfg.QStashRegion,
 		"PROCESSES":          jsii.String(strconv.Itoa(cfg.QStashConcurrency)),
 	}
+	if cfg.LongCalls {
+		environment["LONG_CALLS"] = jsii.String("true")
+	}
+	return environment
 }
 
 // qstashActions are those on the table, of both functions.

@@ -8,6 +8,9 @@
 //	                    delivered to although they are not public
 //	BREAKER_FAILURES    attempts in a row without an answer after which attempts to a host
 //	                    are held; negative: never; default 10
+//	TASK_DEFINITION, TASK_CLUSTER, TASK_SUBNETS, TASK_SECURITY_GROUP
+//	                    with LONG_CALLS: the ECS task that makes an attempt, see
+//	                    functions/attempt, and where it runs; subnets are separated by commas
 package main
 
 import (
@@ -35,6 +38,7 @@ func main() {
 	env := &settings.Environment{Getenv: os.Getenv}
 	aws, cfg := cloud.Environment(env), awsqstash.Environment(env)
 	cfg.Meter = env.Meter()
+	cfg.Task = awsqstash.TaskEnvironment(env)
 	launch.Function("deliver", env, func(_ context.Context, log *slog.Logger) (any, error) {
 		cfg.Logger = log
 		q, err := awsqstash.Open(cloud.New(aws), cfg)

@@ -27,6 +27,7 @@ type world struct {
 	mu        sync.Mutex
 	wakes     []string // bodies of SQS messages
 	schedules int
+	start     func(schedule string) // is told of a schedule that starts a task
 	received  []*http.Request
 	bodies    []string
 	returns   chan string // receipts and visibility timeouts of SQS messages whose wake-up has failed
@@ -64,7 +65,11 @@ func (c *world) serve(w http.ResponseWriter, r *http.Request) {
 		c.returns <- fmt.Sprint(in.ReceiptHandle, " ", in.VisibilityTimeout)
 		io.WriteString(w, "{}")
 	case strings.HasPrefix(r.URL.Path, "/schedules/"):
-		c.schedules++
+		if strings.HasPrefix(r.URL.Path, "/schedules/start-") {
+			c.start(string(body))
+		} else {
+			c.schedules++
+		}
 		io.WriteString(w, `{"ScheduleArn":"arn"}`)
 	default:
 		c.received = append(c.received, r)
@@ -81,11 +86,22 @@ func (c *world) take() []string {
 	return wakes
 }
 
-func TestSampleEvents(t *testing.T) {
+// deployment is a table and a world that functions work with.
+type deployment struct {
+	*world
+	engine   *qstash.Engine // beside the functions
+	acct     *qstash.Account
+	password string   // of the account's token
+	env      []string // of the functions
+}
+
+func deploy(t *testing.T) *deployment {
+	t.Helper()
+	d := &deployment{}
 	client := dynamolocal.Client(t)
 	table := dynamolocal.Table(t, client)
-	engine := qstash.New(qstash.Config{Store: dynamo.New(client, table)})
-	acct, err := engine.CreateAccount(t.Context(), "acct", qstash.Keys{})
+	d.engine = qstash.New(qstash.Config{Store: dynamo.New(client, table)})
+	acct, err := d.engine.CreateAccount(t.Context(), "acct", qstash.Keys{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,14 +126,21 @@ func TestSampleEvents(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := newCloud(t)
-	env := []string{
+	d.world, d.acct, d.password = newCloud(t), acct, password
+	c := d.world
+	d.env = []string{
 		"TABLE_NAME=" + table, "TOKEN_PUBLIC_KEY=" + string(public),
 		"QUEUE_URL=" + c.URL + "/123456789012/wake", "QUEUE_ARN=arn:aws:sqs:eu-central-1:123456789012:wake",
 		"SCHEDULER_GROUP=wake", "SCHEDULER_ROLE_ARN=arn:aws:iam::123456789012:role/wake", "ALLOWED_ADDRESSES=127.0.0.0/8",
 		"DYNAMODB_ENDPOINT=" + *options.BaseEndpoint, "SQS_ENDPOINT=" + c.URL, "SCHEDULER_ENDPOINT=" + c.URL,
 		"AWS_REGION=" + options.Region, "AWS_ACCESS_KEY_ID=" + credentials.AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + credentials.SecretAccessKey,
 	}
+	return d
+}
+
+func TestSampleEvents(t *testing.T) {
+	d := deploy(t)
+	c, env, acct, password := d.world, d.env, d.acct, d.password
 	api := runtimetest.Start(t, runtimetest.Build(t, "./functions/qstash"), env...)
 	deliver := runtimetest.Start(t, runtimetest.Build(t, "./functions/deliver"), env...)
 	call := func(name, message string, wantStatus int) string {

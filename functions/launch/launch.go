@@ -1,4 +1,4 @@
-// Package launch starts Lambda functions.
+// Package launch starts Lambda functions, and tasks.
 package launch
 
 import (
@@ -16,6 +16,26 @@ import (
 // env: it opens the handler, which lambda.Start takes, and serves. If anything is missing or
 // cannot be opened, it says so and ends the process with status 1.
 func Function(name string, env *settings.Environment, open func(context.Context, *slog.Logger) (handler any, err error)) {
+	log := logger(name, env)
+	handler, err := open(context.Background(), log)
+	if err != nil {
+		log.Error("cannot start", "error", err)
+		os.Exit(1)
+	}
+	lambda.Start(handler)
+}
+
+// Task is Function for a process that does one thing and ends: with status 1 if that fails.
+func Task(name string, env *settings.Environment, run func(context.Context, *slog.Logger) error) {
+	log := logger(name, env)
+	if err := run(context.Background(), log); err != nil {
+		log.Error("the task has failed", "error", err)
+		os.Exit(1)
+	}
+}
+
+// logger is the process's log. If settings are missing, it says so and ends the process.
+func logger(name string, env *settings.Environment) *slog.Logger {
 	level := env.LogLevel()
 	if err := env.Err(); err != nil {
 		fmt.Fprintf(os.Stderr, "skystash %s: %v\n", name, err)
@@ -23,10 +43,5 @@ func Function(name string, env *settings.Environment, open func(context.Context,
 	}
 	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
 	slog.SetDefault(log)
-	handler, err := open(context.Background(), log)
-	if err != nil {
-		log.Error("cannot start", "error", err)
-		os.Exit(1)
-	}
-	lambda.Start(handler)
+	return log
 }

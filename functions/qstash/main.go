@@ -16,6 +16,7 @@
 //	QSTASH_REGION       what destinations are told; default EU-CENTRAL-1
 //	PROCESSES           how many of functions/deliver run at a time; with it, no host and no
 //	                    account makes all of them wait
+//	LONG_CALLS          true: an attempt may take up to 2 hours; otherwise, 14 minutes
 //	METER               lines: a line of the embedded metric format for each request
 //	LOG_LEVEL           debug, info, warn or error; default info
 //	DYNAMODB_ENDPOINT, SQS_ENDPOINT, SCHEDULER_ENDPOINT

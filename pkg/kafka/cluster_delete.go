@@ -48,14 +48,13 @@ func (e *Engine) clearCluster(ctx context.Context, id string) (deleted int, err 
 	if err != nil {
 		return deleted, err
 	}
-	states := make([]store.Key, len(names))
-	for i, name := range names {
-		states[i] = groupKey(id, name)
+	for _, name := range names {
+		n, err := e.deleteRange(ctx, store.Query{Partition: groupPartition(id, name)})
+		deleted += n
+		if err != nil {
+			return deleted, fmt.Errorf("deleting groups: %w", err)
+		}
 	}
-	if err := e.store.Load(ctx, nil, states); err != nil {
-		return deleted, fmt.Errorf("deleting groups: %w", err)
-	}
-	deleted += len(states)
 	// The record is among the first of its partition, and says what the rest is; it stays until
 	// the rest has gone.
 	n, err := e.deleteRange(ctx, store.Query{Partition: clusterPartition(id), From: clusterKey(id).Sort + "\x00"})

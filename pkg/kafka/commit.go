@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/skystash/skystash/pkg/kafka/groups"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -42,99 +43,157 @@ func (e *Engine) Commit(ctx context.Context, c *Cluster, group, instance string,
 }
 
 func (e *Engine) commit(ctx context.Context, c *Cluster, group, instance string, offsets []TopicOffset) error {
-	g, me, err := e.instance(ctx, c, group, instance)
+	if err := errors.Join(checkName("group", group), checkName("instance", instance)); err != nil {
+		return err
+	}
+	g, s, err := e.loadBoth(ctx, c.ID, group, instance)
+	switch {
+	case err != nil:
+		return err
+	case s.Member == nil:
+		return noInstance(group, instance)
+	case s.Member.Expired(e.nowMs()):
+		return refuse(Lost, "instance %q of group %q has expired", instance, group)
+	}
+	parts, err := e.commitParts(ctx, c, s, offsets)
 	if err != nil {
 		return err
 	}
-	if g.expired(me, e.nowMs()) {
-		return refuse(Lost, "instance %q of group %q has expired", instance, group)
-	}
-	values := map[string]int64{}
-	var order []string
-	var results []CommitResult
-	refused := false
-	set := func(name string, o TopicOffset) {
-		if _, ok := values[name]; !ok {
-			order = append(order, name)
-		}
-		values[name] = o.Offset
-		results = append(results, CommitResult{TopicOffset: o})
-	}
-	lose := func(o TopicOffset) {
-		refused = true
-		results = append(results, CommitResult{o, refuse(Lost, "%s/%d belongs to another instance of group %q", o.Topic, o.Partition, group)})
-	}
-	if len(offsets) == 0 {
-		for _, o := range me.partitions(c.ID) {
-			if at := g.position(o.name).offset; at != noPosition {
-				set(o.name, TopicOffset{o.TopicPartition, at})
-			}
-		}
-		for _, tp := range g.lost(me) {
-			lose(TopicOffset{tp, noPosition})
-		}
-	}
-	for _, o := range offsets {
-		if o.Offset < 0 {
-			return refuse(Invalid, "offset %d is negative", o.Offset)
-		}
-		name, err := e.groupPartition(ctx, c, o.TopicPartition)
+	if slices.ContainsFunc(parts, func(p commitPart) bool { return p.claim == "" && !p.lost }) {
+		// The instance must have been a member in the group's generation.
+		again, err := e.loadSeat(ctx, c.ID, group, instance)
 		if err != nil {
 			return err
 		}
-		if slices.ContainsFunc(g.members, func(m member) bool {
-			return m.Name != instance && slices.ContainsFunc(m.partitions(c.ID), func(p owned) bool { return p.name == name })
-		}) {
-			lose(o)
-		} else {
-			set(name, o)
+		if again.Member == nil || again.Member.Incarnation != s.Member.Incarnation {
+			return errRetry
 		}
 	}
-	for part := range slices.Chunk(order, maxTouched) {
-		edits := []store.Edit{store.Set(attrVersion, store.Bytes(writeID()))}
-		for _, name := range part {
-			edits = append(edits, store.Set(attrCommitted+name, store.Int(values[name])))
+	commits := map[groups.BlockKey][]blockCommit{}
+	last := map[groups.BlockKey]map[int]int{} // of a partition that is named twice, the last offset counts
+	for _, p := range parts {
+		if p.lost {
+			continue
 		}
-		_, err := e.store.Apply(ctx, store.Update(groupKey(c.ID, group), store.Eq(attrGeneration, store.Int(g.generation)), edits...))
-		if _, ok := unmet(err); ok || errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrUnknownOutcome) {
-			return errRetry // to commit again does no harm
+		key := groups.BlockOf(p.topic, p.Partition)
+		commit := blockCommit{partition: p.Partition, claim: p.claim, offset: p.Offset, generation: g.generation()}
+		if n, ok := last[key][p.Partition]; ok {
+			commits[key][n] = commit
+			continue
 		}
-		if err != nil {
-			return fmt.Errorf("committing for group %s: %w", group, err)
+		if last[key] == nil {
+			last[key] = map[int]int{}
+		}
+		last[key][p.Partition] = len(commits[key])
+		commits[key] = append(commits[key], commit)
+	}
+	refused := map[groups.BlockKey][]int{}
+	for key, all := range commits {
+		if refused[key], err = e.commitBlock(ctx, g, key, all); err != nil {
+			return err
 		}
 	}
-	if refused {
+	var results []CommitResult
+	failed := false
+	for _, p := range parts {
+		r := CommitResult{TopicOffset: p.TopicOffset}
+		if p.lost || slices.Contains(refused[groups.BlockOf(p.topic, p.Partition)], p.Partition) {
+			failed = true
+			r.Err = refuse(Lost, "%s/%d belongs to another instance of group %q", p.Topic, p.Partition, group)
+		}
+		results = append(results, r)
+	}
+	if failed {
 		return &CommitError{results}
 	}
 	return nil
 }
 
-// instance finds a member of a group, perhaps one that has expired.
-func (e *Engine) instance(ctx context.Context, c *Cluster, group, name string) (*groupState, *member, error) {
-	if err := errors.Join(checkName("group", group), checkName("instance", name)); err != nil {
-		return nil, nil, err
-	}
-	g, err := e.loadGroup(ctx, c.ID, group)
-	if err != nil {
-		return nil, nil, err
-	}
-	me := g.member(name)
-	if me == nil {
-		return nil, nil, refuse(NotFound, "no instance %q in group %q", name, group)
-	}
-	return g, me, nil
+// commitPart is an offset that an instance commits.
+type commitPart struct {
+	TopicOffset
+	topic int64  // id
+	claim string // the instance's; "": the partition is not its own
+	lost  bool   // the partition was taken from it
 }
 
-// groupPartition is a partition's name in a group's item.
-func (e *Engine) groupPartition(ctx context.Context, c *Cluster, tp TopicPartition) (string, error) {
+// commitParts are the offsets of a commit; without any, the instance's positions.
+func (e *Engine) commitParts(ctx context.Context, c *Cluster, s *seat, offsets []TopicOffset) (parts []commitPart, err error) {
+	m := s.Member
+	if len(offsets) == 0 {
+		for _, r := range m.Runs {
+			for i := range r.Places {
+				if at := &r.Places[i]; at.Position != groups.None {
+					parts = append(parts, commitPart{TopicOffset{TopicPartition{r.Topic, r.First + i}, at.Position}, r.ID, m.ClaimOf(at), false})
+				}
+			}
+		}
+		for _, p := range m.Lost {
+			parts = append(parts, commitPart{TopicOffset{TopicPartition(p), groups.None}, 0, "", true})
+		}
+	}
+	for _, o := range offsets {
+		if o.Offset < 0 {
+			return nil, refuse(Invalid, "offset %d is negative", o.Offset)
+		}
+		topic, err := e.partitionTopic(ctx, c, o.TopicPartition)
+		if err != nil {
+			return nil, err
+		}
+		p := commitPart{o, topic, "", false}
+		if at := m.Place(topic, o.Partition); at != nil {
+			p.claim = m.ClaimOf(at)
+		}
+		parts = append(parts, p)
+	}
+	return parts, nil
+}
+
+// instance finds a member of a group, perhaps one that has expired.
+func (e *Engine) instance(ctx context.Context, c *Cluster, group, name string) (*seat, error) {
+	if err := errors.Join(checkName("group", group), checkName("instance", name)); err != nil {
+		return nil, err
+	}
+	s, err := e.loadSeat(ctx, c.ID, group, name)
+	if err != nil {
+		return nil, err
+	}
+	if s.Member == nil {
+		return nil, noInstance(group, name)
+	}
+	return s, nil
+}
+
+func noInstance(group, name string) error {
+	return refuse(NotFound, "no instance %q in group %q", name, group)
+}
+
+// loadBoth reads a group's item and one of its instances, in one call.
+func (e *Engine) loadBoth(ctx context.Context, cluster, group, name string) (*groupItem, *seat, error) {
+	items, err := e.store.GetMany(ctx, []store.Key{groupKey(cluster, group), memberKey(cluster, group, name)}, false)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading instance %s of group %s: %w", name, group, err)
+	}
+	g := &groupItem{cluster: cluster, name: group, attrs: items[0]}
+	if g.isOld() {
+		if g, err = e.loadRecord(ctx, cluster, group); err != nil {
+			return nil, nil, err
+		}
+	}
+	s, err := seatOf(name, items[1])
+	return g, s, err
+}
+
+// partitionTopic is the id of a partition's topic.
+func (e *Engine) partitionTopic(ctx context.Context, c *Cluster, tp TopicPartition) (int64, error) {
 	t, err := e.Topic(ctx, c, tp.Topic)
 	if err != nil {
-		return "", err
+		return 0, err
 	}
 	if tp.Partition < 0 || tp.Partition >= t.Partitions {
-		return "", refuse(Invalid, "no partition %d: topic %q has %d", tp.Partition, t.Name, t.Partitions)
+		return 0, refuse(Invalid, "no partition %d: topic %q has %d", tp.Partition, t.Name, t.Partitions)
 	}
-	return assigned{Topic: t.id}.name(tp.Partition), nil
+	return t.id, nil
 }
 
 // Committed reads the offsets that a group has committed, -1 where it has not. The
@@ -143,37 +202,53 @@ func (e *Engine) Committed(ctx context.Context, c *Cluster, group string, tps []
 	if err := checkName("group", group); err != nil {
 		return nil, err
 	}
-	g, err := e.loadGroup(ctx, c.ID, group)
+	topics := make([]int64, len(tps))
+	for i, tp := range tps {
+		var err error
+		if topics[i], err = e.partitionTopic(ctx, c, tp); err != nil {
+			return nil, err
+		}
+	}
+	g, err := e.loadRecord(ctx, c.ID, group)
+	if err != nil {
+		return nil, err
+	}
+	blocks, err := e.blocksOf(ctx, g, topics, tps)
 	if err != nil {
 		return nil, err
 	}
 	out := make([]TopicOffset, len(tps))
 	for i, tp := range tps {
-		name, err := e.groupPartition(ctx, c, tp)
-		if err != nil {
-			return nil, err
+		out[i] = TopicOffset{tp, groups.None}
+		if b := blocks[groups.BlockOf(topics[i], tp.Partition)]; b != nil {
+			out[i].Offset = b.At(tp.Partition).Committed
 		}
-		out[i] = TopicOffset{tp, g.committed(name)}
 	}
 	return out, nil
 }
 
-// GroupTopics are the topics that a group's instances read, by name. A group without instances, or one
-// that does not exist, has none.
-func (e *Engine) GroupTopics(ctx context.Context, c *Cluster, group string) ([]string, error) {
-	if err := checkName("group", group); err != nil {
-		return nil, err
+// blocksOf reads the blocks that partitions are in, of topics with some ids.
+func (e *Engine) blocksOf(ctx context.Context, g *groupItem, topics []int64, tps []TopicPartition) (map[groups.BlockKey]*groups.Block, error) {
+	blocks := map[groups.BlockKey]*groups.Block{}
+	if g.attrs == nil {
+		return blocks, nil
 	}
-	g, err := e.loadGroup(ctx, c.ID, group)
+	var names []groups.BlockKey
+	var keys []store.Key
+	for i, tp := range tps {
+		if name := groups.BlockOf(topics[i], tp.Partition); blocks[name] == nil {
+			blocks[name] = &groups.Block{}
+			names, keys = append(names, name), append(keys, blockKey(g, name))
+		}
+	}
+	items, err := e.store.GetMany(ctx, keys, false)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("reading the offsets of group %s: %w", g.name, err)
 	}
-	var topics []string
-	for _, m := range g.members { // also those that have expired and hold partitions still
-		topics = append(topics, m.Topics...)
+	for i, attrs := range items {
+		blocks[names[i]] = blockOf(names[i], attrs)
 	}
-	slices.Sort(topics)
-	return slices.Compact(topics), nil
+	return blocks, nil
 }
 
 // DeleteInstance takes an instance out of its group. Its positions are committed
@@ -182,7 +257,7 @@ func (e *Engine) GroupTopics(ctx context.Context, c *Cluster, group string) ([]s
 func (e *Engine) DeleteInstance(ctx context.Context, c *Cluster, group, instance string) error {
 	attempts := e.retry.Begin()
 	for asked := false; ; asked = true {
-		g, me, err := e.instance(ctx, c, group, instance)
+		s, err := e.instance(ctx, c, group, instance)
 		if asked && IsKind(err, NotFound) {
 			return nil // we, or somebody else at the same time
 		}
@@ -195,12 +270,18 @@ func (e *Engine) DeleteInstance(ctx context.Context, c *Cluster, group, instance
 				return fmt.Errorf("deleting an instance of group %s: %w", group, err)
 			}
 		}
-		expired := g.expired(me, e.nowMs())
-		if err := e.ask(ctx, c, group, request{instance: instance}); err != nil {
+		incarnation := s.Member.Incarnation
+		update := store.Update(memberKey(c.ID, group, instance), store.Eq(memberIncarnation, store.Bytes(incarnation)),
+			store.Set(memberQuit, store.Int(e.nowMs())))
+		err = e.repeat(ctx, func() error { _, err := e.store.Apply(ctx, update); return err })
+		if _, ok := unmet(err); err != nil && !ok {
+			return fmt.Errorf("deleting an instance of group %s: %w", group, err)
+		}
+		if _, err := e.press(ctx, c, group, instance, func(as store.Attrs) bool { return as.Get(memberIncarnation).Str() != incarnation }); err != nil {
 			return err
 		}
-		if expired {
-			return refuse(NotFound, "no instance %q in group %q", instance, group)
+		if s.Member.Expired(e.nowMs()) {
+			return noInstance(group, instance)
 		}
 	}
 }

@@ -6,14 +6,14 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"strconv"
 	"time"
 
+	"github.com/skystash/skystash/pkg/kafka/groups"
 	"github.com/skystash/skystash/pkg/store"
 )
 
-// maxTouched bounds the partitions that one request reads from, or that are
-// committed at once: so many attributes of an item can be changed in one call.
+// maxTouched bounds the partitions that one request reads from, and the attributes of an item that are
+// changed in one call.
 const maxTouched = 60
 
 // Consume gives an instance of a group the next messages of its partitions. Its
@@ -105,11 +105,15 @@ type poll struct {
 	options         InstanceOptions
 	until           context.Context // see Engine.timeout
 	wait            *wait           // for the partitions of generation
-	generation      int64
-	asked           bool // the group has been asked to take the instance in
+	generation      int64           // of the member's state
+	asked           bool            // the group has been asked to put the instance right
+	fenced          int             // rounds in a row in which a rebalance was under way
+	looked          int64           // when the group was looked at: what it then said of when to look next
+	record          *groupItem      // as it was read then
+	found           store.Attrs     // the instance's item, read already; nil: it is to be read
 
 	id      string // of the call
-	looked  bool   // the group has been read before
+	begun   bool   // the instance has been read before
 	before  string // id of the call that was the instance's when this one first looked
 	claimed bool   // this call is the instance's
 	over    bool   // it is not any more
@@ -123,299 +127,257 @@ func (p *poll) close() {
 	}
 }
 
+// owned is a partition of an instance.
+type owned struct {
+	TopicPartition
+	topic int64 // id
+	log   string
+}
+
+// ownedOf are the partitions that an instance has, in the order of its places.
+func ownedOf(cluster string, m *groups.Member) (out []owned) {
+	for _, r := range m.Runs {
+		t := Topic{cluster: cluster, id: r.ID}
+		for i := range r.Places {
+			out = append(out, owned{TopicPartition{r.Topic, r.First + i}, r.ID, t.log(r.First + i)})
+		}
+	}
+	return out
+}
+
 // round looks once. It reports done if the call is over.
 func (p *poll) round(ctx context.Context) (out []Message, done bool, err error) {
-	g, err := p.e.loadGroup(ctx, p.c.ID, p.group)
+	s, err := p.read(ctx)
 	if err != nil {
 		return nil, false, err
 	}
-	if p.superseded(g) {
+	if p.superseded(s) {
 		p.over = true
 		return nil, true, nil
 	}
-	joined, err := p.join(ctx, g)
+	joined, err := p.join(ctx, s)
 	if err != nil || !joined {
 		return nil, false, err
 	}
-	me := g.member(p.instance)
-	mine := me.partitions(p.c.ID)
-	for _, o := range mine {
-		if g.position(o.name).offset == noPosition {
-			return nil, false, noOffset(o.TopicPartition)
-		}
-	}
-	if p.wait == nil || p.generation != g.generation {
+	mine := ownedOf(p.c.ID, s.Member)
+	if p.wait == nil || p.generation != s.Member.Generation {
 		p.close()
 		logs := make([]string, len(mine))
 		for i, o := range mine {
 			logs[i] = o.log
 		}
-		p.wait = p.e.newWait(ctx, p.until, logs, groupKey(p.c.ID, p.group).Partition, clusterPartition(p.c.ID))
-		p.generation = g.generation
+		key := memberKey(p.c.ID, p.group, p.instance)
+		p.wait = p.e.newWait(ctx, p.until, logs, key.Partition+key.Sort, clusterPartition(p.c.ID))
+		p.generation = s.Member.Generation
 	}
-	p.wait.witness, p.wait.limit = p.witness(g, me), g.quiet(me, p.e.nowMs())
-	at := make([]cursor, len(mine))
-	for i, o := range mine {
-		at[i] = p.from(g, o.name)
-	}
-	heads, err := p.wait.heads(ctx, at)
+	p.wait.witness = p.witness(s)
+	step := p.begin(s, mine)
+	heads, err := p.wait.heads(ctx, step.at)
 	if err != nil {
 		return nil, false, err
 	}
-	moved := map[string]cursor{}
+	if err := step.resolve(heads); err != nil {
+		return nil, false, err
+	}
+	if out, err = p.readLogs(ctx, step, heads); err != nil {
+		return nil, false, err
+	}
+	if err := p.moveOn(ctx, s, step); err != nil {
+		return nil, false, err
+	}
+	if err := ctx.Err(); err != nil && len(out) > 0 {
+		p.takeBack(context.WithoutCancel(ctx), s, step)
+		return nil, false, fmt.Errorf("consuming in group %s: %w", p.group, err)
+	}
+	if len(out) > 0 || len(step.moved) > 0 && p.until.Err() != nil {
+		return out, true, nil
+	}
+	p.wait.limit = p.quiet(s.Member)
+	return nil, !p.wait.more(heads, step.at), nil
+}
+
+// readLogs reads what there is behind the places, and moves these.
+func (p *poll) readLogs(ctx context.Context, step *step, heads []*head) (out []Message, err error) {
 	left := newBudget()
 	first := 0
-	if len(mine) > 0 {
-		first = rand.IntN(len(mine)) // whoever is first must not starve the others
+	if len(step.mine) > 0 {
+		first = rand.IntN(len(step.mine)) // whoever is first must not starve the others
 	}
-	for i := range mine {
-		i = (i + first) % len(mine)
-		o, h := mine[i], heads[i]
-		if at[i].offset != g.position(o.name).offset && len(moved) < maxTouched {
-			moved[o.name] = at[i]
-		}
-		if h == nil || at[i].offset >= h.mark || left.messages == 0 || len(moved) == maxTouched {
+	read := 0
+	for i := range step.mine {
+		i = (i + first) % len(step.mine)
+		o, h := step.mine[i], heads[i]
+		if h == nil || step.at[i].offset >= h.mark || left.messages == 0 || read == maxTouched {
 			continue
 		}
-		records, next, err := p.e.readLog(ctx, o.log, at[i], h, left)
+		records, next, err := p.e.readLog(ctx, o.log, step.at[i], h, left)
 		if err != nil {
-			return nil, false, err
+			return nil, err
 		}
-		if next == at[i] {
+		if next == step.at[i] {
 			continue
 		}
-		at[i], moved[o.name] = next, next
+		read++
+		step.at[i], step.moved[i] = next, true
 		for _, r := range records {
 			out = append(out, Message{o.Topic, o.Partition, r})
 		}
 	}
-	before := map[string]int64{}
-	for name := range moved {
-		before[name] = p.from(g, name).offset
-	}
-	if err := p.moveOn(ctx, g, me, mine, moved); err != nil {
-		return nil, false, err
-	}
-	if err := ctx.Err(); err != nil && len(out) > 0 {
-		p.takeBack(context.WithoutCancel(ctx), g, me, before, moved)
-		return nil, false, fmt.Errorf("consuming in group %s: %w", p.group, err)
-	}
-	if len(out) > 0 || len(moved) > 0 && p.until.Err() != nil {
-		return out, true, nil
-	}
-	return nil, !p.wait.more(heads, at), nil
+	return out, nil
 }
 
-// from is where the instance goes on in a partition: behind its last answer, or before that, if the
-// caller has not got it.
-func (p *poll) from(g *groupState, name string) cursor {
-	at := g.position(name)
-	if lost := p.received != "" && p.before != "" && p.received != p.before; !lost || p.claimed {
-		return at
+// read reads the instance's item.
+func (p *poll) read(ctx context.Context) (*seat, error) {
+	if attrs := p.found; attrs != nil {
+		p.found = nil
+		return seatOf(p.instance, attrs)
 	}
-	if before := g.confirmed(name); before != at.offset {
-		return cursor{before, unknownSegment}
-	}
-	return at
+	return p.e.loadSeat(ctx, p.c.ID, p.group, p.instance)
 }
 
-// takeBack sets positions back that the call has moved: its client has gone while it did so. If that
-// fails, the messages count as received only if the instance calls again.
-func (p *poll) takeBack(ctx context.Context, g *groupState, me *member, before map[string]int64, moved map[string]cursor) {
-	ctx, cancel := context.WithTimeout(ctx, leadFor)
-	defer cancel()
-	cond := store.And{store.Eq(attrPoll+strconv.Itoa(me.ID), store.Bytes(p.id))}
-	edits := []store.Edit{store.Set(attrVersion, store.Bytes(writeID()))}
-	for name, at := range moved {
-		cond = append(cond, store.Eq(attrPosition+name, store.Int(at.offset)))
-		edits = append(edits, store.Set(attrPosition+name, store.Int(before[name])), store.Set(attrSegment+name, store.Int(unknownSegment)))
-	}
-	update := store.Update(groupKey(g.cluster, g.name), cond, edits...)
-	err := p.e.repeat(ctx, func() error { _, err := p.e.store.Apply(ctx, update); return err })
-	if _, ok := unmet(err); err != nil && !ok {
-		p.e.log.WarnContext(ctx, "positions of a client that has gone were not taken back", "group", g.name, "error", err)
-	}
-}
-
-// witness tells from the group's item, perhaps as it was a moment ago, whether the call has to look
+// witness tells from the instance's item, perhaps as it was a moment ago, whether the call has to look
 // properly: after a rebalance, or when a newer call has begun.
-func (p *poll) witness(g *groupState, me *member) *witness {
-	generation, attr := g.generation, attrPoll+strconv.Itoa(me.ID)
-	return &witness{groupKey(p.c.ID, p.group), func(as store.Attrs) bool {
-		call := as.Get(attr).Str()
-		return as.Get(attrGeneration).Num() <= generation && (call == p.id || call == p.before)
+func (p *poll) witness(s *seat) *witness {
+	fence, incarnation := s.Fence, s.Member.Incarnation
+	return &witness{memberKey(p.c.ID, p.group, p.instance), func(as store.Attrs) bool {
+		call := as.Get(memberCall).Str()
+		return as.Get(memberFence).Num() <= fence && as.Get(memberIncarnation).Str() == incarnation &&
+			(call == p.id || call == p.before) && !as.Has(memberQuit)
 	}}
-}
-
-// quiet is how long nothing has to be done for an instance that waits: until it has to be noted that it
-// is there, or another one expires.
-func (g *groupState) quiet(me *member, now int64) time.Duration {
-	left := g.number(attrSeen, me.ID) + me.Timeout/touchEvery - now
-	for _, m := range g.members {
-		if at := g.number(attrSeen, m.ID) + m.Timeout + 1 - now; m.ID != me.ID && at > 0 {
-			left = min(left, at)
-		}
-	}
-	return max(firstLook, time.Duration(left)*time.Millisecond)
-}
-
-// superseded reports whether the call has nothing more to say: a newer one of the instance has begun,
-// or the instance was taken out of the group.
-func (p *poll) superseded(g *groupState) bool {
-	me, now := g.member(p.instance), ""
-	if me != nil {
-		now = g.poll(me)
-	}
-	if p.claimed {
-		return me == nil || now != p.id || g.expired(me, p.e.nowMs())
-	}
-	if !p.looked || now == "" { // none has begun since it was taken in
-		p.looked, p.before = true, now
-	}
-	return now != p.before
-}
-
-// join makes the instance a member with the topics it wants, and the group one
-// whose assignment is right. It reports true if there was nothing to do.
-func (p *poll) join(ctx context.Context, g *groupState) (bool, error) {
-	now := p.e.nowMs()
-	me := g.member(p.instance)
-	// An instance that was taken in just now is there, even if its session is shorter than a call to
-	// the store takes. Otherwise it would never get anything.
-	there := ""
-	if p.asked {
-		there = p.instance
-	}
-	if me != nil && (p.asked || !g.expired(me, now)) && slices.Equal(me.Topics, p.topics) {
-		topics, err := p.e.topicsOf(ctx, p.c, g.members)
-		if err != nil {
-			return false, err
-		}
-		if g.balanced(topics, now, there) {
-			p.asked = false
-			return true, nil
-		}
-	}
-	if p.asked {
-		// What others ask for meanwhile can undo it. The next time comes after a pause.
-		p.asked = false
-		return false, errRetry
-	}
-	p.asked = true
-	return false, p.e.ask(ctx, p.c, p.group, request{instance: p.instance, member: &member{
-		Topics: p.topics, Auto: p.options.AutoCommit,
-		Interval: p.options.AutoCommitInterval.Milliseconds(), Reset: p.options.Reset,
-		Timeout: p.options.SessionTimeout.Milliseconds(),
-	}})
 }
 
 // touchEvery is the part of the session timeout after which it is noted that an
 // instance is there, if there is nothing else to write.
 const touchEvery = 4
 
-// moveOn makes the call the instance's if it was not yet, writes how far the instance has got, and
-// commits automatically what is due: the positions as they were before this call's messages. errRetry:
-// another call of the instance, or a rebalance, has come in between, and the messages must not be given out.
-func (p *poll) moveOn(ctx context.Context, g *groupState, me *member, mine []owned, moved map[string]cursor) error {
-	e := p.e
-	now, id := e.nowMs(), strconv.Itoa(me.ID)
-	due := me.Auto && now-g.number(attrCommitTime, me.ID) >= me.Interval
-	unconfirmed := g.attrs.Has(attrLost+id) || slices.ContainsFunc(mine, func(o owned) bool { return g.attrs.Has(attrConfirmed + o.name) })
-	begins := !p.claimed && (p.until.Err() == nil || unconfirmed)
-	if len(moved) == 0 && !due && !begins && now-g.number(attrSeen, me.ID) < me.Timeout/touchEvery {
-		return nil
-	}
-	write := writeID()
-	cond := store.And{store.Eq(attrGeneration, store.Int(g.generation))}
-	edits := []store.Edit{
-		store.Set(attrVersion, store.Bytes(write)),
-		store.Set(attrSeen+id, store.Int(now)),
-		store.Set(attrAnswer+id, store.Bytes(write)),
+// lookEarly is the part of the session timeout by which a call looks at the group before it has to.
+const lookEarly = 4
+
+// quiet is how long nothing has to be done for an instance that waits: until it has to be noted that it
+// is there, or the group has to be looked at.
+func (p *poll) quiet(m *groups.Member) time.Duration {
+	next := min(m.Seen+m.Timeout/touchEvery, max(m.Look, p.looked))
+	return max(firstLook, time.Duration(next-p.e.nowMs())*time.Millisecond)
+}
+
+// superseded reports whether the call has nothing more to say: a newer one of the instance has begun,
+// or the instance was taken out of the group.
+func (p *poll) superseded(s *seat) bool {
+	call := ""
+	if s.Member != nil {
+		call = s.Member.Call
 	}
 	switch {
 	case p.claimed:
-		cond = append(cond, store.Eq(attrPoll+id, store.Bytes(p.id)))
-	case p.before == "":
-		cond = append(cond, store.Absent(attrPoll+id))
-	default:
-		cond = append(cond, store.Eq(attrPoll+id, store.Bytes(p.before)))
+		return s.Member == nil || call != p.id || s.Member.Expired(p.e.nowMs()) && !p.asked
+	case call == p.id: // it was taken in with this call
+		p.claimed, p.begun = true, true
+		return false
+	case !p.begun || call == "": // none has begun since it was taken in
+		p.begun, p.before = true, call
 	}
-	if !p.claimed {
-		edits = append(edits, store.Set(attrPoll+id, store.Bytes(p.id)), store.Remove(attrLost+id))
-	}
-	for name, at := range moved {
-		before := p.from(g, name).offset
-		cond = append(cond, store.Eq(attrPosition+name, store.Int(g.position(name).offset)))
-		edits = append(edits, store.Set(attrPosition+name, store.Int(at.offset)))
-		if at.segment == at.offset {
-			edits = append(edits, store.Remove(attrSegment+name))
-		} else {
-			edits = append(edits, store.Set(attrSegment+name, store.Int(at.segment)))
-		}
-		if !p.claimed || !g.attrs.Has(attrConfirmed+name) {
-			edits = append(edits, store.Set(attrConfirmed+name, store.Int(before)))
-		}
-	}
-	for _, o := range mine {
-		// That the instance calls says that it has had the answer before.
-		if _, ok := moved[o.name]; !p.claimed && !ok && g.attrs.Has(attrConfirmed+o.name) {
-			edits = append(edits, store.Remove(attrConfirmed+o.name))
-		}
-	}
-	var later []store.Edit
-	if due {
-		for _, o := range mine {
-			at := p.from(g, o.name).offset
-			if p.claimed { // it has answered with nothing so far, but it may be about to
-				at = g.confirmed(o.name)
-			}
-			if at == g.committed(o.name) || at == noPosition {
-				continue
-			}
-			if ed := store.Set(attrCommitted+o.name, store.Int(at)); len(edits) < 4*maxTouched {
-				edits = append(edits, ed)
-			} else {
-				later = append(later, ed)
-			}
-		}
-		edits = append(edits, store.Set(attrCommitTime+id, store.Int(now)))
-	}
-	_, err := e.store.Apply(ctx, store.Update(groupKey(g.cluster, g.name), cond, edits...))
-	if errors.Is(err, store.ErrUnknownOutcome) {
-		err = e.resolve(context.WithoutCancel(ctx), g, attrAnswer+id, write)
-	}
-	if ce, ok := unmet(err); ok && ce.Old.Get(attrAnswer+id).Str() == write {
-		err = nil // it was sent twice on its way, and is there
-	} else if ok || errors.Is(err, store.ErrConflict) {
-		return errRetry
-	}
-	if err != nil {
-		return fmt.Errorf("moving group %s on: %w", g.name, err)
-	}
-	if !p.claimed {
-		p.claimed = true
-		e.notifier.notifyOthers(groupKey(g.cluster, g.name).Partition, p.wait.news) // calls that are over now
-	}
-	for part := range slices.Chunk(later, maxTouched) {
-		if _, err := e.store.Apply(ctx, store.Update(groupKey(g.cluster, g.name), store.Eq(attrGeneration, store.Int(g.generation)), part...)); err != nil {
-			e.log.WarnContext(ctx, "positions were not committed", "group", g.name, "error", err)
-		}
-	}
-	return nil
+	return call != p.before
 }
 
-// resolve finds out whether a write whose answer was lost has taken place.
-func (e *Engine) resolve(ctx context.Context, g *groupState, attr, write string) error {
-	ctx, cancel := context.WithTimeout(ctx, leadFor)
-	defer cancel()
-	now, err := e.loadGroup(ctx, g.cluster, g.name)
-	for attempts := e.retry.Begin(); err != nil; now, err = e.loadGroup(ctx, g.cluster, g.name) {
-		if gaveUp := attempts.Wait(ctx, err); gaveUp != nil {
-			return err
+// join makes the instance a member with the topics it wants, and the group one
+// whose assignment is right. It reports true if there was nothing to do.
+func (p *poll) join(ctx context.Context, s *seat) (bool, error) {
+	now, m := p.e.nowMs(), s.Member
+	// An instance that was taken in just now is there, even if its session is shorter than a call to
+	// the store takes. Otherwise it would never get anything.
+	if m == nil || s.Quit || m.Expired(now) && !p.asked || !slices.Equal(m.Topics, p.topics) {
+		if p.asked {
+			// What others ask for meanwhile can undo it. The next time comes after a pause.
+			p.asked = false
+			return false, errRetry
+		}
+		p.asked = true
+		var err error
+		p.found, err = p.e.join(ctx, p.c, p.group, s, &groups.Ask{
+			ID: writeID(), At: now, Call: p.id, Options: p.options.member(), Topics: p.topics,
+		})
+		return false, err
+	}
+	if s.Fence != m.Generation {
+		if p.fenced++; p.fenced <= maxLooks {
+			return false, errRetry // it is being rebalanced
+		}
+		p.fenced = 0 // who did that is dead
+		_, err := p.e.press(ctx, p.c, p.group, p.instance, func(as store.Attrs) bool { return as.Get(memberFence).Num() > s.Fence })
+		return false, err
+	}
+	p.fenced = 0
+	right, err := p.balanced(ctx, m)
+	if err != nil {
+		return false, err
+	}
+	if !right {
+		if p.asked {
+			p.asked = false
+			return false, errRetry
+		}
+		p.asked = true
+		_, err := p.e.press(ctx, p.c, p.group, p.instance, func(as store.Attrs) bool { return as.Get(memberFence).Num() > s.Fence })
+		return false, err
+	}
+	p.asked = false
+	soon := now
+	if !p.claimed {
+		soon += m.Timeout / lookEarly // so that a call that waits need not be woken for that
+	}
+	if soon >= m.Look && now >= p.looked {
+		return p.look(ctx, m, now)
+	}
+	return true, nil
+}
+
+// balanced reports whether the instance's assignment is of its topics as they are now.
+func (p *poll) balanced(ctx context.Context, m *groups.Member) (bool, error) {
+	for _, name := range m.Topics {
+		i := slices.IndexFunc(m.Runs, func(r groups.Run) bool { return r.Topic == name })
+		t, err := p.e.Topic(ctx, p.c, name)
+		if IsKind(err, NotFound) {
+			if i >= 0 {
+				return false, nil
+			}
+			continue
+		}
+		if err != nil {
+			return false, err
+		}
+		if i < 0 || m.Runs[i].ID != t.id || m.Runs[i].Of != t.Partitions {
+			return false, nil
 		}
 	}
-	if now.attrs.Get(attr).Str() == write {
-		return nil
+	return true, nil
+}
+
+// look sees whether something is to be done for the group that nobody has done: a session may have ended,
+// or who has asked for something has died. It reports true if there is nothing, or another call does it.
+func (p *poll) look(ctx context.Context, m *groups.Member, now int64) (bool, error) {
+	g, err := p.e.loadRecord(ctx, p.c.ID, p.group)
+	if err != nil {
+		return false, err
 	}
-	return errRetry
+	due, lease := g.attrs.Get(groupDue).Num(), g.attrs.Get(groupLease)
+	p.looked, p.record = now+m.Timeout/groups.LookEvery, g
+	if due > now {
+		p.looked = min(due, p.looked)
+	}
+	idle := due == 0 || due >= now
+	if idle && g.attrs.Get(groupWant).Num() == g.attrs.Get(groupDone).Num() {
+		return true, nil
+	}
+	l := &leader{e: p.e, c: p.c, group: p.group}
+	var leads bool
+	switch {
+	case lease.IsZero():
+		leads, err = l.take(ctx, 0)
+	case leaseSince(lease) < now-deadLease:
+		leads, err = l.takeFrom(ctx, lease.Str())
+	}
+	if err != nil || !leads {
+		return err == nil, err
+	}
+	return false, l.lead(ctx)
 }

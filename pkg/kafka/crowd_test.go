@@ -195,6 +195,9 @@ func TestManyInstancesJoinAtOnce(t *testing.T) {
 		if took > 5*time.Second {
 			t.Errorf("%d instances have joined after %v", instances, took)
 		}
+		if counts.ReadUnits > 900 || counts.WriteUnits > 900 {
+			t.Errorf("%d instances cost %v read and %v write units, want at most 900 each", instances, counts.ReadUnits, counts.WriteUnits)
+		}
 		got := e.instances(t)
 		for i := range instances {
 			if n := got[fmt.Sprintf("i%03d", i)]; n != 200/instances {

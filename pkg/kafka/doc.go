@@ -58,7 +58,7 @@
 //	revoked   'c' cluster                    'v' page              l, x: credentials, see package revoked
 //	password  'c' cluster                    'k' credential        salt, list, x: see Passwords
 //	topic     'c' cluster                    't' name              id, parts, ret, size, max, compact, created, set
-//	group     'c' cluster                    'g' group             n: instances; says that there is such a group
+//	group     'c' cluster                    'g' group             n: instances, at; says that there is such a group
 //	debt      'c' cluster                    'r' topic id          parts: the topic's logs are to be deleted
 //	clusters  "clusters"                     cluster               none
 //	news      'c' cluster                    'n' topic id          c* for partitions: counters, see newsOf
@@ -67,9 +67,9 @@
 //	piece     'l' cluster/topic/partition    'd' base(8) [v] no(2) d, e, x: part of a batch larger than an item
 //	pending   'l' cluster/topic/partition    'q' base(8) no(2)     d: a record of the stream that waits
 //	producer  'l' cluster/topic/partition    'p' id                p.* x: an idempotent producer that the head has no room for, see producers.go
-//	state     'g' cluster/group              'g'                   v g m r, l* t* u* w* y* for instances, o* h* k* c* for partitions, n* for topics, see group.go
-//	request   'g' cluster/group              'j' instance          i m t r, see join.go: it wants to join or leave
-//	lease     'g' cluster/group              'k'                   o n, see join.go: who carries out the requests
+//	group     'g' cluster/group              'g'                   m in g n a o r t k d, see group.go
+//	member    'g' cluster/group              'm' instance          i v g w b j q r, see group.go
+//	offsets   'g' cluster/group              'c' in(8) topic(8) block(4)  f t v, o* c* e* m* for partitions, see blocks.go
 //
 // Topics have ids in keys, so that one made anew under an old name is empty.
 // # Objects
@@ -95,7 +95,7 @@
 // A process that materializes the stream (Run) tells those who wait in it, and they read nothing
 // meanwhile. Elsewhere waiters look: often while something is on its way to a log, and then they also
 // hurry. Else ever more seldom, down to once a second, with reads that may be a moment old: at the
-// group's item and at the news of their topics, one item each whatever the partitions. What follows a
+// instance's item and at the news of their topics, one item each whatever the partitions. What follows a
 // change is a proper look, at the partitions that have changed. That is at most 1.5 read units a second.
 //
 // # Compaction
@@ -109,15 +109,18 @@
 //
 // # Groups
 //
-// The state of a group is one item. Who joins, leaves or expires, and which partitions
-// an instance has, changes by a conditional write of the whole (a rebalance, which
-// raises the generation); an instance moves on by an update that
-// asks only for the generation and its own positions, so that instances do not
-// hinder each other. Of the instances that join or leave at once, one leads: it carries out
-// the requests of all others with one rebalance, see join.go. Assignment is by range. Positions move with each answer and
-// are not the committed offsets, see [Engine.Consume].
+// A group, each of its members and its offsets are items of their own. Package groups says who is a member,
+// who has which partition and whose commits count. An instance moves on by a write of its own item alone, on the
+// condition that nobody else has written it, so instances do not hinder each other. Of the instances that
+// join or leave at once, one leads: it carries out the wishes of all others with one rebalance, see join.go. Positions
+// move with each answer and are not the committed offsets, see [Engine.Consume].
 //
-// An instance has one live call, whose id the group's item has: only that call gives out messages. The
+// Offsets are committed by a conditional write of their block, 16 partitions of a topic. The block says which
+// member may commit, so a commit and a rebalance need no transaction: the one that comes second sees the first.
+// A group without members keeps its offsets for seven days. A group of an older build, which is one item, is
+// converted by whoever meets it first, see old.go.
+//
+// An instance has one live call, whose id its item has: only that call gives out messages. The
 // position before the last answer is kept until the instance calls again. Where an instance expires or
 // loses a partition, automatic commits go that far, so an answer that nobody got is given out again.
 // [Engine.Poll] is for callers that say which answer they got last.
@@ -125,8 +128,8 @@
 // # Limits
 //
 // One partition takes about 1,000 produce calls a second on DynamoDB, of any
-// number of messages, since each writes its head. A group can make about 1,000
-// requests a second, divided by the size of its state in KiB.
+// number of messages, since each writes its head. An instance of a group can make about 1,000
+// requests a second, divided by the size of its item in KiB (some bytes for each of its partitions).
 //
 // A producer that dies between reserving offsets and putting its batch holds up the
 // readers of its partition until the gap is closed: ProduceDeadline and ClockMargin

@@ -8,39 +8,48 @@ import (
 	"strings"
 	"time"
 
+	"github.com/skystash/skystash/pkg/kafka/groups"
 	"github.com/skystash/skystash/pkg/store"
 )
 
-// Attributes of a group's item. Those that end in a number or a partition are one
-// for each instance, or partition; a partition is the topic's id in base 36, a
-// dot and its number.
+// Attributes of a group's item.
 const (
-	attrVersion    = "v" // id of the last write
-	attrGeneration = "g" // grows with each rebalance
-	attrMembers    = "m" // []member, see encodeMembers
-	attrSeen       = "l" // instance: last request, Unix ms
-	attrCommitTime = "t" // instance: last automatic commit, Unix ms
-	attrAnswer     = "u" // instance: id of the write that gave out its last messages
-	attrPoll       = "w" // instance: id of the call of Consume that may give out messages
-	attrLost       = "y" // instance: partitions taken from it that its last answer had messages of
-	attrPosition   = "o" // partition: offset to give out next; negative: there is none
-	attrSegment    = "h" // partition: the segment that holds it, if it does not begin there
-	attrConfirmed  = "k" // partition: position before the last answer, if the instance has not called since
-	attrCommitted  = "c" // partition
-	attrKnown      = "n" // topic's name: its id and partitions when the group was assigned it last, see known
-	attrRebalanced = "r" // Unix ms: the time of the last rebalance, also of one that left no instance
+	groupForm        = "m"  // formItems; anything else: an older build has written the item, see old.go
+	groupIncarnation = "in" // in the keys of the group's offsets; a group made anew has another one
+	groupGeneration  = "g"  // grows with each rebalance
+	groupWant        = "n"  // wishes of instances so far
+	groupDone        = "a"  // of these, carried out
+	groupLease       = "o"  // who carries them out, see leaseOf; none: nobody
+	groupUsed        = "r"  // Unix ms: the last rebalance, or offset that was set
+	groupTopics      = "t"  // topics that the members read
+	groupKnown       = "k"  // topics as the group was assigned them last, see encodeKnown
+	groupDue         = "d"  // Unix ms: the first session of the members may end then
 )
 
-// noPosition is the position of a partition whose group wanted to begin nowhere.
-const noPosition = -1
+// formItems is the groupForm of groups whose members and offsets are items of their own. Older builds
+// cannot read it, so they leave the group alone.
+const formItems = "\x02"
+
+// Attributes of a member's item.
+const (
+	memberIncarnation = "i" // none: it is no member yet
+	memberWrite       = "v" // id of the last write of its state
+	memberFence       = "g" // generation of the rebalance that fenced it, or gave it its state
+	memberCall        = "w" // see groups.Member.Call
+	memberState       = "b" // see groups.Member.Encode
+	memberAsk         = "j" // see groups.Ask
+	memberQuit        = "q" // Unix ms: it is to leave
+	memberRefused     = "r" // id of its last ask, and why it was refused
+)
 
 // Reset says where a group begins to read a partition without a committed offset.
-type Reset string
+type Reset = groups.Reset
 
+// Values of Reset.
 const (
-	ResetEarliest Reset = "earliest"
-	ResetLatest   Reset = "latest"
-	ResetNone     Reset = "none" // not at all: that is an error
+	ResetEarliest = groups.ResetEarliest
+	ResetLatest   = groups.ResetLatest
+	ResetNone     = groups.ResetNone // not at all: that is an error
 )
 
 // Bounds of an instance's session timeout. Below them an instance would expire while its own call is served.
@@ -57,45 +66,38 @@ type InstanceOptions struct {
 	SessionTimeout     time.Duration
 }
 
-// member is an instance as the group's item has it.
-type member struct {
-	ID       int                 `json:"i"` // of its attributes; not used again while others are there
-	Name     string              `json:"n"`
-	Topics   []string            `json:"t"` // sorted
-	Auto     bool                `json:"a,omitempty"`
-	Interval int64               `json:"c"` // ms
-	Reset    Reset               `json:"r"`
-	Timeout  int64               `json:"s"` // ms
-	Assigned map[string]assigned `json:"p"` // by topic
+func (o InstanceOptions) member() groups.Options {
+	return groups.Options{
+		Auto: o.AutoCommit, Interval: o.AutoCommitInterval.Milliseconds(), Reset: o.Reset, Timeout: o.SessionTimeout.Milliseconds(),
+	}
 }
 
-// assigned is a run of partitions of a topic.
-type assigned struct {
-	Topic int64 `json:"i"` // id
-	From  int   `json:"f"`
-	To    int   `json:"t"` // exclusive
-	Of    int   `json:"o"` // partitions that the topic had
-}
+// Kinds of items in a group's partition: what their sort keys begin with.
+const (
+	kindOffsets = "c"
+	kindGroup   = "g"
+	kindMember  = "m"
+)
 
-func (a assigned) name(partition int) string {
-	return strconv.FormatInt(a.Topic, 36) + "." + strconv.Itoa(partition)
-}
-
-// groupState is a group's item as it was read.
-type groupState struct {
-	cluster, name string
-	attrs         store.Attrs // nil: there is no such group
-	generation    int64
-	members       []member // sorted by name
-}
+func groupPartition(cluster, name string) string { return "g" + cluster + "/" + name }
 
 func groupKey(cluster, name string) store.Key {
-	return store.Key{Partition: "g" + cluster + "/" + name, Sort: "g"}
+	return store.Key{Partition: groupPartition(cluster, name), Sort: kindGroup}
+}
+
+func memberKey(cluster, group, name string) store.Key {
+	return store.Key{Partition: groupPartition(cluster, group), Sort: kindMember + name}
 }
 
 func groupIndexKey(cluster, name string) store.Key {
 	return store.Key{Partition: clusterPartition(cluster), Sort: "g" + name}
 }
+
+// Attributes of the item that lists a group.
+const (
+	indexInstances = "n" // instances, perhaps more than have not expired
+	indexCreated   = "at"
+)
 
 // maxName bounds names of groups and instances, in bytes.
 const maxName = 255
@@ -112,108 +114,155 @@ func checkName(what, name string) error {
 	return nil
 }
 
-func (e *Engine) loadGroup(ctx context.Context, cluster, name string) (*groupState, error) {
-	attrs, err := e.store.Get(ctx, groupKey(cluster, name))
+// groupItem is a group's item as it was read.
+type groupItem struct {
+	cluster, name string
+	attrs         store.Attrs // nil: there is no such group
+	seats         []*seat     // all that there are, by name; only of loadGroup
+}
+
+// seat is a member's item as it was read.
+type seat struct {
+	groups.Candidate
+	attrs store.Attrs
+}
+
+func (g *groupItem) generation() int64   { return g.attrs.Get(groupGeneration).Num() }
+func (g *groupItem) incarnation() string { return g.attrs.Get(groupIncarnation).Str() }
+func (g *groupItem) isOld() bool         { return g.attrs != nil && g.attrs.Get(groupForm).Str() != formItems }
+
+// loadRecord reads a group's item alone.
+func (e *Engine) loadRecord(ctx context.Context, cluster, name string) (*groupItem, error) {
+	for {
+		attrs, err := e.store.Get(ctx, groupKey(cluster, name))
+		if err != nil {
+			return nil, fmt.Errorf("reading group %s: %w", name, err)
+		}
+		g := &groupItem{cluster: cluster, name: name, attrs: attrs}
+		if !g.isOld() {
+			return g, nil
+		}
+		if err := e.convert(ctx, g); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// loadGroup reads a group with its members.
+func (e *Engine) loadGroup(ctx context.Context, cluster, name string) (*groupItem, error) {
+	for {
+		items, err := e.queryAll(ctx, store.Query{Partition: groupPartition(cluster, name), From: kindGroup, To: store.PrefixEnd(kindMember)})
+		if err != nil {
+			return nil, fmt.Errorf("reading group %s: %w", name, err)
+		}
+		g := &groupItem{cluster: cluster, name: name}
+		for _, it := range items {
+			switch {
+			case it.Key.Sort == kindGroup:
+				g.attrs = it.Attrs
+			case strings.HasPrefix(it.Key.Sort, kindMember):
+				s, err := seatOf(it.Key.Sort[len(kindMember):], it.Attrs)
+				if err != nil {
+					return nil, fmt.Errorf("reading group %s: %w", name, err)
+				}
+				g.seats = append(g.seats, s)
+			}
+		}
+		if !g.isOld() {
+			return g, nil
+		}
+		if err := e.convert(ctx, g); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (e *Engine) loadSeat(ctx context.Context, cluster, group, name string) (*seat, error) {
+	attrs, err := e.store.Get(ctx, memberKey(cluster, group, name))
 	if err != nil {
-		return nil, fmt.Errorf("reading group %s: %w", name, err)
+		return nil, fmt.Errorf("reading instance %s of group %s: %w", name, group, err)
 	}
-	return groupOf(cluster, name, attrs)
+	return seatOf(name, attrs)
 }
 
-func groupOf(cluster, name string, attrs store.Attrs) (*groupState, error) {
-	g := &groupState{cluster: cluster, name: name, attrs: attrs, generation: attrs.Get(attrGeneration).Num()}
-	var err error
-	if g.members, err = decodeMembers(attrs.Get(attrMembers).Str()); err != nil {
-		return nil, fmt.Errorf("reading group %s: %w", name, err)
+func seatOf(name string, attrs store.Attrs) (*seat, error) {
+	s := &seat{attrs: attrs, Candidate: groups.Candidate{Name: name, Fence: attrs.Get(memberFence).Num(), Quit: attrs.Has(memberQuit)}}
+	if attrs.Has(memberIncarnation) {
+		m, err := groups.DecodeMember(attrs.Get(memberState).Str())
+		if err != nil {
+			return nil, fmt.Errorf("reading instance %s: %w", name, err)
+		}
+		m.Name, m.Incarnation, m.Call = name, attrs.Get(memberIncarnation).Str(), attrs.Get(memberCall).Str()
+		s.Member = m
 	}
-	return g, nil
-}
-
-func (g *groupState) number(attr string, id int) int64 {
-	return g.attrs.Get(attr + strconv.Itoa(id)).Num()
-}
-
-// member finds an instance, nil if there is none. It may have expired.
-func (g *groupState) member(name string) *member {
-	i := slices.IndexFunc(g.members, func(m member) bool { return m.Name == name })
-	if i < 0 {
-		return nil
+	if text := attrs.Get(memberAsk); !text.IsZero() {
+		var err error
+		if s.Ask, err = groups.DecodeAsk(text.Str()); err != nil {
+			return nil, fmt.Errorf("reading what instance %s asks for: %w", name, err)
+		}
 	}
-	return &g.members[i]
+	return s, nil
 }
 
-func (g *groupState) expired(m *member, now int64) bool {
-	return now-g.number(attrSeen, m.ID) > m.Timeout
+// asRead is the condition that neither the member nor another rebalance has written the member's state
+// since it was read.
+func (s *seat) asRead() store.And {
+	return store.And{
+		store.Same(memberIncarnation, s.attrs.Get(memberIncarnation)),
+		store.Same(memberWrite, s.attrs.Get(memberWrite)),
+		store.Same(memberFence, s.attrs.Get(memberFence)),
+	}
 }
 
-// live are the instances that have not expired.
-func (g *groupState) live(now int64) []member {
-	var live []member
-	for _, m := range g.members {
-		if !g.expired(&m, now) {
-			live = append(live, m)
+// live are the members that have not expired, by name.
+func (g *groupItem) live(now int64) (live []*groups.Member) {
+	for _, s := range g.seats {
+		if s.Member != nil && !s.Member.Expired(now) {
+			live = append(live, s.Member)
 		}
 	}
 	return live
 }
 
-// usedAt is when an instance was heard of last, or joined or left, Unix ms; 0: not known.
-func (g *groupState) usedAt() (at int64) {
-	at = g.attrs.Get(attrRebalanced).Num()
-	for _, a := range g.attrs {
-		if strings.HasPrefix(a.Name, attrSeen) {
-			at = max(at, a.Value.Num())
+// usedAt is when the group was used last, Unix ms; 0: not known.
+func (g *groupItem) usedAt() int64 {
+	at := g.attrs.Get(groupUsed).Num()
+	for _, s := range g.seats {
+		if s.Member != nil {
+			at = max(at, s.Member.Seen)
+		}
+		if s.Ask != nil {
+			at = max(at, s.Ask.At)
 		}
 	}
 	return at
 }
 
-// position is the place of a partition that an instance has.
-func (g *groupState) position(partition string) cursor {
-	at := cursor{g.attrs.Get(attrPosition + partition).Num(), 0}
-	at.segment = at.offset
-	if s := g.attrs.Get(attrSegment + partition); !s.IsZero() {
-		at.segment = s.Num()
+// encodeKnown makes a list of topics: id in base 36, partitions, name, with dots in between.
+func encodeKnown(known map[string]groups.Topic) store.Value {
+	list := make([]string, 0, len(known))
+	for name, t := range known {
+		list = append(list, strconv.FormatInt(t.ID, 36)+"."+strconv.Itoa(t.Partitions)+"."+name)
 	}
-	return at
+	slices.Sort(list)
+	return store.List(list)
 }
 
-// confirmed is the position up to which the instance is known to have had its messages: the one
-// before the last answer, until the instance calls again.
-func (g *groupState) confirmed(partition string) int64 {
-	if v := g.attrs.Get(attrConfirmed + partition); !v.IsZero() {
-		return v.Num()
-	}
-	return g.position(partition).offset
-}
-
-// lost are the partitions that were taken from an instance since its last call, and of which its last
-// answer had messages.
-func (g *groupState) lost(m *member) (tps []TopicPartition) {
-	for _, text := range g.attrs.Get(attrLost + strconv.Itoa(m.ID)).Elems() {
-		topic, number, _ := strings.Cut(text, "/")
-		if n, err := strconv.Atoi(number); err == nil {
-			tps = append(tps, TopicPartition{topic, n})
+func decodeKnown(v store.Value) map[string]groups.Topic {
+	known := map[string]groups.Topic{}
+	for _, text := range v.Elems() {
+		parts := strings.SplitN(text, ".", 3)
+		if len(parts) != 3 {
+			continue
+		}
+		id, err := strconv.ParseInt(parts[0], 36, 64)
+		n, err2 := strconv.Atoi(parts[1])
+		if err == nil && err2 == nil {
+			known[parts[2]] = groups.Topic{ID: id, Partitions: n}
 		}
 	}
-	return tps
+	return known
 }
-
-// poll is the id of the call that may give out an instance's messages, "" if none has begun.
-func (g *groupState) poll(m *member) string {
-	return g.attrs.Get(attrPoll + strconv.Itoa(m.ID)).Str()
-}
-
-// committed is a partition's committed offset, -1 if there is none.
-func (g *groupState) committed(partition string) int64 {
-	if v := g.attrs.Get(attrCommitted + partition); !v.IsZero() {
-		return v.Num()
-	}
-	return -1
-}
-
-// Attribute of the item that lists a group.
-const indexInstances = "n" // instances, perhaps more than have not expired
 
 // groupNames are the names of a cluster's groups.
 func (e *Engine) groupNames(ctx context.Context, cluster string) ([]string, error) {
@@ -228,27 +277,19 @@ func (e *Engine) groupNames(ctx context.Context, cluster string) ([]string, erro
 	return names, nil
 }
 
-// groups reads all groups of a cluster.
-func (e *Engine) groups(ctx context.Context, cluster string) ([]*groupState, error) {
+// groups reads all groups of a cluster, by name.
+func (e *Engine) groups(ctx context.Context, cluster string) ([]*groupItem, error) {
 	names, err := e.groupNames(ctx, cluster)
-	if err != nil || len(names) == 0 {
+	if err != nil {
 		return nil, err
 	}
-	keys := make([]store.Key, len(names))
-	for i, n := range names {
-		keys[i] = groupKey(cluster, n)
-	}
-	all, err := e.store.GetMany(ctx, keys, false)
-	if err != nil {
-		return nil, fmt.Errorf("reading groups: %w", err)
-	}
-	var out []*groupState
-	for i, attrs := range all {
-		g, err := groupOf(cluster, names[i], attrs)
+	var out []*groupItem
+	for _, name := range names {
+		g, err := e.loadGroup(ctx, cluster, name)
 		if err != nil {
 			return nil, err
 		}
-		if attrs != nil {
+		if g.attrs != nil {
 			out = append(out, g)
 		}
 	}
@@ -277,59 +318,34 @@ func (e *Engine) Groups(ctx context.Context, c *Cluster) ([]Group, error) {
 	var out []Group
 	now := e.nowMs()
 	for _, g := range all {
-		group := Group{Name: g.name}
+		listed := Group{Name: g.name}
 		for _, m := range g.live(now) {
 			inst := Instance{Name: m.Name, Topics: m.Topics}
-			for _, topic := range m.Topics {
-				a := m.Assigned[topic]
-				for p := a.From; p < a.To; p++ {
-					inst.Partitions = append(inst.Partitions, TopicPartition{topic, p})
+			for _, r := range m.Runs {
+				for i := range r.Places {
+					inst.Partitions = append(inst.Partitions, TopicPartition{r.Topic, r.First + i})
 				}
 			}
-			group.Instances = append(group.Instances, inst)
+			listed.Instances = append(listed.Instances, inst)
 		}
-		if len(group.Instances) > 0 {
-			out = append(out, group)
+		if len(listed.Instances) > 0 {
+			out = append(out, listed)
 		}
 	}
 	return out, nil
 }
 
-// DeleteGroup forgets a group with its committed offsets. The error is of kind
-// NotFound if there is none, and Invalid while it has instances.
-func (e *Engine) DeleteGroup(ctx context.Context, c *Cluster, name string) error {
-	g, err := e.loadGroup(ctx, c.ID, name)
-	switch {
-	case err != nil:
-		return err
-	case g.attrs == nil:
-		return refuse(NotFound, "no group %q", name)
-	case len(g.live(e.nowMs())) > 0:
-		return refuse(Invalid, "group %q has instances", name)
+// GroupTopics are the topics that a group's instances read, by name. A group without instances, or one
+// that does not exist, has none.
+func (e *Engine) GroupTopics(ctx context.Context, c *Cluster, group string) ([]string, error) {
+	if err := checkName("group", group); err != nil {
+		return nil, err
 	}
-	return e.dropGroup(ctx, g)
-}
-
-func (e *Engine) dropGroup(ctx context.Context, g *groupState) error {
-	err := e.store.Commit(ctx, []store.Op{
-		store.Delete(groupIndexKey(g.cluster, g.name), nil),
-		store.Delete(groupKey(g.cluster, g.name), g.unchanged()),
-	})
-	if _, ok := unmet(err); ok {
-		return refuse(Invalid, "group %q is in use", g.name)
-	}
+	g, err := e.loadRecord(ctx, c.ID, group)
 	if err != nil {
-		return fmt.Errorf("deleting group %s: %w", g.name, err)
+		return nil, err
 	}
-	return nil
-}
-
-// unchanged is the condition that nobody has written the group since it was read.
-func (g *groupState) unchanged() store.Cond {
-	if g.attrs == nil {
-		return store.Absent(attrVersion)
-	}
-	return store.Eq(attrVersion, g.attrs.Get(attrVersion))
+	return g.attrs.Get(groupTopics).Elems(), nil // also of those that have expired and hold partitions still
 }
 
 // errRetry means that somebody else has changed a group meanwhile.

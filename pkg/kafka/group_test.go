@@ -1,10 +1,8 @@
 package kafka
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"reflect"
 	"slices"
 	"sync"
 	"testing"
@@ -411,31 +409,6 @@ func TestGroupsAndTopicsNeverMixBetweenClusters(t *testing.T) {
 	groups, err := w.e.Groups(t.Context(), w.cluster)
 	if err != nil || len(groups) != 1 || len(groups[0].Instances) != 1 {
 		t.Errorf("groups %+v, %v", groups, err)
-	}
-}
-
-func TestMembersAreReadAsTheyWereWritten(t *testing.T) {
-	for _, n := range []int{0, 1, 200} {
-		var members []member
-		for i := range n {
-			members = append(members, member{ID: i, Name: fmt.Sprint(i), Topics: []string{"red"}, Auto: true, Reset: ResetLatest, Timeout: 1000, Assigned: map[string]assigned{"red": {1, i, i + 1, n}}})
-		}
-		text, err := encodeMembers(members)
-		if err != nil {
-			t.Fatal(err)
-		}
-		plain, err := json.Marshal(members) // as builds before wrote it
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, text := range []string{text, string(plain)} {
-			if got, err := decodeMembers(text); err != nil || !reflect.DeepEqual(got, members) {
-				t.Errorf("%d members: %v, %v", n, got, err)
-			}
-		}
-		if n == 200 && len(text) > len(plain)/5 {
-			t.Errorf("%d members take %d bytes, their JSON %d", n, len(text), len(plain))
-		}
 	}
 }
 

@@ -4,9 +4,9 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
+
+	"github.com/skystash/skystash/pkg/kafka/groups"
 )
 
 // GroupLag is a group with what it has read and what it has not.
@@ -49,11 +49,11 @@ func (g GroupLag) Unknown() (n int) {
 
 // Lags lists a cluster's groups, those without instances too, by name.
 func (e *Engine) Lags(ctx context.Context, c *Cluster) ([]GroupLag, error) {
-	groups, err := e.groups(ctx, c.ID)
+	all, err := e.groups(ctx, c.ID)
 	if err != nil {
 		return nil, err
 	}
-	return e.lags(ctx, c, groups)
+	return e.lags(ctx, c, all)
 }
 
 // Lag is Lags of one group. The error is of kind NotFound if there is none.
@@ -68,14 +68,14 @@ func (e *Engine) Lag(ctx context.Context, c *Cluster, name string) (*GroupLag, e
 	if g.attrs == nil {
 		return nil, refuse(NotFound, "no group %q", name)
 	}
-	list, err := e.lags(ctx, c, []*groupState{g})
+	list, err := e.lags(ctx, c, []*groupItem{g})
 	if err != nil {
 		return nil, err
 	}
 	return &list[0], nil
 }
 
-func (e *Engine) lags(ctx context.Context, c *Cluster, groups []*groupState) ([]GroupLag, error) {
+func (e *Engine) lags(ctx context.Context, c *Cluster, all []*groupItem) ([]GroupLag, error) {
 	topics, err := e.Topics(ctx, c)
 	if err != nil {
 		return nil, err
@@ -84,11 +84,15 @@ func (e *Engine) lags(ctx context.Context, c *Cluster, groups []*groupState) ([]
 	for _, t := range topics {
 		byID[t.id] = t
 	}
-	out := make([]GroupLag, len(groups))
+	out := make([]GroupLag, len(all))
 	var logs []string
 	index := map[string]int{}
-	for i, g := range groups {
-		out[i] = e.placesOf(g, byID)
+	for i, g := range all {
+		blocks, _, err := e.loadBlocks(ctx, g)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = e.placesOf(g, blocks, byID)
 		for _, p := range out[i].Partitions {
 			if log := e.logOf(topics, p.TopicPartition); log != "" && !has(index, log) {
 				index[log] = len(logs)
@@ -129,46 +133,54 @@ func (e *Engine) logOf(topics []*Topic, tp TopicPartition) string {
 	return topics[i].log(tp.Partition)
 }
 
-// placesOf reads from a group's item where it is. Topics that are deleted are left out.
-func (e *Engine) placesOf(g *groupState, byID map[int64]*Topic) GroupLag {
-	out := GroupLag{Name: g.name, Generation: g.generation}
+// placesOf finds where a group is. Topics that are deleted are left out.
+func (e *Engine) placesOf(g *groupItem, blocks map[groups.BlockKey]*groups.Block, byID map[int64]*Topic) GroupLag {
+	out := GroupLag{Name: g.name, Generation: g.generation()}
 	if at := g.usedAt(); at > 0 {
 		out.UsedAt = time.UnixMilli(at)
 	}
-	owners := map[string]string{}
-	for _, m := range g.live(e.nowMs()) {
-		out.Instances = append(out.Instances, m.Name)
-		for _, p := range m.partitions(g.cluster) {
-			owners[p.name] = m.Name
+	type part struct {
+		topic     int64
+		partition int
+	}
+	places := map[part]*PartitionLag{}
+	add := func(topic int64, partition int) *PartitionLag {
+		at := part{topic, partition}
+		if t := byID[topic]; places[at] == nil && t != nil && partition < t.Partitions {
+			places[at] = &PartitionLag{TopicPartition: TopicPartition{t.Name, partition}, Committed: groups.None, Position: groups.None, Lag: -1}
+		}
+		return places[at]
+	}
+	now := e.nowMs()
+	for _, s := range g.seats {
+		if s.Member == nil {
+			continue
+		}
+		expired := s.Member.Expired(now)
+		if !expired {
+			out.Instances = append(out.Instances, s.Name)
+		}
+		for _, r := range s.Member.Runs {
+			for i, at := range r.Places {
+				if p := add(r.ID, r.First+i); p != nil {
+					p.Position = at.Position
+					if !expired {
+						p.Instance = s.Name
+					}
+				}
+			}
 		}
 	}
-	seen := map[string]bool{}
-	add := func(name string) {
-		id, number, _ := strings.Cut(name, ".")
-		topicID, err := strconv.ParseInt(id, 36, 64)
-		partition, err2 := strconv.Atoi(number)
-		t := byID[topicID]
-		if err != nil || err2 != nil || t == nil || partition >= t.Partitions || seen[name] {
-			return
+	for key, b := range blocks {
+		for partition, o := range b.Offsets {
+			if p := add(key.Topic, partition); p != nil {
+				p.Committed = o.Committed
+			}
 		}
-		seen[name] = true
-		p := PartitionLag{
-			TopicPartition: TopicPartition{t.Name, partition}, Instance: owners[name],
-			Committed: g.committed(name), Position: noPosition, Lag: -1,
-		}
-		if g.attrs.Has(attrPosition + name) {
-			p.Position = g.position(name).offset
-		}
-		out.Partitions = append(out.Partitions, p)
 	}
-	for name := range owners {
-		add(name)
-	}
-	for _, a := range g.attrs {
-		if name, ok := strings.CutPrefix(a.Name, attrCommitted); ok && strings.Contains(name, ".") {
-			add(name)
-		} else if name, ok := strings.CutPrefix(a.Name, attrPosition); ok && strings.Contains(name, ".") {
-			add(name)
+	for _, p := range places {
+		if p != nil && (p.Committed != groups.None || p.Position != groups.None || p.Instance != "") {
+			out.Partitions = append(out.Partitions, *p)
 		}
 	}
 	slices.SortFunc(out.Partitions, func(a, b PartitionLag) int {

@@ -29,21 +29,3 @@ func TestKeyedMessagesGoWhereKafkasDefaultPutsThem(t *testing.T) {
 		}
 	}
 }
-
-func TestRangesCoverAllPartitions(t *testing.T) {
-	for partitions := 1; partitions < 20; partitions++ {
-		for n := 1; n < 8; n++ {
-			next := 0
-			for i := range n {
-				from, to := rangeOf(partitions, i, n)
-				if from != next || to-from > partitions/n+1 || to-from < partitions/n {
-					t.Fatalf("%d partitions, instance %d of %d: %d to %d", partitions, i, n, from, to)
-				}
-				next = to
-			}
-			if next != partitions {
-				t.Fatalf("%d partitions, %d instances: %d are assigned", partitions, n, next)
-			}
-		}
-	}
-}

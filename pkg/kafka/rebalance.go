@@ -1,243 +1,303 @@
 package kafka
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
-	"strings"
+	"sync"
 
+	"github.com/skystash/skystash/pkg/kafka/groups"
 	"github.com/skystash/skystash/pkg/store"
 )
 
-// rangeOf is what the i-th of n instances gets of a topic's partitions: Kafka's
-// default, range assignment. The first ones get one more if it does not come out even.
-func rangeOf(partitions, i, n int) (from, to int) {
-	each, more := partitions/n, partitions%n
-	from = i*each + min(i, more)
-	to = from + each
-	if i < more {
-		to++
-	}
-	return from, to
-}
+// atOnce bounds the items of a group that a leader writes at the same time.
+const atOnce = 32
 
-// assign gives the partitions of topics to the instances that want them. Members
-// are sorted by name; topics that are not there are of nobody.
-func assign(members []member, topics map[string]*Topic) {
-	wanted := map[string][]int{}
-	for i := range members {
-		members[i].Assigned = map[string]assigned{}
-		for _, t := range members[i].Topics {
-			wanted[t] = append(wanted[t], i)
+// rebalance carries out the wishes of a group's instances once, see package groups for the steps. It
+// writes nothing in a group that is right as it is, but when the next session may end. errRetry: somebody
+// else came in between.
+func (l *leader) rebalance(ctx context.Context) error {
+	g, err := l.e.loadGroup(ctx, l.c.ID, l.group)
+	if err != nil {
+		return err
+	}
+	if want := g.attrs.Get(groupWant).Num(); want > l.want && !l.gathered {
+		l.want, l.gathered = want, true // more are coming
+		l.gather(ctx)
+		return l.rebalance(ctx)
+	}
+	if !g.attrs.Get(groupLease).Equal(l.lease) {
+		return nil // another one has it, and does the same
+	}
+	now := l.e.nowMs()
+	known := l.known
+	if known == nil {
+		known = decodeKnown(g.attrs.Get(groupKnown))
+	}
+	candidates := make([]*groups.Candidate, len(g.seats))
+	for i, s := range g.seats {
+		candidates[i] = &s.Candidate
+	}
+	plan := groups.NewPlan(candidates, known, now)
+	refused := map[string]string{}
+	if err := l.e.admit(ctx, l.c, g, plan, refused); err != nil {
+		return err
+	}
+	if err := l.assign(ctx, plan); err != nil {
+		return err
+	}
+	if len(plan.Changed()) == 0 {
+		l.after = []store.Edit{store.Set(groupDue, store.Int(plan.Due()))}
+		return nil
+	}
+	blocks, raw, err := l.e.loadBlocks(ctx, g)
+	if err != nil {
+		return err
+	}
+	if without := plan.Without(blocks); len(without) > 0 {
+		for name, part := range without {
+			refused[name] = noOffset(TopicPartition(part)).Error()
+			plan.Refuse(name)
+		}
+		if err := l.assign(ctx, plan); err != nil {
+			return err
 		}
 	}
-	for name, who := range wanted {
-		t := topics[name]
-		if t == nil {
+	return l.carryOut(ctx, g, plan, blocks, raw, refused)
+}
+
+// assign assigns the partitions of the topics that the members read. Topics that are gone are left out.
+func (l *leader) assign(ctx context.Context, plan *groups.Plan) error {
+	topics := map[string]groups.Topic{}
+	for _, name := range plan.Topics() {
+		t, err := l.e.Topic(ctx, l.c, name)
+		if IsKind(err, NotFound) {
 			continue
 		}
-		for n, i := range who {
-			from, to := rangeOf(t.Partitions, n, len(who))
-			members[i].Assigned[name] = assigned{t.id, from, to, t.Partitions}
+		if err != nil {
+			return err
+		}
+		topics[name] = groups.Topic{ID: t.id, Partitions: t.Partitions}
+	}
+	plan.Assign(topics)
+	return nil
+}
+
+func (l *leader) carryOut(ctx context.Context, g *groupItem, plan *groups.Plan, blocks map[groups.BlockKey]*groups.Block, raw map[groups.BlockKey]store.Attrs, refused map[string]string) error {
+	if err := l.count(ctx, g, plan.Members()); err != nil {
+		return err
+	}
+	generation, err := l.raise(ctx, g)
+	if err != nil {
+		return err
+	}
+	seats := map[string]*seat{}
+	for _, s := range g.seats {
+		seats[s.Name] = s
+	}
+	fenced, err := l.fence(ctx, plan.Changed(), seats, generation)
+	if err != nil {
+		return err
+	}
+	settled := plan.Settle(generation, fenced, blocks)
+	var mu sync.Mutex
+	keys := slices.Collect(maps.Keys(settled.Moves))
+	err = l.each(ctx, len(keys), func(ctx context.Context, i int) error {
+		b, err := l.e.moveBlock(ctx, g, keys[i], raw[keys[i]], settled.Moves[keys[i]], generation)
+		if err != nil {
+			return err
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		blocks[keys[i]] = b
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	settled.Started(blocks, generation)
+	err = l.each(ctx, len(settled.Members), func(ctx context.Context, i int) error {
+		m := settled.Members[i]
+		return l.give(ctx, seats[m.Name], m, generation, refused[m.Name])
+	})
+	if err != nil {
+		return err
+	}
+	err = l.each(ctx, len(settled.Left), func(ctx context.Context, i int) error {
+		return l.remove(ctx, seats[settled.Left[i]], refused[settled.Left[i]])
+	})
+	if err != nil {
+		return err
+	}
+	l.known = settled.Known
+	l.after = []store.Edit{
+		store.Set(groupKnown, encodeKnown(settled.Known)),
+		store.Set(groupTopics, store.List(plan.Topics())),
+		store.Set(groupDue, store.Int(plan.Due())),
+	}
+	return nil
+}
+
+// each does something n times, several at once. The error is the first one.
+func (l *leader) each(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
+	if n == 1 {
+		return do(ctx, 0)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	places := make(chan struct{}, atOnce)
+	var work sync.WaitGroup
+	for i := range n {
+		places <- struct{}{}
+		work.Go(func() {
+			defer func() { <-places }()
+			if ctx.Err() != nil {
+				return
+			}
+			if err := do(ctx, i); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	work.Wait()
+	return context.Cause(ctx)
+}
+
+// count notes in the list of groups how many members a group has. Reclaim does not forget a group whose
+// name is listed later than the group itself.
+func (l *leader) count(ctx context.Context, g *groupItem, members int) error {
+	before := 0
+	for _, s := range g.seats {
+		if s.Member != nil {
+			before++
 		}
 	}
-}
-
-// topicsOf reads the topics that members want; those that are gone are left out.
-func (e *Engine) topicsOf(ctx context.Context, c *Cluster, members []member) (map[string]*Topic, error) {
-	topics := map[string]*Topic{}
-	for _, m := range members {
-		for _, name := range m.Topics {
-			if _, ok := topics[name]; ok {
-				continue
-			}
-			t, err := e.Topic(ctx, c, name)
-			if IsKind(err, NotFound) {
-				topics[name] = nil
-				continue
-			}
-			if err != nil {
-				return nil, err
-			}
-			topics[name] = t
-		}
+	if before == members && g.generation() > 0 {
+		return nil
 	}
-	return topics, nil
+	update := store.Update(groupIndexKey(g.cluster, g.name), nil,
+		store.Set(indexInstances, store.Int(int64(members))), store.Default(indexCreated, store.Int(l.e.nowMs())))
+	if _, err := l.e.store.Apply(ctx, update); errors.Is(err, store.ErrUnknownOutcome) {
+		return errRetry
+	} else if err != nil {
+		return fmt.Errorf("counting the instances of group %s: %w", g.name, err)
+	}
+	return nil
 }
 
-// balanced reports whether the assignment is still what it should be. The instance there, if any,
-// counts as not expired.
-func (g *groupState) balanced(topics map[string]*Topic, now int64, there string) bool {
-	for _, m := range g.members {
-		if m.Name != there && g.expired(&m, now) {
-			return false
+// raise begins a new generation.
+func (l *leader) raise(ctx context.Context, g *groupItem) (generation int64, err error) {
+	old, err := l.e.store.Apply(ctx, store.Update(groupKey(g.cluster, g.name), store.Eq(groupLease, l.lease),
+		store.Add(groupGeneration, groupGeneration, 1), store.Set(groupUsed, store.Int(l.e.nowMs()))))
+	if _, ok := unmet(err); ok || errors.Is(err, store.ErrUnknownOutcome) {
+		return 0, errRetry
+	}
+	if err != nil {
+		return 0, err
+	}
+	return old.Get(groupGeneration).Num() + 1, nil
+}
+
+// fence stops members of some names, and returns them as they are then.
+func (l *leader) fence(ctx context.Context, names []string, seats map[string]*seat, generation int64) (map[string]*groups.Member, error) {
+	var mu sync.Mutex
+	fenced := map[string]*groups.Member{}
+	err := l.each(ctx, len(names), func(ctx context.Context, i int) error {
+		s := seats[names[i]]
+		if s.Member == nil {
+			return nil
 		}
-		for _, name := range m.Topics {
-			a, ok := m.Assigned[name]
-			t := topics[name]
-			if ok != (t != nil) || ok && (a.Topic != t.id || a.Of != t.Partitions) {
-				return false
+		key := memberKey(l.c.ID, l.group, s.Name)
+		edit := store.Set(memberFence, store.Int(generation))
+		old, err := l.e.store.Apply(ctx, store.Update(key, store.And{
+			store.Eq(memberIncarnation, store.Bytes(s.Member.Incarnation)), store.Lt(memberFence, store.Int(generation))}, edit))
+		if errors.Is(err, store.ErrUnknownOutcome) {
+			old, err = l.e.store.Get(ctx, key)
+			if err == nil && old.Get(memberFence).Num() != generation {
+				return errRetry
 			}
 		}
-	}
-	return true
-}
-
-// owned is a partition of an instance.
-type owned struct {
-	TopicPartition
-	name string // in the group's item
-	log  string
-}
-
-// partitions are those that an instance has.
-func (m *member) partitions(cluster string) (out []owned) {
-	for _, topic := range m.Topics {
-		a, ok := m.Assigned[topic]
-		if !ok {
-			continue
+		if _, ok := unmet(err); ok {
+			return errRetry
 		}
-		t := Topic{cluster: cluster, id: a.Topic}
-		for p := a.From; p < a.To; p++ {
-			out = append(out, owned{TopicPartition{topic, p}, a.name(p), t.log(p)})
+		if err != nil {
+			return err
 		}
-	}
-	return out
+		attrs, _ := store.ApplyEdits(old, []store.Edit{edit})
+		now, err := seatOf(s.Name, attrs)
+		if err != nil {
+			return err
+		}
+		if now.Member == nil || now.Member.Incarnation != s.Member.Incarnation {
+			return errRetry
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		// What was asked for meanwhile is not in the plan.
+		s.attrs, s.Member = attrs.With(memberAsk, s.attrs.Get(memberAsk)).With(memberQuit, s.attrs.Get(memberQuit)), now.Member
+		fenced[s.Name] = now.Member
+		return nil
+	})
+	return fenced, err
 }
 
-// rebalance carries out requests: it writes the group with the members that they ask for, without
-// whoever has expired. It does not write a group that is right as it is. Requests that are refused
-// stay without effect; refused says why, by instance. errRetry: somebody else was faster.
-func (e *Engine) rebalance(ctx context.Context, c *Cluster, g *groupState, requests map[string]request) (refused map[string]string, err error) {
-	requests = maps.Clone(requests)
-	refused = map[string]string{}
-	if err := e.admit(ctx, c, g, requests, refused); err != nil {
-		return nil, err
+// give writes a member's new state, which ends its fence. What it asked for is dealt with then.
+func (l *leader) give(ctx context.Context, s *seat, m *groups.Member, generation int64, refused string) error {
+	key, write := memberKey(l.c.ID, l.group, m.Name), store.Bytes(writeID())
+	edits := []store.Edit{
+		store.Set(memberIncarnation, store.Bytes(m.Incarnation)), store.Set(memberWrite, write),
+		store.Set(memberFence, store.Int(generation)), store.Set(memberState, store.Bytes(m.Encode())),
+		store.Set(memberCall, store.Bytes(m.Call)), store.Remove(store.TTLAttr),
+	}
+	if m.Call == "" {
+		edits[4] = store.Remove(memberCall)
+	}
+	if refused != "" {
+		edits = append(edits, store.Set(memberRefused, store.List([]string{s.Ask.ID, refused})))
+	}
+	dealt := []store.Edit{store.Remove(memberAsk)}
+	cond := append(s.asRead(), store.Same(memberAsk, s.attrs.Get(memberAsk)), store.Same(memberQuit, s.attrs.Get(memberQuit)))
+	if s.Quit {
+		dealt = append(dealt, store.Remove(memberQuit))
 	}
 	for {
-		members, changed := g.membersAfter(requests, e.nowMs())
-		topics, err := e.topicsOf(ctx, c, members)
-		if err != nil {
-			return nil, err
-		}
-		if !changed && g.balanced(topics, e.nowMs(), "") {
-			return refused, nil
-		}
-		assign(members, topics)
-		next, fresh := g.carryOver(members, requests, e.nowMs())
-		without, err := e.startPositions(ctx, g, topics, members, fresh, next, requests)
-		if err != nil {
-			return nil, err
-		}
-		g.rememberTopics(topics, next)
-		if len(without) == 0 {
-			return refused, e.writeGroup(ctx, g, members, next)
-		}
-		for name, text := range without {
-			refused[name] = text
-			delete(requests, name)
-		}
-	}
-}
-
-// membersAfter are the live members once the requests are carried out, sorted by name. It reports
-// whether they are others, or want other topics, than before.
-func (g *groupState) membersAfter(requests map[string]request, now int64) (members []member, changed bool) {
-	members = slices.Clone(g.live(now))
-	id := 0
-	for _, m := range g.members {
-		id = max(id, m.ID+1)
-	}
-	for _, name := range slices.Sorted(maps.Keys(requests)) {
-		r := requests[name]
-		i := slices.IndexFunc(members, func(m member) bool { return m.Name == name })
+		_, err := l.e.store.Apply(ctx, store.Update(key, cond, append(slices.Clip(edits), dealt...)...))
+		ce, changed := unmet(err)
 		switch {
-		case r.member == nil && i >= 0:
-			members, changed = slices.Delete(members, i, i+1), true
-		case r.member == nil:
-		case i >= 0:
-			changed = changed || !slices.Equal(members[i].Topics, r.member.Topics)
-			members[i].Topics = r.member.Topics
+		case err == nil || changed && ce.Old.Get(memberWrite).Equal(write):
+			l.e.notifier.notify(key.Partition + key.Sort)
+			return nil
+		case changed && len(dealt) > 0 && store.Holds(s.asRead(), ce.Old):
+			// It asks for something new meanwhile, which stays.
+			cond, dealt = s.asRead(), nil
+		case changed || errors.Is(err, store.ErrUnknownOutcome) || errors.Is(err, store.ErrConflict):
+			return errRetry
 		default:
-			m := *r.member
-			m.ID, m.Name = id, name
-			id++
-			members, changed = append(members, m), true
+			return err
 		}
 	}
-	slices.SortFunc(members, func(a, b member) int { return cmp.Compare(a.Name, b.Name) })
-	return members, changed
 }
 
-// carryOver is what the group's item keeps when it gets other members: committed offsets, and
-// positions that stay with their instance. Where an instance that commits automatically loses a
-// partition, the position is committed: of one that leaves the last one, else the confirmed one,
-// because nobody knows whether the last answer has arrived. fresh are the partitions whose
-// positions are still to be set.
-func (g *groupState) carryOver(members []member, requests map[string]request, now int64) (next map[string]store.Value, fresh []owned) {
-	next = map[string]store.Value{}
-	for _, a := range g.attrs {
-		if strings.HasPrefix(a.Name, attrCommitted) {
-			next[a.Name] = a.Value
-		}
+// remove takes a member out that was fenced, or an ask that leads to nothing.
+func (l *leader) remove(ctx context.Context, s *seat, refused string) error {
+	key := memberKey(l.c.ID, l.group, s.Name)
+	same := append(s.asRead(), store.Same(memberAsk, s.attrs.Get(memberAsk)))
+	op := store.Delete(key, same)
+	if refused != "" {
+		op = store.Update(key, same, store.Set(memberRefused, store.List([]string{s.Ask.ID, refused})), store.Remove(memberAsk),
+			store.Remove(memberIncarnation), store.Remove(memberWrite), store.Remove(memberFence), store.Remove(memberState),
+			store.Remove(memberCall), store.Remove(memberQuit), store.Set(store.TTLAttr, store.Int(l.e.nowMs()/1000+reclaimGrace)))
 	}
-	stays := map[string]int{} // partition: instance that had it and is still there
-	for _, m := range g.members {
-		kept := slices.ContainsFunc(members, func(n member) bool { return n.ID == m.ID })
-		if v := g.attrs.Get(attrLost + strconv.Itoa(m.ID)); kept && !v.IsZero() {
-			next[attrLost+strconv.Itoa(m.ID)] = v
-		}
-		r, asks := requests[m.Name]
-		leaves := asks && r.member == nil && !g.expired(&m, now)
-		for _, p := range m.partitions(g.cluster) {
-			if kept {
-				stays[p.name] = m.ID
-			}
-			at := g.confirmed(p.name)
-			if leaves {
-				at = g.position(p.name).offset
-			}
-			if kept && g.confirmed(p.name) < g.position(p.name).offset && !keeps(members, m.ID, p) {
-				name := attrLost + strconv.Itoa(m.ID)
-				had := next[name].Elems()
-				next[name] = store.List(append(slices.Clip(had), fmt.Sprintf("%s/%d", p.Topic, p.Partition)))
-			}
-			if m.Auto && at != noPosition && !keeps(members, m.ID, p) {
-				next[attrCommitted+p.name] = store.Int(max(at, g.committed(p.name)))
-			}
-		}
+	_, err := l.e.store.Apply(ctx, op)
+	if _, ok := unmet(err); ok || errors.Is(err, store.ErrUnknownOutcome) || errors.Is(err, store.ErrConflict) {
+		return errRetry
 	}
-	for i := range members {
-		m := &members[i]
-		id := strconv.Itoa(m.ID)
-		for _, attr := range []string{attrSeen, attrCommitTime, attrAnswer, attrPoll} {
-			if v := g.attrs.Get(attr + id); !v.IsZero() {
-				next[attr+id] = v
-			}
-		}
-		if _, asks := requests[m.Name]; asks {
-			next[attrSeen+id] = store.Int(now)
-			if _, ok := next[attrCommitTime+id]; !ok {
-				next[attrCommitTime+id] = store.Int(now)
-			}
-		}
-		for _, p := range m.partitions(g.cluster) {
-			if had, ok := stays[p.name]; !ok || had != m.ID {
-				fresh = append(fresh, p)
-				continue
-			}
-			for _, attr := range []string{attrPosition, attrSegment, attrConfirmed} {
-				if v := g.attrs.Get(attr + p.name); !v.IsZero() {
-					next[attr+p.name] = v
-				}
-			}
-		}
+	if err == nil {
+		l.e.notifier.notify(key.Partition + key.Sort)
 	}
-	return next, fresh
+	return err
 }
 
 // spareInstances is by how many instances may be more than partitions: one that takes the place of
@@ -245,20 +305,8 @@ func (g *groupState) carryOver(members []member, requests map[string]request, no
 const spareInstances = 100
 
 // admit refuses instances too many.
-func (e *Engine) admit(ctx context.Context, c *Cluster, g *groupState, requests map[string]request, refused map[string]string) error {
-	now := e.nowMs()
-	live := map[string]bool{}
-	for _, m := range g.live(now) {
-		live[m.Name] = true
-	}
-	var joining []string
-	for name, r := range requests {
-		if r.member != nil && !live[name] {
-			joining = append(joining, name)
-		} else if r.member == nil {
-			delete(live, name)
-		}
-	}
+func (e *Engine) admit(ctx context.Context, c *Cluster, g *groupItem, plan *groups.Plan, refused map[string]string) error {
+	joining := plan.Joining()
 	if len(joining) == 0 {
 		return nil
 	}
@@ -271,15 +319,14 @@ func (e *Engine) admit(ctx context.Context, c *Cluster, g *groupState, requests 
 	if err != nil {
 		return err
 	}
-	if !exact && len(live)+others+len(joining) > most {
+	if !exact && plan.Members()+others > most {
 		if others, err = e.countOtherInstances(ctx, c.ID, g.name); err != nil {
 			return err
 		}
 	}
-	slices.Sort(joining)
-	for _, name := range joining[min(len(joining), max(0, most-len(live)-others)):] {
+	for _, name := range joining[min(len(joining), max(0, most-(plan.Members()-len(joining))-others)):] {
 		refused[name] = fmt.Sprintf("the cluster can have %d instances of groups, %d more than partitions", most, spareInstances)
-		delete(requests, name)
+		plan.Refuse(name)
 	}
 	return nil
 }
@@ -306,107 +353,19 @@ func (e *Engine) otherInstances(ctx context.Context, cluster, group string) (n i
 }
 
 // countOtherInstances counts the instances of all groups but one that have not expired.
-func (e *Engine) countOtherInstances(ctx context.Context, cluster, group string) (n int, err error) {
-	groups, err := e.groups(ctx, cluster)
+func (e *Engine) countOtherInstances(ctx context.Context, cluster, name string) (n int, err error) {
+	all, err := e.groups(ctx, cluster)
 	if err != nil {
 		return 0, err
 	}
-	for _, other := range groups {
-		if other.name != group {
+	for _, other := range all {
+		if other.name != name {
 			n += len(other.live(e.nowMs()))
 		}
 	}
 	return n, nil
 }
 
-// keeps reports whether the instance with that id still has a partition.
-func keeps(members []member, id int, p owned) bool {
-	for _, m := range members {
-		if a, ok := m.Assigned[p.Topic]; ok && m.ID == id && p.name == a.name(p.Partition) && a.From <= p.Partition && p.Partition < a.To {
-			return true
-		}
-	}
-	return false
-}
-
-// startPositions sets where instances begin with partitions that are new to them. without are
-// instances that ask and have nowhere to begin, with the reason.
-func (e *Engine) startPositions(ctx context.Context, g *groupState, topics map[string]*Topic, members []member, fresh []owned, next map[string]store.Value, requests map[string]request) (without map[string]string, err error) {
-	if len(fresh) == 0 {
-		return nil, nil
-	}
-	logs := make([]string, len(fresh))
-	for i, p := range fresh {
-		logs[i] = p.log
-	}
-	heads, err := e.heads(ctx, logs)
-	if err != nil {
-		return nil, err
-	}
-	without = map[string]string{}
-	for i, p := range fresh {
-		h := heads[i]
-		if h == nil {
-			return nil, errRetry // the topic was deleted a moment ago
-		}
-		at, segment := int64(noPosition), int64(unknownSegment)
-		owner := members[slices.IndexFunc(members, func(m member) bool { return keeps([]member{m}, m.ID, p) })]
-		committed, ok := next[attrCommitted+p.name]
-		switch {
-		case ok && committed.Num() >= h.start && committed.Num() <= h.next:
-			at = committed.Num()
-		case owner.Reset == ResetEarliest, owner.Reset == ResetLatest && g.isNew(topics[p.Topic], p.Partition):
-			at, segment = h.start, h.start
-		case owner.Reset == ResetLatest:
-			at = h.next
-		default:
-			if _, asks := requests[owner.Name]; asks {
-				without[owner.Name] = noOffset(p.TopicPartition).Error()
-			}
-		}
-		next[attrPosition+p.name] = store.Int(at)
-		if segment != at {
-			next[attrSegment+p.name] = store.Int(segment)
-		}
-	}
-	return without, nil
-}
-
 func noOffset(tp TopicPartition) error {
 	return refuse(Invalid, "no committed offset for %s/%d, and the group wants no other start", tp.Topic, tp.Partition)
-}
-
-func (e *Engine) writeGroup(ctx context.Context, g *groupState, members []member, next map[string]store.Value) error {
-	text, err := encodeMembers(members)
-	if err != nil {
-		return err
-	}
-	id := writeID()
-	next[attrVersion] = store.Bytes(id)
-	next[attrGeneration] = store.Int(g.generation + 1)
-	next[attrRebalanced] = store.Int(e.nowMs())
-	next[attrMembers] = store.Bytes(text)
-	var attrs []store.Attr
-	for _, name := range slices.Sorted(maps.Keys(next)) {
-		attrs = append(attrs, store.Attr{Name: name, Value: next[name]})
-	}
-	count := store.Set(indexInstances, store.Int(int64(len(members))))
-	if g.attrs != nil {
-		if _, err := e.store.Apply(ctx, store.Update(groupIndexKey(g.cluster, g.name), nil, count)); err != nil && !errors.Is(err, store.ErrUnknownOutcome) {
-			return fmt.Errorf("counting the instances of group %s: %w", g.name, err)
-		}
-	}
-	ops := []store.Op{store.Put(groupKey(g.cluster, g.name), store.NewAttrs(attrs...), g.unchanged())}
-	if g.attrs == nil { // together: Reclaim deletes a name without a group
-		ops = append(ops, store.Update(groupIndexKey(g.cluster, g.name), nil, count))
-	}
-	err = e.store.Commit(ctx, ops)
-	if _, ok := unmet(err); ok || errors.Is(err, store.ErrUnknownOutcome) || errors.Is(err, store.ErrConflict) {
-		return errRetry // if it has been written, it need not be again
-	}
-	if err != nil {
-		return fmt.Errorf("writing group %s: %w", g.name, err)
-	}
-	e.notifier.notify(groupKey(g.cluster, g.name).Partition)
-	return nil
 }

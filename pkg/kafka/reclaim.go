@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/skystash/skystash/pkg/store"
@@ -205,91 +204,4 @@ func (e *Engine) deleteRange(ctx context.Context, q store.Query) (deleted int, e
 		}
 		q = q.Next(page)
 	}
-}
-
-// idleGroupAfter is how long committed offsets of a group without instances are
-// kept, in ms: as long as Kafka does.
-const idleGroupAfter = 7 * 24 * 60 * 60 * 1000
-
-// reclaimGroups deletes groups that nobody has used for long, and offsets of topics that are gone.
-func (e *Engine) reclaimGroups(ctx context.Context, cluster string) (deleted int, err error) {
-	names, err := e.groupNames(ctx, cluster)
-	if err != nil {
-		return 0, err
-	}
-	topics := topicNumbers{}
-	var errs []error
-	for _, name := range names {
-		if ctx.Err() != nil {
-			break
-		}
-		dropped, err := e.reclaimGroup(ctx, cluster, name, topics)
-		if dropped {
-			deleted++
-		}
-		if err != nil {
-			errs = append(errs, err)
-		}
-	}
-	return deleted, errors.Join(errs...)
-}
-
-func (e *Engine) reclaimGroup(ctx context.Context, cluster, name string, topics topicNumbers) (dropped bool, err error) {
-	g, err := e.loadGroup(ctx, cluster, name)
-	if err != nil {
-		return false, err
-	}
-	if g.attrs == nil || len(g.live(e.nowMs())) == 0 && g.usedAt() != 0 && g.usedAt() < e.nowMs()-idleGroupAfter {
-		err := e.dropGroup(ctx, g)
-		if IsKind(err, Invalid) {
-			return false, nil // it has come into use meanwhile
-		}
-		return err == nil, err
-	}
-	var edits []store.Edit
-	if g.usedAt() == 0 { // all instances had left before that was noted
-		edits = append(edits, store.Set(attrRebalanced, store.Int(e.nowMs())))
-	}
-	var stale []string
-	listed := false
-	for _, a := range g.attrs {
-		topic, _, ok := strings.Cut(strings.TrimPrefix(a.Name, attrCommitted), ".")
-		if !ok || !strings.HasPrefix(a.Name, attrCommitted) || topics[topic] || len(stale) == 100 {
-			continue
-		}
-		// Only a list that was made after the group was read can say that the topic is gone.
-		if !listed {
-			if err := e.listNumbers(ctx, cluster, topics); err != nil {
-				return false, err
-			}
-			listed = true
-		}
-		if !topics[topic] {
-			stale = append(stale, a.Name)
-		}
-	}
-	for _, s := range stale {
-		edits = append(edits, store.Remove(s))
-	}
-	if len(edits) == 0 {
-		return false, nil
-	}
-	_, err = e.store.Apply(ctx, store.Update(groupKey(cluster, name), store.Exists(attrVersion), edits...))
-	if _, ok := unmet(err); ok {
-		return false, nil
-	}
-	return false, err
-}
-
-// topicNumbers are the numbers of topics that have been seen, in base 36. No number is given twice,
-// so one that is missing in a list made now, and was in use before, is of a topic that is gone.
-type topicNumbers map[string]bool
-
-// listNumbers adds the numbers of the topics that there are now.
-func (e *Engine) listNumbers(ctx context.Context, cluster string, numbers topicNumbers) error {
-	topics, err := e.Topics(ctx, &Cluster{ID: cluster})
-	for _, t := range topics {
-		numbers[strconv.FormatInt(t.id, 36)] = true
-	}
-	return err
 }

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"time"
 
+	"github.com/skystash/skystash/pkg/kafka/groups"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -16,38 +19,29 @@ func (e *Engine) ResetOffsets(ctx context.Context, c *Cluster, group string, off
 	if err := checkName("group", group); err != nil {
 		return err
 	}
-	values := map[string]int64{}
-	var names []string
+	commits := map[groups.BlockKey]map[int]int64{}
 	for _, o := range offsets {
 		if o.Offset < 0 {
 			return refuse(Invalid, "offset %d is negative", o.Offset)
 		}
-		name, err := e.groupPartition(ctx, c, o.TopicPartition)
+		topic, err := e.partitionTopic(ctx, c, o.TopicPartition)
 		if err != nil {
 			return err
 		}
-		if _, ok := values[name]; !ok {
-			names = append(names, name)
+		key := groups.BlockOf(topic, o.Partition)
+		if commits[key] == nil {
+			commits[key] = map[int]int64{}
 		}
-		values[name] = o.Offset
+		commits[key][o.Partition] = o.Offset
 	}
-	err := e.retry.Do(ctx, func(ctx context.Context) error {
-		for len(names) > 0 {
-			part := names[:min(len(names), maxTouched)]
-			if err := e.resetOffsets(ctx, c, group, part, values); err != nil {
-				return err
-			}
-			names = names[len(part):]
-		}
-		return nil
-	})
+	err := e.retry.Do(ctx, func(ctx context.Context) error { return e.resetOffsets(ctx, c, group, commits) })
 	if store.Contended(err) {
 		return fmt.Errorf("resetting offsets of group %s: %w", group, err)
 	}
 	return err
 }
 
-func (e *Engine) resetOffsets(ctx context.Context, c *Cluster, group string, names []string, values map[string]int64) error {
+func (e *Engine) resetOffsets(ctx context.Context, c *Cluster, group string, commits map[groups.BlockKey]map[int]int64) error {
 	g, err := e.loadGroup(ctx, c.ID, group)
 	switch {
 	case err != nil:
@@ -56,24 +50,64 @@ func (e *Engine) resetOffsets(ctx context.Context, c *Cluster, group string, nam
 		return refuse(NotFound, "no group %q", group)
 	case len(g.live(e.nowMs())) > 0:
 		return refuse(InUse, "group %q has instances", group)
-	case len(g.members) > 0:
+	case slices.ContainsFunc(g.seats, func(s *seat) bool { return s.Member != nil }):
 		// They have expired. What they are known to have had is committed when they are taken out, so
 		// that comes first.
-		if _, err := e.rebalance(ctx, c, g, nil); err != nil {
+		if _, err := e.press(ctx, c, group, g.seats[0].Name, func(store.Attrs) bool { return false }); err != nil {
 			return err
 		}
 		return errRetry
 	}
-	edits := []store.Edit{store.Set(attrVersion, store.Bytes(writeID())), store.Set(attrRebalanced, store.Int(e.nowMs()))}
-	for _, name := range names {
-		edits = append(edits, store.Set(attrCommitted+name, store.Int(values[name])))
+	if err := e.use(ctx, g); err != nil {
+		return fmt.Errorf("resetting offsets of group %s: %w", group, err)
 	}
-	_, err = e.store.Apply(ctx, store.Update(groupKey(c.ID, group), g.unchanged(), edits...))
-	if _, ok := unmet(err); ok || errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrUnknownOutcome) {
-		return errRetry // to set them again does no harm
+	for key, offsets := range commits {
+		if err := e.resetBlock(ctx, g, key, offsets); err != nil {
+			return err
+		}
+		delete(commits, key)
+	}
+	return nil
+}
+
+// use notes that a group is used, so that it is not forgotten. errRetry: it is another group by now.
+func (e *Engine) use(ctx context.Context, g *groupItem) error {
+	_, err := e.store.Apply(ctx, store.Update(groupKey(g.cluster, g.name), store.Same(groupIncarnation, g.attrs.Get(groupIncarnation)),
+		store.Set(groupUsed, store.Int(e.nowMs()))))
+	if _, ok := unmet(err); ok {
+		return errRetry
+	}
+	if errors.Is(err, store.ErrUnknownOutcome) {
+		return nil // it has been used today, too
+	}
+	return err
+}
+
+// resetBlock sets offsets of a block that no member has a claim of. Commits that come late, of who was a
+// member before, are refused from then on.
+func (e *Engine) resetBlock(ctx context.Context, g *groupItem, key groups.BlockKey, offsets map[int]int64) error {
+	write := store.Bytes(writeID())
+	cond := store.And{store.Or{store.Absent(blockFloor), store.Le(blockFloor, store.Int(g.generation()))}}
+	edits := []store.Edit{
+		store.Set(blockFloor, store.Int(g.generation())), store.Set(blockWrite, write), store.Set(blockCommitted, store.Int(e.nowMs())),
+	}
+	for p, offset := range offsets {
+		cond = append(cond, store.Absent(blockClaim+strconv.Itoa(p)))
+		edits = append(edits, blockCommit{partition: p, offset: offset}.edits()...)
+	}
+	_, err := e.store.Apply(ctx, store.Update(blockKey(g, key), cond, edits...))
+	if ce, ok := unmet(err); ok && ce.Old.Get(blockWrite).Equal(write) {
+		return nil
+	} else if ok || errors.Is(err, store.ErrConflict) {
+		return errRetry
+	}
+	if errors.Is(err, store.ErrUnknownOutcome) {
+		if now, readErr := e.store.Get(context.WithoutCancel(ctx), blockKey(g, key)); readErr == nil && now.Get(blockWrite).Equal(write) {
+			return nil
+		}
 	}
 	if err != nil {
-		return fmt.Errorf("resetting offsets of group %s: %w", group, err)
+		return fmt.Errorf("resetting offsets of group %s: %w", g.name, err)
 	}
 	return nil
 }

@@ -94,7 +94,11 @@ func (e *Engine) deliver(ctx context.Context, acct, id string, held, troubled bo
 		if err == nil && verdict != breaker.Hold {
 			m, d, err = e.prepare(ctx, acct, id, held)
 		}
-		if err == nil && m != nil {
+		switch {
+		case err != nil || m == nil:
+		case e.tooLong(m):
+			err = e.handOver(ctx, m)
+		default:
 			m.troubled, m.probe = troubled, verdict == breaker.Probe
 			err = e.attempt(ctx, m, d)
 		}
@@ -119,7 +123,9 @@ func (e *Engine) prepare(ctx context.Context, acct, id string, held bool) (*mess
 		var d Delivery
 		if err == nil && m != nil {
 			e.anchorClaim(ctx, m)
-			d, err = e.delivery(ctx, m)
+			if !e.tooLong(m) {
+				d, err = e.delivery(ctx, m)
+			}
 		}
 		if err == nil || try == prepareTries {
 			return m, d, err

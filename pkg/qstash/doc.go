@@ -47,6 +47,15 @@
 // finds it expired claims the attempt again: the sweep looks once a minute has passed since
 // the message was due.
 //
+// # Long attempts
+//
+// A process may not run as long as an attempt may take: on AWS Lambda ends it after 15 minutes. Such an attempt is made
+// elsewhere, see [Elsewhere]. The engine that has claimed the message passes the claim on, to an owner
+// that nobody is yet, and has a process started that takes on this name. The process renews the claim and
+// makes the attempt, as any engine does with a claim of its own. Whoever is woken for the message
+// meanwhile finds it claimed. A process that cannot be started, or does not begin within
+// five minutes, costs no retry.
+//
 // # Hosts in trouble
 //
 // A host that cannot be reached, or that does not answer in time, ten times in a row gets its circuit breaker
@@ -104,7 +113,7 @@
 // queue has the queue's entry instead. Publishing writes both in
 // one unconditional call, the message unacknowledged until both are there. All
 // later steps are one update, or one transaction when they touch several items; the
-// due entry of a finished message is removed afterwards, and by the sweep if need be. That of a
+// due entry of a finished message, or its entry in a queue, is removed afterwards, and by the sweep if need be. That of a
 // workflow run's message is always left to the sweep, see below.
 // Whoever finishes a message wakes what waits behind it, in its queue or its flow control key.
 //

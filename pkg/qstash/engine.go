@@ -10,8 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/klauspost/compress/zstd"
-
+	"github.com/skystash/skystash/pkg/compress"
 	"github.com/skystash/skystash/pkg/fresh"
 	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/qstash/breaker"
@@ -116,6 +115,12 @@ type Config struct {
 	// host, and no account, makes all of them wait then. 0: the waker sees to that.
 	Processes int
 
+	// Elsewhere says which attempts other processes make, because this one may not run that long. Zero: none.
+	Elsewhere Elsewhere
+
+	// Owner names this engine in its claims, see Starter. "": it gets a name that nobody else has.
+	Owner string
+
 	// Region is what destinations are told; "": DefaultRegion.
 	Region string
 
@@ -154,6 +159,8 @@ type Engine struct {
 	observer  func(Attempt)
 	breaker   breaker.Config
 	processes int
+	elsewhere Elsewhere
+	started   bool // it makes an attempt that another engine has handed over
 
 	now    func() time.Time
 	retry  store.Retry
@@ -161,8 +168,7 @@ type Engine struct {
 	random func([]byte)
 	log    *slog.Logger
 	owner  string // of the leases that this engine holds
-	zip    *zstd.Encoder
-	unzip  *zstd.Decoder
+	codec  *compress.Codec
 
 	revoked  *revoked.Book
 	accounts *fresh.Cache[string, *Account] // records
@@ -198,6 +204,8 @@ func New(cfg Config) *Engine {
 		observer:  cfg.Observe,
 		breaker:   cfg.Breaker.WithDefaults(),
 		processes: cfg.Processes,
+		elsewhere: cfg.Elsewhere,
+		started:   cfg.Owner != "",
 		failing:   map[string]int{},
 		slow:      map[string]int{},
 	}
@@ -219,14 +227,10 @@ func New(cfg Config) *Engine {
 	e.revoked = revoked.NewBook(e.store, e.now, revokedKey)
 	e.accounts = fresh.New[string, *Account](ttl, maxAccounts, e.now)
 	e.troubled = fresh.New[string, *hosts](ttl, maxAccounts, e.now)
-	e.owner = e.newID("")
-	var err error
-	if e.zip, err = zstd.NewWriter(nil, zstd.WithLowerEncoderMem(true)); err == nil {
-		e.unzip, err = zstd.NewReader(nil)
+	if e.owner = cfg.Owner; e.owner == "" {
+		e.owner = e.newID("")
 	}
-	if err != nil {
-		panic(fmt.Sprintf("qstash: set up compression: %v", err)) // options that are refused
-	}
+	e.codec = compress.New(maxBodyBytes)
 	return e
 }
 

@@ -189,6 +189,9 @@ const (
 	chunkSize  = 350 << 10
 )
 
+// maxBodyBytes bounds what a compressed body stands for. It is more than any limit of a message or an answer.
+const maxBodyBytes = 256 << 20
+
 // body reads a message's body.
 func (e *Engine) body(ctx context.Context, m *message) ([]byte, error) {
 	body := []byte(m.attrs.Get(attrBody).Str())
@@ -201,7 +204,7 @@ func (e *Engine) body(ctx context.Context, m *message) ([]byte, error) {
 	if !m.rec.Packed {
 		return body, nil
 	}
-	body, err := e.unzip.DecodeAll(body, make([]byte, 0, m.rec.BodySize))
+	body, err := e.codec.Decode(make([]byte, 0, m.rec.BodySize), body)
 	if err != nil {
 		return nil, fmt.Errorf("reading the body of %s: %w", m.id, err)
 	}
@@ -214,7 +217,7 @@ func (e *Engine) pack(body []byte) ([]byte, bool) {
 	if len(body) <= inlineBody {
 		return body, false
 	}
-	packed := e.zip.EncodeAll(body, nil)
+	packed := e.codec.Append(nil, body)
 	if len(packed) > len(body)*7/8 {
 		return body, false
 	}

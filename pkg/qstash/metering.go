@@ -42,7 +42,8 @@ func (e *Engine) meterAttempt(ctx context.Context, d *Delivery, m *message, resp
 		BytesOut: int64(len(d.Body)),
 		Dead:     dead,
 	}
-	if !m.attrs.Has(attrHold) { // whose queue or flow control key would be the cause
+	// Otherwise a queue, a flow control key, or the start of a process for the attempt is the cause.
+	if !m.attrs.Has(attrHold) && !e.started {
 		r.Lag = &m.timing.lag
 	}
 	if a, ok := ctx.Value(attemptsKey{}).(*attempts); ok {

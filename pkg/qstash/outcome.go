@@ -320,7 +320,7 @@ func (e *Engine) apply(ctx context.Context, t *transition) ([]wake.Hint, error) 
 		edits = append(edits, store.Remove(attrWait))
 		ops = append(ops, e.leaveWaitlistOps(m, wait)...)
 	}
-	inQueue := m.rec.Queue != ""
+	inQueue, leaves := m.rec.Queue != "", false
 	if inQueue && t.callbacks > 0 {
 		edits = append(edits, store.Add(attrCallbacks, attrCallbacks, int64(t.callbacks)))
 	}
@@ -333,9 +333,7 @@ func (e *Engine) apply(ctx context.Context, t *transition) ([]wake.Hint, error) 
 			store.Set(attrFinished, store.Int(now.UnixMilli())),
 			store.Set(store.TTLAttr, store.Int(now.Add(kept).Unix())))
 		if inQueue {
-			if t.callbacks == 0 && m.attrs.Get(attrCallbacks).Num() == 0 {
-				ops = append(ops, store.Delete(entryKey(m.acct, m.rec.Queue, m.rec.QueueGen, m.rec.QueuePlace), nil))
-			}
+			leaves = t.callbacks == 0 && m.attrs.Get(attrCallbacks).Num() == 0
 			hints = append(hints, hint(now, dueQueue, m.acct, m.rec.Queue))
 		}
 		if m.rec.Parent != "" {
@@ -368,6 +366,13 @@ func (e *Engine) apply(ctx context.Context, t *transition) ([]wake.Hint, error) 
 	}
 	if err != nil {
 		return hints, err
+	}
+	// Its entry in the queue only holds up others, so it need not go in one transaction with the update, which would
+	// cost twice as much. The pump removes what is left.
+	if leaves {
+		if _, err := e.store.Apply(ctx, store.Delete(entryKey(m.acct, m.rec.Queue, m.rec.QueueGen, m.rec.QueuePlace), nil)); err != nil {
+			e.log.WarnContext(ctx, "the queue entry of a finished message is left to the pump", "error", err)
+		}
 	}
 	if t.state.finished() && !(supervised(m) && !m.at.After(now)) { // see supervised
 		if err := e.dropDue(ctx, m); err != nil {

@@ -11,19 +11,19 @@ import (
 	"github.com/skystash/skystash/pkg/store/embedded"
 )
 
-// BenchmarkDo measures commands on small keys, on a store in memory.
-func BenchmarkDo(b *testing.B) {
+// benchRun makes an engine on a store in memory, and returns a function that runs commands on it.
+func benchRun(b *testing.B) func(b *testing.B, args ...string) {
 	st, err := embedded.Open(embedded.Options{InMemory: true})
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer st.Close()
+	b.Cleanup(func() { st.Close() })
 	ctx := context.Background()
 	e := redis.New(redis.Config{Store: st})
 	if _, err := e.CreateDatabase(ctx, redis.DatabaseOptions{ID: "bench"}); err != nil {
 		b.Fatal(err)
 	}
-	run := func(b *testing.B, args ...string) {
+	return func(b *testing.B, args ...string) {
 		db, err := e.Database(ctx, "bench")
 		if err != nil {
 			b.Fatal(err)
@@ -33,6 +33,31 @@ func BenchmarkDo(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// BenchmarkCompressed measures what compression takes beside all else: values of 1 to 300 KB that compress to a fifth, and
+// values that do not compress.
+func BenchmarkCompressed(b *testing.B) {
+	run := benchRun(b)
+	for _, kb := range []int{1, 10, 100, 300} {
+		for name, value := range map[string]string{"json": document(kb << 10), "noise": noise(kb << 10)} {
+			for _, cmd := range [][]string{{"set", "k", value}, {"get", "k"}, {"strlen", "k"}, {"append", "k", ""}, {"setbit", "k", "7", "1"}} {
+				run(b, "set", "k", value)
+				b.Run(fmt.Sprintf("%s/%dKB/%s", name, kb, cmd[0]), func(b *testing.B) {
+					b.ReportAllocs()
+					b.SetBytes(int64(len(value)))
+					for b.Loop() {
+						run(b, cmd...)
+					}
+				})
+			}
+		}
+	}
+}
+
+// BenchmarkDo measures commands on small keys, on a store in memory.
+func BenchmarkDo(b *testing.B) {
+	run := benchRun(b)
 	hash := []string{"hset", "h"}
 	for i := range 20 {
 		hash = append(hash, fmt.Sprintf("field%02d", i), fmt.Sprintf("value of about forty bytes, number %08d", i))

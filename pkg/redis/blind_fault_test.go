@@ -50,6 +50,7 @@ const unknownOutcome = "ERR the outcome of the command is unknown: it may have b
 // A blind write that was applied, but whose answer was lost, is not applied again on top of
 // what another client has written meanwhile.
 func TestBlindUpdatesAreNotRepeatedOverOthers(t *testing.T) {
+	long := strings.Repeat("long", 1000) // which is compressed
 	for _, tc := range []struct {
 		name, before, blind, meanwhile string
 		reply                          string // of the blind write
@@ -70,6 +71,11 @@ func TestBlindUpdatesAreNotRepeatedOverOthers(t *testing.T) {
 		{"ZADD", "zadd k 1 m", "zadd k 2 m", "zadd k 3 m", unknownOutcome, "zscore k m", "3"},
 		{"ZREM", "zadd k 1 m 1 o", "zrem k m", "zadd k 3 m", unknownOutcome, "zscore k m", "3"},
 		{"JSON.SET", "json.set k $ 0", "json.set k $ 1", "json.set k $ 2", "OK", "json.get k", `"2"`},
+		{"SET KEEPTTL of a long value", "set k 0", "set k " + long + " keepttl", "append k x", "OK", "strlen k", "(integer) 4001"},
+		{"SET KEEPTTL over a long value", "set k " + long, "set k 1 keepttl", "incr k", "OK", "get k", `"2"`},
+		{"GETEX of a long value", "set k " + long, "getex k exat 4000000000", "persist k", unknownOutcome, "strlen k", "(integer) 4000"},
+		{"JSON.SET of a long document", "json.set k $ 0", `json.set k $ "` + long + `"`, "json.set k $ 2", "OK", "json.get k", `"2"`},
+		{"JSON.SET over a long document", `json.set k $ "` + long + `"`, "json.set k $ 2", `json.strlen k`, "OK", "json.get k", `"2"`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			f := newFleet(t, 2)
@@ -102,6 +108,8 @@ func TestLateBlindWritesDoNothing(t *testing.T) {
 		{"INCR, then RENAME", "set k 1", "incr k", "", "(integer) 2", "rename k j", "get k", "(nil)"},
 		{"SET KEEPTTL, then SET", "set k 1", "set k 2 keepttl", "", "OK", "set k 7", "get k", `"7"`},
 		{"SET, then SET", "set k 1", "set k 2", "", "OK", "set k 7", "get k", `"7"`},
+		{"SET of a long value, then SET", "set k 1", "set k " + strings.Repeat("long", 1000), "", "OK", "set k 7", "get k", `"7"`},
+		{"SET, then SET of a long value", "set k 1", "set k 2", "", "OK", "set k " + strings.Repeat("long", 1000), "strlen k", "(integer) 4000"},
 		{"DEL, then SET", "set k 1", "del k", "", "(integer) 1", "set k 7", "get k", `"7"`},
 		{"DEL, then HSET", "set k 1", "del k", "", "(integer) 1", "hset k f 7", "hgetall k", `["f" "7"]`},
 		{"DEL, then RPUSH", "rpush k 1", "del k", "", "(integer) 1", "rpush k 7", "lrange k 0 -1", `["7"]`},

@@ -14,7 +14,7 @@ import (
 func expiryOperation(rng *rand.Rand) []string {
 	at := fmt.Sprint(4_000_000_000 + rng.IntN(100))
 	from := []string{
-		fmt.Sprint("set k ", rng.IntN(100)), fmt.Sprint("set k ", rng.IntN(100), " keepttl"), fmt.Sprint("set k ", rng.IntN(100), " exat ", at),
+		fmt.Sprint("set k ", rng.IntN(100)), fmt.Sprint("set k ", rng.IntN(100), " keepttl"), fmt.Sprint("set k ", rng.IntN(100), pad, " keepttl"), fmt.Sprint("set k ", rng.IntN(100), " exat ", at),
 		"get k", "del k", "incrby k 1",
 		"expireat k " + at, "expireat k " + at, "expireat k " + at + " nx", "expireat k 1", "persist k",
 		"getex k exat " + at, "getex k persist", "expiretime k", "expiretime k", "expiretime k",

@@ -142,10 +142,13 @@ func copyKey(c *call) error {
 // copyValue writes the value of an existing key to another one.
 func (tx *Txn) copyValue(from, to string) error {
 	switch o := tx.entry(from).obj; o.typ {
-	case typeString:
-		tx.SetString(to, tx.stringOf(o), false)
-	case typeJSON:
-		tx.setJSONText(to, tx.stringOf(o), nil)
+	case typeString, typeJSON:
+		copied := *o.str
+		if o.gen != "" {
+			copied.s, copied.loaded = tx.stringOf(o), true
+		}
+		tx.take(int64(len(copied.s) + len(copied.packed)))
+		tx.replace(tx.entry(to), &object{typ: o.typ, str: &copied})
 	case typeList:
 		elems := make([]string, 0, o.list.Len())
 		for v := range o.list.From(0, o.list.Len()) {
@@ -155,7 +158,7 @@ func (tx *Txn) copyValue(from, to string) error {
 	case typeHash, typeSet, typeZSet:
 		dest := tx.newMembers(to, o.typ)
 		for p := range o.members.all() {
-			dest.put(p.Name, p.Value, p.Expires)
+			dest.putText(p.Name, p.value, p.Expires)
 		}
 	case typeStream:
 		o.stream.copyTo(tx.NewStream(to))

@@ -68,10 +68,10 @@ func (c *call) dumpValue(o *object) (v rdb.Value, err error) {
 	case typeHash:
 		v.Kind = rdb.Hash
 		for p := range o.members.all() {
-			v.Hash = append(v.Hash, rdb.Field{Name: p.Name, Value: p.Value, ExpireAt: p.Expires})
-			if !fits(len(p.Name) + len(p.Value)) {
+			if !fits(len(p.Name) + p.value.len()) {
 				break
 			}
+			v.Hash = append(v.Hash, rdb.Field{Name: p.Name, Value: c.tx.open(p.value), ExpireAt: p.Expires})
 		}
 	case typeZSet:
 		v.Kind = rdb.ZSet

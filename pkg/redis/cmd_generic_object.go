@@ -125,7 +125,7 @@ func (ms *members) compact(n int64, values bool) bool {
 		return false
 	}
 	for p := range ms.all() {
-		if len(p.Name) > listpackEntryBytes || values && len(p.Value) > listpackEntryBytes {
+		if len(p.Name) > listpackEntryBytes || values && p.value.len() > listpackEntryBytes {
 			return false
 		}
 	}

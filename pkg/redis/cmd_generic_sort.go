@@ -321,7 +321,7 @@ func (c *call) lookupPattern(p sortPattern, elem string) (string, bool) {
 			return "", false
 		}
 		f, ok := h.Get(p.field)
-		return f.Value, ok
+		return h.Text(f), ok
 	}
 	v, ok, err := c.tx.String(key)
 	return v, ok && err == nil

@@ -186,7 +186,7 @@ func hget(c *call) error {
 		return err
 	}
 	f, ok := h.Get(c.args[2])
-	c.w.BulkOrNull(f.Value, ok)
+	c.w.BulkOrNull(h.Text(f), ok)
 	return nil
 }
 
@@ -206,7 +206,7 @@ func (c *call) writeFields(h *Hash, fields []string) {
 	c.w.Array(len(fields))
 	for _, name := range fields {
 		f, ok := h.Get(name)
-		c.w.BulkOrNull(f.Value, ok)
+		c.w.BulkOrNull(h.Text(f), ok)
 	}
 }
 
@@ -215,7 +215,7 @@ func hgetall(c *call) error {
 	mark := c.w.Mark()
 	n, err := c.eachField(func(f Field) {
 		c.w.Bulk(f.Name)
-		c.w.Bulk(f.Value)
+		c.w.Bulk(c.tx.open(f.value))
 	})
 	if err != nil {
 		return err
@@ -238,7 +238,7 @@ func hkeys(c *call) error {
 // HVALS key
 func hvals(c *call) error {
 	mark := c.w.Mark()
-	n, err := c.eachField(func(f Field) { c.w.Bulk(f.Value) })
+	n, err := c.eachField(func(f Field) { c.w.Bulk(c.tx.open(f.value)) })
 	if err != nil {
 		return err
 	}
@@ -291,7 +291,7 @@ func hstrlen(c *call) error {
 		return err
 	}
 	f, _ := h.Get(c.args[2])
-	c.w.Int(int64(len(f.Value)))
+	c.w.Int(int64(f.value.len()))
 	return nil
 }
 
@@ -343,7 +343,7 @@ func hincrby(c *call) error {
 	n := int64(0)
 	f, ok := h.Get(c.args[2])
 	if ok {
-		if n, ok = num.ParseInt(f.Value); !ok {
+		if n, ok = num.ParseInt(h.Text(f)); !ok {
 			return errHashNotInteger
 		}
 	}
@@ -373,7 +373,7 @@ func hincrbyfloat(c *call) error {
 	var n num.LongDouble
 	f, ok := h.Get(c.args[2])
 	if ok {
-		if n, ok = num.ParseLongDouble(f.Value); !ok {
+		if n, ok = num.ParseLongDouble(h.Text(f)); !ok {
 			return errHashNotFloat
 		}
 	}
@@ -413,7 +413,7 @@ func hrandfield(c *call) error {
 		c.w.BulkOrNull(f.Name, ok)
 		return nil
 	}
-	return c.writeRandom(h.ms(), n, withValues, func(f pair) { c.w.Bulk(f.Value) })
+	return c.writeRandom(h.ms(), n, withValues, func(f pair) { c.w.Bulk(c.tx.open(f.value)) })
 }
 
 // HSCAN key cursor [MATCH pattern] [COUNT count] [NOVALUES]
@@ -446,7 +446,7 @@ func hscan(c *call) error {
 		c.w.Bulk(f.Name)
 		n++
 		if !opts.noValues {
-			c.w.Bulk(f.Value)
+			c.w.Bulk(c.tx.open(f.value))
 			n++
 		}
 	}

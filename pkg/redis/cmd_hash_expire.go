@@ -104,7 +104,7 @@ func (c *call) expireField(h *Hash, f Field, at int64) int64 {
 		return fieldDeleted
 	}
 	if f.Expires != at {
-		h.Set(f.Name, f.Value, at)
+		h.SetExpiry(f, at)
 	}
 	return fieldChanged
 }
@@ -224,7 +224,7 @@ func hpersist(c *call) error {
 		case f.Expires == 0:
 			c.w.Int(fieldPersistent)
 		default:
-			h.Set(name, f.Value, 0)
+			h.SetExpiry(f, 0)
 			c.w.Int(fieldChanged)
 		}
 	}
@@ -245,7 +245,7 @@ func hgetdel(c *call) error {
 	c.w.Array(len(fields))
 	for _, name := range fields {
 		f, ok := h.Get(name)
-		c.w.BulkOrNull(f.Value, ok)
+		c.w.BulkOrNull(h.Text(f), ok)
 		h.Delete(name)
 	}
 	return nil
@@ -277,12 +277,12 @@ func hgetex(c *call) error {
 	c.w.Array(len(fields))
 	for _, name := range fields {
 		f, ok := h.Get(name)
-		c.w.BulkOrNull(f.Value, ok)
+		c.w.BulkOrNull(h.Text(f), ok)
 		switch {
 		case ok && expire:
 			c.expireField(h, f, at)
 		case ok && persist && f.Expires != 0:
-			h.Set(name, f.Value, 0)
+			h.SetExpiry(f, 0)
 		}
 	}
 	return nil

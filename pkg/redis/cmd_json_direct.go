@@ -41,7 +41,7 @@ func jsonSetDirect(d *direct) *plan {
 		cond = store.And{store.Eq(attrType, store.Bytes(typeJSON)), d.live()}
 	}
 	return &plan{
-		op:    store.Update(d.key, cond, stringEdits(typeJSON, text)...),
+		op:    store.Update(d.key, cond, stringEdits(typeJSON, d.stringAttr(d.name, text))...),
 		fixed: true,
 		trace: store.Set("", store.Bytes("")), // the item lives on, so that it must tell
 		reply: func(_ store.Attrs, w *resp.Writer) { w.OK() },
@@ -63,7 +63,7 @@ func jsonMSetDirect(d *direct) *plan {
 		last[d.args[i]] = text
 	}
 	cond := store.Or{store.Absent(attrType), store.And{store.Eq(attrType, store.Bytes(typeJSON)), store.Absent(attrExpiry)}}
-	return putStrings(typeJSON, last, cond, func(_ store.Attrs, w *resp.Writer) { w.OK() })
+	return d.putStrings(typeJSON, last, cond, func(_ store.Attrs, w *resp.Writer) { w.OK() })
 }
 
 // jsonDelDirect: one deletion of a document, or of nothing.

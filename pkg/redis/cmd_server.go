@@ -155,7 +155,7 @@ func (o *object) bytes(samples int64) int64 {
 	return estimate(o.members.len(), samples, func(readahead int64) iter.Seq[int64] {
 		return func(yield func(int64) bool) {
 			for p := range o.members.from(0, int(min(readahead, maxScanCount))) {
-				if !yield(int64(len(p.Name) + len(p.Value))) {
+				if !yield(int64(len(p.Name) + p.value.len())) {
 					return
 				}
 			}

@@ -123,9 +123,10 @@ func (d *direct) setString(value string, o setOptions) *plan {
 	default:
 		cond = store.Absent(attrGen)
 	}
-	p := &plan{op: store.Put(d.key, stringHead(typeString, value, o.at), cond), fixed: !o.get}
+	held := d.stringAttr(d.name, value)
+	p := &plan{op: store.Put(d.key, stringHead(typeString, held, o.at), cond), fixed: !o.get}
 	if o.keepTTL {
-		p.op = store.Update(d.key, cond, stringEdits(typeString, value)...)
+		p.op = store.Update(d.key, cond, stringEdits(typeString, held)...)
 	}
 	p.reply = func(old store.Attrs, w *resp.Writer) {
 		switch {
@@ -140,18 +141,40 @@ func (d *direct) setString(value string, o setOptions) *plan {
 	return p
 }
 
-// stringEdits put a string, or a JSON document, in the place of another one.
-func stringEdits(typ, s string) []store.Edit {
-	v, other := stringAttr(s), attrNumber
-	if v.Name == attrNumber {
-		other = attrValue
+// stringAttr is stringAttr. It counts the work.
+func (d *direct) stringAttr(key, s string) store.Attr {
+	a, tried := stringAttr(key, s)
+	d.work += deflateWork * tried
+	return a
+}
+
+// stringEdits put a string, or a JSON document, in the place of another one. value is what stringAttr makes.
+func stringEdits(typ string, value store.Attr) []store.Edit {
+	edits := append(make([]store.Edit, 0, 8), store.Set(attrType, store.Bytes(typ)), store.Set(value.Name, value.Value))
+	for _, name := range []string{attrValue, attrNumber, attrPacked} {
+		if name != value.Name {
+			edits = append(edits, store.Remove(name))
+		}
 	}
-	return []store.Edit{store.Set(attrType, store.Bytes(typ)), store.Set(v.Name, v.Value), store.Remove(other)}
+	return edits
 }
 
 // oldString replies the live string in a head that is known to be inline, or null.
 func (d *direct) oldString(old store.Attrs, w *resp.Writer) {
-	w.BulkOrNull(headString(old), old != nil && !expired(old, d.now))
+	if old == nil || expired(old, d.now) {
+		w.Null()
+		return
+	}
+	t := headText(old)
+	s, err := t.open()
+	if err != nil {
+		w.Error(FailureText(err))
+		return
+	}
+	if t.packed != "" {
+		d.work += inflateWork * int64(len(s))
+	}
+	w.Bulk(s)
 }
 
 // SETEX key seconds value
@@ -304,7 +327,7 @@ func msetDirect(d *direct) *plan {
 	for i := 1; i < len(d.args); i += 2 {
 		last[d.args[i]] = d.args[i+1]
 	}
-	return putStrings(typeString, last, cond, func(_ store.Attrs, w *resp.Writer) {
+	return d.putStrings(typeString, last, cond, func(_ store.Attrs, w *resp.Writer) {
 		if nx {
 			w.Int(1)
 		} else {
@@ -315,15 +338,19 @@ func msetDirect(d *direct) *plan {
 
 // putStrings is one commit of puts of strings, or JSON documents, by their keys. It is
 // nil if that would be too large.
-func putStrings(typ string, values map[string]string, cond store.Cond, reply func(old store.Attrs, w *resp.Writer)) *plan {
+func (d *direct) putStrings(typ string, values map[string]string, cond store.Cond, reply func(old store.Attrs, w *resp.Writer)) *plan {
 	p := &plan{fixed: true, reply: reply}
 	p.op.If = cond
 	size := 0
 	for key, value := range values {
-		if size += len(key) + len(value) + 128; len(value) > inlineString || size > store.MaxCommitSize {
+		if len(value) > inlineString {
 			return nil
 		}
-		p.puts = append(p.puts, keyedPut{key, stringHead(typ, value, 0)})
+		head := stringHead(typ, d.stringAttr(key, value), 0)
+		if size += len(key) + head.Size() + 128; size > store.MaxCommitSize {
+			return nil
+		}
+		p.puts = append(p.puts, keyedPut{key, head})
 	}
 	return p
 }

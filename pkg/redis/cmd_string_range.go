@@ -88,15 +88,18 @@ func getrange(c *call) error {
 // key that is known to have them, reading no more of a long string than need be.
 func (tx *Txn) StringRange(key string, start, end int64) string {
 	o := tx.entry(key).obj
-	if o.str.loaded {
-		return o.str.s[start : end+1]
+	if o.gen == "" || o.str.loaded {
+		if s := tx.stringOf(o); end < int64(len(s)) {
+			return s[start : end+1]
+		}
+		return "" // it is malformed, and the transaction has failed
 	}
 	first, last := start/chunkSize, end/chunkSize
 	buf := make([]byte, 0, (last-first+1)*chunkSize)
 	for it := range tx.query(store.Query{
 		Partition: elemPartition(tx.view.db, o.gen), From: chunkSort(int(first)), To: chunkSort(int(last + 1)),
 	}) {
-		buf = append(buf, it.Attrs.Get(attrValue).Str()...)
+		buf = append(buf, tx.open(textOf(it.Attrs))...)
 	}
 	from, to := start-first*chunkSize, end-first*chunkSize+1
 	if int64(len(buf)) < to {

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/skystash/skystash/pkg/redis/num"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -140,10 +139,15 @@ func (tx *Txn) encode(ent *entry) (update, error) {
 		spread = true
 		tx.regenerate(o)
 		for i := 0; i*chunkSize < len(o.str.s); i++ {
-			u.add(tx, o.gen, chunkSort(i), store.Attrs{{Name: attrValue, Value: store.Bytes(o.str.s[i*chunkSize : min((i+1)*chunkSize, len(o.str.s))])}})
+			chunk := o.str.s[i*chunkSize : min((i+1)*chunkSize, len(o.str.s))]
+			u.add(tx, o.gen, chunkSort(i), store.Attrs{tx.stored(text{plain: chunk}, 0)})
 		}
+	case o.str != nil && o.str.packed != "": // unchanged
+		head = append(head, text{packed: o.str.packed}.attr())
 	case o.str != nil:
-		head = append(head, stringAttr(o.str.s))
+		value, tried := stringAttr(ent.key, o.str.s)
+		tx.spend(deflateWork * tried)
+		head = append(head, value)
 	case o.list != nil && spread:
 		n, left = o.list.n, o.list.left
 		u.elems = o.list.ops()
@@ -155,7 +159,7 @@ func (tx *Txn) encode(ent *entry) (update, error) {
 		if spread = size > inlineLimit; spread {
 			tx.regenerate(o)
 			for i, e := range o.list.elems {
-				u.add(tx, o.gen, indexSort(int64(i)), store.Attrs{{Name: attrValue, Value: store.Bytes(e)}})
+				u.add(tx, o.gen, indexSort(int64(i)), store.Attrs{tx.stored(text{plain: e}, 0)})
 			}
 			n = int64(len(o.list.elems))
 			break
@@ -174,7 +178,7 @@ func (tx *Txn) encode(ent *entry) (update, error) {
 		if spread = o.members.headSize() > inlineLimit; spread {
 			tx.regenerate(o)
 			for name, e := range o.members.m {
-				for _, op := range elementOps(name, e, o.typ == typeZSet) {
+				for _, op := range tx.elementOps(name, e, o.typ == typeZSet) {
 					u.add(tx, o.gen, op.sort, op.attrs)
 				}
 			}
@@ -182,7 +186,7 @@ func (tx *Txn) encode(ent *entry) (update, error) {
 			break
 		}
 		for name, e := range o.members.m {
-			add(memberAttr(name), store.Bytes(e.value))
+			add(memberAttr(name), store.Bytes(tx.open(e.value)))
 			if e.expires != 0 {
 				add(fieldExpAttr(name), store.Int(e.expires))
 			}
@@ -230,14 +234,6 @@ func (u *update) add(tx *Txn, gen, sort string, attrs store.Attrs) {
 	u.fresh = append(u.fresh, store.Item{Key: store.Key{Partition: elemPartition(tx.view.db, gen), Sort: sort}, Attrs: attrs})
 }
 
-// stringAttr holds a string: as a number if it is one, so that INCR can add to it blindly.
-func stringAttr(s string) store.Attr {
-	if n, ok := num.ParseInt(s); ok {
-		return store.Attr{Name: attrNumber, Value: store.Int(n)}
-	}
-	return store.Attr{Name: attrValue, Value: store.Bytes(s)}
-}
-
 // reclaimAt is when DynamoDB may delete a head that expires at a time (Unix
 // ms): an hour later, so that no clock is in doubt.
 func reclaimAt(expires int64) int64 { return expires/1000 + 3600 }
@@ -254,7 +250,7 @@ func (l *List) ops() []elemOp {
 		}
 		op := elemOp{sort: indexSort(pos)}
 		if inNew {
-			op.attrs = store.Attrs{{Name: attrValue, Value: store.Bytes(e.value)}}
+			op.attrs = store.Attrs{l.tx.stored(e.value, 0)}
 		}
 		ops = append(ops, op)
 	}
@@ -306,12 +302,12 @@ func (ms *members) ops(scored bool) []elemOp {
 		}
 		var mine []elemOp
 		if e.stored && scored {
-			if old := e.was.Get(attrValue).Str(); !e.live || old != e.value {
+			if old := e.was.Get(attrValue).Str(); !e.live || old != e.value.plain {
 				mine = append(mine, elemOp{sort: scoreSort(decodeScore(old), name)})
 			}
 		}
 		if e.live {
-			next := elementOps(name, e, scored)
+			next := ms.tx.elementOps(name, e, scored)
 			if len(mine) > 0 && mine[0].sort == next[len(next)-1].sort {
 				mine = nil // the index item stays where it is (-0 becomes 0)
 			}
@@ -345,10 +341,10 @@ func sortedNames(m map[string]*member) []string {
 }
 
 // elementOps are the items of a live member: itself and, of a sorted set, its index item.
-func elementOps(name string, e *member, scored bool) []elemOp {
+func (tx *Txn) elementOps(name string, e *member, scored bool) []elemOp {
 	var attrs []store.Attr
-	if e.value != "" {
-		attrs = append(attrs, store.Attr{Name: attrValue, Value: store.Bytes(e.value)})
+	if e.value != (text{}) {
+		attrs = append(attrs, tx.stored(e.value, len(name)))
 	}
 	if e.expires != 0 {
 		attrs = append(attrs, store.Attr{Name: attrExpiry, Value: store.Int(e.expires)})
@@ -365,7 +361,7 @@ func elementOps(name string, e *member, scored bool) []elemOp {
 	if len(name) > longName {
 		attrs = append(attrs, long)
 	}
-	return append(ops, elemOp{sort: scoreSort(decodeScore(e.value), name), attrs: store.NewAttrs(attrs...)})
+	return append(ops, elemOp{sort: scoreSort(decodeScore(e.value.plain), name), attrs: store.NewAttrs(attrs...)})
 }
 
 // writeFresh writes the elements of new generations before the commit. Nobody can see them until

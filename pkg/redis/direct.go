@@ -17,6 +17,7 @@ type direct struct {
 	id   writeID
 	key  store.Key // of the head
 	name string    // the user's key
+	work int64     // units, of compressing and decompressing; see Budget
 }
 
 // plan is a blind write. A condition that fails hands the command over to a
@@ -72,6 +73,9 @@ func (e *Engine) runDirect(ctx context.Context, db *Database, b bound, w *resp.W
 	now := e.nowMs()
 	d := direct{cmd: b.cmd, args: b.args, now: now, id: newWriteID(now), name: b.args[1]}
 	d.key = db.at(now).headKey(d.name)
+	if b.budget != nil {
+		defer func() { b.budget.left -= d.work }() // the next member finds out
+	}
 	p := b.cmd.direct(&d)
 	if p == nil {
 		return next, false, nil
@@ -220,6 +224,7 @@ func (e *Engine) afterDirect(ctx context.Context, db *Database, d *direct, p *pl
 // rewrite stores a key again as a transaction does, in the encoding that suits it.
 func (e *Engine) rewrite(ctx context.Context, db *Database, key string, dropExpiry bool) error {
 	tx := newTxn(ctx, e, db, true)
+	tx.own.turns = nil // it is little work, and the pipeline that it is part of may have a turn
 	if err := tx.prefetch([]string{key}, nil); err != nil {
 		return err
 	}

@@ -28,11 +28,11 @@
 //	deleted   'd' db                 'x'                      those of the record: the database is being deleted
 //	head      'k' db epoch slot      H key                    t w e x b q*, and one of the encodings
 //	owner     'e' db generation      0x00                     hp, hs (the head it was moved to, if it was)
-//	member    'e' db generation      0x01 H member            v (value or score), e (field expiry)
+//	member    'e' db generation      0x01 H member            v or r (value or score), e (field expiry)
 //	score     'e' db generation      0x02 score member        m (member, if too long for the key)
-//	index     'e' db generation      0x03 position            v
-//	chunk     'e' db generation      0x04 number              v
-//	page      'e' db generation      0x05 log, id             v (entries or pending entries up to the id, see stream_log.go)
+//	index     'e' db generation      0x03 position            v or r
+//	chunk     'e' db generation      0x04 number              v or r
+//	page      'e' db generation      0x05 log, id             v or r (entries or pending entries up to the id, see stream_log.go)
 //	group     'e' db generation      0x06 name                v (a consumer group)
 //	script    'e' db 's' number      0x07 SHA-1               v (the source)
 //	library   'e' db 'l' number      0x08 name                v (the source)
@@ -42,7 +42,7 @@
 // of the write that made it, w of the last one since, e expiry (Unix ms), x when DynamoDB may
 // reclaim it (seconds), q* traces of recent writes and z, when they must not be lost (see trace.go),
 // k the user's key where it is too long for the sort key.
-// Inline, the value is in the head: v or n (a string or a JSON document's compact text, n if it is
+// Inline, the value is in the head: v, r or n (a string or a JSON document's compact text, r if it is compressed, n if it is
 // a canonical integer), l (a list, c its length), m*/M* one attribute for each member or
 // field, y*/Y* the expiry of a hash field. Spread, the head has g, the generation,
 // c, the number of elements (bytes of a string), a, a list's first position, and f, when a
@@ -50,6 +50,19 @@
 // the elements are items of the generation's own partition.
 // A stream's head has in both encodings d, what is known of it as a whole, c, the number of its entries, i,
 // the newest entries, and u, small groups; inline, that is all.
+//
+// # Compression
+//
+// Of a string, a chunk, a JSON document, an element of a spread collection and a page of a stream, r takes the place of v where
+// that saves a write unit, hence for none below about 900 bytes: it is the value's length as a varint and the value
+// compressed with zstd (package compress). A JSON text of 10 KB, which takes two or three write units instead of eleven, is an example.
+// What is longer than an item, 400 KiB, is not compressed, except for strings, whose chunks are compressed one by one. Values of
+// older builds stay as they are until they are written again. Compressing again is always cheaper than writing more, so APPEND, SETRANGE and SETBIT,
+// which write the whole value, compress it, too.
+//
+// STRLEN, HSTRLEN, MEMORY USAGE, and commands that expire, rename or copy a value do not decompress it; GETRANGE and GETBIT of
+// a string of several chunks decompress those that they need. Lengths and sizes that commands tell are of the value itself, and so are
+// limits. What a write, a read and storage cost, on the bill and in usage, goes by what is stored.
 //
 // A collection is inline up to about 4 KiB, the size DynamoDB charges as one read
 // unit; beyond that, updating one element of an item costs more than an element item of its own.
@@ -167,6 +180,11 @@
 // the transaction ends. Both let the transaction fail as a read error does: nothing more is read, nothing is written.
 // A script's steps and the memory of its values count as well. Between two looks at the context of the request lie
 // about 4 ms of work, so a request whose client has gone, or whose deadline is near, ends soon.
+//
+// At the same looks, long requests take turns: one that has worked for about a millisecond needs one of Config.Turns,
+// and passes it on every 4 ms of work if others wait. Turns go round robin over databases. One processor is left to
+// short requests, which wait for nobody. So one database cannot slow another's GET down, whatever it runs and from
+// however many connections.
 //
 // # Guarantees
 //

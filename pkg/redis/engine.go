@@ -1,12 +1,14 @@
 package redis
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -52,6 +54,11 @@ type Config struct {
 
 	// Budget bounds what one request may use.
 	Budget Budget
+
+	// Turns is how many requests may work at a time that have worked for about a millisecond. More of
+	// them take turns, round robin over databases. 0: one less than GOMAXPROCS, but one at least. A store
+	// far away, for which requests wait most of their time, asks for more.
+	Turns int
 }
 
 // Limits of what an Engine remembers.
@@ -72,6 +79,7 @@ type Engine struct {
 	maxBlock  time.Duration
 	maxReply  int
 	budget    Budget
+	turns     *turns
 	started   time.Time
 	random    *rand.Rand // safe for concurrent use, as its source is
 
@@ -101,6 +109,7 @@ func New(cfg Config) *Engine {
 		maxBlock:  cfg.MaxBlock,
 		maxReply:  cfg.MaxReplyBytes,
 		budget:    cfg.Budget.orDefaults(),
+		turns:     newTurns(cmp.Or(cfg.Turns, max(runtime.GOMAXPROCS(0)-1, 1))),
 		commands:  newCommandTable(),
 		locks:     store.NewLocks(),
 		duties:    newDuties(),
@@ -194,6 +203,7 @@ func (e *Engine) Do(ctx context.Context, db *Database, a Access, args []string, 
 // run carries out one command by itself. loaded may hold heads that were just read.
 func (e *Engine) run(ctx context.Context, db *Database, b bound, loaded heads, w *resp.Writer) error {
 	if b.cmd.outside != nil {
+		b.budget.release()
 		return e.runOutside(ctx, db, b, w)
 	}
 	if b.cmd.has(blocking) {
@@ -239,7 +249,8 @@ func (e *Engine) Pipeline(ctx context.Context, db *Database, a Access, cmds [][]
 		e.stopped(ctx, len(cmds), errTooManyCommands(limit, len(cmds)), w)
 		return
 	}
-	limits := newBudget(e.budget)
+	limits := newBudget(e.budget, e.turns, db.ID)
+	defer limits.release()
 	first := w.Len()
 	for i := 0; i < len(cmds); {
 		if err := limits.member(ctx, w.Len()-first); err != nil {
@@ -452,9 +463,13 @@ func (e *Engine) transact(ctx context.Context, db *Database, group []bound, mode
 		keys = slices.DeleteFunc(keys, func(k string) bool { return k == "" })
 	}
 	if writes {
-		unlock, err := e.locks.Lock(ctx, db.ID, keys...)
-		if err != nil {
-			return err
+		unlock, free := e.locks.TryLock(db.ID, keys...)
+		if !free {
+			group[0].budget.release()
+			var err error
+			if unlock, err = e.locks.Lock(ctx, db.ID, keys...); err != nil {
+				return err
+			}
 		}
 		defer unlock()
 	}
@@ -504,6 +519,7 @@ func (e *Engine) transact(ctx context.Context, db *Database, group []bound, mode
 			if attempts == nil {
 				attempts = e.retry.Begin()
 			}
+			group[0].budget.release()
 			if err = attempts.Wait(ctx, err); err == nil {
 				continue
 			}
@@ -525,6 +541,7 @@ func passing(err error) bool {
 // run runs the commands once. It returns store.ErrConflict if they have to
 // run again, and an Error if they cannot be carried out as a whole. In both cases nothing has changed.
 func (tx *Txn) run(group []bound, keys []string, loaded heads, w *resp.Writer) error {
+	defer tx.own.release()
 	if err := tx.prefetch(keys, loaded); err != nil {
 		return err
 	}

@@ -9,7 +9,8 @@ import (
 // Counted runs commands, as one transaction if they are several, and returns how many units of work they
 // have spent. Commands are as for Do and Multi.
 func (e *Engine) Counted(ctx context.Context, db *Database, cmds [][]string, w *resp.Writer) (units int64, err error) {
-	limits := newBudget(e.budget)
+	limits := newBudget(e.budget, e.turns, db.ID)
+	defer limits.release()
 	group := make([]bound, len(cmds))
 	for i, args := range cmds {
 		b, err := e.bind(Access{}, args)
@@ -26,4 +27,11 @@ func (e *Engine) Counted(ctx context.Context, db *Database, cmds [][]string, w *
 		err = e.transact(ctx, db, group, transactMode{multi: true}, handover{}, w)
 	}
 	return limits.limits.Work - limits.left, err
+}
+
+// Turns is how many turns are free, and how many requests wait for one.
+func (e *Engine) Turns() (free, waiting int) {
+	e.turns.mu.Lock()
+	defer e.turns.mu.Unlock()
+	return e.turns.free, int(e.turns.waiting.Load())
 }

@@ -64,6 +64,12 @@ func (h *Hash) Fetch(names []string) { h.ms().fetch(names) }
 // Set sets a field, with an expiry (Unix ms) or 0, and reports whether it is new.
 func (h *Hash) Set(name, value string, expires int64) bool { return h.ms().put(name, value, expires) }
 
+// Text is the value of a field that was read.
+func (h *Hash) Text(f Field) string { return h.ms().text(f) }
+
+// SetExpiry changes the expiry (Unix ms, or 0) of a field that was read.
+func (h *Hash) SetExpiry(f Field, expires int64) { h.ms().putText(f.Name, f.value, expires) }
+
 // Delete removes a field and reports whether it was there.
 func (h *Hash) Delete(name string) bool { return h.ms().del(name) }
 

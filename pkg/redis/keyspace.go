@@ -25,6 +25,7 @@ const (
 	attrLeft   = "a"
 	attrSweep  = "f"
 	attrValue  = "v"
+	attrPacked = "r" // v, compressed
 	attrNumber = "n"
 	attrList   = "l"
 

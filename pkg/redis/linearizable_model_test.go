@@ -233,7 +233,7 @@ func families() []family {
 		{"mixed", mixedOperation},
 		{"string", func(rng *rand.Rand) []string {
 			n := rng.IntN(100)
-			return pick(rng, "get k", "get k", fmt.Sprint("set k ", n), fmt.Sprint("setnx k ", n), "getdel k", "incrby k 1", "incrby k 1", fmt.Sprint("append k ", n%10), "del k")
+			return pick(rng, "get k", "get k", fmt.Sprint("set k ", n), fmt.Sprint("setnx k ", n), fmt.Sprint("set k ", n, pad), "getdel k", "incrby k 1", "incrby k 1", fmt.Sprint("append k ", n%10), "del k")
 		}},
 		{"hash", func(rng *rand.Rand) []string {
 			f := fmt.Sprint("f", rng.IntN(4))

@@ -24,7 +24,7 @@ type List struct {
 }
 
 type listElem struct {
-	value  string
+	value  text
 	gone   bool // beyond the list now
 	stored bool
 	dirty  bool
@@ -106,7 +106,8 @@ func (l *List) Index(i int64) (string, bool) {
 	}
 	pos := l.left + i
 	if e := l.over[pos]; e != nil {
-		return e.value, true
+		e.value.plain = l.tx.keep(e.value)
+		return e.value.plain, true
 	}
 	as := l.tx.elements(l.obj.gen, []string{indexSort(pos)})[0]
 	if as == nil {
@@ -114,8 +115,9 @@ func (l *List) Index(i int64) (string, bool) {
 		return "", false
 	}
 	e := l.at(pos)
-	e.value, e.stored = as.Get(attrValue).Str(), true
-	return e.value, true
+	e.value, e.stored = textOf(as), true
+	e.value.plain = l.tx.keep(e.value)
+	return e.value.plain, true
 }
 
 // torn: an element that must be there is not, so the list has been changed under us.
@@ -169,14 +171,14 @@ func (l *List) From(start, readahead int64) iter.Seq[string] {
 			return
 		}
 		pos, end := l.left+start, l.left+l.n
-		stored := map[int64]string{}
+		stored := map[int64]text{}
 		// Whoever reads on reads larger and larger pages, so that a long list takes few.
 		for page := min(max(readahead, 16), 4096); pos < end && l.tx.err == nil; page = min(2*page, 4096) {
 			n := min(end-pos, page)
 			if !l.allKnown(pos, n) {
 				q := store.Query{Partition: elemPartition(l.tx.view.db, l.obj.gen), From: indexSort(pos), To: indexSort(pos + n)}
 				for it := range l.tx.query(q) {
-					stored[indexOfSort(it.Key.Sort)] = it.Attrs.Get(attrValue).Str()
+					stored[indexOfSort(it.Key.Sort)] = textOf(it.Attrs)
 				}
 			}
 			for ; n > 0; n, pos = n-1, pos+1 {
@@ -188,7 +190,7 @@ func (l *List) From(start, readahead int64) iter.Seq[string] {
 					l.torn()
 					return
 				}
-				if !yield(v) {
+				if plain := l.tx.open(v); l.tx.err != nil || !yield(plain) {
 					return
 				}
 			}
@@ -249,7 +251,7 @@ func (l *List) PushLeft(values ...string) {
 func (l *List) put(pos int64, v string) {
 	l.tx.take(int64(len(v)))
 	e := l.at(pos)
-	e.value, e.gone, e.dirty = v, false, true
+	e.value, e.gone, e.dirty = text{plain: v}, false, true
 }
 
 // PopLeft removes and returns up to n elements from the front.

@@ -25,7 +25,7 @@ type members struct {
 }
 
 type member struct {
-	value   string
+	value   text
 	expires int64 // of a hash field, Unix ms; 0: never
 	live    bool
 
@@ -37,7 +37,7 @@ type member struct {
 // pair is a member with its value: a field's value, or nothing.
 type pair struct {
 	Name    string
-	Value   string
+	value   text  // see members.text
 	Expires int64 // of a hash field, Unix ms; 0: never
 }
 
@@ -67,7 +67,7 @@ func (ms *members) decode() {
 		if exp != 0 && exp <= ms.tx.now {
 			continue
 		}
-		ms.m[memberOfAttr(a.Name)] = &member{value: a.Value.Str(), expires: exp, live: true}
+		ms.m[memberOfAttr(a.Name)] = &member{value: text{plain: a.Value.Str()}, expires: exp, live: true}
 	}
 	ms.attrs = nil
 }
@@ -105,7 +105,7 @@ func (ms *members) get(name string) (pair, bool) {
 		if v.IsZero() || fieldExpired(ms.attrs, attr, ms.tx.now) {
 			return pair{}, false
 		}
-		return pair{name, v.Str(), fieldExpiry(ms.attrs, attr)}, true
+		return pair{name, text{plain: v.Str()}, fieldExpiry(ms.attrs, attr)}, true
 	}
 	if ms.spread() {
 		ms.fetch([]string{name})
@@ -147,15 +147,31 @@ func (ms *members) fetch(names []string) {
 func (ms *members) note(name string, as store.Attrs) *member {
 	e := &member{stored: as != nil, was: as}
 	if as != nil {
-		e.value, e.expires = as.Get(attrValue).Str(), as.Get(attrExpiry).Num()
+		e.value, e.expires = textOf(as), as.Get(attrExpiry).Num()
 		e.live = e.expires == 0 || e.expires > ms.tx.now
 	}
 	ms.m[name] = e
 	return e
 }
 
+// text is the value of a member that was read. What this transaction keeps of it is decompressed once.
+func (ms *members) text(p pair) string {
+	if p.value.known() {
+		return p.value.plain
+	}
+	if e := ms.m[p.Name]; e != nil && e.value.packed == p.value.packed {
+		e.value.plain = ms.tx.keep(e.value)
+		return e.value.plain
+	}
+	return ms.tx.open(p.value)
+}
+
 // put sets a member and reports whether it is new.
 func (ms *members) put(name, value string, expires int64) bool {
+	return ms.putText(name, text{plain: value}, expires)
+}
+
+func (ms *members) putText(name string, value text, expires int64) bool {
 	ms.decode()
 	ms.fetch([]string{name})
 	ms.ent.dirty = true
@@ -165,7 +181,7 @@ func (ms *members) put(name, value string, expires int64) bool {
 		ms.m[name] = e
 		ms.tx.hold(elementMemory + int64(len(name)))
 	}
-	ms.tx.take(int64(len(value)) + elementWork)
+	ms.tx.take(int64(len(value.plain)+len(value.packed)) + elementWork)
 	if !e.counted() {
 		ms.n++
 	}
@@ -240,7 +256,7 @@ func (ms *members) from(hash uint64, readahead int) iter.Seq[pair] {
 					}
 					known = known[1:]
 				}
-				if !yield(pair{name, it.Attrs.Get(attrValue).Str(), exp}) {
+				if !yield(pair{name, textOf(it.Attrs), exp}) {
 					return
 				}
 			}
@@ -412,7 +428,7 @@ func (ms *members) randomOne() (pair, bool) {
 func (ms *members) headSize() int {
 	n := 0
 	for name, e := range ms.m {
-		n += len(name) + len(e.value) + 2
+		n += len(name) + e.value.len() + 2
 		if e.expires != 0 {
 			n += len(name) + 10
 		}

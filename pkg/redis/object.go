@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/skystash/skystash/pkg/redis/jsondoc"
+	"github.com/skystash/skystash/pkg/redis/num"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -70,11 +71,12 @@ type object struct {
 	doc     *jsondoc.Value // what str says, once a command has asked
 }
 
-// stringValue is a string, which for chunked ones may not have been read.
+// stringValue is a string, which may not have been read yet if it is in chunks, or decompressed.
 type stringValue struct {
 	s      string
 	loaded bool
 	size   int64
+	packed string // as an inline head has it, if that is compressed
 }
 
 // empty reports whether the object is a collection without elements, which is no key.
@@ -176,16 +178,16 @@ func decodeString(as store.Attrs, gen string) *stringValue {
 	if gen != "" {
 		return &stringValue{size: as.Get(attrCount).Num()}
 	}
-	s := headString(as)
-	return &stringValue{s: s, loaded: true, size: int64(len(s))}
+	t := headText(as)
+	return &stringValue{s: t.plain, loaded: t.known(), size: int64(t.len()), packed: t.packed}
 }
 
-// headString is the string in an inline head.
-func headString(as store.Attrs) string {
+// headText is the string in an inline head.
+func headText(as store.Attrs) text {
 	if n := as.Get(attrNumber); !n.IsZero() {
-		return strconv.FormatInt(n.Num(), 10)
+		return text{plain: strconv.FormatInt(n.Num(), 10)}
 	}
-	return as.Get(attrValue).Str()
+	return textOf(as)
 }
 
 // Strings.
@@ -214,22 +216,26 @@ func (tx *Txn) stringOf(o *object) string {
 	if o.str.loaded {
 		return o.str.s
 	}
+	if o.gen == "" {
+		o.str.s, o.str.loaded = tx.keep(text{packed: o.str.packed}), true
+		return o.str.s
+	}
 	if tx.hold(o.str.size); tx.err != nil {
 		return ""
 	}
-	var text strings.Builder
-	text.Grow(int(o.str.size))
+	var whole strings.Builder
+	whole.Grow(int(o.str.size))
 	q := store.Query{Partition: elemPartition(tx.view.db, o.gen), From: elemChunk, To: store.PrefixEnd(elemChunk)}
 	for it := range tx.query(q) {
-		if chunk := it.Attrs.Get(attrValue).Str(); int64(text.Len()+len(chunk)) <= o.str.size {
-			text.WriteString(chunk)
+		if chunk := textOf(it.Attrs); int64(whole.Len()+chunk.len()) <= o.str.size {
+			whole.WriteString(tx.open(chunk))
 		}
 	}
-	if tx.err == nil && int64(text.Len()) != o.str.size {
+	if tx.err == nil && int64(whole.Len()) != o.str.size {
 		// Overwritten while we were reading it: run again.
 		tx.fail(fmt.Errorf("reading chunks: %w", store.ErrConflict))
 	}
-	o.str.s, o.str.loaded = text.String(), true
+	o.str.s, o.str.loaded = whole.String(), true
 	return o.str.s
 }
 
@@ -245,9 +251,19 @@ func (tx *Txn) SetString(key, s string, keepTTL bool) {
 	tx.replace(ent, &object{typ: typeString, expires: expires, str: &stringValue{s: s, loaded: true, size: int64(len(s))}})
 }
 
+// stringAttr holds a string in the head of a key: as a number if it is one, so that INCR can add to it blindly. tried is as
+// textFor has it.
+func stringAttr(key, s string) (a store.Attr, tried int64) {
+	if n, ok := num.ParseInt(s); ok {
+		return store.Attr{Name: attrNumber, Value: store.Int(n)}, 0
+	}
+	t, tried := textFor(s, len(key))
+	return t.attr(), tried
+}
+
 // stringHead are the attributes of the head of an inline string, or JSON document, but for the
-// write id, in order of their names. There is room for the id.
-func stringHead(typ, s string, expires int64) store.Attrs {
+// write id, in order of their names. There is room for the id. value is what stringAttr makes.
+func stringHead(typ string, value store.Attr, expires int64) store.Attrs {
 	room := 3
 	if expires != 0 {
 		room += 2
@@ -256,7 +272,7 @@ func stringHead(typ, s string, expires int64) store.Attrs {
 	if expires != 0 {
 		head = append(head, store.Attr{Name: attrExpiry, Value: store.Int(expires)})
 	}
-	value, kind := stringAttr(s), store.Attr{Name: attrType, Value: store.Bytes(typ)}
+	kind := store.Attr{Name: attrType, Value: store.Bytes(typ)}
 	if value.Name < attrType {
 		head = append(head, value, kind)
 	} else {

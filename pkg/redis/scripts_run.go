@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/skystash/skystash/pkg/redis/num"
 	"github.com/skystash/skystash/pkg/redis/resp"
@@ -162,6 +163,9 @@ func (h *scriptHost) Use(steps, bytes int64) error {
 	h.c.tx.hold(bytes)
 	return h.c.tx.err
 }
+
+// Waited is how long the request has waited for turns.
+func (h *scriptHost) Waited() time.Duration { return h.c.tx.budget.waited }
 
 // maxLogged bounds the lines of up to 1 KiB that a run of a script logs.
 const maxLogged = 100

@@ -32,8 +32,9 @@ func TestSizeCountsKeysAndWhatTheyAreSpreadOver(t *testing.T) {
 				t.Fatalf("%q: %s, %v", args, w.Buf, err)
 			}
 		}
-		do("SET", "string", strings.Repeat("x", 2000))
-		do("SET", "large", strings.Repeat("x", 1_000_000))
+		do("SET", "string", noise(2000))
+		do("SET", "large", noise(1_000_000))
+		do("SET", "compressed", strings.Repeat("x", 100_000)) // of which the size is what is stored
 		for i := range 200 {
 			do("HSET", "hash", fmt.Sprintf("field%d", i), strings.Repeat("x", 100))
 		}

@@ -40,6 +40,7 @@ type streamPage struct {
 	recs   []streamRecord
 	stored bool
 	dirty  bool
+	held   int64 // bytes that were decompressed for it
 }
 
 const (
@@ -105,17 +106,19 @@ func (l *streamLog) last() streamID {
 	return id
 }
 
-// learn remembers what is known about the ids from low to key: the one page there, with its
-// records, or that there is no page. The page is named key, or will be when it is written.
-func (l *streamLog) learn(low, key streamID, recs []streamRecord, stored bool) {
+// learn remembers what is known about the ids from low to the page's key: the one page there, with its
+// records, or that there is no page. The page has that name, or will have it when it is written.
+func (l *streamLog) learn(low streamID, p *streamPage) {
 	i := sort.Search(len(l.pages), func(i int) bool { return !l.pages[i].key.less(low) })
-	if i < len(l.pages) && !key.less(l.pages[i].low) {
+	if i < len(l.pages) && !p.key.less(l.pages[i].low) {
 		if low.less(l.pages[i].low) {
 			l.pages[i].low = low
 		}
+		l.s.tx.hold(-p.held)
 		return
 	}
-	l.pages = slices.Insert(l.pages, i, &streamPage{key: key, low: low, recs: recs, stored: stored})
+	p.low = low
+	l.pages = slices.Insert(l.pages, i, p)
 }
 
 // forget drops pages from memory before more pages are read, so that a command that walks through a
@@ -125,7 +128,13 @@ func (l *streamLog) forget(but streamID) {
 		return
 	}
 	l.forgot = true
-	l.pages = slices.DeleteFunc(l.pages, func(p *streamPage) bool { return !p.dirty && p.key != but })
+	l.pages = slices.DeleteFunc(l.pages, func(p *streamPage) bool {
+		gone := !p.dirty && p.key != but
+		if gone {
+			l.s.tx.hold(-p.held)
+		}
+		return gone
+	})
 }
 
 // readFrom reads pages from that of an id on.
@@ -134,13 +143,13 @@ func (l *streamLog) readFrom(id streamID, limit int) {
 	q := store.Query{From: l.sort(id), To: l.sort(l.from), Limit: limit}
 	n, low := 0, id
 	for it := range l.query(q) {
-		key, recs := l.decode(it)
-		l.learn(low, key, recs, true)
+		p := l.decode(it)
+		l.learn(low, p)
 		n++
-		low, _ = key.next()
+		low, _ = p.key.next()
 	}
 	if n < limit && low.less(l.from) && l.s.tx.err == nil {
-		l.learn(low, l.last(), nil, false)
+		l.learn(low, &streamPage{key: l.last()})
 	}
 }
 
@@ -150,14 +159,9 @@ func (l *streamLog) readFrom(id streamID, limit int) {
 func (l *streamLog) readBefore(bound, top, to streamID, limit int) {
 	l.forget(top)
 	q := store.Query{From: l.sort(to), To: l.sort(bound), Reverse: true, Limit: limit}
-	type page struct {
-		key  streamID
-		recs []streamRecord
-	}
-	var pages []page
+	var pages []*streamPage
 	for it := range l.query(q) {
-		key, recs := l.decode(it)
-		pages = append(pages, page{key, recs})
+		pages = append(pages, l.decode(it))
 	}
 	if l.s.tx.err != nil {
 		return
@@ -170,11 +174,11 @@ func (l *streamLog) readBefore(bound, top, to streamID, limit int) {
 		}
 	}
 	for _, p := range slices.Backward(pages) {
-		l.learn(low, p.key, p.recs, true)
+		l.learn(low, p)
 		low, _ = p.key.next()
 	}
 	if !top.less(low) {
-		l.learn(low, top, nil, false)
+		l.learn(low, &streamPage{key: top})
 	}
 }
 
@@ -187,14 +191,19 @@ func (l *streamLog) query(q store.Query) iter.Seq[store.Item] {
 	return l.s.tx.query(q)
 }
 
-func (l *streamLog) decode(it store.Item) (streamID, []streamRecord) {
+func (l *streamLog) decode(it store.Item) *streamPage {
 	key := streamIDOfSort(it.Key.Sort[len(pagePrefix(0)):])
-	recs, err := unpackRecords(it.Attrs.Get(attrValue).Str())
+	t := textOf(it.Attrs)
+	recs, err := unpackRecords(l.s.tx.keep(t))
 	if err != nil {
 		l.s.tx.fail(err)
 	}
 	l.s.tx.spend(elementWork * int64(len(recs)))
-	return key, recs
+	p := &streamPage{key: key, recs: recs, stored: true}
+	if t.packed != "" {
+		p.held = int64(t.len())
+	}
+	return p
 }
 
 // recordsAt is the records among which an id belongs: the tail, or a page's.
@@ -421,7 +430,7 @@ func (l *streamLog) ops() (ops []elemOp, reshaped bool) {
 }
 
 func (l *streamLog) pageOp(key streamID, recs []streamRecord) elemOp {
-	return elemOp{sort: l.sort(key), attrs: store.Attrs{{Name: attrValue, Value: store.Bytes(packRecords(recs))}}}
+	return elemOp{sort: l.sort(key), attrs: store.Attrs{l.s.tx.stored(text{plain: packRecords(recs)}, 0)}}
 }
 
 // cutRecords cuts records into runs of about a size.

@@ -50,7 +50,7 @@ func (z *ZSet) Score(member string) (float64, bool) {
 	if !ok {
 		return 0, false
 	}
-	return decodeScore(p.Value), true
+	return decodeScore(p.value.plain), true
 }
 
 // Fetch reads members that are about to be needed, in one round.
@@ -59,7 +59,7 @@ func (z *ZSet) Fetch(members []string) { z.ms().fetch(members) }
 // Set gives a member a score, which is no NaN, and reports whether it is new.
 func (z *ZSet) Set(member string, score float64) bool {
 	v := encodeScore(score)
-	if p, ok := z.ms().get(member); ok && p.Value == v {
+	if p, ok := z.ms().get(member); ok && p.value.plain == v {
 		return false
 	}
 	return z.ms().put(member, v, 0)
@@ -109,7 +109,7 @@ func (z *ZSet) RandomOne() (ZMember, bool) {
 	return zmember(p), true
 }
 
-func zmember(p pair) ZMember { return ZMember{p.Name, decodeScore(p.Value)} }
+func zmember(p pair) ZMember { return ZMember{p.Name, decodeScore(p.value.plain)} }
 
 func zmembers(ps []pair) []ZMember {
 	out := make([]ZMember, len(ps))
@@ -291,7 +291,7 @@ func (z *ZSet) merge(q store.Query, reverse bool, readahead int64, in func(ZMemb
 	}
 	var known []ZMember
 	for name, e := range ms.m {
-		if m := (ZMember{name, decodeScoreOr0(e.value)}); e.live && in(m) {
+		if m := (ZMember{name, decodeScoreOr0(e.value.plain)}); e.live && in(m) {
 			known = append(known, m)
 		}
 	}

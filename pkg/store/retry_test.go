@@ -175,3 +175,62 @@ func TestLocksThatCannotBeHadAreLeftAsTheyWere(t *testing.T) {
 	}
 	unlock()
 }
+
+// Nobody holds up another scope, however many names he locks.
+func TestLocksAreOfTheirNamesAlone(t *testing.T) {
+	locks := store.NewLocks()
+	names := make([]string, 100_000)
+	for i := range names {
+		names[i] = fmt.Sprint(i)
+	}
+	unlock, err := locks.Lock(t.Context(), "mine", names...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unlock()
+	other, ok := locks.TryLock("yours", names...)
+	if !ok {
+		t.Fatal("the locks of another scope are not free")
+	}
+	other()
+	if _, ok := locks.TryLock("mine", "new", "99999"); ok {
+		t.Error("locked what is locked")
+	}
+	more, ok := locks.TryLock("mine", "new")
+	if !ok {
+		t.Fatal("what was tried in vain is still locked")
+	}
+	more()
+}
+
+// A lock that was passed to somebody who did not wait any longer goes to the next one.
+func TestLocksArePassedOnByWhoLeaves(t *testing.T) {
+	locks := store.NewLocks()
+	for range 200 {
+		unlock, err := locks.Lock(t.Context(), "scope", "a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var waiting sync.WaitGroup
+		for i := range 4 {
+			ctx := ctx
+			if i%2 == 0 {
+				ctx = t.Context()
+			}
+			waiting.Go(func() {
+				if unlock, err := locks.Lock(ctx, "scope", "a"); err == nil {
+					unlock()
+				}
+			})
+		}
+		go cancel()
+		unlock()
+		waiting.Wait()
+		if unlock, ok := locks.TryLock("scope", "a"); ok {
+			unlock()
+		} else {
+			t.Fatal("nobody holds the lock, but it is not free")
+		}
+	}
+}

@@ -34,6 +34,9 @@ type Config struct {
 	Allow             []netip.Prefix // addresses that are not public and may be delivered to
 	Breaker           breaker.Config // of destinations that cannot be reached
 	Processes         int            // invocations that deliver at a time; 0: any number
+	LongCalls         bool           // attempts may take contract.MaxLongAttempt, see Task
+	Task              *wakeaws.Task  // makes attempts that take longer than contract.MaxAttempt; nil: they are made here
+	Owner             string         // see qstash.Config
 	SQSEndpoint       string         // instead of AWS's own; "": none
 	SchedulerEndpoint string
 	Meter             meter.Recorder // is told of attempts to deliver; nil: nobody is
@@ -54,6 +57,7 @@ func Environment(env *settings.Environment) Config {
 	}
 	cfg.Breaker.Failures = number(env, "BREAKER_FAILURES")
 	cfg.Processes = number(env, "PROCESSES")
+	cfg.LongCalls = env.Get("LONG_CALLS") == "true"
 	for _, text := range strings.FieldsFunc(env.Get("ALLOWED_ADDRESSES"), func(r rune) bool { return r == ',' || r == ' ' }) {
 		prefix, err := netip.ParsePrefix(text)
 		if err != nil {
@@ -63,6 +67,20 @@ func Environment(env *settings.Environment) Config {
 		cfg.Allow = append(cfg.Allow, prefix)
 	}
 	return cfg
+}
+
+// TaskEnvironment reads which tasks make long attempts; nil if they are not allowed.
+func TaskEnvironment(env *settings.Environment) *wakeaws.Task {
+	if env.Get("LONG_CALLS") != "true" {
+		return nil
+	}
+	return &wakeaws.Task{
+		Definition:    env.Require("TASK_DEFINITION", "the ECS task definition of long attempts"),
+		Container:     contract.TaskContainer,
+		Cluster:       env.Require("TASK_CLUSTER", "the ECS cluster of long attempts"),
+		Subnets:       strings.Split(env.Require("TASK_SUBNETS", "the subnets of long attempts, separated by commas"), ","),
+		SecurityGroup: env.Require("TASK_SECURITY_GROUP", "the security group of long attempts"),
+	}
 }
 
 // number reads a whole number; 0 if it is not set.
@@ -104,6 +122,14 @@ func Open(c *cloud.Cloud, cfg Config) (QStash, error) {
 		}),
 		QueueURL: cfg.QueueURL, QueueARN: cfg.QueueARN, RoleARN: cfg.SchedulerRole, Group: cfg.SchedulerGroup,
 	})
+	limits := qstash.Limits{MaxMessageBytes: contract.MaxMessageBytes, MaxTimeout: contract.MaxAttempt, Timeout: contract.MaxAttempt}
+	if cfg.LongCalls {
+		limits.MaxTimeout = contract.MaxLongAttempt
+	}
+	var elsewhere qstash.Elsewhere
+	if cfg.Task != nil {
+		elsewhere = qstash.Elsewhere{Starter: wakeaws.NewStarter(waker, *cfg.Task), Beyond: contract.MaxAttempt}
+	}
 	table, sender := c.Table(cfg.Table), deliver.New(deliver.Config{Allow: cfg.Allow, MaxResponseBytes: contract.MaxAnswerBytes})
 	return QStash{
 		Sender: sender,
@@ -113,7 +139,9 @@ func Open(c *cloud.Cloud, cfg Config) (QStash, error) {
 			Store:     table,
 			Sender:    sender,
 			Waker:     waker,
-			Limits:    qstash.Limits{MaxMessageBytes: contract.MaxMessageBytes, MaxTimeout: contract.MaxAttempt},
+			Limits:    limits,
+			Elsewhere: elsewhere,
+			Owner:     cfg.Owner,
 			Region:    cfg.Region,
 			RecordTTL: contract.RecordTTL,
 			Breaker:   cfg.Breaker,

@@ -24,18 +24,24 @@ type Settings struct {
 // Environment reads what Lambda sets, AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and
 // AWS_SESSION_TOKEN, and DYNAMODB_ENDPOINT. Other ways to credentials, which the SDK's package config
 // knows, a function never needs: they would be a third of its size.
-func Environment(env *settings.Environment) Settings {
+func Environment(env *settings.Environment) Settings { return EnvironmentWith(env, nil) }
+
+// EnvironmentWith is Environment for processes that have credentials from elsewhere; nil: they have not.
+func EnvironmentWith(env *settings.Environment, provider aws.CredentialsProvider) Settings {
 	const purpose = "Lambda sets it"
-	keys := aws.Credentials{
-		AccessKeyID:     env.Require("AWS_ACCESS_KEY_ID", purpose),
-		SecretAccessKey: env.Require("AWS_SECRET_ACCESS_KEY", purpose),
-		SessionToken:    env.Get("AWS_SESSION_TOKEN"),
-		Source:          "environment",
+	if provider == nil {
+		keys := aws.Credentials{
+			AccessKeyID:     env.Require("AWS_ACCESS_KEY_ID", purpose),
+			SecretAccessKey: env.Require("AWS_SECRET_ACCESS_KEY", purpose),
+			SessionToken:    env.Get("AWS_SESSION_TOKEN"),
+			Source:          "environment",
+		}
+		provider = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return keys, nil })
 	}
 	return Settings{
 		AWS: aws.Config{
 			Region:      env.Require("AWS_REGION", purpose),
-			Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return keys, nil }),
+			Credentials: provider,
 			HTTPClient:  awshttp.NewBuildableClient(),
 		},
 		DynamoDBEndpoint: env.Get("DYNAMODB_ENDPOINT"),

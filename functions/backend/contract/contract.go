@@ -32,6 +32,12 @@ const (
 // record the outcome.
 const MaxAttempt = 14 * time.Minute
 
+// MaxLongAttempt bounds an attempt where tasks are started for those that are longer than MaxAttempt.
+const MaxLongAttempt = 2 * time.Hour
+
+// TaskContainer is the name of such a task's container.
+const TaskContainer = "attempt"
+
 // SweepFilters are the patterns by which the event source mapping of the Redis table's stream
 // chooses the records that the sweep function is woken for. One match suffices. The first pattern
 // matches notes that something is garbage; the second, heads of spread values that DynamoDB deletes

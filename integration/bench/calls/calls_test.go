@@ -29,7 +29,7 @@ func TestCalls(t *testing.T) {
 	out.section(fmt.Sprintf("Large collections, of %d elements each", largeSize), "command", "", b.large())
 	out.section(fmt.Sprintf("Busy keys: after %d writes of the same key at one moment", busyWrites), "command", "key before", b.busy())
 	out.section("Messages", "command", "subscribers", b.messages())
-	out.section("Large strings", "command", "key before", b.blocks(largeStrings(), func(block, []string, row) {}))
+	out.section("Large values", "command", "key before", b.blocks(largeValues(), func(block, []string, row) {}))
 
 	measured := strings.TrimSpace(out.String()) + "\n"
 	if *update {

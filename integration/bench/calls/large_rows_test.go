@@ -147,9 +147,16 @@ func busyRows() []busyRow {
 	}
 }
 
-// largeStrings are commands on a string of a MiB, which is stored in chunks.
-func largeStrings() []block {
+// largeValues are commands on a string of a MiB, which is stored in chunks, and on values that are compressed, beside one
+// that does not compress.
+func largeValues() []block {
 	return []block{
+		noKey.with("SET k <10KB>", "SET k <10KB-JSON>", "JSON.SET k $ <10KB-JSON>", "HSET k f <10KB-JSON>", "RPUSH k <10KB-JSON>", "XADD k 1-1 f <10KB-JSON>", "MSET k <10KB-JSON> k2 <10KB-JSON>"),
+		block{before: "10 KB", prepare: []string{"SET k <10KB>"}}.with("GET k", "SET k <10KB>", "APPEND k more"),
+		block{before: "JSON text, 10 KB", prepare: []string{"SET k <10KB-JSON>"}}.with("GET k", "STRLEN k", "GETRANGE k 0 99", "GETEX k EX 60", "GETDEL k", "SET k <10KB-JSON>", "APPEND k more", "SETRANGE k 2 other", "EXPIRE k 60"),
+		block{before: "a document of 10 KB", prepare: []string{"JSON.SET k $ <10KB-JSON>"}}.with("JSON.GET k $.items[0]", "JSON.SET k $ <10KB-JSON>", "JSON.SET k $.items[0].id 5", "JSON.NUMINCRBY k $.items[0].id 1"),
+		block{before: "a field of 10 KB, 5 others", prepare: []string{aHash.prepare[0], "HSET k f <10KB-JSON>"}}.with("HGET k f", "HSTRLEN k f", "HSET k f <10KB-JSON>", "HGETALL k"),
+		block{before: "3 entries of 10 KB", prepare: repeat(4, "XADD k 1-%d f <10KB-JSON>")[1:]}.with("XADD k 2-1 f <10KB-JSON>", "XRANGE k - + COUNT 1"),
 		noKey.with("SET k <1MiB>"),
 		block{before: "1 MiB", prepare: []string{"SET k <1MiB>"}}.with("GET k", "STRLEN k", "GETRANGE k 0 99", "SET k <1MiB>", "SET k small", "APPEND k more", "DEL k"),
 	}

@@ -2,6 +2,7 @@ package calls
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strings"
 )
 
@@ -33,18 +34,43 @@ func repeat(n int, format string) []string {
 	return out
 }
 
-// split takes a command line apart. "<1MiB>" in it is a value of that size, "<library>" a library of functions.
+// split takes a command line apart. "<1MiB>" in it is a value of that size, and "<10KB>" one that is smaller, which do not
+// compress; "<10KB-JSON>" is a document that does, and "<library>" a library of functions.
 func split(line string) []string {
 	args := strings.Fields(line)
 	for i, a := range args {
 		switch a {
 		case "<1MiB>":
-			args[i] = strings.Repeat("x", 1<<20)
+			args[i] = noise(1 << 20)
+		case "<10KB>":
+			args[i] = noise(10_000)
+		case "<10KB-JSON>":
+			args[i] = document(10_000)
 		case "<library>":
 			args[i] = library
 		}
 	}
 	return args
+}
+
+// noise are n bytes that do not compress, always the same ones.
+func noise(n int) string {
+	b := make([]byte, n)
+	rand.NewChaCha8([32]byte{1}).Read(b)
+	return string(b)
+}
+
+// document is a JSON text of about n bytes, as applications have them, always the same one. It has no blanks.
+func document(n int) string {
+	r := rand.New(rand.NewPCG(1, 2))
+	b := []byte(`{"items":[`)
+	for i := 0; len(b) < n-100; i++ {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = fmt.Appendf(b, `{"id":%d,"name":"customer-%d","email":"user%d@example.com","active":%t,"balance":%.2f}`, r.IntN(1e6), r.IntN(1000), r.IntN(1e5), r.IntN(2) == 0, r.Float64()*1000)
+	}
+	return string(append(b, "]}"...))
 }
 
 // shorten is a command line as the table has it: of many keys, the first and their number.

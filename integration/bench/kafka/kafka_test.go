@@ -334,7 +334,7 @@ func TestCosts(t *testing.T) {
 	b.row(&out, "consume 100 messages of 4 partitions", 100, map[string]int{"GetItem": 1, "BatchGetItem": 2, "Query": 4, "UpdateItem": 1}, 0, run)
 	b.row(&out, "consume at the end: nothing, after an answer", 1, map[string]int{"GetItem": 1, "BatchGetItem": 2, "UpdateItem": 1}, 0, run)
 	b.row(&out, "consume at the end: nothing", 1, map[string]int{"GetItem": 1, "BatchGetItem": 2}, 0, run)
-	b.row(&out, "commit 4 partitions", 1, map[string]int{"GetItem": 1, "UpdateItem": 1}, 0, func(ctx context.Context) error {
+	b.row(&out, "commit 4 partitions", 1, map[string]int{"BatchGetItem": 1, "UpdateItem": 1}, 0, func(ctx context.Context) error {
 		return b.engine.Commit(ctx, b.cluster, topic, "instance", nil)
 	})
 

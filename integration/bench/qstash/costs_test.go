@@ -233,7 +233,8 @@ func TestCostsAreAsTheTableSays(t *testing.T) {
 	}{
 		{"a message of 300 bytes, delivered at once", 1, ok(qstash.Options{})},
 		{"one of 10 KB of JSON", 1, func(c *counter) { c.publish(orders(10_000), qstash.Options{}); c.deliver(c.now) }},
-		{"one of 10 KB that cannot be compressed", 1, func(c *counter) { c.publish(noise(10_000), qstash.Options{}); c.deliver(c.now) }},
+		{"one of 6 KB that cannot be compressed", 1, func(c *counter) { c.publish(noise(6_000), qstash.Options{}); c.deliver(c.now) }},
+		{dearest, 1, func(c *counter) { c.publish(noise(10_000), qstash.Options{}); c.deliver(c.now) }},
 		{"delayed by 10 minutes", 1, ok(qstash.Options{Delay: 10 * time.Minute})},
 		{"delayed by an hour", 1, ok(qstash.Options{Delay: time.Hour})},
 		{"delivered at the second attempt", 2, func(c *counter) { c.status = 500; ok(qstash.Options{})(c) }},
@@ -244,7 +245,7 @@ func TestCostsAreAsTheTableSays(t *testing.T) {
 		{"with flow control", 1, ok(qstash.Options{Flow: &qstash.Flow{Key: "key", Parallelism: 10}})},
 		{"of a schedule, every 10 minutes", 1, func(c *counter) { c.schedule("*/10 * * * *") }},
 		{"of a schedule, every hour", 1, func(c *counter) { c.schedule("0 * * * *") }},
-		{"a workflow step", 1, func(c *counter) {
+		{workflowStep, 1, func(c *counter) {
 			c.steps(0)
 			c.cost = cost{}
 			c.publish(`{"stepId":1,"stepName":"one","stepType":"Run","out":"1","concurrent":1}`, qstash.Options{Workflow: &qstash.Workflow{RunID: "wfr_1"}})
@@ -257,7 +258,7 @@ func TestCostsAreAsTheTableSays(t *testing.T) {
 				qstash.Options{Workflow: &qstash.Workflow{RunID: "wfr_1"}, Delay: 10 * time.Minute})
 			c.deliver(c.now.Add(time.Hour))
 		}},
-		{"the sweep's look at a run of ten steps that goes on", 0, func(c *counter) {
+		{sweepLook, 0, func(c *counter) {
 			c.steps(10)
 			c.publish(`{"stepId":2,"sleepFor":3600}`, qstash.Options{Workflow: &qstash.Workflow{RunID: "wfr_1"}, Delay: time.Hour})
 			c.cost = cost{}
@@ -272,8 +273,8 @@ func TestCostsAreAsTheTableSays(t *testing.T) {
 			c.sweep()
 		}},
 	}
+	of := map[string]float64{} // dollars, by name
 	var table strings.Builder
-	table.WriteString(preface)
 	for _, row := range rows {
 		st := dynamolocal.Open(t)
 		c := &counter{t: t, now: time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC), status: 200}
@@ -292,10 +293,23 @@ func TestCostsAreAsTheTableSays(t *testing.T) {
 		dollars := k.writes*priceWrite + k.reads*priceRead + float64(3*k.wakes)*priceSQS + float64(k.schedules)*priceSchedule +
 			float64(k.invocations[0]+k.invocations[1])*priceInvoke +
 			(float64(k.invocations[0])*apiGBSeconds+float64(k.invocations[1])*deliverGBSeconds)*priceGBSecond
+		of[row.name] = dollars
+		if most := float64(row.messages) * priceUpstash; row.messages > 0 && dollars > most && row.name != dearest {
+			t.Errorf("%s: %.2f dollars a million, Upstash bills %.2f", row.name, dollars, most)
+		}
 		fmt.Fprintf(&table, "| %s | %d | %g | %g | %d | %d | %d | %.2f | %.2f |\n", row.name, k.calls, k.writes, k.reads, k.wakes, k.schedules,
 			k.invocations[0]+k.invocations[1], dollars, float64(row.messages)*priceUpstash)
 	}
-	got := table.String()
+	step := of[workflowStep] + of[sweepLook]/11 // its part of what is done for eleven messages
+	if step > priceUpstash {
+		t.Errorf("a workflow step: %.2f dollars a million with its part of the sweep", step)
+	}
+	// What S3 bills for a PUT and a GET, instead of what DynamoDB does for the body.
+	body, object := 10*priceWrite, 5.40
+	if of[dearest]-body+object <= priceUpstash {
+		t.Error("bodies in S3 would be worth while")
+	}
+	got := fmt.Sprintf(preface, step, of[dearest], body, object, of[dearest]-body+object) + table.String()
 	if *update {
 		if err := os.WriteFile("COSTS.md", []byte(got), 0o644); err != nil {
 			t.Fatal(err)
@@ -307,6 +321,13 @@ func TestCostsAreAsTheTableSays(t *testing.T) {
 		t.Errorf("COSTS.md is out of date (%v); run go test ./integration/bench/qstash -update\n%s", err, got)
 	}
 }
+
+// Rows that are compared with what Upstash bills.
+const (
+	dearest      = "one of 10 KB that cannot be compressed"
+	workflowStep = "a workflow step"
+	sweepLook    = "the sweep's look at a run of ten steps that goes on"
+)
 
 const preface = `# What QStash costs on AWS
 
@@ -332,7 +353,11 @@ Prices are those of us-east-1, on demand, in dollars for a million messages:
 - The due entry of a workflow's message is removed by the sweep, which looks then whether the run goes on: see the last two
   rows. They stand for eleven messages, whose own rows lack that write.
 - Upstash: 1 dollar for 100,000 messages, each attempt and each callback counting as one.
-- Function URLs are free; an HTTP API adds 1.00 for a million requests.
+- Function URLs are free; an HTTP API adds 1.00 for a million requests. Counting usage adds 0.18 for each of the two log lines; ` + "`-c meter=false`" + ` leaves it out.
+
+No message costs more than Upstash bills, a workflow step with its part of the sweep %.2f dollars, with one exception: 10 KB that cannot be compressed cost %.2f.
+DynamoDB bills a write unit for each KB, so the body alone is ten of the fifteen units, %.2f dollars. An object in S3 would be %.2f (a PUT and a GET), so that
+the sum would still be %.2f; and a message would be in two places that have to agree. Up to 6 KB of such bodies, and 10 KB of JSON, stay below.
 
 | Message | DynamoDB calls | write units | read units | wake-ups | of them late | Lambda runs | AWS, $ per million | Upstash, $ per million |
 |---|---|---|---|---|---|---|---|---|

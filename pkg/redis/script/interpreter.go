@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/skystash/skystash/pkg/redis/resp"
 	lua "github.com/yuin/gopher-lua"
@@ -127,6 +128,9 @@ type Host interface {
 	// Use is told now and then how many steps the run has taken since, and by how many bytes what its values
 	// take has grown. An error ends the run and is what Run returns.
 	Use(steps, bytes int64) error
+	// Waited is how long the host has waited in Call and Use until it was its turn. It does not count as time
+	// of a run.
+	Waited() time.Duration
 	// Log takes a message; level is from 0 (debug) to 3 (warning).
 	Log(level int, message string)
 }

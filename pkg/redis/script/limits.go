@@ -11,7 +11,7 @@ import (
 // Limits bound one run. A zero field stands for its default.
 type Limits struct {
 	Steps  int64         // VM instructions and work of library functions; default 20 million
-	Time   time.Duration // wall time, with what the host's calls take; default 5 s
+	Time   time.Duration // wall time, with what the host's calls take, but for Host.Waited; default 5 s
 	Memory int64         // bytes that the values of a run take, estimated; default 64 MiB
 }
 
@@ -55,10 +55,11 @@ type budget struct {
 	taken           int64                        // steps before the current slice
 	began           time.Time
 	deadline        time.Time
-	allocated       int64 // bytes since the run was measured, at most
-	mayAllocate     int64 // bytes before the run is measured again
-	held            int64 // bytes, as measured last
-	stopped         error // why the run must end
+	idle            time.Duration // that the host had waited before the run
+	allocated       int64         // bytes since the run was measured, at most
+	mayAllocate     int64         // bytes before the run is measured again
+	held            int64         // bytes, as measured last
+	stopped         error         // why the run must end
 }
 
 var closed = func() chan struct{} {
@@ -72,6 +73,7 @@ func (b *budget) start(ctx context.Context, limits Limits, host Host, measure fu
 	b.began = time.Now()
 	b.deadline = b.began.Add(limits.Time)
 	b.mayAllocate = measureEvery
+	b.idle = b.waited()
 }
 
 // Done counts a step. It implements [context.Context] for gopher-lua.
@@ -102,7 +104,7 @@ func (b *budget) look() error {
 		b.stop(err)
 	case b.taken > b.limits.Steps:
 		b.stop(Error(fmt.Sprintf(runningScript+"the script was stopped after %d steps", b.limits.Steps)))
-	case time.Now().After(b.deadline):
+	case time.Now().After(b.deadline.Add(b.waited())):
 		b.stop(Error(fmt.Sprintf(runningScript+"the script was stopped after %v", b.limits.Time)))
 	case b.allocated > b.mayAllocate:
 		b.weigh(steps)
@@ -110,6 +112,14 @@ func (b *budget) look() error {
 		b.use(steps, 0)
 	}
 	return b.stopped
+}
+
+// waited is how long the run has waited for others.
+func (b *budget) waited() time.Duration {
+	if b.host == nil {
+		return 0
+	}
+	return b.host.Waited() - b.idle
 }
 
 // use tells the host what the run has used.

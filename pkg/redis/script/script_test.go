@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/skystash/skystash/pkg/redis/resp"
@@ -33,6 +34,7 @@ func (h echoHost) Call(args []string) ([]byte, error) {
 
 func (echoHost) Allowed(args []string) (bool, error) { return args[0] != "forbidden", nil }
 func (echoHost) Use(_, _ int64) error                { return nil }
+func (echoHost) Waited() time.Duration               { return 0 }
 func (echoHost) Log(int, string)                     {}
 
 var replies = map[string]func(w *resp.Writer){
@@ -245,6 +247,47 @@ func TestLimits(t *testing.T) {
 }
 
 // What the host cannot do ends the run; no pcall holds it up.
+// slowHost takes a second for a call, a part of which is waiting for others.
+type slowHost struct {
+	echoHost
+	part   time.Duration
+	waited time.Duration
+}
+
+func (h *slowHost) Call(args []string) ([]byte, error) {
+	time.Sleep(time.Second)
+	h.waited += h.part
+	return h.echoHost.Call(args)
+}
+
+func (h *slowHost) Waited() time.Duration { return h.waited }
+
+// What a run waits for others is not taken from its time.
+func TestTimeDoesNotCountWaits(t *testing.T) {
+	in := script.New(script.Limits{Time: 10 * time.Second})
+	p, err := in.Compile(`for i = 1, 30 do redis.call('x') for i = 1, 5000 do end end`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		waits   time.Duration
+		stopped bool
+	}{
+		{0, true},
+		{time.Second / 2, true},
+		{time.Second * 3 / 4, false},
+		{time.Second, false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			host := &slowHost{part: tc.waits, waited: time.Hour} // what was before the run does not count either
+			err := in.Run(t.Context(), p, script.Input{Host: host}, &resp.Writer{})
+			if (err != nil) != tc.stopped {
+				t.Errorf("with waits of %v: %v", tc.waits, err)
+			}
+		})
+	}
+}
+
 func TestHostFailure(t *testing.T) {
 	in := script.New(script.Limits{})
 	p, err := in.Compile(`while true do pcall(redis.call, 'x') end`)

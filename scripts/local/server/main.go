@@ -103,6 +103,9 @@ func (m *Main) Run(ctx context.Context) error {
 	return errors.Join(err, m.Close())
 }
 
+// turnsOverNetwork is how many long requests work at a time if most of their time goes by waiting for DynamoDB.
+const turnsOverNetwork = 64
+
 // Start returns when the program serves requests. If it fails, nothing is left behind.
 func (m *Main) Start(ctx context.Context) (err error) {
 	listener, err := net.Listen("tcp", m.flags.addr)
@@ -136,11 +139,16 @@ func (m *Main) Start(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	turns := 0
+	if m.flags.store == storeDynamo {
+		turns = turnsOverNetwork
+	}
 	engine := redis.New(redis.Config{
 		Store:         m.store,
 		Logger:        m.log,
 		RecordTTL:     recordTTL,
 		MaxReplyBytes: int(m.flags.maxRequest),
+		Turns:         turns,
 	})
 	m.redis, m.directories = engine, []keydir.Directory{{Store: m.store}}
 	if _, err := openDatabase(ctx, engine); err != nil {

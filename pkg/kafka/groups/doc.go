@@ -1,0 +1,36 @@
+// Package groups is the state machine of consumer groups: who is a member, which partitions a member
+// has, and which commits of offsets count. It reads and writes nothing, and the caller passes the time.
+// Package kafka stores what it decides.
+//
+// # Groups that we assign
+//
+// The members of such a group are instances of the REST API. One writer at a time, the leader, changes
+// who they are:
+//
+//  1. An instance asks to join ([Ask]) or to leave.
+//  2. The leader reads all members and what they ask for, and makes a [Plan]: who is a member afterwards,
+//     and which partitions each of them gets. Partitions are assigned by range, as Kafka's default does it.
+//  3. The leader raises the group's generation.
+//  4. It fences the members that lose or get something. A fenced member cannot move its positions on, so
+//     what it is known to have received stands still.
+//  5. It moves the partitions in the blocks of offsets ([Block.Move]). What the old owner has received is
+//     committed, if that owner commits automatically, and the new owner's claim takes the place of the old one.
+//  6. It gives the members their new state ([Plan.Settle]), which ends the fence.
+//
+// If a leader dies, the next one makes a new plan from what it finds. Members that are still fenced are
+// part of that plan. If a leader was only paused, the generation, which grows, decides: its later writes
+// fail.
+//
+// # Offsets
+//
+// Committed offsets are kept in blocks of [BlockPartitions] partitions. A block is one item of the store, so
+// each of its writes is atomic. The claim of a partition says which member may commit, since which
+// generation. The floor of a block is the greatest generation that has changed a claim of it: nobody with
+// an older generation may do so any more. So a commit of a member that has lost its partition either comes
+// before the new owner is told where to start, or it is refused.
+//
+// # Groups that clients assign
+//
+// A [Classic] is the state of a group of Kafka's own protocol: members join, one of them assigns the
+// partitions, and all of them fetch their part.
+package groups
