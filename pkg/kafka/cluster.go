@@ -208,7 +208,7 @@ func (e *Engine) RevokeCredential(ctx context.Context, id, credential string, ex
 		return err
 	}
 	defer unlock()
-	err = e.retry.Do(ctx, func(ctx context.Context) error {
+	err = e.retry.Unhurried().Do(ctx, func(ctx context.Context) error {
 		attrs, err := e.store.Get(ctx, clusterKey(id))
 		if err != nil {
 			return err

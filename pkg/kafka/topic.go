@@ -359,7 +359,7 @@ func (e *Engine) UpdateTopic(ctx context.Context, c *Cluster, name string, chang
 		return nil, fmt.Errorf("updating topic %s: %w", name, err)
 	}
 	defer unlock()
-	err = e.retry.Do(ctx, func(ctx context.Context) error {
+	err = e.retry.Unhurried().Do(ctx, func(ctx context.Context) error {
 		t, err = e.updateTopic(ctx, c, name, change)
 		return err
 	})
@@ -389,7 +389,7 @@ func (e *Engine) updateTopic(ctx context.Context, c *Cluster, name string, chang
 		}
 		ops = append(ops, e.addPartitions(c, added))
 	}
-	err = e.store.Commit(ctx, ops)
+	err = e.store.Commit(store.NoRepeat(ctx), ops) // the partitions may have changed
 	e.forget(topicKey(c.ID, name))
 	e.forget(clusterKey(c.ID))
 	e.notifier.notify(clusterPartition(c.ID))
@@ -430,7 +430,7 @@ func (e *Engine) DeleteTopic(ctx context.Context, c *Cluster, name string) error
 		return fmt.Errorf("deleting topic %s: %w", name, err)
 	}
 	defer unlock()
-	return e.retry.Do(ctx, func(ctx context.Context) error { return e.deleteTopic(ctx, c, name) })
+	return e.retry.Unhurried().Do(ctx, func(ctx context.Context) error { return e.deleteTopic(ctx, c, name) })
 }
 
 func (e *Engine) deleteTopic(ctx context.Context, c *Cluster, name string) error {
