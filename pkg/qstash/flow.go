@@ -167,7 +167,7 @@ func (e *Engine) claimSlot(ctx context.Context, m *message) (*message, error) {
 	}
 	defer unlock()
 	var claimed *message
-	err = e.contend(ctx, func(ctx context.Context) error {
+	err = e.contendAs(ctx, e.retry.Unhurried(), func(ctx context.Context) error {
 		f, err := e.readFlow(ctx, m.acct, m.rec.Flow.Key)
 		if err != nil {
 			return err
@@ -219,7 +219,7 @@ func (e *Engine) take(ctx context.Context, f flow, m *message, now time.Time) (c
 		cond = append(cond, store.Absent(attrWait))
 	}
 	ops = append(ops, store.Update(m.key(), cond, edits...))
-	err = e.store.Commit(ctx, ops)
+	err = e.store.Commit(store.NoRepeat(ctx), ops)
 	if ce := (*store.ConditionError)(nil); errors.As(err, &ce) {
 		if ce.Index == len(ops)-1 { // the message's
 			claimed, err = e.overtaken(ctx, m, ce)
@@ -254,7 +254,7 @@ func (e *Engine) joinWaitlist(ctx context.Context, f flow, m *message, while sto
 	}
 	ops = append(ops, store.Update(m.key(), store.And{
 		store.Eq(attrState, store.Int(int64(stateWaiting))), store.Eq(attrAt, m.attrs.Get(attrAt)), store.Absent(attrWait)}, edits...))
-	err = e.store.Commit(ctx, ops)
+	err = e.store.Commit(store.NoRepeat(ctx), ops)
 	if ce := (*store.ConditionError)(nil); errors.As(err, &ce) {
 		if ce.Index == len(ops)-1 { // the message's
 			claimed, err = e.overtaken(ctx, m, ce)

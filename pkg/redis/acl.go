@@ -28,7 +28,7 @@ const (
 // any origin.
 func (a Access) check(cmd *command, args []string) error {
 	if a.ReadOnly && cmd.group != "connection" &&
-		(cmd.has(write|walks|admin|publishes) || !cmd.has(readonly|fast) && cmd.group != "pubsub") {
+		(cmd.has(write|walks|admin|publishes) || !cmd.has(readonly|fast|harmless) && cmd.group != "pubsub") {
 		return errNoPerm(cmd.fullName(args))
 	}
 	for r := a.rules; r != nil; r = r.within {
@@ -388,46 +388,21 @@ func (r *Rules) deniedKey(cmd *command, args []string) (string, bool) {
 	return "", false
 }
 
-// Writing commands that tell nothing of what a key holds.
-var blindWrites = wordSet(`set setex psetex setnx mset msetnx append setrange hset hmset hsetnx hdel
-	lpush rpush lpushx rpushx linsert lset lrem ltrim sadd srem zadd zrem zremrangebyrank zremrangebyscore
-	zremrangebylex del unlink expire pexpire expireat pexpireat persist geoadd pfadd restore
-	hexpire hpexpire hexpireat hpexpireat hpersist hsetex xadd xdel xtrim xack xsetid`)
-
-// Writing commands that only write their first key and only read the others.
-var storesFirst = wordSet(`sinterstore sunionstore sdiffstore zunionstore zinterstore zdiffstore zrangestore bitop geosearchstore`)
-
-// Writing commands that take from their first key and only write the second.
-var movesToSecond = wordSet(`rename renamenx smove lmove rpoplpush blmove brpoplpush`)
-
-func wordSet(s string) map[string]bool {
-	m := map[string]bool{}
-	for _, w := range strings.Fields(s) {
-		m[w] = true
-	}
-	return m
-}
-
-// keyUse says what a command does to its i-th key, as Redis's key specifications do; where
-// they are not known, it is what needs most rights.
+// keyUse says what a command does to its i-th key, by the command table. A script's keys need no more than reading: what
+// its commands do to them is checked for each command.
 func (cmd *command) keyUse(args []string, i int) (reads, writes bool) {
-	switch {
-	case !cmd.has(write):
+	if !cmd.has(write) {
 		return true, false
-	case cmd.name == "set" && slices.ContainsFunc(args[min(3, len(args)):], func(a string) bool { return strings.EqualFold(a, "get") }):
-		return true, true
-	case blindWrites[cmd.name]:
-		return false, true
-	case storesFirst[cmd.name]:
-		return i > 0, i == 0
-	case movesToSecond[cmd.name]:
-		return i == 0, true
-	case cmd.name == "copy", cmd.name == "sort", strings.HasPrefix(cmd.name, "georadius"):
-		return i == 0, i > 0
-	case cmd.name == "pfmerge":
-		return true, i == 0
 	}
-	return true, true
+	for _, word := range strings.Fields(cmd.useWith(args, i)) {
+		switch word {
+		case "access":
+			reads = true
+		case "insert", "update", "delete":
+			writes = true
+		}
+	}
+	return reads, writes
 }
 
 // aclCategories are all categories, as ACL CAT lists them.

@@ -14,8 +14,8 @@ func bitmapCommands() []*command {
 		{name: "getbit", arity: 3, flags: readonly | fast, keys: oneKey, group: "bitmap", since: "2.2.0", summary: "Returns a bit.", run: getbit},
 		{name: "bitcount", arity: -2, flags: readonly, keys: oneKey, group: "bitmap", since: "2.6.0", summary: "Counts the bits that are set.", run: bitcount},
 		{name: "bitpos", arity: -3, flags: readonly, keys: oneKey, group: "bitmap", since: "2.8.7", summary: "Finds the first bit that is set, or clear.", run: bitpos},
-		{name: "bitop", arity: -4, flags: write | denyoom, keys: keySpec{first: 2, last: -1, step: 1}, group: "bitmap", since: "2.6.0", summary: "Combines bitmaps into another.", run: bitop},
-		{name: "bitfield", arity: -2, flags: write | denyoom, keys: oneKey, group: "bitmap", since: "3.2.0", summary: "Reads and changes integers inside a bitmap.", run: bitfield},
+		{name: "bitop", arity: -4, flags: write | denyoom, keys: keySpec{first: 2, last: -1, step: 1}, use: "OW update", then: "RO access", group: "bitmap", since: "2.6.0", summary: "Combines bitmaps into another.", run: bitop},
+		{name: "bitfield", arity: -2, flags: write | denyoom, keys: oneKey, use: "RW access update variable_flags", useIn: useOfBitfield, group: "bitmap", since: "3.2.0", summary: "Reads and changes integers inside a bitmap.", run: bitfield},
 		{name: "bitfield_ro", arity: -2, flags: readonly | fast, keys: oneKey, group: "bitmap", since: "6.0.0", summary: "Reads integers inside a bitmap.", run: bitfield},
 	}
 }
@@ -241,6 +241,16 @@ func parseBitfield(c *call) ([]fieldOp, error) {
 		return nil, errRecordSize(size)
 	}
 	return ops, nil
+}
+
+// useOfBitfield: with nothing but GET, it only reads.
+func useOfBitfield(args []string) string {
+	for _, a := range args[min(2, len(args)):] {
+		if strings.EqualFold(a, "set") || strings.EqualFold(a, "incrby") {
+			return "RW access update"
+		}
+	}
+	return "RO access"
 }
 
 // BITFIELD key [GET encoding offset | [OVERFLOW WRAP | SAT | FAIL] SET encoding offset value |

@@ -4,7 +4,7 @@ package redis
 
 func connectionCommands() []*command {
 	return []*command{
-		{name: "ping", arity: -1, flags: fast, group: "connection", since: "1.0.0", summary: "Returns PONG, or its argument.", run: ping},
+		{name: "ping", arity: -1, flags: fast, tips: "request_policy:all_shards response_policy:all_succeeded", group: "connection", since: "1.0.0", summary: "Returns PONG, or its argument.", run: ping},
 		{name: "echo", arity: 2, flags: fast, group: "connection", since: "1.0.0", summary: "Returns its argument.", run: echo},
 		{name: "select", arity: 2, flags: fast, group: "connection", since: "1.0.0", summary: "Selects a database, of which there is one, number 0.", run: selectDB},
 		clientCommand(),

@@ -11,8 +11,8 @@ func clientCommand() *command {
 		subs: subcommands(
 			&command{name: "getname", arity: 2, flags: f, group: group, since: "2.6.9", summary: "Returns the connection's name.", run: clientGetName},
 			&command{name: "id", arity: 2, flags: f, group: group, since: "5.0.0", summary: "Returns the connection's number.", run: clientID},
-			&command{name: "info", arity: 2, flags: f, group: group, since: "6.2.0", summary: "Describes the connection.", run: clientInfo},
-			&command{name: "list", arity: -2, flags: f, group: group, since: "2.4.0", summary: "Describes all connections.", run: clientList},
+			&command{name: "info", arity: 2, flags: f, tips: "nondeterministic_output", group: group, since: "6.2.0", summary: "Describes the connection.", run: clientInfo},
+			&command{name: "list", arity: -2, flags: f, tips: "nondeterministic_output", group: group, since: "2.4.0", summary: "Describes all connections.", run: clientList},
 			&command{name: "no-evict", arity: 3, flags: f | admin, group: group, since: "7.0.0", summary: "Accepted without effect: connections are not evicted.", run: clientSwitch},
 			&command{name: "no-touch", arity: 3, flags: f, group: group, since: "7.2.0", summary: "Accepted without effect: accesses are not recorded.", run: clientSwitch},
 			&command{name: "setinfo", arity: 4, flags: f, group: group, since: "7.2.0", summary: "Says which library the connection uses.", run: clientSetInfo},

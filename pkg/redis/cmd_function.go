@@ -14,7 +14,7 @@ import (
 func functionCommands() []*command {
 	const group, f = "scripting", noscript | movable | scripting
 	return []*command{
-		{name: "fcall", arity: -3, flags: f, keys: scriptKeys, group: group, since: "7.0.0", summary: "Calls a function of a library.", run: fcall},
+		{name: "fcall", arity: -3, flags: f, keys: scriptKeys, use: "RW access update", group: group, since: "7.0.0", summary: "Calls a function of a library.", run: fcall},
 		{name: "fcall_ro", arity: -3, flags: f | readonly, keys: scriptKeys, group: group, since: "7.0.0", summary: "Calls a function of a library, which must not write.", run: fcall},
 		functionCommand(),
 	}
@@ -23,14 +23,14 @@ func functionCommands() []*command {
 func functionCommand() *command {
 	const group, change = "scripting", write | noscript
 	return &command{name: "function", arity: -2, group: group, since: "7.0.0", summary: "Manages the function libraries of the database.", subs: subcommands(
-		&command{name: "load", arity: -3, flags: change | denyoom, group: group, since: "7.0.0", summary: "Adds or replaces a library.", run: notInTransaction, outside: functionLoad},
-		&command{name: "delete", arity: 3, flags: change, group: group, since: "7.0.0", summary: "Removes a library.", run: notInTransaction, outside: functionDelete},
-		&command{name: "flush", arity: -2, flags: change, group: group, since: "7.0.0", summary: "Removes all libraries.", run: notInTransaction, outside: functionFlush},
-		&command{name: "restore", arity: -3, flags: change | denyoom, group: group, since: "7.0.0", summary: "Adds libraries from a serialized copy.", run: notInTransaction, outside: functionRestore},
-		&command{name: "list", arity: -2, flags: noscript, group: group, since: "7.0.0", summary: "Describes the libraries.", run: functionList},
+		&command{name: "load", arity: -3, flags: change | denyoom, tips: "request_policy:all_shards response_policy:all_succeeded", group: group, since: "7.0.0", summary: "Adds or replaces a library.", run: notInTransaction, outside: functionLoad},
+		&command{name: "delete", arity: 3, flags: change, tips: "request_policy:all_shards response_policy:all_succeeded", group: group, since: "7.0.0", summary: "Removes a library.", run: notInTransaction, outside: functionDelete},
+		&command{name: "flush", arity: -2, flags: change, tips: "request_policy:all_shards response_policy:all_succeeded", group: group, since: "7.0.0", summary: "Removes all libraries.", run: notInTransaction, outside: functionFlush},
+		&command{name: "restore", arity: -3, flags: change | denyoom, tips: "request_policy:all_shards response_policy:all_succeeded", group: group, since: "7.0.0", summary: "Adds libraries from a serialized copy.", run: notInTransaction, outside: functionRestore},
+		&command{name: "list", arity: -2, flags: noscript, tips: "nondeterministic_output_order", group: group, since: "7.0.0", summary: "Describes the libraries.", run: functionList},
 		&command{name: "dump", arity: 2, flags: noscript, group: group, since: "7.0.0", summary: "Returns a serialized copy of all libraries.", run: functionDump},
-		&command{name: "stats", arity: 2, flags: noscript, group: group, since: "7.0.0", summary: "Counts libraries and functions.", run: functionStats},
-		&command{name: "kill", arity: 2, flags: noscript, group: group, since: "7.0.0", summary: "Always NOTBUSY: a function never holds up others.", run: notBusy},
+		&command{name: "stats", arity: 2, flags: noscript, tips: "nondeterministic_output request_policy:all_shards response_policy:special", group: group, since: "7.0.0", summary: "Counts libraries and functions.", run: functionStats},
+		&command{name: "kill", arity: 2, flags: noscript, tips: "request_policy:all_shards response_policy:one_succeeded", group: group, since: "7.0.0", summary: "Always NOTBUSY: a function never holds up others.", run: notBusy},
 		helpCommand(group, "7.0.0",
 			"DELETE <library-name>", "    Remove a library.",
 			"DUMP", "    A serialized copy of all libraries.",

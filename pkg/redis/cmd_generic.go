@@ -13,16 +13,16 @@ import (
 
 func genericCommands() []*command {
 	cmds := []*command{
-		{name: "del", arity: -2, flags: write | divisible, keys: allKeys, group: "generic", since: "1.0.0", summary: "Deletes keys.", run: del, direct: delDirect},
-		{name: "unlink", arity: -1, flags: write | fast | divisible, keys: allKeys, group: "generic", since: "4.0.0", summary: "Deletes keys; their memory is reclaimed later.", run: del, direct: delDirect},
-		{name: "exists", arity: -2, flags: readonly | fast, keys: allKeys, group: "generic", since: "1.0.0", summary: "Counts those of the given keys that exist.", run: exists},
-		{name: "touch", arity: -2, flags: readonly | fast, keys: allKeys, group: "generic", since: "3.2.1", summary: "Counts those of the given keys that exist.", run: exists},
-		{name: "type", arity: 2, flags: readonly | fast, keys: oneKey, group: "generic", since: "1.0.0", summary: "Returns the type of a key's value.", run: typeOf},
-		{name: "rename", arity: 3, flags: write, keys: twoKeys, group: "generic", since: "1.0.0", summary: "Renames a key and overwrites the destination.", run: rename},
-		{name: "renamenx", arity: 3, flags: write | fast, keys: twoKeys, group: "generic", since: "1.0.0", summary: "Renames a key unless the destination exists.", run: renamenx},
-		{name: "copy", arity: -3, flags: write | denyoom, keys: twoKeys, group: "generic", since: "6.2.0", summary: "Copies a key's value and expiry to another key.", run: copyKey},
+		{name: "del", arity: -2, flags: write | divisible, keys: allKeys, use: "RM delete", tips: "request_policy:multi_shard response_policy:agg_sum", group: "generic", since: "1.0.0", summary: "Deletes keys.", run: del, direct: delDirect},
+		{name: "unlink", arity: -1, flags: write | fast | divisible, keys: allKeys, use: "RM delete", tips: "request_policy:multi_shard response_policy:agg_sum", group: "generic", since: "4.0.0", summary: "Deletes keys; their memory is reclaimed later.", run: del, direct: delDirect},
+		{name: "exists", arity: -2, flags: readonly | fast, keys: allKeys, use: "RO", tips: "request_policy:multi_shard response_policy:agg_sum", group: "generic", since: "1.0.0", summary: "Counts those of the given keys that exist.", run: exists},
+		{name: "touch", arity: -2, flags: readonly | fast, keys: allKeys, use: "RO", tips: "request_policy:multi_shard response_policy:agg_sum", group: "generic", since: "3.2.1", summary: "Counts those of the given keys that exist.", run: exists},
+		{name: "type", arity: 2, flags: readonly | fast, keys: oneKey, use: "RO", group: "generic", since: "1.0.0", summary: "Returns the type of a key's value.", run: typeOf},
+		{name: "rename", arity: 3, flags: write, keys: twoKeys, use: "RW access delete", then: "OW update", group: "generic", since: "1.0.0", summary: "Renames a key and overwrites the destination.", run: rename},
+		{name: "renamenx", arity: 3, flags: write | fast, keys: twoKeys, use: "RW access delete", then: "OW insert", group: "generic", since: "1.0.0", summary: "Renames a key unless the destination exists.", run: renamenx},
+		{name: "copy", arity: -3, flags: write | denyoom, keys: twoKeys, use: "RO access", then: "OW update", group: "generic", since: "6.2.0", summary: "Copies a key's value and expiry to another key.", run: copyKey},
 		{name: "move", arity: 3, flags: write | fast, keys: oneKey, group: "generic", since: "1.0.0", summary: "Moves a key to another database, of which there is none.", run: moveKey},
-		{name: "wait", arity: 3, flags: noscript, group: "generic", since: "3.0.0", summary: "Waits for replicas, of which a client sees none.", run: wait},
+		{name: "wait", arity: 3, flags: noscript, tips: "request_policy:all_shards response_policy:agg_min", group: "generic", since: "3.0.0", summary: "Waits for replicas, of which a client sees none.", run: wait},
 		{name: "waitaof", arity: 4, flags: noscript, group: "generic", since: "7.2.0", summary: "Waits for append-only files, of which there are none.", run: waitAOF},
 	}
 	cmds = append(cmds, expireCommands()...)

@@ -11,8 +11,8 @@ import (
 
 func dumpCommands() []*command {
 	return []*command{
-		{name: "dump", arity: 2, flags: readonly, keys: oneKey, group: "generic", since: "2.6.0", summary: "Returns a serialized copy of a key's value.", run: dump},
-		{name: "restore", arity: -4, flags: write | denyoom, keys: oneKey, group: "generic", since: "2.6.0", summary: "Creates a key from a serialized value.", run: restore},
+		{name: "dump", arity: 2, flags: readonly, keys: oneKey, tips: "nondeterministic_output", group: "generic", since: "2.6.0", summary: "Returns a serialized copy of a key's value.", run: dump},
+		{name: "restore", arity: -4, flags: write | denyoom, keys: oneKey, use: "OW update", group: "generic", since: "2.6.0", summary: "Creates a key from a serialized value.", run: restore},
 	}
 }
 

@@ -14,13 +14,13 @@ import (
 func expireCommands() []*command {
 	const w, r = write | fast, readonly | fast
 	return []*command{
-		{name: "expire", arity: -3, flags: w, keys: oneKey, group: "generic", since: "1.0.0", summary: "Makes a key expire after some seconds.", run: expire, direct: expireDirect},
-		{name: "pexpire", arity: -3, flags: w, keys: oneKey, group: "generic", since: "2.6.0", summary: "Makes a key expire after some milliseconds.", run: expire, direct: expireDirect},
-		{name: "expireat", arity: -3, flags: w, keys: oneKey, group: "generic", since: "1.2.0", summary: "Makes a key expire at a Unix time in seconds.", run: expire, direct: expireDirect},
-		{name: "pexpireat", arity: -3, flags: w, keys: oneKey, group: "generic", since: "2.6.0", summary: "Makes a key expire at a Unix time in milliseconds.", run: expire, direct: expireDirect},
-		{name: "persist", arity: 2, flags: w, keys: oneKey, group: "generic", since: "2.2.0", summary: "Keeps a key from expiring.", run: persist, direct: persistDirect},
-		{name: "ttl", arity: 2, flags: r, keys: oneKey, group: "generic", since: "1.0.0", summary: "Returns the seconds until a key expires.", run: ttl},
-		{name: "pttl", arity: 2, flags: r, keys: oneKey, group: "generic", since: "2.6.0", summary: "Returns the milliseconds until a key expires.", run: ttl},
+		{name: "expire", arity: -3, flags: w, keys: oneKey, use: "RW update", group: "generic", since: "1.0.0", summary: "Makes a key expire after some seconds.", run: expire, direct: expireDirect},
+		{name: "pexpire", arity: -3, flags: w, keys: oneKey, use: "RW update", group: "generic", since: "2.6.0", summary: "Makes a key expire after some milliseconds.", run: expire, direct: expireDirect},
+		{name: "expireat", arity: -3, flags: w, keys: oneKey, use: "RW update", group: "generic", since: "1.2.0", summary: "Makes a key expire at a Unix time in seconds.", run: expire, direct: expireDirect},
+		{name: "pexpireat", arity: -3, flags: w, keys: oneKey, use: "RW update", group: "generic", since: "2.6.0", summary: "Makes a key expire at a Unix time in milliseconds.", run: expire, direct: expireDirect},
+		{name: "persist", arity: 2, flags: w, keys: oneKey, use: "RW update", group: "generic", since: "2.2.0", summary: "Keeps a key from expiring.", run: persist, direct: persistDirect},
+		{name: "ttl", arity: 2, flags: r, keys: oneKey, tips: "nondeterministic_output", group: "generic", since: "1.0.0", summary: "Returns the seconds until a key expires.", run: ttl},
+		{name: "pttl", arity: 2, flags: r, keys: oneKey, tips: "nondeterministic_output", group: "generic", since: "2.6.0", summary: "Returns the milliseconds until a key expires.", run: ttl},
 		{name: "expiretime", arity: 2, flags: r, keys: oneKey, group: "generic", since: "7.0.0", summary: "Returns the Unix time in seconds at which a key expires.", run: ttl},
 		{name: "pexpiretime", arity: 2, flags: r, keys: oneKey, group: "generic", since: "7.0.0", summary: "Returns the Unix time in milliseconds at which a key expires.", run: ttl},
 	}

@@ -17,10 +17,10 @@ func objectCommand() *command {
 	key := keySpec{first: 2, last: 2, step: 1}
 	return &command{name: "object", arity: -2, group: "generic", since: "2.2.3", summary: "Looks into the representation of values.",
 		subs: subcommands(
-			&command{name: "encoding", arity: 3, flags: f, keys: key, group: "generic", since: "2.2.3", summary: "Returns the name of the encoding Redis would use.", run: objectEncoding},
-			&command{name: "freq", arity: 3, flags: f, keys: key, group: "generic", since: "4.0.0", summary: "Access frequencies are not recorded.", run: objectFreq},
-			&command{name: "idletime", arity: 3, flags: f, keys: key, group: "generic", since: "2.2.3", summary: "Accesses are not recorded: always 0.", run: objectIdleTime},
-			&command{name: "refcount", arity: 3, flags: f, keys: key, group: "generic", since: "2.2.3", summary: "Returns the number of references to the value.", run: objectRefCount},
+			&command{name: "encoding", arity: 3, flags: f, keys: key, use: "RO", tips: "nondeterministic_output", group: "generic", since: "2.2.3", summary: "Returns the name of the encoding Redis would use.", run: objectEncoding},
+			&command{name: "freq", arity: 3, flags: f, keys: key, use: "RO", tips: "nondeterministic_output", group: "generic", since: "4.0.0", summary: "Access frequencies are not recorded.", run: objectFreq},
+			&command{name: "idletime", arity: 3, flags: f, keys: key, use: "RO", tips: "nondeterministic_output", group: "generic", since: "2.2.3", summary: "Accesses are not recorded: always 0.", run: objectIdleTime},
+			&command{name: "refcount", arity: 3, flags: f, keys: key, use: "RO", tips: "nondeterministic_output", group: "generic", since: "2.2.3", summary: "Returns the number of references to the value.", run: objectRefCount},
 			helpCommand("generic", "6.2.0",
 				"ENCODING <key>", "    Name the encoding that Redis would use for the key's value.",
 				"FREQ <key>", "    Not available: access frequencies are not recorded.",
@@ -40,7 +40,7 @@ func subcommands(cmds ...*command) map[string]*command {
 
 // helpCommand is the HELP subcommand with its lines, to which it adds its own.
 func helpCommand(group, since string, lines ...string) *command {
-	return &command{name: "help", arity: 2, flags: fast, group: group, since: since, summary: "Lists the subcommands.", run: func(c *call) error {
+	return &command{name: "help", arity: 2, flags: harmless, group: group, since: since, summary: "Lists the subcommands.", run: func(c *call) error {
 		c.w.Array(len(lines) + 3)
 		c.w.Simple(strings.ToUpper(c.args[0]) + " <subcommand> [<arg> [value] [opt] ...]. Subcommands are:")
 		for _, line := range lines {

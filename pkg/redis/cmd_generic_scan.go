@@ -11,9 +11,9 @@ import (
 func keyspaceCommands() []*command {
 	const f = readonly | walks
 	return []*command{
-		{name: "keys", arity: 2, flags: f, group: "generic", since: "1.0.0", summary: "Returns all keys that match a pattern.", run: keys},
-		{name: "scan", arity: -2, flags: f, group: "generic", since: "2.8.0", summary: "Iterates over the keys.", run: scan},
-		{name: "randomkey", arity: 1, flags: f, group: "generic", since: "1.0.0", summary: "Returns a random key.", run: randomKey},
+		{name: "keys", arity: 2, flags: f, tips: "request_policy:all_shards nondeterministic_output_order", group: "generic", since: "1.0.0", summary: "Returns all keys that match a pattern.", run: keys},
+		{name: "scan", arity: -2, flags: f, tips: "nondeterministic_output request_policy:special", group: "generic", since: "2.8.0", summary: "Iterates over the keys.", run: scan},
+		{name: "randomkey", arity: 1, flags: f, tips: "request_policy:all_shards nondeterministic_output", group: "generic", since: "1.0.0", summary: "Returns a random key.", run: randomKey},
 	}
 }
 

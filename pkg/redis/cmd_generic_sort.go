@@ -12,8 +12,8 @@ import (
 
 func sortCommands() []*command {
 	return []*command{
-		{name: "sort", arity: -2, flags: write | denyoom | movable, keys: oneKey, getkeys: sortKeys, group: "generic", since: "1.0.0", summary: "Sorts a list, set or sorted set, and may store the result.", run: sortCommand},
-		{name: "sort_ro", arity: -2, flags: readonly | movable, keys: oneKey, group: "generic", since: "7.0.0", summary: "Sorts a list, set or sorted set.", run: sortCommand},
+		{name: "sort", arity: -2, flags: write | denyoom | movable, keys: oneKey, getkeys: sortKeys, further: []keySearch{sortPatterns, {use: "OW update"}}, use: "RO access", then: "OW update", group: "generic", since: "1.0.0", summary: "Sorts a list, set or sorted set, and may store the result.", run: sortCommand},
+		{name: "sort_ro", arity: -2, flags: readonly | movable, keys: oneKey, further: []keySearch{sortPatterns}, group: "generic", since: "7.0.0", summary: "Sorts a list, set or sorted set.", run: sortCommand},
 	}
 }
 
@@ -326,3 +326,6 @@ func (c *call) lookupPattern(p sortPattern, elem string) (string, bool) {
 	v, ok, err := c.tx.String(key)
 	return v, ok && err == nil
 }
+
+// sortPatterns are the keys that BY and GET lead to, which are in the data.
+var sortPatterns = keySearch{use: "RO access"}

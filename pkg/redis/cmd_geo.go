@@ -14,7 +14,7 @@ const errGeoUnit Error = "ERR unsupported unit provided. please use M, KM, FT, M
 
 func geoCommands() []*command {
 	return append([]*command{
-		{name: "geoadd", arity: -5, flags: write | denyoom, keys: oneKey, group: "geo", since: "3.2.0", summary: "Adds members with their positions, or moves them.", run: geoadd},
+		{name: "geoadd", arity: -5, flags: write | denyoom, keys: oneKey, use: "RW update", group: "geo", since: "3.2.0", summary: "Adds members with their positions, or moves them.", run: geoadd},
 		{name: "geodist", arity: -4, flags: readonly, keys: oneKey, group: "geo", since: "3.2.0", summary: "Returns the distance between two members.", run: geodist},
 		{name: "geohash", arity: -2, flags: readonly, keys: oneKey, group: "geo", since: "3.2.0", summary: "Returns the positions of members as geohash strings.", run: geohash},
 		{name: "geopos", arity: -2, flags: readonly, keys: oneKey, group: "geo", since: "3.2.0", summary: "Returns the positions of members.", run: geopos},

@@ -25,10 +25,10 @@ const (
 func geoSearchCommands() []*command {
 	return []*command{
 		{name: "geosearch", arity: -7, flags: readonly, keys: oneKey, group: "geo", since: "6.2.0", summary: "Returns the members inside a circle or a box.", run: geosearch},
-		{name: "geosearchstore", arity: -8, flags: write | denyoom, keys: twoKeys, group: "geo", since: "6.2.0", summary: "Stores the members inside a circle or a box.", run: geosearchstore},
-		{name: "georadius", arity: -6, flags: write | denyoom | movable, keys: oneKey, getkeys: func(args []string) []string { return geoRadiusKeys(args, 6) }, group: "geo", since: "3.2.0", summary: "Returns or stores the members inside a circle.", run: georadius},
+		{name: "geosearchstore", arity: -8, flags: write | denyoom, keys: twoKeys, use: "OW update", then: "RO access", group: "geo", since: "6.2.0", summary: "Stores the members inside a circle or a box.", run: geosearchstore},
+		{name: "georadius", arity: -6, flags: write | denyoom | movable, keys: oneKey, getkeys: func(args []string) []string { return geoRadiusKeys(args, 6) }, further: geoStores(6), use: "RO access", then: "OW update", group: "geo", since: "3.2.0", summary: "Returns or stores the members inside a circle.", run: georadius},
 		{name: "georadius_ro", arity: -6, flags: readonly, keys: oneKey, group: "geo", since: "3.2.10", summary: "Returns the members inside a circle.", run: georadius},
-		{name: "georadiusbymember", arity: -5, flags: write | denyoom | movable, keys: oneKey, getkeys: func(args []string) []string { return geoRadiusKeys(args, 5) }, group: "geo", since: "3.2.0", summary: "Returns or stores the members inside a circle around a member.", run: georadiusbymember},
+		{name: "georadiusbymember", arity: -5, flags: write | denyoom | movable, keys: oneKey, getkeys: func(args []string) []string { return geoRadiusKeys(args, 5) }, further: geoStores(5), use: "RO access", then: "OW update", group: "geo", since: "3.2.0", summary: "Returns or stores the members inside a circle around a member.", run: georadiusbymember},
 		{name: "georadiusbymember_ro", arity: -5, flags: readonly, keys: oneKey, group: "geo", since: "3.2.10", summary: "Returns the members inside a circle around a member.", run: georadiusbymember},
 	}
 }
@@ -348,4 +348,12 @@ func georadiusbymember(c *call) error {
 		return err
 	}
 	return q.answer(c)
+}
+
+// geoStores are the destinations of GEORADIUS. from is where their words may be.
+func geoStores(from int) []keySearch {
+	return []keySearch{
+		{keyword: "STORE", from: from, step: 1, use: "OW update"},
+		{keyword: "STOREDIST", from: from, step: 1, use: "OW update"},
+	}
 }

@@ -22,22 +22,22 @@ const (
 
 func hashCommands() []*command {
 	return append([]*command{
-		{name: "hset", arity: -4, flags: write | denyoom | fast, keys: oneKey, group: "hash", since: "2.0.0", summary: "Sets fields of a hash.", run: hset, direct: hsetDirect},
-		{name: "hmset", arity: -4, flags: write | denyoom | fast, keys: oneKey, group: "hash", since: "2.0.0", summary: "Sets fields of a hash.", run: hmset, direct: hmsetDirect},
-		{name: "hsetnx", arity: 4, flags: write | denyoom | fast, keys: oneKey, group: "hash", since: "2.0.0", summary: "Sets a field if it does not exist.", run: hsetnx, direct: hsetnxDirect},
+		{name: "hset", arity: -4, flags: write | denyoom | fast, keys: oneKey, use: "RW update", group: "hash", since: "2.0.0", summary: "Sets fields of a hash.", run: hset, direct: hsetDirect},
+		{name: "hmset", arity: -4, flags: write | denyoom | fast, keys: oneKey, use: "RW update", group: "hash", since: "2.0.0", summary: "Sets fields of a hash.", run: hmset, direct: hmsetDirect},
+		{name: "hsetnx", arity: 4, flags: write | denyoom | fast, keys: oneKey, use: "RW insert", group: "hash", since: "2.0.0", summary: "Sets a field if it does not exist.", run: hsetnx, direct: hsetnxDirect},
 		{name: "hget", arity: 3, flags: readonly | fast, keys: oneKey, group: "hash", since: "2.0.0", summary: "Returns the value of a field.", run: hget},
 		{name: "hmget", arity: -3, flags: readonly | fast, keys: oneKey, group: "hash", since: "2.0.0", summary: "Returns the values of fields.", run: hmget},
-		{name: "hgetall", arity: 2, flags: readonly, keys: oneKey, group: "hash", since: "2.0.0", summary: "Returns all fields and values.", run: hgetall},
-		{name: "hkeys", arity: 2, flags: readonly, keys: oneKey, group: "hash", since: "2.0.0", summary: "Returns all fields.", run: hkeys},
-		{name: "hvals", arity: 2, flags: readonly, keys: oneKey, group: "hash", since: "2.0.0", summary: "Returns all values.", run: hvals},
-		{name: "hlen", arity: 2, flags: readonly | fast, keys: oneKey, group: "hash", since: "2.0.0", summary: "Returns the number of fields.", run: hlen},
-		{name: "hexists", arity: 3, flags: readonly | fast, keys: oneKey, group: "hash", since: "2.0.0", summary: "Tells whether a field exists.", run: hexists},
-		{name: "hstrlen", arity: 3, flags: readonly | fast, keys: oneKey, group: "hash", since: "3.2.0", summary: "Returns the length of a field's value.", run: hstrlen},
-		{name: "hdel", arity: -3, flags: write | fast, keys: oneKey, group: "hash", since: "2.0.0", summary: "Deletes fields, and the hash with its last one.", run: hdel, direct: hdelDirect},
+		{name: "hgetall", arity: 2, flags: readonly, keys: oneKey, tips: "nondeterministic_output_order", group: "hash", since: "2.0.0", summary: "Returns all fields and values.", run: hgetall},
+		{name: "hkeys", arity: 2, flags: readonly, keys: oneKey, tips: "nondeterministic_output_order", group: "hash", since: "2.0.0", summary: "Returns all fields.", run: hkeys},
+		{name: "hvals", arity: 2, flags: readonly, keys: oneKey, tips: "nondeterministic_output_order", group: "hash", since: "2.0.0", summary: "Returns all values.", run: hvals},
+		{name: "hlen", arity: 2, flags: readonly | fast, keys: oneKey, use: "RO", group: "hash", since: "2.0.0", summary: "Returns the number of fields.", run: hlen},
+		{name: "hexists", arity: 3, flags: readonly | fast, keys: oneKey, use: "RO", group: "hash", since: "2.0.0", summary: "Tells whether a field exists.", run: hexists},
+		{name: "hstrlen", arity: 3, flags: readonly | fast, keys: oneKey, use: "RO", group: "hash", since: "3.2.0", summary: "Returns the length of a field's value.", run: hstrlen},
+		{name: "hdel", arity: -3, flags: write | fast, keys: oneKey, use: "RW delete", group: "hash", since: "2.0.0", summary: "Deletes fields, and the hash with its last one.", run: hdel, direct: hdelDirect},
 		{name: "hincrby", arity: 4, flags: write | denyoom | fast, keys: oneKey, group: "hash", since: "2.0.0", summary: "Adds to the integer in a field.", run: hincrby},
 		{name: "hincrbyfloat", arity: 4, flags: write | denyoom | fast, keys: oneKey, group: "hash", since: "2.6.0", summary: "Adds to the number in a field.", run: hincrbyfloat},
-		{name: "hrandfield", arity: -2, flags: readonly, keys: oneKey, group: "hash", since: "6.2.0", summary: "Returns random fields.", run: hrandfield},
-		{name: "hscan", arity: -3, flags: readonly, keys: oneKey, group: "hash", since: "2.8.0", summary: "Iterates over fields and values.", run: hscan},
+		{name: "hrandfield", arity: -2, flags: readonly, keys: oneKey, tips: "nondeterministic_output", group: "hash", since: "6.2.0", summary: "Returns random fields.", run: hrandfield},
+		{name: "hscan", arity: -3, flags: readonly, keys: oneKey, tips: "nondeterministic_output", group: "hash", since: "2.8.0", summary: "Iterates over fields and values.", run: hscan},
 	}, hashExpireCommands()...)
 }
 

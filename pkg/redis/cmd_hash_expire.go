@@ -32,18 +32,18 @@ const maxFieldExpiry = 1<<62 - 1
 
 func hashExpireCommands() []*command {
 	return []*command{
-		{name: "hexpire", arity: -6, flags: write | denyoom | fast, keys: oneKey, group: "hash", since: "7.4.0", summary: "Sets the time to live of fields in seconds.", run: hexpire},
-		{name: "hpexpire", arity: -6, flags: write | denyoom | fast, keys: oneKey, group: "hash", since: "7.4.0", summary: "Sets the time to live of fields in milliseconds.", run: hpexpire},
-		{name: "hexpireat", arity: -6, flags: write | denyoom | fast, keys: oneKey, group: "hash", since: "7.4.0", summary: "Makes fields expire at a Unix time in seconds.", run: hexpireat},
-		{name: "hpexpireat", arity: -6, flags: write | denyoom | fast, keys: oneKey, group: "hash", since: "7.4.0", summary: "Makes fields expire at a Unix time in milliseconds.", run: hpexpireat},
+		{name: "hexpire", arity: -6, flags: write | denyoom | fast, keys: oneKey, use: "RW update", group: "hash", since: "7.4.0", summary: "Sets the time to live of fields in seconds.", run: hexpire},
+		{name: "hpexpire", arity: -6, flags: write | denyoom | fast, keys: oneKey, use: "RW update", group: "hash", since: "7.4.0", summary: "Sets the time to live of fields in milliseconds.", run: hpexpire},
+		{name: "hexpireat", arity: -6, flags: write | denyoom | fast, keys: oneKey, use: "RW update", group: "hash", since: "7.4.0", summary: "Makes fields expire at a Unix time in seconds.", run: hexpireat},
+		{name: "hpexpireat", arity: -6, flags: write | denyoom | fast, keys: oneKey, use: "RW update", group: "hash", since: "7.4.0", summary: "Makes fields expire at a Unix time in milliseconds.", run: hpexpireat},
 		{name: "httl", arity: -5, flags: readonly | fast, keys: oneKey, group: "hash", since: "7.4.0", summary: "Returns the time to live of fields in seconds.", run: httl},
 		{name: "hpttl", arity: -5, flags: readonly | fast, keys: oneKey, group: "hash", since: "7.4.0", summary: "Returns the time to live of fields in milliseconds.", run: hpttl},
 		{name: "hexpiretime", arity: -5, flags: readonly | fast, keys: oneKey, group: "hash", since: "7.4.0", summary: "Returns when fields expire as Unix times in seconds.", run: hexpiretime},
 		{name: "hpexpiretime", arity: -5, flags: readonly | fast, keys: oneKey, group: "hash", since: "7.4.0", summary: "Returns when fields expire as Unix times in milliseconds.", run: hpexpiretime},
-		{name: "hpersist", arity: -5, flags: write | fast, keys: oneKey, group: "hash", since: "7.4.0", summary: "Removes the expiry of fields.", run: hpersist},
-		{name: "hgetdel", arity: -5, flags: write | fast, keys: oneKey, group: "hash", since: "8.0.0", summary: "Returns the values of fields and deletes them.", run: hgetdel},
+		{name: "hpersist", arity: -5, flags: write | fast, keys: oneKey, use: "RW update", group: "hash", since: "7.4.0", summary: "Removes the expiry of fields.", run: hpersist},
+		{name: "hgetdel", arity: -5, flags: write | fast, keys: oneKey, use: "RW access delete", group: "hash", since: "8.0.0", summary: "Returns the values of fields and deletes them.", run: hgetdel},
 		{name: "hgetex", arity: -5, flags: write | fast, keys: oneKey, group: "hash", since: "8.0.0", summary: "Returns the values of fields and changes their expiry.", run: hgetex},
-		{name: "hsetex", arity: -6, flags: write | denyoom | fast, keys: oneKey, group: "hash", since: "8.0.0", summary: "Sets fields with an expiry.", run: hsetex},
+		{name: "hsetex", arity: -6, flags: write | denyoom | fast, keys: oneKey, use: "RW update", group: "hash", since: "8.0.0", summary: "Sets fields with an expiry.", run: hsetex},
 	}
 }
 

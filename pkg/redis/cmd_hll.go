@@ -6,9 +6,9 @@ import "github.com/skystash/skystash/pkg/redis/hll"
 
 func hllCommands() []*command {
 	return []*command{
-		{name: "pfadd", arity: -2, flags: write | denyoom | fast, keys: oneKey, group: "hyperloglog", since: "2.8.9", summary: "Adds elements to a HyperLogLog.", run: pfadd},
-		{name: "pfcount", arity: -2, flags: readonly, keys: allKeys, group: "hyperloglog", since: "2.8.9", summary: "Estimates how many different elements HyperLogLogs have seen.", run: pfcount},
-		{name: "pfmerge", arity: -2, flags: write | denyoom, keys: allKeys, group: "hyperloglog", since: "2.8.9", summary: "Merges HyperLogLogs into one.", run: pfmerge},
+		{name: "pfadd", arity: -2, flags: write | denyoom | fast, keys: oneKey, use: "RW insert", group: "hyperloglog", since: "2.8.9", summary: "Adds elements to a HyperLogLog.", run: pfadd},
+		{name: "pfcount", arity: -2, flags: readonly, keys: allKeys, use: "RW access", group: "hyperloglog", since: "2.8.9", summary: "Estimates how many different elements HyperLogLogs have seen.", run: pfcount},
+		{name: "pfmerge", arity: -2, flags: write | denyoom, keys: allKeys, use: "RW access insert", then: "RO access", group: "hyperloglog", since: "2.8.9", summary: "Merges HyperLogLogs into one.", run: pfmerge},
 	}
 }
 

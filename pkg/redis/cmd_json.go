@@ -35,7 +35,7 @@ func jsonCommands() []*command {
 		{name: "json.resp", arity: -2, flags: readonly, keys: oneKey, group: "json", since: "1.0.0", summary: "Returns the values at a path of a JSON document as Redis replies.", run: jsonResp},
 		{name: "json.debug", arity: -2, group: "json", since: "1.0.0", summary: "Estimates what the values at a path of a JSON document take.", subs: subcommands(
 			&command{name: "memory", arity: -3, flags: readonly, keys: keySpec{first: 2, last: 2, step: 1}, group: "json", since: "1.0.0", summary: "Estimates the bytes that the values at a path take.", run: jsonDebugMemory},
-			&command{name: "help", arity: -2, flags: fast, group: "json", since: "1.0.0", summary: "Lists the subcommands.", run: jsonDebugHelp},
+			&command{name: "help", arity: -2, flags: harmless, group: "json", since: "1.0.0", summary: "Lists the subcommands.", run: jsonDebugHelp},
 		)},
 	}
 	cmds = append(cmds, jsonScalarCommands()...)

@@ -15,8 +15,8 @@ var scriptKeys = keySpec{numkeys: 2}
 func scriptCommands() []*command {
 	const group, f = "scripting", noscript | movable | scripting
 	return []*command{
-		{name: "eval", arity: -3, flags: f, keys: scriptKeys, group: group, since: "2.6.0", summary: "Runs a Lua script.", run: eval},
-		{name: "evalsha", arity: -3, flags: f, keys: scriptKeys, group: group, since: "2.6.0", summary: "Runs a Lua script that is known, by its SHA-1.", run: evalSHA},
+		{name: "eval", arity: -3, flags: f, keys: scriptKeys, use: "RW access update", group: group, since: "2.6.0", summary: "Runs a Lua script.", run: eval},
+		{name: "evalsha", arity: -3, flags: f, keys: scriptKeys, use: "RW access update", group: group, since: "2.6.0", summary: "Runs a Lua script that is known, by its SHA-1.", run: evalSHA},
 		{name: "eval_ro", arity: -3, flags: f | readonly, keys: scriptKeys, group: group, since: "7.0.0", summary: "Runs a Lua script that must not write.", run: eval},
 		{name: "evalsha_ro", arity: -3, flags: f | readonly, keys: scriptKeys, group: group, since: "7.0.0", summary: "Runs a Lua script that is known and must not write, by its SHA-1.", run: evalSHA},
 		scriptCommand(),
@@ -26,10 +26,10 @@ func scriptCommands() []*command {
 func scriptCommand() *command {
 	const group = "scripting"
 	return &command{name: "script", arity: -2, group: group, since: "2.6.0", summary: "Manages the scripts of the database.", subs: subcommands(
-		&command{name: "load", arity: 3, flags: noscript, group: group, since: "2.6.0", summary: "Keeps a script without running it, and returns its SHA-1.", run: scriptLoad},
-		&command{name: "exists", arity: -3, flags: noscript, group: group, since: "2.6.0", summary: "Reports which scripts are kept.", run: scriptExists},
-		&command{name: "flush", arity: -2, flags: noscript, group: group, since: "2.6.0", summary: "Forgets all scripts.", run: notInTransaction, outside: scriptFlush},
-		&command{name: "kill", arity: 2, flags: noscript, group: group, since: "2.6.0", summary: "Always NOTBUSY: a script never holds up others.", run: notBusy},
+		&command{name: "load", arity: 3, flags: noscript, tips: "request_policy:all_nodes response_policy:all_succeeded", group: group, since: "2.6.0", summary: "Keeps a script without running it, and returns its SHA-1.", run: scriptLoad},
+		&command{name: "exists", arity: -3, flags: noscript, tips: "request_policy:all_shards response_policy:agg_logical_and", group: group, since: "2.6.0", summary: "Reports which scripts are kept.", run: scriptExists},
+		&command{name: "flush", arity: -2, flags: noscript, tips: "request_policy:all_nodes response_policy:all_succeeded", group: group, since: "2.6.0", summary: "Forgets all scripts.", run: notInTransaction, outside: scriptFlush},
+		&command{name: "kill", arity: 2, flags: noscript, tips: "request_policy:all_shards response_policy:one_succeeded", group: group, since: "2.6.0", summary: "Always NOTBUSY: a script never holds up others.", run: notBusy},
 		helpCommand(group, "5.0.0",
 			"EXISTS <sha1> [<sha1> ...]", "    Which of the scripts are kept.",
 			"FLUSH [ASYNC|SYNC]", "    Forget all scripts.",

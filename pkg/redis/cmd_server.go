@@ -13,20 +13,20 @@ import (
 func serverCommands() []*command {
 	const group = "server"
 	return []*command{
-		{name: "flushdb", arity: -1, flags: write | whole, group: group, since: "1.0.0", summary: "Removes all keys from the database.", run: flushdb, outside: flushAlone},
-		{name: "flushall", arity: -1, flags: write | whole, group: group, since: "1.0.0", summary: "Removes all keys.", run: flushdb, outside: flushAlone},
-		{name: "dbsize", arity: 1, flags: readonly | fast | walks, group: group, since: "1.0.0", summary: "Returns the number of keys.", run: dbsize},
-		{name: "time", arity: 1, flags: fast, group: group, since: "2.6.0", summary: "Returns the server's time.", run: serverTime},
+		{name: "flushdb", arity: -1, flags: write | whole, tips: "request_policy:all_shards response_policy:all_succeeded", group: group, since: "1.0.0", summary: "Removes all keys from the database.", run: flushdb, outside: flushAlone},
+		{name: "flushall", arity: -1, flags: write | whole, tips: "request_policy:all_shards response_policy:all_succeeded", group: group, since: "1.0.0", summary: "Removes all keys.", run: flushdb, outside: flushAlone},
+		{name: "dbsize", arity: 1, flags: readonly | fast | walks, tips: "request_policy:all_shards response_policy:agg_sum", group: group, since: "1.0.0", summary: "Returns the number of keys.", run: dbsize},
+		{name: "time", arity: 1, flags: fast, tips: "nondeterministic_output", group: group, since: "2.6.0", summary: "Returns the server's time.", run: serverTime},
 		{name: "swapdb", arity: 3, flags: write | fast, group: group, since: "4.0.0", summary: "Swaps two databases, of which there is one.", run: swapDB},
 		{name: "memory", arity: -2, group: group, since: "4.0.0", summary: "Estimates what values take.", subs: subcommands(
-			&command{name: "usage", arity: -3, flags: readonly, keys: keySpec{first: 2, last: 2, step: 1}, group: group, since: "4.0.0", summary: "Estimates the bytes that a key takes.", run: memoryUsage},
+			&command{name: "usage", arity: -3, flags: readonly, keys: keySpec{first: 2, last: 2, step: 1}, use: "RO", group: group, since: "4.0.0", summary: "Estimates the bytes that a key takes.", run: memoryUsage},
 			helpCommand(group, "4.0.0",
 				"USAGE <key> [SAMPLES <count>]", "    Estimate the bytes that the key and its value take, from <count>",
 				"    of its elements (default: 5, 0 means all)."),
 		)},
 		{name: "config", arity: -2, group: group, since: "2.0.0", summary: "Reads and sets the configuration.", subs: subcommands(
 			&command{name: "get", arity: -3, flags: admin | noscript, group: group, since: "2.0.0", summary: "Returns parameters that match patterns.", run: configGet},
-			&command{name: "set", arity: -4, flags: admin | noscript, group: group, since: "2.0.0", summary: "Sets parameters.", run: configSet},
+			&command{name: "set", arity: -4, flags: admin | noscript, tips: "request_policy:all_nodes response_policy:all_succeeded", group: group, since: "2.0.0", summary: "Sets parameters.", run: configSet},
 			&command{name: "resetstat", arity: 2, flags: admin | noscript, group: group, since: "2.0.0", summary: "Accepted without effect: INFO reports no counters.", run: configResetStat},
 			helpCommand(group, "5.0.0",
 				"GET <pattern> [<pattern> ...]", "    Parameters that match the glob-like patterns, with their values.",

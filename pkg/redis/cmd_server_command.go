@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -13,16 +14,16 @@ import (
 
 func commandCommand() *command {
 	const group = "server"
-	return &command{name: "command", arity: -1, flags: fast, group: group, since: "2.8.13", summary: "Describes the commands.", run: commandAll,
+	return &command{name: "command", arity: -1, flags: harmless, tips: "nondeterministic_output_order", group: group, since: "2.8.13", summary: "Describes the commands.", run: commandAll,
 		subs: subcommands(
-			&command{name: "count", arity: 2, flags: fast, group: group, since: "2.8.13", summary: "Returns the number of commands.", run: commandCount},
-			&command{name: "docs", arity: -2, flags: fast, group: group, since: "7.0.0", summary: "Returns the commands' documentation.", run: commandDocs},
-			&command{name: "getkeys", arity: -3, flags: fast, group: group, since: "2.8.13", summary: "Returns the keys among a command's arguments.", run: commandGetKeys},
-			&command{name: "getkeysandflags", arity: -3, flags: fast, group: group, since: "7.0.0", summary: "Returns the keys among a command's arguments, and what is done to them.", run: commandGetKeys},
-			&command{name: "info", arity: -2, flags: fast, group: group, since: "2.8.13", summary: "Returns arity, flags and key positions of commands.", run: commandInfo},
-			&command{name: "list", arity: -2, flags: fast, group: group, since: "7.0.0", summary: "Returns the names of the commands.", run: commandList},
+			&command{name: "count", arity: 2, flags: harmless, group: group, since: "2.8.13", summary: "Returns the number of commands.", run: commandCount},
+			&command{name: "docs", arity: -2, flags: harmless, tips: "nondeterministic_output_order", group: group, since: "7.0.0", summary: "Returns the commands' documentation.", run: commandDocs},
+			&command{name: "getkeys", arity: -3, flags: harmless, group: group, since: "2.8.13", summary: "Returns the keys among a command's arguments.", run: commandGetKeys},
+			&command{name: "getkeysandflags", arity: -3, flags: harmless, group: group, since: "7.0.0", summary: "Returns the keys among a command's arguments, and what is done to them.", run: commandGetKeys},
+			&command{name: "info", arity: -2, flags: harmless, tips: "nondeterministic_output_order", group: group, since: "2.8.13", summary: "Returns arity, flags and key positions of commands.", run: commandInfo},
+			&command{name: "list", arity: -2, flags: harmless, tips: "nondeterministic_output_order", group: group, since: "7.0.0", summary: "Returns the names of the commands.", run: commandList},
 			helpCommand(group, "5.0.0",
-				"(no subcommand)", "    An empty array; see INFO.",
+				"(no subcommand)", "    Arity, flags and key positions of all commands.",
 				"COUNT", "    Number of commands.",
 				"DOCS [<command-name> ...]", "    Documentation of the commands, or of all.",
 				"GETKEYS <full-command>", "    Keys among the arguments of a command.",
@@ -52,10 +53,12 @@ func (t commandTable) lookup(name string) *command {
 }
 
 // COMMAND
-//
-// The reply is an empty array, which clients take for a server that tells nothing.
 func commandAll(c *call) error {
-	c.w.Array(0)
+	t := c.tx.e.commands
+	c.w.Array(len(t))
+	for _, cmd := range sorted(t) {
+		writeInfo(c.w, cmd, cmd.name)
+	}
 	return nil
 }
 
@@ -69,11 +72,7 @@ func commandCount(c *call) error {
 func commandInfo(c *call) error {
 	t := c.tx.e.commands
 	if len(c.args) == 2 {
-		c.w.Array(len(t))
-		for _, cmd := range sorted(t) {
-			writeInfo(c.w, cmd, cmd.name)
-		}
-		return nil
+		return commandAll(c)
 	}
 	c.w.Array(len(c.args) - 2)
 	for _, name := range c.args[2:] {
@@ -97,7 +96,11 @@ func writeInfo(w *resp.Writer, cmd *command, fullName string) {
 		w.Int(int64(n))
 	}
 	writeWords(w, cmd.categories())
-	w.Array(0)
+	tips := strings.Fields(cmd.tips)
+	w.Array(len(tips))
+	for _, tip := range tips {
+		w.Bulk(tip)
+	}
 	writeKeySpecs(w, cmd)
 	w.Array(len(cmd.subs))
 	for _, sub := range sorted(cmd.subs) {
@@ -112,20 +115,31 @@ func writeWords(w *resp.Writer, words []string) {
 	}
 }
 
+// container reports whether the command is but a name for its subcommands.
+func (cmd *command) container() bool { return cmd.run == nil && cmd.subs != nil }
+
 // flagNames are the command's flags in COMMAND INFO's words.
 func (cmd *command) flagNames() []string {
+	if cmd.container() {
+		return nil
+	}
 	var names []string
+	add := func(is bool, name string) {
+		if is {
+			names = append(names, name)
+		}
+	}
 	for _, f := range []struct {
 		flag flags
 		name string
 	}{
 		{write, "write"}, {readonly, "readonly"}, {denyoom, "denyoom"}, {admin, "admin"}, {noscript, "noscript"},
-		{blocking, "blocking"}, {fast, "fast"}, {movable, "movablekeys"},
+		{blocking, "blocking"}, {fast, "fast"}, {movable, "movablekeys"}, {scripting, "no_mandatory_keys"},
 	} {
-		if cmd.has(f.flag) {
-			names = append(names, f.name)
-		}
+		add(cmd.has(f.flag), f.name)
 	}
+	add(cmd.group == "pubsub" && cmd.name != "help", "pubsub")
+	add(cmd.group == "scripting" && (cmd.name == "kill" || cmd.name == "stats"), "allow_busy")
 	return names
 }
 
@@ -137,28 +151,43 @@ var dataCategories = map[string]string{
 	"transactions": "@transaction", "scripting": "@scripting", "json": "@json",
 }
 
+// ownCategories are those of commands that the group does not tell.
+var ownCategories = map[string][]string{
+	"sort": {"@list", "@set", "@sortedset"}, "sort_ro": {"@list", "@set", "@sortedset"},
+	"wait": {"@connection"}, "waitaof": {"@connection"}, "command": {"@connection"},
+}
+
 // categories are the command's ACL categories.
 func (cmd *command) categories() []string {
-	var names []string
-	if c := dataCategories[cmd.group]; c != "" {
-		names = append(names, c)
+	if cmd.container() {
+		return []string{"@slow"}
 	}
+	var names []string
 	add := func(is bool, name string) {
 		if is {
 			names = append(names, name)
 		}
 	}
-	scripts := cmd.group == "scripting" // what they do is not known before they run
-	add(cmd.has(write) && !scripts, "@write")
-	add(cmd.has(readonly) && !scripts, "@read")
+	switch own, group := ownCategories[cmd.parentName()], dataCategories[cmd.group]; {
+	case own != nil:
+		names = append(names, own...)
+	case cmd.name != "help" || cmd.group != "pubsub":
+		add(group != "", group)
+	}
+	runs := cmd.has(scripting) // what it does is not known before it runs
+	add(cmd.has(write) && !runs, "@write")
+	add(cmd.has(readonly) && !runs, "@read")
 	add(cmd.has(whole) || cmd.name == "swapdb" || cmd.name == "dbsize", "@keyspace")
 	add(cmd.has(admin), "@admin")
-	add(cmd.has(admin|whole) || dangerous[cmd.name], "@dangerous")
+	add(cmd.has(admin|whole) || cmd.parent == "" && dangerous[cmd.name], "@dangerous")
 	add(cmd.has(blocking), "@blocking")
 	add(cmd.has(fast), "@fast")
 	add(!cmd.has(fast), "@slow")
 	return names
 }
+
+// parentName is the name of the command that a subcommand belongs to, or its own.
+func (cmd *command) parentName() string { return cmp.Or(cmd.parent, cmd.name) }
 
 // dangerous commands are those that Redis counts so beside administration and flushing.
 var dangerous = map[string]bool{"keys": true, "sort": true, "sort_ro": true, "restore": true, "swapdb": true, "info": true}
@@ -167,55 +196,96 @@ var dangerous = map[string]bool{"keys": true, "sort": true, "sort_ro": true, "re
 func writeKeySpecs(w *resp.Writer, cmd *command) {
 	s := cmd.keys
 	mark, n := w.Mark(), 0
-	begin := func(index int, find string, pairs int) {
+	begin := func(use, search string, fields int) {
 		n++
 		w.Map(3)
 		w.Bulk("flags")
-		writeWords(w, cmd.keyFlags())
+		writeWords(w, strings.Fields(use))
 		w.Bulk("begin_search")
-		w.Map(2)
-		w.Bulk("type")
-		w.Bulk("index")
-		w.Bulk("spec")
-		w.Map(1)
-		w.Bulk("index")
-		w.Int(int64(index))
+		writeSpec(w, search, fields)
+	}
+	find := func(kind string, fields ...any) {
 		w.Bulk("find_keys")
-		w.Map(2)
-		w.Bulk("type")
-		w.Bulk(find)
-		w.Bulk("spec")
-		w.Map(pairs)
+		writeSpec(w, kind, len(fields)/2)
+		writeFields(w, fields...)
 	}
-	field := func(name string, v int) {
-		w.Bulk(name)
-		w.Int(int64(v))
+	at := func(index int, use string, last int) {
+		begin(use, "index", 1)
+		writeFields(w, "index", index)
+		find("range", "lastkey", last, "keystep", s.step, "limit", 0)
 	}
-	if s.first > 0 {
-		last := s.last
+	last := s.last
+	if last > 0 {
+		last -= s.first // relative, unless counted from the end
+	}
+	switch {
+	case s.first > 0 && cmd.then != "" && s.numkeys == 0 && cmd.further == nil:
+		at(s.first, cmd.useOf(0), 0)
 		if last > 0 {
-			last -= s.first // relative, unless counted from the end
+			last -= s.step
 		}
-		begin(s.first, "range", 3)
-		field("lastkey", last)
-		field("keystep", s.step)
-		field("limit", 0)
+		at(s.first+s.step, cmd.useOf(1), last)
+	case s.first > 0:
+		at(s.first, cmd.useOf(0), last)
 	}
 	if s.numkeys > 0 {
-		begin(s.numkeys, "keynum", 3)
-		field("keynumidx", 0)
-		field("firstkey", 1)
-		field("keystep", 1)
+		begin(cmd.useOf(1), "index", 1)
+		writeFields(w, "index", s.numkeys)
+		find("keynum", "keynumidx", 0, "firstkey", 1, "keystep", 1)
+	}
+	for _, k := range cmd.further {
+		if k.keyword == "" {
+			begin(k.use, "unknown", 0)
+			find("unknown")
+			continue
+		}
+		begin(k.use, "keyword", 2)
+		writeFields(w, "keyword", k.keyword, "startfrom", k.from)
+		find("range", "lastkey", k.last, "keystep", k.step, "limit", k.limit)
 	}
 	w.ArrayAt(mark, n)
 }
 
-// keyFlags say what a command does to its keys.
-func (cmd *command) keyFlags() []string {
-	if cmd.has(write) {
-		return []string{"RW", "access", "update"}
+// writeSpec begins a part of a key specification, which has a number of fields.
+func writeSpec(w *resp.Writer, kind string, fields int) {
+	w.Map(2)
+	w.Bulk("type")
+	w.Bulk(kind)
+	w.Bulk("spec")
+	w.Map(fields)
+}
+
+// writeFields writes names, each with its value.
+func writeFields(w *resp.Writer, fields ...any) {
+	for _, f := range fields {
+		switch f := f.(type) {
+		case string:
+			w.Bulk(f)
+		case int:
+			w.Int(int64(f))
+		}
 	}
-	return []string{"RO", "access"}
+}
+
+// useOf says what a command does to its i-th key, in the words of COMMAND INFO.
+func (cmd *command) useOf(i int) string {
+	switch {
+	case i > 0 && cmd.then != "":
+		return cmd.then
+	case cmd.use != "":
+		return cmd.use
+	case cmd.has(write):
+		return "RW access update"
+	}
+	return "RO access"
+}
+
+// useWith is useOf, given the arguments.
+func (cmd *command) useWith(args []string, i int) string {
+	if cmd.useIn != nil {
+		return cmd.useIn(args)
+	}
+	return cmd.useOf(i)
 }
 
 // COMMAND DOCS [command-name [command-name ...]]
@@ -315,7 +385,7 @@ func (cmd *command) countsKeys(args []string) bool {
 		return true
 	}
 	n, ok := num.ParseInt(args[i])
-	return ok && n > 0 && n <= int64(len(args)-i-1)
+	return ok && (n > 0 || n == 0 && cmd.has(scripting)) && n <= int64(len(args)-i-1)
 }
 
 // COMMAND GETKEYS command [arg [arg ...]]
@@ -335,7 +405,7 @@ func commandGetKeys(c *call) error {
 		return Error("ERR Invalid number of arguments specified for command")
 	}
 	keys := cmd.keysOf(args)
-	if len(keys) == 0 || !cmd.countsKeys(args) {
+	if len(keys) == 0 && !cmd.has(scripting) || !cmd.countsKeys(args) {
 		return Error("ERR Invalid arguments specified for command")
 	}
 	if c.cmd.name == "getkeys" {
@@ -343,10 +413,10 @@ func commandGetKeys(c *call) error {
 		return nil
 	}
 	c.w.Array(len(keys))
-	for _, key := range keys {
+	for i, key := range keys {
 		c.w.Array(2)
 		c.w.Bulk(key)
-		writeWords(c.w, cmd.keyFlags())
+		writeWords(c.w, strings.Fields(cmd.useWith(args, i)))
 	}
 	return nil
 }

@@ -13,7 +13,7 @@ import (
 // INFO.
 
 func infoCommand() *command {
-	return &command{name: "info", arity: -1, group: "server", since: "1.0.0", summary: "Describes the server and the database.", run: info}
+	return &command{name: "info", arity: -1, tips: "nondeterministic_output request_policy:all_shards response_policy:special", group: "server", since: "1.0.0", summary: "Describes the server and the database.", run: info}
 }
 
 // redisVersion is the version of Redis whose commands and behaviour this is.

@@ -13,23 +13,23 @@ import (
 
 func setCommands() []*command {
 	return []*command{
-		{name: "sadd", arity: -3, flags: write | denyoom | fast, keys: oneKey, group: "set", since: "1.0.0", summary: "Adds members to a set.", run: sadd, direct: saddDirect},
-		{name: "srem", arity: -3, flags: write | fast, keys: oneKey, group: "set", since: "1.0.0", summary: "Removes members from a set.", run: srem, direct: sremDirect},
-		{name: "scard", arity: 2, flags: readonly | fast, keys: oneKey, group: "set", since: "1.0.0", summary: "Returns the number of members.", run: scard},
-		{name: "sismember", arity: 3, flags: readonly | fast, keys: oneKey, group: "set", since: "1.0.0", summary: "Tells whether a member belongs to a set.", run: sismember},
+		{name: "sadd", arity: -3, flags: write | denyoom | fast, keys: oneKey, use: "RW insert", group: "set", since: "1.0.0", summary: "Adds members to a set.", run: sadd, direct: saddDirect},
+		{name: "srem", arity: -3, flags: write | fast, keys: oneKey, use: "RW delete", group: "set", since: "1.0.0", summary: "Removes members from a set.", run: srem, direct: sremDirect},
+		{name: "scard", arity: 2, flags: readonly | fast, keys: oneKey, use: "RO", group: "set", since: "1.0.0", summary: "Returns the number of members.", run: scard},
+		{name: "sismember", arity: 3, flags: readonly | fast, keys: oneKey, use: "RO", group: "set", since: "1.0.0", summary: "Tells whether a member belongs to a set.", run: sismember},
 		{name: "smismember", arity: -3, flags: readonly | fast, keys: oneKey, group: "set", since: "6.2.0", summary: "Tells of several members whether they belong to a set.", run: smismember},
-		{name: "smembers", arity: 2, flags: readonly, keys: oneKey, group: "set", since: "1.0.0", summary: "Returns all members.", run: smembers},
-		{name: "smove", arity: 4, flags: write | fast, keys: twoKeys, group: "set", since: "1.0.0", summary: "Moves a member from one set to another.", run: smove},
-		{name: "spop", arity: -2, flags: write | fast, keys: oneKey, group: "set", since: "1.0.0", summary: "Removes and returns random members.", run: spop},
-		{name: "srandmember", arity: -2, flags: readonly, keys: oneKey, group: "set", since: "1.0.0", summary: "Returns random members.", run: srandmember},
-		{name: "sinter", arity: -2, flags: readonly, keys: allKeys, group: "set", since: "1.0.0", summary: "Returns the intersection of sets.", run: sinter},
+		{name: "smembers", arity: 2, flags: readonly, keys: oneKey, tips: "nondeterministic_output_order", group: "set", since: "1.0.0", summary: "Returns all members.", run: smembers},
+		{name: "smove", arity: 4, flags: write | fast, keys: twoKeys, use: "RW access delete", then: "RW insert", group: "set", since: "1.0.0", summary: "Moves a member from one set to another.", run: smove},
+		{name: "spop", arity: -2, flags: write | fast, keys: oneKey, use: "RW access delete", tips: "nondeterministic_output", group: "set", since: "1.0.0", summary: "Removes and returns random members.", run: spop},
+		{name: "srandmember", arity: -2, flags: readonly, keys: oneKey, tips: "nondeterministic_output", group: "set", since: "1.0.0", summary: "Returns random members.", run: srandmember},
+		{name: "sinter", arity: -2, flags: readonly, keys: allKeys, tips: "nondeterministic_output_order", group: "set", since: "1.0.0", summary: "Returns the intersection of sets.", run: sinter},
 		{name: "sintercard", arity: -3, flags: readonly | movable, keys: keySpec{numkeys: 1}, group: "set", since: "7.0.0", summary: "Returns the size of the intersection of sets.", run: sintercard},
-		{name: "sinterstore", arity: -3, flags: write | denyoom, keys: allKeys, group: "set", since: "1.0.0", summary: "Stores the intersection of sets.", run: sinterstore},
-		{name: "sunion", arity: -2, flags: readonly, keys: allKeys, group: "set", since: "1.0.0", summary: "Returns the union of sets.", run: sunion},
-		{name: "sunionstore", arity: -3, flags: write | denyoom, keys: allKeys, group: "set", since: "1.0.0", summary: "Stores the union of sets.", run: sunionstore},
-		{name: "sdiff", arity: -2, flags: readonly, keys: allKeys, group: "set", since: "1.0.0", summary: "Returns the members of the first set that are in none of the others.", run: sdiff},
-		{name: "sdiffstore", arity: -3, flags: write | denyoom, keys: allKeys, group: "set", since: "1.0.0", summary: "Stores the difference of sets.", run: sdiffstore},
-		{name: "sscan", arity: -3, flags: readonly, keys: oneKey, group: "set", since: "2.8.0", summary: "Iterates over the members of a set.", run: sscan},
+		{name: "sinterstore", arity: -3, flags: write | denyoom, keys: allKeys, use: "RW update", then: "RO access", group: "set", since: "1.0.0", summary: "Stores the intersection of sets.", run: sinterstore},
+		{name: "sunion", arity: -2, flags: readonly, keys: allKeys, tips: "nondeterministic_output_order", group: "set", since: "1.0.0", summary: "Returns the union of sets.", run: sunion},
+		{name: "sunionstore", arity: -3, flags: write | denyoom, keys: allKeys, use: "OW update", then: "RO access", group: "set", since: "1.0.0", summary: "Stores the union of sets.", run: sunionstore},
+		{name: "sdiff", arity: -2, flags: readonly, keys: allKeys, tips: "nondeterministic_output_order", group: "set", since: "1.0.0", summary: "Returns the members of the first set that are in none of the others.", run: sdiff},
+		{name: "sdiffstore", arity: -3, flags: write | denyoom, keys: allKeys, use: "OW update", then: "RO access", group: "set", since: "1.0.0", summary: "Stores the difference of sets.", run: sdiffstore},
+		{name: "sscan", arity: -3, flags: readonly, keys: oneKey, tips: "nondeterministic_output", group: "set", since: "2.8.0", summary: "Iterates over the members of a set.", run: sscan},
 	}
 }
 

@@ -13,30 +13,36 @@ import (
 // XADD, XLEN, XRANGE, XREVRANGE, XREAD, XSETID; cmd_stream_trim.go has what removes entries,
 // cmd_stream_group.go and cmd_stream_pending.go the consumer groups, cmd_stream_info.go XINFO.
 
+// afterStreams says that the first half of what follows the word STREAMS are keys. from is where the word may be, use is what is
+// done to the keys.
+func afterStreams(from int, use string) []keySearch {
+	return []keySearch{{keyword: "STREAMS", from: from, last: -1, step: 1, limit: 2, use: use}}
+}
+
 func streamCommands() []*command {
 	last2 := keySpec{first: 2, last: 2, step: 1}
 	return []*command{
-		{name: "xadd", arity: -5, flags: write | denyoom | fast, keys: oneKey, group: "stream", since: "5.0.0", summary: "Appends an entry to a stream.", run: xadd},
-		{name: "xlen", arity: 2, flags: readonly | fast, keys: oneKey, group: "stream", since: "5.0.0", summary: "Returns the number of entries.", run: xlen},
+		{name: "xadd", arity: -5, flags: write | denyoom | fast, keys: oneKey, use: "RW update", tips: "nondeterministic_output", group: "stream", since: "5.0.0", summary: "Appends an entry to a stream.", run: xadd},
+		{name: "xlen", arity: 2, flags: readonly | fast, keys: oneKey, use: "RO", group: "stream", since: "5.0.0", summary: "Returns the number of entries.", run: xlen},
 		{name: "xrange", arity: -4, flags: readonly, keys: oneKey, group: "stream", since: "5.0.0", summary: "Returns the entries in a range of ids.", run: xrange},
 		{name: "xrevrange", arity: -4, flags: readonly, keys: oneKey, group: "stream", since: "5.0.0", summary: "Returns the entries in a range of ids in reverse order.", run: xrevrange},
-		{name: "xread", arity: -4, flags: readonly | blocking | movable, getkeys: xreadKeys, group: "stream", since: "5.0.0", summary: "Returns the entries behind given ones of several streams, and may wait for some.", run: xread},
-		{name: "xsetid", arity: -3, flags: write | denyoom | fast, keys: oneKey, group: "stream", since: "5.0.0", summary: "Sets the last id of a stream.", run: xsetid},
-		{name: "xdel", arity: -3, flags: write | fast, keys: oneKey, group: "stream", since: "5.0.0", summary: "Removes entries.", run: xdel},
-		{name: "xdelex", arity: -5, flags: write | fast, keys: oneKey, group: "stream", since: "8.2.0", summary: "Removes entries, and says what becomes of references to them.", run: xdelex},
-		{name: "xtrim", arity: -4, flags: write, keys: oneKey, group: "stream", since: "5.0.0", summary: "Removes entries from the start of a stream.", run: xtrim},
-		{name: "xack", arity: -4, flags: write | fast, keys: oneKey, group: "stream", since: "5.0.0", summary: "Acknowledges entries that were delivered to a group.", run: xack},
-		{name: "xackdel", arity: -6, flags: write | fast, keys: oneKey, group: "stream", since: "8.2.0", summary: "Acknowledges entries and removes them.", run: xackdel},
-		{name: "xreadgroup", arity: -7, flags: write | blocking | movable, getkeys: xreadKeys, group: "stream", since: "5.0.0", summary: "Delivers entries to a consumer of a group, and may wait for some.", run: xreadgroup},
-		{name: "xpending", arity: -3, flags: readonly, keys: oneKey, group: "stream", since: "5.0.0", summary: "Returns what is pending in a group.", run: xpending},
-		{name: "xclaim", arity: -6, flags: write | fast, keys: oneKey, group: "stream", since: "5.0.0", summary: "Makes pending entries those of another consumer.", run: xclaim},
-		{name: "xautoclaim", arity: -6, flags: write | fast, keys: oneKey, group: "stream", since: "6.2.0", summary: "Makes entries that have been pending long those of another consumer.", run: xautoclaim},
+		{name: "xread", arity: -4, flags: readonly | blocking | movable, getkeys: xreadKeys, further: afterStreams(1, "RO access"), group: "stream", since: "5.0.0", summary: "Returns the entries behind given ones of several streams, and may wait for some.", run: xread},
+		{name: "xsetid", arity: -3, flags: write | denyoom | fast, keys: oneKey, use: "RW update", group: "stream", since: "5.0.0", summary: "Sets the last id of a stream.", run: xsetid},
+		{name: "xdel", arity: -3, flags: write | fast, keys: oneKey, use: "RW delete", group: "stream", since: "5.0.0", summary: "Removes entries.", run: xdel},
+		{name: "xdelex", arity: -5, flags: write | fast, keys: oneKey, use: "RW delete", group: "stream", since: "8.2.0", summary: "Removes entries, and says what becomes of references to them.", run: xdelex},
+		{name: "xtrim", arity: -4, flags: write, keys: oneKey, use: "RW delete", tips: "nondeterministic_output", group: "stream", since: "5.0.0", summary: "Removes entries from the start of a stream.", run: xtrim},
+		{name: "xack", arity: -4, flags: write | fast, keys: oneKey, use: "RW update", group: "stream", since: "5.0.0", summary: "Acknowledges entries that were delivered to a group.", run: xack},
+		{name: "xackdel", arity: -6, flags: write | fast, keys: oneKey, use: "RW delete", group: "stream", since: "8.2.0", summary: "Acknowledges entries and removes them.", run: xackdel},
+		{name: "xreadgroup", arity: -7, flags: write | blocking | movable, getkeys: xreadKeys, further: afterStreams(4, "RW access update"), group: "stream", since: "5.0.0", summary: "Delivers entries to a consumer of a group, and may wait for some.", run: xreadgroup},
+		{name: "xpending", arity: -3, flags: readonly, keys: oneKey, tips: "nondeterministic_output", group: "stream", since: "5.0.0", summary: "Returns what is pending in a group.", run: xpending},
+		{name: "xclaim", arity: -6, flags: write | fast, keys: oneKey, tips: "nondeterministic_output", group: "stream", since: "5.0.0", summary: "Makes pending entries those of another consumer.", run: xclaim},
+		{name: "xautoclaim", arity: -6, flags: write | fast, keys: oneKey, tips: "nondeterministic_output", group: "stream", since: "6.2.0", summary: "Makes entries that have been pending long those of another consumer.", run: xautoclaim},
 		{name: "xgroup", arity: -2, group: "stream", since: "5.0.0", summary: "Changes consumer groups.", subs: subcommands(
-			&command{name: "create", arity: -5, flags: write | denyoom, keys: last2, group: "stream", since: "5.0.0", summary: "Creates a group.", run: xgroupCreate},
-			&command{name: "createconsumer", arity: 5, flags: write | denyoom, keys: last2, group: "stream", since: "6.2.0", summary: "Creates a consumer.", run: xgroupCreateConsumer},
-			&command{name: "delconsumer", arity: 5, flags: write, keys: last2, group: "stream", since: "5.0.0", summary: "Deletes a consumer.", run: xgroupDelConsumer},
-			&command{name: "destroy", arity: 4, flags: write, keys: last2, group: "stream", since: "5.0.0", summary: "Deletes a group.", run: xgroupDestroy},
-			&command{name: "setid", arity: -5, flags: write, keys: last2, group: "stream", since: "5.0.0", summary: "Sets the last id delivered to a group.", run: xgroupSetID},
+			&command{name: "create", arity: -5, flags: write | denyoom, keys: last2, use: "RW insert", group: "stream", since: "5.0.0", summary: "Creates a group.", run: xgroupCreate},
+			&command{name: "createconsumer", arity: 5, flags: write | denyoom, keys: last2, use: "RW insert", group: "stream", since: "6.2.0", summary: "Creates a consumer.", run: xgroupCreateConsumer},
+			&command{name: "delconsumer", arity: 5, flags: write, keys: last2, use: "RW delete", group: "stream", since: "5.0.0", summary: "Deletes a consumer.", run: xgroupDelConsumer},
+			&command{name: "destroy", arity: 4, flags: write, keys: last2, use: "RW delete", group: "stream", since: "5.0.0", summary: "Deletes a group.", run: xgroupDestroy},
+			&command{name: "setid", arity: -5, flags: write, keys: last2, use: "RW update", group: "stream", since: "5.0.0", summary: "Sets the last id delivered to a group.", run: xgroupSetID},
 			helpCommand("stream", "5.0.0",
 				"CREATE <key> <group> <id|$> [MKSTREAM] [ENTRIESREAD <n>]", "    Create a group that will be delivered the entries behind an id.",
 				"CREATECONSUMER <key> <group> <consumer>", "    Create a consumer in a group.",
@@ -45,7 +51,7 @@ func streamCommands() []*command {
 				"SETID <key> <group> <id|$> [ENTRIESREAD <n>]", "    Set the last id that was delivered to a group."),
 		)},
 		{name: "xinfo", arity: -2, group: "stream", since: "5.0.0", summary: "Looks into streams.", subs: subcommands(
-			&command{name: "consumers", arity: 4, flags: readonly, keys: last2, group: "stream", since: "5.0.0", summary: "Lists the consumers of a group.", run: xinfoConsumers},
+			&command{name: "consumers", arity: 4, flags: readonly, keys: last2, tips: "nondeterministic_output", group: "stream", since: "5.0.0", summary: "Lists the consumers of a group.", run: xinfoConsumers},
 			&command{name: "groups", arity: 3, flags: readonly, keys: last2, group: "stream", since: "5.0.0", summary: "Lists the groups of a stream.", run: xinfoGroups},
 			&command{name: "stream", arity: -3, flags: readonly, keys: last2, group: "stream", since: "5.0.0", summary: "Describes a stream.", run: xinfoStream},
 			helpCommand("stream", "5.0.0",

@@ -2,7 +2,9 @@ package redis
 
 import (
 	"math"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/skystash/skystash/pkg/redis/num"
 	"github.com/skystash/skystash/pkg/redis/resp"
@@ -15,16 +17,16 @@ import (
 func stringCommands() []*command {
 	return append([]*command{
 		{name: "get", arity: 2, flags: readonly | fast, keys: oneKey, group: "string", since: "1.0.0", summary: "Returns the value of a key.", run: get},
-		{name: "set", arity: -3, flags: write | denyoom, keys: oneKey, group: "string", since: "1.0.0", summary: "Sets the value of a key, on conditions and with an expiry if asked for.", run: set, direct: setDirect},
-		{name: "setex", arity: 4, flags: write | denyoom, keys: oneKey, group: "string", since: "2.0.0", summary: "Sets the value of a key that expires after some seconds.", run: setex, direct: setexDirect},
-		{name: "psetex", arity: 4, flags: write | denyoom, keys: oneKey, group: "string", since: "2.6.0", summary: "Sets the value of a key that expires after some milliseconds.", run: setex, direct: setexDirect},
-		{name: "setnx", arity: 3, flags: write | denyoom | fast, keys: oneKey, group: "string", since: "1.0.0", summary: "Sets the value of a key that does not exist.", run: setnx, direct: setnxDirect},
+		{name: "set", arity: -3, flags: write | denyoom, keys: oneKey, use: "RW access update variable_flags", useIn: useOfSet, group: "string", since: "1.0.0", summary: "Sets the value of a key, on conditions and with an expiry if asked for.", run: set, direct: setDirect},
+		{name: "setex", arity: 4, flags: write | denyoom, keys: oneKey, use: "OW update", group: "string", since: "2.0.0", summary: "Sets the value of a key that expires after some seconds.", run: setex, direct: setexDirect},
+		{name: "psetex", arity: 4, flags: write | denyoom, keys: oneKey, use: "OW update", group: "string", since: "2.6.0", summary: "Sets the value of a key that expires after some milliseconds.", run: setex, direct: setexDirect},
+		{name: "setnx", arity: 3, flags: write | denyoom | fast, keys: oneKey, use: "OW insert", group: "string", since: "1.0.0", summary: "Sets the value of a key that does not exist.", run: setnx, direct: setnxDirect},
 		{name: "getset", arity: 3, flags: write | denyoom | fast, keys: oneKey, group: "string", since: "1.0.0", summary: "Sets the value of a key and returns the old one.", run: getset, direct: getsetDirect},
-		{name: "getdel", arity: 2, flags: write | fast, keys: oneKey, group: "string", since: "6.2.0", summary: "Returns the value of a key and deletes it.", run: getdel, direct: getdelDirect},
+		{name: "getdel", arity: 2, flags: write | fast, keys: oneKey, use: "RW access delete", group: "string", since: "6.2.0", summary: "Returns the value of a key and deletes it.", run: getdel, direct: getdelDirect},
 		{name: "getex", arity: -2, flags: write | fast, keys: oneKey, group: "string", since: "6.2.0", summary: "Returns the value of a key and changes its expiry.", run: getex, direct: getexDirect},
-		{name: "mget", arity: -2, flags: readonly | fast, keys: allKeys, group: "string", since: "1.0.0", summary: "Returns the values of several keys.", run: mget},
-		{name: "mset", arity: -3, flags: write | denyoom | divisible, keys: pairKeys, group: "string", since: "1.0.1", summary: "Sets the values of several keys.", run: mset, direct: msetDirect},
-		{name: "msetnx", arity: -3, flags: write | denyoom, keys: pairKeys, group: "string", since: "1.0.1", summary: "Sets the values of several keys if none of them exists.", run: msetnx, direct: msetDirect},
+		{name: "mget", arity: -2, flags: readonly | fast, keys: allKeys, tips: "request_policy:multi_shard", group: "string", since: "1.0.0", summary: "Returns the values of several keys.", run: mget},
+		{name: "mset", arity: -3, flags: write | denyoom | divisible, keys: pairKeys, use: "OW update", tips: "request_policy:multi_shard response_policy:all_succeeded", group: "string", since: "1.0.1", summary: "Sets the values of several keys.", run: mset, direct: msetDirect},
+		{name: "msetnx", arity: -3, flags: write | denyoom, keys: pairKeys, use: "OW insert", tips: "request_policy:multi_shard response_policy:agg_min", group: "string", since: "1.0.1", summary: "Sets the values of several keys if none of them exists.", run: msetnx, direct: msetDirect},
 		{name: "incr", arity: 2, flags: write | denyoom | fast, keys: oneKey, group: "string", since: "1.0.0", summary: "Adds one to an integer.", run: incr, direct: incrDirect},
 		{name: "decr", arity: 2, flags: write | denyoom | fast, keys: oneKey, group: "string", since: "1.0.0", summary: "Subtracts one from an integer.", run: incr, direct: incrDirect},
 		{name: "incrby", arity: 3, flags: write | denyoom | fast, keys: oneKey, group: "string", since: "1.0.0", summary: "Adds to an integer.", run: incr, direct: incrDirect},
@@ -58,6 +60,14 @@ func set(c *call) error {
 		return err
 	}
 	return c.setString(c.args[2], o)
+}
+
+// useOfSet: without GET, it tells nothing of what the key holds.
+func useOfSet(args []string) string {
+	if slices.ContainsFunc(args[min(3, len(args)):], func(a string) bool { return strings.EqualFold(a, "get") }) {
+		return "RW access update"
+	}
+	return "OW update"
 }
 
 // setString is SET for all commands that are a form of it.

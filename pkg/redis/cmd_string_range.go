@@ -12,14 +12,14 @@ import (
 
 func stringRangeCommands() []*command {
 	return []*command{
-		{name: "append", arity: 3, flags: write | denyoom | fast, keys: oneKey, group: "string", since: "2.0.0", summary: "Appends to the value of a key.", run: appendTo},
-		{name: "strlen", arity: 2, flags: readonly | fast, keys: oneKey, group: "string", since: "2.2.0", summary: "Returns the length of a value in bytes.", run: strlen},
+		{name: "append", arity: 3, flags: write | denyoom | fast, keys: oneKey, use: "RW insert", group: "string", since: "2.0.0", summary: "Appends to the value of a key.", run: appendTo},
+		{name: "strlen", arity: 2, flags: readonly | fast, keys: oneKey, use: "RO", group: "string", since: "2.2.0", summary: "Returns the length of a value in bytes.", run: strlen},
 		{name: "getrange", arity: 4, flags: readonly, keys: oneKey, group: "string", since: "2.4.0", summary: "Returns a part of a value.", run: getrange},
 		{name: "substr", arity: 4, flags: readonly, keys: oneKey, group: "string", since: "1.0.0", summary: "Returns a part of a value (old name of GETRANGE).", run: getrange},
-		{name: "setrange", arity: 4, flags: write | denyoom, keys: oneKey, group: "string", since: "2.2.0", summary: "Overwrites a part of a value.", run: setrange},
+		{name: "setrange", arity: 4, flags: write | denyoom, keys: oneKey, use: "RW update", group: "string", since: "2.2.0", summary: "Overwrites a part of a value.", run: setrange},
 		{name: "lcs", arity: -3, flags: readonly, keys: twoKeys, group: "string", since: "7.0.0", summary: "Finds the longest common subsequence of two values.", run: lcs},
 		{name: "digest", arity: 2, flags: readonly | fast, keys: oneKey, group: "string", since: "8.4.0", summary: "Returns the XXH3 digest of a value.", run: digestOf},
-		{name: "delex", arity: -2, flags: write | fast, keys: oneKey, group: "string", since: "8.4.0", summary: "Deletes a key if its value or digest is, or is not, a given one.", run: delex},
+		{name: "delex", arity: -2, flags: write | fast, keys: oneKey, use: "RW access delete", group: "string", since: "8.4.0", summary: "Deletes a key if its value or digest is, or is not, a given one.", run: delex},
 	}
 }
 

@@ -20,18 +20,18 @@ const (
 
 func zsetCommands() []*command {
 	cmds := []*command{
-		{name: "zadd", arity: -4, flags: write | denyoom | fast, keys: oneKey, group: "sorted-set", since: "1.2.0", summary: "Adds members to a sorted set, or changes their scores.", run: zadd, direct: zaddDirect},
+		{name: "zadd", arity: -4, flags: write | denyoom | fast, keys: oneKey, use: "RW update", group: "sorted-set", since: "1.2.0", summary: "Adds members to a sorted set, or changes their scores.", run: zadd, direct: zaddDirect},
 		{name: "zincrby", arity: 4, flags: write | denyoom | fast, keys: oneKey, group: "sorted-set", since: "1.2.0", summary: "Adds to the score of a member.", run: zincrby},
-		{name: "zcard", arity: 2, flags: readonly | fast, keys: oneKey, group: "sorted-set", since: "1.2.0", summary: "Returns the number of members.", run: zcard},
+		{name: "zcard", arity: 2, flags: readonly | fast, keys: oneKey, use: "RO", group: "sorted-set", since: "1.2.0", summary: "Returns the number of members.", run: zcard},
 		{name: "zcount", arity: 4, flags: readonly | fast, keys: oneKey, group: "sorted-set", since: "2.0.0", summary: "Counts the members in a range of scores.", run: zcount},
 		{name: "zlexcount", arity: 4, flags: readonly | fast, keys: oneKey, group: "sorted-set", since: "2.8.9", summary: "Counts the members in a lexicographical range.", run: zlexcount},
 		{name: "zscore", arity: 3, flags: readonly | fast, keys: oneKey, group: "sorted-set", since: "1.2.0", summary: "Returns the score of a member.", run: zscore},
 		{name: "zmscore", arity: -3, flags: readonly | fast, keys: oneKey, group: "sorted-set", since: "6.2.0", summary: "Returns the scores of members.", run: zmscore},
 		{name: "zrank", arity: -3, flags: readonly | fast, keys: oneKey, group: "sorted-set", since: "2.0.0", summary: "Returns the rank of a member, by ascending score.", run: zrank},
 		{name: "zrevrank", arity: -3, flags: readonly | fast, keys: oneKey, group: "sorted-set", since: "2.0.0", summary: "Returns the rank of a member, by descending score.", run: zrevrank},
-		{name: "zrem", arity: -3, flags: write | fast, keys: oneKey, group: "sorted-set", since: "1.2.0", summary: "Removes members, and the sorted set with its last one.", run: zrem, direct: zremDirect},
-		{name: "zrandmember", arity: -2, flags: readonly, keys: oneKey, group: "sorted-set", since: "6.2.0", summary: "Returns random members.", run: zrandmember},
-		{name: "zscan", arity: -3, flags: readonly, keys: oneKey, group: "sorted-set", since: "2.8.0", summary: "Iterates over members and scores.", run: zscan},
+		{name: "zrem", arity: -3, flags: write | fast, keys: oneKey, use: "RW delete", group: "sorted-set", since: "1.2.0", summary: "Removes members, and the sorted set with its last one.", run: zrem, direct: zremDirect},
+		{name: "zrandmember", arity: -2, flags: readonly, keys: oneKey, tips: "nondeterministic_output", group: "sorted-set", since: "6.2.0", summary: "Returns random members.", run: zrandmember},
+		{name: "zscan", arity: -3, flags: readonly, keys: oneKey, tips: "nondeterministic_output", group: "sorted-set", since: "2.8.0", summary: "Iterates over members and scores.", run: zscan},
 	}
 	cmds = append(cmds, zsetRangeCommands()...)
 	cmds = append(cmds, zsetPopCommands()...)

@@ -24,9 +24,9 @@ func zsetCombineCommands() []*command {
 		{name: "zunion", arity: -3, flags: readonly | movable, keys: sources, group: "sorted-set", since: "6.2.0", summary: "Returns the union of sorted sets.", run: zunion},
 		{name: "zinter", arity: -3, flags: readonly | movable, keys: sources, group: "sorted-set", since: "6.2.0", summary: "Returns the intersection of sorted sets.", run: zinter},
 		{name: "zdiff", arity: -3, flags: readonly | movable, keys: sources, group: "sorted-set", since: "6.2.0", summary: "Returns the difference of sorted sets.", run: zdiff},
-		{name: "zunionstore", arity: -4, flags: write | denyoom | movable, keys: store, group: "sorted-set", since: "2.0.0", summary: "Stores the union of sorted sets.", run: zunionstore},
-		{name: "zinterstore", arity: -4, flags: write | denyoom | movable, keys: store, group: "sorted-set", since: "2.0.0", summary: "Stores the intersection of sorted sets.", run: zinterstore},
-		{name: "zdiffstore", arity: -4, flags: write | denyoom | movable, keys: store, group: "sorted-set", since: "6.2.0", summary: "Stores the difference of sorted sets.", run: zdiffstore},
+		{name: "zunionstore", arity: -4, flags: write | denyoom | movable, keys: store, use: "OW update", then: "RO access", group: "sorted-set", since: "2.0.0", summary: "Stores the union of sorted sets.", run: zunionstore},
+		{name: "zinterstore", arity: -4, flags: write | denyoom | movable, keys: store, use: "OW update", then: "RO access", group: "sorted-set", since: "2.0.0", summary: "Stores the intersection of sorted sets.", run: zinterstore},
+		{name: "zdiffstore", arity: -4, flags: write | denyoom | movable, keys: store, use: "OW update", then: "RO access", group: "sorted-set", since: "6.2.0", summary: "Stores the difference of sorted sets.", run: zdiffstore},
 		{name: "zintercard", arity: -3, flags: readonly | movable, keys: sources, group: "sorted-set", since: "7.0.0", summary: "Counts the members of the intersection of sorted sets.", run: zintercard},
 	}
 }

@@ -12,12 +12,12 @@ const (
 
 func zsetPopCommands() []*command {
 	return []*command{
-		{name: "zpopmin", arity: -2, flags: write | fast, keys: oneKey, group: "sorted-set", since: "5.0.0", summary: "Removes and returns the members with the lowest scores.", run: zpopmin},
-		{name: "zpopmax", arity: -2, flags: write | fast, keys: oneKey, group: "sorted-set", since: "5.0.0", summary: "Removes and returns the members with the highest scores.", run: zpopmax},
-		{name: "zmpop", arity: -4, flags: write | movable, keys: keySpec{numkeys: 1}, group: "sorted-set", since: "7.0.0", summary: "Removes and returns members of the first sorted set that has any.", run: zmpop},
-		{name: "bzpopmin", arity: -3, flags: write | fast | blocking, keys: keySpec{first: 1, last: -2, step: 1}, group: "sorted-set", since: "5.0.0", summary: "ZPOPMIN of the first sorted set that has members; waits for members.", run: bzpopmin},
-		{name: "bzpopmax", arity: -3, flags: write | fast | blocking, keys: keySpec{first: 1, last: -2, step: 1}, group: "sorted-set", since: "5.0.0", summary: "ZPOPMAX of the first sorted set that has members; waits for members.", run: bzpopmax},
-		{name: "bzmpop", arity: -5, flags: write | blocking | movable, keys: keySpec{numkeys: 2}, group: "sorted-set", since: "7.0.0", summary: "ZMPOP; waits for members.", run: bzmpop},
+		{name: "zpopmin", arity: -2, flags: write | fast, keys: oneKey, use: "RW access delete", group: "sorted-set", since: "5.0.0", summary: "Removes and returns the members with the lowest scores.", run: zpopmin},
+		{name: "zpopmax", arity: -2, flags: write | fast, keys: oneKey, use: "RW access delete", group: "sorted-set", since: "5.0.0", summary: "Removes and returns the members with the highest scores.", run: zpopmax},
+		{name: "zmpop", arity: -4, flags: write | movable, keys: keySpec{numkeys: 1}, use: "RW access delete", group: "sorted-set", since: "7.0.0", summary: "Removes and returns members of the first sorted set that has any.", run: zmpop},
+		{name: "bzpopmin", arity: -3, flags: write | fast | blocking, keys: keySpec{first: 1, last: -2, step: 1}, use: "RW access delete", group: "sorted-set", since: "5.0.0", summary: "ZPOPMIN of the first sorted set that has members; waits for members.", run: bzpopmin},
+		{name: "bzpopmax", arity: -3, flags: write | fast | blocking, keys: keySpec{first: 1, last: -2, step: 1}, use: "RW access delete", group: "sorted-set", since: "5.0.0", summary: "ZPOPMAX of the first sorted set that has members; waits for members.", run: bzpopmax},
+		{name: "bzmpop", arity: -5, flags: write | blocking | movable, keys: keySpec{numkeys: 2}, use: "RW access delete", group: "sorted-set", since: "7.0.0", summary: "ZMPOP; waits for members.", run: bzmpop},
 	}
 }
 

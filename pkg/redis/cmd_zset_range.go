@@ -18,15 +18,15 @@ const (
 func zsetRangeCommands() []*command {
 	return []*command{
 		{name: "zrange", arity: -4, flags: readonly, keys: oneKey, group: "sorted-set", since: "1.2.0", summary: "Returns a range of members, by rank, score or name.", run: zrange},
-		{name: "zrangestore", arity: -5, flags: write | denyoom, keys: twoKeys, group: "sorted-set", since: "6.2.0", summary: "Stores a range of members in another key.", run: zrangestore},
+		{name: "zrangestore", arity: -5, flags: write | denyoom, keys: twoKeys, use: "OW update", then: "RO access", group: "sorted-set", since: "6.2.0", summary: "Stores a range of members in another key.", run: zrangestore},
 		{name: "zrevrange", arity: -4, flags: readonly, keys: oneKey, group: "sorted-set", since: "1.2.0", summary: "Returns members by rank, the highest score first.", run: zrevrange},
 		{name: "zrangebyscore", arity: -4, flags: readonly, keys: oneKey, group: "sorted-set", since: "1.0.5", summary: "Returns the members in a range of scores.", run: zrangebyscore},
 		{name: "zrevrangebyscore", arity: -4, flags: readonly, keys: oneKey, group: "sorted-set", since: "2.2.0", summary: "Returns the members in a range of scores, the highest first.", run: zrevrangebyscore},
 		{name: "zrangebylex", arity: -4, flags: readonly, keys: oneKey, group: "sorted-set", since: "2.8.9", summary: "Returns the members in a lexicographical range.", run: zrangebylex},
 		{name: "zrevrangebylex", arity: -4, flags: readonly, keys: oneKey, group: "sorted-set", since: "2.8.9", summary: "Returns the members in a lexicographical range, the last first.", run: zrevrangebylex},
-		{name: "zremrangebyrank", arity: 4, flags: write, keys: oneKey, group: "sorted-set", since: "2.0.0", summary: "Removes the members in a range of ranks.", run: zremrangebyrank},
-		{name: "zremrangebyscore", arity: 4, flags: write, keys: oneKey, group: "sorted-set", since: "1.2.0", summary: "Removes the members in a range of scores.", run: zremrangebyscore},
-		{name: "zremrangebylex", arity: 4, flags: write, keys: oneKey, group: "sorted-set", since: "2.8.9", summary: "Removes the members in a lexicographical range.", run: zremrangebylex},
+		{name: "zremrangebyrank", arity: 4, flags: write, keys: oneKey, use: "RW delete", group: "sorted-set", since: "2.0.0", summary: "Removes the members in a range of ranks.", run: zremrangebyrank},
+		{name: "zremrangebyscore", arity: 4, flags: write, keys: oneKey, use: "RW delete", group: "sorted-set", since: "1.2.0", summary: "Removes the members in a range of scores.", run: zremrangebyscore},
+		{name: "zremrangebylex", arity: 4, flags: write, keys: oneKey, use: "RW delete", group: "sorted-set", since: "2.8.9", summary: "Removes the members in a lexicographical range.", run: zremrangebylex},
 	}
 }
 

@@ -26,6 +26,7 @@ const (
 	divisible                   // too many keys for one transaction may be taken in several
 	scripting                   // runs other commands, which may read and write any keys
 	publishes                   // sends messages, which like writing takes more than a right to read
+	harmless                    // tells nothing of the data and changes nothing: what a right to read is enough for
 )
 
 // keySpec says which arguments are keys, as in COMMAND INFO: the first, the
@@ -34,6 +35,14 @@ const (
 type keySpec struct {
 	first, last, step int
 	numkeys           int
+}
+
+// keySearch is a place of keys that follow a keyword, or that cannot be told from where arguments stand.
+type keySearch struct {
+	keyword           string // "": it cannot be told
+	from              int    // index of the first argument that may be the keyword
+	last, step, limit int    // as in COMMAND INFO: the last key, counted from the first or from the end; a limit of 2 is half of the rest
+	use               string
 }
 
 var (
@@ -51,7 +60,12 @@ type command struct {
 	arity   int    // arguments with the name; negative: at least
 	flags   flags
 	keys    keySpec
-	group   string // "string", "hash" ...: the ACL category and the COMMAND DOCS group
+	use     string                     // what is done to the keys, in the words of COMMAND INFO; "": "RO access", or "RW access update" if it writes
+	then    string                     // optional: to those behind the first key, or that are counted, if it is something else
+	further []keySearch                // optional: where other keys are
+	useIn   func(args []string) string // optional: what is done with given arguments, which are valid in number only
+	tips    string                     // hints for clients, as in COMMAND INFO, separated by blanks
+	group   string                     // "string", "hash" ...: the ACL category and the COMMAND DOCS group
 	since   string
 	summary string
 
@@ -59,7 +73,9 @@ type command struct {
 	outside func(o *outsider) error      // optional: the form outside of transactions, for what no transaction can do
 	direct  func(d *direct) *plan        // optional: the blind form; nil plan: not for these arguments
 	getkeys func(args []string) []string // optional: keys that keySpec cannot express; args are valid in number only
-	subs    map[string]*command          // subcommands; run is nil then
+	subs    map[string]*command          // subcommands; run is nil then, but for COMMAND
+
+	parent string // of a subcommand, the name of its command; see newCommandTable
 }
 
 // call is one execution of a command inside a transaction.
@@ -157,6 +173,9 @@ func newCommandTable() commandTable {
 	} {
 		for _, cmd := range group {
 			t[cmd.name] = cmd
+			for _, sub := range cmd.subs {
+				sub.parent = cmd.name
+			}
 		}
 	}
 	return t

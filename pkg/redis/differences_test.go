@@ -26,7 +26,6 @@ func TestDifferencesFromRedis(t *testing.T) {
 		{"a number is truncated on the way to a command", nil, evalOf("return redis.call('echo', -3.7)"), `"-3"`},
 		{"whole numbers up to 2^53 have no exponent", nil, evalOf("return redis.call('echo', 2^53)"), `"9007199254740992"`},
 		{"replicate_commands does nothing and says so", nil, evalOf("return redis.replicate_commands()"), "t"},
-		{"COMMAND is empty", nil, strings.Fields("command"), "[]"},
 		{"CONFIG GET knows one setting", nil, strings.Fields("config get maxmemory"), "[]"},
 		{"SELECT 1", nil, strings.Fields("select 1"), "(error) ERR DB index is out of range"},
 		{"SCRIPT KILL", nil, strings.Fields("script kill"), "(error) NOTBUSY No scripts in execution right now."},

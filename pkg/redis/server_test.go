@@ -180,7 +180,6 @@ func TestInfoCountsManyKeysOnlyWhenAsked(t *testing.T) {
 func TestCommand(t *testing.T) {
 	d := newTestEngine(t)
 	d.check(
-		[2]string{"command", "[]"},
 		[2]string{"command info nosuch", "[(nil)]"},
 		[2]string{"command info get", `[["get" (integer) 2 [readonly fast] (integer) 1 (integer) 1 (integer) 1 [@string @read @fast] [] ` +
 			`[["flags" [RO access] "begin_search" ["type" "index" "spec" ["index" (integer) 1]] ` +
@@ -192,7 +191,13 @@ func TestCommand(t *testing.T) {
 		[2]string{"command getkeys memory usage k", `["k"]`},
 		[2]string{"command getkeys sort k by w_* store dst", `["k" "dst"]`},
 		[2]string{"command getkeysandflags get a", `[["a" [RO access]]]`},
-		[2]string{"command getkeysandflags expire a 1", `[["a" [RW access update]]]`},
+		[2]string{"command getkeysandflags expire a 1", `[["a" [RW update]]]`},
+		[2]string{"command getkeysandflags copy a b", `[["a" [RO access]] ["b" [OW update]]]`},
+		[2]string{"command getkeysandflags set a b", `[["a" [OW update]]]`},
+		[2]string{"command getkeysandflags set a b get", `[["a" [RW access update]]]`},
+		[2]string{"command getkeysandflags bitfield a get u8 0", `[["a" [RO access]]]`},
+		[2]string{"command getkeysandflags bitfield a get u8 0 set u8 0 1", `[["a" [RW access update]]]`},
+		[2]string{"command getkeysandflags zunionstore d 2 a b", `[["d" [OW update]] ["a" [RO access]] ["b" [RO access]]]`},
 		[2]string{"command getkeys nosuch a", "(error) ERR Invalid command specified"},
 		[2]string{"command getkeys config nosuch", "(error) ERR Invalid command specified"},
 		[2]string{"command getkeys ping", "(error) ERR The command has no key arguments"},
@@ -210,6 +215,12 @@ func TestCommand(t *testing.T) {
 	)
 	if got := words(d.cmd("command list filterby aclcat dangerous")); !slices.Contains(got, "keys") || !slices.Contains(got, "flushall") || slices.Contains(got, "get") {
 		t.Errorf("dangerous commands: %q", got)
+	}
+	if all, infos := d.cmd("command"), d.cmd("command info"); all != infos {
+		t.Errorf("COMMAND and COMMAND INFO are not the same")
+	}
+	if got := words(d.cmd("command list filterby aclcat dangerous")); slices.Contains(got, "command|info") || slices.Contains(got, "client|info") {
+		t.Errorf("what only has the name of a dangerous command counts as dangerous: %q", got)
 	}
 	n, _ := strconv.Atoi(strings.TrimPrefix(d.cmd("command count"), "(integer) "))
 	infos, _, err := resp.Next(d.raw("command", "info"))
