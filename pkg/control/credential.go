@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"fmt"
 	"slices"
 	"strings"
@@ -205,7 +206,7 @@ func (e *Engine) checkCredential(ctx context.Context, r *Resource, c *Credential
 		}
 	}
 	// Whatever else cannot be put into a token.
-	if _, err := e.mint(ctx, r, c); err != nil {
+	if _, _, err := e.mint(ctx, r, c); err != nil {
 		return refuse(Invalid, "%s", strings.TrimPrefix(err.Error(), "minting a token: "))
 	}
 	return nil
@@ -218,30 +219,50 @@ func (e *Engine) Token(ctx context.Context, acct, res, id string) (Token, error)
 	if err != nil {
 		return Token{}, err
 	}
-	return e.mint(ctx, r, c)
+	t, claims, err := e.mint(ctx, r, c)
+	if err == nil && r.Product == Kafka && e.kafka != nil {
+		e.keepPassword(ctx, claims, t.Text)
+	}
+	return t, err
 }
 
-// mint makes the token of a credential.
-func (e *Engine) mint(ctx context.Context, r *Resource, c *Credential) (Token, error) {
+// mint makes the token of a credential, and returns what it says, with the key that signed it.
+func (e *Engine) mint(ctx context.Context, r *Resource, c *Credential) (Token, token.Claims, error) {
 	signer, err := e.signer(ctx)
 	if err != nil {
-		return Token{}, err
+		return Token{}, token.Claims{}, err
 	}
 	claims := token.Claims{
 		CredentialID: c.ID, Resource: r.ID, Products: []string{string(r.Product)}, Scope: c.Scope, Rules: c.Rules,
 		Topics: c.Topics, Groups: c.Groups, Destinations: c.Destinations, Generation: c.Generation, IssuedAt: c.CreatedAt, Expires: c.Expires,
 	}
 	text, err := signer.Mint(claims)
+	claims.KeyID = signer.KeyID()
 	if err != nil {
-		return Token{}, err
+		return Token{}, token.Claims{}, err
 	}
 	switch r.Product {
 	case Kafka:
-		return Token{Text: text, Username: claims.KafkaUsername()}, nil
+		return Token{Text: text, Username: claims.KafkaUsername()}, claims, nil
 	case QStash:
-		return Token{Text: token.QStashEnvelope(r.ID, text)}, nil
+		return Token{Text: token.QStashEnvelope(r.ID, text)}, claims, nil
 	}
-	return Token{Text: text}, nil
+	return Token{Text: text}, claims, nil
+}
+
+// keepPassword makes a password known to Kafka's clients that prove to know it without sending it. What was
+// kept once by this process is not looked at again. If it fails, the next time that the token is shown tries again.
+func (e *Engine) keepPassword(ctx context.Context, claims token.Claims, password string) {
+	sum := sha256.Sum256([]byte(password))
+	if _, known := e.kept.Get(sum); known {
+		return
+	}
+	begun := e.kept.Begin()
+	if err := e.kafka.KeepPassword(ctx, claims, password); err != nil {
+		e.log.WarnContext(ctx, "a password is not known to SCRAM", "credential", claims.CredentialID, "error", err)
+		return
+	}
+	e.kept.Put(sum, struct{}{}, begun)
 }
 
 // Revoke makes a credential invalid. The default ones can only be reset.

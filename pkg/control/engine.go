@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/skystash/skystash/pkg/fresh"
 	"github.com/skystash/skystash/pkg/kafka"
 	"github.com/skystash/skystash/pkg/qstash"
 	"github.com/skystash/skystash/pkg/redis"
@@ -52,6 +53,12 @@ type Config struct {
 // Broker is where clients of Kafka's own protocol connect to; zero: it is not served.
 func (e *Engine) Broker() Broker { return e.endpoints.KafkaTCP }
 
+// How long, and of how many, this process remembers that they are kept.
+const (
+	keptFor = 24 * time.Hour
+	maxKept = 10_000
+)
+
 // DefaultRegion is Config.Region where there is none.
 const DefaultRegion = "us-east-1"
 
@@ -75,6 +82,7 @@ type Engine struct {
 	qstash *qstash.Engine
 
 	signing keyState
+	kept    *fresh.Cache[[32]byte, struct{}] // by SHA-256: Kafka's passwords that SCRAM knows
 }
 
 // New makes an Engine.
@@ -100,6 +108,7 @@ func New(cfg Config) *Engine {
 		e.now = time.Now
 	}
 	e.retry = e.retry.WithClock(e.now)
+	e.kept = fresh.New[[32]byte, struct{}](keptFor, maxKept, e.now)
 	if e.log == nil {
 		e.log = slog.Default()
 	}

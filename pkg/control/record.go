@@ -60,7 +60,7 @@ func change[T any](ctx context.Context, e *Engine, key store.Key, change func(*T
 		return nil, false, err
 	}
 	defer unlock()
-	err = e.retry.Do(ctx, func(ctx context.Context) error {
+	err = e.retry.Unhurried().Do(ctx, func(ctx context.Context) error {
 		record, found = nil, false
 		attrs, err := e.store.Get(ctx, key)
 		if err != nil || attrs == nil {

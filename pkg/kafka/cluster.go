@@ -208,7 +208,7 @@ func (e *Engine) RevokeCredential(ctx context.Context, id, credential string, ex
 		return err
 	}
 	defer unlock()
-	err = e.retry.Do(ctx, func(ctx context.Context) error {
+	err = e.retry.Unhurried().Do(ctx, func(ctx context.Context) error {
 		attrs, err := e.store.Get(ctx, clusterKey(id))
 		if err != nil {
 			return err
@@ -226,6 +226,9 @@ func (e *Engine) RevokeCredential(ctx context.Context, id, credential string, ex
 			store.Set(clusterRevoked, store.List(next.Recent)), store.Set(clusterRevPages, store.List(next.Pages)))))
 	})
 	e.forget(clusterKey(id))
+	if err == nil && credential != "" {
+		_, err = e.store.Apply(ctx, store.Delete(passwordKey(id, credential), nil)) // it opens nothing; nobody needs it
+	}
 	if err != nil && !IsKind(err, NotFound) {
 		return fmt.Errorf("revoking credential %s of cluster %s: %w", credential, id, err)
 	}

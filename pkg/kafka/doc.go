@@ -56,7 +56,8 @@
 //	item      partition                      sort key              attributes
 //	cluster   'c' cluster                    'c'                   name, created (deleted), max, parts, last, pid, credgen, revoked, revpages
 //	revoked   'c' cluster                    'v' page              l, x: credentials, see package revoked
-//	topic     'c' cluster                    't' name              id, parts, ret, size, max, compact, created
+//	password  'c' cluster                    'k' credential        salt, list, x: see Passwords
+//	topic     'c' cluster                    't' name              id, parts, ret, size, max, compact, created, set
 //	group     'c' cluster                    'g' group             n: instances, at; says that there is such a group
 //	debt      'c' cluster                    'r' topic id          parts: the topic's logs are to be deleted
 //	clusters  "clusters"                     cluster               none

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,6 +21,7 @@ const (
 	topicMaxMessage = "max"
 	topicCompact    = "compact" // there if so: compactOnly or compactDelete
 	topicCreated    = "created" // Unix ms
+	topicSettings   = "set"     // as TopicOptions has them
 )
 
 const (
@@ -43,6 +45,35 @@ type TopicOptions struct {
 	MaxMessageBytes int           // bytes of a message with its overhead; 0: DefaultMaxMessageBytes
 	Compact         bool          // keep the last message of each key, whatever its age
 	CompactDelete   bool          // a compacted topic's messages also go by retention time and size
+
+	// Settings are those of Kafka that are kept for its clients, and mean nothing here: lines of name=value. See
+	// Setting and SetSetting.
+	Settings string
+}
+
+// Setting is the value of one of the Settings; false: there is none.
+func (o *TopicOptions) Setting(name string) (string, bool) {
+	for line := range strings.Lines(o.Settings) {
+		if value, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), name+"="); ok {
+			return value, true
+		}
+	}
+	return "", false
+}
+
+// SetSetting changes one of the Settings; nil takes it away. The value has no line breaks.
+func (o *TopicOptions) SetSetting(name string, value *string) {
+	var lines []string
+	for line := range strings.Lines(o.Settings) {
+		if !strings.HasPrefix(line, name+"=") {
+			lines = append(lines, line)
+		}
+	}
+	if value != nil {
+		lines = append(lines, name+"="+*value+"\n")
+	}
+	slices.Sort(lines)
+	o.Settings = strings.Join(lines, "")
 }
 
 // CleanupPolicy is what Kafka calls cleanup.policy: delete, compact or "compact,delete".
@@ -150,6 +181,9 @@ func (t *Topic) attrs() store.Attrs {
 		}
 		attrs = append(attrs, store.Attr{Name: topicCompact, Value: store.Int(how)})
 	}
+	if t.Settings != "" {
+		attrs = append(attrs, store.Attr{Name: topicSettings, Value: store.Bytes(t.Settings)})
+	}
 	return store.NewAttrs(attrs...)
 }
 
@@ -164,6 +198,7 @@ func topicOf(cluster, name string, as store.Attrs) *Topic {
 			MaxMessageBytes: int(as.Get(topicMaxMessage).Num()),
 			Compact:         as.Has(topicCompact),
 			CompactDelete:   as.Get(topicCompact).Num() == compactDelete,
+			Settings:        as.Get(topicSettings).Str(),
 		},
 	}
 	if t.Retention == 0 {
@@ -324,7 +359,7 @@ func (e *Engine) UpdateTopic(ctx context.Context, c *Cluster, name string, chang
 		return nil, fmt.Errorf("updating topic %s: %w", name, err)
 	}
 	defer unlock()
-	err = e.retry.Do(ctx, func(ctx context.Context) error {
+	err = e.retry.Unhurried().Do(ctx, func(ctx context.Context) error {
 		t, err = e.updateTopic(ctx, c, name, change)
 		return err
 	})
@@ -354,7 +389,7 @@ func (e *Engine) updateTopic(ctx context.Context, c *Cluster, name string, chang
 		}
 		ops = append(ops, e.addPartitions(c, added))
 	}
-	err = e.store.Commit(ctx, ops)
+	err = e.store.Commit(store.NoRepeat(ctx), ops) // the partitions may have changed
 	e.forget(topicKey(c.ID, name))
 	e.forget(clusterKey(c.ID))
 	e.notifier.notify(clusterPartition(c.ID))
@@ -395,7 +430,7 @@ func (e *Engine) DeleteTopic(ctx context.Context, c *Cluster, name string) error
 		return fmt.Errorf("deleting topic %s: %w", name, err)
 	}
 	defer unlock()
-	return e.retry.Do(ctx, func(ctx context.Context) error { return e.deleteTopic(ctx, c, name) })
+	return e.retry.Unhurried().Do(ctx, func(ctx context.Context) error { return e.deleteTopic(ctx, c, name) })
 }
 
 func (e *Engine) deleteTopic(ctx context.Context, c *Cluster, name string) error {

@@ -19,10 +19,10 @@ func TestTopicsAreListedDescribedAndDeleted(t *testing.T) {
 		w.topic("red", TopicOptions{Partitions: 3, Retention: time.Hour, RetentionBytes: 5, MaxMessageBytes: 7, Compact: true})
 		blue := w.topic("blue", TopicOptions{})
 		topics, err := w.e.Topics(w.Context(), w.cluster)
-		if err != nil || len(topics) != 2 || topics[0].Name != "blue" || topics[1].TopicOptions != (TopicOptions{3, time.Hour, 5, 7, true, false}) {
+		if err != nil || len(topics) != 2 || topics[0].Name != "blue" || topics[1].TopicOptions != (TopicOptions{3, time.Hour, 5, 7, true, false, ""}) {
 			w.Errorf("topics %+v, %v", topics, err)
 		}
-		if topics[0].TopicOptions != (TopicOptions{1, DefaultRetention, 0, DefaultMaxMessageBytes, false, false}) {
+		if topics[0].TopicOptions != (TopicOptions{1, DefaultRetention, 0, DefaultMaxMessageBytes, false, false, ""}) {
 			w.Errorf("defaults are %+v", topics[0].TopicOptions)
 		}
 		_, err = w.e.CreateTopic(w.Context(), w.cluster, "red", TopicOptions{})

@@ -147,13 +147,27 @@ func (e *Engine) newSigningKey() string {
 	return string(key)
 }
 
-// RotateKeys makes the next key the current one, and a new next one.
+// errRotated says that the keys were rotated meanwhile.
+var errRotated = errors.New("qstash: the signing keys were rotated meanwhile")
+
+// RotateKeys makes the next key the current one, and a new next one. If another process rotates them at the same
+// time, both are one rotation: after two, receivers would know neither of the keys.
 func (e *Engine) RotateKeys(ctx context.Context, acct string) (Keys, error) {
-	var keys Keys
-	err := e.changeAccount(ctx, acct, func(a *Account) {
+	var before, keys Keys
+	err := e.changeAccountWith(ctx, acct, func(_ context.Context, a *Account) ([]store.Op, error) {
+		if before == (Keys{}) {
+			before = a.Keys
+		}
+		if keys = a.Keys; keys != before {
+			return nil, errRotated
+		}
 		a.Keys = Keys{Current: a.Keys.Next, Next: e.newSigningKey()}
 		keys = a.Keys
+		return nil, nil
 	})
+	if errors.Is(err, errRotated) {
+		return keys, nil
+	}
 	return keys, err
 }
 

@@ -253,19 +253,32 @@ func (e *Engine) reclaim(ctx context.Context, m *message) (*message, error) {
 		store.Set(attrOwner, store.Bytes(e.owner)),
 		store.Set(attrClaimed, store.Int(now.UnixMilli()))))
 	if ce := (*store.ConditionError)(nil); errors.As(err, &ce) {
-		if ce.Old.Has(attrCancel) && !m.attrs.Has(attrCancel) {
+		if ce.Old.Has(attrCancel) && !m.attrs.Has(attrCancel) && ce.Old.Get(attrOwner).Equal(m.attrs.Get(attrOwner)) {
 			cancelled, err := parseMessage(m.acct, m.id, ce.Old)
 			if err != nil || cancelled.state != stateActive {
 				return nil, err
 			}
 			return e.reclaim(ctx, cancelled)
 		}
-		return nil, nil // another engine was faster
+		return e.overtaken(ctx, m, ce)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("claiming message %s again: %w", m.id, err)
 	}
 	return e.claimed(m.acct, m.id, old, now)
+}
+
+// overtaken decides about a message that somebody else seems to have claimed faster. It may have been this very engine:
+// the answer to an earlier claim was lost, and the claim has arrived late. Then the attempt is still to be made.
+func (e *Engine) overtaken(ctx context.Context, m *message, ce *store.ConditionError) (*message, error) {
+	if ce.Old == nil || ce.Old.Get(attrOwner).Str() != e.owner {
+		return nil, nil // another engine was faster, or it has finished
+	}
+	taken, err := parseMessage(m.acct, m.id, ce.Old)
+	if err != nil || taken.state != stateActive {
+		return nil, err
+	}
+	return e.reclaim(ctx, taken)
 }
 
 // claimHeld claims a message whose turn depends on a queue or a flow control key.
@@ -294,7 +307,7 @@ func (e *Engine) claimHeld(ctx context.Context, m *message) (*message, error) {
 		store.Le(attrAt, store.Int(now.UnixMilli())),
 	}, e.claimEdits(now)...))
 	if ce := (*store.ConditionError)(nil); errors.As(err, &ce) {
-		return nil, nil // another engine was faster
+		return e.overtaken(ctx, m, ce)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("claiming message %s: %w", m.id, err)

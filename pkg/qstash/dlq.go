@@ -338,7 +338,17 @@ func (e *Engine) retryDead(ctx context.Context, acct string, d *dead, change Ove
 	if err := e.touchFlow(ctx, acct, nd.rec.Flow); err != nil {
 		return p, false, err
 	}
-	err = e.commitDraft(ctx, nd, nil, store.Delete(dlqKey(acct, d.id), store.Exists(attrJSON)))
+	key := dlqKey(acct, d.id)
+	err = e.commitDraftWhile(ctx, nd, nil, func(ctx context.Context) error {
+		attrs, err := e.store.Get(ctx, key)
+		if err != nil {
+			return fmt.Errorf("reading a dead letter: %w", err)
+		}
+		if !attrs.Has(attrJSON) {
+			return &unmetError{key, attrs}
+		}
+		return nil
+	}, store.Delete(key, store.Exists(attrJSON)))
 	if refused := (*unmetError)(nil); errors.As(err, &refused) {
 		return p, false, nil
 	}

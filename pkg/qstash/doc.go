@@ -93,7 +93,7 @@
 //	e acct queue         generation place     queue entry: the message in that place, or void
 //	f acct               key                  flow control key: limits and counts
 //	w acct key           time id              its waitlist: the message and its host
-//	g acct               name                 URL group
+//	g acct               name                 URL group: its text, and endpoints that were added since
 //	h acct               host                 host that is not reached: state of its circuit breaker
 //	h acct               host process         process in which attempts for the host take long
 //	s acct               schedule id          schedule

@@ -251,7 +251,12 @@ func (e *Engine) lock(ctx context.Context, kind, acct, name string) (unlock func
 // contend repeats attempt, as Config.Retry says, while other callers are faster. what and args
 // begin the error's text: "changing queue %s".
 func (e *Engine) contend(ctx context.Context, attempt func(context.Context) error, what string, args ...any) error {
-	err := e.retry.Do(ctx, attempt)
+	return e.contendAs(ctx, e.retry, attempt, what, args...)
+}
+
+// contendAs is contend with another policy.
+func (e *Engine) contendAs(ctx context.Context, policy store.Retry, attempt func(context.Context) error, what string, args ...any) error {
+	err := policy.Do(ctx, attempt)
 	if refused := (*Error)(nil); err == nil || errors.As(err, &refused) || errors.Is(err, ErrNoAccount) {
 		return err
 	}

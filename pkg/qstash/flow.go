@@ -167,7 +167,7 @@ func (e *Engine) claimSlot(ctx context.Context, m *message) (*message, error) {
 	}
 	defer unlock()
 	var claimed *message
-	err = e.contend(ctx, func(ctx context.Context) error {
+	err = e.contendAs(ctx, e.retry.Unhurried(), func(ctx context.Context) error {
 		f, err := e.readFlow(ctx, m.acct, m.rec.Flow.Key)
 		if err != nil {
 			return err
@@ -185,7 +185,7 @@ func (e *Engine) claimSlot(ctx context.Context, m *message) (*message, error) {
 		case !wait:
 			claimed, retry, err = e.take(ctx, f, m, now)
 		case !listed:
-			retry, err = e.joinWaitlist(ctx, f, m, while, until)
+			claimed, retry, err = e.joinWaitlist(ctx, f, m, while, until)
 		default:
 			if !until.IsZero() {
 				e.wake(ctx, hint(until, dueFlow, m.acct, m.rec.Flow.Key))
@@ -219,8 +219,12 @@ func (e *Engine) take(ctx context.Context, f flow, m *message, now time.Time) (c
 		cond = append(cond, store.Absent(attrWait))
 	}
 	ops = append(ops, store.Update(m.key(), cond, edits...))
-	err = e.store.Commit(ctx, ops)
+	err = e.store.Commit(store.NoRepeat(ctx), ops)
 	if ce := (*store.ConditionError)(nil); errors.As(err, &ce) {
+		if ce.Index == len(ops)-1 { // the message's
+			claimed, err = e.overtaken(ctx, m, ce)
+			return claimed, false, err
+		}
 		return nil, ce.Index == 0, nil
 	}
 	if err != nil {
@@ -231,8 +235,9 @@ func (e *Engine) take(ctx context.Context, f flow, m *message, now time.Time) (c
 	return claimed, false, err
 }
 
-// joinWaitlist parks a message behind its flow control key, provided that it still has to wait.
-func (e *Engine) joinWaitlist(ctx context.Context, f flow, m *message, while store.Cond, until time.Time) (retry bool, err error) {
+// joinWaitlist parks a message behind its flow control key, provided that it still has to wait. claimed is the
+// message if this engine has claimed it after all, see overtaken.
+func (e *Engine) joinWaitlist(ctx context.Context, f flow, m *message, while store.Cond, until time.Time) (claimed *message, retry bool, err error) {
 	now := e.now()
 	wait := timeKey(now) + m.id
 	check := nextCheck(now, until)
@@ -249,15 +254,19 @@ func (e *Engine) joinWaitlist(ctx context.Context, f flow, m *message, while sto
 	}
 	ops = append(ops, store.Update(m.key(), store.And{
 		store.Eq(attrState, store.Int(int64(stateWaiting))), store.Eq(attrAt, m.attrs.Get(attrAt)), store.Absent(attrWait)}, edits...))
-	err = e.store.Commit(ctx, ops)
+	err = e.store.Commit(store.NoRepeat(ctx), ops)
 	if ce := (*store.ConditionError)(nil); errors.As(err, &ce) {
-		return ce.Index == 0, nil
+		if ce.Index == len(ops)-1 { // the message's
+			claimed, err = e.overtaken(ctx, m, ce)
+			return claimed, false, err
+		}
+		return nil, ce.Index == 0, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("parking message %s: %w", m.id, err)
+		return nil, false, fmt.Errorf("parking message %s: %w", m.id, err)
 	}
 	e.wake(ctx, hint(check, dueFlow, m.acct, f.key))
-	return false, nil
+	return nil, false, nil
 }
 
 // leaveWaitlistOps takes a message out of its key's waitlist.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/skystash/skystash/pkg/store"
 )
@@ -23,6 +24,14 @@ type Group struct {
 	Headers   map[string][]string `json:"headers,omitempty"` // of the publisher's request, unless it has its own
 }
 
+// A group's item is its text as JSON, and what was added to it since: that is appended, so that many who add
+// endpoints at once do not write on the condition that nobody was faster. Whatever else changes a group writes the
+// text anew.
+const (
+	groupAdded   = "q"  // endpoints in the order in which they were added, each as JSON
+	groupAddedAt = "ua" // ms: when the last one was
+)
+
 // Group reads a URL group.
 func (e *Engine) Group(ctx context.Context, acct, name string) (*Group, error) {
 	g, _, err := e.readGroup(ctx, acct, name)
@@ -32,20 +41,20 @@ func (e *Engine) Group(ctx context.Context, acct, name string) (*Group, error) {
 	return g, err
 }
 
-// readGroup reads a group, nil if there is none, and the text it was read from.
-func (e *Engine) readGroup(ctx context.Context, acct, name string) (*Group, store.Value, error) {
+// readGroup reads a group, nil if there is none, and the item it was read from.
+func (e *Engine) readGroup(ctx context.Context, acct, name string) (*Group, store.Attrs, error) {
 	if err := checkName("topic", name); err != nil {
-		return nil, store.Value{}, err
+		return nil, nil, err
 	}
 	attrs, err := e.store.Get(ctx, groupKey(acct, name))
 	if err != nil {
-		return nil, store.Value{}, fmt.Errorf("reading topic %s: %w", name, err)
+		return nil, nil, fmt.Errorf("reading topic %s: %w", name, err)
 	}
 	if attrs == nil {
-		return nil, store.Value{}, nil
+		return nil, nil, nil
 	}
 	g, err := parseGroup(name, attrs)
-	return g, attrs.Get(attrJSON), err
+	return g, attrs, err
 }
 
 func parseGroup(name string, attrs store.Attrs) (*Group, error) {
@@ -53,6 +62,14 @@ func parseGroup(name string, attrs store.Attrs) (*Group, error) {
 	if err := json.Unmarshal([]byte(attrs.Get(attrJSON).Str()), g); err != nil {
 		return nil, fmt.Errorf("reading topic %s: %w", name, err)
 	}
+	for _, text := range attrs.Get(groupAdded).Elems() {
+		var ep Endpoint
+		if err := json.Unmarshal([]byte(text), &ep); err != nil {
+			return nil, fmt.Errorf("reading an endpoint of topic %s: %w", name, err)
+		}
+		g.add(ep)
+	}
+	g.UpdatedAt = max(g.UpdatedAt, attrs.Get(groupAddedAt).Num())
 	return g, nil
 }
 
@@ -78,10 +95,9 @@ func (e *Engine) AddEndpoints(ctx context.Context, acct, name string, endpoints 
 	if len(endpoints) == 0 {
 		return invalid("at least one endpoint is required")
 	}
-	return e.changeGroup(ctx, acct, name, true, func(g *Group) error {
+	return e.changeGroup(ctx, acct, name, endpoints, func(g *Group) error {
 		for _, ep := range endpoints {
-			g.remove(ep)
-			g.Endpoints = append(g.Endpoints, ep)
+			g.add(ep)
 		}
 		if len(g.Endpoints) > e.limits.Endpoints {
 			return quota("maximum number of endpoints of a topic exceeded: limit %d", e.limits.Endpoints)
@@ -93,7 +109,7 @@ func (e *Engine) AddEndpoints(ctx context.Context, acct, name string, endpoints 
 // RemoveEndpoints removes the endpoints with the given names or URLs; with its last
 // endpoint a group goes.
 func (e *Engine) RemoveEndpoints(ctx context.Context, acct, name string, endpoints []Endpoint) error {
-	return e.changeGroup(ctx, acct, name, false, func(g *Group) error {
+	return e.changeGroup(ctx, acct, name, nil, func(g *Group) error {
 		for _, ep := range endpoints {
 			g.remove(ep)
 		}
@@ -106,10 +122,16 @@ func (e *Engine) SetGroupHeaders(ctx context.Context, acct, name string, headers
 	if err := Header(headers).check(); err != nil {
 		return err
 	}
-	return e.changeGroup(ctx, acct, name, false, func(g *Group) error {
+	return e.changeGroup(ctx, acct, name, nil, func(g *Group) error {
 		g.Headers = headers
 		return nil
 	})
+}
+
+// add adds an endpoint in place of those that have its name or its URL.
+func (g *Group) add(ep Endpoint) {
+	g.remove(ep)
+	g.Endpoints = append(g.Endpoints, ep)
 }
 
 // remove removes the endpoints that have the name or the URL of ep.
@@ -124,10 +146,14 @@ func (g *Group) remove(ep Endpoint) {
 	g.Endpoints = kept
 }
 
-// maxGroup bounds a group's item, in bytes.
-const maxGroup = 256 << 10
+const (
+	maxGroup = 256 << 10 // bytes of a group's item
+	maxAdded = 1 << 10   // bytes of an endpoint that is appended to it
+)
 
-func (e *Engine) changeGroup(ctx context.Context, acct, name string, create bool, change func(*Group) error) error {
+// changeGroup changes a group. added are the endpoints that the change adds, if it does nothing else; it then creates
+// the group if there is none.
+func (e *Engine) changeGroup(ctx context.Context, acct, name string, added []Endpoint, change func(*Group) error) error {
 	unlock, err := e.lock(ctx, "g", acct, name)
 	if err != nil {
 		return err
@@ -139,9 +165,13 @@ func (e *Engine) changeGroup(ctx context.Context, acct, name string, create bool
 			return err
 		}
 		now := e.now().UnixMilli()
-		cond := store.Cond(store.Eq(attrJSON, old))
+		if op, ok := e.appendOp(acct, name, g, old, added, now); ok {
+			_, err = e.store.Apply(ctx, op)
+			return err
+		}
+		cond := store.Cond(store.Absent(attrJSON))
 		if g == nil {
-			if !create {
+			if len(added) == 0 {
 				return notFound("topic %s not found", name)
 			}
 			n, err := e.count(ctx, part("g", acct), nil)
@@ -151,7 +181,9 @@ func (e *Engine) changeGroup(ctx context.Context, acct, name string, create bool
 			if n >= e.limits.Groups {
 				return quota("maximum number of topics exceeded: limit %d", e.limits.Groups)
 			}
-			g, cond = &Group{Name: name, CreatedAt: now}, store.Absent(attrJSON)
+			g = &Group{Name: name, CreatedAt: now}
+		} else {
+			cond = store.And{store.Eq(attrJSON, old.Get(attrJSON)), store.Same(groupAdded, old.Get(groupAdded))}
 		}
 		if err := change(g); err != nil {
 			return err
@@ -171,6 +203,40 @@ func (e *Engine) changeGroup(ctx context.Context, acct, name string, create bool
 		_, err = e.store.Apply(ctx, op)
 		return err
 	}, "changing topic %s", name)
+}
+
+// appendOp appends endpoints to a group as it was read. ok is false if the group's text has to be written anew for
+// them: there is none, or no room. How many others are appended meanwhile makes no difference as long as the
+// limit cannot be exceeded, even if each of them is a new one.
+func (e *Engine) appendOp(acct, name string, g *Group, old store.Attrs, added []Endpoint, now int64) (op store.Op, ok bool) {
+	if g == nil || len(added) == 0 {
+		return op, false
+	}
+	text := old.Get(attrJSON)
+	var written Group
+	if json.Unmarshal([]byte(text.Str()), &written) != nil {
+		return op, false
+	}
+	room := e.limits.Endpoints - len(written.Endpoints) - len(added) // of others that were appended
+	if room < len(old.Get(groupAdded).Elems()) || len(text.Str())+e.limits.Endpoints*maxAdded > maxGroup {
+		return op, false
+	}
+	var list []string
+	for _, ep := range added {
+		one, err := json.Marshal(ep)
+		if err != nil || len(one) > maxAdded {
+			return op, false
+		}
+		if !slices.Contains(g.Endpoints, ep) {
+			list = append(list, string(one))
+		}
+	}
+	cond := store.And{store.Eq(attrJSON, text), store.Not{Cond: store.SizeGt(groupAdded, int64(room))}}
+	edits := []store.Edit{store.Set(groupAddedAt, store.Int(now))}
+	if len(list) > 0 {
+		edits = append(edits, store.Append(groupAdded, list))
+	}
+	return store.Update(groupKey(acct, name), cond, edits...), true
 }
 
 // DeleteGroup deletes a group, if there is one. Messages that were published to it go on.

@@ -390,7 +390,24 @@ func (e *Engine) storeDraft(ctx context.Context, d *draft) (Published, error) {
 // commitDraft stores a message if a condition holds, with its place in a queue and further
 // writes, all or nothing, and asks for its wake-up. The error is an *unmetError if a condition is not met.
 func (e *Engine) commitDraft(ctx context.Context, d *draft, cond store.Cond, further ...store.Op) error {
+	return e.commitDraftWhile(ctx, d, cond, nil, further...)
+}
+
+// commitDraftWhile is commitDraft with a look at what the further writes are for, before each attempt but the
+// first. Where many callers want the same and one of them gets it, the others learn that by a read, and do not
+// repeat a transaction that has become void.
+func (e *Engine) commitDraftWhile(ctx context.Context, d *draft, cond store.Cond, look func(context.Context) error, further ...store.Op) error {
+	again := false
 	err := e.contend(ctx, func(ctx context.Context) error {
+		if look != nil {
+			if again {
+				if err := look(ctx); err != nil {
+					return err
+				}
+			}
+			again = true
+			ctx = store.NoRepeat(ctx)
+		}
 		ops, err := e.draftOps(ctx, d, cond)
 		if err != nil {
 			return err

@@ -28,7 +28,8 @@ type schedule struct {
 	Destination string    `json:"u"`
 	Cron        string    `json:"cr"`
 	CreatedAt   time.Time `json:"ca"`
-	Version     string    `json:"v"` // changes with each write, and names the body
+	Version     string    `json:"v"`            // changes with each write, and names the body
+	Whole       string    `json:"wh,omitempty"` // version that CreateSchedule has written last
 	Next        time.Time `json:"ne"`
 	Last        time.Time `json:"la,omitzero"`
 	LastIDs     []string  `json:"li,omitempty"` // messages of Last
@@ -41,6 +42,7 @@ type schedule struct {
 
 	id    string
 	attrs store.Attrs
+	whole bool // CreateSchedule writes it
 }
 
 // attrVersion repeats a schedule's version, for conditions.
@@ -57,10 +59,31 @@ func (e *Engine) CreateSchedule(ctx context.Context, acct string, req ScheduleRe
 	} else if err := checkName("schedule", req.ID); err != nil {
 		return "", err
 	}
-	return req.ID, e.writeSchedule(ctx, acct, req.ID, func(*schedule) (*schedule, []byte, error) {
-		return newSchedule(&req), req.Body, nil
+	var first *string // what old.Whole was when this began
+	err := e.writeSchedule(ctx, acct, req.ID, func(old *schedule) (*schedule, []byte, error) {
+		whole := ""
+		if old != nil {
+			whole = old.Whole
+		}
+		if first == nil {
+			first = &whole
+		}
+		if whole != *first && whole != "" {
+			return nil, nil, errReplaced
+		}
+		s := newSchedule(&req)
+		s.whole = true
+		return s, req.Body, nil
 	})
+	if errors.Is(err, errReplaced) {
+		err = nil
+	}
+	return req.ID, err
 }
+
+// errReplaced says that another CreateSchedule has replaced all settings since this one began. This one counts as
+// carried out just before it: nothing is left of it, so nothing has to be written.
+var errReplaced = errors.New("qstash: the schedule was replaced meanwhile")
 
 func newSchedule(req *ScheduleRequest) *schedule {
 	s := &schedule{Options: req.Options, Destination: req.Destination, Cron: strings.TrimSpace(req.Cron), Missed: req.Missed, id: req.ID}
@@ -99,7 +122,7 @@ func (e *Engine) ChangeSchedule(ctx context.Context, acct, id string, change fun
 		}
 		req.ID = id
 		s := newSchedule(&req)
-		s.Last, s.LastIDs = old.Last, old.LastIDs
+		s.Last, s.LastIDs, s.Whole = old.Last, old.LastIDs, old.Whole
 		return s, req.Body, nil
 	})
 }
@@ -144,6 +167,9 @@ func (e *Engine) writeSchedule(ctx context.Context, acct, id string, change func
 			}
 		}
 		s.Version = e.newID("")
+		if s.whole {
+			s.Whole = s.Version
+		}
 		s.BodyID = s.id + "/" + s.Version
 		long := chunks(acct, s.BodyID, body, now.Add(forever))
 		s.BodySize, s.Chunks = len(body), len(long)
@@ -160,7 +186,7 @@ func (e *Engine) writeSchedule(ctx context.Context, acct, id string, change func
 		if len(long) == 0 && len(body) > 0 {
 			attrs = attrs.With(attrBody, store.Bytes(string(body)))
 		}
-		err = e.store.Commit(ctx, append(e.moveDue(acct, old, s), store.Put(scheduleKey(acct, s.id), attrs, cond)))
+		err = e.store.Commit(store.NoRepeat(ctx), append(e.moveDue(acct, old, s), store.Put(scheduleKey(acct, s.id), attrs, cond)))
 		if store.Contended(err) {
 			e.cease(ctx, acct, s) // somebody else has changed it
 		}

@@ -157,7 +157,9 @@ func (e *Engine) admit(ctx context.Context, m *message) (admitted bool, err erro
 		err = e.store.Commit(ctx, []store.Op{step.numbered(r, r.steps), store.Update(m.key(), store.And{
 			store.Eq(attrState, store.Int(int64(stateWaiting))), store.Absent(attrStep)}, store.Set(attrStep, n))})
 		if ce, unmet := unmetCondition(err); unmet && ce.Index > 0 {
-			return nil // somebody else has the message
+			// It has been admitted already, or it is no longer waiting, as the claim will find.
+			m.attrs, admitted = ce.Old, ce.Old.Has(attrStep)
+			return nil
 		}
 		if err == nil {
 			m.attrs, admitted = m.attrs.With(attrStep, n), true

@@ -226,7 +226,7 @@ func (e *Engine) setUser(ctx context.Context, db *Database, by Access, name stri
 		return err
 	}
 	defer unlock()
-	err = e.retry.Do(ctx, func(ctx context.Context) error {
+	err = e.retry.Unhurried().Do(ctx, func(ctx context.Context) error {
 		u, err := e.readUser(ctx, db.ID, name)
 		if err != nil {
 			return err

@@ -66,7 +66,7 @@ func (e *Engine) runBlocking(ctx context.Context, db *Database, b bound, w *resp
 			defer timer.Stop()
 			expired = timer.C
 		}
-		b.budget.release()
+		turnOf(ctx).Release()
 		last, err := e.await(ctx, wait.wake, expired, look)
 		if err != nil {
 			return err

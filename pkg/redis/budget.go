@@ -41,6 +41,7 @@ func (b Budget) orDefaults() Budget {
 // What things cost, in units of work.
 const (
 	commandWork = 1_000  // a command: looking it up, checking it, replying
+	argWork     = 100    // an argument of it, before it runs
 	keyWork     = 9_000  // reading a key's head
 	callWork    = 2_000  // a call of the store that reads elements
 	lookupWork  = 6_000  // an element that the store looks up by itself
@@ -63,33 +64,20 @@ const (
 // wait for one.
 const lookEvery = 4_000_000
 
-// shortWork is how much a request may do before it needs a turn.
-const shortWork = 1_000_000
-
-// turnTime is how long a pipeline keeps its turn while others wait, if it does little work in that time because
-// it waits for the store.
-const turnTime = 10 * time.Millisecond
-
 // commitTime is how long before the deadline of its context a request ends that has not begun to commit.
 const commitTime = 100 * time.Millisecond
 
-// budget is what a request has left of its Budget, and its turn to use it. It is used by one goroutine at a time.
-// Who makes a budget releases it at last.
+// budget is what a request has left of its Budget. It is used by one goroutine at a time.
 type budget struct {
 	limits Budget
 	left   int64 // units of work
 	next   int64 // when left falls below it, the budget is looked at
-
-	turns    *turns // nil: it needs none
-	database string
-	long     bool          // it has done shortWork
-	working  bool          // it has a turn
-	since    time.Time     // when it got the turn
-	waited   time.Duration // for turns
+	seen   int64 // left when it was looked at last
+	turn   *Turn // of the request
 }
 
-func newBudget(limits Budget, turns *turns, database string) budget {
-	return budget{limits: limits, left: limits.Work, next: limits.Work - shortWork, turns: turns, database: database}
+func newBudget(limits Budget, turn *Turn) budget {
+	return budget{limits: limits, left: limits.Work, next: limits.Work - shortWork, seen: limits.Work, turn: turn}
 }
 
 // look is called after some work. It waits until it is the request's turn to do more. An error says that the
@@ -98,43 +86,18 @@ func (b *budget) look(ctx context.Context) error {
 	if b.left < 0 {
 		return Error(fmt.Sprintf("ERR max request work exceeded. Limit: %d units", b.limits.Work))
 	}
-	b.next = max(b.left-lookEvery, 0)
+	done := b.seen - b.left
+	b.seen, b.next = b.left, max(b.left-lookEvery, 0)
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	b.long = true
-	if err := b.turn(ctx); err != nil {
+	if err := b.turn.Spend(ctx, done); err != nil {
 		return err
 	}
 	if at, ok := ctx.Deadline(); ok && time.Until(at) < commitTime {
 		return fmt.Errorf("the deadline is near: %w", context.DeadlineExceeded)
 	}
 	return nil
-}
-
-// turn waits for the request's turn. A request that has one already gives it up for that, if others wait.
-func (b *budget) turn(ctx context.Context) error {
-	if b.turns == nil {
-		return nil
-	}
-	begun, err := time.Now(), error(nil)
-	if b.working {
-		err = b.turns.pass(ctx, b.database)
-	} else {
-		err = b.turns.take(ctx, b.database)
-	}
-	b.since, b.working = time.Now(), err == nil
-	b.waited += b.since.Sub(begun)
-	return err
-}
-
-// release gives the request's turn back, if it has one. A request does so when it ends, and before it waits for
-// anything that another one may hold. If it goes on, it waits for another turn.
-func (b *budget) release() {
-	if b != nil && b.working {
-		b.working = false
-		b.turns.give()
-	}
 }
 
 // member counts a member of a pipeline before it is carried out. replies is how many bytes those before
@@ -146,10 +109,7 @@ func (b *budget) member(ctx context.Context, replies int) error {
 	if b.left -= commandWork; b.left < b.next {
 		return b.look(ctx)
 	}
-	if b.long && (!b.working || b.turns.wanted() && time.Since(b.since) > turnTime) {
-		return b.turn(ctx)
-	}
-	return nil
+	return b.turn.keep(ctx)
 }
 
 // spend counts work. A transaction that has no work left fails.

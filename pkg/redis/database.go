@@ -266,7 +266,7 @@ func (e *Engine) RevokeCredential(ctx context.Context, id, credentialID string, 
 		return err
 	}
 	defer unlock()
-	err = e.retry.Do(ctx, func(ctx context.Context) error {
+	err = e.retry.Unhurried().Do(ctx, func(ctx context.Context) error {
 		attrs, err := e.store.Get(ctx, recordKey(id))
 		if err != nil {
 			return err

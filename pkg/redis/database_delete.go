@@ -30,7 +30,7 @@ func (e *Engine) RenameDatabase(ctx context.Context, id, name string) error {
 // DeleteDatabase deletes a database with all that it holds; Reclaim clears it away. Other
 // instances serve it for at most Config.RecordTTL. It fails with ErrNoDatabase if there is none.
 func (e *Engine) DeleteDatabase(ctx context.Context, id string) error {
-	err := e.retry.Do(ctx, func(ctx context.Context) error {
+	err := e.retry.Unhurried().Do(ctx, func(ctx context.Context) error {
 		d, err := e.readDatabase(ctx, id)
 		if err != nil {
 			return err

@@ -224,7 +224,6 @@ func (e *Engine) afterDirect(ctx context.Context, db *Database, d *direct, p *pl
 // rewrite stores a key again as a transaction does, in the encoding that suits it.
 func (e *Engine) rewrite(ctx context.Context, db *Database, key string, dropExpiry bool) error {
 	tx := newTxn(ctx, e, db, true)
-	tx.own.turns = nil // it is little work, and the pipeline that it is part of may have a turn
 	if err := tx.prefetch([]string{key}, nil); err != nil {
 		return err
 	}

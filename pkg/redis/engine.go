@@ -109,7 +109,6 @@ func New(cfg Config) *Engine {
 		maxBlock:  cfg.MaxBlock,
 		maxReply:  cfg.MaxReplyBytes,
 		budget:    cfg.Budget.orDefaults(),
-		turns:     newTurns(cmp.Or(cfg.Turns, max(runtime.GOMAXPROCS(0)-1, 1))),
 		commands:  newCommandTable(),
 		locks:     store.NewLocks(),
 		duties:    newDuties(),
@@ -122,6 +121,7 @@ func New(cfg Config) *Engine {
 	if e.log == nil {
 		e.log = slog.Default()
 	}
+	e.turns = newTurns(cmp.Or(cfg.Turns, max(runtime.GOMAXPROCS(0)-1, 1)), e.now)
 	ttl := e.recordTTL
 	if ttl == 0 {
 		ttl = fresh.Forever
@@ -190,6 +190,11 @@ func (e *Engine) bind(a Access, args []string) (bound, error) {
 // ours; w is then as it was. If it is store.ErrUnknownOutcome, the command may have
 // taken effect, otherwise it has not.
 func (e *Engine) Do(ctx context.Context, db *Database, a Access, args []string, w *resp.Writer) error {
+	ctx, turn, own := e.begin(ctx, db)
+	defer own.Release()
+	if err := turn.Spend(ctx, commandWork+argWork*int64(len(args))); err != nil {
+		return err
+	}
 	b, err := e.bind(a, args)
 	if err != nil {
 		w.Error(err.Error())
@@ -203,7 +208,7 @@ func (e *Engine) Do(ctx context.Context, db *Database, a Access, args []string, 
 // run carries out one command by itself. loaded may hold heads that were just read.
 func (e *Engine) run(ctx context.Context, db *Database, b bound, loaded heads, w *resp.Writer) error {
 	if b.cmd.outside != nil {
-		b.budget.release()
+		turnOf(ctx).Release()
 		return e.runOutside(ctx, db, b, w)
 	}
 	if b.cmd.has(blocking) {
@@ -249,8 +254,9 @@ func (e *Engine) Pipeline(ctx context.Context, db *Database, a Access, cmds [][]
 		e.stopped(ctx, len(cmds), errTooManyCommands(limit, len(cmds)), w)
 		return
 	}
-	limits := newBudget(e.budget, e.turns, db.ID)
-	defer limits.release()
+	ctx, turn, own := e.begin(ctx, db)
+	defer own.Release()
+	limits := newBudget(e.budget, turn)
 	first := w.Len()
 	for i := 0; i < len(cmds); {
 		if err := limits.member(ctx, w.Len()-first); err != nil {
@@ -405,6 +411,15 @@ func (e *Engine) Multi(ctx context.Context, db *Database, a Access, cmds [][]str
 	if limit := e.budget.Commands; len(cmds) > limit {
 		return errTooManyCommands(limit, len(cmds))
 	}
+	ctx, turn, own := e.begin(ctx, db)
+	defer own.Release()
+	work := int64(0)
+	for _, args := range cmds {
+		work += commandWork + argWork*int64(len(args))
+	}
+	if err := turn.Spend(ctx, work); err != nil {
+		return err
+	}
 	group := make([]bound, len(cmds))
 	for i, args := range cmds {
 		b, err := e.bind(a, args)
@@ -465,7 +480,7 @@ func (e *Engine) transact(ctx context.Context, db *Database, group []bound, mode
 	if writes {
 		unlock, free := e.locks.TryLock(db.ID, keys...)
 		if !free {
-			group[0].budget.release()
+			turnOf(ctx).Release()
 			var err error
 			if unlock, err = e.locks.Lock(ctx, db.ID, keys...); err != nil {
 				return err
@@ -519,7 +534,7 @@ func (e *Engine) transact(ctx context.Context, db *Database, group []bound, mode
 			if attempts == nil {
 				attempts = e.retry.Begin()
 			}
-			group[0].budget.release()
+			turnOf(ctx).Release()
 			if err = attempts.Wait(ctx, err); err == nil {
 				continue
 			}
@@ -541,7 +556,6 @@ func passing(err error) bool {
 // run runs the commands once. It returns store.ErrConflict if they have to
 // run again, and an Error if they cannot be carried out as a whole. In both cases nothing has changed.
 func (tx *Txn) run(group []bound, keys []string, loaded heads, w *resp.Writer) error {
-	defer tx.own.release()
 	if err := tx.prefetch(keys, loaded); err != nil {
 		return err
 	}

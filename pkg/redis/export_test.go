@@ -9,8 +9,9 @@ import (
 // Counted runs commands, as one transaction if they are several, and returns how many units of work they
 // have spent. Commands are as for Do and Multi.
 func (e *Engine) Counted(ctx context.Context, db *Database, cmds [][]string, w *resp.Writer) (units int64, err error) {
-	limits := newBudget(e.budget, e.turns, db.ID)
-	defer limits.release()
+	ctx, turn, own := e.begin(ctx, db)
+	defer own.Release()
+	limits := newBudget(e.budget, turn)
 	group := make([]bound, len(cmds))
 	for i, args := range cmds {
 		b, err := e.bind(Access{}, args)

@@ -62,6 +62,8 @@ func (e *Engine) ReadReplica(ctx context.Context, db *Database, a Access, cmds [
 	if e.region == nil || len(cmds) == 0 {
 		return false
 	}
+	ctx, _, own := e.begin(ctx, db)
+	defer own.Release()
 	group := make([]bound, len(cmds))
 	keys := make([]string, len(cmds))
 	for i, args := range cmds {

@@ -18,6 +18,8 @@ import (
 // Eval runs a script as EVAL does, but does not store it: EVALSHA and SCRIPT EXISTS do not find it,
 // and it takes no space. Tools that look after a database use it for scripts of their own.
 func (e *Engine) Eval(ctx context.Context, db *Database, a Access, source string, keys, args []string, w *resp.Writer) error {
+	ctx, _, own := e.begin(ctx, db)
+	defer own.Release()
 	b, err := e.bind(a, slices.Concat([]string{"EVAL", source, strconv.Itoa(len(keys))}, keys, args))
 	if err != nil {
 		w.Error(err.Error())
@@ -165,7 +167,12 @@ func (h *scriptHost) Use(steps, bytes int64) error {
 }
 
 // Waited is how long the request has waited for turns.
-func (h *scriptHost) Waited() time.Duration { return h.c.tx.budget.waited }
+func (h *scriptHost) Waited() time.Duration {
+	if t := h.c.tx.budget.turn; t != nil {
+		return t.waited
+	}
+	return 0
+}
 
 // maxLogged bounds the lines of up to 1 KiB that a run of a script logs.
 const maxLogged = 100

@@ -18,8 +18,9 @@ import (
 // with a thousand.
 //
 // Who holds a turn must not wait for anything that another request may hold while it waits for a turn,
-// such as the lock of a key: see budget.release.
+// such as the lock of a key: see Turn.Release.
 type turns struct {
+	now     func() time.Time
 	mu      sync.Mutex
 	free    int
 	queues  map[string]*turnQueue // by database; only those with requests that wait
@@ -33,8 +34,8 @@ type turnQueue struct {
 	requests []chan struct{} // each is closed when its request has a turn
 }
 
-func newTurns(n int) *turns {
-	return &turns{free: n, queues: map[string]*turnQueue{}}
+func newTurns(n int, now func() time.Time) *turns {
+	return &turns{now: now, free: n, queues: map[string]*turnQueue{}}
 }
 
 // askAgain is how often a request that waits asks its context, for some tell by Err alone that they have ended.

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 // queue is requests that wait for turns, in a bubble.
@@ -54,7 +55,7 @@ func (q *queue) wantFree(n int) {
 // Databases are served one after the other, whatever they have waiting, and the requests of each in their order.
 func TestTurnsGoRoundRobin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := &queue{t: t, turns: newTurns(1)}
+		q := &queue{t: t, turns: newTurns(1, time.Now)}
 		for _, name := range strings.Fields("a1 a2 a3 a4 b1 b2 c1") {
 			q.wait(name)
 		}
@@ -76,7 +77,7 @@ func TestTurnsGoRoundRobin(t *testing.T) {
 // As many work at a time as there are turns.
 func TestTurnsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := &queue{t: t, turns: newTurns(3)}
+		q := &queue{t: t, turns: newTurns(3, time.Now)}
 		for i := range 5 {
 			q.wait(fmt.Sprint("a", i))
 		}
@@ -94,7 +95,7 @@ func TestTurnsAreBounded(t *testing.T) {
 // keeps its turn.
 func TestTurnsArePassed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		turns := newTurns(1)
+		turns := newTurns(1, time.Now)
 		var order []string
 		var running sync.WaitGroup
 		work := func(name string, parts int) {
@@ -133,7 +134,7 @@ func TestTurnsArePassed(t *testing.T) {
 // A request that has ended leaves its place, and no turn is lost with it.
 func TestTurnsOfRequestsThatHaveEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := &queue{t: t, turns: newTurns(1)}
+		q := &queue{t: t, turns: newTurns(1, time.Now)}
 		q.wait("a1")
 		second, third := q.wait("a2"), q.wait("b1")
 		q.wait("a3")
@@ -146,7 +147,7 @@ func TestTurnsOfRequestsThatHaveEnded(t *testing.T) {
 		q.wantFree(1)
 
 		// A context that tells by Err alone.
-		q = &queue{t: t, turns: newTurns(0)}
+		q = &queue{t: t, turns: newTurns(0, time.Now)}
 		var gone atomic.Bool
 		ended := make(chan error)
 		go func() { ended <- q.turns.take(tellsByErr{t.Context(), &gone}, "a") }()
@@ -176,7 +177,7 @@ func (c tellsByErr) Err() error {
 func TestTurnsAreNotLost(t *testing.T) {
 	for seed := range uint64(20) {
 		const n = 3
-		turns := newTurns(n)
+		turns := newTurns(n, time.Now)
 		var working atomic.Int64
 		var running sync.WaitGroup
 		for i := range 40 {

@@ -78,7 +78,7 @@ type abandoned struct{ gen string }
 func newTxn(ctx context.Context, e *Engine, db *Database, write bool) *Txn {
 	clock := e.now().UnixMicro()
 	now := clock / 1000
-	tx := &Txn{ctx: ctx, e: e, db: db, view: db.at(now), now: now, clock: clock, id: newWriteID(now), write: write, own: newBudget(e.budget, e.turns, db.ID)}
+	tx := &Txn{ctx: ctx, e: e, db: db, view: db.at(now), now: now, clock: clock, id: newWriteID(now), write: write, own: newBudget(e.budget, turnOf(ctx))}
 	tx.budget = &tx.own
 	return tx
 }

@@ -128,6 +128,34 @@ func TestRetryPausesGrow(t *testing.T) {
 	}
 }
 
+func TestRetryThatIsNotInAHurryPausesForLonger(t *testing.T) {
+	longest := func(policy store.Retry) (first time.Duration) {
+		for range 50 {
+			policy.Sleep = func(_ context.Context, d time.Duration) error {
+				first = max(first, d)
+				return nil
+			}
+			n := 0
+			err := policy.Do(t.Context(), func(context.Context) error {
+				if n++; n > 1 {
+					return nil
+				}
+				return errUnmet
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		return first
+	}
+	if d := longest(store.Retry{}.Unhurried()); d <= 10*time.Millisecond || d > 100*time.Millisecond {
+		t.Errorf("of 50 first pauses, the longest is %v, want at most 100 ms, and more than 10 ms", d)
+	}
+	if d := longest(store.Retry{First: time.Millisecond}.Unhurried()); d > time.Millisecond {
+		t.Errorf("a first pause of its own is %v", d)
+	}
+}
+
 func TestLocksAdmitOneOfAName(t *testing.T) {
 	locks := store.NewLocks()
 	var a, b, c int

@@ -37,6 +37,9 @@ func NewSigner(cfg SignerConfig) (*Signer, error) {
 	return &Signer{cfg: cfg, kid: KeyID(cfg.Key.Public().(ed25519.PublicKey))}, nil
 }
 
+// KeyID names the key that tokens are signed with.
+func (s *Signer) KeyID() string { return s.kid }
+
 // jwtClaims is the payload as it is written.
 type jwtClaims struct {
 	jwt.RegisteredClaims

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"crypto/rand"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"time"
 
@@ -19,6 +22,7 @@ const kafkaUsage = `
   create-kafka-topic       make a topic of a cluster
   delete-kafka-topic       delete one with its messages
   mint-kafka-credential    make a user name and password for a cluster
+  add-scram                let clients use an older password, read from standard input, with SCRAM
   revoke-kafka-credential  make one credential invalid, by its id
 `
 
@@ -28,6 +32,7 @@ func kafkaCommands() map[string]func(context.Context, *flag.FlagSet, []string, i
 		"create-kafka-topic":      createKafkaTopic,
 		"delete-kafka-topic":      deleteKafkaTopic,
 		"mint-kafka-credential":   mintKafkaCredential,
+		"add-scram":               addScram,
 		"revoke-kafka-credential": revokeKafkaCredential,
 	}
 }
@@ -133,7 +138,7 @@ func mintKafkaCredential(ctx context.Context, flags *flag.FlagSet, args []string
 	if err != nil {
 		return err
 	}
-	_, c, err := d.cluster(ctx, *cluster)
+	engine, c, err := d.cluster(ctx, *cluster)
 	if err != nil {
 		return err
 	}
@@ -150,8 +155,45 @@ func mintKafkaCredential(ctx context.Context, flags *flag.FlagSet, args []string
 	if err != nil {
 		return err
 	}
+	if err := keepPassword(ctx, engine, signed); err != nil {
+		return err
+	}
 	fmt.Fprintf(stderr, "Credential %s of Kafka cluster %q. UPSTASH_KAFKA_REST_USERNAME and UPSTASH_KAFKA_REST_PASSWORD:\n", claims.CredentialID, c.Name)
 	fmt.Fprintf(stdout, "%s\n%s\n", claims.KafkaUsername(), signed)
+	return nil
+}
+
+// keepPassword makes a password known to clients that use SCRAM.
+func keepPassword(ctx context.Context, engine *kafka.Engine, password string) error {
+	claims, err := token.Unverified(password)
+	if err != nil {
+		return err
+	}
+	return engine.KeepPassword(ctx, claims, password)
+}
+
+func addScram(ctx context.Context, flags *flag.FlagSet, args []string, _, stderr io.Writer) error {
+	d := deploymentFlags(flags)
+	if err := parse(flags, args, "table"); err != nil {
+		return err
+	}
+	line, err := bufio.NewReader(os.Stdin).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("reading the password: %w", err)
+	}
+	password := strings.TrimSpace(line)
+	claims, err := token.Unverified(password)
+	if err != nil {
+		return err
+	}
+	engine, _, err := d.cluster(ctx, claims.Resource)
+	if err != nil {
+		return err
+	}
+	if err := engine.KeepPassword(ctx, claims, password); err != nil {
+		return err
+	}
+	fmt.Fprintf(stderr, "Credential %s can be used with SCRAM.\n", claims.CredentialID)
 	return nil
 }
 

@@ -21,6 +21,8 @@ type Verifier interface {
 	Verify(ctx context.Context, token string) (token.Claims, error)
 	// Resource is what a token says it opens, if it is true or not.
 	Resource(token string) string
+	// Recheck checks claims of a token that Verify has found good once.
+	Recheck(ctx context.Context, claims token.Claims) error
 }
 
 // Gate opens clusters.
@@ -71,6 +73,19 @@ func (g Gate) verify(ctx context.Context, password string) (context.Context, tok
 	return ctx, claims, nil
 }
 
+// Return checks the claims of a token that was good when it was minted, and that its bearer has proved to
+// know without showing it.
+func (g Gate) Return(ctx context.Context, claims token.Claims) (Grant, error) {
+	err := g.Verifier.Recheck(ctx, claims)
+	switch {
+	case errors.Is(err, token.ErrKeysUnavailable):
+		return Grant{}, fmt.Errorf("checking a credential: %w", err)
+	case err != nil || !claims.Allows(token.ProductKafka):
+		return Grant{}, ErrRefused
+	}
+	return g.Enter(ctx, claims)
+}
+
 // Enter finds the cluster of claims that were verified, unless it has taken them back.
 func (g Gate) Enter(ctx context.Context, claims token.Claims) (Grant, error) {
 	cluster, err := g.Engine.Cluster(ctx, claims.Resource)
@@ -102,4 +117,36 @@ func (g Grant) MayAdminister(topic string) bool {
 // MayDescribe reports whether a credential may know of a topic.
 func (g Grant) MayDescribe(topic string) bool {
 	return g.Claims.Topics.Matches(topic)
+}
+
+// ErrForbidden means that a credential is good and may not do what it was used for. The text of an error that
+// wraps it is for the client.
+var ErrForbidden = errors.New("forbidden")
+
+// forbidden is an error with a text of its own.
+type forbidden struct{ text string }
+
+func (e *forbidden) Error() string        { return e.text }
+func (e *forbidden) Is(target error) bool { return target == ErrForbidden }
+
+// MayUseGroup asks for the permission to use a group: the credential's rule of groups, and all topics
+// that the group's members read. Otherwise a credential of one topic could take partitions of
+// another one away from them, by joining their group. The error is or wraps ErrForbidden, or says what could not be read.
+func (g Gate) MayUseGroup(ctx context.Context, grant Grant, group string) error {
+	if !grant.Claims.Groups.Matches(group) {
+		return &forbidden{fmt.Sprintf("the credential may not use group %q", group)}
+	}
+	if rule := grant.Claims.Topics; rule.Permission != token.PermitProduce && (rule == (token.TopicRule{}) || rule.Topics == "*") {
+		return nil
+	}
+	topics, err := g.Engine.GroupTopics(ctx, grant.Cluster, group)
+	if err != nil {
+		return err
+	}
+	for _, t := range topics {
+		if !grant.Claims.MayConsume(t) {
+			return &forbidden{fmt.Sprintf("the credential may not use group %q: it reads topics that the credential may not consume from", group)}
+		}
+	}
+	return nil
 }

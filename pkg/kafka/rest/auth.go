@@ -5,7 +5,6 @@ import (
 	"net/http"
 
 	"github.com/skystash/skystash/pkg/kafka/access"
-	"github.com/skystash/skystash/pkg/token"
 )
 
 var errUnauthorized = refuse(http.StatusUnauthorized, "%s", access.ErrRefused)
@@ -35,26 +34,13 @@ func (x *exchange) mayProduce(topic string) error {
 	return nil
 }
 
-// mayUseGroup asks for the permission to use a group: the credential's rule of groups, and all
-// topics that the group's instances read. Otherwise a credential of one topic could take partitions
-// of another one away from them, by joining their group.
+// mayUseGroup asks for the permission to use a group.
 func (x *exchange) mayUseGroup(group string) error {
-	if !x.claims.Groups.Matches(group) {
-		return refuse(http.StatusForbidden, "the credential may not use group %q", group)
+	err := x.h.gate.MayUseGroup(x.ctx, access.Grant{Cluster: x.cluster, Claims: x.claims}, group)
+	if errors.Is(err, access.ErrForbidden) {
+		return refuse(http.StatusForbidden, "%s", err)
 	}
-	if rule := x.claims.Topics; rule.Permission != token.PermitProduce && (rule == (token.TopicRule{}) || rule.Topics == "*") {
-		return nil
-	}
-	topics, err := x.h.engine.GroupTopics(x.ctx, x.cluster, group)
-	if err != nil {
-		return err
-	}
-	for _, t := range topics {
-		if !x.claims.MayConsume(t) {
-			return refuse(http.StatusForbidden, "the credential may not use group %q: it reads topics that the credential may not consume from", group)
-		}
-	}
-	return nil
+	return err
 }
 
 func (x *exchange) mayConsume(topics ...string) error {

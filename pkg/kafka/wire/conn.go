@@ -179,7 +179,7 @@ func (c *conn) serveOne(f *frame) (err error) {
 			err = errPanic
 		}
 	}()
-	req, err := f.decode()
+	req, err := c.s.decode(f)
 	if err != nil {
 		return err
 	}

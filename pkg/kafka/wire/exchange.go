@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,8 +23,12 @@ const (
 	classFetch   = meter.ClassFetch
 )
 
-// requestTime bounds what a request may take, with all waiting.
-const requestTime = time.Minute
+const (
+	// requestTime bounds what a request may take, with all waiting.
+	requestTime = time.Minute
+	// joinTime is that of requests that wait for other members of a group.
+	joinTime = time.Hour
+)
 
 // exchange is a request on its way to its answer.
 type exchange struct {
@@ -43,10 +48,10 @@ type exchange struct {
 
 // serve answers the request. An error closes the connection.
 func (x *exchange) serve() error {
-	ctx, cancel := context.WithTimeout(x.life, requestTime)
+	api := x.frame.api
+	ctx, cancel := context.WithTimeout(x.life, cmp.Or(api.wait, requestTime))
 	defer cancel()
 	ctx, use := x.s.meter.Begin(ctx)
-	api := x.frame.api
 	if !x.frame.isServed() { // of ApiVersions
 		return x.send(appendAnswer(x.out[:0], x.frame.correlation, x.s.unservedVersion()))
 	}

@@ -105,7 +105,7 @@ func (f *frame) isServed() bool { return f.version >= f.api.min && f.version <= 
 
 // decode decodes a request. Of one in a version that is not served, which can only be ApiVersions, it
 // decodes nothing. The result shares memory with the frame.
-func (f *frame) decode() (kmsg.Request, error) {
+func (s *Server) decode(f *frame) (kmsg.Request, error) {
 	req := kmsg.RequestForKey(f.key)
 	if !f.isServed() {
 		return req, nil
@@ -121,8 +121,16 @@ func (f *frame) decode() (kmsg.Request, error) {
 		return nil, fmt.Errorf("%w: the header of request %d", errFrame, f.key)
 	}
 	if f.api.weigh != nil {
-		if _, err := f.api.weigh(d.b, f.version, flexible); err != nil {
+		cost, err := f.api.weigh(d.b, f.version, flexible)
+		if err != nil {
 			return nil, err
+		}
+		// Few are worth no waiting for, and who has so many as to matter must not wait with what it holds.
+		if cost > freeCost {
+			if !s.memory.TryAcquire(int64(cost)) {
+				return nil, fmt.Errorf("%w: request %d takes %d bytes, which there are not", errFrame, f.key, cost)
+			}
+			f.charged += int64(cost)
 		}
 	}
 	if err := unsafeRead(req, d.b); err != nil {
@@ -243,7 +251,10 @@ func (c *cursor) tags() {
 // maxPartitions bounds the partitions that one request may name.
 const maxPartitions = 100_000
 
-// weighProduce goes over a Produce request and counts what kmsg will allocate. The error is errFrame.
+// freeCost is how many bytes a request may take besides its own without being charged for them.
+const freeCost = 64 << 10
+
+// weighProduce goes over a Produce request and returns how many bytes kmsg will allocate. The error is errFrame.
 func weighProduce(body []byte, version int16, flexible bool) (int, error) {
 	c := cursor{b: body}
 	if version >= 3 {
@@ -272,5 +283,5 @@ func weighProduce(body []byte, version int16, flexible bool) (int, error) {
 	if c.bad {
 		return 0, fmt.Errorf("%w: Produce", errFrame)
 	}
-	return count, nil
+	return count * hostileFactor, nil
 }

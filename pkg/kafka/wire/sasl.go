@@ -35,6 +35,8 @@ var mechanisms = []struct {
 }{
 	{"PLAIN", func() dialogue { return plain{} }},
 	{"OAUTHBEARER", func() dialogue { return &bearer{} }},
+	{"SCRAM-SHA-256", scram256},
+	{"SCRAM-SHA-512", scram512},
 }
 
 func (x *exchange) saslHandshake(_ context.Context, req *kmsg.SASLHandshakeRequest, resp *kmsg.SASLHandshakeResponse) error {

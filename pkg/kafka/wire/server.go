@@ -2,6 +2,7 @@ package wire
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -54,6 +55,7 @@ type Server struct {
 	apis   []api
 	table  [maxKey]*api // by key
 	memory *semaphore.Weighted
+	secret []byte // see saltOf
 
 	life  context.Context // done once the server is closed
 	close context.CancelFunc
@@ -82,6 +84,7 @@ func New(cfg Config) *Server {
 	for i := range s.apis {
 		s.table[s.apis[i].key] = &s.apis[i]
 	}
+	s.secret = []byte(rand.Text())
 	s.life, s.close = context.WithCancel(context.Background())
 	s.work.Go(s.watch)
 	return s

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"context"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -15,8 +16,16 @@ const (
 	keySASLHandshake        = 17
 	keyAPIVersions          = 18
 	keyInitProducerID       = 22
+	keyCreateTopics         = 19
+	keyDeleteTopics         = 20
+	keyDeleteRecords        = 21
 	keyOffsetForLeaderEpoch = 23
+	keyDescribeConfigs      = 32
+	keyAlterConfigs         = 33
+	keyDescribeLogDirs      = 35
 	keySASLAuthenticate     = 36
+	keyCreatePartitions     = 37
+	keyIncrementalConfigs   = 44
 	keyDescribeCluster      = 60
 )
 
@@ -40,7 +49,8 @@ type api struct {
 	// nil: hostileFactor for each byte.
 	maxFrame int
 	weigh    func(body []byte, version int16, flexible bool) (int, error)
-	class    string // of meter; "": ClassAdmin
+	class    string        // of meter; "": ClassAdmin
+	wait     time.Duration // bounds what it takes; 0: requestTime
 }
 
 // apis are the requests that are served. Versions are those of Kafka 2.8. Produce is offered from 0 on, although 0 to 2 are
@@ -53,9 +63,17 @@ func apis() []api {
 		{key: keyMetadata, min: 0, max: 11, who: anyGrant, serve: serve((*exchange).metadata)},
 		{key: keySASLHandshake, min: 0, max: 1, who: anybody, serve: serve((*exchange).saslHandshake)},
 		{key: keyAPIVersions, min: 0, max: 3, who: anybody, serve: serve((*exchange).apiVersions)},
+		{key: keyCreateTopics, min: 0, max: 7, who: anyGrant, serve: serve((*exchange).createTopics)},
+		{key: keyDeleteTopics, min: 0, max: 6, who: anyGrant, serve: serve((*exchange).deleteTopics)},
+		{key: keyDeleteRecords, min: 0, max: 2, who: anyGrant, serve: serve((*exchange).deleteRecords)},
 		{key: keyInitProducerID, min: 0, max: 4, who: producer, serve: serve((*exchange).initProducerID)},
 		{key: keyOffsetForLeaderEpoch, min: 2, max: 4, who: anyGrant, serve: serve((*exchange).offsetForLeaderEpoch)},
+		{key: keyDescribeConfigs, min: 0, max: 4, who: anyGrant, serve: serve((*exchange).describeConfigs)},
+		{key: keyAlterConfigs, min: 0, max: 2, who: anyGrant, serve: serve((*exchange).alterConfigs)},
+		{key: keyDescribeLogDirs, min: 0, max: 2, who: anyGrant, serve: serve((*exchange).describeLogDirs)},
 		{key: keySASLAuthenticate, min: 0, max: 2, who: anybody, serve: serve((*exchange).saslAuthenticate)},
+		{key: keyCreatePartitions, min: 0, max: 3, who: anyGrant, serve: serve((*exchange).createPartitions)},
+		{key: keyIncrementalConfigs, min: 0, max: 1, who: anyGrant, serve: serve((*exchange).incrementalAlterConfigs)},
 		{key: keyDescribeCluster, min: 0, max: 0, who: anyGrant, serve: serve((*exchange).describeCluster)},
 	}
 }

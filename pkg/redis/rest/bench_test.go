@@ -31,6 +31,10 @@ func (e *quietEngine) AheadOfUser(ctx context.Context, _ string, _ func() [][]st
 
 func (e *quietEngine) Database(context.Context, string) (*redis.Database, error) { return &e.db, nil }
 
+func (*quietEngine) WithTurn(ctx context.Context, _ *redis.Database) (context.Context, *redis.Turn) {
+	return ctx, nil
+}
+
 func (e *quietEngine) Do(_ context.Context, _ *redis.Database, _ redis.Access, args []string, w *resp.Writer) error {
 	answer(args, w)
 	return nil

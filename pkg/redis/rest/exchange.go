@@ -24,6 +24,13 @@ type exchange struct {
 	near   bool // they are for the replica of a read region only, see region.go
 }
 
+// What a byte costs outside of the engine, in units of work as redis.Budget has them.
+const (
+	parseWork  = 10 // of a body
+	renderWork = 5  // of a reply
+	zipWork    = 12 // of an answer that is compressed
+)
+
 // open finds out which database the request is for, and what it may do there.
 func (x *exchange) open() (err error) {
 	x.near = false
@@ -73,6 +80,9 @@ func (x *exchange) json() error {
 	if err != nil {
 		return err
 	}
+	if err := x.s.turn.Spend(x.ctx, parseWork*int64(len(body))); err != nil {
+		return err
+	}
 	args, err := x.s.parser.command(body)
 	if err != nil {
 		return err
@@ -101,6 +111,9 @@ func (x *exchange) single(args []string) error {
 	if needsConnection(args[0]) {
 		w.Error(needsConnectionText(args[0]))
 	} else if err := x.do(args); err != nil {
+		return err
+	}
+	if err := x.s.turn.Spend(x.ctx, renderWork*int64(len(w.Buf))); err != nil {
 		return err
 	}
 	reply := x.limited(w.Buf)
@@ -189,6 +202,9 @@ func (x *exchange) commands(tooLargeStatus int) ([][]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := x.s.turn.Spend(x.ctx, parseWork*int64(len(body))); err != nil {
+		return nil, err
+	}
 	cmds, err := x.s.parser.commands(body)
 	if err != nil {
 		return nil, err
@@ -204,6 +220,9 @@ func (x *exchange) commands(tooLargeStatus int) ([][]string, error) {
 // several answers with the n replies that were written.
 func (x *exchange) several(n int, f format) error {
 	rest := x.s.replies.Buf
+	if err := x.s.turn.Spend(x.ctx, renderWork*int64(len(rest))); err != nil {
+		return err
+	}
 	if !f.resp2 {
 		x.s.out = append(x.s.out, '[')
 	}

@@ -36,6 +36,8 @@ type Engine interface {
 	// Multi runs commands atomically and appends a reply for each. A
 	// redis.Error refuses them all before any has run.
 	Multi(ctx context.Context, db *redis.Database, a redis.Access, cmds [][]string, w *resp.Writer) error
+	// WithTurn returns a context for Do, Pipeline and Multi, and what the request spends on work of its own.
+	WithTurn(ctx context.Context, db *redis.Database) (context.Context, *redis.Turn)
 	// Subscribe begins to receive the messages of channels and patterns. A
 	// redis.Error says that the caller may not.
 	Subscribe(ctx context.Context, db *redis.Database, a redis.Access, channels, patterns []string) (*redis.Subscription, error)
@@ -170,10 +172,21 @@ func (h *Handler) Serve(ctx context.Context, r *Request, w ResponseWriter) {
 	if h.meter.Recorder != nil && s.used.db != nil {
 		h.record(ctx, r, s)
 	}
-	s.send(r, w, h.syncToken(s))
+	turn := s.turn
+	defer turn.Release()
+	h.send(ctx, r, w, s)
 	if s.reusable() {
 		h.scratches.Put(s)
 	}
+}
+
+// send sends the answer.
+func (h *Handler) send(ctx context.Context, r *Request, w ResponseWriter, s *scratch) {
+	accepted := r.Header.Get("Accept-Encoding")
+	if len(s.out) >= edge.CompressFrom && edge.AcceptsGzip(accepted) {
+		_ = s.turn.Spend(ctx, zipWork*int64(len(s.out))) // whose context has ended is answered, too
+	}
+	s.send(r, w, h.syncToken(s))
 }
 
 // serveSafely turns a panic into an error.
@@ -206,6 +219,10 @@ func (h *Handler) serve(ctx context.Context, r *Request, w ResponseWriter, s *sc
 	if queryErr != nil && !(len(path) > 0 && isStream(path[0])) {
 		return queryErr
 	}
+	if len(path) > 0 && isStream(path[0]) {
+		return x.stream(path, w.Streams())
+	}
+	x.ctx, s.turn = h.engine.WithTurn(x.ctx, x.db)
 	switch {
 	case len(path) == 0:
 		if len(query) > 0 {
@@ -222,8 +239,6 @@ func (h *Handler) serve(ctx context.Context, r *Request, w ResponseWriter, s *sc
 			return errQuery
 		}
 		return x.multi()
-	case isStream(path[0]):
-		return x.stream(path, w.Streams())
 	}
 	return x.path(path, query)
 }

@@ -68,6 +68,10 @@ func (e *stubEngine) record(call string, db *redis.Database, a redis.Access, cmd
 	}
 }
 
+func (*stubEngine) WithTurn(ctx context.Context, _ *redis.Database) (context.Context, *redis.Turn) {
+	return ctx, nil
+}
+
 func (e *stubEngine) Do(ctx context.Context, db *redis.Database, a redis.Access, args []string, w *resp.Writer) error {
 	e.record("do", db, a, args)
 	if err := ctx.Err(); err != nil {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/skystash/skystash/pkg/edge"
+	"github.com/skystash/skystash/pkg/redis"
 	"github.com/skystash/skystash/pkg/redis/resp"
 )
 
@@ -32,6 +33,7 @@ type scratch struct {
 	resp2   bool        // out is RESP2, not JSON
 	events  *events     // in the place of all that
 	used    used
+	turn    *redis.Turn
 	abroad  int64 // when the client was last in another region, see lastAbroad
 }
 
@@ -45,6 +47,7 @@ func (s *scratch) reset() {
 	s.resp2 = false
 	s.events = nil
 	s.used = used{}
+	s.turn = nil
 	s.abroad = 0
 }
 

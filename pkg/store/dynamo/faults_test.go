@@ -302,6 +302,31 @@ func TestTransactionThatGoesOnFailing(t *testing.T) {
 	}
 }
 
+// Whoever decides anew after a conflict does not want the same transaction to be repeated.
+func TestConflictIsNotRepeatedForWhoReadsAnew(t *testing.T) {
+	r := newRig(t)
+	for name, tt := range map[string]struct {
+		faults []fault
+		sent   int
+	}{
+		"conflict": {[]fault{canceled("TransactionConflict", "None")}, 1}, "by itself": {[]fault{conflict}, 1},
+		"after being throttled": {[]fault{throttle, conflict}, 2}, "throttled alone": {[]fault{throttle}, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := r.counter("n")
+			r.script(tt.faults...)
+			err := r.store.Commit(store.NoRepeat(t.Context()), []store.Op{store.Update(key("n"), nil, increment...), store.Update(key("m"), nil, increment...)})
+			done := name == "throttled alone"
+			if len(r.wire.sent) != tt.sent || (err == nil) != done || err != nil && !errors.Is(err, store.ErrConflict) {
+				t.Errorf("sent %d times: %v", len(r.wire.sent), err)
+			}
+			if got := r.counter("n"); (got == before+1) != done {
+				t.Errorf("the counter is %d, was %d", got, before)
+			}
+		})
+	}
+}
+
 var canceledForSize = answer(400, "TransactionCanceledException", "Transaction cancelled",
 	`,"CancellationReasons":[{"Code":"None"},{"Code":"ValidationError","Message":"Item size to update has exceeded the maximum allowed size"}]`)
 

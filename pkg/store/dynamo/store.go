@@ -161,7 +161,8 @@ func (s *Store) do(ctx context.Context, what string, mode safety, send func(cont
 			return refusal(what, err)
 		}
 		inDoubt = inDoubt || res == unclear && mode != harmless
-		if res == refused || res == unclear && mode == delicate || !s.backOff(ctx, attempt) {
+		last := res == refused || res == unclear && mode == delicate || res == contended && store.IsNoRepeat(ctx)
+		if last || !s.backOff(ctx, attempt) {
 			return fmt.Errorf("dynamo: %s: %w: %w", what, sentinel(res, inDoubt), err)
 		}
 	}

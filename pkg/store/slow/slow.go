@@ -191,7 +191,7 @@ func (s *Store) write(ctx context.Context, method string, ops []store.Op, run fu
 		if err != nil {
 			return err
 		}
-		if attempt+1 == maxAttempts {
+		if attempt+1 == maxAttempts || store.IsNoRepeat(ctx) {
 			return fmt.Errorf("slow: %s: %w", method, store.ErrConflict)
 		}
 		if err := s.sleep(ctx, rand.N(min(longestPause, firstPause<<min(attempt, 10)))); err != nil {

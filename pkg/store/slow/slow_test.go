@@ -116,6 +116,36 @@ func TestTransactionHoldsItsItems(t *testing.T) {
 	}
 }
 
+func TestConflictIsNotRepeatedForWhoReadsAnew(t *testing.T) {
+	s := open(t, 20*time.Millisecond)
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	done, conflicts := 0, 0
+	for i := range 20 {
+		wg.Go(func() {
+			err := s.Commit(store.NoRepeat(t.Context()), []store.Op{
+				store.Update(key("n"), nil, store.Add("n", "n", 1)),
+				store.Put(key(fmt.Sprint(i)), store.NewAttrs(), nil),
+			})
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case err == nil:
+				done++
+			case errors.Is(err, store.ErrConflict):
+				conflicts++
+			default:
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	got, err := s.Get(t.Context(), key("n"))
+	if err != nil || got.Get("n").Num() != int64(done) || done+conflicts != 20 || s.Counts().Conflicts != conflicts {
+		t.Errorf("the count is %d (%v) after %d commits and %d conflicts, of which %d were counted", got.Get("n").Num(), err, done, conflicts, s.Counts().Conflicts)
+	}
+}
+
 func TestCallThatWasCarriedOutIsAnswered(t *testing.T) {
 	s := open(t, 0)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -1,0 +1,107 @@
+package redis
+
+import (
+	"context"
+	"time"
+)
+
+// shortWork is how much a request may do before it needs a turn, in units of work. A turn is for lookEvery units,
+// after which it is passed on if others wait.
+const shortWork = 1_000_000
+
+// turnTime is how long a pipeline keeps its turn while others wait, if it does little work in that time because
+// it waits for the store.
+const turnTime = 10 * time.Millisecond
+
+// Turn is the right of one request to work: see turns. It is used by one goroutine at a time. A nil Turn
+// works without asking anybody.
+type Turn struct {
+	turns    *turns
+	database string
+	left     int64 // units of work until it looks whether it is somebody else's turn
+	long     bool  // it has done shortWork
+	working  bool  // it has one of turns
+	since    time.Time
+	waited   time.Duration
+}
+
+// turnContext carries a Turn.
+type turnContext struct {
+	context.Context
+	turn Turn
+}
+
+type turnKey struct{}
+
+func (c *turnContext) Value(key any) any {
+	if key == (turnKey{}) {
+		return &c.turn
+	}
+	return c.Context.Value(key)
+}
+
+// WithTurn returns a context under which all that the engine does for a request is one piece of work, together with
+// what the caller spends on the request. The caller releases the Turn at last. A call without one has its own.
+func (e *Engine) WithTurn(ctx context.Context, db *Database) (context.Context, *Turn) {
+	c := &turnContext{ctx, Turn{turns: e.turns, database: db.ID, left: shortWork}}
+	return c, &c.turn
+}
+
+// turnOf is the Turn of a context, or nil.
+func turnOf(ctx context.Context) *Turn {
+	t, _ := ctx.Value(turnKey{}).(*Turn)
+	return t
+}
+
+// begin is WithTurn for a call that may be a part of a request that has a Turn. The call releases what it gets.
+func (e *Engine) begin(ctx context.Context, db *Database) (_ context.Context, turn, own *Turn) {
+	if t := turnOf(ctx); t != nil {
+		return ctx, t, nil
+	}
+	ctx, own = e.WithTurn(ctx, db)
+	return ctx, own, own
+}
+
+// Spend counts units of work, as Budget does, that are done or about to be done. It waits until it is the request's
+// turn. The error is the context's.
+func (t *Turn) Spend(ctx context.Context, units int64) error {
+	if t == nil {
+		return nil
+	}
+	if t.left -= units; t.left >= 0 {
+		return nil
+	}
+	t.long = true
+	return t.next(ctx)
+}
+
+// next waits for the request's turn. A request that has one already gives it up for that, if others wait.
+func (t *Turn) next(ctx context.Context) error {
+	t.left = lookEvery
+	begun, err := t.turns.now(), error(nil)
+	if t.working {
+		err = t.turns.pass(ctx, t.database)
+	} else {
+		err = t.turns.take(ctx, t.database)
+	}
+	t.since, t.working = t.turns.now(), err == nil
+	t.waited += t.since.Sub(begun)
+	return err
+}
+
+// keep is called between members of a pipeline. One that is long needs a turn for each of them.
+func (t *Turn) keep(ctx context.Context) error {
+	if t == nil || !t.long || t.working && !(t.turns.wanted() && t.turns.now().Sub(t.since) > turnTime) {
+		return nil
+	}
+	return t.next(ctx)
+}
+
+// Release gives the request's turn back, if it has one. A request does so when it ends, and before it waits for
+// anything that another one may hold. If it goes on, it waits for another turn.
+func (t *Turn) Release() {
+	if t != nil && t.working {
+		t.working = false
+		t.turns.give()
+	}
+}
