@@ -184,9 +184,14 @@ func (j *classicJoin) enter(ctx context.Context, room *room) (out JoinResponse, 
 
 // checkKind refuses to join a group that has members of the REST API.
 func (j *classicJoin) checkKind(ctx context.Context, room *room) error {
-	if room.state.State != groups.Empty {
+	if room.state.State != groups.Empty || room.asked == room.state.Generation+1 {
 		return nil
 	}
+	if lease := room.record.attrs.Get(groupLease); !lease.IsZero() && leaseSince(lease) > j.e.nowMs()-deadLease {
+		room.at = time.Time{} // instances may be about to become members: that is to be seen first
+		return errRetry
+	}
+	asked := room.state.Generation + 1
 	g, err := j.e.loadGroup(ctx, j.c.ID, j.r.Group)
 	if err != nil {
 		return err
@@ -200,6 +205,7 @@ func (j *classicJoin) checkKind(ctx context.Context, room *room) error {
 		}
 		return room.load(ctx, 0)
 	}
+	room.asked = asked
 	return nil
 }
 

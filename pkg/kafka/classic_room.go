@@ -116,6 +116,7 @@ type room struct {
 	roster []rosterEntry // of the generation
 	listed string        // id of the roster
 
+	asked    int64                   // generation, plus 1, in which there were no instances of the REST API
 	members  []*groups.ClassicMember // as they were read last
 	membered time.Time
 	arrived  map[string]time.Time // by member id: when its last join was seen here first

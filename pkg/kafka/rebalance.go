@@ -214,9 +214,9 @@ func (l *leader) count(ctx context.Context, g *groupItem, members int) error {
 // raise begins a new generation.
 func (l *leader) raise(ctx context.Context, g *groupItem) (generation int64, err error) {
 	edits := []store.Edit{store.Add(groupGeneration, groupGeneration, 1), store.Set(groupUsed, store.Int(l.e.nowMs()))}
-	cond := store.And{store.Eq(groupLease, l.lease)}
+	// Whoever joins by Kafka's own protocol meanwhile has the condition that the generation is the same.
+	cond := store.And{store.Eq(groupLease, l.lease), store.Same(classicWrite, g.attrs.Get(classicWrite))}
 	if g.attrs.Has(classicWrite) { // members of Kafka's own protocol, if there were some, have died
-		cond = append(cond, store.Same(classicWrite, g.attrs.Get(classicWrite)))
 		edits = append(edits, store.Set(classicWrite, store.Bytes(writeID())), store.Remove(classicState), store.Remove(classicRoster), store.Remove(classicLeader))
 	}
 	old, err := l.e.store.Apply(ctx, store.Update(groupKey(g.cluster, g.name), cond, edits...))
