@@ -5,6 +5,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/skystash/skystash/pkg/store"
 )
 
 // A group has members of one kind, however many of both come at once, to whatever process.
@@ -49,5 +51,36 @@ func TestKindsOfMembersDoNotMix(t *testing.T) {
 	}
 	if assigned == 0 || classic == 0 {
 		t.Errorf("%d times the one kind came first, and %d times the other", assigned, classic)
+	}
+}
+
+// Whoever has left is told so once, and the others learn it, even if somebody else writes the group meanwhile.
+func TestLeavingIsTriedAgain(t *testing.T) {
+	for call, calls := 1, 1; call <= calls; call++ {
+		inClassicBubble(t, 1, 1, func(w *classicWorld) {
+			a, b := w.member(0), w.member(0)
+			var joining sync.WaitGroup
+			for _, m := range []*classicMember{a, b} {
+				joining.Go(func() {
+					if err := m.join(w.Context()); err != nil {
+						w.Error(err)
+					}
+				})
+			}
+			joining.Wait()
+			s := &interrupted{Store: w.store, before: call, fail: fmt.Errorf("test: %w", store.ErrConflict)}
+			other := newCrowdEngine(w, s)
+			errs, err := other.LeaveGroup(w.Context(), other.c, "g", []Leaver{{Member: a.request.Member}})
+			calls = s.calls
+			if err != nil || errs[0] != nil {
+				w.Fatalf("before call %d: leaving: %v, %v", call, errs, err)
+			}
+			time.Sleep(2 * time.Second) // what a process knows of a group may be a second old
+			w.wantCode("heartbeat", b.heartbeat(w.Context()), CodeRebalanceInProgress)
+			if err := b.join(w.Context()); err != nil || b.assignment != "0 of 1" {
+				w.Errorf("alone: %q, %v", b.assignment, err)
+			}
+			w.wantCode("heartbeat of who has left", a.heartbeat(w.Context()), CodeUnknownMember)
+		})
 	}
 }

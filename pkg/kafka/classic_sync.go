@@ -197,42 +197,45 @@ func (e *Engine) LeaveGroup(ctx context.Context, c *Cluster, group string, who [
 	if checkName("group", group) != nil {
 		return nil, groupError(CodeInvalidGroupID, "illegal group id")
 	}
+	var ids []string // of who leaves; nil: that is not known yet
 	err = e.retry.Do(ctx, func(ctx context.Context) error {
-		errs, err = e.leaveGroup(ctx, c, group, who)
-		return err
+		room, leave, err := e.room(ctx, c.ID, group)
+		if err != nil {
+			return err
+		}
+		defer leave()
+		if err := room.load(ctx, 0); err != nil {
+			return err
+		}
+		if ids == nil { // another attempt may find that they have gone already
+			if err := room.loadMembers(ctx, 0); err != nil {
+				return err
+			}
+			ids, errs = room.leavers(who)
+		}
+		if len(ids) == 0 {
+			return nil
+		}
+		return room.takeOut(ctx, ids)
 	})
 	return errs, err
 }
 
-func (e *Engine) leaveGroup(ctx context.Context, c *Cluster, group string, who []Leaver) ([]error, error) {
-	room, leave, err := e.room(ctx, c.ID, group)
-	if err != nil {
-		return nil, err
-	}
-	defer leave()
-	if err := room.load(ctx, 0); err != nil {
-		return nil, err
-	}
-	if err := room.loadMembers(ctx, 0); err != nil {
-		return nil, err
-	}
-	errs := make([]error, len(who))
-	var ids []string
+// leavers finds members.
+func (r *room) leavers(who []Leaver) (ids []string, errs []error) {
+	ids, errs = []string{}, make([]error, len(who))
 	for i, l := range who {
-		n := slices.IndexFunc(room.members, func(m *groups.ClassicMember) bool {
+		n := slices.IndexFunc(r.members, func(m *groups.ClassicMember) bool {
 			return l.Instance != "" && m.Instance == l.Instance || l.Instance == "" && m.ID == l.Member
 		})
 		switch {
 		case n < 0:
 			errs[i] = groupError(CodeUnknownMember, "the group does not know the member")
-		case l.Instance != "" && l.Member != "" && room.members[n].ID != l.Member:
+		case l.Instance != "" && l.Member != "" && r.members[n].ID != l.Member:
 			errs[i] = groupError(CodeFencedInstance, "another member has the instance id")
 		default:
-			ids = append(ids, room.members[n].ID)
+			ids = append(ids, r.members[n].ID)
 		}
 	}
-	if len(ids) == 0 {
-		return errs, nil
-	}
-	return errs, room.takeOut(ctx, ids)
+	return ids, errs
 }
