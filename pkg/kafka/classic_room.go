@@ -250,7 +250,27 @@ func (r *room) loadMembers(ctx context.Context, age time.Duration) error {
 		r.saw(m.ID, m.Joins)
 	}
 	r.membered = begun
+	r.forget()
 	return r.dismissStatic(ctx)
+}
+
+// forget drops what is known of those who are no members any more.
+func (r *room) forget() {
+	is := map[string]bool{}
+	for _, m := range r.members {
+		is[m.ID] = true
+	}
+	for _, m := range r.roster {
+		is[m.id] = true
+	}
+	for id := range r.heard {
+		if !is[id] {
+			delete(r.heard, id)
+			delete(r.beats, id)
+			delete(r.joins, id)
+			delete(r.arrived, id)
+		}
+	}
 }
 
 // dismissStatic takes those out of the list who are static members, and whose instance is another member by now.

@@ -118,45 +118,59 @@ func (e *Engine) SyncGroup(ctx context.Context, c *Cluster, r SyncRequest) (Sync
 
 // sync looks once. It reports done if the member has its part.
 func (e *Engine) sync(ctx context.Context, c *Cluster, r SyncRequest) (out SyncResponse, done bool, err error) {
-	room, leave, err := e.room(ctx, c.ID, r.Group)
-	if err != nil {
+	state, done, err := e.syncState(ctx, c, r)
+	if err != nil || !done {
 		return out, false, err
 	}
-	defer leave()
-	if err := room.check(ctx, r.MemberRef); err != nil {
-		return out, false, err
-	}
-	if room.state.State != groups.Stable { // it may be by now
-		if err := room.load(ctx, firstClassicLook); err != nil {
-			return out, false, err
-		}
-		if err := room.refusal(r.MemberRef); err != nil {
-			return out, false, err
-		}
-	}
-	state := room.state
-	room.beats[r.Member] = e.now()
-	switch {
-	case state.State == groups.Preparing:
-		return out, false, groupError(CodeRebalanceInProgress, "the group's members join")
-	case r.ProtocolType != "" && r.ProtocolType != state.ProtocolType, r.Protocol != "" && r.Protocol != state.Protocol:
-		return out, false, groupError(CodeInconsistentProtocol, "the group's protocol is %s", state.Protocol)
-	case state.State == groups.Completing && state.Leader == r.Member:
-		if err := room.assign(ctx, r.Assignments); err != nil {
-			return out, false, err
-		}
-		return SyncResponse{state.ProtocolType, state.Protocol, r.Assignments[r.Member]}, true, nil
-	case state.State == groups.Completing:
-		if e.nowMs() > state.Deadline {
-			return out, false, room.write(ctx, state.Prepare(e.nowMs(), groups.MaxRebalance(room.members)))
-		}
-		return out, false, nil
+	out = SyncResponse{ProtocolType: state.ProtocolType, Protocol: state.Protocol}
+	if state.State == groups.Completing { // it was the leader's call, which has stored all parts
+		out.Assignment = r.Assignments[r.Member]
+		return out, true, nil
 	}
 	part, err := e.store.Get(ctx, assignmentKey(c.ID, r.Group, state.Generation, r.Member))
 	if err != nil {
 		return out, false, fmt.Errorf("reading what a member of group %s gets: %w", r.Group, err)
 	}
-	return SyncResponse{state.ProtocolType, state.Protocol, []byte(part.Get(classicBody).Str())}, true, nil
+	out.Assignment = []byte(part.Get(classicBody).Str())
+	return out, true, nil
+}
+
+// syncState looks at the group. It reports done if the members have their parts. Of a leader's call that has
+// just given them, the state is the one before.
+func (e *Engine) syncState(ctx context.Context, c *Cluster, r SyncRequest) (state groups.Classic, done bool, err error) {
+	room, leave, err := e.room(ctx, c.ID, r.Group)
+	if err != nil {
+		return state, false, err
+	}
+	defer leave()
+	if err := room.check(ctx, r.MemberRef); err != nil {
+		return state, false, err
+	}
+	if room.state.State != groups.Stable { // it may be by now
+		if err := room.load(ctx, firstClassicLook); err != nil {
+			return state, false, err
+		}
+		if err := room.refusal(r.MemberRef); err != nil {
+			return state, false, err
+		}
+	}
+	state = room.state
+	room.beats[r.Member] = e.now()
+	switch {
+	case state.State == groups.Preparing:
+		return state, false, groupError(CodeRebalanceInProgress, "the group's members join")
+	case r.ProtocolType != "" && r.ProtocolType != state.ProtocolType, r.Protocol != "" && r.Protocol != state.Protocol:
+		return state, false, groupError(CodeInconsistentProtocol, "the group's protocol is %s", state.Protocol)
+	case state.State == groups.Completing && state.Leader == r.Member:
+		err := room.assign(ctx, r.Assignments)
+		return state, err == nil, err
+	case state.State == groups.Completing:
+		if e.nowMs() > state.Deadline {
+			return state, false, room.write(ctx, state.Prepare(e.nowMs(), groups.MaxRebalance(room.members)))
+		}
+		return state, false, nil
+	}
+	return state, true, nil
 }
 
 // assign stores what the leader gives the members, each in an item of its own, which nobody changes after.
