@@ -262,3 +262,50 @@ func TestCoordinators(t *testing.T) {
 	b.wantCode("of transactions", find(1).ErrorCode, kerr.TransactionalIDAuthorizationFailed)
 	b.wantCode("of shares", find(2).ErrorCode, kerr.InvalidRequest)
 }
+
+// A group goes from REST to clients of the protocol and back, at the committed offsets.
+func TestGroupIsHandedOver(t *testing.T) {
+	b := newBroker(t)
+	me := b.mint(nil)
+	o := kafka.InstanceOptions{AutoCommit: true, AutoCommitInterval: time.Second, SessionTimeout: 10 * time.Second, Reset: kafka.ResetEarliest}
+	b.fill(me, "red", 10)
+	rest := func(want int) {
+		t.Helper()
+		got := 0
+		for end := time.Now().Add(10 * time.Second); got < want && time.Now().Before(end); {
+			ms, err := b.engine.Consume(b.ctx(), b.cluster, "g", "one", []string{"red"}, o, 100*time.Millisecond)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got += len(ms)
+		}
+		if ms, err := b.engine.Consume(b.ctx(), b.cluster, "g", "one", []string{"red"}, o, 0); err != nil || got != want || len(ms) > 0 {
+			t.Errorf("REST reads %d messages, want %d, and then %d: %v", got, want, len(ms), err)
+		}
+	}
+	rest(10)
+	join := kmsg.NewPtrJoinGroupRequest()
+	join.Group, join.SessionTimeoutMillis, join.RebalanceTimeoutMillis, join.ProtocolType = "g", 10_000, 1000, "consumer"
+	join.Protocols = []kmsg.JoinGroupRequestProtocol{{Name: "range", Metadata: (&kmsg.ConsumerMemberMetadata{Topics: []string{"red"}}).AppendTo(nil)}}
+	c := b.client(me.plain())
+	b.wantCode("JoinGroup while REST reads", raw[*kmsg.JoinGroupResponse](b, c, join).ErrorCode, kerr.InconsistentGroupProtocol)
+	if err := b.engine.DeleteInstance(t.Context(), b.cluster, "g", "one"); err != nil {
+		t.Fatal(err)
+	}
+	b.fill(me, "red", 10)
+	g := &members{broker: b, me: me, group: "g", seen: map[string]int{}}
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { g.member(ctx) })
+	g.until(10)
+	if _, err := b.engine.Consume(b.ctx(), b.cluster, "g", "one", []string{"red"}, o, 0); err == nil {
+		t.Error("REST joins a group of clients")
+	}
+	stop()
+	running.Wait()
+	if len(g.seen) != 10 {
+		t.Errorf("the client reads %d messages", len(g.seen))
+	}
+	b.fill(me, "red", 10)
+	rest(10)
+}
