@@ -38,12 +38,13 @@ var (
 	errCompressed = errors.New("malformed compressed value")
 )
 
-// textOf is the value in an item.
+// textOf is the value in an item. Who writes one form removes the other, but for instances of an older build, which
+// do not know of compression: the plain form is the later one then.
 func textOf(as store.Attrs) text {
-	if p := as.Get(attrPacked); !p.IsZero() {
-		return text{packed: p.Str()}
+	if v := as.Get(attrValue); !v.IsZero() {
+		return text{plain: v.Str()}
 	}
-	return text{plain: as.Get(attrValue).Str()}
+	return text{packed: as.Get(attrPacked).Str()}
 }
 
 // textFor is the form in which to write a value to an item that has a number of bytes besides. tried is how many bytes were
