@@ -78,6 +78,24 @@ func BenchmarkDo(b *testing.B) {
 	}
 }
 
+// BenchmarkAppends measures 100,000 appends within one script.
+func BenchmarkAppends(b *testing.B) {
+	run := benchRun(b)
+	for name, source := range map[string]string{
+		"concatenation": "local s = '' for i = 1, 100000 do s = s .. 'x' end return #s",
+		"APPEND":        "for i = 1, 100000 do redis.call('append', KEYS[1], 'x') end return redis.call('del', KEYS[1])",
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			at := processorTime(b)
+			for b.Loop() {
+				run(b, "eval", source, "1", "k")
+			}
+			b.ReportMetric(float64((processorTime(b)-at).Milliseconds())/float64(b.N), "cpu-ms/op")
+		})
+	}
+}
+
 // BenchmarkDelivery measures the time from PUBLISH to the subscriber: on the same engine, and on another one
 // that shares the store.
 func BenchmarkDelivery(b *testing.B) {

@@ -25,16 +25,16 @@ func stringRangeCommands() []*command {
 
 // APPEND key value
 func appendTo(c *call) error {
-	s, _, err := c.tx.String(c.args[1])
+	size, err := c.tx.StringLen(c.args[1])
 	if err != nil {
 		return err
 	}
-	n := int64(len(s)) + int64(len(c.args[2]))
+	n := size + int64(len(c.args[2]))
 	if n > maxRecord {
 		return errRecordSize(n)
 	}
-	if c.args[2] != "" || s == "" {
-		c.tx.SetString(c.args[1], s+c.args[2], true)
+	if c.args[2] != "" || size == 0 {
+		c.tx.AppendString(c.args[1], c.args[2])
 	}
 	c.w.Int(n)
 	return nil

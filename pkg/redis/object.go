@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unsafe"
 
 	"github.com/skystash/skystash/pkg/redis/jsondoc"
 	"github.com/skystash/skystash/pkg/redis/num"
@@ -249,6 +250,43 @@ func (tx *Txn) SetString(key, s string, keepTTL bool) {
 	}
 	tx.take(int64(len(s)))
 	tx.replace(ent, &object{typ: typeString, expires: expires, str: &stringValue{s: s, loaded: true, size: int64(len(s))}})
+}
+
+// AppendString appends to the string at a key, which holds one or nothing. A string that is appended to again and again
+// is copied once for each doubling: the strings that it was before are beginnings of the same memory. Nobody
+// sees what is behind their ends, and only the longest of them is appended to in place.
+func (tx *Txn) AppendString(key, more string) {
+	ent := tx.entry(key)
+	o := ent.obj
+	if o == nil || o.str == nil {
+		tx.SetString(key, more, true)
+		return
+	}
+	s := tx.stringOf(o)
+	if tx.err != nil {
+		return
+	}
+	size := len(s) + len(more)
+	room := size
+	tail := tx.tail
+	if len(tail) == len(s) && unsafe.StringData(s) == unsafe.SliceData(tail) {
+		room = 2 * size // it is not the first time
+	} else {
+		tail = nil
+	}
+	if cap(tail) < size {
+		if tx.take(int64(room)); tx.err != nil {
+			return
+		}
+		tail = append(make([]byte, 0, room), s...)
+		tx.hold(-int64(len(s))) // which is garbage now
+	}
+	tx.spend(int64(len(more)))
+	tail = append(tail, more...)
+	tx.tail = tail
+	ent.obj = &object{typ: typeString, expires: o.expires, str: &stringValue{s: unsafe.String(unsafe.SliceData(tail), len(tail)), loaded: true, size: int64(size)}}
+	tx.abandon(o)
+	ent.dirty = true
 }
 
 // stringAttr holds a string in the head of a key: as a number if it is one, so that INCR can add to it blindly. tried is as

@@ -180,3 +180,46 @@ func TestMultiKeyWritesBeyondOneTransaction(t *testing.T) {
 	}
 	d.check([2]string{"dbsize", "(integer) 0"})
 }
+
+// A string that is appended to again and again within a transaction is what it should be at every moment, also where
+// copies of it are appended to as well.
+func TestAppendsInOneTransaction(t *testing.T) {
+	d := newTestEngine(t)
+	d.check(
+		[2]string{"set a one", "OK"},
+		[2]string{"pexpireat a 99999999999999", "(integer) 1"},
+	)
+	got := d.do("eval", `
+		local function append(k, v) return redis.call('append', k, v) end
+		local function get(k) return redis.call('get', k) end
+		append('a', '-two') append('a', '-three')
+		local before = get('a')
+		redis.call('copy', 'a', 'b')
+		append('a', '-A') append('b', '-B') append('a', '-C') append('b', '-D')
+		redis.call('rename', 'b', 'c')
+		append('c', '-E') append('b', 'new') append('a', '')
+		redis.call('setrange', 'c', 0, 'ONE')
+		append('c', '-F') append('a', '-G')
+		return {before, get('a'), get('b'), get('c'), redis.call('pexpiretime', 'a')}`, "0")
+	want := `["one-two-three" "one-two-three-A-C-G" "new" "ONE-two-three-B-D-E-F" (integer) 99999999999999]`
+	if got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	d.check(
+		[2]string{"mget a b c", `["one-two-three-A-C-G" "new" "ONE-two-three-B-D-E-F"]`},
+		[2]string{"pexpiretime a", "(integer) 99999999999999"},
+	)
+
+	// 100,000 of them are within a request's budget.
+	got = d.do("eval", "for i = 1, 100000 do redis.call('append', KEYS[1], i % 10) end return redis.call('strlen', KEYS[1])", "1", "long")
+	if got != "(integer) 100000" || d.do("getrange", "long", "99990", "-1") != `"1234567890"` {
+		t.Error(got)
+	}
+
+	// A transaction that is undone leaves nothing.
+	got = d.do("eval", "redis.call('append', KEYS[1], 'x') redis.call('append', KEYS[1], 'y') error('no')", "1", "a")
+	if !strings.HasPrefix(got, "(error)") {
+		t.Error(got)
+	}
+	d.check([2]string{"get a", `"one-two-three-A-C-G"`})
+}

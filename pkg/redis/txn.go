@@ -37,6 +37,7 @@ type Txn struct {
 	budget *budget
 	own    budget // of a command or transaction that is no member of a pipeline
 	held   int64  // bytes, see hold
+	tail   []byte // the string that was appended to last, with room behind it, see AppendString
 
 	recent  []*entry  // those that commands have asked for since the last dropEmpty
 	few     [2]*entry // the first of them, to spare an allocation

@@ -143,7 +143,7 @@ func rawSet(a args) int {
 	r := a.run()
 	t := r.writable(a.LState, a.table(1))
 	key, value := a.any(2), a.any(3)
-	r.reserveKey(a.LState, key)
+	r.reserveKey(a.LState, t, key)
 	a.RawSet(t, key, value)
 	return a.ret(t)
 }

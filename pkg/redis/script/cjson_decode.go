@@ -1,7 +1,6 @@
 package script
 
 import (
-	"strconv"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -61,7 +60,7 @@ func (d *jsonDecoder) fail(want string, t token) {
 }
 
 func (d *jsonDecoder) value(t token) lua.LValue {
-	d.r.reserve(d.a.LState, 2*tableSlot)
+	d.r.reserve(d.a.LState, 4*tableSlot)
 	switch t.kind {
 	case tokenString, tokenNumber, tokenBoolean, tokenNull:
 		return t.v
@@ -70,6 +69,7 @@ func (d *jsonDecoder) value(t token) lua.LValue {
 			d.a.RaiseError("Found too many nested data structures (%d) at character %d", d.depth, d.i)
 		}
 		defer func() { d.depth-- }()
+		d.r.reserve(d.a.LState, tableMemory)
 		if t.kind == tokenArray {
 			return d.array()
 		}
@@ -99,7 +99,7 @@ func (d *jsonDecoder) array() lua.LValue {
 }
 
 func (d *jsonDecoder) object() lua.LValue {
-	out := &lua.LTable{Metatable: lua.LNil}
+	out := newRecord()
 	t := d.next()
 	if t.kind == tokenObjEnd {
 		return out
@@ -112,7 +112,7 @@ func (d *jsonDecoder) object() lua.LValue {
 		if t = d.next(); t.kind != tokenColon {
 			d.fail("colon", t)
 		}
-		d.r.reserve(d.a.LState, 8*tableSlot)
+		d.r.reserve(d.a.LState, hashSize)
 		out.RawSetString(key, d.value(d.next()))
 		switch t = d.next(); t.kind {
 		case tokenObjEnd:
@@ -326,12 +326,21 @@ func (d *jsonDecoder) text(t token) token {
 
 // codepoint reads \uXXXX, or two of them for one rune; n is 0 if it is malformed.
 func codepoint(s string) (r rune, n int) {
-	hex4 := func(s string) (rune, bool) {
-		if len(s) < 6 || s[0] != '\\' || s[1] != 'u' || strings.ContainsAny(s[2:6], "+-_") {
+	hex4 := func(s string) (r rune, ok bool) {
+		if len(s) < 6 || s[0] != '\\' || s[1] != 'u' {
 			return 0, false
 		}
-		v, err := strconv.ParseUint(s[2:6], 16, 16)
-		return rune(v), err == nil
+		for _, c := range []byte(s[2:6]) {
+			switch {
+			case isDigit(c):
+				r = r<<4 | rune(c-'0')
+			case isHex(c):
+				r = r<<4 | rune(c|0x20-'a'+10)
+			default:
+				return 0, false
+			}
+		}
+		return r, true
 	}
 	r, ok := hex4(s)
 	switch {

@@ -262,6 +262,7 @@ func (u *unpacker) value(depth int) lua.LValue {
 }
 
 func (u *unpacker) array(n, depth int) lua.LValue {
+	u.a.run().reserve(u.a.LState, tableMemory)
 	t := &lua.LTable{Metatable: lua.LNil}
 	for i := range n {
 		u.a.run().reserve(u.a.LState, 2*tableSlot)
@@ -271,13 +272,14 @@ func (u *unpacker) array(n, depth int) lua.LValue {
 }
 
 func (u *unpacker) pairs(n, depth int) lua.LValue {
-	t := &lua.LTable{Metatable: lua.LNil}
+	r := u.a.run()
+	r.reserve(u.a.LState, tableMemory)
+	t := newRecord()
 	for range n {
-		r := u.a.run()
-		r.reserve(u.a.LState, 8*tableSlot)
+		r.reserve(u.a.LState, hashSize)
 		k := u.value(depth + 1)
 		v := u.value(depth + 1)
-		r.reserveKey(u.a.LState, k)
+		r.reserveKey(u.a.LState, t, k)
 		u.a.RawSet(t, k, v)
 	}
 	return t

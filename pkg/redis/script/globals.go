@@ -50,6 +50,7 @@ func newEnvironment() *environment {
 			markLimit:  function("for", loopBound("'for' limit must be a number")),
 			markStep:   function("for", loopBound("'for' step must be a number")),
 			markKey:    function("key", checkKey),
+			markTable:  function("table", countTable),
 		},
 	}
 	for name, fn := range baseLibrary() {

@@ -33,6 +33,8 @@ const (
 	slice = 4096
 	// stepSize is what a step allocates at most, in bytes, on average.
 	stepSize = 48
+	// stepBytes is how many bytes take as long as a step, with collecting them.
+	stepBytes = 80
 	// measureEvery is how many bytes a run may allocate before what it holds is measured. A run that
 	// holds much may allocate as much again.
 	measureEvery = 8 << 20
@@ -183,7 +185,7 @@ func (r *run) reserve(L *lua.LState, bytes int) {
 	if r.stopped != nil {
 		L.RaiseError("%s", r.stopped.Error())
 	}
-	r.spend(L, bytes/256)
+	r.spend(L, bytes/stepBytes)
 }
 
 // heldBytes is what the values of the run take.

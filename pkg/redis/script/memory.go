@@ -13,11 +13,15 @@ import (
 
 // What values take, in bytes, about.
 const (
-	slotSize     = 16  // a value in a register or in the array of a table
-	numberSize   = 8   // a number, besides its slot
-	stringSize   = 32  // a string, besides its bytes
-	hashSize     = 120 // a key with its value in a table, in all indexes
-	tableSize    = 112
+	slotSize   = 16  // a value in a register or in the array of a table
+	numberSize = 8   // a number, besides its slot
+	stringSize = 32  // a string, besides its bytes
+	hashSize   = 120 // a key with its value in a table, in all indexes
+	hashBase   = 480 // the indexes of a table that has such a key
+	tableSize  = 112
+
+	tableMemory  = tableSize + 32*tableSlot + slimSize // what a table takes that gets a value
+	slimSize     = 48
 	functionSize = 96 // with two upvalues
 )
 
@@ -56,6 +60,21 @@ func fieldAt(t reflect.Type, pointer, name string) uintptr {
 func registers(L *lua.LState) []lua.LValue {
 	reg := *(*unsafe.Pointer)(unsafe.Add(unsafe.Pointer(L), registryField))
 	return *(*[]lua.LValue)(unsafe.Add(reg, registersField))
+}
+
+// slim makes a new table ready for a few keys. gopher-lua's own tables make room for 32 strings with the first one,
+// 2.8 KB.
+func slim(t *lua.LTable) {
+	if keys := (*map[string]lua.LValue)(unsafe.Add(unsafe.Pointer(t), stringsField)); *keys == nil {
+		*keys = map[string]lua.LValue{}
+	}
+}
+
+// newRecord is a table for a few keys.
+func newRecord() *lua.LTable {
+	t := &lua.LTable{Metatable: lua.LNil}
+	slim(t)
+	return t
 }
 
 // places are where a table has its keys, in the order in which next comes to them: the array, then the others.
@@ -170,6 +189,9 @@ func (c *census) inside(v lua.LValue) {
 		array := *(*[]lua.LValue)(unsafe.Add(unsafe.Pointer(v), arrayField))
 		c.bytes += tableSize + slotSize*int64(cap(array))
 		c.registers(array)
+		if len(tablePlaces(v).keys) > 0 {
+			c.bytes += hashBase
+		}
 		for k, e := range *(*map[lua.LValue]lua.LValue)(unsafe.Add(unsafe.Pointer(v), dictField)) {
 			c.bytes += hashSize
 			c.value(k)

@@ -107,19 +107,37 @@ func loopBound(message string) func(args) int {
 	}
 }
 
-// checkKey passes a key on. If it is a large number, the table may be about to
-// grow up to it.
+// checkKey passes a key on that a table is about to get. If it is a large number, the table may be about to grow
+// up to it.
 func checkKey(a args) int {
-	key := a.Get(1)
-	a.run().reserveKey(a.LState, key)
+	t, _ := a.Get(1).(*lua.LTable)
+	key := a.Get(2)
+	a.run().reserveKey(a.LState, t, key)
 	return a.ret(key)
 }
 
-func (r *run) reserveKey(L *lua.LState, key lua.LValue) {
-	if n, ok := key.(lua.LNumber); ok && n >= 1024 && n < lua.LNumber(lua.MaxArrayIndex) {
-		r.reserve(L, int(n)*tableSlot)
-		r.spend(L, int(n)/4)
+// reserveKey accounts for what a table grows by when it gets a key. The table is nil if it is new, or not known.
+func (r *run) reserveKey(L *lua.LState, t *lua.LTable, key lua.LValue) {
+	n, ok := key.(lua.LNumber)
+	if !ok || n < 1024 || n >= lua.LNumber(lua.MaxArrayIndex) {
+		return
 	}
+	grows := int(n)
+	if t != nil {
+		grows -= tablePlaces(r.behind(t)).array
+	}
+	if grows > 1 { // one more is what an assignment costs anyway
+		r.reserve(L, grows*tableSlot)
+		r.spend(L, grows/2)
+	}
+}
+
+// countTable passes a new table on.
+func countTable(a args) int {
+	t, _ := a.Get(1).(*lua.LTable)
+	a.run().reserve(a.LState, tableMemory)
+	slim(t)
+	return a.ret(t)
 }
 
 // arithmetic are the operators where one operand is a string.

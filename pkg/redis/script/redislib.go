@@ -46,7 +46,7 @@ func redisTable(lib library) *lua.LTable {
 
 // errorTable is an error as scripts see it.
 func errorTable(text string) *lua.LTable {
-	t := &lua.LTable{Metatable: lua.LNil}
+	t := newRecord()
 	t.RawSetString("err", lua.LString(text))
 	return t
 }
@@ -158,6 +158,7 @@ func (a args) single() (string, bool) {
 
 // redis.error_reply(text)
 func errorReply(a args) int {
+	a.run().reserve(a.LState, tableMemory)
 	s, ok := a.single()
 	if !ok {
 		return a.ret(errorTable("ERR wrong number or type of arguments"))
@@ -175,7 +176,8 @@ func statusReply(a args) int {
 	if !ok {
 		return a.ret(errorTable("ERR wrong number or type of arguments"))
 	}
-	t := &lua.LTable{Metatable: lua.LNil}
+	a.run().reserve(a.LState, tableMemory)
+	t := newRecord()
 	t.RawSetString("ok", lua.LString(s))
 	return a.ret(t)
 }

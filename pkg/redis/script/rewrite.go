@@ -16,6 +16,7 @@ import (
 //	a .. b .. c         numbers print as in Lua; the result's size is bounded
 //	for i = a, b, c     strings that say numbers are taken for them
 //	t[k] = v            a table that would become huge is refused
+//	{}                  what a table takes is counted
 //	numbers             are read by parseNumber
 const (
 	markConcat = "\x00concat\x00"
@@ -23,6 +24,9 @@ const (
 	markLimit  = "\x00limit\x00"
 	markStep   = "\x00step\x00"
 	markKey    = "\x00key\x00"
+	markTable  = "\x00table\x00"
+
+	hiddenLocal = "\x00object" // begins the names of local variables that are ours
 )
 
 const (
@@ -39,8 +43,11 @@ type rewriter struct {
 }
 
 func (r *rewriter) stmts(list []ast.Stmt) {
-	for _, s := range list {
+	for i, s := range list {
 		r.stmt(s)
+		if assign, ok := s.(*ast.AssignStmt); ok {
+			list[i] = guardedAssign(assign)
+		}
 	}
 }
 
@@ -112,16 +119,46 @@ func (r *rewriter) exprs(list []ast.Expr) {
 
 // target is what a value is assigned to.
 func (r *rewriter) target(e ast.Expr) {
-	get, ok := e.(*ast.AttrGetExpr)
-	if !ok {
-		return
+	if get, ok := e.(*ast.AttrGetExpr); ok {
+		get.Object = r.expr(get.Object)
+		get.Key = r.expr(get.Key)
 	}
-	appends := isNext(get.Object, get.Key)
-	get.Object = r.expr(get.Object)
-	get.Key = r.expr(get.Key)
-	if !appends {
-		get.Key = guarded(get.Key)
+}
+
+// guardedAssign checks the keys that are assigned to. That takes the table too, so a table that is no variable
+// becomes one:
+//
+//	a.b[k] = v    do local object = a.b; object[k] = v end
+func guardedAssign(s *ast.AssignStmt) ast.Stmt {
+	local := &ast.LocalAssignStmt{}
+	for i := range s.Lhs {
+		get, ok := s.Lhs[i].(*ast.AttrGetExpr)
+		if !ok || !guards(get.Key) || isNext(get.Object, get.Key) {
+			continue
+		}
+		object, ok := get.Object.(*ast.IdentExpr)
+		if !ok {
+			object = &ast.IdentExpr{Value: hiddenLocal + strconv.Itoa(i)}
+			place(object, get.Object)
+			one(get.Object)
+			local.Names, local.Exprs = append(local.Names, object.Value), append(local.Exprs, get.Object)
+			get.Object = object
+		}
+		get.Key = call(markKey, get.Key, object, get.Key)
 	}
+	if len(local.Names) == 0 {
+		return s
+	}
+	block := &ast.DoBlockStmt{Stmts: []ast.Stmt{local, s}}
+	place(local, s)
+	place(block, s)
+	return block
+}
+
+// place gives a node of ours the lines of another one.
+func place(node, at ast.PositionHolder) {
+	node.SetLine(at.Line())
+	node.SetLastLine(at.LastLine())
 }
 
 // isNext reports whether a key is the one behind a table's last, t[#t+1].
@@ -140,17 +177,16 @@ func isNext(object, key ast.Expr) bool {
 	return ok1 && ok2 && of.Value == table.Value
 }
 
-// guarded checks a key that may be a number.
-func guarded(key ast.Expr) ast.Expr {
+// guards reports whether a key may be a number that makes a table large.
+func guards(key ast.Expr) bool {
 	switch k := key.(type) {
 	case *ast.StringExpr, *ast.TrueExpr, *ast.FalseExpr, *ast.NilExpr:
-		return key
+		return false
 	case *ast.NumberExpr:
-		if f, ok := parseNumber(k.Value); ok && f < 1024 {
-			return key
-		}
+		f, ok := parseNumber(k.Value)
+		return !ok || f >= 1024
 	}
-	return call(markKey, key, key)
+	return true
 }
 
 // bound is a numeric loop's start, limit or step.
@@ -168,10 +204,8 @@ func call(mark string, at ast.Expr, args ...ast.Expr) *ast.FuncCallExpr {
 	one(args[len(args)-1])
 	name := &ast.StringExpr{Value: mark}
 	c := &ast.FuncCallExpr{Func: name, Args: args, AdjustRet: true}
-	for _, node := range []ast.Expr{name, c} {
-		node.SetLine(at.Line())
-		node.SetLastLine(at.LastLine())
-	}
+	place(name, at)
+	place(c, at)
 	return c
 }
 
@@ -197,7 +231,7 @@ func (r *rewriter) expr(e ast.Expr) ast.Expr {
 		}
 	case *ast.StringExpr:
 		switch e.Value {
-		case markConcat, markStart, markLimit, markStep, markKey:
+		case markConcat, markStart, markLimit, markStep, markKey, markTable:
 			r.marked = true
 		}
 	case *ast.AttrGetExpr:
@@ -205,10 +239,13 @@ func (r *rewriter) expr(e ast.Expr) ast.Expr {
 	case *ast.TableExpr:
 		for _, f := range e.Fields {
 			if f.Key != nil {
-				f.Key = guarded(r.expr(f.Key))
+				if f.Key = r.expr(f.Key); guards(f.Key) {
+					f.Key = call(markKey, f.Key, &ast.NilExpr{}, f.Key)
+				}
 			}
 			f.Value = r.expr(f.Value)
 		}
+		return call(markTable, e, e)
 	case *ast.FuncCallExpr:
 		if e.Func != nil {
 			e.Func = r.expr(e.Func)

@@ -98,7 +98,7 @@ func tableInsert(a args) int {
 		a.RawSet(t, lua.LNumber(end), a.Get(2))
 	case 3:
 		at := a.integer(2)
-		r.reserveKey(a.LState, lua.LNumber(at))
+		r.reserveKey(a.LState, t, lua.LNumber(at))
 		if at < 1 || at >= end {
 			a.RawSet(t, lua.LNumber(at), a.Get(3))
 			return 0
