@@ -10,10 +10,10 @@ import (
 	"github.com/skystash/skystash/pkg/store"
 )
 
-// Values that take several write units are compressed when they are written, if that saves one. A compressed value is its
-// length as a varint and a zstd frame, in an attribute of its own, attrPacked. Strings, JSON documents (in their heads or in
-// chunks), pages of streams and the elements of spread collections may be compressed; older ones and short ones are not.
-// Whoever needs the length alone, or moves a value as it is, does not decompress it.
+// Values that take several write units are compressed when they are written, if that saves one; see
+// the package's documentation. A compressed value is its length as a varint and a zstd frame, in an
+// attribute of its own, attrPacked. Whoever needs the length alone, or moves a value as it is, does
+// not decompress it.
 
 // text is a value as an item holds it.
 type text struct {
