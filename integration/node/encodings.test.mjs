@@ -82,6 +82,28 @@ onEachStore("encodings", (server) => {
     assert.equal((await send(`/set/${key}?NX`, { body: "w" })).body.trim(), '{"result":null}');
   });
 
+  test("messages arrive whole, whatever is in them", async () => {
+    const redis = server.connect();
+    const channel = newKey("channel");
+    const subscriber = redis.subscribe([channel]);
+    const received = [];
+    let arrived;
+    subscriber.on("message", ({ message }) => {
+      received.push(message);
+      arrived?.();
+    });
+    await new Promise((resolve) => subscriber.on("subscribe", resolve));
+    const messages = ["two\nlines", "a,b\nmessage,other,forged\r\ndata: x", { nested: ["line\nbreak"] }, '{\n  "pretty": 1\n}', "plain", 42, "x\n".repeat(1000)];
+    for (const message of messages) {
+      await redis.publish(channel, message);
+    }
+    while (received.length < messages.length) {
+      await new Promise((resolve) => (arrived = resolve));
+    }
+    assert.deepEqual(received, messages.with(3, { pretty: 1 }));
+    await subscriber.unsubscribe();
+  });
+
   test("each write changes the sync token", async () => {
     const key = newKey();
     const tokens = new Set();

@@ -67,8 +67,13 @@
 //	piece     'l' cluster/topic/partition    'd' base(8) [v] no(2) d, e, x: part of a batch larger than an item
 //	pending   'l' cluster/topic/partition    'q' base(8) no(2)     d: a record of the stream that waits
 //	producer  'l' cluster/topic/partition    'p' id                p.* x: an idempotent producer that the head has no room for, see producers.go
-//	group     'g' cluster/group              'g'                   m in g n a o r t k d, see group.go
+//	group     'g' cluster/group              'g'                   m in g n a o r t k d, c*, see group.go and classic_room.go
 //	member    'g' cluster/group              'm' instance          i v g w b j q r, see group.go
+//	classic   'g' cluster/group              'u' member id         b j: a member of Kafka's own protocol, see classic_room.go
+//	static    'g' cluster/group              'i' instance id       m: the member that it is
+//	part      'g' cluster/group              'a' generation(8) 'm' member id  b: what the leader gave it
+//	roster    'g' cluster/group              'a' generation(8) 'r' id         m: the generation's members
+//	seen      'g' cluster/group              's' process           t e m: the members that a process has heard of
 //	offsets   'g' cluster/group              'c' in(8) topic(8) block(4)  f t v, o* c* e* m* for partitions, see blocks.go
 //
 // Topics have ids in keys, so that one made anew under an old name is empty.
@@ -119,6 +124,11 @@
 // member may commit, so a commit and a rebalance need no transaction: the one that comes second sees the first.
 // A group without members keeps its offsets for seven days. A group of an older build, which is one item, is
 // converted by whoever meets it first, see old.go.
+//
+// A group may also be of clients that speak Kafka's own protocol, and assign the partitions themselves ([Engine.JoinGroup]
+// and what follows). It has one kind of members at a time; its generations and offsets go on. Any process may serve
+// any member at any time: all decisions are conditional writes of the group's item, and a member is dead when no process
+// has heard of it for its session. What a process knows of such a group may be a second old.
 //
 // An instance has one live call, whose id its item has: only that call gives out messages. The
 // position before the last answer is kept until the instance calls again. Where an instance expires or

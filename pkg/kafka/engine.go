@@ -91,6 +91,8 @@ type Engine struct {
 	records    *fresh.Cache[store.Key, store.Attrs] // of clusters and topics
 	revoked    *revoked.Book
 	notifier   notifier
+	rooms      rooms
+	id         string // of the process
 	boundaries boundaries
 	seenLogs   seenLogs
 
@@ -127,6 +129,7 @@ func New(cfg Config) *Engine {
 		e.log = slog.Default()
 	}
 	e.revoked = revoked.NewBook(e.store, e.now, revokedKey)
+	e.id = writeID()
 	e.records = fresh.New[store.Key, store.Attrs](cfg.RecordTTL, maxRecords, e.now)
 	e.recent = fresh.New[string, *head](headAge, maxRecords, e.now)
 	return e

@@ -137,7 +137,7 @@ func (f *batchFetch) readLog(n int, h *head) error {
 	}
 	for f.at[n].offset < h.mark && !f.full {
 		before := f.at[n]
-		infos, next, err := f.e.readBatches(f.ctx, f.logs[n], before, h)
+		infos, next, err := f.e.readBatches(f.ctx, f.logs[n], before, h, min(q.MaxBytes-size, f.o.MaxBytes-f.bytes))
 		if err != nil {
 			return err
 		}
@@ -212,8 +212,9 @@ func (e *Engine) headsOfReaders(ctx context.Context, logs []string, again bool) 
 // maxBatchSegments bounds the segments that one query of readBatches reads.
 const maxBatchSegments = 256
 
-// readBatches reads the batches of one query from a place on, and returns the place behind them.
-func (e *Engine) readBatches(ctx context.Context, log string, at cursor, h *head) ([]batch.Info, cursor, error) {
+// readBatches reads the batches of one query from a place on, or as many as have so many bytes at least, and
+// returns the place behind them.
+func (e *Engine) readBatches(ctx context.Context, log string, at cursor, h *head, enough int) ([]batch.Info, cursor, error) {
 	if first := h.first(); at.offset <= first.offset {
 		at = first
 	}
@@ -226,10 +227,14 @@ func (e *Engine) readBatches(ctx context.Context, log string, at cursor, h *head
 	}
 	now := e.nowMs()
 	var out []batch.Info
+	size := 0
 	for _, it := range items {
 		s := segmentOf(offsetOf(it.Key), it.Attrs)
 		if s.next <= at.offset {
 			continue
+		}
+		if len(out) > 0 && size >= enough { // what is behind it may be in pieces, or in objects
+			break
 		}
 		if !h.isGone(s, now) {
 			infos, err := e.batches(ctx, log, s)
@@ -238,7 +243,7 @@ func (e *Engine) readBatches(ctx context.Context, log string, at cursor, h *head
 			}
 			for _, info := range infos {
 				if info.Next > at.offset {
-					out = append(out, info)
+					out, size = append(out, info), size+len(info.Bytes)
 				}
 			}
 		}

@@ -88,7 +88,11 @@ func (e *Engine) join(ctx context.Context, c *Cluster, group string, s *seat, as
 		return nil, err
 	}
 	if refused := now.Get(memberRefused).Elems(); len(refused) == 2 && refused[0] == ask.ID {
-		return nil, errors.Join(refuse(Invalid, "%s", refused[1]), e.forgetRefusal(ctx, c, group, s.Name, now))
+		kind := Invalid
+		if refused[1] == busyText {
+			kind = InUse
+		}
+		return nil, errors.Join(refuse(kind, "%s", refused[1]), e.forgetRefusal(ctx, c, group, s.Name, now))
 	}
 	if now.Get(memberIncarnation).Str() == ask.ID {
 		return now, nil

@@ -42,6 +42,9 @@ func (l *leader) rebalance(ctx context.Context) error {
 	}
 	plan := groups.NewPlan(candidates, known, now)
 	refused := map[string]string{}
+	if err := l.refuseBusy(ctx, g, plan, refused); err != nil {
+		return err
+	}
 	if err := l.e.admit(ctx, l.c, g, plan, refused); err != nil {
 		return err
 	}
@@ -68,6 +71,26 @@ func (l *leader) rebalance(ctx context.Context) error {
 	return l.carryOut(ctx, g, plan, blocks, raw, refused)
 }
 
+// busyText is why nobody joins a group that has members of Kafka's own protocol.
+const busyText = "the group has members that use Kafka's own protocol"
+
+// refuseBusy lets nobody join a group that has members of Kafka's own protocol.
+func (l *leader) refuseBusy(ctx context.Context, g *groupItem, plan *groups.Plan, refused map[string]string) error {
+	joining := plan.Joining()
+	if len(joining) == 0 {
+		return nil
+	}
+	busy, err := l.e.hasClassic(ctx, g)
+	if err != nil || !busy {
+		return err
+	}
+	for _, name := range joining {
+		refused[name] = busyText
+		plan.Refuse(name)
+	}
+	return nil
+}
+
 // assign assigns the partitions of the topics that the members read. Topics that are gone are left out.
 func (l *leader) assign(ctx context.Context, plan *groups.Plan) error {
 	topics := map[string]groups.Topic{}
@@ -86,6 +109,10 @@ func (l *leader) assign(ctx context.Context, plan *groups.Plan) error {
 }
 
 func (l *leader) carryOut(ctx context.Context, g *groupItem, plan *groups.Plan, blocks map[groups.BlockKey]*groups.Block, raw map[groups.BlockKey]store.Attrs, refused map[string]string) error {
+	if plan.OnlyRefuses() {
+		l.after = []store.Edit{store.Set(groupDue, store.Int(plan.Due()))}
+		return l.removeAll(ctx, g, plan.Changed(), refused)
+	}
 	if err := l.count(ctx, g, plan.Members()); err != nil {
 		return err
 	}
@@ -125,10 +152,7 @@ func (l *leader) carryOut(ctx context.Context, g *groupItem, plan *groups.Plan, 
 	if err != nil {
 		return err
 	}
-	err = l.each(ctx, len(settled.Left), func(ctx context.Context, i int) error {
-		return l.remove(ctx, seats[settled.Left[i]], refused[settled.Left[i]])
-	})
-	if err != nil {
+	if err := l.removeAll(ctx, g, settled.Left, refused); err != nil {
 		return err
 	}
 	l.known = settled.Known
@@ -189,8 +213,13 @@ func (l *leader) count(ctx context.Context, g *groupItem, members int) error {
 
 // raise begins a new generation.
 func (l *leader) raise(ctx context.Context, g *groupItem) (generation int64, err error) {
-	old, err := l.e.store.Apply(ctx, store.Update(groupKey(g.cluster, g.name), store.Eq(groupLease, l.lease),
-		store.Add(groupGeneration, groupGeneration, 1), store.Set(groupUsed, store.Int(l.e.nowMs()))))
+	edits := []store.Edit{store.Add(groupGeneration, groupGeneration, 1), store.Set(groupUsed, store.Int(l.e.nowMs()))}
+	// Whoever joins by Kafka's own protocol meanwhile has the condition that the generation is the same.
+	cond := store.And{store.Eq(groupLease, l.lease), store.Same(classicWrite, g.attrs.Get(classicWrite))}
+	if g.attrs.Has(classicWrite) { // members of Kafka's own protocol, if there were some, have died
+		edits = append(edits, store.Set(classicWrite, store.Bytes(writeID())), store.Remove(classicState), store.Remove(classicRoster), store.Remove(classicLeader))
+	}
+	old, err := l.e.store.Apply(ctx, store.Update(groupKey(g.cluster, g.name), cond, edits...))
 	if _, ok := unmet(err); ok || errors.Is(err, store.ErrUnknownOutcome) {
 		return 0, errRetry
 	}
@@ -278,6 +307,14 @@ func (l *leader) give(ctx context.Context, s *seat, m *groups.Member, generation
 			return err
 		}
 	}
+}
+
+// removeAll removes instances of some names.
+func (l *leader) removeAll(ctx context.Context, g *groupItem, names []string, refused map[string]string) error {
+	return l.each(ctx, len(names), func(ctx context.Context, i int) error {
+		n := slices.IndexFunc(g.seats, func(s *seat) bool { return s.Name == names[i] })
+		return l.remove(ctx, g.seats[n], refused[names[i]])
+	})
 }
 
 // remove takes a member out that was fenced, or an ask that leads to nothing.

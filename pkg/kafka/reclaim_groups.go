@@ -26,6 +26,11 @@ func (e *Engine) DeleteGroup(ctx context.Context, c *Cluster, name string) error
 	case len(g.live(e.nowMs())) > 0:
 		return refuse(Invalid, "group %q has instances", name)
 	}
+	if live, err := e.hasClassic(ctx, g); err != nil {
+		return err
+	} else if live {
+		return refuse(Invalid, "group %q has members", name)
+	}
 	return e.dropGroup(ctx, g)
 }
 
@@ -34,7 +39,7 @@ func (e *Engine) DeleteGroup(ctx context.Context, c *Cluster, name string) error
 // Invalid if it is in use. What a drop that failed leaves behind, clearGroup deletes later.
 func (e *Engine) dropGroup(ctx context.Context, g *groupItem) error {
 	cond := store.And{store.Exists(groupForm)}
-	for _, name := range []string{groupIncarnation, groupGeneration, groupWant, groupLease, groupUsed} {
+	for _, name := range []string{groupIncarnation, groupGeneration, groupWant, groupLease, groupUsed, classicWrite} {
 		cond = append(cond, store.Same(name, g.attrs.Get(name)))
 	}
 	if g.attrs != nil {
@@ -74,6 +79,11 @@ func (e *Engine) clearGroup(ctx context.Context, cluster, name string) error {
 	}
 	if g.attrs != nil {
 		return nil
+	}
+	for _, kind := range []string{kindAssignment, kindStatic, kindSeen, kindClassic} {
+		if _, err := e.deleteRange(ctx, store.Query{Partition: groupPartition(cluster, name), From: kind, To: store.PrefixEnd(kind)}); err != nil {
+			return err
+		}
 	}
 	for _, s := range g.seats {
 		if s.Member == nil || s.Ask != nil {
@@ -134,6 +144,13 @@ func (e *Engine) reclaimGroup(ctx context.Context, cluster, name string, topics 
 		used = max(used, b.CommitTime)
 	}
 	idle := len(g.live(e.nowMs())) == 0
+	if idle && used != 0 && used < e.nowMs()-idleGroupAfter {
+		live, err := e.hasClassic(ctx, g)
+		if err != nil {
+			return false, err
+		}
+		idle = !live
+	}
 	if idle && used != 0 && used < e.nowMs()-idleGroupAfter {
 		err := e.dropGroup(ctx, g)
 		if IsKind(err, Invalid) {

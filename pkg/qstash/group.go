@@ -30,6 +30,7 @@ type Group struct {
 const (
 	groupAdded   = "q"  // endpoints in the order in which they were added, each as JSON
 	groupAddedAt = "ua" // ms: when the last one was
+	groupMadeAt  = "ca" // ms: when a group was made whose text does not say it, see emptyGroup
 )
 
 // Group reads a URL group.
@@ -69,6 +70,7 @@ func parseGroup(name string, attrs store.Attrs) (*Group, error) {
 		}
 		g.add(ep)
 	}
+	g.CreatedAt = max(g.CreatedAt, attrs.Get(groupMadeAt).Num())
 	g.UpdatedAt = max(g.UpdatedAt, attrs.Get(groupAddedAt).Num())
 	return g, nil
 }
@@ -165,15 +167,10 @@ func (e *Engine) changeGroup(ctx context.Context, acct, name string, added []End
 			return err
 		}
 		now := e.now().UnixMilli()
-		if op, ok := e.appendOp(acct, name, g, old, added, now); ok {
-			_, err = e.store.Apply(ctx, op)
-			return err
+		if g == nil && len(added) == 0 {
+			return notFound("topic %s not found", name)
 		}
-		cond := store.Cond(store.Absent(attrJSON))
 		if g == nil {
-			if len(added) == 0 {
-				return notFound("topic %s not found", name)
-			}
 			n, err := e.count(ctx, part("g", acct), nil)
 			if err != nil {
 				return err
@@ -181,6 +178,13 @@ func (e *Engine) changeGroup(ctx context.Context, acct, name string, added []End
 			if n >= e.limits.Groups {
 				return quota("maximum number of topics exceeded: limit %d", e.limits.Groups)
 			}
+		}
+		if op, ok := e.appendOp(acct, name, g, old, added, now); ok {
+			_, err = e.store.Apply(ctx, op)
+			return err
+		}
+		cond := store.Cond(store.Absent(attrJSON))
+		if g == nil {
 			g = &Group{Name: name, CreatedAt: now}
 		} else {
 			cond = store.And{store.Eq(attrJSON, old.Get(attrJSON)), store.Same(groupAdded, old.Get(groupAdded))}
@@ -205,14 +209,32 @@ func (e *Engine) changeGroup(ctx context.Context, acct, name string, added []End
 	}, "changing topic %s", name)
 }
 
-// appendOp appends endpoints to a group as it was read. ok is false if the group's text has to be written anew for
-// them: there is none, or no room. How many others are appended meanwhile makes no difference as long as the
-// limit cannot be exceeded, even if each of them is a new one.
+// emptyGroup is the text of a group that an endpoint is the first of. It is the same whoever makes the group, so that
+// of many who do at once none has to begin anew.
+func emptyGroup(name string) (string, error) {
+	text, err := json.Marshal(&Group{Name: name})
+	return string(text), err
+}
+
+// appendOp appends endpoints to a group as it was read, or makes it if g is nil. ok is false if the group's text has
+// to be written anew for them, since there is no room. How many others are appended meanwhile makes no difference as
+// long as the limit cannot be exceeded, even if each of them is a new one.
 func (e *Engine) appendOp(acct, name string, g *Group, old store.Attrs, added []Endpoint, now int64) (op store.Op, ok bool) {
-	if g == nil || len(added) == 0 {
+	if len(added) == 0 {
 		return op, false
 	}
 	text := old.Get(attrJSON)
+	same := store.Cond(store.Eq(attrJSON, text))
+	edits := []store.Edit{store.Set(groupAddedAt, store.Int(now))}
+	if g == nil {
+		empty, err := emptyGroup(name)
+		if err != nil {
+			return op, false
+		}
+		g, text = &Group{}, store.Bytes(empty)
+		same = store.Or{store.Absent(attrJSON), store.Eq(attrJSON, text)}
+		edits = append(edits, store.Default(attrJSON, text), store.Default(groupMadeAt, store.Int(now)))
+	}
 	var written Group
 	if json.Unmarshal([]byte(text.Str()), &written) != nil {
 		return op, false
@@ -231,8 +253,7 @@ func (e *Engine) appendOp(acct, name string, g *Group, old store.Attrs, added []
 			list = append(list, string(one))
 		}
 	}
-	cond := store.And{store.Eq(attrJSON, text), store.Not{Cond: store.SizeGt(groupAdded, int64(room))}}
-	edits := []store.Edit{store.Set(groupAddedAt, store.Int(now))}
+	cond := store.And{same, store.Not{Cond: store.SizeGt(groupAdded, int64(room))}}
 	if len(list) > 0 {
 		edits = append(edits, store.Append(groupAdded, list))
 	}

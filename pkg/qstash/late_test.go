@@ -3,6 +3,7 @@ package qstash_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -64,9 +65,10 @@ func TestClaimThatArrivesLate(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			c.options.Timeout = 10 * time.Second
+			c.options.Timeout, c.options.Delay = 10*time.Second, 20*time.Second
 			id := w.publish("https://example.com", "", c.options)
 			key := w.hints[0].Key
+			w.now = w.now.Add(20 * time.Second)
 			if c.expired {
 				ctx, end := context.WithCancel(t.Context())
 				w.answer = func(qstash.Delivery) (qstash.Response, error) {
@@ -84,6 +86,10 @@ func TestClaimThatArrivesLate(t *testing.T) {
 			}
 			if got := w.states(id); late.armed || late.held != nil || len(w.sent) != 1 || !strings.HasSuffix(got, "DELIVERED") {
 				t.Errorf("%d attempts, %s", len(w.sent), got)
+			}
+			log := eventNames(w.pages(qstash.LogQuery{Count: 100, Earliest: true}))
+			if n := len(slices.DeleteFunc(log, func(name string) bool { return !strings.HasSuffix(name, " ACTIVE") })); n != 1 {
+				t.Errorf("the log has %d beginnings of attempts, want 1", n)
 			}
 		})
 	}

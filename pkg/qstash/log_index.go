@@ -31,10 +31,15 @@ func (e *Engine) anchorItem(acct, id string, at time.Time) store.Item {
 }
 
 // anchorClaim writes the anchor of the beginning of an attempt, if it needs one. The message was read
-// before that.
+// before that, unless the attempt was taken over: then whoever has begun it may not have come to write the anchor.
+// That may have been this engine, which did not hear that it had the claim.
 func (e *Engine) anchorClaim(ctx context.Context, m *message) {
-	if last, begun := m.lastAnchor(); !begun { // otherwise the attempt was taken over
+	last, begun := m.lastAnchor()
+	switch events := m.events(); {
+	case !begun:
 		e.anchorAfter(ctx, m, last, m.claimedAt())
+	case last == events[len(events)-1].At && last != idTime(m.id):
+		e.putAnchor(ctx, m, time.UnixMilli(last))
 	}
 }
 
@@ -47,15 +52,28 @@ func (e *Engine) anchor(ctx context.Context, m *message, at time.Time) {
 	e.anchorAfter(ctx, m, last, at)
 }
 
-// anchorAfter writes an event's anchor, where last is the one before. If that fails, the event is missing
-// from the log, but not from the log of its message.
+// anchorAfter writes an event's anchor, where last is the one before.
 func (e *Engine) anchorAfter(ctx context.Context, m *message, last int64, at time.Time) {
-	if !needsAnchor(last, at.UnixMilli()) {
-		return
+	if needsAnchor(last, at.UnixMilli()) {
+		e.putAnchor(ctx, m, at)
 	}
+}
+
+// anchorTries is how often the writing of an anchor is tried, beside what the store does by itself.
+const anchorTries = 5
+
+// putAnchor writes an anchor. If that fails, its events are missing from the log, but not from the log of their message.
+func (e *Engine) putAnchor(ctx context.Context, m *message, at time.Time) {
 	it := e.anchorItem(m.acct, m.id, at)
-	if _, err := e.store.Apply(ctx, store.Put(it.Key, it.Attrs, nil)); err != nil {
-		e.log.WarnContext(ctx, "an event is missing from the log", "message", m.id, "error", err)
+	for try := 1; ; try++ {
+		_, err := e.store.Apply(ctx, store.Put(it.Key, it.Attrs, nil))
+		if err == nil {
+			return
+		}
+		if try == anchorTries || ctx.Err() != nil {
+			e.log.WarnContext(ctx, "an event is missing from the log", "message", m.id, "error", err)
+			return
+		}
 	}
 }
 

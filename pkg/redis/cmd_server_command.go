@@ -52,11 +52,23 @@ func (t commandTable) lookup(name string) *command {
 	return cmd
 }
 
+// describeWork is what describing a command, or looking at its categories, costs. See Budget.
+const describeWork = 2_000
+
+// describe counts the work of describing a command with its subcommands.
+func (c *call) describe(cmd *command) error {
+	c.tx.spend(describeWork * int64(1+len(cmd.subs)))
+	return c.tx.err
+}
+
 // COMMAND
 func commandAll(c *call) error {
 	t := c.tx.e.commands
 	c.w.Array(len(t))
 	for _, cmd := range sorted(t) {
+		if err := c.describe(cmd); err != nil {
+			return err
+		}
 		writeInfo(c.w, cmd, cmd.name)
 	}
 	return nil
@@ -76,11 +88,15 @@ func commandInfo(c *call) error {
 	}
 	c.w.Array(len(c.args) - 2)
 	for _, name := range c.args[2:] {
-		if cmd := t.lookup(name); cmd != nil {
-			writeInfo(c.w, cmd, strings.ToLower(name))
-		} else {
+		cmd := t.lookup(name)
+		if cmd == nil {
 			c.w.NullArray()
+			continue
 		}
+		if err := c.describe(cmd); err != nil {
+			return err
+		}
+		writeInfo(c.w, cmd, strings.ToLower(name))
 	}
 	return nil
 }
@@ -308,6 +324,9 @@ func commandDocs(c *call) error {
 	}
 	c.w.Map(len(docs))
 	for _, d := range docs {
+		if err := c.describe(d.cmd); err != nil {
+			return err
+		}
 		writeDocs(c.w, d.cmd, d.name)
 	}
 	return nil
@@ -361,6 +380,9 @@ func commandList(c *call) error {
 	}
 	var names []string
 	for _, cmd := range sorted(c.tx.e.commands) {
+		if err := c.describe(cmd); err != nil {
+			return err
+		}
 		if keep(cmd.name, cmd) {
 			names = append(names, cmd.name)
 		}

@@ -457,8 +457,10 @@ func (tx *Txn) commitOne(op store.Op) error {
 	return tx.committed([]store.Op{op}, err)
 }
 
+// commitAll is a commit of several items. A transaction that meets another one runs again, on what the other has
+// written: the store would repeat what has mostly become void, and each repetition is paid for.
 func (tx *Txn) commitAll(ops []store.Op) error {
-	return tx.committed(ops, tx.e.store.Commit(tx.ctx, ops))
+	return tx.committed(ops, tx.e.store.Commit(store.NoRepeat(tx.ctx), ops))
 }
 
 // committed interprets the store's answer to a commit. If the answer was lost, the trace that

@@ -10,10 +10,10 @@ import (
 	"github.com/skystash/skystash/pkg/store"
 )
 
-// Values that take several write units are compressed when they are written, if that saves one. A compressed value is its
-// length as a varint and a zstd frame, in an attribute of its own, attrPacked. Strings, JSON documents (in their heads or in
-// chunks), pages of streams and the elements of spread collections may be compressed; older ones and short ones are not.
-// Whoever needs the length alone, or moves a value as it is, does not decompress it.
+// Values that take several write units are compressed when they are written, if that saves one; see
+// the package's documentation. A compressed value is its length as a varint and a zstd frame, in an
+// attribute of its own, attrPacked. Whoever needs the length alone, or moves a value as it is, does
+// not decompress it.
 
 // text is a value as an item holds it.
 type text struct {
@@ -38,12 +38,13 @@ var (
 	errCompressed = errors.New("malformed compressed value")
 )
 
-// textOf is the value in an item.
+// textOf is the value in an item. Who writes one form removes the other, but for instances of an older build, which
+// do not know of compression: the plain form is the later one then.
 func textOf(as store.Attrs) text {
-	if p := as.Get(attrPacked); !p.IsZero() {
-		return text{packed: p.Str()}
+	if v := as.Get(attrValue); !v.IsZero() {
+		return text{plain: v.Str()}
 	}
-	return text{plain: as.Get(attrValue).Str()}
+	return text{packed: as.Get(attrPacked).Str()}
 }
 
 // textFor is the form in which to write a value to an item that has a number of bytes besides. tried is how many bytes were

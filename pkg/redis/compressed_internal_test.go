@@ -49,6 +49,21 @@ func TestFormOfAValue(t *testing.T) {
 	}
 }
 
+// An instance of an older build has changed a head that it did not understand.
+func TestPlainValueBesideACompressedOne(t *testing.T) {
+	packed, _ := textFor(strings.Repeat("0123456789", 1000), 0)
+	old := store.Attrs{packed.attr()}
+	if got := headText(old.With(attrValue, store.Bytes("new"))); got != (text{plain: "new"}) {
+		t.Errorf("%+v", got)
+	}
+	if got := headText(old.With(attrNumber, store.Int(5))); got != (text{plain: "5"}) {
+		t.Errorf("%+v", got)
+	}
+	if got := headText(old.With(attrValue, store.Bytes(""))); got != (text{}) {
+		t.Errorf("%+v", got)
+	}
+}
+
 // Whatever stands in an item, no more memory is taken than an item holds.
 func TestMalformedValuesAreErrors(t *testing.T) {
 	good, _ := textFor(strings.Repeat("0123456789", 1000), 0)

@@ -51,19 +51,6 @@
 // A stream's head has in both encodings d, what is known of it as a whole, c, the number of its entries, i,
 // the newest entries, and u, small groups; inline, that is all.
 //
-// # Compression
-//
-// Of a string, a chunk, a JSON document, an element of a spread collection and a page of a stream, r takes the place of v where
-// that saves a write unit, hence for none below about 900 bytes: it is the value's length as a varint and the value
-// compressed with zstd (package compress). A JSON text of 10 KB, which takes two or three write units instead of eleven, is an example.
-// What is longer than an item, 400 KiB, is not compressed, except for strings, whose chunks are compressed one by one. Values of
-// older builds stay as they are until they are written again. Compressing again is always cheaper than writing more, so APPEND, SETRANGE and SETBIT,
-// which write the whole value, compress it, too.
-//
-// STRLEN, HSTRLEN, MEMORY USAGE, and commands that expire, rename or copy a value do not decompress it; GETRANGE and GETBIT of
-// a string of several chunks decompress those that they need. Lengths and sizes that commands tell are of the value itself, and so are
-// limits. What a write, a read and storage cost, on the bill and in usage, goes by what is stored.
-//
 // A collection is inline up to about 4 KiB, the size DynamoDB charges as one read
 // unit; beyond that, updating one element of an item costs more than an element item of its own.
 //
@@ -72,6 +59,23 @@
 //
 // The hash in front of keys and members gives SCAN, HSCAN, SSCAN and ZSCAN a
 // cursor that is a number and needs no state, and spreads the load.
+//
+// # Compression
+//
+// Values are compressed where that saves a write unit: strings, JSON documents, elements of spread
+// collections and pages of streams. r takes the place of v then: the value's length as a varint,
+// and the value compressed with zstd (package compress). No value below about 900 bytes is. A JSON
+// text of 10 KB takes two or three write units instead of eleven.
+//
+// A string longer than 350 KiB is compressed chunk by chunk. Any other value that is longer than an
+// item, 400 KiB, is not compressed. Values of older builds stay as they are until they are written
+// again. APPEND, SETRANGE and SETBIT write the whole value, so they compress it again: that takes
+// less than a millisecond for 100 KB, and costs less than the units that it saves.
+//
+// STRLEN, HSTRLEN and MEMORY USAGE do not decompress the value, nor do commands that expire, rename
+// or copy it. GETRANGE and GETBIT of a string in chunks decompress the chunks that they need.
+// Lengths, sizes and limits are those of the value itself. Request units and the size of a
+// database, in usage and on the bill, go by what is stored.
 //
 // # Garbage
 //

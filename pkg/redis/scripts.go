@@ -62,7 +62,7 @@ func (e *Engine) advance(ctx context.Context, d *Database, attr string, g genera
 		store.Update(recordKey(d.ID), store.And{store.Exists(recSlots), is},
 			store.Set(attr, store.Int(g.n+1)), store.Set(attr+recAt, store.Int(at))),
 		reclaimNote(at, old, d.ID, store.Key{}))
-	if err := e.store.Commit(ctx, ops); err != nil {
+	if err := e.store.Commit(store.NoRepeat(ctx), ops); err != nil {
 		if _, changed := isConditionError(err); changed {
 			err = store.ErrConflict
 		} else {

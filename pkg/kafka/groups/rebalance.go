@@ -179,6 +179,11 @@ func (p *Plan) Changed() (names []string) {
 	return names
 }
 
+// OnlyRefuses reports whether the plan changes no members: there are only asks that lead to nothing.
+func (p *Plan) OnlyRefuses() bool {
+	return !slices.ContainsFunc(p.Changed(), func(name string) bool { return p.candidate(name).Member != nil || p.member(name) != nil })
+}
+
 func (p *Plan) unchanged(c *Candidate) bool {
 	m := p.member(c.Name)
 	switch {

@@ -1,6 +1,9 @@
 package scram
 
 import (
+	"crypto/pbkdf2"
+	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/base64"
 	"errors"
 	"strings"
@@ -58,6 +61,7 @@ func TestWrongProofsAreRefused(t *testing.T) {
 		"nothing":            "",
 		"no proof":           "c=biws,r=" + rfcNonce,
 		"another nonce":      strings.Replace(rfcFinal, "r=rO", "r=xO", 1),
+		"a longer nonce":     strings.Replace(rfcFinal, "r=rO", "r=rOrO", 1), // it is not what was signed
 		"another proof":      strings.Replace(rfcFinal, "p=dH", "p=eH", 1),
 		"a short proof":      strings.Replace(rfcFinal, "p=dHzbZapW", "p=", 1),
 		"channel binding":    strings.Replace(rfcFinal, "c=biws", "c=eSws", 1),
@@ -73,6 +77,24 @@ func TestWrongProofsAreRefused(t *testing.T) {
 	e.Challenge(User{Salt: NewSalt(), Iterations: Iterations})
 	if _, _, err := e.Finish([]byte(rfcFinal)); !errors.Is(err, ErrRefused) {
 		t.Errorf("an unknown user: %v", err)
+	}
+}
+
+// librdkafka before 2.2 puts the client's nonce before both, and signs that.
+func TestNonceThatIsRepeated(t *testing.T) {
+	e := rfcExchange(t)
+	user := rfcUser(t, SHA256)
+	challenge := string(e.Challenge(user))
+	without := "c=biws,r=rOprNGfwEbeRWgbNEkqO" + rfcNonce
+	salted, err := pbkdf2.Key(sha256.New, "pencil", user.Salt, 4096, 32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := SHA256.mac(salted, "Client Key")
+	proof := make([]byte, len(client))
+	subtle.XORBytes(proof, client, SHA256.mac(user.Keys[1].Stored, e.first+","+challenge+","+without))
+	if _, _, err := e.Finish([]byte(without + ",p=" + base64.StdEncoding.EncodeToString(proof))); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -42,7 +42,7 @@ type conn struct {
 }
 
 func newConn(s *Server, nc net.Conn, advertised Address) *conn {
-	c := &conn{s: s, nc: nc, r: bufio.NewReaderSize(nc, 32<<10), advertised: advertised, log: s.log.With("peer", nc.RemoteAddr().String())}
+	c := &conn{s: s, nc: nc, r: bufio.NewReaderSize(nc, 4<<10), advertised: advertised, log: s.log.With("peer", nc.RemoteAddr().String())}
 	c.life, c.stop = context.WithCancel(context.Background())
 	return c
 }
@@ -97,7 +97,7 @@ func (c *conn) meet() error {
 			}
 			continue
 		}
-		f, err := c.s.readFrame(c.life, c.r, unknownFrame)
+		f, err := c.s.readFrame(c.life, source{r: c.r, bound: unknownFrame, begun: func() error { return nil }})
 		if err != nil {
 			return err
 		}
@@ -120,12 +120,13 @@ func (c *conn) meet() error {
 
 // serveRequests serves the requests of a connection that has authenticated, in order.
 func (c *conn) serveRequests() error {
+	from := source{r: c.r, bound: largeFrame + headerSize, own: c.s.memoryOf(c.grant.Load().Claims.Resource), begun: func() error { return c.readBy(bodyTime) }}
 	frames := make(chan *frame, readAhead)
 	var failed error
 	var reader sync.WaitGroup
 	reader.Go(func() {
 		defer close(frames)
-		failed = c.read(frames)
+		failed = c.read(from, frames)
 	})
 	defer func() {
 		c.Close()
@@ -145,14 +146,12 @@ func (c *conn) serveRequests() error {
 }
 
 // read reads requests ahead. When the client has gone, what is under way for it ends.
-func (c *conn) read(frames chan<- *frame) error {
+func (c *conn) read(from source, frames chan<- *frame) error {
 	for {
-		if c.s.life.Err() == nil {
-			if err := c.nc.SetReadDeadline(time.Now().Add(idleTime)); err != nil {
-				return err
-			}
+		if err := c.readBy(idleTime); err != nil {
+			return err
 		}
-		f, err := c.s.readFrame(c.life, c.r, largeFrame+headerSize)
+		f, err := c.s.readFrame(c.life, from)
 		if err != nil {
 			if c.s.life.Err() == nil {
 				c.stop()
@@ -168,6 +167,14 @@ func (c *conn) read(frames chan<- *frame) error {
 	}
 }
 
+// readBy bounds the time that reading takes, unless the server is closed, and nothing more is to be read.
+func (c *conn) readBy(d time.Duration) error {
+	if c.s.life.Err() != nil {
+		return nil
+	}
+	return c.nc.SetReadDeadline(time.Now().Add(d))
+}
+
 // errPanic means that a request has met a fault of ours.
 var errPanic = errors.New("internal error")
 
@@ -179,7 +186,7 @@ func (c *conn) serveOne(f *frame) (err error) {
 			err = errPanic
 		}
 	}()
-	req, err := c.s.decode(f)
+	req, err := c.s.decode(c.life, f)
 	if err != nil {
 		return err
 	}

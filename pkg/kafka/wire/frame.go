@@ -8,6 +8,7 @@ import (
 	"io"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"golang.org/x/sync/semaphore"
 )
 
 // How large requests may be, in bytes.
@@ -19,9 +20,12 @@ const (
 	// hostileFactor is how many bytes kmsg allocates at most for a byte of a request.
 	hostileFactor = 80
 
-	// requestMemory is what the requests of all connections may take at once, once they are decoded. Beyond
-	// it, connections are not read from.
+	// requestMemory is what the requests of all connections may take at once, as they come, and clusterMemory those
+	// of one cluster. Beyond it, connections are not read from.
 	requestMemory = 256 << 20
+	clusterMemory = requestMemory / 2
+	// decodeMemory is what decoding them may take, which nobody has to wait for who has not read a whole request.
+	decodeMemory = 256 << 20
 )
 
 // errFrame means that a client does not speak the protocol.
@@ -40,27 +44,42 @@ type frame struct {
 	version     int16
 	correlation int32
 	client      string
-	body        []byte // behind the header
-	charged     int64  // of requestMemory
+	body        []byte              // behind the header
+	own         *semaphore.Weighted // of the cluster, see clusterMemory; nil: the client is a stranger
+	arrived     int64               // of requestMemory, and of own
+	decoded     int64               // of decodeMemory
 }
 
-// readFrame reads a request. bound bounds its size besides what the table says.
-func (s *Server) readFrame(ctx context.Context, r io.Reader, bound int) (*frame, error) {
+// source is where requests come from.
+type source struct {
+	r     io.Reader
+	bound int                 // of a request's size, besides what the table says
+	own   *semaphore.Weighted // see frame
+	begun func() error        // is called when a request begins: the rest has to come soon
+}
+
+// readFrame reads a request. Of a stranger it reads little, and counts nothing until it is there: strangers
+// who send nothing hold up nobody.
+func (s *Server) readFrame(ctx context.Context, from source) (*frame, error) {
 	var head [lengthSize + headerSize]byte
-	if _, err := io.ReadFull(r, head[:lengthSize]); err != nil {
+	if _, err := io.ReadFull(from.r, head[:lengthSize]); err != nil {
 		return nil, err
 	}
 	size := int(int32(binary.BigEndian.Uint32(head[:])))
-	if size < headerSize || size > bound {
+	if size < headerSize || size > from.bound {
 		return nil, fmt.Errorf("%w: a length of %d bytes", errFrame, size)
 	}
-	if _, err := io.ReadFull(r, head[lengthSize:]); err != nil {
+	if err := from.begun(); err != nil {
+		return nil, err
+	}
+	if _, err := io.ReadFull(from.r, head[lengthSize:]); err != nil {
 		return nil, err
 	}
 	f := &frame{
 		key:         int16(binary.BigEndian.Uint16(head[4:])),
 		version:     int16(binary.BigEndian.Uint16(head[6:])),
 		correlation: int32(binary.BigEndian.Uint32(head[8:])),
+		own:         from.own,
 	}
 	f.api = s.byKey(f.key)
 	if f.api == nil {
@@ -73,25 +92,50 @@ func (s *Server) readFrame(ctx context.Context, r io.Reader, bound int) (*frame,
 	if size > f.api.largest() {
 		return nil, fmt.Errorf("%w: request %d of %d bytes", errFrame, f.key, size)
 	}
-	cost := int64(size)
-	if f.api.weigh == nil {
-		cost *= hostileFactor
-	}
-	if err := s.memory.Acquire(ctx, cost); err != nil {
+	if err := s.arrive(ctx, f, int64(size)); err != nil {
 		return nil, err
 	}
-	f.charged = cost
 	f.body = make([]byte, size)
-	if _, err := io.ReadFull(r, f.body); err != nil {
+	if _, err := io.ReadFull(from.r, f.body); err != nil {
 		s.release(f)
 		return nil, err
 	}
 	return f, nil
 }
 
+// arrive takes the memory that a request needs as it comes.
+func (s *Server) arrive(ctx context.Context, f *frame, size int64) error {
+	if f.own == nil {
+		return nil
+	}
+	if err := f.own.Acquire(ctx, size); err != nil {
+		return err
+	}
+	if err := s.memory.Acquire(ctx, size); err != nil {
+		f.own.Release(size)
+		return err
+	}
+	f.arrived = size
+	return nil
+}
+
+// charge takes the memory that decoding a request needs.
+func (s *Server) charge(ctx context.Context, f *frame, cost int64) error {
+	if err := s.decoding.Acquire(ctx, cost); err != nil {
+		return err
+	}
+	f.decoded = cost
+	return nil
+}
+
+// release gives back what a request has taken.
 func (s *Server) release(f *frame) {
-	s.memory.Release(f.charged)
-	f.charged = 0
+	if f.arrived > 0 {
+		f.own.Release(f.arrived)
+		s.memory.Release(f.arrived)
+	}
+	s.decoding.Release(f.decoded)
+	f.arrived, f.decoded = 0, 0
 }
 
 func (a *api) largest() int {
@@ -105,7 +149,7 @@ func (f *frame) isServed() bool { return f.version >= f.api.min && f.version <= 
 
 // decode decodes a request. Of one in a version that is not served, which can only be ApiVersions, it
 // decodes nothing. The result shares memory with the frame.
-func (s *Server) decode(f *frame) (kmsg.Request, error) {
+func (s *Server) decode(ctx context.Context, f *frame) (kmsg.Request, error) {
 	req := kmsg.RequestForKey(f.key)
 	if !f.isServed() {
 		return req, nil
@@ -120,18 +164,15 @@ func (s *Server) decode(f *frame) (kmsg.Request, error) {
 	if d.bad {
 		return nil, fmt.Errorf("%w: the header of request %d", errFrame, f.key)
 	}
+	cost := hostileFactor * len(d.b)
 	if f.api.weigh != nil {
-		cost, err := f.api.weigh(d.b, f.version, flexible)
-		if err != nil {
+		var err error
+		if cost, err = f.api.weigh(d.b, f.version, flexible); err != nil {
 			return nil, err
 		}
-		// Few are worth no waiting for, and who has so many as to matter must not wait with what it holds.
-		if cost > freeCost {
-			if !s.memory.TryAcquire(int64(cost)) {
-				return nil, fmt.Errorf("%w: request %d takes %d bytes, which there are not", errFrame, f.key, cost)
-			}
-			f.charged += int64(cost)
-		}
+	}
+	if err := s.charge(ctx, f, int64(cost)); err != nil {
+		return nil, err
 	}
 	if err := unsafeRead(req, d.b); err != nil {
 		return nil, fmt.Errorf("%w: request %d version %d: %w", errFrame, f.key, f.version, err)
@@ -250,9 +291,6 @@ func (c *cursor) tags() {
 
 // maxPartitions bounds the partitions that one request may name.
 const maxPartitions = 100_000
-
-// freeCost is how many bytes a request may take besides its own without being charged for them.
-const freeCost = 64 << 10
 
 // weighProduce goes over a Produce request and returns how many bytes kmsg will allocate. The error is errFrame.
 func weighProduce(body []byte, version int16, flexible bool) (int, error) {

@@ -16,11 +16,16 @@ import (
 
 // reader is a server that only reads frames.
 func reader() *Server {
-	s := &Server{memory: semaphore.NewWeighted(requestMemory), apis: apis()}
+	s := &Server{memory: semaphore.NewWeighted(requestMemory), decoding: semaphore.NewWeighted(decodeMemory), apis: apis()}
 	for i := range s.apis {
 		s.table[s.apis[i].key] = &s.apis[i]
 	}
 	return s
+}
+
+// bytesOf is a client that has sent what it sends.
+func bytesOf(b []byte) source {
+	return source{r: strings.NewReader(string(b)), bound: largeFrame, own: semaphore.NewWeighted(clusterMemory), begun: func() error { return nil }}
 }
 
 // FuzzRequest reads whatever bytes as a request. What is decoded is what is decoded of its own encoding.
@@ -35,12 +40,12 @@ func FuzzRequest(f *testing.F) {
 	}
 	f.Add([]byte{0, 0, 0, 9, 0, 18, 0, 9, 0, 0, 0, 7, 99})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		frame, err := s.readFrame(context.Background(), strings.NewReader(string(b)), largeFrame)
+		frame, err := s.readFrame(context.Background(), bytesOf(b))
 		if err != nil {
 			return
 		}
 		defer s.release(frame)
-		req, err := s.decode(frame)
+		req, err := s.decode(context.Background(), frame)
 		if err != nil {
 			if !errors.Is(err, errFrame) {
 				t.Errorf("%v", err)
@@ -100,16 +105,16 @@ func checkCharge(t *testing.T, s *Server, a *api, version int16, name string, bo
 	frame = binary.BigEndian.AppendUint16(frame, uint16(a.key))
 	frame = binary.BigEndian.AppendUint16(frame, uint16(version))
 	frame = append(append(frame, 0, 0, 0, 1), body...)
-	r := strings.NewReader(string(frame))
+	from := bytesOf(frame)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	f, err := s.readFrame(t.Context(), r, largeFrame)
+	f, err := s.readFrame(t.Context(), from)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, _ = s.decode(f)
+	_, _ = s.decode(t.Context(), f)
 	runtime.ReadMemStats(&after)
-	charged := uint64(f.charged)
+	charged := uint64(f.arrived + f.decoded)
 	if took := after.TotalAlloc - before.TotalAlloc; took > charged+1<<20 {
 		t.Errorf("%s version %d, %s: %d bytes were charged, %d taken", kmsg.NameForKey(a.key), version, name, charged, took)
 	}

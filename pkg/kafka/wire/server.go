@@ -27,6 +27,7 @@ const (
 	maxPerCluster  = 2000 // of them, those of one cluster
 	strangerTime   = 10 * time.Second
 	idleTime       = 10 * time.Minute
+	bodyTime       = 30 * time.Second // from the beginning of a request to its end
 	writeTime      = 30 * time.Second
 	failureTime    = time.Second     // that a failed authentication takes
 	checkEvery     = 3 * time.Second // that idle connections are looked at
@@ -47,15 +48,16 @@ type Config struct {
 
 // Server serves the protocol. It is safe for concurrent use.
 type Server struct {
-	engine *kafka.Engine
-	gate   access.Gate
-	meter  edge.Meter
-	now    func() time.Time
-	log    *slog.Logger
-	apis   []api
-	table  [maxKey]*api // by key
-	memory *semaphore.Weighted
-	secret []byte // see saltOf
+	engine   *kafka.Engine
+	gate     access.Gate
+	meter    edge.Meter
+	now      func() time.Time
+	log      *slog.Logger
+	apis     []api
+	table    [maxKey]*api        // by key
+	memory   *semaphore.Weighted // requestMemory
+	decoding *semaphore.Weighted // decodeMemory
+	secret   []byte              // see saltOf
 
 	life  context.Context // done once the server is closed
 	close context.CancelFunc
@@ -64,6 +66,7 @@ type Server struct {
 	mu        sync.Mutex
 	listeners map[net.Listener]bool
 	conns     map[*conn]bool
+	memories  map[string]*semaphore.Weighted // by cluster: clusterMemory
 	strangers atomic.Int64
 }
 
@@ -71,7 +74,7 @@ type Server struct {
 func New(cfg Config) *Server {
 	s := &Server{
 		engine: cfg.Engine, gate: access.Gate{Engine: cfg.Engine, Verifier: cfg.Verifier}, now: cfg.Now, log: cfg.Logger,
-		memory: semaphore.NewWeighted(requestMemory), listeners: map[net.Listener]bool{}, conns: map[*conn]bool{},
+		memory: semaphore.NewWeighted(requestMemory), decoding: semaphore.NewWeighted(decodeMemory), memories: map[string]*semaphore.Weighted{}, listeners: map[net.Listener]bool{}, conns: map[*conn]bool{},
 	}
 	if s.now == nil {
 		s.now = time.Now
@@ -178,6 +181,16 @@ func (s *Server) share() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return max(minAnswer, min(maxAnswer, answerMemory/max(1, len(s.conns))))
+}
+
+// memoryOf is what the requests of a cluster may take.
+func (s *Server) memoryOf(cluster string) *semaphore.Weighted {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.memories[cluster] == nil {
+		s.memories[cluster] = semaphore.NewWeighted(clusterMemory)
+	}
+	return s.memories[cluster]
 }
 
 // connections are those that there are.

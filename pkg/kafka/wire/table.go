@@ -13,6 +13,15 @@ const (
 	keyFetch                = 1
 	keyListOffsets          = 2
 	keyMetadata             = 3
+	keyOffsetCommit         = 8
+	keyOffsetFetch          = 9
+	keyFindCoordinator      = 10
+	keyJoinGroup            = 11
+	keyHeartbeat            = 12
+	keyLeaveGroup           = 13
+	keySyncGroup            = 14
+	keyDescribeGroups       = 15
+	keyListGroups           = 16
 	keySASLHandshake        = 17
 	keyAPIVersions          = 18
 	keyInitProducerID       = 22
@@ -25,7 +34,9 @@ const (
 	keyDescribeLogDirs      = 35
 	keySASLAuthenticate     = 36
 	keyCreatePartitions     = 37
+	keyDeleteGroups         = 42
 	keyIncrementalConfigs   = 44
+	keyOffsetDelete         = 47
 	keyDescribeCluster      = 60
 )
 
@@ -61,6 +72,15 @@ func apis() []api {
 		{key: keyFetch, min: 4, max: 12, who: anyGrant, serve: serve((*exchange).fetch), class: classFetch},
 		{key: keyListOffsets, min: 1, max: 6, who: anyGrant, serve: serve((*exchange).listOffsets)},
 		{key: keyMetadata, min: 0, max: 11, who: anyGrant, serve: serve((*exchange).metadata)},
+		{key: keyOffsetCommit, min: 2, max: 8, who: anyGrant, serve: serve((*exchange).offsetCommit)},
+		{key: keyOffsetFetch, min: 1, max: 7, who: anyGrant, serve: serve((*exchange).offsetFetch)},
+		{key: keyFindCoordinator, min: 0, max: 3, who: anyGrant, serve: serve((*exchange).findCoordinator)},
+		{key: keyJoinGroup, min: 0, max: 7, who: anyGrant, serve: serve((*exchange).joinGroup), wait: joinTime},
+		{key: keyHeartbeat, min: 0, max: 4, who: anyGrant, serve: serve((*exchange).heartbeat)},
+		{key: keyLeaveGroup, min: 0, max: 4, who: anyGrant, serve: serve((*exchange).leaveGroup)},
+		{key: keySyncGroup, min: 0, max: 5, who: anyGrant, serve: serve((*exchange).syncGroup), wait: joinTime},
+		{key: keyDescribeGroups, min: 0, max: 5, who: anyGrant, serve: serve((*exchange).describeGroups)},
+		{key: keyListGroups, min: 0, max: 4, who: anyGrant, serve: serve((*exchange).listGroups)},
 		{key: keySASLHandshake, min: 0, max: 1, who: anybody, serve: serve((*exchange).saslHandshake)},
 		{key: keyAPIVersions, min: 0, max: 3, who: anybody, serve: serve((*exchange).apiVersions)},
 		{key: keyCreateTopics, min: 0, max: 7, who: anyGrant, serve: serve((*exchange).createTopics)},
@@ -73,7 +93,9 @@ func apis() []api {
 		{key: keyDescribeLogDirs, min: 0, max: 2, who: anyGrant, serve: serve((*exchange).describeLogDirs)},
 		{key: keySASLAuthenticate, min: 0, max: 2, who: anybody, serve: serve((*exchange).saslAuthenticate)},
 		{key: keyCreatePartitions, min: 0, max: 3, who: anyGrant, serve: serve((*exchange).createPartitions)},
+		{key: keyDeleteGroups, min: 0, max: 2, who: anyGrant, serve: serve((*exchange).deleteGroups)},
 		{key: keyIncrementalConfigs, min: 0, max: 1, who: anyGrant, serve: serve((*exchange).incrementalAlterConfigs)},
+		{key: keyOffsetDelete, min: 0, max: 0, who: anyGrant, serve: serve((*exchange).offsetDelete)},
 		{key: keyDescribeCluster, min: 0, max: 0, who: anyGrant, serve: serve((*exchange).describeCluster)},
 	}
 }

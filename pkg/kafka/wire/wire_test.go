@@ -32,6 +32,7 @@ type broker struct {
 	signer  *token.Signer
 	server  *wire.Server
 	addr    string
+	usage   usage
 }
 
 func newBroker(t *testing.T) *broker {
@@ -68,7 +69,7 @@ func newBroker(t *testing.T) *broker {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.server = wire.New(wire.Config{Engine: b.engine, Verifier: verifier, Logger: slog.New(slog.NewTextHandler(testLog{t}, nil))})
+	b.server = wire.New(wire.Config{Engine: b.engine, Verifier: verifier, Meter: &b.usage, Logger: slog.New(slog.NewTextHandler(testLog{t}, nil))})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -38,7 +38,8 @@ func TestMetricsTellWaitingFromTheDestinationsTime(t *testing.T) {
 	for len(list) == 0 || list[0]["delivered"] != 1.0 { // the outcome may still be being recorded
 		s.ok(&list, "GET", "/v2/metrics?fromDate=1", "")
 	}
-	if len(list) != 2 || list[0]["kind"] != "all" || list[1]["kind"] != "queue" || list[1]["name"] != "q" || list[1]["lag"] == nil || list[1]["endpointTime"] == nil {
+	if len(list) != 3 || list[0]["kind"] != "all" || list[1]["kind"] != "host" || list[1]["name"] != "a.example" ||
+		list[2]["kind"] != "queue" || list[2]["name"] != "q" || list[2]["lag"] == nil || list[2]["endpointTime"] == nil {
 		t.Errorf("metrics %v", list)
 	}
 	s.refused(400, `unknown filter "queue"`, "GET", "/v2/metrics?queue=q", "")

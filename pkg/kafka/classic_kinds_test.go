@@ -1,0 +1,86 @@
+package kafka
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/skystash/skystash/pkg/store"
+)
+
+// A group has members of one kind, however many of both come at once, to whatever process.
+func TestKindsOfMembersDoNotMix(t *testing.T) {
+	assigned, classic := 0, 0
+	for delay := range 24 {
+		inClassicBubble(t, 3, 10, func(w *classicWorld) {
+			var joining sync.WaitGroup
+			for i := range 4 {
+				joining.Go(func() {
+					time.Sleep(time.Duration(max(0, delay-12)) * 10 * time.Millisecond)
+					e := w.engines[i%3]
+					_, err := e.Consume(w.Context(), e.c, "g", fmt.Sprint(i), []string{"red"}, auto, 0)
+					if err != nil && !IsKind(err, InUse) {
+						w.Errorf("an instance of the REST API: %v", err)
+					}
+				})
+				joining.Go(func() {
+					time.Sleep(time.Duration(max(0, 12-delay)) * 10 * time.Millisecond)
+					err := w.member((i + 1) % 3).join(w.Context())
+					if code := CodeOf(err); code != 0 && code != CodeInconsistentProtocol {
+						w.Errorf("a member of Kafka's own protocol: %v", err)
+					}
+				})
+			}
+			joining.Wait()
+			e := w.engines[0]
+			g, err := e.loadGroup(w.Context(), "c1", "g")
+			if err != nil {
+				w.Fatal(err)
+			}
+			instances, members := len(g.live(e.nowMs())), len(classicOf(g.attrs).State)
+			switch {
+			case instances > 0 && members > 0:
+				w.Errorf("delay %d: %d instances, and state %q", delay, instances, classicOf(g.attrs).State)
+			case instances > 0:
+				assigned++
+			case members > 0:
+				classic++
+			}
+		})
+	}
+	if assigned == 0 || classic == 0 {
+		t.Errorf("%d times the one kind came first, and %d times the other", assigned, classic)
+	}
+}
+
+// Whoever has left is told so once, and the others learn it, even if somebody else writes the group meanwhile.
+func TestLeavingIsTriedAgain(t *testing.T) {
+	for call, calls := 1, 1; call <= calls; call++ {
+		inClassicBubble(t, 1, 1, func(w *classicWorld) {
+			a, b := w.member(0), w.member(0)
+			var joining sync.WaitGroup
+			for _, m := range []*classicMember{a, b} {
+				joining.Go(func() {
+					if err := m.join(w.Context()); err != nil {
+						w.Error(err)
+					}
+				})
+			}
+			joining.Wait()
+			s := &interrupted{Store: w.store, before: call, fail: fmt.Errorf("test: %w", store.ErrConflict)}
+			other := newCrowdEngine(w, s)
+			errs, err := other.LeaveGroup(w.Context(), other.c, "g", []Leaver{{Member: a.request.Member}})
+			calls = s.calls
+			if err != nil || errs[0] != nil {
+				w.Fatalf("before call %d: leaving: %v, %v", call, errs, err)
+			}
+			time.Sleep(2 * time.Second) // what a process knows of a group may be a second old
+			w.wantCode("heartbeat", b.heartbeat(w.Context()), CodeRebalanceInProgress)
+			if err := b.join(w.Context()); err != nil || b.assignment != "0 of 1" {
+				w.Errorf("alone: %q, %v", b.assignment, err)
+			}
+			w.wantCode("heartbeat of who has left", a.heartbeat(w.Context()), CodeUnknownMember)
+		})
+	}
+}
