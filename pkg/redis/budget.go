@@ -140,6 +140,14 @@ func (tx *Txn) hold(bytes int64) {
 	}
 }
 
+// room reports whether a transaction may hold so many bytes more. If not, it fails. What is about to be made and
+// then counted is asked for first.
+func (tx *Txn) room(bytes int64) bool {
+	tx.hold(bytes)
+	tx.hold(-bytes)
+	return tx.err == nil
+}
+
 // take counts bytes that are read or made, and stay.
 func (tx *Txn) take(bytes int64) {
 	tx.spend(bytes)

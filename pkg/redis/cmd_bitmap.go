@@ -1,7 +1,9 @@
 package redis
 
 import (
+	"slices"
 	"strings"
+	"unsafe"
 
 	"github.com/skystash/skystash/pkg/redis/bits"
 )
@@ -40,6 +42,9 @@ func setbit(c *call) error {
 	}
 	if n := offset/8 + 1; n > maxRecord {
 		return errRecordSize(n)
+	}
+	if !c.tx.room(max(offset/8+1, int64(len(s)))) {
+		return c.tx.err
 	}
 	next, old := bits.Set(s, offset, int(c.args[3][0]-'0'))
 	c.tx.SetString(c.args[1], next, true)
@@ -172,6 +177,13 @@ func bitop(c *call) error {
 		}
 		sources = append(sources, s)
 	}
+	longest := 0
+	for _, s := range sources {
+		longest = max(longest, len(s))
+	}
+	if !c.tx.room(int64(longest)) {
+		return c.tx.err
+	}
 	result := bits.Combine(op, sources)
 	if result == "" {
 		c.tx.Delete(c.args[2])
@@ -266,11 +278,23 @@ func bitfield(c *call) error {
 		return err
 	}
 	c.tx.spend(int64(len(s)) + elementWork*int64(len(ops)))
-	buf := []byte(s)
-	writes := false
-	for _, op := range ops { // as in Redis, the string grows even if an operation then fails
-		if op.name != "get" {
-			buf, writes = op.typ.Grow(buf, op.offset), true
+	buf := unsafe.Slice(unsafe.StringData(s), len(s)) // to be read
+	writes := slices.ContainsFunc(ops, func(op fieldOp) bool { return op.name != "get" })
+	if writes {
+		size := int64(len(s))
+		for _, op := range ops {
+			if op.name != "get" {
+				size = max(size, (op.offset+int64(op.typ.Bits)-1)/8+1)
+			}
+		}
+		if !c.tx.room(size) {
+			return c.tx.err
+		}
+		buf = append(make([]byte, 0, size), s...)
+		for _, op := range ops { // as in Redis, the string grows even if an operation then fails
+			if op.name != "get" {
+				buf = op.typ.Grow(buf, op.offset)
+			}
 		}
 	}
 	c.w.Array(len(ops))
@@ -294,7 +318,7 @@ func bitfield(c *call) error {
 		c.w.Int(reply)
 	}
 	if writes {
-		c.tx.SetString(c.args[1], string(buf), true)
+		c.tx.SetString(c.args[1], given(buf), true)
 	}
 	return nil
 }

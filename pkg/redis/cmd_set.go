@@ -346,7 +346,7 @@ func union(sets []*Set) []string {
 			break
 		}
 		for m := range s.All() {
-			s.ms().tx.spend(elementWork)
+			s.ms().tx.spend(2 * elementWork) // with an access to a large map
 			if !seen[m] {
 				seen[m] = true
 				s.ms().tx.hold(elementMemory + int64(len(m)))

@@ -134,11 +134,15 @@ func setrange(c *call) error {
 	if end > maxRecord {
 		return errRecordSize(end)
 	}
-	buf := make([]byte, max(end, int64(len(s))))
+	size := max(end, int64(len(s)))
+	if !c.tx.room(size) {
+		return c.tx.err
+	}
+	buf := make([]byte, size)
 	copy(buf, s)
 	copy(buf[offset:], value)
-	c.tx.SetString(c.args[1], string(buf), true)
-	c.w.Int(int64(len(buf)))
+	c.tx.SetString(c.args[1], given(buf), true)
+	c.w.Int(size)
 	return nil
 }
 

@@ -252,6 +252,9 @@ func (tx *Txn) SetString(key, s string, keepTTL bool) {
 	tx.replace(ent, &object{typ: typeString, expires: expires, str: &stringValue{s: s, loaded: true, size: int64(len(s))}})
 }
 
+// given makes a string of bytes that nobody changes any more, without copying them.
+func given(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+
 // AppendString appends to the string at a key, which holds one or nothing. A string that is appended to again and again
 // is copied once for each doubling: the strings that it was before are beginnings of the same memory. Nobody
 // sees what is behind their ends, and only the longest of them is appended to in place.
@@ -284,7 +287,7 @@ func (tx *Txn) AppendString(key, more string) {
 	tx.spend(int64(len(more)))
 	tail = append(tail, more...)
 	tx.tail = tail
-	ent.obj = &object{typ: typeString, expires: o.expires, str: &stringValue{s: unsafe.String(unsafe.SliceData(tail), len(tail)), loaded: true, size: int64(size)}}
+	ent.obj = &object{typ: typeString, expires: o.expires, str: &stringValue{s: given(tail), loaded: true, size: int64(size)}}
 	tx.abandon(o)
 	ent.dirty = true
 }

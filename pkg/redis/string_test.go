@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/skystash/skystash/pkg/redis"
+	"github.com/skystash/skystash/pkg/redis/script"
+	"github.com/skystash/skystash/pkg/store/embedded"
 )
 
 func TestStrings(t *testing.T) {
@@ -184,7 +186,12 @@ func TestMultiKeyWritesBeyondOneTransaction(t *testing.T) {
 // A string that is appended to again and again within a transaction is what it should be at every moment, also where
 // copies of it are appended to as well.
 func TestAppendsInOneTransaction(t *testing.T) {
-	d := newTestEngine(t)
+	st, err := embedded.Open(embedded.Options{InMemory: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { st.Close() })
+	d := newTestEngineOf(t, redis.Config{Store: st, Scripts: script.Limits{Time: time.Hour}}) // on any machine
 	d.check(
 		[2]string{"set a one", "OK"},
 		[2]string{"pexpireat a 99999999999999", "(integer) 1"},

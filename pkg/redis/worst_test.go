@@ -85,10 +85,10 @@ func (d *testDB) measure(f form) spent {
 }
 
 // smallMemory is how much a request may allocate that is of no interest.
-const smallMemory = 32 << 20
+const smallMemory = 64 << 20
 
 // inUse is how many bytes more than before are in use at a time while fn runs, as collections of garbage find them
-// that follow each other after 8 MiB.
+// that follow each other after 16 MiB.
 func inUse(fn func()) int64 {
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	read := func() int64 {
@@ -96,7 +96,7 @@ func inUse(fn func()) int64 {
 		return int64(live[0].Value.Uint64())
 	}
 	before := read()
-	defer debug.SetGCPercent(debug.SetGCPercent(max(int(8<<20*100/before), 1)))
+	defer debug.SetGCPercent(debug.SetGCPercent(max(int(16<<20*100/before), 1)))
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -124,7 +124,7 @@ touches data and every function of scripts, on values that are as long, wide and
 step). **Processor** is in seconds of CPU time of the whole process, user and system, with the garbage collector and the
 store's work in the background. It is no time by the clock: how busy the machine is otherwise matters little. A request is to take less
 than 2 s. **Memory** is in MiB, the most that is in use at a time and belongs neither to the reply nor to the arguments,
-with what the store buffers; a collection of garbage finds it, every 8 MiB. A request is to take less than 128 MiB. **Allocated** is in
+with what the store buffers; a collection of garbage finds it, every 16 MiB. A request is to take less than 128 MiB. **Allocated** is in
 MiB, garbage and the reply included. Rows are in the order of work; requests of less than 100 million units, 64 MiB and half a
 second are counted at the end.
 
