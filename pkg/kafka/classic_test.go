@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -47,10 +48,19 @@ type classicMember struct {
 	request    JoinRequest
 	last       JoinResponse
 	assignment string
+
+	seen *atomic.Pointer[joined] // of the last join, for others than who lives it
+}
+
+// joined is what a member has when it has joined.
+type joined struct {
+	member     string
+	generation int32
+	assignment string
 }
 
 func (w *classicWorld) member(engine int) *classicMember {
-	return &classicMember{e: w.engines[engine], request: JoinRequest{
+	return &classicMember{e: w.engines[engine], seen: new(atomic.Pointer[joined]), request: JoinRequest{
 		Group: "g", ClientID: "client", ClientHost: "/127.0.0.1", SessionTimeout: 10 * time.Second, RebalanceTimeout: 30 * time.Second,
 		ProtocolType: consumerType, RequireMemberID: true,
 		Protocols: []GroupProtocol{{"range", subscriptionOf(&groups.Member{Topics: []string{"red"}})}, {"roundrobin", nil}},
@@ -86,6 +96,7 @@ func (m *classicMember) join(ctx context.Context) error {
 			return err
 		}
 		m.assignment = string(got.Assignment)
+		m.seen.Store(&joined{m.request.Member, m.last.Generation, m.assignment})
 		return nil
 	}
 }
@@ -261,7 +272,7 @@ func TestClassicGroupAcrossProcesses(t *testing.T) {
 		parts := func(of []*classicMember) []string {
 			var out []string
 			for _, m := range of {
-				out = append(out, m.assignment)
+				out = append(out, m.seen.Load().assignment)
 			}
 			slices.Sort(out)
 			return out
@@ -277,8 +288,8 @@ func TestClassicGroupAcrossProcesses(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		for _, m := range members {
-			if m.last.Generation != members[0].last.Generation {
-				w.Errorf("generations %d and %d", m.last.Generation, members[0].last.Generation)
+			if got, first := m.seen.Load().generation, members[0].seen.Load().generation; got != first {
+				w.Errorf("generations %d and %d", got, first)
 			}
 		}
 		lives[1]() // dies
@@ -287,13 +298,14 @@ func TestClassicGroupAcrossProcesses(t *testing.T) {
 			w.Errorf("after a death: assignments %s", got)
 		}
 		lives[0]()
-		if errs, err := w.engines[2].LeaveGroup(ctx, w.engines[2].c, "g", []Leaver{{Member: members[0].request.Member}}); err != nil || errs[0] != nil {
+		if errs, err := w.engines[2].LeaveGroup(ctx, w.engines[2].c, "g", []Leaver{{Member: members[0].seen.Load().member}}); err != nil || errs[0] != nil {
 			w.Errorf("leaving: %v, %v", errs, err)
 		}
 		time.Sleep(10 * time.Second)
 		if got := fmt.Sprint(parts(members[2:])); got != "[0 of 4 1 of 4 2 of 4 3 of 4]" {
 			w.Errorf("after one has left: assignments %s", got)
 		}
+		synctest.Wait()
 		w.wantCode("heartbeat of the dead", members[1].heartbeat(ctx), CodeUnknownMember)
 		stop()
 		living.Wait()
