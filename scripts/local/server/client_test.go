@@ -52,16 +52,28 @@ func TestClientContextEndsWithConnection(t *testing.T) {
 
 func TestWatchedContextEndsWithConnection(t *testing.T) {
 	ours, theirs := connected(t)
-	ctx, stop := watch(t.Context(), &firstByte{Conn: ours})
+	ctx, stop := watch(nil, &firstByte{Conn: ours})
 	defer stop()
 	theirs.Close()
 	<-ctx.Done()
 	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("after the client has gone: %v", err)
 	}
-	quick, stopQuick := watch(t.Context(), &firstByte{Conn: ours})
+	quick, stopQuick := watch(nil, &firstByte{Conn: ours})
 	stopQuick()
 	if err := quick.Err(); err == nil {
 		t.Error("the context of a request goes on after its answer")
+	}
+}
+
+func TestWatchedContextEndsWithTheServer(t *testing.T) {
+	ours, _ := connected(t)
+	closing := make(chan struct{})
+	ctx, stop := watch(closing, &firstByte{Conn: ours})
+	defer stop()
+	close(closing)
+	<-ctx.Done()
+	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("after the server has closed: %v", err)
 	}
 }

@@ -61,7 +61,7 @@ func (m *Main) openControl(ctx context.Context) (p *product, err error) {
 				return
 			}
 			u.RawQuery = query
-			serveHTTP(ctx, handler, httpRequest(ctx, u).WithContext(ctx))
+			serveHTTP(ctx, handler, httpRequest(ctx, u))
 		},
 		env: [][2]string{
 			{"SKYSTASH_CONSOLE_URL", m.url + "/console/"},

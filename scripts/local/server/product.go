@@ -49,7 +49,7 @@ func (p *product) mount(h http.Handler) {
 			return
 		}
 		u.RawQuery = query
-		watched, stop := watch(ctx, ctx.Conn())
+		watched, stop := watch(ctx.Done(), ctx.Conn())
 		defer stop()
 		serveHTTP(ctx, h, httpRequest(ctx, u).WithContext(&client{watched, ctx.Conn()}))
 	}
@@ -74,7 +74,8 @@ func httpRequest(ctx *fasthttp.RequestCtx, u *url.URL) *http.Request {
 	return r
 }
 
-// serveHTTP answers with what a handler of net/http has to say.
+// serveHTTP answers with what a handler of net/http has to say. The request's context must not be ctx, nor be
+// derived from it, see watch.
 func serveHTTP(ctx *fasthttp.RequestCtx, h http.Handler, r *http.Request) {
 	w := &response{ctx: ctx, header: http.Header{}}
 	h.ServeHTTP(w, r)

@@ -224,5 +224,5 @@ func serveQStash(ctx *fasthttp.RequestCtx, h http.Handler) {
 	if query != "" {
 		r.RequestURI += "?" + query
 	}
-	serveHTTP(ctx, h, r.WithContext(context.WithoutCancel(ctx)))
+	serveHTTP(ctx, h, r)
 }

@@ -14,11 +14,14 @@ const (
 	watchEvery = 250 * time.Millisecond
 )
 
-// watch returns a context that is done soon after the client has closed its connection. fasthttp,
-// unlike net/http, does not look at the connection of a request that it serves. The caller calls
+// watch returns a context that is done soon after the client has closed its connection, or closing is
+// closed. fasthttp, unlike net/http, does not look at the connection of a request that it serves. The caller calls
 // stop when the request is answered, and before the connection is used for anything else.
-func watch(ctx context.Context, conn net.Conn) (watched context.Context, stop func()) {
-	watched, cancel := context.WithCancelCause(ctx)
+//
+// The context is none of fasthttp's. That uses its contexts again for the next request, while what was derived from
+// them may still ask them for their values.
+func watch(closing <-chan struct{}, conn net.Conn) (watched context.Context, stop func()) {
+	watched, cancel := context.WithCancelCause(context.Background())
 	ended, looked := make(chan struct{}), make(chan struct{})
 	timer := time.AfterFunc(firstWatch, func() {
 		defer close(looked)
@@ -32,7 +35,8 @@ func watch(ctx context.Context, conn net.Conn) (watched context.Context, stop fu
 			select {
 			case <-ended:
 				return
-			case <-ctx.Done():
+			case <-closing:
+				cancel(fmt.Errorf("the server is closing: %w", context.Canceled))
 				return
 			case <-looks.C:
 			}
