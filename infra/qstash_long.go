@@ -34,7 +34,7 @@ func buildTask(ctx context.Context, dir string) error {
 	}
 	text, err := os.ReadFile(filepath.Join("functions", "attempt", "Dockerfile"))
 	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, "Dockerfile"), text, 0o644)
+		err = os.WriteFile(filepath.Join(dir, "Dockerfile"), text, 0o600) // #nosec G703 -- the folder is the asset's
 	}
 	if err != nil {
 		return fmt.Errorf("making the image of long attempts: %w", err)
@@ -88,7 +88,7 @@ func makeLongAttempts(stack awscdk.Stack, cfg Config, table awsdynamodb.Table, w
 	}))
 	w.role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Actions: jsii.Strings("iam:PassRole"), Resources: &[]*string{role.RoleArn(), task.ObtainExecutionRole().RoleArn()},
-		Conditions: &map[string]any{"StringEquals": map[string]any{"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
+		Conditions: &map[string]any{"StringEquals": map[string]any{"iam:PassedToService": "ecs-tasks.amazonaws.com"}}, // #nosec G101 -- it names a service
 	}))
 	var subnets []string
 	for _, s := range *vpc.PublicSubnets() {
