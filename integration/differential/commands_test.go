@@ -28,18 +28,24 @@ const (
 	tells     = "they return entries, which to be allowed takes a right to read"
 )
 
-// TestCommandTable compares what COMMAND says of all commands that both have.
-func TestCommandTable(t *testing.T) {
+// startBoth starts a redis-server and engines over an empty store in memory.
+func startBoth(t *testing.T) (redis *realRedis, ours *engines) {
+	t.Helper()
 	s, err := embedded.Open(embedded.Options{InMemory: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	ours := newEngines(t, s)
+	ours = newEngines(t, s)
 	if err := ours.reset(); err != nil {
 		t.Fatal(err)
 	}
-	redis := startRedis(t)
+	return startRedis(t), ours
+}
+
+// TestCommandTable compares what COMMAND says of all commands that both have.
+func TestCommandTable(t *testing.T) {
+	redis, ours := startBoth(t)
 	tables := [2]map[string]map[string]string{}
 	for i, do := range []func(...string) (reply, error){redis.do, ours.do} {
 		all, err := do("COMMAND")
@@ -133,16 +139,7 @@ func keySpecs(specs []reply) string {
 
 // TestKeysAndFlags compares COMMAND GETKEYS and GETKEYSANDFLAGS.
 func TestKeysAndFlags(t *testing.T) {
-	s, err := embedded.Open(embedded.Options{InMemory: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	ours := newEngines(t, s)
-	if err := ours.reset(); err != nil {
-		t.Fatal(err)
-	}
-	redis := startRedis(t)
+	redis, ours := startBoth(t)
 	for _, line := range []string{
 		"set k v", "set k v get", "set k v nx GET ex 5", "get k", "mset a 1 b 2", "msetnx a 1", "del a b", "exists a", "getex k", "append k v", "copy a b", "rename a b", "lmove a b left right", "lmpop 2 a b left", "blpop a b 0",
 		"zunionstore d 2 a b", "zunion 2 a b", "zrangestore d s 0 1", "sinterstore d a b", "bitop and d a b", "bitfield k get u8 1", "bitfield k get u8 1 set u8 1 1", "pfmerge a b c", "pfcount a b", "lcs a b",

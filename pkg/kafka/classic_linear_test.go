@@ -12,9 +12,7 @@ import (
 
 	"github.com/anishathalye/porcupine"
 
-	"github.com/skystash/skystash/pkg/store/embedded"
 	"github.com/skystash/skystash/pkg/store/faulty"
-	"github.com/skystash/skystash/pkg/store/slow"
 )
 
 // fencedCall is a commit, or a read of a member that has just joined, of one partition's offset.
@@ -147,19 +145,9 @@ func TestClassicGroupsAreLinearizable(t *testing.T) {
 
 func classicGroupsAreLinearizable(t *testing.T, seed uint64) {
 	const engines, clients, calls, partitions = 3, 5, 60, 3
-	inner, err := embedded.Open(embedded.Options{InMemory: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	st := faulty.New(slow.New(inner, slow.Options{Latency: 5 * time.Millisecond}), faulty.Plan{})
+	st, all := overFaultyStore(t, engines, partitions)
 	defer st.Close()
-	w := &classicWorld{T: t}
-	for range engines {
-		w.engines = append(w.engines, newCrowdEngine(t, st))
-	}
-	if err := w.engines[0].prepare(t.Context(), partitions); err != nil {
-		t.Fatal(err)
-	}
+	w := &classicWorld{T: t, engines: all}
 	st.SetPlan(faulty.Plan{Seed: seed, Throttle: 0.01, Conflict: 0.01, Unavailable: 0.01, LostApplied: 0.02, LostUnapplied: 0.02})
 	h := &classicHistory{T: t, leaders: map[int32]string{}, instances: map[string]string{}, given: map[string]string{}, got: map[string]string{}}
 	var work sync.WaitGroup

@@ -63,6 +63,25 @@ var committedOffsets = porcupine.NondeterministicModel{
 	DescribeOperation: func(input, output any) string { return fmt.Sprintf("%+v: %+v", input, output) },
 }
 
+// overFaultyStore makes processes over one slow store, which has no faults until it is given a plan. The caller
+// closes it.
+func overFaultyStore(t *testing.T, engines, partitions int) (*faulty.Store, []crowdEngine) {
+	t.Helper()
+	inner, err := embedded.Open(embedded.Options{InMemory: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	st := faulty.New(slow.New(inner, slow.Options{Latency: 5 * time.Millisecond}), faulty.Plan{})
+	var all []crowdEngine
+	for range engines {
+		all = append(all, newCrowdEngine(t, st))
+	}
+	if err := all[0].prepare(t.Context(), partitions); err != nil {
+		t.Fatal(err)
+	}
+	return st, all
+}
+
 // Three processes serve a group whose instances come, go, expire and commit, over a store that loses
 // answers. What is committed is a register for each partition, which rebalances do not touch.
 func TestCommittedOffsetsAreLinearizable(t *testing.T) {
@@ -75,20 +94,8 @@ func TestCommittedOffsetsAreLinearizable(t *testing.T) {
 
 func committedOffsetsAreLinearizable(t *testing.T, seed uint64) {
 	const engines, clients, calls, partitions = 3, 6, 80, 4
-	inner, err := embedded.Open(embedded.Options{InMemory: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	st := faulty.New(slow.New(inner, slow.Options{Latency: 5 * time.Millisecond}), faulty.Plan{})
+	st, all := overFaultyStore(t, engines, partitions)
 	defer st.Close()
-	var all []crowdEngine
-	for range engines {
-		e := newCrowdEngine(t, st)
-		all = append(all, e)
-	}
-	if err := all[0].prepare(t.Context(), partitions); err != nil {
-		t.Fatal(err)
-	}
 	st.SetPlan(faulty.Plan{Seed: seed, Throttle: 0.01, Conflict: 0.02, Unavailable: 0.01, LostApplied: 0.02, LostUnapplied: 0.02})
 	o := manualCommit.with(func(o *InstanceOptions) { o.SessionTimeout = 5 * time.Second })
 
