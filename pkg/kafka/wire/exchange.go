@@ -62,18 +62,12 @@ func (x *exchange) serve() error {
 		}
 	}
 	resp, err := x.answer(ctx)
-	if err != nil {
-		return err
+	var b []byte
+	if err == nil && !x.silent {
+		resp.SetVersion(x.frame.version)
+		b = appendAnswer(x.out[:0], x.frame.correlation, resp)
 	}
-	resp.SetVersion(x.frame.version)
-	sent := 0
-	if !x.silent {
-		b := appendAnswer(x.out[:0], x.frame.correlation, resp)
-		sent = len(b)
-		if err := x.send(b); err != nil {
-			return err
-		}
-	}
+	// Before the answer: what was done counts, whether or not the client is still there to read it.
 	if x.Cluster != nil {
 		x.s.meter.Record(ctx, use, meter.Record{
 			Resource: meter.Resource{Product: token.ProductKafka, ID: x.Cluster.ID},
@@ -82,8 +76,16 @@ func (x *exchange) serve() error {
 			Blocked:  x.blocked,
 			Commands: int64(x.messages),
 			BytesIn:  int64(len(x.frame.body)),
-			BytesOut: int64(sent),
+			BytesOut: int64(len(b)),
 		})
+	}
+	if err != nil {
+		return err
+	}
+	if !x.silent {
+		if err := x.send(b); err != nil {
+			return err
+		}
 	}
 	if x.hangUp {
 		return errHungUp
