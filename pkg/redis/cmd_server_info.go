@@ -89,7 +89,7 @@ func info(c *call) error {
 			section(s)
 		}
 	}
-	c.w.Bulk(b.String())
+	c.w.Verbatim(b.String())
 	return nil
 }
 

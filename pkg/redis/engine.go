@@ -171,16 +171,11 @@ func (e *Engine) bind(a Access, args []string) (bound, error) {
 		return bound{}, errTooManyArguments(e.budget.Arguments, len(args))
 	}
 	cmd, err := e.commands.find(args)
-	if err != nil {
-		return bound{}, err
+	if err != nil || !cmd.here() {
+		return bound{}, e.unserved(args, err)
 	}
-	if err := a.check(cmd, args); err != nil {
+	if err := e.allow(a, cmd, args); err != nil {
 		return bound{}, err
-	}
-	for _, key := range cmd.keysOf(args) {
-		if len(key) > maxKeySize {
-			return bound{}, errKeySize(len(key))
-		}
 	}
 	return bound{cmd: cmd, args: args, access: a}, nil
 }

@@ -58,10 +58,11 @@ func (c *call) writeRandom(ms *members, n int64, with bool, extra func(pair)) er
 			return err
 		}
 	}
-	if with {
-		total *= 2
+	if with && len(picks) > 0 {
+		c.w.PairsAt(mark, int(total))
+	} else {
+		c.w.ArrayAt(mark, int(total))
 	}
-	c.w.ArrayAt(mark, int(total))
 	return nil
 }
 
