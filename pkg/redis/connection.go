@@ -9,8 +9,12 @@ import (
 type Caller struct {
 	// Addr is the client's address as MONITOR shows it, e.g. "127.0.0.1:40123".
 	Addr string
-	// Patient says that blocking commands wait as long as they ask to, whatever Config.MaxBlock is.
+	// Patient says that blocking commands wait as long as they ask to, whatever Config.MaxBlock is. What the
+	// context then bounds is each of their attempts, and Waits is how long there is anybody to wait for.
 	Patient bool
+	Waits   context.Context
+	// Ends makes a command that waits end as if its time were over.
+	Ends <-chan struct{}
 	// Server is what INFO says of the process; nil: nothing.
 	Server func() ServerInfo
 }
@@ -40,6 +44,23 @@ func callerOf(ctx context.Context) *Caller {
 	return c
 }
 
+// waitOf is how long a blocking command may wait: until the context ends, or the channel is closed. The context of
+// a connection bounds each attempt instead.
+func waitOf(ctx context.Context) (context.Context, <-chan struct{}) {
+	if c := callerOf(ctx); c != nil && c.Patient {
+		return c.Waits, c.Ends
+	}
+	return ctx, nil
+}
+
+// clientAddr is the client's address as MONITOR shows it. One over HTTP has none.
+func clientAddr(ctx context.Context) string {
+	if c := callerOf(ctx); c != nil {
+		return c.Addr
+	}
+	return "0.0.0.0:0"
+}
+
 // Nature is how a server of connections has to treat a command.
 type Nature uint8
 
@@ -63,7 +84,7 @@ func (e *Engine) NatureOf(args []string) Nature {
 		}
 	}
 	switch {
-	case cmd.has(session):
+	case cmd.has(session), cmd.name == "select": // which the engine can carry out, but knows no connection that it is for
 		return Bound
 	case cmd.has(blocking):
 		return Waiting

@@ -245,18 +245,29 @@ func (e *Engine) runOutside(ctx context.Context, db *Database, b bound, w *resp.
 // reply for each. Neighbouring commands that only read share one round of reads. All
 // members share one Budget.
 func (e *Engine) Pipeline(ctx context.Context, db *Database, a Access, cmds [][]string, w *resp.Writer) {
+	e.PipelineUpTo(ctx, db, a, cmds, 0, w)
+}
+
+// PipelineUpTo is Pipeline for a caller that sends replies while it goes on. It stops behind the command that has
+// made the replies longer than upTo bytes (0: it never does), and returns how many commands it has carried out.
+// The database is the one that the next commands are for, which a command may have flushed.
+func (e *Engine) PipelineUpTo(ctx context.Context, db *Database, a Access, cmds [][]string, upTo int, w *resp.Writer) (done int, _ *Database) {
 	if limit := e.budget.Commands; len(cmds) > limit {
 		e.stopped(ctx, len(cmds), errTooManyCommands(limit, len(cmds)), w)
-		return
+		return len(cmds), db
 	}
 	ctx, turn, own := e.begin(ctx, db)
 	defer own.Release()
 	limits := newBudget(e.budget, turn)
 	first := w.Len()
+	full := func() bool { return upTo > 0 && w.Len()-first > upTo }
 	for i := 0; i < len(cmds); {
+		if full() {
+			return i, db
+		}
 		if err := limits.member(ctx, w.Len()-first); err != nil {
 			e.stopped(ctx, len(cmds)-i, err, w)
-			return
+			return len(cmds), db
 		}
 		b, err := e.bind(a, cmds[i])
 		if err != nil {
@@ -274,12 +285,14 @@ func (e *Engine) Pipeline(ctx context.Context, db *Database, a Access, cmds [][]
 				continue
 			}
 			// The record may be another one now. Without it, no command would know where its keys are.
-			if db, err = e.Database(ctx, db.ID); err != nil {
+			now, err := e.Database(ctx, db.ID)
+			if err != nil {
 				for range cmds[i:] {
 					e.failed(ctx, b, err, w)
 				}
-				return
+				return len(cmds), db
 			}
+			db = now
 			continue
 		}
 		group := []bound{b}
@@ -305,14 +318,18 @@ func (e *Engine) Pipeline(ctx context.Context, db *Database, a Access, cmds [][]
 				continue
 			}
 			if j > 0 {
+				if full() {
+					return i - len(group) + j, db
+				}
 				if err := limits.member(ctx, w.Len()-first); err != nil {
 					e.stopped(ctx, len(cmds)-i+len(group)-j, err, w)
-					return
+					return len(cmds), db
 				}
 			}
 			e.pipelined(ctx, db, b, loaded, w)
 		}
 	}
+	return len(cmds), db
 }
 
 // groupable commands only read keys that their arguments name.
@@ -403,6 +420,12 @@ func FailureText(err error) string {
 // errors of single commands do not undo the others. An Error is returned if
 // the transaction is refused as a whole; then nothing has changed.
 func (e *Engine) Multi(ctx context.Context, db *Database, a Access, cmds [][]string, w *resp.Writer) error {
+	return e.MultiIf(ctx, db, a, cmds, Watched{}, w)
+}
+
+// MultiIf is Multi on the condition that no key has changed that is watched. If one has, nothing is carried out, and the error is
+// ErrWatched.
+func (e *Engine) MultiIf(ctx context.Context, db *Database, a Access, cmds [][]string, watched Watched, w *resp.Writer) error {
 	if limit := e.budget.Commands; len(cmds) > limit {
 		return errTooManyCommands(limit, len(cmds))
 	}
@@ -424,13 +447,13 @@ func (e *Engine) Multi(ctx context.Context, db *Database, a Access, cmds [][]str
 		group[i] = b
 	}
 	if len(group) == 0 {
-		return nil
+		return e.stillWatched(ctx, db, watched)
 	}
 	if err := tooManyWrites(group); err != nil {
 		return err
 	}
 	e.monitor(ctx, db, group...)
-	return e.transact(ctx, db, group, transactMode{multi: true}, handover{}, w)
+	return e.transact(ctx, db, group, transactMode{multi: true, watched: watched}, handover{}, w)
 }
 
 // heads are key heads that have been read; nil attributes: there is no such item.
@@ -457,6 +480,7 @@ func (e *Engine) load(ctx context.Context, v view, keys []string, snapshot bool)
 type transactMode struct {
 	multi    bool // they belong together
 	mayBlock bool // one that finds nothing may ask to be run again, with wouldBlock
+	watched  Watched
 }
 
 // transact runs commands against one Txn until it commits.
@@ -468,6 +492,7 @@ func (e *Engine) transact(ctx context.Context, db *Database, group []bound, mode
 		hints = hints || b.cmd.has(scripting)
 		keys = append(keys, b.cmd.keysOf(b.args)...)
 	}
+	keys = append(keys, mode.watched.keys...)
 	if hints {
 		// Rate limiters pass the empty string for a key that they do not have.
 		keys = slices.DeleteFunc(keys, func(k string) bool { return k == "" })
@@ -490,6 +515,7 @@ func (e *Engine) transact(ctx context.Context, db *Database, group []bound, mode
 		w.Truncate(mark)
 		tx := newTxn(ctx, e, db, writes)
 		tx.multi, tx.mayBlock, tx.hints, tx.failed = mode.multi, mode.mayBlock, hints, failed
+		tx.watched = mode.watched
 		tx.divisible = !mode.multi && group[0].cmd.has(divisible)
 		tx.doubts = known.doubts
 		if b := group[0].budget; b != nil {
@@ -563,6 +589,9 @@ func (tx *Txn) run(group []bound, keys []string, loaded heads, w *resp.Writer) e
 		if done, err := d.resolve(head, w); done || err != nil {
 			return err
 		}
+	}
+	if err := tx.checkWatched(); err != nil {
+		return err
 	}
 	for i, b := range group {
 		if text, ok := tx.failed[i]; ok {

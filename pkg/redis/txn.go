@@ -25,6 +25,7 @@ type Txn struct {
 	write bool // may write
 	multi bool // several commands: too large a commit cannot be taken in steps
 
+	watched   Watched       // keys that must not have changed
 	mayBlock  bool          // a command that finds nothing may ask to be run again later
 	divisible bool          // of too many keys, some may be committed before others
 	hints     bool          // the keys of some commands are only read ahead

@@ -25,7 +25,7 @@ type Value struct {
 // Aggregate reports whether members follow.
 func (v Value) Aggregate() bool {
 	switch v.Type {
-	case TypeArray, TypeMap, TypeSet, TypePairs, TypeRows:
+	case TypeArray, TypeMap, TypeSet, TypePairs, TypeRows, TypePush:
 		return true
 	}
 	return false
@@ -56,7 +56,7 @@ func Next(b []byte) (v Value, rest []byte, err error) {
 		}
 		v.Text = b[:n:n]
 		return v, b[n+2:], nil
-	case TypeArray, TypeSet, TypeMap, TypePairs, TypeRows:
+	case TypeArray, TypeSet, TypeMap, TypePairs, TypeRows, TypePush:
 		n, rest, err := readLen(b)
 		if err != nil {
 			return v, nil, err

@@ -42,7 +42,7 @@ func AppendAllRESP2(dst, replies []byte) ([]byte, error) {
 			dst = appendHead(dst, TypeBulk, len(v.Text))
 			dst = append(dst, v.Text...)
 			dst = append(dst, '\r', '\n')
-		case TypeMap, TypeSet, TypePairs, TypeRows:
+		case TypeMap, TypeSet, TypePairs, TypeRows, TypePush:
 			dst = appendHead(dst, TypeArray, v.Len)
 		}
 		run, b = rest, rest

@@ -22,6 +22,7 @@ const (
 	// Internal as well, for replies whose nesting differs between the protocols.
 	TypePairs    = 'P' // pairs: a flat array in RESP2, an array of arrays of two in RESP3
 	TypeRows     = 'R' // arrays of two: an array of them in RESP2, a map in RESP3
+	TypePush     = '>' // a message that is no reply; RESP2 has none
 	TypeVerbatim = '=' // a text for people: a bulk string in RESP2; RESP3 writes its format in front
 )
 
@@ -136,6 +137,9 @@ func (w *Writer) Pairs(n int) { w.head(TypePairs, int64(n)) }
 // Rows starts an array of n arrays of two values each, which must follow with their headers. RESP3
 // has them as a map, as in the reply of XREAD.
 func (w *Writer) Rows(n int) { w.head(TypeRows, int64(n)) }
+
+// Push starts a message of n values, which must follow. It is for RESP3 only.
+func (w *Writer) Push(n int) { w.head(TypePush, int64(n)) }
 
 // Verbatim writes a text for people, such as the reply of INFO.
 func (w *Writer) Verbatim(s string) {
