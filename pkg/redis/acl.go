@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/skystash/skystash/pkg/redis/glob"
+	"github.com/skystash/skystash/pkg/redis/internal/glob"
 )
 
 // Access is what a caller may do. The zero Access may do everything.

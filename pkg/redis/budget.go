@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/skystash/skystash/pkg/redis/glob"
+	"github.com/skystash/skystash/pkg/redis/internal/glob"
 	"github.com/skystash/skystash/pkg/store"
 )
 

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/skystash/skystash/pkg/redis/num"
+	"github.com/skystash/skystash/pkg/redis/internal/num"
 )
 
 // ACL CAT, DELUSER, DRYRUN, GENPASS, GENTOKEN, GETUSER, HELP, LIST, LOAD, LOG, RESTTOKEN, SAVE, SETUSER, USERS, WHOAMI.

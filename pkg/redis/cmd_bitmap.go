@@ -5,7 +5,7 @@ import (
 	"strings"
 	"unsafe"
 
-	"github.com/skystash/skystash/pkg/redis/bits"
+	"github.com/skystash/skystash/pkg/redis/internal/bits"
 )
 
 // SETBIT, GETBIT, BITCOUNT, BITPOS, BITOP, BITFIELD, BITFIELD_RO.

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/skystash/skystash/pkg/redis/rdb"
+	"github.com/skystash/skystash/pkg/redis/internal/rdb"
 	"github.com/skystash/skystash/pkg/redis/script"
 )
 

@@ -1,7 +1,7 @@
 package redis
 
 import (
-	"github.com/skystash/skystash/pkg/redis/num"
+	"github.com/skystash/skystash/pkg/redis/internal/num"
 	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/store"
 )

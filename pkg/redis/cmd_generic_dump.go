@@ -3,8 +3,8 @@ package redis
 import (
 	"errors"
 
-	"github.com/skystash/skystash/pkg/redis/jsondoc"
-	"github.com/skystash/skystash/pkg/redis/rdb"
+	"github.com/skystash/skystash/pkg/redis/internal/jsondoc"
+	"github.com/skystash/skystash/pkg/redis/internal/rdb"
 )
 
 // DUMP, RESTORE.

@@ -3,7 +3,7 @@ package redis
 import (
 	"strings"
 
-	"github.com/skystash/skystash/pkg/redis/glob"
+	"github.com/skystash/skystash/pkg/redis/internal/glob"
 )
 
 // KEYS, SCAN, RANDOMKEY.

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/skystash/skystash/pkg/redis/num"
+	"github.com/skystash/skystash/pkg/redis/internal/num"
 )
 
 // SORT, SORT_RO.

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"slices"
 
-	"github.com/skystash/skystash/pkg/redis/jsondoc"
-	"github.com/skystash/skystash/pkg/redis/num"
+	"github.com/skystash/skystash/pkg/redis/internal/jsondoc"
+	"github.com/skystash/skystash/pkg/redis/internal/num"
 	"github.com/skystash/skystash/pkg/redis/resp"
 )
 

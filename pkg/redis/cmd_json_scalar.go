@@ -1,7 +1,7 @@
 package redis
 
 import (
-	"github.com/skystash/skystash/pkg/redis/jsondoc"
+	"github.com/skystash/skystash/pkg/redis/internal/jsondoc"
 )
 
 // JSON.NUMINCRBY, JSON.NUMMULTBY, JSON.NUMPOWBY, JSON.STRAPPEND, JSON.STRLEN, JSON.TOGGLE.

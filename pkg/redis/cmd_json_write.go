@@ -3,7 +3,7 @@ package redis
 import (
 	"strings"
 
-	"github.com/skystash/skystash/pkg/redis/jsondoc"
+	"github.com/skystash/skystash/pkg/redis/internal/jsondoc"
 )
 
 // JSON.SET, JSON.MSET, JSON.MERGE, JSON.DEL, JSON.FORGET, JSON.CLEAR.

@@ -4,7 +4,7 @@ import (
 	"iter"
 	"strings"
 
-	"github.com/skystash/skystash/pkg/redis/num"
+	"github.com/skystash/skystash/pkg/redis/internal/num"
 )
 
 // FLUSHDB, FLUSHALL, DBSIZE, TIME, SWAPDB, MEMORY, CONFIG;

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/skystash/skystash/pkg/redis/num"
+	"github.com/skystash/skystash/pkg/redis/internal/num"
 )
 
 // XADD, XLEN, XRANGE, XREVRANGE, XREAD, XSETID; cmd_stream_trim.go has what removes entries,

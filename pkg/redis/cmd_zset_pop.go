@@ -1,6 +1,6 @@
 package redis
 
-import "github.com/skystash/skystash/pkg/redis/num"
+import "github.com/skystash/skystash/pkg/redis/internal/num"
 
 // ZPOPMIN, ZPOPMAX, ZMPOP, and the blocking BZPOPMIN, BZPOPMAX, BZMPOP, which wait as
 // block.go says.

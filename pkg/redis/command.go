@@ -3,7 +3,7 @@ package redis
 import (
 	"strings"
 
-	"github.com/skystash/skystash/pkg/redis/num"
+	"github.com/skystash/skystash/pkg/redis/internal/num"
 	"github.com/skystash/skystash/pkg/redis/resp"
 )
 

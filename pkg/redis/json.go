@@ -5,7 +5,7 @@ import (
 	"strings"
 	"unsafe"
 
-	"github.com/skystash/skystash/pkg/redis/jsondoc"
+	"github.com/skystash/skystash/pkg/redis/internal/jsondoc"
 )
 
 // JSON documents. A document is stored as compact JSON text, like a string. A transaction parses

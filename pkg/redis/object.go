@@ -6,8 +6,8 @@ import (
 	"strings"
 	"unsafe"
 
-	"github.com/skystash/skystash/pkg/redis/jsondoc"
-	"github.com/skystash/skystash/pkg/redis/num"
+	"github.com/skystash/skystash/pkg/redis/internal/jsondoc"
+	"github.com/skystash/skystash/pkg/redis/internal/num"
 	"github.com/skystash/skystash/pkg/store"
 )
 

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/skystash/skystash/pkg/redis/glob"
+	"github.com/skystash/skystash/pkg/redis/internal/glob"
 )
 
 // Message is what a subscriber receives.

@@ -4,7 +4,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/skystash/skystash/pkg/redis/num"
+	"github.com/skystash/skystash/pkg/redis/internal/num"
 )
 
 // scanOptions are the arguments of SCAN, HSCAN, SSCAN and ZSCAN.

@@ -1,6 +1,6 @@
 package redis
 
-import "github.com/skystash/skystash/pkg/redis/rdb"
+import "github.com/skystash/skystash/pkg/redis/internal/rdb"
 
 // dump is the stream as DUMP writes it, as long as it fits: fits is told how many bytes come on top.
 func (s *Stream) dump(fits func(n int) bool) *rdb.Stream {
