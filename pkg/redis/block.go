@@ -36,7 +36,7 @@ func (*wouldBlock) Error() string { return "the command blocks" }
 // block ends a command that has found nothing. It waits, for timeout seconds at most (0: no limit of
 // its own), and runs again; where it must not wait, or has done so, none writes the reply.
 func (c *call) block(timeout float64, none func()) error {
-	if !c.tx.mayBlock {
+	if !c.mayBlock {
 		none()
 		return nil
 	}

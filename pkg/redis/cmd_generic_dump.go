@@ -39,7 +39,7 @@ func dump(c *call) error {
 
 // dumpValue reads all of a value, as long as it may fit into a reply.
 func (c *call) dumpValue(o *object) (v rdb.Value, err error) {
-	limit, size := c.tx.e.maxReply, 0
+	limit, size := c.host.maxReply, 0
 	fits := func(n int) bool {
 		if size += n; size > limit {
 			err = errReplySize(limit, size)

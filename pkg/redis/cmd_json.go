@@ -188,7 +188,7 @@ func (c *call) parseJSONGet() (paths []*jsondoc.Path, f jsondoc.Format, err erro
 // match; not ok if there is none.
 func (c *call) jsonText(o *object, p *jsondoc.Path, f jsondoc.Format) (text string, ok bool, err error) {
 	if p.Root() && f == (jsondoc.Format{}) {
-		if limit := c.tx.e.maxReply; o.str.size > int64(limit) {
+		if limit := c.host.maxReply; o.str.size > int64(limit) {
 			return "", false, errReplySize(limit, int(o.str.size))
 		}
 		if text = c.tx.stringOf(o); !p.Legacy {
@@ -196,7 +196,7 @@ func (c *call) jsonText(o *object, p *jsondoc.Path, f jsondoc.Format) (text stri
 		}
 		return text, true, nil
 	}
-	f.Limit = c.tx.e.maxReply
+	f.Limit = c.host.maxReply
 	b, ok, err := appendMatches(nil, c.tx, c.tx.docOf(o), p, f, 0)
 	return string(b), ok, err
 }
@@ -231,7 +231,7 @@ func (c *call) jsonTexts(o *object, paths []*jsondoc.Path, f jsondoc.Format) (st
 		legacy = legacy && p.Legacy
 		names[i] = p.Text
 	}
-	f.Limit = c.tx.e.maxReply
+	f.Limit = c.host.maxReply
 	doc := c.tx.docOf(o)
 	var err error
 	b := jsondoc.AppendByPath(nil, f, names, func(b []byte, i int) []byte {

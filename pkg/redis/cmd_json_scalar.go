@@ -69,7 +69,7 @@ func jsonNumber(op jsondoc.NumOp) func(c *call) error {
 			c.w.Bulk(numbers[last].Text())
 			return nil
 		}
-		c.w.Bulk(string(jsondoc.AppendMatches(nil, jsondoc.Format{Limit: c.tx.e.maxReply}, 0, results)))
+		c.w.Bulk(string(jsondoc.AppendMatches(nil, jsondoc.Format{Limit: c.host.maxReply}, 0, results)))
 		return nil
 	}
 }

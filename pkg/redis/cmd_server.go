@@ -7,14 +7,12 @@ import (
 	"github.com/skystash/skystash/pkg/redis/internal/num"
 )
 
-// FLUSHDB, FLUSHALL, DBSIZE, TIME, SWAPDB, MEMORY, CONFIG;
+// DBSIZE, TIME, SWAPDB, MEMORY, CONFIG;
 // cmd_server_info.go: INFO; cmd_server_command.go: COMMAND.
 
 func serverCommands() []*command {
 	const group = "server"
 	return []*command{
-		{name: "flushdb", arity: -1, flags: write | whole, tips: "request_policy:all_shards response_policy:all_succeeded", group: group, since: "1.0.0", summary: "Removes all keys from the database.", run: flushdb, outside: flushAlone},
-		{name: "flushall", arity: -1, flags: write | whole, tips: "request_policy:all_shards response_policy:all_succeeded", group: group, since: "1.0.0", summary: "Removes all keys.", run: flushdb, outside: flushAlone},
 		{name: "dbsize", arity: 1, flags: readonly | fast | walks, tips: "request_policy:all_shards response_policy:agg_sum", group: group, since: "1.0.0", summary: "Returns the number of keys.", run: dbsize},
 		{name: "time", arity: 1, flags: fast, tips: "nondeterministic_output", group: group, since: "2.6.0", summary: "Returns the server's time.", run: serverTime},
 		{name: "swapdb", arity: 3, flags: write | fast, group: group, since: "4.0.0", summary: "Swaps two databases, of which there is one.", run: swapDB},
@@ -36,39 +34,6 @@ func serverCommands() []*command {
 		infoCommand(),
 		commandCommand(),
 	}
-}
-
-func checkFlushArgs(args []string) error {
-	if len(args) == 1 || len(args) == 2 && (strings.EqualFold(args[1], "async") || strings.EqualFold(args[1], "sync")) {
-		return nil
-	}
-	return errSyntax
-}
-
-// FLUSHDB [ASYNC | SYNC]
-// FLUSHALL [ASYNC | SYNC]
-func flushAlone(o *outsider) error {
-	if err := checkFlushArgs(o.args); err != nil {
-		return err
-	}
-	if err := o.e.flush(o.ctx, o.db.ID); err != nil {
-		return err
-	}
-	o.w.OK()
-	return nil
-}
-
-// flushdb is the same inside a transaction.
-func flushdb(c *call) error {
-	if err := checkFlushArgs(c.args); err != nil {
-		return err
-	}
-	if c.tx.e.region != nil {
-		return errFlushInTransaction
-	}
-	c.tx.DeleteAll()
-	c.w.OK()
-	return nil
 }
 
 // DBSIZE

@@ -94,8 +94,8 @@ func info(c *call) error {
 }
 
 func infoServer(c *call, line func(name string, value any)) {
-	now := c.tx.e.now()
-	up := int64(now.Sub(c.tx.e.started).Seconds())
+	now := c.host.now()
+	up := int64(now.Sub(c.host.started).Seconds())
 	line("redis_version", redisVersion)
 	line("redis_mode", "standalone")
 	line("skystash_version", buildVersion())

@@ -66,7 +66,7 @@ func streamCommands() []*command {
 
 // full reports whether the reply begun at a mark is larger than allowed, so that it is of no
 // use to read on.
-func (c *call) full(mark int) bool { return c.w.Len()-mark > c.tx.e.maxReply }
+func (c *call) full(mark int) bool { return c.w.Len()-mark > c.host.maxReply }
 
 func (c *call) entry(e streamEntry) {
 	c.w.Array(2)

@@ -1,7 +1,9 @@
 package redis
 
 import (
+	"math/rand/v2"
 	"strings"
+	"time"
 
 	"github.com/skystash/skystash/pkg/redis/internal/num"
 	"github.com/skystash/skystash/pkg/redis/resp"
@@ -85,7 +87,19 @@ type call struct {
 	args []string // with the command's name; for a subcommand, with both names
 	w    *resp.Writer
 
-	access Access // the caller's
+	host     *host
+	access   Access // the caller's
+	multi    bool   // one of several commands
+	mayBlock bool   // a command that finds nothing may ask to be run again later
+}
+
+// host is what commands know of the engine that runs them.
+type host struct {
+	commands commandTable
+	now      func() time.Time
+	started  time.Time
+	random   *rand.Rand
+	maxReply int // bytes
 }
 
 // is reports whether argument i is a word, in any case.
@@ -163,14 +177,14 @@ func (cmd *command) fullName(args []string) string {
 // commandTable holds all commands by their lower-case names.
 type commandTable map[string]*command
 
-func newCommandTable() commandTable {
+// newCommandTable makes the table of the commands that work on keys, and of others.
+func newCommandTable(others ...[]*command) commandTable {
 	t := commandTable{}
-	for _, group := range [][]*command{
+	for _, group := range append([][]*command{
 		connectionCommands(), serverCommands(), genericCommands(), stringCommands(), bitmapCommands(),
 		hashCommands(), listCommands(), setCommands(), zsetCommands(), geoCommands(), hllCommands(),
-		streamCommands(), jsonCommands(), pubsubCommands(), scriptCommands(), functionCommands(),
-		aclCommands(),
-	} {
+		streamCommands(), jsonCommands(),
+	}, others...) {
 		for _, cmd := range group {
 			t[cmd.name] = cmd
 			for _, sub := range cmd.subs {

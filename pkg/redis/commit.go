@@ -44,7 +44,7 @@ func (tx *Txn) commit() error {
 	if err != nil {
 		return err
 	}
-	if len(updates)+len(tx.messages) == 0 {
+	if len(updates) == 0 && tx.outbox == nil {
 		return tx.validate()
 	}
 	if tx.near {
@@ -53,7 +53,7 @@ func (tx *Txn) commit() error {
 	if err := tx.writeFresh(updates); err != nil {
 		return err
 	}
-	messages, err := tx.messageOps()
+	messages, err := tx.outgoing()
 	if err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func (tx *Txn) commit() error {
 		return tx.commitOne(ops[0])
 	}
 	steps := len(updates) == 1 && len(updates[0].elems) > 1 && updates[0].ent.obj.stream == nil &&
-		!tx.multi && !tx.scripted && len(messages) == 0 &&
+		!tx.whole && tx.outbox == nil &&
 		len(ops)-len(updates[0].elems) <= store.MaxCommitOps-maxStep
 	if len(ops) <= store.MaxCommitOps && size <= store.MaxCommitSize {
 		err := tx.commitAll(ops)
@@ -74,7 +74,7 @@ func (tx *Txn) commit() error {
 	if steps {
 		return tx.commitSteps(updates[0])
 	}
-	if tx.divisible && len(messages) == 0 { // of a single update, it may be the checks of the others that are too many
+	if tx.divisible && tx.outbox == nil { // of a single update, it may be the checks of the others that are too many
 		return tx.commitBatches(updates)
 	}
 	return errTransactionSize(len(ops))
@@ -374,7 +374,7 @@ func (tx *Txn) writeFresh(updates []update) error {
 			continue
 		}
 		note := reclaimNote(tx.now+attemptLife.Milliseconds()*2, u.gen, tx.view.db, u.ent.id)
-		if _, err := tx.e.store.Apply(tx.ctx, note); err != nil {
+		if _, err := tx.space.store.Apply(tx.ctx, note); err != nil {
 			return fmt.Errorf("noting a new generation: %w", unseen(err))
 		}
 		items = append(items, u.fresh...)
@@ -382,7 +382,7 @@ func (tx *Txn) writeFresh(updates []update) error {
 	if len(items) == 0 {
 		return nil
 	}
-	if err := tx.e.store.Load(tx.ctx, items, nil); err != nil {
+	if err := tx.space.store.Load(tx.ctx, items, nil); err != nil {
 		return fmt.Errorf("writing %d elements: %w", len(items), unseen(err))
 	}
 	return nil
@@ -450,9 +450,9 @@ func (tx *Txn) operations(updates []update, elems []elemOp) (ops []store.Op, siz
 
 // commitOne is a commit of a single head, one plain write.
 func (tx *Txn) commitOne(op store.Op) error {
-	old, err := tx.e.store.Apply(tx.ctx, op)
-	if err == nil && len(tx.messages) > 0 {
-		tx.sentHead, _ = store.ApplyEdits(old, op.Edits)
+	old, err := tx.space.store.Apply(tx.ctx, op)
+	if err == nil && tx.outbox != nil {
+		tx.sentItem, _ = store.ApplyEdits(old, op.Edits)
 	}
 	return tx.committed([]store.Op{op}, err)
 }
@@ -460,7 +460,7 @@ func (tx *Txn) commitOne(op store.Op) error {
 // commitAll is a commit of several items. A transaction that meets another one runs again, on what the other has
 // written: the store would repeat what has mostly become void, and each repetition is paid for.
 func (tx *Txn) commitAll(ops []store.Op) error {
-	return tx.committed(ops, tx.e.store.Commit(store.NoRepeat(tx.ctx), ops))
+	return tx.committed(ops, tx.space.store.Commit(store.NoRepeat(tx.ctx), ops))
 }
 
 // committed interprets the store's answer to a commit. If the answer was lost, the trace that
@@ -472,21 +472,23 @@ func (tx *Txn) committed(ops []store.Op, err error) error {
 		return nil
 	}
 	if ce, changed := isConditionError(err); changed {
-		tx.notSent(ops[ce.Index], ce.Old)
+		if tx.outbox != nil {
+			tx.outbox.refused(tx.ctx, ops[ce.Index], ce.Old)
+		}
 		return fmt.Errorf("a key changed: %w", store.ErrConflict)
 	}
 	if !errors.Is(err, store.ErrUnknownOutcome) {
 		return fmt.Errorf("writing %d items: %w", len(ops), err)
 	}
-	if len(tx.messages) > 0 {
-		return tx.resolveMessages()
+	if tx.outbox != nil {
+		return tx.resolveSent()
 	}
 	for ent := range tx.all() {
 		for _, op := range ops {
 			if op.Key != ent.id || !op.Attrs.Has(tx.id.traceName()) {
 				continue
 			}
-			state, _, rerr := tx.e.resolve(tx.ctx, op.Key, tx.id, tx.now, version(ent.seen))
+			state, _, rerr := tx.space.resolve(tx.ctx, op.Key, tx.id, tx.now, version(ent.seen))
 			switch {
 			case rerr != nil:
 				return rerr
@@ -506,10 +508,12 @@ func (tx *Txn) committed(ops []store.Op, err error) error {
 func (tx *Txn) done() {
 	for ent := range tx.all() {
 		if ent.dirty {
-			tx.e.waiters.written(tx.db.ID, ent.key)
+			tx.space.written(tx.db.ID, ent.key)
 		}
 	}
-	tx.sent()
+	if tx.outbox != nil {
+		tx.outbox.sent(tx.ctx, tx.sentItem)
+	}
 }
 
 // answered notes that the commit's trace has served: the next write of its key
@@ -518,7 +522,7 @@ func (tx *Txn) answered(ops []store.Op) {
 	own := tx.id.traceName()
 	for _, op := range ops {
 		if op.Attrs.Has(own) {
-			tx.e.traces.replaced(op.Key, op.Attrs, own)
+			tx.space.traces.replaced(op.Key, op.Attrs, own)
 		}
 	}
 }

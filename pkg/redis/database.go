@@ -140,7 +140,7 @@ func (e *Engine) CreateDatabase(ctx context.Context, o DatabaseOptions) (*Databa
 	)
 	if e.recordTTL == 0 {
 		// Nobody else can be at work on what an earlier database of that id has left.
-		if _, err := e.reclaimDatabase(ctx, o.ID); err != nil {
+		if _, err := e.clearDatabase(ctx, o.ID); err != nil {
 			return nil, fmt.Errorf("creating database %s: %w", o.ID, err)
 		}
 	}
@@ -309,7 +309,7 @@ func (e *Engine) flush(ctx context.Context, id string) error {
 	}
 	at := e.whenAllKnow(now)
 	// First, so that no failure can leave old keys behind that nobody knows of.
-	if err := e.noteFlush(ctx, d, at); err != nil {
+	if err := e.keys.noteFlush(ctx, d, at); err != nil {
 		return err
 	}
 	_, err = e.store.Apply(ctx, store.Update(recordKey(id),

@@ -83,9 +83,10 @@ type Engine struct {
 	started   time.Time
 	random    *rand.Rand // safe for concurrent use, as its source is
 
+	keys     *space
+	host     *host
 	commands commandTable
 	locks    *store.Locks // of keys and what else is written as a whole, by database
-	traces   traceLog
 	lua      *luaHost
 	waiters  waiters
 	duties   *duties
@@ -109,7 +110,6 @@ func New(cfg Config) *Engine {
 		maxBlock:  cfg.MaxBlock,
 		maxReply:  cfg.MaxReplyBytes,
 		budget:    cfg.Budget.orDefaults(),
-		commands:  newCommandTable(),
 		locks:     store.NewLocks(),
 		duties:    newDuties(),
 		lua:       newLuaHost(cfg.Scripts),
@@ -145,6 +145,12 @@ func New(cfg Config) *Engine {
 	}
 	e.random = rand.New(randomSource(cfg.Random))
 	e.started = e.now()
+	e.commands = newCommandTable(e.databaseCommands(), e.pubsubCommands(), e.scriptCommands(), e.functionCommands(), e.aclCommands())
+	e.host = &host{commands: e.commands, now: e.now, started: e.started, random: e.random, maxReply: e.maxReply}
+	e.keys = &space{
+		store: e.store, now: e.now, log: e.log, retry: e.retry, random: e.random, budget: e.budget,
+		written: e.waiters.written, clear: e.clearDatabase,
+	}
 	return e
 }
 
@@ -224,11 +230,29 @@ func (e *Engine) run(ctx context.Context, db *Database, b bound, loaded heads, w
 	return e.transact(ctx, db, []bound{b}, transactMode{}, handover{loaded: loaded}, w)
 }
 
+// runDirect tries to carry out a command as one blind write. If it reports that this is not done,
+// the command has to run as a transaction, with what next holds.
+func (e *Engine) runDirect(ctx context.Context, db *Database, b bound, w *resp.Writer) (next handover, done bool, err error) {
+	now := e.nowMs()
+	d := direct{cmd: b.cmd, args: b.args, now: now, name: b.args[1]}
+	d.key = db.at(now).headKey(d.name)
+	if b.budget != nil {
+		defer func() { b.budget.left -= d.work }() // the next member finds out
+	}
+	p := b.cmd.direct(&d)
+	if p == nil {
+		return next, false, nil
+	}
+	if next, done, err = e.keys.writeBlindly(ctx, db, p, attempt{name: d.name, key: d.key, now: now}, w); err != nil {
+		err = fmt.Errorf("%s: %w", d.cmd.name, err)
+	}
+	return next, done, err
+}
+
 // outsider is one execution of a command outside of transactions.
 type outsider struct {
 	ctx  context.Context
-	e    *Engine
-	db   *Database
+	db   string   // the database's id
 	args []string // with the command's name; for a subcommand, with both names
 	w    *resp.Writer
 }
@@ -236,7 +260,7 @@ type outsider struct {
 // runOutside carries out a command that changes the database as a whole.
 func (e *Engine) runOutside(ctx context.Context, db *Database, b bound, w *resp.Writer) error {
 	mark := w.Len()
-	err := b.cmd.outside(&outsider{ctx: ctx, e: e, db: db, args: b.args, w: w})
+	err := b.cmd.outside(&outsider{ctx: ctx, db: db.ID, args: b.args, w: w})
 	var refused Error
 	if errors.As(err, &refused) {
 		w.Truncate(mark)
@@ -347,7 +371,7 @@ func (e *Engine) loadGroup(ctx context.Context, db *Database, group []bound, key
 	if len(missing) == 0 {
 		return known, nil
 	}
-	read, err := e.load(ctx, db.at(e.nowMs()), missing, several)
+	read, err := e.keys.load(ctx, db.at(e.nowMs()), missing, several)
 	if err != nil {
 		return nil, err
 	}
@@ -438,30 +462,12 @@ func (e *Engine) Multi(ctx context.Context, db *Database, a Access, cmds [][]str
 	return e.transact(ctx, db, group, transactMode{multi: true}, handover{}, w)
 }
 
-// heads are key heads that have been read; nil attributes: there is no such item.
-type heads map[string]store.Attrs
-
-// load reads heads, as of one moment with snapshot and at most store.MaxSnapshotItems keys.
-func (e *Engine) load(ctx context.Context, v view, keys []string, snapshot bool) (heads, error) {
-	ids := make([]store.Key, len(keys))
-	for i, k := range keys {
-		ids[i] = v.headKey(k)
-	}
-	items, err := e.store.GetMany(ctx, ids, snapshot && len(keys) <= store.MaxSnapshotItems)
-	if err != nil {
-		return nil, fmt.Errorf("reading %d keys: %w", len(keys), err)
-	}
-	out := make(heads, len(keys))
-	for i, k := range keys {
-		out[k] = items[i]
-	}
-	return out, nil
-}
-
 // transactMode says how commands are run.
 type transactMode struct {
 	multi    bool // they belong together
 	mayBlock bool // one that finds nothing may ask to be run again, with wouldBlock
+
+	failed map[int]Error // scripts that are left out, by their places: they have failed after they wrote
 }
 
 // transact runs commands against one Txn until it commits.
@@ -490,17 +496,16 @@ func (e *Engine) transact(ctx context.Context, db *Database, group []bound, mode
 	}
 	mark := w.Len()
 	var attempts *store.Attempts // once one has failed
-	var failed map[int]Error     // scripts that have failed after they wrote, by their places in the group
 	for {
 		w.Truncate(mark)
-		tx := newTxn(ctx, e, db, writes)
-		tx.multi, tx.mayBlock, tx.hints, tx.failed = mode.multi, mode.mayBlock, hints, failed
+		tx := e.keys.begin(ctx, db, writes)
+		tx.whole, tx.hints = mode.multi, hints
 		tx.divisible = !mode.multi && group[0].cmd.has(divisible)
 		tx.doubts = known.doubts
 		if b := group[0].budget; b != nil {
 			tx.budget = b
 		}
-		err := tx.run(group, keys, known.loaded, w)
+		err := e.runIn(tx, group, mode, keys, known.loaded, w)
 		known.loaded = nil
 		if tx.lost != "" {
 			reply := slices.Clone(w.Buf[mark:])
@@ -511,10 +516,10 @@ func (e *Engine) transact(ctx context.Context, db *Database, group []bound, mode
 		}
 		if sf := (*scriptFailure)(nil); errors.As(err, &sf) {
 			// Once more, without the script. What it has read still counts.
-			if failed == nil {
-				failed = map[int]Error{}
+			if mode.failed == nil {
+				mode.failed = map[int]Error{}
 			}
-			failed[sf.member] = sf.text
+			mode.failed[sf.member] = sf.text
 			keys, known.loaded = tx.heads()
 			continue
 		}
@@ -553,9 +558,9 @@ func passing(err error) bool {
 	return errors.Is(err, store.ErrThrottled) || errors.Is(err, store.ErrUnavailable)
 }
 
-// run runs the commands once. It returns store.ErrConflict if they have to
+// runIn runs the commands once, in a transaction. It returns store.ErrConflict if they have to
 // run again, and an Error if they cannot be carried out as a whole. In both cases nothing has changed.
-func (tx *Txn) run(group []bound, keys []string, loaded heads, w *resp.Writer) error {
+func (e *Engine) runIn(tx *Txn, group []bound, mode transactMode, keys []string, loaded heads, w *resp.Writer) error {
 	if err := tx.prefetch(keys, loaded); err != nil {
 		return err
 	}
@@ -570,7 +575,7 @@ func (tx *Txn) run(group []bound, keys []string, loaded heads, w *resp.Writer) e
 		}
 	}
 	for i, b := range group {
-		if text, ok := tx.failed[i]; ok {
+		if text, ok := mode.failed[i]; ok {
 			w.Error(text.Error())
 			continue
 		}
@@ -578,27 +583,29 @@ func (tx *Txn) run(group []bound, keys []string, loaded heads, w *resp.Writer) e
 		if int64(mark-first) > tx.budget.limits.Replies {
 			return errReplies(tx.budget.limits.Replies)
 		}
-		tx.member = i
-		w.Limit(tx.e.maxReply + replySlack)
-		err := b.cmd.run(&call{tx: tx, cmd: b.cmd, args: b.args, w: w, access: b.access})
+		w.Limit(e.maxReply + replySlack)
+		err := b.cmd.run(&call{tx: tx, cmd: b.cmd, args: b.args, w: w, host: e.host, access: b.access, multi: mode.multi, mayBlock: mode.mayBlock})
 		w.Unlimit()
 		tx.spend(commandWork + int64(w.Len()-mark))
 		if tx.err != nil {
 			return tx.err
 		}
 		tx.dropEmpty()
-		if tx.changed > store.MaxCommitOps && (tx.multi || tx.scripted) {
+		if tx.changed > store.MaxCommitOps && tx.whole {
 			return errTransactionSize(tx.changed)
 		}
-		if n := w.Len() - mark; err == nil && n > tx.e.maxReply {
+		if n := w.Len() - mark; err == nil && n > e.maxReply {
 			// Unlike other errors, this one may come after the command has written.
-			return errReplySize(tx.e.maxReply, n)
+			return errReplySize(e.maxReply, n)
 		}
 		if err == nil {
 			continue
 		}
 		var redisErr Error
 		if !errors.As(err, &redisErr) {
+			if sf, ok := err.(*scriptFailure); ok {
+				sf.member = i
+			}
 			return err
 		}
 		// A command that fails has changed nothing: handlers check before they write.

@@ -393,7 +393,7 @@ const (
 // randomRun returns up to n neighbours in the order of hashes from a random place on.
 func (ms *members) randomRun(n int) []pair {
 	run := make([]pair, 0, n)
-	for _, start := range []uint64{ms.tx.e.random.Uint64(), 0} {
+	for _, start := range []uint64{ms.tx.space.random.Uint64(), 0} {
 		for p := range ms.from(start, n) {
 			if run = append(run, p); len(run) == n {
 				return run
@@ -404,7 +404,7 @@ func (ms *members) randomRun(n int) []pair {
 }
 
 func (ms *members) shuffle(ps []pair) {
-	ms.tx.e.random.Shuffle(len(ps), func(i, j int) { ps[i], ps[j] = ps[j], ps[i] })
+	ms.tx.space.random.Shuffle(len(ps), func(i, j int) { ps[i], ps[j] = ps[j], ps[i] })
 }
 
 // randomOne returns a random member.
@@ -421,7 +421,7 @@ func (ms *members) randomOne() (pair, bool) {
 	if len(from) == 0 {
 		return pair{}, false
 	}
-	return from[ms.tx.e.random.IntN(len(from))], true
+	return from[ms.tx.space.random.IntN(len(from))], true
 }
 
 // headSize estimates the bytes that the members take inline.

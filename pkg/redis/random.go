@@ -44,11 +44,11 @@ func (c *call) writeRandom(ms *members, n int64, with bool, extra func(pair)) er
 		// With repetitions, every one of the size members must be equally likely at each draw. So a
 		// member that was drawn before is drawn again with probability used/size. Otherwise the
 		// next member that was not drawn yet is taken.
-		if used < len(picks) && (n >= 0 || c.tx.e.random.Int64N(size) >= int64(used)) {
+		if used < len(picks) && (n >= 0 || c.host.random.Int64N(size) >= int64(used)) {
 			p = picks[used]
 			used++
 		} else {
-			p = picks[c.tx.e.random.IntN(used)]
+			p = picks[c.host.random.IntN(used)]
 		}
 		c.w.Bulk(p.Name)
 		if with {

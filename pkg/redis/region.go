@@ -83,9 +83,9 @@ func (e *Engine) ReadReplica(ctx context.Context, db *Database, a Access, cmds [
 	}
 	start := w.Len()
 	for i, b := range group {
-		tx := newTxn(ctx, e, db, false)
+		tx := e.keys.begin(ctx, db, false)
 		tx.near = true
-		if err := tx.run([]bound{b}, keys[i:i+1], loaded, w); err != nil {
+		if err := e.runIn(tx, []bound{b}, transactMode{}, keys[i:i+1], loaded, w); err != nil {
 			w.Truncate(start)
 			return false
 		}

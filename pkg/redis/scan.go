@@ -122,14 +122,14 @@ func (tx *Txn) ScanKeys(cursor uint64, count int) ([]KeyInfo, uint64) {
 // RandomKey returns a random key.
 func (tx *Txn) RandomKey() (string, bool) {
 	var run []string
-	for _, start := range []uint64{tx.e.random.Uint64(), 0} {
+	for _, start := range []uint64{tx.space.random.Uint64(), 0} {
 		for k := range tx.Keys(start, randomRun) {
 			if run = append(run, k.Name); len(run) == randomRun {
 				break
 			}
 		}
 		if len(run) > 0 {
-			return run[tx.e.random.IntN(len(run))], true
+			return run[tx.space.random.IntN(len(run))], true
 		}
 	}
 	return "", false

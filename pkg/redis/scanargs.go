@@ -95,8 +95,8 @@ func formatCursor(n uint64) string { return strconv.FormatUint(n, 10) }
 
 // bounded stops a command whose reply, begun at mark, has become too large.
 func (c *call) bounded(mark int) error {
-	if n := c.w.Len() - mark; n > c.tx.e.maxReply {
-		return errReplySize(c.tx.e.maxReply, n)
+	if n := c.w.Len() - mark; n > c.host.maxReply {
+		return errReplySize(c.host.maxReply, n)
 	}
 	return nil
 }

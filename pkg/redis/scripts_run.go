@@ -26,7 +26,7 @@ func (e *Engine) Eval(ctx context.Context, db *Database, a Access, source string
 		return nil
 	}
 	cmd := *b.cmd
-	cmd.run, b.cmd = evalUnkept, &cmd
+	cmd.run, b.cmd = e.evalUnkept, &cmd
 	e.monitor(ctx, db, b)
 	return e.run(ctx, db, b, nil, w)
 }
@@ -35,7 +35,7 @@ func (e *Engine) Eval(ctx context.Context, db *Database, a Access, source string
 // script that has failed after it had written. Nothing of what it wrote stays, but the
 // other commands of a MULTI are carried out.
 type scriptFailure struct {
-	member int // its place in the group
+	member int // its place in the group, which runIn knows
 	text   Error
 }
 
@@ -54,6 +54,7 @@ const (
 // scriptHost carries out what a script asks for, in the transaction of the
 // command that runs it.
 type scriptHost struct {
+	e        *Engine
 	c        *call
 	readOnly bool
 	keys     []string // the only ones that may be used, if locked
@@ -70,8 +71,8 @@ func (h *scriptHost) Call(args []string) ([]byte, error) {
 	cmd, err := h.bind(args)
 	if err == nil {
 		h.wrote = h.wrote || cmd.mayWrite()
-		h.w.Limit(tx.e.maxReply + replySlack)
-		err = cmd.run(&call{tx: tx, cmd: cmd, args: args, w: &h.w, access: h.c.access})
+		h.w.Limit(h.e.maxReply + replySlack)
+		err = cmd.run(&call{tx: tx, cmd: cmd, args: args, w: &h.w, host: h.c.host, access: h.c.access, multi: h.c.multi})
 	}
 	tx.spend(commandWork + int64(h.w.Len()))
 	if tx.err != nil {
@@ -81,8 +82,8 @@ func (h *scriptHost) Call(args []string) ([]byte, error) {
 	if tx.changed > store.MaxCommitOps {
 		return nil, script.Error(errTransactionSize(tx.changed))
 	}
-	if err == nil && h.w.Len() > tx.e.maxReply {
-		return nil, script.Error(errReplySize(tx.e.maxReply, h.w.Len()))
+	if err == nil && h.w.Len() > h.e.maxReply {
+		return nil, script.Error(errReplySize(h.e.maxReply, h.w.Len()))
 	}
 	var redisErr Error
 	if errors.As(err, &redisErr) {
@@ -95,7 +96,7 @@ func (h *scriptHost) Call(args []string) ([]byte, error) {
 
 // bind finds a command that the script may run.
 func (h *scriptHost) bind(args []string) (*command, error) {
-	e := h.c.tx.e
+	e := h.e
 	cmd, err := e.commands.find(args)
 	if err != nil {
 		connection := ofConnections[strings.ToLower(args[0])]
@@ -149,7 +150,7 @@ func (t commandTable) names(args []string) bool {
 
 // Allowed reports whether the caller of the script may run a command.
 func (h *scriptHost) Allowed(args []string) (bool, error) {
-	cmd, err := h.c.tx.e.commands.find(args)
+	cmd, err := h.e.commands.find(args)
 	if err != nil {
 		return false, script.Error("ERR Invalid command passed to redis.acl_check_cmd()")
 	}
@@ -186,19 +187,19 @@ func (h *scriptHost) Log(level int, message string) {
 	h.logged++
 	switch {
 	case h.logged == maxLogged+1:
-		h.c.tx.e.log.WarnContext(h.c.tx.ctx, "a script logs more than is kept of a run", "lines", maxLogged, "database", h.c.tx.view.db)
+		h.e.log.WarnContext(h.c.tx.ctx, "a script logs more than is kept of a run", "lines", maxLogged, "database", h.c.tx.view.db)
 		return
 	case h.logged > maxLogged:
 		return
 	}
 	h.c.tx.spend(logWork)
 	levels := [...]slog.Level{slog.LevelDebug, slog.LevelDebug, slog.LevelInfo, slog.LevelWarn}
-	h.c.tx.e.log.Log(h.c.tx.ctx, levels[level], "script: "+message, "database", h.c.tx.view.db)
+	h.e.log.Log(h.c.tx.ctx, levels[level], "script: "+message, "database", h.c.tx.view.db)
 }
 
 // keysAndArgs splits the arguments behind a script or a function's name:
 // numkeys [key ...] [arg ...].
-func (c *call) keysAndArgs() (keys, args []string, err error) {
+func keysAndArgs(c *call) (keys, args []string, err error) {
 	n, ok := num.ParseInt(c.args[2])
 	rest := c.args[3:]
 	switch {
@@ -214,11 +215,11 @@ func (c *call) keysAndArgs() (keys, args []string, err error) {
 
 // runScript runs a script or a function, as run says, in the command's transaction. flags are
 // those of the script; with readOnly it must not write in any case.
-func (c *call) runScript(flags script.Flags, readOnly bool, keys, args []string, run func(context.Context, script.Input) error) error {
+func (e *Engine) runScript(c *call, flags script.Flags, readOnly bool, keys, args []string, run func(context.Context, script.Input) error) error {
 	tx := c.tx
-	h := &scriptHost{c: c, readOnly: readOnly || flags.NoWrites, keys: keys, locked: flags.AllowKeyLocking}
+	h := &scriptHost{e: e, c: c, readOnly: readOnly || flags.NoWrites, keys: keys, locked: flags.AllowKeyLocking}
 	err := run(tx.ctx, script.Input{Keys: keys, Args: args, Host: h})
-	tx.scripted = true
+	tx.whole = true
 	if tx.err != nil {
 		return tx.err
 	}
@@ -227,8 +228,8 @@ func (c *call) runScript(flags script.Flags, readOnly bool, keys, args []string,
 	if !errors.As(err, &failure) || !h.wrote {
 		return err
 	}
-	if tx.multi {
-		return &scriptFailure{member: tx.member, text: failure}
+	if c.multi {
+		return &scriptFailure{text: failure}
 	}
 	tx.rollback()
 	return failure

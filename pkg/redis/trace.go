@@ -152,16 +152,16 @@ const (
 // resolve finds out whether the write with an id, which began at startMs, was applied to an item.
 // seen is the version of the item that the write was conditional on, or "" if it was not. resolve
 // returns the item as it is now.
-func (e *Engine) resolve(ctx context.Context, key store.Key, id writeID, startMs int64, seen string) (outcome, store.Attrs, error) {
+func (s *space) resolve(ctx context.Context, key store.Key, id writeID, startMs int64, seen string) (outcome, store.Attrs, error) {
 	var head store.Attrs
 	var reads *store.Attempts // once one has failed
 	for {
 		var err error
-		if head, err = e.store.Get(ctx, key); err == nil {
+		if head, err = s.store.Get(ctx, key); err == nil {
 			break
 		}
 		if reads == nil {
-			reads = e.retry.Begin()
+			reads = s.retry.Begin()
 		}
 		if reads.Failed() == resolveReads || reads.Wait(ctx, err) != nil {
 			return unknown, nil, fmt.Errorf("%w (reading the item again: %v)", store.ErrUnknownOutcome, err)
@@ -170,7 +170,7 @@ func (e *Engine) resolve(ctx context.Context, key store.Key, id writeID, startMs
 	return fate(head, id, startMs, seen), head, nil
 }
 
-// fate tells from an item what became of a write; see Engine.resolve.
+// fate tells from an item what became of a write; see space.resolve.
 func fate(head store.Attrs, id writeID, startMs int64, seen string) outcome {
 	current := version(head)
 	switch {
@@ -196,7 +196,7 @@ func (tx *Txn) carryTraces(head store.Attrs, ent *entry, own bool) store.Attrs {
 	attrs := make([]store.Attr, len(head), len(head)+4)
 	copy(attrs, head)
 	horizon := tx.now - attemptLife.Milliseconds()
-	answered := tx.e.traces.known(ent.id)
+	answered := tx.space.traces.known(ent.id)
 	for _, a := range ent.seen {
 		if a.Name[:1] == attrTrace && traceID(a.Name).millis() >= horizon && !slices.Contains(answered, a.Name) {
 			attrs = append(attrs, a)

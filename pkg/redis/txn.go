@@ -16,22 +16,18 @@ import (
 // with bufio.Scanner). So a command's logic can ignore them, but must end on empty input.
 type Txn struct {
 	ctx   context.Context
-	e     *Engine
+	space *space
 	db    *Database
 	view  view
 	now   int64 // Unix ms, the same for all commands of the transaction
 	clock int64 // the same in microseconds
 	id    writeID
 	write bool // may write
-	multi bool // several commands: too large a commit cannot be taken in steps
 
-	mayBlock  bool          // a command that finds nothing may ask to be run again later
-	divisible bool          // of too many keys, some may be committed before others
-	hints     bool          // the keys of some commands are only read ahead
-	scripted  bool          // a script has run: as multi
-	near      bool          // over the replica of a read region: there is nothing but the keys that are loaded
-	member    int           // the place in its group of the command that runs
-	failed    map[int]Error // scripts that are left out, see scriptFailure
+	whole     bool // several commands, or a script: too large a commit cannot be taken in steps
+	divisible bool // of too many keys, some may be committed before others
+	hints     bool // the keys of some commands are only read ahead
+	near      bool // over the replica of a read region: there is nothing but the keys that are loaded
 
 	err    error
 	budget *budget
@@ -53,8 +49,8 @@ type Txn struct {
 	relaxed   bool // a cursor command: no consistency across its reads is promised
 	dropped   []abandoned
 
-	messages []publication // to be sent
-	sentHead store.Attrs   // the log's head after a commit that did nothing but send
+	outbox   outbox      // what is to be sent; nil: nothing
+	sentItem store.Attrs // what a commit that did nothing but send has left
 
 	doubts []doubt // earlier attempts whose answers were lost
 	lost   string  // the key whose head would carry the trace of this one, if its answer was lost
@@ -76,10 +72,11 @@ type entry struct {
 // abandoned is a generation that the commit makes unreachable.
 type abandoned struct{ gen string }
 
-func newTxn(ctx context.Context, e *Engine, db *Database, write bool) *Txn {
-	clock := e.now().UnixMicro()
+// begin makes a transaction.
+func (s *space) begin(ctx context.Context, db *Database, write bool) *Txn {
+	clock := s.now().UnixMicro()
 	now := clock / 1000
-	tx := &Txn{ctx: ctx, e: e, db: db, view: db.at(now), now: now, clock: clock, id: newWriteID(now), write: write, own: newBudget(e.budget, turnOf(ctx))}
+	tx := &Txn{ctx: ctx, space: s, db: db, view: db.at(now), now: now, clock: clock, id: newWriteID(now), write: write, own: newBudget(s.budget, turnOf(ctx))}
 	tx.budget = &tx.own
 	return tx
 }
@@ -111,7 +108,7 @@ func (tx *Txn) prefetch(keys []string, loaded heads) error {
 		as, ok := loaded[keys[0]]
 		if !ok {
 			var err error
-			if as, err = tx.e.store.Get(tx.ctx, tx.view.headKey(keys[0])); err != nil {
+			if as, err = tx.space.store.Get(tx.ctx, tx.view.headKey(keys[0])); err != nil {
 				return fmt.Errorf("reading a key: %w", err)
 			}
 		}
@@ -159,7 +156,7 @@ func (tx *Txn) load(keys []string, loaded heads) {
 	tx.hold(-int64(len(missing)) * keyMemory) // add counts them again
 	for n := firstLoad; len(missing) > 0 && tx.err == nil; {
 		n = min(n, len(missing))
-		got, err := tx.e.load(tx.ctx, tx.view, missing[:n], !tx.write)
+		got, err := tx.space.load(tx.ctx, tx.view, missing[:n], !tx.write)
 		if err != nil {
 			tx.fail(err)
 			return
@@ -231,7 +228,7 @@ func (tx *Txn) entry(key string) *entry {
 	if tx.err != nil {
 		return tx.use(tx.add(key, nil))
 	}
-	as, err := tx.e.store.Get(tx.ctx, tx.view.headKey(key))
+	as, err := tx.space.store.Get(tx.ctx, tx.view.headKey(key))
 	if err != nil {
 		tx.fail(fmt.Errorf("reading a key: %w", err))
 	}
@@ -271,7 +268,7 @@ func (tx *Txn) rollback() {
 	for ent := range tx.all() {
 		ent.obj, ent.dirty, ent.changed = tx.decodeHead(ent, ent.seen), false, false
 	}
-	tx.dropped, tx.messages, tx.changed = nil, nil, 0
+	tx.dropped, tx.outbox, tx.changed = nil, nil, 0
 }
 
 // dropEmpty ends a command: it removes the keys of collections that the command left empty.
@@ -398,7 +395,7 @@ func (tx *Txn) query(q store.Query) iter.Seq[store.Item] {
 				return
 			}
 			q.Limit = left
-			page, err := tx.e.store.Query(tx.ctx, q)
+			page, err := tx.space.store.Query(tx.ctx, q)
 			tx.elemReads++
 			tx.spend(callWork)
 			if err != nil {
@@ -435,7 +432,7 @@ func (tx *Txn) count(q store.Query) int64 {
 	}
 	var n int64
 	for tx.err == nil {
-		page, err := tx.e.store.Query(tx.ctx, q)
+		page, err := tx.space.store.Query(tx.ctx, q)
 		tx.elemReads++
 		if err != nil {
 			tx.fail(fmt.Errorf("counting elements: %w", err))
@@ -462,7 +459,7 @@ func (tx *Txn) elements(gen string, sorts []string) []store.Attrs {
 	p := elemPartition(tx.view.db, gen)
 	tx.elemReads++
 	if len(sorts) == 1 {
-		as, err := tx.e.store.Get(tx.ctx, store.Key{Partition: p, Sort: sorts[0]})
+		as, err := tx.space.store.Get(tx.ctx, store.Key{Partition: p, Sort: sorts[0]})
 		if err != nil {
 			tx.fail(fmt.Errorf("reading an element: %w", err))
 		}
@@ -477,7 +474,7 @@ func (tx *Txn) elements(gen string, sorts []string) []store.Attrs {
 	for i, s := range sorts {
 		keys[i] = store.Key{Partition: p, Sort: s}
 	}
-	got, err := tx.e.store.GetMany(tx.ctx, keys, false)
+	got, err := tx.space.store.GetMany(tx.ctx, keys, false)
 	if err != nil {
 		tx.fail(fmt.Errorf("reading %d elements: %w", len(sorts), err))
 		return make([]store.Attrs, len(sorts))
@@ -544,7 +541,7 @@ func (tx *Txn) validate() error {
 	if tx.spend(keyWork * int64(len(keys))); tx.err != nil {
 		return tx.err
 	}
-	now, err := tx.e.load(tx.ctx, tx.view, keys, len(keys) > 1)
+	now, err := tx.space.load(tx.ctx, tx.view, keys, len(keys) > 1)
 	if err != nil {
 		return err
 	}
