@@ -124,26 +124,28 @@ func sortCommand(c *call) error {
 
 // sortElements reads the value to be sorted, in its own order.
 func (c *call) sortElements(s sorting) (elems []string, isSet bool, err error) {
-	o := c.tx.entry(c.args[1]).obj
-	if o == nil {
+	key := c.args[1]
+	switch typ := c.tx.Type(key); typ {
+	case "none":
 		return nil, false, nil
-	}
-	switch o.typ {
-	case typeList:
-		for v := range o.list.From(0, o.list.Len()) {
+	case "list":
+		l, _ := c.tx.List(key)
+		for v := range l.From(0, l.Len()) {
 			elems = append(elems, v)
 		}
-	case typeSet:
-		elems = slices.AppendSeq(make([]string, 0, o.members.len()), (*Set)(o.members).All())
-	case typeZSet:
+	case "set":
+		set, _ := c.tx.Set(key)
+		return slices.AppendSeq(make([]string, 0, set.Len()), set.All()), true, nil
+	case "zset":
+		z, _ := c.tx.ZSet(key)
 		// In order, for BY may be constant; then DESC reverses it.
-		for m := range (*ZSet)(o.members).Ordered(s.unsorted && s.desc, 0) {
+		for m := range z.Ordered(s.unsorted && s.desc, 0) {
 			elems = append(elems, m.Name)
 		}
 	default:
 		return nil, false, errWrongType
 	}
-	return elems, o.typ == typeSet, nil
+	return elems, false, nil
 }
 
 // weigh finds out what the items are sorted by.

@@ -1,7 +1,6 @@
 package redis
 
 import (
-	"iter"
 	"strings"
 
 	"github.com/skystash/skystash/pkg/redis/internal/num"
@@ -84,67 +83,17 @@ func memoryUsage(c *call) error {
 			return errSyntax
 		}
 	}
-	o := c.tx.entry(c.args[2]).obj
-	if o == nil {
+	n, ok := c.tx.Bytes(c.args[2], samples)
+	if !ok {
 		c.w.Null()
 		return nil
 	}
-	c.w.Int(int64(len(c.args[2])) + keyOverhead + o.bytes(samples))
+	c.w.Int(int64(len(c.args[2])) + keyOverhead + n)
 	return nil
 }
 
-// Bytes that a key and an element take besides their texts, about as in Redis.
-const (
-	keyOverhead     = 64
-	elementOverhead = 16
-)
-
-// bytes estimates what a value takes, from some of its elements; samples 0: from all.
-func (o *object) bytes(samples int64) int64 {
-	switch {
-	case o.str != nil:
-		return o.str.size
-	case o.list != nil:
-		return estimate(o.list.Len(), samples, func(readahead int64) iter.Seq[int64] {
-			return func(yield func(int64) bool) {
-				for v := range o.list.From(0, readahead) {
-					if !yield(int64(len(v))) {
-						return
-					}
-				}
-			}
-		})
-	case o.stream != nil:
-		return estimate(o.stream.n, samples, o.stream.sizes)
-	}
-	return estimate(o.members.len(), samples, func(readahead int64) iter.Seq[int64] {
-		return func(yield func(int64) bool) {
-			for p := range o.members.from(0, int(min(readahead, maxScanCount))) {
-				if !yield(int64(len(p.Name) + p.value.len())) {
-					return
-				}
-			}
-		}
-	})
-}
-
-// estimate projects the sizes of some elements to all n of them.
-func estimate(n, samples int64, sizes func(readahead int64) iter.Seq[int64]) int64 {
-	if samples == 0 || samples > n {
-		samples = n
-	}
-	var seen, sum int64
-	for size := range sizes(samples) {
-		seen++
-		if sum += size + elementOverhead; seen >= samples {
-			break
-		}
-	}
-	if seen == 0 {
-		return 0
-	}
-	return int64(float64(sum) / float64(seen) * float64(n))
-}
+// keyOverhead is about what a key takes in Redis besides its name and value, in bytes.
+const keyOverhead = 64
 
 // notifyParam is the one parameter there is. Keyspace events are not published,
 // so it is empty.

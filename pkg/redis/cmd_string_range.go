@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/skystash/skystash/pkg/redis/internal/num"
-	"github.com/skystash/skystash/pkg/store"
 )
 
 // APPEND, STRLEN, GETRANGE, SUBSTR, SETRANGE, LCS, DIGEST, DELEX.
@@ -82,31 +81,6 @@ func getrange(c *call) error {
 	}
 	c.w.Bulk(c.tx.StringRange(c.args[1], start, end))
 	return nil
-}
-
-// StringRange returns the bytes from start to end, both inclusive, of a string
-// key that is known to have them, reading no more of a long string than need be.
-func (tx *Txn) StringRange(key string, start, end int64) string {
-	o := tx.entry(key).obj
-	if o.gen == "" || o.str.loaded {
-		if s := tx.stringOf(o); end < int64(len(s)) {
-			return s[start : end+1]
-		}
-		return "" // it is malformed, and the transaction has failed
-	}
-	first, last := start/chunkSize, end/chunkSize
-	buf := make([]byte, 0, (last-first+1)*chunkSize)
-	for it := range tx.query(store.Query{
-		Partition: elemPartition(tx.view.db, o.gen), From: chunkSort(int(first)), To: chunkSort(int(last + 1)),
-	}) {
-		buf = append(buf, tx.open(textOf(it.Attrs))...)
-	}
-	from, to := start-first*chunkSize, end-first*chunkSize+1
-	if int64(len(buf)) < to {
-		tx.fail(store.ErrConflict) // overwritten while we were reading it
-		return ""
-	}
-	return string(buf[from:to])
 }
 
 // SETRANGE key offset value

@@ -21,13 +21,6 @@ func zsetPopCommands() []*command {
 	}
 }
 
-// popEnd removes and returns up to n members with the lowest scores, or the highest.
-func (z *ZSet) popEnd(n int64, highest bool) []ZMember {
-	found := z.Range(0, min(n, z.Len())-1, highest)
-	z.RemoveFound(found)
-	return found
-}
-
 // ZPOPMIN key [count]
 func zpopmin(c *call) error { return c.popScores(false) }
 

@@ -30,7 +30,7 @@ func (tx *Txn) commitSteps(u update) error {
 		}
 		if k < len(rest) {
 			step.head = u.head.With(attrCount, store.Int(nextN))
-			if u.ent.obj.list != nil {
+			if u.head.Has(attrLeft) { // a list
 				step.head = step.head.With(attrLeft, store.Int(nextLeft))
 			}
 		}

@@ -41,7 +41,24 @@ type pair struct {
 	Expires int64 // of a hash field, Unix ms; 0: never
 }
 
-func newMembers(tx *Txn, ent *entry, o *object) *members { return &members{tx: tx, ent: ent, obj: o} }
+func decodeMembers(tx *Txn, ent *entry, o *object, as store.Attrs) *members {
+	ms := &members{tx: tx, ent: ent, obj: o, attrs: as}
+	if o.gen != "" {
+		ms.n = as.Get(attrCount).Num()
+	}
+	return ms
+}
+
+// newMembers makes a key hold a new empty collection of a type, whatever it held before.
+func (tx *Txn) newMembers(key, typ string) *members {
+	ent := tx.entry(key)
+	o := &object{typ: typ}
+	ms := &members{tx: tx, ent: ent, obj: o}
+	tx.abandon(ent.obj)
+	ent.obj = o
+	ent.dirty = ent.dirty || ent.seen != nil
+	return ms
+}
 
 func (ms *members) spread() bool { return ms.obj.gen != "" }
 
@@ -422,16 +439,4 @@ func (ms *members) randomOne() (pair, bool) {
 		return pair{}, false
 	}
 	return from[ms.tx.space.random.IntN(len(from))], true
-}
-
-// headSize estimates the bytes that the members take inline.
-func (ms *members) headSize() int {
-	n := 0
-	for name, e := range ms.m {
-		n += len(name) + e.value.len() + 2
-		if e.expires != 0 {
-			n += len(name) + 10
-		}
-	}
-	return n
 }

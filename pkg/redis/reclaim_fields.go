@@ -21,25 +21,6 @@ import (
 // a thousand every ten seconds.
 const sweepPause = 10 * time.Millisecond
 
-// nextSweep is when a spread hash of n fields should be looked through after what the
-// transaction has changed (Unix ms); 0: no field expires.
-func (o *object) nextSweep(n int64) int64 {
-	soonest := int64(0)
-	for _, e := range o.members.m {
-		if e.live && e.expires != 0 && (e.dirty || o.fresh) && (soonest == 0 || e.expires < soonest) {
-			soonest = e.expires
-		}
-	}
-	if soonest == 0 {
-		return o.sweep
-	}
-	due := soonest + n*sweepPause.Milliseconds()
-	if o.sweep != 0 && o.sweep <= due {
-		return o.sweep
-	}
-	return due
-}
-
 // fieldsNote is the write of a note that a hash has to be looked through at a time (Unix ms).
 func fieldsNote(due int64, gen, db string, head store.Key) store.Op {
 	return store.Put(noteKey(due, gen+"f"), store.NewAttrs(

@@ -7,6 +7,9 @@ import (
 	"github.com/skystash/skystash/pkg/store"
 )
 
+// maxScanCount bounds how many keys or elements are read at a time, so that a page stays a page.
+const maxScanCount = 1 << 20
+
 // KeyInfo is a key as a walk over the keyspace finds it.
 type KeyInfo struct {
 	Name string
@@ -54,7 +57,7 @@ func (tx *Txn) Keys(hash uint64, readahead int) iter.Seq[KeyInfo] {
 func (tx *Txn) changedKeys(hash uint64) []KeyInfo {
 	var out []KeyInfo
 	for ent := range tx.all() {
-		if ent.dirty && ent.obj != nil && !ent.obj.empty() && hashOf(ent.key) >= hash {
+		if ent.dirty && ent.obj != nil && !ent.obj.value.empty() && hashOf(ent.key) >= hash {
 			out = append(out, KeyInfo{ent.key, typeName(ent.obj.typ)})
 		}
 	}

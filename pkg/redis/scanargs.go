@@ -25,9 +25,6 @@ const (
 	scanMatchCount = 1000
 )
 
-// maxScanCount bounds COUNT, so that a page stays a page.
-const maxScanCount = 1 << 20
-
 // parseScan reads a cursor at argument i and the options behind it.
 func parseScan(c *call, i int) (scanOptions, error) {
 	o := scanOptions{all: true}

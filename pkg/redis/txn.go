@@ -275,7 +275,7 @@ func (tx *Txn) rollback() {
 func (tx *Txn) dropEmpty() {
 	for _, ent := range tx.recent {
 		ent.recent = false
-		if ent.obj != nil && ent.obj.empty() {
+		if ent.obj != nil && ent.obj.value.empty() {
 			tx.abandon(ent.obj)
 			ent.obj = nil
 		}
@@ -346,8 +346,10 @@ func (tx *Txn) replace(ent *entry, o *object) {
 		return
 	}
 	tx.abandon(ent.obj)
-	if old := ent.obj; old != nil && old.str != nil && old.str.loaded {
-		tx.hold(-old.str.size)
+	if ent.obj != nil {
+		if s := ent.obj.str(); s != nil && s.loaded {
+			tx.hold(-s.length)
+		}
 	}
 	ent.obj = o
 	ent.dirty = true
@@ -368,18 +370,11 @@ func (tx *Txn) Move(from, to string) {
 		return
 	}
 	o := src.obj
-	o.materialise()
+	o.value.materialise()
 	o.moved = true
 	src.obj, src.dirty = nil, true
 	tx.replace(dst, o)
-	switch {
-	case o.list != nil:
-		o.list.ent = dst
-	case o.members != nil:
-		o.members.ent = dst
-	case o.stream != nil:
-		o.stream.ent = dst
-	}
+	o.value.belongTo(dst)
 }
 
 // query iterates over a range of elements. It counts as one that must be
@@ -512,7 +507,11 @@ func (tx *Txn) same(ent *entry, now store.Attrs) bool {
 	}
 	// What was read of a stream is true of the moment its head was read, even if it grows.
 	moment := tx.used == 1 || tx.headReads == 1
-	return moment && !tx.write && ent.obj != nil && ent.obj.stream != nil && ent.obj.stream.steady(now)
+	if !moment || tx.write || ent.obj == nil {
+		return false
+	}
+	s, ok := ent.obj.value.(*Stream)
+	return ok && s.steady(now)
 }
 
 // validate makes sure that everything a reading transaction saw was true at one moment.
