@@ -198,8 +198,8 @@ func (s *space) afterBlind(ctx context.Context, db *Database, p *plan, a attempt
 
 // rewrite stores a key again as a transaction does, in the encoding that suits it.
 func (s *space) rewrite(ctx context.Context, db *Database, key string, dropExpiry bool) error {
-	tx := s.begin(ctx, db, true)
-	if err := tx.prefetch([]string{key}, nil); err != nil {
+	tx := s.begin(ctx, db, txnMode{write: true})
+	if err := tx.start([]string{key}, nil); err != nil {
 		return err
 	}
 	ent := tx.entry(key)

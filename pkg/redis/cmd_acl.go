@@ -127,7 +127,7 @@ func aclGentoken(c *call) error {
 			return Error("ERR " + err.Error())
 		}
 	}
-	c.w.Bulk(userToken(c.tx.db.ID, c.args[2], password))
+	c.w.Bulk(userToken(c.tx.Database().ID, c.args[2], password))
 	return nil
 }
 
@@ -137,23 +137,23 @@ func (e *Engine) aclResttoken(c *call) error {
 	if _, of, inside, ok := splitUserToken(password); ok && of == name {
 		password = inside
 	}
-	u, err := e.readUser(c.tx.ctx, c.tx.db.ID, name)
+	u, err := e.readUser(c.tx.Context(), c.tx.Database().ID, name)
 	if err != nil {
 		return err
 	}
-	_, alive, err := e.accessOfUser(c.tx.ctx, c.tx.db, name, u)
+	_, alive, err := e.accessOfUser(c.tx.Context(), c.tx.Database(), name, u)
 	if err != nil {
 		return err
 	}
 	if !alive || !u.opens(password) {
 		return Error(fmt.Sprintf("ERR Wrong password or user \"%.256s\" does not exist", name))
 	}
-	c.w.Bulk(userToken(c.tx.db.ID, name, password))
+	c.w.Bulk(userToken(c.tx.Database().ID, name, password))
 	return nil
 }
 
 // changesUsers refuses to be one of several commands, with which it would not be atomic.
-func (c *call) changesUsers() error {
+func changesUsers(c *call) error {
 	if c.multi {
 		return Error("ERR ACL " + strings.ToUpper(c.cmd.name) + " is not allowed in transactions")
 	}
@@ -162,7 +162,7 @@ func (c *call) changesUsers() error {
 
 // ACL SETUSER username [rule [rule ...]]
 func (e *Engine) aclSetuser(c *call) error {
-	if err := c.changesUsers(); err != nil {
+	if err := changesUsers(c); err != nil {
 		return err
 	}
 	if err := checkUserName(c.args[2]); err != nil {
@@ -171,7 +171,7 @@ func (e *Engine) aclSetuser(c *call) error {
 	if c.args[2] == defaultUser {
 		return Error("ERR The 'default' user cannot be changed")
 	}
-	if err := e.setUser(c.tx.ctx, c.tx.db, c.access, c.args[2], c.args[3:]); err != nil {
+	if err := e.setUser(c.tx.Context(), c.tx.Database(), c.access, c.args[2], c.args[3:]); err != nil {
 		return err
 	}
 	c.w.OK()
@@ -180,7 +180,7 @@ func (e *Engine) aclSetuser(c *call) error {
 
 // ACL DELUSER username [username ...]
 func (e *Engine) aclDeluser(c *call) error {
-	if err := c.changesUsers(); err != nil {
+	if err := changesUsers(c); err != nil {
 		return err
 	}
 	if slices.Contains(c.args[2:], defaultUser) {
@@ -188,7 +188,7 @@ func (e *Engine) aclDeluser(c *call) error {
 	}
 	n := int64(0)
 	for _, name := range c.args[2:] {
-		was, err := e.deleteUser(c.tx.ctx, c.tx.db, c.access, name)
+		was, err := e.deleteUser(c.tx.Context(), c.tx.Database(), c.access, name)
 		if err != nil {
 			return err
 		}
@@ -209,11 +209,11 @@ func defaultRules() *Rules {
 func (e *Engine) aclGetuser(c *call) error {
 	r := defaultRules()
 	if c.args[2] != defaultUser {
-		u, err := e.readUser(c.tx.ctx, c.tx.db.ID, c.args[2])
+		u, err := e.readUser(c.tx.Context(), c.tx.Database().ID, c.args[2])
 		if err != nil {
 			return err
 		}
-		_, alive, err := e.accessOfUser(c.tx.ctx, c.tx.db, c.args[2], u)
+		_, alive, err := e.accessOfUser(c.tx.Context(), c.tx.Database(), c.args[2], u)
 		if err != nil {
 			return err
 		}
@@ -248,7 +248,7 @@ func (e *Engine) aclGetuser(c *call) error {
 
 // allUsers are the users with the default one.
 func (e *Engine) allUsers(c *call) ([]namedUser, error) {
-	list, err := e.listUsers(c.tx.ctx, c.tx.db)
+	list, err := e.listUsers(c.tx.Context(), c.tx.Database())
 	return append([]namedUser{{name: defaultUser, user: user{rules: defaultRules()}}}, list...), err
 }
 
@@ -283,12 +283,12 @@ func (e *Engine) aclDryrun(c *call) error {
 	name, args := c.args[2], c.args[3:]
 	access := Access{}
 	if name != defaultUser {
-		u, err := e.readUser(c.tx.ctx, c.tx.db.ID, name)
+		u, err := e.readUser(c.tx.Context(), c.tx.Database().ID, name)
 		if err != nil {
 			return err
 		}
 		alive := false
-		if access, alive, err = e.accessOfUser(c.tx.ctx, c.tx.db, name, u); err != nil {
+		if access, alive, err = e.accessOfUser(c.tx.Context(), c.tx.Database(), name, u); err != nil {
 			return err
 		}
 		if !alive {

@@ -207,7 +207,7 @@ func (e *Engine) functionList(c *call) error {
 	mark, n := c.w.Mark(), 0
 	for _, lib := range ls.list {
 		if c.tx.matches(pattern, lib.name) {
-			c.writeLibrary(lib, withCode)
+			writeLibrary(c, lib, withCode)
 			n++
 		}
 	}
@@ -215,7 +215,7 @@ func (e *Engine) functionList(c *call) error {
 	return nil
 }
 
-func (c *call) writeLibrary(lib *functionLibrary, withCode bool) {
+func writeLibrary(c *call, lib *functionLibrary, withCode bool) {
 	w := c.w
 	if withCode {
 		w.Map(4)

@@ -106,8 +106,8 @@ func sortCommand(c *call) error {
 		// What is stored must not depend on the set's order.
 		s.unsorted, s.byGiven, s.alpha = false, false, true
 	}
-	if c.tx.take(elementWork * int64(len(elems))); c.tx.err != nil {
-		return c.tx.err
+	if c.tx.take(elementWork * int64(len(elems))); c.tx.Err() != nil {
+		return c.tx.Err()
 	}
 	items := make([]sortItem, len(elems))
 	for i, e := range elems {
@@ -222,8 +222,8 @@ func (c *call) sortReply(items []sortItem, s sorting) error {
 	}
 	c.fetchPatterns(items, s.get...)
 	if s.stored {
-		if c.tx.take(16 * int64(len(items)) * int64(len(s.get))); c.tx.err != nil {
-			return c.tx.err
+		if c.tx.take(16 * int64(len(items)) * int64(len(s.get))); c.tx.Err() != nil {
+			return c.tx.Err()
 		}
 		out := make([]string, 0, len(items)*len(s.get))
 		for _, it := range items {
@@ -291,7 +291,7 @@ func (c *call) fetchPatterns(items []sortItem, patterns ...sortPattern) {
 		for _, it := range items {
 			key, ok := p.key(it.elem)
 			n := elementMemory + int64(len(key))
-			if c.tx.take(n); c.tx.err != nil {
+			if c.tx.take(n); c.tx.Err() != nil {
 				return
 			}
 			size += n
@@ -308,15 +308,15 @@ func (c *call) fetchPatterns(items []sortItem, patterns ...sortPattern) {
 
 // lookupPattern is what a BY or GET pattern leads to for an element.
 func (c *call) lookupPattern(p sortPattern, elem string) (string, bool) {
-	c.tx.spend(elementWork)
+	c.tx.Spend(elementWork)
 	if p.self {
 		return elem, true
 	}
 	key, ok := p.key(elem)
-	if !ok || c.tx.err != nil {
+	if !ok || c.tx.Err() != nil {
 		return "", false
 	}
-	c.tx.spend(int64(len(key)))
+	c.tx.Spend(int64(len(key)))
 	if p.field != "" {
 		h, err := c.tx.Hash(key)
 		if err != nil {

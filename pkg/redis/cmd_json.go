@@ -73,8 +73,8 @@ func jsonError(err error) error {
 
 // jsonValue parses argument i.
 func (c *call) jsonValue(i int) (jsondoc.Value, error) {
-	if c.tx.parse(c.args[i]); c.tx.err != nil {
-		return jsondoc.Value{}, c.tx.err
+	if c.tx.parse(c.args[i]); c.tx.Err() != nil {
+		return jsondoc.Value{}, c.tx.Err()
 	}
 	v, err := jsondoc.Parse(c.args[i])
 	return v, jsonError(err)

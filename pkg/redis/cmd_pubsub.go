@@ -50,7 +50,7 @@ func (e *Engine) pubsubChannels(c *call) error {
 	match := func(channel string) bool {
 		return (len(c.args) == 2 || c.tx.matches(pattern, channel)) && c.access.mayHear(channel)
 	}
-	names, err := e.subscribedChannels(c.tx.ctx, c.tx.db.ID, c.tx.now, match)
+	names, err := e.subscribedChannels(c.tx.Context(), c.tx.Database().ID, c.tx.Now(), match)
 	if err != nil {
 		return err
 	}
@@ -61,10 +61,10 @@ func (e *Engine) pubsubChannels(c *call) error {
 // PUBSUB NUMSUB [channel [channel ...]]
 func (e *Engine) pubsubNumsub(c *call) error {
 	channels := c.args[2:]
-	if c.tx.spend(keyWork * int64(len(channels))); c.tx.err != nil {
-		return c.tx.err
+	if c.tx.Spend(keyWork * int64(len(channels))); c.tx.Err() != nil {
+		return c.tx.Err()
 	}
-	counts, err := e.subscriberCounts(c.tx.ctx, c.tx.db.ID, channels, c.tx.now)
+	counts, err := e.subscriberCounts(c.tx.Context(), c.tx.Database().ID, channels, c.tx.Now())
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func (e *Engine) pubsubNumsub(c *call) error {
 
 // PUBSUB NUMPAT
 func (e *Engine) pubsubNumpat(c *call) error {
-	n, err := e.patternCount(c.tx.ctx, c.tx.db.ID, c.tx.now)
+	n, err := e.patternCount(c.tx.Context(), c.tx.Database().ID, c.tx.Now())
 	if err != nil {
 		return err
 	}

@@ -45,7 +45,7 @@ func dbsize(c *call) error {
 //
 // stands still in transactions and scripts.
 func serverTime(c *call) error {
-	us := c.tx.clock
+	us := c.tx.Micros()
 	c.w.Array(2)
 	c.w.BulkInt(us / 1e6)
 	c.w.BulkInt(us % 1e6)

@@ -57,8 +57,8 @@ const describeWork = 2_000
 
 // describe counts the work of describing a command with its subcommands.
 func (c *call) describe(cmd *command) error {
-	c.tx.spend(describeWork * int64(1+len(cmd.subs)))
-	return c.tx.err
+	c.tx.Spend(describeWork * int64(1+len(cmd.subs)))
+	return c.tx.Err()
 }
 
 // COMMAND

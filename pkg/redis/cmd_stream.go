@@ -80,9 +80,6 @@ func (c *call) streamCount(i int) (int64, error) {
 	return max(n, 0), err
 }
 
-// readaheadOf is the readahead for a command that looks at count entries.
-func readaheadOf(count int64) int { return int(min(count, maxScanCount)) }
-
 // XADD key [NOMKSTREAM] [KEEPREF | DELREF | ACKED] [MAXLEN | MINID [= | ~] threshold [LIMIT count]]
 // * | id field value [field value ...]
 func xadd(c *call) error {

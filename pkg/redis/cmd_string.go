@@ -35,13 +35,6 @@ func stringCommands() []*command {
 	}, stringRangeCommands()...)
 }
 
-// maxRecord bounds a string, in bytes, as the service we imitate does.
-const maxRecord = 100 << 20
-
-func errRecordSize(n int64) Error {
-	return Error("ERR max single record size exceeded. Limit: " + strconv.Itoa(maxRecord) + " bytes, Actual: " + strconv.FormatInt(n, 10) + " bytes")
-}
-
 // GET key
 func get(c *call) error {
 	s, ok, err := c.tx.String(c.args[1])
@@ -178,7 +171,7 @@ func (d *direct) oldString(old store.Attrs, w *resp.Writer) {
 	t := headText(old)
 	s, err := t.open()
 	if err != nil {
-		w.Error(FailureText(err))
+		w.Error(errInternal.Error())
 		return
 	}
 	if t.packed != "" {

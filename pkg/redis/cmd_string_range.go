@@ -110,7 +110,7 @@ func setrange(c *call) error {
 	}
 	size := max(end, int64(len(s)))
 	if !c.tx.room(size) {
-		return c.tx.err
+		return c.tx.Err()
 	}
 	buf := make([]byte, size)
 	copy(buf, s)
@@ -160,15 +160,15 @@ func lcs(c *call) error {
 	if int64(len(a)+1)*int64(len(b)+1) > maxLCS {
 		return Error("ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len")
 	}
-	if c.tx.spend(8 * int64(len(a)+1) * int64(len(b)+1)); c.tx.err != nil {
-		return c.tx.err
+	if c.tx.Spend(8 * int64(len(a)+1) * int64(len(b)+1)); c.tx.Err() != nil {
+		return c.tx.Err()
 	}
 	if table := 4 * int64(len(a)+1) * int64(len(b)+1); table > 0 {
 		c.tx.hold(table)
 		defer c.tx.hold(-table)
 	}
-	if c.tx.err != nil {
-		return c.tx.err
+	if c.tx.Err() != nil {
+		return c.tx.Err()
 	}
 	seq, runs := longestCommon(a, b)
 	switch {

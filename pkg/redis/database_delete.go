@@ -86,7 +86,7 @@ func (e *Engine) clearDatabase(ctx context.Context, id string) (int, error) {
 		elemPartition(id, libraryGen(libs-1)), elemPartition(id, libraryGen(libs)),
 		registryPartition(id), messageLog{id, monitorLog}.key(logHead).Partition,
 	}
-	for i := range d.logs() {
+	for i := range logsOf(d) {
 		partitions = append(partitions, messageLog{id, uint16(i)}.key(logHead).Partition)
 	}
 	for _, p := range partitions {

@@ -191,6 +191,21 @@ func (e *Engine) bind(a Access, args []string) (bound, error) {
 	return bound{cmd: cmd, args: args, access: a}, nil
 }
 
+// WithTurn returns a context under which all that the engine does for a request is one piece of work, together with
+// what the caller spends on the request. The caller releases the Turn at last. A call without one has its own.
+func (e *Engine) WithTurn(ctx context.Context, db *Database) (context.Context, *Turn) {
+	return e.turns.request(ctx, db.ID)
+}
+
+// begin is WithTurn for a call that may be a part of a request that has a Turn. The call releases what it gets.
+func (e *Engine) begin(ctx context.Context, db *Database) (_ context.Context, turn, own *Turn) {
+	if t := turnOf(ctx); t != nil {
+		return ctx, t, nil
+	}
+	ctx, own = e.WithTurn(ctx, db)
+	return ctx, own, own
+}
+
 // Do runs one command and appends its reply, which may be a Redis error. An
 // error is returned if the command could not be carried out for reasons of
 // ours; w is then as it was. If it is store.ErrUnknownOutcome, the command may have
@@ -237,7 +252,7 @@ func (e *Engine) runDirect(ctx context.Context, db *Database, b bound, w *resp.W
 	d := direct{cmd: b.cmd, args: b.args, now: now, name: b.args[1]}
 	d.key = db.at(now).headKey(d.name)
 	if b.budget != nil {
-		defer func() { b.budget.left -= d.work }() // the next member finds out
+		defer func() { b.budget.use(d.work) }()
 	}
 	p := b.cmd.direct(&d)
 	if p == nil {
@@ -247,14 +262,6 @@ func (e *Engine) runDirect(ctx context.Context, db *Database, b bound, w *resp.W
 		err = fmt.Errorf("%s: %w", d.cmd.name, err)
 	}
 	return next, done, err
-}
-
-// outsider is one execution of a command outside of transactions.
-type outsider struct {
-	ctx  context.Context
-	db   string   // the database's id
-	args []string // with the command's name; for a subcommand, with both names
-	w    *resp.Writer
 }
 
 // runOutside carries out a command that changes the database as a whole.
@@ -425,7 +432,7 @@ func FailureText(err error) string {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return "ERR the command did not finish in time"
 	}
-	return "ERR internal error"
+	return errInternal.Error()
 }
 
 // Multi runs commands as one transaction and appends a reply for each; Redis
@@ -498,21 +505,14 @@ func (e *Engine) transact(ctx context.Context, db *Database, group []bound, mode
 	var attempts *store.Attempts // once one has failed
 	for {
 		w.Truncate(mark)
-		tx := e.keys.begin(ctx, db, writes)
-		tx.whole, tx.hints = mode.multi, hints
-		tx.divisible = !mode.multi && group[0].cmd.has(divisible)
-		tx.doubts = known.doubts
-		if b := group[0].budget; b != nil {
-			tx.budget = b
-		}
+		tx := e.keys.begin(ctx, db, txnMode{
+			write: writes, whole: mode.multi, divisible: !mode.multi && group[0].cmd.has(divisible), hints: hints,
+			doubts: known.doubts, budget: group[0].budget,
+		})
 		err := e.runIn(tx, group, mode, keys, known.loaded, w)
 		known.loaded = nil
-		if tx.lost != "" {
-			reply := slices.Clone(w.Buf[mark:])
-			known.doubts = append(known.doubts, doubt{key: tx.lost, id: tx.id, start: tx.now, seen: version(tx.entry(tx.lost).seen), reply: func(_ store.Value, w *resp.Writer) bool {
-				w.Buf = append(w.Buf, reply...)
-				return true
-			}})
+		if d, lost := tx.doubt(func() []byte { return slices.Clone(w.Buf[mark:]) }); lost {
+			known.doubts = append(known.doubts, d)
 		}
 		if sf := (*scriptFailure)(nil); errors.As(err, &sf) {
 			// Once more, without the script. What it has read still counts.
@@ -553,26 +553,15 @@ func (e *Engine) transact(ctx context.Context, db *Database, group []bound, mode
 	}
 }
 
-// passing reports whether a failure of the store may be over when it is asked again.
-func passing(err error) bool {
-	return errors.Is(err, store.ErrThrottled) || errors.Is(err, store.ErrUnavailable)
-}
-
 // runIn runs the commands once, in a transaction. It returns store.ErrConflict if they have to
 // run again, and an Error if they cannot be carried out as a whole. In both cases nothing has changed.
 func (e *Engine) runIn(tx *Txn, group []bound, mode transactMode, keys []string, loaded heads, w *resp.Writer) error {
-	if err := tx.prefetch(keys, loaded); err != nil {
+	if err := tx.start(keys, loaded); err != nil {
 		return err
 	}
 	first := w.Len()
-	for _, d := range slices.Backward(tx.doubts) { // a later attempt leaves the traces of earlier ones too
-		head := tx.entry(d.key).seen
-		if tx.err != nil {
-			return tx.err // a script's key, which was not among those read ahead
-		}
-		if done, err := d.resolve(head, w); done || err != nil {
-			return err
-		}
+	if done, err := tx.resolveDoubts(w); done {
+		return err
 	}
 	for i, b := range group {
 		if text, ok := mode.failed[i]; ok {
@@ -580,19 +569,18 @@ func (e *Engine) runIn(tx *Txn, group []bound, mode transactMode, keys []string,
 			continue
 		}
 		mark := w.Len()
-		if int64(mark-first) > tx.budget.limits.Replies {
-			return errReplies(tx.budget.limits.Replies)
+		if limit := e.budget.Replies; int64(mark-first) > limit {
+			return errReplies(limit)
 		}
 		w.Limit(e.maxReply + replySlack)
 		err := b.cmd.run(&call{tx: tx, cmd: b.cmd, args: b.args, w: w, host: e.host, access: b.access, multi: mode.multi, mayBlock: mode.mayBlock})
 		w.Unlimit()
-		tx.spend(commandWork + int64(w.Len()-mark))
-		if tx.err != nil {
-			return tx.err
+		tx.Spend(commandWork + int64(w.Len()-mark))
+		if tx.Err() != nil {
+			return tx.Err()
 		}
-		tx.dropEmpty()
-		if tx.changed > store.MaxCommitOps && tx.whole {
-			return errTransactionSize(tx.changed)
+		if err := tx.endCommand(); err != nil {
+			return err
 		}
 		if n := w.Len() - mark; err == nil && n > e.maxReply {
 			// Unlike other errors, this one may come after the command has written.
@@ -618,6 +606,20 @@ func (e *Engine) runIn(tx *Txn, group []bound, mode transactMode, keys []string,
 // replySlack is how many bytes more than it may have a reply that is being made takes.
 const replySlack = 1 << 10
 
-func errReplySize(limit, actual int) Error {
-	return Error(fmt.Sprintf("ERR max request size exceeded. Limit: %d bytes, Actual: %d bytes", limit, actual))
+// tooManyWrites refuses a transaction that cannot be committed whatever it finds: one that sets more keys
+// than a commit has items.
+func tooManyWrites(group []bound) error {
+	if len(group) <= store.MaxCommitOps {
+		return nil
+	}
+	keys := map[string]bool{}
+	for _, b := range group {
+		if b.cmd.name == "set" && len(b.args) == 3 {
+			keys[b.args[1]] = true
+		}
+	}
+	if len(keys) > store.MaxCommitOps {
+		return errTransactionSize(len(keys))
+	}
+	return nil
 }

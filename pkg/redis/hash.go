@@ -55,6 +55,9 @@ func (h *Hash) Fetch(names []string) { h.ms().fetch(names) }
 // Set sets a field, with an expiry (Unix ms) or 0, and reports whether it is new.
 func (h *Hash) Set(name, value string, expires int64) bool { return h.ms().put(name, value, expires) }
 
+// FieldText is the value of a hash field that was read, for who does not keep it.
+func (tx *Txn) FieldText(f Field) string { return tx.open(f.value) }
+
 // Text is the value of a field that was read.
 func (h *Hash) Text(f Field) string { return h.ms().text(f) }
 

@@ -62,9 +62,6 @@ func (tx *Txn) newMembers(key, typ string) *members {
 
 func (ms *members) spread() bool { return ms.obj.gen != "" }
 
-// failed reports whether the transaction has failed, so that there is no point in looking further.
-func (ms *members) failed() bool { return ms != nil && ms.tx.err != nil }
-
 // decode takes an inline head apart.
 func (ms *members) decode() {
 	if ms.m != nil {

@@ -23,15 +23,15 @@ func (e *Engine) send(tx *Txn, channel, payload string) (int64, error) {
 	}
 	box, _ := tx.outbox.(*messages)
 	if box == nil {
-		box = &messages{e: e, db: tx.db}
+		box = &messages{e: e, db: tx.Database()}
 	}
 	if len(box.list) == maxPublished {
 		return 0, Error(fmt.Sprintf("ERR transaction too large: more than %d messages", maxPublished))
 	}
-	if tx.err != nil {
+	if tx.Err() != nil {
 		return 0, nil
 	}
-	n, err := e.receivers(tx.ctx, tx.db.ID, channel, tx.now)
+	n, err := e.receivers(tx.Context(), tx.Database().ID, channel, tx.Now())
 	if err != nil {
 		tx.fail(err)
 		return 0, nil
@@ -45,7 +45,7 @@ func (e *Engine) send(tx *Txn, channel, payload string) (int64, error) {
 
 // operations implements outbox. Parts of messages that are too large for the logs are written before.
 func (m *messages) operations(ctx context.Context, id writeID, nowMs int64) ([]store.Op, error) {
-	ops, bodies := appendToLogs(id, nowMs, m.db.logOf, m.list)
+	ops, bodies := appendToLogs(id, nowMs, func(channel string) messageLog { return logOf(m.db, channel) }, m.list)
 	if len(bodies) > 0 {
 		if err := m.e.store.Load(ctx, bodies, nil); err != nil {
 			return nil, fmt.Errorf("writing %d parts of messages: %w", len(bodies), unseen(err))
@@ -58,7 +58,7 @@ func (m *messages) operations(ctx context.Context, id writeID, nowMs int64) ([]s
 func (m *messages) logs() []messageLog {
 	var logs []messageLog
 	for _, p := range m.list {
-		if l := m.db.logOf(p.channel); !slices.Contains(logs, l) {
+		if l := logOf(m.db, p.channel); !slices.Contains(logs, l) {
 			logs = append(logs, l)
 		}
 	}

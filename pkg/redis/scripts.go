@@ -25,24 +25,6 @@ const (
 	elemLibrary = "\x08"
 )
 
-// generation counts how often the scripts or libraries of a database were replaced.
-type generation struct {
-	n  int64
-	at int64 // Unix ms: before it, n-1 is in force
-}
-
-func readGeneration(record store.Attrs, attr string) generation {
-	return generation{n: record.Get(attr).Num(), at: record.Get(attr + recAt).Num()}
-}
-
-// in is the generation in force at a time.
-func (g generation) in(nowMs int64) int64 {
-	if nowMs < g.at {
-		return g.n - 1
-	}
-	return g.n
-}
-
 // scriptGen and libraryGen name generations of items.
 func scriptGen(n int64) string  { return "s" + putUint64(uint64(n)) }
 func libraryGen(n int64) string { return "l" + putUint64(uint64(n)) }
@@ -164,8 +146,8 @@ func luaError(err error) error {
 }
 
 func storedScriptOf(tx *Txn, sha string) (storedScript, store.Key) {
-	gen := tx.db.scripts.in(tx.now)
-	return storedScript{tx.view.db, gen, sha}, store.Key{Partition: elemPartition(tx.view.db, scriptGen(gen)), Sort: elemScript + sha}
+	gen := tx.Database().scripts.in(tx.Now())
+	return storedScript{tx.Database().ID, gen, sha}, store.Key{Partition: elemPartition(tx.Database().ID, scriptGen(gen)), Sort: elemScript + sha}
 }
 
 // keepScript compiles a source and sees to it that the store has it.
@@ -179,17 +161,17 @@ func (e *Engine) keepScript(tx *Txn, source string) (sha string, p *script.Progr
 	if _, ok := h.stored.get(id); ok {
 		return sha, p, nil
 	}
-	old, err := e.store.Get(tx.ctx, key)
+	old, err := e.store.Get(tx.Context(), key)
 	if err == nil && old == nil {
 		// The store may repeat this as it likes: it is always the same item.
-		err = e.store.Load(tx.ctx, []store.Item{{Key: key, Attrs: store.Attrs{{Name: attrValue, Value: store.Bytes(source)}}}}, nil)
+		err = e.store.Load(tx.Context(), []store.Item{{Key: key, Attrs: store.Attrs{{Name: attrValue, Value: store.Bytes(source)}}}}, nil)
 		if errors.Is(err, store.ErrUnknownOutcome) {
 			err = fmt.Errorf("%w (%v)", store.ErrUnavailable, err)
 		}
 	}
 	if err != nil {
 		tx.fail(fmt.Errorf("storing a script: %w", err))
-		return "", nil, tx.err
+		return "", nil, tx.Err()
 	}
 	h.stored.put(id, struct{}{}, 1)
 	return sha, p, nil
@@ -205,11 +187,11 @@ func (e *Engine) findScript(tx *Txn, sha string) (*script.Program, error) {
 	if p, ok := h.programs.get(sha); ok && stored {
 		return p, nil
 	}
-	as, err := e.store.Get(tx.ctx, key)
+	as, err := e.store.Get(tx.Context(), key)
 	switch {
 	case err != nil:
 		tx.fail(fmt.Errorf("reading a script: %w", err))
-		return nil, tx.err
+		return nil, tx.Err()
 	case as == nil:
 		return nil, errNoScript
 	}
@@ -234,7 +216,7 @@ func (e *Engine) haveScripts(tx *Txn, shas []string) []bool {
 	if len(ask) == 0 {
 		return out
 	}
-	items, err := e.store.GetMany(tx.ctx, ask, false)
+	items, err := e.store.GetMany(tx.Context(), ask, false)
 	if err != nil {
 		tx.fail(fmt.Errorf("reading %d scripts: %w", len(ask), err))
 		return out

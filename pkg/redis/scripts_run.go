@@ -12,7 +12,6 @@ import (
 	"github.com/skystash/skystash/pkg/redis/internal/num"
 	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/redis/script"
-	"github.com/skystash/skystash/pkg/store"
 )
 
 // Eval runs a script as EVAL does, but does not store it: EVALSHA and SCRIPT EXISTS do not find it,
@@ -74,18 +73,17 @@ func (h *scriptHost) Call(args []string) ([]byte, error) {
 		h.w.Limit(h.e.maxReply + replySlack)
 		err = cmd.run(&call{tx: tx, cmd: cmd, args: args, w: &h.w, host: h.c.host, access: h.c.access, multi: h.c.multi})
 	}
-	tx.spend(commandWork + int64(h.w.Len()))
-	if tx.err != nil {
-		return nil, tx.err
+	tx.Spend(commandWork + int64(h.w.Len()))
+	if tx.Err() != nil {
+		return nil, tx.Err()
 	}
-	tx.dropEmpty()
-	if tx.changed > store.MaxCommitOps {
-		return nil, script.Error(errTransactionSize(tx.changed))
+	var redisErr Error
+	if err := tx.endCommand(); errors.As(err, &redisErr) {
+		return nil, script.Error(redisErr)
 	}
 	if err == nil && h.w.Len() > h.e.maxReply {
 		return nil, script.Error(errReplySize(h.e.maxReply, h.w.Len()))
 	}
-	var redisErr Error
 	if errors.As(err, &redisErr) {
 		h.w.Reset()
 		h.w.Error(redisErr.Error())
@@ -139,15 +137,6 @@ var ofConnections = map[string]int{
 	"monitor": 1, "sync": 1, "psync": -3,
 }
 
-// names reports whether there is a command, or subcommand, of the name that args start with.
-func (t commandTable) names(args []string) bool {
-	cmd := t[strings.ToLower(args[0])]
-	if cmd == nil {
-		return false
-	}
-	return cmd.subs == nil || len(args) == 1 || cmd.subs[strings.ToLower(args[1])] != nil
-}
-
 // Allowed reports whether the caller of the script may run a command.
 func (h *scriptHost) Allowed(args []string) (bool, error) {
 	cmd, err := h.e.commands.find(args)
@@ -162,17 +151,14 @@ const stepWork = 80
 
 // Use counts what a script has used towards the request's budget.
 func (h *scriptHost) Use(steps, bytes int64) error {
-	h.c.tx.spend(steps * stepWork)
+	h.c.tx.Spend(steps * stepWork)
 	h.c.tx.hold(bytes)
-	return h.c.tx.err
+	return h.c.tx.Err()
 }
 
 // Waited is how long the request has waited for turns.
 func (h *scriptHost) Waited() time.Duration {
-	if t := h.c.tx.budget.turn; t != nil {
-		return t.waited
-	}
-	return 0
+	return h.c.tx.waited()
 }
 
 // maxLogged bounds the lines of up to 1 KiB that a run of a script logs.
@@ -187,14 +173,14 @@ func (h *scriptHost) Log(level int, message string) {
 	h.logged++
 	switch {
 	case h.logged == maxLogged+1:
-		h.e.log.WarnContext(h.c.tx.ctx, "a script logs more than is kept of a run", "lines", maxLogged, "database", h.c.tx.view.db)
+		h.e.log.WarnContext(h.c.tx.Context(), "a script logs more than is kept of a run", "lines", maxLogged, "database", h.c.tx.Database().ID)
 		return
 	case h.logged > maxLogged:
 		return
 	}
-	h.c.tx.spend(logWork)
+	h.c.tx.Spend(logWork)
 	levels := [...]slog.Level{slog.LevelDebug, slog.LevelDebug, slog.LevelInfo, slog.LevelWarn}
-	h.e.log.Log(h.c.tx.ctx, levels[level], "script: "+message, "database", h.c.tx.view.db)
+	h.e.log.Log(h.c.tx.Context(), levels[level], "script: "+message, "database", h.c.tx.Database().ID)
 }
 
 // keysAndArgs splits the arguments behind a script or a function's name:
@@ -217,11 +203,11 @@ func keysAndArgs(c *call) (keys, args []string, err error) {
 // those of the script; with readOnly it must not write in any case.
 func (e *Engine) runScript(c *call, flags script.Flags, readOnly bool, keys, args []string, run func(context.Context, script.Input) error) error {
 	tx := c.tx
+	tx.wholly()
 	h := &scriptHost{e: e, c: c, readOnly: readOnly || flags.NoWrites, keys: keys, locked: flags.AllowKeyLocking}
-	err := run(tx.ctx, script.Input{Keys: keys, Args: args, Host: h})
-	tx.whole = true
-	if tx.err != nil {
-		return tx.err
+	err := run(tx.Context(), script.Input{Keys: keys, Args: args, Host: h})
+	if tx.Err() != nil {
+		return tx.Err()
 	}
 	err = luaError(err)
 	var failure Error

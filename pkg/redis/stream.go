@@ -272,3 +272,16 @@ func (s *Stream) steady(head store.Attrs) bool {
 	shape, ok := streamShape(head)
 	return ok && shape == s.shape
 }
+
+// readaheadOf is the readahead for a command that looks at count entries.
+func readaheadOf(count int64) int { return int(min(count, maxScanCount)) }
+
+// acknowledged reports whether an entry that is not pending for a group is there and has been delivered to it.
+// XACKDEL deletes it, too: Redis 8.2 does not, but Upstash does, and a worker that tries again wants it gone.
+func (s *Stream) acknowledged(g *streamGroup, id streamID, readahead int) bool {
+	if g.last.less(id) {
+		return false
+	}
+	_, ok := s.Get(id, readahead)
+	return ok
+}

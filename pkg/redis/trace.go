@@ -140,6 +140,33 @@ func (d doubt) resolve(head store.Attrs, w *resp.Writer) (done bool, err error) 
 	return true, nil
 }
 
+// resolveDoubts finds out whether one of the earlier attempts was applied. If so, the command is done, and its reply
+// written.
+func (tx *Txn) resolveDoubts(w *resp.Writer) (done bool, err error) {
+	for _, d := range slices.Backward(tx.doubts) { // a later attempt leaves the traces of earlier ones too
+		head := tx.entry(d.key).seen
+		if tx.err != nil {
+			return true, tx.err // a script's key, which was not among those read ahead
+		}
+		if done, err := d.resolve(head, w); done || err != nil {
+			return true, err
+		}
+	}
+	return false, nil
+}
+
+// doubt is the transaction's own attempt if its answer was lost: reply is what it had replied.
+func (tx *Txn) doubt(reply func() []byte) (d doubt, ok bool) {
+	if tx.lost == "" {
+		return doubt{}, false
+	}
+	text := reply()
+	return doubt{key: tx.lost, id: tx.id, start: tx.now, seen: version(tx.entry(tx.lost).seen), reply: func(_ store.Value, w *resp.Writer) bool {
+		w.Buf = append(w.Buf, text...)
+		return true
+	}}, true
+}
+
 // outcome is what became of a write whose answer was lost.
 type outcome int
 

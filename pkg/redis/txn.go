@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 
@@ -22,18 +23,12 @@ type Txn struct {
 	now   int64 // Unix ms, the same for all commands of the transaction
 	clock int64 // the same in microseconds
 	id    writeID
-	write bool // may write
+	txnMode
 
-	whole     bool // several commands, or a script: too large a commit cannot be taken in steps
-	divisible bool // of too many keys, some may be committed before others
-	hints     bool // the keys of some commands are only read ahead
-	near      bool // over the replica of a read region: there is nothing but the keys that are loaded
-
-	err    error
-	budget *budget
-	own    budget // of a command or transaction that is no member of a pipeline
-	held   int64  // bytes, see hold
-	tail   []byte // the string that was appended to last, with room behind it, see AppendString
+	err  error
+	own  budget // of a command or transaction that is no member of a pipeline
+	held int64  // bytes, see hold
+	tail []byte // the string that was appended to last, with room behind it, see AppendString
 
 	recent  []*entry  // those that commands have asked for since the last dropEmpty
 	few     [2]*entry // the first of them, to spare an allocation
@@ -52,8 +47,7 @@ type Txn struct {
 	outbox   outbox      // what is to be sent; nil: nothing
 	sentItem store.Attrs // what a commit that did nothing but send has left
 
-	doubts []doubt // earlier attempts whose answers were lost
-	lost   string  // the key whose head would carry the trace of this one, if its answer was lost
+	lost string // the key whose head would carry the trace of this one, if its answer was lost
 }
 
 // entry is a key in a transaction.
@@ -72,17 +66,43 @@ type entry struct {
 // abandoned is a generation that the commit makes unreachable.
 type abandoned struct{ gen string }
 
+// txnMode says how a transaction is run.
+type txnMode struct {
+	write     bool    // it may write
+	whole     bool    // several commands: too large a commit cannot be taken in steps
+	divisible bool    // of too many keys, some may be committed before others
+	hints     bool    // the keys of some commands are only read ahead
+	near      bool    // over the replica of a read region: there is nothing but the keys that are loaded
+	doubts    []doubt // earlier attempts whose answers were lost
+	budget    *budget // that it shares with others; nil: it has one of its own
+}
+
 // begin makes a transaction.
-func (s *space) begin(ctx context.Context, db *Database, write bool) *Txn {
+func (s *space) begin(ctx context.Context, db *Database, mode txnMode) *Txn {
 	clock := s.now().UnixMicro()
 	now := clock / 1000
-	tx := &Txn{ctx: ctx, space: s, db: db, view: db.at(now), now: now, clock: clock, id: newWriteID(now), write: write, own: newBudget(s.budget, turnOf(ctx))}
-	tx.budget = &tx.own
+	tx := &Txn{ctx: ctx, space: s, db: db, view: db.at(now), now: now, clock: clock, id: newWriteID(now), txnMode: mode}
+	if tx.budget == nil {
+		tx.own = newBudget(s.budget, turnOf(ctx))
+		tx.budget = &tx.own
+	}
 	return tx
 }
 
 // Now is the time of the transaction, in Unix milliseconds.
 func (tx *Txn) Now() int64 { return tx.now }
+
+// Micros is the time of the transaction, in Unix microseconds.
+func (tx *Txn) Micros() int64 { return tx.clock }
+
+// Context is the context of the transaction's reads and writes.
+func (tx *Txn) Context() context.Context { return tx.ctx }
+
+// Database is the database whose keys these are.
+func (tx *Txn) Database() *Database { return tx.db }
+
+// Err is why the transaction has failed, nil if it has not.
+func (tx *Txn) Err() error { return tx.err }
 
 // fail makes the transaction fail with err, unless it has failed already.
 func (tx *Txn) fail(err error) {
@@ -91,8 +111,8 @@ func (tx *Txn) fail(err error) {
 	}
 }
 
-// prefetch loads the heads of keys in one round; loaded are some that are known.
-func (tx *Txn) prefetch(keys []string, loaded heads) error {
+// start loads the heads of the keys that commands name, in one round; loaded are some that are known.
+func (tx *Txn) start(keys []string, loaded heads) error {
 	if tx.hints {
 		defer func() {
 			for ent := range tx.all() {
@@ -236,6 +256,9 @@ func (tx *Txn) entry(key string) *entry {
 	return tx.use(tx.add(key, as))
 }
 
+// wholly makes too large a commit fail that could be taken in steps otherwise: a script has run.
+func (tx *Txn) wholly() { tx.whole = true }
+
 // all iterates over the entries.
 func (tx *Txn) all() iter.Seq[*entry] {
 	return func(yield func(*entry) bool) {
@@ -271,7 +294,16 @@ func (tx *Txn) rollback() {
 	tx.dropped, tx.outbox, tx.changed = nil, nil, 0
 }
 
-// dropEmpty ends a command: it removes the keys of collections that the command left empty.
+// endCommand follows each command. An Error says that the transaction has become too large to be committed.
+func (tx *Txn) endCommand() error {
+	tx.dropEmpty()
+	if tx.changed > store.MaxCommitOps && tx.whole {
+		return errTransactionSize(tx.changed)
+	}
+	return nil
+}
+
+// dropEmpty removes the keys of collections that the command left empty.
 func (tx *Txn) dropEmpty() {
 	for _, ent := range tx.recent {
 		ent.recent = false
@@ -550,4 +582,12 @@ func (tx *Txn) validate() error {
 		}
 	}
 	return nil
+}
+
+// errElsewhere ends a transaction over the replica that needs what only the primary region has.
+var errElsewhere = errors.New("redis: to be read in the primary region")
+
+// passing reports whether a failure of the store may be over when it is asked again.
+func passing(err error) bool {
+	return errors.Is(err, store.ErrThrottled) || errors.Is(err, store.ErrUnavailable)
 }

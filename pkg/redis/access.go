@@ -1,8 +1,6 @@
 package redis
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"maps"
 	"slices"
@@ -115,11 +113,6 @@ func (a Access) CheckMonitor() error {
 	return nil
 }
 
-// endlessCommands are not in the command table, for they answer without end, but there are rules for them.
-var endlessCommands = []*command{
-	{name: "subscribe", group: "pubsub"}, {name: "psubscribe", group: "pubsub"}, {name: "monitor", flags: admin, group: "server"},
-}
-
 // Rules are what a user may do. They are not changed once they are in use.
 type Rules struct {
 	enabled   bool
@@ -183,11 +176,6 @@ func (r *Rules) text() []string {
 		words = append(words, "&"+c)
 	}
 	return append(words, r.words...)
-}
-
-func hashPassword(password string) string {
-	sum := sha256.Sum256([]byte(password))
-	return hex.EncodeToString(sum[:])
 }
 
 // apply carries out one rule. stored rules may hold what clients cannot give: hashes.
@@ -336,21 +324,6 @@ func (r *Rules) allow(t commandTable, name string, yes bool) bool {
 	return true
 }
 
-// each lists all commands that there can be rules for, with their full names.
-func (t commandTable) each(yield func(full string, cmd *command)) {
-	for _, cmd := range t {
-		if cmd.subs == nil || cmd.run != nil {
-			yield(cmd.name, cmd)
-		}
-		for _, sub := range cmd.subs {
-			yield(cmd.name+"|"+sub.name, sub)
-		}
-	}
-	for _, cmd := range endlessCommands {
-		yield(cmd.name, cmd)
-	}
-}
-
 func (r *Rules) mayUseChannel(channel string) bool {
 	return slices.ContainsFunc(r.channels, func(pattern string) bool { return glob.Match(pattern, channel) })
 }
@@ -386,23 +359,6 @@ func (r *Rules) deniedKey(cmd *command, args []string) (string, bool) {
 		}
 	}
 	return "", false
-}
-
-// keyUse says what a command does to its i-th key, by the command table. A script's keys need no more than reading: what
-// its commands do to them is checked for each command.
-func (cmd *command) keyUse(args []string, i int) (reads, writes bool) {
-	if !cmd.has(write) {
-		return true, false
-	}
-	for _, word := range strings.Fields(cmd.useWith(args, i)) {
-		switch word {
-		case "access":
-			reads = true
-		case "insert", "update", "delete":
-			writes = true
-		}
-	}
-	return reads, writes
 }
 
 // aclCategories are all categories, as ACL CAT lists them.
