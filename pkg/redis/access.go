@@ -23,8 +23,8 @@ const (
 )
 
 // check refuses what the caller may not do. It is the one place where that is decided, for commands of
-// any origin.
-func (a Access) check(cmd *command, args []string) error {
+// any origin. keys are those among args.
+func (a Access) check(cmd *command, args, keys []string) error {
 	if a.ReadOnly && cmd.group != "connection" &&
 		(cmd.has(write|walks|admin|publishes) || !cmd.has(readonly|fast|harmless) && cmd.group != "pubsub") {
 		return errNoPerm(cmd.fullName(args))
@@ -33,7 +33,7 @@ func (a Access) check(cmd *command, args []string) error {
 		if !r.commands[cmd.fullName(args)] {
 			return errNoPerm(cmd.fullName(args))
 		}
-		if _, denied := r.deniedKey(cmd, args); denied {
+		if _, denied := r.deniedKey(cmd, args, keys); denied {
 			return errNoPermKey
 		}
 		if cmd.name == "publish" && !r.mayUseChannel(args[1]) {
@@ -44,9 +44,9 @@ func (a Access) check(cmd *command, args []string) error {
 }
 
 // deniedKey finds a key among a command's arguments that the caller may not use as the command does.
-func (a Access) deniedKey(cmd *command, args []string) string {
+func (a Access) deniedKey(cmd *command, args, keys []string) string {
 	for r := a.rules; r != nil; r = r.within {
-		if key, denied := r.deniedKey(cmd, args); denied {
+		if key, denied := r.deniedKey(cmd, args, keys); denied {
 			return key
 		}
 	}
@@ -343,8 +343,7 @@ func (r *Rules) mayUseKey(key string, read, write bool) bool {
 }
 
 // deniedKey finds a key among a command's arguments that may not be used as the command does.
-func (r *Rules) deniedKey(cmd *command, args []string) (string, bool) {
-	keys := cmd.keysOf(args)
+func (r *Rules) deniedKey(cmd *command, args, keys []string) (string, bool) {
 	for i, key := range keys {
 		if read, write := cmd.keyUse(args, i); !r.mayUseKey(key, read, write) {
 			return key, true

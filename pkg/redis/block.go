@@ -27,7 +27,7 @@ const (
 
 // runBlocking carries out a command that may wait.
 func (e *Engine) runBlocking(ctx context.Context, db *Database, b bound, w *resp.Writer) error {
-	wait := e.waiters.join(db.ID, b.cmd.keysOf(b.args)) // first, so that no write is missed
+	wait := e.waiters.join(db.ID, b.keys) // first, so that no write is missed
 	defer e.waiters.leave(wait)
 	var expired <-chan time.Time
 	for look := lookSoon; ; look = min(look*3/2, lookLate) {

@@ -302,11 +302,12 @@ func (e *Engine) aclDryrun(c *call) error {
 		}
 		return err
 	}
-	switch access.check(cmd, args) {
+	keys := cmd.keysOf(args)
+	switch access.check(cmd, args, keys) {
 	case nil:
 		c.w.OK()
 	case errNoPermKey:
-		c.w.Bulk(fmt.Sprintf("User %s has no permissions to access the '%s' key", name, access.deniedKey(cmd, args)))
+		c.w.Bulk(fmt.Sprintf("User %s has no permissions to access the '%s' key", name, access.deniedKey(cmd, args, keys)))
 	case errNoPermChannel:
 		c.w.Bulk(fmt.Sprintf("User %s has no permissions to access the '%s' channel", name, args[1]))
 	default:

@@ -165,6 +165,7 @@ func (e *Engine) nowMs() int64 { return e.now().UnixMilli() }
 type bound struct {
 	cmd    *command
 	args   []string
+	keys   []string // those among args
 	access Access
 	budget *budget // of the pipeline that it is part of; nil: it has one of its own
 }
@@ -180,15 +181,16 @@ func (e *Engine) bind(a Access, args []string) (bound, error) {
 	if err != nil {
 		return bound{}, err
 	}
-	if err := a.check(cmd, args); err != nil {
+	keys := cmd.keysOf(args)
+	if err := a.check(cmd, args, keys); err != nil {
 		return bound{}, err
 	}
-	for _, key := range cmd.keysOf(args) {
+	for _, key := range keys {
 		if len(key) > maxKeySize {
 			return bound{}, errKeySize(len(key))
 		}
 	}
-	return bound{cmd: cmd, args: args, access: a}, nil
+	return bound{cmd: cmd, args: args, keys: keys, access: a}, nil
 }
 
 // WithTurn returns a context under which all that the engine does for a request is one piece of work, together with
@@ -319,14 +321,14 @@ func (e *Engine) Pipeline(ctx context.Context, db *Database, a Access, cmds [][]
 			continue
 		}
 		group := []bound{b}
-		keys := b.cmd.keysOf(b.args)
+		keys := slices.Clip(b.keys)
 		for i++; i < len(cmds); i++ {
 			next, err := e.bind(a, cmds[i])
 			if err != nil || !groupable(next.cmd) {
 				break
 			}
 			next.budget = &limits
-			more := next.cmd.keysOf(next.args)
+			more := next.keys
 			if len(keys)+len(more) > store.MaxSnapshotItems {
 				break
 			}
@@ -364,7 +366,7 @@ func (e *Engine) loadGroup(ctx context.Context, db *Database, group []bound, key
 	}
 	several := false // a command that reads several keys needs them as of one moment
 	for _, b := range group {
-		if len(b.cmd.keysOf(b.args)) > 1 {
+		if len(b.keys) > 1 {
 			several = true
 		}
 	}
@@ -479,16 +481,18 @@ type transactMode struct {
 
 // transact runs commands against one Txn until it commits.
 func (e *Engine) transact(ctx context.Context, db *Database, group []bound, mode transactMode, known handover, w *resp.Writer) error {
-	var keys []string
+	keys := slices.Clip(group[0].keys)
 	writes, hints := false, false
-	for _, b := range group {
+	for i, b := range group {
 		writes = writes || b.cmd.mayWrite()
 		hints = hints || b.cmd.has(scripting)
-		keys = append(keys, b.cmd.keysOf(b.args)...)
+		if i > 0 {
+			keys = append(keys, b.keys...)
+		}
 	}
-	if hints {
+	if hints && slices.Contains(keys, "") {
 		// Rate limiters pass the empty string for a key that they do not have.
-		keys = slices.DeleteFunc(keys, func(k string) bool { return k == "" })
+		keys = slices.DeleteFunc(slices.Clone(keys), func(k string) bool { return k == "" })
 	}
 	if writes {
 		unlock, free := e.locks.TryLock(db.ID, keys...)

@@ -67,11 +67,10 @@ func (e *Engine) ReadReplica(ctx context.Context, db *Database, a Access, cmds [
 		if err != nil || !nearby(b.cmd) {
 			return false
 		}
-		mine := b.cmd.keysOf(args)
-		if len(mine) != 1 {
+		if len(b.keys) != 1 {
 			return false
 		}
-		group[i], keys[i] = b, mine[0]
+		group[i], keys[i] = b, b.keys[0]
 	}
 	loaded, ok := e.region.heads(ctx, db, e.now(), keys)
 	if !ok {

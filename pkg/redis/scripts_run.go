@@ -109,7 +109,8 @@ func (h *scriptHost) bind(args []string) (*command, error) {
 	if cmd.has(noscript | session) {
 		return nil, errScriptNoScript
 	}
-	if err := h.c.access.check(cmd, args); err != nil {
+	keys := cmd.keysOf(args)
+	if err := h.c.access.check(cmd, args, keys); err != nil {
 		return nil, err
 	}
 	if h.readOnly && cmd.mayWrite() {
@@ -118,7 +119,7 @@ func (h *scriptHost) bind(args []string) (*command, error) {
 	if h.locked && cmd.has(whole) {
 		return nil, errScriptNoScript
 	}
-	for _, key := range cmd.keysOf(args) {
+	for _, key := range keys {
 		if len(key) > maxKeySize {
 			return nil, errKeySize(len(key))
 		}
@@ -143,7 +144,7 @@ func (h *scriptHost) Allowed(args []string) (bool, error) {
 	if err != nil {
 		return false, script.Error("ERR Invalid command passed to redis.acl_check_cmd()")
 	}
-	return h.c.access.check(cmd, args) == nil, nil
+	return h.c.access.check(cmd, args, cmd.keysOf(args)) == nil, nil
 }
 
 // stepWork is what a step of a script costs, see Budget.
