@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/skystash/skystash/pkg/redis/num"
+	"github.com/skystash/skystash/pkg/redis/internal/num"
 	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/store"
 )
@@ -33,13 +33,6 @@ func stringCommands() []*command {
 		{name: "decrby", arity: 3, flags: write | denyoom | fast, keys: oneKey, group: "string", since: "1.0.0", summary: "Subtracts from an integer.", run: incr, direct: incrDirect},
 		{name: "incrbyfloat", arity: 3, flags: write | denyoom | fast, keys: oneKey, group: "string", since: "2.6.0", summary: "Adds to a number.", run: incrbyfloat},
 	}, stringRangeCommands()...)
-}
-
-// maxRecord bounds a string, in bytes, as the service we imitate does.
-const maxRecord = 100 << 20
-
-func errRecordSize(n int64) Error {
-	return Error("ERR max single record size exceeded. Limit: " + strconv.Itoa(maxRecord) + " bytes, Actual: " + strconv.FormatInt(n, 10) + " bytes")
 }
 
 // GET key
@@ -178,7 +171,7 @@ func (d *direct) oldString(old store.Attrs, w *resp.Writer) {
 	t := headText(old)
 	s, err := t.open()
 	if err != nil {
-		w.Error(FailureText(err))
+		w.Error(errInternal.Error())
 		return
 	}
 	if t.packed != "" {

@@ -116,15 +116,15 @@ func (e *Engine) Check(a Access, args []string) error {
 	if err != nil {
 		return err
 	}
-	return e.allow(a, cmd, args)
+	return a.allow(cmd, args, cmd.keysOf(args))
 }
 
 // allow refuses a command that the caller may not run, or whose keys are too long.
-func (e *Engine) allow(a Access, cmd *command, args []string) error {
-	if err := a.check(cmd, args); err != nil {
+func (a Access) allow(cmd *command, args, keys []string) error {
+	if err := a.check(cmd, args, keys); err != nil {
 		return err
 	}
-	for _, key := range cmd.keysOf(args) {
+	for _, key := range keys {
 		if len(key) > maxKeySize {
 			return errKeySize(len(key))
 		}

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/skystash/skystash/pkg/redis/glob"
+	"github.com/skystash/skystash/pkg/redis/internal/glob"
 )
 
 // Message is what a subscriber receives.
@@ -71,7 +71,7 @@ func (e *Engine) Subscribe(ctx context.Context, db *Database, a Access, channels
 	for _, c := range s.channels {
 		s.only[c] = true
 	}
-	logs := logsOf(db, s.channels, s.patterns)
+	logs := logsFor(db, s.channels, s.patterns)
 	err := s.hub.register.add(ctx, s.channels, s.patterns, 1)
 	if err == nil {
 		err = s.join(ctx, logs)

@@ -34,7 +34,7 @@ func (s *Subscription) Add(ctx context.Context, db *Database, a Access, channels
 	}
 	err := s.hub.register.add(ctx, channels, patterns, 1)
 	if err == nil {
-		logs := logsOf(db, channels, patterns)
+		logs := logsFor(db, channels, patterns)
 		for _, t := range s.joined() {
 			delete(logs, t.log)
 		}
@@ -65,7 +65,7 @@ func (s *Subscription) Remove(db *Database, channels, patterns []string) {
 	s.channels = slices.DeleteFunc(slices.Clone(s.channels), func(c string) bool { return gone[c] })
 	patterns = slices.DeleteFunc(slices.Clone(distinct(patterns)), func(p string) bool { return !slices.Contains(s.patterns, p) })
 	s.patterns = slices.DeleteFunc(slices.Clone(s.patterns), func(p string) bool { return slices.Contains(patterns, p) })
-	needed := logsOf(db, s.channels, s.patterns)
+	needed := logsFor(db, s.channels, s.patterns)
 	var idle, kept []*tail
 	for _, t := range s.tails {
 		if needed[t.log] {
@@ -84,14 +84,14 @@ func (s *Subscription) Remove(db *Database, channels, patterns []string) {
 	}
 }
 
-// logsOf are the logs that have the messages of channels and patterns.
-func logsOf(db *Database, channels, patterns []string) map[messageLog]bool {
+// logsFor are the logs that have the messages of channels and patterns.
+func logsFor(db *Database, channels, patterns []string) map[messageLog]bool {
 	logs := map[messageLog]bool{}
 	for _, c := range channels {
-		logs[db.logOf(c)] = true
+		logs[logOf(db, c)] = true
 	}
 	if len(patterns) > 0 {
-		for i := range db.logs() {
+		for i := range logsOf(db) {
 			logs[messageLog{db.ID, uint16(i)}] = true
 		}
 	}

@@ -39,10 +39,8 @@ func (e *Engine) Watch(ctx context.Context, db *Database, w Watched, keys []stri
 
 // versions are the last writes of keys.
 func (e *Engine) versions(ctx context.Context, db *Database, keys []string) ([]string, error) {
-	tx := newTxn(ctx, e, db, false)
-	if err := tx.prefetch(keys, nil); err != nil {
-		return nil, err
-	}
+	tx := e.keys.begin(ctx, db, txnMode{})
+	tx.Prefetch(keys)
 	out := make([]string, len(keys))
 	for i, key := range keys {
 		out[i] = tx.entry(key).version()
@@ -70,10 +68,10 @@ func (e *Engine) stillWatched(ctx context.Context, db *Database, w Watched) erro
 	return err
 }
 
-// checkWatched fails with ErrWatched if a watched key has changed. If one changes later, the commit fails.
-func (tx *Txn) checkWatched() error {
-	for i, key := range tx.watched.keys {
-		if tx.entry(key).version() != tx.watched.seen[i] {
+// check fails with ErrWatched if a watched key has changed. If one changes later, the commit fails.
+func (w Watched) check(tx *Txn) error {
+	for i, key := range w.keys {
+		if tx.entry(key).version() != w.seen[i] {
 			return ErrWatched
 		}
 	}

@@ -77,6 +77,14 @@ func newConn(s *Server, nc net.Conn, id int64) *conn {
 	return c
 }
 
+// turnAway closes a connection of a client that is one too many.
+func turnAway(nc net.Conn) {
+	defer nc.Close()
+	if nc.SetDeadline(time.Now().Add(lingerTime)) == nil {
+		_, _ = io.WriteString(nc, "-ERR max number of clients reached\r\n")
+	}
+}
+
 // Close closes the connection.
 func (c *conn) Close() {
 	c.closing.Do(func() {

@@ -150,8 +150,6 @@ func isTemporary(err error) bool {
 	return errors.As(err, &temporary) && temporary.Temporary()
 }
 
-const errTooManyClients = "-ERR max number of clients reached\r\n"
-
 // admit begins to serve a connection, unless there are too many.
 func (s *Server) admit(nc net.Conn) {
 	s.mu.Lock()
@@ -161,11 +159,7 @@ func (s *Server) admit(nc net.Conn) {
 		return
 	}
 	if len(s.conns) >= s.cfg.MaxClients {
-		s.work.Go(func() {
-			_ = nc.SetDeadline(time.Now().Add(lingerTime))
-			_, _ = nc.Write([]byte(errTooManyClients))
-			nc.Close()
-		})
+		s.work.Go(func() { turnAway(nc) })
 		return
 	}
 	s.accepted.Add(1)
