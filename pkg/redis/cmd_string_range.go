@@ -80,8 +80,28 @@ func getrange(c *call) error {
 		c.w.Bulk("")
 		return nil
 	}
+	if err := c.fits(end - start + 1); err != nil {
+		return err
+	}
 	c.w.Bulk(c.tx.StringRange(c.args[1], start, end))
 	return nil
+}
+
+// toRewrite is the string at the command's key, which is about to become another one of a number of bytes. If there is
+// no room for both, it is not read.
+func (c *call) toRewrite(size int64) (string, error) {
+	o, err := c.tx.typed(c.args[1], typeString)
+	if err != nil {
+		return "", err
+	}
+	if o != nil && !o.str.loaded {
+		size += o.str.size
+	}
+	if !c.tx.room(size) {
+		return "", c.tx.err
+	}
+	s, _, err := c.tx.String(c.args[1])
+	return s, err
 }
 
 // StringRange returns the bytes from start to end, both inclusive, of a string
@@ -118,13 +138,13 @@ func setrange(c *call) error {
 	if offset < 0 {
 		return errOffset
 	}
-	s, _, err := c.tx.String(c.args[1])
+	n, err := c.tx.StringLen(c.args[1])
 	if err != nil {
 		return err
 	}
 	value := c.args[3]
 	if value == "" {
-		c.w.Int(int64(len(s)))
+		c.w.Int(n)
 		return nil
 	}
 	end := offset + int64(len(value))
@@ -134,9 +154,10 @@ func setrange(c *call) error {
 	if end > maxRecord {
 		return errRecordSize(end)
 	}
-	size := max(end, int64(len(s)))
-	if !c.tx.room(size) {
-		return c.tx.err
+	size := max(end, n)
+	s, err := c.toRewrite(size)
+	if err != nil {
+		return err
 	}
 	buf := make([]byte, size)
 	copy(buf, s)
