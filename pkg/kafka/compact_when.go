@@ -53,4 +53,6 @@ func (c compaction) tombsAreDue(done cleaned, now int64) bool {
 }
 
 // isYoung reports whether a segment is too new to be compacted.
-func (c compaction) isYoung(s *segment, now int64) bool { return c.minLag > 0 && s.appended > now-c.minLag }
+func (c compaction) isYoung(s *segment, now int64) bool {
+	return c.minLag > 0 && s.appended > now-c.minLag
+}
