@@ -137,12 +137,12 @@ func (c *compactedChaos) scan(ctx context.Context) (messages int) {
 	return messages
 }
 
-// read reads a partition as far as offsets are reserved now. A producer whose reservation was lost holds that up for
-// a while.
+// read reads a partition as far as offsets are reserved now, as consumers do. A producer whose reservation was lost
+// holds that up for a while.
 func (c *compactedChaos) read(ctx context.Context, log string, partition int) (all []Message, err error) {
 	e := c.g.engine()
-	end, next := int64(-1), int64(0)
-	for end < 0 || next < end {
+	end, at := int64(-1), cursor{0, unknownSegment}
+	for end < 0 || at.offset < end {
 		heads, err := e.heads(ctx, []string{log})
 		switch {
 		case ctx.Err() != nil:
@@ -152,19 +152,18 @@ func (c *compactedChaos) read(ctx context.Context, log string, partition int) (a
 		case end < 0:
 			end = heads[0].next
 			continue
-		case next >= heads[0].mark:
+		case at.offset >= heads[0].mark:
 			time.Sleep(100 * time.Millisecond)
 			continue
 		}
-		got, err := e.Fetch(ctx, c.g.c, []TopicOffset{{TopicPartition{compactedTopic, partition}, next}}, 0)
-		switch {
-		case err != nil:
-		case len(got) == 0:
-			next++ // compaction has left nothing of a page of segments
-		default:
-			all = append(all, got...)
-			next = got[len(got)-1].Offset + 1
+		records, next, err := e.readLog(ctx, log, at, heads[0], newBudget())
+		if err != nil {
+			continue
 		}
+		for _, r := range records {
+			all = append(all, Message{compactedTopic, partition, r})
+		}
+		at = next
 	}
 	return all, nil
 }
