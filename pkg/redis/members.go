@@ -345,7 +345,7 @@ func (ms *members) scan(cursor uint64, count int) ([]pair, uint64) {
 		// As in Redis: a small collection comes whole.
 		return slices.Collect(ms.all()), 0
 	}
-	ms.tx.relaxed = ms.tx.relaxed || !ms.tx.write
+	ms.tx.relaxed = ms.tx.relaxed || !ms.tx.mode.write
 	var out []pair
 	var last uint64
 	for p := range ms.from(cursor<<(64-cursorBits), count) {
