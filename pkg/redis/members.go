@@ -41,6 +41,9 @@ type pair struct {
 	Expires int64 // of a hash field, Unix ms; 0: never
 }
 
+// ValueLen is the length of a field's value.
+func (p pair) ValueLen() int { return p.value.len() }
+
 func decodeMembers(tx *Txn, ent *entry, o *object, as store.Attrs) *members {
 	ms := &members{tx: tx, ent: ent, obj: o, attrs: as}
 	if o.gen != "" {

@@ -13,7 +13,15 @@ import (
 // space is the keys of all databases in a store: what the transactions of an engine, its blind writes and its
 // reclaimer share. It is safe for concurrent use.
 type space struct {
-	spaceConfig
+	store   store.Store
+	now     func() time.Time
+	log     *slog.Logger
+	retry   store.Retry
+	random  *rand.Rand
+	budget  Budget
+	written func(db, key string)
+	clear   func(ctx context.Context, db string) (int, error)
+
 	traces traceLog
 }
 
@@ -32,7 +40,12 @@ type spaceConfig struct {
 	clear func(ctx context.Context, db string) (int, error)
 }
 
-func newSpace(cfg spaceConfig) *space { return &space{spaceConfig: cfg} }
+func newSpace(cfg spaceConfig) *space {
+	return &space{
+		store: cfg.store, now: cfg.now, log: cfg.log, retry: cfg.retry, random: cfg.random, budget: cfg.budget,
+		written: cfg.written, clear: cfg.clear,
+	}
+}
 
 func (s *space) nowMs() int64 { return s.now().UnixMilli() }
 
