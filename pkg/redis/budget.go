@@ -46,7 +46,7 @@ const (
 	keyWork     = 9_000  // reading a key's head
 	callWork    = 2_000  // a call of the store that reads elements
 	lookupWork  = 6_000  // an element that the store looks up by itself
-	itemWork    = 650    // an element that the store reads, besides its bytes
+	itemWork    = 850    // an element that the store reads, besides its bytes
 	elementWork = 120    // an element that is looked at in memory, besides its bytes
 	headWork    = 35_000 // a key that is written
 	writeWork   = 4_000  // an item that is written, besides its bytes
