@@ -181,14 +181,6 @@ func (tx *Txn) matches(pattern, s string) bool {
 	return ok
 }
 
-func errTooManyArguments(limit, actual int) resp.Error {
-	return resp.Error(fmt.Sprintf("ERR max number of arguments exceeded. Limit: %d, Actual: %d", limit, actual))
-}
-
-func errTooManyCommands(limit, actual int) resp.Error {
-	return resp.Error(fmt.Sprintf("ERR max number of commands exceeded. Limit: %d, Actual: %d", limit, actual))
-}
-
 func errReplies(limit int64) resp.Error {
 	return resp.Error(fmt.Sprintf("ERR max size of all replies exceeded. Limit: %d bytes", limit))
 }

@@ -147,10 +147,10 @@ func New(cfg Config) *Engine {
 	e.started = e.now()
 	e.commands = newCommandTable(e.databaseCommands(), e.pubsubCommands(), e.scriptCommands(), e.functionCommands(), e.aclCommands())
 	e.host = &host{commands: e.commands, now: e.now, started: e.started, random: e.random, maxReply: e.maxReply}
-	e.keys = &space{
+	e.keys = newSpace(spaceConfig{
 		store: e.store, now: e.now, log: e.log, retry: e.retry, random: e.random, budget: e.budget,
 		written: e.waiters.written, clear: e.clearDatabase,
-	}
+	})
 	return e
 }
 
@@ -651,4 +651,12 @@ func tooManyWrites(group []bound) error {
 		return errTransactionSize(len(keys))
 	}
 	return nil
+}
+
+func errTooManyArguments(limit, actual int) Error {
+	return Error(fmt.Sprintf("ERR max number of arguments exceeded. Limit: %d, Actual: %d", limit, actual))
+}
+
+func errTooManyCommands(limit, actual int) Error {
+	return Error(fmt.Sprintf("ERR max number of commands exceeded. Limit: %d, Actual: %d", limit, actual))
 }
