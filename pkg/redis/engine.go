@@ -556,6 +556,9 @@ func (e *Engine) transact(ctx context.Context, db *Database, group []bound, mode
 			return nil
 		}
 		if err == nil {
+			if attempts != nil {
+				e.locks.Met(attempts.Failed(), db.ID, keys...)
+			}
 			return nil
 		}
 		w.Truncate(mark)
@@ -564,6 +567,7 @@ func (e *Engine) transact(ctx context.Context, db *Database, group []bound, mode
 		if again {
 			if attempts == nil {
 				attempts = e.retry.Begin()
+				attempts.Expect(e.locks.Expected(db.ID, keys...))
 			}
 			turnOf(ctx).Release()
 			if err = attempts.Wait(ctx, err); err == nil {
