@@ -26,6 +26,7 @@ const (
 	recRevPages = "revpages" // revoked.List: pages
 	recScripts  = "scripts"  // number of SCRIPT FLUSHs, and when the last one came or comes into force
 	recLibs     = "libs"     // number of changes of the function libraries, and when ...
+	recAccount  = "account"  // who owns it
 	recAt       = "at"       // suffix
 	recBlock    = "block"    // meter.Block
 )
@@ -46,7 +47,8 @@ var (
 type Database struct {
 	ID        string
 	Name      string
-	Slots     int // partitions that hold the keys; a power of two
+	Account   string // whose it is; "": not known
+	Slots     int    // partitions that hold the keys; a power of two
 	CreatedAt time.Time
 
 	CredentialGeneration int64        // credentials of other generations are not valid any more
@@ -96,9 +98,10 @@ func (d *Database) at(nowMs int64) view {
 
 // DatabaseOptions describe a new database.
 type DatabaseOptions struct {
-	ID    string // letters, digits, '-' and '_', at most 64
-	Name  string // for people
-	Slots int    // a power of two up to MaxSlots; 0 for DefaultSlots
+	ID      string // letters, digits, '-' and '_', at most 64
+	Name    string // for people
+	Account string // whose it is: its requests share turns with those of the account's other databases; "": with nobody's
+	Slots   int    // a power of two up to MaxSlots; 0 for DefaultSlots
 }
 
 func recordKey(id string) store.Key { return store.Key{Partition: "d" + id, Sort: "d"} }
@@ -138,6 +141,9 @@ func (e *Engine) CreateDatabase(ctx context.Context, o DatabaseOptions) (*Databa
 		store.Attr{Name: recEpoch, Value: store.Int(0)},
 		store.Attr{Name: recCredGen, Value: store.Int(1)},
 	)
+	if o.Account != "" {
+		attrs = attrs.With(recAccount, store.Bytes(o.Account))
+	}
 	if e.recordTTL == 0 {
 		// Nobody else can be at work on what an earlier database of that id has left.
 		if _, err := e.reclaimDatabase(ctx, o.ID); err != nil {
@@ -203,6 +209,7 @@ func (e *Engine) remember(ctx context.Context, id string, attrs store.Attrs, beg
 	d := &Database{
 		ID:                   id,
 		Name:                 attrs.Get(recName).Str(),
+		Account:              attrs.Get(recAccount).Str(),
 		Slots:                slots,
 		CreatedAt:            time.UnixMilli(attrs.Get(recCreated).Num()),
 		CredentialGeneration: attrs.Get(recCredGen).Num(),

@@ -224,6 +224,7 @@ func (e *Engine) afterDirect(ctx context.Context, db *Database, d *direct, p *pl
 // rewrite stores a key again as a transaction does, in the encoding that suits it.
 func (e *Engine) rewrite(ctx context.Context, db *Database, key string, dropExpiry bool) error {
 	tx := newTxn(ctx, e, db, true)
+	defer tx.letGo()
 	if err := tx.prefetch([]string{key}, nil); err != nil {
 		return err
 	}

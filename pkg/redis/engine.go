@@ -121,7 +121,7 @@ func New(cfg Config) *Engine {
 	if e.log == nil {
 		e.log = slog.Default()
 	}
-	e.turns = newTurns(cmp.Or(cfg.Turns, max(runtime.GOMAXPROCS(0)-1, 1)), e.now)
+	e.turns = newTurns(cmp.Or(cfg.Turns, max(runtime.GOMAXPROCS(0)-1, 1)), accountMemory*e.budget.Memory, e.now)
 	ttl := e.recordTTL
 	if ttl == 0 {
 		ttl = fresh.Forever
@@ -191,7 +191,7 @@ func (e *Engine) bind(a Access, args []string) (bound, error) {
 // taken effect, otherwise it has not.
 func (e *Engine) Do(ctx context.Context, db *Database, a Access, args []string, w *resp.Writer) error {
 	ctx, turn, own := e.begin(ctx, db)
-	defer own.Release()
+	defer own.End()
 	if err := turn.Spend(ctx, commandWork+argWork*int64(len(args))); err != nil {
 		return err
 	}
@@ -255,7 +255,7 @@ func (e *Engine) Pipeline(ctx context.Context, db *Database, a Access, cmds [][]
 		return
 	}
 	ctx, turn, own := e.begin(ctx, db)
-	defer own.Release()
+	defer own.End()
 	limits := newBudget(e.budget, turn)
 	first := w.Len()
 	for i := 0; i < len(cmds); {
@@ -412,7 +412,7 @@ func (e *Engine) Multi(ctx context.Context, db *Database, a Access, cmds [][]str
 		return errTooManyCommands(limit, len(cmds))
 	}
 	ctx, turn, own := e.begin(ctx, db)
-	defer own.Release()
+	defer own.End()
 	work := int64(0)
 	for _, args := range cmds {
 		work += commandWork + argWork*int64(len(args))
@@ -501,6 +501,7 @@ func (e *Engine) transact(ctx context.Context, db *Database, group []bound, mode
 			tx.budget = b
 		}
 		err := tx.run(group, keys, known.loaded, w)
+		tx.letGo()
 		known.loaded = nil
 		if tx.lost != "" {
 			reply := slices.Clone(w.Buf[mark:])

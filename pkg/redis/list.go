@@ -263,7 +263,7 @@ func (l *List) makeFront(n int) {
 		room += len(l.elems) // it is not the first time
 	}
 	l.tx.take(16 * int64(room+cap(l.elems)))
-	l.tx.hold(-16 * int64(cap(l.elems))) // what it was before is garbage now
+	l.tx.hold(-16 * int64(cap(l.elems)))                        // what it was before is garbage now
 	all := make([]string, room+len(l.elems), room+cap(l.elems)) // with the room that there is behind them
 	copy(all[room:], l.elems)
 	l.front, l.elems = all[:room], all[room:]

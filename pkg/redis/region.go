@@ -63,7 +63,7 @@ func (e *Engine) ReadReplica(ctx context.Context, db *Database, a Access, cmds [
 		return false
 	}
 	ctx, _, own := e.begin(ctx, db)
-	defer own.Release()
+	defer own.End()
 	group := make([]bound, len(cmds))
 	keys := make([]string, len(cmds))
 	for i, args := range cmds {
@@ -85,7 +85,9 @@ func (e *Engine) ReadReplica(ctx context.Context, db *Database, a Access, cmds [
 	for i, b := range group {
 		tx := newTxn(ctx, e, db, false)
 		tx.near = true
-		if err := tx.run([]bound{b}, keys[i:i+1], loaded, w); err != nil {
+		err := tx.run([]bound{b}, keys[i:i+1], loaded, w)
+		tx.letGo()
+		if err != nil {
 			w.Truncate(start)
 			return false
 		}
