@@ -110,7 +110,8 @@
 // and goes on there if it was interrupted. A segment that it changes gets the id of the write, and is
 // written only if it has the id that was read, so that of two compactors none undoes the other's
 // work. A pass waits until half of the log is new, or seven days. Tombstones stay for a day after
-// their first pass. The last message of a log stays in any case.
+// their first pass. Settings of the topic may say otherwise: min.cleanable.dirty.ratio, max.compaction.lag.ms and
+// delete.retention.ms; min.compaction.lag.ms keeps new messages out of passes. The last message of a log stays in any case.
 //
 // # Groups
 //

@@ -304,12 +304,12 @@ type Group struct {
 
 // Instance is a member of a group.
 type Instance struct {
-	Name       string
+	Name       string           // of a member of Kafka's own protocol: its instance id, or else its member id
 	Topics     []string         // that it reads
 	Partitions []TopicPartition // assigned to it, by topic and number
 }
 
-// Groups lists the groups that have instances.
+// Groups lists the groups that have instances, or members of Kafka's own protocol.
 func (e *Engine) Groups(ctx context.Context, c *Cluster) ([]Group, error) {
 	all, err := e.groups(ctx, c.ID)
 	if err != nil {
@@ -327,6 +327,11 @@ func (e *Engine) Groups(ctx context.Context, c *Cluster) ([]Group, error) {
 				}
 			}
 			listed.Instances = append(listed.Instances, inst)
+		}
+		if len(listed.Instances) == 0 {
+			if listed.Instances, err = e.consumers(ctx, g); err != nil {
+				return nil, err
+			}
 		}
 		if len(listed.Instances) > 0 {
 			out = append(out, listed)

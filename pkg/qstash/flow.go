@@ -167,7 +167,10 @@ func (e *Engine) claimSlot(ctx context.Context, m *message) (*message, error) {
 	}
 	defer unlock()
 	var claimed *message
-	err = e.contendAs(ctx, e.retry.Unhurried(), func(ctx context.Context) error {
+	var noted time.Time
+	attempts := 0
+	err = e.contendAs(ctx, e.flowRetry(m.acct, m.rec.Flow.Key), func(ctx context.Context) error {
+		attempts++
 		f, err := e.readFlow(ctx, m.acct, m.rec.Flow.Key)
 		if err != nil {
 			return err
@@ -185,6 +188,12 @@ func (e *Engine) claimSlot(ctx context.Context, m *message) (*message, error) {
 		case !wait:
 			claimed, retry, err = e.take(ctx, f, m, now)
 		case !listed:
+			if check := netCheck(now, until); check != noted {
+				if err := e.noteCheck(ctx, m.acct, f.key, check); err != nil {
+					return err
+				}
+				noted = check
+			}
 			claimed, retry, err = e.joinWaitlist(ctx, f, m, while, until)
 		default:
 			if !until.IsZero() {
@@ -196,7 +205,47 @@ func (e *Engine) claimSlot(ctx context.Context, m *message) (*message, error) {
 		}
 		return err
 	}, "claiming message %s", m.id)
+	if claimed != nil {
+		claimed.crowded = attempts > 1
+	}
 	return claimed, err
+}
+
+// flowRetry is what transactions on a flow control key do that have met others there: they go one after the other.
+func (e *Engine) flowRetry(acct, key string) store.Retry {
+	policy := e.retry
+	policy.Ticket = func(ctx context.Context) (time.Duration, error) {
+		return store.Tickets{Store: e.store, Now: e.now}.Take(ctx, ticketPartition(acct, key))
+	}
+	return policy
+}
+
+// commitAtFlow commits operations, one of which may be on a message's flow control key. Commits to a key happen one
+// after the other in this process. A message whose claim has met other processes at the key expects them there again.
+func (e *Engine) commitAtFlow(ctx context.Context, m *message, ops []store.Op) error {
+	if !m.attrs.Has(attrSlot) && !m.attrs.Has(attrWait) {
+		return e.store.Commit(ctx, ops)
+	}
+	unlock, err := e.lock(ctx, "f", m.acct, m.rec.Flow.Key)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	attempts := e.flowRetry(m.acct, m.rec.Flow.Key).Begin()
+	if m.crowded {
+		if err := attempts.Wait(ctx, store.ErrConflict); err != nil {
+			return err
+		}
+	}
+	for {
+		err := e.store.Commit(store.NoRepeat(ctx), ops)
+		if !errors.Is(err, store.ErrConflict) {
+			return err
+		}
+		if err := attempts.Wait(ctx, err); err != nil {
+			return err
+		}
+	}
 }
 
 // take claims a message together with a slot. retry says that the key has changed.
@@ -206,14 +255,15 @@ func (e *Engine) take(ctx context.Context, f flow, m *message, now time.Time) (c
 	cond := store.And{store.Eq(attrState, store.Int(int64(stateWaiting))), store.Eq(attrAt, m.attrs.Get(attrAt))}
 	ops := []store.Op{f.takeOp(now, !wait.IsZero())}
 	next := m.due
+	moved := false
 	if !wait.IsZero() {
 		cond = append(cond, store.Eq(attrWait, wait))
 		edits = append(edits, store.Remove(attrWait))
 		ops = append(ops, store.Delete(store.Key{Partition: waitPartition(m.acct, f.key), Sort: wait.Str()}, nil))
 		if m.rec.Queue == "" {
-			next = dueSort(now, dueMessage, m.id)
+			next, moved = dueSort(now, dueMessage, m.id), true
 			edits = append(edits, store.Set(attrDue, store.Bytes(next)))
-			ops = append(ops, store.Delete(m.dueKey(), nil), store.Put(dueKey(m.acct, shardOf(m.id), next), m.rec.dueAttrs(), nil))
+			ops = append(ops, store.Put(dueKey(m.acct, shardOf(m.id), next), m.rec.dueAttrs(), nil))
 		}
 	} else {
 		cond = append(cond, store.Absent(attrWait))
@@ -229,6 +279,9 @@ func (e *Engine) take(ctx context.Context, f flow, m *message, now time.Time) (c
 	}
 	if err != nil {
 		return nil, false, fmt.Errorf("claiming message %s: %w", m.id, err)
+	}
+	if moved {
+		e.leaveDue(ctx, m)
 	}
 	attrs := m.attrs.With(attrSlot, store.Int(1)).Without(attrWait).With(attrDue, store.Bytes(next))
 	claimed, err = e.claimed(m.acct, m.id, attrs, now)
@@ -246,11 +299,12 @@ func (e *Engine) joinWaitlist(ctx context.Context, f flow, m *message, while sto
 		store.Update(flowKey(m.acct, f.key), while, store.Add(flowWaiting, flowWaiting, 1)),
 		store.Put(store.Key{Partition: waitPartition(m.acct, f.key), Sort: wait},
 			m.rec.dueAttrs(store.Attr{Name: attrMessage, Value: store.Bytes(m.id)}), nil),
-		store.Put(dueKey(m.acct, shardOf(f.key), dueSort(check, dueFlow, f.key)), store.Attrs{}, nil),
 	}
-	if next := dueSort(parked, dueMessage, m.id); m.rec.Queue == "" && m.due != next {
+	next := dueSort(parked, dueMessage, m.id)
+	moved := m.rec.Queue == "" && m.due != next
+	if moved {
 		edits = append(edits, store.Set(attrDue, store.Bytes(next)))
-		ops = append(ops, store.Delete(m.dueKey(), nil), store.Put(dueKey(m.acct, shardOf(m.id), next), m.rec.dueAttrs(), nil))
+		ops = append(ops, store.Put(dueKey(m.acct, shardOf(m.id), next), m.rec.dueAttrs(), nil))
 	}
 	ops = append(ops, store.Update(m.key(), store.And{
 		store.Eq(attrState, store.Int(int64(stateWaiting))), store.Eq(attrAt, m.attrs.Get(attrAt)), store.Absent(attrWait)}, edits...))
@@ -265,8 +319,35 @@ func (e *Engine) joinWaitlist(ctx context.Context, f flow, m *message, while sto
 	if err != nil {
 		return nil, false, fmt.Errorf("parking message %s: %w", m.id, err)
 	}
+	if moved {
+		e.leaveDue(ctx, m)
+	}
 	e.wake(ctx, hint(check, dueFlow, m.acct, f.key))
 	return nil, false, nil
+}
+
+// netCheck is when the sweep looks at a waitlist if the wake-up at nextCheck is lost. It is far enough from now for a
+// message to join the list before.
+func netCheck(now, until time.Time) time.Time {
+	if check := nextCheck(now, until); check != until {
+		return check
+	}
+	return now.Add(checkAgain / 2).Truncate(checkAgain / 4)
+}
+
+// noteCheck lets the sweep look at a waitlist.
+func (e *Engine) noteCheck(ctx context.Context, acct, key string, at time.Time) error {
+	if _, err := e.store.Apply(ctx, store.Put(dueKey(acct, shardOf(key), dueSort(at, dueFlow, key)), store.Attrs{}, nil)); err != nil {
+		return fmt.Errorf("noting when to look at a waitlist again: %w", err)
+	}
+	return nil
+}
+
+// leaveDue removes the due entry that a message had until it was given another one.
+func (e *Engine) leaveDue(ctx context.Context, m *message) {
+	if err := e.dropDue(ctx, m); err != nil {
+		e.log.WarnContext(ctx, "the former due entry of a message is left to the sweep", "error", err)
+	}
 }
 
 // leaveWaitlistOps takes a message out of its key's waitlist.
@@ -318,9 +399,8 @@ func (e *Engine) pumpFlow(ctx context.Context, acct, key string) error {
 	if waiting {
 		_, _, until := f.limited(now)
 		check := nextCheck(now, until)
-		due := dueKey(acct, shardOf(key), dueSort(check, dueFlow, key))
-		if _, err := e.store.Apply(ctx, store.Put(due, store.Attrs{}, nil)); err != nil {
-			return fmt.Errorf("noting when to look at a waitlist again: %w", err)
+		if err := e.noteCheck(ctx, acct, key, check); err != nil {
+			return err
 		}
 		hints = append(hints, hint(check, dueFlow, acct, key))
 	}

@@ -25,27 +25,9 @@ const (
 	lookLate = 200 * time.Millisecond
 )
 
-// wouldBlock is the error with which a blocking command asks to be run again.
-type wouldBlock struct {
-	timeout time.Duration // 0: none
-	args    []string      // nil: the same as before
-}
-
-func (*wouldBlock) Error() string { return "the command blocks" }
-
-// block ends a command that has found nothing. It waits, for timeout seconds at most (0: no limit of
-// its own), and runs again; where it must not wait, or has done so, none writes the reply.
-func (c *call) block(timeout float64, none func()) error {
-	if !c.tx.mayBlock {
-		none()
-		return nil
-	}
-	return &wouldBlock{timeout: time.Duration(min(timeout, float64(time.Hour/time.Second)) * float64(time.Second))}
-}
-
 // runBlocking carries out a command that may wait.
 func (e *Engine) runBlocking(ctx context.Context, db *Database, b bound, w *resp.Writer) error {
-	wait := e.waiters.join(db.ID, b.cmd.keysOf(b.args)) // first, so that no write is missed
+	wait := e.waiters.join(db.ID, b.keys) // first, so that no write is missed
 	defer e.waiters.leave(wait)
 	var expired <-chan time.Time
 	for look := lookSoon; ; look = min(look*3/2, lookLate) {

@@ -6,7 +6,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/skystash/skystash/pkg/redis/glob"
+	"github.com/skystash/skystash/pkg/redis/internal/glob"
+	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -19,7 +20,7 @@ import (
 // a step of a script (see the constants below).
 type Budget struct {
 	Work      int64 // units; default 2,000 million
-	Memory    int64 // bytes that a command or transaction keeps until it ends, but for its reply, with what the request was inflated to; default 128 MiB
+	Memory    int64 // bytes that a command or transaction keeps until it ends, but for its reply, with what its request was inflated to; default 128 MiB
 	Replies   int64 // bytes of all replies of a pipeline or transaction; default 64 MiB
 	Commands  int   // members of a pipeline or transaction; default 50,000
 	Arguments int   // of one command, with its name; default 131,072
@@ -60,10 +61,6 @@ const (
 	elementMemory = 150
 )
 
-// lookEvery is how much work is done between two looks at the request's context, and with one turn if others
-// wait for one.
-const lookEvery = 4_000_000
-
 // commitTime is how long before the deadline of its context a request ends that has not begun to commit.
 const commitTime = 100 * time.Millisecond
 
@@ -84,7 +81,7 @@ func newBudget(limits Budget, turn *Turn) budget {
 // request must end.
 func (b *budget) look(ctx context.Context) error {
 	if b.left < 0 {
-		return Error(fmt.Sprintf("ERR max request work exceeded. Limit: %d units", b.limits.Work))
+		return resp.Error(fmt.Sprintf("ERR max request work exceeded. Limit: %d units", b.limits.Work))
 	}
 	done := b.seen - b.left
 	b.seen, b.next = b.left, max(b.left-lookEvery, 0)
@@ -131,6 +128,20 @@ func (tx *Txn) Spend(units int64) error {
 	return tx.err
 }
 
+// waited is how long the transaction's request has waited for turns.
+func (tx *Txn) waited() time.Duration {
+	if t := tx.budget.turn; t != nil {
+		return t.waited
+	}
+	return 0
+}
+
+// use counts work that was done beside transactions. The next member of the pipeline finds out.
+func (b *budget) use(units int64) { b.left -= units }
+
+// used is how much work was done.
+func (b *budget) used() int64 { return b.limits.Work - b.left }
+
 // hold counts bytes that stay in memory until the transaction ends, a negative number those that do
 // so no more. A transaction that holds too much fails.
 func (tx *Txn) hold(bytes int64) {
@@ -153,8 +164,8 @@ func (tx *Txn) letGo() {
 	tx.held = 0
 }
 
-func errMemory(limit int64) Error {
-	return Error(fmt.Sprintf("ERR max request memory exceeded. Limit: %d bytes", limit))
+func errMemory(limit int64) resp.Error {
+	return resp.Error(fmt.Sprintf("ERR max request memory exceeded. Limit: %d bytes", limit))
 }
 
 // room reports whether a transaction may hold so many bytes more. If not, it fails. What is about to be made and
@@ -187,36 +198,18 @@ func (tx *Txn) matches(pattern, s string) bool {
 	return ok
 }
 
-func errTooManyArguments(limit, actual int) Error {
-	return Error(fmt.Sprintf("ERR max number of arguments exceeded. Limit: %d, Actual: %d", limit, actual))
+func errTooManyArguments(limit, actual int) resp.Error {
+	return resp.Error(fmt.Sprintf("ERR max number of arguments exceeded. Limit: %d, Actual: %d", limit, actual))
 }
 
-func errTooManyCommands(limit, actual int) Error {
-	return Error(fmt.Sprintf("ERR max number of commands exceeded. Limit: %d, Actual: %d", limit, actual))
+func errTooManyCommands(limit, actual int) resp.Error {
+	return resp.Error(fmt.Sprintf("ERR max number of commands exceeded. Limit: %d, Actual: %d", limit, actual))
 }
 
-func errReplies(limit int64) Error {
-	return Error(fmt.Sprintf("ERR max size of all replies exceeded. Limit: %d bytes", limit))
+func errReplies(limit int64) resp.Error {
+	return resp.Error(fmt.Sprintf("ERR max size of all replies exceeded. Limit: %d bytes", limit))
 }
 
-func errTransactionSize(items int) Error {
-	return Error(fmt.Sprintf("ERR transaction too large: %d items in one transaction, at most %d", items, store.MaxCommitOps))
-}
-
-// tooManyWrites refuses a transaction that cannot be committed whatever it finds: one that sets more keys
-// than a commit has items.
-func tooManyWrites(group []bound) error {
-	if len(group) <= store.MaxCommitOps {
-		return nil
-	}
-	keys := map[string]bool{}
-	for _, b := range group {
-		if b.cmd.name == "set" && len(b.args) == 3 {
-			keys[b.args[1]] = true
-		}
-	}
-	if len(keys) > store.MaxCommitOps {
-		return errTransactionSize(len(keys))
-	}
-	return nil
+func errTransactionSize(items int) resp.Error {
+	return resp.Error(fmt.Sprintf("ERR transaction too large: %d items in one transaction, at most %d", items, store.MaxCommitOps))
 }

@@ -3,8 +3,8 @@ package redis
 import (
 	"fmt"
 
-	"github.com/skystash/skystash/pkg/redis/geo"
-	"github.com/skystash/skystash/pkg/redis/num"
+	"github.com/skystash/skystash/pkg/redis/internal/geo"
+	"github.com/skystash/skystash/pkg/redis/internal/num"
 )
 
 // GEOADD, GEODIST, GEOHASH, GEOPOS. Searches are in cmd_geo_search.go. A geospatial index is

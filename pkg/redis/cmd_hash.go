@@ -4,7 +4,7 @@ import (
 	"math"
 	"strconv"
 
-	"github.com/skystash/skystash/pkg/redis/num"
+	"github.com/skystash/skystash/pkg/redis/internal/num"
 	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/store"
 )
@@ -215,7 +215,7 @@ func hgetall(c *call) error {
 	mark := c.w.Mark()
 	n, err := c.eachField(func(f Field) {
 		c.w.Bulk(f.Name)
-		c.w.Bulk(c.tx.open(f.value))
+		c.w.Bulk(c.tx.FieldText(f))
 	})
 	if err != nil {
 		return err
@@ -238,7 +238,7 @@ func hkeys(c *call) error {
 // HVALS key
 func hvals(c *call) error {
 	mark := c.w.Mark()
-	n, err := c.eachField(func(f Field) { c.w.Bulk(c.tx.open(f.value)) })
+	n, err := c.eachField(func(f Field) { c.w.Bulk(c.tx.FieldText(f)) })
 	if err != nil {
 		return err
 	}
@@ -413,7 +413,14 @@ func hrandfield(c *call) error {
 		c.w.BulkOrNull(f.Name, ok)
 		return nil
 	}
-	return c.writeRandom(h.ms(), n, withValues, func(f pair) { c.w.Bulk(c.tx.open(f.value)) })
+	return writeRandom(c, h.Len(), h.Random, n, func(f Field) int {
+		c.w.Bulk(f.Name)
+		if !withValues {
+			return 1
+		}
+		c.w.Bulk(c.tx.FieldText(f))
+		return 2
+	})
 }
 
 // HSCAN key cursor [MATCH pattern] [COUNT count] [NOVALUES]
@@ -446,7 +453,7 @@ func hscan(c *call) error {
 		c.w.Bulk(f.Name)
 		n++
 		if !opts.noValues {
-			c.w.Bulk(c.tx.open(f.value))
+			c.w.Bulk(c.tx.FieldText(f))
 			n++
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/skystash/skystash/pkg/redis/num"
+	"github.com/skystash/skystash/pkg/redis/internal/num"
 	"github.com/skystash/skystash/pkg/redis/resp"
 )
 
@@ -57,13 +57,13 @@ const describeWork = 2_000
 
 // describe counts the work of describing a command with its subcommands.
 func (c *call) describe(cmd *command) error {
-	c.tx.spend(describeWork * int64(1+len(cmd.subs)))
-	return c.tx.err
+	c.tx.Spend(describeWork * int64(1+len(cmd.subs)))
+	return c.tx.Err()
 }
 
 // COMMAND
 func commandAll(c *call) error {
-	t := c.tx.e.commands
+	t := c.host.commands
 	c.w.Array(len(t))
 	for _, cmd := range sorted(t) {
 		if err := c.describe(cmd); err != nil {
@@ -76,13 +76,13 @@ func commandAll(c *call) error {
 
 // COMMAND COUNT
 func commandCount(c *call) error {
-	c.w.Int(int64(len(c.tx.e.commands)))
+	c.w.Int(int64(len(c.host.commands)))
 	return nil
 }
 
 // COMMAND INFO [command-name [command-name ...]]
 func commandInfo(c *call) error {
-	t := c.tx.e.commands
+	t := c.host.commands
 	if len(c.args) == 2 {
 		return commandAll(c)
 	}
@@ -306,7 +306,7 @@ func (cmd *command) useWith(args []string, i int) string {
 
 // COMMAND DOCS [command-name [command-name ...]]
 func commandDocs(c *call) error {
-	t := c.tx.e.commands
+	t := c.host.commands
 	type doc struct {
 		name string
 		cmd  *command
@@ -379,7 +379,7 @@ func commandList(c *call) error {
 		return errSyntax
 	}
 	var names []string
-	for _, cmd := range sorted(c.tx.e.commands) {
+	for _, cmd := range sorted(c.host.commands) {
 		if err := c.describe(cmd); err != nil {
 			return err
 		}
@@ -414,7 +414,7 @@ func (cmd *command) countsKeys(args []string) bool {
 // COMMAND GETKEYSANDFLAGS command [arg [arg ...]]
 func commandGetKeys(c *call) error {
 	args := c.args[2:]
-	cmd := c.tx.e.commands[strings.ToLower(args[0])]
+	cmd := c.host.commands[strings.ToLower(args[0])]
 	if cmd != nil && cmd.subs != nil && len(args) > 1 {
 		cmd = cmd.subs[strings.ToLower(args[1])]
 	}

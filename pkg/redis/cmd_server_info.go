@@ -6,8 +6,6 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
-
-	"github.com/skystash/skystash/pkg/store"
 )
 
 // INFO.
@@ -94,8 +92,8 @@ func info(c *call) error {
 }
 
 func infoServer(c *call, line func(name string, value any)) {
-	now := c.tx.e.now()
-	up := int64(now.Sub(c.tx.e.started).Seconds())
+	now := c.host.now()
+	up := int64(now.Sub(c.host.started).Seconds())
 	line("redis_version", redisVersion)
 	line("redis_mode", "standalone")
 	line("skystash_version", buildVersion())
@@ -114,36 +112,3 @@ func buildVersion() string {
 	}
 	return "unknown"
 }
-
-// countKeys counts the keys and those among them that expire. It gives up, not
-// ok, beyond limit keys; 0 is no limit.
-func (tx *Txn) countKeys(limit int64) (keys, expires int64, ok bool) {
-	tx.relaxed = tx.relaxed || !tx.write
-	count := func(expiry int64) bool {
-		keys++
-		if expiry != 0 {
-			expires++
-		}
-		return limit == 0 || keys <= limit
-	}
-	for _, k := range tx.changedKeys(0) {
-		if !count(tx.Expiry(k.Name)) {
-			return keys, expires, false
-		}
-	}
-	for it := range tx.headItems(0, int(limit)) {
-		if ent := tx.known(headName(it)); ent != nil && ent.dirty {
-			continue
-		}
-		if expired(it.Attrs, tx.now) || emptyHead(it.Attrs, tx.now) && !it.Attrs.Has(attrGen) {
-			continue
-		}
-		if !count(it.Attrs.Get(attrExpiry).Num()) {
-			return keys, expires, false
-		}
-	}
-	return keys, expires, true
-}
-
-// headName is the user's key of a head.
-func headName(it store.Item) string { return nameOfItem(it, 8) }

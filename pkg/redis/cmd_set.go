@@ -3,7 +3,7 @@ package redis
 import (
 	"slices"
 
-	"github.com/skystash/skystash/pkg/redis/num"
+	"github.com/skystash/skystash/pkg/redis/internal/num"
 	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/store"
 )
@@ -277,7 +277,10 @@ func srandmember(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.writeRandom(s.ms(), n, false, nil)
+	return writeRandom(c, s.Len(), s.Random, n, func(member string) int {
+		c.w.Bulk(member)
+		return 1
+	})
 }
 
 // sets are the sets at keys, nil where there is none.
@@ -297,7 +300,7 @@ func (c *call) sets(keys []string) ([]*Set, error) {
 const fetchChunk = 500
 
 // intersect calls yield for each member of the intersection until it returns false.
-func intersect(sets []*Set, yield func(string) bool) {
+func intersect(tx *Txn, sets []*Set, yield func(string) bool) {
 	if len(sets) == 0 {
 		return
 	}
@@ -308,7 +311,7 @@ func intersect(sets []*Set, yield func(string) bool) {
 	}
 	eachChunk(sets[0], func(chunk []string) bool {
 		for _, other := range sets[1:] {
-			if len(chunk) == 0 || other.ms().failed() {
+			if len(chunk) == 0 || tx.Err() != nil {
 				break
 			}
 			other.Fetch(chunk)
@@ -319,7 +322,7 @@ func intersect(sets []*Set, yield func(string) bool) {
 				return false
 			}
 		}
-		return !sets[0].ms().failed()
+		return tx.Err() == nil
 	})
 }
 
@@ -338,18 +341,18 @@ func eachChunk(s *Set, f func([]string) bool) {
 }
 
 // union lists the members of the union, each once.
-func union(sets []*Set) []string {
+func union(tx *Txn, sets []*Set) []string {
 	seen := map[string]bool{}
 	var out []string
 	for _, s := range sets {
-		if s.ms().failed() {
+		if tx.Err() != nil {
 			break
 		}
 		for m := range s.All() {
-			s.ms().tx.spend(2 * elementWork) // with an access to a large map
+			tx.Spend(2 * elementWork) // with an access to a large map
 			if !seen[m] {
 				seen[m] = true
-				s.ms().tx.hold(elementMemory + int64(len(m)))
+				tx.hold(elementMemory + int64(len(m)))
 				out = append(out, m)
 			}
 		}
@@ -358,11 +361,11 @@ func union(sets []*Set) []string {
 }
 
 // difference lists the members of the first set that are in no other.
-func difference(sets []*Set) []string {
+func difference(tx *Txn, sets []*Set) []string {
 	var out []string
 	eachChunk(sets[0], func(chunk []string) bool {
 		for _, other := range sets[1:] {
-			if len(chunk) == 0 || other.ms().failed() {
+			if len(chunk) == 0 || tx.Err() != nil {
 				break
 			}
 			if other != nil {
@@ -372,29 +375,29 @@ func difference(sets []*Set) []string {
 		}
 		out = append(out, chunk...)
 		if len(chunk) > 0 {
-			sets[0].ms().tx.hold(elementMemory * int64(len(chunk)))
+			tx.hold(elementMemory * int64(len(chunk)))
 		}
 		return true
 	})
 	return out
 }
 
-func intersection(sets []*Set) []string {
+func intersection(tx *Txn, sets []*Set) []string {
 	var out []string
-	intersect(sets, func(m string) bool { out = append(out, m); return true })
+	intersect(tx, sets, func(m string) bool { out = append(out, m); return true })
 	return out
 }
 
 // combine runs a set operation over the sets at keys.
-func (c *call) combine(keys []string, op func([]*Set) []string) ([]string, error) {
+func (c *call) combine(keys []string, op func(*Txn, []*Set) []string) ([]string, error) {
 	sets, err := c.sets(keys)
 	if err != nil {
 		return nil, err
 	}
-	return op(sets), nil
+	return op(c.tx, sets), nil
 }
 
-func (c *call) combineAll(op func([]*Set) []string) error {
+func (c *call) combineAll(op func(*Txn, []*Set) []string) error {
 	out, err := c.combine(c.args[1:], op)
 	if err != nil {
 		return err
@@ -403,7 +406,7 @@ func (c *call) combineAll(op func([]*Set) []string) error {
 	return nil
 }
 
-func (c *call) combineStore(op func([]*Set) []string) error {
+func (c *call) combineStore(op func(*Txn, []*Set) []string) error {
 	out, err := c.combine(c.args[2:], op)
 	if err != nil {
 		return err
@@ -458,7 +461,7 @@ func sintercard(c *call) error {
 		return err
 	}
 	count := int64(0)
-	intersect(sets, func(string) bool { count++; return count != limit })
+	intersect(c.tx, sets, func(string) bool { count++; return count != limit })
 	c.w.Int(count)
 	return nil
 }

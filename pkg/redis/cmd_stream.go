@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/skystash/skystash/pkg/redis/num"
+	"github.com/skystash/skystash/pkg/redis/internal/num"
 )
 
 // XADD, XLEN, XRANGE, XREVRANGE, XREAD, XSETID; cmd_stream_trim.go has what removes entries,
@@ -66,7 +66,7 @@ func streamCommands() []*command {
 
 // full reports whether the reply begun at a mark is larger than allowed, so that it is of no
 // use to read on.
-func (c *call) full(mark int) bool { return c.w.Len()-mark > c.tx.e.maxReply }
+func (c *call) full(mark int) bool { return c.w.Len()-mark > c.host.maxReply }
 
 func (c *call) entry(e streamEntry) {
 	c.w.Array(2)
@@ -79,9 +79,6 @@ func (c *call) streamCount(i int) (int64, error) {
 	n, err := c.int(i)
 	return max(n, 0), err
 }
-
-// readaheadOf is the readahead for a command that looks at count entries.
-func readaheadOf(count int64) int { return int(min(count, maxScanCount)) }
 
 // XADD key [NOMKSTREAM] [KEEPREF | DELREF | ACKED] [MAXLEN | MINID [= | ~] threshold [LIMIT count]]
 // * | id field value [field value ...]

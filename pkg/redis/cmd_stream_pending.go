@@ -3,7 +3,7 @@ package redis
 import (
 	"math"
 
-	"github.com/skystash/skystash/pkg/redis/num"
+	"github.com/skystash/skystash/pkg/redis/internal/num"
 )
 
 // XPENDING, XCLAIM, XAUTOCLAIM.

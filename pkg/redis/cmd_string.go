@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/skystash/skystash/pkg/redis/num"
+	"github.com/skystash/skystash/pkg/redis/internal/num"
 	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/store"
 )
@@ -35,13 +35,6 @@ func stringCommands() []*command {
 	}, stringRangeCommands()...)
 }
 
-// maxRecord bounds a string, in bytes, as the service we imitate does.
-const maxRecord = 100 << 20
-
-func errRecordSize(n int64) Error {
-	return Error("ERR max single record size exceeded. Limit: " + strconv.Itoa(maxRecord) + " bytes, Actual: " + strconv.FormatInt(n, 10) + " bytes")
-}
-
 // whole is the string at a key for a reply that holds all of it. One that no reply can hold is not read.
 func (c *call) whole(key string) (s string, ok bool, err error) {
 	n, err := c.tx.StringLen(key)
@@ -56,7 +49,7 @@ func (c *call) whole(key string) (s string, ok bool, err error) {
 
 // fits refuses a reply that is to hold a string of n bytes before that is read.
 func (c *call) fits(n int64) error {
-	if limit := c.tx.e.maxReply; n > int64(limit) {
+	if limit := c.host.maxReply; n > int64(limit) {
 		return errReplySize(limit, int(n))
 	}
 	return nil
@@ -202,7 +195,7 @@ func (d *direct) oldString(old store.Attrs, w *resp.Writer) {
 	t := headText(old)
 	s, err := t.open()
 	if err != nil {
-		w.Error(FailureText(err))
+		w.Error(errInternal.Error())
 		return
 	}
 	if t.packed != "" {

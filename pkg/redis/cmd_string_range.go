@@ -4,8 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/skystash/skystash/pkg/redis/num"
-	"github.com/skystash/skystash/pkg/store"
+	"github.com/skystash/skystash/pkg/redis/internal/num"
 )
 
 // APPEND, STRLEN, GETRANGE, SUBSTR, SETRANGE, LCS, DIGEST, DELEX.
@@ -87,48 +86,6 @@ func getrange(c *call) error {
 	return nil
 }
 
-// toRewrite is the string at the command's key, which is about to become another one of a number of bytes. If there is
-// no room for both, it is not read.
-func (c *call) toRewrite(size int64) (string, error) {
-	o, err := c.tx.typed(c.args[1], typeString)
-	if err != nil {
-		return "", err
-	}
-	if o != nil && !o.str.loaded {
-		size += o.str.size
-	}
-	if !c.tx.room(size) {
-		return "", c.tx.err
-	}
-	s, _, err := c.tx.String(c.args[1])
-	return s, err
-}
-
-// StringRange returns the bytes from start to end, both inclusive, of a string
-// key that is known to have them, reading no more of a long string than need be.
-func (tx *Txn) StringRange(key string, start, end int64) string {
-	o := tx.entry(key).obj
-	if o.gen == "" || o.str.loaded {
-		if s := tx.stringOf(o); end < int64(len(s)) {
-			return s[start : end+1]
-		}
-		return "" // it is malformed, and the transaction has failed
-	}
-	first, last := start/chunkSize, end/chunkSize
-	buf := make([]byte, 0, (last-first+1)*chunkSize)
-	for it := range tx.query(store.Query{
-		Partition: elemPartition(tx.view.db, o.gen), From: chunkSort(int(first)), To: chunkSort(int(last + 1)),
-	}) {
-		buf = append(buf, tx.open(textOf(it.Attrs))...)
-	}
-	from, to := start-first*chunkSize, end-first*chunkSize+1
-	if int64(len(buf)) < to {
-		tx.fail(store.ErrConflict) // overwritten while we were reading it
-		return ""
-	}
-	return string(buf[from:to])
-}
-
 // SETRANGE key offset value
 func setrange(c *call) error {
 	offset, err := c.int(2)
@@ -155,7 +112,7 @@ func setrange(c *call) error {
 		return errRecordSize(end)
 	}
 	size := max(end, n)
-	s, err := c.toRewrite(size)
+	s, err := c.tx.StringToRewrite(c.args[1], size)
 	if err != nil {
 		return err
 	}
@@ -207,15 +164,15 @@ func lcs(c *call) error {
 	if int64(len(a)+1)*int64(len(b)+1) > maxLCS {
 		return Error("ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len")
 	}
-	if c.tx.spend(8 * int64(len(a)+1) * int64(len(b)+1)); c.tx.err != nil {
-		return c.tx.err
+	if c.tx.Spend(8 * int64(len(a)+1) * int64(len(b)+1)); c.tx.Err() != nil {
+		return c.tx.Err()
 	}
 	if table := 4 * int64(len(a)+1) * int64(len(b)+1); table > 0 {
 		c.tx.hold(table)
 		defer c.tx.hold(-table)
 	}
-	if c.tx.err != nil {
-		return c.tx.err
+	if c.tx.Err() != nil {
+		return c.tx.Err()
 	}
 	seq, runs := longestCommon(a, b)
 	switch {

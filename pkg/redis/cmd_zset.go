@@ -3,7 +3,7 @@ package redis
 import (
 	"math"
 
-	"github.com/skystash/skystash/pkg/redis/num"
+	"github.com/skystash/skystash/pkg/redis/internal/num"
 	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/store"
 )
@@ -366,7 +366,14 @@ func zrandmember(c *call) error {
 		c.w.BulkOrNull(m.Name, ok)
 		return nil
 	}
-	return c.writeRandom(z.ms(), n, withScores, func(p pair) { c.w.Double(zmember(p).Score) })
+	return writeRandom(c, z.Len(), z.Random, n, func(m ZMember) int {
+		c.w.Bulk(m.Name)
+		if !withScores {
+			return 1
+		}
+		c.w.Double(m.Score)
+		return 2
+	})
 }
 
 // ZSCAN key cursor [MATCH pattern] [COUNT count]

@@ -1,9 +1,12 @@
 package redis
 
 import (
+	"context"
+	"math/rand/v2"
 	"strings"
+	"time"
 
-	"github.com/skystash/skystash/pkg/redis/num"
+	"github.com/skystash/skystash/pkg/redis/internal/num"
 	"github.com/skystash/skystash/pkg/redis/resp"
 )
 
@@ -85,7 +88,19 @@ type call struct {
 	args []string // with the command's name; for a subcommand, with both names
 	w    *resp.Writer
 
-	access Access // the caller's
+	host     *host
+	access   Access // the caller's
+	multi    bool   // one of several commands
+	mayBlock bool   // a command that finds nothing may ask to be run again later
+}
+
+// host is what commands know of the engine that runs them.
+type host struct {
+	commands commandTable
+	now      func() time.Time
+	started  time.Time
+	random   *rand.Rand
+	maxReply int // bytes
 }
 
 // is reports whether argument i is a word, in any case.
@@ -163,14 +178,14 @@ func (cmd *command) fullName(args []string) string {
 // commandTable holds all commands by their lower-case names.
 type commandTable map[string]*command
 
-func newCommandTable() commandTable {
+// newCommandTable makes the table of the commands that work on keys, and of others.
+func newCommandTable(others ...[]*command) commandTable {
 	t := commandTable{}
-	for _, group := range [][]*command{
+	for _, group := range append([][]*command{
 		connectionCommands(), serverCommands(), genericCommands(), stringCommands(), bitmapCommands(),
 		hashCommands(), listCommands(), setCommands(), zsetCommands(), geoCommands(), hllCommands(),
-		streamCommands(), jsonCommands(), pubsubCommands(), scriptCommands(), functionCommands(),
-		aclCommands(),
-	} {
+		streamCommands(), jsonCommands(),
+	}, others...) {
 		for _, cmd := range group {
 			t[cmd.name] = cmd
 			for _, sub := range cmd.subs {
@@ -207,4 +222,58 @@ func (t commandTable) find(args []string) (*command, error) {
 		return nil, err
 	}
 	return cmd, nil
+}
+
+// outsider is one execution of a command outside of transactions.
+type outsider struct {
+	ctx  context.Context
+	db   string   // the database's id
+	args []string // with the command's name; for a subcommand, with both names
+	w    *resp.Writer
+}
+
+// names reports whether there is a command, or subcommand, of the name that args start with.
+func (t commandTable) names(args []string) bool {
+	cmd := t[strings.ToLower(args[0])]
+	if cmd == nil {
+		return false
+	}
+	return cmd.subs == nil || len(args) == 1 || cmd.subs[strings.ToLower(args[1])] != nil
+}
+
+// each lists all commands that there can be rules for, with their full names.
+func (t commandTable) each(yield func(full string, cmd *command)) {
+	for _, cmd := range t {
+		if cmd.subs == nil || cmd.run != nil {
+			yield(cmd.name, cmd)
+		}
+		for _, sub := range cmd.subs {
+			yield(cmd.name+"|"+sub.name, sub)
+		}
+	}
+	for _, cmd := range endlessCommands {
+		yield(cmd.name, cmd)
+	}
+}
+
+// keyUse says what a command does to its i-th key, by the command table. A script's keys need no more than reading: what
+// its commands do to them is checked for each command.
+func (cmd *command) keyUse(args []string, i int) (reads, writes bool) {
+	if !cmd.has(write) {
+		return true, false
+	}
+	for _, word := range strings.Fields(cmd.useWith(args, i)) {
+		switch word {
+		case "access":
+			reads = true
+		case "insert", "update", "delete":
+			writes = true
+		}
+	}
+	return reads, writes
+}
+
+// endlessCommands are not in the command table, for they answer without end, but there are rules for them.
+var endlessCommands = []*command{
+	{name: "subscribe", group: "pubsub"}, {name: "psubscribe", group: "pubsub"}, {name: "monitor", flags: admin, group: "server"},
 }

@@ -27,7 +27,7 @@ func (e *Engine) Counted(ctx context.Context, db *Database, cmds [][]string, w *
 	} else if err = tooManyWrites(group); err == nil {
 		err = e.transact(ctx, db, group, transactMode{multi: true}, handover{}, w)
 	}
-	return limits.limits.Work - limits.left, err
+	return limits.used(), err
 }
 
 // Turns is how many turns are free, and how many requests wait for one.

@@ -51,7 +51,7 @@ func (tx *Txn) List(key string) (*List, error) {
 	if o == nil {
 		return nil, err
 	}
-	return o.list, nil
+	return o.value.(*List), nil
 }
 
 // ListForUpdate returns the list at a key, a new empty one if there is no such key. A
@@ -68,11 +68,12 @@ func (tx *Txn) ListForUpdate(key string) (*List, error) {
 func (tx *Txn) NewList(key string) *List {
 	ent := tx.entry(key)
 	o := &object{typ: typeList}
-	o.list = &List{tx: tx, ent: ent, obj: o}
+	l := &List{tx: tx, ent: ent, obj: o}
+	o.value = l
 	tx.abandon(ent.obj)
 	ent.obj = o
 	ent.dirty = ent.dirty || ent.seen != nil
-	return o.list
+	return l
 }
 
 func (l *List) spread() bool { return l.obj.gen != "" }

@@ -41,12 +41,26 @@ type pair struct {
 	Expires int64 // of a hash field, Unix ms; 0: never
 }
 
-func newMembers(tx *Txn, ent *entry, o *object) *members { return &members{tx: tx, ent: ent, obj: o} }
+func decodeMembers(tx *Txn, ent *entry, o *object, as store.Attrs) *members {
+	ms := &members{tx: tx, ent: ent, obj: o, attrs: as}
+	if o.gen != "" {
+		ms.n = as.Get(attrCount).Num()
+	}
+	return ms
+}
+
+// newMembers makes a key hold a new empty collection of a type, whatever it held before.
+func (tx *Txn) newMembers(key, typ string) *members {
+	ent := tx.entry(key)
+	o := &object{typ: typ}
+	ms := &members{tx: tx, ent: ent, obj: o}
+	tx.abandon(ent.obj)
+	ent.obj = o
+	ent.dirty = ent.dirty || ent.seen != nil
+	return ms
+}
 
 func (ms *members) spread() bool { return ms.obj.gen != "" }
-
-// failed reports whether the transaction has failed, so that there is no point in looking further.
-func (ms *members) failed() bool { return ms != nil && ms.tx.err != nil }
 
 // decode takes an inline head apart.
 func (ms *members) decode() {
@@ -393,7 +407,7 @@ const (
 // randomRun returns up to n neighbours in the order of hashes from a random place on.
 func (ms *members) randomRun(n int) []pair {
 	run := make([]pair, 0, n)
-	for _, start := range []uint64{ms.tx.e.random.Uint64(), 0} {
+	for _, start := range []uint64{ms.tx.space.random.Uint64(), 0} {
 		for p := range ms.from(start, n) {
 			if run = append(run, p); len(run) == n {
 				return run
@@ -404,7 +418,7 @@ func (ms *members) randomRun(n int) []pair {
 }
 
 func (ms *members) shuffle(ps []pair) {
-	ms.tx.e.random.Shuffle(len(ps), func(i, j int) { ps[i], ps[j] = ps[j], ps[i] })
+	ms.tx.space.random.Shuffle(len(ps), func(i, j int) { ps[i], ps[j] = ps[j], ps[i] })
 }
 
 // randomOne returns a random member.
@@ -421,17 +435,5 @@ func (ms *members) randomOne() (pair, bool) {
 	if len(from) == 0 {
 		return pair{}, false
 	}
-	return from[ms.tx.e.random.IntN(len(from))], true
-}
-
-// headSize estimates the bytes that the members take inline.
-func (ms *members) headSize() int {
-	n := 0
-	for name, e := range ms.m {
-		n += len(name) + e.value.len() + 2
-		if e.expires != 0 {
-			n += len(name) + 10
-		}
-	}
-	return n
+	return from[ms.tx.space.random.IntN(len(from))], true
 }

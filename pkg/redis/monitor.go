@@ -9,11 +9,6 @@ import (
 	"github.com/skystash/skystash/pkg/store"
 )
 
-// recMonitor is the attribute of a database's record that says until when (Unix
-// ms) commands are to be written to the monitor's log. Without it, monitoring
-// costs nothing.
-const recMonitor = "monitor"
-
 const (
 	// monitorLife is how long the attribute in the record holds, monitorBeat how often it is renewed.
 	monitorLife = time.Minute

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/skystash/skystash/pkg/redis/glob"
+	"github.com/skystash/skystash/pkg/redis/internal/glob"
 )
 
 // Message is what a subscriber receives.
@@ -71,10 +71,10 @@ func (e *Engine) Subscribe(ctx context.Context, db *Database, a Access, channels
 	logs := map[messageLog]bool{}
 	for _, c := range s.channels {
 		s.only[c] = true
-		logs[db.logOf(c)] = true
+		logs[logOf(db, c)] = true
 	}
 	if len(s.patterns) > 0 {
-		for i := range db.logs() {
+		for i := range logsOf(db) {
 			logs[messageLog{db.ID, uint16(i)}] = true
 		}
 	}

@@ -18,6 +18,10 @@ const accountMemory = 4
 // it waits for the store.
 const turnTime = 10 * time.Millisecond
 
+// lookEvery is how much work is done between two looks at the request's context, and with one turn if others
+// wait for one.
+const lookEvery = 4_000_000
+
 // Turn is the right of one request to work: see turns. It is used by one goroutine at a time. A nil Turn
 // works without asking anybody.
 type Turn struct {
@@ -54,10 +58,9 @@ func (c *turnContext) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// WithTurn returns a context under which all that the engine does for a request is one piece of work, together with
-// what the caller spends on the request. The caller ends the Turn at last. A call without one has its own.
-func (e *Engine) WithTurn(ctx context.Context, db *Database) (context.Context, *Turn) {
-	c := &turnContext{ctx, Turn{turns: e.turns, account: cmp.Or(db.Account, db.ID), database: db.ID, left: shortWork, limit: e.budget.Memory}}
+// request returns a context with a Turn for a request to a database, which may keep so much memory.
+func (t *turns) request(ctx context.Context, db *Database, memory int64) (context.Context, *Turn) {
+	c := &turnContext{ctx, Turn{turns: t, account: cmp.Or(db.Account, db.ID), database: db.ID, left: shortWork, limit: memory}}
 	return c, &c.turn
 }
 
@@ -65,15 +68,6 @@ func (e *Engine) WithTurn(ctx context.Context, db *Database) (context.Context, *
 func turnOf(ctx context.Context) *Turn {
 	t, _ := ctx.Value(turnKey{}).(*Turn)
 	return t
-}
-
-// begin is WithTurn for a call that may be a part of a request that has a Turn. The call ends what it gets.
-func (e *Engine) begin(ctx context.Context, db *Database) (_ context.Context, turn, own *Turn) {
-	if t := turnOf(ctx); t != nil {
-		return ctx, t, nil
-	}
-	ctx, own = e.WithTurn(ctx, db)
-	return ctx, own, own
 }
 
 // Spend counts units of work, as Budget does, that are done or about to be done. It waits until it is the request's

@@ -28,6 +28,8 @@
 // lag is null where nothing is committed. /reset takes one or an array of {"topic", "partition", "to"};
 // without a partition, it is for all of the topic. to is "earliest", "latest", a time in ms, or
 // {"offset": number}. The answer has the new offsets; 409 while the group has instances.
+// In /lag and /consumers, members of Kafka's own protocol are instances, too: by their instance id, or else their
+// member id.
 //
 // An answer of /consume has the header Kafka-Answer. A client that sends it back with its next call, as
 // Kafka-Answer-Received, is given again what was in an answer that it has not got: each message arrives

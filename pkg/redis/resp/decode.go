@@ -8,10 +8,12 @@ import (
 // Types that Decode uses so that no two different replies become the same value.
 type (
 	Simple string // a simple string
-	Error  string // an error
+	Error  string // an error: its code and text
 	Map    []any  // a map: key, value, key, value ..., in the order written
 	Set    []any  // a set, in the order written
 )
+
+func (e Error) Error() string { return string(e) }
 
 // Decode turns a reply, which must be exactly one, into Go values: string (a
 // bulk string), int64, float64, bool, nil, []any (nil for the null array),

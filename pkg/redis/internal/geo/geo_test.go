@@ -4,7 +4,7 @@ import (
 	"math"
 	"testing"
 
-	"github.com/skystash/skystash/pkg/redis/num"
+	"github.com/skystash/skystash/pkg/redis/internal/num"
 )
 
 // GEOADD, then ZSCORE, GEOPOS and GEOHASH of Redis 7.0.15.

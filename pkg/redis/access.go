@@ -1,14 +1,12 @@
 package redis
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
-	"github.com/skystash/skystash/pkg/redis/glob"
+	"github.com/skystash/skystash/pkg/redis/internal/glob"
 )
 
 // Access is what a caller may do. The zero Access may do everything.
@@ -25,8 +23,8 @@ const (
 )
 
 // check refuses what the caller may not do. It is the one place where that is decided, for commands of
-// any origin.
-func (a Access) check(cmd *command, args []string) error {
+// any origin. keys are those among args.
+func (a Access) check(cmd *command, args, keys []string) error {
 	if a.ReadOnly && cmd.group != "connection" &&
 		(cmd.has(write|walks|admin|publishes) || !cmd.has(readonly|fast|harmless) && cmd.group != "pubsub") {
 		return errNoPerm(cmd.fullName(args))
@@ -35,7 +33,7 @@ func (a Access) check(cmd *command, args []string) error {
 		if !r.commands[cmd.fullName(args)] {
 			return errNoPerm(cmd.fullName(args))
 		}
-		if _, denied := r.deniedKey(cmd, args); denied {
+		if _, denied := r.deniedKey(cmd, args, keys); denied {
 			return errNoPermKey
 		}
 		if cmd.name == "publish" && !r.mayUseChannel(args[1]) {
@@ -46,9 +44,9 @@ func (a Access) check(cmd *command, args []string) error {
 }
 
 // deniedKey finds a key among a command's arguments that the caller may not use as the command does.
-func (a Access) deniedKey(cmd *command, args []string) string {
+func (a Access) deniedKey(cmd *command, args, keys []string) string {
 	for r := a.rules; r != nil; r = r.within {
-		if key, denied := r.deniedKey(cmd, args); denied {
+		if key, denied := r.deniedKey(cmd, args, keys); denied {
 			return key
 		}
 	}
@@ -115,11 +113,6 @@ func (a Access) CheckMonitor() error {
 	return nil
 }
 
-// endlessCommands are not in the command table, for they answer without end, but there are rules for them.
-var endlessCommands = []*command{
-	{name: "subscribe", group: "pubsub"}, {name: "psubscribe", group: "pubsub"}, {name: "monitor", flags: admin, group: "server"},
-}
-
 // Rules are what a user may do. They are not changed once they are in use.
 type Rules struct {
 	enabled   bool
@@ -183,11 +176,6 @@ func (r *Rules) text() []string {
 		words = append(words, "&"+c)
 	}
 	return append(words, r.words...)
-}
-
-func hashPassword(password string) string {
-	sum := sha256.Sum256([]byte(password))
-	return hex.EncodeToString(sum[:])
 }
 
 // apply carries out one rule. stored rules may hold what clients cannot give: hashes.
@@ -336,21 +324,6 @@ func (r *Rules) allow(t commandTable, name string, yes bool) bool {
 	return true
 }
 
-// each lists all commands that there can be rules for, with their full names.
-func (t commandTable) each(yield func(full string, cmd *command)) {
-	for _, cmd := range t {
-		if cmd.subs == nil || cmd.run != nil {
-			yield(cmd.name, cmd)
-		}
-		for _, sub := range cmd.subs {
-			yield(cmd.name+"|"+sub.name, sub)
-		}
-	}
-	for _, cmd := range endlessCommands {
-		yield(cmd.name, cmd)
-	}
-}
-
 func (r *Rules) mayUseChannel(channel string) bool {
 	return slices.ContainsFunc(r.channels, func(pattern string) bool { return glob.Match(pattern, channel) })
 }
@@ -370,8 +343,7 @@ func (r *Rules) mayUseKey(key string, read, write bool) bool {
 }
 
 // deniedKey finds a key among a command's arguments that may not be used as the command does.
-func (r *Rules) deniedKey(cmd *command, args []string) (string, bool) {
-	keys := cmd.keysOf(args)
+func (r *Rules) deniedKey(cmd *command, args, keys []string) (string, bool) {
 	for i, key := range keys {
 		if read, write := cmd.keyUse(args, i); !r.mayUseKey(key, read, write) {
 			return key, true
@@ -386,23 +358,6 @@ func (r *Rules) deniedKey(cmd *command, args []string) (string, bool) {
 		}
 	}
 	return "", false
-}
-
-// keyUse says what a command does to its i-th key, by the command table. A script's keys need no more than reading: what
-// its commands do to them is checked for each command.
-func (cmd *command) keyUse(args []string, i int) (reads, writes bool) {
-	if !cmd.has(write) {
-		return true, false
-	}
-	for _, word := range strings.Fields(cmd.useWith(args, i)) {
-		switch word {
-		case "access":
-			reads = true
-		case "insert", "update", "delete":
-			writes = true
-		}
-	}
-	return reads, writes
 }
 
 // aclCategories are all categories, as ACL CAT lists them.

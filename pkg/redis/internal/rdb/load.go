@@ -7,8 +7,8 @@ import (
 	"math"
 	"strconv"
 
-	"github.com/skystash/skystash/pkg/redis/lzf"
-	"github.com/skystash/skystash/pkg/redis/num"
+	"github.com/skystash/skystash/pkg/redis/internal/lzf"
+	"github.com/skystash/skystash/pkg/redis/internal/num"
 )
 
 // The errors of Load. Redis answers their texts after "ERR ", the first two alike.

@@ -4,7 +4,7 @@ import (
 	"math"
 	"strings"
 
-	"github.com/skystash/skystash/pkg/redis/num"
+	"github.com/skystash/skystash/pkg/redis/internal/num"
 )
 
 // Type is the type of a BITFIELD integer: i1 to i64 or u1 to u63.

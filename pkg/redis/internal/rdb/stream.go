@@ -5,7 +5,7 @@ import (
 	"math"
 	"strconv"
 
-	"github.com/skystash/skystash/pkg/redis/num"
+	"github.com/skystash/skystash/pkg/redis/internal/num"
 )
 
 // Stream is a stream with its consumer groups.

@@ -5,7 +5,7 @@ import (
 	"hash/crc64"
 	"math"
 
-	"github.com/skystash/skystash/pkg/redis/num"
+	"github.com/skystash/skystash/pkg/redis/internal/num"
 )
 
 // Kind is the type of a value.
