@@ -121,7 +121,7 @@ func New(cfg Config) *Engine {
 	if e.log == nil {
 		e.log = slog.Default()
 	}
-	e.turns = newTurns(cmp.Or(cfg.Turns, max(runtime.GOMAXPROCS(0)-1, 1)), e.now)
+	e.turns = newTurns(cmp.Or(cfg.Turns, max(runtime.GOMAXPROCS(0)-1, 1)), accountMemory*e.budget.Memory, e.now)
 	ttl := e.recordTTL
 	if ttl == 0 {
 		ttl = fresh.Forever
@@ -189,12 +189,12 @@ func (e *Engine) bind(a Access, args []string) (bound, error) {
 }
 
 // WithTurn returns a context under which all that the engine does for a request is one piece of work, together with
-// what the caller spends on the request. The caller releases the Turn at last. A call without one has its own.
+// what the caller spends on the request. The caller ends the Turn at last. A call without one has its own.
 func (e *Engine) WithTurn(ctx context.Context, db *Database) (context.Context, *Turn) {
-	return e.turns.request(ctx, db.ID)
+	return e.turns.request(ctx, db, e.budget.Memory)
 }
 
-// begin is WithTurn for a call that may be a part of a request that has a Turn. The call releases what it gets.
+// begin is WithTurn for a call that may be a part of a request that has a Turn. The call ends what it gets.
 func (e *Engine) begin(ctx context.Context, db *Database) (_ context.Context, turn, own *Turn) {
 	if t := turnOf(ctx); t != nil {
 		return ctx, t, nil
@@ -209,7 +209,7 @@ func (e *Engine) begin(ctx context.Context, db *Database) (_ context.Context, tu
 // taken effect, otherwise it has not.
 func (e *Engine) Do(ctx context.Context, db *Database, a Access, args []string, w *resp.Writer) error {
 	ctx, turn, own := e.begin(ctx, db)
-	defer own.Release()
+	defer own.End()
 	if err := turn.Spend(ctx, commandWork+argWork*int64(len(args))); err != nil {
 		return err
 	}
@@ -290,7 +290,7 @@ func (e *Engine) PipelineUpTo(ctx context.Context, db *Database, a Access, cmds 
 		return len(cmds), db
 	}
 	ctx, turn, own := e.begin(ctx, db)
-	defer own.Release()
+	defer own.End()
 	limits := newBudget(e.budget, turn)
 	first := w.Len()
 	full := func() bool { return upTo > 0 && w.Len()-first > upTo }
@@ -463,7 +463,7 @@ func (e *Engine) MultiIf(ctx context.Context, db *Database, a Access, cmds [][]s
 		return errTooManyCommands(limit, len(cmds))
 	}
 	ctx, turn, own := e.begin(ctx, db)
-	defer own.Release()
+	defer own.End()
 	work := int64(0)
 	for _, args := range cmds {
 		work += commandWork + argWork*int64(len(args))
@@ -536,6 +536,7 @@ func (e *Engine) transact(ctx context.Context, db *Database, group []bound, mode
 			doubts: known.doubts, budget: group[0].budget,
 		})
 		err := e.runIn(tx, group, mode, keys, known.loaded, w)
+		tx.letGo()
 		known.loaded = nil
 		if d, lost := tx.doubt(func() []byte { return slices.Clone(w.Buf[mark:]) }); lost {
 			known.doubts = append(known.doubts, d)
