@@ -139,7 +139,9 @@ func TestCommitOfPositionsTellsWhatWasLost(t *testing.T) {
 	if got := w.consume("a", manualCommit, "red"); len(got) != 2 {
 		t.Fatalf("%d messages", len(got))
 	}
-	w.consume("b", manualCommit, "red") // takes partition 1
+	w.consume("b", manualCommit, "red")
+	w.clock.advance(31 * time.Second)
+	w.consume("b", manualCommit, "red") // takes partition 1, which a was asked for
 	var partly *CommitError
 	if err := w.e.Commit(t.Context(), w.cluster, "g", "a", nil); !errors.As(err, &partly) || len(partly.Results) != 2 {
 		t.Fatalf("commit: %v", err)
