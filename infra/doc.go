@@ -45,6 +45,9 @@
 //	                         by the table's stream besides: 5
 //	kafkaStack               name of Kafka's stack: SkystashKafka
 //	kafkaShards              shards of its stream, 0 for on demand: 1
+//	kafkaFanOut              "true": Kinesis pushes the stream's records to the function that materializes them, by
+//	                         enhanced fan-out, instead of being asked once a second. That costs $0.015 an hour for
+//	                         each shard, and $0.013 a GB: false
 //	kafkaObjects             "true": segments of 9 KiB and more go into a bucket of S3, which costs a tenth
 //	                         to store; "read": what is there is read, and no more goes there; "false":
 //	                         no bucket, for deployments that never had one: true

@@ -22,6 +22,7 @@ type KafkaConfig struct {
 	Stack            string
 	Shards           int    // of the stream; 0: on demand
 	Objects          string // data of large segments: objectsOn, objectsRead or objectsOff
+	FanOut           bool   // the materialize function gets the stream's records by enhanced fan-out
 	LagMetrics       bool   // of each group; CloudWatch charges for each
 	LagAlarm         int    // messages that any group may be behind; 0: no alarm
 	Asset            string // folders of the functions' executables
@@ -55,6 +56,12 @@ func readKafkaConfig(context func(name string) any) (KafkaConfig, error) {
 		var err error
 		if cfg.Shards, err = strconv.Atoi(fmt.Sprint(v)); err != nil || cfg.Shards < 0 || cfg.Shards > maxShards {
 			return KafkaConfig{}, fmt.Errorf("context kafkaShards: %q is no number from 0 to %d", fmt.Sprint(v), maxShards)
+		}
+	}
+	if v := context("kafkaFanOut"); v != nil {
+		var err error
+		if cfg.FanOut, err = strconv.ParseBool(fmt.Sprint(v)); err != nil {
+			return KafkaConfig{}, fmt.Errorf("context kafkaFanOut: %q is neither true nor false", fmt.Sprint(v))
 		}
 	}
 	if v := context("kafkaLagMetrics"); v != nil {
@@ -123,7 +130,7 @@ func NewKafkaStack(scope constructs.Construct, cfg Config, kafka KafkaConfig) aw
 		actions:     []string{"dynamodb:BatchWriteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"},
 		environment: map[string]*string{"STREAM_NAME": stream.StreamName()},
 	})
-	mapStream(stack, stream, materialize)
+	mapStream(stack, kafka, stream, materialize)
 	objects.mayUse(materialize, putObjects, deleteObjects)
 	sweeps := map[string]*string{"STREAM_NAME": stream.StreamName()}
 	if kafka.LagMetrics {
@@ -205,12 +212,16 @@ func mayUse(fn awslambda.Function, stream awskinesis.Stream, actions ...string) 
 // function itself leaves out what is no record of ours, so none fails for good.) They
 // are tried, in ever smaller batches, until shortly before the stream drops them; what
 // is given up then is named in the queue. The alarm on the iterator's age comes hours before.
-func mapStream(stack awscdk.Stack, stream awskinesis.Stream, materialize awslambda.Function) {
+//
+// With FanOut the records come through a consumer of the stream, which has 2 MB a second of each shard for itself: what
+// readers of the shards' ends do cannot hold them up. When it is switched on or off, another mapping takes the place
+// of the old one, and begins with the oldest record again. What is in the table already is recognized.
+func mapStream(stack awscdk.Stack, kafka KafkaConfig, stream awskinesis.Stream, materialize awslambda.Function) {
 	failed := awssqs.NewQueue(stack, jsii.String("Failed"), &awssqs.QueueProps{
 		RetentionPeriod: awscdk.Duration_Days(jsii.Number(14)),
 		EnforceSSL:      jsii.Bool(true),
 	})
-	materialize.AddEventSource(awslambdaeventsources.NewKinesisEventSource(stream, &awslambdaeventsources.KinesisEventSourceProps{
+	props := &awslambdaeventsources.KinesisEventSourceProps{
 		StartingPosition:        awslambda.StartingPosition_TRIM_HORIZON,
 		BatchSize:               jsii.Number(1000),
 		ParallelizationFactor:   jsii.Number(1),
@@ -218,7 +229,15 @@ func mapStream(stack awscdk.Stack, stream awskinesis.Stream, materialize awslamb
 		ReportBatchItemFailures: jsii.Bool(true),
 		MaxRecordAge:            awscdk.Duration_Hours(jsii.Number(streamHours - 1)), // any number of attempts until then
 		OnFailure:               awslambdaeventsources.NewSqsDlq(failed),
-	}))
+	}
+	if kafka.FanOut {
+		consumer := awskinesis.NewStreamConsumer(stack, jsii.String("Consumer"), &awskinesis.StreamConsumerProps{
+			Stream: stream, StreamConsumerName: jsii.String("materialize"),
+		})
+		materialize.AddEventSource(awslambdaeventsources.NewKinesisConsumerEventSource(consumer, props))
+	} else {
+		materialize.AddEventSource(awslambdaeventsources.NewKinesisEventSource(stream, props))
+	}
 	awscloudwatch.NewAlarm(stack, jsii.String("Behind"), &awscloudwatch.AlarmProps{
 		AlarmDescription: jsii.String("The materialize function is behind the stream: messages become readable late"),
 		Metric: materialize.Metric(jsii.String("IteratorAge"), &awscloudwatch.MetricOptions{

@@ -71,6 +71,26 @@ func TestKafkaMapping(t *testing.T) {
 	tpl.HasResourceProperties(jsii.String("AWS::CloudWatch::Alarm"), map[string]any{"MetricName": "ApproximateNumberOfMessagesVisible", "Threshold": 0})
 }
 
+func TestKafkaFanOut(t *testing.T) {
+	kafkaTemplate(t, nil).ResourceCountIs(jsii.String("AWS::Kinesis::StreamConsumer"), jsii.Number(0))
+	tpl := kafkaTemplate(t, map[string]any{"kafkaFanOut": "true"})
+	stream := map[string]any{"Fn::GetAtt": []any{assertions.Match_StringLikeRegexp(jsii.String("^Stream")), "Arn"}}
+	tpl.HasResourceProperties(jsii.String("AWS::Kinesis::StreamConsumer"), map[string]any{"ConsumerName": "materialize", "StreamARN": stream})
+	tpl.ResourceCountIs(jsii.String("AWS::Lambda::EventSourceMapping"), jsii.Number(1))
+	consumer := map[string]any{"Fn::GetAtt": []any{assertions.Match_StringLikeRegexp(jsii.String("^Consumer")), "ConsumerARN"}}
+	tpl.HasResourceProperties(jsii.String("AWS::Lambda::EventSourceMapping"), map[string]any{
+		"EventSourceArn":             consumer,
+		"FunctionName":               map[string]any{"Ref": assertions.Match_StringLikeRegexp(jsii.String("^MaterializeFunction"))},
+		"StartingPosition":           "TRIM_HORIZON",
+		"BisectBatchOnFunctionError": true,
+		"FunctionResponseTypes":      []any{"ReportBatchItemFailures"},
+		"MaximumRecordAgeInSeconds":  23 * 60 * 60,
+	})
+	tpl.HasResourceProperties(jsii.String("AWS::IAM::Policy"), map[string]any{"PolicyDocument": map[string]any{"Statement": assertions.Match_ArrayWith(&[]any{
+		assertions.Match_ObjectLike(&map[string]any{"Action": []any{"kinesis:DescribeStreamConsumer", "kinesis:SubscribeToShard"}, "Resource": consumer}),
+	})}})
+}
+
 func TestKafkaFunctions(t *testing.T) {
 	tpl := kafkaTemplate(t, map[string]any{"tokenPublicKey": somePublicKey, "tokenAudience": "prod"})
 	tpl.ResourceCountIs(jsii.String("AWS::Lambda::Function"), jsii.Number(3))
@@ -173,7 +193,7 @@ func TestKafkaLag(t *testing.T) {
 		tpl.ResourcePropertiesCountIs(jsii.String("AWS::Lambda::Function"), on, &c.metrics)
 		tpl.ResourcePropertiesCountIs(jsii.String("AWS::CloudWatch::Alarm"), lag, &c.alarms)
 	}
-	for _, bad := range []map[string]any{{"kafkaLagMetrics": "maybe"}, {"kafkaLagAlarm": 5}, {"kafkaLagMetrics": true, "kafkaLagAlarm": 0}} {
+	for _, bad := range []map[string]any{{"kafkaFanOut": "maybe"}, {"kafkaLagMetrics": "maybe"}, {"kafkaLagAlarm": 5}, {"kafkaLagMetrics": true, "kafkaLagAlarm": 0}} {
 		if _, err := readKafkaConfig(func(name string) any { return bad[name] }); err == nil {
 			t.Errorf("%v is accepted", bad)
 		}

@@ -41,6 +41,7 @@ type lagLine struct {
 	MaxLag     int64  `json:"lagMax"`     // of the one that is furthest behind
 	Partitions int    `json:"partitions"` // of these
 	Unknown    int    `json:"unknown"`    // partitions of which the group has committed nothing
+	Members    int    `json:"members"`    // of either kind
 }
 
 type metricSet struct {
@@ -85,7 +86,7 @@ func (w *lagWriter) Write(ctx context.Context) error {
 }
 
 func (w *lagWriter) line(cluster string, g kafka.GroupLag) *lagLine {
-	l := &lagLine{Cluster: cluster, Group: g.Name, Lag: g.Lag(), Partitions: len(g.Partitions), Unknown: g.Unknown()}
+	l := &lagLine{Cluster: cluster, Group: g.Name, Lag: g.Lag(), Partitions: len(g.Partitions), Unknown: g.Unknown(), Members: len(g.Instances)}
 	for _, p := range g.Partitions {
 		l.MaxLag = max(l.MaxLag, p.Lag)
 	}

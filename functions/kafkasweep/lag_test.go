@@ -34,7 +34,7 @@ func (*clusters) Lags(_ context.Context, c *kafka.Cluster) ([]kafka.GroupLag, er
 	}
 	return []kafka.GroupLag{
 		{Name: "reads nothing"},
-		{Name: "behind", Partitions: []kafka.PartitionLag{{Lag: 7}, {Lag: -1}, {Lag: 30}}},
+		{Name: "behind", Instances: []string{"i"}, Partitions: []kafka.PartitionLag{{Lag: 7}, {Lag: -1}, {Lag: 30}}},
 		{Name: "at the end", Partitions: []kafka.PartitionLag{{Lag: 0}}},
 	}, nil
 }
@@ -57,7 +57,7 @@ func TestLagIsWrittenAsMetrics(t *testing.T) {
 	}
 	const want = `{"_aws":{"Timestamp":1800000000000,"CloudWatchMetrics":[{"Namespace":"Skystash/Kafka",` +
 		`"Dimensions":[["cluster","group"],[]],"Metrics":[{"Name":"lag","Unit":"Count"},{"Name":"lagMax","Unit":"Count"}]}]},` +
-		`"cluster":"good","group":"behind","lag":37,"lagMax":30,"partitions":3,"unknown":1}`
+		`"cluster":"good","group":"behind","lag":37,"lagMax":30,"partitions":3,"unknown":1,"members":1}`
 	first, rest, _ := strings.Cut(lines.String(), "\n")
 	if first != want {
 		t.Errorf("got  %s\nwant %s", first, want)

@@ -1,9 +1,11 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/skystash/skystash/pkg/kafka/groups"
@@ -103,6 +105,26 @@ func (e *Engine) describeMembers(ctx context.Context, g *groupItem) (out []Membe
 	}
 	for i, part := range parts {
 		out[i].Assignment = []byte(part.Get(classicBody).Str())
+	}
+	return out, nil
+}
+
+// consumers are the members of a group whose clients assign the partitions, as instances are listed. A static member
+// has the name of its instance.
+func (e *Engine) consumers(ctx context.Context, g *groupItem) (out []Instance, err error) {
+	members, err := e.describeMembers(ctx, g)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range members {
+		inst := Instance{Name: cmp.Or(m.Instance, m.Member), Topics: slices.Sorted(slices.Values(groups.Subscription(string(m.Metadata))))}
+		assigned := groups.Assigned(string(m.Assignment))
+		for _, topic := range slices.Sorted(maps.Keys(assigned)) {
+			for _, p := range slices.Sorted(slices.Values(assigned[topic])) {
+				inst.Partitions = append(inst.Partitions, TopicPartition{topic, p})
+			}
+		}
+		out = append(out, inst)
 	}
 	return out, nil
 }

@@ -2,10 +2,12 @@ package kafka
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/skystash/skystash/pkg/kafka/groups"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -83,4 +85,39 @@ func TestLeavingIsTriedAgain(t *testing.T) {
 			w.wantCode("heartbeat of who has left", a.heartbeat(w.Context()), CodeUnknownMember)
 		})
 	}
+}
+
+func TestMembersOfBothKindsAreListedWithTheirLag(t *testing.T) {
+	inClassicBubble(t, 1, 2, func(w *classicWorld) {
+		e, m := w.engines[0], w.member(0)
+		m.request.Instance = "static"
+		r, err := e.JoinGroup(w.Context(), e.c, m.request)
+		if err != nil {
+			w.Fatal(err)
+		}
+		ref := MemberRef{"g", r.Member, "static", r.Generation}
+		given := assignmentOf(&groups.Member{Runs: []groups.Run{{Topic: "red", First: 1, Places: make([]groups.Place, 1)}, {Topic: "gone", Places: make([]groups.Place, 1)}}})
+		if _, err := e.SyncGroup(w.Context(), e.c, SyncRequest{MemberRef: ref, Assignments: map[string][]byte{r.Member: given}}); err != nil {
+			w.Fatal(err)
+		}
+		errs, err := e.CommitOffsets(w.Context(), e.c, ref, []OffsetCommit{{TopicOffset{TopicPartition{"red", 0}, 0}, -1, ""}})
+		if err != nil || errs[0] != nil {
+			w.Fatal(errs, err)
+		}
+		lag, err := e.Lag(w.Context(), e.c, "g")
+		if err != nil {
+			w.Fatal(err)
+		}
+		want := []PartitionLag{
+			{TopicPartition: TopicPartition{"red", 0}, Position: groups.None},
+			{TopicPartition: TopicPartition{"red", 1}, Instance: "static", Committed: groups.None, Position: groups.None, Lag: -1},
+		}
+		if !slices.Equal(lag.Instances, []string{"static"}) || !slices.Equal(lag.Partitions, want) {
+			w.Errorf("%+v", lag)
+		}
+		all, err := e.Groups(w.Context(), e.c)
+		if got := fmt.Sprintf("%+v", all); err != nil || got != "[{Name:g Instances:[{Name:static Topics:[red] Partitions:[{Topic:gone Partition:0} {Topic:red Partition:1}]}]}]" {
+			w.Errorf("%s, %v", got, err)
+		}
+	})
 }

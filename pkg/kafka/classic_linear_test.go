@@ -85,6 +85,9 @@ type classicHistory struct {
 	commits   int
 	refusals  int
 	rebalance int
+
+	members             []porcupine.Operation // see membershipCall
+	beats, beatsRefused int
 }
 
 func (h *classicHistory) do(client int, in fencedCall, call func() (int64, error)) {
@@ -163,8 +166,16 @@ func classicGroupsAreLinearizable(t *testing.T, seed uint64) {
 	if h.commits < 20 || h.refusals < 3 || h.rebalance < 5 || len(h.got) < 10 {
 		t.Errorf("only %d commits, %d refusals, %d rebalances and %d syncs", h.commits, h.refusals, h.rebalance, len(h.got))
 	}
+	if h.beats < 25 || h.beatsRefused < 5 {
+		t.Errorf("only %d heartbeats, and %d that were refused", h.beats, h.beatsRefused)
+	}
 	if !porcupine.CheckOperations(fencedOffsets.ToModel(), h.offsets) {
 		t.Errorf("%d calls are not linearizable", len(h.offsets))
+	}
+	for name, model := range map[string]porcupine.Model{"generations": generations, "memberships": memberships} {
+		if !porcupine.CheckOperations(model, h.members) {
+			t.Errorf("%s: %d joins, syncs, heartbeats and leaves are not linearizable", name, len(h.members))
+		}
 	}
 }
 
@@ -195,7 +206,7 @@ func (h *classicHistory) client(w *classicWorld, client int, dice *rand.Rand, ca
 		}
 		m.e = w.engines[dice.IntN(len(w.engines))]
 		if m.last.Generation == 0 {
-			h.join(m)
+			h.join(client, m)
 			if m.last.Generation > 0 {
 				tp := place()
 				h.do(client, fencedCall{tp.Partition, false, m.last.Generation, 0}, func() (int64, error) {
@@ -214,11 +225,13 @@ func (h *classicHistory) client(w *classicWorld, client int, dice *rand.Rand, ca
 			err = commit(m.ref())
 		case n < 45 && len(zombies) > 0:
 			_ = commit(zombies[dice.IntN(len(zombies))])
+		case n < 47 && len(zombies) > 0:
+			h.zombie(ctx, client, w, dice, zombies)
 		case n < 50: // dies
 			zombies = append(zombies, m.ref())
 			m = nil
 		case n < 54:
-			_, _ = m.e.LeaveGroup(ctx, m.e.c, "g", []Leaver{{Member: m.request.Member}})
+			h.leave(ctx, client, m.e, m.ref())
 			zombies = append(zombies, m.ref())
 			m = nil
 		case n < 58: // says something else
@@ -226,7 +239,7 @@ func (h *classicHistory) client(w *classicWorld, client int, dice *rand.Rand, ca
 			zombies = append(zombies, m.ref())
 			m.last.Generation = 0
 		default:
-			err = m.heartbeat(ctx)
+			err = h.beat(ctx, client, m.e, m.ref())
 		}
 		switch CodeOf(err) {
 		case CodeRebalanceInProgress, CodeIllegalGeneration:
@@ -240,14 +253,22 @@ func (h *classicHistory) client(w *classicWorld, client int, dice *rand.Rand, ca
 }
 
 // join joins and syncs; the generation stays 0 if that fails.
-func (h *classicHistory) join(m *classicMember) {
+func (h *classicHistory) join(client int, m *classicMember) {
 	ctx := h.Context()
 	before := h.generation()
-	r, err := m.e.JoinGroup(ctx, m.e.c, m.request)
+	var r JoinResponse
+	join := func() (err error) {
+		h.membership(client, membershipCall{kind: joins, member: m.request.Member}, func() (string, int32, error) {
+			r, err = m.e.JoinGroup(ctx, m.e.c, m.request)
+			return r.Member, r.Generation, err
+		})
+		return err
+	}
+	err := join()
 	if CodeOf(err) == CodeMemberIDRequired {
 		m.request.Member = r.Member
 		before = h.generation()
-		r, err = m.e.JoinGroup(ctx, m.e.c, m.request)
+		err = join()
 	}
 	switch CodeOf(err) {
 	case CodeUnknownMember, CodeFencedInstance:
@@ -267,7 +288,11 @@ func (h *classicHistory) join(m *classicMember) {
 		h.given[fmt.Sprint(r.Generation, cmp.Or(member.Instance, member.Member))] = string(parts[member.Member])
 	}
 	h.mu.Unlock()
-	got, err := m.e.SyncGroup(ctx, m.e.c, SyncRequest{MemberRef: ref, Assignments: parts})
+	var got SyncResponse
+	h.membership(client, membershipCall{syncs, r.Member, r.Generation}, func() (string, int32, error) {
+		got, err = m.e.SyncGroup(ctx, m.e.c, SyncRequest{MemberRef: ref, Assignments: parts})
+		return r.Member, r.Generation, err
+	})
 	if err != nil {
 		return
 	}

@@ -10,16 +10,8 @@ import (
 	"github.com/skystash/skystash/pkg/store"
 )
 
-// When a log is compacted, and how much at once. Times are in ms.
+// How much of a log is compacted at once.
 const (
-	// keepTombstones is how long a message without a value stays readable after the first pass that
-	// has met it: so long a reader may take to get from a key's older messages to it.
-	keepTombstones = 24 * 60 * 60 * 1000
-	// tombstonesEvery is how much time there is between passes that only remove tombstones.
-	tombstonesEvery = 6 * 60 * 60 * 1000
-	// maxDirtyTime is how old the last pass gets at most, if there is anything to do.
-	maxDirtyTime = 7 * 24 * 60 * 60 * 1000
-
 	maxPassBytes = 1 << 30  // of the part whose keys one pass learns
 	saveEvery    = 32 << 20 // bytes read after which a pass notes how far it has got
 	compactPage  = 64       // segments that one query reads at most
@@ -32,16 +24,16 @@ const (
 // The log's lower part, up to cleaned.upTo, is one in which no key occurs twice. A pass makes it
 // longer: it learns the last offset of each key in the part above, as much of it as its memory
 // holds, and then goes over everything below the new end. It begins once the part above is as large
-// as what is left of the lower, so that all passes together read a log about twice. A pass that is
-// interrupted goes on where it was.
+// as what is left of the lower, so that all passes together read a log about twice; settings of the topic
+// may say otherwise, see compaction. A pass that is interrupted goes on where it was.
 //
 // A tombstone goes if no older message of its key can be there: it lies in the lower part. It also
-// has to have been there for keepTombstones since a pass has first met it.
-func (e *Engine) compact(ctx context.Context, log string, h *head) error {
+// has to have been there for a day, or what the topic says, since a pass has first met it.
+func (e *Engine) compact(ctx context.Context, log string, h *head, when compaction) error {
 	now := e.nowMs()
-	for h != nil && (h.pass != nil || h.cleaned.isDue(h, now)) {
-		until := h.mark
-		more, err := e.compactOnce(ctx, log, h, now)
+	for h != nil && (h.pass != nil || when.isDue(h, now)) {
+		from, until := h.cleaned.upTo, h.mark
+		more, err := e.compactOnce(ctx, log, h, when, now)
 		if err != nil {
 			return fmt.Errorf("compacting: %w", err)
 		}
@@ -52,24 +44,11 @@ func (e *Engine) compact(ctx context.Context, log string, h *head) error {
 		if err != nil {
 			return fmt.Errorf("compacting: %w", err)
 		}
-		if h = heads[0]; h != nil && h.pass == nil && h.cleaned.upTo < until {
+		if h = heads[0]; h != nil && h.pass == nil && from < h.cleaned.upTo && h.cleaned.upTo < until {
 			h.cleaned.at = 0 // the rest of what was due
 		}
 	}
 	return nil
-}
-
-// isDue reports whether a pass has enough to do.
-func (c cleaned) isDue(h *head, now int64) bool {
-	dirty, age := h.bytes-c.total, now-c.at
-	if dirty > 0 && (c.at == 0 || dirty >= c.left || age >= maxDirtyTime) {
-		return true
-	}
-	return c.tombsAreDue(now)
-}
-
-func (c cleaned) tombsAreDue(now int64) bool {
-	return c.tombsDue > 0 && c.tombsDue <= now && now-c.at >= tombstonesEvery
 }
 
 // compactor is one pass over one log.
@@ -78,6 +57,7 @@ type compactor struct {
 	ctx     context.Context
 	log     string
 	h       *head // as it was read
+	when    compaction
 	now     int64
 	keys    map[keyHash]int64 // the last offset of each key from cleaned.upTo up to pass.to
 	pass    pass
@@ -98,18 +78,11 @@ func hashKey(key []byte) keyHash {
 var errOvertaken = errors.New("kafka: another compaction is under way")
 
 // compactOnce makes one pass. It reports whether there may be another to make.
-func (e *Engine) compactOnce(ctx context.Context, log string, h *head, now int64) (more bool, err error) {
-	c := &compactor{e: e, ctx: ctx, log: log, h: h, now: now, total: h.cleaned.total}
-	if h.pass != nil {
-		c.pass, c.noted = *h.pass, h.pass.value()
-	}
-	// Without dirt the pass only looks for tombstones, and only where there are some.
-	if h.pass == nil && h.bytes == h.cleaned.total {
-		c.pass = pass{to: h.cleaned.upTo, at: h.cleaned.tombLow, left: h.cleaned.left}
-	} else if h.pass == nil || h.pass.to > h.cleaned.upTo {
-		if err := c.learn(); err != nil {
-			return false, err
-		}
+func (e *Engine) compactOnce(ctx context.Context, log string, h *head, when compaction, now int64) (more bool, err error) {
+	c := &compactor{e: e, ctx: ctx, log: log, h: h, when: when, now: now, total: h.cleaned.total}
+	some, err := c.begin()
+	if err != nil || !some {
+		return false, err
 	}
 	err = c.run()
 	if err == nil {
@@ -119,6 +92,44 @@ func (e *Engine) compactOnce(ctx context.Context, log string, h *head, now int64
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// begin prepares the pass, or goes on with the one that is under way. It reports false if there is nothing to do.
+func (c *compactor) begin() (some bool, err error) {
+	h := c.h
+	if h.pass != nil {
+		c.pass, c.noted = *h.pass, h.pass.value()
+		if h.pass.to > h.cleaned.upTo {
+			err = c.learn()
+		}
+		return true, err
+	}
+	if h.bytes != h.cleaned.total {
+		young, err := c.startsYoung()
+		if err != nil {
+			return false, err
+		}
+		if !young {
+			return true, c.learn()
+		}
+	}
+	// Without dirt the pass only looks for tombstones, and only where there are some.
+	c.pass = pass{to: h.cleaned.upTo, at: h.cleaned.tombLow, left: h.cleaned.left}
+	return c.when.tombsAreDue(h.cleaned, c.now), nil
+}
+
+// startsYoung reports whether all that is above what is clean is too new to be compacted.
+func (c *compactor) startsYoung() (bool, error) {
+	if c.when.minLag == 0 {
+		return false, nil
+	}
+	page, err := c.e.store.Query(c.ctx, store.Query{
+		Partition: c.log, From: offsetKey(c.log, kindSegment, c.h.cleaned.upTo).Sort, To: offsetKey(c.log, kindSegment, c.h.mark).Sort, Limit: 1,
+	})
+	if err != nil || len(page.Items) == 0 {
+		return false, err
+	}
+	return c.when.isYoung(segmentOf(offsetOf(page.Items[0].Key), page.Items[0].Attrs), c.now), nil
 }
 
 // learn reads the part above what is clean, and with it the last offset of each key. Of a pass that
@@ -131,7 +142,7 @@ func (c *compactor) learn() error {
 	}
 	read, end, full := 0, from, false
 	err := c.segments(from, to, func(s *segment) (bool, error) {
-		if full = c.h.pass == nil && read > 0 && (len(c.keys) >= c.e.compactKeys || read >= maxPassBytes); full {
+		if full = c.h.pass == nil && (read > 0 && (len(c.keys) >= c.e.compactKeys || read >= maxPassBytes) || c.when.isYoung(s, c.now)); full {
 			return false, nil
 		}
 		data, err := c.records(s, func(r *batch.Record) { c.keys[hashKey(r.Key)] = r.Offset })

@@ -32,7 +32,7 @@ func (c *compactor) segment(s *segment) (before, after int, err error) {
 		if tombs {
 			next.due = s.due
 			if s.due == 0 {
-				next.due, changed = c.now+keepTombstones, true
+				next.due, changed = c.now+c.when.tombstones, true
 			}
 		}
 	}

@@ -167,6 +167,102 @@ func TestCompactionWaitsUntilItIsWorthWhile(t *testing.T) {
 	}
 }
 
+// compacted are a compacted topic's options, with settings given as names and values.
+func compacted(settings ...string) TopicOptions {
+	o := TopicOptions{Compact: true}
+	for i := 0; i < len(settings); i += 2 {
+		o.SetSetting(settings[i], &settings[i+1])
+	}
+	return o
+}
+
+// TestSettingsOfCompactionAct puts two messages of one key and then one of another into a log, the last one later,
+// and sweeps at some time after that.
+func TestSettingsOfCompactionAct(t *testing.T) {
+	const hour = "3600000"
+	for _, row := range []struct {
+		name     string
+		settings []string
+		value    string // of the key's second message
+		after    time.Duration
+		want     string
+	}{
+		{"a tombstone stays for a day", nil, "", 23 * time.Hour, "[1 k= 2 other=v]"},
+		{"delete.retention.ms is over", []string{settingTombstones, hour}, "", 61 * time.Minute, "[2 other=v]"},
+		{"delete.retention.ms is not over", []string{settingTombstones, hour}, "", 59 * time.Minute, "[1 k= 2 other=v]"},
+		{"what was replaced goes at once", nil, "b", 0, "[1 k=b 2 other=v]"},
+		{"min.compaction.lag.ms is not over", []string{settingMinLag, hour}, "b", 59 * time.Minute, "[0 k=a 1 k=b 2 other=v]"},
+		{"min.compaction.lag.ms is over", []string{settingMinLag, hour}, "b", 61 * time.Minute, "[1 k=b 2 other=v]"},
+		{"settings that cannot be read do not act", []string{settingMinLag, "long", settingTombstones, "-5"}, "b", 0, "[1 k=b 2 other=v]"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			w := newWorld(t, openStore(t))
+			w.topic("red", compacted(row.settings...))
+			w.put("k", "a")
+			w.put("k", row.value)
+			w.put("other", "v")
+			w.reclaim()
+			w.clock.advance(row.after)
+			w.reclaim()
+			if got := fmt.Sprint(w.contents()); got != row.want {
+				t.Errorf("%v later: %s, want %s", row.after, got, row.want)
+			}
+		})
+	}
+}
+
+// What is old enough is compacted beside what is not.
+func TestCompactionEndsBeforeWhatIsTooYoung(t *testing.T) {
+	w := newWorld(t, openStore(t))
+	w.topic("red", compacted(settingMinLag, "3600000"))
+	w.put("k", "a")
+	w.put("k", "b")
+	w.clock.advance(2 * time.Hour)
+	w.put("k", "c")
+	w.put("other", "v")
+	for range 2 {
+		w.reclaim()
+		if got := fmt.Sprint(w.contents()); got != "[1 k=b 2 k=c 3 other=v]" {
+			t.Errorf("left: %s", got)
+		}
+	}
+	w.clock.advance(2 * time.Hour)
+	w.reclaim()
+	if got := fmt.Sprint(w.contents()); got != "[2 k=c 3 other=v]" {
+		t.Errorf("later: %s", got)
+	}
+}
+
+func TestTopicsSayWhenAPassIsWorthWhile(t *testing.T) {
+	for _, row := range []struct {
+		name     string
+		settings []string
+		after    time.Duration
+		passes   bool
+	}{
+		{"a tenth is new", nil, time.Hour, false},
+		{"a tenth is new, and that is enough", []string{settingDirtyRatio, "0.05"}, time.Hour, true},
+		{"a week has gone by", nil, 8 * 24 * time.Hour, true},
+		{"a week has gone by, and that is too early", []string{settingMaxLag, "864000000"}, 8 * 24 * time.Hour, false},
+		{"an hour has gone by, and that is enough", []string{settingMaxLag, "3600000"}, time.Hour, true},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			w := newWorld(t, openStore(t))
+			w.topic("red", compacted(row.settings...))
+			for i := range 10 {
+				w.put(fmt.Sprint(i), "v")
+			}
+			w.reclaim()
+			w.put("0", "new")
+			w.clock.advance(row.after)
+			w.reclaim()
+			if got := w.contents(); len(got) != 10 && row.passes || len(got) != 11 && !row.passes {
+				t.Errorf("%v", got)
+			}
+		})
+	}
+}
+
 func TestLargeBatchesAreCompacted(t *testing.T) {
 	onEachStore(t, func(w *world) {
 		log := w.topic("red", TopicOptions{Compact: true, MaxMessageBytes: 2 << 20}).log(0)
@@ -211,7 +307,8 @@ func TestCompactionAgainstAMapOfLastValues(t *testing.T) {
 func compactionModel(t *testing.T, open func(*testing.T, store.Store) *world) {
 	rapid.Check(t, func(rt *rapid.T) {
 		w := open(t, openStore(t))
-		w.topic("red", TopicOptions{Compact: true})
+		hours := rapid.SampledFrom([]string{"0", "3600000", "36000000"})
+		w.topic("red", compacted(settingMinLag, hours.Draw(rt, "lag"), settingTombstones, hours.Draw(rt, "tombstones")))
 		m := &modelLog{world: w, last: map[string]string{}}
 		key := rapid.SampledFrom([]string{"a", "b", "c", "d", "e", "f", "g", "h"})
 		rt.Repeat(map[string]func(*rapid.T){

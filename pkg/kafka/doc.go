@@ -68,7 +68,7 @@
 //	pending   'l' cluster/topic/partition    'q' base(8) no(2)     d: a record of the stream that waits
 //	producer  'l' cluster/topic/partition    'p' id                p.* x: an idempotent producer that the head has no room for, see producers.go
 //	group     'g' cluster/group              'g'                   m in g n a o r t k d, c*, see group.go and classic_room.go
-//	member    'g' cluster/group              'm' instance          i v g w b j q r, see group.go
+//	member    'g' cluster/group              'm' instance          i v g w b j q r k, see group.go
 //	classic   'g' cluster/group              'u' member id         b j: a member of Kafka's own protocol, see classic_room.go
 //	static    'g' cluster/group              'i' instance id       m: the member that it is
 //	part      'g' cluster/group              'a' generation(8) 'm' member id  b: what the leader gave it
@@ -110,7 +110,8 @@
 // and goes on there if it was interrupted. A segment that it changes gets the id of the write, and is
 // written only if it has the id that was read, so that of two compactors none undoes the other's
 // work. A pass waits until half of the log is new, or seven days. Tombstones stay for a day after
-// their first pass. The last message of a log stays in any case.
+// their first pass. Settings of the topic may say otherwise: min.cleanable.dirty.ratio, max.compaction.lag.ms and
+// delete.retention.ms; min.compaction.lag.ms keeps new messages out of passes. The last message of a log stays in any case.
 //
 // # Groups
 //
@@ -134,6 +135,9 @@
 // position before the last answer is kept until the instance calls again. Where an instance expires or
 // loses a partition, automatic commits go that far, so an answer that nobody got is given out again.
 // [Engine.Poll] is for callers that say which answer they got last.
+//
+// A partition that is to be another instance's stays with one that is busy with messages of it until that one calls again,
+// for its session timeout and half a minute at most. The other one waits meanwhile.
 //
 // # Limits
 //

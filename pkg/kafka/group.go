@@ -40,6 +40,7 @@ const (
 	memberAsk         = "j" // see groups.Ask
 	memberQuit        = "q" // Unix ms: it is to leave
 	memberRefused     = "r" // id of its last ask, and why it was refused
+	memberBack        = "k" // see groups.Member.Back
 )
 
 // Reset says where a group begins to read a partition without a committed offset.
@@ -193,6 +194,7 @@ func seatOf(name string, attrs store.Attrs) (*seat, error) {
 			return nil, fmt.Errorf("reading instance %s: %w", name, err)
 		}
 		m.Name, m.Incarnation, m.Call = name, attrs.Get(memberIncarnation).Str(), attrs.Get(memberCall).Str()
+		m.Back = attrs.Get(memberBack).Num()
 		s.Member = m
 	}
 	if text := attrs.Get(memberAsk); !text.IsZero() {
@@ -304,12 +306,12 @@ type Group struct {
 
 // Instance is a member of a group.
 type Instance struct {
-	Name       string
+	Name       string           // of a member of Kafka's own protocol: its instance id, or else its member id
 	Topics     []string         // that it reads
 	Partitions []TopicPartition // assigned to it, by topic and number
 }
 
-// Groups lists the groups that have instances.
+// Groups lists the groups that have instances, or members of Kafka's own protocol.
 func (e *Engine) Groups(ctx context.Context, c *Cluster) ([]Group, error) {
 	all, err := e.groups(ctx, c.ID)
 	if err != nil {
@@ -327,6 +329,11 @@ func (e *Engine) Groups(ctx context.Context, c *Cluster) ([]Group, error) {
 				}
 			}
 			listed.Instances = append(listed.Instances, inst)
+		}
+		if len(listed.Instances) == 0 {
+			if listed.Instances, err = e.consumers(ctx, g); err != nil {
+				return nil, err
+			}
 		}
 		if len(listed.Instances) > 0 {
 			out = append(out, listed)

@@ -45,6 +45,8 @@ type groupChaos struct {
 	dice   *rand.Rand                  // with mu
 	did    map[string]int              // how often what was done
 	most   map[TopicPartition][2]int64 // committed offsets seen last, of both groups
+
+	compacted *compactedChaos
 }
 
 type place struct {
@@ -67,13 +69,21 @@ func (g *groupChaos) count(what string) {
 
 func (g *groupChaos) engine() *Engine { return g.engines[g.roll(len(g.engines))] }
 
-func (g *groupChaos) subscription() []string {
+// subscription are the topics that a group reads; of "", those of the groups auto and manual.
+func (g *groupChaos) subscription(group string) []string {
+	if group == viewsGroup {
+		return []string{compactedTopic}
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return slices.Clone(g.topics)
 }
 
 func (g *groupChaos) received(group string, got []Message) {
+	if group == viewsGroup {
+		g.compacted.received(got)
+		return
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, m := range got {
@@ -83,8 +93,10 @@ func (g *groupChaos) received(group string, got []Message) {
 	}
 }
 
-// missing is how many acknowledged messages some group has not got.
+// missing is how many acknowledged messages some group has not got. Of a compacted topic, the last ones of their
+// keys count.
 func (g *groupChaos) missing() (n int) {
+	n = g.compacted.missing()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, unseen := range g.unseen {
@@ -96,7 +108,7 @@ func (g *groupChaos) missing() (n int) {
 func (g *groupChaos) produce(ctx context.Context, messages int) {
 	size := max(20, messages/500) // many messages come in larger batches, not in more time
 	for sent := 0; sent < messages; sent += size {
-		topics := g.subscription()
+		topics := g.subscription("")
 		ms := make([]NewMessage, size)
 		topic := topics[g.roll(len(topics))]
 		for i := range ms {
@@ -124,10 +136,10 @@ func (g *groupChaos) produce(ctx context.Context, messages int) {
 
 // client is a consumer with one name after the other. Of each, it ends in another way.
 func (g *groupChaos) client(ctx context.Context, group string, number int) {
-	o := InstanceOptions{Reset: ResetEarliest, SessionTimeout: 10 * time.Second, AutoCommit: group == "auto", AutoCommitInterval: time.Second}
+	o := InstanceOptions{Reset: ResetEarliest, SessionTimeout: 10 * time.Second, AutoCommit: group != "manual", AutoCommitInterval: time.Second}
 	for life := 0; ctx.Err() == nil; life++ {
 		name := fmt.Sprintf("%d-%d", number, life)
-		topics := g.subscription()
+		topics := g.subscription(group)
 		poll := func(ctx context.Context) ([]Message, error) {
 			return g.engine().Consume(ctx, g.c, group, name, topics, o, time.Duration(g.roll(5000))*time.Millisecond)
 		}
@@ -205,7 +217,7 @@ func (g *groupChaos) commit(ctx context.Context, group, name string, got []Messa
 // watch sees to it that committed offsets never go back, and never vanish.
 func (g *groupChaos) watch(ctx context.Context) {
 	for i, group := range []string{"auto", "manual"} {
-		for _, topic := range g.subscription() {
+		for _, topic := range g.subscription("") {
 			t, err := g.engines[0].Topic(ctx, g.c, topic)
 			if err != nil {
 				continue
@@ -248,8 +260,9 @@ func TestGroupsMissNothingAcknowledged(t *testing.T) {
 			seen: map[string]map[place]bool{"auto": {}, "manual": {}}, unseen: map[string]map[place]bool{"auto": {}, "manual": {}}, dice: rand.New(rand.NewPCG(5, 6)), did: map[string]int{}, most: map[TopicPartition][2]int64{},
 		}
 		for _, ahead := range []time.Duration{0, 3 * time.Second} {
-			g.engines = append(g.engines, New(Config{Store: st, Stream: stream, RecordTTL: time.Second, Now: func() time.Time { return time.Now().Add(ahead) }}))
+			g.engines = append(g.engines, New(Config{Store: st, Stream: stream, RecordTTL: time.Second, CompactKeys: 40, Now: func() time.Time { return time.Now().Add(ahead) }}))
 		}
+		g.compacted = newCompactedChaos(g)
 		e := g.engines[0]
 		if _, err := e.CreateCluster(t.Context(), ClusterOptions{ID: "c1", MaxPartitions: 100}); err != nil {
 			t.Fatal(err)
@@ -257,6 +270,7 @@ func TestGroupsMissNothingAcknowledged(t *testing.T) {
 		if _, err := e.CreateTopic(t.Context(), g.c, "red", TopicOptions{Partitions: 6}); err != nil {
 			t.Fatal(err)
 		}
+		g.compacted.create(t.Context(), t)
 		const odds = 0.001
 		st.SetPlan(faulty.Plan{Seed: 3, Throttle: odds, Conflict: odds, Unavailable: odds, LostApplied: odds, LostUnapplied: odds})
 		running, stop := context.WithCancel(t.Context())
@@ -266,7 +280,7 @@ func TestGroupsMissNothingAcknowledged(t *testing.T) {
 				t.Error(err)
 			}
 		})
-		for _, group := range []string{"auto", "manual"} {
+		for _, group := range []string{"auto", "manual", viewsGroup} {
 			for i := range 3 {
 				background.Go(func() { g.client(running, group, i) })
 			}
@@ -278,9 +292,22 @@ func TestGroupsMissNothingAcknowledged(t *testing.T) {
 				time.Sleep(5 * time.Second)
 			}
 		})
+		background.Go(func() { // compacts at the same time
+			for running.Err() == nil {
+				_, _ = g.engines[1].Reclaim(running)
+				time.Sleep(time.Duration(g.roll(10_000)) * time.Millisecond)
+			}
+		})
+		background.Go(func() {
+			for running.Err() == nil {
+				g.compacted.scan(running)
+				time.Sleep(10 * time.Second)
+			}
+		})
 		messages := groupChaosMessages(t)
-		for range 4 {
+		for i := range 4 {
 			work.Go(func() { g.produce(t.Context(), messages/4) })
+			work.Go(func() { g.compacted.produce(t.Context(), i, messages/16) })
 		}
 		work.Go(func() { // topics and partitions come meanwhile
 			time.Sleep(20 * time.Second)
@@ -303,11 +330,17 @@ func TestGroupsMissNothingAcknowledged(t *testing.T) {
 		})
 		work.Wait()
 		produced := time.Now()
-		for g.missing() > 0 && time.Since(produced) < 10*time.Minute {
+		// What is missed is what does not come while the groups get nothing else either.
+		least, since := g.missing(), produced
+		for n := least; n > 0 && time.Since(since) < 10*time.Minute; n = g.missing() {
+			if n < least {
+				least, since = n, time.Now()
+			}
 			time.Sleep(time.Second)
 		}
+		left := g.compacted.scan(t.Context())
 		if n := g.missing(); n > 0 {
-			t.Errorf("%d messages are missed, of %d acknowledged", n, len(g.sent))
+			t.Errorf("%d messages are missed, %d of them last ones of their keys; %d were acknowledged", n, g.compacted.missing(), len(g.sent))
 			for group, unseen := range g.unseen {
 				for at := range unseen {
 					t.Errorf("for example %v, by group %s", at, group)
@@ -321,6 +354,10 @@ func TestGroupsMissNothingAcknowledged(t *testing.T) {
 		}
 		background.Wait()
 		t.Logf("%d acknowledged, in %v; %v; store %+v", len(g.sent), produced.Sub(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)), g.did, st.Counts())
+		t.Logf("compacted topic: %d acknowledged, %d left at the end, read %d times", g.compacted.n, left, g.compacted.scans)
+		if g.compacted.n < messages/8 || left > g.compacted.n/2 || g.compacted.scans < 3 {
+			t.Errorf("of the compacted topic's %d messages %d are left, and it was read %d times", g.compacted.n, left, g.compacted.scans)
+		}
 		if len(g.sent) < messages/2 {
 			t.Errorf("only %d messages were acknowledged", len(g.sent))
 		}

@@ -12,9 +12,9 @@ import (
 // GroupLag is a group with what it has read and what it has not.
 type GroupLag struct {
 	Name       string
-	Generation int64     // number of rebalances
-	UsedAt     time.Time // of its last request; zero: never
-	Instances  []string
+	Generation int64          // number of rebalances
+	UsedAt     time.Time      // of its last request; zero: never
+	Instances  []string       // and members of Kafka's own protocol, as Instance names them
 	Partitions []PartitionLag // with a committed offset, a position or an instance, by topic and number
 }
 
@@ -93,6 +93,13 @@ func (e *Engine) lags(ctx context.Context, c *Cluster, all []*groupItem) ([]Grou
 			return nil, err
 		}
 		out[i] = e.placesOf(g, blocks, byID)
+		if len(out[i].Instances) == 0 {
+			consumers, err := e.consumers(ctx, g)
+			if err != nil {
+				return nil, err
+			}
+			out[i].take(consumers, topics)
+		}
 		for _, p := range out[i].Partitions {
 			if log := e.logOf(topics, p.TopicPartition); log != "" && !has(index, log) {
 				index[log] = len(logs)
@@ -121,6 +128,32 @@ func (e *Engine) lags(ctx context.Context, c *Cluster, all []*groupItem) ([]Grou
 		}
 	}
 	return out, nil
+}
+
+// take adds members of Kafka's own protocol, with what they have of topics that there are.
+func (g *GroupLag) take(consumers []Instance, topics []*Topic) {
+	for _, c := range consumers {
+		g.Instances = append(g.Instances, c.Name)
+		for _, tp := range c.Partitions {
+			i := slices.IndexFunc(g.Partitions, func(p PartitionLag) bool { return p.TopicPartition == tp })
+			if i < 0 {
+				known := slices.ContainsFunc(topics, func(t *Topic) bool { return t.Name == tp.Topic && tp.Partition >= 0 && tp.Partition < t.Partitions })
+				if !known {
+					continue
+				}
+				i = len(g.Partitions)
+				g.Partitions = append(g.Partitions, PartitionLag{TopicPartition: tp, Committed: groups.None, Position: groups.None, Lag: -1})
+			}
+			g.Partitions[i].Instance = c.Name
+		}
+	}
+	g.sort()
+}
+
+func (g *GroupLag) sort() {
+	slices.SortFunc(g.Partitions, func(a, b PartitionLag) int {
+		return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition))
+	})
 }
 
 func has(m map[string]int, key string) bool { _, ok := m[key]; return ok }
@@ -183,8 +216,6 @@ func (e *Engine) placesOf(g *groupItem, blocks map[groups.BlockKey]*groups.Block
 			out.Partitions = append(out.Partitions, *p)
 		}
 	}
-	slices.SortFunc(out.Partitions, func(a, b PartitionLag) int {
-		return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition))
-	})
+	out.sort()
 	return out
 }

@@ -397,7 +397,7 @@ func (e *Engine) reclaimLog(ctx context.Context, t *Topic, log string, h *head) 
 	if !t.Compact {
 		return deleted, nil
 	}
-	return deleted, e.compact(ctx, log, h)
+	return deleted, e.compact(ctx, log, h, t.compaction())
 }
 
 // again reads a head again if it was changed without an error.

@@ -46,8 +46,8 @@ type TopicOptions struct {
 	Compact         bool          // keep the last message of each key, whatever its age
 	CompactDelete   bool          // a compacted topic's messages also go by retention time and size
 
-	// Settings are those of Kafka that are kept for its clients, and mean nothing here: lines of name=value. See
-	// Setting and SetSetting.
+	// Settings are further settings of Kafka, which are kept for its clients: lines of name=value, see Setting and
+	// SetSetting. Those that compaction goes by act; the others mean nothing here.
 	Settings string
 }
 

@@ -36,15 +36,16 @@ func setbit(c *call) error {
 	if c.args[3] != "0" && c.args[3] != "1" {
 		return errBitValue
 	}
-	s, _, err := c.tx.String(c.args[1])
+	n, err := c.tx.StringLen(c.args[1])
 	if err != nil {
 		return err
 	}
 	if n := offset/8 + 1; n > maxRecord {
 		return errRecordSize(n)
 	}
-	if !c.tx.room(max(offset/8+1, int64(len(s)))) {
-		return c.tx.Err()
+	s, err := c.tx.StringToRewrite(c.args[1], max(offset/8+1, n))
+	if err != nil {
+		return err
 	}
 	next, old := bits.Set(s, offset, int(c.args[3][0]-'0'))
 	c.tx.SetString(c.args[1], next, true)

@@ -35,9 +35,29 @@ func stringCommands() []*command {
 	}, stringRangeCommands()...)
 }
 
+// whole is the string at a key for a reply that holds all of it. One that no reply can hold is not read.
+func (c *call) whole(key string) (s string, ok bool, err error) {
+	n, err := c.tx.StringLen(key)
+	if err != nil {
+		return "", false, err
+	}
+	if err := c.fits(n); err != nil {
+		return "", false, err
+	}
+	return c.tx.String(key)
+}
+
+// fits refuses a reply that is to hold a string of n bytes before that is read.
+func (c *call) fits(n int64) error {
+	if limit := c.host.maxReply; n > int64(limit) {
+		return errReplySize(limit, int(n))
+	}
+	return nil
+}
+
 // GET key
 func get(c *call) error {
-	s, ok, err := c.tx.String(c.args[1])
+	s, ok, err := c.whole(c.args[1])
 	if err != nil {
 		return err
 	}
@@ -72,7 +92,11 @@ func (c *call) setString(value string, o setOptions) error {
 	var old string
 	exists := c.tx.Exists(key)
 	if o.get || o.comparesValue() {
-		s, ok, err := c.tx.String(key)
+		read := c.tx.String
+		if o.get {
+			read = c.whole
+		}
+		s, ok, err := read(key)
 		if err != nil {
 			return err
 		}
@@ -212,7 +236,7 @@ func getsetDirect(d *direct) *plan { return d.setString(d.args[2], setOptions{ge
 
 // GETDEL key
 func getdel(c *call) error {
-	s, ok, err := c.tx.String(c.args[1])
+	s, ok, err := c.whole(c.args[1])
 	if err != nil {
 		return err
 	}
@@ -234,7 +258,7 @@ func getex(c *call) error {
 	if err != nil {
 		return err
 	}
-	s, ok, err := c.tx.String(c.args[1])
+	s, ok, err := c.whole(c.args[1])
 	if err != nil {
 		return err
 	}
@@ -277,8 +301,12 @@ func mget(c *call) error {
 	c.w.Array(len(c.args) - 1)
 	mark := c.w.Mark()
 	for _, key := range c.args[1:] {
+		n, _ := c.tx.StringLen(key) // another type reads as nil
+		if err := c.fits(n); err != nil {
+			return err
+		}
 		s, ok, err := c.tx.String(key)
-		c.w.BulkOrNull(s, ok && err == nil) // another type reads as nil
+		c.w.BulkOrNull(s, ok && err == nil)
 		if err := c.bounded(mark); err != nil {
 			return err
 		}

@@ -79,6 +79,9 @@ func getrange(c *call) error {
 		c.w.Bulk("")
 		return nil
 	}
+	if err := c.fits(end - start + 1); err != nil {
+		return err
+	}
 	c.w.Bulk(c.tx.StringRange(c.args[1], start, end))
 	return nil
 }
@@ -92,13 +95,13 @@ func setrange(c *call) error {
 	if offset < 0 {
 		return errOffset
 	}
-	s, _, err := c.tx.String(c.args[1])
+	n, err := c.tx.StringLen(c.args[1])
 	if err != nil {
 		return err
 	}
 	value := c.args[3]
 	if value == "" {
-		c.w.Int(int64(len(s)))
+		c.w.Int(n)
 		return nil
 	}
 	end := offset + int64(len(value))
@@ -108,9 +111,10 @@ func setrange(c *call) error {
 	if end > maxRecord {
 		return errRecordSize(end)
 	}
-	size := max(end, int64(len(s)))
-	if !c.tx.room(size) {
-		return c.tx.Err()
+	size := max(end, n)
+	s, err := c.tx.StringToRewrite(c.args[1], size)
+	if err != nil {
+		return err
 	}
 	buf := make([]byte, size)
 	copy(buf, s)

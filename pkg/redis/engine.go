@@ -121,7 +121,7 @@ func New(cfg Config) *Engine {
 	if e.log == nil {
 		e.log = slog.Default()
 	}
-	e.turns = newTurns(cmp.Or(cfg.Turns, max(runtime.GOMAXPROCS(0)-1, 1)), e.now)
+	e.turns = newTurns(cmp.Or(cfg.Turns, max(runtime.GOMAXPROCS(0)-1, 1)), accountMemory*e.budget.Memory, e.now)
 	ttl := e.recordTTL
 	if ttl == 0 {
 		ttl = fresh.Forever
@@ -147,10 +147,10 @@ func New(cfg Config) *Engine {
 	e.started = e.now()
 	e.commands = newCommandTable(e.databaseCommands(), e.pubsubCommands(), e.scriptCommands(), e.functionCommands(), e.aclCommands())
 	e.host = &host{commands: e.commands, now: e.now, started: e.started, random: e.random, maxReply: e.maxReply}
-	e.keys = &space{
+	e.keys = newSpace(spaceConfig{
 		store: e.store, now: e.now, log: e.log, retry: e.retry, random: e.random, budget: e.budget,
 		written: e.waiters.written, clear: e.clearDatabase,
-	}
+	})
 	return e
 }
 
@@ -189,12 +189,12 @@ func (e *Engine) bind(a Access, args []string) (bound, error) {
 }
 
 // WithTurn returns a context under which all that the engine does for a request is one piece of work, together with
-// what the caller spends on the request. The caller releases the Turn at last. A call without one has its own.
+// what the caller spends on the request. The caller ends the Turn at last. A call without one has its own.
 func (e *Engine) WithTurn(ctx context.Context, db *Database) (context.Context, *Turn) {
-	return e.turns.request(ctx, db.ID)
+	return e.turns.request(ctx, db, e.budget.Memory)
 }
 
-// begin is WithTurn for a call that may be a part of a request that has a Turn. The call releases what it gets.
+// begin is WithTurn for a call that may be a part of a request that has a Turn. The call ends what it gets.
 func (e *Engine) begin(ctx context.Context, db *Database) (_ context.Context, turn, own *Turn) {
 	if t := turnOf(ctx); t != nil {
 		return ctx, t, nil
@@ -209,7 +209,7 @@ func (e *Engine) begin(ctx context.Context, db *Database) (_ context.Context, tu
 // taken effect, otherwise it has not.
 func (e *Engine) Do(ctx context.Context, db *Database, a Access, args []string, w *resp.Writer) error {
 	ctx, turn, own := e.begin(ctx, db)
-	defer own.Release()
+	defer own.End()
 	if err := turn.Spend(ctx, commandWork+argWork*int64(len(args))); err != nil {
 		return err
 	}
@@ -290,7 +290,7 @@ func (e *Engine) PipelineUpTo(ctx context.Context, db *Database, a Access, cmds 
 		return len(cmds), db
 	}
 	ctx, turn, own := e.begin(ctx, db)
-	defer own.Release()
+	defer own.End()
 	limits := newBudget(e.budget, turn)
 	first := w.Len()
 	full := func() bool { return upTo > 0 && w.Len()-first > upTo }
@@ -463,7 +463,7 @@ func (e *Engine) MultiIf(ctx context.Context, db *Database, a Access, cmds [][]s
 		return errTooManyCommands(limit, len(cmds))
 	}
 	ctx, turn, own := e.begin(ctx, db)
-	defer own.Release()
+	defer own.End()
 	work := int64(0)
 	for _, args := range cmds {
 		work += commandWork + argWork*int64(len(args))
@@ -536,6 +536,7 @@ func (e *Engine) transact(ctx context.Context, db *Database, group []bound, mode
 			doubts: known.doubts, budget: group[0].budget,
 		})
 		err := e.runIn(tx, group, mode, keys, known.loaded, w)
+		tx.letGo()
 		known.loaded = nil
 		if d, lost := tx.doubt(func() []byte { return slices.Clone(w.Buf[mark:]) }); lost {
 			known.doubts = append(known.doubts, d)
@@ -556,6 +557,9 @@ func (e *Engine) transact(ctx context.Context, db *Database, group []bound, mode
 			return nil
 		}
 		if err == nil {
+			if attempts != nil {
+				e.locks.Met(attempts.Failed(), db.ID, keys...)
+			}
 			return nil
 		}
 		w.Truncate(mark)
@@ -564,6 +568,7 @@ func (e *Engine) transact(ctx context.Context, db *Database, group []bound, mode
 		if again {
 			if attempts == nil {
 				attempts = e.retry.Begin()
+				attempts.Expect(e.locks.Expected(db.ID, keys...))
 			}
 			turnOf(ctx).Release()
 			if err = attempts.Wait(ctx, err); err == nil {
@@ -651,4 +656,12 @@ func tooManyWrites(group []bound) error {
 		return errTransactionSize(len(keys))
 	}
 	return nil
+}
+
+func errTooManyArguments(limit, actual int) Error {
+	return Error(fmt.Sprintf("ERR max number of arguments exceeded. Limit: %d, Actual: %d", limit, actual))
+}
+
+func errTooManyCommands(limit, actual int) Error {
+	return Error(fmt.Sprintf("ERR max number of commands exceeded. Limit: %d, Actual: %d", limit, actual))
 }

@@ -99,19 +99,22 @@ func (tx *Txn) SetJSON(key string, doc *jsondoc.Value) error {
 func (tx *Txn) setAllJSON(docs map[string]*jsondoc.Value) error {
 	texts := make(map[string]string, len(docs))
 	for key, doc := range docs {
-		text := doc.AppendTo(make([]byte, 0, tx.jsonSize(key)+64))
-		if len(text) > maxRecord {
+		size := int64(doc.TextLen())
+		if size > maxRecord {
 			for key := range docs {
 				tx.forgetJSON(key)
 			}
-			return errRecordSize(int64(len(text)))
+			return errRecordSize(size)
 		}
-		if tx.spend(jsonWork / 2 * int64(len(text))); tx.err != nil {
+		if tx.spend(jsonWork / 2 * size); !tx.room(size) {
 			return tx.err
 		}
+		tx.hold(size)
+		text := doc.AppendTo(make([]byte, 0, size))
 		texts[key] = unsafe.String(unsafe.SliceData(text), len(text))
 	}
 	for key, doc := range docs {
+		tx.hold(-int64(len(texts[key]))) // setJSONText counts it again
 		tx.setJSONText(key, texts[key], doc)
 	}
 	return nil
@@ -135,6 +138,7 @@ func (tx *Txn) jsonFits(key string, n, bytes int, memory int64) error {
 		return errRecordSize(size)
 	}
 	tx.take(int64(n) * (int64(bytes) + memory))
+	tx.room(tx.jsonSize(key) + int64(n)*int64(bytes)) // for the text
 	return tx.err
 }
 

@@ -17,6 +17,7 @@ type List struct {
 	obj *object
 
 	elems []string // inline, or all of it
+	front []string // inline: room in front of elems, in the same array
 	n     int64    // spread: number of elements
 	left  int64    // spread: position of the first
 
@@ -235,10 +236,12 @@ func (l *List) PushLeft(values ...string) {
 	if !l.spread() {
 		l.own()
 		l.tx.added(values)
-		l.tx.spend(16 * int64(len(l.elems)))
-		front := slices.Clone(values)
-		slices.Reverse(front)
-		l.elems = append(front, l.elems...)
+		l.makeFront(len(values))
+		at := len(l.front) - len(values)
+		copy(l.front[at:], values)
+		slices.Reverse(l.front[at:])
+		l.elems = l.front[at : len(l.front)+len(l.elems)]
+		l.front = l.front[:at]
 		return
 	}
 	l.ent.dirty = true
@@ -247,6 +250,24 @@ func (l *List) PushLeft(values ...string) {
 		l.n++
 		l.put(l.left, v)
 	}
+}
+
+// makeFront makes room in front of the inline elements. A list that grows in front again and again is copied once
+// for each doubling.
+func (l *List) makeFront(n int) {
+	at := len(l.front)
+	if at >= n && len(l.elems) > 0 && cap(l.front) > at && &l.front[:at+1][at] == &l.elems[0] {
+		return
+	}
+	room := n
+	if at > 0 || l.front != nil {
+		room += len(l.elems) // it is not the first time
+	}
+	l.tx.take(16 * int64(room+cap(l.elems)))
+	l.tx.hold(-16 * int64(cap(l.elems)))                        // what it was before is garbage now
+	all := make([]string, room+len(l.elems), room+cap(l.elems)) // with the room that there is behind them
+	copy(all[room:], l.elems)
+	l.front, l.elems = all[:room], all[room:]
 }
 
 func (l *List) put(pos int64, v string) {

@@ -18,7 +18,7 @@ import (
 // and it takes no space. Tools that look after a database use it for scripts of their own.
 func (e *Engine) Eval(ctx context.Context, db *Database, a Access, source string, keys, args []string, w *resp.Writer) error {
 	ctx, _, own := e.begin(ctx, db)
-	defer own.Release()
+	defer own.End()
 	b, err := e.bind(a, slices.Concat([]string{"EVAL", source, strconv.Itoa(len(keys))}, keys, args))
 	if err != nil {
 		w.Error(err.Error())

@@ -176,6 +176,23 @@ func (v *stringValue) text() string {
 	return v.s
 }
 
+// StringToRewrite is the string at a key that is about to become another one of a number of bytes. If there is no room for
+// both, it is not read.
+func (tx *Txn) StringToRewrite(key string, size int64) (string, error) {
+	o, err := tx.typed(key, typeString)
+	if err != nil {
+		return "", err
+	}
+	if o != nil && !o.str().loaded {
+		size += o.str().length
+	}
+	if !tx.room(size) {
+		return "", tx.err
+	}
+	s, _, err := tx.String(key)
+	return s, err
+}
+
 // StringRange returns the bytes from start to end, both inclusive, of a string
 // key that is known to have them, reading no more of a long string than need be.
 func (tx *Txn) StringRange(key string, start, end int64) string {

@@ -263,3 +263,42 @@ func Subscription(metadata string) (topics []string) {
 	}
 	return topics
 }
+
+// Assigned are the partitions in what a leader gave a consumer, by topic. It is Kafka's ConsumerProtocolAssignment: a
+// version (int16), and an array of topics, each with an array of partitions (int32). What cannot be read has none.
+func Assigned(assignment string) map[string][]int {
+	b := []byte(assignment)
+	number := func() int {
+		if len(b) < 4 {
+			b = nil
+			return 0
+		}
+		n := int(int32(binary.BigEndian.Uint32(b)))
+		b = b[4:]
+		return n
+	}
+	if len(b) < 2 {
+		return nil
+	}
+	b = b[2:]
+	out := map[string][]int{}
+	for topics := number(); topics > 0; topics-- {
+		if len(b) < 2 {
+			return nil
+		}
+		size := int(int16(binary.BigEndian.Uint16(b)))
+		if b = b[2:]; size < 0 || size > len(b) {
+			return nil
+		}
+		topic := string(b[:size])
+		b = b[size:]
+		n := number()
+		if n < 0 || n > len(b)/4 {
+			return nil
+		}
+		for range n {
+			out[topic] = append(out[topic], number())
+		}
+	}
+	return out
+}

@@ -179,3 +179,19 @@ func checkCompletion(t *rapid.T, before Classic, done Completion, members []*Cla
 		t.Fatalf("%q leads after %q", done.Group.Leader, before.Leader)
 	}
 }
+
+func TestAssignmentsOfConsumersAreRead(t *testing.T) {
+	for _, row := range []struct{ name, bytes, want string }{
+		{"two topics", "\x00\x00\x00\x00\x00\x02\x00\x01b\x00\x00\x00\x02\x00\x00\x00\x07\x00\x00\x00\x03\x00\x01a\x00\x00\x00\x01\x00\x00\x00\x00\xff\xff\xff\xff", "map[a:[0] b:[7 3]]"},
+		{"nothing", "", "map[]"},
+		{"no topics", "\x00\x01\x00\x00\x00\x00", "map[]"},
+		{"a topic that is cut off", "\x00\x00\x00\x00\x00\x01\x00\x05b", "map[]"},
+		{"more partitions than there are bytes", "\x00\x00\x00\x00\x00\x01\x00\x01b\x7f\xff\xff\xff\x00\x00\x00\x07", "map[]"},
+		{"a negative length", "\x00\x00\x00\x00\x00\x01\xff\xff", "map[]"},
+		{"more topics than there are bytes", "\x00\x00\x7f\xff\xff\xff\x00\x01a\x00\x00\x00\x01\x00\x00\x00\x00", "map[]"},
+	} {
+		if got := fmt.Sprint(Assigned(row.bytes)); got != row.want {
+			t.Errorf("%s: %s, want %s", row.name, got, row.want)
+		}
+	}
+}

@@ -22,12 +22,15 @@
 // accepted and others not, "results" has each one's metadata or error.
 //
 // A commit of which some partitions belong to another instance by now stores the others, and is
-// answered with 409 and the results of each.
+// answered with 409 and the results of each. If the store has failed for some of them, the answer is 503, and so are
+// their results.
 //
 // The answer of /lag is an array of {"topic", "partition", "committed", "end", "lag", "instance"}; the
 // lag is null where nothing is committed. /reset takes one or an array of {"topic", "partition", "to"};
 // without a partition, it is for all of the topic. to is "earliest", "latest", a time in ms, or
 // {"offset": number}. The answer has the new offsets; 409 while the group has instances.
+// In /lag and /consumers, members of Kafka's own protocol are instances, too: by their instance id, or else their
+// member id.
 //
 // An answer of /consume has the header Kafka-Answer. A client that sends it back with its next call, as
 // Kafka-Answer-Received, is given again what was in an answer that it has not got: each message arrives

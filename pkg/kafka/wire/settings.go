@@ -62,7 +62,7 @@ var settings = map[string]setting{
 	"follower.replication.throttled.replicas": {kind: kmsg.ConfigTypeList},
 	"index.interval.bytes":                    {kind: kmsg.ConfigTypeInt, initial: "4096", legal: atLeast(0)},
 	"leader.replication.throttled.replicas":   {kind: kmsg.ConfigTypeList},
-	"max.compaction.lag.ms":                   {kind: kmsg.ConfigTypeLong, initial: forever, legal: atLeast(1)},
+	"max.compaction.lag.ms":                   {kind: kmsg.ConfigTypeLong, initial: "604800000", legal: atLeast(1)}, // Kafka: for ever
 	"message.downconversion.enable":           {kind: kmsg.ConfigTypeBoolean, initial: "true"},
 	"message.format.version":                  {kind: kmsg.ConfigTypeString, initial: "2.8-IV1"},
 	"message.timestamp.difference.max.ms":     {kind: kmsg.ConfigTypeLong, initial: forever, legal: atLeast(0)},

@@ -177,7 +177,7 @@ func (h *Handler) Serve(ctx context.Context, r *Request, w ResponseWriter) {
 		h.record(ctx, r, s)
 	}
 	turn := s.turn
-	defer turn.Release()
+	defer turn.End()
 	h.send(ctx, r, w, s)
 	if s.reusable() {
 		h.scratches.Put(s)

@@ -132,7 +132,7 @@ func TestFormatStopsAtItsLimit(t *testing.T) {
 
 // FuzzParse compares with encoding/json and jsontext.
 func FuzzParse(f *testing.F) {
-	for _, s := range []string{`{"a":[1,-0.5e+7,"\u00e9\ud83d\ude00\n"],"b":{"":null,"x":true}}`, ` [ ] `, `"\ud800"`, `1e999`, "[1,\"\\\\\"]", `{"a":1,"a":2}`} {
+	for _, s := range []string{`{"a":[1,-0.5e+7,"\u00e9\ud83d\ude00\n"],"b":{"":null,"x":true}}`, ` [ ] `, `"\ud800"`, `1e999`, "[1,\"\\\\\"]", `{"a":1,"a":2}`, `["\u0000\u001f\u007f\u2028\b\f\r\t/"]`} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -147,6 +147,9 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		text := textOf(&v)
+		if n := v.TextLen(); n != len(text) {
+			t.Fatalf("%q: TextLen is %d, but the text has %d bytes", s, n, len(text))
+		}
 		var want, got any
 		decode(t, s, &want)
 		decode(t, text, &got)

@@ -20,6 +20,26 @@ type Format struct {
 // AppendTo appends the value as JSON text without blanks.
 func (v *Value) AppendTo(dst []byte) []byte { return v.AppendAt(dst, Format{}, 0) }
 
+// TextLen is the length of the JSON text, in bytes, that AppendTo appends.
+func (v *Value) TextLen() int {
+	switch v.kind {
+	case Null:
+		return len("null")
+	case String:
+		return quotedSize(v.text)
+	case Array, Object:
+		n := 2 + max(len(v.sub.items)-1, 0)
+		for i := range v.sub.items {
+			n += v.sub.items[i].TextLen()
+		}
+		for _, name := range v.sub.names {
+			n += quotedSize(name) + 1
+		}
+		return n
+	}
+	return len(v.text)
+}
+
 func (v *Value) append(dst []byte, f *Format, level int) []byte {
 	switch v.kind {
 	case Null:
@@ -122,6 +142,22 @@ func appendQuoted(dst []byte, s string) []byte {
 	}
 	dst, _ = jsontext.AppendQuote(dst, s) // the error would be about UTF-8, which Parse and ParsePath have checked
 	return dst
+}
+
+// quotedSize is how many bytes appendQuoted appends.
+func quotedSize(s string) int {
+	n := 2 + len(s)
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; c {
+		case '"', '\\', '\b', '\f', '\n', '\r', '\t':
+			n++
+		default:
+			if c < ' ' {
+				n += len(`u00`) + 2
+			}
+		}
+	}
+	return n
 }
 
 // plain reports whether a string needs no escapes.
