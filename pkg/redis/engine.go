@@ -250,17 +250,15 @@ func (e *Engine) run(ctx context.Context, db *Database, b bound, loaded heads, w
 // runDirect tries to carry out a command as one blind write. If it reports that this is not done,
 // the command has to run as a transaction, with what next holds.
 func (e *Engine) runDirect(ctx context.Context, db *Database, b bound, w *resp.Writer) (next handover, done bool, err error) {
-	now := e.nowMs()
-	d := direct{cmd: b.cmd, args: b.args, now: now, name: b.args[1]}
-	d.key = db.at(now).headKey(d.name)
+	d := direct{blind: e.keys.blind(db, b.args[1]), cmd: b.cmd, args: b.args}
 	if b.budget != nil {
-		defer func() { b.budget.use(d.work) }()
+		defer func() { b.budget.use(d.Work()) }()
 	}
 	p := b.cmd.direct(&d)
 	if p == nil {
 		return next, false, nil
 	}
-	if next, done, err = e.keys.writeBlindly(ctx, db, p, attempt{name: d.name, key: d.key, now: now}, w); err != nil {
+	if next, done, err = e.keys.writeBlindly(ctx, db, d.blind, p, w); err != nil {
 		err = fmt.Errorf("%s: %w", d.cmd.name, err)
 	}
 	return next, done, err
