@@ -326,7 +326,7 @@ func xread(c *call) error {
 func (c *call) served(a xreadArgs, mark, streams int, after []streamID) error {
 	switch {
 	case streams > 0:
-		c.w.ArrayAt(mark, streams)
+		c.w.RowsAt(mark, streams)
 		return nil
 	case a.block < 0:
 		c.w.NullArray()
