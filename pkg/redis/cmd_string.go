@@ -123,7 +123,7 @@ func (c *call) setString(value string, o setOptions) error {
 }
 
 func setDirect(d *direct) *plan {
-	o, err := parseSet(d.args, d.now)
+	o, err := parseSet(d.args, d.Now())
 	if err != nil {
 		return nil
 	}
@@ -175,7 +175,7 @@ func setex(c *call) error {
 }
 
 func setexDirect(d *direct) *plan {
-	at, err := parseRelative(d.cmd.name, d.args[2], d.now)
+	at, err := parseRelative(d.cmd.name, d.args[2], d.Now())
 	if err != nil {
 		return nil
 	}

@@ -191,7 +191,7 @@ func (e *Engine) bind(a Access, args []string) (bound, error) {
 // WithTurn returns a context under which all that the engine does for a request is one piece of work, together with
 // what the caller spends on the request. The caller ends the Turn at last. A call without one has its own.
 func (e *Engine) WithTurn(ctx context.Context, db *Database) (context.Context, *Turn) {
-	return e.turns.request(ctx, db, e.budget.Memory)
+	return e.turns.request(ctx, cmp.Or(db.Account, db.ID), db.ID, e.budget.Memory)
 }
 
 // begin is WithTurn for a call that may be a part of a request that has a Turn. The call ends what it gets.
@@ -663,3 +663,7 @@ func errTooManyArguments(limit, actual int) Error {
 func errTooManyCommands(limit, actual int) Error {
 	return Error(fmt.Sprintf("ERR max number of commands exceeded. Limit: %d, Actual: %d", limit, actual))
 }
+
+// accountMemory is how much the requests of an account may hold before their turns go to the one that came first,
+// as a multiple of Budget.Memory.
+const accountMemory = 4
