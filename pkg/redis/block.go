@@ -27,8 +27,6 @@ const (
 	attemptTime = 20 * time.Second
 	// askWaiting is how often a command that waits asks its context, for some tell by Err alone that they have ended.
 	askWaiting = 200 * time.Millisecond
-	// forever is longer than any process lives.
-	forever = 100 * 365 * 24 * time.Hour
 )
 
 // runBlocking carries out a command that may wait.
