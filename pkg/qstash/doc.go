@@ -100,7 +100,7 @@
 //	l acct               dlq id               dead letter: the last answer of a failed message
 //	r acct run           r, step or link      workflow run; link: what it waits for
 //	R acct               run                  index of the workflow runs
-//	T acct key           ten seconds      tickets of those who have met at a flow control key, see store.Tickets
+//	T acct key           ten seconds          tickets of those who have met at a flow control key, see store.Tickets
 //	v acct event         waiter               workflow runs that wait for an event
 //
 // A message that has not finished within a year of being due, since it waits behind a

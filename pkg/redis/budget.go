@@ -164,10 +164,6 @@ func (tx *Txn) letGo() {
 	tx.held = 0
 }
 
-func errMemory(limit int64) resp.Error {
-	return resp.Error(fmt.Sprintf("ERR max request memory exceeded. Limit: %d bytes", limit))
-}
-
 // room reports whether a transaction may hold so many bytes more. If not, it fails. What is about to be made and
 // then counted is asked for first.
 func (tx *Txn) room(bytes int64) bool {
@@ -196,14 +192,6 @@ func (tx *Txn) matches(pattern, s string) bool {
 	ok, steps := glob.MatchWithin(pattern, s, max(tx.budget.left/globWork, 0))
 	tx.spend(steps * globWork)
 	return ok
-}
-
-func errTooManyArguments(limit, actual int) resp.Error {
-	return resp.Error(fmt.Sprintf("ERR max number of arguments exceeded. Limit: %d, Actual: %d", limit, actual))
-}
-
-func errTooManyCommands(limit, actual int) resp.Error {
-	return resp.Error(fmt.Sprintf("ERR max number of commands exceeded. Limit: %d, Actual: %d", limit, actual))
 }
 
 func errReplies(limit int64) resp.Error {

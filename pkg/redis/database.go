@@ -10,6 +10,7 @@ import (
 	"github.com/skystash/skystash/pkg/fresh"
 	"github.com/skystash/skystash/pkg/store"
 	"github.com/skystash/skystash/pkg/store/readahead"
+	"github.com/skystash/skystash/pkg/token/revoked"
 )
 
 // Limits of a database's number of slots.
@@ -126,7 +127,7 @@ func (e *Engine) databaseOf(ctx context.Context, id string, attrs store.Attrs, b
 
 // remember keeps a record, unless a newer one is there.
 func (e *Engine) remember(ctx context.Context, id string, attrs store.Attrs, begun fresh.Read) (*Database, error) {
-	withdrawn, err := e.revoked.Set(ctx, id, revocations(attrs))
+	withdrawn, err := e.revoked.Set(ctx, id, revoked.InRecord(attrs))
 	if err != nil {
 		return nil, err
 	}
@@ -158,7 +159,7 @@ func (e *Engine) ResetCredentials(ctx context.Context, id string) (int64, error)
 	if err != nil {
 		return 0, err
 	}
-	d, err := e.updateRecord(ctx, id, store.Add(recCredGen, recCredGen, 1), store.Remove(recRevoked), store.Remove(recRevPages))
+	d, err := e.updateRecord(ctx, id, append(revoked.Clear(), store.Add(recCredGen, recCredGen, 1))...)
 	if err != nil {
 		return 0, err
 	}
@@ -171,28 +172,10 @@ func (e *Engine) RevokeCredential(ctx context.Context, id, credentialID string, 
 	if !validDatabaseID(id) {
 		return fmt.Errorf("%w: %q", ErrNoDatabase, id)
 	}
-	unlock, err := e.locks.Lock(ctx, id, "revoked")
-	if err != nil {
-		return err
+	err := e.revoked.Revoke(ctx, e.retry, revoked.Record{Key: recordKey(id), There: recSlots}, id, credentialID, expires)
+	if errors.Is(err, revoked.ErrNoRecord) {
+		err = fmt.Errorf("%w: %s", ErrNoDatabase, id)
 	}
-	defer unlock()
-	err = e.retry.Unhurried().Do(ctx, func(ctx context.Context) error {
-		attrs, err := e.store.Get(ctx, recordKey(id))
-		if err != nil {
-			return err
-		}
-		if attrs == nil {
-			return fmt.Errorf("%w: %s", ErrNoDatabase, id)
-		}
-		list := revocations(attrs)
-		next, writes, err := e.revoked.Add(ctx, id, list, credentialID, expires)
-		if err != nil || next.Equal(list) {
-			return err
-		}
-		return e.store.Commit(ctx, append(writes, store.Update(recordKey(id),
-			store.And{store.Exists(recSlots), store.Same(recRevoked, attrs.Get(recRevoked)), store.Same(recRevPages, attrs.Get(recRevPages))},
-			store.Set(recRevoked, store.List(next.Recent)), store.Set(recRevPages, store.List(next.Pages)))))
-	})
 	if err != nil {
 		return fmt.Errorf("revoking credential %s of database %s: %w", credentialID, id, err)
 	}

@@ -17,13 +17,11 @@ const (
 	recEpoch    = "epoch"    // number of FLUSHDBs
 	recSwitchAt = "switchat" // Unix ms at which recEpoch came or comes into force
 	recCredGen  = "credgen"
-	recRevoked  = "revoked"  // revoked.List: credentials
-	recRevPages = "revpages" // revoked.List: pages
-	recScripts  = "scripts"  // number of SCRIPT FLUSHs, and when the last one came or comes into force
-	recLibs     = "libs"     // number of changes of the function libraries, and when ...
-	recAccount  = "account"  // who owns it
-	recAt       = "at"       // suffix
-	recBlock    = "block"    // meter.Block
+	recScripts  = "scripts" // number of SCRIPT FLUSHs, and when the last one came or comes into force
+	recLibs     = "libs"    // number of changes of the function libraries, and when ...
+	recAccount  = "account" // who owns it
+	recAt       = "at"      // suffix
+	recBlock    = "block"   // meter.Block
 
 	// recMonitor says until when (Unix ms) commands are to be written to the monitor's log. Without it,
 	// monitoring costs nothing.
@@ -115,11 +113,6 @@ func (d *Database) at(nowMs int64) view {
 }
 
 func recordKey(id string) store.Key { return store.Key{Partition: "d" + id, Sort: "d"} }
-
-// revocations are what a record says of revoked credentials.
-func revocations(attrs store.Attrs) revoked.List {
-	return revoked.List{Recent: attrs.Get(recRevoked).Elems(), Pages: attrs.Get(recRevPages).Elems()}
-}
 
 // generation counts how often the scripts or libraries of a database were replaced.
 type generation struct {

@@ -10,6 +10,7 @@ import (
 	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/store"
+	"github.com/skystash/skystash/pkg/token/revoked"
 )
 
 // Region makes an engine one of a read region: Config.Store is then the primary region's
@@ -143,7 +144,7 @@ func sameRecord(d *Database, record store.Attrs, now time.Time) bool {
 		record.Get(recEpoch).Num() == d.epoch && record.Get(recSwitchAt).Num() == d.switchAt &&
 		!d.Blocked.Holds(now) && !meter.DecodeBlock(record.Get(recBlock).Str()).Holds(now) &&
 		record.Get(recCredGen).Num() == d.CredentialGeneration &&
-		revocations(record).Equal(d.Revoked.List())
+		revoked.InRecord(record).Equal(d.Revoked.List())
 }
 
 // awaitEpoch waits until the replica has a flush.

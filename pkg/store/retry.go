@@ -89,6 +89,7 @@ type Attempts struct {
 	policy Retry
 	begin  time.Time
 	failed int
+	before int // see Expect
 }
 
 // WithClock is the policy with the clock now, unless it has one. Engines give it theirs.
@@ -147,13 +148,18 @@ func (a *Attempts) Wait(ctx context.Context, cause error) error {
 	return nil
 }
 
+// Expect makes the pauses as long as if n attempts had failed before. It is for who knows that somebody has just lost n
+// times here, see Locks.Expected.
+func (a *Attempts) Expect(n int) { a.before = n }
+
 // Failed is the number of attempts that have failed so far.
 func (a *Attempts) Failed() int { return a.failed }
 
 // pause draws the pause after an attempt. The first is short: most contention is between two.
 func (a *Attempts) pause() time.Duration {
-	ceiling := min(a.policy.First<<min(2*(a.failed-1), 16), max(longestPause, a.policy.First))
-	if a.failed == 1 {
+	n := a.failed + a.before
+	ceiling := min(a.policy.First<<min(2*(n-1), 16), max(longestPause, a.policy.First))
+	if n == 1 {
 		return rand.N(ceiling)
 	}
 	return ceiling/4 + rand.N(ceiling-ceiling/4)

@@ -133,7 +133,7 @@ func (x *exchange) single(args []string) error {
 	}
 	x.count(args)
 	w := &x.s.replies
-	if needsConnection(args[0]) {
+	if x.h.engine.NeedsConnection(args[0]) {
 		w.Error(needsConnectionText(args[0]))
 	} else if err := x.do(args); err != nil {
 		return err
@@ -179,7 +179,7 @@ func (x *exchange) pipeline() error {
 	ctx, w := x.ctx, &x.s.replies
 	start := 0
 	for i, args := range cmds {
-		if !needsConnection(args[0]) {
+		if !x.h.engine.NeedsConnection(args[0]) {
 			continue
 		}
 		if start < i {
@@ -201,7 +201,7 @@ func (x *exchange) multi() error {
 		return err
 	}
 	for _, args := range cmds {
-		if needsConnection(args[0]) {
+		if x.h.engine.NeedsConnection(args[0]) {
 			return badRequest(needsConnectionText(args[0]))
 		}
 	}
