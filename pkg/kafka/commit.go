@@ -13,27 +13,31 @@ import (
 // CommitResult is what has become of one offset of a commit.
 type CommitResult struct {
 	TopicOffset       // of the instance's own position: what is committed now
-	Err         error // of kind Lost: it was not stored
+	Err         error // of kind Lost: it was not stored; of none: the store has failed, and it may have been
 }
 
 // CommitError says that some offsets of a commit were not stored, because the instance has lost their
-// partitions. The others were.
+// partitions, or the store has failed. The others were.
 type CommitError struct {
 	Results []CommitResult // in the order of the request; of the instance's own positions, by partition
 }
 
 func (e *CommitError) Error() string { return e.Unwrap().Error() }
 
-// Unwrap is the first refusal.
+// Unwrap is the first failure of the store, or, if there is none, the first refusal.
 func (e *CommitError) Unwrap() error {
-	i := slices.IndexFunc(e.Results, func(r CommitResult) bool { return r.Err != nil })
+	i := slices.IndexFunc(e.Results, func(r CommitResult) bool { return r.Err != nil && !IsKind(r.Err, Lost) })
+	if i < 0 {
+		i = slices.IndexFunc(e.Results, func(r CommitResult) bool { return r.Err != nil })
+	}
 	return e.Results[i].Err
 }
 
 // Commit stores offsets for a group, as they are given; without any, the positions of all partitions of
 // the instance. The error is of kind NotFound if the group does not know the instance, and Lost if
 // that has expired. It is a *CommitError, of kind Lost too, if some partitions are another's by now:
-// partitions that are named, or, without any, those of which the instance's last answer had messages.
+// partitions that are named, or, without any, those of which the instance's last answer had messages. If the store
+// fails for some offsets and not for others, the error is a *CommitError, too, of the store's kind.
 func (e *Engine) Commit(ctx context.Context, c *Cluster, group, instance string, offsets []TopicOffset) error {
 	err := e.retry.Do(ctx, func(ctx context.Context) error { return e.commit(ctx, c, group, instance, offsets) })
 	if store.Contended(err) {
@@ -87,20 +91,26 @@ func (e *Engine) commit(ctx context.Context, c *Cluster, group, instance string,
 		last[key][p.Partition] = len(commits[key])
 		commits[key] = append(commits[key], commit)
 	}
-	refused := map[groups.BlockKey][]int{}
+	refused, broken := map[groups.BlockKey][]int{}, map[groups.BlockKey]error{}
 	for key, all := range commits {
 		if refused[key], err = e.commitBlock(ctx, g, key, all); err != nil {
-			return err
+			broken[key] = err
 		}
+	}
+	if len(broken) > 0 && len(broken) == len(commits) {
+		return err
 	}
 	var results []CommitResult
 	failed := false
 	for _, p := range parts {
-		r := CommitResult{TopicOffset: p.TopicOffset}
-		if p.lost || slices.Contains(refused[groups.BlockOf(p.topic, p.Partition)], p.Partition) {
-			failed = true
+		r, key := CommitResult{TopicOffset: p.TopicOffset}, groups.BlockOf(p.topic, p.Partition)
+		switch {
+		case p.lost || slices.Contains(refused[key], p.Partition):
 			r.Err = refuse(Lost, "%s/%d belongs to another instance of group %q", p.Topic, p.Partition, group)
+		case broken[key] != nil:
+			r.Err = broken[key]
 		}
+		failed = failed || r.Err != nil
 		results = append(results, r)
 	}
 	if failed {

@@ -179,10 +179,17 @@ func (p *poll) round(ctx context.Context) (out []Message, done bool, err error) 
 	if err := step.resolve(heads); err != nil {
 		return nil, false, err
 	}
-	if out, err = p.readLogs(ctx, step, heads); err != nil {
-		return nil, false, err
+	if s.Member.Back == 0 {
+		if out, err = p.readLogs(ctx, step, heads); err != nil {
+			return nil, false, err
+		}
 	}
 	if err := p.moveOn(ctx, s, step); err != nil {
+		return nil, false, err
+	}
+	if s.Member.Back != 0 {
+		// The instance has had what it was given, so that what is asked back may be taken. Then it gets more.
+		_, err := p.e.press(ctx, p.c, p.group, p.instance, func(as store.Attrs) bool { return as.Get(memberFence).Num() > s.Fence })
 		return nil, false, err
 	}
 	if err := ctx.Err(); err != nil && len(out) > 0 {

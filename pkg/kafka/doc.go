@@ -68,7 +68,7 @@
 //	pending   'l' cluster/topic/partition    'q' base(8) no(2)     d: a record of the stream that waits
 //	producer  'l' cluster/topic/partition    'p' id                p.* x: an idempotent producer that the head has no room for, see producers.go
 //	group     'g' cluster/group              'g'                   m in g n a o r t k d, c*, see group.go and classic_room.go
-//	member    'g' cluster/group              'm' instance          i v g w b j q r, see group.go
+//	member    'g' cluster/group              'm' instance          i v g w b j q r k, see group.go
 //	classic   'g' cluster/group              'u' member id         b j: a member of Kafka's own protocol, see classic_room.go
 //	static    'g' cluster/group              'i' instance id       m: the member that it is
 //	part      'g' cluster/group              'a' generation(8) 'm' member id  b: what the leader gave it
@@ -135,6 +135,9 @@
 // position before the last answer is kept until the instance calls again. Where an instance expires or
 // loses a partition, automatic commits go that far, so an answer that nobody got is given out again.
 // [Engine.Poll] is for callers that say which answer they got last.
+//
+// A partition that is to be another instance's stays with one that is busy with messages of it until that one calls again,
+// for its session timeout and half a minute at most. The other one waits meanwhile.
 //
 // # Limits
 //

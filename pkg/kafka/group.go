@@ -40,6 +40,7 @@ const (
 	memberAsk         = "j" // see groups.Ask
 	memberQuit        = "q" // Unix ms: it is to leave
 	memberRefused     = "r" // id of its last ask, and why it was refused
+	memberBack        = "k" // see groups.Member.Back
 )
 
 // Reset says where a group begins to read a partition without a committed offset.
@@ -193,6 +194,7 @@ func seatOf(name string, attrs store.Attrs) (*seat, error) {
 			return nil, fmt.Errorf("reading instance %s: %w", name, err)
 		}
 		m.Name, m.Incarnation, m.Call = name, attrs.Get(memberIncarnation).Str(), attrs.Get(memberCall).Str()
+		m.Back = attrs.Get(memberBack).Num()
 		s.Member = m
 	}
 	if text := attrs.Get(memberAsk); !text.IsZero() {

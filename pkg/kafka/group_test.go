@@ -206,6 +206,13 @@ func TestInstancesShareAndTakeOverPartitions(t *testing.T) {
 		if got := w.consume("a", manualCommit, "cities"); len(got) != 6 {
 			w.Fatalf("%d messages", len(got))
 		}
+		// a is asked for the half that is to be b's. Its next call gives it up, and gets at what a has kept: nothing new.
+		if got := w.consume("b", manualCommit, "cities"); len(got) != 0 {
+			w.Fatalf("b gets %d messages that a is busy with", len(got))
+		}
+		if got := w.consume("a", manualCommit, "cities"); len(got) != 0 {
+			w.Errorf("%d messages again", len(got))
+		}
 		// b begins its half with nothing committed: from the start.
 		if got := w.consume("b", manualCommit, "cities"); len(got) != 3 {
 			w.Fatalf("%d messages", len(got))

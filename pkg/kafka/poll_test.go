@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/skystash/skystash/pkg/kafka/batch"
+	"github.com/skystash/skystash/pkg/store"
 	"github.com/skystash/skystash/pkg/testenv/leaving"
 )
 
@@ -139,7 +140,9 @@ func TestCommitOfPositionsTellsWhatWasLost(t *testing.T) {
 	if got := w.consume("a", manualCommit, "red"); len(got) != 2 {
 		t.Fatalf("%d messages", len(got))
 	}
-	w.consume("b", manualCommit, "red") // takes partition 1
+	w.consume("b", manualCommit, "red")
+	w.clock.advance(31 * time.Second)
+	w.consume("b", manualCommit, "red") // takes partition 1, which a was asked for
 	var partly *CommitError
 	if err := w.e.Commit(t.Context(), w.cluster, "g", "a", nil); !errors.As(err, &partly) || len(partly.Results) != 2 {
 		t.Fatalf("commit: %v", err)
@@ -231,4 +234,39 @@ func TestPositionsAreTakenBackIfTheClientGoesWhileTheyMove(t *testing.T) {
 		t.Errorf("a client that has gone gets %d messages", len(got))
 	}
 	w.wantValues(w.consume("i", auto, "red"), "a", "b")
+}
+
+// A commit of two blocks of offsets, of which the store takes one.
+func TestCommitTellsOfWhichOffsetsTheStoreHasFailed(t *testing.T) {
+	partly := 0
+	for call, more := 1, true; more; call++ {
+		w := newWorld(t, openStore(t))
+		w.topic("red", TopicOptions{Partitions: 20})
+		w.consume("i", manualCommit, "red")
+		s := &interrupted{Store: w.store, before: call, fail: fmt.Errorf("test: %w", store.ErrUnavailable)}
+		e := New(Config{Store: s, Stream: w.stream, Now: w.clock.now})
+		defer e.Close()
+		err := e.Commit(t.Context(), w.cluster, "g", "i", []TopicOffset{{TopicPartition{"red", 0}, 5}, {TopicPartition{"red", 19}, 5}})
+		more = err != nil
+		var of *CommitError
+		if !errors.As(err, &of) {
+			continue
+		}
+		partly++
+		if !errors.Is(err, store.ErrUnavailable) || len(of.Results) != 2 {
+			t.Errorf("before call %d: %v, %+v", call, err, of.Results)
+		}
+		for _, r := range of.Results {
+			want := int64(5)
+			if r.Err != nil {
+				want = -1
+			}
+			if got := w.committed("red", r.Partition); got != want {
+				t.Errorf("before call %d: of partition %d %d is committed, and the result is %v", call, r.Partition, got, r.Err)
+			}
+		}
+	}
+	if partly != 2 { // each block once
+		t.Errorf("%d commits were stored in part", partly)
+	}
 }

@@ -283,6 +283,11 @@ func (l *leader) give(ctx context.Context, s *seat, m *groups.Member, generation
 	if m.Call == "" {
 		edits[4] = store.Remove(memberCall)
 	}
+	if m.Back > 0 {
+		edits = append(edits, store.Set(memberBack, store.Int(m.Back)))
+	} else {
+		edits = append(edits, store.Remove(memberBack))
+	}
 	if refused != "" {
 		edits = append(edits, store.Set(memberRefused, store.List([]string{s.Ask.ID, refused})))
 	}
@@ -325,7 +330,7 @@ func (l *leader) remove(ctx context.Context, s *seat, refused string) error {
 	if refused != "" {
 		op = store.Update(key, same, store.Set(memberRefused, store.List([]string{s.Ask.ID, refused})), store.Remove(memberAsk),
 			store.Remove(memberIncarnation), store.Remove(memberWrite), store.Remove(memberFence), store.Remove(memberState),
-			store.Remove(memberCall), store.Remove(memberQuit), store.Set(store.TTLAttr, store.Int(l.e.nowMs()/1000+reclaimGrace)))
+			store.Remove(memberCall), store.Remove(memberQuit), store.Remove(memberBack), store.Set(store.TTLAttr, store.Int(l.e.nowMs()/1000+reclaimGrace)))
 	}
 	_, err := l.e.store.Apply(ctx, op)
 	if _, ok := unmet(err); ok || errors.Is(err, store.ErrUnknownOutcome) || errors.Is(err, store.ErrConflict) {

@@ -199,6 +199,7 @@ func (s *space) afterBlind(ctx context.Context, db *Database, p *plan, a attempt
 // rewrite stores a key again as a transaction does, in the encoding that suits it.
 func (s *space) rewrite(ctx context.Context, db *Database, key string, dropExpiry bool) error {
 	tx := s.begin(ctx, db, txnMode{write: true})
+	defer tx.letGo()
 	if err := tx.start([]string{key}, nil); err != nil {
 		return err
 	}

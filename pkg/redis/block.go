@@ -40,11 +40,7 @@ func (e *Engine) runBlocking(ctx context.Context, db *Database, b bound, w *resp
 			b.args = blocked.args
 		}
 		if expired == nil {
-			limit := e.maxBlock
-			if blocked.timeout > 0 {
-				limit = min(limit, blocked.timeout)
-			}
-			timer := time.NewTimer(limit)
+			timer := time.NewTimer(e.waitingTime(ctx, blocked.timeout))
 			defer timer.Stop()
 			expired = timer.C
 		}
@@ -59,17 +55,35 @@ func (e *Engine) runBlocking(ctx context.Context, db *Database, b bound, w *resp
 	}
 }
 
+// forever is longer than any process lives.
+const forever = 100 * 365 * 24 * time.Hour
+
+// waitingTime is how long a command waits at most that asks for a time (0: for ever).
+func (e *Engine) waitingTime(ctx context.Context, asked time.Duration) time.Duration {
+	limit := e.maxBlock
+	if c := callerOf(ctx); c != nil && c.Patient {
+		limit = forever
+	}
+	if asked > 0 {
+		limit = min(limit, asked)
+	}
+	return limit
+}
+
 // await waits until a blocked command should look again, which is within a time. It reports last if the
 // command then does so for the last time. A command whose context has ended must not take anything: its client has
 // gone. Some contexts tell that by Err alone, so await asks it from time to time, and before it returns.
 func (e *Engine) await(ctx context.Context, wake <-chan struct{}, expired <-chan time.Time, look time.Duration) (last bool, err error) {
+	waits, ends := waitOf(ctx)
 	for {
 		again := time.NewTimer(look)
 		select {
-		case <-ctx.Done():
+		case <-waits.Done():
+		case <-ends:
+			last = true
 		case <-wake:
 		case <-again.C:
-			if e.recordTTL == 0 && ctx.Err() == nil { // there are no other engines, whose writes would not wake it
+			if e.recordTTL == 0 && waits.Err() == nil { // there are no other engines, whose writes would not wake it
 				look = lookLate
 				continue
 			}
@@ -79,7 +93,7 @@ func (e *Engine) await(ctx context.Context, wake <-chan struct{}, expired <-chan
 			last = true
 		}
 		again.Stop()
-		return last, ctx.Err()
+		return last, waits.Err()
 	}
 }
 

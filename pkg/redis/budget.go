@@ -20,7 +20,7 @@ import (
 // a step of a script (see the constants below).
 type Budget struct {
 	Work      int64 // units; default 2,000 million
-	Memory    int64 // bytes that a command or transaction keeps until it ends, but for its reply; default 128 MiB
+	Memory    int64 // bytes that a command or transaction keeps until it ends, but for its reply, with what its request was inflated to; default 128 MiB
 	Replies   int64 // bytes of all replies of a pipeline or transaction; default 64 MiB
 	Commands  int   // members of a pipeline or transaction; default 50,000
 	Arguments int   // of one command, with its name; default 131,072
@@ -146,9 +146,26 @@ func (b *budget) used() int64 { return b.limits.Work - b.left }
 // so no more. A transaction that holds too much fails.
 func (tx *Txn) hold(bytes int64) {
 	tx.held += bytes
-	if limit := tx.budget.limits.Memory; tx.held > limit {
-		tx.fail(resp.Error(fmt.Sprintf("ERR max request memory exceeded. Limit: %d bytes", limit)))
+	held := tx.held
+	if t := tx.budget.turn; t != nil { // with what the request keeps besides
+		t.held += bytes
+		held = t.held
 	}
+	if limit := tx.budget.limits.Memory; held > limit {
+		tx.fail(errMemory(limit))
+	}
+}
+
+// letGo is called when a transaction has ended: it keeps nothing any more.
+func (tx *Txn) letGo() {
+	if t := tx.budget.turn; t != nil {
+		t.held -= tx.held
+	}
+	tx.held = 0
+}
+
+func errMemory(limit int64) resp.Error {
+	return resp.Error(fmt.Sprintf("ERR max request memory exceeded. Limit: %d bytes", limit))
 }
 
 // room reports whether a transaction may hold so many bytes more. If not, it fails. What is about to be made and
@@ -179,14 +196,6 @@ func (tx *Txn) matches(pattern, s string) bool {
 	ok, steps := glob.MatchWithin(pattern, s, max(tx.budget.left/globWork, 0))
 	tx.spend(steps * globWork)
 	return ok
-}
-
-func errTooManyArguments(limit, actual int) resp.Error {
-	return resp.Error(fmt.Sprintf("ERR max number of arguments exceeded. Limit: %d, Actual: %d", limit, actual))
-}
-
-func errTooManyCommands(limit, actual int) resp.Error {
-	return resp.Error(fmt.Sprintf("ERR max number of commands exceeded. Limit: %d, Actual: %d", limit, actual))
 }
 
 func errReplies(limit int64) resp.Error {

@@ -146,6 +146,6 @@ func geopos(c *call) error {
 // writePoint writes a pair of longitude and latitude.
 func (c *call) writePoint(p geo.Point) {
 	c.w.Array(2)
-	c.w.Bulk(num.FormatHuman(p.Longitude))
-	c.w.Bulk(num.FormatHuman(p.Latitude))
+	c.w.DoubleText(num.FormatHuman(p.Longitude))
+	c.w.DoubleText(num.FormatHuman(p.Latitude))
 }

@@ -291,7 +291,7 @@ func hstrlen(c *call) error {
 		return err
 	}
 	f, _ := h.Get(c.args[2])
-	c.w.Int(int64(f.value.len()))
+	c.w.Int(int64(f.ValueLen()))
 	return nil
 }
 

@@ -68,7 +68,7 @@ func (e *Engine) pubsubNumsub(c *call) error {
 	if err != nil {
 		return err
 	}
-	c.w.Map(len(channels))
+	c.w.Array(2 * len(channels))
 	for i, channel := range channels {
 		c.w.Bulk(channel)
 		c.w.Int(counts[i])
@@ -97,7 +97,7 @@ func pubsubShardChannels(c *call) error {
 
 // PUBSUB SHARDNUMSUB [shardchannel [shardchannel ...]]
 func pubsubShardNumsub(c *call) error {
-	c.w.Map(len(c.args) - 2)
+	c.w.Array(2 * (len(c.args) - 2))
 	for _, channel := range c.args[2:] {
 		c.w.Bulk(channel)
 		c.w.Int(0)

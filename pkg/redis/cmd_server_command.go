@@ -90,7 +90,7 @@ func commandInfo(c *call) error {
 	for _, name := range c.args[2:] {
 		cmd := t.lookup(name)
 		if cmd == nil {
-			c.w.NullArray()
+			c.w.Null()
 			continue
 		}
 		if err := c.describe(cmd); err != nil {
@@ -155,6 +155,7 @@ func (cmd *command) flagNames() []string {
 		add(cmd.has(f.flag), f.name)
 	}
 	add(cmd.group == "pubsub" && cmd.name != "help", "pubsub")
+	names = append(names, strings.Fields(cmd.words)...)
 	add(cmd.group == "scripting" && (cmd.name == "kill" || cmd.name == "stats"), "allow_busy")
 	return names
 }
@@ -171,6 +172,7 @@ var dataCategories = map[string]string{
 var ownCategories = map[string][]string{
 	"sort": {"@list", "@set", "@sortedset"}, "sort_ro": {"@list", "@set", "@sortedset"},
 	"wait": {"@connection"}, "waitaof": {"@connection"}, "command": {"@connection"},
+	"role": {"@admin", "@dangerous"}, "lastsave": {"@admin", "@dangerous"},
 }
 
 // categories are the command's ACL categories.

@@ -402,7 +402,7 @@ func zscan(c *call) error {
 	for _, m := range members {
 		if opts.matches(c.tx, m.Name) {
 			c.w.Bulk(m.Name)
-			c.w.Double(m.Score)
+			c.w.Bulk(resp.FormatDouble(m.Score)) // in RESP3 too
 			n += 2
 		}
 	}

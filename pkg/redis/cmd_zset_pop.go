@@ -44,7 +44,11 @@ func (c *call) popScores(highest bool) error {
 		return err
 	}
 	popped := z.popEnd(count, highest)
-	c.w.Array(2 * len(popped))
+	if len(c.args) == 2 {
+		c.w.Array(2 * len(popped))
+	} else {
+		c.w.Pairs(len(popped))
+	}
 	for _, m := range popped {
 		c.w.Bulk(m.Name)
 		c.w.Double(m.Score)

@@ -12,7 +12,7 @@ import (
 
 // flags say what a command does; names and meaning as in COMMAND INFO
 // (https://redis.io/docs/latest/commands/command/).
-type flags uint16
+type flags uint32
 
 const (
 	write     flags = 1 << iota // may change data
@@ -30,6 +30,7 @@ const (
 	scripting                   // runs other commands, which may read and write any keys
 	publishes                   // sends messages, which like writing takes more than a right to read
 	harmless                    // tells nothing of the data and changes nothing: what a right to read is enough for
+	noauth                      // for everybody, also before a login
 )
 
 // keySpec says which arguments are keys, as in COMMAND INFO: the first, the
@@ -67,6 +68,7 @@ type command struct {
 	then    string                     // optional: to those behind the first key, or that are counted, if it is something else
 	further []keySearch                // optional: where other keys are
 	useIn   func(args []string) string // optional: what is done with given arguments, which are valid in number only
+	words   string                     // further flags in COMMAND INFO, which mean nothing here, separated by blanks
 	tips    string                     // hints for clients, as in COMMAND INFO, separated by blanks
 	group   string                     // "string", "hash" ...: the ACL category and the COMMAND DOCS group
 	since   string
@@ -184,7 +186,7 @@ func newCommandTable(others ...[]*command) commandTable {
 	for _, group := range append([][]*command{
 		connectionCommands(), serverCommands(), genericCommands(), stringCommands(), bitmapCommands(),
 		hashCommands(), listCommands(), setCommands(), zsetCommands(), geoCommands(), hllCommands(),
-		streamCommands(), jsonCommands(),
+		streamCommands(), jsonCommands(), sessionCommands(),
 	}, others...) {
 		for _, cmd := range group {
 			t[cmd.name] = cmd
@@ -199,11 +201,9 @@ func newCommandTable(others ...[]*command) commandTable {
 // find looks up the command of args, which is not empty, and checks the number
 // of its arguments.
 func (t commandTable) find(args []string) (*command, error) {
-	cmd := t[args[0]]
+	cmd := t.named(args[0])
 	if cmd == nil {
-		if cmd = t[strings.ToLower(args[0])]; cmd == nil {
-			return nil, errUnknown(args[0])
-		}
+		return nil, errUnknown(args[0])
 	}
 	if cmd.subs != nil {
 		if len(args) < 2 {
@@ -251,9 +251,6 @@ func (t commandTable) each(yield func(full string, cmd *command)) {
 			yield(cmd.name+"|"+sub.name, sub)
 		}
 	}
-	for _, cmd := range endlessCommands {
-		yield(cmd.name, cmd)
-	}
 }
 
 // keyUse says what a command does to its i-th key, by the command table. A script's keys need no more than reading: what
@@ -271,9 +268,4 @@ func (cmd *command) keyUse(args []string, i int) (reads, writes bool) {
 		}
 	}
 	return reads, writes
-}
-
-// endlessCommands are not in the command table, for they answer without end, but there are rules for them.
-var endlessCommands = []*command{
-	{name: "subscribe", group: "pubsub"}, {name: "psubscribe", group: "pubsub"}, {name: "monitor", flags: admin, group: "server"},
 }

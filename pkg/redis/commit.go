@@ -45,7 +45,7 @@ func (tx *Txn) commit() error {
 	if len(updates) == 0 && tx.outbox == nil {
 		return tx.validate()
 	}
-	if tx.near {
+	if tx.mode.near {
 		return errElsewhere
 	}
 	if err := tx.writeFresh(updates); err != nil {
@@ -61,7 +61,7 @@ func (tx *Txn) commit() error {
 		return tx.commitOne(ops[0])
 	}
 	steps := len(updates) == 1 && len(updates[0].elems) > 1 && updates[0].ent.obj.typ != typeStream &&
-		!tx.whole && tx.outbox == nil &&
+		!tx.mode.whole && tx.outbox == nil &&
 		len(ops)-len(updates[0].elems) <= store.MaxCommitOps-maxStep
 	if len(ops) <= store.MaxCommitOps && size <= store.MaxCommitSize {
 		err := tx.commitAll(ops)
@@ -72,7 +72,7 @@ func (tx *Txn) commit() error {
 	if steps {
 		return tx.commitSteps(updates[0])
 	}
-	if tx.divisible && tx.outbox == nil { // of a single update, it may be the checks of the others that are too many
+	if tx.mode.divisible && tx.outbox == nil { // of a single update, it may be the checks of the others that are too many
 		return tx.commitBatches(updates)
 	}
 	return errTransactionSize(len(ops))
@@ -80,7 +80,7 @@ func (tx *Txn) commit() error {
 
 // updates works out the new heads and elements of all keys that were changed.
 func (tx *Txn) updates() []update {
-	for _, d := range tx.doubts {
+	for _, d := range tx.mode.doubts {
 		if ent := tx.entry(d.key); !ent.dirty {
 			ent.touch() // what may still arrive must not find the head as it was
 		}

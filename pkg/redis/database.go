@@ -27,9 +27,10 @@ var (
 
 // DatabaseOptions describe a new database.
 type DatabaseOptions struct {
-	ID    string // letters, digits, '-' and '_', at most 64
-	Name  string // for people
-	Slots int    // a power of two up to MaxSlots; 0 for DefaultSlots
+	ID      string // letters, digits, '-' and '_', at most 64
+	Name    string // for people
+	Account string // whose it is: its requests share turns with those of the account's other databases; "": with nobody's
+	Slots   int    // a power of two up to MaxSlots; 0 for DefaultSlots
 }
 
 // revokedPrefix begins the sort keys of pages of revoked credentials, beside the record.
@@ -67,6 +68,9 @@ func (e *Engine) CreateDatabase(ctx context.Context, o DatabaseOptions) (*Databa
 		store.Attr{Name: recEpoch, Value: store.Int(0)},
 		store.Attr{Name: recCredGen, Value: store.Int(1)},
 	)
+	if o.Account != "" {
+		attrs = attrs.With(recAccount, store.Bytes(o.Account))
+	}
 	if e.recordTTL == 0 {
 		// Nobody else can be at work on what an earlier database of that id has left.
 		if _, err := e.clearDatabase(ctx, o.ID); err != nil {

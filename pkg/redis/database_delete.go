@@ -24,6 +24,16 @@ func (e *Engine) RenameDatabase(ctx context.Context, id, name string) error {
 	return err
 }
 
+// OwnDatabase notes which account has a database: its requests share turns with those of the account's other databases.
+func (e *Engine) OwnDatabase(ctx context.Context, id, account string) error {
+	d, err := e.readDatabase(ctx, id)
+	if err != nil || d.Account == account {
+		return err
+	}
+	_, err = e.updateRecord(ctx, id, store.Set(recAccount, store.Bytes(account)))
+	return err
+}
+
 // DeleteDatabase deletes a database with all that it holds; Reclaim clears it away. Other
 // instances serve it for at most Config.RecordTTL. It fails with ErrNoDatabase if there is none.
 func (e *Engine) DeleteDatabase(ctx context.Context, id string) error {

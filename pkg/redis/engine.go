@@ -121,7 +121,7 @@ func New(cfg Config) *Engine {
 	if e.log == nil {
 		e.log = slog.Default()
 	}
-	e.turns = newTurns(cmp.Or(cfg.Turns, max(runtime.GOMAXPROCS(0)-1, 1)), e.now)
+	e.turns = newTurns(cmp.Or(cfg.Turns, max(runtime.GOMAXPROCS(0)-1, 1)), accountMemory*e.budget.Memory, e.now)
 	ttl := e.recordTTL
 	if ttl == 0 {
 		ttl = fresh.Forever
@@ -147,10 +147,10 @@ func New(cfg Config) *Engine {
 	e.started = e.now()
 	e.commands = newCommandTable(e.databaseCommands(), e.pubsubCommands(), e.scriptCommands(), e.functionCommands(), e.aclCommands())
 	e.host = &host{commands: e.commands, now: e.now, started: e.started, random: e.random, maxReply: e.maxReply}
-	e.keys = &space{
+	e.keys = newSpace(spaceConfig{
 		store: e.store, now: e.now, log: e.log, retry: e.retry, random: e.random, budget: e.budget,
 		written: e.waiters.written, clear: e.clearDatabase,
-	}
+	})
 	return e
 }
 
@@ -178,28 +178,23 @@ func (e *Engine) bind(a Access, args []string) (bound, error) {
 		return bound{}, errTooManyArguments(e.budget.Arguments, len(args))
 	}
 	cmd, err := e.commands.find(args)
-	if err != nil {
-		return bound{}, err
+	if err != nil || !cmd.here() {
+		return bound{}, e.unserved(args, err)
 	}
 	keys := cmd.keysOf(args)
-	if err := a.check(cmd, args, keys); err != nil {
+	if err := a.allow(cmd, args, keys); err != nil {
 		return bound{}, err
-	}
-	for _, key := range keys {
-		if len(key) > maxKeySize {
-			return bound{}, errKeySize(len(key))
-		}
 	}
 	return bound{cmd: cmd, args: args, keys: keys, access: a}, nil
 }
 
 // WithTurn returns a context under which all that the engine does for a request is one piece of work, together with
-// what the caller spends on the request. The caller releases the Turn at last. A call without one has its own.
+// what the caller spends on the request. The caller ends the Turn at last. A call without one has its own.
 func (e *Engine) WithTurn(ctx context.Context, db *Database) (context.Context, *Turn) {
-	return e.turns.request(ctx, db.ID)
+	return e.turns.request(ctx, db, e.budget.Memory)
 }
 
-// begin is WithTurn for a call that may be a part of a request that has a Turn. The call releases what it gets.
+// begin is WithTurn for a call that may be a part of a request that has a Turn. The call ends what it gets.
 func (e *Engine) begin(ctx context.Context, db *Database) (_ context.Context, turn, own *Turn) {
 	if t := turnOf(ctx); t != nil {
 		return ctx, t, nil
@@ -214,7 +209,7 @@ func (e *Engine) begin(ctx context.Context, db *Database) (_ context.Context, tu
 // taken effect, otherwise it has not.
 func (e *Engine) Do(ctx context.Context, db *Database, a Access, args []string, w *resp.Writer) error {
 	ctx, turn, own := e.begin(ctx, db)
-	defer own.Release()
+	defer own.End()
 	if err := turn.Spend(ctx, commandWork+argWork*int64(len(args))); err != nil {
 		return err
 	}
@@ -283,18 +278,29 @@ func (e *Engine) runOutside(ctx context.Context, db *Database, b bound, w *resp.
 // reply for each. Neighbouring commands that only read share one round of reads. All
 // members share one Budget.
 func (e *Engine) Pipeline(ctx context.Context, db *Database, a Access, cmds [][]string, w *resp.Writer) {
+	e.PipelineUpTo(ctx, db, a, cmds, 0, w)
+}
+
+// PipelineUpTo is Pipeline for a caller that sends replies while it goes on. It stops behind the command that has
+// made the replies longer than upTo bytes (0: it never does), and returns how many commands it has carried out.
+// The database is the one that the next commands are for, which a command may have flushed.
+func (e *Engine) PipelineUpTo(ctx context.Context, db *Database, a Access, cmds [][]string, upTo int, w *resp.Writer) (done int, _ *Database) {
 	if limit := e.budget.Commands; len(cmds) > limit {
 		e.stopped(ctx, len(cmds), errTooManyCommands(limit, len(cmds)), w)
-		return
+		return len(cmds), db
 	}
 	ctx, turn, own := e.begin(ctx, db)
-	defer own.Release()
+	defer own.End()
 	limits := newBudget(e.budget, turn)
 	first := w.Len()
+	full := func() bool { return upTo > 0 && w.Len()-first > upTo }
 	for i := 0; i < len(cmds); {
+		if full() {
+			return i, db
+		}
 		if err := limits.member(ctx, w.Len()-first); err != nil {
 			e.stopped(ctx, len(cmds)-i, err, w)
-			return
+			return len(cmds), db
 		}
 		b, err := e.bind(a, cmds[i])
 		if err != nil {
@@ -312,12 +318,14 @@ func (e *Engine) Pipeline(ctx context.Context, db *Database, a Access, cmds [][]
 				continue
 			}
 			// The record may be another one now. Without it, no command would know where its keys are.
-			if db, err = e.Database(ctx, db.ID); err != nil {
+			now, err := e.Database(ctx, db.ID)
+			if err != nil {
 				for range cmds[i:] {
 					e.failed(ctx, b, err, w)
 				}
-				return
+				return len(cmds), db
 			}
+			db = now
 			continue
 		}
 		group := []bound{b}
@@ -343,14 +351,18 @@ func (e *Engine) Pipeline(ctx context.Context, db *Database, a Access, cmds [][]
 				continue
 			}
 			if j > 0 {
+				if full() {
+					return i - len(group) + j, db
+				}
 				if err := limits.member(ctx, w.Len()-first); err != nil {
 					e.stopped(ctx, len(cmds)-i+len(group)-j, err, w)
-					return
+					return len(cmds), db
 				}
 			}
 			e.pipelined(ctx, db, b, loaded, w)
 		}
 	}
+	return len(cmds), db
 }
 
 // groupable commands only read keys that their arguments name.
@@ -441,11 +453,17 @@ func FailureText(err error) string {
 // errors of single commands do not undo the others. An Error is returned if
 // the transaction is refused as a whole; then nothing has changed.
 func (e *Engine) Multi(ctx context.Context, db *Database, a Access, cmds [][]string, w *resp.Writer) error {
+	return e.MultiIf(ctx, db, a, cmds, Watched{}, w)
+}
+
+// MultiIf is Multi on the condition that no key has changed that is watched. If one has, nothing is carried out, and the error is
+// ErrWatched.
+func (e *Engine) MultiIf(ctx context.Context, db *Database, a Access, cmds [][]string, watched Watched, w *resp.Writer) error {
 	if limit := e.budget.Commands; len(cmds) > limit {
 		return errTooManyCommands(limit, len(cmds))
 	}
 	ctx, turn, own := e.begin(ctx, db)
-	defer own.Release()
+	defer own.End()
 	work := int64(0)
 	for _, args := range cmds {
 		work += commandWork + argWork*int64(len(args))
@@ -462,19 +480,20 @@ func (e *Engine) Multi(ctx context.Context, db *Database, a Access, cmds [][]str
 		group[i] = b
 	}
 	if len(group) == 0 {
-		return nil
+		return e.stillWatched(ctx, db, watched)
 	}
 	if err := tooManyWrites(group); err != nil {
 		return err
 	}
 	e.monitor(ctx, db, group...)
-	return e.transact(ctx, db, group, transactMode{multi: true}, handover{}, w)
+	return e.transact(ctx, db, group, transactMode{multi: true, watched: watched}, handover{}, w)
 }
 
 // transactMode says how commands are run.
 type transactMode struct {
 	multi    bool // they belong together
 	mayBlock bool // one that finds nothing may ask to be run again, with wouldBlock
+	watched  Watched
 
 	failed map[int]Error // scripts that are left out, by their places: they have failed after they wrote
 }
@@ -489,6 +508,9 @@ func (e *Engine) transact(ctx context.Context, db *Database, group []bound, mode
 		if i > 0 {
 			keys = append(keys, b.keys...)
 		}
+	}
+	if n := len(mode.watched.keys); n > 0 {
+		keys = append(keys, mode.watched.keys...)
 	}
 	if hints && slices.Contains(keys, "") {
 		// Rate limiters pass the empty string for a key that they do not have.
@@ -514,6 +536,7 @@ func (e *Engine) transact(ctx context.Context, db *Database, group []bound, mode
 			doubts: known.doubts, budget: group[0].budget,
 		})
 		err := e.runIn(tx, group, mode, keys, known.loaded, w)
+		tx.letGo()
 		known.loaded = nil
 		if d, lost := tx.doubt(func() []byte { return slices.Clone(w.Buf[mark:]) }); lost {
 			known.doubts = append(known.doubts, d)
@@ -569,6 +592,9 @@ func (e *Engine) runIn(tx *Txn, group []bound, mode transactMode, keys []string,
 	}
 	first := w.Len()
 	if done, err := tx.resolveDoubts(w); done {
+		return err
+	}
+	if err := mode.watched.check(tx); err != nil {
 		return err
 	}
 	for i, b := range group {
@@ -630,4 +656,12 @@ func tooManyWrites(group []bound) error {
 		return errTransactionSize(len(keys))
 	}
 	return nil
+}
+
+func errTooManyArguments(limit, actual int) Error {
+	return Error(fmt.Sprintf("ERR max number of arguments exceeded. Limit: %d, Actual: %d", limit, actual))
+}
+
+func errTooManyCommands(limit, actual int) Error {
+	return Error(fmt.Sprintf("ERR max number of commands exceeded. Limit: %d, Actual: %d", limit, actual))
 }

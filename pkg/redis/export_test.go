@@ -10,7 +10,7 @@ import (
 // have spent. Commands are as for Do and Multi.
 func (e *Engine) Counted(ctx context.Context, db *Database, cmds [][]string, w *resp.Writer) (units int64, err error) {
 	ctx, turn, own := e.begin(ctx, db)
-	defer own.Release()
+	defer own.End()
 	limits := newBudget(e.budget, turn)
 	group := make([]bound, len(cmds))
 	for i, args := range cmds {

@@ -10,9 +10,6 @@ import (
 // Hash is a transaction's view of a hash. A nil Hash is an absent key: it reads as empty.
 type Hash members
 
-// Field is a hash field.
-type Field = pair
-
 // Hash returns the hash at a key, nil if there is no such key.
 func (tx *Txn) Hash(key string) (*Hash, error) {
 	o, err := tx.typed(key, typeHash)

@@ -55,7 +55,11 @@ func writeRandom[M any](c *call, size int64, random func(n int64) []M, n int64, 
 			return err
 		}
 	}
-	c.w.ArrayAt(mark, replies)
+	if replies > int(total) {
+		c.w.PairsAt(mark, int(total))
+	} else {
+		c.w.ArrayAt(mark, replies)
+	}
 	return nil
 }
 

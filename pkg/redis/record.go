@@ -19,6 +19,7 @@ const (
 	recCredGen  = "credgen"
 	recScripts  = "scripts" // number of SCRIPT FLUSHs, and when the last one came or comes into force
 	recLibs     = "libs"    // number of changes of the function libraries, and when ...
+	recAccount  = "account" // who owns it
 	recAt       = "at"      // suffix
 	recBlock    = "block"   // meter.Block
 
@@ -31,7 +32,8 @@ const (
 type Database struct {
 	ID        string
 	Name      string
-	Slots     int // partitions that hold the keys; a power of two
+	Account   string // whose it is; "": not known
+	Slots     int    // partitions that hold the keys; a power of two
 	CreatedAt time.Time
 
 	CredentialGeneration int64        // credentials of other generations are not valid any more
@@ -56,6 +58,7 @@ func decodeDatabase(id string, attrs store.Attrs, withdrawn *revoked.Set) *Datab
 	return &Database{
 		ID:                   id,
 		Name:                 attrs.Get(recName).Str(),
+		Account:              attrs.Get(recAccount).Str(),
 		Slots:                slots,
 		CreatedAt:            time.UnixMilli(attrs.Get(recCreated).Num()),
 		CredentialGeneration: attrs.Get(recCredGen).Num(),

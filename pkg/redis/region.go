@@ -60,7 +60,7 @@ func (e *Engine) ReadReplica(ctx context.Context, db *Database, a Access, cmds [
 		return false
 	}
 	ctx, _, own := e.begin(ctx, db)
-	defer own.Release()
+	defer own.End()
 	group := make([]bound, len(cmds))
 	keys := make([]string, len(cmds))
 	for i, args := range cmds {
@@ -80,7 +80,9 @@ func (e *Engine) ReadReplica(ctx context.Context, db *Database, a Access, cmds [
 	start := w.Len()
 	for i, b := range group {
 		tx := e.keys.begin(ctx, db, txnMode{near: true})
-		if err := e.runIn(tx, []bound{b}, transactMode{}, keys[i:i+1], loaded, w); err != nil {
+		err := e.runIn(tx, []bound{b}, transactMode{}, keys[i:i+1], loaded, w)
+		tx.letGo()
+		if err != nil {
 			w.Truncate(start)
 			return false
 		}

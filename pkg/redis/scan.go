@@ -22,7 +22,7 @@ type KeyInfo struct {
 // change meanwhile.
 func (tx *Txn) Keys(hash uint64, readahead int) iter.Seq[KeyInfo] {
 	return func(yield func(KeyInfo) bool) {
-		tx.relaxed = tx.relaxed || !tx.write
+		tx.relaxed = tx.relaxed || !tx.mode.write
 		mine := tx.changedKeys(hash)
 		for item := range tx.headItems(hash, readahead) {
 			name := item.Attrs.Get(attrKey).Str()
@@ -149,7 +149,7 @@ func (tx *Txn) CountKeys() int64 {
 			return n
 		}
 	}
-	tx.relaxed = tx.relaxed || !tx.write
+	tx.relaxed = tx.relaxed || !tx.mode.write
 	var n int64
 	for _, p := range tx.view.partitions {
 		n += tx.count(store.Query{Partition: p, Filter: store.And{
@@ -170,7 +170,7 @@ func (tx *Txn) DeleteAll() {
 // countKeys counts the keys and those among them that expire. It gives up, not
 // ok, beyond limit keys; 0 is no limit.
 func (tx *Txn) countKeys(limit int64) (keys, expires int64, ok bool) {
-	tx.relaxed = tx.relaxed || !tx.write
+	tx.relaxed = tx.relaxed || !tx.mode.write
 	count := func(expiry int64) bool {
 		keys++
 		if expiry != 0 {

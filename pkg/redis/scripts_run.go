@@ -18,7 +18,7 @@ import (
 // and it takes no space. Tools that look after a database use it for scripts of their own.
 func (e *Engine) Eval(ctx context.Context, db *Database, a Access, source string, keys, args []string, w *resp.Writer) error {
 	ctx, _, own := e.begin(ctx, db)
-	defer own.Release()
+	defer own.End()
 	b, err := e.bind(a, slices.Concat([]string{"EVAL", source, strconv.Itoa(len(keys))}, keys, args))
 	if err != nil {
 		w.Error(err.Error())
@@ -97,11 +97,11 @@ func (h *scriptHost) bind(args []string) (*command, error) {
 	e := h.e
 	cmd, err := e.commands.find(args)
 	if err != nil {
-		connection := ofConnections[strings.ToLower(args[0])]
+		replication := ofReplicas[strings.ToLower(args[0])]
 		switch {
-		case e.commands.names(args), connection != 0 && !fits(connection, len(args)):
+		case e.commands.names(args), replication != 0 && !fits(replication, len(args)):
 			return nil, errScriptArity
-		case connection != 0:
+		case replication != 0:
 			return nil, errScriptNoScript
 		}
 		return nil, errScriptUnknown
@@ -130,13 +130,9 @@ func (h *scriptHost) bind(args []string) (*command, error) {
 	return cmd, nil
 }
 
-// ofConnections are the commands of Redis that change what a connection is, with their arities. They are not in
-// the table, for a request over HTTP has no connection. Redis knows them in scripts, and refuses them.
-var ofConnections = map[string]int{
-	"auth": -2, "hello": -1, "quit": -1, "reset": 1, "multi": 1, "exec": 1, "discard": 1, "watch": -2, "unwatch": 1,
-	"subscribe": -2, "psubscribe": -2, "ssubscribe": -2, "unsubscribe": -1, "punsubscribe": -1, "sunsubscribe": -1,
-	"monitor": 1, "sync": 1, "psync": -3,
-}
+// ofReplicas are commands of Redis, with their arities, that are not in the table. Redis knows them in scripts,
+// and refuses them.
+var ofReplicas = map[string]int{"sync": 1, "psync": -3, "ssubscribe": -2, "sunsubscribe": -1}
 
 // Allowed reports whether the caller of the script may run a command.
 func (h *scriptHost) Allowed(args []string) (bool, error) {

@@ -78,7 +78,7 @@ func (s *Set) RandomOne() (string, bool) {
 	return p.Name, ok
 }
 
-func names(seq iter.Seq[pair]) iter.Seq[string] {
+func names(seq iter.Seq[Field]) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for p := range seq {
 			if !yield(p.Name) {
@@ -88,7 +88,7 @@ func names(seq iter.Seq[pair]) iter.Seq[string] {
 	}
 }
 
-func namesOf(ps []pair) []string {
+func namesOf(ps []Field) []string {
 	out := make([]string, len(ps))
 	for i, p := range ps {
 		out[i] = p.Name

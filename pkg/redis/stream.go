@@ -93,6 +93,31 @@ func (s *Stream) Len() int64 {
 	return s.n
 }
 
+// LastID is the highest id that the stream has ever had.
+func (s *Stream) LastID() streamID { return s.last }
+
+// FirstID is the id of the first entry, zero if there is none.
+func (s *Stream) FirstID() streamID { return s.first }
+
+// MaxDeletedID is the highest id that was ever deleted, not counting trimmed entries.
+func (s *Stream) MaxDeletedID() streamID { return s.removed }
+
+// Added is how many entries were ever added.
+func (s *Stream) Added() int64 { return s.added }
+
+// SetID changes the highest id and, unless it is negative, the number of entries ever added; removed, unless it is
+// zero, is the highest id that counts as deleted.
+func (s *Stream) SetID(last streamID, added int64, removed streamID) {
+	s.ent.dirty = true
+	s.last = last
+	if added >= 0 {
+		s.added = added
+	}
+	if !removed.isZero() {
+		s.removed = removed
+	}
+}
+
 // streamEntry is an entry with its fields and values, see entryFields.
 type streamEntry streamRecord
 

@@ -143,7 +143,7 @@ func (d doubt) resolve(head store.Attrs, w *resp.Writer) (done bool, err error) 
 // resolveDoubts finds out whether one of the earlier attempts was applied. If so, the command is done, and its reply
 // written.
 func (tx *Txn) resolveDoubts(w *resp.Writer) (done bool, err error) {
-	for _, d := range slices.Backward(tx.doubts) { // a later attempt leaves the traces of earlier ones too
+	for _, d := range slices.Backward(tx.mode.doubts) { // a later attempt leaves the traces of earlier ones too
 		head := tx.entry(d.key).seen
 		if tx.err != nil {
 			return true, tx.err // a script's key, which was not among those read ahead
@@ -234,7 +234,7 @@ func (tx *Txn) carryTraces(head store.Attrs, ent *entry, own bool) store.Attrs {
 		birth = store.Bytes(string(tx.id))
 	}
 	attrs = append(attrs, store.Attr{Name: attrBirth, Value: birth})
-	for _, d := range tx.doubts {
+	for _, d := range tx.mode.doubts {
 		if d.key == ent.key {
 			attrs = append(attrs, store.Attr{Name: d.id.traceName(), Value: store.Bytes("")})
 		}
@@ -255,7 +255,7 @@ func (tx *Txn) seal(ent *entry) int64 {
 	if last < tx.now-attemptLife.Milliseconds() {
 		last = 0
 	}
-	for _, d := range tx.doubts {
+	for _, d := range tx.mode.doubts {
 		if d.key == ent.key && d.blind() {
 			last = max(last, d.start)
 		}

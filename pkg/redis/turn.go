@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"cmp"
 	"context"
 	"time"
 )
@@ -8,6 +9,10 @@ import (
 // shortWork is how much a request may do before it needs a turn, in units of work. A turn is for lookEvery units,
 // after which it is passed on if others wait.
 const shortWork = 1_000_000
+
+// accountMemory is how much the requests of an account may hold before their turns go to the one that came first,
+// as a multiple of Budget.Memory.
+const accountMemory = 4
 
 // turnTime is how long a pipeline keeps its turn while others wait, if it does little work in that time because
 // it waits for the store.
@@ -21,12 +26,21 @@ const lookEvery = 4_000_000
 // works without asking anybody.
 type Turn struct {
 	turns    *turns
+	account  string // whose database it is, or the database itself if that is not known
 	database string
 	left     int64 // units of work until it looks whether it is somebody else's turn
 	long     bool  // it has done shortWork
 	working  bool  // it has one of turns
 	since    time.Time
 	waited   time.Duration
+
+	held  int64 // bytes that the request keeps, with those of its transaction
+	limit int64 // of them, as Budget.Memory
+
+	// What turns knows of it.
+	told    int64         // of held
+	place   int64         // among all requests that have waited
+	granted chan struct{} // is closed when it gets a turn that it waits for
 }
 
 // turnContext carries a Turn.
@@ -44,9 +58,9 @@ func (c *turnContext) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// request returns a context with a Turn for a request to a database.
-func (t *turns) request(ctx context.Context, database string) (context.Context, *Turn) {
-	c := &turnContext{ctx, Turn{turns: t, database: database, left: shortWork}}
+// request returns a context with a Turn for a request to a database, which may keep so much memory.
+func (t *turns) request(ctx context.Context, db *Database, memory int64) (context.Context, *Turn) {
+	c := &turnContext{ctx, Turn{turns: t, account: cmp.Or(db.Account, db.ID), database: db.ID, left: shortWork, limit: memory}}
 	return c, &c.turn
 }
 
@@ -74,9 +88,9 @@ func (t *Turn) next(ctx context.Context) error {
 	t.left = lookEvery
 	begun, err := t.turns.now(), error(nil)
 	if t.working {
-		err = t.turns.pass(ctx, t.database)
+		err = t.turns.pass(ctx, t)
 	} else {
-		err = t.turns.take(ctx, t.database)
+		err = t.turns.take(ctx, t)
 	}
 	t.since, t.working = t.turns.now(), err == nil
 	t.waited += t.since.Sub(begun)
@@ -91,11 +105,34 @@ func (t *Turn) keep(ctx context.Context) error {
 	return t.next(ctx)
 }
 
-// Release gives the request's turn back, if it has one. A request does so when it ends, and before it waits for
-// anything that another one may hold. If it goes on, it waits for another turn.
+// Hold counts bytes that the request keeps outside of transactions, a negative number those that it keeps no more. They
+// belong to its Budget.Memory. The error says that this is exceeded.
+func (t *Turn) Hold(bytes int64) error {
+	if t == nil {
+		return nil
+	}
+	if t.held += bytes; bytes > 0 && t.held > t.limit {
+		return errMemory(t.limit)
+	}
+	return nil
+}
+
+// Release gives the request's turn back, if it has one. A request does so before it waits for anything that another
+// one may hold. If it goes on, it waits for another turn.
 func (t *Turn) Release() {
 	if t != nil && t.working {
 		t.working = false
-		t.turns.give()
+		t.turns.give(t)
+	}
+}
+
+// End is Release for a request that has ended, and keeps nothing any more.
+func (t *Turn) End() {
+	if t == nil {
+		return
+	}
+	t.held = 0
+	if t.Release(); t.told != 0 {
+		t.turns.holds(t)
 	}
 }

@@ -23,12 +23,13 @@ type Txn struct {
 	now   int64 // Unix ms, the same for all commands of the transaction
 	clock int64 // the same in microseconds
 	id    writeID
-	txnMode
+	mode  txnMode
 
-	err  error
-	own  budget // of a command or transaction that is no member of a pipeline
-	held int64  // bytes, see hold
-	tail []byte // the string that was appended to last, with room behind it, see AppendString
+	err    error
+	budget *budget
+	own    budget // of a command or transaction that is no member of a pipeline
+	held   int64  // bytes, see hold
+	tail   []byte // the string that was appended to last, with room behind it, see AppendString
 
 	recent  []*entry  // those that commands have asked for since the last dropEmpty
 	few     [2]*entry // the first of them, to spare an allocation
@@ -81,7 +82,7 @@ type txnMode struct {
 func (s *space) begin(ctx context.Context, db *Database, mode txnMode) *Txn {
 	clock := s.now().UnixMicro()
 	now := clock / 1000
-	tx := &Txn{ctx: ctx, space: s, db: db, view: db.at(now), now: now, clock: clock, id: newWriteID(now), txnMode: mode}
+	tx := &Txn{ctx: ctx, space: s, db: db, view: db.at(now), now: now, clock: clock, id: newWriteID(now), mode: mode, budget: mode.budget}
 	if tx.budget == nil {
 		tx.own = newBudget(s.budget, turnOf(ctx))
 		tx.budget = &tx.own
@@ -113,7 +114,7 @@ func (tx *Txn) fail(err error) {
 
 // start loads the heads of the keys that commands name, in one round; loaded are some that are known.
 func (tx *Txn) start(keys []string, loaded heads) error {
-	if tx.hints {
+	if tx.mode.hints {
 		defer func() {
 			for ent := range tx.all() {
 				_, known := loaded[ent.key]
@@ -163,7 +164,7 @@ func (tx *Txn) load(keys []string, loaded heads) {
 	if len(missing) == 0 || tx.err != nil {
 		return
 	}
-	if tx.near {
+	if tx.mode.near {
 		tx.fail(errElsewhere)
 		return
 	}
@@ -176,7 +177,7 @@ func (tx *Txn) load(keys []string, loaded heads) {
 	tx.hold(-int64(len(missing)) * keyMemory) // add counts them again
 	for n := firstLoad; len(missing) > 0 && tx.err == nil; {
 		n = min(n, len(missing))
-		got, err := tx.space.load(tx.ctx, tx.view, missing[:n], !tx.write)
+		got, err := tx.space.load(tx.ctx, tx.view, missing[:n], !tx.mode.write)
 		if err != nil {
 			tx.fail(err)
 			return
@@ -242,7 +243,7 @@ func (tx *Txn) entry(key string) *entry {
 		tx.spend(elementWork)
 		return tx.use(ent)
 	}
-	if tx.near {
+	if tx.mode.near {
 		tx.fail(errElsewhere)
 	}
 	if tx.err != nil {
@@ -257,7 +258,7 @@ func (tx *Txn) entry(key string) *entry {
 }
 
 // wholly makes too large a commit fail that could be taken in steps otherwise: a script has run.
-func (tx *Txn) wholly() { tx.whole = true }
+func (tx *Txn) wholly() { tx.mode.whole = true }
 
 // all iterates over the entries.
 func (tx *Txn) all() iter.Seq[*entry] {
@@ -297,7 +298,7 @@ func (tx *Txn) rollback() {
 // endCommand follows each command. An Error says that the transaction has become too large to be committed.
 func (tx *Txn) endCommand() error {
 	tx.dropEmpty()
-	if tx.changed > store.MaxCommitOps && tx.whole {
+	if tx.changed > store.MaxCommitOps && tx.mode.whole {
 		return errTransactionSize(tx.changed)
 	}
 	return nil
@@ -414,7 +415,7 @@ func (tx *Txn) Move(from, to string) {
 func (tx *Txn) query(q store.Query) iter.Seq[store.Item] {
 	return func(yield func(store.Item) bool) {
 		tx.ranged = true
-		if tx.near {
+		if tx.mode.near {
 			tx.fail(errElsewhere)
 		}
 		for left := q.Limit; ; {
@@ -454,7 +455,7 @@ func (tx *Txn) query(q store.Query) iter.Seq[store.Item] {
 func (tx *Txn) count(q store.Query) int64 {
 	q.CountOnly = true
 	tx.ranged = true
-	if tx.near {
+	if tx.mode.near {
 		tx.fail(errElsewhere)
 	}
 	var n int64
@@ -477,7 +478,7 @@ func (tx *Txn) count(q store.Query) int64 {
 
 // elements reads single elements of a generation.
 func (tx *Txn) elements(gen string, sorts []string) []store.Attrs {
-	if tx.near {
+	if tx.mode.near {
 		tx.fail(errElsewhere)
 	}
 	if tx.err != nil || len(sorts) == 0 {
@@ -539,7 +540,7 @@ func (tx *Txn) same(ent *entry, now store.Attrs) bool {
 	}
 	// What was read of a stream is true of the moment its head was read, even if it grows.
 	moment := tx.used == 1 || tx.headReads == 1
-	if !moment || tx.write || ent.obj == nil {
+	if !moment || tx.mode.write || ent.obj == nil {
 		return false
 	}
 	s, ok := ent.obj.value.(*Stream)
@@ -563,10 +564,10 @@ func (tx *Txn) validate() error {
 	// With one key and one element, the read of the element is the moment at which everything held.
 	// An earlier attempt of ours, whose answer was lost, could still have changed the element since
 	// we looked for its trace in the head; then the head is validated as well.
-	if len(keys) == 1 && tx.elemReads == 1 && !tx.ranged && len(tx.doubts) == 0 {
+	if len(keys) == 1 && tx.elemReads == 1 && !tx.ranged && len(tx.mode.doubts) == 0 {
 		return nil
 	}
-	if tx.headReads == 1 && tx.elemReads == 0 && !tx.write {
+	if tx.headReads == 1 && tx.elemReads == 0 && !tx.mode.write {
 		return nil // one snapshot
 	}
 	if tx.spend(keyWork * int64(len(keys))); tx.err != nil {

@@ -17,5 +17,5 @@ func (c *call) block(timeout float64, none func()) error {
 		none()
 		return nil
 	}
-	return &wouldBlock{timeout: time.Duration(min(timeout, float64(time.Hour/time.Second)) * float64(time.Second))}
+	return &wouldBlock{timeout: time.Duration(min(timeout, float64(forever/time.Second)) * float64(time.Second))}
 }

@@ -116,9 +116,9 @@ func (z *ZSet) RandomOne() (ZMember, bool) {
 	return zmember(p), true
 }
 
-func zmember(p pair) ZMember { return ZMember{p.Name, decodeScore(p.value.plain)} }
+func zmember(p Field) ZMember { return ZMember{p.Name, decodeScore(p.value.plain)} }
 
-func zmembers(ps []pair) []ZMember {
+func zmembers(ps []Field) []ZMember {
 	out := make([]ZMember, len(ps))
 	for i, p := range ps {
 		out[i] = zmember(p)

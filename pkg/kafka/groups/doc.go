@@ -17,6 +17,12 @@
 //     committed, if that owner commits automatically, and the new owner's claim takes the place of the old one.
 //  6. It gives the members their new state ([Plan.Settle]), which ends the fence.
 //
+// A partition that moves from a member to another one is asked back first, if the member may still be busy with its
+// last answer: it has messages of the partition, and has not called since ([Plan.Assign]). The member keeps the partition
+// and is told so ([Member.Back]). Its next call gives it up: that is a reason for another plan. If it does not call, the
+// partition is taken after its session timeout, at most [AskBack]. So an instance gets to commit what it was given, and in
+// the ordinary case nobody else is given the same.
+//
 // If a leader dies, the next one makes a new plan from what it finds. Members that are still fenced are
 // part of that plan. If a leader was only paused, the generation, which grows, decides: its later writes
 // fail.

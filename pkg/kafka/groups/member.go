@@ -42,6 +42,7 @@ type Member struct {
 	Call       string   // id of its request that may give out messages; "": none has begun
 	Lost       []Part   // partitions taken from it that its last answer had messages of
 	Runs       []Run    // what it has, by topic
+	Back       int64    // until then it may keep partitions that are to be others'; 0: it has none
 }
 
 // Part is a partition by the name of its topic.
@@ -140,7 +141,7 @@ func DecodeAsk(text string) (*Ask, error) {
 // encodingVersion is the first byte of an encoded member.
 const encodingVersion = 1
 
-// Encode is the member's state without its name, incarnation and call, which the store keeps beside it.
+// Encode is the member's state without its name, incarnation, call and Back, which the store keeps beside it.
 func (m *Member) Encode() string {
 	w := writer{encodingVersion}
 	w.options(m.Options)

@@ -225,7 +225,7 @@ func (w *world) poll(s *modelSeat, lost bool) {
 			if at.Position == None {
 				at.Position = max(at.Start, 0)
 			}
-			if end := w.ends[p]; at.Position < end {
+			if end := w.ends[p]; at.Position < end && m.Back == 0 { // with Back, it asks a leader first
 				at.Confirmed, at.Position = at.Position, end
 				if !lost {
 					w.received[p] = max(w.received[p], end)

@@ -36,6 +36,10 @@ const LookEvery = 2
 // AskLife is how long an Ask counts, in ms. An instance that died while it waited shall not be taken in.
 const AskLife = 60 * 1000
 
+// AskBack is how long a member may at most keep a partition that is asked back, in ms. Its session timeout bounds that,
+// too.
+const AskBack = 30 * 1000
+
 // Plan is what a leader is about to do with a group.
 type Plan struct {
 	members  []*Member    // afterwards, sorted by name, with runs as they are to be and no places
@@ -124,7 +128,8 @@ func (p *Plan) candidate(name string) *Candidate {
 }
 
 // Assign gives the partitions of topics to the members that want them. Topics that are not there are of
-// nobody. A member keeps its places; those of other partitions are empty and have the Claim 0.
+// nobody. A member keeps its places; those of other partitions are empty and have the Claim 0. What is asked back
+// stays with who has it.
 func (p *Plan) Assign(topics map[string]Topic) {
 	p.topics = topics
 	wanted := map[string][]*Member{}
@@ -132,18 +137,73 @@ func (p *Plan) Assign(topics map[string]Topic) {
 		for _, t := range m.Topics {
 			wanted[t] = append(wanted[t], m)
 		}
-		m.Runs = nil
+		m.Runs, m.Back = nil, 0
 	}
 	for _, name := range slices.Sorted(maps.Keys(wanted)) {
 		t, ok := topics[name]
 		if !ok {
 			continue
 		}
+		owners := make([]*Member, t.Partitions)
 		for i, m := range wanted[name] {
 			from, to := Range(t.Partitions, i, len(wanted[name]))
-			m.Runs = append(m.Runs, Run{Topic: name, ID: t.ID, First: from, Of: t.Partitions, Places: make([]Place, to-from)})
+			for n := from; n < to; n++ {
+				owners[n] = m
+			}
+		}
+		for _, m := range wanted[name] {
+			p.askBack(m, t, owners)
+		}
+		for i, m := range wanted[name] {
+			from, _ := Range(t.Partitions, i, len(wanted[name]))
+			m.Runs = append(m.Runs, runsOf(m, name, t, from, owners)...)
 		}
 	}
+}
+
+// askBack leaves those partitions to a member that are to be others', and whose messages the member is still busy with:
+// it has them, and has not called since. When it calls, or its time is over, they are taken. So a member that is
+// alive gets to commit what it has been given, and nobody else is given that.
+func (p *Plan) askBack(m *Member, t Topic, owners []*Member) {
+	c := p.candidate(m.Name)
+	if c.Member == nil || c.Member.Incarnation != m.Incarnation || c.Ask != nil {
+		return
+	}
+	until := c.Member.Back
+	if until == 0 {
+		until = p.now + min(m.Timeout, AskBack)
+	}
+	if until <= p.now {
+		return
+	}
+	for _, r := range c.Member.Runs {
+		if r.ID != t.ID {
+			continue
+		}
+		for i, at := range r.Places {
+			if n := r.First + i; n < len(owners) && owners[n] != m && at.Received() != at.Position {
+				owners[n], m.Back = m, until
+			}
+		}
+	}
+}
+
+// runsOf are the partitions of a topic that a member owns. It has a run, from some partition on, also if there are none.
+func runsOf(m *Member, name string, t Topic, from int, owners []*Member) (runs []Run) {
+	for n, owner := range owners {
+		if owner != m {
+			continue
+		}
+		if n == 0 || owners[n-1] != m {
+			runs = append(runs, Run{Topic: name, ID: t.ID, First: n, Of: t.Partitions})
+		}
+		last := &runs[len(runs)-1]
+		last.Places = append(last.Places, Place{})
+	}
+	if len(runs) == 0 {
+		runs = append(runs, Run{Topic: name, ID: t.ID, First: from, Of: t.Partitions})
+	}
+	return runs
 }
 
 // Range is what the i-th of n members gets of a topic's partitions: Kafka's default, range assignment.
@@ -158,10 +218,14 @@ func Range(partitions, i, n int) (from, to int) {
 	return from, to
 }
 
-// Due is when the first session of the members ends, Unix ms; 0: there is none.
+// Due is when the first session of the members ends, or something that is asked back is to be taken, Unix ms; 0: never.
 func (p *Plan) Due() (due int64) {
 	for _, m := range p.members {
-		if end := m.Seen + m.Timeout; due == 0 || end < due {
+		end := m.Seen + m.Timeout
+		if m.Back > 0 {
+			end = min(end, m.Back)
+		}
+		if due == 0 || end < due {
 			due = end
 		}
 	}
@@ -189,7 +253,7 @@ func (p *Plan) unchanged(c *Candidate) bool {
 	switch {
 	case c.Member == nil || m == nil:
 		return c.Member == nil && m == nil && c.Ask == nil
-	case c.Member.Incarnation != m.Incarnation || c.Fence != c.Member.Generation || c.Quit || c.Ask != nil:
+	case c.Member.Incarnation != m.Incarnation || c.Fence != c.Member.Generation || c.Quit || c.Ask != nil || c.Member.Back != m.Back:
 		return false
 	}
 	return slices.EqualFunc(c.Member.Runs, m.Runs, func(a, b Run) bool {
@@ -316,7 +380,7 @@ func (p *Plan) carryOver(planned, was *Member, stays bool, generation int64) *Me
 	next := planned.Clone()
 	if stays {
 		next = was.Clone()
-		next.Topics = planned.Topics
+		next.Topics, next.Back = planned.Topics, planned.Back
 		next.Runs = slices.Clone(planned.Runs)
 		if p.candidate(next.Name).Ask != nil {
 			next.Seen = max(next.Seen, p.now)

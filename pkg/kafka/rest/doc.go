@@ -22,7 +22,8 @@
 // accepted and others not, "results" has each one's metadata or error.
 //
 // A commit of which some partitions belong to another instance by now stores the others, and is
-// answered with 409 and the results of each.
+// answered with 409 and the results of each. If the store has failed for some of them, the answer is 503, and so are
+// their results.
 //
 // The answer of /lag is an array of {"topic", "partition", "committed", "end", "lag", "instance"}; the
 // lag is null where nothing is committed. /reset takes one or an array of {"topic", "partition", "to"};
