@@ -368,3 +368,16 @@ var aclCategories = []string{
 	"@keyspace", "@read", "@write", "@set", "@sortedset", "@list", "@hash", "@string", "@bitmap", "@hyperloglog", "@geo",
 	"@stream", "@pubsub", "@admin", "@fast", "@slow", "@blocking", "@dangerous", "@connection", "@transaction", "@scripting",
 }
+
+// allow refuses a command that the caller may not run, or whose keys are too long.
+func (a Access) allow(cmd *command, args, keys []string) error {
+	if err := a.check(cmd, args, keys); err != nil {
+		return err
+	}
+	for _, key := range keys {
+		if len(key) > maxKeySize {
+			return errKeySize(len(key))
+		}
+	}
+	return nil
+}

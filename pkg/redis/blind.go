@@ -8,6 +8,113 @@ import (
 	"github.com/skystash/skystash/pkg/store"
 )
 
+// blind is a key that is about to be written by one blind write. Its methods plan writes, each in the file of what is
+// written; nil stands for what no blind write can do. The plans have no reply yet.
+type blind struct {
+	name string    // the user's key
+	key  store.Key // of its head
+	now  int64     // Unix ms
+	work int64     // units, of compressing and decompressing; see Budget
+}
+
+// blind is a key of a database that is about to be written blindly.
+func (s *space) blind(db *Database, name string) blind {
+	now := s.nowMs()
+	return blind{name: name, key: db.at(now).headKey(name), now: now}
+}
+
+// Now is the time of the write, in Unix milliseconds.
+func (b *blind) Now() int64 { return b.now }
+
+// Work is how much was spent on compressing and decompressing, in the units of Budget.
+func (b *blind) Work() int64 { return b.work }
+
+// Conditions that blind writes share.
+
+// live: the key, if there is one, has not expired.
+func (b *blind) live() store.Cond {
+	return store.Or{store.Absent(attrExpiry), store.Gt(attrExpiry, store.Int(b.now))}
+}
+
+// liveOr: there is no key, or a live one of the given (inline) type.
+func (b *blind) liveOr(typ string) store.Cond {
+	return store.And{store.Or{store.Absent(attrType), store.Eq(attrType, store.Bytes(typ))}, b.live()}
+}
+
+// liveAs: the key exists, is of the given (inline) type, and has not expired.
+func (b *blind) liveAs(typ string) store.Cond {
+	return store.And{store.Eq(attrType, store.Bytes(typ)), b.live()}
+}
+
+// Small reports whether values are few and short enough for one update: DynamoDB
+// limits an expression to 4 KB, and a large value is better spread.
+func Small(values []string) bool {
+	n := 0
+	for _, v := range values {
+		n += len(v)
+	}
+	return len(values) <= 128 && n <= inlineLimit-1024
+}
+
+// Delete deletes a key that leaves no generation behind.
+func (b *blind) Delete() *plan { return &plan{op: store.Delete(b.key, store.Absent(attrGen))} }
+
+// Existed reports whether there was a key, given its head.
+func (b *blind) Existed(old store.Attrs) bool {
+	return old != nil && !expired(old, b.now) && !emptyHead(old, b.now)
+}
+
+// WasEmpty reports whether a head is that of a collection without elements, which is no key.
+func (b *blind) WasEmpty(old store.Attrs) bool { return old != nil && emptyHead(old, b.now) }
+
+// ExpiryCond is a condition of a change of an expiry; no expiry is later than any.
+type ExpiryCond struct {
+	None   bool // there is none
+	Some   bool // there is one
+	Later  bool // the new one is later
+	Sooner bool // the new one is sooner
+}
+
+// Expire makes a key expire at a time (Unix ms), or deletes it if that has passed. The condition is also that the key
+// exists. Spread values need a note for the reclaimer as well, so they take a transaction.
+func (b *blind) Expire(at int64, is ExpiryCond) *plan {
+	cond := store.And{store.Exists(attrType), store.Absent(attrGen), b.live()}
+	if is.None {
+		cond = append(cond, store.Absent(attrExpiry))
+	}
+	if is.Some || is.Later {
+		cond = append(cond, store.Exists(attrExpiry))
+	}
+	if is.Later {
+		cond = append(cond, store.Lt(attrExpiry, store.Int(at)))
+	}
+	if is.Sooner {
+		cond = append(cond, store.Or{store.Absent(attrExpiry), store.Gt(attrExpiry, store.Int(at))})
+	}
+	if at <= b.now {
+		return &plan{op: store.Delete(b.key, cond), fixed: true}
+	}
+	return &plan{
+		op:         store.Update(b.key, cond, expireEdits(at)...),
+		fixed:      true,
+		collection: true, // an empty head must not keep an expiry
+	}
+}
+
+// Persist keeps a key that has an expiry from expiring.
+func (b *blind) Persist() *plan {
+	cond := store.And{store.Absent(attrGen), store.Gt(attrExpiry, store.Int(b.now))}
+	return &plan{op: store.Update(b.key, cond, expireEdits(0)...), fixed: true, collection: true}
+}
+
+// expireEdits make a key expire at a time (Unix ms), 0: never.
+func expireEdits(at int64) []store.Edit {
+	if at == 0 {
+		return []store.Edit{store.Remove(attrExpiry), store.Remove(store.TTLAttr)}
+	}
+	return []store.Edit{store.Set(attrExpiry, store.Int(at)), store.Set(store.TTLAttr, store.Int(reclaimAt(at)))}
+}
+
 // plan is a blind write. A condition that fails hands the command over to a
 // transaction, so a plan only has to be right where its condition holds.
 type plan struct {
@@ -45,16 +152,14 @@ type handover struct {
 
 // attempt is a blind write as it is made.
 type attempt struct {
-	name string    // the user's key
-	key  store.Key // of its head
-	now  int64     // Unix ms
-	id   writeID
+	blind
+	id writeID
 }
 
 // writeBlindly tries to carry out a plan for a key. If it reports that this is not done, the command has to run as a
 // transaction, with what next holds.
-func (s *space) writeBlindly(ctx context.Context, db *Database, p *plan, a attempt, w *resp.Writer) (next handover, done bool, err error) {
-	a.id = newWriteID(a.now)
+func (s *space) writeBlindly(ctx context.Context, db *Database, b blind, p *plan, w *resp.Writer) (next handover, done bool, err error) {
+	a := attempt{blind: b, id: newWriteID(b.now)}
 	if p.puts != nil {
 		done, err := s.putAll(ctx, db.at(a.now), p, a, w)
 		return next, done, err

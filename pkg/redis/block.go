@@ -55,9 +55,6 @@ func (e *Engine) runBlocking(ctx context.Context, db *Database, b bound, w *resp
 	}
 }
 
-// forever is longer than any process lives.
-const forever = 100 * 365 * 24 * time.Hour
-
 // waitingTime is how long a command waits at most that asks for a time (0: for ever).
 func (e *Engine) waitingTime(ctx context.Context, asked time.Duration) time.Duration {
 	limit := e.maxBlock

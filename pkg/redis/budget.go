@@ -164,10 +164,6 @@ func (tx *Txn) letGo() {
 	tx.held = 0
 }
 
-func errMemory(limit int64) resp.Error {
-	return resp.Error(fmt.Sprintf("ERR max request memory exceeded. Limit: %d bytes", limit))
-}
-
 // room reports whether a transaction may hold so many bytes more. If not, it fails. What is about to be made and
 // then counted is asked for first.
 func (tx *Txn) room(bytes int64) bool {

@@ -58,12 +58,9 @@ func delDirect(d *direct) *plan {
 	if len(d.args) != 2 {
 		return nil
 	}
-	return &plan{
-		op: store.Delete(d.key, store.Absent(attrGen)),
-		reply: func(old store.Attrs, w *resp.Writer) {
-			w.IntBool(old != nil && !expired(old, d.now) && !emptyHead(old, d.now))
-		},
-	}
+	p := d.Delete()
+	p.reply = func(old store.Attrs, w *resp.Writer) { w.IntBool(d.Existed(old)) }
+	return p
 }
 
 // EXISTS key [key ...]

@@ -88,63 +88,23 @@ func evenArgs(args []string) []string {
 }
 
 func hsetDirect(d *direct) *plan {
-	edits := setFieldEdits(d, d.args[2:])
-	if edits == nil {
+	p := d.SetFields(d.args[2:])
+	if p == nil {
 		return nil
 	}
-	return &plan{
-		op:         store.Update(d.key, d.liveOr(typeHash), edits...),
-		collection: true,
-		reply: func(old store.Attrs, w *resp.Writer) {
-			fields := distinct(evenArgs(d.args[2:]))
-			w.Int(int64(len(fields)) - countFields(old, fields, d.now))
-		},
+	p.reply = func(old store.Attrs, w *resp.Writer) {
+		fields := distinct(evenArgs(d.args[2:]))
+		w.Int(int64(len(fields)) - d.CountFields(old, fields))
 	}
+	return p
 }
 
 func hmsetDirect(d *direct) *plan {
-	edits := setFieldEdits(d, d.args[2:])
-	if edits == nil {
-		return nil
+	p := d.SetFields(d.args[2:])
+	if p != nil {
+		p.fixed, p.reply = true, func(_ store.Attrs, w *resp.Writer) { w.OK() }
 	}
-	return &plan{
-		op:         store.Update(d.key, d.liveOr(typeHash), edits...),
-		collection: true,
-		fixed:      true,
-		reply:      func(_ store.Attrs, w *resp.Writer) { w.OK() },
-	}
-}
-
-// setFieldEdits sets fields of an inline hash, however many it has, and drops their expiry;
-// nil if the pairs are malformed or too many.
-func setFieldEdits(d *direct, pairs []string) []store.Edit {
-	if len(pairs)%2 != 0 || !d.small(pairs) {
-		return nil
-	}
-	edits := make([]store.Edit, 0, len(pairs)+4)
-	edits = append(edits, store.Set(attrType, store.Bytes(typeHash)))
-	at := make(map[string]int, len(pairs)/2) // of a field given twice the last value counts
-	for i := 0; i < len(pairs); i += 2 {
-		set := store.Set(memberAttr(pairs[i]), store.Bytes(pairs[i+1]))
-		if j, again := at[pairs[i]]; again {
-			edits[j] = set
-			continue
-		}
-		at[pairs[i]] = len(edits)
-		edits = append(edits, set, store.Remove(fieldExpAttr(pairs[i])))
-	}
-	return edits
-}
-
-// countFields is how many of the fields an inline hash has.
-func countFields(as store.Attrs, fields []string, now int64) int64 {
-	var n int64
-	for _, f := range fields {
-		if attr := memberAttr(f); as.Has(attr) && !fieldExpired(as, attr, now) {
-			n++
-		}
-	}
-	return n
+	return p
 }
 
 // HSETNX key field value
@@ -167,16 +127,11 @@ func hsetnx(c *call) error {
 
 // hsetnxDirect: where the field exists, the failed condition is all there is to pay.
 func hsetnxDirect(d *direct) *plan {
-	edits := setFieldEdits(d, d.args[2:])
-	if edits == nil {
-		return nil
+	p := d.SetNewField(d.args[2], d.args[3])
+	if p != nil {
+		p.fixed, p.reply = true, func(_ store.Attrs, w *resp.Writer) { w.Int(1) }
 	}
-	return &plan{
-		op:         store.Update(d.key, store.And{d.liveOr(typeHash), store.Absent(memberAttr(d.args[2]))}, edits...),
-		collection: true,
-		fixed:      true,
-		reply:      func(_ store.Attrs, w *resp.Writer) { w.Int(1) },
-	}
+	return p
 }
 
 // HGET key field
@@ -312,22 +267,13 @@ func hdel(c *call) error {
 	return nil
 }
 
-// hdelDirect: the key must exist, so that none is created, and must not expire, so that no
-// expiry outlives the last field.
 func hdelDirect(d *direct) *plan {
-	if !d.small(d.args[2:]) {
-		return nil
-	}
 	fields := distinct(d.args[2:])
-	edits := make([]store.Edit, 0, 2*len(fields)+4)
-	for _, f := range fields {
-		edits = append(edits, store.Remove(memberAttr(f)), store.Remove(fieldExpAttr(f)))
+	p := d.DeleteFields(fields)
+	if p != nil {
+		p.reply = func(old store.Attrs, w *resp.Writer) { w.Int(d.CountFields(old, fields)) }
 	}
-	return &plan{
-		op:         store.Update(d.key, store.And{store.Eq(attrType, store.Bytes(typeHash)), store.Absent(attrExpiry)}, edits...),
-		collection: true,
-		reply:      func(old store.Attrs, w *resp.Writer) { w.Int(countFields(old, fields, d.now)) },
-	}
+	return p
 }
 
 // HINCRBY key field increment

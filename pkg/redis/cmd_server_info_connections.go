@@ -18,7 +18,7 @@ func sectionsFor(server *ServerInfo) []string {
 
 // serverOf is what the caller's server tells of itself; nil: there is none.
 func serverOf(c *call) *ServerInfo {
-	caller := callerOf(c.tx.ctx)
+	caller := callerOf(c.tx.Context())
 	if caller == nil || caller.Server == nil {
 		return nil
 	}

@@ -67,33 +67,12 @@ func distinct(ss []string) []string {
 }
 
 func saddDirect(d *direct) *plan {
-	if !d.small(d.args[2:]) {
-		return nil
-	}
 	members := distinct(d.args[2:])
-	edits := make([]store.Edit, 0, len(members)+4)
-	edits = append(edits, store.Set(attrType, store.Bytes(typeSet)))
-	for _, m := range members {
-		edits = append(edits, store.Set(memberAttr(m), store.Bytes("")))
+	p := d.AddMembers(members)
+	if p != nil {
+		p.reply = func(old store.Attrs, w *resp.Writer) { w.Int(int64(len(members)) - d.CountMembers(old, members)) }
 	}
-	return &plan{
-		op:         store.Update(d.key, d.liveOr(typeSet), edits...),
-		collection: true,
-		reply: func(old store.Attrs, w *resp.Writer) {
-			w.Int(int64(len(members)) - countAttrs(old, members))
-		},
-	}
-}
-
-// countAttrs is how many of the members an inline head has.
-func countAttrs(as store.Attrs, members []string) int64 {
-	var n int64
-	for _, m := range members {
-		if as.Has(memberAttr(m)) {
-			n++
-		}
-	}
-	return n
+	return p
 }
 
 // SREM key member [member ...]
@@ -113,24 +92,15 @@ func srem(c *call) error {
 	return nil
 }
 
-func sremDirect(d *direct) *plan { return removeDirect(d, typeSet) }
+func sremDirect(d *direct) *plan { return removeDirect(d, (*blind).RemoveMembers) }
 
-// removeDirect removes members of an inline collection. The key must exist, so that none
-// is created, and must not expire, so that no expiry outlives its members.
-func removeDirect(d *direct, typ string) *plan {
-	if !d.small(d.args[2:]) {
-		return nil
-	}
+func removeDirect(d *direct, remove func(*blind, []string) *plan) *plan {
 	members := distinct(d.args[2:])
-	edits := make([]store.Edit, 0, len(members)+4)
-	for _, m := range members {
-		edits = append(edits, store.Remove(memberAttr(m)))
+	p := remove(&d.blind, members)
+	if p != nil {
+		p.reply = func(old store.Attrs, w *resp.Writer) { w.Int(d.CountMembers(old, members)) }
 	}
-	return &plan{
-		op:         store.Update(d.key, store.And{store.Eq(attrType, store.Bytes(typ)), store.Absent(attrExpiry)}, edits...),
-		collection: true,
-		reply:      func(old store.Attrs, w *resp.Writer) { w.Int(countAttrs(old, members)) },
-	}
+	return p
 }
 
 // SCARD key

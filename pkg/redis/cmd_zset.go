@@ -155,37 +155,19 @@ func memberNames(members []ZMember) []string {
 	return names
 }
 
-// zaddDirect: one update of an inline sorted set, without options.
+// zaddDirect: without options.
 func zaddDirect(d *direct) *plan {
 	pairs := d.args[2:]
-	if len(pairs)%2 != 0 || !d.small(pairs) {
+	if len(pairs)%2 != 0 || !Small(pairs) {
 		return nil
 	}
 	members, ok := scoredMembers(pairs)
 	if !ok { // an option, or an error
 		return nil
 	}
-	edits := make([]store.Edit, 0, len(members)+4)
-	edits = append(edits, store.Set(attrType, store.Bytes(typeZSet)))
-	at := make(map[string]int, len(members)) // of a member given twice the last score counts
-	names := make([]string, 0, len(members))
-	for _, m := range members {
-		set := store.Set(memberAttr(m.Name), store.Bytes(encodeScore(m.Score)))
-		if i, again := at[m.Name]; again {
-			edits[i] = set
-			continue
-		}
-		at[m.Name] = len(edits)
-		names = append(names, m.Name)
-		edits = append(edits, set)
-	}
-	return &plan{
-		op:         store.Update(d.key, d.liveOr(typeZSet), edits...),
-		collection: true,
-		reply: func(old store.Attrs, w *resp.Writer) {
-			w.Int(int64(len(names)) - countAttrs(old, names))
-		},
-	}
+	p, names := d.AddScores(members)
+	p.reply = func(old store.Attrs, w *resp.Writer) { w.Int(int64(len(names)) - d.CountMembers(old, names)) }
+	return p
 }
 
 // ZINCRBY key increment member
@@ -349,7 +331,7 @@ func zrem(c *call) error {
 	return nil
 }
 
-func zremDirect(d *direct) *plan { return removeDirect(d, typeZSet) }
+func zremDirect(d *direct) *plan { return removeDirect(d, (*blind).RemoveScored) }
 
 // ZRANDMEMBER key [count [WITHSCORES]]
 func zrandmember(c *call) error {

@@ -210,7 +210,7 @@ func (c *call) combination(i int, has combinationOptions) (*combination, error) 
 func (c *call) zinput(key string) (*zinput, error) {
 	in := &zinput{tx: c.tx, key: key}
 	var err error
-	if c.tx.Type(key) == typeName(typeSet) {
+	if c.tx.Type(key) == "set" {
 		in.set, err = c.tx.Set(key)
 	} else {
 		in.zset, err = c.tx.ZSet(key)

@@ -269,3 +269,35 @@ func (cmd *command) keyUse(args []string, i int) (reads, writes bool) {
 	}
 	return reads, writes
 }
+
+// named is the command of a name in any case, or nil.
+func (t commandTable) named(name string) *command {
+	if cmd := t[name]; cmd != nil {
+		return cmd
+	}
+	var lower [32]byte
+	if len(name) > len(lower) {
+		return nil
+	}
+	for i := range len(name) {
+		c := name[i]
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		lower[i] = c
+	}
+	return t[string(lower[:len(name)])]
+}
+
+// here reports whether the engine itself can carry the command out.
+func (cmd *command) here() bool { return cmd.run != nil || cmd.outside != nil }
+
+// elsewhere reports whether the command and all of its subcommands are for servers of connections only.
+func (cmd *command) elsewhere() bool {
+	for _, sub := range cmd.subs {
+		if sub.has(session) && sub.here() {
+			return false
+		}
+	}
+	return cmd.has(session) && !cmd.here()
+}

@@ -191,7 +191,7 @@ func (e *Engine) bind(a Access, args []string) (bound, error) {
 // WithTurn returns a context under which all that the engine does for a request is one piece of work, together with
 // what the caller spends on the request. The caller ends the Turn at last. A call without one has its own.
 func (e *Engine) WithTurn(ctx context.Context, db *Database) (context.Context, *Turn) {
-	return e.turns.request(ctx, db, e.budget.Memory)
+	return e.turns.request(ctx, cmp.Or(db.Account, db.ID), db.ID, e.budget.Memory)
 }
 
 // begin is WithTurn for a call that may be a part of a request that has a Turn. The call ends what it gets.
@@ -245,17 +245,15 @@ func (e *Engine) run(ctx context.Context, db *Database, b bound, loaded heads, w
 // runDirect tries to carry out a command as one blind write. If it reports that this is not done,
 // the command has to run as a transaction, with what next holds.
 func (e *Engine) runDirect(ctx context.Context, db *Database, b bound, w *resp.Writer) (next handover, done bool, err error) {
-	now := e.nowMs()
-	d := direct{cmd: b.cmd, args: b.args, now: now, name: b.args[1]}
-	d.key = db.at(now).headKey(d.name)
+	d := direct{blind: e.keys.blind(db, b.args[1]), cmd: b.cmd, args: b.args}
 	if b.budget != nil {
-		defer func() { b.budget.use(d.work) }()
+		defer func() { b.budget.use(d.Work()) }()
 	}
 	p := b.cmd.direct(&d)
 	if p == nil {
 		return next, false, nil
 	}
-	if next, done, err = e.keys.writeBlindly(ctx, db, p, attempt{name: d.name, key: d.key, now: now}, w); err != nil {
+	if next, done, err = e.keys.writeBlindly(ctx, db, d.blind, p, w); err != nil {
 		err = fmt.Errorf("%s: %w", d.cmd.name, err)
 	}
 	return next, done, err
@@ -665,3 +663,7 @@ func errTooManyArguments(limit, actual int) Error {
 func errTooManyCommands(limit, actual int) Error {
 	return Error(fmt.Sprintf("ERR max number of commands exceeded. Limit: %d, Actual: %d", limit, actual))
 }
+
+// accountMemory is how much the requests of an account may hold before their turns go to the one that came first,
+// as a multiple of Budget.Memory.
+const accountMemory = 4

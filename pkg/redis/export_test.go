@@ -31,8 +31,4 @@ func (e *Engine) Counted(ctx context.Context, db *Database, cmds [][]string, w *
 }
 
 // Turns is how many turns are free, and how many requests wait for one.
-func (e *Engine) Turns() (free, waiting int) {
-	e.turns.mu.Lock()
-	defer e.turns.mu.Unlock()
-	return e.turns.free, int(e.turns.waiting.Load())
-}
+func (e *Engine) Turns() (free, waiting int) { return e.turns.count() }

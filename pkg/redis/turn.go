@@ -1,18 +1,16 @@
 package redis
 
 import (
-	"cmp"
 	"context"
+	"fmt"
 	"time"
+
+	"github.com/skystash/skystash/pkg/redis/resp"
 )
 
 // shortWork is how much a request may do before it needs a turn, in units of work. A turn is for lookEvery units,
 // after which it is passed on if others wait.
 const shortWork = 1_000_000
-
-// accountMemory is how much the requests of an account may hold before their turns go to the one that came first,
-// as a multiple of Budget.Memory.
-const accountMemory = 4
 
 // turnTime is how long a pipeline keeps its turn while others wait, if it does little work in that time because
 // it waits for the store.
@@ -58,9 +56,9 @@ func (c *turnContext) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// request returns a context with a Turn for a request to a database, which may keep so much memory.
-func (t *turns) request(ctx context.Context, db *Database, memory int64) (context.Context, *Turn) {
-	c := &turnContext{ctx, Turn{turns: t, account: cmp.Or(db.Account, db.ID), database: db.ID, left: shortWork, limit: memory}}
+// request returns a context with a Turn for a request of an account to a database, which may hold up to limit bytes.
+func (t *turns) request(ctx context.Context, account, database string, limit int64) (context.Context, *Turn) {
+	c := &turnContext{ctx, Turn{turns: t, account: account, database: database, left: shortWork, limit: limit}}
 	return c, &c.turn
 }
 
@@ -135,4 +133,8 @@ func (t *Turn) End() {
 	if t.Release(); t.told != 0 {
 		t.turns.holds(t)
 	}
+}
+
+func errMemory(limit int64) resp.Error {
+	return resp.Error(fmt.Sprintf("ERR max request memory exceeded. Limit: %d bytes", limit))
 }

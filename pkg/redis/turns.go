@@ -241,3 +241,10 @@ func (t *turns) leave(r *Turn) {
 		t.dequeue(r)
 	}
 }
+
+// count is how many turns are free, and how many requests wait for one.
+func (t *turns) count() (free, waiting int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.free, int(t.waiting.Load())
+}

@@ -332,6 +332,15 @@ func (tx *Txn) typed(key, typ string) (*object, error) {
 // Exists reports whether there is such a key.
 func (tx *Txn) Exists(key string) bool { return tx.entry(key).obj != nil }
 
+// Version is the id of the key's last write, "" if there is no such key.
+func (tx *Txn) Version(key string) string {
+	ent := tx.entry(key)
+	if ent.obj == nil {
+		return ""
+	}
+	return version(ent.seen)
+}
+
 // Type is the key's type as TYPE replies it, "none" if there is no such key.
 func (tx *Txn) Type(key string) string {
 	if o := tx.entry(key).obj; o != nil {

@@ -19,3 +19,6 @@ func (c *call) block(timeout float64, none func()) error {
 	}
 	return &wouldBlock{timeout: time.Duration(min(timeout, float64(forever/time.Second)) * float64(time.Second))}
 }
+
+// forever is longer than any process lives.
+const forever = 100 * 365 * 24 * time.Hour

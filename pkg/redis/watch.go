@@ -43,17 +43,9 @@ func (e *Engine) versions(ctx context.Context, db *Database, keys []string) ([]s
 	tx.Prefetch(keys)
 	out := make([]string, len(keys))
 	for i, key := range keys {
-		out[i] = tx.entry(key).version()
+		out[i] = tx.Version(key)
 	}
-	return out, tx.err
-}
-
-// version is the key's last write; "": there is no such key.
-func (ent *entry) version() string {
-	if ent.obj == nil {
-		return ""
-	}
-	return version(ent.seen)
+	return out, tx.Err()
 }
 
 // stillWatched is for a transaction without commands.
@@ -71,9 +63,9 @@ func (e *Engine) stillWatched(ctx context.Context, db *Database, w Watched) erro
 // check fails with ErrWatched if a watched key has changed. If one changes later, the commit fails.
 func (w Watched) check(tx *Txn) error {
 	for i, key := range w.keys {
-		if tx.entry(key).version() != w.seen[i] {
+		if tx.Version(key) != w.seen[i] {
 			return ErrWatched
 		}
 	}
-	return tx.err
+	return tx.Err()
 }

@@ -192,3 +192,37 @@ func TestThrottlingUntilTheDeadlineIsNoDoubt(t *testing.T) {
 		t.Errorf("errors %v", errs)
 	}
 }
+
+// What takes several reads is read without the pauses between looks at an idle shard, though the emulator says after
+// each read that nothing is left.
+func TestLongStreamsAreReadOnWithoutPauses(t *testing.T) {
+	const records = 2300
+	client := kinesislocal.Client(t)
+	s := kinesis.New(client, kinesislocal.Stream(t, client, 1), kinesis.Options{PollEvery: time.Hour})
+	since := time.Now().Add(-time.Minute)
+	all := make([]ingest.Record, records)
+	for i := range all {
+		all[i] = ingest.Record{Key: "a", Data: []byte("b")}
+	}
+	if errs := s.Put(t.Context(), all); errs != nil {
+		t.Fatal(errs)
+	}
+	tailed := 0
+	if err := s.Tail(t.Context(), "a", since, func(ds []ingest.Delivery) error {
+		tailed += len(ds)
+		return nil
+	}); err != nil || tailed != records {
+		t.Errorf("the tail has %d records, %v", tailed, err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	consumed := 0
+	if err := s.Consume(ctx, func(_ context.Context, ds []ingest.Delivery) error {
+		if consumed += len(ds); consumed >= records {
+			stop()
+		}
+		return nil
+	}); err != nil || consumed != records {
+		t.Errorf("%d records were consumed, %v", consumed, err)
+	}
+}

@@ -138,7 +138,7 @@ func (s *Stream) tailShard(ctx context.Context, sh shard, since time.Time, handl
 				return false, err
 			}
 		}
-		if it = out.NextShardIterator; aws.ToInt64(out.MillisBehindLatest) == 0 && it != nil {
+		if it = out.NextShardIterator; it != nil && atEnd(len(out.Records), aws.ToInt64(out.MillisBehindLatest)) {
 			return false, nil
 		}
 	}
@@ -181,6 +181,10 @@ func deliveries(out *kinesis.GetRecordsOutput) (records []ingest.Delivery) {
 	}
 	return records
 }
+
+// atEnd reports whether a read has come to the end of what an open shard has. A read that is full has not, whatever is
+// said of how far it is behind: kinesalite says 0 always.
+func atEnd(records int, behindMs int64) bool { return behindMs == 0 && records < readLimit }
 
 // again reports whether a read that failed may succeed later.
 func again(err error) bool {
@@ -259,7 +263,7 @@ func (s *Stream) consumeShard(ctx context.Context, sh shard, handle func(context
 			if len(records) > 0 {
 				after = records[len(records)-1].Sequence
 			}
-			if behind == 0 && it != nil && !sleep(ctx, s.pollEvery) {
+			if it != nil && atEnd(len(records), behind) && !sleep(ctx, s.pollEvery) {
 				return
 			}
 		}
