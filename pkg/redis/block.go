@@ -1,40 +1,63 @@
 package redis
 
 import (
+	"bytes"
 	"context"
 	"errors"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/skystash/skystash/pkg/redis/resp"
 )
 
 // A blocking command that finds nothing waits, outside of MULTI and scripts. Between its attempts it
-// holds nothing: no lock, no connection to the store. It is woken at once by a write of one of its keys
-// through the same engine; for writes through other engines it looks again every 10 to 200
-// ms. If several wait for a key, whose attempt comes first gets the element: usually,
-// not always, who has waited longest.
+// holds nothing: no lock, no connection to the store.
+//
+// Commands that wait for a key stand in line, see waiters. A write of the key through the same engine wakes the first of
+// them. Writes through other engines are noticed by the engine's lookout, which reads the heads of all keys that are waited for in a
+// database in one call, for all commands together: see lookout.
+//
+// A command that takes something makes no attempt while others are ahead of it in the lines of all of its keys: they have found
+// nothing, and would be woken first.
 
 // DefaultMaxBlock is how long blocking commands wait at most where Config has nothing else.
 const DefaultMaxBlock = 10 * time.Second
 
-// How often a blocked command looks for what other engines have written.
 const (
-	lookSoon = 10 * time.Millisecond
-	lookLate = 200 * time.Millisecond
+	// attemptTime bounds an attempt of a command that may wait for ever.
+	attemptTime = 20 * time.Second
+	// askWaiting is how often a command that waits asks its context, for some tell by Err alone that they have ended.
+	askWaiting = 200 * time.Millisecond
 )
 
 // runBlocking carries out a command that may wait.
 func (e *Engine) runBlocking(ctx context.Context, db *Database, b bound, w *resp.Writer) error {
-	wait := e.waiters.join(db.ID, b.keys) // first, so that no write is missed
+	wait, ahead := e.waiters.join(db.ID, b.cmd.group, b.awaited()) // first, so that no write is missed
 	defer e.waiters.leave(wait)
+	if e.recordTTL != 0 { // there are other engines
+		defer e.lookouts.watch(e, db.ID)()
+	}
+	known := handover{}
+	takes := b.cmd.has(write) && b.cmd.group != "stream"
+	if takes && ahead {
+		known.loaded = heads{}
+		for _, key := range b.keys {
+			known.loaded[key] = nil
+		}
+	}
+	mark := w.Len()
+	var blocked *wouldBlock
 	var expired <-chan time.Time
-	for look := lookSoon; ; look = min(look*3/2, lookLate) {
-		err := e.transact(ctx, db, []bound{b}, transactMode{mayBlock: true}, handover{}, w)
-		var blocked *wouldBlock
-		if !errors.As(err, &blocked) {
+	for {
+		err := e.attempt(ctx, db, b, known, w)
+		known = handover{}
+		switch again := (*wouldBlock)(nil); {
+		case errors.As(err, &again):
+			blocked = again
+		case err != nil || blocked == nil || !bytes.HasPrefix(w.Buf[mark:], []byte("-WRONGTYPE")):
+			wait.served = true
 			return err
+		default: // the key has become something else, which a command that waits takes no notice of
+			w.Truncate(mark)
 		}
 		if blocked.args != nil {
 			b.args = blocked.args
@@ -43,16 +66,40 @@ func (e *Engine) runBlocking(ctx context.Context, db *Database, b bound, w *resp
 			timer := time.NewTimer(e.waitingTime(ctx, blocked.timeout))
 			defer timer.Stop()
 			expired = timer.C
+		} else {
+			e.waiters.handOn(wait, takes)
 		}
 		turnOf(ctx).Release()
-		last, err := e.await(ctx, wait.wake, expired, look)
+		over, err := e.await(ctx, wait.wake, expired)
 		if err != nil {
 			return err
 		}
-		if last {
+		switch {
+		case over && takes:
+			blocked.none()
+			return nil
+		case over: // XREADGROUP makes its consumer, whatever it finds
 			return e.transact(ctx, db, []bound{b}, transactMode{}, handover{}, w)
 		}
 	}
+}
+
+// attempt carries out a blocking command once.
+func (e *Engine) attempt(ctx context.Context, db *Database, b bound, known handover, w *resp.Writer) error {
+	if c := callerOf(ctx); c != nil && c.Patient {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, attemptTime)
+		defer cancel()
+	}
+	return e.transact(ctx, db, []bound{b}, transactMode{mayBlock: true}, known, w)
+}
+
+// awaited are the keys that a blocking command waits for. To others it only writes.
+func (b bound) awaited() []string {
+	if b.cmd.keys == twoKeys {
+		return b.keys[:1]
+	}
+	return b.keys
 }
 
 // waitingTime is how long a command waits at most that asks for a time (0: for ever).
@@ -67,89 +114,31 @@ func (e *Engine) waitingTime(ctx context.Context, asked time.Duration) time.Dura
 	return limit
 }
 
-// await waits until a blocked command should look again, which is within a time. It reports last if the
-// command then does so for the last time. A command whose context has ended must not take anything: its client has
-// gone. Some contexts tell that by Err alone, so await asks it from time to time, and before it returns.
-func (e *Engine) await(ctx context.Context, wake <-chan struct{}, expired <-chan time.Time, look time.Duration) (last bool, err error) {
+// await waits until a blocked command is woken, or its time is over. A command whose context has ended must not take
+// anything: its client has gone.
+func (e *Engine) await(ctx context.Context, wake <-chan struct{}, expired <-chan time.Time) (over bool, err error) {
 	waits, ends := waitOf(ctx)
-	for {
-		again := time.NewTimer(look)
+	var ask <-chan time.Time
+	if waits == ctx { // it is a request's, which may tell by Err alone that it has ended
+		tick := time.NewTicker(askWaiting)
+		defer tick.Stop()
+		ask = tick.C
+	}
+	for waits.Err() == nil {
 		select {
 		case <-waits.Done():
-		case <-ends:
-			last = true
+		case <-ask:
+			continue
 		case <-wake:
-		case <-again.C:
-			if e.recordTTL == 0 && waits.Err() == nil { // there are no other engines, whose writes would not wake it
-				look = lookLate
-				continue
-			}
+			return false, waits.Err()
+		case <-ends:
+			over = true
 		case <-e.duties.ctx.Done():
-			last = true
+			over = true
 		case <-expired:
-			last = true
+			over = true
 		}
-		again.Stop()
-		return last, waits.Err()
+		break
 	}
-}
-
-// waiters are the blocked commands of an engine.
-type waiters struct {
-	count atomic.Int64
-	mu    sync.Mutex
-	keys  map[waitKey]map[*waiter]bool
-}
-
-type waitKey struct{ db, key string }
-
-// waiter is one blocked command.
-type waiter struct {
-	keys []waitKey
-	wake chan struct{}
-}
-
-func (ws *waiters) join(db string, keys []string) *waiter {
-	w := &waiter{wake: make(chan struct{}, 1)}
-	ws.mu.Lock()
-	defer ws.mu.Unlock()
-	if ws.keys == nil {
-		ws.keys = map[waitKey]map[*waiter]bool{}
-	}
-	for _, key := range keys {
-		k := waitKey{db, key}
-		w.keys = append(w.keys, k)
-		if ws.keys[k] == nil {
-			ws.keys[k] = map[*waiter]bool{}
-		}
-		ws.keys[k][w] = true
-	}
-	ws.count.Add(1)
-	return w
-}
-
-func (ws *waiters) leave(w *waiter) {
-	ws.mu.Lock()
-	defer ws.mu.Unlock()
-	for _, k := range w.keys {
-		if delete(ws.keys[k], w); len(ws.keys[k]) == 0 {
-			delete(ws.keys, k)
-		}
-	}
-	ws.count.Add(-1)
-}
-
-// written wakes those who wait for a key. While nobody waits it costs next to nothing.
-func (ws *waiters) written(db, key string) {
-	if ws.count.Load() == 0 {
-		return
-	}
-	ws.mu.Lock()
-	defer ws.mu.Unlock()
-	for w := range ws.keys[waitKey{db, key}] {
-		select {
-		case w.wake <- struct{}{}:
-		default:
-		}
-	}
+	return over, waits.Err()
 }

@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/skystash/skystash/pkg/redis/internal/num"
@@ -101,15 +102,16 @@ const notifyParam = "notify-keyspace-events"
 
 // CONFIG GET parameter [parameter ...]
 func configGet(c *call) error {
-	for _, pattern := range c.args[2:] {
-		if c.tx.matches(strings.ToLower(pattern), notifyParam) {
-			c.w.Map(1)
-			c.w.Bulk(notifyParam)
-			c.w.Bulk("")
-			return nil
+	mark, n := c.w.Mark(), 0
+	for _, p := range append(parametersFor(serverOf(c)), [2]string{notifyParam, ""}) {
+		if !slices.ContainsFunc(c.args[2:], func(pattern string) bool { return c.tx.matches(strings.ToLower(pattern), p[0]) }) {
+			continue
 		}
+		c.w.Bulk(p[0])
+		c.w.Bulk(p[1])
+		n++
 	}
-	c.w.Map(0)
+	c.w.MapAt(mark, n)
 	return nil
 }
 

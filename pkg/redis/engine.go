@@ -89,6 +89,7 @@ type Engine struct {
 	locks    *store.Locks // of keys and what else is written as a whole, by database
 	lua      *luaHost
 	waiters  waiters
+	lookouts lookouts
 	duties   *duties
 
 	hubsMu sync.Mutex

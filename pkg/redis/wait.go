@@ -6,6 +6,7 @@ import "time"
 type wouldBlock struct {
 	timeout time.Duration // 0: none
 	args    []string      // nil: the same as before
+	none    func()        // writes the reply of one that has waited in vain
 }
 
 func (*wouldBlock) Error() string { return "the command blocks" }
@@ -17,7 +18,7 @@ func (c *call) block(timeout float64, none func()) error {
 		none()
 		return nil
 	}
-	return &wouldBlock{timeout: time.Duration(min(timeout, float64(forever/time.Second)) * float64(time.Second))}
+	return &wouldBlock{timeout: time.Duration(min(timeout, float64(forever/time.Second)) * float64(time.Second)), none: none}
 }
 
 // forever is longer than any process lives.

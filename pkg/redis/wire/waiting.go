@@ -80,6 +80,10 @@ func (b *batch) wait(args []string, w *waiting) {
 		}
 		return
 	}
+	if b.life.Err() != nil {
+		b.putBack(args, b.w.Buf[mark:])
+		return
+	}
 	if w.fails && w.ended() {
 		b.w.Truncate(mark)
 		b.fail(errUnblocked)

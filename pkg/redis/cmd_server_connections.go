@@ -4,9 +4,10 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strconv"
 )
 
-// What INFO tells of the server of connections that the client uses. Over HTTP there is none.
+// What INFO and CONFIG GET tell of the server of connections that the client uses. Over HTTP there is none.
 
 // sectionsFor are the sections that there are; some only a server of connections has.
 func sectionsFor(server *ServerInfo) []string {
@@ -72,4 +73,28 @@ func infoReplication(s *ServerInfo, line func(name string, value any)) {
 	line("connected_slaves", 0)
 	line("master_replid", s.RunID)
 	line("master_repl_offset", 0)
+}
+
+// parametersFor are what CONFIG GET tells of a server of connections. Tools ask for them before they begin.
+func parametersFor(s *ServerInfo) [][2]string {
+	if s == nil {
+		return nil
+	}
+	return [][2]string{
+		{"appendonly", "yes"},
+		{"databases", "1"},
+		{"hash-max-listpack-entries", "128"},
+		{"list-max-listpack-size", "-2"},
+		{"lua-time-limit", "5000"},
+		{"maxclients", strconv.Itoa(s.MaxClients)},
+		{"maxmemory", "0"},
+		{"maxmemory-policy", "noeviction"},
+		{"port", strconv.Itoa(s.Port)},
+		{"proto-max-bulk-len", strconv.Itoa(10 << 20)},
+		{"save", ""},
+		{"slowlog-log-slower-than", "-1"},
+		{"slowlog-max-len", "0"},
+		{"tcp-keepalive", "60"},
+		{"timeout", "0"},
+	}
 }

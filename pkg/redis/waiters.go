@@ -1,0 +1,124 @@
+package redis
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// waiters are the blocked commands of an engine. Those that wait for a key stand in line, in the order in which
+// they came. A write of the key wakes the first. When that one has taken something, or ends although it was woken, it
+// wakes the next, which finds something or nothing. So n elements wake n commands, and one more; and all of them in order.
+type waiters struct {
+	count atomic.Int64
+	mu    sync.Mutex
+	lines map[waitKey][]*waiter
+}
+
+type waitKey struct{ db, key string }
+
+// waiter is one blocked command.
+type waiter struct {
+	keys   []waitKey
+	kind   string        // of what it waits for: the command's group
+	wake   chan struct{} // holds a token if it was woken
+	served bool          // it ends with a reply
+}
+
+// join puts a command at the end of the lines of its keys. It reports whether others are ahead in all of them.
+func (ws *waiters) join(db, kind string, keys []string) (w *waiter, ahead bool) {
+	w = &waiter{kind: kind, wake: make(chan struct{}, 1)}
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	if ws.lines == nil {
+		ws.lines = map[waitKey][]*waiter{}
+	}
+	ahead = true
+	for _, key := range distinct(keys) {
+		k := waitKey{db, key}
+		w.keys = append(w.keys, k)
+		ahead = ahead && len(ws.lines[k]) > 0
+		ws.lines[k] = append(ws.lines[k], w)
+	}
+	ws.count.Add(1)
+	return w, ahead
+}
+
+// leave takes a command out of its lines. If it has taken something, or was woken and has not looked, it is the next one's turn.
+func (ws *waiters) leave(w *waiter) {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	next := w.served || w.woken()
+	for _, k := range w.keys {
+		i := slices.Index(ws.lines[k], w)
+		line := slices.Delete(ws.lines[k], i, i+1)
+		if len(line) == 0 {
+			delete(ws.lines, k)
+			continue
+		}
+		if ws.lines[k] = line; next && i < len(line) {
+			line[i].signal()
+		}
+	}
+	ws.count.Add(-1)
+}
+
+// handOn is called when a command was woken and has found nothing. Whoever is behind it may find something: another entry of a stream,
+// or another type of value. But if a command has found no element to take, there is none for others of its kind.
+func (ws *waiters) handOn(w *waiter, takes bool) {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	for _, k := range w.keys {
+		line := ws.lines[k]
+		i := slices.Index(line, w) + 1
+		for takes && i < len(line) && line[i].kind == w.kind {
+			i++
+		}
+		if i < len(line) {
+			line[i].signal()
+		}
+	}
+}
+
+// written wakes who is first in line for a key. While nobody waits it costs next to nothing.
+func (ws *waiters) written(db, key string) {
+	if ws.count.Load() == 0 {
+		return
+	}
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	if line := ws.lines[waitKey{db, key}]; len(line) > 0 {
+		line[0].signal()
+	}
+}
+
+// keysOf are the keys of a database that somebody waits for.
+func (ws *waiters) keysOf(db string) []string {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	var keys []string
+	for k := range ws.lines {
+		if k.db == db {
+			keys = append(keys, k.key)
+		}
+	}
+	return keys
+}
+
+// signal wakes a command.
+func (w *waiter) signal() {
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+// woken reports whether the command was woken since it looked last, and takes the token.
+func (w *waiter) woken() bool {
+	select {
+	case <-w.wake:
+		return true
+	default:
+		return false
+	}
+}
