@@ -1,7 +1,7 @@
 package redis
 
 // AUTH, HELLO, QUIT, RESET, READONLY, READWRITE, ASKING; MULTI, EXEC, DISCARD, WATCH, UNWATCH;
-// SUBSCRIBE, PSUBSCRIBE, UNSUBSCRIBE, PUNSUBSCRIBE; MONITOR; ROLE, WAIT, LASTSAVE, MODULE, SLOWLOG, LATENCY,
+// SUBSCRIBE, PSUBSCRIBE, UNSUBSCRIBE, PUNSUBSCRIBE; MONITOR; ROLE, LASTSAVE, MODULE, SLOWLOG, LATENCY,
 // CLUSTER, DEBUG.
 //
 // These commands belong to a connection, or describe the process that serves it. A server of connections
@@ -35,7 +35,6 @@ func sessionCommands() []*command {
 		{name: "monitor", arity: 1, flags: f | admin, group: "server", since: "1.0.0", summary: "Receives every command that the database runs."},
 
 		{name: "role", arity: 1, flags: f | fast, group: "server", since: "2.8.12", summary: "Says that the server is a master."},
-		{name: "wait", arity: 3, flags: f, tips: "request_policy:all_shards response_policy:agg_min", group: "generic", since: "3.0.0", summary: "Returns 0 at once: there are no replicas, and every write is durable."},
 		{name: "lastsave", arity: 1, flags: session | fast | harmless, tips: "nondeterministic_output", group: "server", since: "1.0.0", summary: "Returns the time: everything is saved always."},
 		{name: "cluster", arity: -2, flags: session | harmless, group: "server", since: "3.0.0", summary: "Refused: there is no cluster."},
 		{name: "debug", arity: -2, flags: f | admin, group: "server", since: "1.0.0", summary: "Refused."},

@@ -64,7 +64,6 @@ func handlers() map[string]handler {
 		"client|unblock":      {run: clientUnblock},
 
 		"role":              {run: role},
-		"wait":              {run: wait},
 		"lastsave":          {run: lastSave},
 		"cluster":           {run: refuse(errCluster)},
 		"debug":             {run: refuse(errDebug)},
@@ -107,16 +106,6 @@ func role(b *batch, _ []string) {
 
 // WAIT numreplicas timeout
 //
-// Every write is durable before it is answered, and there are no replicas to wait for.
-func wait(b *batch, args []string) {
-	for _, arg := range args[1:] {
-		if _, ok := integer(arg); !ok {
-			b.fail(errInteger)
-			return
-		}
-	}
-	b.w.Int(0)
-}
 
 // LASTSAVE
 func lastSave(b *batch, _ []string) { b.w.Int(b.s.now().Unix()) }
