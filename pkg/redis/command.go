@@ -189,6 +189,9 @@ func newCommandTable(others ...[]*command) commandTable {
 		streamCommands(), jsonCommands(), sessionCommands(),
 	}, others...) {
 		for _, cmd := range group {
+			if t[cmd.name] != nil {
+				panic("redis: two commands have the name " + cmd.name)
+			}
 			t[cmd.name] = cmd
 			for _, sub := range cmd.subs {
 				sub.parent = cmd.name

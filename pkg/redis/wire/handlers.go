@@ -104,9 +104,6 @@ func role(b *batch, _ []string) {
 	b.w.Array(0)
 }
 
-// WAIT numreplicas timeout
-//
-
 // LASTSAVE
 func lastSave(b *batch, _ []string) { b.w.Int(b.s.now().Unix()) }
 
