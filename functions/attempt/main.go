@@ -1,5 +1,6 @@
 // Command attempt makes one attempt to deliver a message of QStash, and ends. It is no Lambda function but
 // runs in a task of ECS, which is started for a message whose timeout is longer than functions/deliver may run.
+// When ECS stops the task, with SIGTERM and half a minute before it is killed, the attempt is given back.
 //
 // Environment: as functions/deliver, without what is there for starting tasks, and
 //

@@ -21,6 +21,7 @@ var asksClock = map[string]bool{
 // mayAskClock has the files that ask all the same, and why.
 var mayAskClock = map[string]string{
 	"pkg/kafka/wire/conn.go":              "deadlines of connections, which the runtime keeps",
+	"pkg/redis/wire/conn.go":              "deadlines of connections, which the runtime keeps",
 	"pkg/kafka/ingest/kinesis/kinesis.go": "a context's deadline is by the runtime's clock",
 	"pkg/store/dynamo/store.go":           "a context's deadline is by the runtime's clock",
 	"pkg/store/retry.go":                  "a context's deadline is by the runtime's clock",

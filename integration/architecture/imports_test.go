@@ -36,6 +36,7 @@ var knowHTTP = []string{
 	"pkg/kafka/objects/s3",     // speaks to S3 itself
 	"pkg/kafka/rest",
 	"pkg/kafka/wire", // its requests are counted as those over HTTP are
+	"pkg/redis/wire", // so are its commands
 	"pkg/lambdahttp",
 	"pkg/qstash/deliver",
 	"pkg/qstash/rest",

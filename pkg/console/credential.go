@@ -118,7 +118,7 @@ func showToken(r *request) error {
 	shown := shownToken{Credential: *cred, Token: t}
 	switch url := r.resource.URL; r.resource.Product {
 	case control.Redis:
-		shown.Env = env("UPSTASH_REDIS_REST_URL", url, "UPSTASH_REDIS_REST_TOKEN", t.Text)
+		shown.Env = redisEnv(url, r.h.control.RedisServer(), t.Text, "")
 	case control.Kafka:
 		shown.Env = kafkaEnv(url, r.h.control.Broker(), t.Username, t.Text)
 	case control.QStash:

@@ -155,6 +155,6 @@ func (r *request) connection(reveal bool) (connection, error) {
 			{ID: "next", Label: "Next signing key", Help: "Receivers accept both, so that keys can be rotated while they run.", Text: keys.next},
 		}
 	}
-	c.Snippets = snippets(r.resource.Product, c.URL, r.h.control.Broker(), c.Tokens, keys)
+	c.Snippets = snippets(r.resource.Product, c.URL, nativeServers{r.h.control.RedisServer(), r.h.control.Broker()}, c.Tokens, keys)
 	return c, nil
 }

@@ -15,9 +15,9 @@ type snippet struct {
 // signingKeys are QStash's, which receivers check deliveries with.
 type signingKeys struct{ current, next string }
 
-// snippets are those of a product, for a URL and the default tokens, of which the first reads and writes. broker
-// is where clients of Kafka's own protocol connect to.
-func snippets(p control.Product, url string, broker control.Broker, tokens []connectionToken, keys signingKeys) []snippet {
+// snippets are those of a product, for a URL and the default tokens, of which the first reads and writes. native
+// is where clients of Redis's and Kafka's own protocols connect to.
+func snippets(p control.Product, url string, native nativeServers, tokens []connectionToken, keys signingKeys) []snippet {
 	if len(tokens) == 0 {
 		return nil
 	}
@@ -28,9 +28,9 @@ func snippets(p control.Product, url string, broker control.Broker, tokens []con
 		if len(tokens) > 1 {
 			readOnly = tokens[1].Text
 		}
-		return redisSnippets(url, first.Text, readOnly)
+		return append(redisSnippets(url, native.redis, first.Text, readOnly), nativeSnippets(native.redis, first.Text)...)
 	case control.Kafka:
-		return append(kafkaSnippets(url, broker, first.Username, first.Text), brokerSnippets(broker, first.Username, first.Text)...)
+		return append(kafkaSnippets(url, native.kafka, first.Username, first.Text), brokerSnippets(native.kafka, first.Username, first.Text)...)
 	}
 	return qstashSnippets(url, first.Text, keys)
 }
@@ -46,9 +46,20 @@ func env(pairs ...string) string {
 	return strings.TrimSuffix(text.String(), "\n")
 }
 
-func redisSnippets(url, token, readOnly string) []snippet {
+// nativeServers are the servers of protocols besides HTTP.
+type nativeServers struct {
+	redis control.RedisServer
+	kafka control.Broker
+}
+
+// redisEnv are the variables of both ways to connect.
+func redisEnv(url string, server control.RedisServer, token, readOnly string) string {
+	return env("UPSTASH_REDIS_REST_URL", url, "UPSTASH_REDIS_REST_TOKEN", token, "UPSTASH_REDIS_REST_READONLY_TOKEN", readOnly, "REDIS_URL", server.URL(token))
+}
+
+func redisSnippets(url string, server control.RedisServer, token, readOnly string) []snippet {
 	return []snippet{
-		{"env", ".env", env("UPSTASH_REDIS_REST_URL", url, "UPSTASH_REDIS_REST_TOKEN", token, "UPSTASH_REDIS_REST_READONLY_TOKEN", readOnly)},
+		{"env", ".env", redisEnv(url, server, token, readOnly)},
 		{"javascript", "JavaScript", fmt.Sprintf(`// npm install @upstash/redis
 import { Redis } from "@upstash/redis";
 

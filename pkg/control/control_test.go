@@ -6,6 +6,7 @@ import (
 
 	"github.com/skystash/skystash/pkg/control"
 	"github.com/skystash/skystash/pkg/control/controltest"
+	"github.com/skystash/skystash/pkg/redis"
 )
 
 func TestBootstrapGivesOutOneKey(t *testing.T) {
@@ -58,6 +59,32 @@ func TestAPIKeysOpenOnlyTheirAccount(t *testing.T) {
 	w.Refused(err, control.Unauthorized)
 	_, err = w.Control.Authenticate(ctx, "other@example.com", second)
 	w.OK(err)
+}
+
+// A database knows whose it is, for its account has one share of the turns, however many databases it has. One that is
+// adopted learns it.
+func TestDatabasesKnowTheirAccount(t *testing.T) {
+	w := controltest.New(t)
+	databases, _, _ := w.Engines()
+	acct := w.Account("alice@example.com")
+	of := func(id string) string {
+		db, err := databases.Database(t.Context(), id)
+		w.OK(err)
+		return db.Account
+	}
+	if got := of(w.Create(acct, control.Redis, "made").ID); got != acct.ID {
+		t.Errorf("a database that was made belongs to %q, want %q", got, acct.ID)
+	}
+	_, err := databases.CreateDatabase(t.Context(), redis.DatabaseOptions{ID: "found"})
+	w.OK(err)
+	for range 2 {
+		_, err = w.NewControl(w.Engines()).Adopt(t.Context(), acct.ID, control.Redis, "found", "found")
+		w.OK(err)
+	}
+	databases, _, _ = w.Engines()
+	if got := of("found"); got != acct.ID {
+		t.Errorf("a database that was adopted belongs to %q, want %q", got, acct.ID)
+	}
 }
 
 func TestResourcesOfAllProducts(t *testing.T) {

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"net"
+	"net/url"
 	"time"
 
 	"github.com/skystash/skystash/pkg/fresh"
@@ -18,7 +20,35 @@ import (
 type Endpoints struct {
 	Redis, Kafka, QStash string
 
-	KafkaTCP Broker // for clients of Kafka's own protocol; zero: not served
+	KafkaTCP Broker      // for clients of Kafka's own protocol; zero: not served
+	RedisTCP RedisServer // for clients of Redis's own protocol; zero: not served
+}
+
+// RedisServer is where clients of Redis's own protocol connect to.
+type RedisServer struct {
+	Address    string // host:port; "": only over TLS
+	TLSAddress string // host:port; "": only without TLS
+	CAFile     string // of the certificate, if no client knows it by itself
+}
+
+// URL is what clients connect to with a token: over TLS where there is another host than this machine,
+// and no certificate that clients have to be told of. "" if it is not served.
+func (s RedisServer) URL(token string) string {
+	scheme, address := "redis", s.Address
+	if address == "" || s.TLSAddress != "" && s.CAFile == "" && !s.local() {
+		scheme, address = "rediss", s.TLSAddress
+	}
+	if address == "" {
+		return ""
+	}
+	return (&url.URL{Scheme: scheme, User: url.UserPassword("default", token), Host: address}).String()
+}
+
+// local reports whether clients reach the server on their own machine only.
+func (s RedisServer) local() bool {
+	host, _, err := net.SplitHostPort(s.Address)
+	ip := net.ParseIP(host)
+	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
 }
 
 // Broker is where clients of Kafka's own protocol connect to.
@@ -49,6 +79,9 @@ type Config struct {
 	Now    func() time.Time // nil: time.Now
 	Logger *slog.Logger     // nil: slog.Default
 }
+
+// RedisServer is where clients of Redis's own protocol connect to; zero: it is not served.
+func (e *Engine) RedisServer() RedisServer { return e.endpoints.RedisTCP }
 
 // Broker is where clients of Kafka's own protocol connect to; zero: it is not served.
 func (e *Engine) Broker() Broker { return e.endpoints.KafkaTCP }

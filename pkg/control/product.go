@@ -24,7 +24,9 @@ const (
 // product is a product's engine as far as resources go. Errors of what does not exist are
 // of kind NotFound.
 type product interface {
-	create(ctx context.Context, id, name string) error // no error if there is one already
+	create(ctx context.Context, acct, id, name string) error // no error if there is one already
+	// own tells the product which account has it, where that matters to it.
+	own(ctx context.Context, acct, id string) error
 	rename(ctx context.Context, id, name string) error
 	remove(ctx context.Context, id string) error // no error if there is none
 	state(ctx context.Context, id string) (productState, error)
@@ -44,12 +46,17 @@ var errNoResource = &Error{NotFound, "no such resource"}
 
 type redisProduct struct{ engine *redis.Engine }
 
-func (p redisProduct) create(ctx context.Context, id, name string) error {
-	_, err := p.engine.CreateDatabase(ctx, redis.DatabaseOptions{ID: id, Name: name})
+func (p redisProduct) create(ctx context.Context, acct, id, name string) error {
+	_, err := p.engine.CreateDatabase(ctx, redis.DatabaseOptions{ID: id, Name: name, Account: acct})
 	if errors.Is(err, redis.ErrDatabaseExists) {
 		return nil
 	}
 	return err
+}
+
+// own makes the account's databases share their turns.
+func (p redisProduct) own(ctx context.Context, acct, id string) error {
+	return p.found(p.engine.OwnDatabase(ctx, id, acct))
 }
 
 func (p redisProduct) rename(ctx context.Context, id, name string) error {
@@ -90,13 +97,15 @@ func (p redisProduct) found(err error) error {
 
 type kafkaProduct struct{ engine *kafka.Engine }
 
-func (p kafkaProduct) create(ctx context.Context, id, name string) error {
+func (p kafkaProduct) create(ctx context.Context, _, id, name string) error {
 	_, err := p.engine.CreateCluster(ctx, kafka.ClusterOptions{ID: id, Name: name})
 	if kafka.IsKind(err, kafka.Exists) {
 		return nil
 	}
 	return err
 }
+
+func (p kafkaProduct) own(context.Context, string, string) error { return nil }
 
 func (p kafkaProduct) rename(ctx context.Context, id, name string) error {
 	return p.found(p.engine.RenameCluster(ctx, id, name))
@@ -136,13 +145,15 @@ func (p kafkaProduct) found(err error) error {
 
 type qstashProduct struct{ engine *qstash.Engine }
 
-func (p qstashProduct) create(ctx context.Context, id, _ string) error {
+func (p qstashProduct) create(ctx context.Context, _, id, _ string) error {
 	_, err := p.engine.CreateAccount(ctx, id, qstash.Keys{})
 	if errors.Is(err, qstash.ErrAccountExists) {
 		return nil
 	}
 	return err
 }
+
+func (p qstashProduct) own(context.Context, string, string) error { return nil }
 
 // rename has nothing to do: QStash's accounts have no name of their own.
 func (p qstashProduct) rename(context.Context, string, string) error { return nil }
@@ -183,10 +194,11 @@ type absent struct{ name Product }
 
 func (p absent) err() error { return refuse(Invalid, "%s is not deployed", p.name) }
 
-func (p absent) create(context.Context, string, string) error { return p.err() }
-func (p absent) rename(context.Context, string, string) error { return p.err() }
-func (p absent) remove(context.Context, string) error         { return p.err() }
-func (p absent) reset(context.Context, string) error          { return p.err() }
+func (p absent) create(context.Context, string, string, string) error { return p.err() }
+func (p absent) own(context.Context, string, string) error            { return p.err() }
+func (p absent) rename(context.Context, string, string) error         { return p.err() }
+func (p absent) remove(context.Context, string) error                 { return p.err() }
+func (p absent) reset(context.Context, string) error                  { return p.err() }
 func (p absent) revoke(context.Context, string, string, time.Time) error {
 	return p.err()
 }

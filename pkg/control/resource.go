@@ -133,7 +133,7 @@ func (e *Engine) create(ctx context.Context, acct string, p Product, o CreateOpt
 	if err := e.insertResource(ctx, r, defaultCredentials(r)); err != nil {
 		return nil, fmt.Errorf("creating a resource: %w", err)
 	}
-	if err := engine.create(ctx, r.ID, r.Name); err != nil {
+	if err := engine.create(ctx, acct, r.ID, r.Name); err != nil {
 		return nil, fmt.Errorf("creating a resource: %w", err)
 	}
 	return e.finishCreation(ctx, r.ID)
@@ -172,8 +172,8 @@ func (e *Engine) finishCreation(ctx context.Context, id string) (*Resource, erro
 }
 
 // Adopt makes a resource of an account of what a product has already. Its default
-// credentials get the ids given, as far as there are any. Nothing happens if the account
-// has it; the error is of kind Exists if the id is that of something else: ids are unique
+// credentials get the ids given, as far as there are any. If the account has it, the product is
+// told again that it does, and nothing else happens; the error is of kind Exists if the id is that of something else: ids are unique
 // among all products.
 func (e *Engine) Adopt(ctx context.Context, acct string, p Product, id, name string, credentials ...string) (*Resource, error) {
 	engine := e.products[p]
@@ -197,7 +197,13 @@ func (e *Engine) Adopt(ctx context.Context, acct string, p Product, id, name str
 		if IsKind(err, NotFound) || err == nil && have.Product != p {
 			return nil, refuse(Exists, "there is another resource %s", id)
 		}
-		return have, err
+		if err != nil {
+			return nil, err
+		}
+		return have, engine.own(ctx, acct, id)
+	}
+	if err == nil {
+		err = engine.own(ctx, acct, id)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("adopting %s: %w", id, err)

@@ -26,7 +26,7 @@ var revoke = map[control.Product]func(ctx context.Context, w *controltest.World,
 
 // There was a time when the 1,001st revocation of a resource failed, and its token went on opening it.
 func TestAnyNumberOfCredentialsIsRevoked(t *testing.T) {
-	const n = 5000
+	const n = 2500
 	for _, p := range products {
 		t.Run(string(p), func(t *testing.T) {
 			w := controltest.New(t)

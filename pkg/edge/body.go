@@ -18,6 +18,11 @@ type Body struct {
 	Length   int64     // as announced; negative: not known
 	Encoding string    // Content-Encoding; "": none
 
+	// Inflating, if not nil, is called before each step of inflating. The step makes at most so many bytes, and the
+	// buffer grows by so many for it. If it fails, so does ReadTo, with the same error: a few bytes that were sent
+	// may stand for very many.
+	Inflating func(bytes, memory int64) error
+
 	limited io.LimitedReader // here, so that reading makes no garbage
 }
 
@@ -61,7 +66,7 @@ func DrainOf(limit int64) int64 { return max(4*limit, 1<<20) }
 
 // ReadTo appends the body to a buffer, inflated. A body of more than limit bytes is a
 // *TooLargeError. Of a body that is refused, up to drain bytes are read as they come from the client.
-// The other errors are ErrUnreadable, ErrBadGzip and ErrEncoding.
+// The other errors are ErrUnreadable, ErrBadGzip, ErrEncoding and those of Inflating.
 func (b *Body) ReadTo(to *bytes.Buffer, limit, drain int64) error {
 	if b.Reader == nil {
 		return nil
@@ -118,9 +123,14 @@ func (b *Body) readGzip(to *bytes.Buffer, limit, drain int64) error {
 	z.buffer.Reset(&z.source)
 	n, err := int64(0), z.gzip.Reset(&z.buffer)
 	if err == nil {
-		b.limited = io.LimitedReader{R: &z.gzip, N: limit + 1}
-		n, err = to.ReadFrom(&b.limited)
-		b.limited.R = nil
+		var refused error
+		if n, refused, err = b.inflate(to, &z.gzip, limit); refused != nil {
+			_, _ = b.discard(drain - z.source.n)
+			return refused
+		}
+		if err == io.EOF {
+			err = nil
+		}
 	} else if errors.Is(err, io.EOF) && z.source.n == 0 {
 		err = nil // nothing was sent, so nothing was compressed either
 	}
@@ -138,6 +148,47 @@ func (b *Body) readGzip(to *bytes.Buffer, limit, drain int64) error {
 		return ErrBadGzip
 	}
 	return &TooLargeError{limit, n}
+}
+
+// inflateStep is how much is inflated at a time.
+const inflateStep = 64 << 10
+
+// inflate appends what z has, up to limit bytes. If there is more, n is larger than limit. refused is the error of
+// Inflating.
+func (b *Body) inflate(to *bytes.Buffer, z io.Reader, limit int64) (n int64, refused, err error) {
+	for n < limit {
+		step := min(limit-n, inflateStep)
+		size := int64(to.Cap())
+		if int64(to.Available()) < step { // twice the buffer, but no more than is allowed
+			size = int64(to.Len()) + min(max(int64(to.Len()), step), limit-n)
+		}
+		if b.Inflating != nil {
+			if err := b.Inflating(step, size-int64(to.Cap())); err != nil {
+				return n, err, nil
+			}
+		}
+		if size > int64(to.Cap()) {
+			*to = *bytes.NewBuffer(append(make([]byte, 0, size), to.Bytes()...))
+		}
+		m, err := fill(z, to.AvailableBuffer()[:step])
+		to.Write(to.AvailableBuffer()[:m])
+		if n += int64(m); err != nil {
+			return n, nil, err
+		}
+	}
+	var more [1]byte
+	m, err := fill(z, more[:])
+	return n + int64(m), nil, err
+}
+
+// fill reads until p is full. It fails with io.EOF only where z does.
+func fill(z io.Reader, p []byte) (n int, err error) {
+	for n < len(p) && err == nil {
+		var m int
+		m, err = z.Read(p[n:])
+		n += m
+	}
+	return n, err
 }
 
 // discard reads up to n bytes for nothing.

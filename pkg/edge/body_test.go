@@ -127,3 +127,49 @@ func FuzzBody(f *testing.F) {
 		}
 	})
 }
+
+// Who reads a compressed body hears of each step before it is inflated, and may end it. The buffer takes no more than
+// the limit allows, and twice what there is.
+func TestInflatingIsAnnounced(t *testing.T) {
+	stop := errors.New("enough")
+	for _, tt := range []struct {
+		name        string
+		size, limit int
+		most        int64 // bytes after which it is ended; 0: never
+		memory      int64
+	}{
+		{"a small body", 10, 1 << 20, 0, 64 << 10},
+		{"a body of some steps", 300 << 10, 1 << 20, 0, 512 << 10},
+		{"a body near the limit", 1000 << 10, 1 << 20, 0, 1 << 20},
+		{"a body at the limit", 1 << 20, 1 << 20, 0, 1 << 20},
+		{"a body beyond it", 1 << 24, 1 << 20, 0, 1 << 20},
+		{"a body that is too much", 1 << 24, 1 << 20, 200 << 10, 256 << 10},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var got bytes.Buffer
+			var inflated, memory int64
+			b := edge.Body{Reader: strings.NewReader(zip(strings.Repeat("x", tt.size))), Length: -1, Encoding: "gzip", Inflating: func(n, m int64) error {
+				if inflated, memory = inflated+n, memory+m; tt.most > 0 && inflated > tt.most {
+					return stop
+				}
+				return nil
+			}}
+			err := b.ReadTo(&got, int64(tt.limit), int64(tt.limit))
+			switch {
+			case tt.most > 0:
+				if !errors.Is(err, stop) || int64(got.Len()) > tt.most {
+					t.Errorf("%d bytes, %v", got.Len(), err)
+				}
+			case tt.size > tt.limit:
+				if !errors.As(err, new(*edge.TooLargeError)) {
+					t.Error(err)
+				}
+			case err != nil || got.Len() != tt.size || inflated < int64(tt.size):
+				t.Errorf("%d of %d bytes, %d of them announced, %v", got.Len(), tt.size, inflated, err)
+			}
+			if memory > tt.memory || int64(got.Cap()) > memory {
+				t.Errorf("%d bytes of memory were announced, the buffer has %d, want at most %d", memory, got.Cap(), tt.memory)
+			}
+		})
+	}
+}

@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -18,11 +19,9 @@ const (
 	clusterPartitions = "parts"   // of all topics
 	clusterLastID     = "last"    // id given to a topic last
 	clusterCredGen    = "credgen"
-	clusterRevoked    = "revoked"  // revoked.List: credentials
-	clusterRevPages   = "revpages" // revoked.List: pages
-	clusterDeleted    = "deleted"  // Unix ms; instead of created
-	clusterBlock      = "block"    // meter.Block
-	clusterProducers  = "pid"      // id given to a producer next, in blocks
+	clusterDeleted    = "deleted" // Unix ms; instead of created
+	clusterBlock      = "block"   // meter.Block
+	clusterProducers  = "pid"     // id given to a producer next, in blocks
 )
 
 // DefaultMaxPartitions bounds the partitions of all topics of a cluster.
@@ -115,7 +114,7 @@ func (e *Engine) Cluster(ctx context.Context, id string) (*Cluster, error) {
 }
 
 func (e *Engine) clusterOf(ctx context.Context, id string, attrs store.Attrs) (*Cluster, error) {
-	withdrawn, err := e.revoked.Set(ctx, id, revocations(attrs))
+	withdrawn, err := e.revoked.Set(ctx, id, revoked.InRecord(attrs))
 	if err != nil {
 		return nil, err
 	}
@@ -129,11 +128,6 @@ func (e *Engine) clusterOf(ctx context.Context, id string, attrs store.Attrs) (*
 		Revoked:              withdrawn,
 		Blocked:              meter.DecodeBlock(attrs.Get(clusterBlock).Str()),
 	}, nil
-}
-
-// revocations are what a record says of revoked credentials.
-func revocations(attrs store.Attrs) revoked.List {
-	return revoked.List{Recent: attrs.Get(clusterRevoked).Elems(), Pages: attrs.Get(clusterRevPages).Elems()}
 }
 
 // Clusters are the ids of all clusters, also of those that are being deleted.
@@ -185,8 +179,7 @@ func (e *Engine) ResetCredentials(ctx context.Context, id string) (int64, error)
 	if err != nil {
 		return 0, err
 	}
-	err = e.updateCluster(ctx, id, store.And{}, store.Add(clusterCredGen, clusterCredGen, 1),
-		store.Remove(clusterRevoked), store.Remove(clusterRevPages))
+	err = e.updateCluster(ctx, id, store.And{}, append(revoked.Clear(), store.Add(clusterCredGen, clusterCredGen, 1))...)
 	if err != nil {
 		return 0, err
 	}
@@ -203,28 +196,10 @@ func (e *Engine) RevokeCredential(ctx context.Context, id, credential string, ex
 	if !validID(id) {
 		return refuse(NotFound, "no cluster %q", id)
 	}
-	unlock, err := e.locks.Lock(ctx, "revoked", id)
-	if err != nil {
-		return err
+	err := e.revoked.Revoke(ctx, e.retry, revoked.Record{Key: clusterKey(id), There: clusterCreated}, id, credential, expires)
+	if errors.Is(err, revoked.ErrNoRecord) {
+		err = refuse(NotFound, "no cluster %q", id)
 	}
-	defer unlock()
-	err = e.retry.Unhurried().Do(ctx, func(ctx context.Context) error {
-		attrs, err := e.store.Get(ctx, clusterKey(id))
-		if err != nil {
-			return err
-		}
-		if !attrs.Has(clusterCreated) {
-			return refuse(NotFound, "no cluster %q", id)
-		}
-		list := revocations(attrs)
-		next, writes, err := e.revoked.Add(ctx, id, list, credential, expires)
-		if err != nil || next.Equal(list) {
-			return err
-		}
-		return e.store.Commit(ctx, append(writes, store.Update(clusterKey(id),
-			store.And{store.Exists(clusterCreated), store.Same(clusterRevoked, attrs.Get(clusterRevoked)), store.Same(clusterRevPages, attrs.Get(clusterRevPages))},
-			store.Set(clusterRevoked, store.List(next.Recent)), store.Set(clusterRevPages, store.List(next.Pages)))))
-	})
 	e.forget(clusterKey(id))
 	if err == nil && credential != "" {
 		_, err = e.store.Apply(ctx, store.Delete(passwordKey(id, credential), nil)) // it opens nothing; nobody needs it

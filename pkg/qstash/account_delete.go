@@ -15,7 +15,7 @@ const deletionGrace = 5 * time.Minute
 
 // DeleteAccount deletes an account and everything in it. Attempts under way go on; no other attempt
 // begins. Other engines may serve the account for Config.RecordTTL longer. Sweep deletes its items
-// later. Some are left to expire within days: deduplication ids, notifications that no run has
+// later. Some are left to expire within days: deduplication ids, tickets, notifications that no run has
 // waited for, and the steps of workflow runs whose messages are gone.
 func (e *Engine) DeleteAccount(ctx context.Context, id string) error {
 	return e.changeAccount(ctx, id, func(a *Account) { a.DeletedAt = e.now().UTC() })

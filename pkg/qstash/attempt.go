@@ -342,6 +342,9 @@ func (e *Engine) attempt(ctx context.Context, m *message, d Delivery) error {
 	ended()
 	if ctx.Err() != nil && sendErr != nil {
 		// This engine is being stopped: who finds the lease expired goes on.
+		if e.started {
+			e.giveBack(ctx, m)
+		}
 		return fmt.Errorf("delivering message %s: %w", m.id, ctx.Err())
 	}
 	// An outcome is recorded even if the engine has just been told to stop.
@@ -354,6 +357,28 @@ func (e *Engine) attempt(ctx context.Context, m *message, d Delivery) error {
 		e.meterAttempt(ctx, &d, m, resp, sendErr, o.state == stateFailed)
 	}
 	return err
+}
+
+// giveBack ends the lease of a message when the process that was started for its attempt is being stopped
+// before there is an answer. The attempt is made again at once, not after up to two hours. If that fails, the
+// lease ends by itself, as after a crash.
+func (e *Engine) giveBack(ctx context.Context, m *message) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaseMargin)
+	defer cancel()
+	lapsed := e.now().Add(-m.rec.timeout(&e.limits) - leaseMargin)
+	_, err := e.store.Apply(ctx, store.Update(m.key(), store.And{
+		store.Eq(attrState, store.Int(int64(stateActive))),
+		store.Eq(attrOwner, store.Bytes(e.owner)),
+		store.Eq(attrClaimed, m.attrs.Get(attrClaimed)),
+	}, store.Set(attrClaimed, store.Int(lapsed.UnixMilli()))))
+	if _, unmet := unmetCondition(err); unmet {
+		return // somebody else has it by now
+	}
+	if err != nil {
+		e.log.WarnContext(ctx, "an attempt that was stopped is made again when its lease ends", "message", m.id, "error", err)
+		return
+	}
+	e.wake(ctx, hint(e.now(), hintKind(m.attrs.Has(attrHold)), m.acct, m.id))
 }
 
 // delivery is the request for a message.

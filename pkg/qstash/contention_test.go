@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/skystash/skystash/pkg/qstash"
@@ -38,38 +39,29 @@ func asLambda(c *qstash.Config) {
 // contended is something that several callers do to one item.
 type contended struct {
 	name    string
-	across  float64 // how many times as much it may cost if each caller is another process
 	prepare func(t *testing.T, w *world) func(ctx context.Context, e *qstash.Engine, i int) error
 }
 
 func published(out []qstash.Outcome) error { return out[0].Err }
 
 var contentions = []contended{
-	{"enqueue", 2, func(t *testing.T, w *world) func(context.Context, *qstash.Engine, int) error {
+	{"enqueue", func(t *testing.T, w *world) func(context.Context, *qstash.Engine, int) error {
 		makeQueue(t, w)
 		return func(ctx context.Context, e *qstash.Engine, i int) error {
 			return enqueue(ctx, e, i)
 		}
 	}},
-	{"publish with a flow control key", 2, func(*testing.T, *world) func(context.Context, *qstash.Engine, int) error {
+	{"publish with a flow control key", func(*testing.T, *world) func(context.Context, *qstash.Engine, int) error {
 		return func(ctx context.Context, e *qstash.Engine, i int) error {
 			return published(e.Publish(ctx, acct, []qstash.Request{{Destination: "https://example.com", Options: qstash.Options{Flow: &qstash.Flow{Key: "k", Parallelism: 5}}}}))
 		}
 	}},
-	// A claim takes a slot of the key and the message in one transaction: a slot that is counted apart from its message
-	// would be lost, or given back twice, by a process that ends in between. So transactions of all processes meet at
-	// the key, and each meeting costs a claim. None knows how many others there are. With their pauses of up to
-	// 100 ms at first, measured: 2.2 times the calls, 3.6 times the write units (with 10 ms: 2.9 and 4.8).
-	{"attempts under a flow control key", 5, func(t *testing.T, w *world) func(context.Context, *qstash.Engine, int) error {
-		for range callers {
-			w.publish("https://example.com", "x", qstash.Options{Flow: &qstash.Flow{Key: "k", Parallelism: 2 * callers}})
-		}
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		hints := w.hints
-		return func(ctx context.Context, e *qstash.Engine, i int) error { return e.Handle(ctx, hints[i].Key) }
-	}},
-	{"steps of a run", 2, func(t *testing.T, w *world) func(context.Context, *qstash.Engine, int) error {
+	// A claim is a transaction on the key and the message. Of a hundred that begin at the same moment, none of which knows
+	// of the others, DynamoDB carries out one and bills all: 1.99 times the transaction is the least that is possible.
+	// Tickets keep what follows from meeting again. Measured: 1.7 times the write units, and 1.9 under a paused key.
+	{"attempts under a flow control key", flowAttempts(false)},
+	{"attempts under a flow control key that is paused", flowAttempts(true)},
+	{"steps of a run", func(t *testing.T, w *world) func(context.Context, *qstash.Engine, int) error {
 		start := qstash.Options{Workflow: &qstash.Workflow{RunID: "wfr_1", Init: true}}
 		w.publish("https://example.com", "{}", start)
 		return func(ctx context.Context, e *qstash.Engine, i int) error {
@@ -80,7 +72,7 @@ var contentions = []contended{
 			return published(e.Publish(ctx, acct, []qstash.Request{{Destination: "https://example.com", Body: step, Options: qstash.Options{Workflow: &qstash.Workflow{RunID: "wfr_1"}}}}))
 		}
 	}},
-	{"retries of a dead letter", 2, func(t *testing.T, w *world) func(context.Context, *qstash.Engine, int) error {
+	{"retries of a dead letter", func(t *testing.T, w *world) func(context.Context, *qstash.Engine, int) error {
 		id := bury(t, w)
 		return func(ctx context.Context, e *qstash.Engine, i int) error {
 			if _, err := e.RetryDeadLetter(ctx, acct, id, nil); err != nil && !isKind(err, qstash.KindNotFound) {
@@ -89,7 +81,7 @@ var contentions = []contended{
 			return nil
 		}
 	}},
-	{"deletions of a dead letter", 2, func(t *testing.T, w *world) func(context.Context, *qstash.Engine, int) error {
+	{"deletions of a dead letter", func(t *testing.T, w *world) func(context.Context, *qstash.Engine, int) error {
 		id := bury(t, w)
 		return func(ctx context.Context, e *qstash.Engine, i int) error {
 			if err := e.DeleteDeadLetter(ctx, acct, id); err != nil && !isKind(err, qstash.KindNotFound) {
@@ -98,32 +90,50 @@ var contentions = []contended{
 			return nil
 		}
 	}},
-	{"endpoints of a URL group", 2, func(t *testing.T, w *world) func(context.Context, *qstash.Engine, int) error {
+	{"endpoints of a URL group", func(t *testing.T, w *world) func(context.Context, *qstash.Engine, int) error {
 		if err := addEndpoint(t.Context(), w.engine, 0); err != nil {
 			t.Fatal(err)
 		}
 		return addEndpoint
 	}},
-	{"the first endpoints of a URL group", 2, func(*testing.T, *world) func(context.Context, *qstash.Engine, int) error { return addEndpoint }},
-	{"writes of a schedule", 2, func(*testing.T, *world) func(context.Context, *qstash.Engine, int) error {
+	{"the first endpoints of a URL group", func(*testing.T, *world) func(context.Context, *qstash.Engine, int) error { return addEndpoint }},
+	{"writes of a schedule", func(*testing.T, *world) func(context.Context, *qstash.Engine, int) error {
 		return func(ctx context.Context, e *qstash.Engine, i int) error {
 			_, err := e.CreateSchedule(ctx, acct, qstash.ScheduleRequest{ID: "s", Cron: "0 0 1 1 *", Destination: "https://example.com", Body: fmt.Append(nil, i)})
 			return err
 		}
 	}},
-	{"signing keys of an account", 2, func(*testing.T, *world) func(context.Context, *qstash.Engine, int) error {
+	{"signing keys of an account", func(*testing.T, *world) func(context.Context, *qstash.Engine, int) error {
 		return func(ctx context.Context, e *qstash.Engine, i int) error {
 			_, err := e.RotateKeys(ctx, acct)
 			return err
 		}
 	}},
-	{"settings of a queue", 2, func(t *testing.T, w *world) func(context.Context, *qstash.Engine, int) error {
+	{"settings of a queue", func(t *testing.T, w *world) func(context.Context, *qstash.Engine, int) error {
 		makeQueue(t, w)
 		return func(ctx context.Context, e *qstash.Engine, i int) error {
 			p := i + 1
 			return e.UpsertQueue(ctx, acct, "q", &p, nil)
 		}
 	}},
+}
+
+// flowAttempts makes attempts under one flow control key, which has room for all. If it is paused, all wait in its list.
+func flowAttempts(paused bool) func(*testing.T, *world) func(context.Context, *qstash.Engine, int) error {
+	return func(t *testing.T, w *world) func(context.Context, *qstash.Engine, int) error {
+		for range callers {
+			w.publish("https://example.com", "x", qstash.Options{Flow: &qstash.Flow{Key: "k", Parallelism: 2 * callers}})
+		}
+		if paused {
+			if err := w.engine.PauseFlow(t.Context(), acct, "k", true); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		hints := w.hints
+		return func(ctx context.Context, e *qstash.Engine, i int) error { return e.Handle(ctx, hints[i].Key) }
+	}
 }
 
 func addEndpoint(ctx context.Context, e *qstash.Engine, i int) error {
@@ -160,62 +170,53 @@ func bury(t *testing.T, w *world) string {
 	return w.dead()[0].DLQID
 }
 
-// What a hundred callers do to one item costs at most twice as much for each as it costs
-// a single one within one process, and among processes, but for those that say why not. Nobody is refused.
+// What a hundred callers do to one item costs each at most twice as much as it costs a single
+// one: in one process, in four, and in a hundred. Nobody is refused.
 func TestContentionIsLinear(t *testing.T) {
 	t.Parallel()
 	for _, c := range contentions {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			alone := c.measure(t, func(w *world, do func(ctx context.Context, e *qstash.Engine, i int)) {
-				do(t.Context(), w.engine, 0)
-			})
-			for _, crowd := range []struct {
-				name   string
-				times  float64
-				engine func(w *world) *qstash.Engine
-			}{
-				{"in one process", 2, func(w *world) *qstash.Engine { return w.engine }},
-				{"in as many processes", c.across, func(w *world) *qstash.Engine { return w.newEngine(asLambda) }},
-			} {
-				got := c.measure(t, func(w *world, do func(ctx context.Context, e *qstash.Engine, i int)) {
-					var wg sync.WaitGroup
-					begin := make(chan struct{})
-					for i := range callers {
-						e := crowd.engine(w)
-						wg.Go(func() {
-							<-begin
-							do(t.Context(), e, i)
-						})
-					}
-					close(begin)
-					wg.Wait()
-				})
-				t.Logf("%s: %d calls, %.0f read, %.0f write units, %d unmet, %d conflicts; a single caller %d, %.0f, %.0f",
-					crowd.name, got.Total(), got.ReadUnits, got.WriteUnits, got.Unmet, got.Conflicts, alone.Total(), alone.ReadUnits, alone.WriteUnits)
-				if got.WriteUnits > crowd.times*callers*alone.WriteUnits {
-					t.Errorf("%s: %.0f write units, a single caller %.0f", crowd.name, got.WriteUnits, alone.WriteUnits)
+			alone := c.measure(t, 1, 1)
+			for _, processes := range []int{1, 4, callers} {
+				got := c.measure(t, processes, callers)
+				t.Logf("%d processes: %d calls, %.0f read, %.0f write units, %d unmet, %d conflicts; a single caller %d, %.0f, %.0f",
+					processes, got.Total(), got.ReadUnits, got.WriteUnits, got.Unmet, got.Conflicts, alone.Total(), alone.ReadUnits, alone.WriteUnits)
+				if got.WriteUnits > 2*callers*alone.WriteUnits {
+					t.Errorf("%d processes: %.0f write units, a single caller %.0f", processes, got.WriteUnits, alone.WriteUnits)
 				}
-				if float64(got.Total()) > crowd.times*callers*float64(alone.Total()) {
-					t.Errorf("%s: %d calls, a single caller %d", crowd.name, got.Total(), alone.Total())
+				if got.Total() > 2*callers*alone.Total() {
+					t.Errorf("%d processes: %d calls, a single caller %d", processes, got.Total(), alone.Total())
 				}
 			}
 		})
 	}
 }
 
-// measure has a crowd do something to one item.
-func (c *contended) measure(t *testing.T, crowd func(w *world, do func(ctx context.Context, e *qstash.Engine, i int))) slow.Counts {
+// measure has a crowd, in some processes, do something to one item. The clock is that of a bubble, so
+// that what it costs does not depend on the machine.
+func (c *contended) measure(t *testing.T, processes, crowd int) (counts slow.Counts) {
 	t.Helper()
-	w, s := crowded(t)
-	do := c.prepare(t, w)
-	s.Reset()
-	crowd(w, func(ctx context.Context, e *qstash.Engine, i int) {
-		if err := do(ctx, e, i); err != nil {
-			t.Errorf("caller %d: %v", i, err)
+	synctest.Test(t, func(t *testing.T) {
+		w, s := crowded(t)
+		do := c.prepare(t, w)
+		engines := []*qstash.Engine{w.engine}
+		for len(engines) < processes {
+			engines = append(engines, w.newEngine(asLambda))
 		}
+		s.Reset()
+		var wg sync.WaitGroup
+		for i := range crowd {
+			wg.Go(func() {
+				if err := do(t.Context(), engines[i%processes], i); err != nil {
+					t.Errorf("caller %d: %v", i, err)
+				}
+			})
+		}
+		wg.Wait()
+		counts = s.Counts()
 	})
-	return s.Counts()
+	return counts
 }
 
 // crowdOf does something as a hundred processes at once. Each must succeed.

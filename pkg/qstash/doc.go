@@ -100,6 +100,7 @@
 //	l acct               dlq id               dead letter: the last answer of a failed message
 //	r acct run           r, step or link      workflow run; link: what it waits for
 //	R acct               run                  index of the workflow runs
+//	T acct key           ten seconds          tickets of those who have met at a flow control key, see store.Tickets
 //	v acct event         waiter               workflow runs that wait for an event
 //
 // A message that has not finished within a year of being due, since it waits behind a
@@ -135,7 +136,10 @@
 // What reads, decides and writes on a condition does so under Config.Retry, and in one process the
 // callers queue up, so that they do not pay for each other's attempts. What hundreds of processes
 // do to one item at once is not decided by a condition but counted by an atomic Add: places in a
-// queue, and the numbers of a workflow run's entries.
+// queue, and the numbers of a workflow run's entries. An attempt under a flow control key takes its slot
+// and its message in one transaction, and gives the slot back in another, so that no process that ends
+// in between loses a slot. Transactions of several processes that have met at a key take tickets, see
+// [store.Tickets], and go on one after the other.
 //
 // # Workflow runs
 //

@@ -135,3 +135,35 @@ func TestLongAttemptIsCancelledBeforeItBegins(t *testing.T) {
 		t.Errorf("%d attempts, %s", len(w.sent), got)
 	}
 }
+
+// A task that AWS stops gives its attempt back: the next one is started at once, not when the lease ends.
+func TestLongAttemptWhoseProcessIsStoppedIsMadeAgainAtOnce(t *testing.T) {
+	for name, o := range map[string]qstash.Options{"alone": {}, "queue": {Queue: "q"}, "flow control": {Flow: &qstash.Flow{Key: "k", Parallelism: 1}}} {
+		t.Run(name, func(t *testing.T) {
+			w, s := newLongWorld(t)
+			o.Timeout, o.Retries = 2*time.Hour, retries(0)
+			id := w.publish("https://long.example", "", o)
+			w.run(0)
+			ctx, stop := context.WithCancel(t.Context())
+			w.answer = func(qstash.Delivery) (qstash.Response, error) {
+				stop()
+				return qstash.Response{}, context.Canceled
+			}
+			first := w.newEngine(func(c *qstash.Config) {
+				c.Limits, c.Owner = qstash.Limits{MaxTimeout: 2 * time.Hour}, s.started[0].owner
+			})
+			if err := first.Attempt(ctx, s.started[0].key); !errors.Is(err, context.Canceled) {
+				t.Errorf("the attempt that was stopped ends with %v", err)
+			}
+			w.answer = nil
+			w.run(0)
+			if len(s.started) != 2 {
+				t.Fatalf("%d processes were started, want another one", len(s.started))
+			}
+			s.begin(w, 1)
+			if got := w.states(id); len(w.sent) != 2 || got != "CREATED ACTIVE DELIVERED" {
+				t.Errorf("%d attempts, %s", len(w.sent), got)
+			}
+		})
+	}
+}

@@ -54,6 +54,9 @@ func flowKey(acct, key string) store.Key { return store.Key{Partition: part("f",
 
 func waitPartition(acct, key string) string { return part("w", acct, key) }
 
+// ticketPartition is where those who have met at a flow control key take tickets.
+func ticketPartition(acct, key string) string { return part("T", acct, key) }
+
 func groupKey(acct, name string) store.Key { return store.Key{Partition: part("g", acct), Sort: name} }
 
 func scheduleKey(acct, id string) store.Key { return store.Key{Partition: part("s", acct), Sort: id} }

@@ -113,6 +113,7 @@ type message struct {
 
 	troubled bool // the account had hosts in trouble when the attempt began
 	probe    bool // the attempt decides about its host's breaker
+	crowded  bool // other processes were at its flow control key when it was claimed
 	timing   timing
 }
 

@@ -355,7 +355,7 @@ func (e *Engine) apply(ctx context.Context, t *transition) ([]wake.Hint, error) 
 		e.anchor(ctx, m, time.UnixMilli(t.events[0].At))
 	}
 	// One operation alone is no transaction, and costs half of one.
-	err := e.commitOf(ctx, m, append([]store.Op{store.Update(m.key(), t.cond, edits...)}, ops...))
+	err := e.commitAtFlow(ctx, m, append([]store.Op{store.Update(m.key(), t.cond, edits...)}, ops...))
 	ce, unmet := unmetCondition(err)
 	if unmet && ce.Index > 0 && ce.Index <= len(t.first) {
 		return hints, errRunChanged
@@ -387,19 +387,6 @@ func (e *Engine) apply(ctx context.Context, t *transition) ([]wake.Hint, error) 
 		hints = append(hints, more...)
 	}
 	return hints, nil
-}
-
-// commitOf commits operations on a message. If they touch its flow control key, commits to that key
-// happen one after the other in this process, so that they do not contend.
-func (e *Engine) commitOf(ctx context.Context, m *message, ops []store.Op) error {
-	if m.attrs.Has(attrSlot) || m.attrs.Has(attrWait) {
-		unlock, err := e.lock(ctx, "f", m.acct, m.rec.Flow.Key)
-		if err != nil {
-			return err
-		}
-		defer unlock()
-	}
-	return e.store.Commit(ctx, ops)
 }
 
 // leaveQueue gives up the place of a message that has finished, as have its callbacks.

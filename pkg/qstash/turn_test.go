@@ -256,7 +256,10 @@ func TestTurnsOfAQueue(t *testing.T) {
 				continue
 			}
 			q, err := m.engines[0].Queue(t.Context(), acct, "q")
-			if err != nil || q.Lag == 0 {
+			if err != nil {
+				rt.Fatal(err)
+			}
+			if q.Lag == 0 {
 				break
 			}
 			if steps > 200 {

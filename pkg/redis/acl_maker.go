@@ -4,11 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
-	"time"
 
 	"github.com/skystash/skystash/pkg/store"
-	"github.com/skystash/skystash/pkg/token"
 )
 
 // Users of the access control list are made by somebody: with a credential, or by a user that was itself made
@@ -24,52 +21,8 @@ import (
 // rules of the credential, if it has any. An item without m is of a time before makers were kept: generation 0,
 // which no database has, so that it opens nothing.
 
-// Maker is the credential that commands run for. The zero Maker stands for the owner of the database.
-type Maker struct {
-	Credential string    // id; "": none, such as in the console
-	Generation int64     // 0: the database's present one
-	Expires    time.Time // zero: never
-
-	user, birth string // the user that acts, if one does
-}
-
-// same reports whether two makers are one. Both must know their generation.
-func (m Maker) same(other Maker) bool {
-	return m.Credential == other.Credential && m.Generation == other.Generation && m.user == other.user && m.birth == other.birth
-}
-
-// opens reports whether the credential opens a database.
-func (m Maker) opens(db *Database, now time.Time) bool {
-	claims := token.Claims{CredentialID: m.Credential, Generation: m.Generation}
-	return !claims.Withdrawn(db.CredentialGeneration, db.Revoked) && (m.Expires.IsZero() || now.Before(m.Expires))
-}
-
-func (m Maker) encode() []string {
-	expires := int64(0)
-	if !m.Expires.IsZero() {
-		expires = m.Expires.Unix()
-	}
-	return []string{m.Credential, strconv.FormatInt(m.Generation, 10), strconv.FormatInt(expires, 10), m.user, m.birth}
-}
-
-func decodeMaker(words []string) Maker {
-	if len(words) != 5 {
-		return Maker{}
-	}
-	m := Maker{Credential: words[0], user: words[3], birth: words[4]}
-	m.Generation, _ = strconv.ParseInt(words[1], 10, 64) // 0 opens nothing
-	expires, err := strconv.ParseInt(words[2], 10, 64)
-	if err != nil {
-		return Maker{}
-	}
-	if expires != 0 {
-		m.Expires = time.Unix(expires, 0).UTC()
-	}
-	return m
-}
-
-// maker is who the caller is as the maker of users.
-func (a Access) maker(db *Database) Maker {
+// makerOf is who the caller is as the maker of users.
+func makerOf(a Access, db *Database) Maker {
 	m := a.By
 	if m.Generation == 0 {
 		m.Generation = db.CredentialGeneration
@@ -78,7 +31,7 @@ func (a Access) maker(db *Database) Maker {
 }
 
 // madeBy are the attributes of a user's item that tell who made it.
-func (a Access) madeBy(m Maker) []store.Attr {
+func madeBy(a Access, m Maker) []store.Attr {
 	attrs := []store.Attr{{Name: attrMaker, Value: store.List(m.encode())}}
 	if a.rules != nil && m.user == "" { // those of a user are looked up
 		attrs = append(attrs, store.Attr{Name: attrBounds, Value: store.List(a.rules.text())})

@@ -2,9 +2,7 @@ package redis
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/subtle"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
@@ -27,8 +25,6 @@ const (
 
 	defaultUser = "default"
 	maxUserName = 256 // bytes
-	minPassword = 16  // bytes of a password that is not from ACL GENTOKEN
-	maxPassword = 512
 )
 
 // ErrNoUser says that a user's token does not open a database, for whatever reason.
@@ -47,45 +43,6 @@ type userID struct{ db, name string }
 
 func userKey(db, name string) store.Key {
 	return store.Key{Partition: recordKey(db).Partition, Sort: userPrefix + name}
-}
-
-// A user's token is this prefix and, in base64, the database, the user and the password, apart
-// by a NUL byte. It holds no rights: they are looked up.
-const userTokenPrefix = "acl_"
-
-// IsUserToken tells the tokens of users from others.
-func IsUserToken(token string) bool { return strings.HasPrefix(token, userTokenPrefix) }
-
-func userToken(db, name, password string) string {
-	return userTokenPrefix + base64.RawURLEncoding.EncodeToString([]byte(db+"\x00"+name+"\x00"+password))
-}
-
-func splitUserToken(token string) (db, name, password string, ok bool) {
-	text, is := strings.CutPrefix(token, userTokenPrefix)
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	parts := strings.SplitN(string(raw), "\x00", 3)
-	if !is || err != nil || len(parts) != 3 {
-		return "", "", "", false
-	}
-	return parts[0], parts[1], parts[2], true
-}
-
-// givenPassword is the password that a client means: it may come inside a token. What can be guessed is refused.
-func givenPassword(text string) (string, error) {
-	if _, _, password, ok := splitUserToken(text); ok {
-		text = password
-	}
-	distinct := map[rune]bool{}
-	for _, r := range text {
-		distinct[r] = true
-	}
-	switch {
-	case len(text) < minPassword || len(distinct) < 6:
-		return "", fmt.Errorf("the password is too weak: use ACL GENTOKEN, or at least %d characters", minPassword)
-	case len(text) > maxPassword || strings.Contains(text, "\x00"):
-		return "", fmt.Errorf("the password is longer than %d bytes or holds a NUL byte", maxPassword)
-	}
-	return text, nil
 }
 
 // Authenticate finds the database that a user's token opens, and what may be done there. It
@@ -214,7 +171,7 @@ func (e *Engine) decodeRules(words []string) (*Rules, error) {
 
 // setUser changes a user of the caller's, or makes one. A user whose maker opens nothing any more is as good as none.
 func (e *Engine) setUser(ctx context.Context, db *Database, by Access, name string, rules []string) error {
-	maker := by.maker(db)
+	maker := makerOf(by, db)
 	if len(rules) > maxRules {
 		return Error(fmt.Sprintf("ERR too many rules: %d, at most %d", len(rules), maxRules))
 	}
@@ -255,7 +212,7 @@ func (e *Engine) setUser(ctx context.Context, db *Database, by Access, name stri
 			return Error(fmt.Sprintf("ERR too many rules: %d of %d bytes, at most %d of %d", len(text), size, maxRules, maxRuleBytes))
 		}
 		attrs := []store.Attr{{Name: attrRules, Value: store.List(text)}, {Name: attrWrite, Value: write}, {Name: attrUserBirth, Value: birth}}
-		_, err = e.store.Apply(ctx, store.Put(userKey(db.ID, name), store.NewAttrs(append(attrs, by.madeBy(maker)...)...), cond))
+		_, err = e.store.Apply(ctx, store.Put(userKey(db.ID, name), store.NewAttrs(append(attrs, madeBy(by, maker)...)...), cond))
 		if err != nil {
 			return fmt.Errorf("writing a user: %w", err)
 		}
@@ -282,7 +239,7 @@ func (e *Engine) deleteUser(ctx context.Context, db *Database, by Access, name s
 		if err != nil {
 			return false, err
 		}
-		if alive && !u.maker.same(by.maker(db)) {
+		if alive && !u.maker.same(makerOf(by, db)) {
 			return false, Error(fmt.Sprintf("NOPERM User '%.256s' was made with another credential", name))
 		}
 	}
@@ -330,5 +287,3 @@ func (e *Engine) listUsers(ctx context.Context, db *Database) ([]namedUser, erro
 		q = q.Next(page)
 	}
 }
-
-func newPassword() string { return rand.Text() + rand.Text() }

@@ -81,7 +81,7 @@ func (e *Engine) loaded(ctx context.Context, db *Database, group ...bound) heads
 	out := heads{}
 	v := db.at(e.nowMs())
 	for _, b := range group {
-		for _, key := range b.cmd.keysOf(b.args) {
+		for _, key := range b.keys {
 			if head, ok := readahead.Loaded(ctx, v.headKey(key)); ok {
 				out[key] = head
 			}

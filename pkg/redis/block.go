@@ -25,27 +25,9 @@ const (
 	lookLate = 200 * time.Millisecond
 )
 
-// wouldBlock is the error with which a blocking command asks to be run again.
-type wouldBlock struct {
-	timeout time.Duration // 0: none
-	args    []string      // nil: the same as before
-}
-
-func (*wouldBlock) Error() string { return "the command blocks" }
-
-// block ends a command that has found nothing. It waits, for timeout seconds at most (0: no limit of
-// its own), and runs again; where it must not wait, or has done so, none writes the reply.
-func (c *call) block(timeout float64, none func()) error {
-	if !c.tx.mayBlock {
-		none()
-		return nil
-	}
-	return &wouldBlock{timeout: time.Duration(min(timeout, float64(time.Hour/time.Second)) * float64(time.Second))}
-}
-
 // runBlocking carries out a command that may wait.
 func (e *Engine) runBlocking(ctx context.Context, db *Database, b bound, w *resp.Writer) error {
-	wait := e.waiters.join(db.ID, b.cmd.keysOf(b.args)) // first, so that no write is missed
+	wait := e.waiters.join(db.ID, b.keys) // first, so that no write is missed
 	defer e.waiters.leave(wait)
 	var expired <-chan time.Time
 	for look := lookSoon; ; look = min(look*3/2, lookLate) {
@@ -58,11 +40,7 @@ func (e *Engine) runBlocking(ctx context.Context, db *Database, b bound, w *resp
 			b.args = blocked.args
 		}
 		if expired == nil {
-			limit := e.maxBlock
-			if blocked.timeout > 0 {
-				limit = min(limit, blocked.timeout)
-			}
-			timer := time.NewTimer(limit)
+			timer := time.NewTimer(e.waitingTime(ctx, blocked.timeout))
 			defer timer.Stop()
 			expired = timer.C
 		}
@@ -77,17 +55,32 @@ func (e *Engine) runBlocking(ctx context.Context, db *Database, b bound, w *resp
 	}
 }
 
+// waitingTime is how long a command waits at most that asks for a time (0: for ever).
+func (e *Engine) waitingTime(ctx context.Context, asked time.Duration) time.Duration {
+	limit := e.maxBlock
+	if c := callerOf(ctx); c != nil && c.Patient {
+		limit = forever
+	}
+	if asked > 0 {
+		limit = min(limit, asked)
+	}
+	return limit
+}
+
 // await waits until a blocked command should look again, which is within a time. It reports last if the
 // command then does so for the last time. A command whose context has ended must not take anything: its client has
 // gone. Some contexts tell that by Err alone, so await asks it from time to time, and before it returns.
 func (e *Engine) await(ctx context.Context, wake <-chan struct{}, expired <-chan time.Time, look time.Duration) (last bool, err error) {
+	waits, ends := waitOf(ctx)
 	for {
 		again := time.NewTimer(look)
 		select {
-		case <-ctx.Done():
+		case <-waits.Done():
+		case <-ends:
+			last = true
 		case <-wake:
 		case <-again.C:
-			if e.recordTTL == 0 && ctx.Err() == nil { // there are no other engines, whose writes would not wake it
+			if e.recordTTL == 0 && waits.Err() == nil { // there are no other engines, whose writes would not wake it
 				look = lookLate
 				continue
 			}
@@ -97,7 +90,7 @@ func (e *Engine) await(ctx context.Context, wake <-chan struct{}, expired <-chan
 			last = true
 		}
 		again.Stop()
-		return last, ctx.Err()
+		return last, waits.Err()
 	}
 }
 

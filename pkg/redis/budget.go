@@ -6,7 +6,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/skystash/skystash/pkg/redis/glob"
+	"github.com/skystash/skystash/pkg/redis/internal/glob"
+	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -19,7 +20,7 @@ import (
 // a step of a script (see the constants below).
 type Budget struct {
 	Work      int64 // units; default 2,000 million
-	Memory    int64 // bytes that a command or transaction keeps until it ends, but for its reply; default 128 MiB
+	Memory    int64 // bytes that a command or transaction keeps until it ends, but for its reply, with what its request was inflated to; default 128 MiB
 	Replies   int64 // bytes of all replies of a pipeline or transaction; default 64 MiB
 	Commands  int   // members of a pipeline or transaction; default 50,000
 	Arguments int   // of one command, with its name; default 131,072
@@ -45,7 +46,7 @@ const (
 	keyWork     = 9_000  // reading a key's head
 	callWork    = 2_000  // a call of the store that reads elements
 	lookupWork  = 6_000  // an element that the store looks up by itself
-	itemWork    = 650    // an element that the store reads, besides its bytes
+	itemWork    = 850    // an element that the store reads, besides its bytes
 	elementWork = 120    // an element that is looked at in memory, besides its bytes
 	headWork    = 35_000 // a key that is written
 	writeWork   = 4_000  // an item that is written, besides its bytes
@@ -59,10 +60,6 @@ const (
 	keyMemory     = 600
 	elementMemory = 150
 )
-
-// lookEvery is how much work is done between two looks at the request's context, and with one turn if others
-// wait for one.
-const lookEvery = 4_000_000
 
 // commitTime is how long before the deadline of its context a request ends that has not begun to commit.
 const commitTime = 100 * time.Millisecond
@@ -84,7 +81,7 @@ func newBudget(limits Budget, turn *Turn) budget {
 // request must end.
 func (b *budget) look(ctx context.Context) error {
 	if b.left < 0 {
-		return Error(fmt.Sprintf("ERR max request work exceeded. Limit: %d units", b.limits.Work))
+		return resp.Error(fmt.Sprintf("ERR max request work exceeded. Limit: %d units", b.limits.Work))
 	}
 	done := b.seen - b.left
 	b.seen, b.next = b.left, max(b.left-lookEvery, 0)
@@ -131,13 +128,40 @@ func (tx *Txn) Spend(units int64) error {
 	return tx.err
 }
 
+// waited is how long the transaction's request has waited for turns.
+func (tx *Txn) waited() time.Duration {
+	if t := tx.budget.turn; t != nil {
+		return t.waited
+	}
+	return 0
+}
+
+// use counts work that was done beside transactions. The next member of the pipeline finds out.
+func (b *budget) use(units int64) { b.left -= units }
+
+// used is how much work was done.
+func (b *budget) used() int64 { return b.limits.Work - b.left }
+
 // hold counts bytes that stay in memory until the transaction ends, a negative number those that do
 // so no more. A transaction that holds too much fails.
 func (tx *Txn) hold(bytes int64) {
 	tx.held += bytes
-	if limit := tx.budget.limits.Memory; tx.held > limit {
-		tx.fail(Error(fmt.Sprintf("ERR max request memory exceeded. Limit: %d bytes", limit)))
+	held := tx.held
+	if t := tx.budget.turn; t != nil { // with what the request keeps besides
+		t.held += bytes
+		held = t.held
 	}
+	if limit := tx.budget.limits.Memory; held > limit {
+		tx.fail(errMemory(limit))
+	}
+}
+
+// letGo is called when a transaction has ended: it keeps nothing any more.
+func (tx *Txn) letGo() {
+	if t := tx.budget.turn; t != nil {
+		t.held -= tx.held
+	}
+	tx.held = 0
 }
 
 // room reports whether a transaction may hold so many bytes more. If not, it fails. What is about to be made and
@@ -170,36 +194,10 @@ func (tx *Txn) matches(pattern, s string) bool {
 	return ok
 }
 
-func errTooManyArguments(limit, actual int) Error {
-	return Error(fmt.Sprintf("ERR max number of arguments exceeded. Limit: %d, Actual: %d", limit, actual))
+func errReplies(limit int64) resp.Error {
+	return resp.Error(fmt.Sprintf("ERR max size of all replies exceeded. Limit: %d bytes", limit))
 }
 
-func errTooManyCommands(limit, actual int) Error {
-	return Error(fmt.Sprintf("ERR max number of commands exceeded. Limit: %d, Actual: %d", limit, actual))
-}
-
-func errReplies(limit int64) Error {
-	return Error(fmt.Sprintf("ERR max size of all replies exceeded. Limit: %d bytes", limit))
-}
-
-func errTransactionSize(items int) Error {
-	return Error(fmt.Sprintf("ERR transaction too large: %d items in one transaction, at most %d", items, store.MaxCommitOps))
-}
-
-// tooManyWrites refuses a transaction that cannot be committed whatever it finds: one that sets more keys
-// than a commit has items.
-func tooManyWrites(group []bound) error {
-	if len(group) <= store.MaxCommitOps {
-		return nil
-	}
-	keys := map[string]bool{}
-	for _, b := range group {
-		if b.cmd.name == "set" && len(b.args) == 3 {
-			keys[b.args[1]] = true
-		}
-	}
-	if len(keys) > store.MaxCommitOps {
-		return errTransactionSize(len(keys))
-	}
-	return nil
+func errTransactionSize(items int) resp.Error {
+	return resp.Error(fmt.Sprintf("ERR transaction too large: %d items in one transaction, at most %d", items, store.MaxCommitOps))
 }

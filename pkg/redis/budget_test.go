@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -98,6 +99,11 @@ func TestBudgetOfAttacks(t *testing.T) {
 		}, func() []string {
 			return []string{"sscan", "s", "0", "match", "*" + x(100_000) + "y*"}
 		}, tooMuchWork, 24},
+		{"a long suffix for many strings of a document", func(d *testDB) {
+			d.do("json.set", "j", "$", "["+strings.Repeat(`"",`, 99)+`""]`)
+		}, func() []string {
+			return []string{"json.strappend", "j", "$.*", `"` + x(45_000) + `"`}
+		}, tooMuchMemory, 2},
 		{"a path that searches a document many times", func(d *testDB) {
 			d.do("json.set", "j", "$", "["+strings.Repeat("1,", 20_000)+"1]")
 		}, func() []string {
@@ -261,4 +267,59 @@ func (c *endingContext) Err() error {
 		return fmt.Errorf("the client is gone: %w", context.Canceled)
 	}
 	return nil
+}
+
+// A transaction that pushes on both sides again and again copies the list a few times, not once for each push.
+func TestPushesCopyListsSeldom(t *testing.T) {
+	const n = 4000
+	d := newTestEngine(t)
+	var want []string
+	cmds := repeat(n, func(i int) []string {
+		if v := word(i); i%3 == 0 {
+			want = append(want, v)
+			return []string{"rpush", "l", v}
+		} else {
+			want = slices.Insert(want, 0, v, v)
+			return []string{"lpush", "l", v, v}
+		}
+	})
+	var w resp.Writer
+	units, err := d.e.Counted(t.Context(), d.database(), cmds, &w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if each := (units - 2*n*5000) / n; each > 5000 { // elements that are written cost 4,000 and more
+		t.Errorf("%d units for each of %d commands", each, n)
+	}
+	reply, err := resp.Decode(d.raw("lrange", "l", "0", "-1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(reply); got != fmt.Sprint(want) {
+		t.Errorf("the list is %.200s, want %.200s", got, fmt.Sprint(want))
+	}
+}
+
+// A string that no reply can hold is not read for one.
+func TestStringsThatNoReplyHoldsAreNotRead(t *testing.T) {
+	d := newTestEngine(t)
+	d.do("setrange", "big", "11000000", "x")
+	for _, args := range [][]string{
+		{"get", "big"}, {"getset", "big", "x"}, {"set", "big", "x", "get"}, {"getdel", "big"}, {"getex", "big"}, {"mget", "n", "big"}, {"getrange", "big", "0", "-1"},
+	} {
+		var w resp.Writer
+		units, err := d.e.Counted(t.Context(), d.database(), [][]string{args}, &w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text, failed := resp.ErrorText(w.Buf); !failed || !strings.HasPrefix(text, "ERR max request size exceeded") {
+			t.Errorf("%s: %.200s", args, w.Buf)
+		}
+		if units > 100_000 {
+			t.Errorf("%s: %d units", args, units)
+		}
+	}
+	if got := d.do("strlen", "big"); got != "(integer) 11000001" {
+		t.Errorf("the string has %s bytes now", got)
+	}
 }

@@ -7,28 +7,28 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/skystash/skystash/pkg/redis/num"
+	"github.com/skystash/skystash/pkg/redis/internal/num"
 )
 
 // ACL CAT, DELUSER, DRYRUN, GENPASS, GENTOKEN, GETUSER, HELP, LIST, LOAD, LOG, RESTTOKEN, SAVE, SETUSER, USERS, WHOAMI.
 
-func aclCommands() []*command {
+func (e *Engine) aclCommands() []*command {
 	const group = "server"
 	sub := func(name string, arity int, summary string, run func(c *call) error) *command {
 		return &command{name: name, arity: arity, flags: admin | noscript, group: group, since: "6.0.0", summary: summary, run: run}
 	}
 	return []*command{{name: "acl", arity: -2, group: group, since: "6.0.0", summary: "Says who may do what.", subs: subcommands(
-		&command{name: "cat", arity: -2, flags: noscript, group: group, since: "6.0.0", summary: "Lists the categories, or the commands of one.", run: aclCat},
+		&command{name: "cat", arity: -2, flags: noscript, group: group, since: "6.0.0", summary: "Lists the categories, or the commands of one.", run: e.aclCat},
 		&command{name: "whoami", arity: 2, flags: noscript, group: group, since: "6.0.0", summary: "Returns the caller's user.", run: aclWhoami},
 		&command{name: "genpass", arity: -2, flags: noscript, group: group, since: "6.0.0", summary: "Returns a random password.", run: aclGenpass},
 		sub("gentoken", -3, "Makes a token for a user, which does not change the user.", aclGentoken),
-		sub("resttoken", 4, "Returns the token with which a user may use the REST API.", aclResttoken),
-		sub("setuser", -3, "Makes a user, or changes one.", aclSetuser),
-		sub("getuser", 3, "Returns a user's rules.", aclGetuser),
-		sub("deluser", -3, "Deletes users.", aclDeluser),
-		sub("list", 2, "Lists the users with their rules.", aclList),
-		sub("users", 2, "Lists the users' names.", aclUsers),
-		sub("dryrun", -4, "Tells whether a user may run a command.", aclDryrun),
+		sub("resttoken", 4, "Returns the token with which a user may use the REST API.", e.aclResttoken),
+		sub("setuser", -3, "Makes a user, or changes one.", e.aclSetuser),
+		sub("getuser", 3, "Returns a user's rules.", e.aclGetuser),
+		sub("deluser", -3, "Deletes users.", e.aclDeluser),
+		sub("list", 2, "Lists the users with their rules.", e.aclList),
+		sub("users", 2, "Lists the users' names.", e.aclUsers),
+		sub("dryrun", -4, "Tells whether a user may run a command.", e.aclDryrun),
 		sub("log", -2, "Returns nothing: refusals are not logged.", aclLog),
 		sub("load", 2, "Accepted without effect: users are stored at once.", aclOK),
 		sub("save", 2, "Accepted without effect: users are stored at once.", aclOK),
@@ -51,7 +51,7 @@ func aclCommands() []*command {
 }
 
 // ACL CAT [category]
-func aclCat(c *call) error {
+func (e *Engine) aclCat(c *call) error {
 	switch len(c.args) {
 	case 2:
 		c.w.Array(len(aclCategories))
@@ -68,7 +68,7 @@ func aclCat(c *call) error {
 		return Error(fmt.Sprintf("ERR Unknown category '%.128s'", c.args[2]))
 	}
 	var names []string
-	c.tx.e.commands.each(func(full string, cmd *command) {
+	e.commands.each(func(full string, cmd *command) {
 		if slices.Contains(cmd.categories(), category) {
 			names = append(names, full)
 		}
@@ -127,42 +127,42 @@ func aclGentoken(c *call) error {
 			return Error("ERR " + err.Error())
 		}
 	}
-	c.w.Bulk(userToken(c.tx.db.ID, c.args[2], password))
+	c.w.Bulk(userToken(c.tx.Database().ID, c.args[2], password))
 	return nil
 }
 
 // ACL RESTTOKEN username password
-func aclResttoken(c *call) error {
+func (e *Engine) aclResttoken(c *call) error {
 	name, password := c.args[2], c.args[3]
 	if _, of, inside, ok := splitUserToken(password); ok && of == name {
 		password = inside
 	}
-	u, err := c.tx.e.readUser(c.tx.ctx, c.tx.db.ID, name)
+	u, err := e.readUser(c.tx.Context(), c.tx.Database().ID, name)
 	if err != nil {
 		return err
 	}
-	_, alive, err := c.tx.e.accessOfUser(c.tx.ctx, c.tx.db, name, u)
+	_, alive, err := e.accessOfUser(c.tx.Context(), c.tx.Database(), name, u)
 	if err != nil {
 		return err
 	}
 	if !alive || !u.opens(password) {
 		return Error(fmt.Sprintf("ERR Wrong password or user \"%.256s\" does not exist", name))
 	}
-	c.w.Bulk(userToken(c.tx.db.ID, name, password))
+	c.w.Bulk(userToken(c.tx.Database().ID, name, password))
 	return nil
 }
 
 // changesUsers refuses to be one of several commands, with which it would not be atomic.
-func (c *call) changesUsers() error {
-	if c.tx.multi {
+func changesUsers(c *call) error {
+	if c.multi {
 		return Error("ERR ACL " + strings.ToUpper(c.cmd.name) + " is not allowed in transactions")
 	}
 	return nil
 }
 
 // ACL SETUSER username [rule [rule ...]]
-func aclSetuser(c *call) error {
-	if err := c.changesUsers(); err != nil {
+func (e *Engine) aclSetuser(c *call) error {
+	if err := changesUsers(c); err != nil {
 		return err
 	}
 	if err := checkUserName(c.args[2]); err != nil {
@@ -171,7 +171,7 @@ func aclSetuser(c *call) error {
 	if c.args[2] == defaultUser {
 		return Error("ERR The 'default' user cannot be changed")
 	}
-	if err := c.tx.e.setUser(c.tx.ctx, c.tx.db, c.access, c.args[2], c.args[3:]); err != nil {
+	if err := e.setUser(c.tx.Context(), c.tx.Database(), c.access, c.args[2], c.args[3:]); err != nil {
 		return err
 	}
 	c.w.OK()
@@ -179,8 +179,8 @@ func aclSetuser(c *call) error {
 }
 
 // ACL DELUSER username [username ...]
-func aclDeluser(c *call) error {
-	if err := c.changesUsers(); err != nil {
+func (e *Engine) aclDeluser(c *call) error {
+	if err := changesUsers(c); err != nil {
 		return err
 	}
 	if slices.Contains(c.args[2:], defaultUser) {
@@ -188,7 +188,7 @@ func aclDeluser(c *call) error {
 	}
 	n := int64(0)
 	for _, name := range c.args[2:] {
-		was, err := c.tx.e.deleteUser(c.tx.ctx, c.tx.db, c.access, name)
+		was, err := e.deleteUser(c.tx.Context(), c.tx.Database(), c.access, name)
 		if err != nil {
 			return err
 		}
@@ -206,14 +206,14 @@ func defaultRules() *Rules {
 }
 
 // ACL GETUSER username
-func aclGetuser(c *call) error {
+func (e *Engine) aclGetuser(c *call) error {
 	r := defaultRules()
 	if c.args[2] != defaultUser {
-		u, err := c.tx.e.readUser(c.tx.ctx, c.tx.db.ID, c.args[2])
+		u, err := e.readUser(c.tx.Context(), c.tx.Database().ID, c.args[2])
 		if err != nil {
 			return err
 		}
-		_, alive, err := c.tx.e.accessOfUser(c.tx.ctx, c.tx.db, c.args[2], u)
+		_, alive, err := e.accessOfUser(c.tx.Context(), c.tx.Database(), c.args[2], u)
 		if err != nil {
 			return err
 		}
@@ -247,14 +247,14 @@ func aclGetuser(c *call) error {
 }
 
 // allUsers are the users with the default one.
-func (c *call) allUsers() ([]namedUser, error) {
-	list, err := c.tx.e.listUsers(c.tx.ctx, c.tx.db)
+func (e *Engine) allUsers(c *call) ([]namedUser, error) {
+	list, err := e.listUsers(c.tx.Context(), c.tx.Database())
 	return append([]namedUser{{name: defaultUser, user: user{rules: defaultRules()}}}, list...), err
 }
 
 // ACL LIST
-func aclList(c *call) error {
-	list, err := c.allUsers()
+func (e *Engine) aclList(c *call) error {
+	list, err := e.allUsers(c)
 	if err != nil {
 		return err
 	}
@@ -266,8 +266,8 @@ func aclList(c *call) error {
 }
 
 // ACL USERS
-func aclUsers(c *call) error {
-	list, err := c.allUsers()
+func (e *Engine) aclUsers(c *call) error {
+	list, err := e.allUsers(c)
 	if err != nil {
 		return err
 	}
@@ -279,34 +279,35 @@ func aclUsers(c *call) error {
 }
 
 // ACL DRYRUN username command [arg [arg ...]]
-func aclDryrun(c *call) error {
+func (e *Engine) aclDryrun(c *call) error {
 	name, args := c.args[2], c.args[3:]
 	access := Access{}
 	if name != defaultUser {
-		u, err := c.tx.e.readUser(c.tx.ctx, c.tx.db.ID, name)
+		u, err := e.readUser(c.tx.Context(), c.tx.Database().ID, name)
 		if err != nil {
 			return err
 		}
 		alive := false
-		if access, alive, err = c.tx.e.accessOfUser(c.tx.ctx, c.tx.db, name, u); err != nil {
+		if access, alive, err = e.accessOfUser(c.tx.Context(), c.tx.Database(), name, u); err != nil {
 			return err
 		}
 		if !alive {
 			return Error(fmt.Sprintf("ERR User '%.256s' not found", name))
 		}
 	}
-	cmd, err := c.tx.e.commands.find(args)
+	cmd, err := e.commands.find(args)
 	if err != nil {
-		if c.tx.e.commands.lookup(args[0]) == nil {
+		if e.commands.lookup(args[0]) == nil {
 			return Error(fmt.Sprintf("ERR Command '%.128s' not found", args[0]))
 		}
 		return err
 	}
-	switch access.check(cmd, args) {
+	keys := cmd.keysOf(args)
+	switch access.check(cmd, args, keys) {
 	case nil:
 		c.w.OK()
 	case errNoPermKey:
-		c.w.Bulk(fmt.Sprintf("User %s has no permissions to access the '%s' key", name, access.deniedKey(cmd, args)))
+		c.w.Bulk(fmt.Sprintf("User %s has no permissions to access the '%s' key", name, access.deniedKey(cmd, args, keys)))
 	case errNoPermChannel:
 		c.w.Bulk(fmt.Sprintf("User %s has no permissions to access the '%s' channel", name, args[1]))
 	default:

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"unsafe"
 
-	"github.com/skystash/skystash/pkg/redis/bits"
+	"github.com/skystash/skystash/pkg/redis/internal/bits"
 )
 
 // SETBIT, GETBIT, BITCOUNT, BITPOS, BITOP, BITFIELD, BITFIELD_RO.
@@ -36,15 +36,16 @@ func setbit(c *call) error {
 	if c.args[3] != "0" && c.args[3] != "1" {
 		return errBitValue
 	}
-	s, _, err := c.tx.String(c.args[1])
+	n, err := c.tx.StringLen(c.args[1])
 	if err != nil {
 		return err
 	}
 	if n := offset/8 + 1; n > maxRecord {
 		return errRecordSize(n)
 	}
-	if !c.tx.room(max(offset/8+1, int64(len(s)))) {
-		return c.tx.err
+	s, err := c.tx.StringToRewrite(c.args[1], max(offset/8+1, n))
+	if err != nil {
+		return err
 	}
 	next, old := bits.Set(s, offset, int(c.args[3][0]-'0'))
 	c.tx.SetString(c.args[1], next, true)
@@ -172,8 +173,8 @@ func bitop(c *call) error {
 		if err != nil {
 			return err
 		}
-		if c.tx.spend(int64(len(s)) + commandWork/10); c.tx.err != nil {
-			return c.tx.err
+		if c.tx.Spend(int64(len(s)) + commandWork/10); c.tx.Err() != nil {
+			return c.tx.Err()
 		}
 		sources = append(sources, s)
 	}
@@ -182,7 +183,7 @@ func bitop(c *call) error {
 		longest = max(longest, len(s))
 	}
 	if !c.tx.room(int64(longest)) {
-		return c.tx.err
+		return c.tx.Err()
 	}
 	result := bits.Combine(op, sources)
 	if result == "" {
@@ -277,7 +278,7 @@ func bitfield(c *call) error {
 	if err != nil {
 		return err
 	}
-	c.tx.spend(int64(len(s)) + elementWork*int64(len(ops)))
+	c.tx.Spend(int64(len(s)) + elementWork*int64(len(ops)))
 	buf := unsafe.Slice(unsafe.StringData(s), len(s)) // to be read
 	writes := slices.ContainsFunc(ops, func(op fieldOp) bool { return op.name != "get" })
 	if writes {
@@ -288,7 +289,7 @@ func bitfield(c *call) error {
 			}
 		}
 		if !c.tx.room(size) {
-			return c.tx.err
+			return c.tx.Err()
 		}
 		buf = append(make([]byte, 0, size), s...)
 		for _, op := range ops { // as in Redis, the string grows even if an operation then fails

@@ -1,6 +1,7 @@
 package redis
 
-// CLIENT GETNAME, ID, INFO, LIST, NO-EVICT, NO-TOUCH, SETINFO, SETNAME, HELP.
+// CLIENT CACHING, GETNAME, GETREDIR, ID, INFO, KILL, LIST, NO-EVICT, NO-TOUCH, REPLY, SETINFO, SETNAME, TRACKING,
+// TRACKINGINFO, UNBLOCK, HELP.
 //
 // The engine knows no connections: these commands check their arguments as Redis
 // does and answer for a client of which nothing is known. A server of connections answers them itself.
@@ -16,16 +17,27 @@ func clientCommand() *command {
 			&command{name: "no-evict", arity: 3, flags: f | admin, group: group, since: "7.0.0", summary: "Accepted without effect: connections are not evicted.", run: clientSwitch},
 			&command{name: "no-touch", arity: 3, flags: f, group: group, since: "7.2.0", summary: "Accepted without effect: accesses are not recorded.", run: clientSwitch},
 			&command{name: "setinfo", arity: 4, flags: f, group: group, since: "7.2.0", summary: "Says which library the connection uses.", run: clientSetInfo},
+			&command{name: "kill", arity: -3, flags: f | admin, group: group, since: "2.4.0", summary: "Closes connections."},
+			&command{name: "unblock", arity: -3, flags: f | admin, group: group, since: "5.0.0", summary: "Ends the wait of a blocked connection."},
+			&command{name: "reply", arity: 3, flags: f, group: group, since: "3.2.0", summary: "Says whether commands are answered."},
+			&command{name: "tracking", arity: -3, flags: f, group: group, since: "6.0.0", summary: "Refused: clients are not told of changes."},
+			&command{name: "trackinginfo", arity: 2, flags: f, group: group, since: "6.2.0", summary: "Says that tracking is off."},
+			&command{name: "caching", arity: 3, flags: f, group: group, since: "6.0.0", summary: "Refused: tracking is off."},
+			&command{name: "getredir", arity: 2, flags: f, group: group, since: "6.0.0", summary: "Returns -1: tracking is off."},
 			&command{name: "setname", arity: 3, flags: f, group: group, since: "2.6.9", summary: "Names the connection.", run: clientSetName},
 			helpCommand(group, "5.0.0",
 				"GETNAME", "    Name of the connection.",
 				"ID", "    Number of the connection.",
 				"INFO", "    Description of the connection.",
+				"KILL (<ip:port>|<option> <value> [<option> <value> ...])", "    Close connections of the database in this process. Options:",
+				"    * ADDR (<ip:port>)", "    * ID <client-id>", "    * USER <username>", "    * TYPE (NORMAL|PUBSUB)", "    * SKIPME (YES|NO)",
 				"LIST [TYPE (NORMAL|MASTER|REPLICA|PUBSUB)] [ID <client-id> [<client-id> ...]]", "    Description of connections.",
 				"NO-EVICT (ON|OFF)", "    Accepted without effect.",
 				"NO-TOUCH (ON|OFF)", "    Accepted without effect.",
+				"REPLY (ON|OFF|SKIP)", "    Whether commands are answered.",
 				"SETINFO (LIB-NAME|LIB-VER) <value>", "    Say which library the connection uses.",
-				"SETNAME <name>", "    Name the connection."),
+				"SETNAME <name>", "    Name the connection.",
+				"UNBLOCK <clientid> [TIMEOUT|ERROR]", "    End the wait of a blocked connection."),
 		)}
 }
 
@@ -46,7 +58,7 @@ func clientID(c *call) error {
 
 // CLIENT INFO
 func clientInfo(c *call) error {
-	c.w.Bulk(theClient)
+	c.w.Verbatim(theClient)
 	return nil
 }
 
@@ -76,9 +88,9 @@ func clientList(c *call) error {
 		return errSyntax
 	}
 	if listed {
-		c.w.Bulk(theClient)
+		c.w.Verbatim(theClient)
 	} else {
-		c.w.Bulk("")
+		c.w.Verbatim("")
 	}
 	return nil
 }

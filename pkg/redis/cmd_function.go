@@ -5,31 +5,31 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/skystash/skystash/pkg/redis/rdb"
+	"github.com/skystash/skystash/pkg/redis/internal/rdb"
 	"github.com/skystash/skystash/pkg/redis/script"
 )
 
 // FCALL, FCALL_RO, FUNCTION.
 
-func functionCommands() []*command {
+func (e *Engine) functionCommands() []*command {
 	const group, f = "scripting", noscript | movable | scripting
 	return []*command{
-		{name: "fcall", arity: -3, flags: f, keys: scriptKeys, use: "RW access update", group: group, since: "7.0.0", summary: "Calls a function of a library.", run: fcall},
-		{name: "fcall_ro", arity: -3, flags: f | readonly, keys: scriptKeys, group: group, since: "7.0.0", summary: "Calls a function of a library, which must not write.", run: fcall},
-		functionCommand(),
+		{name: "fcall", arity: -3, flags: f, keys: scriptKeys, use: "RW access update", group: group, since: "7.0.0", summary: "Calls a function of a library.", run: e.fcall},
+		{name: "fcall_ro", arity: -3, flags: f | readonly, keys: scriptKeys, group: group, since: "7.0.0", summary: "Calls a function of a library, which must not write.", run: e.fcall},
+		e.functionCommand(),
 	}
 }
 
-func functionCommand() *command {
+func (e *Engine) functionCommand() *command {
 	const group, change = "scripting", write | noscript
 	return &command{name: "function", arity: -2, group: group, since: "7.0.0", summary: "Manages the function libraries of the database.", subs: subcommands(
-		&command{name: "load", arity: -3, flags: change | denyoom, tips: "request_policy:all_shards response_policy:all_succeeded", group: group, since: "7.0.0", summary: "Adds or replaces a library.", run: notInTransaction, outside: functionLoad},
-		&command{name: "delete", arity: 3, flags: change, tips: "request_policy:all_shards response_policy:all_succeeded", group: group, since: "7.0.0", summary: "Removes a library.", run: notInTransaction, outside: functionDelete},
-		&command{name: "flush", arity: -2, flags: change, tips: "request_policy:all_shards response_policy:all_succeeded", group: group, since: "7.0.0", summary: "Removes all libraries.", run: notInTransaction, outside: functionFlush},
-		&command{name: "restore", arity: -3, flags: change | denyoom, tips: "request_policy:all_shards response_policy:all_succeeded", group: group, since: "7.0.0", summary: "Adds libraries from a serialized copy.", run: notInTransaction, outside: functionRestore},
-		&command{name: "list", arity: -2, flags: noscript, tips: "nondeterministic_output_order", group: group, since: "7.0.0", summary: "Describes the libraries.", run: functionList},
-		&command{name: "dump", arity: 2, flags: noscript, group: group, since: "7.0.0", summary: "Returns a serialized copy of all libraries.", run: functionDump},
-		&command{name: "stats", arity: 2, flags: noscript, tips: "nondeterministic_output request_policy:all_shards response_policy:special", group: group, since: "7.0.0", summary: "Counts libraries and functions.", run: functionStats},
+		&command{name: "load", arity: -3, flags: change | denyoom, tips: "request_policy:all_shards response_policy:all_succeeded", group: group, since: "7.0.0", summary: "Adds or replaces a library.", run: notInTransaction, outside: e.functionLoad},
+		&command{name: "delete", arity: 3, flags: change, tips: "request_policy:all_shards response_policy:all_succeeded", group: group, since: "7.0.0", summary: "Removes a library.", run: notInTransaction, outside: e.functionDelete},
+		&command{name: "flush", arity: -2, flags: change, tips: "request_policy:all_shards response_policy:all_succeeded", group: group, since: "7.0.0", summary: "Removes all libraries.", run: notInTransaction, outside: e.functionFlush},
+		&command{name: "restore", arity: -3, flags: change | denyoom, tips: "request_policy:all_shards response_policy:all_succeeded", group: group, since: "7.0.0", summary: "Adds libraries from a serialized copy.", run: notInTransaction, outside: e.functionRestore},
+		&command{name: "list", arity: -2, flags: noscript, tips: "nondeterministic_output_order", group: group, since: "7.0.0", summary: "Describes the libraries.", run: e.functionList},
+		&command{name: "dump", arity: 2, flags: noscript, group: group, since: "7.0.0", summary: "Returns a serialized copy of all libraries.", run: e.functionDump},
+		&command{name: "stats", arity: 2, flags: noscript, tips: "nondeterministic_output request_policy:all_shards response_policy:special", group: group, since: "7.0.0", summary: "Counts libraries and functions.", run: e.functionStats},
 		&command{name: "kill", arity: 2, flags: noscript, tips: "request_policy:all_shards response_policy:one_succeeded", group: group, since: "7.0.0", summary: "Always NOTBUSY: a function never holds up others.", run: notBusy},
 		helpCommand(group, "7.0.0",
 			"DELETE <library-name>", "    Remove a library.",
@@ -48,8 +48,8 @@ func functionCommand() *command {
 // FCALL_RO function numkeys [key ...] [arg ...]
 //
 // FCALL_RO calls any function, and refuses it when it writes.
-func fcall(c *call) error {
-	ls, err := c.tx.libraries()
+func (e *Engine) fcall(c *call) error {
+	ls, err := e.librariesIn(c.tx)
 	if err != nil {
 		return err
 	}
@@ -57,20 +57,20 @@ func fcall(c *call) error {
 	if f == nil {
 		return Error("ERR Function not found")
 	}
-	keys, args, err := c.keysAndArgs()
+	keys, args, err := keysAndArgs(c)
 	if err == errNotInteger {
 		err = Error("ERR Bad number of keys provided")
 	}
 	if err != nil {
 		return err
 	}
-	return c.runScript(f.Flags, c.cmd.has(readonly), keys, args, func(ctx context.Context, in script.Input) error {
-		return c.tx.e.lua.interpreter.Call(ctx, f.library.program, f.Name, in, c.w)
+	return e.runScript(c, f.Flags, c.cmd.has(readonly), keys, args, func(ctx context.Context, in script.Input) error {
+		return e.lua.interpreter.Call(ctx, f.library.program, f.Name, in, c.w)
 	})
 }
 
 // FUNCTION LOAD [REPLACE] function-code
-func functionLoad(o *outsider) error {
+func (e *Engine) functionLoad(o *outsider) error {
 	replace := false
 	options := o.args[2 : len(o.args)-1]
 	for _, option := range options {
@@ -79,11 +79,11 @@ func functionLoad(o *outsider) error {
 		}
 		replace = true
 	}
-	lib, err := o.e.lua.compileLibrary(o.ctx, o.args[len(o.args)-1])
+	lib, err := e.lua.compileLibrary(o.ctx, o.args[len(o.args)-1])
 	if err != nil {
 		return err
 	}
-	err = o.e.changeLibraries(o.ctx, o.db.ID, func(list []*functionLibrary) ([]*functionLibrary, error) {
+	err = e.changeLibraries(o.ctx, o.db, func(list []*functionLibrary) ([]*functionLibrary, error) {
 		return addLibrary(list, lib, replace)
 	})
 	if err != nil {
@@ -111,8 +111,8 @@ func named(name string) func(*functionLibrary) bool {
 }
 
 // FUNCTION DELETE library-name
-func functionDelete(o *outsider) error {
-	err := o.e.changeLibraries(o.ctx, o.db.ID, func(list []*functionLibrary) ([]*functionLibrary, error) {
+func (e *Engine) functionDelete(o *outsider) error {
+	err := e.changeLibraries(o.ctx, o.db, func(list []*functionLibrary) ([]*functionLibrary, error) {
 		i := slices.IndexFunc(list, named(o.args[2]))
 		if i < 0 {
 			return nil, Error("ERR Library not found")
@@ -127,11 +127,11 @@ func functionDelete(o *outsider) error {
 }
 
 // FUNCTION FLUSH [ASYNC | SYNC]
-func functionFlush(o *outsider) error {
+func (e *Engine) functionFlush(o *outsider) error {
 	if len(o.args) != 2 && checkFlushArgs(o.args[1:]) != nil {
 		return Error("ERR FUNCTION FLUSH only supports SYNC|ASYNC option")
 	}
-	err := o.e.changeLibraries(o.ctx, o.db.ID, func([]*functionLibrary) ([]*functionLibrary, error) { return nil, nil })
+	err := e.changeLibraries(o.ctx, o.db, func([]*functionLibrary) ([]*functionLibrary, error) { return nil, nil })
 	if err != nil {
 		return err
 	}
@@ -140,7 +140,7 @@ func functionFlush(o *outsider) error {
 }
 
 // FUNCTION RESTORE serialized-value [FLUSH | APPEND | REPLACE]
-func functionRestore(o *outsider) error {
+func (e *Engine) functionRestore(o *outsider) error {
 	flush, replace := false, false
 	switch {
 	case len(o.args) == 3:
@@ -159,13 +159,13 @@ func functionRestore(o *outsider) error {
 	}
 	var libs []*functionLibrary
 	for _, source := range sources {
-		lib, err := o.e.lua.compileLibrary(o.ctx, source)
+		lib, err := e.lua.compileLibrary(o.ctx, source)
 		if err != nil {
 			return err
 		}
 		libs = append(libs, lib)
 	}
-	err = o.e.changeLibraries(o.ctx, o.db.ID, func(list []*functionLibrary) ([]*functionLibrary, error) {
+	err = e.changeLibraries(o.ctx, o.db, func(list []*functionLibrary) ([]*functionLibrary, error) {
 		if flush {
 			list = nil
 		}
@@ -185,7 +185,7 @@ func functionRestore(o *outsider) error {
 }
 
 // FUNCTION LIST [LIBRARYNAME pattern] [WITHCODE]
-func functionList(c *call) error {
+func (e *Engine) functionList(c *call) error {
 	pattern, withCode := "*", false
 	for i := 2; i < len(c.args); i++ {
 		switch {
@@ -200,14 +200,14 @@ func functionList(c *call) error {
 			return Error("ERR Unknown argument " + c.args[i])
 		}
 	}
-	ls, err := c.tx.libraries()
+	ls, err := e.librariesIn(c.tx)
 	if err != nil {
 		return err
 	}
 	mark, n := c.w.Mark(), 0
 	for _, lib := range ls.list {
 		if c.tx.matches(pattern, lib.name) {
-			c.writeLibrary(lib, withCode)
+			writeLibrary(c, lib, withCode)
 			n++
 		}
 	}
@@ -215,7 +215,7 @@ func functionList(c *call) error {
 	return nil
 }
 
-func (c *call) writeLibrary(lib *functionLibrary, withCode bool) {
+func writeLibrary(c *call, lib *functionLibrary, withCode bool) {
 	w := c.w
 	if withCode {
 		w.Map(4)
@@ -244,8 +244,8 @@ func (c *call) writeLibrary(lib *functionLibrary, withCode bool) {
 }
 
 // FUNCTION DUMP
-func functionDump(c *call) error {
-	ls, err := c.tx.libraries()
+func (e *Engine) functionDump(c *call) error {
+	ls, err := e.librariesIn(c.tx)
 	if err != nil {
 		return err
 	}
@@ -258,8 +258,8 @@ func functionDump(c *call) error {
 }
 
 // FUNCTION STATS
-func functionStats(c *call) error {
-	ls, err := c.tx.libraries()
+func (e *Engine) functionStats(c *call) error {
+	ls, err := e.librariesIn(c.tx)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,7 @@
 package redis
 
 import (
-	"github.com/skystash/skystash/pkg/redis/num"
+	"github.com/skystash/skystash/pkg/redis/internal/num"
 	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/store"
 )
@@ -58,12 +58,9 @@ func delDirect(d *direct) *plan {
 	if len(d.args) != 2 {
 		return nil
 	}
-	return &plan{
-		op: store.Delete(d.key, store.Absent(attrGen)),
-		reply: func(old store.Attrs, w *resp.Writer) {
-			w.IntBool(old != nil && !expired(old, d.now) && !emptyHead(old, d.now))
-		},
-	}
+	p := d.Delete()
+	p.reply = func(old store.Attrs, w *resp.Writer) { w.IntBool(d.Existed(old)) }
+	return p
 }
 
 // EXISTS key [key ...]
@@ -131,40 +128,11 @@ func copyKey(c *call) error {
 		c.w.Int(0)
 		return nil
 	}
-	if err := c.tx.copyValue(from, to); err != nil {
+	if err := c.tx.Copy(from, to); err != nil {
 		return err
 	}
 	c.tx.SetExpiry(to, c.tx.Expiry(from))
 	c.w.Int(1)
-	return nil
-}
-
-// copyValue writes the value of an existing key to another one.
-func (tx *Txn) copyValue(from, to string) error {
-	switch o := tx.entry(from).obj; o.typ {
-	case typeString, typeJSON:
-		copied := *o.str
-		if o.gen != "" {
-			copied.s, copied.loaded = tx.stringOf(o), true
-		}
-		tx.take(int64(len(copied.s) + len(copied.packed)))
-		tx.replace(tx.entry(to), &object{typ: o.typ, str: &copied})
-	case typeList:
-		elems := make([]string, 0, o.list.Len())
-		for v := range o.list.From(0, o.list.Len()) {
-			elems = append(elems, v)
-		}
-		tx.NewList(to).PushRight(elems...)
-	case typeHash, typeSet, typeZSet:
-		dest := tx.newMembers(to, o.typ)
-		for p := range o.members.all() {
-			dest.putText(p.Name, p.value, p.Expires)
-		}
-	case typeStream:
-		o.stream.copyTo(tx.NewStream(to))
-	default:
-		return errWrongType
-	}
 	return nil
 }
 

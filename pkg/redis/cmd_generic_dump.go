@@ -3,8 +3,8 @@ package redis
 import (
 	"errors"
 
-	"github.com/skystash/skystash/pkg/redis/jsondoc"
-	"github.com/skystash/skystash/pkg/redis/rdb"
+	"github.com/skystash/skystash/pkg/redis/internal/jsondoc"
+	"github.com/skystash/skystash/pkg/redis/internal/rdb"
 )
 
 // DUMP, RESTORE.
@@ -24,72 +24,23 @@ const (
 
 // DUMP key
 func dump(c *call) error {
-	o := c.tx.entry(c.args[1]).obj
-	if o == nil {
+	// All of the value is read, as long as it may fit into a reply.
+	limit, size := c.host.maxReply, 0
+	v, ok, err := c.tx.Dump(c.args[1], func(n int) bool {
+		size += n
+		return size <= limit
+	})
+	switch {
+	case err != nil:
+		return err
+	case !ok:
 		c.w.Null()
 		return nil
-	}
-	v, err := c.dumpValue(o)
-	if err != nil {
-		return err
+	case size > limit:
+		return errReplySize(limit, size)
 	}
 	c.w.Bulk(rdb.Dump(v))
 	return nil
-}
-
-// dumpValue reads all of a value, as long as it may fit into a reply.
-func (c *call) dumpValue(o *object) (v rdb.Value, err error) {
-	limit, size := c.tx.e.maxReply, 0
-	fits := func(n int) bool {
-		if size += n; size > limit {
-			err = errReplySize(limit, size)
-		}
-		return err == nil
-	}
-	switch o.typ {
-	case typeString:
-		if fits(int(o.str.size)) {
-			v = rdb.Value{Kind: rdb.String, String: c.tx.stringOf(o)}
-		}
-	case typeList:
-		v.Kind = rdb.List
-		for e := range o.list.From(0, o.list.Len()) {
-			if v.List = append(v.List, e); !fits(len(e)) {
-				break
-			}
-		}
-	case typeSet:
-		v.Kind = rdb.Set
-		for p := range o.members.all() {
-			if v.Set = append(v.Set, p.Name); !fits(len(p.Name)) {
-				break
-			}
-		}
-	case typeHash:
-		v.Kind = rdb.Hash
-		for p := range o.members.all() {
-			if !fits(len(p.Name) + p.value.len()) {
-				break
-			}
-			v.Hash = append(v.Hash, rdb.Field{Name: p.Name, Value: c.tx.open(p.value), ExpireAt: p.Expires})
-		}
-	case typeZSet:
-		v.Kind = rdb.ZSet
-		for m := range (*ZSet)(o.members).Ordered(true, 0) { // the order in which Redis writes them
-			if v.ZSet = append(v.ZSet, rdb.Member(m)); !fits(len(m.Name) + 8) {
-				break
-			}
-		}
-	case typeStream:
-		v.Kind, v.Stream = rdb.StreamKind, o.stream.dump(fits)
-	case typeJSON:
-		if fits(int(o.str.size)) {
-			v = rdb.Value{Kind: rdb.JSON, JSON: c.tx.stringOf(o)}
-		}
-	default:
-		return v, errWrongType
-	}
-	return v, err
 }
 
 // RESTORE key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]
@@ -134,7 +85,7 @@ func restore(c *call) error {
 	if ttl != 0 && at <= c.tx.Now() {
 		c.tx.Delete(key)
 	} else {
-		c.tx.storeValue(key, v)
+		c.tx.Restore(key, v)
 		c.tx.SetExpiry(key, at)
 	}
 	c.w.OK()
@@ -178,35 +129,4 @@ func parseRestore(c *call) (restoreOptions, error) {
 		}
 	}
 	return o, nil
-}
-
-// storeValue makes a key hold a value. Fields of a hash that have expired are left out.
-func (tx *Txn) storeValue(key string, v rdb.Value) {
-	switch v.Kind {
-	case rdb.String:
-		tx.SetString(key, v.String, false)
-	case rdb.List:
-		tx.NewList(key).PushRight(v.List...)
-	case rdb.Set:
-		dest := tx.newMembers(key, typeSet)
-		for _, name := range v.Set {
-			dest.put(name, "", 0)
-		}
-	case rdb.Hash:
-		dest := tx.NewHash(key)
-		for _, f := range v.Hash {
-			if f.ExpireAt == 0 || f.ExpireAt > tx.now {
-				dest.Set(f.Name, f.Value, f.ExpireAt)
-			}
-		}
-	case rdb.ZSet:
-		dest := tx.NewZSet(key)
-		for _, m := range v.ZSet {
-			dest.Set(m.Name, m.Score)
-		}
-	case rdb.StreamKind:
-		tx.NewStream(key).restore(v.Stream)
-	case rdb.JSON:
-		tx.setJSONText(key, v.JSON, nil)
-	}
 }

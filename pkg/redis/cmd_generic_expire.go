@@ -4,7 +4,7 @@ import (
 	"math"
 	"strings"
 
-	"github.com/skystash/skystash/pkg/redis/num"
+	"github.com/skystash/skystash/pkg/redis/internal/num"
 	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/store"
 )
@@ -110,42 +110,19 @@ func expire(c *call) error {
 	return nil
 }
 
-// expireDirect sets the expiry by one update of the head, or deletes the head if the new expiry has
-// passed. The condition is that the key exists and that NX, XX, GT or LT allow the change. Spread
-// values need a note for the reclaimer as well, so they take a transaction.
+// expireDirect: NX, XX, GT or LT are the condition.
 func expireDirect(d *direct) *plan {
-	x, err := parseExpiry(strings.ToLower(d.args[0]), d.args, d.now)
+	x, err := parseExpiry(strings.ToLower(d.args[0]), d.args, d.Now())
 	if err != nil {
 		return nil
 	}
-	cond := store.And{store.Exists(attrType), store.Absent(attrGen), d.live()}
-	if x.nx {
-		cond = append(cond, store.Absent(attrExpiry))
-	}
-	if x.xx || x.gt {
-		cond = append(cond, store.Exists(attrExpiry))
-	}
-	if x.gt {
-		cond = append(cond, store.Lt(attrExpiry, store.Int(x.at)))
-	}
-	if x.lt {
-		cond = append(cond, store.Or{store.Absent(attrExpiry), store.Gt(attrExpiry, store.Int(x.at))})
-	}
-	p := &plan{reply: d.unlessEmpty, fixed: true}
-	if x.at <= d.now {
-		p.op = store.Delete(d.key, cond)
-		return p
-	}
-	p.op = store.Update(d.key, cond,
-		store.Set(attrExpiry, store.Int(x.at)), store.Set(store.TTLAttr, store.Int(reclaimAt(x.at))))
-	p.collection = true // an empty head must not keep an expiry
+	p := d.Expire(x.at, ExpiryCond{None: x.nx, Some: x.xx, Later: x.gt, Sooner: x.lt})
+	p.reply = d.unlessEmpty
 	return p
 }
 
 // unlessEmpty replies 1, or 0 if the head turns out to be an empty collection's.
-func (d *direct) unlessEmpty(old store.Attrs, w *resp.Writer) {
-	w.IntBool(old == nil || !emptyHead(old, d.now))
-}
+func (d *direct) unlessEmpty(old store.Attrs, w *resp.Writer) { w.IntBool(!d.WasEmpty(old)) }
 
 // PERSIST key
 func persist(c *call) error {
@@ -157,15 +134,10 @@ func persist(c *call) error {
 	return nil
 }
 
-// persistDirect: one update of a head that has an expiry.
 func persistDirect(d *direct) *plan {
-	cond := store.And{store.Absent(attrGen), store.Gt(attrExpiry, store.Int(d.now))}
-	return &plan{
-		op:         store.Update(d.key, cond, store.Remove(attrExpiry), store.Remove(store.TTLAttr)),
-		reply:      d.unlessEmpty,
-		fixed:      true,
-		collection: true,
-	}
+	p := d.Persist()
+	p.reply = d.unlessEmpty
+	return p
 }
 
 // TTL key

@@ -3,8 +3,6 @@ package redis
 import (
 	"strconv"
 	"strings"
-
-	"github.com/skystash/skystash/pkg/redis/num"
 )
 
 // OBJECT ENCODING, FREQ, IDLETIME, REFCOUNT, HELP.
@@ -54,95 +52,8 @@ func helpCommand(group, since string, lines ...string) *command {
 
 // OBJECT ENCODING key
 func objectEncoding(c *call) error {
-	o := c.tx.entry(c.args[2]).obj
-	if o == nil {
-		c.w.Null()
-		return nil
-	}
-	c.w.Bulk(c.tx.encodingOf(o))
+	c.w.BulkOrNull(c.tx.Encoding(c.args[2]))
 	return nil
-}
-
-// Redis's default thresholds between compact and general encodings.
-const (
-	embstrLimit        = 44      // bytes of a string allocated together with its object
-	listpackListBytes  = 8 << 10 // list-max-listpack-size -2
-	listpackHashLen    = 512     // hash-max-listpack-entries
-	listpackSetLen     = 128     // set-max-listpack-entries
-	listpackZSetLen    = 128     // zset-max-listpack-entries
-	listpackEntryBytes = 64      // *-max-listpack-value
-	intsetLen          = 512     // set-max-intset-entries
-	sharedIntegers     = 10000   // small integers that all keys share
-)
-
-// encodingOf is the encoding that Redis would have chosen for a value.
-func (tx *Txn) encodingOf(o *object) string {
-	switch o.typ {
-	case typeString:
-		if o.str.size > embstrLimit {
-			return "raw"
-		}
-		if _, ok := num.ParseInt(tx.stringOf(o)); ok {
-			return "int"
-		}
-		return "embstr"
-	case typeList:
-		size := 0
-		for v := range o.list.From(0, 256) {
-			if size += len(v) + 2; size > listpackListBytes {
-				return "quicklist"
-			}
-		}
-		return "listpack"
-	case typeHash:
-		if o.members.compact(listpackHashLen, true) {
-			return "listpack"
-		}
-		return "hashtable"
-	case typeZSet:
-		if o.members.compact(listpackZSetLen, false) {
-			return "listpack"
-		}
-		return "skiplist"
-	case typeSet:
-		switch {
-		case o.members.integers():
-			return "intset"
-		case o.members.compact(listpackSetLen, false):
-			return "listpack"
-		}
-		return "hashtable"
-	case typeStream:
-		return "stream"
-	}
-	return "raw"
-}
-
-// compact reports whether there are at most n members, and all of them, with
-// values their values too, are short.
-func (ms *members) compact(n int64, values bool) bool {
-	if ms.len() > n {
-		return false
-	}
-	for p := range ms.all() {
-		if len(p.Name) > listpackEntryBytes || values && p.value.len() > listpackEntryBytes {
-			return false
-		}
-	}
-	return true
-}
-
-// integers reports whether the members are few and all integers.
-func (ms *members) integers() bool {
-	if ms.len() > intsetLen {
-		return false
-	}
-	for p := range ms.all() {
-		if _, ok := num.ParseInt(p.Name); !ok {
-			return false
-		}
-	}
-	return true
 }
 
 // OBJECT FREQ key
@@ -164,15 +75,19 @@ func objectIdleTime(c *call) error {
 	return nil
 }
 
+// sharedIntegers is how many small integers all keys of Redis share.
+const sharedIntegers = 10000
+
 // OBJECT REFCOUNT key
 func objectRefCount(c *call) error {
-	o := c.tx.entry(c.args[2]).obj
-	if o == nil {
+	key := c.args[2]
+	if !c.tx.Exists(key) {
 		c.w.Null()
 		return nil
 	}
-	if o.typ == typeString && o.str.size <= 4 {
-		if n, err := strconv.ParseUint(c.tx.stringOf(o), 10, 32); err == nil && n < sharedIntegers && strconv.FormatUint(n, 10) == c.tx.stringOf(o) {
+	if n, err := c.tx.StringLen(key); err == nil && n <= 4 {
+		s, _, _ := c.tx.String(key)
+		if n, err := strconv.ParseUint(s, 10, 32); err == nil && n < sharedIntegers && strconv.FormatUint(n, 10) == s {
 			c.w.Int(1<<31 - 1)
 			return nil
 		}

@@ -3,7 +3,7 @@ package redis
 import (
 	"strings"
 
-	"github.com/skystash/skystash/pkg/redis/glob"
+	"github.com/skystash/skystash/pkg/redis/internal/glob"
 )
 
 // KEYS, SCAN, RANDOMKEY.
@@ -58,7 +58,7 @@ func scan(c *call) error {
 	var names []string
 	size := 0
 	cursor := o.cursor
-	for left := o.count; left > 0 && size < c.tx.e.maxReply/2; {
+	for left := o.count; left > 0 && size < c.host.maxReply/2; {
 		step := min(left, scanStep)
 		var found []KeyInfo
 		found, cursor = c.tx.ScanKeys(cursor, step)

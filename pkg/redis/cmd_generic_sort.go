@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/skystash/skystash/pkg/redis/num"
+	"github.com/skystash/skystash/pkg/redis/internal/num"
 )
 
 // SORT, SORT_RO.
@@ -106,8 +106,8 @@ func sortCommand(c *call) error {
 		// What is stored must not depend on the set's order.
 		s.unsorted, s.byGiven, s.alpha = false, false, true
 	}
-	if c.tx.take(elementWork * int64(len(elems))); c.tx.err != nil {
-		return c.tx.err
+	if c.tx.take(elementWork * int64(len(elems))); c.tx.Err() != nil {
+		return c.tx.Err()
 	}
 	items := make([]sortItem, len(elems))
 	for i, e := range elems {
@@ -124,26 +124,28 @@ func sortCommand(c *call) error {
 
 // sortElements reads the value to be sorted, in its own order.
 func (c *call) sortElements(s sorting) (elems []string, isSet bool, err error) {
-	o := c.tx.entry(c.args[1]).obj
-	if o == nil {
+	key := c.args[1]
+	switch typ := c.tx.Type(key); typ {
+	case "none":
 		return nil, false, nil
-	}
-	switch o.typ {
-	case typeList:
-		for v := range o.list.From(0, o.list.Len()) {
+	case "list":
+		l, _ := c.tx.List(key)
+		for v := range l.From(0, l.Len()) {
 			elems = append(elems, v)
 		}
-	case typeSet:
-		elems = slices.AppendSeq(make([]string, 0, o.members.len()), (*Set)(o.members).All())
-	case typeZSet:
+	case "set":
+		set, _ := c.tx.Set(key)
+		return slices.AppendSeq(make([]string, 0, set.Len()), set.All()), true, nil
+	case "zset":
+		z, _ := c.tx.ZSet(key)
 		// In order, for BY may be constant; then DESC reverses it.
-		for m := range (*ZSet)(o.members).Ordered(s.unsorted && s.desc, 0) {
+		for m := range z.Ordered(s.unsorted && s.desc, 0) {
 			elems = append(elems, m.Name)
 		}
 	default:
 		return nil, false, errWrongType
 	}
-	return elems, o.typ == typeSet, nil
+	return elems, false, nil
 }
 
 // weigh finds out what the items are sorted by.
@@ -220,8 +222,8 @@ func (c *call) sortReply(items []sortItem, s sorting) error {
 	}
 	c.fetchPatterns(items, s.get...)
 	if s.stored {
-		if c.tx.take(16 * int64(len(items)) * int64(len(s.get))); c.tx.err != nil {
-			return c.tx.err
+		if c.tx.take(16 * int64(len(items)) * int64(len(s.get))); c.tx.Err() != nil {
+			return c.tx.Err()
 		}
 		out := make([]string, 0, len(items)*len(s.get))
 		for _, it := range items {
@@ -289,7 +291,7 @@ func (c *call) fetchPatterns(items []sortItem, patterns ...sortPattern) {
 		for _, it := range items {
 			key, ok := p.key(it.elem)
 			n := elementMemory + int64(len(key))
-			if c.tx.take(n); c.tx.err != nil {
+			if c.tx.take(n); c.tx.Err() != nil {
 				return
 			}
 			size += n
@@ -306,15 +308,15 @@ func (c *call) fetchPatterns(items []sortItem, patterns ...sortPattern) {
 
 // lookupPattern is what a BY or GET pattern leads to for an element.
 func (c *call) lookupPattern(p sortPattern, elem string) (string, bool) {
-	c.tx.spend(elementWork)
+	c.tx.Spend(elementWork)
 	if p.self {
 		return elem, true
 	}
 	key, ok := p.key(elem)
-	if !ok || c.tx.err != nil {
+	if !ok || c.tx.Err() != nil {
 		return "", false
 	}
-	c.tx.spend(int64(len(key)))
+	c.tx.Spend(int64(len(key)))
 	if p.field != "" {
 		h, err := c.tx.Hash(key)
 		if err != nil {

@@ -3,8 +3,8 @@ package redis
 import (
 	"fmt"
 
-	"github.com/skystash/skystash/pkg/redis/geo"
-	"github.com/skystash/skystash/pkg/redis/num"
+	"github.com/skystash/skystash/pkg/redis/internal/geo"
+	"github.com/skystash/skystash/pkg/redis/internal/num"
 )
 
 // GEOADD, GEODIST, GEOHASH, GEOPOS. Searches are in cmd_geo_search.go. A geospatial index is
@@ -146,6 +146,6 @@ func geopos(c *call) error {
 // writePoint writes a pair of longitude and latitude.
 func (c *call) writePoint(p geo.Point) {
 	c.w.Array(2)
-	c.w.Bulk(num.FormatHuman(p.Longitude))
-	c.w.Bulk(num.FormatHuman(p.Latitude))
+	c.w.DoubleText(num.FormatHuman(p.Longitude))
+	c.w.DoubleText(num.FormatHuman(p.Latitude))
 }

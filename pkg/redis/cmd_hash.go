@@ -4,7 +4,7 @@ import (
 	"math"
 	"strconv"
 
-	"github.com/skystash/skystash/pkg/redis/num"
+	"github.com/skystash/skystash/pkg/redis/internal/num"
 	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/store"
 )
@@ -88,63 +88,23 @@ func evenArgs(args []string) []string {
 }
 
 func hsetDirect(d *direct) *plan {
-	edits := setFieldEdits(d, d.args[2:])
-	if edits == nil {
+	p := d.SetFields(d.args[2:])
+	if p == nil {
 		return nil
 	}
-	return &plan{
-		op:         store.Update(d.key, d.liveOr(typeHash), edits...),
-		collection: true,
-		reply: func(old store.Attrs, w *resp.Writer) {
-			fields := distinct(evenArgs(d.args[2:]))
-			w.Int(int64(len(fields)) - countFields(old, fields, d.now))
-		},
+	p.reply = func(old store.Attrs, w *resp.Writer) {
+		fields := distinct(evenArgs(d.args[2:]))
+		w.Int(int64(len(fields)) - d.CountFields(old, fields))
 	}
+	return p
 }
 
 func hmsetDirect(d *direct) *plan {
-	edits := setFieldEdits(d, d.args[2:])
-	if edits == nil {
-		return nil
+	p := d.SetFields(d.args[2:])
+	if p != nil {
+		p.fixed, p.reply = true, func(_ store.Attrs, w *resp.Writer) { w.OK() }
 	}
-	return &plan{
-		op:         store.Update(d.key, d.liveOr(typeHash), edits...),
-		collection: true,
-		fixed:      true,
-		reply:      func(_ store.Attrs, w *resp.Writer) { w.OK() },
-	}
-}
-
-// setFieldEdits sets fields of an inline hash, however many it has, and drops their expiry;
-// nil if the pairs are malformed or too many.
-func setFieldEdits(d *direct, pairs []string) []store.Edit {
-	if len(pairs)%2 != 0 || !d.small(pairs) {
-		return nil
-	}
-	edits := make([]store.Edit, 0, len(pairs)+4)
-	edits = append(edits, store.Set(attrType, store.Bytes(typeHash)))
-	at := make(map[string]int, len(pairs)/2) // of a field given twice the last value counts
-	for i := 0; i < len(pairs); i += 2 {
-		set := store.Set(memberAttr(pairs[i]), store.Bytes(pairs[i+1]))
-		if j, again := at[pairs[i]]; again {
-			edits[j] = set
-			continue
-		}
-		at[pairs[i]] = len(edits)
-		edits = append(edits, set, store.Remove(fieldExpAttr(pairs[i])))
-	}
-	return edits
-}
-
-// countFields is how many of the fields an inline hash has.
-func countFields(as store.Attrs, fields []string, now int64) int64 {
-	var n int64
-	for _, f := range fields {
-		if attr := memberAttr(f); as.Has(attr) && !fieldExpired(as, attr, now) {
-			n++
-		}
-	}
-	return n
+	return p
 }
 
 // HSETNX key field value
@@ -167,16 +127,11 @@ func hsetnx(c *call) error {
 
 // hsetnxDirect: where the field exists, the failed condition is all there is to pay.
 func hsetnxDirect(d *direct) *plan {
-	edits := setFieldEdits(d, d.args[2:])
-	if edits == nil {
-		return nil
+	p := d.SetNewField(d.args[2], d.args[3])
+	if p != nil {
+		p.fixed, p.reply = true, func(_ store.Attrs, w *resp.Writer) { w.Int(1) }
 	}
-	return &plan{
-		op:         store.Update(d.key, store.And{d.liveOr(typeHash), store.Absent(memberAttr(d.args[2]))}, edits...),
-		collection: true,
-		fixed:      true,
-		reply:      func(_ store.Attrs, w *resp.Writer) { w.Int(1) },
-	}
+	return p
 }
 
 // HGET key field
@@ -215,7 +170,7 @@ func hgetall(c *call) error {
 	mark := c.w.Mark()
 	n, err := c.eachField(func(f Field) {
 		c.w.Bulk(f.Name)
-		c.w.Bulk(c.tx.open(f.value))
+		c.w.Bulk(c.tx.FieldText(f))
 	})
 	if err != nil {
 		return err
@@ -238,7 +193,7 @@ func hkeys(c *call) error {
 // HVALS key
 func hvals(c *call) error {
 	mark := c.w.Mark()
-	n, err := c.eachField(func(f Field) { c.w.Bulk(c.tx.open(f.value)) })
+	n, err := c.eachField(func(f Field) { c.w.Bulk(c.tx.FieldText(f)) })
 	if err != nil {
 		return err
 	}
@@ -291,7 +246,7 @@ func hstrlen(c *call) error {
 		return err
 	}
 	f, _ := h.Get(c.args[2])
-	c.w.Int(int64(f.value.len()))
+	c.w.Int(int64(f.ValueLen()))
 	return nil
 }
 
@@ -312,22 +267,13 @@ func hdel(c *call) error {
 	return nil
 }
 
-// hdelDirect: the key must exist, so that none is created, and must not expire, so that no
-// expiry outlives the last field.
 func hdelDirect(d *direct) *plan {
-	if !d.small(d.args[2:]) {
-		return nil
-	}
 	fields := distinct(d.args[2:])
-	edits := make([]store.Edit, 0, 2*len(fields)+4)
-	for _, f := range fields {
-		edits = append(edits, store.Remove(memberAttr(f)), store.Remove(fieldExpAttr(f)))
+	p := d.DeleteFields(fields)
+	if p != nil {
+		p.reply = func(old store.Attrs, w *resp.Writer) { w.Int(d.CountFields(old, fields)) }
 	}
-	return &plan{
-		op:         store.Update(d.key, store.And{store.Eq(attrType, store.Bytes(typeHash)), store.Absent(attrExpiry)}, edits...),
-		collection: true,
-		reply:      func(old store.Attrs, w *resp.Writer) { w.Int(countFields(old, fields, d.now)) },
-	}
+	return p
 }
 
 // HINCRBY key field increment
@@ -413,7 +359,14 @@ func hrandfield(c *call) error {
 		c.w.BulkOrNull(f.Name, ok)
 		return nil
 	}
-	return c.writeRandom(h.ms(), n, withValues, func(f pair) { c.w.Bulk(c.tx.open(f.value)) })
+	return writeRandom(c, h.Len(), h.Random, n, func(f Field) int {
+		c.w.Bulk(f.Name)
+		if !withValues {
+			return 1
+		}
+		c.w.Bulk(c.tx.FieldText(f))
+		return 2
+	})
 }
 
 // HSCAN key cursor [MATCH pattern] [COUNT count] [NOVALUES]
@@ -446,7 +399,7 @@ func hscan(c *call) error {
 		c.w.Bulk(f.Name)
 		n++
 		if !opts.noValues {
-			c.w.Bulk(c.tx.open(f.value))
+			c.w.Bulk(c.tx.FieldText(f))
 			n++
 		}
 	}

@@ -1,6 +1,6 @@
 package redis
 
-import "github.com/skystash/skystash/pkg/redis/num"
+import "github.com/skystash/skystash/pkg/redis/internal/num"
 
 // HEXPIRE, HPEXPIRE, HEXPIREAT, HPEXPIREAT, HTTL, HPTTL, HEXPIRETIME, HPEXPIRETIME, HPERSIST,
 // HGETDEL, HGETEX, HSETEX.

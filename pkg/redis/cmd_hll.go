@@ -1,6 +1,6 @@
 package redis
 
-import "github.com/skystash/skystash/pkg/redis/hll"
+import "github.com/skystash/skystash/pkg/redis/internal/hll"
 
 // PFADD, PFCOUNT, PFMERGE.
 

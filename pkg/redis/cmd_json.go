@@ -5,8 +5,8 @@ import (
 	"errors"
 	"slices"
 
-	"github.com/skystash/skystash/pkg/redis/jsondoc"
-	"github.com/skystash/skystash/pkg/redis/num"
+	"github.com/skystash/skystash/pkg/redis/internal/jsondoc"
+	"github.com/skystash/skystash/pkg/redis/internal/num"
 	"github.com/skystash/skystash/pkg/redis/resp"
 )
 
@@ -73,8 +73,8 @@ func jsonError(err error) error {
 
 // jsonValue parses argument i.
 func (c *call) jsonValue(i int) (jsondoc.Value, error) {
-	if c.tx.parse(c.args[i]); c.tx.err != nil {
-		return jsondoc.Value{}, c.tx.err
+	if c.tx.parse(c.args[i]); c.tx.Err() != nil {
+		return jsondoc.Value{}, c.tx.Err()
 	}
 	v, err := jsondoc.Parse(c.args[i])
 	return v, jsonError(err)
@@ -125,16 +125,16 @@ func jsonGet(c *call) error {
 	if err != nil {
 		return err
 	}
-	o, err := c.tx.typed(c.args[1], typeJSON)
+	d, err := c.tx.Document(c.args[1])
 	if err != nil {
 		return err
 	}
-	if o == nil {
+	if d == nil {
 		c.w.Null()
 		return nil
 	}
 	if len(paths) == 1 {
-		text, ok, err := c.jsonText(o, paths[0], f)
+		text, ok, err := c.jsonText(d, paths[0], f)
 		if !ok && err == nil {
 			err = errNoPath
 		}
@@ -143,7 +143,7 @@ func jsonGet(c *call) error {
 		}
 		return err
 	}
-	text, err := c.jsonTexts(o, paths, f)
+	text, err := c.jsonTexts(d, paths, f)
 	if err != nil {
 		return err
 	}
@@ -186,18 +186,18 @@ func (c *call) parseJSONGet() (paths []*jsondoc.Path, f jsondoc.Format, err erro
 
 // jsonText is the JSON text of what matches: an array, or for a legacy path the first
 // match; not ok if there is none.
-func (c *call) jsonText(o *object, p *jsondoc.Path, f jsondoc.Format) (text string, ok bool, err error) {
+func (c *call) jsonText(d *Document, p *jsondoc.Path, f jsondoc.Format) (text string, ok bool, err error) {
 	if p.Root() && f == (jsondoc.Format{}) {
-		if limit := c.tx.e.maxReply; o.str.size > int64(limit) {
-			return "", false, errReplySize(limit, int(o.str.size))
+		if limit := c.host.maxReply; d.Len() > int64(limit) {
+			return "", false, errReplySize(limit, int(d.Len()))
 		}
-		if text = c.tx.stringOf(o); !p.Legacy {
+		if text = d.Text(); !p.Legacy {
 			text = "[" + text + "]"
 		}
 		return text, true, nil
 	}
-	f.Limit = c.tx.e.maxReply
-	b, ok, err := appendMatches(nil, c.tx, c.tx.docOf(o), p, f, 0)
+	f.Limit = c.host.maxReply
+	b, ok, err := appendMatches(nil, c.tx, d.Value(), p, f, 0)
 	return string(b), ok, err
 }
 
@@ -218,7 +218,7 @@ func appendMatches(b []byte, budget jsondoc.Budget, doc *jsondoc.Value, p *jsond
 
 // jsonTexts is the JSON text of an object that has what matches for each path, once. The
 // paths are legacy ones only if all of them are.
-func (c *call) jsonTexts(o *object, paths []*jsondoc.Path, f jsondoc.Format) (string, error) {
+func (c *call) jsonTexts(d *Document, paths []*jsondoc.Path, f jsondoc.Format) (string, error) {
 	legacy := true
 	seen := make(map[string]bool, len(paths))
 	paths = slices.DeleteFunc(paths, func(p *jsondoc.Path) bool {
@@ -231,8 +231,8 @@ func (c *call) jsonTexts(o *object, paths []*jsondoc.Path, f jsondoc.Format) (st
 		legacy = legacy && p.Legacy
 		names[i] = p.Text
 	}
-	f.Limit = c.tx.e.maxReply
-	doc := c.tx.docOf(o)
+	f.Limit = c.host.maxReply
+	doc := d.Value()
 	var err error
 	b := jsondoc.AppendByPath(nil, f, names, func(b []byte, i int) []byte {
 		if err != nil {
@@ -258,12 +258,12 @@ func jsonMGet(c *call) error {
 	c.w.Array(last - 1)
 	mark := c.w.Mark()
 	for _, key := range c.args[1:last] {
-		o, err := c.tx.typed(key, typeJSON)
-		if o == nil || err != nil || perr != nil {
+		d, err := c.tx.Document(key)
+		if d == nil || err != nil || perr != nil {
 			c.w.Null()
 			continue
 		}
-		text, ok, err := c.jsonText(o, p, jsondoc.Format{})
+		text, ok, err := c.jsonText(d, p, jsondoc.Format{})
 		if err != nil {
 			return err
 		}

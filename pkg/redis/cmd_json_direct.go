@@ -1,7 +1,7 @@
 package redis
 
 import (
-	"github.com/skystash/skystash/pkg/redis/jsondoc"
+	"github.com/skystash/skystash/pkg/redis/internal/jsondoc"
 	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/store"
 )
@@ -23,7 +23,6 @@ func wholeDocument(path, value string) (text string, ok bool) {
 	return string(b), len(b) <= inlineString
 }
 
-// jsonSetDirect: one update, which leaves the key's expiry alone.
 func jsonSetDirect(d *direct) *plan {
 	condition, err := parseJSONCondition(d.args[4:])
 	if err != nil {
@@ -33,23 +32,11 @@ func jsonSetDirect(d *direct) *plan {
 	if !ok {
 		return nil
 	}
-	cond := d.liveOr(typeJSON)
-	switch condition {
-	case setNX:
-		cond = store.Absent(attrType)
-	case setXX:
-		cond = store.And{store.Eq(attrType, store.Bytes(typeJSON)), d.live()}
-	}
-	return &plan{
-		op:    store.Update(d.key, cond, stringEdits(typeJSON, d.stringAttr(d.name, text))...),
-		fixed: true,
-		trace: store.Set("", store.Bytes("")), // the item lives on, so that it must tell
-		reply: func(_ store.Attrs, w *resp.Writer) { w.OK() },
-	}
+	p := d.SetDocument(text, condition == setNX, condition == setXX)
+	p.reply = func(_ store.Attrs, w *resp.Writer) { w.OK() }
+	return p
 }
 
-// jsonMSetDirect: one commit of puts, none of which meets another type, an expiry that it would have
-// to keep, or a generation that it would leave behind.
 func jsonMSetDirect(d *direct) *plan {
 	if len(d.args)%3 != 1 || len(d.args)/3 > store.MaxCommitOps {
 		return nil
@@ -62,17 +49,18 @@ func jsonMSetDirect(d *direct) *plan {
 		}
 		last[d.args[i]] = text
 	}
-	cond := store.Or{store.Absent(attrType), store.And{store.Eq(attrType, store.Bytes(typeJSON)), store.Absent(attrExpiry)}}
-	return d.putStrings(typeJSON, last, cond, func(_ store.Attrs, w *resp.Writer) { w.OK() })
+	p := d.SetDocuments(last)
+	if p != nil {
+		p.reply = func(_ store.Attrs, w *resp.Writer) { w.OK() }
+	}
+	return p
 }
 
-// jsonDelDirect: one deletion of a document, or of nothing.
 func jsonDelDirect(d *direct) *plan {
 	if len(d.args) > 3 || len(d.args) == 3 && d.args[2] != "$" && d.args[2] != "." {
 		return nil
 	}
-	return &plan{
-		op:    store.Delete(d.key, d.liveOr(typeJSON)),
-		reply: func(old store.Attrs, w *resp.Writer) { w.IntBool(old != nil) },
-	}
+	p := d.DeleteDocument()
+	p.reply = func(old store.Attrs, w *resp.Writer) { w.IntBool(old != nil) }
+	return p
 }

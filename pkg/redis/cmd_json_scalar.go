@@ -1,7 +1,7 @@
 package redis
 
 import (
-	"github.com/skystash/skystash/pkg/redis/jsondoc"
+	"github.com/skystash/skystash/pkg/redis/internal/jsondoc"
 )
 
 // JSON.NUMINCRBY, JSON.NUMMULTBY, JSON.NUMPOWBY, JSON.STRAPPEND, JSON.STRLEN, JSON.TOGGLE.
@@ -69,7 +69,7 @@ func jsonNumber(op jsondoc.NumOp) func(c *call) error {
 			c.w.Bulk(numbers[last].Text())
 			return nil
 		}
-		c.w.Bulk(string(jsondoc.AppendMatches(nil, jsondoc.Format{Limit: c.tx.e.maxReply}, 0, results)))
+		c.w.Bulk(string(jsondoc.AppendMatches(nil, jsondoc.Format{Limit: c.host.maxReply}, 0, results)))
 		return nil
 	}
 }

@@ -3,7 +3,7 @@ package redis
 import (
 	"strings"
 
-	"github.com/skystash/skystash/pkg/redis/jsondoc"
+	"github.com/skystash/skystash/pkg/redis/internal/jsondoc"
 )
 
 // JSON.SET, JSON.MSET, JSON.MERGE, JSON.DEL, JSON.FORGET, JSON.CLEAR.
@@ -62,16 +62,16 @@ func (c *call) writeJSON(w jsonWrite) error {
 	if err != nil {
 		return err
 	}
-	o, err := c.tx.typed(c.args[1], typeJSON)
+	d, err := c.tx.Document(c.args[1])
 	if err != nil {
 		return err
 	}
 	switch {
-	case o == nil && w.cond == setXX, o != nil && path.Root() && w.cond == setNX:
-	case o == nil && !path.Root():
+	case d == nil && w.cond == setXX, d != nil && path.Root() && w.cond == setNX:
+	case d == nil && !path.Root():
 		return errNewAtRoot
 	default:
-		doc := c.tx.docToWrite(o, path, w)
+		doc := w.document(d, path)
 		put, n, err := w.plan(c.tx, doc, path, &value)
 		if err == nil {
 			err = c.tx.jsonFits(c.args[1], n, len(c.args[3]), value.Size())
@@ -93,13 +93,13 @@ func (c *call) writeJSON(w jsonWrite) error {
 	return nil
 }
 
-// docToWrite is the document that a jsonWrite changes. If all of it is going to be replaced, or there
+// document is the document that is changed. If all of it is going to be replaced, or there
 // is none, it is a new one.
-func (tx *Txn) docToWrite(o *object, path *jsondoc.Path, w jsonWrite) *jsondoc.Value {
-	if o == nil || path.Root() && w.whole {
+func (w jsonWrite) document(d *Document, path *jsondoc.Path) *jsondoc.Value {
+	if d == nil || path.Root() && w.whole {
 		return new(jsondoc.Value)
 	}
-	return tx.docOf(o)
+	return d.Value()
 }
 
 // plan returns what puts a value at all matches or, if there are none, makes it a new member of
@@ -180,14 +180,14 @@ func jsonMSet(c *call) error {
 		if values[i], err = c.jsonValue(3 + 3*i); err != nil {
 			return err
 		}
-		o, err := c.tx.typed(key, typeJSON)
+		d, err := c.tx.Document(key)
 		if err != nil {
 			return err
 		}
-		if o == nil && !paths[i].Root() {
+		if d == nil && !paths[i].Root() {
 			return errNewAtRoot
 		}
-		doc := c.tx.docToWrite(o, paths[i], w)
+		doc := w.document(d, paths[i])
 		_, copies, err := w.plan(c.tx, doc, paths[i], &values[i])
 		if err != nil {
 			return err

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/skystash/skystash/pkg/redis/num"
+	"github.com/skystash/skystash/pkg/redis/internal/num"
 	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/store"
 )
@@ -62,33 +62,20 @@ func (c *call) push(where func(*List, ...string)) error {
 	return nil
 }
 
-func lpushDirect(d *direct) *plan {
-	front := slices.Clone(d.args[2:])
-	slices.Reverse(front)
-	return pushDirect(d, store.Prepend(attrList, front))
-}
+func lpushDirect(d *direct) *plan { return pushDirect(d, true) }
 
-func rpushDirect(d *direct) *plan { return pushDirect(d, store.Append(attrList, d.args[2:])) }
+func rpushDirect(d *direct) *plan { return pushDirect(d, false) }
 
-// pushDirect adds elements to an inline list and leaves its length in the trace.
-func pushDirect(d *direct, edit store.Edit) *plan {
-	if !d.small(d.args[2:]) {
+func pushDirect(d *direct, left bool) *plan {
+	values := d.args[2:]
+	existing := strings.HasSuffix(strings.ToLower(d.args[0]), "x")
+	p := d.Push(values, left, existing)
+	if p == nil {
 		return nil
 	}
-	n := int64(len(d.args) - 2)
-	cond := d.liveOr(typeList)
-	// An emptied list that still has an expiry would pass it on.
-	cond = store.And{cond, store.Or{store.Absent(attrExpiry), store.SizeGt(attrList, 0)}}
-	if strings.HasSuffix(strings.ToLower(d.args[0]), "x") {
-		cond = store.And{cond, store.SizeGt(attrList, 0)}
-	}
-	return &plan{
-		op:         store.Update(d.key, cond, store.Set(attrType, store.Bytes(typeList)), edit, store.Add(attrCount, attrCount, n)),
-		trace:      store.Add("", attrCount, n),
-		collection: true,
-		reply:      func(old store.Attrs, w *resp.Writer) { w.Int(old.Get(attrCount).Num() + n) },
-		replay:     func(result store.Value, w *resp.Writer) { w.Int(result.Num()) },
-	}
+	p.reply = func(old store.Attrs, w *resp.Writer) { w.Int(d.ListLen(old) + int64(len(values))) }
+	p.replay = func(result store.Value, w *resp.Writer) { w.Int(result.Num()) }
+	return p
 }
 
 // LPOP key [count]
@@ -134,18 +121,10 @@ func lpopDirect(d *direct) *plan {
 	if len(d.args) != 2 {
 		return nil
 	}
-	cond := store.And{
-		store.Eq(attrType, store.Bytes(typeList)), store.SizeGt(attrList, 0), d.live(),
-		// The last element must not leave an expiry behind.
-		store.Or{store.Absent(attrExpiry), store.SizeGt(attrList, 1)},
-	}
-	return &plan{
-		op:         store.Update(d.key, cond, store.RemoveFirst(attrList), store.Add(attrCount, attrCount, -1)),
-		trace:      store.CopyFirst("", attrList),
-		collection: true,
-		reply:      func(old store.Attrs, w *resp.Writer) { w.Bulk(old.Get(attrList).Elems()[0]) },
-		replay:     func(result store.Value, w *resp.Writer) { w.Bulk(result.Str()) },
-	}
+	p := d.PopLeft()
+	p.reply = func(old store.Attrs, w *resp.Writer) { w.Bulk(d.ListFirst(old)) }
+	p.replay = func(result store.Value, w *resp.Writer) { w.Bulk(result.Str()) }
+	return p
 }
 
 // LLEN key

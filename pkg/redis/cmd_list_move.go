@@ -3,7 +3,7 @@ package redis
 import (
 	"math"
 
-	"github.com/skystash/skystash/pkg/redis/num"
+	"github.com/skystash/skystash/pkg/redis/internal/num"
 )
 
 // LPOS, LMOVE, RPOPLPUSH, LMPOP and the blocking forms.
@@ -267,7 +267,7 @@ func (c *call) popAny(where func(*List, int64) []string) error {
 // timedOut replies what a move that waited in vain does; in a transaction it does not wait, and
 // replies what LMOVE does.
 func (c *call) timedOut() {
-	if c.tx.multi {
+	if c.multi {
 		c.w.Null()
 	} else {
 		c.w.NullArray()

@@ -3,14 +3,14 @@ package redis
 // PUBLISH, PUBSUB CHANNELS, NUMSUB, NUMPAT, SHARDCHANNELS, SHARDNUMSUB, HELP. Receiving is
 // not a command, see Engine.Subscribe. There are no shard channels.
 
-func pubsubCommands() []*command {
+func (e *Engine) pubsubCommands() []*command {
 	const group = "pubsub"
 	return []*command{
-		{name: "publish", arity: 3, flags: fast | publishes, group: group, since: "2.0.0", summary: "Sends a message to a channel.", run: publish},
+		{name: "publish", arity: 3, flags: fast | publishes, group: group, since: "2.0.0", summary: "Sends a message to a channel.", run: e.publish},
 		{name: "pubsub", arity: -2, group: group, since: "2.8.0", summary: "Tells about subscriptions.", subs: subcommands(
-			&command{name: "channels", arity: -2, group: group, since: "2.8.0", summary: "Returns the channels that have subscribers.", run: pubsubChannels},
-			&command{name: "numsub", arity: -2, group: group, since: "2.8.0", summary: "Returns the numbers of subscribers of channels.", run: pubsubNumsub},
-			&command{name: "numpat", arity: 2, group: group, since: "2.8.0", summary: "Returns the number of patterns that have subscribers.", run: pubsubNumpat},
+			&command{name: "channels", arity: -2, group: group, since: "2.8.0", summary: "Returns the channels that have subscribers.", run: e.pubsubChannels},
+			&command{name: "numsub", arity: -2, group: group, since: "2.8.0", summary: "Returns the numbers of subscribers of channels.", run: e.pubsubNumsub},
+			&command{name: "numpat", arity: 2, group: group, since: "2.8.0", summary: "Returns the number of patterns that have subscribers.", run: e.pubsubNumpat},
 			&command{name: "shardchannels", arity: -2, group: group, since: "7.0.0", summary: "Returns nothing: there are no shard channels.", run: pubsubShardChannels},
 			&command{name: "shardnumsub", arity: -2, group: group, since: "7.0.0", summary: "Returns zeros: there are no shard channels.", run: pubsubShardNumsub},
 			helpCommand(group, "6.2.0",
@@ -26,8 +26,8 @@ func pubsubCommands() []*command {
 // PUBLISH channel message
 //
 // The reply is the number of subscriptions that the message reaches, on all instances.
-func publish(c *call) error {
-	n, err := c.tx.Publish(c.args[1], c.args[2])
+func (e *Engine) publish(c *call) error {
+	n, err := e.send(c.tx, c.args[1], c.args[2])
 	if err != nil {
 		return err
 	}
@@ -38,7 +38,7 @@ func publish(c *call) error {
 // PUBSUB CHANNELS [pattern]
 //
 // Channels that the caller may not hear are left out.
-func pubsubChannels(c *call) error {
+func (e *Engine) pubsubChannels(c *call) error {
 	pattern := ""
 	switch len(c.args) {
 	case 2:
@@ -50,7 +50,7 @@ func pubsubChannels(c *call) error {
 	match := func(channel string) bool {
 		return (len(c.args) == 2 || c.tx.matches(pattern, channel)) && c.access.mayHear(channel)
 	}
-	names, err := c.tx.e.subscribedChannels(c.tx.ctx, c.tx.db.ID, c.tx.now, match)
+	names, err := e.subscribedChannels(c.tx.Context(), c.tx.Database().ID, c.tx.Now(), match)
 	if err != nil {
 		return err
 	}
@@ -59,16 +59,16 @@ func pubsubChannels(c *call) error {
 }
 
 // PUBSUB NUMSUB [channel [channel ...]]
-func pubsubNumsub(c *call) error {
+func (e *Engine) pubsubNumsub(c *call) error {
 	channels := c.args[2:]
-	if c.tx.spend(keyWork * int64(len(channels))); c.tx.err != nil {
-		return c.tx.err
+	if c.tx.Spend(keyWork * int64(len(channels))); c.tx.Err() != nil {
+		return c.tx.Err()
 	}
-	counts, err := c.tx.e.subscriberCounts(c.tx.ctx, c.tx.db.ID, channels, c.tx.now)
+	counts, err := e.subscriberCounts(c.tx.Context(), c.tx.Database().ID, channels, c.tx.Now())
 	if err != nil {
 		return err
 	}
-	c.w.Map(len(channels))
+	c.w.Array(2 * len(channels))
 	for i, channel := range channels {
 		c.w.Bulk(channel)
 		c.w.Int(counts[i])
@@ -77,8 +77,8 @@ func pubsubNumsub(c *call) error {
 }
 
 // PUBSUB NUMPAT
-func pubsubNumpat(c *call) error {
-	n, err := c.tx.e.patternCount(c.tx.ctx, c.tx.db.ID, c.tx.now)
+func (e *Engine) pubsubNumpat(c *call) error {
+	n, err := e.patternCount(c.tx.Context(), c.tx.Database().ID, c.tx.Now())
 	if err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func pubsubShardChannels(c *call) error {
 
 // PUBSUB SHARDNUMSUB [shardchannel [shardchannel ...]]
 func pubsubShardNumsub(c *call) error {
-	c.w.Map(len(c.args) - 2)
+	c.w.Array(2 * (len(c.args) - 2))
 	for _, channel := range c.args[2:] {
 		c.w.Bulk(channel)
 		c.w.Int(0)

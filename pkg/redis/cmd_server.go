@@ -1,20 +1,17 @@
 package redis
 
 import (
-	"iter"
 	"strings"
 
-	"github.com/skystash/skystash/pkg/redis/num"
+	"github.com/skystash/skystash/pkg/redis/internal/num"
 )
 
-// FLUSHDB, FLUSHALL, DBSIZE, TIME, SWAPDB, MEMORY, CONFIG;
+// DBSIZE, TIME, SWAPDB, MEMORY, CONFIG;
 // cmd_server_info.go: INFO; cmd_server_command.go: COMMAND.
 
 func serverCommands() []*command {
 	const group = "server"
 	return []*command{
-		{name: "flushdb", arity: -1, flags: write | whole, tips: "request_policy:all_shards response_policy:all_succeeded", group: group, since: "1.0.0", summary: "Removes all keys from the database.", run: flushdb, outside: flushAlone},
-		{name: "flushall", arity: -1, flags: write | whole, tips: "request_policy:all_shards response_policy:all_succeeded", group: group, since: "1.0.0", summary: "Removes all keys.", run: flushdb, outside: flushAlone},
 		{name: "dbsize", arity: 1, flags: readonly | fast | walks, tips: "request_policy:all_shards response_policy:agg_sum", group: group, since: "1.0.0", summary: "Returns the number of keys.", run: dbsize},
 		{name: "time", arity: 1, flags: fast, tips: "nondeterministic_output", group: group, since: "2.6.0", summary: "Returns the server's time.", run: serverTime},
 		{name: "swapdb", arity: 3, flags: write | fast, group: group, since: "4.0.0", summary: "Swaps two databases, of which there is one.", run: swapDB},
@@ -38,39 +35,6 @@ func serverCommands() []*command {
 	}
 }
 
-func checkFlushArgs(args []string) error {
-	if len(args) == 1 || len(args) == 2 && (strings.EqualFold(args[1], "async") || strings.EqualFold(args[1], "sync")) {
-		return nil
-	}
-	return errSyntax
-}
-
-// FLUSHDB [ASYNC | SYNC]
-// FLUSHALL [ASYNC | SYNC]
-func flushAlone(o *outsider) error {
-	if err := checkFlushArgs(o.args); err != nil {
-		return err
-	}
-	if err := o.e.flush(o.ctx, o.db.ID); err != nil {
-		return err
-	}
-	o.w.OK()
-	return nil
-}
-
-// flushdb is the same inside a transaction.
-func flushdb(c *call) error {
-	if err := checkFlushArgs(c.args); err != nil {
-		return err
-	}
-	if c.tx.e.region != nil {
-		return errFlushInTransaction
-	}
-	c.tx.DeleteAll()
-	c.w.OK()
-	return nil
-}
-
 // DBSIZE
 func dbsize(c *call) error {
 	c.w.Int(c.tx.CountKeys())
@@ -81,7 +45,7 @@ func dbsize(c *call) error {
 //
 // stands still in transactions and scripts.
 func serverTime(c *call) error {
-	us := c.tx.clock
+	us := c.tx.Micros()
 	c.w.Array(2)
 	c.w.BulkInt(us / 1e6)
 	c.w.BulkInt(us % 1e6)
@@ -119,67 +83,17 @@ func memoryUsage(c *call) error {
 			return errSyntax
 		}
 	}
-	o := c.tx.entry(c.args[2]).obj
-	if o == nil {
+	n, ok := c.tx.Bytes(c.args[2], samples)
+	if !ok {
 		c.w.Null()
 		return nil
 	}
-	c.w.Int(int64(len(c.args[2])) + keyOverhead + o.bytes(samples))
+	c.w.Int(int64(len(c.args[2])) + keyOverhead + n)
 	return nil
 }
 
-// Bytes that a key and an element take besides their texts, about as in Redis.
-const (
-	keyOverhead     = 64
-	elementOverhead = 16
-)
-
-// bytes estimates what a value takes, from some of its elements; samples 0: from all.
-func (o *object) bytes(samples int64) int64 {
-	switch {
-	case o.str != nil:
-		return o.str.size
-	case o.list != nil:
-		return estimate(o.list.Len(), samples, func(readahead int64) iter.Seq[int64] {
-			return func(yield func(int64) bool) {
-				for v := range o.list.From(0, readahead) {
-					if !yield(int64(len(v))) {
-						return
-					}
-				}
-			}
-		})
-	case o.stream != nil:
-		return estimate(o.stream.n, samples, o.stream.sizes)
-	}
-	return estimate(o.members.len(), samples, func(readahead int64) iter.Seq[int64] {
-		return func(yield func(int64) bool) {
-			for p := range o.members.from(0, int(min(readahead, maxScanCount))) {
-				if !yield(int64(len(p.Name) + p.value.len())) {
-					return
-				}
-			}
-		}
-	})
-}
-
-// estimate projects the sizes of some elements to all n of them.
-func estimate(n, samples int64, sizes func(readahead int64) iter.Seq[int64]) int64 {
-	if samples == 0 || samples > n {
-		samples = n
-	}
-	var seen, sum int64
-	for size := range sizes(samples) {
-		seen++
-		if sum += size + elementOverhead; seen >= samples {
-			break
-		}
-	}
-	if seen == 0 {
-		return 0
-	}
-	return int64(float64(sum) / float64(seen) * float64(n))
-}
+// keyOverhead is about what a key takes in Redis besides its name and value, in bytes.
+const keyOverhead = 64
 
 // notifyParam is the one parameter there is. Keyspace events are not published,
 // so it is empty.

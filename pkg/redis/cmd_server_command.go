@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/skystash/skystash/pkg/redis/num"
+	"github.com/skystash/skystash/pkg/redis/internal/num"
 	"github.com/skystash/skystash/pkg/redis/resp"
 )
 
@@ -57,13 +57,13 @@ const describeWork = 2_000
 
 // describe counts the work of describing a command with its subcommands.
 func (c *call) describe(cmd *command) error {
-	c.tx.spend(describeWork * int64(1+len(cmd.subs)))
-	return c.tx.err
+	c.tx.Spend(describeWork * int64(1+len(cmd.subs)))
+	return c.tx.Err()
 }
 
 // COMMAND
 func commandAll(c *call) error {
-	t := c.tx.e.commands
+	t := c.host.commands
 	c.w.Array(len(t))
 	for _, cmd := range sorted(t) {
 		if err := c.describe(cmd); err != nil {
@@ -76,13 +76,13 @@ func commandAll(c *call) error {
 
 // COMMAND COUNT
 func commandCount(c *call) error {
-	c.w.Int(int64(len(c.tx.e.commands)))
+	c.w.Int(int64(len(c.host.commands)))
 	return nil
 }
 
 // COMMAND INFO [command-name [command-name ...]]
 func commandInfo(c *call) error {
-	t := c.tx.e.commands
+	t := c.host.commands
 	if len(c.args) == 2 {
 		return commandAll(c)
 	}
@@ -90,7 +90,7 @@ func commandInfo(c *call) error {
 	for _, name := range c.args[2:] {
 		cmd := t.lookup(name)
 		if cmd == nil {
-			c.w.NullArray()
+			c.w.Null()
 			continue
 		}
 		if err := c.describe(cmd); err != nil {
@@ -155,6 +155,7 @@ func (cmd *command) flagNames() []string {
 		add(cmd.has(f.flag), f.name)
 	}
 	add(cmd.group == "pubsub" && cmd.name != "help", "pubsub")
+	names = append(names, strings.Fields(cmd.words)...)
 	add(cmd.group == "scripting" && (cmd.name == "kill" || cmd.name == "stats"), "allow_busy")
 	return names
 }
@@ -171,6 +172,7 @@ var dataCategories = map[string]string{
 var ownCategories = map[string][]string{
 	"sort": {"@list", "@set", "@sortedset"}, "sort_ro": {"@list", "@set", "@sortedset"},
 	"wait": {"@connection"}, "waitaof": {"@connection"}, "command": {"@connection"},
+	"role": {"@admin", "@dangerous"}, "lastsave": {"@admin", "@dangerous"},
 }
 
 // categories are the command's ACL categories.
@@ -306,7 +308,7 @@ func (cmd *command) useWith(args []string, i int) string {
 
 // COMMAND DOCS [command-name [command-name ...]]
 func commandDocs(c *call) error {
-	t := c.tx.e.commands
+	t := c.host.commands
 	type doc struct {
 		name string
 		cmd  *command
@@ -379,7 +381,7 @@ func commandList(c *call) error {
 		return errSyntax
 	}
 	var names []string
-	for _, cmd := range sorted(c.tx.e.commands) {
+	for _, cmd := range sorted(c.host.commands) {
 		if err := c.describe(cmd); err != nil {
 			return err
 		}
@@ -414,7 +416,7 @@ func (cmd *command) countsKeys(args []string) bool {
 // COMMAND GETKEYSANDFLAGS command [arg [arg ...]]
 func commandGetKeys(c *call) error {
 	args := c.args[2:]
-	cmd := c.tx.e.commands[strings.ToLower(args[0])]
+	cmd := c.host.commands[strings.ToLower(args[0])]
 	if cmd != nil && cmd.subs != nil && len(args) > 1 {
 		cmd = cmd.subs[strings.ToLower(args[1])]
 	}

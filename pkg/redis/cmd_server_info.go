@@ -6,8 +6,6 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
-
-	"github.com/skystash/skystash/pkg/store"
 )
 
 // INFO.
@@ -16,11 +14,11 @@ func infoCommand() *command {
 	return &command{name: "info", arity: -1, tips: "nondeterministic_output request_policy:all_shards response_policy:special", group: "server", since: "1.0.0", summary: "Describes the server and the database.", run: info}
 }
 
-// redisVersion is the version of Redis whose commands and behaviour this is.
-const redisVersion = "7.2.4"
+// Version is the version of Redis whose commands and behaviour this is.
+const Version = "7.2.4"
 
 // infoSections are the sections of INFO, in order.
-var infoSections = []string{"server", "clients", "memory", "stats", "cluster", "keyspace"}
+var infoSections = []string{"server", "clients", "memory", "persistence", "stats", "replication", "cluster", "keyspace"}
 
 // infoKeyBudget is how many keys INFO counts when nobody asked for the keyspace.
 const infoKeyBudget = 1000
@@ -30,19 +28,21 @@ const infoKeyBudget = 1000
 // All sections make up the default, in which keyspace has no figures if the database has
 // more than infoKeyBudget keys. An unknown section gives its heading.
 func info(c *call) error {
+	server := serverOf(c)
+	sections := sectionsFor(server)
 	var want []string
 	explicit := false
 	for _, arg := range c.args[1:] {
 		switch s := strings.ToLower(arg); s {
 		case "default", "all", "everything":
-			want = append(want, infoSections...)
+			want = append(want, sections...)
 		default:
 			want = append(want, s)
 			explicit = explicit || s == "keyspace"
 		}
 	}
 	if len(c.args) == 1 {
-		want = infoSections
+		want = sections
 	}
 	var b strings.Builder
 	section := func(name string) {
@@ -55,23 +55,26 @@ func info(c *call) error {
 		b.WriteString("# " + name + "\r\n")
 	}
 	line := func(name string, value any) { fmt.Fprintf(&b, "%s:%v\r\n", name, value) }
-	for _, s := range infoSections {
+	for _, s := range sections {
 		if !slices.Contains(want, s) {
 			continue
 		}
 		section(s)
 		switch s {
 		case "server":
-			infoServer(c, line)
+			infoServer(c, server, line)
 		case "clients":
-			line("connected_clients", 0)
-			line("blocked_clients", 0)
+			infoClients(server, line)
 		case "memory":
-			line("maxmemory", 0)
-			line("maxmemory_human", "0B")
-			line("maxmemory_policy", "noeviction")
+			infoMemory(server, line)
 		case "stats":
-			line("evicted_keys", 0)
+			infoStats(server, line)
+		case "persistence":
+			line("loading", 0)
+			line("rdb_last_bgsave_status", "ok")
+			line("aof_enabled", 1)
+		case "replication":
+			infoReplication(server, line)
 		case "cluster":
 			line("cluster_enabled", 0)
 		case "keyspace":
@@ -85,18 +88,18 @@ func info(c *call) error {
 		}
 	}
 	for i, s := range want {
-		if !slices.Contains(infoSections, s) && !slices.Contains(want[:i], s) {
+		if !slices.Contains(sections, s) && !slices.Contains(want[:i], s) {
 			section(s)
 		}
 	}
-	c.w.Bulk(b.String())
+	c.w.Verbatim(b.String())
 	return nil
 }
 
-func infoServer(c *call, line func(name string, value any)) {
-	now := c.tx.e.now()
-	up := int64(now.Sub(c.tx.e.started).Seconds())
-	line("redis_version", redisVersion)
+func infoServer(c *call, server *ServerInfo, line func(name string, value any)) {
+	now := c.host.now()
+	up := int64(now.Sub(c.host.started).Seconds())
+	line("redis_version", Version)
 	line("redis_mode", "standalone")
 	line("skystash_version", buildVersion())
 	line("os", runtime.GOOS)
@@ -105,6 +108,10 @@ func infoServer(c *call, line func(name string, value any)) {
 	line("server_time_usec", now.UnixMicro())
 	line("uptime_in_seconds", up)
 	line("uptime_in_days", up/86400)
+	if server != nil {
+		line("tcp_port", server.Port)
+		line("run_id", server.RunID)
+	}
 }
 
 // buildVersion is the module's version as the build recorded it.
@@ -114,36 +121,3 @@ func buildVersion() string {
 	}
 	return "unknown"
 }
-
-// countKeys counts the keys and those among them that expire. It gives up, not
-// ok, beyond limit keys; 0 is no limit.
-func (tx *Txn) countKeys(limit int64) (keys, expires int64, ok bool) {
-	tx.relaxed = tx.relaxed || !tx.write
-	count := func(expiry int64) bool {
-		keys++
-		if expiry != 0 {
-			expires++
-		}
-		return limit == 0 || keys <= limit
-	}
-	for _, k := range tx.changedKeys(0) {
-		if !count(tx.Expiry(k.Name)) {
-			return keys, expires, false
-		}
-	}
-	for it := range tx.headItems(0, int(limit)) {
-		if ent := tx.known(headName(it)); ent != nil && ent.dirty {
-			continue
-		}
-		if expired(it.Attrs, tx.now) || emptyHead(it.Attrs, tx.now) && !it.Attrs.Has(attrGen) {
-			continue
-		}
-		if !count(it.Attrs.Get(attrExpiry).Num()) {
-			return keys, expires, false
-		}
-	}
-	return keys, expires, true
-}
-
-// headName is the user's key of a head.
-func headName(it store.Item) string { return nameOfItem(it, 8) }

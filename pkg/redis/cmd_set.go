@@ -3,7 +3,7 @@ package redis
 import (
 	"slices"
 
-	"github.com/skystash/skystash/pkg/redis/num"
+	"github.com/skystash/skystash/pkg/redis/internal/num"
 	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/store"
 )
@@ -67,33 +67,12 @@ func distinct(ss []string) []string {
 }
 
 func saddDirect(d *direct) *plan {
-	if !d.small(d.args[2:]) {
-		return nil
-	}
 	members := distinct(d.args[2:])
-	edits := make([]store.Edit, 0, len(members)+4)
-	edits = append(edits, store.Set(attrType, store.Bytes(typeSet)))
-	for _, m := range members {
-		edits = append(edits, store.Set(memberAttr(m), store.Bytes("")))
+	p := d.AddMembers(members)
+	if p != nil {
+		p.reply = func(old store.Attrs, w *resp.Writer) { w.Int(int64(len(members)) - d.CountMembers(old, members)) }
 	}
-	return &plan{
-		op:         store.Update(d.key, d.liveOr(typeSet), edits...),
-		collection: true,
-		reply: func(old store.Attrs, w *resp.Writer) {
-			w.Int(int64(len(members)) - countAttrs(old, members))
-		},
-	}
-}
-
-// countAttrs is how many of the members an inline head has.
-func countAttrs(as store.Attrs, members []string) int64 {
-	var n int64
-	for _, m := range members {
-		if as.Has(memberAttr(m)) {
-			n++
-		}
-	}
-	return n
+	return p
 }
 
 // SREM key member [member ...]
@@ -113,24 +92,15 @@ func srem(c *call) error {
 	return nil
 }
 
-func sremDirect(d *direct) *plan { return removeDirect(d, typeSet) }
+func sremDirect(d *direct) *plan { return removeDirect(d, (*blind).RemoveMembers) }
 
-// removeDirect removes members of an inline collection. The key must exist, so that none
-// is created, and must not expire, so that no expiry outlives its members.
-func removeDirect(d *direct, typ string) *plan {
-	if !d.small(d.args[2:]) {
-		return nil
-	}
+func removeDirect(d *direct, remove func(*blind, []string) *plan) *plan {
 	members := distinct(d.args[2:])
-	edits := make([]store.Edit, 0, len(members)+4)
-	for _, m := range members {
-		edits = append(edits, store.Remove(memberAttr(m)))
+	p := remove(&d.blind, members)
+	if p != nil {
+		p.reply = func(old store.Attrs, w *resp.Writer) { w.Int(d.CountMembers(old, members)) }
 	}
-	return &plan{
-		op:         store.Update(d.key, store.And{store.Eq(attrType, store.Bytes(typ)), store.Absent(attrExpiry)}, edits...),
-		collection: true,
-		reply:      func(old store.Attrs, w *resp.Writer) { w.Int(countAttrs(old, members)) },
-	}
+	return p
 }
 
 // SCARD key
@@ -277,7 +247,10 @@ func srandmember(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.writeRandom(s.ms(), n, false, nil)
+	return writeRandom(c, s.Len(), s.Random, n, func(member string) int {
+		c.w.Bulk(member)
+		return 1
+	})
 }
 
 // sets are the sets at keys, nil where there is none.
@@ -297,7 +270,7 @@ func (c *call) sets(keys []string) ([]*Set, error) {
 const fetchChunk = 500
 
 // intersect calls yield for each member of the intersection until it returns false.
-func intersect(sets []*Set, yield func(string) bool) {
+func intersect(tx *Txn, sets []*Set, yield func(string) bool) {
 	if len(sets) == 0 {
 		return
 	}
@@ -308,7 +281,7 @@ func intersect(sets []*Set, yield func(string) bool) {
 	}
 	eachChunk(sets[0], func(chunk []string) bool {
 		for _, other := range sets[1:] {
-			if len(chunk) == 0 || other.ms().failed() {
+			if len(chunk) == 0 || tx.Err() != nil {
 				break
 			}
 			other.Fetch(chunk)
@@ -319,7 +292,7 @@ func intersect(sets []*Set, yield func(string) bool) {
 				return false
 			}
 		}
-		return !sets[0].ms().failed()
+		return tx.Err() == nil
 	})
 }
 
@@ -338,18 +311,18 @@ func eachChunk(s *Set, f func([]string) bool) {
 }
 
 // union lists the members of the union, each once.
-func union(sets []*Set) []string {
+func union(tx *Txn, sets []*Set) []string {
 	seen := map[string]bool{}
 	var out []string
 	for _, s := range sets {
-		if s.ms().failed() {
+		if tx.Err() != nil {
 			break
 		}
 		for m := range s.All() {
-			s.ms().tx.spend(2 * elementWork) // with an access to a large map
+			tx.Spend(2 * elementWork) // with an access to a large map
 			if !seen[m] {
 				seen[m] = true
-				s.ms().tx.hold(elementMemory + int64(len(m)))
+				tx.hold(elementMemory + int64(len(m)))
 				out = append(out, m)
 			}
 		}
@@ -358,11 +331,11 @@ func union(sets []*Set) []string {
 }
 
 // difference lists the members of the first set that are in no other.
-func difference(sets []*Set) []string {
+func difference(tx *Txn, sets []*Set) []string {
 	var out []string
 	eachChunk(sets[0], func(chunk []string) bool {
 		for _, other := range sets[1:] {
-			if len(chunk) == 0 || other.ms().failed() {
+			if len(chunk) == 0 || tx.Err() != nil {
 				break
 			}
 			if other != nil {
@@ -372,29 +345,29 @@ func difference(sets []*Set) []string {
 		}
 		out = append(out, chunk...)
 		if len(chunk) > 0 {
-			sets[0].ms().tx.hold(elementMemory * int64(len(chunk)))
+			tx.hold(elementMemory * int64(len(chunk)))
 		}
 		return true
 	})
 	return out
 }
 
-func intersection(sets []*Set) []string {
+func intersection(tx *Txn, sets []*Set) []string {
 	var out []string
-	intersect(sets, func(m string) bool { out = append(out, m); return true })
+	intersect(tx, sets, func(m string) bool { out = append(out, m); return true })
 	return out
 }
 
 // combine runs a set operation over the sets at keys.
-func (c *call) combine(keys []string, op func([]*Set) []string) ([]string, error) {
+func (c *call) combine(keys []string, op func(*Txn, []*Set) []string) ([]string, error) {
 	sets, err := c.sets(keys)
 	if err != nil {
 		return nil, err
 	}
-	return op(sets), nil
+	return op(c.tx, sets), nil
 }
 
-func (c *call) combineAll(op func([]*Set) []string) error {
+func (c *call) combineAll(op func(*Txn, []*Set) []string) error {
 	out, err := c.combine(c.args[1:], op)
 	if err != nil {
 		return err
@@ -403,7 +376,7 @@ func (c *call) combineAll(op func([]*Set) []string) error {
 	return nil
 }
 
-func (c *call) combineStore(op func([]*Set) []string) error {
+func (c *call) combineStore(op func(*Txn, []*Set) []string) error {
 	out, err := c.combine(c.args[2:], op)
 	if err != nil {
 		return err
@@ -458,7 +431,7 @@ func sintercard(c *call) error {
 		return err
 	}
 	count := int64(0)
-	intersect(sets, func(string) bool { count++; return count != limit })
+	intersect(c.tx, sets, func(string) bool { count++; return count != limit })
 	c.w.Int(count)
 	return nil
 }

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/skystash/skystash/pkg/redis/num"
+	"github.com/skystash/skystash/pkg/redis/internal/num"
 )
 
 // XADD, XLEN, XRANGE, XREVRANGE, XREAD, XSETID; cmd_stream_trim.go has what removes entries,
@@ -66,7 +66,7 @@ func streamCommands() []*command {
 
 // full reports whether the reply begun at a mark is larger than allowed, so that it is of no
 // use to read on.
-func (c *call) full(mark int) bool { return c.w.Len()-mark > c.tx.e.maxReply }
+func (c *call) full(mark int) bool { return c.w.Len()-mark > c.host.maxReply }
 
 func (c *call) entry(e streamEntry) {
 	c.w.Array(2)
@@ -79,9 +79,6 @@ func (c *call) streamCount(i int) (int64, error) {
 	n, err := c.int(i)
 	return max(n, 0), err
 }
-
-// readaheadOf is the readahead for a command that looks at count entries.
-func readaheadOf(count int64) int { return int(min(count, maxScanCount)) }
 
 // XADD key [NOMKSTREAM] [KEEPREF | DELREF | ACKED] [MAXLEN | MINID [= | ~] threshold [LIMIT count]]
 // * | id field value [field value ...]
@@ -107,7 +104,7 @@ func xadd(c *call) error {
 	}
 	var last streamID
 	if s != nil {
-		last = s.last
+		last = s.LastID()
 	}
 	if last == maxStreamID {
 		return Error("ERR The stream has exhausted the last possible ID, unable to add more items")
@@ -289,9 +286,9 @@ func xread(c *call) error {
 			return Error("ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option.")
 		case (id == "$" || id == "+") && s == nil:
 		case id == "$":
-			after[i] = s.last
+			after[i] = s.LastID()
 		case id == "+":
-			after[i], _ = s.last.prev()
+			after[i], _ = s.LastID().prev()
 		default:
 			if after[i], err = parseStreamID(id, 0); err != nil {
 				return err
@@ -301,7 +298,7 @@ func xread(c *call) error {
 	mark, served := c.w.Mark(), 0
 	for i, s := range streams {
 		first, ok := after[i].next()
-		if s.Len() == 0 || !ok || s.last.less(first) {
+		if s.Len() == 0 || !ok || s.LastID().less(first) {
 			continue
 		}
 		here := c.w.Mark()
@@ -329,7 +326,7 @@ func xread(c *call) error {
 func (c *call) served(a xreadArgs, mark, streams int, after []streamID) error {
 	switch {
 	case streams > 0:
-		c.w.ArrayAt(mark, streams)
+		c.w.RowsAt(mark, streams)
 		return nil
 	case a.block < 0:
 		c.w.NullArray()
@@ -383,25 +380,18 @@ func xsetid(c *call) error {
 		return err
 	case s == nil:
 		return errNoKey
-	case id.less(s.removed):
+	case id.less(s.MaxDeletedID()):
 		return Error("ERR The ID specified in XSETID is smaller than current max_deleted_entry_id")
 	}
 	if top, ok := s.Last(); ok {
 		if id.less(top) {
 			return Error("ERR The ID specified in XSETID is smaller than the target stream top item")
 		}
-		if added >= 0 && added < s.n {
+		if added >= 0 && added < s.Len() {
 			return Error("ERR The entries_added specified in XSETID is smaller than the target stream length")
 		}
 	}
-	s.ent.dirty = true
-	s.last = id
-	if added >= 0 {
-		s.added = added
-	}
-	if !removed.isZero() {
-		s.removed = removed
-	}
+	s.SetID(id, added, removed)
 	c.w.OK()
 	return nil
 }

@@ -86,7 +86,7 @@ func xgroupCreate(c *call) error {
 			return err
 		}
 	} else if s != nil {
-		id = s.last
+		id = s.LastID()
 	}
 	if g != nil {
 		return Error("BUSYGROUP Consumer Group name already exists")
@@ -112,7 +112,7 @@ func xgroupSetID(c *call) error {
 	if len(c.args) > 7 { // options given twice
 		return errSubSyntax(c)
 	}
-	id := s.last
+	id := s.LastID()
 	switch c.args[4] {
 	case "$":
 	case "-", "+":
@@ -123,8 +123,7 @@ func xgroupSetID(c *call) error {
 	if err != nil {
 		return err
 	}
-	g.touch()
-	g.last, g.read = id, read
+	g.SetLast(id, read)
 	c.w.OK()
 	return nil
 }
@@ -223,11 +222,11 @@ func xreadgroup(c *call) error {
 // deliver replies with entries that the group has not been given yet; not ok if there are none.
 func (c *call) deliver(g *streamGroup, consumer *streamConsumer, a xreadArgs) bool {
 	mark, n := c.w.Mark(), 0
-	first, ok := g.last.next()
-	if !ok || g.s.last.less(first) {
+	first, ok := g.Last().next()
+	if !ok || g.Stream().LastID().less(first) {
 		return false
 	}
-	for e := range g.s.Range(first, maxStreamID, readaheadOf(a.count)) {
+	for e := range g.Stream().Range(first, maxStreamID, readaheadOf(a.count)) {
 		g.deliver(e.id)
 		c.entry(e)
 		if !a.noAck {
@@ -255,7 +254,7 @@ func (c *call) history(g *streamGroup, consumer *streamConsumer, after streamID,
 			readahead = min(readahead, readaheadOf(count))
 		}
 		for p := range g.PendingOf(consumer, first, maxStreamID, readahead) {
-			if e, ok := g.s.Get(p.id, readahead); ok {
+			if e, ok := g.Stream().Get(p.id, readahead); ok {
 				c.entry(e)
 				again = append(again, p)
 			} else {

@@ -48,8 +48,8 @@ func xinfoConsumers(c *call) error {
 		return nil
 	}
 	now := c.tx.Now()
-	c.w.Array(len(g.consumers))
-	for _, consumer := range g.consumers {
+	c.w.Array(len(g.Consumers()))
+	for _, consumer := range g.Consumers() {
 		inactive := consumer.active
 		if inactive >= 0 {
 			inactive = now - inactive
@@ -75,8 +75,8 @@ func xinfoGroups(c *call) error {
 	for _, g := range groups {
 		c.w.Map(6)
 		c.field("name")
-		c.w.Bulk(g.name)
-		c.intField("consumers", int64(len(g.consumers)))
+		c.w.Bulk(g.Name())
+		c.intField("consumers", int64(len(g.Consumers())))
 		c.intField("pending", g.PendingLen())
 		c.progress(g)
 	}
@@ -85,8 +85,8 @@ func xinfoGroups(c *call) error {
 
 // progress replies with how far a group has got.
 func (c *call) progress(g *streamGroup) {
-	c.idField("last-delivered-id", g.last)
-	c.intOrNullField("entries-read", g.read, g.read != readUnknown)
+	c.idField("last-delivered-id", g.Last())
+	c.intOrNullField("entries-read", g.Read(), g.Read() != readUnknown)
 	lag, known := g.Lag()
 	c.intOrNullField("lag", lag, known)
 }
@@ -117,15 +117,15 @@ func xinfoStream(c *call) error {
 	} else {
 		c.w.Map(10)
 	}
-	c.intField("length", s.n)
+	c.intField("length", s.Len())
 	// There is no such tree here: these are about the numbers that Redis would have.
-	keys := (s.n + radixEntries - 1) / radixEntries
+	keys := (s.Len() + radixEntries - 1) / radixEntries
 	c.intField("radix-tree-keys", keys)
 	c.intField("radix-tree-nodes", keys+1)
-	c.idField("last-generated-id", s.last)
-	c.idField("max-deleted-entry-id", s.removed)
-	c.intField("entries-added", s.added)
-	c.idField("recorded-first-entry-id", s.first)
+	c.idField("last-generated-id", s.LastID())
+	c.idField("max-deleted-entry-id", s.MaxDeletedID())
+	c.intField("entries-added", s.Added())
+	c.idField("recorded-first-entry-id", s.FirstID())
 	if full {
 		c.streamInFull(s, count)
 		return nil
@@ -165,14 +165,14 @@ func (c *call) streamInFull(s *Stream, count int64) {
 	for _, g := range groups {
 		c.w.Map(7)
 		c.field("name")
-		c.w.Bulk(g.name)
+		c.w.Bulk(g.Name())
 		c.progress(g)
 		c.intField("pel-count", g.PendingLen())
 		c.field("pending")
 		c.pendingInFull(g, nil, count)
 		c.field("consumers")
-		c.w.Array(len(g.consumers))
-		for _, consumer := range g.consumers {
+		c.w.Array(len(g.Consumers()))
+		for _, consumer := range g.Consumers() {
 			c.w.Map(5)
 			c.field("name")
 			c.w.Bulk(consumer.name)

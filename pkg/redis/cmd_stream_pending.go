@@ -3,7 +3,7 @@ package redis
 import (
 	"math"
 
-	"github.com/skystash/skystash/pkg/redis/num"
+	"github.com/skystash/skystash/pkg/redis/internal/num"
 )
 
 // XPENDING, XCLAIM, XAUTOCLAIM.
@@ -113,7 +113,7 @@ func (c *call) pendingSummary(g *streamGroup) {
 	c.w.Bulk(first.String())
 	c.w.Bulk(g.lastPending().String())
 	mark, consumers := c.w.Mark(), 0
-	for _, consumer := range g.consumers {
+	for _, consumer := range g.Consumers() {
 		if consumer.pending > 0 {
 			consumers++
 			c.w.Array(2)
@@ -149,9 +149,8 @@ func xclaim(c *call) error {
 	if err != nil {
 		return err
 	}
-	if g.last.less(cl.last) {
-		g.touch()
-		g.last = cl.last
+	if g.Last().less(cl.last) {
+		g.SetLast(cl.last, g.Read())
 	}
 	consumer := g.see(c.args[3])
 	mark, n := c.w.Mark(), 0

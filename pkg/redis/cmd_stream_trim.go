@@ -151,13 +151,6 @@ func xdel(c *call) error {
 	return nil
 }
 
-// What XDELEX and XACKDEL reply for an id.
-const (
-	idNotFound = -1
-	idDeleted  = 1
-	idKept     = 2
-)
-
 // parseDelete reads [KEEPREF | DELREF | ACKED] IDS number id [id ...], from argument i on.
 func parseDelete(c *call, i int) (refs refPolicy, ids []streamID, err error) {
 	policed := false
@@ -215,28 +208,6 @@ func xdelex(c *call) error {
 		s.findFirst()
 	}
 	return nil
-}
-
-// deleteAs removes an entry as told by a policy; findFirst must follow.
-func (s *Stream) deleteAs(id streamID, refs refPolicy, readahead int) int64 {
-	if refs == ackedOnly && s.referenced(id, readahead) {
-		return idKept
-	}
-	if refs == deleteRefs {
-		s.forget([]streamID{id})
-	}
-	s.Delete(id, readahead)
-	return idDeleted
-}
-
-// acknowledged reports whether an entry that is not pending for a group is there and has been delivered to it.
-// XACKDEL deletes it, too: Redis 8.2 does not, but Upstash does, and a worker that tries again wants it gone.
-func (s *Stream) acknowledged(g *streamGroup, id streamID, readahead int) bool {
-	if g.last.less(id) {
-		return false
-	}
-	_, ok := s.Get(id, readahead)
-	return ok
 }
 
 // XACKDEL key group [KEEPREF | DELREF | ACKED] IDS number id [id ...]

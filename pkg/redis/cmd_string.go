@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/skystash/skystash/pkg/redis/num"
+	"github.com/skystash/skystash/pkg/redis/internal/num"
 	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/store"
 )
@@ -35,16 +35,29 @@ func stringCommands() []*command {
 	}, stringRangeCommands()...)
 }
 
-// maxRecord bounds a string, in bytes, as the service we imitate does.
-const maxRecord = 100 << 20
+// whole is the string at a key for a reply that holds all of it. One that no reply can hold is not read.
+func (c *call) whole(key string) (s string, ok bool, err error) {
+	n, err := c.tx.StringLen(key)
+	if err != nil {
+		return "", false, err
+	}
+	if err := c.fits(n); err != nil {
+		return "", false, err
+	}
+	return c.tx.String(key)
+}
 
-func errRecordSize(n int64) Error {
-	return Error("ERR max single record size exceeded. Limit: " + strconv.Itoa(maxRecord) + " bytes, Actual: " + strconv.FormatInt(n, 10) + " bytes")
+// fits refuses a reply that is to hold a string of n bytes before that is read.
+func (c *call) fits(n int64) error {
+	if limit := c.host.maxReply; n > int64(limit) {
+		return errReplySize(limit, int(n))
+	}
+	return nil
 }
 
 // GET key
 func get(c *call) error {
-	s, ok, err := c.tx.String(c.args[1])
+	s, ok, err := c.whole(c.args[1])
 	if err != nil {
 		return err
 	}
@@ -79,7 +92,11 @@ func (c *call) setString(value string, o setOptions) error {
 	var old string
 	exists := c.tx.Exists(key)
 	if o.get || o.comparesValue() {
-		s, ok, err := c.tx.String(key)
+		read := c.tx.String
+		if o.get {
+			read = c.whole
+		}
+		s, ok, err := read(key)
 		if err != nil {
 			return err
 		}
@@ -106,38 +123,24 @@ func (c *call) setString(value string, o setOptions) error {
 }
 
 func setDirect(d *direct) *plan {
-	o, err := parseSet(d.args, d.now)
+	o, err := parseSet(d.args, d.Now())
 	if err != nil {
 		return nil
 	}
 	return d.setString(d.args[2], o)
 }
 
-// setString is one put. It must leave no generation behind and, where the reply or the
-// options ask about the old value, be sure of it.
+// setString is SET for all commands that are a form of it.
 func (d *direct) setString(value string, o setOptions) *plan {
-	if len(value) > inlineString || o.at != 0 && o.at <= d.now || o.comparesValue() {
+	if o.at != 0 && o.at <= d.Now() || o.comparesValue() {
 		return nil
 	}
-	isString := store.Eq(attrType, store.Bytes(typeString))
-	var cond store.Cond
-	switch {
-	case o.cond == setNX:
-		cond = store.And{store.Absent(attrGen), store.Or{store.Absent(attrType), store.Le(attrExpiry, store.Int(d.now))}}
-	case o.cond == setXX:
-		cond = store.And{isString, d.live()}
-	case o.keepTTL:
-		cond = d.liveOr(typeString)
-	case o.get:
-		cond = store.Or{store.Absent(attrType), isString}
-	default:
-		cond = store.Absent(attrGen)
+	put := StringPut{Expires: o.at, KeepTTL: o.keepTTL, Known: o.get, New: o.cond == setNX, Existing: o.cond == setXX}
+	p := d.SetString(value, put)
+	if p == nil {
+		return nil
 	}
-	held := d.stringAttr(d.name, value)
-	p := &plan{op: store.Put(d.key, stringHead(typeString, held, o.at), cond), fixed: !o.get}
-	if o.keepTTL {
-		p.op = store.Update(d.key, cond, stringEdits(typeString, held)...)
-	}
+	p.fixed = !o.get
 	p.reply = func(old store.Attrs, w *resp.Writer) {
 		switch {
 		case o.get:
@@ -151,40 +154,14 @@ func (d *direct) setString(value string, o setOptions) *plan {
 	return p
 }
 
-// stringAttr is stringAttr. It counts the work.
-func (d *direct) stringAttr(key, s string) store.Attr {
-	a, tried := stringAttr(key, s)
-	d.work += deflateWork * tried
-	return a
-}
-
-// stringEdits put a string, or a JSON document, in the place of another one. value is what stringAttr makes.
-func stringEdits(typ string, value store.Attr) []store.Edit {
-	edits := append(make([]store.Edit, 0, 8), store.Set(attrType, store.Bytes(typ)), store.Set(value.Name, value.Value))
-	for _, name := range []string{attrValue, attrNumber, attrPacked} {
-		if name != value.Name {
-			edits = append(edits, store.Remove(name))
-		}
-	}
-	return edits
-}
-
 // oldString replies the live string in a head that is known to be inline, or null.
 func (d *direct) oldString(old store.Attrs, w *resp.Writer) {
-	if old == nil || expired(old, d.now) {
-		w.Null()
-		return
-	}
-	t := headText(old)
-	s, err := t.open()
+	s, ok, err := d.OldString(old)
 	if err != nil {
-		w.Error(FailureText(err))
+		w.Error(errInternal.Error())
 		return
 	}
-	if t.packed != "" {
-		d.work += inflateWork * int64(len(s))
-	}
-	w.Bulk(s)
+	w.BulkOrNull(s, ok)
 }
 
 // SETEX key seconds value
@@ -198,7 +175,7 @@ func setex(c *call) error {
 }
 
 func setexDirect(d *direct) *plan {
-	at, err := parseRelative(d.cmd.name, d.args[2], d.now)
+	at, err := parseRelative(d.cmd.name, d.args[2], d.Now())
 	if err != nil {
 		return nil
 	}
@@ -219,7 +196,7 @@ func getsetDirect(d *direct) *plan { return d.setString(d.args[2], setOptions{ge
 
 // GETDEL key
 func getdel(c *call) error {
-	s, ok, err := c.tx.String(c.args[1])
+	s, ok, err := c.whole(c.args[1])
 	if err != nil {
 		return err
 	}
@@ -229,10 +206,9 @@ func getdel(c *call) error {
 }
 
 func getdelDirect(d *direct) *plan {
-	return &plan{
-		op:    store.Delete(d.key, store.And{store.Eq(attrType, store.Bytes(typeString)), d.live()}),
-		reply: d.oldString,
-	}
+	p := d.DeleteString()
+	p.reply = d.oldString
+	return p
 }
 
 // GETEX key [EX s | PX ms | EXAT s | PXAT ms | PERSIST]
@@ -241,7 +217,7 @@ func getex(c *call) error {
 	if err != nil {
 		return err
 	}
-	s, ok, err := c.tx.String(c.args[1])
+	s, ok, err := c.whole(c.args[1])
 	if err != nil {
 		return err
 	}
@@ -265,17 +241,15 @@ func getexDirect(d *direct) *plan {
 	if err != nil {
 		return nil
 	}
-	at, err := o.at(d.now)
-	if err != nil || !o.persist && at <= d.now {
+	at, err := o.at(d.Now())
+	if err != nil || !o.persist && at <= d.Now() {
 		return nil
 	}
-	p := &plan{reply: d.oldString}
-	cond := store.And{store.Eq(attrType, store.Bytes(typeString)), d.live()}
 	if o.persist {
-		p.op = store.Update(d.key, cond, store.Remove(attrExpiry), store.Remove(store.TTLAttr))
-	} else {
-		p.op = store.Update(d.key, cond, store.Set(attrExpiry, store.Int(at)), store.Set(store.TTLAttr, store.Int(reclaimAt(at))))
+		at = 0
 	}
+	p := d.ExpireString(at)
+	p.reply = d.oldString
 	return p
 }
 
@@ -284,8 +258,12 @@ func mget(c *call) error {
 	c.w.Array(len(c.args) - 1)
 	mark := c.w.Mark()
 	for _, key := range c.args[1:] {
+		n, _ := c.tx.StringLen(key) // another type reads as nil
+		if err := c.fits(n); err != nil {
+			return err
+		}
 		s, ok, err := c.tx.String(key)
-		c.w.BulkOrNull(s, ok && err == nil) // another type reads as nil
+		c.w.BulkOrNull(s, ok && err == nil)
 		if err := c.bounded(mark); err != nil {
 			return err
 		}
@@ -323,44 +301,25 @@ func msetnx(c *call) error {
 	return nil
 }
 
-// msetDirect: one commit of puts, none of which leaves a generation behind or, for
-// MSETNX, meets a key.
 func msetDirect(d *direct) *plan {
 	if len(d.args)%2 == 0 || len(d.args)/2 > store.MaxCommitOps {
 		return nil
 	}
-	cond, nx := store.Cond(store.Absent(attrGen)), d.cmd.name == "msetnx"
-	if nx {
-		cond = store.Absent(attrType)
-	}
+	nx := d.cmd.name == "msetnx"
 	last := make(map[string]string, len(d.args)/2) // of a key named twice, the last value counts
 	for i := 1; i < len(d.args); i += 2 {
 		last[d.args[i]] = d.args[i+1]
 	}
-	return d.putStrings(typeString, last, cond, func(_ store.Attrs, w *resp.Writer) {
+	p := d.SetStrings(last, nx)
+	if p == nil {
+		return nil
+	}
+	p.reply = func(_ store.Attrs, w *resp.Writer) {
 		if nx {
 			w.Int(1)
 		} else {
 			w.OK()
 		}
-	})
-}
-
-// putStrings is one commit of puts of strings, or JSON documents, by their keys. It is
-// nil if that would be too large.
-func (d *direct) putStrings(typ string, values map[string]string, cond store.Cond, reply func(old store.Attrs, w *resp.Writer)) *plan {
-	p := &plan{fixed: true, reply: reply}
-	p.op.If = cond
-	size := 0
-	for key, value := range values {
-		if len(value) > inlineString {
-			return nil
-		}
-		head := stringHead(typ, d.stringAttr(key, value), 0)
-		if size += len(key) + head.Size() + 128; size > store.MaxCommitSize {
-			return nil
-		}
-		p.puts = append(p.puts, keyedPut{key, head})
 	}
 	return p
 }
@@ -412,26 +371,15 @@ func incrDelta(name string, args []string) (int64, error) {
 	return delta, nil
 }
 
-// incrDirect: one update of a string that is an integer.
 func incrDirect(d *direct) *plan {
 	delta, err := incrDelta(d.cmd.name, d.args)
 	if err != nil {
 		return nil
 	}
-	var limit store.Cond = store.Le(attrNumber, store.Int(math.MaxInt64-max(delta, 0)))
-	if delta < 0 {
-		limit = store.Ge(attrNumber, store.Int(math.MinInt64-delta))
-	}
-	cond := store.And{
-		store.Or{store.Absent(attrType), store.And{store.Eq(attrType, store.Bytes(typeString)), limit}},
-		d.live(),
-	}
-	return &plan{
-		op:     store.Update(d.key, cond, store.Set(attrType, store.Bytes(typeString)), store.Add(attrNumber, attrNumber, delta)),
-		trace:  store.Add("", attrNumber, delta),
-		reply:  func(old store.Attrs, w *resp.Writer) { w.Int(old.Get(attrNumber).Num() + delta) },
-		replay: func(result store.Value, w *resp.Writer) { w.Int(result.Num()) },
-	}
+	p := d.Add(delta)
+	p.reply = func(old store.Attrs, w *resp.Writer) { w.Int(d.Number(old) + delta) }
+	p.replay = func(result store.Value, w *resp.Writer) { w.Int(result.Num()) }
+	return p
 }
 
 // INCRBYFLOAT key increment

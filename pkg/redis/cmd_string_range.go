@@ -4,8 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/skystash/skystash/pkg/redis/num"
-	"github.com/skystash/skystash/pkg/store"
+	"github.com/skystash/skystash/pkg/redis/internal/num"
 )
 
 // APPEND, STRLEN, GETRANGE, SUBSTR, SETRANGE, LCS, DIGEST, DELEX.
@@ -80,33 +79,11 @@ func getrange(c *call) error {
 		c.w.Bulk("")
 		return nil
 	}
+	if err := c.fits(end - start + 1); err != nil {
+		return err
+	}
 	c.w.Bulk(c.tx.StringRange(c.args[1], start, end))
 	return nil
-}
-
-// StringRange returns the bytes from start to end, both inclusive, of a string
-// key that is known to have them, reading no more of a long string than need be.
-func (tx *Txn) StringRange(key string, start, end int64) string {
-	o := tx.entry(key).obj
-	if o.gen == "" || o.str.loaded {
-		if s := tx.stringOf(o); end < int64(len(s)) {
-			return s[start : end+1]
-		}
-		return "" // it is malformed, and the transaction has failed
-	}
-	first, last := start/chunkSize, end/chunkSize
-	buf := make([]byte, 0, (last-first+1)*chunkSize)
-	for it := range tx.query(store.Query{
-		Partition: elemPartition(tx.view.db, o.gen), From: chunkSort(int(first)), To: chunkSort(int(last + 1)),
-	}) {
-		buf = append(buf, tx.open(textOf(it.Attrs))...)
-	}
-	from, to := start-first*chunkSize, end-first*chunkSize+1
-	if int64(len(buf)) < to {
-		tx.fail(store.ErrConflict) // overwritten while we were reading it
-		return ""
-	}
-	return string(buf[from:to])
 }
 
 // SETRANGE key offset value
@@ -118,13 +95,13 @@ func setrange(c *call) error {
 	if offset < 0 {
 		return errOffset
 	}
-	s, _, err := c.tx.String(c.args[1])
+	n, err := c.tx.StringLen(c.args[1])
 	if err != nil {
 		return err
 	}
 	value := c.args[3]
 	if value == "" {
-		c.w.Int(int64(len(s)))
+		c.w.Int(n)
 		return nil
 	}
 	end := offset + int64(len(value))
@@ -134,9 +111,10 @@ func setrange(c *call) error {
 	if end > maxRecord {
 		return errRecordSize(end)
 	}
-	size := max(end, int64(len(s)))
-	if !c.tx.room(size) {
-		return c.tx.err
+	size := max(end, n)
+	s, err := c.tx.StringToRewrite(c.args[1], size)
+	if err != nil {
+		return err
 	}
 	buf := make([]byte, size)
 	copy(buf, s)
@@ -186,15 +164,15 @@ func lcs(c *call) error {
 	if int64(len(a)+1)*int64(len(b)+1) > maxLCS {
 		return Error("ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len")
 	}
-	if c.tx.spend(8 * int64(len(a)+1) * int64(len(b)+1)); c.tx.err != nil {
-		return c.tx.err
+	if c.tx.Spend(8 * int64(len(a)+1) * int64(len(b)+1)); c.tx.Err() != nil {
+		return c.tx.Err()
 	}
 	if table := 4 * int64(len(a)+1) * int64(len(b)+1); table > 0 {
 		c.tx.hold(table)
 		defer c.tx.hold(-table)
 	}
-	if c.tx.err != nil {
-		return c.tx.err
+	if c.tx.Err() != nil {
+		return c.tx.Err()
 	}
 	seq, runs := longestCommon(a, b)
 	switch {

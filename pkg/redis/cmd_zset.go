@@ -3,7 +3,7 @@ package redis
 import (
 	"math"
 
-	"github.com/skystash/skystash/pkg/redis/num"
+	"github.com/skystash/skystash/pkg/redis/internal/num"
 	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/store"
 )
@@ -155,37 +155,19 @@ func memberNames(members []ZMember) []string {
 	return names
 }
 
-// zaddDirect: one update of an inline sorted set, without options.
+// zaddDirect: without options.
 func zaddDirect(d *direct) *plan {
 	pairs := d.args[2:]
-	if len(pairs)%2 != 0 || !d.small(pairs) {
+	if len(pairs)%2 != 0 || !Small(pairs) {
 		return nil
 	}
 	members, ok := scoredMembers(pairs)
 	if !ok { // an option, or an error
 		return nil
 	}
-	edits := make([]store.Edit, 0, len(members)+4)
-	edits = append(edits, store.Set(attrType, store.Bytes(typeZSet)))
-	at := make(map[string]int, len(members)) // of a member given twice the last score counts
-	names := make([]string, 0, len(members))
-	for _, m := range members {
-		set := store.Set(memberAttr(m.Name), store.Bytes(encodeScore(m.Score)))
-		if i, again := at[m.Name]; again {
-			edits[i] = set
-			continue
-		}
-		at[m.Name] = len(edits)
-		names = append(names, m.Name)
-		edits = append(edits, set)
-	}
-	return &plan{
-		op:         store.Update(d.key, d.liveOr(typeZSet), edits...),
-		collection: true,
-		reply: func(old store.Attrs, w *resp.Writer) {
-			w.Int(int64(len(names)) - countAttrs(old, names))
-		},
-	}
+	p, names := d.AddScores(members)
+	p.reply = func(old store.Attrs, w *resp.Writer) { w.Int(int64(len(names)) - d.CountMembers(old, names)) }
+	return p
 }
 
 // ZINCRBY key increment member
@@ -349,7 +331,7 @@ func zrem(c *call) error {
 	return nil
 }
 
-func zremDirect(d *direct) *plan { return removeDirect(d, typeZSet) }
+func zremDirect(d *direct) *plan { return removeDirect(d, (*blind).RemoveScored) }
 
 // ZRANDMEMBER key [count [WITHSCORES]]
 func zrandmember(c *call) error {
@@ -366,7 +348,14 @@ func zrandmember(c *call) error {
 		c.w.BulkOrNull(m.Name, ok)
 		return nil
 	}
-	return c.writeRandom(z.ms(), n, withScores, func(p pair) { c.w.Double(zmember(p).Score) })
+	return writeRandom(c, z.Len(), z.Random, n, func(m ZMember) int {
+		c.w.Bulk(m.Name)
+		if !withScores {
+			return 1
+		}
+		c.w.Double(m.Score)
+		return 2
+	})
 }
 
 // ZSCAN key cursor [MATCH pattern] [COUNT count]
@@ -395,7 +384,7 @@ func zscan(c *call) error {
 	for _, m := range members {
 		if opts.matches(c.tx, m.Name) {
 			c.w.Bulk(m.Name)
-			c.w.Double(m.Score)
+			c.w.Bulk(resp.FormatDouble(m.Score)) // in RESP3 too
 			n += 2
 		}
 	}

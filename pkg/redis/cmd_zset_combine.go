@@ -6,7 +6,7 @@ import (
 	"math"
 	"slices"
 
-	"github.com/skystash/skystash/pkg/redis/num"
+	"github.com/skystash/skystash/pkg/redis/internal/num"
 )
 
 // ZUNION, ZINTER, ZDIFF, ZUNIONSTORE, ZINTERSTORE, ZDIFFSTORE, ZINTERCARD. Plain sets are
@@ -70,7 +70,7 @@ func (s *zinput) prepare(n int64) {
 	if s.whole != nil || s.len() > n*lookupFactor {
 		return
 	}
-	if s.tx.hold(elementMemory * s.len()); s.tx.err != nil {
+	if s.tx.hold(elementMemory * s.len()); s.tx.Err() != nil {
 		return
 	}
 	s.whole = make(map[string]float64, s.len())
@@ -91,7 +91,7 @@ func (s *zinput) fetch(members []ZMember) {
 func (s *zinput) score(name string) (float64, bool) {
 	switch {
 	case s.whole != nil:
-		s.tx.spend(elementWork)
+		s.tx.Spend(elementWork)
 		score, ok := s.whole[name]
 		return score, ok
 	case s.set != nil:
@@ -210,7 +210,7 @@ func (c *call) combination(i int, has combinationOptions) (*combination, error) 
 func (c *call) zinput(key string) (*zinput, error) {
 	in := &zinput{tx: c.tx, key: key}
 	var err error
-	if c.tx.Type(key) == typeName(typeSet) {
+	if c.tx.Type(key) == "set" {
 		in.set, err = c.tx.Set(key)
 	} else {
 		in.zset, err = c.tx.ZSet(key)
@@ -228,11 +228,11 @@ func (q *combination) union() []ZMember {
 	q.bySize()
 	scores := map[string]float64{}
 	for _, src := range q.sources {
-		if q.tx.err != nil {
+		if q.tx.Err() != nil {
 			return nil
 		}
 		for m := range src.all() {
-			q.tx.spend(3 * elementWork) // with two accesses to a large map
+			q.tx.Spend(3 * elementWork) // with two accesses to a large map
 			score := src.weigh(m.Score)
 			if old, ok := scores[m.Name]; ok {
 				score = q.aggregate(old, score)
@@ -258,7 +258,7 @@ func (q *combination) intersect(yield func(ZMember) bool) {
 		return
 	}
 	for _, src := range others {
-		if src.prepare(first.len()); q.tx.err != nil {
+		if src.prepare(first.len()); q.tx.Err() != nil {
 			return
 		}
 	}
@@ -267,7 +267,7 @@ func (q *combination) intersect(yield func(ZMember) bool) {
 			chunk[i].Score = first.weigh(chunk[i].Score)
 		}
 		for _, src := range others {
-			if q.tx.err != nil || len(chunk) == 0 {
+			if q.tx.Err() != nil || len(chunk) == 0 {
 				break
 			}
 			src.fetch(chunk)
@@ -324,14 +324,14 @@ func (q *combination) difference() []ZMember {
 		if src.key == first.key {
 			return nil
 		}
-		if src.prepare(first.len()); q.tx.err != nil {
+		if src.prepare(first.len()); q.tx.Err() != nil {
 			return nil
 		}
 	}
 	var members []ZMember
 	for chunk := range chunks(first.all(), fetchChunk) {
 		for _, src := range others {
-			if q.tx.err != nil || len(chunk) == 0 {
+			if q.tx.Err() != nil || len(chunk) == 0 {
 				break
 			}
 			src.fetch(chunk)

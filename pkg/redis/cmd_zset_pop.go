@@ -1,6 +1,6 @@
 package redis
 
-import "github.com/skystash/skystash/pkg/redis/num"
+import "github.com/skystash/skystash/pkg/redis/internal/num"
 
 // ZPOPMIN, ZPOPMAX, ZMPOP, and the blocking BZPOPMIN, BZPOPMAX, BZMPOP, which wait as
 // block.go says.
@@ -19,13 +19,6 @@ func zsetPopCommands() []*command {
 		{name: "bzpopmax", arity: -3, flags: write | fast | blocking, keys: keySpec{first: 1, last: -2, step: 1}, use: "RW access delete", group: "sorted-set", since: "5.0.0", summary: "ZPOPMAX of the first sorted set that has members; waits for members.", run: bzpopmax},
 		{name: "bzmpop", arity: -5, flags: write | blocking | movable, keys: keySpec{numkeys: 2}, use: "RW access delete", group: "sorted-set", since: "7.0.0", summary: "ZMPOP; waits for members.", run: bzmpop},
 	}
-}
-
-// popEnd removes and returns up to n members with the lowest scores, or the highest.
-func (z *ZSet) popEnd(n int64, highest bool) []ZMember {
-	found := z.Range(0, min(n, z.Len())-1, highest)
-	z.RemoveFound(found)
-	return found
 }
 
 // ZPOPMIN key [count]
@@ -51,7 +44,11 @@ func (c *call) popScores(highest bool) error {
 		return err
 	}
 	popped := z.popEnd(count, highest)
-	c.w.Array(2 * len(popped))
+	if len(c.args) == 2 {
+		c.w.Array(2 * len(popped))
+	} else {
+		c.w.Pairs(len(popped))
+	}
 	for _, m := range popped {
 		c.w.Bulk(m.Name)
 		c.w.Double(m.Score)

@@ -4,7 +4,7 @@ import (
 	"iter"
 	"math"
 
-	"github.com/skystash/skystash/pkg/redis/num"
+	"github.com/skystash/skystash/pkg/redis/internal/num"
 )
 
 // ZRANGE, ZRANGESTORE, ZREVRANGE, ZRANGEBYSCORE, ZREVRANGEBYSCORE, ZRANGEBYLEX, ZREVRANGEBYLEX,
@@ -201,13 +201,16 @@ func (c *call) writeMembers(members iter.Seq[ZMember], withScores bool) error {
 		n++
 		if withScores {
 			c.w.Double(m.Score)
-			n++
 		}
 		if err := c.bounded(mark); err != nil {
 			return err
 		}
 	}
-	c.w.ArrayAt(mark, n)
+	if withScores {
+		c.w.PairsAt(mark, n)
+	} else {
+		c.w.ArrayAt(mark, n)
+	}
 	return nil
 }
 

@@ -1,15 +1,18 @@
 package redis
 
 import (
+	"context"
+	"math/rand/v2"
 	"strings"
+	"time"
 
-	"github.com/skystash/skystash/pkg/redis/num"
+	"github.com/skystash/skystash/pkg/redis/internal/num"
 	"github.com/skystash/skystash/pkg/redis/resp"
 )
 
 // flags say what a command does; names and meaning as in COMMAND INFO
 // (https://redis.io/docs/latest/commands/command/).
-type flags uint16
+type flags uint32
 
 const (
 	write     flags = 1 << iota // may change data
@@ -27,6 +30,7 @@ const (
 	scripting                   // runs other commands, which may read and write any keys
 	publishes                   // sends messages, which like writing takes more than a right to read
 	harmless                    // tells nothing of the data and changes nothing: what a right to read is enough for
+	noauth                      // for everybody, also before a login
 )
 
 // keySpec says which arguments are keys, as in COMMAND INFO: the first, the
@@ -64,6 +68,7 @@ type command struct {
 	then    string                     // optional: to those behind the first key, or that are counted, if it is something else
 	further []keySearch                // optional: where other keys are
 	useIn   func(args []string) string // optional: what is done with given arguments, which are valid in number only
+	words   string                     // further flags in COMMAND INFO, which mean nothing here, separated by blanks
 	tips    string                     // hints for clients, as in COMMAND INFO, separated by blanks
 	group   string                     // "string", "hash" ...: the ACL category and the COMMAND DOCS group
 	since   string
@@ -85,7 +90,19 @@ type call struct {
 	args []string // with the command's name; for a subcommand, with both names
 	w    *resp.Writer
 
-	access Access // the caller's
+	host     *host
+	access   Access // the caller's
+	multi    bool   // one of several commands
+	mayBlock bool   // a command that finds nothing may ask to be run again later
+}
+
+// host is what commands know of the engine that runs them.
+type host struct {
+	commands commandTable
+	now      func() time.Time
+	started  time.Time
+	random   *rand.Rand
+	maxReply int // bytes
 }
 
 // is reports whether argument i is a word, in any case.
@@ -163,15 +180,18 @@ func (cmd *command) fullName(args []string) string {
 // commandTable holds all commands by their lower-case names.
 type commandTable map[string]*command
 
-func newCommandTable() commandTable {
+// newCommandTable makes the table of the commands that work on keys, and of others.
+func newCommandTable(others ...[]*command) commandTable {
 	t := commandTable{}
-	for _, group := range [][]*command{
+	for _, group := range append([][]*command{
 		connectionCommands(), serverCommands(), genericCommands(), stringCommands(), bitmapCommands(),
 		hashCommands(), listCommands(), setCommands(), zsetCommands(), geoCommands(), hllCommands(),
-		streamCommands(), jsonCommands(), pubsubCommands(), scriptCommands(), functionCommands(),
-		aclCommands(),
-	} {
+		streamCommands(), jsonCommands(), sessionCommands(),
+	}, others...) {
 		for _, cmd := range group {
+			if t[cmd.name] != nil {
+				panic("redis: two commands have the name " + cmd.name)
+			}
 			t[cmd.name] = cmd
 			for _, sub := range cmd.subs {
 				sub.parent = cmd.name
@@ -184,11 +204,9 @@ func newCommandTable() commandTable {
 // find looks up the command of args, which is not empty, and checks the number
 // of its arguments.
 func (t commandTable) find(args []string) (*command, error) {
-	cmd := t[args[0]]
+	cmd := t.named(args[0])
 	if cmd == nil {
-		if cmd = t[strings.ToLower(args[0])]; cmd == nil {
-			return nil, errUnknown(args[0])
-		}
+		return nil, errUnknown(args[0])
 	}
 	if cmd.subs != nil {
 		if len(args) < 2 {
@@ -207,4 +225,82 @@ func (t commandTable) find(args []string) (*command, error) {
 		return nil, err
 	}
 	return cmd, nil
+}
+
+// outsider is one execution of a command outside of transactions.
+type outsider struct {
+	ctx  context.Context
+	db   string   // the database's id
+	args []string // with the command's name; for a subcommand, with both names
+	w    *resp.Writer
+}
+
+// names reports whether there is a command, or subcommand, of the name that args start with.
+func (t commandTable) names(args []string) bool {
+	cmd := t[strings.ToLower(args[0])]
+	if cmd == nil {
+		return false
+	}
+	return cmd.subs == nil || len(args) == 1 || cmd.subs[strings.ToLower(args[1])] != nil
+}
+
+// each lists all commands that there can be rules for, with their full names.
+func (t commandTable) each(yield func(full string, cmd *command)) {
+	for _, cmd := range t {
+		if cmd.subs == nil || cmd.run != nil {
+			yield(cmd.name, cmd)
+		}
+		for _, sub := range cmd.subs {
+			yield(cmd.name+"|"+sub.name, sub)
+		}
+	}
+}
+
+// keyUse says what a command does to its i-th key, by the command table. A script's keys need no more than reading: what
+// its commands do to them is checked for each command.
+func (cmd *command) keyUse(args []string, i int) (reads, writes bool) {
+	if !cmd.has(write) {
+		return true, false
+	}
+	for _, word := range strings.Fields(cmd.useWith(args, i)) {
+		switch word {
+		case "access":
+			reads = true
+		case "insert", "update", "delete":
+			writes = true
+		}
+	}
+	return reads, writes
+}
+
+// named is the command of a name in any case, or nil.
+func (t commandTable) named(name string) *command {
+	if cmd := t[name]; cmd != nil {
+		return cmd
+	}
+	var lower [32]byte
+	if len(name) > len(lower) {
+		return nil
+	}
+	for i := range len(name) {
+		c := name[i]
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		lower[i] = c
+	}
+	return t[string(lower[:len(name)])]
+}
+
+// here reports whether the engine itself can carry the command out.
+func (cmd *command) here() bool { return cmd.run != nil || cmd.outside != nil }
+
+// elsewhere reports whether the command and all of its subcommands are for servers of connections only.
+func (cmd *command) elsewhere() bool {
+	for _, sub := range cmd.subs {
+		if sub.has(session) && sub.here() {
+			return false
+		}
+	}
+	return cmd.has(session) && !cmd.here()
 }

@@ -32,11 +32,13 @@ func (e *Engine) Commands() []CommandInfo {
 		})
 	}
 	for _, cmd := range sorted(e.commands) {
-		if cmd.run != nil || cmd.outside != nil {
+		if cmd.here() {
 			add(strings.ToUpper(cmd.name), cmd)
 		}
 		for _, sub := range sorted(cmd.subs) {
-			add(strings.ToUpper(cmd.name+" "+sub.name), sub)
+			if sub.here() {
+				add(strings.ToUpper(cmd.name+" "+sub.name), sub)
+			}
 		}
 	}
 	slices.SortFunc(out, func(a, b CommandInfo) int { return strings.Compare(a.Name, b.Name) })

@@ -22,6 +22,7 @@ type elemOp struct {
 
 // update is what a commit does to one key.
 type update struct {
+	tx    *Txn
 	ent   *entry
 	head  store.Attrs  // nil: delete
 	elems []elemOp     // of the generation the key had
@@ -37,23 +38,20 @@ func (tx *Txn) commit() error {
 	if tx.err != nil {
 		return tx.err
 	}
-	updates, err := tx.updates()
+	updates := tx.updates()
 	if tx.err != nil {
 		return tx.err
 	}
-	if err != nil {
-		return err
-	}
-	if len(updates)+len(tx.messages) == 0 {
+	if len(updates) == 0 && tx.outbox == nil {
 		return tx.validate()
 	}
-	if tx.near {
+	if tx.mode.near {
 		return errElsewhere
 	}
 	if err := tx.writeFresh(updates); err != nil {
 		return err
 	}
-	messages, err := tx.messageOps()
+	messages, err := tx.outgoing()
 	if err != nil {
 		return err
 	}
@@ -62,8 +60,8 @@ func (tx *Txn) commit() error {
 	if len(ops) == 1 {
 		return tx.commitOne(ops[0])
 	}
-	steps := len(updates) == 1 && len(updates[0].elems) > 1 && updates[0].ent.obj.stream == nil &&
-		!tx.multi && !tx.scripted && len(messages) == 0 &&
+	steps := len(updates) == 1 && len(updates[0].elems) > 1 && updates[0].ent.obj.typ != typeStream &&
+		!tx.mode.whole && tx.outbox == nil &&
 		len(ops)-len(updates[0].elems) <= store.MaxCommitOps-maxStep
 	if len(ops) <= store.MaxCommitOps && size <= store.MaxCommitSize {
 		err := tx.commitAll(ops)
@@ -74,15 +72,15 @@ func (tx *Txn) commit() error {
 	if steps {
 		return tx.commitSteps(updates[0])
 	}
-	if tx.divisible && len(messages) == 0 { // of a single update, it may be the checks of the others that are too many
+	if tx.mode.divisible && tx.outbox == nil { // of a single update, it may be the checks of the others that are too many
 		return tx.commitBatches(updates)
 	}
 	return errTransactionSize(len(ops))
 }
 
 // updates works out the new heads and elements of all keys that were changed.
-func (tx *Txn) updates() ([]update, error) {
-	for _, d := range tx.doubts {
+func (tx *Txn) updates() []update {
+	for _, d := range tx.mode.doubts {
 		if ent := tx.entry(d.key); !ent.dirty {
 			ent.touch() // what may still arrive must not find the head as it was
 		}
@@ -100,15 +98,13 @@ func (tx *Txn) updates() ([]update, error) {
 			}
 			continue
 		}
-		u, err := tx.encode(ent)
-		if err != nil {
-			return nil, err
-		}
+		out = append(out, update{tx: tx, ent: ent})
+		u := &out[len(out)-1]
+		tx.encode(u)
 		tx.spend(u.work())
-		out = append(out, u)
 	}
 	slices.SortFunc(out, func(a, b update) int { return strings.Compare(a.ent.key, b.ent.key) })
-	return out, nil
+	return out
 }
 
 // work is what writing the update costs, see Budget.
@@ -124,104 +120,25 @@ func (u *update) work() int64 {
 }
 
 // encode makes an object's head and the writes of its elements.
-func (tx *Txn) encode(ent *entry) (update, error) {
-	o := ent.obj
-	u := update{ent: ent}
-	head := make([]store.Attr, 0, 8)
-	add := func(name string, v store.Value) { head = append(head, store.Attr{Name: name, Value: v}) }
-	spread := o.gen != ""
-	var n, left int64
-	switch {
-	case o.str != nil && spread: // unchanged: a changed string is another object
-		n = o.str.size
-	case o.str != nil && len(o.str.s) > inlineString:
-		n = int64(len(o.str.s))
-		spread = true
-		tx.regenerate(o)
-		for i := 0; i*chunkSize < len(o.str.s); i++ {
-			chunk := o.str.s[i*chunkSize : min((i+1)*chunkSize, len(o.str.s))]
-			u.add(tx, o.gen, chunkSort(i), store.Attrs{tx.stored(text{plain: chunk}, 0)})
-		}
-	case o.str != nil && o.str.packed != "": // unchanged
-		head = append(head, text{packed: o.str.packed}.attr())
-	case o.str != nil:
-		value, tried := stringAttr(ent.key, o.str.s)
-		tx.spend(deflateWork * tried)
-		head = append(head, value)
-	case o.list != nil && spread:
-		n, left = o.list.n, o.list.left
-		u.elems = o.list.ops()
-	case o.list != nil:
-		size := 0
-		for _, e := range o.list.elems {
-			size += len(e) + 1
-		}
-		if spread = size > inlineLimit; spread {
-			tx.regenerate(o)
-			for i, e := range o.list.elems {
-				u.add(tx, o.gen, indexSort(int64(i)), store.Attrs{tx.stored(text{plain: e}, 0)})
-			}
-			n = int64(len(o.list.elems))
-			break
-		}
-		add(attrList, store.List(o.list.elems))
-		add(attrCount, store.Int(int64(len(o.list.elems))))
-	case o.stream != nil:
-		spread = o.stream.encode(&u, add)
-		n = o.stream.n
-	case spread:
-		o.members.decode()
-		n = o.members.n
-		u.elems = o.members.ops(o.typ == typeZSet)
-	default:
-		o.members.decode()
-		if spread = o.members.headSize() > inlineLimit; spread {
-			tx.regenerate(o)
-			for name, e := range o.members.m {
-				for _, op := range tx.elementOps(name, e, o.typ == typeZSet) {
-					u.add(tx, o.gen, op.sort, op.attrs)
-				}
-			}
-			n = int64(len(o.members.m))
-			break
-		}
-		for name, e := range o.members.m {
-			add(memberAttr(name), store.Bytes(tx.open(e.value)))
-			if e.expires != 0 {
-				add(fieldExpAttr(name), store.Int(e.expires))
-			}
-		}
-	}
+func (tx *Txn) encode(u *update) {
+	ent, o := u.ent, u.ent.obj
+	u.head = make(store.Attrs, 0, 8)
 	typ := o.typ
-	if spread {
+	if o.value.encode(u) {
 		typ = strings.ToUpper(typ)
-		add(attrGen, store.Bytes(o.gen))
-		add(attrCount, store.Int(n))
-		if o.list != nil {
-			add(attrLeft, store.Int(left))
-		}
-		if o.typ == typeHash {
-			sweep := o.nextSweep(n)
-			if sweep != 0 {
-				add(attrSweep, store.Int(sweep))
-			}
-			if sweep != o.sweep {
-				u.sweep = sweep
-			}
-		}
+		u.set(attrGen, store.Bytes(o.gen))
 		u.gen = o.gen
 	}
-	add(attrType, store.Bytes(typ))
+	u.set(attrType, store.Bytes(typ))
 	if o.expires != 0 {
-		add(attrExpiry, store.Int(o.expires))
-		add(store.TTLAttr, store.Int(reclaimAt(o.expires)))
+		u.set(attrExpiry, store.Int(o.expires))
+		u.set(store.TTLAttr, store.Int(reclaimAt(o.expires)))
 	}
 	if len(ent.key) > longName {
-		add(attrKey, store.Bytes(ent.key))
+		u.set(attrKey, store.Bytes(ent.key))
 	}
-	add(attrWrite, store.Bytes(string(tx.id)))
-	u.head = store.NewAttrs(head...)
-	return u, nil
+	u.set(attrWrite, store.Bytes(string(tx.id)))
+	u.head = store.NewAttrs(u.head...)
 }
 
 // regenerate gives an object a generation of its own.
@@ -230,139 +147,20 @@ func (tx *Txn) regenerate(o *object) {
 	o.gen, o.fresh = string(newWriteID(tx.now)), true
 }
 
-func (u *update) add(tx *Txn, gen, sort string, attrs store.Attrs) {
-	u.fresh = append(u.fresh, store.Item{Key: store.Key{Partition: elemPartition(tx.view.db, gen), Sort: sort}, Attrs: attrs})
+// set adds an attribute to the head.
+func (u *update) set(name string, v store.Value) {
+	u.head = append(u.head, store.Attr{Name: name, Value: v})
+}
+
+// add adds an element to the new generation that the key has now.
+func (u *update) add(sort string, attrs store.Attrs) {
+	key := store.Key{Partition: elemPartition(u.tx.view.db, u.ent.obj.gen), Sort: sort}
+	u.fresh = append(u.fresh, store.Item{Key: key, Attrs: attrs})
 }
 
 // reclaimAt is when DynamoDB may delete a head that expires at a time (Unix
 // ms): an hour later, so that no clock is in doubt.
 func reclaimAt(expires int64) int64 { return expires/1000 + 3600 }
-
-// ops lists the writes of a spread list's elements: first what lies outside the old bounds.
-func (l *List) ops() []elemOp {
-	oldLeft, oldN := l.ent.seenList()
-	var ops []elemOp
-	for pos, e := range l.over {
-		inOld := pos >= oldLeft && pos < oldLeft+oldN
-		inNew := pos >= l.left && pos < l.left+l.n
-		if !e.dirty || !inOld && !inNew {
-			continue
-		}
-		op := elemOp{sort: indexSort(pos)}
-		if inNew {
-			op.attrs = store.Attrs{l.tx.stored(e.value, 0)}
-		}
-		ops = append(ops, op)
-	}
-	// In steps, the list must stay whole: it grows from its old bounds outwards, and shrinks from
-	// the outside inwards.
-	slices.SortFunc(ops, func(a, b elemOp) int { return strings.Compare(a.sort, b.sort) })
-	var lefts, rest []elemOp
-	for _, op := range ops {
-		pos := indexOfSort(op.sort)
-		switch {
-		case pos < oldLeft: // grows to the left
-			op.dn, op.dleft = 1, -1
-			lefts = append(lefts, op)
-		case pos < l.left: // shrinks from the left
-			op.dn, op.dleft = -1, 1
-			rest = append(rest, op)
-		case pos >= oldLeft+oldN: // grows to the right
-			op.dn = 1
-			rest = append(rest, op)
-		case pos >= l.left+l.n: // shrinks from the right
-			op.dn = -1
-			rest = append(rest, op)
-		default:
-			rest = append(rest, op)
-		}
-	}
-	slices.Reverse(lefts)
-	if l.left+l.n < oldLeft+oldN {
-		slices.Reverse(rest)
-	}
-	return append(lefts, rest...)
-}
-
-// seenList is a spread list's bounds as they were read.
-func (ent *entry) seenList() (left, n int64) {
-	if ent.obj.gen != ent.seen.Get(attrGen).Str() {
-		return ent.obj.list.left, 0
-	}
-	return ent.seen.Get(attrLeft).Num(), ent.seen.Get(attrCount).Num()
-}
-
-// ops lists the writes of changed members.
-func (ms *members) ops(scored bool) []elemOp {
-	var ops []elemOp
-	for _, name := range sortedNames(ms.m) {
-		e := ms.m[name]
-		if !e.dirty || !e.live && !e.stored {
-			continue
-		}
-		var mine []elemOp
-		if e.stored && scored {
-			if old := e.was.Get(attrValue).Str(); !e.live || old != e.value.plain {
-				mine = append(mine, elemOp{sort: scoreSort(decodeScore(old), name)})
-			}
-		}
-		if e.live {
-			next := ms.tx.elementOps(name, e, scored)
-			if len(mine) > 0 && mine[0].sort == next[len(next)-1].sort {
-				mine = nil // the index item stays where it is (-0 becomes 0)
-			}
-			mine = append(mine, next...)
-		} else {
-			mine = append(mine, elemOp{sort: memberSort(name)})
-		}
-		switch {
-		case e.live && !e.stored:
-			mine[0].dn = 1
-		case !e.live && e.stored:
-			mine[0].dn = -1
-		}
-		for i := range mine[1:] {
-			mine[i+1].same = true
-		}
-		ops = append(ops, mine...)
-	}
-	return ops
-}
-
-func sortedNames(m map[string]*member) []string {
-	names := make([]string, 0, len(m))
-	for name, e := range m {
-		if e.dirty {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	return names
-}
-
-// elementOps are the items of a live member: itself and, of a sorted set, its index item.
-func (tx *Txn) elementOps(name string, e *member, scored bool) []elemOp {
-	var attrs []store.Attr
-	if e.value != (text{}) {
-		attrs = append(attrs, tx.stored(e.value, len(name)))
-	}
-	if e.expires != 0 {
-		attrs = append(attrs, store.Attr{Name: attrExpiry, Value: store.Int(e.expires)})
-	}
-	long := store.Attr{Name: attrKey, Value: store.Bytes(name)}
-	if len(name) > longName {
-		attrs = append(attrs, long)
-	}
-	ops := []elemOp{{sort: memberSort(name), attrs: store.NewAttrs(attrs...)}}
-	if !scored {
-		return ops
-	}
-	attrs = nil
-	if len(name) > longName {
-		attrs = append(attrs, long)
-	}
-	return append(ops, elemOp{sort: scoreSort(decodeScore(e.value.plain), name), attrs: store.NewAttrs(attrs...)})
-}
 
 // writeFresh writes the elements of new generations before the commit. Nobody can see them until
 // their head is written. A note is written first, so the reclaimer deletes them if the commit never
@@ -374,7 +172,7 @@ func (tx *Txn) writeFresh(updates []update) error {
 			continue
 		}
 		note := reclaimNote(tx.now+attemptLife.Milliseconds()*2, u.gen, tx.view.db, u.ent.id)
-		if _, err := tx.e.store.Apply(tx.ctx, note); err != nil {
+		if _, err := tx.space.store.Apply(tx.ctx, note); err != nil {
 			return fmt.Errorf("noting a new generation: %w", unseen(err))
 		}
 		items = append(items, u.fresh...)
@@ -382,7 +180,7 @@ func (tx *Txn) writeFresh(updates []update) error {
 	if len(items) == 0 {
 		return nil
 	}
-	if err := tx.e.store.Load(tx.ctx, items, nil); err != nil {
+	if err := tx.space.store.Load(tx.ctx, items, nil); err != nil {
 		return fmt.Errorf("writing %d elements: %w", len(items), unseen(err))
 	}
 	return nil
@@ -450,9 +248,9 @@ func (tx *Txn) operations(updates []update, elems []elemOp) (ops []store.Op, siz
 
 // commitOne is a commit of a single head, one plain write.
 func (tx *Txn) commitOne(op store.Op) error {
-	old, err := tx.e.store.Apply(tx.ctx, op)
-	if err == nil && len(tx.messages) > 0 {
-		tx.sentHead, _ = store.ApplyEdits(old, op.Edits)
+	old, err := tx.space.store.Apply(tx.ctx, op)
+	if err == nil && tx.outbox != nil {
+		tx.sentItem, _ = store.ApplyEdits(old, op.Edits)
 	}
 	return tx.committed([]store.Op{op}, err)
 }
@@ -460,7 +258,7 @@ func (tx *Txn) commitOne(op store.Op) error {
 // commitAll is a commit of several items. A transaction that meets another one runs again, on what the other has
 // written: the store would repeat what has mostly become void, and each repetition is paid for.
 func (tx *Txn) commitAll(ops []store.Op) error {
-	return tx.committed(ops, tx.e.store.Commit(store.NoRepeat(tx.ctx), ops))
+	return tx.committed(ops, tx.space.store.Commit(store.NoRepeat(tx.ctx), ops))
 }
 
 // committed interprets the store's answer to a commit. If the answer was lost, the trace that
@@ -472,21 +270,23 @@ func (tx *Txn) committed(ops []store.Op, err error) error {
 		return nil
 	}
 	if ce, changed := isConditionError(err); changed {
-		tx.notSent(ops[ce.Index], ce.Old)
+		if tx.outbox != nil {
+			tx.outbox.refused(tx.ctx, ops[ce.Index], ce.Old)
+		}
 		return fmt.Errorf("a key changed: %w", store.ErrConflict)
 	}
 	if !errors.Is(err, store.ErrUnknownOutcome) {
 		return fmt.Errorf("writing %d items: %w", len(ops), err)
 	}
-	if len(tx.messages) > 0 {
-		return tx.resolveMessages()
+	if tx.outbox != nil {
+		return tx.resolveSent()
 	}
 	for ent := range tx.all() {
 		for _, op := range ops {
 			if op.Key != ent.id || !op.Attrs.Has(tx.id.traceName()) {
 				continue
 			}
-			state, _, rerr := tx.e.resolve(tx.ctx, op.Key, tx.id, tx.now, version(ent.seen))
+			state, _, rerr := tx.space.resolve(tx.ctx, op.Key, tx.id, tx.now, version(ent.seen))
 			switch {
 			case rerr != nil:
 				return rerr
@@ -506,10 +306,12 @@ func (tx *Txn) committed(ops []store.Op, err error) error {
 func (tx *Txn) done() {
 	for ent := range tx.all() {
 		if ent.dirty {
-			tx.e.waiters.written(tx.db.ID, ent.key)
+			tx.space.written(tx.db.ID, ent.key)
 		}
 	}
-	tx.sent()
+	if tx.outbox != nil {
+		tx.outbox.sent(tx.ctx, tx.sentItem)
+	}
 }
 
 // answered notes that the commit's trace has served: the next write of its key
@@ -518,7 +320,7 @@ func (tx *Txn) answered(ops []store.Op) {
 	own := tx.id.traceName()
 	for _, op := range ops {
 		if op.Attrs.Has(own) {
-			tx.e.traces.replaced(op.Key, op.Attrs, own)
+			tx.space.traces.replaced(op.Key, op.Attrs, own)
 		}
 	}
 }

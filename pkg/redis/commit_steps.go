@@ -30,7 +30,7 @@ func (tx *Txn) commitSteps(u update) error {
 		}
 		if k < len(rest) {
 			step.head = u.head.With(attrCount, store.Int(nextN))
-			if u.ent.obj.list != nil {
+			if u.head.Has(attrLeft) { // a list
 				step.head = step.head.With(attrLeft, store.Int(nextLeft))
 			}
 		}
@@ -87,7 +87,7 @@ func (tx *Txn) commitStep(u update, elems []elemOp, first bool) error {
 	seen := version(u.ent.seen)
 	var attempts []writeID
 	lost := false
-	again := tx.e.retry.Begin()
+	again := tx.space.retry.Begin()
 	for try := 0; ; try++ {
 		if !first || try > 0 {
 			tx.id = newWriteID(tx.now) // a trace stands for one attempt at one step
@@ -128,11 +128,11 @@ func (tx *Txn) commitStep(u update, elems []elemOp, first bool) error {
 	}
 }
 
-// attempted finds out whether one of several attempts at the same write took effect; see Engine.resolve.
+// attempted finds out whether one of several attempts at the same write took effect; see space.resolve.
 func (tx *Txn) attempted(key store.Key, attempts []writeID, seen string) (state outcome, head store.Attrs, err error) {
 	state = notApplied
 	for _, id := range attempts {
-		one, now, err := tx.e.resolve(tx.ctx, key, id, tx.now, seen)
+		one, now, err := tx.space.resolve(tx.ctx, key, id, tx.now, seen)
 		if err != nil || one == applied {
 			return one, now, err
 		}

@@ -8,26 +8,9 @@ import (
 	"time"
 
 	"github.com/skystash/skystash/pkg/fresh"
-	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/store"
 	"github.com/skystash/skystash/pkg/store/readahead"
 	"github.com/skystash/skystash/pkg/token/revoked"
-)
-
-// Attributes of a database's record.
-const (
-	recName     = "name"
-	recSlots    = "slots"
-	recCreated  = "created"  // Unix ms
-	recEpoch    = "epoch"    // number of FLUSHDBs
-	recSwitchAt = "switchat" // Unix ms at which recEpoch came or comes into force
-	recCredGen  = "credgen"
-	recRevoked  = "revoked"  // revoked.List: credentials
-	recRevPages = "revpages" // revoked.List: pages
-	recScripts  = "scripts"  // number of SCRIPT FLUSHs, and when the last one came or comes into force
-	recLibs     = "libs"     // number of changes of the function libraries, and when ...
-	recAt       = "at"       // suffix
-	recBlock    = "block"    // meter.Block
 )
 
 // Limits of a database's number of slots.
@@ -42,66 +25,13 @@ var (
 	ErrDatabaseExists = errors.New("redis: database exists already, or is being deleted")
 )
 
-// Database is a database's record as it was read last. It is not changed after that.
-type Database struct {
-	ID        string
-	Name      string
-	Slots     int // partitions that hold the keys; a power of two
-	CreatedAt time.Time
-
-	CredentialGeneration int64        // credentials of other generations are not valid any more
-	Revoked              *revoked.Set // credentials revoked one by one
-
-	Blocked meter.Block // a limit of its usage has been reached: who serves the database refuses commands
-
-	monitored int64 // Unix ms: until then commands are logged for MONITOR
-
-	epoch    int64
-	switchAt int64 // Unix ms: before it, epoch-1 is in force
-	scripts  generation
-	libs     generation
-	current  view // for epoch
-	previous view // for epoch-1
-}
-
-// view is a database's keyspace as one command sees it.
-type view struct {
-	db         string
-	slotBits   int
-	partitions []string // of each slot
-}
-
-func (v view) slotOf(hash uint64) int {
-	if v.slotBits == 0 {
-		return 0
-	}
-	return int(hash >> (64 - v.slotBits))
-}
-
-func newView(id string, slots int, epoch int64) view {
-	v := view{db: id, slotBits: bits.Len(uint(slots)) - 1}
-	for i := range slots {
-		v.partitions = append(v.partitions, slotPartition(id, epoch, i))
-	}
-	return v
-}
-
-// at is the keyspace in force at a time.
-func (d *Database) at(nowMs int64) view {
-	if nowMs < d.switchAt {
-		return d.previous
-	}
-	return d.current
-}
-
 // DatabaseOptions describe a new database.
 type DatabaseOptions struct {
-	ID    string // letters, digits, '-' and '_', at most 64
-	Name  string // for people
-	Slots int    // a power of two up to MaxSlots; 0 for DefaultSlots
+	ID      string // letters, digits, '-' and '_', at most 64
+	Name    string // for people
+	Account string // whose it is: its requests share turns with those of the account's other databases; "": with nobody's
+	Slots   int    // a power of two up to MaxSlots; 0 for DefaultSlots
 }
-
-func recordKey(id string) store.Key { return store.Key{Partition: "d" + id, Sort: "d"} }
 
 // revokedPrefix begins the sort keys of pages of revoked credentials, beside the record.
 const revokedPrefix = "r"
@@ -138,9 +68,12 @@ func (e *Engine) CreateDatabase(ctx context.Context, o DatabaseOptions) (*Databa
 		store.Attr{Name: recEpoch, Value: store.Int(0)},
 		store.Attr{Name: recCredGen, Value: store.Int(1)},
 	)
+	if o.Account != "" {
+		attrs = attrs.With(recAccount, store.Bytes(o.Account))
+	}
 	if e.recordTTL == 0 {
 		// Nobody else can be at work on what an earlier database of that id has left.
-		if _, err := e.reclaimDatabase(ctx, o.ID); err != nil {
+		if _, err := e.clearDatabase(ctx, o.ID); err != nil {
 			return nil, fmt.Errorf("creating database %s: %w", o.ID, err)
 		}
 	}
@@ -194,35 +127,13 @@ func (e *Engine) databaseOf(ctx context.Context, id string, attrs store.Attrs, b
 
 // remember keeps a record, unless a newer one is there.
 func (e *Engine) remember(ctx context.Context, id string, attrs store.Attrs, begun fresh.Read) (*Database, error) {
-	withdrawn, err := e.revoked.Set(ctx, id, revocations(attrs))
+	withdrawn, err := e.revoked.Set(ctx, id, revoked.InRecord(attrs))
 	if err != nil {
 		return nil, err
 	}
-	slots := int(attrs.Get(recSlots).Num())
-	epoch := attrs.Get(recEpoch).Num()
-	d := &Database{
-		ID:                   id,
-		Name:                 attrs.Get(recName).Str(),
-		Slots:                slots,
-		CreatedAt:            time.UnixMilli(attrs.Get(recCreated).Num()),
-		CredentialGeneration: attrs.Get(recCredGen).Num(),
-		Revoked:              withdrawn,
-		Blocked:              meter.DecodeBlock(attrs.Get(recBlock).Str()),
-		monitored:            attrs.Get(recMonitor).Num(),
-		epoch:                epoch,
-		switchAt:             attrs.Get(recSwitchAt).Num(),
-		scripts:              readGeneration(attrs, recScripts),
-		libs:                 readGeneration(attrs, recLibs),
-		current:              newView(id, slots, epoch),
-		previous:             newView(id, slots, epoch-1),
-	}
+	d := decodeDatabase(id, attrs, withdrawn)
 	e.databases.Put(id, d, begun)
 	return d, nil
-}
-
-// revocations are what a record says of revoked credentials.
-func revocations(attrs store.Attrs) revoked.List {
-	return revoked.List{Recent: attrs.Get(recRevoked).Elems(), Pages: attrs.Get(recRevPages).Elems()}
 }
 
 // forget makes a database's record be read again.
@@ -248,7 +159,7 @@ func (e *Engine) ResetCredentials(ctx context.Context, id string) (int64, error)
 	if err != nil {
 		return 0, err
 	}
-	d, err := e.updateRecord(ctx, id, store.Add(recCredGen, recCredGen, 1), store.Remove(recRevoked), store.Remove(recRevPages))
+	d, err := e.updateRecord(ctx, id, append(revoked.Clear(), store.Add(recCredGen, recCredGen, 1))...)
 	if err != nil {
 		return 0, err
 	}
@@ -261,28 +172,10 @@ func (e *Engine) RevokeCredential(ctx context.Context, id, credentialID string, 
 	if !validDatabaseID(id) {
 		return fmt.Errorf("%w: %q", ErrNoDatabase, id)
 	}
-	unlock, err := e.locks.Lock(ctx, id, "revoked")
-	if err != nil {
-		return err
+	err := e.revoked.Revoke(ctx, e.retry, revoked.Record{Key: recordKey(id), There: recSlots}, id, credentialID, expires)
+	if errors.Is(err, revoked.ErrNoRecord) {
+		err = fmt.Errorf("%w: %s", ErrNoDatabase, id)
 	}
-	defer unlock()
-	err = e.retry.Unhurried().Do(ctx, func(ctx context.Context) error {
-		attrs, err := e.store.Get(ctx, recordKey(id))
-		if err != nil {
-			return err
-		}
-		if attrs == nil {
-			return fmt.Errorf("%w: %s", ErrNoDatabase, id)
-		}
-		list := revocations(attrs)
-		next, writes, err := e.revoked.Add(ctx, id, list, credentialID, expires)
-		if err != nil || next.Equal(list) {
-			return err
-		}
-		return e.store.Commit(ctx, append(writes, store.Update(recordKey(id),
-			store.And{store.Exists(recSlots), store.Same(recRevoked, attrs.Get(recRevoked)), store.Same(recRevPages, attrs.Get(recRevPages))},
-			store.Set(recRevoked, store.List(next.Recent)), store.Set(recRevPages, store.List(next.Pages)))))
-	})
 	if err != nil {
 		return fmt.Errorf("revoking credential %s of database %s: %w", credentialID, id, err)
 	}
@@ -309,7 +202,7 @@ func (e *Engine) flush(ctx context.Context, id string) error {
 	}
 	at := e.whenAllKnow(now)
 	// First, so that no failure can leave old keys behind that nobody knows of.
-	if err := e.noteFlush(ctx, d, at); err != nil {
+	if err := e.keys.noteFlush(ctx, d, at); err != nil {
 		return err
 	}
 	_, err = e.store.Apply(ctx, store.Update(recordKey(id),

@@ -15,15 +15,22 @@ import (
 // last: until that is gone, no database of the same id can be created, which would otherwise find
 // items that the old one left behind.
 
-// noteDatabase is the attribute of a note that says that a whole database is garbage.
-const noteDatabase = "o"
-
 // deletedKey is the key of the deletion record, which has the attributes of the database's record.
 func deletedKey(id string) store.Key { return store.Key{Partition: recordKey(id).Partition, Sort: "x"} }
 
 // RenameDatabase gives a database another name for people.
 func (e *Engine) RenameDatabase(ctx context.Context, id, name string) error {
 	_, err := e.updateRecord(ctx, id, store.Set(recName, store.Bytes(name)))
+	return err
+}
+
+// OwnDatabase notes which account has a database: its requests share turns with those of the account's other databases.
+func (e *Engine) OwnDatabase(ctx context.Context, id, account string) error {
+	d, err := e.readDatabase(ctx, id)
+	if err != nil || d.Account == account {
+		return err
+	}
+	_, err = e.updateRecord(ctx, id, store.Set(recAccount, store.Bytes(account)))
 	return err
 }
 
@@ -62,8 +69,8 @@ func (e *Engine) DeleteDatabase(ctx context.Context, id string) error {
 	return err
 }
 
-// reclaimDatabase deletes all that a deleted database has left.
-func (e *Engine) reclaimDatabase(ctx context.Context, id string) (int, error) {
+// clearDatabase deletes all that a deleted database has left.
+func (e *Engine) clearDatabase(ctx context.Context, id string) (int, error) {
 	old, err := e.store.Get(ctx, deletedKey(id))
 	if err != nil {
 		return 0, fmt.Errorf("reading the record of a deleted database: %w", err)
@@ -78,7 +85,7 @@ func (e *Engine) reclaimDatabase(ctx context.Context, id string) (int, error) {
 		return err
 	}
 	for _, ep := range []int64{epoch - 1, epoch} { // a flush may be under way
-		if err := count(e.reclaimEpoch(ctx, id, ep, slots)); err != nil {
+		if err := count(e.keys.reclaimEpoch(ctx, id, ep, slots)); err != nil {
 			return total, err
 		}
 	}
@@ -89,19 +96,19 @@ func (e *Engine) reclaimDatabase(ctx context.Context, id string) (int, error) {
 		elemPartition(id, libraryGen(libs-1)), elemPartition(id, libraryGen(libs)),
 		registryPartition(id), messageLog{id, monitorLog}.key(logHead).Partition,
 	}
-	for i := range d.logs() {
+	for i := range logsOf(d) {
 		partitions = append(partitions, messageLog{id, uint16(i)}.key(logHead).Partition)
 	}
 	for _, p := range partitions {
-		if err := count(e.deletePartition(ctx, p)); err != nil {
+		if err := count(e.keys.deletePartition(ctx, p)); err != nil {
 			return total, err
 		}
 	}
 	for _, prefix := range []string{userPrefix, revokedPrefix} {
 		q := store.Query{Partition: recordKey(id).Partition, From: prefix, To: store.PrefixEnd(prefix)}
-		if err := count(e.deleteAll(ctx, q)); err != nil {
+		if err := count(e.keys.deleteAll(ctx, q)); err != nil {
 			return total, err
 		}
 	}
-	return total + 1, e.dropNote(ctx, store.Item{Key: deletedKey(id)})
+	return total + 1, e.keys.dropNote(ctx, store.Item{Key: deletedKey(id)})
 }

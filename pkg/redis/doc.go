@@ -186,9 +186,10 @@
 // about 4 ms of work, so a request whose client has gone, or whose deadline is near, ends soon.
 //
 // At the same looks, long requests take turns: one that has worked for about a millisecond needs one of Config.Turns,
-// and passes it on every 4 ms of work if others wait. Turns go round robin over databases. One processor is left to
-// short requests, which wait for nobody. So one database cannot slow another's GET down, whatever it runs and from
-// however many connections.
+// and passes it on every 4 ms of work if others wait. Turns go round robin over accounts, and over the databases of
+// each. A database that does not know its account counts as one. One processor is left to short requests, which wait for
+// nobody. So one account cannot slow another's GET down, whatever it runs, from however many connections and in however
+// many databases. If the requests of an account hold more memory together than four may, those that came first end first.
 //
 // # Guarantees
 //

@@ -83,9 +83,10 @@ type Engine struct {
 	started   time.Time
 	random    *rand.Rand // safe for concurrent use, as its source is
 
+	keys     *space
+	host     *host
 	commands commandTable
 	locks    *store.Locks // of keys and what else is written as a whole, by database
-	traces   traceLog
 	lua      *luaHost
 	waiters  waiters
 	duties   *duties
@@ -109,7 +110,6 @@ func New(cfg Config) *Engine {
 		maxBlock:  cfg.MaxBlock,
 		maxReply:  cfg.MaxReplyBytes,
 		budget:    cfg.Budget.orDefaults(),
-		commands:  newCommandTable(),
 		locks:     store.NewLocks(),
 		duties:    newDuties(),
 		lua:       newLuaHost(cfg.Scripts),
@@ -121,7 +121,7 @@ func New(cfg Config) *Engine {
 	if e.log == nil {
 		e.log = slog.Default()
 	}
-	e.turns = newTurns(cmp.Or(cfg.Turns, max(runtime.GOMAXPROCS(0)-1, 1)), e.now)
+	e.turns = newTurns(cmp.Or(cfg.Turns, max(runtime.GOMAXPROCS(0)-1, 1)), accountMemory*e.budget.Memory, e.now)
 	ttl := e.recordTTL
 	if ttl == 0 {
 		ttl = fresh.Forever
@@ -145,6 +145,12 @@ func New(cfg Config) *Engine {
 	}
 	e.random = rand.New(randomSource(cfg.Random))
 	e.started = e.now()
+	e.commands = newCommandTable(e.databaseCommands(), e.pubsubCommands(), e.scriptCommands(), e.functionCommands(), e.aclCommands())
+	e.host = &host{commands: e.commands, now: e.now, started: e.started, random: e.random, maxReply: e.maxReply}
+	e.keys = newSpace(spaceConfig{
+		store: e.store, now: e.now, log: e.log, retry: e.retry, random: e.random, budget: e.budget,
+		written: e.waiters.written, clear: e.clearDatabase,
+	})
 	return e
 }
 
@@ -159,6 +165,7 @@ func (e *Engine) nowMs() int64 { return e.now().UnixMilli() }
 type bound struct {
 	cmd    *command
 	args   []string
+	keys   []string // those among args
 	access Access
 	budget *budget // of the pipeline that it is part of; nil: it has one of its own
 }
@@ -171,18 +178,29 @@ func (e *Engine) bind(a Access, args []string) (bound, error) {
 		return bound{}, errTooManyArguments(e.budget.Arguments, len(args))
 	}
 	cmd, err := e.commands.find(args)
-	if err != nil {
+	if err != nil || !cmd.here() {
+		return bound{}, e.unserved(args, err)
+	}
+	keys := cmd.keysOf(args)
+	if err := a.allow(cmd, args, keys); err != nil {
 		return bound{}, err
 	}
-	if err := a.check(cmd, args); err != nil {
-		return bound{}, err
+	return bound{cmd: cmd, args: args, keys: keys, access: a}, nil
+}
+
+// WithTurn returns a context under which all that the engine does for a request is one piece of work, together with
+// what the caller spends on the request. The caller ends the Turn at last. A call without one has its own.
+func (e *Engine) WithTurn(ctx context.Context, db *Database) (context.Context, *Turn) {
+	return e.turns.request(ctx, cmp.Or(db.Account, db.ID), db.ID, e.budget.Memory)
+}
+
+// begin is WithTurn for a call that may be a part of a request that has a Turn. The call ends what it gets.
+func (e *Engine) begin(ctx context.Context, db *Database) (_ context.Context, turn, own *Turn) {
+	if t := turnOf(ctx); t != nil {
+		return ctx, t, nil
 	}
-	for _, key := range cmd.keysOf(args) {
-		if len(key) > maxKeySize {
-			return bound{}, errKeySize(len(key))
-		}
-	}
-	return bound{cmd: cmd, args: args, access: a}, nil
+	ctx, own = e.WithTurn(ctx, db)
+	return ctx, own, own
 }
 
 // Do runs one command and appends its reply, which may be a Redis error. An
@@ -191,7 +209,7 @@ func (e *Engine) bind(a Access, args []string) (bound, error) {
 // taken effect, otherwise it has not.
 func (e *Engine) Do(ctx context.Context, db *Database, a Access, args []string, w *resp.Writer) error {
 	ctx, turn, own := e.begin(ctx, db)
-	defer own.Release()
+	defer own.End()
 	if err := turn.Spend(ctx, commandWork+argWork*int64(len(args))); err != nil {
 		return err
 	}
@@ -224,19 +242,27 @@ func (e *Engine) run(ctx context.Context, db *Database, b bound, loaded heads, w
 	return e.transact(ctx, db, []bound{b}, transactMode{}, handover{loaded: loaded}, w)
 }
 
-// outsider is one execution of a command outside of transactions.
-type outsider struct {
-	ctx  context.Context
-	e    *Engine
-	db   *Database
-	args []string // with the command's name; for a subcommand, with both names
-	w    *resp.Writer
+// runDirect tries to carry out a command as one blind write. If it reports that this is not done,
+// the command has to run as a transaction, with what next holds.
+func (e *Engine) runDirect(ctx context.Context, db *Database, b bound, w *resp.Writer) (next handover, done bool, err error) {
+	d := direct{blind: e.keys.blind(db, b.args[1]), cmd: b.cmd, args: b.args}
+	if b.budget != nil {
+		defer func() { b.budget.use(d.Work()) }()
+	}
+	p := b.cmd.direct(&d)
+	if p == nil {
+		return next, false, nil
+	}
+	if next, done, err = e.keys.writeBlindly(ctx, db, d.blind, p, w); err != nil {
+		err = fmt.Errorf("%s: %w", d.cmd.name, err)
+	}
+	return next, done, err
 }
 
 // runOutside carries out a command that changes the database as a whole.
 func (e *Engine) runOutside(ctx context.Context, db *Database, b bound, w *resp.Writer) error {
 	mark := w.Len()
-	err := b.cmd.outside(&outsider{ctx: ctx, e: e, db: db, args: b.args, w: w})
+	err := b.cmd.outside(&outsider{ctx: ctx, db: db.ID, args: b.args, w: w})
 	var refused Error
 	if errors.As(err, &refused) {
 		w.Truncate(mark)
@@ -250,18 +276,29 @@ func (e *Engine) runOutside(ctx context.Context, db *Database, b bound, w *resp.
 // reply for each. Neighbouring commands that only read share one round of reads. All
 // members share one Budget.
 func (e *Engine) Pipeline(ctx context.Context, db *Database, a Access, cmds [][]string, w *resp.Writer) {
+	e.PipelineUpTo(ctx, db, a, cmds, 0, w)
+}
+
+// PipelineUpTo is Pipeline for a caller that sends replies while it goes on. It stops behind the command that has
+// made the replies longer than upTo bytes (0: it never does), and returns how many commands it has carried out.
+// The database is the one that the next commands are for, which a command may have flushed.
+func (e *Engine) PipelineUpTo(ctx context.Context, db *Database, a Access, cmds [][]string, upTo int, w *resp.Writer) (done int, _ *Database) {
 	if limit := e.budget.Commands; len(cmds) > limit {
 		e.stopped(ctx, len(cmds), errTooManyCommands(limit, len(cmds)), w)
-		return
+		return len(cmds), db
 	}
 	ctx, turn, own := e.begin(ctx, db)
-	defer own.Release()
+	defer own.End()
 	limits := newBudget(e.budget, turn)
 	first := w.Len()
+	full := func() bool { return upTo > 0 && w.Len()-first > upTo }
 	for i := 0; i < len(cmds); {
+		if full() {
+			return i, db
+		}
 		if err := limits.member(ctx, w.Len()-first); err != nil {
 			e.stopped(ctx, len(cmds)-i, err, w)
-			return
+			return len(cmds), db
 		}
 		b, err := e.bind(a, cmds[i])
 		if err != nil {
@@ -279,23 +316,25 @@ func (e *Engine) Pipeline(ctx context.Context, db *Database, a Access, cmds [][]
 				continue
 			}
 			// The record may be another one now. Without it, no command would know where its keys are.
-			if db, err = e.Database(ctx, db.ID); err != nil {
+			now, err := e.Database(ctx, db.ID)
+			if err != nil {
 				for range cmds[i:] {
 					e.failed(ctx, b, err, w)
 				}
-				return
+				return len(cmds), db
 			}
+			db = now
 			continue
 		}
 		group := []bound{b}
-		keys := b.cmd.keysOf(b.args)
+		keys := slices.Clip(b.keys)
 		for i++; i < len(cmds); i++ {
 			next, err := e.bind(a, cmds[i])
 			if err != nil || !groupable(next.cmd) {
 				break
 			}
 			next.budget = &limits
-			more := next.cmd.keysOf(next.args)
+			more := next.keys
 			if len(keys)+len(more) > store.MaxSnapshotItems {
 				break
 			}
@@ -310,14 +349,18 @@ func (e *Engine) Pipeline(ctx context.Context, db *Database, a Access, cmds [][]
 				continue
 			}
 			if j > 0 {
+				if full() {
+					return i - len(group) + j, db
+				}
 				if err := limits.member(ctx, w.Len()-first); err != nil {
 					e.stopped(ctx, len(cmds)-i+len(group)-j, err, w)
-					return
+					return len(cmds), db
 				}
 			}
 			e.pipelined(ctx, db, b, loaded, w)
 		}
 	}
+	return len(cmds), db
 }
 
 // groupable commands only read keys that their arguments name.
@@ -333,7 +376,7 @@ func (e *Engine) loadGroup(ctx context.Context, db *Database, group []bound, key
 	}
 	several := false // a command that reads several keys needs them as of one moment
 	for _, b := range group {
-		if len(b.cmd.keysOf(b.args)) > 1 {
+		if len(b.keys) > 1 {
 			several = true
 		}
 	}
@@ -347,7 +390,7 @@ func (e *Engine) loadGroup(ctx context.Context, db *Database, group []bound, key
 	if len(missing) == 0 {
 		return known, nil
 	}
-	read, err := e.load(ctx, db.at(e.nowMs()), missing, several)
+	read, err := e.keys.load(ctx, db.at(e.nowMs()), missing, several)
 	if err != nil {
 		return nil, err
 	}
@@ -401,18 +444,24 @@ func FailureText(err error) string {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return "ERR the command did not finish in time"
 	}
-	return "ERR internal error"
+	return errInternal.Error()
 }
 
 // Multi runs commands as one transaction and appends a reply for each; Redis
 // errors of single commands do not undo the others. An Error is returned if
 // the transaction is refused as a whole; then nothing has changed.
 func (e *Engine) Multi(ctx context.Context, db *Database, a Access, cmds [][]string, w *resp.Writer) error {
+	return e.MultiIf(ctx, db, a, cmds, Watched{}, w)
+}
+
+// MultiIf is Multi on the condition that no key has changed that is watched. If one has, nothing is carried out, and the error is
+// ErrWatched.
+func (e *Engine) MultiIf(ctx context.Context, db *Database, a Access, cmds [][]string, watched Watched, w *resp.Writer) error {
 	if limit := e.budget.Commands; len(cmds) > limit {
 		return errTooManyCommands(limit, len(cmds))
 	}
 	ctx, turn, own := e.begin(ctx, db)
-	defer own.Release()
+	defer own.End()
 	work := int64(0)
 	for _, args := range cmds {
 		work += commandWork + argWork*int64(len(args))
@@ -429,53 +478,41 @@ func (e *Engine) Multi(ctx context.Context, db *Database, a Access, cmds [][]str
 		group[i] = b
 	}
 	if len(group) == 0 {
-		return nil
+		return e.stillWatched(ctx, db, watched)
 	}
 	if err := tooManyWrites(group); err != nil {
 		return err
 	}
 	e.monitor(ctx, db, group...)
-	return e.transact(ctx, db, group, transactMode{multi: true}, handover{}, w)
-}
-
-// heads are key heads that have been read; nil attributes: there is no such item.
-type heads map[string]store.Attrs
-
-// load reads heads, as of one moment with snapshot and at most store.MaxSnapshotItems keys.
-func (e *Engine) load(ctx context.Context, v view, keys []string, snapshot bool) (heads, error) {
-	ids := make([]store.Key, len(keys))
-	for i, k := range keys {
-		ids[i] = v.headKey(k)
-	}
-	items, err := e.store.GetMany(ctx, ids, snapshot && len(keys) <= store.MaxSnapshotItems)
-	if err != nil {
-		return nil, fmt.Errorf("reading %d keys: %w", len(keys), err)
-	}
-	out := make(heads, len(keys))
-	for i, k := range keys {
-		out[k] = items[i]
-	}
-	return out, nil
+	return e.transact(ctx, db, group, transactMode{multi: true, watched: watched}, handover{}, w)
 }
 
 // transactMode says how commands are run.
 type transactMode struct {
 	multi    bool // they belong together
 	mayBlock bool // one that finds nothing may ask to be run again, with wouldBlock
+	watched  Watched
+
+	failed map[int]Error // scripts that are left out, by their places: they have failed after they wrote
 }
 
 // transact runs commands against one Txn until it commits.
 func (e *Engine) transact(ctx context.Context, db *Database, group []bound, mode transactMode, known handover, w *resp.Writer) error {
-	var keys []string
+	keys := slices.Clip(group[0].keys)
 	writes, hints := false, false
-	for _, b := range group {
+	for i, b := range group {
 		writes = writes || b.cmd.mayWrite()
 		hints = hints || b.cmd.has(scripting)
-		keys = append(keys, b.cmd.keysOf(b.args)...)
+		if i > 0 {
+			keys = append(keys, b.keys...)
+		}
 	}
-	if hints {
+	if n := len(mode.watched.keys); n > 0 {
+		keys = append(keys, mode.watched.keys...)
+	}
+	if hints && slices.Contains(keys, "") {
 		// Rate limiters pass the empty string for a key that they do not have.
-		keys = slices.DeleteFunc(keys, func(k string) bool { return k == "" })
+		keys = slices.DeleteFunc(slices.Clone(keys), func(k string) bool { return k == "" })
 	}
 	if writes {
 		unlock, free := e.locks.TryLock(db.ID, keys...)
@@ -490,31 +527,24 @@ func (e *Engine) transact(ctx context.Context, db *Database, group []bound, mode
 	}
 	mark := w.Len()
 	var attempts *store.Attempts // once one has failed
-	var failed map[int]Error     // scripts that have failed after they wrote, by their places in the group
 	for {
 		w.Truncate(mark)
-		tx := newTxn(ctx, e, db, writes)
-		tx.multi, tx.mayBlock, tx.hints, tx.failed = mode.multi, mode.mayBlock, hints, failed
-		tx.divisible = !mode.multi && group[0].cmd.has(divisible)
-		tx.doubts = known.doubts
-		if b := group[0].budget; b != nil {
-			tx.budget = b
-		}
-		err := tx.run(group, keys, known.loaded, w)
+		tx := e.keys.begin(ctx, db, txnMode{
+			write: writes, whole: mode.multi, divisible: !mode.multi && group[0].cmd.has(divisible), hints: hints,
+			doubts: known.doubts, budget: group[0].budget,
+		})
+		err := e.runIn(tx, group, mode, keys, known.loaded, w)
+		tx.letGo()
 		known.loaded = nil
-		if tx.lost != "" {
-			reply := slices.Clone(w.Buf[mark:])
-			known.doubts = append(known.doubts, doubt{key: tx.lost, id: tx.id, start: tx.now, seen: version(tx.entry(tx.lost).seen), reply: func(_ store.Value, w *resp.Writer) bool {
-				w.Buf = append(w.Buf, reply...)
-				return true
-			}})
+		if d, lost := tx.doubt(func() []byte { return slices.Clone(w.Buf[mark:]) }); lost {
+			known.doubts = append(known.doubts, d)
 		}
 		if sf := (*scriptFailure)(nil); errors.As(err, &sf) {
 			// Once more, without the script. What it has read still counts.
-			if failed == nil {
-				failed = map[int]Error{}
+			if mode.failed == nil {
+				mode.failed = map[int]Error{}
 			}
-			failed[sf.member] = sf.text
+			mode.failed[sf.member] = sf.text
 			keys, known.loaded = tx.heads()
 			continue
 		}
@@ -525,6 +555,9 @@ func (e *Engine) transact(ctx context.Context, db *Database, group []bound, mode
 			return nil
 		}
 		if err == nil {
+			if attempts != nil {
+				e.locks.Met(attempts.Failed(), db.ID, keys...)
+			}
 			return nil
 		}
 		w.Truncate(mark)
@@ -533,6 +566,7 @@ func (e *Engine) transact(ctx context.Context, db *Database, group []bound, mode
 		if again {
 			if attempts == nil {
 				attempts = e.retry.Begin()
+				attempts.Expect(e.locks.Expected(db.ID, keys...))
 			}
 			turnOf(ctx).Release()
 			if err = attempts.Wait(ctx, err); err == nil {
@@ -548,57 +582,50 @@ func (e *Engine) transact(ctx context.Context, db *Database, group []bound, mode
 	}
 }
 
-// passing reports whether a failure of the store may be over when it is asked again.
-func passing(err error) bool {
-	return errors.Is(err, store.ErrThrottled) || errors.Is(err, store.ErrUnavailable)
-}
-
-// run runs the commands once. It returns store.ErrConflict if they have to
+// runIn runs the commands once, in a transaction. It returns store.ErrConflict if they have to
 // run again, and an Error if they cannot be carried out as a whole. In both cases nothing has changed.
-func (tx *Txn) run(group []bound, keys []string, loaded heads, w *resp.Writer) error {
-	if err := tx.prefetch(keys, loaded); err != nil {
+func (e *Engine) runIn(tx *Txn, group []bound, mode transactMode, keys []string, loaded heads, w *resp.Writer) error {
+	if err := tx.start(keys, loaded); err != nil {
 		return err
 	}
 	first := w.Len()
-	for _, d := range slices.Backward(tx.doubts) { // a later attempt leaves the traces of earlier ones too
-		head := tx.entry(d.key).seen
-		if tx.err != nil {
-			return tx.err // a script's key, which was not among those read ahead
-		}
-		if done, err := d.resolve(head, w); done || err != nil {
-			return err
-		}
+	if done, err := tx.resolveDoubts(w); done {
+		return err
+	}
+	if err := mode.watched.check(tx); err != nil {
+		return err
 	}
 	for i, b := range group {
-		if text, ok := tx.failed[i]; ok {
+		if text, ok := mode.failed[i]; ok {
 			w.Error(text.Error())
 			continue
 		}
 		mark := w.Len()
-		if int64(mark-first) > tx.budget.limits.Replies {
-			return errReplies(tx.budget.limits.Replies)
+		if limit := e.budget.Replies; int64(mark-first) > limit {
+			return errReplies(limit)
 		}
-		tx.member = i
-		w.Limit(tx.e.maxReply + replySlack)
-		err := b.cmd.run(&call{tx: tx, cmd: b.cmd, args: b.args, w: w, access: b.access})
+		w.Limit(e.maxReply + replySlack)
+		err := b.cmd.run(&call{tx: tx, cmd: b.cmd, args: b.args, w: w, host: e.host, access: b.access, multi: mode.multi, mayBlock: mode.mayBlock})
 		w.Unlimit()
-		tx.spend(commandWork + int64(w.Len()-mark))
-		if tx.err != nil {
-			return tx.err
+		tx.Spend(commandWork + int64(w.Len()-mark))
+		if tx.Err() != nil {
+			return tx.Err()
 		}
-		tx.dropEmpty()
-		if tx.changed > store.MaxCommitOps && (tx.multi || tx.scripted) {
-			return errTransactionSize(tx.changed)
+		if err := tx.endCommand(); err != nil {
+			return err
 		}
-		if n := w.Len() - mark; err == nil && n > tx.e.maxReply {
+		if n := w.Len() - mark; err == nil && n > e.maxReply {
 			// Unlike other errors, this one may come after the command has written.
-			return errReplySize(tx.e.maxReply, n)
+			return errReplySize(e.maxReply, n)
 		}
 		if err == nil {
 			continue
 		}
 		var redisErr Error
 		if !errors.As(err, &redisErr) {
+			if sf, ok := err.(*scriptFailure); ok {
+				sf.member = i
+			}
 			return err
 		}
 		// A command that fails has changed nothing: handlers check before they write.
@@ -611,6 +638,32 @@ func (tx *Txn) run(group []bound, keys []string, loaded heads, w *resp.Writer) e
 // replySlack is how many bytes more than it may have a reply that is being made takes.
 const replySlack = 1 << 10
 
-func errReplySize(limit, actual int) Error {
-	return Error(fmt.Sprintf("ERR max request size exceeded. Limit: %d bytes, Actual: %d bytes", limit, actual))
+// tooManyWrites refuses a transaction that cannot be committed whatever it finds: one that sets more keys
+// than a commit has items.
+func tooManyWrites(group []bound) error {
+	if len(group) <= store.MaxCommitOps {
+		return nil
+	}
+	keys := map[string]bool{}
+	for _, b := range group {
+		if b.cmd.name == "set" && len(b.args) == 3 {
+			keys[b.args[1]] = true
+		}
+	}
+	if len(keys) > store.MaxCommitOps {
+		return errTransactionSize(len(keys))
+	}
+	return nil
 }
+
+func errTooManyArguments(limit, actual int) Error {
+	return Error(fmt.Sprintf("ERR max number of arguments exceeded. Limit: %d, Actual: %d", limit, actual))
+}
+
+func errTooManyCommands(limit, actual int) Error {
+	return Error(fmt.Sprintf("ERR max number of commands exceeded. Limit: %d, Actual: %d", limit, actual))
+}
+
+// accountMemory is how much the requests of an account may hold before their turns go to the one that came first,
+// as a multiple of Budget.Memory.
+const accountMemory = 4

@@ -185,12 +185,12 @@ func renderOne(t *testing.T, replies string, out *strings.Builder) (rest string)
 	case resp.TypeNull, resp.TypeNullArr:
 		out.WriteString("(nil)")
 		return rest
-	case resp.TypeBulk:
+	case resp.TypeBulk, resp.TypeVerbatim:
 		out.WriteString(strconv.Quote(rest[:n]))
 		return rest[n+2:]
-	case resp.TypeMap:
+	case resp.TypeMap, resp.TypePairs:
 		n *= 2
-	case resp.TypeArray, resp.TypeSet:
+	case resp.TypeArray, resp.TypeSet, resp.TypeRows:
 	default:
 		t.Fatalf("unknown type in reply %.1000q", replies)
 	}

@@ -3,12 +3,12 @@ package redis
 import (
 	"fmt"
 	"strings"
+
+	"github.com/skystash/skystash/pkg/redis/resp"
 )
 
 // Error is a Redis error reply: its code and text.
-type Error string
-
-func (e Error) Error() string { return string(e) }
+type Error = resp.Error
 
 // Error replies that several commands share, in Redis's words.
 const (
@@ -16,7 +16,6 @@ const (
 	errNotInteger  Error = "ERR value is not an integer or out of range"
 	errNotFloat    Error = "ERR value is not a valid float"
 	errNoKey       Error = "ERR no such key"
-	errWrongType   Error = "WRONGTYPE Operation against a key holding the wrong kind of value"
 	errIndexRange  Error = "ERR index out of range"
 	errNotPositive Error = "ERR value is out of range, must be positive"
 	errOffset      Error = "ERR offset is out of range"
@@ -28,6 +27,7 @@ const (
 	errTooBig      Error = "ERR string exceeds maximum allowed size (proto-max-bulk-len)"
 	errTimeout     Error = "ERR timeout is not a float or out of range"
 	errNegTimeout  Error = "ERR timeout is negative"
+	errInternal    Error = "ERR internal error"
 )
 
 func errArity(name string) Error {
@@ -61,6 +61,6 @@ func errNoPerm(name string) Error {
 	return Error("NOPERM this user has no permissions to run the '" + strings.ToLower(name) + "' command or its subcommand")
 }
 
-func errKeySize(n int) Error {
-	return Error(fmt.Sprintf("ERR max key size exceeded. Limit: %d bytes, Actual: %d bytes", maxKeySize, n))
+func errReplySize(limit, actual int) Error {
+	return Error(fmt.Sprintf("ERR max request size exceeded. Limit: %d bytes, Actual: %d bytes", limit, actual))
 }

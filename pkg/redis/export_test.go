@@ -10,7 +10,7 @@ import (
 // have spent. Commands are as for Do and Multi.
 func (e *Engine) Counted(ctx context.Context, db *Database, cmds [][]string, w *resp.Writer) (units int64, err error) {
 	ctx, turn, own := e.begin(ctx, db)
-	defer own.Release()
+	defer own.End()
 	limits := newBudget(e.budget, turn)
 	group := make([]bound, len(cmds))
 	for i, args := range cmds {
@@ -27,12 +27,8 @@ func (e *Engine) Counted(ctx context.Context, db *Database, cmds [][]string, w *
 	} else if err = tooManyWrites(group); err == nil {
 		err = e.transact(ctx, db, group, transactMode{multi: true}, handover{}, w)
 	}
-	return limits.limits.Work - limits.left, err
+	return limits.used(), err
 }
 
 // Turns is how many turns are free, and how many requests wait for one.
-func (e *Engine) Turns() (free, waiting int) {
-	e.turns.mu.Lock()
-	defer e.turns.mu.Unlock()
-	return e.turns.free, int(e.turns.waiting.Load())
-}
+func (e *Engine) Turns() (free, waiting int) { return e.turns.count() }

@@ -5,36 +5,81 @@ import (
 	"strings"
 	"unsafe"
 
-	"github.com/skystash/skystash/pkg/redis/jsondoc"
+	"github.com/skystash/skystash/pkg/redis/internal/jsondoc"
+	"github.com/skystash/skystash/pkg/redis/internal/rdb"
+	"github.com/skystash/skystash/pkg/store"
 )
 
 // JSON documents. A document is stored as compact JSON text, like a string. A transaction parses
 // it once, when a command first needs more than its text.
 
+// Document is a JSON document: its text and, once a command has asked for more, what that says.
+type Document struct {
+	stringValue
+	doc *jsondoc.Value
+}
+
+func decodeDocument(tx *Txn, o *object, as store.Attrs) *Document {
+	d := &Document{stringValue: stringValue{tx: tx, obj: o}}
+	d.decode(as)
+	return d
+}
+
+func (d *Document) copyTo(key string) {
+	o := &object{typ: typeJSON}
+	o.value = &Document{stringValue: d.copied(o)}
+	d.tx.replace(d.tx.entry(key), o)
+}
+
+func (d *Document) dump(fits func(n int) bool) rdb.Value {
+	if !fits(int(d.length)) {
+		return rdb.Value{}
+	}
+	return rdb.Value{Kind: rdb.JSON, JSON: d.text()}
+}
+
+func (d *Document) encoding() string { return "raw" }
+
 // JSON returns the document at a key, nil if there is no such key. Who changes it must give it
 // back to SetJSON.
 func (tx *Txn) JSON(key string) (*jsondoc.Value, error) {
+	d, err := tx.Document(key)
+	if d == nil {
+		return nil, err
+	}
+	return d.Value(), nil
+}
+
+// Document returns the document at a key, which need not be parsed; nil if there is no such key.
+func (tx *Txn) Document(key string) (*Document, error) {
 	o, err := tx.typed(key, typeJSON)
 	if o == nil {
 		return nil, err
 	}
-	return tx.docOf(o), nil
+	return o.value.(*Document), nil
 }
 
-func (tx *Txn) docOf(o *object) *jsondoc.Value {
-	if o.doc == nil {
-		text := tx.stringOf(o)
+// Len is the length of the document's text.
+func (d *Document) Len() int64 { return d.length }
+
+// Text is the document's text.
+func (d *Document) Text() string { return d.text() }
+
+// Value is what the text says. Who changes it must give it back to SetJSON.
+func (d *Document) Value() *jsondoc.Value {
+	if d.doc == nil {
+		tx, text := d.tx, d.text()
 		if tx.parse(text); tx.err != nil {
-			o.doc = &jsondoc.Value{}
-			return o.doc
+			d.doc = &jsondoc.Value{}
+			return d.doc
 		}
 		doc, err := jsondoc.Parse(text)
 		if err != nil && tx.err == nil {
 			tx.fail(fmt.Errorf("reading a JSON document: %w", err))
 		}
-		o.doc = &doc
+		d.doc = &doc
 	}
-	return o.doc
+	return d.doc
 }
 
 // parse counts what parsing a text takes: about 64 bytes for each value that it has.
@@ -54,19 +99,22 @@ func (tx *Txn) SetJSON(key string, doc *jsondoc.Value) error {
 func (tx *Txn) setAllJSON(docs map[string]*jsondoc.Value) error {
 	texts := make(map[string]string, len(docs))
 	for key, doc := range docs {
-		text := doc.AppendTo(make([]byte, 0, tx.jsonSize(key)+64))
-		if len(text) > maxRecord {
+		size := int64(doc.TextLen())
+		if size > maxRecord {
 			for key := range docs {
 				tx.forgetJSON(key)
 			}
-			return errRecordSize(int64(len(text)))
+			return errRecordSize(size)
 		}
-		if tx.spend(jsonWork / 2 * int64(len(text))); tx.err != nil {
+		if tx.spend(jsonWork / 2 * size); !tx.room(size) {
 			return tx.err
 		}
+		tx.hold(size)
+		text := doc.AppendTo(make([]byte, 0, size))
 		texts[key] = unsafe.String(unsafe.SliceData(text), len(text))
 	}
 	for key, doc := range docs {
+		tx.hold(-int64(len(texts[key]))) // setJSONText counts it again
 		tx.setJSONText(key, texts[key], doc)
 	}
 	return nil
@@ -75,7 +123,7 @@ func (tx *Txn) setAllJSON(docs map[string]*jsondoc.Value) error {
 // jsonSize is the length of the text of the document at a key, 0 if there is none.
 func (tx *Txn) jsonSize(key string) int64 {
 	if o := tx.entry(key).obj; o != nil && o.typ == typeJSON {
-		return o.str.size
+		return o.str().length
 	}
 	return 0
 }
@@ -90,13 +138,14 @@ func (tx *Txn) jsonFits(key string, n, bytes int, memory int64) error {
 		return errRecordSize(size)
 	}
 	tx.take(int64(n) * (int64(bytes) + memory))
+	tx.room(tx.jsonSize(key) + int64(n)*int64(bytes)) // for the text
 	return tx.err
 }
 
 // forgetJSON takes back changes of a document that have not been set.
 func (tx *Txn) forgetJSON(key string) {
-	if o := tx.entry(key).obj; o != nil {
-		o.doc = nil
+	if d, _ := tx.Document(key); d != nil {
+		d.doc = nil
 	}
 }
 
@@ -108,5 +157,7 @@ func (tx *Txn) setJSONText(key, text string, doc *jsondoc.Value) {
 		expires = ent.obj.expires
 	}
 	tx.take(int64(len(text)))
-	tx.replace(ent, &object{typ: typeJSON, expires: expires, doc: doc, str: &stringValue{s: text, loaded: true, size: int64(len(text))}})
+	o := &object{typ: typeJSON, expires: expires}
+	o.value = &Document{doc: doc, stringValue: stringValue{tx: tx, obj: o, s: text, loaded: true, length: int64(len(text))}}
+	tx.replace(ent, o)
 }

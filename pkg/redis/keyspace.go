@@ -7,7 +7,6 @@ import (
 	"math"
 	"unicode/utf8"
 
-	"github.com/skystash/skystash/pkg/store"
 	"github.com/zeebo/xxh3"
 )
 
@@ -99,14 +98,6 @@ func slotPartition(db string, epoch int64, slot int) string {
 	b = append(b, 0)
 	b = binary.BigEndian.AppendUint64(b, uint64(epoch))
 	return string(binary.BigEndian.AppendUint16(b, uint16(slot)))
-}
-
-// headKey is where a user's key is stored. A slot is the top bits of the hash,
-// so that slot after slot the keys are in order of their hashes.
-func (v view) headKey(key string) store.Key {
-	h := hashOf(key)
-	slot := v.slotOf(h)
-	return store.Key{Partition: v.partitions[slot], Sort: putUint64(h) + sortName(key)}
 }
 
 // elemPartition is the partition of a generation's elements.

@@ -17,6 +17,7 @@ type List struct {
 	obj *object
 
 	elems []string // inline, or all of it
+	front []string // inline: room in front of elems, in the same array
 	n     int64    // spread: number of elements
 	left  int64    // spread: position of the first
 
@@ -50,7 +51,7 @@ func (tx *Txn) List(key string) (*List, error) {
 	if o == nil {
 		return nil, err
 	}
-	return o.list, nil
+	return o.value.(*List), nil
 }
 
 // ListForUpdate returns the list at a key, a new empty one if there is no such key. A
@@ -67,11 +68,12 @@ func (tx *Txn) ListForUpdate(key string) (*List, error) {
 func (tx *Txn) NewList(key string) *List {
 	ent := tx.entry(key)
 	o := &object{typ: typeList}
-	o.list = &List{tx: tx, ent: ent, obj: o}
+	l := &List{tx: tx, ent: ent, obj: o}
+	o.value = l
 	tx.abandon(ent.obj)
 	ent.obj = o
 	ent.dirty = ent.dirty || ent.seen != nil
-	return o.list
+	return l
 }
 
 func (l *List) spread() bool { return l.obj.gen != "" }
@@ -234,10 +236,12 @@ func (l *List) PushLeft(values ...string) {
 	if !l.spread() {
 		l.own()
 		l.tx.added(values)
-		l.tx.spend(16 * int64(len(l.elems)))
-		front := slices.Clone(values)
-		slices.Reverse(front)
-		l.elems = append(front, l.elems...)
+		l.makeFront(len(values))
+		at := len(l.front) - len(values)
+		copy(l.front[at:], values)
+		slices.Reverse(l.front[at:])
+		l.elems = l.front[at : len(l.front)+len(l.elems)]
+		l.front = l.front[:at]
 		return
 	}
 	l.ent.dirty = true
@@ -246,6 +250,24 @@ func (l *List) PushLeft(values ...string) {
 		l.n++
 		l.put(l.left, v)
 	}
+}
+
+// makeFront makes room in front of the inline elements. A list that grows in front again and again is copied once
+// for each doubling.
+func (l *List) makeFront(n int) {
+	at := len(l.front)
+	if at >= n && len(l.elems) > 0 && cap(l.front) > at && &l.front[:at+1][at] == &l.elems[0] {
+		return
+	}
+	room := n
+	if at > 0 || l.front != nil {
+		room += len(l.elems) // it is not the first time
+	}
+	l.tx.take(16 * int64(room+cap(l.elems)))
+	l.tx.hold(-16 * int64(cap(l.elems)))                        // what it was before is garbage now
+	all := make([]string, room+len(l.elems), room+cap(l.elems)) // with the room that there is behind them
+	copy(all[room:], l.elems)
+	l.front, l.elems = all[:room], all[room:]
 }
 
 func (l *List) put(pos int64, v string) {

@@ -34,19 +34,36 @@ type member struct {
 	dirty  bool        // spread: the item must be written
 }
 
-// pair is a member with its value: a field's value, or nothing.
-type pair struct {
+// Field is a hash field that was read, or a member of a set or sorted set; see Hash.Text for its value.
+type Field struct {
 	Name    string
 	value   text  // see members.text
 	Expires int64 // of a hash field, Unix ms; 0: never
 }
 
-func newMembers(tx *Txn, ent *entry, o *object) *members { return &members{tx: tx, ent: ent, obj: o} }
+// ValueLen is the length of a field's value.
+func (p Field) ValueLen() int { return p.value.len() }
+
+func decodeMembers(tx *Txn, ent *entry, o *object, as store.Attrs) *members {
+	ms := &members{tx: tx, ent: ent, obj: o, attrs: as}
+	if o.gen != "" {
+		ms.n = as.Get(attrCount).Num()
+	}
+	return ms
+}
+
+// newMembers makes a key hold a new empty collection of a type, whatever it held before.
+func (tx *Txn) newMembers(key, typ string) *members {
+	ent := tx.entry(key)
+	o := &object{typ: typ}
+	ms := &members{tx: tx, ent: ent, obj: o}
+	tx.abandon(ent.obj)
+	ent.obj = o
+	ent.dirty = ent.dirty || ent.seen != nil
+	return ms
+}
 
 func (ms *members) spread() bool { return ms.obj.gen != "" }
-
-// failed reports whether the transaction has failed, so that there is no point in looking further.
-func (ms *members) failed() bool { return ms != nil && ms.tx.err != nil }
 
 // decode takes an inline head apart.
 func (ms *members) decode() {
@@ -93,9 +110,9 @@ func (ms *members) len() int64 {
 }
 
 // get returns a member.
-func (ms *members) get(name string) (pair, bool) {
+func (ms *members) get(name string) (Field, bool) {
 	if ms == nil {
-		return pair{}, false
+		return Field{}, false
 	}
 	ms.tx.spend(elementWork)
 	if ms.m == nil && !ms.spread() {
@@ -103,18 +120,18 @@ func (ms *members) get(name string) (pair, bool) {
 		attr := memberAttr(name)
 		v := ms.attrs.Get(attr)
 		if v.IsZero() || fieldExpired(ms.attrs, attr, ms.tx.now) {
-			return pair{}, false
+			return Field{}, false
 		}
-		return pair{name, text{plain: v.Str()}, fieldExpiry(ms.attrs, attr)}, true
+		return Field{name, text{plain: v.Str()}, fieldExpiry(ms.attrs, attr)}, true
 	}
 	if ms.spread() {
 		ms.fetch([]string{name})
 	}
 	e := ms.m[name]
 	if e == nil || !e.live {
-		return pair{}, false
+		return Field{}, false
 	}
-	return pair{name, e.value, e.expires}, true
+	return Field{name, e.value, e.expires}, true
 }
 
 // fetch reads members of a spread value that are not known yet, in one round.
@@ -155,7 +172,7 @@ func (ms *members) note(name string, as store.Attrs) *member {
 }
 
 // text is the value of a member that was read. What this transaction keeps of it is decompressed once.
-func (ms *members) text(p pair) string {
+func (ms *members) text(p Field) string {
 	if p.value.known() {
 		return p.value.plain
 	}
@@ -222,12 +239,12 @@ func (ms *members) del(name string) bool {
 
 // all iterates over all members, inline and spread, in no particular order but
 // always the same one for the same content (that of the hashes).
-func (ms *members) all() iter.Seq[pair] { return ms.from(0, 0) }
+func (ms *members) all() iter.Seq[Field] { return ms.from(0, 0) }
 
 // from iterates in order of hashes, starting at one. readahead is how many members the
 // caller expects to look at, 0 for all.
-func (ms *members) from(hash uint64, readahead int) iter.Seq[pair] {
-	return func(yield func(pair) bool) {
+func (ms *members) from(hash uint64, readahead int) iter.Seq[Field] {
+	return func(yield func(Field) bool) {
 		if ms == nil {
 			return
 		}
@@ -256,7 +273,7 @@ func (ms *members) from(hash uint64, readahead int) iter.Seq[pair] {
 					}
 					known = known[1:]
 				}
-				if !yield(pair{name, textOf(it.Attrs), exp}) {
+				if !yield(Field{name, textOf(it.Attrs), exp}) {
 					return
 				}
 			}
@@ -292,17 +309,17 @@ func (ms *members) pages(q store.Query, readahead int) iter.Seq[store.Item] {
 }
 
 // known lists the live members in m from a hash on, in order of hashes.
-func (ms *members) known(hash uint64) []pair {
+func (ms *members) known(hash uint64) []Field {
 	if ms.tx.spend(4 * elementWork * int64(len(ms.m))); ms.tx.err != nil {
 		return nil // they are looked at, hashed and sorted
 	}
-	out := make([]pair, 0, len(ms.m))
+	out := make([]Field, 0, len(ms.m))
 	for name, e := range ms.m {
 		if e.live && (hash == 0 || hashOf(name) >= hash) {
-			out = append(out, pair{name, e.value, e.expires})
+			out = append(out, Field{name, e.value, e.expires})
 		}
 	}
-	slices.SortFunc(out, func(a, b pair) int {
+	slices.SortFunc(out, func(a, b Field) int {
 		return cmp.Or(cmp.Compare(hashOf(a.Name), hashOf(b.Name)), strings.Compare(a.Name, b.Name))
 	})
 	return out
@@ -323,7 +340,7 @@ func nameOfItem(it store.Item, header int) string {
 }
 
 // scan returns about count members from a cursor on and the next cursor, 0 at the end.
-func (ms *members) scan(cursor uint64, count int) ([]pair, uint64) {
+func (ms *members) scan(cursor uint64, count int) ([]Field, uint64) {
 	if ms == nil {
 		return nil, 0
 	}
@@ -331,8 +348,8 @@ func (ms *members) scan(cursor uint64, count int) ([]pair, uint64) {
 		// As in Redis: a small collection comes whole.
 		return slices.Collect(ms.all()), 0
 	}
-	ms.tx.relaxed = ms.tx.relaxed || !ms.tx.write
-	var out []pair
+	ms.tx.relaxed = ms.tx.relaxed || !ms.tx.mode.write
+	var out []Field
 	var last uint64
 	for p := range ms.from(cursor<<(64-cursorBits), count) {
 		c := hashOf(p.Name) >> (64 - cursorBits)
@@ -346,7 +363,7 @@ func (ms *members) scan(cursor uint64, count int) ([]pair, uint64) {
 
 // random returns n distinct members, all if there are fewer; in a spread value they are
 // drawn from runs of neighbours in the order of hashes at random places.
-func (ms *members) random(n int64) []pair {
+func (ms *members) random(n int64) []Field {
 	if ms == nil || n <= 0 {
 		return nil
 	}
@@ -355,9 +372,9 @@ func (ms *members) random(n int64) []pair {
 		ms.shuffle(all)
 		return all[:min(n, int64(len(all)))]
 	}
-	out := make([]pair, 0, n)
+	out := make([]Field, 0, n)
 	seen := make(map[string]bool, n)
-	take := func(ps []pair, limit int) {
+	take := func(ps []Field, limit int) {
 		for _, p := range ps {
 			if limit == 0 || int64(len(out)) == n {
 				return
@@ -391,9 +408,9 @@ const (
 )
 
 // randomRun returns up to n neighbours in the order of hashes from a random place on.
-func (ms *members) randomRun(n int) []pair {
-	run := make([]pair, 0, n)
-	for _, start := range []uint64{ms.tx.e.random.Uint64(), 0} {
+func (ms *members) randomRun(n int) []Field {
+	run := make([]Field, 0, n)
+	for _, start := range []uint64{ms.tx.space.random.Uint64(), 0} {
 		for p := range ms.from(start, n) {
 			if run = append(run, p); len(run) == n {
 				return run
@@ -403,35 +420,23 @@ func (ms *members) randomRun(n int) []pair {
 	return run
 }
 
-func (ms *members) shuffle(ps []pair) {
-	ms.tx.e.random.Shuffle(len(ps), func(i, j int) { ps[i], ps[j] = ps[j], ps[i] })
+func (ms *members) shuffle(ps []Field) {
+	ms.tx.space.random.Shuffle(len(ps), func(i, j int) { ps[i], ps[j] = ps[j], ps[i] })
 }
 
 // randomOne returns a random member.
-func (ms *members) randomOne() (pair, bool) {
+func (ms *members) randomOne() (Field, bool) {
 	if ms.len() == 0 {
-		return pair{}, false
+		return Field{}, false
 	}
-	var from []pair
+	var from []Field
 	if ms.spread() {
 		from = ms.randomRun(randomRun)
 	} else {
 		from = slices.Collect(ms.all())
 	}
 	if len(from) == 0 {
-		return pair{}, false
+		return Field{}, false
 	}
-	return from[ms.tx.e.random.IntN(len(from))], true
-}
-
-// headSize estimates the bytes that the members take inline.
-func (ms *members) headSize() int {
-	n := 0
-	for name, e := range ms.m {
-		n += len(name) + e.value.len() + 2
-		if e.expires != 0 {
-			n += len(name) + 10
-		}
-	}
-	return n
+	return from[ms.tx.space.random.IntN(len(from))], true
 }

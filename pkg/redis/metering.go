@@ -11,11 +11,9 @@ import (
 // Class is the class of operations that a command belongs to, one of package meter's. It
 // need not be a command that there is.
 func (e *Engine) Class(args []string) string {
-	cmd := e.commands[args[0]]
+	cmd := e.commands.named(args[0])
 	if cmd == nil {
-		if cmd = e.commands[strings.ToLower(args[0])]; cmd == nil {
-			return meter.ClassOther
-		}
+		return meter.ClassOther
 	}
 	if cmd.subs != nil && len(args) > 1 {
 		if sub := cmd.subs[strings.ToLower(args[1])]; sub != nil {

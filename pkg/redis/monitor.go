@@ -9,11 +9,6 @@ import (
 	"github.com/skystash/skystash/pkg/store"
 )
 
-// recMonitor is the attribute of a database's record that says until when (Unix
-// ms) commands are to be written to the monitor's log. Without it, monitoring
-// costs nothing.
-const recMonitor = "monitor"
-
 const (
 	// monitorLife is how long the attribute in the record holds, monitorBeat how often it is renewed.
 	monitorLife = time.Minute
@@ -75,7 +70,7 @@ func (e *Engine) logCommands(ctx context.Context, db *Database, cmds []bound) {
 	var lines []publication
 	for _, b := range cmds {
 		if !b.cmd.has(admin) {
-			lines = append(lines, publication{payload: monitorLine(now, b.args)})
+			lines = append(lines, publication{payload: monitorLine(now, clientAddr(ctx), b.args)})
 		}
 	}
 	l := messageLog{db.ID, monitorLog}
@@ -119,10 +114,10 @@ func (e *Engine) logLines(ctx context.Context, l messageLog, lines []publication
 }
 
 // monitorLine is a command as MONITOR shows it: time, database and client, and the arguments
-// quoted. The client is not known.
-func monitorLine(now time.Time, args []string) string {
+// quoted.
+func monitorLine(now time.Time, client string, args []string) string {
 	us := now.UnixMicro()
-	b := fmt.Appendf(nil, "%d.%06d [0 0.0.0.0:0]", us/1e6, us%1e6)
+	b := fmt.Appendf(nil, "%d.%06d [0 %s]", us/1e6, us%1e6, client)
 	for _, arg := range args {
 		b = append(b, ' ')
 		left := maxMonitored - len(b)

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/skystash/skystash/pkg/redis/glob"
+	"github.com/skystash/skystash/pkg/redis/internal/glob"
 )
 
 // Message is what a subscriber receives.
@@ -38,19 +38,19 @@ var errClosedSubscription = errors.New("redis: the subscription is closed")
 // channel and once for each pattern that matches. It must be closed.
 type Subscription struct {
 	hub      *hub
-	channels []string
-	patterns []string
-	only     map[string]bool // channels
-	tails    []*tail
 	monitors bool               // messages are commands
 	stopBeat context.CancelFunc // ends the renewals of recMonitor
 	wake     chan struct{}
 
-	mu     sync.Mutex
-	queue  []Message
-	bytes  int
-	err    error
-	closed bool
+	mu       sync.Mutex
+	channels []string
+	patterns []string
+	only     map[string]bool // channels
+	tails    []*tail
+	queue    []Message
+	bytes    int
+	err      error
+	closed   bool
 }
 
 // Subscribe begins to receive messages: all that are published after it has returned. An Error is
@@ -68,16 +68,10 @@ func (e *Engine) Subscribe(ctx context.Context, db *Database, a Access, channels
 		}
 	}
 	s := &Subscription{hub: e.hubOf(db), channels: distinct(channels), patterns: distinct(patterns), only: map[string]bool{}, wake: make(chan struct{}, 1)}
-	logs := map[messageLog]bool{}
 	for _, c := range s.channels {
 		s.only[c] = true
-		logs[db.logOf(c)] = true
 	}
-	if len(s.patterns) > 0 {
-		for i := range db.logs() {
-			logs[messageLog{db.ID, uint16(i)}] = true
-		}
-	}
+	logs := logsFor(db, s.channels, s.patterns)
 	err := s.hub.register.add(ctx, s.channels, s.patterns, 1)
 	if err == nil {
 		err = s.join(ctx, logs)
@@ -96,7 +90,9 @@ func (s *Subscription) join(ctx context.Context, logs map[messageLog]bool) error
 		if err := t.join(ctx, s); err != nil {
 			return err
 		}
+		s.mu.Lock()
 		s.tails = append(s.tails, t)
+		s.mu.Unlock()
 	}
 	return nil
 }
@@ -112,19 +108,14 @@ func (s *Subscription) Close() {
 		return
 	}
 	s.signal()
-	for _, t := range s.tails {
+	for _, t := range s.joined() {
 		t.leave(s)
 	}
 	if s.stopBeat != nil {
 		s.stopBeat()
 	}
 	if !s.monitors {
-		// Whoever closes it may have no time left.
-		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
-		defer cancel()
-		if err := s.hub.register.add(ctx, s.channels, s.patterns, -1); err != nil {
-			s.hub.e.log.WarnContext(ctx, "unregistering a subscription", "error", err)
-		}
+		s.unregister(s.channels, s.patterns)
 	}
 }
 
@@ -136,7 +127,7 @@ func (s *Subscription) Next(ctx context.Context) (Message, error) {
 			return m, err
 		}
 		more := false
-		for _, t := range s.tails {
+		for _, t := range s.joined() {
 			again, err := t.catchUp(ctx, s)
 			if errors.Is(err, errLogGone) {
 				err = ErrLagged
@@ -214,6 +205,8 @@ func (s *Subscription) enqueue(messages []Message) {
 
 // copies are the messages that a publication means for the subscription.
 func (s *Subscription) copies(p publication) (out []Message) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.monitors || s.only[p.channel] {
 		out = append(out, Message{Channel: p.channel, Payload: p.payload})
 	}

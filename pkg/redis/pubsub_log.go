@@ -59,10 +59,10 @@ const monitorLog = 0xffff
 const maxLogs = 8
 
 // logs is the number of logs that a database's channels are spread over.
-func (d *Database) logs() int { return min(d.Slots, maxLogs) }
+func logsOf(d *Database) int { return min(d.Slots, maxLogs) }
 
-func (d *Database) logOf(channel string) messageLog {
-	return messageLog{d.ID, uint16(hashOf(channel) % uint64(d.logs()))}
+func logOf(d *Database, channel string) messageLog {
+	return messageLog{d.ID, uint16(hashOf(channel) % uint64(logsOf(d)))}
 }
 
 func (l messageLog) key(sort string) store.Key {
@@ -134,11 +134,11 @@ func decodeMessage(seq int64, entry string) logged {
 
 // append makes the operations that append messages to logs, in a commit with the id. The
 // items to be written before the commit hold what is too large for a log.
-func appendToLogs(id writeID, nowMs int64, logOf func(channel string) messageLog, messages []publication) (ops []store.Op, bodies []store.Item) {
+func appendToLogs(id writeID, nowMs int64, logFor func(channel string) messageLog, messages []publication) (ops []store.Op, bodies []store.Item) {
 	entries := map[messageLog][]string{}
 	var order []messageLog
 	for i, p := range messages {
-		l, name, body := logOf(p.channel), nameOfMessage(id, i), encodeBody(p)
+		l, name, body := logFor(p.channel), nameOfMessage(id, i), encodeBody(p)
 		if entries[l] == nil {
 			order = append(order, l)
 		}

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/skystash/skystash/pkg/redis/glob"
+	"github.com/skystash/skystash/pkg/redis/internal/glob"
 	"github.com/skystash/skystash/pkg/store"
 )
 

@@ -25,43 +25,41 @@ func (c *call) randomArgs(option string) (n int64, with bool, err error) {
 	return n, len(c.args) == 4, nil
 }
 
-// writeRandom replies with n random members: distinct ones, or for a negative n exactly -n
-// that may repeat; each followed, if asked for, by what extra writes.
-func (c *call) writeRandom(ms *members, n int64, with bool, extra func(pair)) error {
-	var picks []pair
+// writeRandom replies with n random ones of size members: distinct ones, or for a negative n exactly -n that may
+// repeat. random returns some distinct ones, write writes one and how many replies it has written.
+func writeRandom[M any](c *call, size int64, random func(n int64) []M, n int64, write func(M) int) error {
+	var picks []M
 	if n >= 0 {
-		picks = ms.random(n)
+		picks = random(n)
 	} else {
-		picks = ms.random(min(-n, randomPool))
+		picks = random(min(-n, randomPool))
 	}
 	total := int64(len(picks))
 	if n < 0 && total > 0 {
 		total = -n
 	}
-	mark, used, size := c.w.Mark(), 0, ms.len()
+	mark, used, replies := c.w.Mark(), 0, 0
 	for range total {
-		var p pair
+		var p M
 		// With repetitions, every one of the size members must be equally likely at each draw. So a
 		// member that was drawn before is drawn again with probability used/size. Otherwise the
 		// next member that was not drawn yet is taken.
-		if used < len(picks) && (n >= 0 || c.tx.e.random.Int64N(size) >= int64(used)) {
+		if used < len(picks) && (n >= 0 || c.host.random.Int64N(size) >= int64(used)) {
 			p = picks[used]
 			used++
 		} else {
-			p = picks[c.tx.e.random.IntN(used)]
+			p = picks[c.host.random.IntN(used)]
 		}
-		c.w.Bulk(p.Name)
-		if with {
-			extra(p)
-		}
+		replies += write(p)
 		if err := c.bounded(mark); err != nil {
 			return err
 		}
 	}
-	if with {
-		total *= 2
+	if replies > int(total) {
+		c.w.PairsAt(mark, int(total))
+	} else {
+		c.w.ArrayAt(mark, replies)
 	}
-	c.w.ArrayAt(mark, int(total))
 	return nil
 }
 

@@ -23,6 +23,8 @@ const (
 	// certain garbage have it: those that need no look at a head. No other item of the table has
 	// this attribute, so the table's stream is filtered by it.
 	noteDue = "due"
+
+	noteDatabase = "o" // a whole database is garbage
 )
 
 const (
@@ -73,14 +75,14 @@ func noteKey(due int64, gen string) store.Key {
 
 // noteFlush writes a note that the keys of a database's present epoch are garbage from due (Unix
 // ms) on. The reclaimer ignores it if the database has not gone on to another epoch by then.
-func (e *Engine) noteFlush(ctx context.Context, d *Database, due int64) error {
+func (s *space) noteFlush(ctx context.Context, d *Database, due int64) error {
 	attrs := store.NewAttrs(
 		store.Attr{Name: noteDB, Value: store.Bytes(d.ID)},
 		store.Attr{Name: noteDue, Value: store.Int(due)},
 		store.Attr{Name: noteEpoch, Value: store.Int(d.epoch)},
 		store.Attr{Name: noteSlots, Value: store.Int(int64(d.Slots))})
-	id := string(newWriteID(e.nowMs()))
-	if _, err := e.store.Apply(ctx, store.Put(noteKey(due, id), attrs, nil)); err != nil {
+	id := string(newWriteID(s.nowMs()))
+	if _, err := s.store.Apply(ctx, store.Put(noteKey(due, id), attrs, nil)); err != nil {
 		return fmt.Errorf("noting a flush: %w", unseen(err))
 	}
 	return nil
@@ -88,27 +90,27 @@ func (e *Engine) noteFlush(ctx context.Context, d *Database, due int64) error {
 
 // flushed reports whether a database has gone on from an epoch to a later one. A note is looked at
 // so long after its flush began that the flush has either taken effect by then or never will.
-func (e *Engine) flushed(ctx context.Context, db string, epoch int64) (bool, error) {
-	record, err := e.store.Get(ctx, recordKey(db))
+func (s *space) flushed(ctx context.Context, db string, epoch int64) (bool, error) {
+	record, err := s.store.Get(ctx, recordKey(db))
 	if err != nil {
 		return false, fmt.Errorf("reading database %s: %w", db, err)
 	}
 	return record == nil || record.Get(recEpoch).Num() > epoch, nil
 }
 
-// Reclaim deletes garbage that is due: the elements of values that were deleted, overwritten or
+// reclaim deletes garbage that is due: the elements of values that were deleted, overwritten or
 // have expired, the expired fields of hashes, and everything in flushed and deleted databases. It
 // returns the number of items deleted. It may run on any instance, several times and at once.
-func (e *Engine) Reclaim(ctx context.Context) (int, error) {
+func (s *space) reclaim(ctx context.Context) (int, error) {
 	total := 0
-	q := store.Query{Partition: reclaimPartition, To: putUint64(uint64(e.now().Add(-reclaimGrace).UnixMilli()))}
+	q := store.Query{Partition: reclaimPartition, To: putUint64(uint64(s.now().Add(-reclaimGrace).UnixMilli()))}
 	for {
-		page, err := e.store.Query(ctx, q)
+		page, err := s.store.Query(ctx, q)
 		if err != nil {
 			return total, fmt.Errorf("reading the reclaimer's notes: %w", err)
 		}
 		for _, note := range page.Items {
-			n, err := e.reclaimOne(ctx, note)
+			n, err := s.reclaimOne(ctx, note)
 			total += n
 			if err != nil && !errors.Is(err, store.ErrConflict) { // which the next run sees to
 				return total, err
@@ -127,10 +129,10 @@ type Change struct {
 	Old, New store.Attrs // before and after, of bytes and integers; nil: there was no item
 }
 
-// ReclaimChange does the work of Reclaim for one change of the table: a note was written, or an
+// reclaimChange does the work of reclaim for one change of the table: a note was written, or an
 // expired head was deleted. It returns the number of items deleted. It ignores all other changes,
 // and notes that are not due yet. Changes may be delivered late, several times and in any order.
-func (e *Engine) ReclaimChange(ctx context.Context, c Change) (int, error) {
+func (s *space) reclaimChange(ctx context.Context, c Change) (int, error) {
 	key := c.Key
 	if key.Partition != reclaimPartition {
 		gen, expires := c.Old.Get(attrGen).Str(), c.Old.Get(attrExpiry).Num()
@@ -139,68 +141,68 @@ func (e *Engine) ReclaimChange(ctx context.Context, c Change) (int, error) {
 		}
 		key = noteKey(expires, gen)
 	}
-	if int64(getUint64(key.Sort)) > e.now().Add(-reclaimGrace).UnixMilli() {
+	if int64(getUint64(key.Sort)) > s.now().Add(-reclaimGrace).UnixMilli() {
 		return 0, nil
 	}
-	note, err := e.store.Get(ctx, key)
+	note, err := s.store.Get(ctx, key)
 	if err != nil {
 		return 0, fmt.Errorf("reading a note of the reclaimer: %w", err)
 	}
 	if note == nil {
 		return 0, nil // it has been seen to
 	}
-	n, err := e.reclaimOne(ctx, store.Item{Key: key, Attrs: note})
+	n, err := s.reclaimOne(ctx, store.Item{Key: key, Attrs: note})
 	if errors.Is(err, store.ErrConflict) {
-		return n, nil // as for Reclaim, which comes back to it
+		return n, nil // as for reclaim, which comes back to it
 	}
 	return n, err
 }
 
-func (e *Engine) reclaimOne(ctx context.Context, note store.Item) (int, error) {
+func (s *space) reclaimOne(ctx context.Context, note store.Item) (int, error) {
 	db := note.Attrs.Get(noteDB).Str()
 	if ep := note.Attrs.Get(noteEpoch); !ep.IsZero() {
 		n := 0
-		flushed, err := e.flushed(ctx, db, ep.Num())
+		flushed, err := s.flushed(ctx, db, ep.Num())
 		if flushed {
-			n, err = e.reclaimEpoch(ctx, db, ep.Num(), int(note.Attrs.Get(noteSlots).Num()))
+			n, err = s.reclaimEpoch(ctx, db, ep.Num(), int(note.Attrs.Get(noteSlots).Num()))
 		}
 		if err != nil {
 			return n, err
 		}
-		return n, e.dropNote(ctx, note)
+		return n, s.dropNote(ctx, note)
 	}
 	if note.Attrs.Has(noteDatabase) {
-		n, err := e.reclaimDatabase(ctx, db)
+		n, err := s.clear(ctx, db)
 		if err != nil {
 			return n, err
 		}
-		return n, e.dropNote(ctx, note)
+		return n, s.dropNote(ctx, note)
 	}
 	if note.Attrs.Has(noteFrom) {
-		n, err := e.deleteAll(ctx, store.Query{
+		n, err := s.deleteAll(ctx, store.Query{
 			Partition: elemPartition(db, note.Attrs.Get(noteGen).Str()),
 			From:      note.Attrs.Get(noteFrom).Str(), To: note.Attrs.Get(noteTo).Str(),
 		})
 		if err != nil {
 			return n, err
 		}
-		return n, e.dropNote(ctx, note)
+		return n, s.dropNote(ctx, note)
 	}
 	if note.Attrs.Has(noteGen) {
-		return e.sweepFields(ctx, note)
+		return s.sweepFields(ctx, note)
 	}
 	gen := note.Key.Sort[8:]
 	if note.Attrs.Has(notePartition) {
-		inUse, err := e.inUse(ctx, note, headOf(note.Attrs), gen)
+		inUse, err := s.inUse(ctx, note, headOf(note.Attrs), gen)
 		if inUse || err != nil {
 			return 0, err
 		}
 	}
-	n, err := e.deletePartition(ctx, elemPartition(db, gen))
+	n, err := s.deletePartition(ctx, elemPartition(db, gen))
 	if err != nil {
 		return n, err
 	}
-	return n, e.dropNote(ctx, note)
+	return n, s.dropNote(ctx, note)
 }
 
 // headOf is the key of the head that a note names.
@@ -212,20 +214,20 @@ func headOf(note store.Attrs) store.Key {
 // one that the generation was moved to since. A head that has expired is deleted and counts as
 // none. If the generation is in use, the note is dropped, unless another look is needed: a head
 // that does not expire needs no note, and a new expiry came with a note of its own.
-func (e *Engine) inUse(ctx context.Context, note store.Item, headKey store.Key, gen string) (bool, error) {
-	headKey, head, err := e.holder(ctx, note.Attrs.Get(noteDB).Str(), gen, headKey)
+func (s *space) inUse(ctx context.Context, note store.Item, headKey store.Key, gen string) (bool, error) {
+	headKey, head, err := s.holder(ctx, note.Attrs.Get(noteDB).Str(), gen, headKey)
 	if head == nil || err != nil {
 		return false, err
 	}
 	expires := head.Get(attrExpiry).Num()
 	if expires == 0 {
-		return true, e.dropNote(ctx, note)
+		return true, s.dropNote(ctx, note)
 	}
-	if expires > e.now().Add(-reclaimGrace).UnixMilli() {
+	if expires > s.now().Add(-reclaimGrace).UnixMilli() {
 		// The note for the new expiry was written together with it.
-		return true, e.dropNote(ctx, note)
+		return true, s.dropNote(ctx, note)
 	}
-	_, err = e.store.Apply(ctx, store.Delete(headKey, unchanged(head)))
+	_, err = s.store.Apply(ctx, store.Delete(headKey, unchanged(head)))
 	if _, changed := isConditionError(err); changed || errors.Is(err, store.ErrUnknownOutcome) {
 		return true, nil // look again next time
 	}
@@ -237,16 +239,16 @@ func (e *Engine) inUse(ctx context.Context, note store.Item, headKey store.Key, 
 
 // holder finds the head that refers to a generation. That is the head at key, or the one that the
 // generation was moved to since. If there is none, the attributes are nil.
-func (e *Engine) holder(ctx context.Context, db, gen string, key store.Key) (store.Key, store.Attrs, error) {
+func (s *space) holder(ctx context.Context, db, gen string, key store.Key) (store.Key, store.Attrs, error) {
 	for asked := (store.Key{}); ; {
-		head, err := e.store.Get(ctx, key)
+		head, err := s.store.Get(ctx, key)
 		if err != nil {
 			return key, nil, fmt.Errorf("reading a head: %w", err)
 		}
 		if head.Get(attrGen).Str() == gen {
 			return key, head, nil
 		}
-		owner, err := e.store.Get(ctx, store.Key{Partition: elemPartition(db, gen), Sort: elemOwner})
+		owner, err := s.store.Get(ctx, store.Key{Partition: elemPartition(db, gen), Sort: elemOwner})
 		if err != nil {
 			return key, nil, fmt.Errorf("reading a generation's owner: %w", err)
 		}
@@ -257,23 +259,23 @@ func (e *Engine) holder(ctx context.Context, db, gen string, key store.Key) (sto
 	}
 }
 
-func (e *Engine) dropNote(ctx context.Context, note store.Item) error {
-	if err := e.store.Load(ctx, nil, []store.Key{note.Key}); err != nil {
+func (s *space) dropNote(ctx context.Context, note store.Item) error {
+	if err := s.store.Load(ctx, nil, []store.Key{note.Key}); err != nil {
 		return fmt.Errorf("dropping a note: %w", err)
 	}
 	return nil
 }
 
 // deletePartition deletes all items of a partition.
-func (e *Engine) deletePartition(ctx context.Context, partition string) (int, error) {
-	return e.deleteAll(ctx, store.Query{Partition: partition})
+func (s *space) deletePartition(ctx context.Context, partition string) (int, error) {
+	return s.deleteAll(ctx, store.Query{Partition: partition})
 }
 
 // deleteAll deletes all items that a query finds.
-func (e *Engine) deleteAll(ctx context.Context, q store.Query) (int, error) {
+func (s *space) deleteAll(ctx context.Context, q store.Query) (int, error) {
 	n := 0
 	for {
-		page, err := e.store.Query(ctx, q)
+		page, err := s.store.Query(ctx, q)
 		if err != nil {
 			return n, fmt.Errorf("reading garbage: %w", err)
 		}
@@ -282,7 +284,7 @@ func (e *Engine) deleteAll(ctx context.Context, q store.Query) (int, error) {
 			keys[i] = it.Key
 		}
 		if len(keys) > 0 {
-			if err := e.store.Load(ctx, nil, keys); err != nil {
+			if err := s.store.Load(ctx, nil, keys); err != nil {
 				return n, fmt.Errorf("deleting garbage: %w", err)
 			}
 			n += len(keys)
@@ -295,18 +297,18 @@ func (e *Engine) deleteAll(ctx context.Context, q store.Query) (int, error) {
 }
 
 // reclaimEpoch deletes all keys of an epoch, and the elements they refer to.
-func (e *Engine) reclaimEpoch(ctx context.Context, db string, epoch int64, slots int) (int, error) {
+func (s *space) reclaimEpoch(ctx context.Context, db string, epoch int64, slots int) (int, error) {
 	n := 0
 	for slot := range slots {
 		p := slotPartition(db, epoch, slot)
 		q := store.Query{Partition: p, Filter: store.Exists(attrGen)}
 		for {
-			page, err := e.store.Query(ctx, q)
+			page, err := s.store.Query(ctx, q)
 			if err != nil {
 				return n, fmt.Errorf("reading flushed keys: %w", err)
 			}
 			for _, it := range page.Items {
-				k, err := e.deletePartition(ctx, elemPartition(db, it.Attrs.Get(attrGen).Str()))
+				k, err := s.deletePartition(ctx, elemPartition(db, it.Attrs.Get(attrGen).Str()))
 				n += k
 				if err != nil {
 					return n, err
@@ -317,7 +319,7 @@ func (e *Engine) reclaimEpoch(ctx context.Context, db string, epoch int64, slots
 			}
 			q = q.Next(page)
 		}
-		k, err := e.deletePartition(ctx, p)
+		k, err := s.deletePartition(ctx, p)
 		n += k
 		if err != nil {
 			return n, err

@@ -21,25 +21,6 @@ import (
 // a thousand every ten seconds.
 const sweepPause = 10 * time.Millisecond
 
-// nextSweep is when a spread hash of n fields should be looked through after what the
-// transaction has changed (Unix ms); 0: no field expires.
-func (o *object) nextSweep(n int64) int64 {
-	soonest := int64(0)
-	for _, e := range o.members.m {
-		if e.live && e.expires != 0 && (e.dirty || o.fresh) && (soonest == 0 || e.expires < soonest) {
-			soonest = e.expires
-		}
-	}
-	if soonest == 0 {
-		return o.sweep
-	}
-	due := soonest + n*sweepPause.Milliseconds()
-	if o.sweep != 0 && o.sweep <= due {
-		return o.sweep
-	}
-	return due
-}
-
 // fieldsNote is the write of a note that a hash has to be looked through at a time (Unix ms).
 func fieldsNote(due int64, gen, db string, head store.Key) store.Op {
 	return store.Put(noteKey(due, gen+"f"), store.NewAttrs(
@@ -51,7 +32,7 @@ func fieldsNote(due int64, gen, db string, head store.Key) store.Op {
 
 // fieldSweep looks through one hash.
 type fieldSweep struct {
-	e       *Engine
+	space   *space
 	db, gen string
 	due     int64     // of its note, Unix ms
 	key     store.Key // of the head
@@ -61,35 +42,35 @@ type fieldSweep struct {
 }
 
 // sweepFields deletes a hash's expired fields and arranges the next time.
-func (e *Engine) sweepFields(ctx context.Context, note store.Item) (int, error) {
+func (s *space) sweepFields(ctx context.Context, note store.Item) (int, error) {
 	due := int64(getUint64(note.Key.Sort))
-	s := fieldSweep{e: e, db: note.Attrs.Get(noteDB).Str(), gen: note.Attrs.Get(noteGen).Str(), due: due, key: headOf(note.Attrs), now: e.nowMs()}
-	current, err := s.start(ctx)
+	w := fieldSweep{space: s, db: note.Attrs.Get(noteDB).Str(), gen: note.Attrs.Get(noteGen).Str(), due: due, key: headOf(note.Attrs), now: s.nowMs()}
+	current, err := w.start(ctx)
 	if err == nil && current {
-		current, err = s.pages(ctx)
+		current, err = w.pages(ctx)
 	}
 	if err == nil && current {
-		err = s.arrange(ctx)
+		err = w.arrange(ctx)
 	}
 	if err != nil {
-		return s.deleted, fmt.Errorf("deleting expired fields: %w", err)
+		return w.deleted, fmt.Errorf("deleting expired fields: %w", err)
 	}
-	return s.deleted, e.dropNote(ctx, note)
+	return w.deleted, s.dropNote(ctx, note)
 }
 
 // start finds the head and takes the time out of it; not current if there is no head
 // or another note. A head without a time may be what a sweep that was cut off has left.
 func (s *fieldSweep) start(ctx context.Context) (current bool, err error) {
-	attempts := s.e.retry.Begin()
+	attempts := s.space.retry.Begin()
 	for {
 		var head store.Attrs
-		if s.key, head, err = s.e.holder(ctx, s.db, s.gen, s.key); head == nil || err != nil {
+		if s.key, head, err = s.space.holder(ctx, s.db, s.gen, s.key); head == nil || err != nil {
 			return false, err
 		}
 		if at := head.Get(attrSweep); at.IsZero() || at.Num() != s.due {
 			return at.IsZero(), nil
 		}
-		_, err = s.e.store.Apply(ctx, store.Update(s.key,
+		_, err = s.space.store.Apply(ctx, store.Update(s.key,
 			store.And{store.Eq(attrGen, store.Bytes(s.gen)), store.Eq(attrSweep, store.Int(s.due))},
 			store.Remove(attrSweep), s.newVersion()))
 		if err == nil {
@@ -117,7 +98,7 @@ func (s *fieldSweep) again(ctx context.Context, attempts *store.Attempts, err er
 func (s *fieldSweep) pages(ctx context.Context) (current bool, err error) {
 	q := store.Query{Partition: elemPartition(s.db, s.gen), From: elemMember, To: store.PrefixEnd(elemMember)}
 	for {
-		page, err := s.e.store.Query(ctx, q)
+		page, err := s.space.store.Query(ctx, q)
 		if err != nil {
 			return false, fmt.Errorf("reading fields: %w", err)
 		}
@@ -153,9 +134,9 @@ func (s *fieldSweep) pages(ctx context.Context) (current bool, err error) {
 // remove deletes fields, together with the head if none is left. Fields that were
 // written meanwhile stay.
 func (s *fieldSweep) remove(ctx context.Context, keys []store.Key) (current bool, err error) {
-	attempts := s.e.retry.Begin()
+	attempts := s.space.retry.Begin()
 	for {
-		head, err := s.e.store.Get(ctx, s.key)
+		head, err := s.space.store.Get(ctx, s.key)
 		if err != nil {
 			return false, fmt.Errorf("reading a head: %w", err)
 		}
@@ -177,7 +158,7 @@ func (s *fieldSweep) remove(ctx context.Context, keys []store.Key) (current bool
 		for _, k := range keys {
 			ops = append(ops, store.Delete(k, store.Le(attrExpiry, store.Int(s.now))))
 		}
-		err = s.e.store.Commit(ctx, ops)
+		err = s.space.store.Commit(ctx, ops)
 		if err == nil {
 			s.deleted += len(keys)
 			return true, nil
@@ -198,9 +179,9 @@ func (s *fieldSweep) remove(ctx context.Context, keys []store.Key) (current bool
 
 // arrange makes the head and a note name the next time, unless they already name an earlier one.
 func (s *fieldSweep) arrange(ctx context.Context) error {
-	attempts := s.e.retry.Begin()
+	attempts := s.space.retry.Begin()
 	for s.next != 0 {
-		head, err := s.e.store.Get(ctx, s.key)
+		head, err := s.space.store.Get(ctx, s.key)
 		if err != nil {
 			return fmt.Errorf("reading a head: %w", err)
 		}
@@ -208,7 +189,7 @@ func (s *fieldSweep) arrange(ctx context.Context) error {
 		if at := head.Get(attrSweep).Num(); head.Get(attrGen).Str() != s.gen || at != 0 && at <= due {
 			return nil
 		}
-		err = s.e.store.Commit(ctx, []store.Op{
+		err = s.space.store.Commit(ctx, []store.Op{
 			store.Update(s.key, unchanged(head), store.Set(attrSweep, store.Int(due)), s.newVersion()),
 			fieldsNote(due, s.gen, s.db, s.key),
 		})

@@ -3,7 +3,6 @@ package redis
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/store"
+	"github.com/skystash/skystash/pkg/token/revoked"
 )
 
 // Region makes an engine one of a read region: Config.Store is then the primary region's
@@ -36,9 +36,6 @@ const (
 	arrivalPoll = 50 * time.Millisecond
 )
 
-// errElsewhere ends a transaction over the replica that needs what only the primary region has.
-var errElsewhere = errors.New("redis: to be read in the primary region")
-
 // errFlushInTransaction: a mark for every key there has been would be needed.
 const errFlushInTransaction = Error("ERR FLUSHDB and FLUSHALL are not available in transactions and scripts sent to a read region")
 
@@ -63,7 +60,7 @@ func (e *Engine) ReadReplica(ctx context.Context, db *Database, a Access, cmds [
 		return false
 	}
 	ctx, _, own := e.begin(ctx, db)
-	defer own.Release()
+	defer own.End()
 	group := make([]bound, len(cmds))
 	keys := make([]string, len(cmds))
 	for i, args := range cmds {
@@ -71,11 +68,10 @@ func (e *Engine) ReadReplica(ctx context.Context, db *Database, a Access, cmds [
 		if err != nil || !nearby(b.cmd) {
 			return false
 		}
-		mine := b.cmd.keysOf(args)
-		if len(mine) != 1 {
+		if len(b.keys) != 1 {
 			return false
 		}
-		group[i], keys[i] = b, mine[0]
+		group[i], keys[i] = b, b.keys[0]
 	}
 	loaded, ok := e.region.heads(ctx, db, e.now(), keys)
 	if !ok {
@@ -83,9 +79,10 @@ func (e *Engine) ReadReplica(ctx context.Context, db *Database, a Access, cmds [
 	}
 	start := w.Len()
 	for i, b := range group {
-		tx := newTxn(ctx, e, db, false)
-		tx.near = true
-		if err := tx.run([]bound{b}, keys[i:i+1], loaded, w); err != nil {
+		tx := e.keys.begin(ctx, db, txnMode{near: true})
+		err := e.runIn(tx, []bound{b}, transactMode{}, keys[i:i+1], loaded, w)
+		tx.letGo()
+		if err != nil {
 			w.Truncate(start)
 			return false
 		}
@@ -126,7 +123,7 @@ func (r *replicaReader) heads(ctx context.Context, db *Database, now time.Time, 
 		}
 	}
 	items, err := r.replica.GetMany(ctx, ids, false)
-	if err != nil || !db.isIn(items[0], now) {
+	if err != nil || !sameRecord(db, items[0], now) {
 		return nil, false
 	}
 	out := make(heads, len(keys))
@@ -140,14 +137,14 @@ func (r *replicaReader) heads(ctx context.Context, db *Database, now time.Time, 
 	return out, true
 }
 
-// isIn reports whether a record says what d does, as far as reading keys goes. While
+// sameRecord reports whether a record says what d does, as far as reading keys goes. While
 // somebody monitors the database, the primary region has to see its commands; while a limit is reached, it refuses them.
-func (d *Database) isIn(record store.Attrs, now time.Time) bool {
+func sameRecord(d *Database, record store.Attrs, now time.Time) bool {
 	return record != nil && max(record.Get(recMonitor).Num(), d.monitored) <= now.UnixMilli() &&
 		record.Get(recEpoch).Num() == d.epoch && record.Get(recSwitchAt).Num() == d.switchAt &&
 		!d.Blocked.Holds(now) && !meter.DecodeBlock(record.Get(recBlock).Str()).Holds(now) &&
 		record.Get(recCredGen).Num() == d.CredentialGeneration &&
-		revocations(record).Equal(d.Revoked.List())
+		revoked.InRecord(record).Equal(d.Revoked.List())
 }
 
 // awaitEpoch waits until the replica has a flush.

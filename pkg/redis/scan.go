@@ -7,6 +7,9 @@ import (
 	"github.com/skystash/skystash/pkg/store"
 )
 
+// maxScanCount bounds how many keys or elements are read at a time, so that a page stays a page.
+const maxScanCount = 1 << 20
+
 // KeyInfo is a key as a walk over the keyspace finds it.
 type KeyInfo struct {
 	Name string
@@ -19,7 +22,7 @@ type KeyInfo struct {
 // change meanwhile.
 func (tx *Txn) Keys(hash uint64, readahead int) iter.Seq[KeyInfo] {
 	return func(yield func(KeyInfo) bool) {
-		tx.relaxed = tx.relaxed || !tx.write
+		tx.relaxed = tx.relaxed || !tx.mode.write
 		mine := tx.changedKeys(hash)
 		for item := range tx.headItems(hash, readahead) {
 			name := item.Attrs.Get(attrKey).Str()
@@ -54,7 +57,7 @@ func (tx *Txn) Keys(hash uint64, readahead int) iter.Seq[KeyInfo] {
 func (tx *Txn) changedKeys(hash uint64) []KeyInfo {
 	var out []KeyInfo
 	for ent := range tx.all() {
-		if ent.dirty && ent.obj != nil && !ent.obj.empty() && hashOf(ent.key) >= hash {
+		if ent.dirty && ent.obj != nil && !ent.obj.value.empty() && hashOf(ent.key) >= hash {
 			out = append(out, KeyInfo{ent.key, typeName(ent.obj.typ)})
 		}
 	}
@@ -122,14 +125,14 @@ func (tx *Txn) ScanKeys(cursor uint64, count int) ([]KeyInfo, uint64) {
 // RandomKey returns a random key.
 func (tx *Txn) RandomKey() (string, bool) {
 	var run []string
-	for _, start := range []uint64{tx.e.random.Uint64(), 0} {
+	for _, start := range []uint64{tx.space.random.Uint64(), 0} {
 		for k := range tx.Keys(start, randomRun) {
 			if run = append(run, k.Name); len(run) == randomRun {
 				break
 			}
 		}
 		if len(run) > 0 {
-			return run[tx.e.random.IntN(len(run))], true
+			return run[tx.space.random.IntN(len(run))], true
 		}
 	}
 	return "", false
@@ -146,7 +149,7 @@ func (tx *Txn) CountKeys() int64 {
 			return n
 		}
 	}
-	tx.relaxed = tx.relaxed || !tx.write
+	tx.relaxed = tx.relaxed || !tx.mode.write
 	var n int64
 	for _, p := range tx.view.partitions {
 		n += tx.count(store.Query{Partition: p, Filter: store.And{
@@ -163,3 +166,36 @@ func (tx *Txn) DeleteAll() {
 		tx.Delete(k.Name)
 	}
 }
+
+// countKeys counts the keys and those among them that expire. It gives up, not
+// ok, beyond limit keys; 0 is no limit.
+func (tx *Txn) countKeys(limit int64) (keys, expires int64, ok bool) {
+	tx.relaxed = tx.relaxed || !tx.mode.write
+	count := func(expiry int64) bool {
+		keys++
+		if expiry != 0 {
+			expires++
+		}
+		return limit == 0 || keys <= limit
+	}
+	for _, k := range tx.changedKeys(0) {
+		if !count(tx.Expiry(k.Name)) {
+			return keys, expires, false
+		}
+	}
+	for it := range tx.headItems(0, int(limit)) {
+		if ent := tx.known(headName(it)); ent != nil && ent.dirty {
+			continue
+		}
+		if expired(it.Attrs, tx.now) || emptyHead(it.Attrs, tx.now) && !it.Attrs.Has(attrGen) {
+			continue
+		}
+		if !count(it.Attrs.Get(attrExpiry).Num()) {
+			return keys, expires, false
+		}
+	}
+	return keys, expires, true
+}
+
+// headName is the user's key of a head.
+func headName(it store.Item) string { return nameOfItem(it, 8) }

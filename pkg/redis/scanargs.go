@@ -4,7 +4,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/skystash/skystash/pkg/redis/num"
+	"github.com/skystash/skystash/pkg/redis/internal/num"
 )
 
 // scanOptions are the arguments of SCAN, HSCAN, SSCAN and ZSCAN.
@@ -24,9 +24,6 @@ const (
 	scanCount      = 100
 	scanMatchCount = 1000
 )
-
-// maxScanCount bounds COUNT, so that a page stays a page.
-const maxScanCount = 1 << 20
 
 // parseScan reads a cursor at argument i and the options behind it.
 func parseScan(c *call, i int) (scanOptions, error) {
@@ -95,8 +92,8 @@ func formatCursor(n uint64) string { return strconv.FormatUint(n, 10) }
 
 // bounded stops a command whose reply, begun at mark, has become too large.
 func (c *call) bounded(mark int) error {
-	if n := c.w.Len() - mark; n > c.tx.e.maxReply {
-		return errReplySize(c.tx.e.maxReply, n)
+	if n := c.w.Len() - mark; n > c.host.maxReply {
+		return errReplySize(c.host.maxReply, n)
 	}
 	return nil
 }

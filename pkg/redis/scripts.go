@@ -25,24 +25,6 @@ const (
 	elemLibrary = "\x08"
 )
 
-// generation counts how often the scripts or libraries of a database were replaced.
-type generation struct {
-	n  int64
-	at int64 // Unix ms: before it, n-1 is in force
-}
-
-func readGeneration(record store.Attrs, attr string) generation {
-	return generation{n: record.Get(attr).Num(), at: record.Get(attr + recAt).Num()}
-}
-
-// in is the generation in force at a time.
-func (g generation) in(nowMs int64) int64 {
-	if nowMs < g.at {
-		return g.n - 1
-	}
-	return g.n
-}
-
 // scriptGen and libraryGen name generations of items.
 func scriptGen(n int64) string  { return "s" + putUint64(uint64(n)) }
 func libraryGen(n int64) string { return "l" + putUint64(uint64(n)) }
@@ -163,33 +145,33 @@ func luaError(err error) error {
 	return err
 }
 
-func (tx *Txn) storedScript(sha string) (storedScript, store.Key) {
-	gen := tx.db.scripts.in(tx.now)
-	return storedScript{tx.view.db, gen, sha}, store.Key{Partition: elemPartition(tx.view.db, scriptGen(gen)), Sort: elemScript + sha}
+func storedScriptOf(tx *Txn, sha string) (storedScript, store.Key) {
+	gen := tx.Database().scripts.in(tx.Now())
+	return storedScript{tx.Database().ID, gen, sha}, store.Key{Partition: elemPartition(tx.Database().ID, scriptGen(gen)), Sort: elemScript + sha}
 }
 
 // keepScript compiles a source and sees to it that the store has it.
-func (tx *Txn) keepScript(source string) (sha string, p *script.Program, err error) {
+func (e *Engine) keepScript(tx *Txn, source string) (sha string, p *script.Program, err error) {
 	sha = shaOf(source)
-	h := tx.e.lua
+	h := e.lua
 	if p, err = h.program(sha, source); err != nil {
 		return "", nil, err
 	}
-	id, key := tx.storedScript(sha)
+	id, key := storedScriptOf(tx, sha)
 	if _, ok := h.stored.get(id); ok {
 		return sha, p, nil
 	}
-	old, err := tx.e.store.Get(tx.ctx, key)
+	old, err := e.store.Get(tx.Context(), key)
 	if err == nil && old == nil {
 		// The store may repeat this as it likes: it is always the same item.
-		err = tx.e.store.Load(tx.ctx, []store.Item{{Key: key, Attrs: store.Attrs{{Name: attrValue, Value: store.Bytes(source)}}}}, nil)
+		err = e.store.Load(tx.Context(), []store.Item{{Key: key, Attrs: store.Attrs{{Name: attrValue, Value: store.Bytes(source)}}}}, nil)
 		if errors.Is(err, store.ErrUnknownOutcome) {
 			err = fmt.Errorf("%w (%v)", store.ErrUnavailable, err)
 		}
 	}
 	if err != nil {
 		tx.fail(fmt.Errorf("storing a script: %w", err))
-		return "", nil, tx.err
+		return "", nil, tx.Err()
 	}
 	h.stored.put(id, struct{}{}, 1)
 	return sha, p, nil
@@ -198,18 +180,18 @@ func (tx *Txn) keepScript(source string) (sha string, p *script.Program, err err
 const errNoScript Error = "NOSCRIPT No matching script. Please use EVAL."
 
 // findScript finds a script by its SHA-1, shaLen digits in lower case.
-func (tx *Txn) findScript(sha string) (*script.Program, error) {
-	h := tx.e.lua
-	id, key := tx.storedScript(sha)
+func (e *Engine) findScript(tx *Txn, sha string) (*script.Program, error) {
+	h := e.lua
+	id, key := storedScriptOf(tx, sha)
 	_, stored := h.stored.get(id)
 	if p, ok := h.programs.get(sha); ok && stored {
 		return p, nil
 	}
-	as, err := tx.e.store.Get(tx.ctx, key)
+	as, err := e.store.Get(tx.Context(), key)
 	switch {
 	case err != nil:
 		tx.fail(fmt.Errorf("reading a script: %w", err))
-		return nil, tx.err
+		return nil, tx.Err()
 	case as == nil:
 		return nil, errNoScript
 	}
@@ -218,7 +200,7 @@ func (tx *Txn) findScript(sha string) (*script.Program, error) {
 }
 
 // haveScripts reports which scripts there are.
-func (tx *Txn) haveScripts(shas []string) []bool {
+func (e *Engine) haveScripts(tx *Txn, shas []string) []bool {
 	out := make([]bool, len(shas))
 	var ask []store.Key
 	var which []int
@@ -226,15 +208,15 @@ func (tx *Txn) haveScripts(shas []string) []bool {
 		if len(sha) != shaLen {
 			continue
 		}
-		id, key := tx.storedScript(sha)
-		if _, out[i] = tx.e.lua.stored.get(id); !out[i] {
+		id, key := storedScriptOf(tx, sha)
+		if _, out[i] = e.lua.stored.get(id); !out[i] {
 			ask, which = append(ask, key), append(which, i)
 		}
 	}
 	if len(ask) == 0 {
 		return out
 	}
-	items, err := tx.e.store.GetMany(tx.ctx, ask, false)
+	items, err := e.store.GetMany(tx.Context(), ask, false)
 	if err != nil {
 		tx.fail(fmt.Errorf("reading %d scripts: %w", len(ask), err))
 		return out

@@ -108,9 +108,9 @@ func (e *Engine) librariesOf(ctx context.Context, db string, gen int64) (*librar
 	return ls, nil
 }
 
-// libraries are those in force in the transaction.
-func (tx *Txn) libraries() (*libraries, error) {
-	ls, err := tx.e.librariesOf(tx.ctx, tx.view.db, tx.db.libs.in(tx.now))
+// librariesIn are those in force in a transaction.
+func (e *Engine) librariesIn(tx *Txn) (*libraries, error) {
+	ls, err := e.librariesOf(tx.Context(), tx.Database().ID, tx.Database().libs.in(tx.Now()))
 	var refused Error
 	if err != nil && !errors.As(err, &refused) {
 		tx.fail(err)

@@ -80,11 +80,14 @@ func (e *Engine) changeLibraries(ctx context.Context, id string, change func([]*
 	if c.done { // by whoever had the lock before
 		return c.err
 	}
-	batch := e.lua.changes.takeAll(id)
-	if err := e.changeTogether(ctx, id, batch); errors.Is(err, store.ErrTooLarge) {
+	var batch []*libraryChange
+	if err := e.changeTogether(ctx, id, func() []*libraryChange {
+		batch = append(batch, e.lua.changes.takeAll(id)...) // while other processes are faster, more may come
+		return batch
+	}); errors.Is(err, store.ErrTooLarge) {
 		// Perhaps only because of some.
 		for _, one := range batch {
-			if err := e.changeTogether(ctx, id, []*libraryChange{one}); errors.Is(err, store.ErrTooLarge) {
+			if err := e.changeTogether(ctx, id, func() []*libraryChange { return []*libraryChange{one} }); errors.Is(err, store.ErrTooLarge) {
 				one.err = Error(fmt.Sprintf("ERR the function libraries of a database can have %d bytes", store.MaxCommitSize))
 			}
 		}
@@ -95,9 +98,10 @@ func (e *Engine) changeLibraries(ctx context.Context, id string, change func([]*
 	return c.err
 }
 
-// changeTogether makes one generation of several changes and tells each what became of it. It returns
-// why there is no generation.
-func (e *Engine) changeTogether(ctx context.Context, id string, batch []*libraryChange) error {
+// changeTogether makes one generation of several changes, those that the last call of together returns, and tells each
+// what became of it. It returns why there is no generation.
+func (e *Engine) changeTogether(ctx context.Context, id string, together func() []*libraryChange) error {
+	var batch []*libraryChange
 	policy := e.retry
 	policy.Patience = max(policy.Patience, changePatience)
 	err := policy.Do(ctx, func(ctx context.Context) error {
@@ -109,6 +113,7 @@ func (e *Engine) changeTogether(ctx context.Context, id string, batch []*library
 		if err != nil {
 			return err
 		}
+		batch = together()
 		list, changed := old.list, false
 		for _, c := range batch {
 			next, err := c.apply(list)
@@ -128,6 +133,9 @@ func (e *Engine) changeTogether(ctx context.Context, id string, batch []*library
 		return e.advance(ctx, d, recLibs, d.libs, libraryGen(d.libs.n), ops)
 	})
 	if err != nil {
+		if batch == nil {
+			batch = together()
+		}
 		for _, c := range batch {
 			c.err = err
 		}

@@ -9,24 +9,23 @@ import (
 	"strings"
 	"time"
 
-	"github.com/skystash/skystash/pkg/redis/num"
+	"github.com/skystash/skystash/pkg/redis/internal/num"
 	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/redis/script"
-	"github.com/skystash/skystash/pkg/store"
 )
 
 // Eval runs a script as EVAL does, but does not store it: EVALSHA and SCRIPT EXISTS do not find it,
 // and it takes no space. Tools that look after a database use it for scripts of their own.
 func (e *Engine) Eval(ctx context.Context, db *Database, a Access, source string, keys, args []string, w *resp.Writer) error {
 	ctx, _, own := e.begin(ctx, db)
-	defer own.Release()
+	defer own.End()
 	b, err := e.bind(a, slices.Concat([]string{"EVAL", source, strconv.Itoa(len(keys))}, keys, args))
 	if err != nil {
 		w.Error(err.Error())
 		return nil
 	}
 	cmd := *b.cmd
-	cmd.run, b.cmd = evalUnkept, &cmd
+	cmd.run, b.cmd = e.evalUnkept, &cmd
 	e.monitor(ctx, db, b)
 	return e.run(ctx, db, b, nil, w)
 }
@@ -35,7 +34,7 @@ func (e *Engine) Eval(ctx context.Context, db *Database, a Access, source string
 // script that has failed after it had written. Nothing of what it wrote stays, but the
 // other commands of a MULTI are carried out.
 type scriptFailure struct {
-	member int // its place in the group
+	member int // its place in the group, which runIn knows
 	text   Error
 }
 
@@ -54,6 +53,7 @@ const (
 // scriptHost carries out what a script asks for, in the transaction of the
 // command that runs it.
 type scriptHost struct {
+	e        *Engine
 	c        *call
 	readOnly bool
 	keys     []string // the only ones that may be used, if locked
@@ -70,21 +70,20 @@ func (h *scriptHost) Call(args []string) ([]byte, error) {
 	cmd, err := h.bind(args)
 	if err == nil {
 		h.wrote = h.wrote || cmd.mayWrite()
-		h.w.Limit(tx.e.maxReply + replySlack)
-		err = cmd.run(&call{tx: tx, cmd: cmd, args: args, w: &h.w, access: h.c.access})
+		h.w.Limit(h.e.maxReply + replySlack)
+		err = cmd.run(&call{tx: tx, cmd: cmd, args: args, w: &h.w, host: h.c.host, access: h.c.access, multi: h.c.multi})
 	}
-	tx.spend(commandWork + int64(h.w.Len()))
-	if tx.err != nil {
-		return nil, tx.err
-	}
-	tx.dropEmpty()
-	if tx.changed > store.MaxCommitOps {
-		return nil, script.Error(errTransactionSize(tx.changed))
-	}
-	if err == nil && h.w.Len() > tx.e.maxReply {
-		return nil, script.Error(errReplySize(tx.e.maxReply, h.w.Len()))
+	tx.Spend(commandWork + int64(h.w.Len()))
+	if tx.Err() != nil {
+		return nil, tx.Err()
 	}
 	var redisErr Error
+	if err := tx.endCommand(); errors.As(err, &redisErr) {
+		return nil, script.Error(redisErr)
+	}
+	if err == nil && h.w.Len() > h.e.maxReply {
+		return nil, script.Error(errReplySize(h.e.maxReply, h.w.Len()))
+	}
 	if errors.As(err, &redisErr) {
 		h.w.Reset()
 		h.w.Error(redisErr.Error())
@@ -95,14 +94,14 @@ func (h *scriptHost) Call(args []string) ([]byte, error) {
 
 // bind finds a command that the script may run.
 func (h *scriptHost) bind(args []string) (*command, error) {
-	e := h.c.tx.e
+	e := h.e
 	cmd, err := e.commands.find(args)
 	if err != nil {
-		connection := ofConnections[strings.ToLower(args[0])]
+		replication := ofReplicas[strings.ToLower(args[0])]
 		switch {
-		case e.commands.names(args), connection != 0 && !fits(connection, len(args)):
+		case e.commands.names(args), replication != 0 && !fits(replication, len(args)):
 			return nil, errScriptArity
-		case connection != 0:
+		case replication != 0:
 			return nil, errScriptNoScript
 		}
 		return nil, errScriptUnknown
@@ -110,7 +109,8 @@ func (h *scriptHost) bind(args []string) (*command, error) {
 	if cmd.has(noscript | session) {
 		return nil, errScriptNoScript
 	}
-	if err := h.c.access.check(cmd, args); err != nil {
+	keys := cmd.keysOf(args)
+	if err := h.c.access.check(cmd, args, keys); err != nil {
 		return nil, err
 	}
 	if h.readOnly && cmd.mayWrite() {
@@ -119,7 +119,7 @@ func (h *scriptHost) bind(args []string) (*command, error) {
 	if h.locked && cmd.has(whole) {
 		return nil, errScriptNoScript
 	}
-	for _, key := range cmd.keysOf(args) {
+	for _, key := range keys {
 		if len(key) > maxKeySize {
 			return nil, errKeySize(len(key))
 		}
@@ -130,30 +130,17 @@ func (h *scriptHost) bind(args []string) (*command, error) {
 	return cmd, nil
 }
 
-// ofConnections are the commands of Redis that change what a connection is, with their arities. They are not in
-// the table, for a request over HTTP has no connection. Redis knows them in scripts, and refuses them.
-var ofConnections = map[string]int{
-	"auth": -2, "hello": -1, "quit": -1, "reset": 1, "multi": 1, "exec": 1, "discard": 1, "watch": -2, "unwatch": 1,
-	"subscribe": -2, "psubscribe": -2, "ssubscribe": -2, "unsubscribe": -1, "punsubscribe": -1, "sunsubscribe": -1,
-	"monitor": 1, "sync": 1, "psync": -3,
-}
-
-// names reports whether there is a command, or subcommand, of the name that args start with.
-func (t commandTable) names(args []string) bool {
-	cmd := t[strings.ToLower(args[0])]
-	if cmd == nil {
-		return false
-	}
-	return cmd.subs == nil || len(args) == 1 || cmd.subs[strings.ToLower(args[1])] != nil
-}
+// ofReplicas are commands of Redis, with their arities, that are not in the table. Redis knows them in scripts,
+// and refuses them.
+var ofReplicas = map[string]int{"sync": 1, "psync": -3, "ssubscribe": -2, "sunsubscribe": -1}
 
 // Allowed reports whether the caller of the script may run a command.
 func (h *scriptHost) Allowed(args []string) (bool, error) {
-	cmd, err := h.c.tx.e.commands.find(args)
+	cmd, err := h.e.commands.find(args)
 	if err != nil {
 		return false, script.Error("ERR Invalid command passed to redis.acl_check_cmd()")
 	}
-	return h.c.access.check(cmd, args) == nil, nil
+	return h.c.access.check(cmd, args, cmd.keysOf(args)) == nil, nil
 }
 
 // stepWork is what a step of a script costs, see Budget.
@@ -161,17 +148,14 @@ const stepWork = 80
 
 // Use counts what a script has used towards the request's budget.
 func (h *scriptHost) Use(steps, bytes int64) error {
-	h.c.tx.spend(steps * stepWork)
+	h.c.tx.Spend(steps * stepWork)
 	h.c.tx.hold(bytes)
-	return h.c.tx.err
+	return h.c.tx.Err()
 }
 
 // Waited is how long the request has waited for turns.
 func (h *scriptHost) Waited() time.Duration {
-	if t := h.c.tx.budget.turn; t != nil {
-		return t.waited
-	}
-	return 0
+	return h.c.tx.waited()
 }
 
 // maxLogged bounds the lines of up to 1 KiB that a run of a script logs.
@@ -186,19 +170,19 @@ func (h *scriptHost) Log(level int, message string) {
 	h.logged++
 	switch {
 	case h.logged == maxLogged+1:
-		h.c.tx.e.log.WarnContext(h.c.tx.ctx, "a script logs more than is kept of a run", "lines", maxLogged, "database", h.c.tx.view.db)
+		h.e.log.WarnContext(h.c.tx.Context(), "a script logs more than is kept of a run", "lines", maxLogged, "database", h.c.tx.Database().ID)
 		return
 	case h.logged > maxLogged:
 		return
 	}
-	h.c.tx.spend(logWork)
+	h.c.tx.Spend(logWork)
 	levels := [...]slog.Level{slog.LevelDebug, slog.LevelDebug, slog.LevelInfo, slog.LevelWarn}
-	h.c.tx.e.log.Log(h.c.tx.ctx, levels[level], "script: "+message, "database", h.c.tx.view.db)
+	h.e.log.Log(h.c.tx.Context(), levels[level], "script: "+message, "database", h.c.tx.Database().ID)
 }
 
 // keysAndArgs splits the arguments behind a script or a function's name:
 // numkeys [key ...] [arg ...].
-func (c *call) keysAndArgs() (keys, args []string, err error) {
+func keysAndArgs(c *call) (keys, args []string, err error) {
 	n, ok := num.ParseInt(c.args[2])
 	rest := c.args[3:]
 	switch {
@@ -214,21 +198,21 @@ func (c *call) keysAndArgs() (keys, args []string, err error) {
 
 // runScript runs a script or a function, as run says, in the command's transaction. flags are
 // those of the script; with readOnly it must not write in any case.
-func (c *call) runScript(flags script.Flags, readOnly bool, keys, args []string, run func(context.Context, script.Input) error) error {
+func (e *Engine) runScript(c *call, flags script.Flags, readOnly bool, keys, args []string, run func(context.Context, script.Input) error) error {
 	tx := c.tx
-	h := &scriptHost{c: c, readOnly: readOnly || flags.NoWrites, keys: keys, locked: flags.AllowKeyLocking}
-	err := run(tx.ctx, script.Input{Keys: keys, Args: args, Host: h})
-	tx.scripted = true
-	if tx.err != nil {
-		return tx.err
+	tx.wholly()
+	h := &scriptHost{e: e, c: c, readOnly: readOnly || flags.NoWrites, keys: keys, locked: flags.AllowKeyLocking}
+	err := run(tx.Context(), script.Input{Keys: keys, Args: args, Host: h})
+	if tx.Err() != nil {
+		return tx.Err()
 	}
 	err = luaError(err)
 	var failure Error
 	if !errors.As(err, &failure) || !h.wrote {
 		return err
 	}
-	if tx.multi {
-		return &scriptFailure{member: tx.member, text: failure}
+	if c.multi {
+		return &scriptFailure{text: failure}
 	}
 	tx.rollback()
 	return failure

@@ -1,6 +1,10 @@
 package redis
 
-import "iter"
+import (
+	"iter"
+
+	"github.com/skystash/skystash/pkg/redis/internal/rdb"
+)
 
 // Set is a transaction's view of a set. A nil Set is an absent key: it reads as empty.
 type Set members
@@ -11,18 +15,25 @@ func (tx *Txn) Set(key string) (*Set, error) {
 	if o == nil {
 		return nil, err
 	}
-	return (*Set)(o.members), nil
+	return o.value.(*Set), nil
 }
 
 // SetForUpdate returns the set at a key, a new empty one if there is no such key.
 // A set that is left empty is no key.
 func (tx *Txn) SetForUpdate(key string) (*Set, error) {
-	ms, err := tx.membersForUpdate(key, typeSet)
-	return (*Set)(ms), err
+	s, err := tx.Set(key)
+	if s == nil && err == nil {
+		s = tx.NewSet(key)
+	}
+	return s, err
 }
 
 // NewSet makes the key hold a new empty set, whatever it held before.
-func (tx *Txn) NewSet(key string) *Set { return (*Set)(tx.newMembers(key, typeSet)) }
+func (tx *Txn) NewSet(key string) *Set {
+	s := (*Set)(tx.newMembers(key, typeSet))
+	s.obj.value = s
+	return s
+}
 
 func (s *Set) ms() *members { return (*members)(s) }
 
@@ -67,7 +78,7 @@ func (s *Set) RandomOne() (string, bool) {
 	return p.Name, ok
 }
 
-func names(seq iter.Seq[pair]) iter.Seq[string] {
+func names(seq iter.Seq[Field]) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for p := range seq {
 			if !yield(p.Name) {
@@ -77,10 +88,44 @@ func names(seq iter.Seq[pair]) iter.Seq[string] {
 	}
 }
 
-func namesOf(ps []pair) []string {
+func namesOf(ps []Field) []string {
 	out := make([]string, len(ps))
 	for i, p := range ps {
 		out[i] = p.Name
 	}
 	return out
+}
+
+func (s *Set) belongTo(ent *entry)            { s.ms().belongTo(ent) }
+func (s *Set) empty() bool                    { return s.ms().empty() }
+func (s *Set) materialise()                   { s.ms().decode() }
+func (s *Set) encode(u *update) (spread bool) { return s.ms().encode(u, false) }
+func (s *Set) copyTo(key string)              { s.ms().addTo(s.tx.NewSet(key).ms()) }
+func (s *Set) size(samples int64) int64       { return s.ms().size(samples) }
+
+func (s *Set) dump(fits func(n int) bool) rdb.Value {
+	v := rdb.Value{Kind: rdb.Set}
+	for p := range s.ms().all() {
+		if v.Set = append(v.Set, p.Name); !fits(len(p.Name)) {
+			break
+		}
+	}
+	return v
+}
+
+// restore fills a new set.
+func (s *Set) restore(members []string) {
+	for _, name := range members {
+		s.ms().put(name, "", 0)
+	}
+}
+
+func (s *Set) encoding() string {
+	switch {
+	case s.ms().integers():
+		return "intset"
+	case s.ms().compact(listpackSetLen, false):
+		return "listpack"
+	}
+	return "hashtable"
 }

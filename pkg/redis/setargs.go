@@ -5,7 +5,7 @@ import (
 	"math"
 	"strings"
 
-	"github.com/skystash/skystash/pkg/redis/num"
+	"github.com/skystash/skystash/pkg/redis/internal/num"
 	"github.com/zeebo/xxh3"
 )
 

@@ -51,7 +51,7 @@ func (tx *Txn) Stream(key string) (*Stream, error) {
 	if o == nil {
 		return nil, err
 	}
-	return o.stream, nil
+	return o.value.(*Stream), nil
 }
 
 // NewStream makes the key hold a new empty stream, whatever it held before. Unlike other
@@ -59,12 +59,20 @@ func (tx *Txn) Stream(key string) (*Stream, error) {
 func (tx *Txn) NewStream(key string) *Stream {
 	ent := tx.entry(key)
 	o := &object{typ: typeStream}
-	o.stream = &Stream{tx: tx, ent: ent, obj: o, groups: map[string]*streamGroup{}}
-	o.stream.entries.s = o.stream
+	s := &Stream{tx: tx, ent: ent, obj: o, groups: map[string]*streamGroup{}}
+	s.entries.s = s
+	o.value = s
 	tx.abandon(ent.obj)
 	ent.obj, ent.dirty = o, true
-	return o.stream
+	return s
 }
+
+func (s *Stream) belongTo(ent *entry) { s.ent = ent }
+func (s *Stream) empty() bool         { return false }
+func (s *Stream) materialise()        {}
+func (s *Stream) encoding() string    { return "stream" }
+
+func (s *Stream) size(samples int64) int64 { return estimate(s.n, samples, s.sizes) }
 
 func (s *Stream) partition() string { return elemPartition(s.tx.view.db, s.obj.gen) }
 
@@ -83,6 +91,31 @@ func (s *Stream) Len() int64 {
 		return 0
 	}
 	return s.n
+}
+
+// LastID is the highest id that the stream has ever had.
+func (s *Stream) LastID() streamID { return s.last }
+
+// FirstID is the id of the first entry, zero if there is none.
+func (s *Stream) FirstID() streamID { return s.first }
+
+// MaxDeletedID is the highest id that was ever deleted, not counting trimmed entries.
+func (s *Stream) MaxDeletedID() streamID { return s.removed }
+
+// Added is how many entries were ever added.
+func (s *Stream) Added() int64 { return s.added }
+
+// SetID changes the highest id and, unless it is negative, the number of entries ever added; removed, unless it is
+// zero, is the highest id that counts as deleted.
+func (s *Stream) SetID(last streamID, added int64, removed streamID) {
+	s.ent.dirty = true
+	s.last = last
+	if added >= 0 {
+		s.added = added
+	}
+	if !removed.isZero() {
+		s.removed = removed
+	}
 }
 
 // streamEntry is an entry with its fields and values, see entryFields.
@@ -236,8 +269,8 @@ func (s *Stream) sizes(readahead int64) iter.Seq[int64] {
 	}
 }
 
-// copyTo writes everything to a stream that is new.
-func (s *Stream) copyTo(dest *Stream) {
+func (s *Stream) copyTo(key string) {
+	dest := s.tx.NewStream(key)
 	dest.n, dest.last, dest.removed, dest.first, dest.added = s.n, s.last, s.removed, s.first, s.added
 	for e := range s.Range(streamID{}, maxStreamID, 0) {
 		dest.entries.tail = append(dest.entries.tail, streamRecord(e))
@@ -263,4 +296,17 @@ func (s *Stream) steady(head store.Attrs) bool {
 	}
 	shape, ok := streamShape(head)
 	return ok && shape == s.shape
+}
+
+// readaheadOf is the readahead for a command that looks at count entries.
+func readaheadOf(count int64) int { return int(min(count, maxScanCount)) }
+
+// acknowledged reports whether an entry that is not pending for a group is there and has been delivered to it.
+// XACKDEL deletes it, too: Redis 8.2 does not, but Upstash does, and a worker that tries again wants it gone.
+func (s *Stream) acknowledged(g *streamGroup, id streamID, readahead int) bool {
+	if g.last.less(id) {
+		return false
+	}
+	_, ok := s.Get(id, readahead)
+	return ok
 }

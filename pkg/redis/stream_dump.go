@@ -1,9 +1,12 @@
 package redis
 
-import "github.com/skystash/skystash/pkg/redis/rdb"
+import "github.com/skystash/skystash/pkg/redis/internal/rdb"
 
-// dump is the stream as DUMP writes it, as long as it fits: fits is told how many bytes come on top.
-func (s *Stream) dump(fits func(n int) bool) *rdb.Stream {
+func (s *Stream) dump(fits func(n int) bool) rdb.Value {
+	return rdb.Value{Kind: rdb.StreamKind, Stream: s.dumped(fits)}
+}
+
+func (s *Stream) dumped(fits func(n int) bool) *rdb.Stream {
 	v := &rdb.Stream{Last: s.last.exported(), Removed: s.removed.exported(), Added: s.added}
 	for e := range s.Range(streamID{}, maxStreamID, 0) {
 		v.Entries = append(v.Entries, rdb.StreamEntry{ID: e.id.exported(), Pairs: e.pairs()})

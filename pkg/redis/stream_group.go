@@ -42,6 +42,27 @@ type pendingEntry struct {
 	count    int64 // deliveries
 }
 
+// Name is the group's name.
+func (g *streamGroup) Name() string { return g.name }
+
+// Stream is the stream whose group it is.
+func (g *streamGroup) Stream() *Stream { return g.s }
+
+// Last is the id of the entry that was delivered last.
+func (g *streamGroup) Last() streamID { return g.last }
+
+// Read is how many entries had been added up to Last, or readUnknown.
+func (g *streamGroup) Read() int64 { return g.read }
+
+// SetLast changes which entry was delivered last, and how many had been added up to it, or readUnknown.
+func (g *streamGroup) SetLast(id streamID, read int64) {
+	g.touch()
+	g.last, g.read = id, read
+}
+
+// Consumers are the group's consumers in order of their names.
+func (g *streamGroup) Consumers() []*streamConsumer { return g.consumers }
+
 func groupSort(name string) string { return elemGroup + sortName(name) }
 
 // Group returns a group, nil if there is none.

@@ -50,17 +50,15 @@ func (s *Stream) packHead() string {
 	return string(appendPacked(b, s.shape))
 }
 
-// encode makes the attributes of the stream's head, but for what all heads have, and the writes of
-// its elements. It reports whether the stream is spread.
-func (s *Stream) encode(u *update, add func(name string, v store.Value)) (spread bool) {
+func (s *Stream) encode(u *update) (spread bool) {
+	u.set(attrCount, store.Int(s.n))
 	if s.obj.gen == "" {
 		entries := packRecords(s.entries.tail)
 		if s.groups != nil {
 			s.packed = s.packGroups()
 		}
 		if len(entries)+len(s.packed) <= inlineLimit {
-			s.addTo(add, entries)
-			add(attrCount, store.Int(s.n))
+			s.addTo(u, entries)
 			return false
 		}
 		s.unpackGroups()
@@ -75,7 +73,7 @@ func (s *Stream) encode(u *update, add func(name string, v store.Value)) (spread
 	}
 	if s.obj.fresh {
 		for _, op := range ops {
-			u.add(s.tx, s.obj.gen, op.sort, op.attrs)
+			u.add(op.sort, op.attrs)
 		}
 	} else {
 		u.elems = ops
@@ -83,17 +81,17 @@ func (s *Stream) encode(u *update, add func(name string, v store.Value)) (spread
 	for _, r := range s.discards {
 		u.notes = append(u.notes, rangeNote(s.tx.now, s.obj.gen, s.tx.view.db, r))
 	}
-	s.addTo(add, packRecords(s.entries.tail))
+	s.addTo(u, packRecords(s.entries.tail))
 	return true
 }
 
-func (s *Stream) addTo(add func(name string, v store.Value), entries string) {
-	add(attrStream, store.Bytes(s.packHead()))
+func (s *Stream) addTo(u *update, entries string) {
+	u.set(attrStream, store.Bytes(s.packHead()))
 	if entries != "" {
-		add(attrEntries, store.Bytes(entries))
+		u.set(attrEntries, store.Bytes(entries))
 	}
 	if s.packed != "" {
-		add(attrGroups, store.Bytes(s.packed))
+		u.set(attrGroups, store.Bytes(s.packed))
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"github.com/skystash/skystash/pkg/redis/resp"
 )
 
 // streamID is the id of a stream's entry: Unix milliseconds and a number within them.
@@ -11,7 +13,7 @@ type streamID struct{ ms, seq uint64 }
 
 var maxStreamID = streamID{math.MaxUint64, math.MaxUint64}
 
-const errStreamID Error = "ERR Invalid stream ID specified as stream command argument"
+const errStreamID resp.Error = "ERR Invalid stream ID specified as stream command argument"
 
 func (id streamID) String() string {
 	return strconv.FormatUint(id.ms, 10) + "-" + strconv.FormatUint(id.seq, 10)
@@ -111,10 +113,10 @@ func parseStreamBound(s string, end bool) (streamID, error) {
 		if id, ok := id.prev(); ok {
 			return id, nil
 		}
-		return id, Error("ERR invalid end ID for the interval")
+		return id, resp.Error("ERR invalid end ID for the interval")
 	}
 	if id, ok := id.next(); ok {
 		return id, nil
 	}
-	return id, Error("ERR invalid start ID for the interval")
+	return id, resp.Error("ERR invalid start ID for the interval")
 }

@@ -151,3 +151,22 @@ func (s *Stream) trimReferenced(t streamTrim, n int64) int64 {
 	}
 	return int64(len(gone))
 }
+
+// What XDELEX and XACKDEL reply for an id.
+const (
+	idNotFound = -1
+	idDeleted  = 1
+	idKept     = 2
+)
+
+// deleteAs removes an entry as told by a policy; findFirst must follow.
+func (s *Stream) deleteAs(id streamID, refs refPolicy, readahead int) int64 {
+	if refs == ackedOnly && s.referenced(id, readahead) {
+		return idKept
+	}
+	if refs == deleteRefs {
+		s.forget([]streamID{id})
+	}
+	s.Delete(id, readahead)
+	return idDeleted
+}

@@ -140,6 +140,33 @@ func (d doubt) resolve(head store.Attrs, w *resp.Writer) (done bool, err error) 
 	return true, nil
 }
 
+// resolveDoubts finds out whether one of the earlier attempts was applied. If so, the command is done, and its reply
+// written.
+func (tx *Txn) resolveDoubts(w *resp.Writer) (done bool, err error) {
+	for _, d := range slices.Backward(tx.mode.doubts) { // a later attempt leaves the traces of earlier ones too
+		head := tx.entry(d.key).seen
+		if tx.err != nil {
+			return true, tx.err // a script's key, which was not among those read ahead
+		}
+		if done, err := d.resolve(head, w); done || err != nil {
+			return true, err
+		}
+	}
+	return false, nil
+}
+
+// doubt is the transaction's own attempt if its answer was lost: reply is what it had replied.
+func (tx *Txn) doubt(reply func() []byte) (d doubt, ok bool) {
+	if tx.lost == "" {
+		return doubt{}, false
+	}
+	text := reply()
+	return doubt{key: tx.lost, id: tx.id, start: tx.now, seen: version(tx.entry(tx.lost).seen), reply: func(_ store.Value, w *resp.Writer) bool {
+		w.Buf = append(w.Buf, text...)
+		return true
+	}}, true
+}
+
 // outcome is what became of a write whose answer was lost.
 type outcome int
 
@@ -152,16 +179,16 @@ const (
 // resolve finds out whether the write with an id, which began at startMs, was applied to an item.
 // seen is the version of the item that the write was conditional on, or "" if it was not. resolve
 // returns the item as it is now.
-func (e *Engine) resolve(ctx context.Context, key store.Key, id writeID, startMs int64, seen string) (outcome, store.Attrs, error) {
+func (s *space) resolve(ctx context.Context, key store.Key, id writeID, startMs int64, seen string) (outcome, store.Attrs, error) {
 	var head store.Attrs
 	var reads *store.Attempts // once one has failed
 	for {
 		var err error
-		if head, err = e.store.Get(ctx, key); err == nil {
+		if head, err = s.store.Get(ctx, key); err == nil {
 			break
 		}
 		if reads == nil {
-			reads = e.retry.Begin()
+			reads = s.retry.Begin()
 		}
 		if reads.Failed() == resolveReads || reads.Wait(ctx, err) != nil {
 			return unknown, nil, fmt.Errorf("%w (reading the item again: %v)", store.ErrUnknownOutcome, err)
@@ -170,7 +197,7 @@ func (e *Engine) resolve(ctx context.Context, key store.Key, id writeID, startMs
 	return fate(head, id, startMs, seen), head, nil
 }
 
-// fate tells from an item what became of a write; see Engine.resolve.
+// fate tells from an item what became of a write; see space.resolve.
 func fate(head store.Attrs, id writeID, startMs int64, seen string) outcome {
 	current := version(head)
 	switch {
@@ -196,7 +223,7 @@ func (tx *Txn) carryTraces(head store.Attrs, ent *entry, own bool) store.Attrs {
 	attrs := make([]store.Attr, len(head), len(head)+4)
 	copy(attrs, head)
 	horizon := tx.now - attemptLife.Milliseconds()
-	answered := tx.e.traces.known(ent.id)
+	answered := tx.space.traces.known(ent.id)
 	for _, a := range ent.seen {
 		if a.Name[:1] == attrTrace && traceID(a.Name).millis() >= horizon && !slices.Contains(answered, a.Name) {
 			attrs = append(attrs, a)
@@ -207,7 +234,7 @@ func (tx *Txn) carryTraces(head store.Attrs, ent *entry, own bool) store.Attrs {
 		birth = store.Bytes(string(tx.id))
 	}
 	attrs = append(attrs, store.Attr{Name: attrBirth, Value: birth})
-	for _, d := range tx.doubts {
+	for _, d := range tx.mode.doubts {
 		if d.key == ent.key {
 			attrs = append(attrs, store.Attr{Name: d.id.traceName(), Value: store.Bytes("")})
 		}
@@ -228,7 +255,7 @@ func (tx *Txn) seal(ent *entry) int64 {
 	if last < tx.now-attemptLife.Milliseconds() {
 		last = 0
 	}
-	for _, d := range tx.doubts {
+	for _, d := range tx.mode.doubts {
 		if d.key == ent.key && d.blind() {
 			last = max(last, d.start)
 		}

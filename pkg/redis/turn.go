@@ -2,7 +2,10 @@ package redis
 
 import (
 	"context"
+	"fmt"
 	"time"
+
+	"github.com/skystash/skystash/pkg/redis/resp"
 )
 
 // shortWork is how much a request may do before it needs a turn, in units of work. A turn is for lookEvery units,
@@ -13,16 +16,29 @@ const shortWork = 1_000_000
 // it waits for the store.
 const turnTime = 10 * time.Millisecond
 
+// lookEvery is how much work is done between two looks at the request's context, and with one turn if others
+// wait for one.
+const lookEvery = 4_000_000
+
 // Turn is the right of one request to work: see turns. It is used by one goroutine at a time. A nil Turn
 // works without asking anybody.
 type Turn struct {
 	turns    *turns
+	account  string // whose database it is, or the database itself if that is not known
 	database string
 	left     int64 // units of work until it looks whether it is somebody else's turn
 	long     bool  // it has done shortWork
 	working  bool  // it has one of turns
 	since    time.Time
 	waited   time.Duration
+
+	held  int64 // bytes that the request keeps, with those of its transaction
+	limit int64 // of them, as Budget.Memory
+
+	// What turns knows of it.
+	told    int64         // of held
+	place   int64         // among all requests that have waited
+	granted chan struct{} // is closed when it gets a turn that it waits for
 }
 
 // turnContext carries a Turn.
@@ -40,10 +56,9 @@ func (c *turnContext) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// WithTurn returns a context under which all that the engine does for a request is one piece of work, together with
-// what the caller spends on the request. The caller releases the Turn at last. A call without one has its own.
-func (e *Engine) WithTurn(ctx context.Context, db *Database) (context.Context, *Turn) {
-	c := &turnContext{ctx, Turn{turns: e.turns, database: db.ID, left: shortWork}}
+// request returns a context with a Turn for a request of an account to a database, which may hold up to limit bytes.
+func (t *turns) request(ctx context.Context, account, database string, limit int64) (context.Context, *Turn) {
+	c := &turnContext{ctx, Turn{turns: t, account: account, database: database, left: shortWork, limit: limit}}
 	return c, &c.turn
 }
 
@@ -51,15 +66,6 @@ func (e *Engine) WithTurn(ctx context.Context, db *Database) (context.Context, *
 func turnOf(ctx context.Context) *Turn {
 	t, _ := ctx.Value(turnKey{}).(*Turn)
 	return t
-}
-
-// begin is WithTurn for a call that may be a part of a request that has a Turn. The call releases what it gets.
-func (e *Engine) begin(ctx context.Context, db *Database) (_ context.Context, turn, own *Turn) {
-	if t := turnOf(ctx); t != nil {
-		return ctx, t, nil
-	}
-	ctx, own = e.WithTurn(ctx, db)
-	return ctx, own, own
 }
 
 // Spend counts units of work, as Budget does, that are done or about to be done. It waits until it is the request's
@@ -80,9 +86,9 @@ func (t *Turn) next(ctx context.Context) error {
 	t.left = lookEvery
 	begun, err := t.turns.now(), error(nil)
 	if t.working {
-		err = t.turns.pass(ctx, t.database)
+		err = t.turns.pass(ctx, t)
 	} else {
-		err = t.turns.take(ctx, t.database)
+		err = t.turns.take(ctx, t)
 	}
 	t.since, t.working = t.turns.now(), err == nil
 	t.waited += t.since.Sub(begun)
@@ -97,11 +103,38 @@ func (t *Turn) keep(ctx context.Context) error {
 	return t.next(ctx)
 }
 
-// Release gives the request's turn back, if it has one. A request does so when it ends, and before it waits for
-// anything that another one may hold. If it goes on, it waits for another turn.
+// Hold counts bytes that the request keeps outside of transactions, a negative number those that it keeps no more. They
+// belong to its Budget.Memory. The error says that this is exceeded.
+func (t *Turn) Hold(bytes int64) error {
+	if t == nil {
+		return nil
+	}
+	if t.held += bytes; bytes > 0 && t.held > t.limit {
+		return errMemory(t.limit)
+	}
+	return nil
+}
+
+// Release gives the request's turn back, if it has one. A request does so before it waits for anything that another
+// one may hold. If it goes on, it waits for another turn.
 func (t *Turn) Release() {
 	if t != nil && t.working {
 		t.working = false
-		t.turns.give()
+		t.turns.give(t)
 	}
+}
+
+// End is Release for a request that has ended, and keeps nothing any more.
+func (t *Turn) End() {
+	if t == nil {
+		return
+	}
+	t.held = 0
+	if t.Release(); t.told != 0 {
+		t.turns.holds(t)
+	}
+}
+
+func errMemory(limit int64) resp.Error {
+	return resp.Error(fmt.Sprintf("ERR max request memory exceeded. Limit: %d bytes", limit))
 }

@@ -13,136 +13,238 @@ import (
 // are only so many. It works for as long as nobody waits for a turn. Otherwise it gives its turn up
 // after each lookEvery units of work, and waits for the next one.
 //
-// Turns go round robin over the databases that have requests waiting, and within a database in the
-// order in which its requests came. So a database with a single long request gets as many turns as one
-// with a thousand.
+// Turns go round robin over the accounts that have requests waiting, within an account round robin over
+// its databases, and within a database in the order in which its requests came. So an account with a
+// single long request gets as many turns as one with a hundred databases and a thousand requests.
+//
+// Requests that take turns all hold their memory until they end. If those of an account hold more than
+// turns.memory together, its turns go to the request that came first, until enough of them have ended.
 //
 // Who holds a turn must not wait for anything that another request may hold while it waits for a turn,
 // such as the lock of a key: see Turn.Release.
 type turns struct {
-	now     func() time.Time
-	mu      sync.Mutex
-	free    int
-	queues  map[string]*turnQueue // by database; only those with requests that wait
-	order   []*turnQueue          // the same, the one whose request is next first
-	waiting atomic.Int64          // requests
+	now      func() time.Time
+	memory   int64 // bytes
+	mu       sync.Mutex
+	free     int
+	accounts map[string]*turnAccount // only those with requests that wait or hold memory
+	order    []*turnAccount          // those with requests that wait, the one whose request is next first
+	came     int64                   // requests that have waited so far
+	waiting  atomic.Int64            // requests
+}
+
+// turnAccount is the requests of an account.
+type turnAccount struct {
+	name   string
+	held   int64        // bytes that they hold
+	queues []*turnQueue // of databases with requests that wait, the one whose request is next first
 }
 
 // turnQueue is the requests of a database that wait for a turn.
 type turnQueue struct {
 	database string
-	requests []chan struct{} // each is closed when its request has a turn
+	requests []*Turn
 }
 
-func newTurns(n int, now func() time.Time) *turns {
-	return &turns{now: now, free: n, queues: map[string]*turnQueue{}}
+func newTurns(n int, memory int64, now func() time.Time) *turns {
+	return &turns{now: now, memory: memory, free: n, accounts: map[string]*turnAccount{}}
 }
 
 // askAgain is how often a request that waits asks its context, for some tell by Err alone that they have ended.
 const askAgain = 200 * time.Millisecond
 
 // take waits for a turn. The error is the context's; then there is none to be given back.
-func (t *turns) take(ctx context.Context, database string) error {
+func (t *turns) take(ctx context.Context, r *Turn) error {
 	t.mu.Lock()
+	t.tell(r)
 	if t.free > 0 { // then nobody waits
 		t.free--
 		t.mu.Unlock()
 		return nil
 	}
-	granted := t.enqueue(database)
+	t.enqueue(r)
 	t.mu.Unlock()
-	return t.wait(ctx, database, granted)
+	return t.wait(ctx, r)
 }
 
 // pass gives a turn up if others wait for one, and waits for another. With an error there is none to be given
 // back.
-func (t *turns) pass(ctx context.Context, database string) error {
+func (t *turns) pass(ctx context.Context, r *Turn) error {
 	if !t.wanted() {
 		return nil
 	}
 	t.mu.Lock()
-	granted := t.enqueue(database)
+	t.tell(r)
+	t.enqueue(r)
 	t.next()
 	t.mu.Unlock()
-	return t.wait(ctx, database, granted)
+	return t.wait(ctx, r)
 }
 
 // wanted reports whether somebody waits for a turn.
 func (t *turns) wanted() bool { return t.waiting.Load() > 0 }
 
 // give gives a turn back.
-func (t *turns) give() {
+func (t *turns) give(r *Turn) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.tell(r)
 	t.next()
 }
 
-// enqueue lets a request wait behind those of its database.
-func (t *turns) enqueue(database string) chan struct{} {
-	q := t.queues[database]
-	if q == nil {
-		q = &turnQueue{database: database}
-		t.queues[database] = q
-		t.order = append(t.order, q)
-	}
-	granted := make(chan struct{})
-	q.requests = append(q.requests, granted)
-	t.waiting.Add(1)
-	return granted
+// holds notes what a request without a turn holds now.
+func (t *turns) holds(r *Turn) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.tell(r)
 }
 
-// next hands a turn that was given up to the request that is next, if any waits.
+// tell notes what a request holds now.
+func (t *turns) tell(r *Turn) {
+	if r.held == r.told {
+		return
+	}
+	a := t.account(r.account)
+	a.held += r.held - r.told
+	r.told = r.held
+	t.forget(a)
+}
+
+func (t *turns) account(name string) *turnAccount {
+	a := t.accounts[name]
+	if a == nil {
+		a = &turnAccount{name: name}
+		t.accounts[name] = a
+	}
+	return a
+}
+
+func (t *turns) forget(a *turnAccount) {
+	if len(a.queues) == 0 && a.held == 0 {
+		delete(t.accounts, a.name)
+	}
+}
+
+// enqueue lets a request wait behind those of its database.
+func (t *turns) enqueue(r *Turn) {
+	if r.place == 0 {
+		t.came++
+		r.place = t.came
+	}
+	r.granted = make(chan struct{})
+	a := t.account(r.account)
+	if len(a.queues) == 0 {
+		t.order = append(t.order, a)
+	}
+	q := a.queue(r.database)
+	if q == nil {
+		q = &turnQueue{database: r.database}
+		a.queues = append(a.queues, q)
+	}
+	q.requests = append(q.requests, r)
+	t.waiting.Add(1)
+}
+
+// dequeue takes a request that does not wait any longer out of its queue.
+func (t *turns) dequeue(r *Turn) {
+	a := t.account(r.account)
+	q := a.queue(r.database)
+	q.requests = without(q.requests, r)
+	if len(q.requests) == 0 {
+		a.queues = without(a.queues, q)
+	}
+	if len(a.queues) == 0 {
+		t.order = without(t.order, a)
+	}
+	t.forget(a)
+	t.waiting.Add(-1)
+}
+
+// next hands a turn that was given up to the request that is next, if any waits. Its database goes behind the
+// others of the account, and the account behind other accounts.
 func (t *turns) next() {
 	if len(t.order) == 0 {
 		t.free++
 		return
 	}
-	q := t.order[0]
-	t.order = t.order[1:]
-	granted := q.requests[0]
-	q.requests = q.requests[1:]
-	if len(q.requests) > 0 {
-		t.order = append(t.order, q)
-	} else {
-		delete(t.queues, q.database)
+	a := t.order[0]
+	r := a.queues[0].requests[0]
+	if a.held > t.memory {
+		r = a.oldest()
 	}
-	t.waiting.Add(-1)
-	close(granted)
+	q := a.queue(r.database)
+	t.dequeue(r)
+	if len(q.requests) > 0 {
+		a.queues = append(without(a.queues, q), q)
+	}
+	if len(a.queues) > 0 {
+		t.order = append(without(t.order, a), a)
+	}
+	close(r.granted)
 }
 
-func (t *turns) wait(ctx context.Context, database string, granted chan struct{}) error {
+func (a *turnAccount) queue(database string) *turnQueue {
+	for _, q := range a.queues {
+		if q.database == database {
+			return q
+		}
+	}
+	return nil
+}
+
+// oldest is the request that came first of those that wait.
+func (a *turnAccount) oldest() *Turn {
+	var first *Turn
+	for _, q := range a.queues {
+		for _, r := range q.requests {
+			if first == nil || r.place < first.place {
+				first = r
+			}
+		}
+	}
+	return first
+}
+
+// without is a list without one of its elements, which is the first one most of the time.
+func without[T comparable](list []T, x T) []T {
+	if list[0] == x {
+		return list[1:]
+	}
+	return slices.DeleteFunc(list, func(y T) bool { return y == x })
+}
+
+func (t *turns) wait(ctx context.Context, r *Turn) error {
 	again := time.NewTicker(askAgain)
 	defer again.Stop()
 	for {
 		select {
-		case <-granted:
+		case <-r.granted:
 			return nil
 		case <-ctx.Done():
 		case <-again.C:
 		}
 		if err := ctx.Err(); err != nil {
-			t.leave(database, granted)
+			t.leave(r)
 			return err
 		}
 	}
 }
 
-// leave takes a request that does not wait any longer out of its queue. If it was given a turn meanwhile, the
-// turn goes to the next one.
-func (t *turns) leave(database string, granted chan struct{}) {
+// leave ends the wait of a request. If it was given a turn meanwhile, the turn goes to the next one.
+func (t *turns) leave(r *Turn) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	select {
-	case <-granted:
+	case <-r.granted:
 		t.next()
-		return
 	default:
+		t.dequeue(r)
 	}
-	q := t.queues[database]
-	q.requests = slices.DeleteFunc(q.requests, func(r chan struct{}) bool { return r == granted })
-	t.waiting.Add(-1)
-	if len(q.requests) == 0 {
-		delete(t.queues, database)
-		t.order = slices.DeleteFunc(t.order, func(other *turnQueue) bool { return other == q })
-	}
+}
+
+// count is how many turns are free, and how many requests wait for one.
+func (t *turns) count() (free, waiting int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.free, int(t.waiting.Load())
 }

@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 
@@ -16,22 +17,13 @@ import (
 // with bufio.Scanner). So a command's logic can ignore them, but must end on empty input.
 type Txn struct {
 	ctx   context.Context
-	e     *Engine
+	space *space
 	db    *Database
 	view  view
 	now   int64 // Unix ms, the same for all commands of the transaction
 	clock int64 // the same in microseconds
 	id    writeID
-	write bool // may write
-	multi bool // several commands: too large a commit cannot be taken in steps
-
-	mayBlock  bool          // a command that finds nothing may ask to be run again later
-	divisible bool          // of too many keys, some may be committed before others
-	hints     bool          // the keys of some commands are only read ahead
-	scripted  bool          // a script has run: as multi
-	near      bool          // over the replica of a read region: there is nothing but the keys that are loaded
-	member    int           // the place in its group of the command that runs
-	failed    map[int]Error // scripts that are left out, see scriptFailure
+	mode  txnMode
 
 	err    error
 	budget *budget
@@ -53,11 +45,10 @@ type Txn struct {
 	relaxed   bool // a cursor command: no consistency across its reads is promised
 	dropped   []abandoned
 
-	messages []publication // to be sent
-	sentHead store.Attrs   // the log's head after a commit that did nothing but send
+	outbox   outbox      // what is to be sent; nil: nothing
+	sentItem store.Attrs // what a commit that did nothing but send has left
 
-	doubts []doubt // earlier attempts whose answers were lost
-	lost   string  // the key whose head would carry the trace of this one, if its answer was lost
+	lost string // the key whose head would carry the trace of this one, if its answer was lost
 }
 
 // entry is a key in a transaction.
@@ -76,16 +67,43 @@ type entry struct {
 // abandoned is a generation that the commit makes unreachable.
 type abandoned struct{ gen string }
 
-func newTxn(ctx context.Context, e *Engine, db *Database, write bool) *Txn {
-	clock := e.now().UnixMicro()
+// txnMode says how a transaction is run.
+type txnMode struct {
+	write     bool    // it may write
+	whole     bool    // several commands: too large a commit cannot be taken in steps
+	divisible bool    // of too many keys, some may be committed before others
+	hints     bool    // the keys of some commands are only read ahead
+	near      bool    // over the replica of a read region: there is nothing but the keys that are loaded
+	doubts    []doubt // earlier attempts whose answers were lost
+	budget    *budget // that it shares with others; nil: it has one of its own
+}
+
+// begin makes a transaction.
+func (s *space) begin(ctx context.Context, db *Database, mode txnMode) *Txn {
+	clock := s.now().UnixMicro()
 	now := clock / 1000
-	tx := &Txn{ctx: ctx, e: e, db: db, view: db.at(now), now: now, clock: clock, id: newWriteID(now), write: write, own: newBudget(e.budget, turnOf(ctx))}
-	tx.budget = &tx.own
+	tx := &Txn{ctx: ctx, space: s, db: db, view: db.at(now), now: now, clock: clock, id: newWriteID(now), mode: mode, budget: mode.budget}
+	if tx.budget == nil {
+		tx.own = newBudget(s.budget, turnOf(ctx))
+		tx.budget = &tx.own
+	}
 	return tx
 }
 
 // Now is the time of the transaction, in Unix milliseconds.
 func (tx *Txn) Now() int64 { return tx.now }
+
+// Micros is the time of the transaction, in Unix microseconds.
+func (tx *Txn) Micros() int64 { return tx.clock }
+
+// Context is the context of the transaction's reads and writes.
+func (tx *Txn) Context() context.Context { return tx.ctx }
+
+// Database is the database whose keys these are.
+func (tx *Txn) Database() *Database { return tx.db }
+
+// Err is why the transaction has failed, nil if it has not.
+func (tx *Txn) Err() error { return tx.err }
 
 // fail makes the transaction fail with err, unless it has failed already.
 func (tx *Txn) fail(err error) {
@@ -94,9 +112,9 @@ func (tx *Txn) fail(err error) {
 	}
 }
 
-// prefetch loads the heads of keys in one round; loaded are some that are known.
-func (tx *Txn) prefetch(keys []string, loaded heads) error {
-	if tx.hints {
+// start loads the heads of the keys that commands name, in one round; loaded are some that are known.
+func (tx *Txn) start(keys []string, loaded heads) error {
+	if tx.mode.hints {
 		defer func() {
 			for ent := range tx.all() {
 				_, known := loaded[ent.key]
@@ -111,7 +129,7 @@ func (tx *Txn) prefetch(keys []string, loaded heads) error {
 		as, ok := loaded[keys[0]]
 		if !ok {
 			var err error
-			if as, err = tx.e.store.Get(tx.ctx, tx.view.headKey(keys[0])); err != nil {
+			if as, err = tx.space.store.Get(tx.ctx, tx.view.headKey(keys[0])); err != nil {
 				return fmt.Errorf("reading a key: %w", err)
 			}
 		}
@@ -146,7 +164,7 @@ func (tx *Txn) load(keys []string, loaded heads) {
 	if len(missing) == 0 || tx.err != nil {
 		return
 	}
-	if tx.near {
+	if tx.mode.near {
 		tx.fail(errElsewhere)
 		return
 	}
@@ -159,7 +177,7 @@ func (tx *Txn) load(keys []string, loaded heads) {
 	tx.hold(-int64(len(missing)) * keyMemory) // add counts them again
 	for n := firstLoad; len(missing) > 0 && tx.err == nil; {
 		n = min(n, len(missing))
-		got, err := tx.e.load(tx.ctx, tx.view, missing[:n], !tx.write)
+		got, err := tx.space.load(tx.ctx, tx.view, missing[:n], !tx.mode.write)
 		if err != nil {
 			tx.fail(err)
 			return
@@ -225,19 +243,22 @@ func (tx *Txn) entry(key string) *entry {
 		tx.spend(elementWork)
 		return tx.use(ent)
 	}
-	if tx.near {
+	if tx.mode.near {
 		tx.fail(errElsewhere)
 	}
 	if tx.err != nil {
 		return tx.use(tx.add(key, nil))
 	}
-	as, err := tx.e.store.Get(tx.ctx, tx.view.headKey(key))
+	as, err := tx.space.store.Get(tx.ctx, tx.view.headKey(key))
 	if err != nil {
 		tx.fail(fmt.Errorf("reading a key: %w", err))
 	}
 	tx.headReads++
 	return tx.use(tx.add(key, as))
 }
+
+// wholly makes too large a commit fail that could be taken in steps otherwise: a script has run.
+func (tx *Txn) wholly() { tx.mode.whole = true }
 
 // all iterates over the entries.
 func (tx *Txn) all() iter.Seq[*entry] {
@@ -271,14 +292,23 @@ func (tx *Txn) rollback() {
 	for ent := range tx.all() {
 		ent.obj, ent.dirty, ent.changed = tx.decodeHead(ent, ent.seen), false, false
 	}
-	tx.dropped, tx.messages, tx.changed = nil, nil, 0
+	tx.dropped, tx.outbox, tx.changed = nil, nil, 0
 }
 
-// dropEmpty ends a command: it removes the keys of collections that the command left empty.
+// endCommand follows each command. An Error says that the transaction has become too large to be committed.
+func (tx *Txn) endCommand() error {
+	tx.dropEmpty()
+	if tx.changed > store.MaxCommitOps && tx.mode.whole {
+		return errTransactionSize(tx.changed)
+	}
+	return nil
+}
+
+// dropEmpty removes the keys of collections that the command left empty.
 func (tx *Txn) dropEmpty() {
 	for _, ent := range tx.recent {
 		ent.recent = false
-		if ent.obj != nil && ent.obj.empty() {
+		if ent.obj != nil && ent.obj.value.empty() {
 			tx.abandon(ent.obj)
 			ent.obj = nil
 		}
@@ -301,6 +331,15 @@ func (tx *Txn) typed(key, typ string) (*object, error) {
 
 // Exists reports whether there is such a key.
 func (tx *Txn) Exists(key string) bool { return tx.entry(key).obj != nil }
+
+// Version is the id of the key's last write, "" if there is no such key.
+func (tx *Txn) Version(key string) string {
+	ent := tx.entry(key)
+	if ent.obj == nil {
+		return ""
+	}
+	return version(ent.seen)
+}
 
 // Type is the key's type as TYPE replies it, "none" if there is no such key.
 func (tx *Txn) Type(key string) string {
@@ -349,8 +388,10 @@ func (tx *Txn) replace(ent *entry, o *object) {
 		return
 	}
 	tx.abandon(ent.obj)
-	if old := ent.obj; old != nil && old.str != nil && old.str.loaded {
-		tx.hold(-old.str.size)
+	if ent.obj != nil {
+		if s := ent.obj.str(); s != nil && s.loaded {
+			tx.hold(-s.length)
+		}
 	}
 	ent.obj = o
 	ent.dirty = true
@@ -371,18 +412,11 @@ func (tx *Txn) Move(from, to string) {
 		return
 	}
 	o := src.obj
-	o.materialise()
+	o.value.materialise()
 	o.moved = true
 	src.obj, src.dirty = nil, true
 	tx.replace(dst, o)
-	switch {
-	case o.list != nil:
-		o.list.ent = dst
-	case o.members != nil:
-		o.members.ent = dst
-	case o.stream != nil:
-		o.stream.ent = dst
-	}
+	o.value.belongTo(dst)
 }
 
 // query iterates over a range of elements. It counts as one that must be
@@ -390,7 +424,7 @@ func (tx *Txn) Move(from, to string) {
 func (tx *Txn) query(q store.Query) iter.Seq[store.Item] {
 	return func(yield func(store.Item) bool) {
 		tx.ranged = true
-		if tx.near {
+		if tx.mode.near {
 			tx.fail(errElsewhere)
 		}
 		for left := q.Limit; ; {
@@ -398,7 +432,7 @@ func (tx *Txn) query(q store.Query) iter.Seq[store.Item] {
 				return
 			}
 			q.Limit = left
-			page, err := tx.e.store.Query(tx.ctx, q)
+			page, err := tx.space.store.Query(tx.ctx, q)
 			tx.elemReads++
 			tx.spend(callWork)
 			if err != nil {
@@ -430,12 +464,12 @@ func (tx *Txn) query(q store.Query) iter.Seq[store.Item] {
 func (tx *Txn) count(q store.Query) int64 {
 	q.CountOnly = true
 	tx.ranged = true
-	if tx.near {
+	if tx.mode.near {
 		tx.fail(errElsewhere)
 	}
 	var n int64
 	for tx.err == nil {
-		page, err := tx.e.store.Query(tx.ctx, q)
+		page, err := tx.space.store.Query(tx.ctx, q)
 		tx.elemReads++
 		if err != nil {
 			tx.fail(fmt.Errorf("counting elements: %w", err))
@@ -453,7 +487,7 @@ func (tx *Txn) count(q store.Query) int64 {
 
 // elements reads single elements of a generation.
 func (tx *Txn) elements(gen string, sorts []string) []store.Attrs {
-	if tx.near {
+	if tx.mode.near {
 		tx.fail(errElsewhere)
 	}
 	if tx.err != nil || len(sorts) == 0 {
@@ -462,7 +496,7 @@ func (tx *Txn) elements(gen string, sorts []string) []store.Attrs {
 	p := elemPartition(tx.view.db, gen)
 	tx.elemReads++
 	if len(sorts) == 1 {
-		as, err := tx.e.store.Get(tx.ctx, store.Key{Partition: p, Sort: sorts[0]})
+		as, err := tx.space.store.Get(tx.ctx, store.Key{Partition: p, Sort: sorts[0]})
 		if err != nil {
 			tx.fail(fmt.Errorf("reading an element: %w", err))
 		}
@@ -477,7 +511,7 @@ func (tx *Txn) elements(gen string, sorts []string) []store.Attrs {
 	for i, s := range sorts {
 		keys[i] = store.Key{Partition: p, Sort: s}
 	}
-	got, err := tx.e.store.GetMany(tx.ctx, keys, false)
+	got, err := tx.space.store.GetMany(tx.ctx, keys, false)
 	if err != nil {
 		tx.fail(fmt.Errorf("reading %d elements: %w", len(sorts), err))
 		return make([]store.Attrs, len(sorts))
@@ -515,7 +549,11 @@ func (tx *Txn) same(ent *entry, now store.Attrs) bool {
 	}
 	// What was read of a stream is true of the moment its head was read, even if it grows.
 	moment := tx.used == 1 || tx.headReads == 1
-	return moment && !tx.write && ent.obj != nil && ent.obj.stream != nil && ent.obj.stream.steady(now)
+	if !moment || tx.mode.write || ent.obj == nil {
+		return false
+	}
+	s, ok := ent.obj.value.(*Stream)
+	return ok && s.steady(now)
 }
 
 // validate makes sure that everything a reading transaction saw was true at one moment.
@@ -535,16 +573,16 @@ func (tx *Txn) validate() error {
 	// With one key and one element, the read of the element is the moment at which everything held.
 	// An earlier attempt of ours, whose answer was lost, could still have changed the element since
 	// we looked for its trace in the head; then the head is validated as well.
-	if len(keys) == 1 && tx.elemReads == 1 && !tx.ranged && len(tx.doubts) == 0 {
+	if len(keys) == 1 && tx.elemReads == 1 && !tx.ranged && len(tx.mode.doubts) == 0 {
 		return nil
 	}
-	if tx.headReads == 1 && tx.elemReads == 0 && !tx.write {
+	if tx.headReads == 1 && tx.elemReads == 0 && !tx.mode.write {
 		return nil // one snapshot
 	}
 	if tx.spend(keyWork * int64(len(keys))); tx.err != nil {
 		return tx.err
 	}
-	now, err := tx.e.load(tx.ctx, tx.view, keys, len(keys) > 1)
+	now, err := tx.space.load(tx.ctx, tx.view, keys, len(keys) > 1)
 	if err != nil {
 		return err
 	}
@@ -554,4 +592,12 @@ func (tx *Txn) validate() error {
 		}
 	}
 	return nil
+}
+
+// errElsewhere ends a transaction over the replica that needs what only the primary region has.
+var errElsewhere = errors.New("redis: to be read in the primary region")
+
+// passing reports whether a failure of the store may be over when it is asked again.
+func passing(err error) bool {
+	return errors.Is(err, store.ErrThrottled) || errors.Is(err, store.ErrUnavailable)
 }

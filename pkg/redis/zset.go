@@ -26,18 +26,25 @@ func (tx *Txn) ZSet(key string) (*ZSet, error) {
 	if o == nil {
 		return nil, err
 	}
-	return (*ZSet)(o.members), nil
+	return o.value.(*ZSet), nil
 }
 
 // ZSetForUpdate returns the sorted set at a key, a new empty one if there is no
 // such key. A sorted set that is left empty is no key.
 func (tx *Txn) ZSetForUpdate(key string) (*ZSet, error) {
-	ms, err := tx.membersForUpdate(key, typeZSet)
-	return (*ZSet)(ms), err
+	z, err := tx.ZSet(key)
+	if z == nil && err == nil {
+		z = tx.NewZSet(key)
+	}
+	return z, err
 }
 
 // NewZSet makes the key hold a new empty sorted set, whatever it held before.
-func (tx *Txn) NewZSet(key string) *ZSet { return (*ZSet)(tx.newMembers(key, typeZSet)) }
+func (tx *Txn) NewZSet(key string) *ZSet {
+	z := (*ZSet)(tx.newMembers(key, typeZSet))
+	z.obj.value = z
+	return z
+}
 
 func (z *ZSet) ms() *members { return (*members)(z) }
 
@@ -109,9 +116,9 @@ func (z *ZSet) RandomOne() (ZMember, bool) {
 	return zmember(p), true
 }
 
-func zmember(p pair) ZMember { return ZMember{p.Name, decodeScore(p.value.plain)} }
+func zmember(p Field) ZMember { return ZMember{p.Name, decodeScore(p.value.plain)} }
 
-func zmembers(ps []pair) []ZMember {
+func zmembers(ps []Field) []ZMember {
 	out := make([]ZMember, len(ps))
 	for i, p := range ps {
 		out[i] = zmember(p)

@@ -137,8 +137,8 @@ func TestZSetErrors(t *testing.T) {
 		[2]string{"zrandmember z 1 nonsense", syntax},
 		[2]string{"zscan z x", "(error) ERR invalid cursor"},
 		[2]string{"zscan z 18446744073709551616", "(error) ERR invalid cursor"},
-		[2]string{"zscan z 18446744073709551615", `["0" ["a" 1]]`},
-		[2]string{"zscan z +0", `["0" ["a" 1]]`},
+		[2]string{"zscan z 18446744073709551615", `["0" ["a" "1"]]`},
+		[2]string{"zscan z +0", `["0" ["a" "1"]]`},
 		[2]string{"zscan none 0 nonsense", `["0" []]`},
 		[2]string{"zunion 0 z", "(error) ERR at least 1 input key is needed for 'zunion' command"},
 		[2]string{"zinterstore d 0 z", "(error) ERR at least 1 input key is needed for 'zinterstore' command"},
@@ -275,7 +275,7 @@ func TestRandomMembersOfALargeSetAreDistinct(t *testing.T) {
 func TestZScan(t *testing.T) {
 	d := newTestEngine(t)
 	d.do("zadd", "z", "1.5", "a1", "2", "b")
-	d.check([2]string{"zscan z 0 match a* count 5", `["0" ["a1" 1.5]]`})
+	d.check([2]string{"zscan z 0 match a* count 5", `["0" ["a1" "1.5"]]`})
 	args := []string{"zadd", "big"}
 	for i := range 400 {
 		args = append(args, strconv.Itoa(i), "member-"+strconv.Itoa(i))
@@ -289,7 +289,7 @@ func TestZScan(t *testing.T) {
 			seen[words[i]] = words[i+1]
 		}
 	}
-	if len(seen) != 400 || seen[`"member-17"`] != "17" {
+	if len(seen) != 400 || seen[`"member-17"`] != `"17"` {
 		t.Errorf("%d members, member-17 has %s", len(seen), seen[`"member-17"`])
 	}
 }

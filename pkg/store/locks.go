@@ -29,6 +29,7 @@ type lockShard struct {
 
 type lock struct {
 	waiting int
+	met     int           // see Locks.Met
 	passed  chan struct{} // receives from who unlocks it if somebody waits; nil: nobody has waited yet
 }
 
@@ -74,6 +75,22 @@ func (l *Locks) TryLock(scope string, names ...string) (unlock func(), ok bool) 
 	return func() { l.unlock(ids) }, true
 }
 
+// Met notes that who holds the locks of names has failed n times because of other processes. Those of this process who
+// wait for one of the locks get to know it by Expected.
+func (l *Locks) Met(n int, scope string, names ...string) {
+	for _, id := range l.ids(scope, names) {
+		l.shard(id).held(id, func(k *lock) { k.met = n })
+	}
+}
+
+// Expected is what those have noted with Met who held the locks of names just before, 0 if nobody waited.
+func (l *Locks) Expected(scope string, names ...string) (n int) {
+	for _, id := range l.ids(scope, names) {
+		l.shard(id).held(id, func(k *lock) { n = max(n, k.met) })
+	}
+	return n
+}
+
 // ids are the locks of names, in one order everywhere, so that nobody waits in a circle.
 func (l *Locks) ids(scope string, names []string) []uint64 {
 	base := maphash.String(l.seed, scope)
@@ -113,6 +130,15 @@ func (s *lockShard) lock(id uint64, wait bool) (passed <-chan struct{}) {
 		k.waiting++
 	}
 	return k.passed
+}
+
+// held does something with a lock that the caller holds.
+func (s *lockShard) held(id uint64, do func(*lock)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if k := s.locks[id]; k != nil {
+		do(k)
+	}
 }
 
 func (s *lockShard) unlock(id uint64) {

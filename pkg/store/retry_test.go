@@ -156,6 +156,87 @@ func TestRetryThatIsNotInAHurryPausesForLonger(t *testing.T) {
 	}
 }
 
+// Who waits for a lock gets to know from its holder how many others there are, and pauses for as long at once.
+func TestWhoWaitsForALockExpectsWhatItsHolderHasMet(t *testing.T) {
+	locks := store.NewLocks()
+	lock := func() func() {
+		unlock, err := locks.Lock(t.Context(), "scope", "a", "b")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return unlock
+	}
+	unlock := lock()
+	synctest.Test(t, func(t *testing.T) {
+		var next sync.WaitGroup
+		next.Go(func() {
+			passed, err := locks.Lock(t.Context(), "scope", "b")
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer passed()
+			if n := locks.Expected("scope", "b"); n != 3 {
+				t.Errorf("who has waited expects %d, want 3", n)
+			}
+		})
+		synctest.Wait() // it waits
+		if n := locks.Expected("scope", "a", "b"); n != 0 {
+			t.Errorf("the first one expects %d", n)
+		}
+		locks.Met(3, "scope", "a", "b")
+		unlock()
+		next.Wait()
+	})
+	defer lock()()
+	if n := locks.Expected("scope", "a", "b"); n != 0 {
+		t.Errorf("when nobody has waited, %d are expected", n)
+	}
+}
+
+func TestRetryThatExpectsOthersPausesForLonger(t *testing.T) {
+	var pause time.Duration
+	policy := store.Retry{Sleep: func(_ context.Context, d time.Duration) error {
+		pause = d
+		return nil
+	}}
+	for range 50 {
+		attempts := policy.Begin()
+		attempts.Expect(2)
+		if err := attempts.Wait(t.Context(), errUnmet); err != nil {
+			t.Fatal(err)
+		}
+		if pause < 40*time.Millisecond || pause > 160*time.Millisecond || attempts.Failed() != 1 {
+			t.Fatalf("the first pause is %v after %d failures, want that after three", pause, attempts.Failed())
+		}
+	}
+}
+
+func TestRetryPausesAsItsTicketSays(t *testing.T) {
+	for name, tt := range map[string]struct {
+		err         error
+		least, most time.Duration
+	}{
+		"ticket":    {nil, time.Second, time.Second},
+		"no ticket": {store.ErrUnavailable, 0, 10 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			policy := store.Retry{
+				Sleep: func(_ context.Context, d time.Duration) error {
+					if d < tt.least || d > tt.most {
+						t.Errorf("the pause is %v, want %v to %v", d, tt.least, tt.most)
+					}
+					return nil
+				},
+				Ticket: func(context.Context) (time.Duration, error) { return time.Second, tt.err },
+			}
+			if err := policy.Begin().Wait(t.Context(), errUnmet); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 func TestLocksAdmitOneOfAName(t *testing.T) {
 	locks := store.NewLocks()
 	var a, b, c int

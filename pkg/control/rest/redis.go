@@ -34,6 +34,8 @@ type database struct {
 	Endpoint          string   `json:"endpoint"` // host, with port and path where they are not the usual ones
 	Port              int      `json:"port"`
 	TLS               bool     `json:"tls"`
+	TCPEndpoint       string   `json:"tcp_endpoint"` // host:port of Redis's own protocol, without TLS; empty: not served
+	TLSEndpoint       string   `json:"tls_endpoint"` // the same, over TLS
 	Password          string   `json:"password,omitempty"`
 	RestToken         string   `json:"rest_token,omitempty"`
 	ReadOnlyRestToken string   `json:"read_only_rest_token,omitempty"`
@@ -73,6 +75,7 @@ func endpoint(text string) (host string, port int, tls bool) {
 // database shows a database, with or without what opens it.
 func (x *exchange) database(r *control.Resource, secrets bool) (*database, error) {
 	host, port, tls := endpoint(r.URL)
+	native := x.cfg.Engine.RedisServer()
 	region, primary := "global", r.Region
 	if r.Settings.Regional {
 		region, primary = r.Region, "" // what was not asked for would look like a change to Terraform
@@ -82,6 +85,7 @@ func (x *exchange) database(r *control.Resource, secrets bool) (*database, error
 		ReadRegions: list(r.Settings.ReadRegions), PrimaryMembers: []string{r.Region},
 		AllMembers:   append([]string{r.Region}, r.Settings.ReadRegions...),
 		CreationTime: r.CreatedAt.Unix(), State: "active", Endpoint: host, Port: port, TLS: tls,
+		TCPEndpoint: native.Address, TLSEndpoint: native.TLSAddress,
 		UserEmail: x.acct.Email, CustomerID: x.acct.Email, Eviction: r.Eviction, DBEviction: r.Eviction,
 		AutoUpgrade: r.Settings.AutoUpgrade, ProdPack: r.Settings.ProdPack,
 		Budget: int64(r.Limits.MonthlyBudget), RequestLimit: r.Limits.DailyRequests,

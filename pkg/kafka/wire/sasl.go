@@ -176,8 +176,9 @@ func bearerToken(message []byte) (token string, ok bool) {
 	}
 	for pair := range strings.SplitSeq(pairs, "\x01") {
 		if value, ok := strings.CutPrefix(pair, "auth="); ok {
-			scheme, token, ok := strings.Cut(value, " ")
-			return strings.TrimSpace(token), ok && strings.EqualFold(scheme, "Bearer") && token != ""
+			scheme, token, _ := strings.Cut(value, " ")
+			token = strings.TrimSpace(token)
+			return token, strings.EqualFold(scheme, "Bearer") && token != ""
 		}
 	}
 	return "", false

@@ -154,6 +154,7 @@ func sparse(s *cron.Schedule) bool {
 }
 
 func TestTranslationIsDueWhenTheScheduleIs(t *testing.T) {
+	translated, due := 0, 0
 	rapid.Check(t, func(t *rapid.T) {
 		expr := expressions.Draw(t, "expr")
 		s, err := cron.Parse(expr)
@@ -162,8 +163,9 @@ func TestTranslationIsDueWhenTheScheduleIs(t *testing.T) {
 		}
 		exprs, ok := s.Translate(beginning)
 		if !ok {
-			return
+			return // it is left to hints
 		}
+		translated++
 		zone, _, _ := strings.Cut(strings.TrimPrefix(expr, "CRON_TZ="), " ")
 		loc, err := time.LoadLocation(zone)
 		if err != nil {
@@ -188,11 +190,15 @@ func TestTranslationIsDueWhenTheScheduleIs(t *testing.T) {
 			for at := s.Next(span[0].Add(-time.Minute)); !at.IsZero() && at.Before(span[1]); at = s.Next(at) {
 				want = append(want, at)
 			}
+			due += len(want)
 			if d := firstDifference(got, want); d >= 0 {
 				t.Fatalf("%s as %v differs between %v and %v:\n%v\n%v", expr, exprs, span[0], span[1], around(got, d, loc), around(want, d, loc))
 			}
 		}
 	})
+	if translated == 0 || due == 0 {
+		t.Errorf("%d schedules were translated, with %d times: nothing was compared", translated, due)
+	}
 }
 
 func firstDifference(a, b []time.Time) int {
@@ -299,6 +305,7 @@ func schedulerField(word string, min, max int) (map[int]bool, error) {
 // neither, so zones with such days and hours are compared away from them.
 func TestNextIsThatOfRobfigCron(t *testing.T) {
 	parser := robfig.NewParser(robfig.Minute | robfig.Hour | robfig.Dom | robfig.Month | robfig.Dow)
+	due := 0
 	rapid.Check(t, func(t *rapid.T) {
 		expr := expressions.Draw(t, "expr")
 		s, err := cron.Parse(expr)
@@ -335,11 +342,15 @@ func TestNextIsThatOfRobfigCron(t *testing.T) {
 				}
 				seen[wall] = true
 			}
+			due += len(want)
 			if d := firstDifference(got, want); d >= 0 {
 				t.Fatalf("%s differs between %v and %v:\n ours %v\ntheirs %v", expr, span[0], span[1], around(got, d, loc), around(want, d, loc))
 			}
 		}
 	})
+	if due == 0 {
+		t.Error("no schedule was due in any span: nothing was compared")
+	}
 }
 
 // withoutSeven writes a field for the day of the week with numbers below 7, or as it is if it has no 7.

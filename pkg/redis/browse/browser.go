@@ -82,6 +82,8 @@ func texts(v any) []string {
 		members = v
 	case resp.Set:
 		members = v
+	case resp.Pairs:
+		members = v
 	}
 	out := make([]string, len(members))
 	for i, m := range members {

@@ -39,7 +39,7 @@ func (p *printer) value(b []byte, indent string) (rest []byte) {
 		p.text("(error) ", v.Text)
 	case resp.TypeInt, resp.TypeBool:
 		p.text("(integer) ", strconv.AppendInt(nil, v.Int, 10))
-	case resp.TypeBulk, resp.TypeDouble:
+	case resp.TypeBulk, resp.TypeDouble, resp.TypeVerbatim:
 		p.quoted(v.Text)
 	case resp.TypeNull, resp.TypeNullArr:
 		p.b.WriteString("(nil)\n")

@@ -8,14 +8,19 @@ import (
 // Types that Decode uses so that no two different replies become the same value.
 type (
 	Simple string // a simple string
-	Error  string // an error
+	Error  string // an error: its code and text
 	Map    []any  // a map: key, value, key, value ..., in the order written
 	Set    []any  // a set, in the order written
+	Pairs  []any  // pairs: one, its value, the next ...
+	Rows   []any  // rows, each of them []any
+	Text   string // a text for people
 )
+
+func (e Error) Error() string { return string(e) }
 
 // Decode turns a reply, which must be exactly one, into Go values: string (a
 // bulk string), int64, float64, bool, nil, []any (nil for the null array),
-// Simple, Error, Map and Set. It is meant for tests and tools; what sends
+// Simple, Error, Map, Set, Pairs, Rows and Text. It is meant for tests and tools; what sends
 // replies converts the bytes directly.
 func Decode(reply []byte) (any, error) {
 	v, rest, err := decode(reply, 0)
@@ -40,6 +45,8 @@ func decode(b []byte, depth int) (any, []byte, error) {
 		return Error(v.Text), b, nil
 	case TypeBulk:
 		return string(v.Text), b, nil
+	case TypeVerbatim:
+		return Text(v.Text), b, nil
 	case TypeInt:
 		return v.Int, b, nil
 	case TypeBool:
@@ -69,6 +76,10 @@ func decode(b []byte, depth int) (any, []byte, error) {
 		return Map(members), b, nil
 	case TypeSet:
 		return Set(members), b, nil
+	case TypePairs:
+		return Pairs(members), b, nil
+	case TypeRows:
+		return Rows(members), b, nil
 	}
 	return members, b, nil
 }

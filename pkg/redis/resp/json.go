@@ -43,7 +43,7 @@ func appendJSON(dst, b []byte, o JSONOptions, depth int) (out, rest []byte, err 
 		return append(dst, "null"...), b, nil
 	case TypeInt, TypeBool:
 		return strconv.AppendInt(dst, v.Int, 10), b, nil
-	case TypeArray, TypeMap, TypeSet:
+	case TypeArray, TypeMap, TypeSet, TypePairs, TypeRows, TypePush:
 		if depth == MaxDepth {
 			return dst, nil, malformed("nested too deep")
 		}

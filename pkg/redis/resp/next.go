@@ -19,12 +19,16 @@ type Value struct {
 	Type byte
 	Text []byte // of a string, error or double; aliases the input
 	Int  int64  // of an integer; 1 or 0 of a boolean
-	Len  int    // of an aggregate: how many values follow as its members, two for each pair of a map
+	Len  int    // of an aggregate: how many values follow as its members, two for each pair of a map or of pairs
 }
 
 // Aggregate reports whether members follow.
 func (v Value) Aggregate() bool {
-	return v.Type == TypeArray || v.Type == TypeMap || v.Type == TypeSet
+	switch v.Type {
+	case TypeArray, TypeMap, TypeSet, TypePairs, TypeRows, TypePush:
+		return true
+	}
+	return false
 }
 
 // Next reads the first value of b, of an aggregate only its head, and returns
@@ -39,7 +43,7 @@ func Next(b []byte) (v Value, rest []byte, err error) {
 	case TypeInt:
 		v.Int, rest, err = readInt(b)
 		return v, rest, err
-	case TypeBulk:
+	case TypeBulk, TypeVerbatim:
 		n, b, err := readLen(b)
 		if err != nil {
 			return v, nil, err
@@ -52,7 +56,7 @@ func Next(b []byte) (v Value, rest []byte, err error) {
 		}
 		v.Text = b[:n:n]
 		return v, b[n+2:], nil
-	case TypeArray, TypeSet, TypeMap:
+	case TypeArray, TypeSet, TypeMap, TypePairs, TypeRows, TypePush:
 		n, rest, err := readLen(b)
 		if err != nil {
 			return v, nil, err
@@ -62,10 +66,10 @@ func Next(b []byte) (v Value, rest []byte, err error) {
 		if n > len(rest)/3 {
 			return v, nil, malformed("aggregate cut off")
 		}
-		if v.Type == TypeMap {
+		if v.Type == TypeMap || v.Type == TypePairs {
 			n *= 2
 			if n > len(rest)/3 {
-				return v, nil, malformed("map cut off")
+				return v, nil, malformed("pairs cut off")
 			}
 		}
 		v.Len = n

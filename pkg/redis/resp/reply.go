@@ -23,7 +23,7 @@ func IsNull(reply []byte) bool {
 // IsOK reports whether a reply is the simple string OK.
 func IsOK(reply []byte) bool { return string(reply) == "+OK\r\n" }
 
-// IsAggregate reports whether a reply is an array, a map or a set.
+// IsAggregate reports whether a reply is an array, a map, a set, pairs or rows.
 func IsAggregate(reply []byte) bool {
 	return len(reply) > 0 && Value{Type: reply[0]}.Aggregate()
 }

@@ -46,6 +46,14 @@ func encode(w *Writer, v any) {
 	case Set:
 		w.Set(len(v))
 		encodeAll(w, v)
+	case Pairs:
+		w.Pairs(len(v) / 2)
+		encodeAll(w, v)
+	case Rows:
+		w.Rows(len(v))
+		encodeAll(w, v)
+	case Text:
+		w.Verbatim(string(v))
 	default:
 		panic(fmt.Sprintf("encode: %T", v))
 	}
@@ -96,6 +104,9 @@ func TestConversions(t *testing.T) {
 		{"empty map", Map{}, "*0\r\n", `[]`, `[]`},
 		{"set is an array", Set{"a", "b"}, "*2\r\n$1\r\na\r\n$1\r\nb\r\n", `["a","b"]`, `["YQ==","Yg=="]`},
 		{"empty array", []any{}, "*0\r\n", `[]`, `[]`},
+		{"pairs are flat", Pairs{"a", 1.5, "b", 2.0}, "*4\r\n$1\r\na\r\n$3\r\n1.5\r\n$1\r\nb\r\n$1\r\n2\r\n", `["a","1.5","b","2"]`, `["YQ==","MS41","Yg==","Mg=="]`},
+		{"rows are arrays", Rows{[]any{"s", []any{}}}, "*1\r\n*2\r\n$1\r\ns\r\n*0\r\n", `[["s",[]]]`, `[["cw==",[]]]`},
+		{"a text for people", Text("a: 1\r\n"), "$6\r\na: 1\r\n\r\n", `"a: 1\r\n"`, `"YTogMQ0K"`},
 		{"nulls within", []any{nil, []any(nil), "a"}, "*3\r\n$-1\r\n*-1\r\n$1\r\na\r\n", `[null,null,"a"]`, `[null,null,"YQ=="]`},
 		{"error within an array", []any{Error("ERR x"), int64(1)}, "*2\r\n-ERR x\r\n:1\r\n", `["ERR x",1]`, `["RVJSIHg=",1]`},
 		{"mixed nesting", []any{Map{"k", []any{true, 1.5}}, Set{nil}}, "*2\r\n*2\r\n$1\r\nk\r\n*2\r\n:1\r\n$3\r\n1.5\r\n*1\r\n$-1\r\n", `[["k",[1,"1.5"]],[null]]`, `[["aw==",[1,"MS41"]],[null]]`},
@@ -320,6 +331,12 @@ func resp2OfRESP3(w *Writer, v any) {
 		list(v)
 	case Set:
 		list(v)
+	case Pairs:
+		list(v)
+	case Rows:
+		list(v)
+	case Text:
+		w.Bulk(string(v))
 	case []any:
 		if v == nil {
 			w.Buf = append(w.Buf, "*-1\r\n"...)
@@ -333,7 +350,7 @@ func resp2OfRESP3(w *Writer, v any) {
 
 func FuzzReaders(f *testing.F) {
 	for _, v := range []any{nil, []any(nil), Simple("OK"), Error("ERR x"), "a\xff\"", int64(-5), 1.5, true,
-		Map{"k", []any{"v", nil}}, Set{"a", 2.25}, []any{}, []any{[]any{Simple("OK")}}} {
+		Map{"k", []any{"v", nil}}, Set{"a", 2.25}, Pairs{"a", "b"}, Rows{[]any{"k", "v"}}, Text("t"), []any{}, []any{[]any{Simple("OK")}}} {
 		f.Add(encoded(v))
 	}
 	f.Add([]byte("*2\r\n$1\r\na\r\n"))

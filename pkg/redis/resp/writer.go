@@ -18,6 +18,12 @@ const (
 	TypeMap     = '%' // RESP2: a flat array
 	TypeSet     = '~' // RESP2: an array
 	TypeNullArr = 'N' // internal, a null that RESP2 writes as *-1; never sent as such
+
+	// Internal as well, for replies whose nesting differs between the protocols.
+	TypePairs    = 'P' // pairs: a flat array in RESP2, an array of arrays of two in RESP3
+	TypeRows     = 'R' // arrays of two: an array of them in RESP2, a map in RESP3
+	TypePush     = '>' // a message that is no reply; RESP2 has none
+	TypeVerbatim = '=' // a text for people: a bulk string in RESP2; RESP3 writes its format in front
 )
 
 // Writer appends RESP values to a buffer. The zero Writer is ready to use.
@@ -124,12 +130,33 @@ func (w *Writer) Map(n int) { w.head(TypeMap, int64(n)) }
 // Set starts a set of n values, which must follow.
 func (w *Writer) Set(n int) { w.head(TypeSet, int64(n)) }
 
+// Pairs starts n pairs, such as members with their scores: 2n values must follow. RESP2 has them as
+// a flat array, RESP3 as an array of n arrays.
+func (w *Writer) Pairs(n int) { w.head(TypePairs, int64(n)) }
+
+// Rows starts an array of n arrays of two values each, which must follow with their headers. RESP3
+// has them as a map, as in the reply of XREAD.
+func (w *Writer) Rows(n int) { w.head(TypeRows, int64(n)) }
+
+// Push starts a message of n values, which must follow. It is for RESP3 only.
+func (w *Writer) Push(n int) { w.head(TypePush, int64(n)) }
+
+// Verbatim writes a text for people, such as the reply of INFO.
+func (w *Writer) Verbatim(s string) {
+	w.head(TypeVerbatim, int64(len(s)))
+	w.Buf = append(w.Buf, s...)
+	w.Buf = append(w.Buf, '\r', '\n')
+}
+
 // Double writes a double.
 func (w *Writer) Double(f float64) {
 	w.Buf = append(w.Buf, TypeDouble)
 	w.Buf = AppendDouble(w.Buf, f)
 	w.Buf = append(w.Buf, '\r', '\n')
 }
+
+// DoubleText is Double for a number whose text is its own: digits, with a point or without.
+func (w *Writer) DoubleText(s string) { w.line(TypeDouble, s) }
 
 // Bool writes a boolean.
 func (w *Writer) Bool(b bool) {
@@ -157,6 +184,12 @@ func (w *Writer) ArrayAt(mark, n int) { w.insert(mark, TypeArray, n) }
 
 // SetAt is ArrayAt for a set of n values.
 func (w *Writer) SetAt(mark, n int) { w.insert(mark, TypeSet, n) }
+
+// PairsAt is ArrayAt for n pairs.
+func (w *Writer) PairsAt(mark, n int) { w.insert(mark, TypePairs, n) }
+
+// RowsAt is ArrayAt for n rows.
+func (w *Writer) RowsAt(mark, n int) { w.insert(mark, TypeRows, n) }
 
 // MapAt is ArrayAt for a map of n pairs.
 func (w *Writer) MapAt(mark, n int) { w.insert(mark, TypeMap, n) }

@@ -55,7 +55,7 @@ func (x *exchange) smallBody() []byte {
 	if !x.hasBody() || x.r.Length <= 0 || x.r.Length > min(maxAheadBytes, x.h.maxCommand) || x.r.Header.Get("Content-Encoding") != "" {
 		return nil
 	}
-	body, err := x.s.read(x.r, x.h.maxCommand, x.h.maxBody)
+	body, err := x.s.read(x.ctx, x.r, x.h.maxCommand, x.h.maxBody)
 	if err != nil {
 		return nil
 	}

@@ -151,7 +151,7 @@ func TestCommandsThatNeedAConnection(t *testing.T) {
 		}
 	})
 	for _, name := range []string{"get", "set", "quit", "acl", "execute", "command", "publish", "", "WATCHES"} {
-		if needsConnection(name) {
+		if table().NeedsConnection(name) {
 			t.Errorf("%q does not need a connection", name)
 		}
 	}

@@ -31,6 +31,8 @@ func (e *quietEngine) AheadOfUser(ctx context.Context, _ string, _ func() [][]st
 
 func (e *quietEngine) Database(context.Context, string) (*redis.Database, error) { return &e.db, nil }
 
+func (*quietEngine) NeedsConnection(name string) bool { return table().NeedsConnection(name) }
+
 func (*quietEngine) WithTurn(ctx context.Context, _ *redis.Database) (context.Context, *redis.Turn) {
 	return ctx, nil
 }

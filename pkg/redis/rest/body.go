@@ -17,8 +17,15 @@ import (
 type bodyParser struct {
 	src  bytes.Buffer // what dec reads
 	dec  jsontext.Decoder
-	args []string // of the command being read
+	args []string    // of the command being read
+	turn *redis.Turn // of the request, which counts the arguments
 }
+
+// What an argument of a command takes besides its bytes, and how many are read before they are counted.
+const (
+	argMemory = 32
+	argsRun   = 1024
+)
 
 // command reads a body that is one command.
 func (p *bodyParser) command(body []byte) ([]string, error) {
@@ -99,9 +106,17 @@ func (p *bodyParser) array() ([]string, error) {
 		switch t.Kind() {
 		case '"', '0', 't', 'f':
 			p.args = append(p.args, t.String()) // a number's own text
+			if len(p.args)%argsRun == 0 {
+				if err := p.turn.Hold(argsRun * argMemory); err != nil {
+					return nil, badRequest(err.Error())
+				}
+			}
 		case ']':
 			if len(p.args) == 0 {
 				return nil, errEmptyCommand
+			}
+			if err := p.turn.Hold(int64(len(p.args)%argsRun) * argMemory); err != nil {
+				return nil, badRequest(err.Error())
 			}
 			// The engine may keep the arguments after the request. p.args is used again.
 			return slices.Clone(p.args), nil

@@ -42,28 +42,6 @@ func errTooLarge(limit, actual int64) error {
 	return edge.Refuse(http.StatusRequestEntityTooLarge, tooLarge(limit, actual))
 }
 
-// needsConnection reports whether a command makes sense on a connection only.
-func needsConnection(command string) bool {
-	var upper [len("PUNSUBSCRIBE")]byte
-	if len(command) > len(upper) {
-		return false
-	}
-	for i := range len(command) {
-		c := command[i]
-		if 'a' <= c && c <= 'z' {
-			c -= 'a' - 'A'
-		}
-		upper[i] = c
-	}
-	switch string(upper[:len(command)]) {
-	case "AUTH", "HELLO", "RESET", "CLIENT", "MONITOR",
-		"SUBSCRIBE", "PSUBSCRIBE", "UNSUBSCRIBE", "PUNSUBSCRIBE",
-		"MULTI", "EXEC", "DISCARD", "WATCH", "UNWATCH":
-		return true
-	}
-	return false
-}
-
 func needsConnectionText(command string) string {
 	return `ERR Command "` + strings.ToUpper(command) + `" is not allowed in REST or it has a special context path`
 }

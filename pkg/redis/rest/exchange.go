@@ -63,12 +63,16 @@ func (x *exchange) hasBody() bool {
 // path carries out a command given by the path and whatever follows it.
 func (x *exchange) path(args, query []string) error {
 	if x.hasBody() {
-		body, err := x.s.read(x.r, x.h.maxCommand, x.h.maxBody)
+		body, err := x.s.read(x.ctx, x.r, x.h.maxCommand, x.h.maxBody)
 		if err != nil {
 			return err
 		}
 		if len(body) > 0 {
+			if err := x.copies(body); err != nil {
+				return err
+			}
 			args = append(args, string(body))
+			x.s.parsed()
 		}
 	}
 	return x.single(append(args, query...))
@@ -80,21 +84,42 @@ func (x *exchange) json() error {
 	if err != nil {
 		return err
 	}
-	if err := x.s.turn.Spend(x.ctx, parseWork*int64(len(body))); err != nil {
+	if err := x.parses(body); err != nil {
 		return err
 	}
 	args, err := x.s.parser.command(body)
 	if err != nil {
 		return err
 	}
+	x.s.parsed()
 	return x.single(args)
+}
+
+// parses counts what it takes to parse a body: work, and a copy if it was inflated.
+func (x *exchange) parses(body []byte) error {
+	if err := x.s.turn.Spend(x.ctx, parseWork*int64(len(body))); err != nil {
+		return err
+	}
+	x.s.parser.turn = x.s.turn
+	return x.copies(body)
+}
+
+// copies counts the arguments that are made of a body that was inflated.
+func (x *exchange) copies(body []byte) error {
+	if !x.s.inflated {
+		return nil
+	}
+	if err := x.s.turn.Hold(int64(len(body))); err != nil {
+		return badRequest(err.Error())
+	}
+	return nil
 }
 
 func (x *exchange) jsonBody() ([]byte, error) {
 	if !x.hasBody() {
 		return nil, errNoBody
 	}
-	return x.s.read(x.r, x.h.maxBody, x.h.maxBody)
+	return x.s.read(x.ctx, x.r, x.h.maxBody, x.h.maxBody)
 }
 
 // single runs one command and answers with its reply alone.
@@ -108,7 +133,7 @@ func (x *exchange) single(args []string) error {
 	}
 	x.count(args)
 	w := &x.s.replies
-	if needsConnection(args[0]) {
+	if x.h.engine.NeedsConnection(args[0]) {
 		w.Error(needsConnectionText(args[0]))
 	} else if err := x.do(args); err != nil {
 		return err
@@ -154,7 +179,7 @@ func (x *exchange) pipeline() error {
 	ctx, w := x.ctx, &x.s.replies
 	start := 0
 	for i, args := range cmds {
-		if !needsConnection(args[0]) {
+		if !x.h.engine.NeedsConnection(args[0]) {
 			continue
 		}
 		if start < i {
@@ -176,7 +201,7 @@ func (x *exchange) multi() error {
 		return err
 	}
 	for _, args := range cmds {
-		if needsConnection(args[0]) {
+		if x.h.engine.NeedsConnection(args[0]) {
 			return badRequest(needsConnectionText(args[0]))
 		}
 	}
@@ -202,13 +227,14 @@ func (x *exchange) commands(tooLargeStatus int) ([][]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := x.s.turn.Spend(x.ctx, parseWork*int64(len(body))); err != nil {
+	if err := x.parses(body); err != nil {
 		return nil, err
 	}
 	cmds, err := x.s.parser.commands(body)
 	if err != nil {
 		return nil, err
 	}
+	x.s.parsed()
 	for _, args := range cmds {
 		if n := size(args); n > x.h.maxCommand {
 			return nil, edge.Refuse(tooLargeStatus, tooLarge(x.h.maxCommand, n))

@@ -12,6 +12,7 @@ import (
 	"github.com/skystash/skystash/pkg/edge"
 	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/redis"
+	"github.com/skystash/skystash/pkg/redis/gate"
 	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/token"
 )
@@ -29,6 +30,8 @@ type Engine interface {
 	Authenticate(ctx context.Context, token string) (*redis.Database, redis.Access, error)
 	// AccessOf makes an Access of a token's rules.
 	AccessOf(rules []string) (redis.Access, error)
+	// NeedsConnection reports whether a command makes sense on a connection only.
+	NeedsConnection(command string) bool
 	// Do runs a command and appends its reply, which may be a Redis error.
 	Do(ctx context.Context, db *redis.Database, a redis.Access, args []string, w *resp.Writer) error
 	// Pipeline runs commands one after the other and appends a reply for each.
@@ -106,7 +109,7 @@ type Handler struct {
 	domain     string
 	keepAlive  time.Duration
 	log        *slog.Logger
-	accesses   accessCache
+	gate       *gate.Gate
 	sync       syncTokens
 	region     *Region
 	scratches  sync.Pool // of *scratch
@@ -120,6 +123,7 @@ func New(cfg Config) *Handler {
 	h := &Handler{
 		engine:     cfg.Engine,
 		verifier:   cfg.Verifier,
+		gate:       gate.New(cfg.Engine, cfg.Verifier),
 		maxCommand: cfg.MaxRequestBytes,
 		maxBody:    cfg.MaxBodyBytes,
 		domain:     strings.Trim(cfg.Domain, "."),
@@ -173,7 +177,7 @@ func (h *Handler) Serve(ctx context.Context, r *Request, w ResponseWriter) {
 		h.record(ctx, r, s)
 	}
 	turn := s.turn
-	defer turn.Release()
+	defer turn.End()
 	h.send(ctx, r, w, s)
 	if s.reusable() {
 		h.scratches.Put(s)

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -67,6 +68,11 @@ func (e *stubEngine) record(call string, db *redis.Database, a redis.Access, cmd
 		e.commands = append(e.commands, slices.Clone(args))
 	}
 }
+
+// table is an engine that is asked for what its commands are only.
+var table = sync.OnceValue(func() *redis.Engine { return redis.New(redis.Config{}) })
+
+func (*stubEngine) NeedsConnection(name string) bool { return table().NeedsConnection(name) }
 
 func (*stubEngine) WithTurn(ctx context.Context, _ *redis.Database) (context.Context, *redis.Turn) {
 	return ctx, nil

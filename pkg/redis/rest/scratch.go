@@ -2,6 +2,7 @@ package rest
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -26,15 +27,17 @@ type scratch struct {
 	parser  bodyParser
 	replies resp.Writer
 
-	out     []byte // the answer's body
-	zipped  []byte // room for it, compressed
-	status  int
-	refused *edge.Error // nil: the request was carried out
-	resp2   bool        // out is RESP2, not JSON
-	events  *events     // in the place of all that
-	used    used
-	turn    *redis.Turn
-	abroad  int64 // when the client was last in another region, see lastAbroad
+	out      []byte // the answer's body
+	zipped   []byte // room for it, compressed
+	status   int
+	refused  *edge.Error // nil: the request was carried out
+	resp2    bool        // out is RESP2, not JSON
+	events   *events     // in the place of all that
+	used     used
+	turn     *redis.Turn
+	inflated bool  // the body was
+	kept     int64 // bytes that turn counts for it
+	abroad   int64 // when the client was last in another region, see lastAbroad
 }
 
 func (s *scratch) reset() {
@@ -47,7 +50,8 @@ func (s *scratch) reset() {
 	s.resp2 = false
 	s.events = nil
 	s.used = used{}
-	s.turn = nil
+	s.turn, s.parser.turn = nil, nil
+	s.inflated, s.kept = false, 0
 	s.abroad = 0
 }
 
@@ -56,11 +60,14 @@ func (s *scratch) reusable() bool {
 		cap(s.zipped) <= maxReused && cap(s.parser.args) <= maxReused/16
 }
 
+// inflateWork is what a byte costs that is inflated, in units of work as redis.Budget has them.
+const inflateWork = 5
+
 // read reads the request's body, once, up to limit bytes. Of a larger one it reads on
 // up to drain bytes, so that the client, still busy sending, gets to see the refusal.
-func (s *scratch) read(r *Request, limit, drain int64) ([]byte, error) {
+func (s *scratch) read(ctx context.Context, r *Request, limit, drain int64) ([]byte, error) {
 	if !s.hasRead {
-		s.hasRead, s.readErr = true, s.readOnce(r, limit, drain)
+		s.hasRead, s.readErr = true, s.readOnce(ctx, r, limit, drain)
 	}
 	if s.readErr != nil {
 		return nil, s.readErr
@@ -68,12 +75,25 @@ func (s *scratch) read(r *Request, limit, drain int64) ([]byte, error) {
 	return s.body.Bytes(), nil
 }
 
-func (s *scratch) readOnce(r *Request, limit, drain int64) error {
+func (s *scratch) readOnce(ctx context.Context, r *Request, limit, drain int64) error {
 	s.in.Reader, s.in.Length, s.in.Encoding = r.Body, r.Length, r.Header.Get("Content-Encoding")
+	if s.in.Encoding != "" {
+		s.in.Inflating = func(bytes, memory int64) error {
+			if err := s.turn.Spend(ctx, inflateWork*bytes); err != nil {
+				return err
+			}
+			s.inflated = true
+			s.kept += memory
+			return s.turn.Hold(memory)
+		}
+	}
 	err := s.in.ReadTo(&s.body, limit, drain)
-	s.in.Reader = nil
-	if err == nil {
-		return nil
+	s.in.Reader, s.in.Inflating = nil, nil
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	if text := redis.Error(""); errors.As(err, &text) {
+		return badRequest(text.Error())
 	}
 	var large *edge.TooLargeError
 	if errors.As(err, &large) {
@@ -82,6 +102,15 @@ func (s *scratch) readOnce(r *Request, limit, drain int64) error {
 	refused := *edge.Of(err)
 	refused.Text = "ERR " + refused.Text
 	return &refused
+}
+
+// parsed gives up a body that was inflated, of which there are copies now.
+func (s *scratch) parsed() {
+	if s.kept > 0 {
+		s.body = bytes.Buffer{}
+		_ = s.turn.Hold(-s.kept)
+		s.kept = 0
+	}
 }
 
 // format is how replies are written.

@@ -3,6 +3,7 @@ package script
 import (
 	"math"
 	"strconv"
+	"unsafe"
 
 	lua "github.com/yuin/gopher-lua"
 )
@@ -126,13 +127,23 @@ func jsonEncode(a args) int {
 	}
 	e := &jsonEncoder{a: a, r: a.run()}
 	e.value(a.Get(1), 0)
-	return a.retText(string(e.out))
+	e.grown()
+	return a.retText(unsafe.String(unsafe.SliceData(e.out), len(e.out))) // nobody changes it any more
 }
 
 type jsonEncoder struct {
-	a   args
-	r   *run
-	out []byte
+	a    args
+	r    *run
+	out  []byte
+	room int // of out, as it was counted last
+}
+
+// grown counts what out has taken when it became larger.
+func (e *jsonEncoder) grown() {
+	if room := cap(e.out); room != e.room {
+		e.room = room
+		e.r.reserve(e.a.LState, room)
+	}
 }
 
 func (e *jsonEncoder) fail(v lua.LValue, why string) {
@@ -141,6 +152,7 @@ func (e *jsonEncoder) fail(v lua.LValue, why string) {
 
 func (e *jsonEncoder) value(v lua.LValue, depth int) {
 	e.r.spend(e.a.LState, 1)
+	e.grown()
 	switch v := v.(type) {
 	case lua.LString:
 		e.text(string(v))
@@ -175,10 +187,23 @@ func (e *jsonEncoder) number(f float64, v lua.LValue) {
 	e.out = append(e.out, formatG(f, e.r.json.precision)...)
 }
 
+// textPiece is how many bytes of a string are written before they are counted.
+const textPiece = 16 << 10
+
 func (e *jsonEncoder) text(s string) {
-	e.r.reserve(e.a.LState, 4*len(s))
-	e.r.spend(e.a.LState, len(s)/16)
 	e.out = append(e.out, '"')
+	for len(s) > textPiece {
+		e.piece(s[:textPiece])
+		s = s[textPiece:]
+	}
+	e.piece(s)
+	e.out = append(e.out, '"')
+}
+
+// piece writes a part of a string.
+func (e *jsonEncoder) piece(s string) {
+	e.r.spend(e.a.LState, len(s)/16)
+	e.grown()
 	for i := range len(s) {
 		switch c := s[i]; c {
 		case '"', '\\', '/':
@@ -202,7 +227,6 @@ func (e *jsonEncoder) text(s string) {
 			e.out = append(e.out, c)
 		}
 	}
-	e.out = append(e.out, '"')
 }
 
 func (e *jsonEncoder) table(t *lua.LTable, depth int) {

@@ -22,7 +22,7 @@ func (r *run) value(b []byte) (lua.LValue, []byte, error) {
 	switch v.Type {
 	case resp.TypeInt:
 		return lua.LNumber(v.Int), b, nil
-	case resp.TypeBulk:
+	case resp.TypeBulk, resp.TypeVerbatim:
 		return lua.LString(v.Text), b, nil
 	case resp.TypeSimple:
 		return field("ok", lua.LString(v.Text)), b, nil
@@ -54,9 +54,15 @@ func field(name string, v lua.LValue) *lua.LTable {
 	return t
 }
 
-// aggregate reads the members of an array, a map or a set.
+// aggregate reads the members of an array, a map, a set, pairs or rows.
 func (r *run) aggregate(v resp.Value, b []byte) (lua.LValue, []byte, error) {
 	t := &lua.LTable{Metatable: lua.LNil}
+	if r.resp3 && v.Type == resp.TypePairs {
+		return r.rows(t, v.Len/2, b)
+	}
+	if r.resp3 && v.Type == resp.TypeRows {
+		return r.rowMap(t, v.Len, b)
+	}
 	var key lua.LValue
 	for i := range v.Len {
 		member, rest, err := r.value(b)
@@ -80,6 +86,41 @@ func (r *run) aggregate(v resp.Value, b []byte) (lua.LValue, []byte, error) {
 		return t, b, nil
 	case v.Type == resp.TypeSet:
 		return field("set", t), b, nil
+	}
+	return field("map", t), b, nil
+}
+
+// rows reads n pairs as tables of two.
+func (r *run) rows(t *lua.LTable, n int, b []byte) (lua.LValue, []byte, error) {
+	for i := range n {
+		row, rest, err := r.aggregate(resp.Value{Type: resp.TypeArray, Len: 2}, b)
+		if err != nil {
+			return nil, nil, err
+		}
+		t.RawSetInt(i+1, row)
+		b = rest
+	}
+	return t, b, nil
+}
+
+// rowMap reads n arrays of two as a map.
+func (r *run) rowMap(t *lua.LTable, n int, b []byte) (lua.LValue, []byte, error) {
+	for range n {
+		_, key, err := resp.Next(b) // the row's header
+		if err != nil {
+			return nil, nil, err
+		}
+		k, value, err := r.value(key)
+		if err != nil {
+			return nil, nil, err
+		}
+		v, rest, err := r.value(value)
+		if err != nil {
+			return nil, nil, err
+		}
+		if b = rest; k != lua.LNil {
+			t.RawSet(k, v)
+		}
 	}
 	return field("map", t), b, nil
 }

@@ -34,7 +34,7 @@ const (
 	// stepSize is what a step allocates at most, in bytes, on average.
 	stepSize = 48
 	// stepBytes is how many bytes take as long as a step, with collecting them.
-	stepBytes = 80
+	stepBytes = 64
 	// measureEvery is how many bytes a run may allocate before what it holds is measured. A run that
 	// holds much may allocate as much again.
 	measureEvery = 8 << 20
@@ -59,6 +59,7 @@ type budget struct {
 	deadline        time.Time
 	idle            time.Duration // that the host had waited before the run
 	allocated       int64         // bytes since the run was measured, at most
+	unpaid          int64         // bytes that were allocated and are less than a step
 	mayAllocate     int64         // bytes before the run is measured again
 	held            int64         // bytes, as measured last
 	stopped         error         // why the run must end
@@ -185,7 +186,9 @@ func (r *run) reserve(L *lua.LState, bytes int) {
 	if r.stopped != nil {
 		L.RaiseError("%s", r.stopped.Error())
 	}
-	r.spend(L, bytes/stepBytes)
+	r.unpaid += int64(bytes) // many small allocations cost as much as a large one
+	r.spend(L, int(r.unpaid/stepBytes))
+	r.unpaid %= stepBytes
 }
 
 // heldBytes is what the values of the run take.

@@ -128,7 +128,7 @@ func (r *run) reserveKey(L *lua.LState, t *lua.LTable, key lua.LValue) {
 	}
 	if grows > 1 { // one more is what an assignment costs anyway
 		r.reserve(L, grows*tableSlot)
-		r.spend(L, grows/2)
+		r.spend(L, grows*3/4) // gopher-lua copies the array several times until it is so large
 	}
 }
 

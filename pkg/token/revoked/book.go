@@ -26,6 +26,7 @@ type Book struct {
 	store store.Store
 	now   func() time.Time
 	key   func(resource, page string) store.Key
+	locks *store.Locks // of resources' records, see Revoke
 
 	mu   sync.Mutex
 	sets map[string]*Set // by resource: the pages in it need not be read again
@@ -34,7 +35,7 @@ type Book struct {
 // NewBook makes a Book. key says where a resource's pages are; their names are 24 letters, digits, '-'
 // and '_'.
 func NewBook(st store.Store, now func() time.Time, key func(resource, page string) store.Key) *Book {
-	return &Book{store: st, now: now, key: key, sets: map[string]*Set{}}
+	return &Book{store: st, now: now, key: key, locks: store.NewLocks(), sets: map[string]*Set{}}
 }
 
 // Set returns what a resource's list says. It calls the store only if the list names pages that it has not

@@ -39,7 +39,7 @@ func (m *Main) openControl(ctx context.Context) (p *product, err error) {
 	}
 	c.engine = control.New(control.Config{
 		Store: c.store, Keyring: keyring, Redis: m.redis, Kafka: m.kafka, QStash: m.qstash.engine, Directories: m.directories,
-		Endpoints: control.Endpoints{Redis: m.url, Kafka: m.url + "/kafka", KafkaTCP: m.kafkaWire.endpoint(), QStash: m.url},
+		Endpoints: control.Endpoints{Redis: m.url, RedisTCP: m.redisWire.endpoint(), Kafka: m.url + "/kafka", KafkaTCP: m.kafkaWire.endpoint(), QStash: m.url},
 		Region:    m.flags.region,
 		Logger:    m.log,
 	})

@@ -17,14 +17,15 @@
 //	local.env     URL and tokens as environment variables, mode 0600, rewritten at each start
 //	store/        the embedded store of Redis
 //	kafka/        the embedded store of Kafka
-//	kafka-ca.pem  certificate of Kafka's TLS port, which its clients trust; kafka-ca-key.pem is its key
+//	kafka-ca.pem  certificate of the TLS ports of Redis and Kafka, which their clients trust; kafka-ca-key.pem is its key
 //	qstash/       the embedded store of QStash
 //	control/      the embedded store of the control plane
 //	.gitignore    keeps the folder out of a repository
 //
 // Redis is at the root of the address, Kafka under /kafka: their paths would collide. QStash's
 // begin with /v2/ and /v1/, which are no commands; those of the control plane do too and come
-// first. Clients of Kafka's own protocol have ports of their own: if one is taken, the next free one is used. The console is under /console/. A product besides Redis plugs in as a value of the type product.
+// first. Clients of Redis's and Kafka's own protocols have
+// ports of their own: if one is taken, the next free one is used. The console is under /console/. A product besides Redis plugs in as a value of the type product.
 //
 // Usage of all resources is counted once a second, in the control plane's store; what an end by
 // force takes with it is the last second's. A resource that reaches a limit is blocked within a second.

@@ -33,6 +33,10 @@ type flags struct {
 	resolve  resolveFlag
 	hosts    string // comma-separated
 
+	redisAddr     string
+	redisTLSAddr  string
+	redisHost     string
+	redisInsecure bool
 	kafkaTable    string
 	kafkaStream   string
 	kafkaAddr     string
@@ -76,6 +80,11 @@ func (m *Main) ParseFlags(args []string) error {
 	fs.StringVar(&f.store, "store", storeEmbedded, "`kind` of store: embedded or dynamo")
 	fs.StringVar(&f.endpoint, "endpoint", "", "`URL` of DynamoDB, e.g. of DynamoDB Local; empty: AWS")
 	fs.StringVar(&f.table, "table", "skystash-redis", "`name` of the DynamoDB table; created if an endpoint is given")
+	fs.StringVar(&f.redisAddr, "redis-addr", "127.0.0.1:6379", "`host:port` for clients of Redis's own protocol, without TLS; if the port is taken, the next free one;\n"+
+		"empty: none")
+	fs.StringVar(&f.redisTLSAddr, "redis-tls-addr", "127.0.0.1:6380", "`host:port` for the same with TLS, with a certificate that is made at the first start; empty: none")
+	fs.StringVar(&f.redisHost, "redis-host", "", "`name` by which Redis's clients reach both, if it is not that of the address")
+	fs.BoolVar(&f.redisInsecure, "redis-insecure", false, "let -redis-addr be another than a loopback address: tokens then cross the network in the clear")
 	fs.StringVar(&f.kafkaTable, "kafka-table", "skystash-kafka", "`name` of Kafka's DynamoDB table; created if an endpoint is given")
 	fs.StringVar(&f.kafkaStream, "kafka-stream", "", "`name` of a Kinesis stream to send Kafka's messages through; created if its endpoint is given.\n"+
 		"Without it Kafka's table serves as the stream too, for one process at a time")
@@ -154,13 +163,18 @@ func (f *flags) check(rest []string) error {
 	if _, _, err := net.SplitHostPort(f.qstashDevAddr); err != nil {
 		return fmt.Errorf("-qstash-dev-addr %q: want host:port", f.qstashDevAddr)
 	}
-	for name, addr := range map[string]string{"kafka-addr": f.kafkaAddr, "kafka-tls-addr": f.kafkaTLSAddr} {
+	for name, addr := range map[string]string{
+		"kafka-addr": f.kafkaAddr, "kafka-tls-addr": f.kafkaTLSAddr, "redis-addr": f.redisAddr, "redis-tls-addr": f.redisTLSAddr,
+	} {
 		if _, _, err := net.SplitHostPort(addr); err != nil && addr != "" {
 			return fmt.Errorf("-%s %q: want host:port", name, addr)
 		}
 	}
 	if f.kafkaAddr != "" && !f.kafkaInsecure && !isLoopback(f.kafkaAddr) {
 		return fmt.Errorf("-kafka-addr %s is no loopback address: use -kafka-tls-addr there, or -kafka-insecure", f.kafkaAddr)
+	}
+	if f.redisAddr != "" && !f.redisInsecure && !isLoopback(f.redisAddr) {
+		return fmt.Errorf("-redis-addr %s is no loopback address: use -redis-tls-addr there, or -redis-insecure", f.redisAddr)
 	}
 	if f.replica != "" {
 		if _, _, err := net.SplitHostPort(f.replica); err != nil {

@@ -43,11 +43,13 @@ type Main struct {
 	redis     *redis.Engine
 	kafka     *kafka.Engine
 	kafkaWire *kafkaWire // nil: not open yet
+	redisWire *redisWire // nil: not open yet
 	qstash    *qstashServer
 
 	deliveries *deliveries // nil: they are not printed
 	control    *controlServer
 
+	certificate *certificate       // for TLS; nil: not needed yet
 	directories []keydir.Directory // of public keys, in each product's store
 	usage       *usage
 	http        *fasthttp.Server
@@ -158,6 +160,9 @@ func (m *Main) Start(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if m.redisWire, err = m.openRedisWire(engine); err != nil {
+		return err
+	}
 	if m.replica != nil {
 		if err := m.replica.open(m, recordTTL); err != nil {
 			return err
@@ -192,6 +197,7 @@ func (m *Main) Start(ctx context.Context) (err error) {
 	m.http = newFrontend(duties, streams, handler, m.products, m.flags.newGate(m.flags.addr, false), m.flags.pprof).server(m.log)
 	m.serve(m.http, listener)
 	m.kafkaWire.serve(m)
+	m.redisWire.serve(m)
 	if m.replica != nil {
 		m.replica.http = newFrontend(duties, streams, m.replica.handler, nil, m.flags.newGate(m.flags.replica, false), false).server(m.log)
 		m.serve(m.replica.http, m.replica.listener)
@@ -223,11 +229,14 @@ func (m *Main) shutdown() error {
 	if m.replica != nil && m.replica.engine != nil {
 		m.replica.engine.Close()
 	}
-	var kafkaClosed sync.WaitGroup
+	var wiresClosed sync.WaitGroup
+	wireGrace, cancel := context.WithTimeout(context.Background(), m.flags.grace)
+	defer cancel()
 	if m.kafkaWire != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), m.flags.grace)
-		defer cancel()
-		kafkaClosed.Go(func() { m.kafkaWire.close(ctx) })
+		wiresClosed.Go(func() { m.kafkaWire.close(wireGrace) })
+	}
+	if m.redisWire != nil {
+		wiresClosed.Go(func() { m.redisWire.close(wireGrace) })
 	}
 	if m.http != nil {
 		m.stopSSE()
@@ -243,7 +252,7 @@ func (m *Main) shutdown() error {
 			errs = append(errs, fmt.Errorf("stopping the HTTP server: %w", err))
 		}
 	}
-	kafkaClosed.Wait()
+	wiresClosed.Wait()
 	if m.stop != nil {
 		m.stop()
 		m.duties.Wait()
@@ -334,6 +343,7 @@ func (m *Main) environment() [][2]string {
 		{"KV_REST_API_TOKEN", m.token},
 		{"KV_REST_API_READ_ONLY_TOKEN", m.readOnly},
 	}
+	vars = append(vars, m.redisWire.vars(m.token)...)
 	for _, p := range m.products {
 		vars = append(vars, p.env...)
 	}
@@ -367,6 +377,13 @@ Try it:
   console.log(await redis.get("greeting"));
 
 `, where, m.url, m.token, m.readOnly, m.token, m.url, m.url, m.token)
+	if vars := m.redisWire.vars(m.token); len(vars) > 0 {
+		fmt.Fprint(m.stdout, "Redis's own protocol:\n\n")
+		for _, v := range vars {
+			fmt.Fprintf(m.stdout, "  %s=%s\n", v[0], v[1])
+		}
+		fmt.Fprintln(m.stdout)
+	}
 	for _, p := range m.products {
 		if len(p.env) == 0 {
 			continue

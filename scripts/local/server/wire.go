@@ -14,7 +14,7 @@ import (
 
 // notRESP is what a client of the Redis protocol is told. It does not repeat what the client sent,
 // which is often a password.
-const notRESP = "-ERR this port speaks HTTP, not the Redis protocol: use a client of the REST API, such as @upstash/redis\r\n"
+const notRESP = "-ERR this port speaks HTTP, not the Redis protocol: use the address of REDIS_URL, or a client of the REST API, such as @upstash/redis\r\n"
 
 // How long a client that was refused may take, and what it may still send.
 const (

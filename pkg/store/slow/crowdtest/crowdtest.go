@@ -5,7 +5,9 @@ package crowdtest
 
 import (
 	"cmp"
+
 	"context"
+	"fmt"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -32,6 +34,10 @@ type Operation[E any] struct {
 	// Prepare makes, through the first engine, what the callers meet at. It may be nil.
 	Prepare func(context.Context, E) error
 
+	// Warm is what each engine has done once before the callers come, such as reading a record that it keeps. It may
+	// be nil.
+	Warm func(context.Context, E) error
+
 	// Do is what caller i does. An error is a failure of the test.
 	Do func(ctx context.Context, e E, i int) error
 
@@ -42,31 +48,20 @@ type Operation[E any] struct {
 	// 0: 10.
 	Engines int
 
-	// OneEngine and SeveralEngines bound the cost of a caller in the crowd: how many times the calls
-	// and the units of one alone. 0 means 2.
-	OneEngine, SeveralEngines float64
-
 	// MaxReads and MaxWrites, if not 0, bound the units of a caller in the crowd, on average. They are
 	// for what is dear for one alone.
 	MaxReads, MaxWrites float64
 }
 
-// Run tests the operation through one engine, and through several over one store.
+// Run tests the operation through one engine, through four and through several over one store.
 func (o Operation[E]) Run(t *testing.T) {
 	t.Helper()
 	t.Run(o.Name, func(t *testing.T) {
 		var alone slow.Counts
 		synctest.Test(t, func(t *testing.T) { alone = o.run(t, 1, 1) })
-		for _, c := range []struct {
-			name    string
-			engines int
-			bound   float64
-		}{
-			{"one engine", 1, cmp.Or(o.OneEngine, 2)},
-			{"several engines", cmp.Or(o.Engines, 10), cmp.Or(o.SeveralEngines, 2)},
-		} {
-			t.Run(c.name, func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) { o.compare(t, alone, o.run(t, c.engines, Callers), c.bound) })
+		for _, engines := range []int{1, 4, cmp.Or(o.Engines, 10)} {
+			t.Run(fmt.Sprintf("engines=%d", engines), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) { o.compare(t, alone, o.run(t, engines, Callers)) })
 			})
 		}
 	})
@@ -94,6 +89,14 @@ func (o Operation[E]) run(t *testing.T, engines, callers int) slow.Counts {
 			t.Fatal(err)
 		}
 	}
+	for _, e := range all {
+		if o.Warm == nil {
+			break
+		}
+		if err := o.Warm(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+	}
 	st.Reset()
 	begin := time.Now()
 	var calls sync.WaitGroup
@@ -114,9 +117,12 @@ func (o Operation[E]) run(t *testing.T, engines, callers int) slow.Counts {
 	return c
 }
 
-func (o Operation[E]) compare(t *testing.T, alone, crowd slow.Counts, bound float64) {
+// bound is how many times as many calls and units a caller in the crowd may cost as one alone.
+const bound = 2
+
+func (o Operation[E]) compare(t *testing.T, alone, crowd slow.Counts) {
 	t.Helper()
-	limit := bound * Callers
+	const limit = bound * Callers
 	if got, one := float64(crowd.Total()), float64(alone.Total()); got > limit*one {
 		t.Errorf("%v calls of %d callers; one alone makes %v, and %v times as many are allowed", got, Callers, one, bound)
 	}

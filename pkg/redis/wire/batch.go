@@ -1,0 +1,238 @@
+package wire
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/skystash/skystash/pkg/edge"
+	"github.com/skystash/skystash/pkg/meter"
+	"github.com/skystash/skystash/pkg/redis"
+	"github.com/skystash/skystash/pkg/redis/gate"
+	"github.com/skystash/skystash/pkg/token"
+)
+
+// batch is commands that are carried out together: under one login, one deadline and one record of what they use.
+type batch struct {
+	*conn
+	gate.Grant // zero without a login
+	ctx        context.Context
+	use        edge.Use
+	turn       *redis.Turn
+
+	class    string
+	commands int64
+	bytesIn  int64
+	blocked  bool // a limit of the database's usage was reached
+	over     bool // the commands behind the last one are another batch
+}
+
+// serveBatch carries out commands, which arrived in a number of bytes, in order. An error closes the connection.
+func (c *conn) serveBatch(cmds [][]string, size int64) (err error) {
+	defer c.guard(&err)
+	c.note(cmds, size)
+	c.s.commands.Add(int64(len(cmds)))
+	for len(cmds) > 0 && !c.hangUp {
+		if len(c.out)+len(c.w.Buf) >= flushReplies {
+			if err := c.flush(); err != nil {
+				return err
+			}
+		}
+		n, err := c.serveSome(cmds, size)
+		if err != nil {
+			return err
+		}
+		cmds, size = cmds[n:], 0
+	}
+	return nil
+}
+
+// note lets others see what the connection does.
+func (c *conn) note(cmds [][]string, size int64) {
+	now := c.s.now()
+	c.seen.mu.Lock()
+	defer c.seen.mu.Unlock()
+	c.seen.at, c.seen.command = now, cmds[len(cmds)-1][0]
+	c.seen.bytesIn += size
+}
+
+// serveSome carries out the first of some commands, and returns how many.
+func (c *conn) serveSome(cmds [][]string, size int64) (int, error) {
+	if c.waits(cmds[0]) {
+		return 1, c.serveWaiting(cmds[0], size)
+	}
+	ctx, cancel := context.WithTimeout(redis.WithCaller(context.WithoutCancel(c.life), &c.caller), c.s.cfg.Timeout)
+	defer cancel()
+	b := &batch{conn: c, bytesIn: size}
+	done := b.open(ctx, cmds)
+	if done == 0 {
+		defer b.turn.Release()
+		for done < len(cmds) && !b.over {
+			done += b.serve(cmds[done:])
+		}
+	}
+	return done, b.end()
+}
+
+// open finds out what the connection may do now. If it may do nothing, all commands are answered, and their number is returned.
+func (b *batch) open(ctx context.Context, cmds [][]string) (answered int) {
+	l := b.login.Load()
+	if l == nil {
+		b.ctx = ctx
+		return 0
+	}
+	if l.secret == "" {
+		ctx = b.s.engine.Ahead(ctx, l.database, func() [][]string { return cmds })
+	} else {
+		ctx = b.s.engine.AheadOfUser(ctx, l.secret, func() [][]string { return cmds })
+	}
+	ctx, b.use = b.s.meter.Begin(ctx)
+	var err error
+	if b.Grant, err = l.check(ctx); err != nil {
+		text := redis.FailureText(err)
+		if errors.Is(err, gate.ErrRefused) {
+			text, b.hangUp = errNoAuth, true
+		}
+		for range cmds {
+			b.fail(text)
+		}
+		return len(cmds)
+	}
+	b.ctx, b.turn = b.s.engine.WithTurn(ctx, b.Database)
+	if limit := b.Database.Blocked; limit.Text != "" && limit.Holds(b.s.now()) {
+		b.blocked = true
+	}
+	return 0
+}
+
+// end tells the meter what the batch has used. It is called before any reply is sent: what was done
+// counts, whether or not the client is still there to read it.
+func (b *batch) end() error {
+	before := len(b.out)
+	if err := b.encode(); err != nil {
+		return err
+	}
+	if b.Database == nil || b.commands == 0 && !b.blocked {
+		return nil
+	}
+	status := http.StatusOK
+	if b.blocked {
+		status = http.StatusBadRequest
+	}
+	if b.class == "" {
+		b.class = meter.ClassOther
+	}
+	b.s.meter.Record(b.ctx, b.use, meter.Record{
+		Resource: meter.Resource{Product: token.ProductRedis, ID: b.Database.ID},
+		Class:    b.class, Status: status, Blocked: b.blocked, Commands: b.commands,
+		BytesIn: b.bytesIn, BytesOut: int64(len(b.out) - before),
+	})
+	return nil
+}
+
+// fail answers a command with an error.
+func (c *conn) fail(text string) { c.w.Error(text) }
+
+// serve carries out the first command, or all ordinary ones that come first, and returns their number.
+func (b *batch) serve(cmds [][]string) int {
+	args := cmds[0]
+	nature := b.s.engine.NatureOf(args)
+	handle := b.s.handlerOf(args)
+	switch text := b.refusal(args, nature, handle); {
+	case text != "":
+		b.fail(text)
+	case b.tx != nil && handle.inMulti != atOnce:
+		b.queue(args, nature, handle)
+	case nature == redis.Bound || handle.run != nil && b.proto == 2 && b.listens():
+		b.count(args)
+		b.bound(args, handle)
+	case b.waits(args):
+		b.over = true
+		return 0
+	default:
+		return b.pipeline(cmds)
+	}
+	b.answered()
+	return 1
+}
+
+// refusal is why a command is not carried out, whatever it does; "": it is.
+func (b *batch) refusal(args []string, nature redis.Nature, handle handler) string {
+	switch {
+	case b.Database == nil && !handle.stranger:
+		return errNoAuth
+	case nature == redis.Unknown:
+		b.spoil()
+		return errUnknown(args)
+	case b.Database == nil:
+		return ""
+	}
+	if b.blocked && !handle.stranger && !strings.EqualFold(args[0], "ping") {
+		return b.Database.Blocked.Text
+	}
+	if b.proto == 2 && b.listens() && !handle.listener {
+		return errListening(args)
+	}
+	if b.refused != "" && !handle.stranger && nature != redis.Bound {
+		b.spoil()
+		return b.refused
+	}
+	return ""
+}
+
+// pipeline carries out the ordinary commands that come first. The engine stops when there are many replies.
+func (b *batch) pipeline(cmds [][]string) int {
+	n := 1
+	for n < len(cmds) && b.isOrdinary(cmds[n]) && b.reply == replyOn {
+		n++
+	}
+	var done int
+	done, b.Database = b.s.engine.PipelineUpTo(b.ctx, b.Database, b.Access, cmds[:n], maxReplies, &b.w)
+	for _, args := range cmds[:done] {
+		b.count(args)
+	}
+	b.answered()
+	if done < n {
+		b.over = true
+	}
+	return done
+}
+
+// isOrdinary reports whether a command is the engine's, whatever state the connection is in.
+func (b *batch) isOrdinary(args []string) bool {
+	return !b.blocked && b.s.engine.NatureOf(args) == redis.Ordinary && !(b.proto == 2 && b.listens())
+}
+
+// bound carries out a command of the connection itself.
+func (b *batch) bound(args []string, handle handler) {
+	if err := b.s.engine.Check(b.Access, args); err != nil {
+		b.fail(err.Error())
+		return
+	}
+	handle.run(b, args)
+}
+
+// rank orders classes: several commands together are of the highest.
+var rank = map[string]int{meter.ClassRead: 1, meter.ClassPubSub: 2, meter.ClassWrite: 3, meter.ClassScript: 4}
+
+// count notes a command, for the meter.
+func (b *batch) count(args []string) {
+	b.commands++
+	if b.s.meter.Recorder == nil {
+		return
+	}
+	if class := b.s.engine.Class(args); b.class == "" || class != b.class && rank[class] > rank[b.class] {
+		b.class = class
+	}
+}
+
+// failedText is what a client is told of an error of the engine.
+func (b *batch) failedText(err error) string {
+	var refused redis.Error
+	if errors.As(err, &refused) {
+		return refused.Error()
+	}
+	b.log.ErrorContext(b.ctx, "command failed", "error", err)
+	return redis.FailureText(err)
+}

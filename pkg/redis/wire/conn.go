@@ -1,0 +1,303 @@
+package wire
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/skystash/skystash/pkg/redis"
+	"github.com/skystash/skystash/pkg/redis/resp"
+)
+
+// conn is a connection. One goroutine reads requests, carries them out and sends the replies.
+type conn struct {
+	s   *Server
+	id  int64
+	nc  net.Conn
+	in  *reader
+	log *slog.Logger
+
+	life    context.Context // done when the connection is closed
+	stop    context.CancelFunc
+	closing sync.Once
+	label   string       // the database that the host name stands for, by TLS
+	caller  redis.Caller // what the engine is told of it
+	began   time.Time
+
+	login   atomic.Pointer[login] // nil: nobody has logged in
+	blocked atomic.Bool           // in a command that waits
+	waiter  atomic.Pointer[waiting]
+	seen    seen
+
+	proto    int // 2 or 3
+	w        resp.Writer
+	reply    replyMode
+	failures int    // of logins
+	refused  string // the error of a SELECT, after which no command about keys is carried out
+	hangUp   bool   // the connection ends behind what is to be sent
+
+	tx      *transaction // nil: none
+	watched redis.Watched
+	subs    subscriptions
+
+	out     []byte     // replies that are to be sent
+	sending sync.Mutex // held while replies, or a message, are sent: none is within another one
+}
+
+// seen is what others see of a connection.
+type seen struct {
+	mu              sync.Mutex
+	name            string
+	libName, libVer string
+	command         string
+	at              time.Time // of the last command
+	proto           int
+	queued          int // commands of a transaction; -1: there is none
+	channels        int
+	patterns        int
+	monitors        bool
+	bytesIn         int64
+}
+
+func newConn(s *Server, nc net.Conn, id int64) *conn {
+	c := &conn{s: s, id: id, nc: nc, in: newReader(nc, &s.buffers), proto: 2, began: s.now(), log: s.log.With("peer", nc.RemoteAddr().String())}
+	c.life, c.stop = context.WithCancel(context.Background())
+	c.seen.proto, c.seen.queued, c.seen.at = 2, -1, c.began
+	c.caller = redis.Caller{Addr: nc.RemoteAddr().String(), Patient: true, Server: func() redis.ServerInfo {
+		return s.info(c.login.Load().database)
+	}}
+	return c
+}
+
+// turnAway closes a connection of a client that is one too many.
+func turnAway(nc net.Conn) {
+	defer nc.Close()
+	if nc.SetDeadline(time.Now().Add(lingerTime)) == nil {
+		_, _ = io.WriteString(nc, "-ERR max number of clients reached\r\n")
+	}
+}
+
+// Close closes the connection.
+func (c *conn) Close() {
+	c.closing.Do(func() {
+		c.stop()
+		c.nc.Close()
+	})
+}
+
+// drain makes the connection end once it has nothing to do.
+func (c *conn) drain() {
+	_ = c.nc.SetReadDeadline(time.Unix(1, 0)) // reading fails at once; replies are still sent
+}
+
+// serve serves the connection until it ends.
+func (c *conn) serve() {
+	defer func() {
+		c.Close()
+		c.subs.end(c)
+		c.in.close()
+		if l := c.login.Load(); l != nil {
+			c.s.leave(l)
+		}
+	}()
+	err := c.greet()
+	if err == nil {
+		err = c.serveRequests()
+	}
+	var protocol protocolError
+	switch {
+	case err == nil, errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed), errors.Is(err, context.Canceled):
+	case errors.As(err, &protocol), errors.Is(err, errHTTP), errors.Is(err, errTLS), errors.Is(err, errPanic):
+		c.log.Warn("a connection of Redis's protocol is closed", "error", err)
+	default:
+		c.log.Debug("a connection of Redis's protocol has ended", "error", err)
+	}
+}
+
+// greet prepares a connection.
+func (c *conn) greet() error {
+	tcp := c.nc
+	if secure, ok := c.nc.(*tls.Conn); ok {
+		ctx, cancel := context.WithTimeout(c.life, handshakeTime)
+		defer cancel()
+		if err := secure.HandshakeContext(ctx); err != nil {
+			return fmt.Errorf("agreeing on TLS: %w", err)
+		}
+		c.label = c.s.labelOf(secure.ConnectionState().ServerName)
+		tcp = secure.NetConn()
+	}
+	if tcp, ok := tcp.(*net.TCPConn); ok {
+		// Below the 350 seconds after which load balancers forget an idle connection.
+		if err := tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: time.Minute, Interval: 15 * time.Second, Count: 4}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// serveRequests serves requests in order, until the client has gone.
+func (c *conn) serveRequests() error {
+	var batch [][]string
+	for {
+		most := maxBatch
+		if c.login.Load() == nil {
+			most = 1 // the bounds of what may come behind depend on it
+		}
+		before := c.in.read
+		var broken error
+		for batch = batch[:0]; len(batch) < most; {
+			args, ok, err := c.in.next()
+			if broken = err; err != nil || !ok {
+				break
+			}
+			batch = append(batch, args)
+		}
+		if len(batch) > 0 {
+			if err := c.serveBatch(batch, c.in.read-before); err != nil {
+				return err
+			}
+			clear(batch)
+		}
+		switch {
+		case broken != nil:
+			return c.breakOff(broken)
+		case c.hangUp:
+			return c.bye()
+		case len(batch) == most:
+			continue // there may be more
+		}
+		if err := c.flush(); err != nil {
+			return err
+		}
+		if err := c.fill(); err != nil {
+			if c.s.life.Err() != nil {
+				return c.bye()
+			}
+			return err
+		}
+	}
+}
+
+// fill waits for more from the client.
+func (c *conn) fill() error {
+	var until time.Time // never
+	switch {
+	case c.login.Load() == nil:
+		until = c.began.Add(strangerTime)
+	case c.s.cfg.IdleTime > 0 && !c.listens():
+		until = time.Now().Add(c.s.cfg.IdleTime)
+	}
+	if err := c.nc.SetReadDeadline(until); err != nil {
+		return err
+	}
+	if c.s.life.Err() != nil {
+		c.drain() // after the deadline was set: Close may have come between
+	}
+	return c.in.fill()
+}
+
+// breakOff ends a connection whose client does not speak the protocol.
+func (c *conn) breakOff(err error) error {
+	var protocol protocolError
+	if errors.As(err, &protocol) {
+		c.w.Error("ERR " + protocol.Error())
+		if err := c.bye(); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// bye sends what is to be sent, and gives the client time to read it: a connection that is closed while
+// something arrives is reset, and what was sent is lost.
+func (c *conn) bye() error {
+	if err := c.flush(); err != nil {
+		return err
+	}
+	half, ok := c.nc.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil || c.nc.SetReadDeadline(time.Now().Add(lingerTime)) != nil {
+		return nil
+	}
+	_, _ = io.Copy(io.Discard, io.LimitReader(c.nc, maxRequest))
+	return nil
+}
+
+// errPanic means that a command has met a fault of ours.
+var errPanic = errors.New("internal error")
+
+// guard turns a panic into an error.
+func (c *conn) guard(err *error) {
+	if p := recover(); p != nil {
+		c.log.Error("a command has panicked", "panic", p, "stack", string(debug.Stack()))
+		*err = errPanic
+	}
+}
+
+// encode turns the replies that were written into those of the protocol.
+func (c *conn) encode() (err error) {
+	if c.reply != replyOn {
+		c.w.Reset()
+		return nil
+	}
+	if c.proto == 3 {
+		c.out, err = resp.AppendAllRESP3(c.out, c.w.Buf)
+	} else {
+		c.out, err = resp.AppendAllRESP2(c.out, c.w.Buf)
+	}
+	c.w.Reset()
+	if err != nil {
+		return fmt.Errorf("%w: a reply: %w", errPanic, err)
+	}
+	return nil
+}
+
+// maxKept bounds the memory for replies that a connection keeps for the next ones.
+const maxKept = 64 << 10
+
+// flush sends all replies.
+func (c *conn) flush() error {
+	if err := c.encode(); err != nil {
+		return err
+	}
+	if cap(c.w.Buf) > maxKept {
+		c.w.Buf = nil
+	}
+	c.sending.Lock()
+	defer c.sending.Unlock()
+	return c.send()
+}
+
+// send sends the replies in out. The caller holds sending.
+func (c *conn) send() error {
+	if err := c.write(c.out); err != nil {
+		return err
+	}
+	if c.out = c.out[:0]; cap(c.out) > maxKept {
+		c.out = nil
+	}
+	return nil
+}
+
+// write sends bytes. The caller holds sending.
+func (c *conn) write(rest []byte) error {
+	for len(rest) > 0 {
+		n := min(len(rest), writeChunk)
+		if err := c.nc.SetWriteDeadline(time.Now().Add(writeTime)); err != nil {
+			return err
+		}
+		if _, err := c.nc.Write(rest[:n]); err != nil {
+			c.Close()
+			return err
+		}
+		rest = rest[n:]
+	}
+	return nil
+}

@@ -1,0 +1,113 @@
+package wire
+
+import "strings"
+
+// multiMode says what happens to a command between MULTI and EXEC.
+type multiMode uint8
+
+const (
+	queued  multiMode = iota // it is carried out by EXEC
+	atOnce                   // it is carried out at once
+	refused                  // it is refused, and the transaction with it
+)
+
+// handler carries out commands of one name. The engine's command table says what is common to Redis's
+// commands; a handler says how this server carries one out.
+type handler struct {
+	run      func(b *batch, args []string)
+	stranger bool // nobody need have logged in
+	listener bool // a subscriber of RESP2 may send it, too
+	inMulti  multiMode
+}
+
+// handlers are those of the commands that belong to a connection, by their full names. PING is the engine's, but
+// not for a subscriber of RESP2.
+func handlers() map[string]handler {
+	return map[string]handler{
+		"auth":  {run: auth, stranger: true, inMulti: refused},
+		"hello": {run: hello, stranger: true, inMulti: refused},
+		"reset": {run: reset, stranger: true, listener: true, inMulti: atOnce},
+		"quit":  {run: quit, stranger: true, listener: true, inMulti: atOnce},
+		"ping":  {run: pingListening, listener: true},
+
+		"select":    {run: selectDB},
+		"readonly":  {run: refuse(errCluster)},
+		"readwrite": {run: refuse(errCluster)},
+		"asking":    {run: refuse(errCluster)},
+
+		"multi":   {run: multi, inMulti: atOnce},
+		"exec":    {run: exec, inMulti: atOnce},
+		"discard": {run: discard, inMulti: atOnce},
+		"watch":   {run: watch, inMulti: atOnce},
+		"unwatch": {run: unwatch},
+
+		"subscribe":    {run: subscribe, listener: true, inMulti: refused},
+		"psubscribe":   {run: psubscribe, listener: true, inMulti: refused},
+		"unsubscribe":  {run: unsubscribe, listener: true, inMulti: refused},
+		"punsubscribe": {run: punsubscribe, listener: true, inMulti: refused},
+		"monitor":      {run: monitor, inMulti: refused},
+
+		"client|caching":      {run: clientCaching},
+		"client|getname":      {run: clientGetName},
+		"client|getredir":     {run: clientGetRedir},
+		"client|id":           {run: clientID},
+		"client|info":         {run: clientInfo},
+		"client|kill":         {run: clientKill},
+		"client|list":         {run: clientList},
+		"client|no-evict":     {run: clientSwitch},
+		"client|no-touch":     {run: clientSwitch},
+		"client|reply":        {run: clientReply, inMulti: refused},
+		"client|setinfo":      {run: clientSetInfo},
+		"client|setname":      {run: clientSetName},
+		"client|tracking":     {run: clientTracking},
+		"client|trackinginfo": {run: clientTrackingInfo},
+		"client|unblock":      {run: clientUnblock},
+
+		"role":              {run: role},
+		"lastsave":          {run: lastSave},
+		"cluster":           {run: refuse(errCluster)},
+		"debug":             {run: refuse(errDebug)},
+		"module|list":       {run: emptyArray},
+		"slowlog|get":       {run: emptyArray},
+		"slowlog|len":       {run: zero},
+		"slowlog|reset":     {run: ok},
+		"latency|latest":    {run: emptyArray},
+		"latency|history":   {run: emptyArray},
+		"latency|reset":     {run: zero},
+		"latency|doctor":    {run: latencyDoctor},
+		"latency|histogram": {run: emptyMap},
+	}
+}
+
+// handlerOf is the handler of a command; a zero one if it is the engine's alone.
+func (s *Server) handlerOf(args []string) handler {
+	name := strings.ToLower(args[0])
+	if h, ok := s.handlers[name]; ok || len(args) == 1 {
+		return h
+	}
+	return s.handlers[name+"|"+strings.ToLower(args[1])]
+}
+
+// refuse makes a handler that answers with an error.
+func refuse(text string) func(*batch, []string) { return func(b *batch, _ []string) { b.fail(text) } }
+
+func ok(b *batch, _ []string)         { b.w.OK() }
+func zero(b *batch, _ []string)       { b.w.Int(0) }
+func emptyArray(b *batch, _ []string) { b.w.Array(0) }
+func emptyMap(b *batch, _ []string)   { b.w.Map(0) }
+
+// ROLE
+func role(b *batch, _ []string) {
+	b.w.Array(3)
+	b.w.Bulk("master")
+	b.w.Int(0)
+	b.w.Array(0)
+}
+
+// LASTSAVE
+func lastSave(b *batch, _ []string) { b.w.Int(b.s.now().Unix()) }
+
+// LATENCY DOCTOR
+func latencyDoctor(b *batch, _ []string) {
+	b.w.Verbatim("Delays are not recorded here.\n")
+}

@@ -1,0 +1,192 @@
+package wire
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/skystash/skystash/pkg/redis"
+	"github.com/skystash/skystash/pkg/redis/resp"
+	"github.com/skystash/skystash/pkg/store"
+)
+
+// MULTI, EXEC, DISCARD, WATCH, UNWATCH.
+
+// Bounds of a transaction that is being queued.
+const (
+	maxQueued      = 10_000
+	maxQueuedBytes = 16 << 20
+)
+
+// transaction is commands that wait for EXEC.
+type transaction struct {
+	commands []queuedCommand
+	bytes    int
+	spoiled  bool // one was refused: EXEC will refuse them all
+}
+
+// queuedCommand is a command that was found to be valid.
+type queuedCommand struct {
+	args   []string
+	handle handler // of the connection's own commands; zero: it is the engine's
+}
+
+// MULTI
+func multi(b *batch, _ []string) {
+	if b.tx != nil {
+		b.fail(errNested)
+		return
+	}
+	b.tx = &transaction{}
+	b.noteQueue(0)
+	b.w.OK()
+}
+
+// noteQueue lets others see how many commands are queued; -1: there is no transaction.
+func (c *conn) noteQueue(n int) {
+	c.seen.mu.Lock()
+	defer c.seen.mu.Unlock()
+	c.seen.queued = n
+}
+
+// queue puts a command off until EXEC.
+func (b *batch) queue(args []string, nature redis.Nature, handle handler) {
+	b.count(args)
+	text := ""
+	switch err := b.s.engine.Check(b.Access, args); {
+	case err != nil:
+		text = err.Error()
+	case nature == redis.Bound && handle.inMulti == refused:
+		text = errInMulti
+	case len(b.tx.commands) >= maxQueued || b.tx.bytes > maxQueuedBytes:
+		text = "ERR transaction too large: too many commands, or too many bytes"
+	}
+	if text != "" {
+		b.spoil()
+		b.fail(text)
+		return
+	}
+	if nature != redis.Bound {
+		handle = handler{}
+	}
+	b.tx.commands = append(b.tx.commands, queuedCommand{args, handle})
+	for _, arg := range args {
+		b.tx.bytes += len(arg)
+	}
+	b.noteQueue(len(b.tx.commands))
+	b.w.Simple("QUEUED")
+}
+
+// spoil makes EXEC refuse the transaction, if there is one.
+func (b *batch) spoil() {
+	if b.tx != nil {
+		b.tx.spoiled = true
+	}
+}
+
+// drop ends the transaction, if there is one.
+func (b *batch) drop() {
+	b.tx = nil
+	b.noteQueue(-1)
+}
+
+// forget ends all watches.
+func (b *batch) forget() { b.watched = redis.Watched{} }
+
+// DISCARD
+func discard(b *batch, _ []string) {
+	if b.tx == nil {
+		b.fail(errNoDiscard)
+		return
+	}
+	b.drop()
+	b.forget()
+	b.w.OK()
+}
+
+// WATCH key [key ...]
+func watch(b *batch, args []string) {
+	if b.tx != nil {
+		b.fail(errWatchMulti)
+		return
+	}
+	watched, err := b.s.engine.Watch(b.ctx, b.Database, b.watched, args[1:])
+	if err != nil {
+		b.fail(b.failedText(err))
+		return
+	}
+	b.watched = watched
+	b.w.OK()
+}
+
+// UNWATCH
+func unwatch(b *batch, _ []string) {
+	b.forget()
+	b.w.OK()
+}
+
+// EXEC
+//
+// The engine carries out its commands in one transaction. Those of the connection itself are carried out
+// when it has committed, and answered in their places. So no reply tells of what has not happened.
+func exec(b *batch, _ []string) {
+	tx, watched := b.tx, b.watched
+	if tx == nil {
+		b.fail(errNoExec)
+		return
+	}
+	b.drop()
+	b.forget()
+	if tx.spoiled {
+		b.fail(errAborted)
+		return
+	}
+	var cmds [][]string
+	for _, q := range tx.commands {
+		if q.handle.run == nil {
+			cmds = append(cmds, q.args)
+		}
+	}
+	var replies resp.Writer
+	err := b.s.engine.MultiIf(b.ctx, b.Database, b.Access, cmds, watched, &replies)
+	switch {
+	case errors.Is(err, redis.ErrWatched):
+		b.w.NullArray()
+		return
+	case errors.Is(err, store.ErrUnknownOutcome):
+		b.fail(b.failedText(err)) // not that it was discarded: it may have been carried out
+		return
+	case err != nil:
+		b.fail("EXECABORT Transaction discarded because of: " + b.failedText(err))
+		return
+	}
+	b.over = true // the database may have been flushed
+	mark := b.w.Len()
+	if err := b.merge(tx.commands, replies.Buf); err != nil {
+		b.log.Error("a transaction's replies", "error", err)
+		b.w.Truncate(mark)
+		b.fail(redis.FailureText(store.ErrUnknownOutcome))
+	}
+}
+
+// merge writes the replies of all commands as one array. Those of the engine's are given.
+func (b *batch) merge(commands []queuedCommand, replies []byte) error {
+	b.w.Array(len(commands))
+	for _, q := range commands {
+		if q.handle.run != nil {
+			q.handle.run(b, q.args)
+			continue
+		}
+		reply, rest, err := resp.Cut(replies)
+		if err != nil {
+			return err
+		}
+		b.w.Buf = append(b.w.Buf, reply...)
+		replies = rest
+	}
+	return nil
+}
+
+// without is a list without one of its elements.
+func without(list []string, name string) []string {
+	return slices.DeleteFunc(list, func(s string) bool { return s == name })
+}

@@ -1,0 +1,267 @@
+package wire
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+
+	"github.com/skystash/skystash/pkg/meter"
+	"github.com/skystash/skystash/pkg/redis"
+	"github.com/skystash/skystash/pkg/redis/resp"
+	"github.com/skystash/skystash/pkg/token"
+)
+
+// SUBSCRIBE, PSUBSCRIBE, UNSUBSCRIBE, PUNSUBSCRIBE, MONITOR.
+//
+// A connection has one subscription of the engine, which grows and shrinks, and one for MONITOR. A goroutine for each
+// sends what arrives. A client that does not read is cut off: the engine keeps its messages for some time, and then ends the
+// subscription.
+
+// subscriptions are what a connection receives besides replies.
+type subscriptions struct {
+	channels []string
+	patterns []string
+	messages *receiver // nil: none
+	commands *receiver // of MONITOR; nil: none
+}
+
+// receiver sends what a subscription receives.
+type receiver struct {
+	sub  *redis.Subscription
+	stop context.CancelFunc
+	done sync.WaitGroup
+}
+
+// listens reports whether the connection receives messages.
+func (c *conn) listens() bool { return len(c.subs.channels)+len(c.subs.patterns) > 0 }
+
+// count is the number that confirmations show.
+func (s *subscriptions) count() int { return len(s.channels) + len(s.patterns) }
+
+// SUBSCRIBE channel [channel ...]
+func subscribe(b *batch, args []string) { b.listen("subscribe", args[1:], nil) }
+
+// PSUBSCRIBE pattern [pattern ...]
+func psubscribe(b *batch, args []string) { b.listen("psubscribe", nil, args[1:]) }
+
+// listen subscribes to channels or patterns. No message is sent before its channel's confirmation.
+func (b *batch) listen(kind string, channels, patterns []string) {
+	if err := b.flush(); err != nil {
+		b.hangUp = true
+		return
+	}
+	b.sending.Lock()
+	defer b.sending.Unlock()
+	err := b.enlarge(channels, patterns)
+	if err != nil {
+		b.fail(b.failedText(err))
+		return
+	}
+	for _, name := range slices.Concat(channels, patterns) {
+		list := &b.subs.channels
+		if patterns != nil {
+			list = &b.subs.patterns
+		}
+		if !slices.Contains(*list, name) {
+			*list = append(*list, name)
+		}
+		b.confirm(kind, name, true)
+	}
+	b.noteSubscriptions()
+	err = b.encode()
+	if err == nil {
+		err = b.send()
+	}
+	if err != nil {
+		b.hangUp = true
+	}
+}
+
+// enlarge makes the engine's subscription one of further names.
+func (b *batch) enlarge(channels, patterns []string) error {
+	if r := b.subs.messages; r != nil {
+		return r.sub.Add(b.ctx, b.Database, b.Access, channels, patterns)
+	}
+	sub, err := b.s.engine.Subscribe(b.ctx, b.Database, b.Access, nil, nil)
+	if err != nil {
+		return err
+	}
+	if err := sub.Add(b.ctx, b.Database, b.Access, channels, patterns); err != nil {
+		sub.Close()
+		return err
+	}
+	b.subs.messages = b.receive(sub, (*conn).message)
+	return nil
+}
+
+// confirm writes that a subscription has begun or ended; without a name, that there was none.
+func (b *batch) confirm(kind, name string, named bool) {
+	b.push(&b.w, 3)
+	b.w.Bulk(kind)
+	b.w.BulkOrNull(name, named)
+	b.w.Int(int64(b.subs.count()))
+}
+
+// push begins a message of n values: RESP3 tells it from a reply.
+func (c *conn) push(w *resp.Writer, n int) {
+	if c.proto == 3 {
+		w.Push(n)
+	} else {
+		w.Array(n)
+	}
+}
+
+// UNSUBSCRIBE [channel [channel ...]]
+func unsubscribe(b *batch, args []string) {
+	b.ignore("unsubscribe", &b.subs.channels, args[1:])
+}
+
+// PUNSUBSCRIBE [pattern [pattern ...]]
+func punsubscribe(b *batch, args []string) {
+	b.ignore("punsubscribe", &b.subs.patterns, args[1:])
+}
+
+// ignore ends subscriptions, all of a kind if none is named.
+func (b *batch) ignore(kind string, list *[]string, names []string) {
+	if len(names) == 0 {
+		names = slices.Clone(*list)
+	}
+	if len(names) == 0 {
+		b.confirm(kind, "", false)
+		return
+	}
+	if r := b.subs.messages; r != nil && list == &b.subs.channels {
+		r.sub.Remove(b.Database, names, nil)
+	} else if r != nil {
+		r.sub.Remove(b.Database, nil, names)
+	}
+	for _, name := range names {
+		*list = without(*list, name)
+		b.confirm(kind, name, true)
+	}
+	if !b.listens() && b.subs.messages != nil {
+		b.subs.messages.end()
+		b.subs.messages = nil
+	}
+	b.noteSubscriptions()
+}
+
+// noteSubscriptions lets others see the subscriptions.
+func (c *conn) noteSubscriptions() {
+	c.seen.mu.Lock()
+	defer c.seen.mu.Unlock()
+	c.seen.channels, c.seen.patterns, c.seen.monitors = len(c.subs.channels), len(c.subs.patterns), c.subs.commands != nil
+}
+
+// MONITOR
+func monitor(b *batch, _ []string) {
+	if b.subs.commands == nil {
+		sub, err := b.s.engine.Monitor(b.ctx, b.Database, b.Access)
+		if err != nil {
+			b.fail(b.failedText(err))
+			return
+		}
+		b.w.OK()
+		if err := b.flush(); err != nil {
+			b.hangUp = true
+		}
+		b.subs.commands = b.receive(sub, (*conn).command)
+		b.noteSubscriptions()
+		return
+	}
+	b.w.OK()
+}
+
+// end ends all subscriptions.
+func (s *subscriptions) end(c *conn) {
+	for _, r := range []*receiver{s.messages, s.commands} {
+		if r != nil {
+			r.end()
+		}
+	}
+	*s = subscriptions{}
+	c.noteSubscriptions()
+}
+
+func (r *receiver) end() {
+	r.stop()
+	r.done.Wait()
+	r.sub.Close()
+}
+
+// receive begins to send what a subscription receives, written by write.
+func (b *batch) receive(sub *redis.Subscription, write func(*conn, *resp.Writer, redis.Message)) *receiver {
+	c, database := b.conn, b.Database.ID
+	ctx, stop := context.WithCancel(c.life)
+	r := &receiver{sub: sub, stop: stop}
+	r.done.Go(func() {
+		if err := c.relay(ctx, sub, database, write); ctx.Err() == nil {
+			c.log.Warn("a subscription ends", "error", err)
+			c.Close()
+		}
+	})
+	return r
+}
+
+// relay sends messages until the context ends, or with it the connection.
+func (c *conn) relay(ctx context.Context, sub *redis.Subscription, database string, write func(*conn, *resp.Writer, redis.Message)) error {
+	var w resp.Writer
+	var out []byte
+	for {
+		m, err := sub.Next(ctx)
+		if err != nil {
+			if errors.Is(err, redis.ErrClosed) {
+				c.drain()
+				<-ctx.Done()
+			}
+			return err
+		}
+		c.sending.Lock()
+		write(c, &w, m)
+		if c.proto == 3 {
+			out, err = resp.AppendAllRESP3(out[:0], w.Buf)
+		} else {
+			out, err = resp.AppendAllRESP2(out[:0], w.Buf)
+		}
+		w.Reset()
+		if err == nil {
+			c.recordMessage(database, len(out))
+			err = c.write(out)
+		}
+		c.sending.Unlock()
+		if err != nil {
+			return err
+		}
+		if cap(out) > maxKept {
+			out, w.Buf = nil, nil
+		}
+	}
+}
+
+// recordMessage tells the meter of a message that is about to be sent.
+func (c *conn) recordMessage(database string, size int) {
+	if c.s.meter.Recorder != nil {
+		c.s.meter.Recorder.Record(meter.Record{
+			Resource: meter.Resource{Product: token.ProductRedis, ID: database},
+			At:       c.s.now(), Class: meter.ClassPubSub, Status: 200, BytesOut: int64(size),
+		})
+	}
+}
+
+// message writes a message.
+func (c *conn) message(w *resp.Writer, m redis.Message) {
+	if m.Pattern != "" {
+		c.push(w, 4)
+		w.Bulk("pmessage")
+		w.Bulk(m.Pattern)
+	} else {
+		c.push(w, 3)
+		w.Bulk("message")
+	}
+	w.Bulk(m.Channel)
+	w.Bulk(m.Payload)
+}
+
+// command writes a line of MONITOR, which is no push in RESP3 either.
+func (c *conn) command(w *resp.Writer, m redis.Message) { w.Simple(m.Payload) }

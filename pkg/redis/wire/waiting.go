@@ -1,0 +1,129 @@
+package wire
+
+import (
+	"context"
+	"errors"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/skystash/skystash/pkg/redis"
+)
+
+// Commands that wait: BLPOP and its relatives, XREAD with BLOCK. While one waits, another goroutine reads from the
+// client: it notices that the client has gone, and what arrives meanwhile waits its turn.
+
+// waiting is a command that waits.
+type waiting struct {
+	ends  chan struct{} // closed when it shall end as if its time were over
+	once  sync.Once
+	fails bool // CLIENT UNBLOCK asked for an error
+}
+
+func (w *waiting) end(fails bool) (first bool) {
+	w.once.Do(func() {
+		w.fails, first = fails, true
+		close(w.ends)
+	})
+	return first
+}
+
+// waits reports whether a command may wait, here and now.
+func (c *conn) waits(args []string) bool {
+	return c.login.Load() != nil && c.tx == nil && c.refused == "" && !(c.proto == 2 && c.listens()) && c.s.engine.NatureOf(args) == redis.Waiting
+}
+
+// unblock ends the wait of a command. It reports false if none waits.
+func (c *conn) unblock(fails bool) bool {
+	w := c.waiter.Load()
+	return w != nil && w.end(fails)
+}
+
+// serveWaiting carries out a command that may wait.
+func (c *conn) serveWaiting(args []string, size int64) error {
+	if err := c.flush(); err != nil {
+		return err
+	}
+	b := &batch{conn: c, bytesIn: size}
+	w := &waiting{ends: make(chan struct{})}
+	caller := c.caller
+	caller.Waits, caller.Ends = c.life, w.ends
+	ctx := redis.WithCaller(context.WithoutCancel(c.life), &caller)
+	if b.open(ctx, [][]string{args}) == 0 {
+		b.count(args)
+		if b.blocked {
+			b.fail(b.Database.Blocked.Text)
+		} else {
+			b.wait(args, w)
+		}
+		b.turn.Release()
+	}
+	b.answered()
+	return b.end()
+}
+
+// wait carries out a command while it is watched whether the client is still there.
+func (b *batch) wait(args []string, w *waiting) {
+	b.waiter.Store(w)
+	b.conn.blocked.Store(true)
+	stop := b.watchClient(w)
+	defer func() {
+		stop()
+		b.conn.blocked.Store(false)
+		b.waiter.Store(nil)
+	}()
+	mark := b.w.Len()
+	if err := b.s.engine.Do(b.ctx, b.Database, b.Access, args, &b.w); err != nil {
+		b.w.Truncate(mark)
+		if b.life.Err() == nil {
+			b.fail(b.failedText(err))
+		}
+		return
+	}
+	if w.fails && w.ended() {
+		b.w.Truncate(mark)
+		b.fail(errUnblocked)
+	}
+}
+
+func (w *waiting) ended() bool {
+	select {
+	case <-w.ends:
+		return true
+	default:
+		return false
+	}
+}
+
+// watchClient reads from the client until stop is called. If the client goes, the connection ends.
+func (c *conn) watchClient(w *waiting) (stop func()) {
+	if err := c.nc.SetReadDeadline(time.Time{}); err != nil {
+		c.Close()
+		return func() {}
+	}
+	if c.s.life.Err() != nil {
+		w.end(false)
+		return func() {}
+	}
+	var reading sync.WaitGroup
+	reading.Go(func() {
+		for c.in.hasRoom() {
+			err := c.in.fill()
+			switch {
+			case err == nil:
+			case errors.Is(err, os.ErrDeadlineExceeded):
+				if c.s.life.Err() != nil {
+					w.end(false) // the server ends
+				}
+				return
+			default:
+				c.Close()
+				return
+			}
+		}
+	})
+	return func() {
+		_ = c.nc.SetReadDeadline(time.Unix(1, 0))
+		reading.Wait()
+	}
+}

@@ -1,0 +1,165 @@
+package server
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// What the listeners of protocols besides HTTP have in common: a port near the one asked for, and a
+// certificate that the program makes for itself.
+
+// portsToTry bounds how far a free port is looked for behind one that is taken.
+const portsToTry = 200
+
+// Files of the certificate for TLS in the data folder. Clients trust the first. They were Kafka's alone at first.
+const (
+	certFile    = "kafka-ca.pem"
+	certKeyFile = "kafka-ca-key.pem"
+)
+
+const (
+	certLife  = 10 * 365 * 24 * time.Hour
+	certRenew = 30 * 24 * time.Hour // before its end
+)
+
+// certificate is what the listeners of TLS show.
+type certificate struct {
+	tls.Certificate
+	file string // that clients trust; "": it is in memory only
+}
+
+// listenNear listens on an address. If another process has its port, it takes the next one that is free. Errors say for whom.
+func listenNear(addr, whom string) (net.Listener, error) {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, fmt.Errorf("listening for %s: %w", whom, err)
+	}
+	first, err := strconv.Atoi(port)
+	if err != nil {
+		return nil, fmt.Errorf("listening for %s: port %q: %w", whom, port, err)
+	}
+	for n := first; ; n++ {
+		l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(n)))
+		if errors.Is(err, syscall.EADDRINUSE) && n < min(first+portsToTry, 1<<16-1) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("listening for %s on %s: %w", whom, addr, err)
+		}
+		return l, nil
+	}
+}
+
+// secure makes a listener one of TLS 1.2 or later, and returns the file of the certificate that clients trust; "": it is in
+// memory only. All listeners have the same certificate.
+func (m *Main) secure(l net.Listener) (_ net.Listener, caFile string, err error) {
+	if m.certificate == nil {
+		c := &certificate{}
+		if c.Certificate, err = m.readCertificate(c); err != nil {
+			return l, "", err
+		}
+		m.certificate = c
+	}
+	return tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{m.certificate.Certificate}, MinVersion: tls.VersionTLS12}), m.certificate.file, nil
+}
+
+// readCertificate reads the certificate of the data folder, or makes one.
+func (m *Main) readCertificate(c *certificate) (tls.Certificate, error) {
+	names := []string{"localhost"}
+	for _, name := range []string{m.flags.kafkaHost, m.flags.redisHost} {
+		if name != "" && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	if m.flags.ephemeral {
+		cert, key, err := newCertificate(names, time.Now())
+		if err != nil {
+			return tls.Certificate{}, err
+		}
+		return tls.X509KeyPair(cert, key)
+	}
+	certPath, keyPath := filepath.Join(m.flags.data, certFile), filepath.Join(m.flags.data, certKeyFile)
+	var err error
+	if c.file, err = filepath.Abs(certPath); err != nil {
+		return tls.Certificate{}, err
+	}
+	cert, err := tls.LoadX509KeyPair(certPath, keyPath)
+	if err == nil && covers(cert.Leaf, names, time.Now()) {
+		return cert, nil
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return tls.Certificate{}, fmt.Errorf("the certificate in %s: %w", certPath, err)
+	}
+	certText, keyText, err := newCertificate(names, time.Now())
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	for path, text := range map[string][]byte{certPath: certText, keyPath: keyText} {
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			return tls.Certificate{}, fmt.Errorf("writing the certificate: %w", err)
+		}
+	}
+	return tls.X509KeyPair(certText, keyText)
+}
+
+// covers reports whether a certificate is for all names, and for some time.
+func covers(cert *x509.Certificate, names []string, now time.Time) bool {
+	for _, name := range names {
+		if cert.VerifyHostname(name) != nil {
+			return false
+		}
+	}
+	return now.Before(cert.NotAfter.Add(-certRenew))
+}
+
+// newCertificate makes a certificate for this machine that has signed itself.
+func newCertificate(names []string, now time.Time) (cert, key []byte, err error) {
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, nil, fmt.Errorf("making a certificate: %w", err)
+	}
+	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
+	if err != nil {
+		return nil, nil, fmt.Errorf("making a certificate: %w", err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: serial, Subject: pkix.Name{CommonName: "skystash local"},
+		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(certLife),
+		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		BasicConstraintsValid: true, IsCA: true,
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
+	}
+	for _, name := range names {
+		if ip := net.ParseIP(name); ip != nil {
+			template.IPAddresses = append(template.IPAddresses, ip)
+		} else {
+			template.DNSNames = append(template.DNSNames, name)
+		}
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
+	if err != nil {
+		return nil, nil, fmt.Errorf("making a certificate: %w", err)
+	}
+	keyDER, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		return nil, nil, fmt.Errorf("making a certificate: %w", err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}), nil
+}
