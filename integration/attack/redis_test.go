@@ -1,11 +1,14 @@
 package attack
 
 import (
+	"bytes"
+	"compress/gzip"
 	"encoding/base64"
 	"io"
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -112,6 +115,8 @@ func testBudgets(a *target) {
 		{"an endless loop of errors", a.token(), "", script("while true do pcall(error, 'x') end")},
 		{"an endless string", a.token(), "", script("local s = 'x' while true do s = s .. s end")},
 		{"an endless table", a.token(), "", script("local t = {} for i = 1, 1e9 do t[i] = {} end")},
+		{"long strings that are compared", a.token(), "", script("local s, u = string.rep('a', 1e7), string.rep('a', 1e7) redis.call('set', 'made', 'x') while true do local b = s == u end")},
+		{"a long string that is looked up", a.token(), "", script("local s, t = string.rep('a', 1e7), {a = 1} redis.call('set', 'made', 'x') while true do local x = t[s] end")},
 		{"a pattern that tries everything", a.token(), "", script("return string.rep('a', 100000):match('.-.-.-.-.-.-.-b')")},
 		{"ranges with a read-only token", a.readOnly(), "", encode(a.T, []string{"EVAL_RO", "for i = 1, 1000 do redis.call('lrange', 'l', 0, -1) end", "0"})},
 		{"BITOP of one key 5,000 times", a.token(), "", command(5000, same("bk"), "BITOP", "XOR", "made")},
@@ -146,6 +151,42 @@ func testBudgets(a *target) {
 	}
 	if got := a.must("STRLEN", "bk"); got != "104857001" {
 		a.Errorf("bk has %s bytes", got)
+	}
+}
+
+// A few bytes that stand for very many are refused, and many at once hold up nobody.
+func testInflated(a *target) {
+	bombs := map[string][]byte{}
+	for path, text := range map[string]string{
+		"/":           `["DEL"` + strings.Repeat(`,"a"`, 12_000_000) + "]",
+		"/pipeline":   "[" + strings.Repeat(`["DEL"`+strings.Repeat(`,"a"`, 500)+"],", 20_000) + `["PING"]]`,
+		"/multi-exec": `[["SET","made","` + strings.Repeat("x", 60_000_000) + `"]]`,
+		"/echo":       strings.Repeat("x", 60_000_000),
+	} {
+		var b bytes.Buffer
+		w := gzip.NewWriter(&b)
+		_, _ = io.WriteString(w, text)
+		if err := w.Close(); err != nil {
+			a.Fatal(err)
+		}
+		bombs[path] = b.Bytes()
+	}
+	var sent sync.WaitGroup
+	for range 3 {
+		for path, body := range bombs {
+			sent.Go(func() {
+				if r := a.send("POST", a.url()+path, body, "Authorization", "Bearer "+a.token(), "Content-Encoding", "gzip"); r.status != http.StatusBadRequest && r.status != http.StatusRequestEntityTooLarge {
+					a.Errorf("%s is answered %s", path, r)
+				}
+			})
+		}
+	}
+	for range 20 {
+		a.must("GET", "secret")
+	}
+	sent.Wait()
+	if got := a.must("EXISTS", "made"); got != "0" {
+		a.Errorf("a bomb has written: %s", got)
 	}
 }
 
@@ -273,6 +314,7 @@ func redis(t *testing.T, binary string) {
 	}{
 		{"a user may do no more than its maker", testUsers},
 		{"requests without bounds", testBudgets},
+		{"bodies that are inflated", testInflated},
 		{"a script's log", testScriptLog},
 		{"channels", testChannels},
 		{"subscriptions", testSubscriptions},

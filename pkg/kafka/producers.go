@@ -234,11 +234,11 @@ const maxOvertaken = 20
 func (e *Engine) reserveSequence(ctx context.Context, c *Cluster, a *appending) error {
 	p := a.producer
 	first := int64(a.entry.first) + 1
-	if p.missing != 0 && p.missing != first && p.missingEpoch == p.claim && p.known == nil {
+	err := e.check(ctx, c, a)
+	if p.missing != 0 && p.missing != first && p.missingEpoch == p.claim && p.known == nil && err == nil && !e.isNext(ctx, a) {
 		return e.outOfTurn(a)
 	}
 	p.missing = 0
-	err := e.check(ctx, c, a)
 	if p.log != a.log && err == nil {
 		*p = producer{id: p.id, log: a.log, turn: p.turn, claim: p.claim}
 	}
@@ -249,6 +249,21 @@ func (e *Engine) reserveSequence(ctx context.Context, c *Cluster, a *appending) 
 		p.missing, p.missingEpoch = first, p.claim
 	}
 	return err
+}
+
+// isNext reports whether a batch that seems to lack its predecessor follows, or repeats, what the store has of the
+// producer: then its client has sent the predecessor to another gateway.
+func (e *Engine) isNext(ctx context.Context, a *appending) bool {
+	p := a.producer
+	next := e.load(ctx, a, nil) == nil && p.known != nil && p.known.epoch == p.claim
+	if next {
+		_, _, err := p.known.judge(p.claim, a.entry, false)
+		next = err == nil
+	}
+	if !next {
+		p.known, p.loaded = nil, false // the missing batch is to find out anew
+	}
+	return next
 }
 
 // outOfTurn is the error of a batch whose predecessor has failed: the client has to send both again.

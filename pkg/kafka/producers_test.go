@@ -85,6 +85,32 @@ func TestRepeatedBatchThatWasNeverWrittenIsWritten(t *testing.T) {
 	})
 }
 
+// A client sends a batch that has failed to another gateway, and comes back to the first one later.
+func TestProducersComeBackToTheGatewayThatHasFailedThem(t *testing.T) {
+	missed := 0
+	for call := 1; call <= 4; call++ {
+		w := newWorld(t, openStore(t))
+		w.topic("red", TopicOptions{})
+		w.accept(w.e, 0, numbered(w, 8, 0, 0, "of another producer"))
+		s := &interrupted{Store: w.store, before: call, fail: fmt.Errorf("test: %w", store.ErrUnavailable)}
+		first := New(Config{Store: s, Stream: w.stream, Now: w.clock.now})
+		defer first.Close()
+		if got := w.append(first, numbered(w, 7, 0, 0, "a")); got.Err == nil || first.producers.get(producerOf{w.cluster.ID, TopicPartition{"red", 0}, 7}).missing == 0 {
+			continue
+		}
+		missed++
+		if got := w.append(first, numbered(w, 7, 0, 1, "b")); got.Err == nil {
+			t.Error("a batch is accepted before the one that it follows")
+		}
+		w.accept(w.e, 1, numbered(w, 7, 0, 0, "a"))
+		w.accept(w.e, 2, numbered(w, 7, 0, 1, "b"))
+		w.accept(first, 3, numbered(w, 7, 0, 2, "c"))
+	}
+	if missed == 0 {
+		t.Error("no batch has failed before anything was known of its producer")
+	}
+}
+
 func TestSequencesAreChecked(t *testing.T) {
 	w := newWorld(t, openStore(t))
 	w.topic("red", TopicOptions{})

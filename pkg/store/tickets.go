@@ -41,10 +41,11 @@ const (
 // Take takes a ticket of the line with a name, a partition of its own, and returns how long its
 // holder waits: two seconds at most, as of any pause of Retry.
 func (t Tickets) Take(ctx context.Context, line string) (wait time.Duration, err error) {
-	now, spacing := time.Now(), t.Spacing
-	if t.Now != nil {
-		now = t.Now()
+	clock, spacing := t.Now, t.Spacing
+	if clock == nil {
+		clock = time.Now
 	}
+	now := clock()
 	if spacing == 0 {
 		spacing = defaultSpacing
 	}

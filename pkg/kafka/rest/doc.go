@@ -32,6 +32,9 @@
 // In /lag and /consumers, members of Kafka's own protocol are instances, too: by their instance id, or else their
 // member id.
 //
+// An instance that joins a group gets its partitions when those who have them have called again, after half a minute at
+// the latest. So what an instance was given can be committed before its next call, whoever joins meanwhile.
+//
 // An answer of /consume has the header Kafka-Answer. A client that sends it back with its next call, as
 // Kafka-Answer-Received, is given again what was in an answer that it has not got: each message arrives
 // at least once, whatever happens to connections. Without it, the next call counts as receipt.

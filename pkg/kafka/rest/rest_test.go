@@ -2,7 +2,6 @@ package rest_test
 
 import (
 	"context"
-	"crypto/ed25519"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -18,9 +17,8 @@ import (
 	"github.com/skystash/skystash/pkg/edge"
 	"github.com/skystash/skystash/pkg/kafka"
 	"github.com/skystash/skystash/pkg/kafka/ingest"
-	streamembedded "github.com/skystash/skystash/pkg/kafka/ingest/embedded"
+	"github.com/skystash/skystash/pkg/kafka/kafkatest"
 	"github.com/skystash/skystash/pkg/kafka/rest"
-	"github.com/skystash/skystash/pkg/store/embedded"
 	"github.com/skystash/skystash/pkg/token"
 )
 
@@ -59,45 +57,15 @@ func (b *breakable) Put(ctx context.Context, records []ingest.Record) []error {
 
 func newAPI(t *testing.T) *api {
 	t.Helper()
-	s, err := embedded.Open(embedded.Options{InMemory: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	stream, err := streamembedded.Open(t.Context(), streamembedded.Options{Store: s})
-	if err != nil {
-		t.Fatal(err)
-	}
-	a := &api{T: t, stream: &breakable{Stream: stream}, log: new(strings.Builder)}
-	engine := kafka.New(kafka.Config{Store: s, Stream: a.stream})
-	t.Cleanup(engine.Close)
-	a.engine = engine // which tests may replace
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- engine.Run(ctx) }()
-	t.Cleanup(func() { cancel(); <-ended })
-	if a.cluster, err = a.engine.CreateCluster(ctx, kafka.ClusterOptions{ID: "c1"}); err != nil {
-		t.Fatal(err)
-	}
-	for name, n := range map[string]int{"red": 3, "blue": 1} {
-		if _, err := a.engine.CreateTopic(ctx, a.cluster, name, kafka.TopicOptions{Partitions: n}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	key, err := token.GenerateKey()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if a.signer, err = token.NewSigner(token.SignerConfig{Key: key}); err != nil {
-		t.Fatal(err)
-	}
-	verifier, err := token.NewVerifier(token.VerifierConfig{Keys: []ed25519.PublicKey{key.Public().(ed25519.PublicKey)}, Product: token.ProductKafka})
-	if err != nil {
-		t.Fatal(err)
-	}
-	a.verifier = verifier
+	a := &api{T: t, log: new(strings.Builder)}
+	backend := kafkatest.New(t, func(s ingest.Stream) ingest.Stream {
+		a.stream = &breakable{Stream: s}
+		return a.stream
+	})
+	a.engine, a.cluster = backend.Engine, backend.Cluster // which tests may replace
+	a.signer, a.verifier = backend.Signer, backend.Verifier
 	a.handler = rest.New(rest.Config{
-		Engine: a.engine, Verifier: verifier, MaxBodyBytes: 3 << 20, Logger: slog.New(slog.NewTextHandler(a.log, nil)),
+		Engine: a.engine, Verifier: a.verifier, MaxBodyBytes: 3 << 20, Logger: slog.New(slog.NewTextHandler(a.log, nil)),
 	})
 	return a
 }

@@ -2,7 +2,6 @@ package wire_test
 
 import (
 	"context"
-	"crypto/ed25519"
 	"fmt"
 	"io"
 	"log/slog"
@@ -18,9 +17,8 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 
 	"github.com/skystash/skystash/pkg/kafka"
-	streamembedded "github.com/skystash/skystash/pkg/kafka/ingest/embedded"
+	"github.com/skystash/skystash/pkg/kafka/kafkatest"
 	"github.com/skystash/skystash/pkg/kafka/wire"
-	"github.com/skystash/skystash/pkg/store/embedded"
 	"github.com/skystash/skystash/pkg/token"
 )
 
@@ -37,39 +35,9 @@ type broker struct {
 
 func newBroker(t *testing.T) *broker {
 	t.Helper()
-	s, err := embedded.Open(embedded.Options{InMemory: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	stream, err := streamembedded.Open(t.Context(), streamembedded.Options{Store: s})
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := &broker{T: t, engine: kafka.New(kafka.Config{Store: s, Stream: stream})}
-	t.Cleanup(b.engine.Close)
-	go func() {
-		if err := b.engine.Run(context.Background()); err != nil {
-			t.Error(err)
-		}
-	}()
-	if b.cluster, err = b.engine.CreateCluster(t.Context(), kafka.ClusterOptions{ID: "c1"}); err != nil {
-		t.Fatal(err)
-	}
-	b.topic("red", kafka.TopicOptions{Partitions: 3})
-	b.topic("blue", kafka.TopicOptions{})
-	key, err := token.GenerateKey()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if b.signer, err = token.NewSigner(token.SignerConfig{Key: key}); err != nil {
-		t.Fatal(err)
-	}
-	verifier, err := token.NewVerifier(token.VerifierConfig{Keys: []ed25519.PublicKey{key.Public().(ed25519.PublicKey)}, Product: token.ProductKafka})
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.server = wire.New(wire.Config{Engine: b.engine, Verifier: verifier, Meter: &b.usage, Logger: slog.New(slog.NewTextHandler(testLog{t}, nil))})
+	backend := kafkatest.New(t, nil)
+	b := &broker{T: t, engine: backend.Engine, cluster: backend.Cluster, signer: backend.Signer}
+	b.server = wire.New(wire.Config{Engine: b.engine, Verifier: backend.Verifier, Meter: &b.usage, Logger: slog.New(slog.NewTextHandler(testLog{t}, nil))})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -2,6 +2,7 @@ package script_test
 
 import (
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -106,5 +107,53 @@ func TestTablesGrow(t *testing.T) {
 		if got, err := eval(t, script.New(script.Limits{}), source); err != nil || got != want {
 			t.Errorf("%s: %q, %v", source, got, err)
 		}
+	}
+}
+
+// callingHost counts calls.
+type callingHost struct {
+	echoHost
+	calls int
+}
+
+func (h *callingHost) Call(args []string) ([]byte, error) {
+	h.calls++
+	return []byte("_\r\n"), nil
+}
+
+// An instruction that reads a long string takes as many steps as that takes time, wherever it is carried out and
+// wherever the string is from.
+func TestInstructionsThatReadLongStrings(t *testing.T) {
+	const steps, most = 2_000_000, 2000
+	long := strings.Repeat("a", 300_000)
+	const two = `local s, u = string.rep('a', 3e5), string.rep('a', 3e5) `
+	for name, source := range map[string]string{
+		"equality":                       two + `while true do redis.call('x') local b = s == u end`,
+		"inequality":                     two + `while true do redis.call('x') local b = s ~= u end`,
+		"order":                          two + `s, u = s .. 'a', u .. 'b' while true do redis.call('x') local b = s < u end`,
+		"order or equality":              two + `s, u = s .. 'a', u .. 'b' while true do redis.call('x') if s >= u then break end end`,
+		"reading a table":                two + `local t = {a = 1} while true do redis.call('x') local x = t[s] end`,
+		"writing a table":                two + `local t = {a = 1} while true do redis.call('x') t[s] = 1 end`,
+		"in a coroutine":                 two + `coroutine.wrap(function() while true do redis.call('x') local b = s == u end end)()`,
+		"in a protected call":            two + `pcall(function() while true do redis.call('x') local b = s == u end end)`,
+		"a string of the arguments":      `local s = ARGV[1] local u = s:sub(1, -2) .. 'a' while true do redis.call('x') local b = s == u end`,
+		"a string of the source":         `local s, t = [[` + long + `]], {a = 1} while true do redis.call('x') local x = t[s] end`,
+		"a string of the source, loaded": `loadstring("local s, t = [[" .. ARGV[1] .. "]], {a = 1} while true do redis.call('x') local x = t[s] end")()`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			in := script.New(script.Limits{Time: time.Hour, Steps: steps})
+			p, err := in.Compile(source)
+			if err != nil {
+				t.Fatal(err)
+			}
+			host := &callingHost{}
+			err = in.Run(t.Context(), p, script.Input{Host: host, Args: []string{long}}, &resp.Writer{})
+			if err == nil || !strings.Contains(err.Error(), "steps") {
+				t.Error(err)
+			}
+			if host.calls > most {
+				t.Errorf("it was carried out %d times with %d steps", host.calls, steps)
+			}
+		})
 	}
 }

@@ -12,7 +12,7 @@ type args struct {
 	name string
 }
 
-func (a args) run() *run { return a.Context().(*run) }
+func (a args) run() *run { return a.Context().(*thread).run }
 
 // fail raises an error about an argument.
 func (a args) fail(n int, format string, v ...any) {

@@ -102,11 +102,14 @@ var ipairsStep = function("ipairs", func(a args) int {
 	return a.ret(lua.LNumber(i), v)
 })
 
+// nextSteps is what going on to the next key takes: gopher-lua looks up where the last one was, and the value of the next.
+const nextSteps = 12
+
 func next(a args) int {
 	r, before := a.run(), a.Get(2)
 	t := r.behind(a.table(1))
 	k, v := t.Next(before)
-	r.spend(a.LState, 4+passedOver(t, before, k)/16)
+	r.spend(a.LState, nextSteps+passedOver(t, before, k)/2)
 	if k == lua.LNil {
 		return a.ret(lua.LNil)
 	}
@@ -175,7 +178,7 @@ func unpack(a args) int {
 	if n := last - from; n < 0 || n >= maxResults {
 		a.RaiseError("too many results to unpack")
 	}
-	a.run().spend(a.LState, (last-from)/16)
+	a.run().spend(a.LState, (last-from)/2)
 	for i := from; i <= last; i++ {
 		a.Push(t.RawGet(lua.LNumber(i)))
 	}

@@ -22,7 +22,7 @@ func (a args) thread() *lua.LState {
 	a.LState.Options.CallStackSize = max(room/2, 250)
 	th, _ := a.NewThread()
 	a.LState.Options.CallStackSize = room
-	th.SetContext(r)
+	r.follow(th)
 	th.Panic = untraced
 	return th
 }
@@ -99,12 +99,12 @@ func coroutineTable() *lua.LTable {
 	}
 	return library{
 		"create": func(a args) int {
-			make(a, create).(*lua.LState).SetContext(a.run())
+			a.run().follow(make(a, create).(*lua.LState))
 			return 1
 		},
 		"wrap": func(a args) int {
 			w := make(a, wrap).(*lua.LFunction)
-			w.Upvalues[0].Value().(*lua.LState).SetContext(a.run())
+			a.run().follow(w.Upvalues[0].Value().(*lua.LState))
 			ours := function("wrap", nested(w.GFunction))
 			ours.Upvalues = w.Upvalues // the coroutine
 			return a.ret(ours)

@@ -29,7 +29,7 @@ func stringFormat(a args) int {
 		if i >= len(format) {
 			a.RaiseError("%s", "invalid option '%' to 'format'")
 		}
-		r.spend(a.LState, 8+max(c.precision, 0)/2)
+		r.spend(a.LState, 8+max(c.precision, 0))
 		before := len(out)
 		out = c.append(out, a, arg, format[i])
 		if n := len(out) - before; n > 0 {

@@ -39,6 +39,22 @@ func New(limits Limits) *Interpreter {
 type Program struct {
 	Header Header
 	proto  *lua.FunctionProto
+
+	longest int // bytes of the longest string in it
+}
+
+// longestConstant is the length of the longest string in a function's code.
+func longestConstant(p *lua.FunctionProto) int {
+	n := 0
+	for _, v := range p.Constants {
+		if s, ok := v.(lua.LString); ok {
+			n = max(n, len(s))
+		}
+	}
+	for _, inner := range p.FunctionPrototypes {
+		n = max(n, longestConstant(inner))
+	}
+	return n
 }
 
 // Compile compiles a script. Errors are of type Error.
@@ -60,7 +76,7 @@ func (in *Interpreter) program(source string, library bool, failure string) (*Pr
 	if err != nil {
 		return nil, Error(failure + err.Error())
 	}
-	return &Program{Header: h, proto: proto}, nil
+	return &Program{Header: h, proto: proto, longest: longestConstant(proto)}, nil
 }
 
 func (in *Interpreter) compile(source, name string) (proto *lua.FunctionProto, err error) {
@@ -146,8 +162,9 @@ type Input struct {
 func (in *Interpreter) Run(ctx context.Context, p *Program, input Input, w *resp.Writer) error {
 	r := in.newRun(ctx, input.Host)
 	defer r.close()
-	r.globals.RawSetString("KEYS", stringTable(input.Keys))
-	r.globals.RawSetString("ARGV", stringTable(input.Args))
+	r.meets(p.longest)
+	r.globals.RawSetString("KEYS", r.stringTable(input.Keys))
+	r.globals.RawSetString("ARGV", r.stringTable(input.Args))
 	return r.reply(r.function(p.proto), nil, w)
 }
 
@@ -155,13 +172,14 @@ func (in *Interpreter) Run(ctx context.Context, p *Program, input Input, w *resp
 func (in *Interpreter) Call(ctx context.Context, p *Program, name string, input Input, w *resp.Writer) error {
 	r := in.newRun(ctx, input.Host)
 	defer r.close()
+	r.meets(p.longest)
 	functions, err := r.load(p)
 	if err != nil {
 		return err
 	}
 	for _, f := range functions {
 		if f.Name == name {
-			return r.reply(f.callback, []lua.LValue{stringTable(input.Keys), stringTable(input.Args)}, w)
+			return r.reply(f.callback, []lua.LValue{r.stringTable(input.Keys), r.stringTable(input.Args)}, w)
 		}
 	}
 	return Error("ERR Function not found")
@@ -175,9 +193,10 @@ func (in *Interpreter) Functions(ctx context.Context, p *Program) ([]Function, e
 	return r.load(p)
 }
 
-func stringTable(list []string) *lua.LTable {
+func (r *run) stringTable(list []string) *lua.LTable {
 	t := &lua.LTable{Metatable: lua.LNil}
 	for i, s := range list {
+		r.meets(len(s))
 		t.RawSetInt(i+1, lua.LString(s))
 	}
 	return t

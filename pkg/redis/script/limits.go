@@ -46,8 +46,7 @@ const (
 	threadSize  = 16 << 10 // bytes of a coroutine, about
 )
 
-// budget counts what a run uses up. It is a context, which gopher-lua asks before
-// every instruction whether it is done: that is where steps are counted.
+// budget counts what a run uses up. It is a context, see thread.
 type budget struct {
 	context.Context // the caller's
 	limits          Limits
@@ -79,7 +78,7 @@ func (b *budget) start(ctx context.Context, limits Limits, host Host, measure fu
 	b.idle = b.waited()
 }
 
-// Done counts a step. It implements [context.Context] for gopher-lua.
+// Done counts a step.
 func (b *budget) Done() <-chan struct{} {
 	if b.left--; b.left > 0 {
 		return nil
@@ -140,7 +139,8 @@ func (b *budget) weigh(steps int64) {
 	was := b.held
 	held, values := b.measure()
 	b.held, b.allocated = held, 0
-	b.taken += values // looking at one is as much as a step
+	values *= 2 // looking at one is as much as two steps
+	b.taken += values
 	b.mayAllocate = measureEvery + max(min(held, b.limits.Memory-held), 0)
 	if held > b.limits.Memory {
 		b.stop(b.overMemory())
@@ -186,6 +186,7 @@ func (r *run) reserve(L *lua.LState, bytes int) {
 	if r.stopped != nil {
 		L.RaiseError("%s", r.stopped.Error())
 	}
+	r.meets(bytes)
 	r.unpaid += int64(bytes) // many small allocations cost as much as a large one
 	r.spend(L, int(r.unpaid/stepBytes))
 	r.unpaid %= stepBytes

@@ -20,7 +20,8 @@ const (
 	hashBase   = 480 // the indexes of a table that has such a key
 	tableSize  = 112
 
-	tableMemory  = tableSize + 32*tableSlot + slimSize // what a table takes that gets a value
+	smallArray   = 32                                          // places of an array that gets a value
+	tableMemory  = tableSize + smallArray*tableSlot + slimSize // what a table takes that gets a value
 	slimSize     = 48
 	functionSize = 96 // with two upvalues
 )

@@ -132,10 +132,16 @@ func (r *run) reserveKey(L *lua.LState, t *lua.LTable, key lua.LValue) {
 	}
 }
 
-// countTable passes a new table on.
+// arrayGrowth is how many times its size an array takes that grows to it step by step.
+const arrayGrowth = 4
+
+// countTable passes a new table on. It may have many elements: those of a list in its constructor.
 func countTable(a args) int {
 	t, _ := a.Get(1).(*lua.LTable)
 	a.run().reserve(a.LState, tableMemory)
+	if n := tablePlaces(t).array; n > smallArray {
+		a.run().spend(a.LState, n*arrayGrowth*tableSlot/stepBytes) // all but the last array is garbage already
+	}
 	slim(t)
 	return a.ret(t)
 }

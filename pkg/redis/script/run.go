@@ -11,8 +11,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// run is one run of a program: its Lua state and all that library functions need to know. It is
-// the context of the state and its coroutines.
+// run is one run of a program: its Lua state and all that library functions need to know.
 type run struct {
 	budget
 	in      *Interpreter
@@ -22,6 +21,7 @@ type run struct {
 	env     *lua.LTable // the proxy of globals
 	listed  *lua.LTable // all globals, once somebody has listed them
 	resp3   bool
+	long    bool              // it may have a string of longText
 	nested  int               // protected calls and coroutines under way
 	threads []*lua.LState     // of the protected calls
 	tails   [tailCount][]byte // see join
@@ -39,7 +39,7 @@ func (in *Interpreter) newRun(ctx context.Context, host Host) *run {
 		SkipOpenLibs: true, CallStackSize: callDepth, MinimizeStackMemory: true,
 		RegistrySize: 256, RegistryGrowStep: 1024, RegistryMaxSize: maxRegistry,
 	})
-	r.state.SetContext(r)
+	r.follow(r.state)
 	r.state.Panic = untraced
 	r.state.SetMetatable(lua.LString(""), r.std.strings)
 	r.globals, r.env = r.std.globalsOf()

@@ -193,7 +193,7 @@ func TestSandbox(t *testing.T) {
 // A run that takes too much is stopped, whatever it does about it, and quickly.
 func TestLimits(t *testing.T) {
 	deep := strings.Repeat("{", 20_000) + "1" + strings.Repeat("}", 20_000)
-	limits := script.Limits{Steps: 1_250_000, Time: time.Minute, Memory: 16 << 20}
+	limits := script.Limits{Steps: 1_500_000, Time: time.Minute, Memory: 16 << 20}
 	for _, tc := range []struct{ name, source, want string }{
 		{"loop", `while true do end`, "steps"},
 		{"loop that catches", `while true do pcall(function() while true do end end) end`, "steps"},

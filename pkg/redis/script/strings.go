@@ -38,7 +38,7 @@ func stringByte(a args) int {
 	if to-from >= maxResults {
 		a.RaiseError("string slice too long")
 	}
-	a.run().spend(a.LState, (to-from)/16)
+	a.run().spend(a.LState, (to-from)/2)
 	for i := from; i <= to; i++ {
 		a.Push(lua.LNumber(s[i-1]))
 	}

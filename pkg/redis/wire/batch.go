@@ -67,7 +67,7 @@ func (c *conn) serveSome(cmds [][]string, size int64) (int, error) {
 	b := &batch{conn: c, bytesIn: size}
 	done := b.open(ctx, cmds)
 	if done == 0 {
-		defer b.turn.Release()
+		defer b.turn.End()
 		for done < len(cmds) && !b.over {
 			done += b.serve(cmds[done:])
 		}

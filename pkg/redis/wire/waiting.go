@@ -56,7 +56,7 @@ func (c *conn) serveWaiting(args []string, size int64) error {
 		} else {
 			b.wait(args, w)
 		}
-		b.turn.Release()
+		b.turn.End()
 	}
 	b.answered()
 	return b.end()
