@@ -75,12 +75,12 @@ func newServer(t *testing.T, change func(*wire.Config)) *server {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { st.Close() })
-	return newServerOver(t, st, change)
+	return newServerOver(t, st, 0, change)
 }
 
-func newServerOver(t *testing.T, st store.Store, change func(*wire.Config)) *server {
+func newServerOver(t *testing.T, st store.Store, recordTTL time.Duration, change func(*wire.Config)) *server {
 	t.Helper()
-	s := &server{T: t, store: st, engine: redis.New(redis.Config{Store: st})}
+	s := &server{T: t, store: st, engine: redis.New(redis.Config{Store: st, RecordTTL: recordTTL})}
 	t.Cleanup(s.engine.Close)
 	for _, id := range []string{"db", "other"} {
 		if _, err := s.engine.CreateDatabase(t.Context(), redis.DatabaseOptions{ID: id}); err != nil {
