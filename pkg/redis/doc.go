@@ -63,6 +63,15 @@
 // MONITOR is a log of its own. Instances write to it only as long as an attribute of the database's
 // record asks for that, so a database that nobody monitors pays nothing for it.
 //
+// # Connections
+//
+// The engine knows no connections, but what belongs to one is in its command table, so that COMMAND, access rules and
+// metering know it: see cmd_session.go. A server of connections (package wire) asks NatureOf what to do with a command, queues what
+// Check finds valid, and passes a [Caller] along with the context.
+//
+// Blocking commands stand in line for their keys: see waiters. What other engines write is noticed by one look for all keys
+// that are waited for in a database: see lookout.
+//
 // # Access control
 //
 // A caller's [Access] bounds what it may do, by rules in the words of ACL SETUSER: commands and

@@ -23,7 +23,7 @@ import (
 // goredis is a client that speaks a protocol.
 func (s *server) goredis(change func(*goredis.Options)) *goredis.Client {
 	s.Helper()
-	o := &goredis.Options{Addr: s.addr, Username: "anybody", Password: s.mint(nil), MaxRetries: -1}
+	o := &goredis.Options{Addr: s.addr, Username: "anybody", Password: s.mint(nil), MaxRetries: -1, ReadTimeout: testTimeout, WriteTimeout: testTimeout, PoolTimeout: testTimeout}
 	if change != nil {
 		change(o)
 	}
