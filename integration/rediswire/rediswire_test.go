@@ -128,22 +128,32 @@ func look(t *testing.T, patterns ...string) {
 	}
 }
 
-func TestJavaScriptIsServed(t *testing.T) {
-	look(t, "*.cjs", "*.mjs")
+// programs are those of the packages that scripts/test installs for all tests.
+func programs(t *testing.T) []program {
+	t.Helper()
+	look(t, "*.cjs", "*.mjs", "*.py", "*.sh")
 	installed(t, "../node_modules/bullmq/package.json", "npm ci --prefix integration")
-	for _, row := range []struct {
-		program
-		tls bool
-	}{
-		{program{"ioredis", []string{"node", "ioredis.cjs"}, nil}, true},
-		{program{"node-redis", []string{"node", "node_redis.mjs"}, nil}, true},
-		{program{"ioredis, restarted", []string{"node", "restarted.mjs", "ioredis"}, nil}, false},
-		{program{"node-redis, restarted", []string{"node", "restarted.mjs", "redis"}, nil}, false},
-		{program{"BullMQ", []string{"node", "bullmq.cjs"}, nil}, false},
-	} {
-		t.Run(row.name, func(t *testing.T) {
+	python := installed(t, "../venv/bin/python", "python3 -m venv integration/venv && integration/venv/bin/pip install -r integration/requirements.txt")
+	return []program{
+		{"ioredis 5", []string{"node", "ioredis.cjs"}, nil},
+		{"node-redis 5", []string{"node", "node_redis.mjs"}, nil},
+		{"ioredis, restarted", []string{"node", "restarted.mjs", "ioredis"}, nil},
+		{"node-redis, restarted", []string{"node", "restarted.mjs", "redis"}, nil},
+		{"BullMQ", []string{"node", "bullmq.cjs"}, nil},
+		{"connect-redis", []string{"node", "sessions.mjs"}, nil},
+		{"Socket.IO", []string{"node", "socketio.mjs"}, nil},
+		{"redis-py", []string{python, "redis_py.py"}, nil},
+		{"Celery", []string{python, "celery_app.py"}, nil},
+		{"RQ", []string{python, "rq_jobs.py"}, nil},
+		{"redis-cli", []string{"./redis_cli.sh"}, nil},
+	}
+}
+
+func TestProgramsAreServed(t *testing.T) {
+	for i, p := range programs(t) {
+		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
-			row.run(t, startServer(t), row.tls)
+			p.run(t, startServer(t), i%2 == 0)
 		})
 	}
 }

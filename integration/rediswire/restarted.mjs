@@ -45,7 +45,7 @@ const clients = {
             const { element } = await waiter.blPop(key, 0);
             return [key, element];
           } catch (error) {
-            assert.match(error.constructor.name, /Disconnect|SocketClosed/);
+            assert.match(`${error.constructor.name} ${error.code}`, /Disconnect|SocketClosed|ECONNRESET|EPIPE/);
           }
         }
       },
