@@ -1,6 +1,9 @@
 package command
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Caller is who sends a command over a connection. A server of connections passes it along with the context.
 type Caller struct {
@@ -10,6 +13,8 @@ type Caller struct {
 	// context then bounds is each of their attempts, and Waits is how long there is anybody to wait for.
 	Patient bool
 	Waits   context.Context
+	// Waited is how long a command has waited for others. The engine adds to it.
+	Waited time.Duration
 	// Ends makes a command that waits end as if its time were over.
 	Ends <-chan struct{}
 	// Server is what INFO says of the process; nil: nothing.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/skystash/skystash/pkg/edge"
 	"github.com/skystash/skystash/pkg/meter"
@@ -24,8 +25,9 @@ type batch struct {
 	class    string
 	commands int64
 	bytesIn  int64
-	blocked  bool // a limit of the database's usage was reached
-	over     bool // the commands behind the last one are another batch
+	blocked  bool           // a limit of the database's usage was reached
+	over     bool           // the commands behind the last one are another batch
+	waited   *time.Duration // of the batch's time, what a command waited for others; nil: none
 }
 
 // serveBatch carries out commands, which arrived in a number of bytes, in order. An error closes the connection.
@@ -62,7 +64,7 @@ func (c *conn) serveSome(cmds [][]string, size int64) (int, error) {
 	if c.waits(cmds[0]) {
 		return 1, c.serveWaiting(cmds[0], size)
 	}
-	ctx, cancel := context.WithTimeout(redis.WithCaller(context.WithoutCancel(c.life), &c.caller), c.s.cfg.Timeout)
+	ctx, cancel := context.WithTimeout(redis.WithCaller(context.WithoutCancel(c.life), &c.caller), c.s.cfg.Timeout+time.Duration(len(cmds))*commandTime)
 	defer cancel()
 	b := &batch{conn: c, bytesIn: size}
 	done := b.open(ctx, cmds)
@@ -123,11 +125,18 @@ func (b *batch) end() error {
 	if b.class == "" {
 		b.class = meter.ClassOther
 	}
-	b.s.meter.Record(b.ctx, b.use, meter.Record{
+	if b.s.meter.Recorder == nil {
+		return nil
+	}
+	rec := b.s.meter.Complete(b.ctx, b.use, meter.Record{
 		Resource: meter.Resource{Product: token.ProductRedis, ID: b.Database.ID},
 		Class:    b.class, Status: status, Blocked: b.blocked, Commands: b.commands,
 		BytesIn: b.bytesIn, BytesOut: int64(len(b.out) - before),
 	})
+	if b.waited != nil {
+		rec.Duration -= *b.waited
+	}
+	b.s.meter.Recorder.Record(rec)
 	return nil
 }
 

@@ -151,7 +151,7 @@ func (c *conn) serveRequests() error {
 		if c.login.Load() == nil {
 			most = 1 // the bounds of what may come behind depend on it
 		}
-		before := c.in.read
+		before, fills := c.in.read, c.in.fills
 		var broken error
 		for batch = batch[:0]; len(batch) < most; {
 			args, ok, err := c.in.next()
@@ -171,8 +171,8 @@ func (c *conn) serveRequests() error {
 			return c.breakOff(broken)
 		case c.hangUp:
 			return c.bye()
-		case len(batch) == most:
-			continue // there may be more
+		case len(batch) == most || c.in.fills > fills:
+			continue // there may be more, also what has arrived while a command waited
 		}
 		if err := c.flush(); err != nil {
 			return err

@@ -21,7 +21,7 @@
 // A connection must log in within 30 seconds, by AUTH or HELLO. The password is a token, as in REST, with any user name or
 // none; or the token of a user of the database; or the password of such a user, whose name then has the database in
 // front: "orders/alice". A connection is one of one database, number 0. Before each batch the login is checked
-// against the database's record, which may be Config.RecordTTL of the engine old; every 3 seconds so are all connections, whatever they wait
+// against the database's record, which may be Config.RecordTTL of the engine old; every 5 seconds so are all connections, whatever they wait
 // for. One whose credential is not good any more is closed.
 //
 // # Transactions

@@ -53,6 +53,7 @@ type reader struct {
 	need       int // bytes that must have arrived before it makes sense to look again
 	bounds     []int
 	read       int64 // bytes of all requests that were decoded
+	fills      int   // calls of fill
 
 	part *partial
 }
@@ -81,6 +82,7 @@ func (r *reader) close() {
 
 // fill waits until more has arrived.
 func (r *reader) fill() error {
+	r.fills++
 	if r.part != nil && r.part.size >= 0 && r.start == r.end {
 		return r.fillBulk()
 	}

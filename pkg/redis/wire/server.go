@@ -29,16 +29,17 @@ const (
 
 // Times and sizes of connections.
 const (
-	strangerTime  = 30 * time.Second // until which a client has logged in
-	handshakeTime = 10 * time.Second // of TLS
-	writeTime     = 60 * time.Second // without any progress
-	lingerTime    = time.Second      // for the client to read what a connection ends with
-	checkEvery    = 3 * time.Second  // how often the credentials of all connections are checked
-	maxBatch      = 1000             // commands that are carried out together
-	maxReplies    = 1 << 20          // bytes of replies from which on they are sent before more is done
-	flushReplies  = 64 << 10         // bytes of replies from which on they are sent
-	writeChunk    = 256 << 10        // bytes that writeTime is for
-	maxFailures   = 10               // failed logins of a connection
+	strangerTime  = 30 * time.Second       // until which a client has logged in
+	handshakeTime = 10 * time.Second       // of TLS
+	writeTime     = 60 * time.Second       // without any progress
+	lingerTime    = time.Second            // for the client to read what a connection ends with
+	checkEvery    = 5 * time.Second        // how often the credentials of all connections are checked
+	maxBatch      = 1000                   // commands that are carried out together
+	commandTime   = 250 * time.Millisecond // that each of them adds to Config.Timeout
+	maxReplies    = 1 << 20                // bytes of replies from which on they are sent before more is done
+	flushReplies  = 64 << 10               // bytes of replies from which on they are sent
+	writeChunk    = 256 << 10              // bytes that writeTime is for
+	maxFailures   = 10                     // failed logins of a connection
 	failureTime   = 100 * time.Millisecond
 )
 
@@ -55,7 +56,7 @@ type Config struct {
 	MaxPerDatabase   int           // of them, those of one database; 0: DefaultMaxPerDatabase
 	MaxPerCredential int           // of them, those of one credential; 0: DefaultMaxPerCredential
 	IdleTime         time.Duration // after which a connection is closed that sends nothing; 0: never
-	Timeout          time.Duration // of a command, but for the time that it waits; 0: DefaultTimeout
+	Timeout          time.Duration // of a command, but for the time that it waits and those before it; 0: DefaultTimeout
 
 	Meter  meter.Recorder   // is told what the commands have used; nil: nobody is
 	Now    func() time.Time // nil: time.Now

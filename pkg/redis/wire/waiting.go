@@ -44,9 +44,9 @@ func (c *conn) serveWaiting(args []string, size int64) error {
 	if err := c.flush(); err != nil {
 		return err
 	}
-	b := &batch{conn: c, bytesIn: size}
 	w := &waiting{ends: make(chan struct{})}
 	caller := c.caller
+	b := &batch{conn: c, bytesIn: size, waited: &caller.Waited}
 	caller.Waits, caller.Ends = c.life, w.ends
 	ctx := redis.WithCaller(context.WithoutCancel(c.life), &caller)
 	if b.open(ctx, [][]string{args}) == 0 {
