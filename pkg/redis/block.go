@@ -120,7 +120,7 @@ func (e *Engine) waitingTime(ctx context.Context, asked time.Duration) time.Dura
 // await waits until a blocked command is woken, or its time is over. A command whose context has ended must not take
 // anything: its client has gone.
 func (e *Engine) await(ctx context.Context, wake <-chan struct{}, expired <-chan time.Time) (over bool, err error) {
-	if c := callerOf(ctx); c != nil {
+	if c := command.CallerOf(ctx); c != nil {
 		begun := e.now()
 		defer func() { c.Waited += e.now().Sub(begun) }()
 	}
