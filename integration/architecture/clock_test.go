@@ -27,7 +27,7 @@ var mayAskClock = map[string]string{
 	"pkg/store/retry.go":                  "a context's deadline is by the runtime's clock",
 	"pkg/lambdahttp/handler.go":           "Lambda sets a context's deadline by the runtime's clock",
 	"pkg/lambdahttp/stream.go":            "Lambda sets a context's deadline by the runtime's clock",
-	"pkg/redis/budget.go":                 "a context's deadline is by the runtime's clock",
+	"pkg/redis/keyspace/budget.go":        "a context's deadline is by the runtime's clock",
 	"pkg/redis/script/base.go":            "os.clock is the time that a script has run",
 	"pkg/redis/script/limits.go":          "bounds the time that a script itself takes",
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/skystash/skystash/pkg/redis/command"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -32,9 +33,9 @@ func makerOf(a Access, db *Database) Maker {
 
 // madeBy are the attributes of a user's item that tell who made it.
 func madeBy(a Access, m Maker) []store.Attr {
-	attrs := []store.Attr{{Name: attrMaker, Value: store.List(m.encode())}}
-	if a.rules != nil && m.user == "" { // those of a user are looked up
-		attrs = append(attrs, store.Attr{Name: attrBounds, Value: store.List(a.rules.text())})
+	attrs := []store.Attr{{Name: attrMaker, Value: store.List(m.Encode())}}
+	if a.Rules != nil && m.User == "" { // those of a user are looked up
+		attrs = append(attrs, store.Attr{Name: attrBounds, Value: store.List(a.Rules.Text())})
 	}
 	if !m.Expires.IsZero() {
 		attrs = append(attrs, store.Attr{Name: store.TTLAttr, Value: store.Int(m.Expires.Unix() + 1)})
@@ -48,11 +49,11 @@ const maxMakers = 4
 // mayMakeUsers refuses users that come from a credential by too many others.
 func (e *Engine) mayMakeUsers(ctx context.Context, db *Database, by Access) error {
 	n := 0
-	for m := by.By; m.user != ""; n++ {
+	for m := by.By; m.User != ""; n++ {
 		if n == maxMakers {
 			return Error(fmt.Sprintf("ERR users can make users, but only %d deep", maxMakers))
 		}
-		u, err := e.user(ctx, db.ID, m.user)
+		u, err := e.user(ctx, db.ID, m.User)
 		if err != nil {
 			return err
 		}
@@ -69,25 +70,25 @@ func (e *Engine) accessOfUser(ctx context.Context, db *Database, name string, u 
 		return Access{}, false, err
 	}
 	rules := *u.rules
-	rules.within = bounds
+	rules.Within = bounds
 	by := u.maker
-	by.user, by.birth = name, u.birth
-	return Access{User: name, By: by, rules: &rules}, true, nil
+	by.User, by.Birth = name, u.birth
+	return Access{User: name, By: by, Rules: &rules}, true, nil
 }
 
 // boundsOf are the rules of those who made a user.
-func (e *Engine) boundsOf(ctx context.Context, db *Database, u user, depth int) (*Rules, bool, error) {
-	if u.rules == nil || depth > maxMakers || !u.maker.opens(db, e.now()) {
+func (e *Engine) boundsOf(ctx context.Context, db *Database, u user, depth int) (*command.Rules, bool, error) {
+	if u.rules == nil || depth > maxMakers || !u.maker.Opens(db, e.now()) {
 		return nil, false, nil
 	}
-	if u.maker.user == "" {
+	if u.maker.User == "" {
 		return u.bounds, true, nil
 	}
-	maker, err := e.user(ctx, db.ID, u.maker.user)
+	maker, err := e.user(ctx, db.ID, u.maker.User)
 	if err != nil {
 		return nil, false, err
 	}
-	if maker.rules == nil || !maker.rules.enabled || maker.birth != u.maker.birth {
+	if maker.rules == nil || !maker.rules.Enabled || maker.birth != u.maker.Birth {
 		return nil, false, nil
 	}
 	bounds, alive, err := e.boundsOf(ctx, db, maker, depth+1)
@@ -95,7 +96,7 @@ func (e *Engine) boundsOf(ctx context.Context, db *Database, u user, depth int) 
 		return nil, false, err
 	}
 	rules := *maker.rules
-	rules.within = bounds
+	rules.Within = bounds
 	return &rules, true, nil
 }
 
@@ -117,8 +118,8 @@ func (e *Engine) Users(ctx context.Context, db *Database) ([]User, error) {
 	}
 	users := make([]User, len(list))
 	for i, u := range list {
-		words := slices.DeleteFunc(u.rules.text()[1:], func(w string) bool { return w[0] == '#' })
-		users[i] = User{Name: u.name, Enabled: u.rules.enabled, Rules: words, Maker: u.maker, MadeBy: u.maker.user}
+		words := slices.DeleteFunc(u.rules.Text()[1:], func(w string) bool { return w[0] == '#' })
+		users[i] = User{Name: u.name, Enabled: u.rules.Enabled, Rules: words, Maker: u.maker, MadeBy: u.maker.User}
 	}
 	return users, nil
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/skystash/skystash/pkg/fresh"
+	"github.com/skystash/skystash/pkg/redis/command"
+	"github.com/skystash/skystash/pkg/redis/keyspace"
 	"github.com/skystash/skystash/pkg/store"
 	"github.com/skystash/skystash/pkg/store/readahead"
 )
@@ -32,24 +34,24 @@ var ErrNoUser = errors.New("redis: no such user, or a wrong password")
 
 // user is a user as it was read last; nil rules: there is none.
 type user struct {
-	rules  *Rules
+	rules  *command.Rules
 	write  store.Value
 	birth  string
 	maker  Maker
-	bounds *Rules // those of the credential that made the user; nil: none
+	bounds *command.Rules // those of the credential that made the user; nil: none
 }
 
 type userID struct{ db, name string }
 
 func userKey(db, name string) store.Key {
-	return store.Key{Partition: recordKey(db).Partition, Sort: userPrefix + name}
+	return store.Key{Partition: keyspace.RecordKey(db).Partition, Sort: userPrefix + name}
 }
 
 // Authenticate finds the database that a user's token opens, and what may be done there. It
 // fails with ErrNoUser if it opens none.
 func (e *Engine) Authenticate(ctx context.Context, token string) (*Database, Access, error) {
-	none := Access{ReadOnly: true, rules: newRules()}
-	id, name, password, ok := splitUserToken(token)
+	none := Access{ReadOnly: true, Rules: command.NewRules()}
+	id, name, password, ok := command.SplitUserToken(token)
 	if !ok || !validDatabaseID(id) {
 		return nil, none, ErrNoUser
 	}
@@ -78,11 +80,11 @@ func (e *Engine) Authenticate(ctx context.Context, token string) (*Database, Acc
 }
 
 func (u user) opens(password string) bool {
-	if u.rules == nil || !u.rules.enabled {
+	if u.rules == nil || !u.rules.Enabled {
 		return false
 	}
-	hash, found := []byte(hashPassword(password)), 0
-	for _, p := range u.rules.passwords {
+	hash, found := []byte(command.HashPassword(password)), 0
+	for _, p := range u.rules.Passwords {
 		found |= subtle.ConstantTimeCompare(hash, []byte(p))
 	}
 	return found == 1
@@ -90,16 +92,16 @@ func (u user) opens(password string) bool {
 
 // AccessOf makes an Access of rules in the words of ACL SETUSER, about commands, keys and channels.
 func (e *Engine) AccessOf(rules []string) (Access, error) {
-	r := newRules()
+	r := command.NewRules()
 	for _, rule := range rules {
 		if rule == "" || !strings.ContainsRune("+-~%&", rune(rule[0])) {
 			return Access{}, fmt.Errorf("redis: rule %q is not about commands, keys or channels", rule)
 		}
-		if err := r.apply(e.commands, rule, false); err != nil {
+		if err := r.Apply(e.commands, rule, false); err != nil {
 			return Access{}, fmt.Errorf("redis: %w", err)
 		}
 	}
-	return Access{rules: r}, nil
+	return Access{Rules: r}, nil
 }
 
 // user reads a user, at most Config.RecordTTL old.
@@ -145,8 +147,8 @@ func (e *Engine) decodeUser(attrs store.Attrs) (user, error) {
 	if attrs == nil {
 		return u, nil
 	}
-	u.write, u.birth = attrs.Get(attrWrite), attrs.Get(attrUserBirth).Str()
-	u.maker = decodeMaker(attrs.Get(attrMaker).Elems())
+	u.write, u.birth = attrs.Get(keyspace.AttrWrite), attrs.Get(attrUserBirth).Str()
+	u.maker = command.DecodeMaker(attrs.Get(attrMaker).Elems())
 	var err error
 	if u.rules, err = e.decodeRules(attrs.Get(attrRules).Elems()); err != nil {
 		return user{}, err
@@ -159,10 +161,10 @@ func (e *Engine) decodeUser(attrs store.Attrs) (user, error) {
 	return u, nil
 }
 
-func (e *Engine) decodeRules(words []string) (*Rules, error) {
-	r := newRules()
+func (e *Engine) decodeRules(words []string) (*command.Rules, error) {
+	r := command.NewRules()
 	for _, word := range words {
-		if err := r.apply(e.commands, word, true); err != nil {
+		if err := r.Apply(e.commands, word, true); err != nil {
 			return nil, fmt.Errorf("redis: a stored rule: %w", err)
 		}
 	}
@@ -172,8 +174,8 @@ func (e *Engine) decodeRules(words []string) (*Rules, error) {
 // setUser changes a user of the caller's, or makes one. A user whose maker opens nothing any more is as good as none.
 func (e *Engine) setUser(ctx context.Context, db *Database, by Access, name string, rules []string) error {
 	maker := makerOf(by, db)
-	if len(rules) > maxRules {
-		return Error(fmt.Sprintf("ERR too many rules: %d, at most %d", len(rules), maxRules))
+	if len(rules) > command.MaxRules {
+		return Error(fmt.Sprintf("ERR too many rules: %d, at most %d", len(rules), command.MaxRules))
 	}
 	if err := e.mayMakeUsers(ctx, db, by); err != nil {
 		return err
@@ -192,26 +194,26 @@ func (e *Engine) setUser(ctx context.Context, db *Database, by Access, name stri
 		if err != nil {
 			return err
 		}
-		write := store.Bytes(string(newWriteID(e.nowMs())))
-		next, birth, cond := newRules(), write, store.Cond(store.Absent(attrRules))
+		write := store.Bytes(string(keyspace.NewWriteID(e.nowMs())))
+		next, birth, cond := command.NewRules(), write, store.Cond(store.Absent(attrRules))
 		switch {
-		case alive && !u.maker.same(maker):
+		case alive && !u.maker.Same(maker):
 			return Error(fmt.Sprintf("NOPERM User '%.256s' was made with another credential: only that one can change it", name))
 		case alive:
-			next, birth, cond = u.rules.clone(), store.Bytes(u.birth), store.Eq(attrWrite, u.write)
+			next, birth, cond = u.rules.Clone(), store.Bytes(u.birth), store.Eq(keyspace.AttrWrite, u.write)
 		case u.rules != nil:
-			cond = store.Eq(attrWrite, u.write)
+			cond = store.Eq(keyspace.AttrWrite, u.write)
 		}
 		for _, rule := range rules {
-			if err := next.apply(e.commands, rule, false); err != nil {
+			if err := next.Apply(e.commands, rule, false); err != nil {
 				return err
 			}
 		}
-		text := next.text()
-		if size := len(strings.Join(text, " ")); len(text) > maxRules || size > maxRuleBytes {
-			return Error(fmt.Sprintf("ERR too many rules: %d of %d bytes, at most %d of %d", len(text), size, maxRules, maxRuleBytes))
+		text := next.Text()
+		if size := len(strings.Join(text, " ")); len(text) > command.MaxRules || size > command.MaxRuleBytes {
+			return Error(fmt.Sprintf("ERR too many rules: %d of %d bytes, at most %d of %d", len(text), size, command.MaxRules, command.MaxRuleBytes))
 		}
-		attrs := []store.Attr{{Name: attrRules, Value: store.List(text)}, {Name: attrWrite, Value: write}, {Name: attrUserBirth, Value: birth}}
+		attrs := []store.Attr{{Name: attrRules, Value: store.List(text)}, {Name: keyspace.AttrWrite, Value: write}, {Name: attrUserBirth, Value: birth}}
 		_, err = e.store.Apply(ctx, store.Put(userKey(db.ID, name), store.NewAttrs(append(attrs, madeBy(by, maker)...)...), cond))
 		if err != nil {
 			return fmt.Errorf("writing a user: %w", err)
@@ -230,7 +232,7 @@ func (e *Engine) deleteUser(ctx context.Context, db *Database, by Access, name s
 	if !validUserName(name) {
 		return false, nil
 	}
-	if by.rules != nil {
+	if by.Rules != nil {
 		u, err := e.readUser(ctx, db.ID, name)
 		if err != nil || u.rules == nil {
 			return false, err
@@ -239,7 +241,7 @@ func (e *Engine) deleteUser(ctx context.Context, db *Database, by Access, name s
 		if err != nil {
 			return false, err
 		}
-		if alive && !u.maker.same(makerOf(by, db)) {
+		if alive && !u.maker.Same(makerOf(by, db)) {
 			return false, Error(fmt.Sprintf("NOPERM User '%.256s' was made with another credential", name))
 		}
 	}
@@ -260,7 +262,7 @@ type namedUser struct {
 // listUsers lists the users of a database but the default one, in order of their names. Users whose maker
 // opens nothing any more are left out.
 func (e *Engine) listUsers(ctx context.Context, db *Database) ([]namedUser, error) {
-	q := store.Query{Partition: recordKey(db.ID).Partition, From: userPrefix, To: store.PrefixEnd(userPrefix)}
+	q := store.Query{Partition: keyspace.RecordKey(db.ID).Partition, From: userPrefix, To: store.PrefixEnd(userPrefix)}
 	var list []namedUser
 	for {
 		page, err := e.store.Query(ctx, q)

@@ -3,6 +3,8 @@ package redis
 import (
 	"context"
 
+	"github.com/skystash/skystash/pkg/redis/command"
+	"github.com/skystash/skystash/pkg/redis/keyspace"
 	"github.com/skystash/skystash/pkg/store/readahead"
 )
 
@@ -26,21 +28,21 @@ func (e *Engine) Ahead(ctx context.Context, id string, cmds func() [][]string) c
 	}
 	ctx = readahead.With(ctx, e.store)
 	begun := e.databases.Begin()
-	readahead.Expect(ctx, recordKey(id), begun)
+	readahead.Expect(ctx, keyspace.RecordKey(id), begun)
 	db, ok := e.databases.Last(id)
 	if !ok {
 		return ctx
 	}
-	v := db.at(e.nowMs())
+	v := db.At(e.nowMs())
 	for _, key := range e.readFirst(cmds()) {
-		readahead.Expect(ctx, v.headKey(key), begun)
+		readahead.Expect(ctx, v.HeadKey(key), begun)
 	}
 	return ctx
 }
 
 // AheadOfUser is Ahead for a token of a user, whose record is read as well.
 func (e *Engine) AheadOfUser(ctx context.Context, token string, cmds func() [][]string) context.Context {
-	id, name, _, ok := splitUserToken(token)
+	id, name, _, ok := command.SplitUserToken(token)
 	if !ok || !validUserName(name) {
 		return ctx
 	}
@@ -58,12 +60,12 @@ func (e *Engine) readFirst(cmds [][]string) (keys []string) {
 		if len(args) == 0 {
 			break
 		}
-		cmd, err := e.commands.find(args)
-		if err != nil || !groupable(cmd) || cmd.has(blocking) || cmd.outside != nil || cmd.direct != nil {
+		cmd, err := e.commands.Find(args)
+		if err != nil || !groupable(cmd) || cmd.Has(command.Blocking) || cmd.Outside != nil || cmd.Direct != nil {
 			break
 		}
-		mine := cmd.keysOf(args)
-		if len(mine) != 1 || len(mine[0]) > maxKeySize || len(keys) == maxAhead {
+		mine := cmd.KeysOf(args)
+		if len(mine) != 1 || len(mine[0]) > keyspace.MaxKeySize || len(keys) == maxAhead {
 			break
 		}
 		keys = append(keys, mine[0])
@@ -73,16 +75,16 @@ func (e *Engine) readFirst(cmds [][]string) (keys []string) {
 
 // loaded are the heads of a group's keys that were read together with the record. Only commands that
 // come first can use them: they do not show what the request has written.
-func (e *Engine) loaded(ctx context.Context, db *Database, group ...bound) heads {
+func (e *Engine) loaded(ctx context.Context, db *Database, group ...bound) keyspace.Heads {
 	if !readahead.Any(ctx) {
 		return nil
 	}
 	defer readahead.Discard(ctx)
-	out := heads{}
-	v := db.at(e.nowMs())
+	out := keyspace.Heads{}
+	v := db.At(e.nowMs())
 	for _, b := range group {
 		for _, key := range b.keys {
-			if head, ok := readahead.Loaded(ctx, v.headKey(key)); ok {
+			if head, ok := readahead.Loaded(ctx, v.HeadKey(key)); ok {
 				out[key] = head
 			}
 		}

@@ -6,6 +6,9 @@ import (
 	"errors"
 	"time"
 
+	"github.com/skystash/skystash/pkg/redis/command"
+	"github.com/skystash/skystash/pkg/redis/internal/turns"
+	"github.com/skystash/skystash/pkg/redis/keyspace"
 	"github.com/skystash/skystash/pkg/redis/resp"
 )
 
@@ -31,26 +34,26 @@ const (
 
 // runBlocking carries out a command that may wait.
 func (e *Engine) runBlocking(ctx context.Context, db *Database, b bound, w *resp.Writer) error {
-	wait, ahead := e.waiters.join(db.ID, b.cmd.group, b.awaited()) // first, so that no write is missed
+	wait, ahead := e.waiters.join(db.ID, b.cmd.Group, b.awaited()) // first, so that no write is missed
 	defer e.waiters.leave(wait)
 	if e.recordTTL != 0 { // there are other engines
 		defer e.lookouts.watch(e, db.ID)()
 	}
-	known := handover{}
-	takes := b.cmd.has(write) && b.cmd.group != "stream"
+	known := keyspace.Handover{}
+	takes := b.cmd.Has(command.Write) && b.cmd.Group != "stream"
 	if takes && ahead {
-		known.loaded = heads{}
+		known.Loaded = keyspace.Heads{}
 		for _, key := range b.keys {
-			known.loaded[key] = nil
+			known.Loaded[key] = nil
 		}
 	}
 	mark := w.Len()
-	var blocked *wouldBlock
+	var blocked *command.WouldBlock
 	var expired <-chan time.Time
 	for {
 		err := e.attempt(ctx, db, b, known, w)
-		known = handover{}
-		switch again := (*wouldBlock)(nil); {
+		known = keyspace.Handover{}
+		switch again := (*command.WouldBlock)(nil); {
 		case errors.As(err, &again):
 			blocked = again
 		case err != nil || blocked == nil || !bytes.HasPrefix(w.Buf[mark:], []byte("-WRONGTYPE")):
@@ -59,34 +62,34 @@ func (e *Engine) runBlocking(ctx context.Context, db *Database, b bound, w *resp
 		default: // the key has become something else, which a command that waits takes no notice of
 			w.Truncate(mark)
 		}
-		if blocked.args != nil {
-			b.args = blocked.args
+		if blocked.Args != nil {
+			b.args = blocked.Args
 		}
 		if expired == nil {
-			timer := time.NewTimer(e.waitingTime(ctx, blocked.timeout))
+			timer := time.NewTimer(e.waitingTime(ctx, blocked.Timeout))
 			defer timer.Stop()
 			expired = timer.C
 		} else {
 			e.waiters.handOn(wait, takes)
 		}
-		turnOf(ctx).Release()
+		turns.Of(ctx).Release()
 		over, err := e.await(ctx, wait.wake, expired)
 		if err != nil {
 			return err
 		}
 		switch {
 		case over && takes:
-			blocked.none()
+			blocked.None()
 			return nil
 		case over: // XREADGROUP makes its consumer, whatever it finds
-			return e.transact(ctx, db, []bound{b}, transactMode{}, handover{}, w)
+			return e.transact(ctx, db, []bound{b}, transactMode{}, keyspace.Handover{}, w)
 		}
 	}
 }
 
 // attempt carries out a blocking command once.
-func (e *Engine) attempt(ctx context.Context, db *Database, b bound, known handover, w *resp.Writer) error {
-	if c := callerOf(ctx); c != nil && c.Patient {
+func (e *Engine) attempt(ctx context.Context, db *Database, b bound, known keyspace.Handover, w *resp.Writer) error {
+	if c := command.CallerOf(ctx); c != nil && c.Patient {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, attemptTime)
 		defer cancel()
@@ -96,7 +99,7 @@ func (e *Engine) attempt(ctx context.Context, db *Database, b bound, known hando
 
 // awaited are the keys that a blocking command waits for. To others it only writes.
 func (b bound) awaited() []string {
-	if b.cmd.keys == twoKeys {
+	if b.cmd.Keys == command.TwoKeys {
 		return b.keys[:1]
 	}
 	return b.keys
@@ -105,8 +108,8 @@ func (b bound) awaited() []string {
 // waitingTime is how long a command waits at most that asks for a time (0: for ever).
 func (e *Engine) waitingTime(ctx context.Context, asked time.Duration) time.Duration {
 	limit := e.maxBlock
-	if c := callerOf(ctx); c != nil && c.Patient {
-		limit = forever
+	if c := command.CallerOf(ctx); c != nil && c.Patient {
+		limit = command.Forever
 	}
 	if asked > 0 {
 		limit = min(limit, asked)
@@ -117,7 +120,7 @@ func (e *Engine) waitingTime(ctx context.Context, asked time.Duration) time.Dura
 // await waits until a blocked command is woken, or its time is over. A command whose context has ended must not take
 // anything: its client has gone.
 func (e *Engine) await(ctx context.Context, wake <-chan struct{}, expired <-chan time.Time) (over bool, err error) {
-	if c := callerOf(ctx); c != nil {
+	if c := command.CallerOf(ctx); c != nil {
 		begun := e.now()
 		defer func() { c.Waited += e.now().Sub(begun) }()
 	}

@@ -7,20 +7,21 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/skystash/skystash/pkg/redis/command"
 	"github.com/skystash/skystash/pkg/redis/internal/num"
 )
 
 // ACL CAT, DELUSER, DRYRUN, GENPASS, GENTOKEN, GETUSER, HELP, LIST, LOAD, LOG, RESTTOKEN, SAVE, SETUSER, USERS, WHOAMI.
 
-func (e *Engine) aclCommands() []*command {
+func (e *Engine) aclCommands() []*command.Command {
 	const group = "server"
-	sub := func(name string, arity int, summary string, run func(c *call) error) *command {
-		return &command{name: name, arity: arity, flags: admin | noscript, group: group, since: "6.0.0", summary: summary, run: run}
+	sub := func(name string, arity int, summary string, run func(c *command.Call) error) *command.Command {
+		return &command.Command{Name: name, Arity: arity, Flags: command.Admin | command.NoScript, Group: group, Since: "6.0.0", Summary: summary, Run: run}
 	}
-	return []*command{{name: "acl", arity: -2, group: group, since: "6.0.0", summary: "Says who may do what.", subs: subcommands(
-		&command{name: "cat", arity: -2, flags: noscript, group: group, since: "6.0.0", summary: "Lists the categories, or the commands of one.", run: e.aclCat},
-		&command{name: "whoami", arity: 2, flags: noscript, group: group, since: "6.0.0", summary: "Returns the caller's user.", run: aclWhoami},
-		&command{name: "genpass", arity: -2, flags: noscript, group: group, since: "6.0.0", summary: "Returns a random password.", run: aclGenpass},
+	return []*command.Command{{Name: "acl", Arity: -2, Group: group, Since: "6.0.0", Summary: "Says who may do what.", Subcommands: command.Subcommands(
+		&command.Command{Name: "cat", Arity: -2, Flags: command.NoScript, Group: group, Since: "6.0.0", Summary: "Lists the categories, or the commands of one.", Run: e.aclCat},
+		&command.Command{Name: "whoami", Arity: 2, Flags: command.NoScript, Group: group, Since: "6.0.0", Summary: "Returns the caller's user.", Run: aclWhoami},
+		&command.Command{Name: "genpass", Arity: -2, Flags: command.NoScript, Group: group, Since: "6.0.0", Summary: "Returns a random password.", Run: aclGenpass},
 		sub("gentoken", -3, "Makes a token for a user, which does not change the user.", aclGentoken),
 		sub("resttoken", 4, "Returns the token with which a user may use the REST API.", e.aclResttoken),
 		sub("setuser", -3, "Makes a user, or changes one.", e.aclSetuser),
@@ -32,7 +33,7 @@ func (e *Engine) aclCommands() []*command {
 		sub("log", -2, "Returns nothing: refusals are not logged.", aclLog),
 		sub("load", 2, "Accepted without effect: users are stored at once.", aclOK),
 		sub("save", 2, "Accepted without effect: users are stored at once.", aclOK),
-		helpCommand(group, "6.0.0",
+		command.Help(group, "6.0.0",
 			"CAT [<category>]", "    Categories, or the commands of one.",
 			"DELUSER <username> [<username> ...]", "    Delete users.",
 			"DRYRUN <username> <command> [<arg> ...]", "    Whether a user may run a command.",
@@ -51,56 +52,56 @@ func (e *Engine) aclCommands() []*command {
 }
 
 // ACL CAT [category]
-func (e *Engine) aclCat(c *call) error {
-	switch len(c.args) {
+func (e *Engine) aclCat(c *command.Call) error {
+	switch len(c.Args) {
 	case 2:
-		c.w.Array(len(aclCategories))
-		for _, name := range aclCategories {
-			c.w.Simple(name[1:])
+		c.W.Array(len(command.Categories))
+		for _, name := range command.Categories {
+			c.W.Simple(name[1:])
 		}
 		return nil
 	case 3:
 	default:
-		return errSubArgs(c.args[0], c.args[1])
+		return command.ErrSubArgs(c.Args[0], c.Args[1])
 	}
-	category := "@" + strings.ToLower(c.args[2])
-	if !slices.Contains(aclCategories, category) {
-		return Error(fmt.Sprintf("ERR Unknown category '%.128s'", c.args[2]))
+	category := "@" + strings.ToLower(c.Args[2])
+	if !slices.Contains(command.Categories, category) {
+		return Error(fmt.Sprintf("ERR Unknown category '%.128s'", c.Args[2]))
 	}
 	var names []string
-	e.commands.each(func(full string, cmd *command) {
-		if slices.Contains(cmd.categories(), category) {
+	e.commands.Each(func(full string, cmd *command.Command) {
+		if slices.Contains(cmd.Categories(), category) {
 			names = append(names, full)
 		}
 	})
 	slices.Sort(names)
-	c.w.Strings(names)
+	c.W.Strings(names)
 	return nil
 }
 
 // ACL WHOAMI
-func aclWhoami(c *call) error {
-	if c.access.User == "" {
-		c.w.Bulk(defaultUser)
+func aclWhoami(c *command.Call) error {
+	if c.Access.User == "" {
+		c.W.Bulk(defaultUser)
 	} else {
-		c.w.Bulk(c.access.User)
+		c.W.Bulk(c.Access.User)
 	}
 	return nil
 }
 
 // ACL GENPASS [bits]
-func aclGenpass(c *call) error {
+func aclGenpass(c *command.Call) error {
 	bits := int64(256)
-	if len(c.args) > 2 {
-		n, ok := num.ParseInt(c.args[2])
-		if len(c.args) > 3 || !ok || n < 1 || n > 4096 {
+	if len(c.Args) > 2 {
+		n, ok := num.ParseInt(c.Args[2])
+		if len(c.Args) > 3 || !ok || n < 1 || n > 4096 {
 			return Error("ERR ACL GENPASS argument must be the number of bits for the output password, a positive number up to 4096")
 		}
 		bits = n
 	}
 	b := make([]byte, (bits+7)/8)
 	rand.Read(b) // never fails
-	c.w.Bulk(hex.EncodeToString(b)[:(bits+3)/4])
+	c.W.Bulk(hex.EncodeToString(b)[:(bits+3)/4])
 	return nil
 }
 
@@ -113,82 +114,82 @@ func checkUserName(name string) error {
 }
 
 // ACL GENTOKEN username [password]
-func aclGentoken(c *call) error {
-	if len(c.args) > 4 {
-		return errSubArgs(c.args[0], c.args[1])
+func aclGentoken(c *command.Call) error {
+	if len(c.Args) > 4 {
+		return command.ErrSubArgs(c.Args[0], c.Args[1])
 	}
-	if err := checkUserName(c.args[2]); err != nil {
+	if err := checkUserName(c.Args[2]); err != nil {
 		return err
 	}
-	password := newPassword()
-	if len(c.args) == 4 {
+	password := command.NewPassword()
+	if len(c.Args) == 4 {
 		var err error
-		if password, err = givenPassword(c.args[3]); err != nil {
+		if password, err = command.GivenPassword(c.Args[3]); err != nil {
 			return Error("ERR " + err.Error())
 		}
 	}
-	c.w.Bulk(userToken(c.tx.Database().ID, c.args[2], password))
+	c.W.Bulk(command.UserToken(c.Txn.Database().ID, c.Args[2], password))
 	return nil
 }
 
 // ACL RESTTOKEN username password
-func (e *Engine) aclResttoken(c *call) error {
-	name, password := c.args[2], c.args[3]
-	if _, of, inside, ok := splitUserToken(password); ok && of == name {
+func (e *Engine) aclResttoken(c *command.Call) error {
+	name, password := c.Args[2], c.Args[3]
+	if _, of, inside, ok := command.SplitUserToken(password); ok && of == name {
 		password = inside
 	}
-	u, err := e.readUser(c.tx.Context(), c.tx.Database().ID, name)
+	u, err := e.readUser(c.Txn.Context(), c.Txn.Database().ID, name)
 	if err != nil {
 		return err
 	}
-	_, alive, err := e.accessOfUser(c.tx.Context(), c.tx.Database(), name, u)
+	_, alive, err := e.accessOfUser(c.Txn.Context(), c.Txn.Database(), name, u)
 	if err != nil {
 		return err
 	}
 	if !alive || !u.opens(password) {
 		return Error(fmt.Sprintf("ERR Wrong password or user \"%.256s\" does not exist", name))
 	}
-	c.w.Bulk(userToken(c.tx.Database().ID, name, password))
+	c.W.Bulk(command.UserToken(c.Txn.Database().ID, name, password))
 	return nil
 }
 
 // changesUsers refuses to be one of several commands, with which it would not be atomic.
-func changesUsers(c *call) error {
-	if c.multi {
-		return Error("ERR ACL " + strings.ToUpper(c.cmd.name) + " is not allowed in transactions")
+func changesUsers(c *command.Call) error {
+	if c.Multi {
+		return Error("ERR ACL " + strings.ToUpper(c.Command.Name) + " is not allowed in transactions")
 	}
 	return nil
 }
 
 // ACL SETUSER username [rule [rule ...]]
-func (e *Engine) aclSetuser(c *call) error {
+func (e *Engine) aclSetuser(c *command.Call) error {
 	if err := changesUsers(c); err != nil {
 		return err
 	}
-	if err := checkUserName(c.args[2]); err != nil {
+	if err := checkUserName(c.Args[2]); err != nil {
 		return err
 	}
-	if c.args[2] == defaultUser {
+	if c.Args[2] == defaultUser {
 		return Error("ERR The 'default' user cannot be changed")
 	}
-	if err := e.setUser(c.tx.Context(), c.tx.Database(), c.access, c.args[2], c.args[3:]); err != nil {
+	if err := e.setUser(c.Txn.Context(), c.Txn.Database(), c.Access, c.Args[2], c.Args[3:]); err != nil {
 		return err
 	}
-	c.w.OK()
+	c.W.OK()
 	return nil
 }
 
 // ACL DELUSER username [username ...]
-func (e *Engine) aclDeluser(c *call) error {
+func (e *Engine) aclDeluser(c *command.Call) error {
 	if err := changesUsers(c); err != nil {
 		return err
 	}
-	if slices.Contains(c.args[2:], defaultUser) {
+	if slices.Contains(c.Args[2:], defaultUser) {
 		return Error("ERR The 'default' user cannot be removed")
 	}
 	n := int64(0)
-	for _, name := range c.args[2:] {
-		was, err := e.deleteUser(c.tx.Context(), c.tx.Database(), c.access, name)
+	for _, name := range c.Args[2:] {
+		was, err := e.deleteUser(c.Txn.Context(), c.Txn.Database(), c.Access, name)
 		if err != nil {
 			return err
 		}
@@ -196,146 +197,146 @@ func (e *Engine) aclDeluser(c *call) error {
 			n++
 		}
 	}
-	c.w.Int(n)
+	c.W.Int(n)
 	return nil
 }
 
 // defaultRules are those of the default user, for show.
-func defaultRules() *Rules {
-	return &Rules{enabled: true, keys: []keyRule{{"*", true, true}}, channels: []string{"*"}, words: []string{"+@all"}}
+func defaultRules() *command.Rules {
+	return &command.Rules{Enabled: true, Keys: []command.KeyRule{{Pattern: "*", Read: true, Write: true}}, Channels: []string{"*"}, Words: []string{"+@all"}}
 }
 
 // ACL GETUSER username
-func (e *Engine) aclGetuser(c *call) error {
+func (e *Engine) aclGetuser(c *command.Call) error {
 	r := defaultRules()
-	if c.args[2] != defaultUser {
-		u, err := e.readUser(c.tx.Context(), c.tx.Database().ID, c.args[2])
+	if c.Args[2] != defaultUser {
+		u, err := e.readUser(c.Txn.Context(), c.Txn.Database().ID, c.Args[2])
 		if err != nil {
 			return err
 		}
-		_, alive, err := e.accessOfUser(c.tx.Context(), c.tx.Database(), c.args[2], u)
+		_, alive, err := e.accessOfUser(c.Txn.Context(), c.Txn.Database(), c.Args[2], u)
 		if err != nil {
 			return err
 		}
 		if !alive {
-			c.w.Null()
+			c.W.Null()
 			return nil
 		}
 		r = u.rules
 	}
 	flag := "off"
-	if r.enabled {
+	if r.Enabled {
 		flag = "on"
 	}
 	var keys, channels []string
-	for _, k := range r.keys {
+	for _, k := range r.Keys {
 		keys = append(keys, k.String())
 	}
-	for _, ch := range r.channels {
+	for _, ch := range r.Channels {
 		channels = append(channels, "&"+ch)
 	}
-	c.w.Map(5)
-	c.w.Bulk("flags")
-	c.w.Strings([]string{flag})
-	c.w.Bulk("passwords")
-	c.w.Strings(r.passwords)
-	for _, kv := range [][2]string{{"commands", strings.Join(r.words, " ")}, {"keys", strings.Join(keys, " ")}, {"channels", strings.Join(channels, " ")}} {
-		c.w.Bulk(kv[0])
-		c.w.Bulk(kv[1])
+	c.W.Map(5)
+	c.W.Bulk("flags")
+	c.W.Strings([]string{flag})
+	c.W.Bulk("passwords")
+	c.W.Strings(r.Passwords)
+	for _, kv := range [][2]string{{"commands", strings.Join(r.Words, " ")}, {"keys", strings.Join(keys, " ")}, {"channels", strings.Join(channels, " ")}} {
+		c.W.Bulk(kv[0])
+		c.W.Bulk(kv[1])
 	}
 	return nil
 }
 
 // allUsers are the users with the default one.
-func (e *Engine) allUsers(c *call) ([]namedUser, error) {
-	list, err := e.listUsers(c.tx.Context(), c.tx.Database())
+func (e *Engine) allUsers(c *command.Call) ([]namedUser, error) {
+	list, err := e.listUsers(c.Txn.Context(), c.Txn.Database())
 	return append([]namedUser{{name: defaultUser, user: user{rules: defaultRules()}}}, list...), err
 }
 
 // ACL LIST
-func (e *Engine) aclList(c *call) error {
+func (e *Engine) aclList(c *command.Call) error {
 	list, err := e.allUsers(c)
 	if err != nil {
 		return err
 	}
-	c.w.Array(len(list))
+	c.W.Array(len(list))
 	for _, u := range list {
-		c.w.Bulk("user " + u.name + " " + strings.Join(u.rules.text(), " "))
+		c.W.Bulk("user " + u.name + " " + strings.Join(u.rules.Text(), " "))
 	}
 	return nil
 }
 
 // ACL USERS
-func (e *Engine) aclUsers(c *call) error {
+func (e *Engine) aclUsers(c *command.Call) error {
 	list, err := e.allUsers(c)
 	if err != nil {
 		return err
 	}
-	c.w.Array(len(list))
+	c.W.Array(len(list))
 	for _, u := range list {
-		c.w.Bulk(u.name)
+		c.W.Bulk(u.name)
 	}
 	return nil
 }
 
 // ACL DRYRUN username command [arg [arg ...]]
-func (e *Engine) aclDryrun(c *call) error {
-	name, args := c.args[2], c.args[3:]
+func (e *Engine) aclDryrun(c *command.Call) error {
+	name, args := c.Args[2], c.Args[3:]
 	access := Access{}
 	if name != defaultUser {
-		u, err := e.readUser(c.tx.Context(), c.tx.Database().ID, name)
+		u, err := e.readUser(c.Txn.Context(), c.Txn.Database().ID, name)
 		if err != nil {
 			return err
 		}
 		alive := false
-		if access, alive, err = e.accessOfUser(c.tx.Context(), c.tx.Database(), name, u); err != nil {
+		if access, alive, err = e.accessOfUser(c.Txn.Context(), c.Txn.Database(), name, u); err != nil {
 			return err
 		}
 		if !alive {
 			return Error(fmt.Sprintf("ERR User '%.256s' not found", name))
 		}
 	}
-	cmd, err := e.commands.find(args)
+	cmd, err := e.commands.Find(args)
 	if err != nil {
-		if e.commands.lookup(args[0]) == nil {
+		if e.commands.Lookup(args[0]) == nil {
 			return Error(fmt.Sprintf("ERR Command '%.128s' not found", args[0]))
 		}
 		return err
 	}
-	keys := cmd.keysOf(args)
-	switch access.check(cmd, args, keys) {
+	keys := cmd.KeysOf(args)
+	switch access.Check(cmd, args, keys) {
 	case nil:
-		c.w.OK()
-	case errNoPermKey:
-		c.w.Bulk(fmt.Sprintf("User %s has no permissions to access the '%s' key", name, access.deniedKey(cmd, args, keys)))
-	case errNoPermChannel:
-		c.w.Bulk(fmt.Sprintf("User %s has no permissions to access the '%s' channel", name, args[1]))
+		c.W.OK()
+	case command.ErrNoPermKey:
+		c.W.Bulk(fmt.Sprintf("User %s has no permissions to access the '%s' key", name, access.DeniedKey(cmd, args, keys)))
+	case command.ErrNoPermChannel:
+		c.W.Bulk(fmt.Sprintf("User %s has no permissions to access the '%s' channel", name, args[1]))
 	default:
-		c.w.Bulk(fmt.Sprintf("User %s has no permissions to run the '%s' command", name, cmd.fullName(args)))
+		c.W.Bulk(fmt.Sprintf("User %s has no permissions to run the '%s' command", name, cmd.FullName(args)))
 	}
 	return nil
 }
 
 // ACL LOG [count | RESET]
-func aclLog(c *call) error {
+func aclLog(c *command.Call) error {
 	switch {
-	case len(c.args) == 2:
-	case len(c.args) == 3 && c.is(2, "reset"):
-		c.w.OK()
+	case len(c.Args) == 2:
+	case len(c.Args) == 3 && c.Is(2, "reset"):
+		c.W.OK()
 		return nil
-	case len(c.args) > 3:
-		return errSubArgs(c.args[0], c.args[1])
+	case len(c.Args) > 3:
+		return command.ErrSubArgs(c.Args[0], c.Args[1])
 	default:
-		if n, err := c.int(2); err != nil || n < 0 {
-			return errNotInteger
+		if n, err := c.Int(2); err != nil || n < 0 {
+			return command.ErrNotInteger
 		}
 	}
-	c.w.Array(0)
+	c.W.Array(0)
 	return nil
 }
 
 // ACL LOAD, ACL SAVE
-func aclOK(c *call) error {
-	c.w.OK()
+func aclOK(c *command.Call) error {
+	c.W.OK()
 	return nil
 }

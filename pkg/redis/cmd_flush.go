@@ -1,14 +1,18 @@
 package redis
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/skystash/skystash/pkg/redis/command"
+)
 
 // FLUSHDB, FLUSHALL: the commands that change a database as a whole.
 
-func (e *Engine) databaseCommands() []*command {
+func (e *Engine) databaseCommands() []*command.Command {
 	const group = "server"
-	return []*command{
-		{name: "flushdb", arity: -1, flags: write | whole, tips: "request_policy:all_shards response_policy:all_succeeded", group: group, since: "1.0.0", summary: "Removes all keys from the database.", run: e.flushdb, outside: e.flushAlone},
-		{name: "flushall", arity: -1, flags: write | whole, tips: "request_policy:all_shards response_policy:all_succeeded", group: group, since: "1.0.0", summary: "Removes all keys.", run: e.flushdb, outside: e.flushAlone},
+	return []*command.Command{
+		{Name: "flushdb", Arity: -1, Flags: command.Write | command.Whole, Tips: "request_policy:all_shards response_policy:all_succeeded", Group: group, Since: "1.0.0", Summary: "Removes all keys from the database.", Run: e.flushdb, Outside: e.flushAlone},
+		{Name: "flushall", Arity: -1, Flags: command.Write | command.Whole, Tips: "request_policy:all_shards response_policy:all_succeeded", Group: group, Since: "1.0.0", Summary: "Removes all keys.", Run: e.flushdb, Outside: e.flushAlone},
 	}
 }
 
@@ -16,31 +20,31 @@ func checkFlushArgs(args []string) error {
 	if len(args) == 1 || len(args) == 2 && (strings.EqualFold(args[1], "async") || strings.EqualFold(args[1], "sync")) {
 		return nil
 	}
-	return errSyntax
+	return command.ErrSyntax
 }
 
 // FLUSHDB [ASYNC | SYNC]
 // FLUSHALL [ASYNC | SYNC]
-func (e *Engine) flushAlone(o *outsider) error {
-	if err := checkFlushArgs(o.args); err != nil {
+func (e *Engine) flushAlone(o *command.Outside) error {
+	if err := checkFlushArgs(o.Args); err != nil {
 		return err
 	}
-	if err := e.flush(o.ctx, o.db); err != nil {
+	if err := e.flush(o.Context, o.Database); err != nil {
 		return err
 	}
-	o.w.OK()
+	o.W.OK()
 	return nil
 }
 
 // flushdb is the same inside a transaction.
-func (e *Engine) flushdb(c *call) error {
-	if err := checkFlushArgs(c.args); err != nil {
+func (e *Engine) flushdb(c *command.Call) error {
+	if err := checkFlushArgs(c.Args); err != nil {
 		return err
 	}
 	if e.region != nil {
 		return errFlushInTransaction
 	}
-	c.tx.DeleteAll()
-	c.w.OK()
+	c.Txn.DeleteAll()
+	c.W.OK()
 	return nil
 }

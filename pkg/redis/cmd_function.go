@@ -5,33 +5,34 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/skystash/skystash/pkg/redis/command"
 	"github.com/skystash/skystash/pkg/redis/internal/rdb"
 	"github.com/skystash/skystash/pkg/redis/script"
 )
 
 // FCALL, FCALL_RO, FUNCTION.
 
-func (e *Engine) functionCommands() []*command {
-	const group, f = "scripting", noscript | movable | scripting
-	return []*command{
-		{name: "fcall", arity: -3, flags: f, keys: scriptKeys, use: "RW access update", group: group, since: "7.0.0", summary: "Calls a function of a library.", run: e.fcall},
-		{name: "fcall_ro", arity: -3, flags: f | readonly, keys: scriptKeys, group: group, since: "7.0.0", summary: "Calls a function of a library, which must not write.", run: e.fcall},
+func (e *Engine) functionCommands() []*command.Command {
+	const group, f = "scripting", command.NoScript | command.Movable | command.Scripting
+	return []*command.Command{
+		{Name: "fcall", Arity: -3, Flags: f, Keys: scriptKeys, Use: "RW access update", Group: group, Since: "7.0.0", Summary: "Calls a function of a library.", Run: e.fcall},
+		{Name: "fcall_ro", Arity: -3, Flags: f | command.ReadOnly, Keys: scriptKeys, Group: group, Since: "7.0.0", Summary: "Calls a function of a library, which must not write.", Run: e.fcall},
 		e.functionCommand(),
 	}
 }
 
-func (e *Engine) functionCommand() *command {
-	const group, change = "scripting", write | noscript
-	return &command{name: "function", arity: -2, group: group, since: "7.0.0", summary: "Manages the function libraries of the database.", subs: subcommands(
-		&command{name: "load", arity: -3, flags: change | denyoom, tips: "request_policy:all_shards response_policy:all_succeeded", group: group, since: "7.0.0", summary: "Adds or replaces a library.", run: notInTransaction, outside: e.functionLoad},
-		&command{name: "delete", arity: 3, flags: change, tips: "request_policy:all_shards response_policy:all_succeeded", group: group, since: "7.0.0", summary: "Removes a library.", run: notInTransaction, outside: e.functionDelete},
-		&command{name: "flush", arity: -2, flags: change, tips: "request_policy:all_shards response_policy:all_succeeded", group: group, since: "7.0.0", summary: "Removes all libraries.", run: notInTransaction, outside: e.functionFlush},
-		&command{name: "restore", arity: -3, flags: change | denyoom, tips: "request_policy:all_shards response_policy:all_succeeded", group: group, since: "7.0.0", summary: "Adds libraries from a serialized copy.", run: notInTransaction, outside: e.functionRestore},
-		&command{name: "list", arity: -2, flags: noscript, tips: "nondeterministic_output_order", group: group, since: "7.0.0", summary: "Describes the libraries.", run: e.functionList},
-		&command{name: "dump", arity: 2, flags: noscript, group: group, since: "7.0.0", summary: "Returns a serialized copy of all libraries.", run: e.functionDump},
-		&command{name: "stats", arity: 2, flags: noscript, tips: "nondeterministic_output request_policy:all_shards response_policy:special", group: group, since: "7.0.0", summary: "Counts libraries and functions.", run: e.functionStats},
-		&command{name: "kill", arity: 2, flags: noscript, tips: "request_policy:all_shards response_policy:one_succeeded", group: group, since: "7.0.0", summary: "Always NOTBUSY: a function never holds up others.", run: notBusy},
-		helpCommand(group, "7.0.0",
+func (e *Engine) functionCommand() *command.Command {
+	const group, change = "scripting", command.Write | command.NoScript
+	return &command.Command{Name: "function", Arity: -2, Group: group, Since: "7.0.0", Summary: "Manages the function libraries of the database.", Subcommands: command.Subcommands(
+		&command.Command{Name: "load", Arity: -3, Flags: change | command.DenyOOM, Tips: "request_policy:all_shards response_policy:all_succeeded", Group: group, Since: "7.0.0", Summary: "Adds or replaces a library.", Run: notInTransaction, Outside: e.functionLoad},
+		&command.Command{Name: "delete", Arity: 3, Flags: change, Tips: "request_policy:all_shards response_policy:all_succeeded", Group: group, Since: "7.0.0", Summary: "Removes a library.", Run: notInTransaction, Outside: e.functionDelete},
+		&command.Command{Name: "flush", Arity: -2, Flags: change, Tips: "request_policy:all_shards response_policy:all_succeeded", Group: group, Since: "7.0.0", Summary: "Removes all libraries.", Run: notInTransaction, Outside: e.functionFlush},
+		&command.Command{Name: "restore", Arity: -3, Flags: change | command.DenyOOM, Tips: "request_policy:all_shards response_policy:all_succeeded", Group: group, Since: "7.0.0", Summary: "Adds libraries from a serialized copy.", Run: notInTransaction, Outside: e.functionRestore},
+		&command.Command{Name: "list", Arity: -2, Flags: command.NoScript, Tips: "nondeterministic_output_order", Group: group, Since: "7.0.0", Summary: "Describes the libraries.", Run: e.functionList},
+		&command.Command{Name: "dump", Arity: 2, Flags: command.NoScript, Group: group, Since: "7.0.0", Summary: "Returns a serialized copy of all libraries.", Run: e.functionDump},
+		&command.Command{Name: "stats", Arity: 2, Flags: command.NoScript, Tips: "nondeterministic_output request_policy:all_shards response_policy:special", Group: group, Since: "7.0.0", Summary: "Counts libraries and functions.", Run: e.functionStats},
+		&command.Command{Name: "kill", Arity: 2, Flags: command.NoScript, Tips: "request_policy:all_shards response_policy:one_succeeded", Group: group, Since: "7.0.0", Summary: "Always NOTBUSY: a function never holds up others.", Run: notBusy},
+		command.Help(group, "7.0.0",
 			"DELETE <library-name>", "    Remove a library.",
 			"DUMP", "    A serialized copy of all libraries.",
 			"FLUSH [ASYNC|SYNC]", "    Remove all libraries.",
@@ -48,48 +49,48 @@ func (e *Engine) functionCommand() *command {
 // FCALL_RO function numkeys [key ...] [arg ...]
 //
 // FCALL_RO calls any function, and refuses it when it writes.
-func (e *Engine) fcall(c *call) error {
-	ls, err := e.librariesIn(c.tx)
+func (e *Engine) fcall(c *command.Call) error {
+	ls, err := e.librariesIn(c.Txn)
 	if err != nil {
 		return err
 	}
-	f := ls.functions[c.args[1]]
+	f := ls.functions[c.Args[1]]
 	if f == nil {
 		return Error("ERR Function not found")
 	}
 	keys, args, err := keysAndArgs(c)
-	if err == errNotInteger {
+	if err == command.ErrNotInteger {
 		err = Error("ERR Bad number of keys provided")
 	}
 	if err != nil {
 		return err
 	}
-	return e.runScript(c, f.Flags, c.cmd.has(readonly), keys, args, func(ctx context.Context, in script.Input) error {
-		return e.lua.interpreter.Call(ctx, f.library.program, f.Name, in, c.w)
+	return e.runScript(c, f.Flags, c.Command.Has(command.ReadOnly), keys, args, func(ctx context.Context, in script.Input) error {
+		return e.lua.interpreter.Call(ctx, f.library.program, f.Name, in, c.W)
 	})
 }
 
 // FUNCTION LOAD [REPLACE] function-code
-func (e *Engine) functionLoad(o *outsider) error {
+func (e *Engine) functionLoad(o *command.Outside) error {
 	replace := false
-	options := o.args[2 : len(o.args)-1]
+	options := o.Args[2 : len(o.Args)-1]
 	for _, option := range options {
 		if !strings.EqualFold(option, "replace") {
 			return Error("ERR Unknown option given: " + option)
 		}
 		replace = true
 	}
-	lib, err := e.lua.compileLibrary(o.ctx, o.args[len(o.args)-1])
+	lib, err := e.lua.compileLibrary(o.Context, o.Args[len(o.Args)-1])
 	if err != nil {
 		return err
 	}
-	err = e.changeLibraries(o.ctx, o.db, func(list []*functionLibrary) ([]*functionLibrary, error) {
+	err = e.changeLibraries(o.Context, o.Database, func(list []*functionLibrary) ([]*functionLibrary, error) {
 		return addLibrary(list, lib, replace)
 	})
 	if err != nil {
 		return err
 	}
-	o.w.Bulk(lib.name)
+	o.W.Bulk(lib.name)
 	return nil
 }
 
@@ -111,9 +112,9 @@ func named(name string) func(*functionLibrary) bool {
 }
 
 // FUNCTION DELETE library-name
-func (e *Engine) functionDelete(o *outsider) error {
-	err := e.changeLibraries(o.ctx, o.db, func(list []*functionLibrary) ([]*functionLibrary, error) {
-		i := slices.IndexFunc(list, named(o.args[2]))
+func (e *Engine) functionDelete(o *command.Outside) error {
+	err := e.changeLibraries(o.Context, o.Database, func(list []*functionLibrary) ([]*functionLibrary, error) {
+		i := slices.IndexFunc(list, named(o.Args[2]))
 		if i < 0 {
 			return nil, Error("ERR Library not found")
 		}
@@ -122,50 +123,50 @@ func (e *Engine) functionDelete(o *outsider) error {
 	if err != nil {
 		return err
 	}
-	o.w.OK()
+	o.W.OK()
 	return nil
 }
 
 // FUNCTION FLUSH [ASYNC | SYNC]
-func (e *Engine) functionFlush(o *outsider) error {
-	if len(o.args) != 2 && checkFlushArgs(o.args[1:]) != nil {
+func (e *Engine) functionFlush(o *command.Outside) error {
+	if len(o.Args) != 2 && checkFlushArgs(o.Args[1:]) != nil {
 		return Error("ERR FUNCTION FLUSH only supports SYNC|ASYNC option")
 	}
-	err := e.changeLibraries(o.ctx, o.db, func([]*functionLibrary) ([]*functionLibrary, error) { return nil, nil })
+	err := e.changeLibraries(o.Context, o.Database, func([]*functionLibrary) ([]*functionLibrary, error) { return nil, nil })
 	if err != nil {
 		return err
 	}
-	o.w.OK()
+	o.W.OK()
 	return nil
 }
 
 // FUNCTION RESTORE serialized-value [FLUSH | APPEND | REPLACE]
-func (e *Engine) functionRestore(o *outsider) error {
+func (e *Engine) functionRestore(o *command.Outside) error {
 	flush, replace := false, false
 	switch {
-	case len(o.args) == 3:
-	case len(o.args) > 4:
-		return errUnknownSub(o.args[0], o.args[1])
-	case strings.EqualFold(o.args[3], "flush"):
+	case len(o.Args) == 3:
+	case len(o.Args) > 4:
+		return command.ErrUnknownSub(o.Args[0], o.Args[1])
+	case strings.EqualFold(o.Args[3], "flush"):
 		flush = true
-	case strings.EqualFold(o.args[3], "replace"):
+	case strings.EqualFold(o.Args[3], "replace"):
 		replace = true
-	case !strings.EqualFold(o.args[3], "append"):
+	case !strings.EqualFold(o.Args[3], "append"):
 		return Error("ERR Wrong restore policy given, value should be either FLUSH, APPEND or REPLACE.")
 	}
-	sources, err := rdb.LoadLibraries(o.args[2])
+	sources, err := rdb.LoadLibraries(o.Args[2])
 	if err != nil {
-		return errBadPayload
+		return command.ErrBadPayload
 	}
 	var libs []*functionLibrary
 	for _, source := range sources {
-		lib, err := e.lua.compileLibrary(o.ctx, source)
+		lib, err := e.lua.compileLibrary(o.Context, source)
 		if err != nil {
 			return err
 		}
 		libs = append(libs, lib)
 	}
-	err = e.changeLibraries(o.ctx, o.db, func(list []*functionLibrary) ([]*functionLibrary, error) {
+	err = e.changeLibraries(o.Context, o.Database, func(list []*functionLibrary) ([]*functionLibrary, error) {
 		if flush {
 			list = nil
 		}
@@ -180,43 +181,43 @@ func (e *Engine) functionRestore(o *outsider) error {
 	if err != nil {
 		return err
 	}
-	o.w.OK()
+	o.W.OK()
 	return nil
 }
 
 // FUNCTION LIST [LIBRARYNAME pattern] [WITHCODE]
-func (e *Engine) functionList(c *call) error {
+func (e *Engine) functionList(c *command.Call) error {
 	pattern, withCode := "*", false
-	for i := 2; i < len(c.args); i++ {
+	for i := 2; i < len(c.Args); i++ {
 		switch {
-		case c.is(i, "withcode") && !withCode:
+		case c.Is(i, "withcode") && !withCode:
 			withCode = true
-		case c.is(i, "libraryname") && pattern == "*":
-			if i++; i == len(c.args) {
+		case c.Is(i, "libraryname") && pattern == "*":
+			if i++; i == len(c.Args) {
 				return Error("ERR library name argument was not given")
 			}
-			pattern = c.args[i]
+			pattern = c.Args[i]
 		default:
-			return Error("ERR Unknown argument " + c.args[i])
+			return Error("ERR Unknown argument " + c.Args[i])
 		}
 	}
-	ls, err := e.librariesIn(c.tx)
+	ls, err := e.librariesIn(c.Txn)
 	if err != nil {
 		return err
 	}
-	mark, n := c.w.Mark(), 0
+	mark, n := c.W.Mark(), 0
 	for _, lib := range ls.list {
-		if c.tx.matches(pattern, lib.name) {
+		if c.Txn.Matches(pattern, lib.name) {
 			writeLibrary(c, lib, withCode)
 			n++
 		}
 	}
-	c.w.ArrayAt(mark, n)
+	c.W.ArrayAt(mark, n)
 	return nil
 }
 
-func writeLibrary(c *call, lib *functionLibrary, withCode bool) {
-	w := c.w
+func writeLibrary(c *command.Call, lib *functionLibrary, withCode bool) {
+	w := c.W
 	if withCode {
 		w.Map(4)
 	} else {
@@ -235,7 +236,7 @@ func writeLibrary(c *call, lib *functionLibrary, withCode bool) {
 		w.Bulk("description")
 		w.BulkOrNull(f.Description, f.Description != "")
 		w.Bulk("flags")
-		writeWords(w, f.Flags.Names())
+		command.WriteWords(w, f.Flags.Names())
 	}
 	if withCode {
 		w.Bulk("library_code")
@@ -244,8 +245,8 @@ func writeLibrary(c *call, lib *functionLibrary, withCode bool) {
 }
 
 // FUNCTION DUMP
-func (e *Engine) functionDump(c *call) error {
-	ls, err := e.librariesIn(c.tx)
+func (e *Engine) functionDump(c *command.Call) error {
+	ls, err := e.librariesIn(c.Txn)
 	if err != nil {
 		return err
 	}
@@ -253,26 +254,26 @@ func (e *Engine) functionDump(c *call) error {
 	for _, lib := range ls.list {
 		sources = append(sources, lib.source)
 	}
-	c.w.Bulk(rdb.DumpLibraries(sources))
+	c.W.Bulk(rdb.DumpLibraries(sources))
 	return nil
 }
 
 // FUNCTION STATS
-func (e *Engine) functionStats(c *call) error {
-	ls, err := e.librariesIn(c.tx)
+func (e *Engine) functionStats(c *command.Call) error {
+	ls, err := e.librariesIn(c.Txn)
 	if err != nil {
 		return err
 	}
-	c.w.Map(2)
-	c.w.Bulk("running_script")
-	c.w.Null()
-	c.w.Bulk("engines")
-	c.w.Map(1)
-	c.w.Bulk("LUA")
-	c.w.Map(2)
-	c.w.Bulk("libraries_count")
-	c.w.Int(int64(len(ls.list)))
-	c.w.Bulk("functions_count")
-	c.w.Int(int64(len(ls.functions)))
+	c.W.Map(2)
+	c.W.Bulk("running_script")
+	c.W.Null()
+	c.W.Bulk("engines")
+	c.W.Map(1)
+	c.W.Bulk("LUA")
+	c.W.Map(2)
+	c.W.Bulk("libraries_count")
+	c.W.Int(int64(len(ls.list)))
+	c.W.Bulk("functions_count")
+	c.W.Int(int64(len(ls.functions)))
 	return nil
 }

@@ -1,19 +1,24 @@
 package redis
 
+import (
+	"github.com/skystash/skystash/pkg/redis/command"
+	"github.com/skystash/skystash/pkg/redis/keyspace"
+)
+
 // PUBLISH, PUBSUB CHANNELS, NUMSUB, NUMPAT, SHARDCHANNELS, SHARDNUMSUB, HELP. Receiving is
 // not a command, see Engine.Subscribe. There are no shard channels.
 
-func (e *Engine) pubsubCommands() []*command {
+func (e *Engine) pubsubCommands() []*command.Command {
 	const group = "pubsub"
-	return []*command{
-		{name: "publish", arity: 3, flags: fast | publishes, group: group, since: "2.0.0", summary: "Sends a message to a channel.", run: e.publish},
-		{name: "pubsub", arity: -2, group: group, since: "2.8.0", summary: "Tells about subscriptions.", subs: subcommands(
-			&command{name: "channels", arity: -2, group: group, since: "2.8.0", summary: "Returns the channels that have subscribers.", run: e.pubsubChannels},
-			&command{name: "numsub", arity: -2, group: group, since: "2.8.0", summary: "Returns the numbers of subscribers of channels.", run: e.pubsubNumsub},
-			&command{name: "numpat", arity: 2, group: group, since: "2.8.0", summary: "Returns the number of patterns that have subscribers.", run: e.pubsubNumpat},
-			&command{name: "shardchannels", arity: -2, group: group, since: "7.0.0", summary: "Returns nothing: there are no shard channels.", run: pubsubShardChannels},
-			&command{name: "shardnumsub", arity: -2, group: group, since: "7.0.0", summary: "Returns zeros: there are no shard channels.", run: pubsubShardNumsub},
-			helpCommand(group, "6.2.0",
+	return []*command.Command{
+		{Name: "publish", Arity: 3, Flags: command.Fast | command.Publishes, Group: group, Since: "2.0.0", Summary: "Sends a message to a channel.", Run: e.publish},
+		{Name: "pubsub", Arity: -2, Group: group, Since: "2.8.0", Summary: "Tells about subscriptions.", Subcommands: command.Subcommands(
+			&command.Command{Name: "channels", Arity: -2, Group: group, Since: "2.8.0", Summary: "Returns the channels that have subscribers.", Run: e.pubsubChannels},
+			&command.Command{Name: "numsub", Arity: -2, Group: group, Since: "2.8.0", Summary: "Returns the numbers of subscribers of channels.", Run: e.pubsubNumsub},
+			&command.Command{Name: "numpat", Arity: 2, Group: group, Since: "2.8.0", Summary: "Returns the number of patterns that have subscribers.", Run: e.pubsubNumpat},
+			&command.Command{Name: "shardchannels", Arity: -2, Group: group, Since: "7.0.0", Summary: "Returns nothing: there are no shard channels.", Run: pubsubShardChannels},
+			&command.Command{Name: "shardnumsub", Arity: -2, Group: group, Since: "7.0.0", Summary: "Returns zeros: there are no shard channels.", Run: pubsubShardNumsub},
+			command.Help(group, "6.2.0",
 				"CHANNELS [<pattern>]", "    Channels that have subscribers, or those of them that match a pattern.",
 				"NUMPAT", "    Number of patterns that have subscribers.",
 				"NUMSUB [<channel> ...]", "    Numbers of subscribers of channels, those by patterns apart.",
@@ -26,81 +31,81 @@ func (e *Engine) pubsubCommands() []*command {
 // PUBLISH channel message
 //
 // The reply is the number of subscriptions that the message reaches, on all instances.
-func (e *Engine) publish(c *call) error {
-	n, err := e.send(c.tx, c.args[1], c.args[2])
+func (e *Engine) publish(c *command.Call) error {
+	n, err := e.send(c.Txn, c.Args[1], c.Args[2])
 	if err != nil {
 		return err
 	}
-	c.w.Int(n)
+	c.W.Int(n)
 	return nil
 }
 
 // PUBSUB CHANNELS [pattern]
 //
 // Channels that the caller may not hear are left out.
-func (e *Engine) pubsubChannels(c *call) error {
+func (e *Engine) pubsubChannels(c *command.Call) error {
 	pattern := ""
-	switch len(c.args) {
+	switch len(c.Args) {
 	case 2:
 	case 3:
-		pattern = c.args[2]
+		pattern = c.Args[2]
 	default:
-		return errSubArgs(c.args[0], c.args[1])
+		return command.ErrSubArgs(c.Args[0], c.Args[1])
 	}
 	match := func(channel string) bool {
-		return (len(c.args) == 2 || c.tx.matches(pattern, channel)) && c.access.mayHear(channel)
+		return (len(c.Args) == 2 || c.Txn.Matches(pattern, channel)) && c.Access.MayHear(channel)
 	}
-	names, err := e.subscribedChannels(c.tx.Context(), c.tx.Database().ID, c.tx.Now(), match)
+	names, err := e.subscribedChannels(c.Txn.Context(), c.Txn.Database().ID, c.Txn.Now(), match)
 	if err != nil {
 		return err
 	}
-	c.w.Strings(names)
+	c.W.Strings(names)
 	return nil
 }
 
 // PUBSUB NUMSUB [channel [channel ...]]
-func (e *Engine) pubsubNumsub(c *call) error {
-	channels := c.args[2:]
-	if c.tx.Spend(keyWork * int64(len(channels))); c.tx.Err() != nil {
-		return c.tx.Err()
+func (e *Engine) pubsubNumsub(c *command.Call) error {
+	channels := c.Args[2:]
+	if c.Txn.Spend(keyspace.KeyWork * int64(len(channels))); c.Txn.Err() != nil {
+		return c.Txn.Err()
 	}
-	counts, err := e.subscriberCounts(c.tx.Context(), c.tx.Database().ID, channels, c.tx.Now())
+	counts, err := e.subscriberCounts(c.Txn.Context(), c.Txn.Database().ID, channels, c.Txn.Now())
 	if err != nil {
 		return err
 	}
-	c.w.Array(2 * len(channels))
+	c.W.Array(2 * len(channels))
 	for i, channel := range channels {
-		c.w.Bulk(channel)
-		c.w.Int(counts[i])
+		c.W.Bulk(channel)
+		c.W.Int(counts[i])
 	}
 	return nil
 }
 
 // PUBSUB NUMPAT
-func (e *Engine) pubsubNumpat(c *call) error {
-	n, err := e.patternCount(c.tx.Context(), c.tx.Database().ID, c.tx.Now())
+func (e *Engine) pubsubNumpat(c *command.Call) error {
+	n, err := e.patternCount(c.Txn.Context(), c.Txn.Database().ID, c.Txn.Now())
 	if err != nil {
 		return err
 	}
-	c.w.Int(int64(n))
+	c.W.Int(int64(n))
 	return nil
 }
 
 // PUBSUB SHARDCHANNELS [pattern]
-func pubsubShardChannels(c *call) error {
-	if len(c.args) > 3 {
-		return errSubArgs(c.args[0], c.args[1])
+func pubsubShardChannels(c *command.Call) error {
+	if len(c.Args) > 3 {
+		return command.ErrSubArgs(c.Args[0], c.Args[1])
 	}
-	c.w.Array(0)
+	c.W.Array(0)
 	return nil
 }
 
 // PUBSUB SHARDNUMSUB [shardchannel [shardchannel ...]]
-func pubsubShardNumsub(c *call) error {
-	c.w.Array(2 * (len(c.args) - 2))
-	for _, channel := range c.args[2:] {
-		c.w.Bulk(channel)
-		c.w.Int(0)
+func pubsubShardNumsub(c *command.Call) error {
+	c.W.Array(2 * (len(c.Args) - 2))
+	for _, channel := range c.Args[2:] {
+		c.W.Bulk(channel)
+		c.W.Int(0)
 	}
 	return nil
 }

@@ -4,33 +4,34 @@ import (
 	"context"
 	"strings"
 
+	"github.com/skystash/skystash/pkg/redis/command"
 	"github.com/skystash/skystash/pkg/redis/script"
 )
 
 // EVAL, EVALSHA, EVAL_RO, EVALSHA_RO, SCRIPT.
 
 // scriptKeys are the keys of EVAL and its like. They are hints: a script may use others.
-var scriptKeys = keySpec{numkeys: 2}
+var scriptKeys = command.KeySpec{Numkeys: 2}
 
-func (e *Engine) scriptCommands() []*command {
-	const group, f = "scripting", noscript | movable | scripting
-	return []*command{
-		{name: "eval", arity: -3, flags: f, keys: scriptKeys, use: "RW access update", group: group, since: "2.6.0", summary: "Runs a Lua script.", run: e.eval},
-		{name: "evalsha", arity: -3, flags: f, keys: scriptKeys, use: "RW access update", group: group, since: "2.6.0", summary: "Runs a Lua script that is known, by its SHA-1.", run: e.evalSHA},
-		{name: "eval_ro", arity: -3, flags: f | readonly, keys: scriptKeys, group: group, since: "7.0.0", summary: "Runs a Lua script that must not write.", run: e.eval},
-		{name: "evalsha_ro", arity: -3, flags: f | readonly, keys: scriptKeys, group: group, since: "7.0.0", summary: "Runs a Lua script that is known and must not write, by its SHA-1.", run: e.evalSHA},
+func (e *Engine) scriptCommands() []*command.Command {
+	const group, f = "scripting", command.NoScript | command.Movable | command.Scripting
+	return []*command.Command{
+		{Name: "eval", Arity: -3, Flags: f, Keys: scriptKeys, Use: "RW access update", Group: group, Since: "2.6.0", Summary: "Runs a Lua script.", Run: e.eval},
+		{Name: "evalsha", Arity: -3, Flags: f, Keys: scriptKeys, Use: "RW access update", Group: group, Since: "2.6.0", Summary: "Runs a Lua script that is known, by its SHA-1.", Run: e.evalSHA},
+		{Name: "eval_ro", Arity: -3, Flags: f | command.ReadOnly, Keys: scriptKeys, Group: group, Since: "7.0.0", Summary: "Runs a Lua script that must not write.", Run: e.eval},
+		{Name: "evalsha_ro", Arity: -3, Flags: f | command.ReadOnly, Keys: scriptKeys, Group: group, Since: "7.0.0", Summary: "Runs a Lua script that is known and must not write, by its SHA-1.", Run: e.evalSHA},
 		e.scriptCommand(),
 	}
 }
 
-func (e *Engine) scriptCommand() *command {
+func (e *Engine) scriptCommand() *command.Command {
 	const group = "scripting"
-	return &command{name: "script", arity: -2, group: group, since: "2.6.0", summary: "Manages the scripts of the database.", subs: subcommands(
-		&command{name: "load", arity: 3, flags: noscript, tips: "request_policy:all_nodes response_policy:all_succeeded", group: group, since: "2.6.0", summary: "Keeps a script without running it, and returns its SHA-1.", run: e.scriptLoad},
-		&command{name: "exists", arity: -3, flags: noscript, tips: "request_policy:all_shards response_policy:agg_logical_and", group: group, since: "2.6.0", summary: "Reports which scripts are kept.", run: e.scriptExists},
-		&command{name: "flush", arity: -2, flags: noscript, tips: "request_policy:all_nodes response_policy:all_succeeded", group: group, since: "2.6.0", summary: "Forgets all scripts.", run: notInTransaction, outside: e.scriptFlush},
-		&command{name: "kill", arity: 2, flags: noscript, tips: "request_policy:all_shards response_policy:one_succeeded", group: group, since: "2.6.0", summary: "Always NOTBUSY: a script never holds up others.", run: notBusy},
-		helpCommand(group, "5.0.0",
+	return &command.Command{Name: "script", Arity: -2, Group: group, Since: "2.6.0", Summary: "Manages the scripts of the database.", Subcommands: command.Subcommands(
+		&command.Command{Name: "load", Arity: 3, Flags: command.NoScript, Tips: "request_policy:all_nodes response_policy:all_succeeded", Group: group, Since: "2.6.0", Summary: "Keeps a script without running it, and returns its SHA-1.", Run: e.scriptLoad},
+		&command.Command{Name: "exists", Arity: -3, Flags: command.NoScript, Tips: "request_policy:all_shards response_policy:agg_logical_and", Group: group, Since: "2.6.0", Summary: "Reports which scripts are kept.", Run: e.scriptExists},
+		&command.Command{Name: "flush", Arity: -2, Flags: command.NoScript, Tips: "request_policy:all_nodes response_policy:all_succeeded", Group: group, Since: "2.6.0", Summary: "Forgets all scripts.", Run: notInTransaction, Outside: e.scriptFlush},
+		&command.Command{Name: "kill", Arity: 2, Flags: command.NoScript, Tips: "request_policy:all_shards response_policy:one_succeeded", Group: group, Since: "2.6.0", Summary: "Always NOTBUSY: a script never holds up others.", Run: notBusy},
+		command.Help(group, "5.0.0",
 			"EXISTS <sha1> [<sha1> ...]", "    Which of the scripts are kept.",
 			"FLUSH [ASYNC|SYNC]", "    Forget all scripts.",
 			"KILL", "    Always NOTBUSY.",
@@ -40,30 +41,30 @@ func (e *Engine) scriptCommand() *command {
 
 // EVAL script numkeys [key ...] [arg ...]
 // EVAL_RO script numkeys [key ...] [arg ...]
-func (e *Engine) eval(c *call) error {
+func (e *Engine) eval(c *command.Call) error {
 	return e.evaluate(c, func() (*script.Program, error) {
-		_, p, err := e.keepScript(c.tx, c.args[1])
+		_, p, err := e.keepScript(c.Txn, c.Args[1])
 		return p, err
 	})
 }
 
 // evalUnkept is EVAL by Engine.Eval.
-func (e *Engine) evalUnkept(c *call) error {
-	source := c.args[1]
+func (e *Engine) evalUnkept(c *command.Call) error {
+	source := c.Args[1]
 	return e.evaluate(c, func() (*script.Program, error) { return e.lua.program(shaOf(source), source) })
 }
 
 // EVALSHA sha1 numkeys [key ...] [arg ...]
 // EVALSHA_RO sha1 numkeys [key ...] [arg ...]
-func (e *Engine) evalSHA(c *call) error {
-	sha := strings.ToLower(c.args[1])
+func (e *Engine) evalSHA(c *command.Call) error {
+	sha := strings.ToLower(c.Args[1])
 	if len(sha) != shaLen {
 		return errNoScript
 	}
-	return e.evaluate(c, func() (*script.Program, error) { return e.findScript(c.tx, sha) })
+	return e.evaluate(c, func() (*script.Program, error) { return e.findScript(c.Txn, sha) })
 }
 
-func (e *Engine) evaluate(c *call, program func() (*script.Program, error)) error {
+func (e *Engine) evaluate(c *command.Call, program func() (*script.Program, error)) error {
 	keys, args, err := keysAndArgs(c)
 	if err != nil {
 		return err
@@ -72,52 +73,52 @@ func (e *Engine) evaluate(c *call, program func() (*script.Program, error)) erro
 	if err != nil {
 		return err
 	}
-	return e.runScript(c, p.Header.Flags, c.cmd.has(readonly), keys, args, func(ctx context.Context, in script.Input) error {
-		return e.lua.interpreter.Run(ctx, p, in, c.w)
+	return e.runScript(c, p.Header.Flags, c.Command.Has(command.ReadOnly), keys, args, func(ctx context.Context, in script.Input) error {
+		return e.lua.interpreter.Run(ctx, p, in, c.W)
 	})
 }
 
 // SCRIPT LOAD script
-func (e *Engine) scriptLoad(c *call) error {
-	sha, _, err := e.keepScript(c.tx, c.args[2])
+func (e *Engine) scriptLoad(c *command.Call) error {
+	sha, _, err := e.keepScript(c.Txn, c.Args[2])
 	if err != nil {
 		return err
 	}
-	c.w.Bulk(sha)
+	c.W.Bulk(sha)
 	return nil
 }
 
 // SCRIPT EXISTS sha1 [sha1 ...]
-func (e *Engine) scriptExists(c *call) error {
-	shas := make([]string, len(c.args)-2)
-	for i, sha := range c.args[2:] {
+func (e *Engine) scriptExists(c *command.Call) error {
+	shas := make([]string, len(c.Args)-2)
+	for i, sha := range c.Args[2:] {
 		shas[i] = strings.ToLower(sha)
 	}
-	have := e.haveScripts(c.tx, shas)
-	c.w.Array(len(have))
+	have := e.haveScripts(c.Txn, shas)
+	c.W.Array(len(have))
 	for _, ok := range have {
-		c.w.IntBool(ok)
+		c.W.IntBool(ok)
 	}
 	return nil
 }
 
 // SCRIPT FLUSH [ASYNC | SYNC]
-func (e *Engine) scriptFlush(o *outsider) error {
-	if len(o.args) != 2 && checkFlushArgs(o.args[1:]) != nil {
+func (e *Engine) scriptFlush(o *command.Outside) error {
+	if len(o.Args) != 2 && checkFlushArgs(o.Args[1:]) != nil {
 		return Error("ERR SCRIPT FLUSH only support SYNC|ASYNC option")
 	}
-	if err := e.flushScripts(o.ctx, o.db); err != nil {
+	if err := e.flushScripts(o.Context, o.Database); err != nil {
 		return err
 	}
-	o.w.OK()
+	o.W.OK()
 	return nil
 }
 
 // SCRIPT KILL
 // FUNCTION KILL
-func notBusy(*call) error { return Error("NOTBUSY No scripts in execution right now.") }
+func notBusy(*command.Call) error { return Error("NOTBUSY No scripts in execution right now.") }
 
 // notInTransaction refuses commands that only have a form outside of transactions.
-func notInTransaction(c *call) error {
-	return Error("ERR " + strings.ToUpper(strings.ReplaceAll(c.cmd.fullName(c.args), "|", " ")) + " is not possible in a transaction")
+func notInTransaction(c *command.Call) error {
+	return Error("ERR " + strings.ToUpper(strings.ReplaceAll(c.Command.FullName(c.Args), "|", " ")) + " is not possible in a transaction")
 }

@@ -3,6 +3,8 @@ package redis
 import (
 	"slices"
 	"strings"
+
+	"github.com/skystash/skystash/pkg/redis/command"
 )
 
 // CommandInfo describes a command or a subcommand, for those who offer or explain commands.
@@ -21,23 +23,23 @@ type CommandInfo struct {
 // Commands describes all commands and subcommands that can be run, by name.
 func (e *Engine) Commands() []CommandInfo {
 	var out []CommandInfo
-	add := func(name string, cmd *command) {
-		group := cmd.group
-		if g := docGroups[group]; g != "" {
+	add := func(name string, cmd *command.Command) {
+		group := cmd.Group
+		if g := command.DocGroups[group]; g != "" {
 			group = g
 		}
 		out = append(out, CommandInfo{
-			Name: name, Arity: cmd.arity, Group: group, Since: cmd.since, Summary: cmd.summary,
-			Flags: cmd.flagNames(), Categories: cmd.categories(), FirstKey: cmd.keys.first,
+			Name: name, Arity: cmd.Arity, Group: group, Since: cmd.Since, Summary: cmd.Summary,
+			Flags: cmd.FlagNames(), Categories: cmd.Categories(), FirstKey: cmd.Keys.First,
 		})
 	}
-	for _, cmd := range sorted(e.commands) {
-		if cmd.here() {
-			add(strings.ToUpper(cmd.name), cmd)
+	for _, cmd := range command.Sorted(e.commands) {
+		if cmd.Here() {
+			add(strings.ToUpper(cmd.Name), cmd)
 		}
-		for _, sub := range sorted(cmd.subs) {
-			if sub.here() {
-				add(strings.ToUpper(cmd.name+" "+sub.name), sub)
+		for _, sub := range command.Sorted(cmd.Subcommands) {
+			if sub.Here() {
+				add(strings.ToUpper(cmd.Name+" "+sub.Name), sub)
 			}
 		}
 	}

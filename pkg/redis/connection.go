@@ -3,12 +3,14 @@ package redis
 import (
 	"context"
 	"strings"
+
+	"github.com/skystash/skystash/pkg/redis/command"
 )
 
 // waitOf is how long a blocking command may wait: until the context ends, or the channel is closed. The context of
 // a connection bounds each attempt instead.
 func waitOf(ctx context.Context) (context.Context, <-chan struct{}) {
-	if c := callerOf(ctx); c != nil && c.Patient {
+	if c := command.CallerOf(ctx); c != nil && c.Patient {
 		return c.Waits, c.Ends
 	}
 	return ctx, nil
@@ -16,7 +18,7 @@ func waitOf(ctx context.Context) (context.Context, <-chan struct{}) {
 
 // clientAddr is the client's address as MONITOR shows it. One over HTTP has none.
 func clientAddr(ctx context.Context) string {
-	if c := callerOf(ctx); c != nil {
+	if c := command.CallerOf(ctx); c != nil {
 		return c.Addr
 	}
 	return "0.0.0.0:0"
@@ -35,19 +37,19 @@ const (
 // NatureOf tells a server of connections what to do with a command, of which there is at least the name.
 // It says nothing of the arguments: see Check.
 func (e *Engine) NatureOf(args []string) Nature {
-	cmd := e.commands.named(args[0])
+	cmd := e.commands.Named(args[0])
 	if cmd == nil {
 		return Unknown
 	}
-	if cmd.subs != nil && len(args) > 1 {
-		if sub := cmd.subs[strings.ToLower(args[1])]; sub != nil {
+	if cmd.Subcommands != nil && len(args) > 1 {
+		if sub := cmd.Subcommands[strings.ToLower(args[1])]; sub != nil {
 			cmd = sub
 		}
 	}
 	switch {
-	case cmd.has(session), cmd.name == "select": // which the engine can carry out, but knows no connection that it is for
+	case cmd.Has(command.Session), cmd.Name == "select": // which the engine can carry out, but knows no connection that it is for
 		return Bound
-	case cmd.has(blocking):
+	case cmd.Has(command.Blocking):
 		return Waiting
 	}
 	return Ordinary
@@ -56,15 +58,15 @@ func (e *Engine) NatureOf(args []string) Nature {
 // NeedsConnection reports whether a command is one of those that a client over HTTP is told about: they make sense
 // on a connection only.
 func (e *Engine) NeedsConnection(name string) bool {
-	cmd := e.commands.named(name)
+	cmd := e.commands.Named(name)
 	if cmd == nil {
 		return false
 	}
-	switch cmd.name {
+	switch cmd.Name {
 	case "client", "monitor", "auth", "hello", "reset":
 		return true
 	}
-	return cmd.has(session) && (cmd.group == "pubsub" || cmd.group == "transactions")
+	return cmd.Has(command.Session) && (cmd.Group == "pubsub" || cmd.Group == "transactions")
 }
 
 // Check refuses a command that would be refused before it runs: one that there is not, that has a wrong number of
@@ -73,25 +75,25 @@ func (e *Engine) Check(a Access, args []string) error {
 	if len(args) > e.budget.Arguments {
 		return errTooManyArguments(e.budget.Arguments, len(args))
 	}
-	cmd, err := e.commands.find(args)
+	cmd, err := e.commands.Find(args)
 	if err != nil {
 		return err
 	}
-	return a.allow(cmd, args, cmd.keysOf(args))
+	return a.Allow(cmd, args, cmd.KeysOf(args))
 }
 
 // UserToken is the token of a user of a database with a password. Whether there is such a user, and whether
 // that is the password, Authenticate finds out.
-func UserToken(db, name, password string) string { return userToken(db, name, password) }
+func UserToken(db, name, password string) string { return command.UserToken(db, name, password) }
 
 // unserved is the error for a command that the engine cannot carry out, which may be malformed besides.
 func (e *Engine) unserved(args []string, err error) error {
-	cmd := e.commands.named(args[0])
+	cmd := e.commands.Named(args[0])
 	switch {
-	case cmd == nil, cmd.elsewhere():
-		return errUnknown(args[0])
+	case cmd == nil, cmd.Elsewhere():
+		return command.ErrUnknown(args[0])
 	case err != nil || len(args) < 2:
 		return err
 	}
-	return errUnknownSub(args[0], args[1])
+	return command.ErrUnknownSub(args[0], args[1])
 }

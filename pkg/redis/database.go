@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/skystash/skystash/pkg/fresh"
+	"github.com/skystash/skystash/pkg/redis/keyspace"
 	"github.com/skystash/skystash/pkg/store"
 	"github.com/skystash/skystash/pkg/store/readahead"
 	"github.com/skystash/skystash/pkg/token/revoked"
@@ -37,7 +38,7 @@ type DatabaseOptions struct {
 const revokedPrefix = "r"
 
 func revokedKey(id, page string) store.Key {
-	return store.Key{Partition: recordKey(id).Partition, Sort: revokedPrefix + page}
+	return store.Key{Partition: keyspace.RecordKey(id).Partition, Sort: revokedPrefix + page}
 }
 
 func validDatabaseID(id string) bool {
@@ -62,14 +63,14 @@ func (e *Engine) CreateDatabase(ctx context.Context, o DatabaseOptions) (*Databa
 		return nil, fmt.Errorf("redis: %d slots: must be a power of two from 1 to %d", o.Slots, MaxSlots)
 	}
 	attrs := store.NewAttrs(
-		store.Attr{Name: recName, Value: store.Bytes(o.Name)},
-		store.Attr{Name: recSlots, Value: store.Int(int64(o.Slots))},
-		store.Attr{Name: recCreated, Value: store.Int(e.nowMs())},
-		store.Attr{Name: recEpoch, Value: store.Int(0)},
-		store.Attr{Name: recCredGen, Value: store.Int(1)},
+		store.Attr{Name: keyspace.RecName, Value: store.Bytes(o.Name)},
+		store.Attr{Name: keyspace.RecSlots, Value: store.Int(int64(o.Slots))},
+		store.Attr{Name: keyspace.RecCreated, Value: store.Int(e.nowMs())},
+		store.Attr{Name: keyspace.RecEpoch, Value: store.Int(0)},
+		store.Attr{Name: keyspace.RecCredGen, Value: store.Int(1)},
 	)
 	if o.Account != "" {
-		attrs = attrs.With(recAccount, store.Bytes(o.Account))
+		attrs = attrs.With(keyspace.RecAccount, store.Bytes(o.Account))
 	}
 	if e.recordTTL == 0 {
 		// Nobody else can be at work on what an earlier database of that id has left.
@@ -79,8 +80,8 @@ func (e *Engine) CreateDatabase(ctx context.Context, o DatabaseOptions) (*Databa
 	}
 	begun := e.databases.Begin()
 	err := e.store.Commit(ctx, []store.Op{
-		store.Put(recordKey(o.ID), attrs, store.Absent(recSlots)),
-		store.Check(deletedKey(o.ID), store.Absent(recSlots)),
+		store.Put(keyspace.RecordKey(o.ID), attrs, store.Absent(keyspace.RecSlots)),
+		store.Check(deletedKey(o.ID), store.Absent(keyspace.RecSlots)),
 	})
 	var ce *store.ConditionError
 	if errors.As(err, &ce) {
@@ -101,7 +102,7 @@ func (e *Engine) Database(ctx context.Context, id string) (*Database, error) {
 	if !validDatabaseID(id) {
 		return nil, fmt.Errorf("%w: %q", ErrNoDatabase, id)
 	}
-	attrs, begun, err := readahead.Get(ctx, e.store, recordKey(id), e.databases.Begin())
+	attrs, begun, err := readahead.Get(ctx, e.store, keyspace.RecordKey(id), e.databases.Begin())
 	return e.databaseOf(ctx, id, attrs, begun, err)
 }
 
@@ -111,7 +112,7 @@ func (e *Engine) readDatabase(ctx context.Context, id string) (*Database, error)
 		return nil, fmt.Errorf("%w: %q", ErrNoDatabase, id)
 	}
 	begun := e.databases.Begin()
-	attrs, err := e.store.Get(ctx, recordKey(id))
+	attrs, err := e.store.Get(ctx, keyspace.RecordKey(id))
 	return e.databaseOf(ctx, id, attrs, begun, err)
 }
 
@@ -131,7 +132,7 @@ func (e *Engine) remember(ctx context.Context, id string, attrs store.Attrs, beg
 	if err != nil {
 		return nil, err
 	}
-	d := decodeDatabase(id, attrs, withdrawn)
+	d := keyspace.DecodeDatabase(id, attrs, withdrawn)
 	e.databases.Put(id, d, begun)
 	return d, nil
 }
@@ -141,7 +142,7 @@ func (e *Engine) forget(id string) { e.databases.Forget(id) }
 
 // updateRecord changes a database's record and reads it anew.
 func (e *Engine) updateRecord(ctx context.Context, id string, edits ...store.Edit) (*Database, error) {
-	_, err := e.store.Apply(ctx, store.Update(recordKey(id), store.Exists(recSlots), edits...))
+	_, err := e.store.Apply(ctx, store.Update(keyspace.RecordKey(id), store.Exists(keyspace.RecSlots), edits...))
 	var ce *store.ConditionError
 	if errors.As(err, &ce) {
 		return nil, fmt.Errorf("%w: %s", ErrNoDatabase, id)
@@ -159,7 +160,7 @@ func (e *Engine) ResetCredentials(ctx context.Context, id string) (int64, error)
 	if err != nil {
 		return 0, err
 	}
-	d, err := e.updateRecord(ctx, id, append(revoked.Clear(), store.Add(recCredGen, recCredGen, 1))...)
+	d, err := e.updateRecord(ctx, id, append(revoked.Clear(), store.Add(keyspace.RecCredGen, keyspace.RecCredGen, 1))...)
 	if err != nil {
 		return 0, err
 	}
@@ -172,7 +173,7 @@ func (e *Engine) RevokeCredential(ctx context.Context, id, credentialID string, 
 	if !validDatabaseID(id) {
 		return fmt.Errorf("%w: %q", ErrNoDatabase, id)
 	}
-	err := e.revoked.Revoke(ctx, e.retry, revoked.Record{Key: recordKey(id), There: recSlots}, id, credentialID, expires)
+	err := e.revoked.Revoke(ctx, e.retry, revoked.Record{Key: keyspace.RecordKey(id), There: keyspace.RecSlots}, id, credentialID, expires)
 	if errors.Is(err, revoked.ErrNoRecord) {
 		err = fmt.Errorf("%w: %s", ErrNoDatabase, id)
 	}
@@ -192,27 +193,27 @@ func (e *Engine) flush(ctx context.Context, id string) error {
 		return err
 	}
 	now := e.nowMs()
-	if now < d.switchAt {
+	if now < d.SwitchAt {
 		// Another flush is under way; its switch empties the database for us as well,
 		// if we began before it. Wait for it, then flush on our own account.
-		if err := e.waitUntil(ctx, d.switchAt); err != nil {
+		if err := e.waitUntil(ctx, d.SwitchAt); err != nil {
 			return err
 		}
 		now = e.nowMs()
 	}
 	at := e.whenAllKnow(now)
 	// First, so that no failure can leave old keys behind that nobody knows of.
-	if err := e.keys.noteFlush(ctx, d, at); err != nil {
+	if err := e.keys.NoteFlush(ctx, d, at); err != nil {
 		return err
 	}
-	_, err = e.store.Apply(ctx, store.Update(recordKey(id),
-		store.And{store.Eq(recEpoch, store.Int(d.epoch))},
-		store.Set(recEpoch, store.Int(d.epoch+1)), store.Set(recSwitchAt, store.Int(at))))
+	_, err = e.store.Apply(ctx, store.Update(keyspace.RecordKey(id),
+		store.And{store.Eq(keyspace.RecEpoch, store.Int(d.Epoch))},
+		store.Set(keyspace.RecEpoch, store.Int(d.Epoch+1)), store.Set(keyspace.RecSwitchAt, store.Int(at))))
 	var ce *store.ConditionError
 	switch {
 	case errors.As(err, &ce):
 		// Somebody else's flush came in between: it emptied the database after we began.
-		at = ce.Old.Get(recSwitchAt).Num()
+		at = ce.Old.Get(keyspace.RecSwitchAt).Num()
 	case err != nil:
 		e.forget(id) // for it may have changed
 		return fmt.Errorf("flushing database %s: %w", id, err)
@@ -221,7 +222,7 @@ func (e *Engine) flush(ctx context.Context, id string) error {
 		return err
 	}
 	if e.region != nil {
-		if err := e.region.awaitEpoch(ctx, id, d.epoch+1); err != nil {
+		if err := e.region.awaitEpoch(ctx, id, d.Epoch+1); err != nil {
 			return fmt.Errorf("flushing database %s: %w", id, err)
 		}
 	}

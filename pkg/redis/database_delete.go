@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/skystash/skystash/pkg/redis/keyspace"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -16,11 +17,13 @@ import (
 // items that the old one left behind.
 
 // deletedKey is the key of the deletion record, which has the attributes of the database's record.
-func deletedKey(id string) store.Key { return store.Key{Partition: recordKey(id).Partition, Sort: "x"} }
+func deletedKey(id string) store.Key {
+	return store.Key{Partition: keyspace.RecordKey(id).Partition, Sort: "x"}
+}
 
 // RenameDatabase gives a database another name for people.
 func (e *Engine) RenameDatabase(ctx context.Context, id, name string) error {
-	_, err := e.updateRecord(ctx, id, store.Set(recName, store.Bytes(name)))
+	_, err := e.updateRecord(ctx, id, store.Set(keyspace.RecName, store.Bytes(name)))
 	return err
 }
 
@@ -30,7 +33,7 @@ func (e *Engine) OwnDatabase(ctx context.Context, id, account string) error {
 	if err != nil || d.Account == account {
 		return err
 	}
-	_, err = e.updateRecord(ctx, id, store.Set(recAccount, store.Bytes(account)))
+	_, err = e.updateRecord(ctx, id, store.Set(keyspace.RecAccount, store.Bytes(account)))
 	return err
 }
 
@@ -42,7 +45,7 @@ func (e *Engine) DeleteDatabase(ctx context.Context, id string) error {
 		if err != nil {
 			return err
 		}
-		attrs, err := e.store.Get(ctx, recordKey(id))
+		attrs, err := e.store.Get(ctx, keyspace.RecordKey(id))
 		if err != nil {
 			return fmt.Errorf("reading database %s: %w", id, err)
 		}
@@ -53,13 +56,13 @@ func (e *Engine) DeleteDatabase(ctx context.Context, id string) error {
 		return e.store.Commit(ctx, []store.Op{
 			// The deletion record lists everything that has to be deleted. A flush that came in between
 			// would add a generation that it does not list.
-			store.Delete(recordKey(id), store.And{store.Exists(recSlots),
-				store.Same(recEpoch, attrs.Get(recEpoch)), store.Same(recScripts, attrs.Get(recScripts)), store.Same(recLibs, attrs.Get(recLibs))}),
+			store.Delete(keyspace.RecordKey(id), store.And{store.Exists(keyspace.RecSlots),
+				store.Same(keyspace.RecEpoch, attrs.Get(keyspace.RecEpoch)), store.Same(keyspace.RecScripts, attrs.Get(keyspace.RecScripts)), store.Same(keyspace.RecLibs, attrs.Get(keyspace.RecLibs))}),
 			store.Put(deletedKey(id), attrs, nil),
-			store.Put(noteKey(now, string(newWriteID(now))), store.NewAttrs(
-				store.Attr{Name: noteDB, Value: store.Bytes(d.ID)},
-				store.Attr{Name: noteDue, Value: store.Int(now)},
-				store.Attr{Name: noteDatabase, Value: store.Int(1)}), nil),
+			store.Put(keyspace.NoteKey(now, string(keyspace.NewWriteID(now))), store.NewAttrs(
+				store.Attr{Name: keyspace.NoteDB, Value: store.Bytes(d.ID)},
+				store.Attr{Name: keyspace.NoteDue, Value: store.Int(now)},
+				store.Attr{Name: keyspace.NoteDatabase, Value: store.Int(1)}), nil),
 		})
 	})
 	e.forget(id) // for it may be gone, whatever the error
@@ -78,37 +81,37 @@ func (e *Engine) clearDatabase(ctx context.Context, id string) (int, error) {
 	if old == nil {
 		return 0, nil // done already
 	}
-	slots, epoch := int(old.Get(recSlots).Num()), old.Get(recEpoch).Num()
+	slots, epoch := int(old.Get(keyspace.RecSlots).Num()), old.Get(keyspace.RecEpoch).Num()
 	total := 0
 	count := func(n int, err error) error {
 		total += n
 		return err
 	}
 	for _, ep := range []int64{epoch - 1, epoch} { // a flush may be under way
-		if err := count(e.keys.reclaimEpoch(ctx, id, ep, slots)); err != nil {
+		if err := count(e.keys.ReclaimEpoch(ctx, id, ep, slots)); err != nil {
 			return total, err
 		}
 	}
-	scripts, libs := readGeneration(old, recScripts).n, readGeneration(old, recLibs).n
+	scripts, libs := keyspace.ReadGeneration(old, keyspace.RecScripts).N, keyspace.ReadGeneration(old, keyspace.RecLibs).N
 	d := &Database{ID: id, Slots: slots}
 	partitions := []string{
-		elemPartition(id, scriptGen(scripts-1)), elemPartition(id, scriptGen(scripts)),
-		elemPartition(id, libraryGen(libs-1)), elemPartition(id, libraryGen(libs)),
+		keyspace.ElemPartition(id, scriptGen(scripts-1)), keyspace.ElemPartition(id, scriptGen(scripts)),
+		keyspace.ElemPartition(id, libraryGen(libs-1)), keyspace.ElemPartition(id, libraryGen(libs)),
 		registryPartition(id), messageLog{id, monitorLog}.key(logHead).Partition,
 	}
 	for i := range logsOf(d) {
 		partitions = append(partitions, messageLog{id, uint16(i)}.key(logHead).Partition)
 	}
 	for _, p := range partitions {
-		if err := count(e.keys.deletePartition(ctx, p)); err != nil {
+		if err := count(e.keys.DeletePartition(ctx, p)); err != nil {
 			return total, err
 		}
 	}
 	for _, prefix := range []string{userPrefix, revokedPrefix} {
-		q := store.Query{Partition: recordKey(id).Partition, From: prefix, To: store.PrefixEnd(prefix)}
-		if err := count(e.keys.deleteAll(ctx, q)); err != nil {
+		q := store.Query{Partition: keyspace.RecordKey(id).Partition, From: prefix, To: store.PrefixEnd(prefix)}
+		if err := count(e.keys.DeleteAll(ctx, q)); err != nil {
 			return total, err
 		}
 	}
-	return total + 1, e.keys.dropNote(ctx, store.Item{Key: deletedKey(id)})
+	return total + 1, e.keys.DropNote(ctx, store.Item{Key: deletedKey(id)})
 }

@@ -2,6 +2,10 @@
 // neither HTTP nor any wire protocol nor AWS; replies are written to a
 // [resp.Writer].
 //
+// It stands on two floors. Package keyspace has the keys: transactions, commits, and a file for each type. Package command
+// has the table of commands, which work on keys. Here is what a process does with both: databases and their records,
+// pipelines and transactions of several commands, blocking, scripts, Pub/Sub, users, read regions.
+//
 // # Concepts
 //
 // An [Engine] serves any number of databases. A command runs in one of two ways.
@@ -11,79 +15,24 @@
 // fails, the store hands the item back and the command goes on as a transaction
 // that has already read its key.
 //
-// As a transaction ([Txn]): the keys are loaded, the command works on typed
-// views of them ([List], [Hash], [Set], [ZSet], [Stream], strings, JSON documents) that buffer its writes,
-// and everything is committed at once on the condition that no key has changed
+// As a transaction ([keyspace.Txn]): the keys are loaded, the command works on typed
+// views of them that buffer its writes, and everything is committed at once on the condition that no key has changed
 // since. On a conflict it runs again. MULTI/EXEC is the same with more commands inside, and so is a Lua
 // script: what it calls runs in the transaction of the EVAL. A script that fails leaves nothing that it wrote.
 //
 // # Items
 //
-// All keys are binary. H is the 8-byte hash of the user's key or of a member.
+// Those of keys are in package keyspace. The others:
 //
 //	item      partition              sort key                 attributes
-//	database  'd' db                 'd'                      see database.go
 //	user      'd' db                 'u' name                 r (rules), w
 //	revoked   'd' db                 'r' page                 l, x: revoked credentials that do not fit the record, see package revoked
 //	deleted   'd' db                 'x'                      those of the record: the database is being deleted
-//	head      'k' db epoch slot      H key                    t w e x b q*, and one of the encodings
-//	owner     'e' db generation      0x00                     hp, hs (the head it was moved to, if it was)
-//	member    'e' db generation      0x01 H member            v or r (value or score), e (field expiry)
-//	score     'e' db generation      0x02 score member        m (member, if too long for the key)
-//	index     'e' db generation      0x03 position            v or r
-//	chunk     'e' db generation      0x04 number              v or r
-//	page      'e' db generation      0x05 log, id             v or r (entries or pending entries up to the id, see stream_log.go)
-//	group     'e' db generation      0x06 name                v (a consumer group)
 //	script    'e' db 's' number      0x07 SHA-1               v (the source)
 //	library   'e' db 'l' number      0x08 name                v (the source)
-//	reclaim   'r' shard              due time, generation     d, hp, hs (the head it belonged to), g, a, z, o, due
-//
-// A head's attributes: t type (lower case: inline, upper case: spread), b the id
-// of the write that made it, w of the last one since, e expiry (Unix ms), x when DynamoDB may
-// reclaim it (seconds), q* traces of recent writes and z, when they must not be lost (see trace.go),
-// k the user's key where it is too long for the sort key.
-// Inline, the value is in the head: v, r or n (a string or a JSON document's compact text, r if it is compressed, n if it is
-// a canonical integer), l (a list, c its length), m*/M* one attribute for each member or
-// field, y*/Y* the expiry of a hash field. Spread, the head has g, the generation,
-// c, the number of elements (bytes of a string), a, a list's first position, and f, when a
-// hash's expired fields will be deleted (see reclaim_fields.go);
-// the elements are items of the generation's own partition.
-// A stream's head has in both encodings d, what is known of it as a whole, c, the number of its entries, i,
-// the newest entries, and u, small groups; inline, that is all.
-//
-// A collection is inline up to about 4 KiB, the size DynamoDB charges as one read
-// unit; beyond that, updating one element of an item costs more than an element item of its own.
 //
 // The database's record has the numbers of the generations that hold its scripts and function libraries; see
 // scripts.go.
-//
-// The hash in front of keys and members gives SCAN, HSCAN, SSCAN and ZSCAN a
-// cursor that is a number and needs no state, and spreads the load.
-//
-// # Compression
-//
-// Values are compressed where that saves a write unit: strings, JSON documents, elements of spread
-// collections and pages of streams. r takes the place of v then: the value's length as a varint,
-// and the value compressed with zstd (package compress). No value below about 900 bytes is. A JSON
-// text of 10 KB takes two or three write units instead of eleven.
-//
-// A string longer than 350 KiB is compressed chunk by chunk. Any other value that is longer than an
-// item, 400 KiB, is not compressed. Values of older builds stay as they are until they are written
-// again. APPEND, SETRANGE and SETBIT write the whole value, so they compress it again: that takes
-// less than a millisecond for 100 KB, and costs less than the units that it saves.
-//
-// STRLEN, HSTRLEN and MEMORY USAGE do not decompress the value, nor do commands that expire, rename
-// or copy it. GETRANGE and GETBIT of a string in chunks decompress the chunks that they need.
-// Lengths, sizes and limits are those of the value itself. Request units and the size of a
-// database, in usage and on the bill, go by what is stored.
-//
-// # Garbage
-//
-// Elements of a generation that no head names any more are deleted later. The write that
-// abandons them, or gives their head an expiry, leaves a note together with it. [Engine.Reclaim] does what is due of all
-// notes, [Engine.ReclaimChange] what one record of the table's stream is about: a new note of garbage, or the
-// end of an expired head. Both look at what is in the store by then, so that they may run anywhere, several times and at once.
-// Heads of inline values are left to the store's own expiry.
 //
 // # Pub/Sub
 //
@@ -187,10 +136,7 @@
 //
 // # Budget
 //
-// A request is bounded by its [Budget]. Work is counted where it happens, never by commands: when a key's head is
-// read (Txn.add), when elements are read (query, count, elements), when elements in memory are looked at (members, List),
-// when text is parsed, when replies and items are written. Txn.spend counts work, Txn.hold what stays in memory until
-// the transaction ends. Both let the transaction fail as a read error does: nothing more is read, nothing is written.
+// A request is bounded by its [Budget]. Work is counted where it happens, never by commands: see package keyspace.
 // A script's steps and the memory of its values count as well. Between two looks at the context of the request lie
 // about 4 ms of work, so a request whose client has gone, or whose deadline is near, ends soon.
 //

@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 
+	"github.com/skystash/skystash/pkg/redis/keyspace"
 	"github.com/skystash/skystash/pkg/redis/resp"
 )
 
@@ -11,7 +12,7 @@ import (
 func (e *Engine) Counted(ctx context.Context, db *Database, cmds [][]string, w *resp.Writer) (units int64, err error) {
 	ctx, turn, own := e.begin(ctx, db)
 	defer own.End()
-	limits := newBudget(e.budget, turn)
+	limits := keyspace.NewAllowance(e.budget, turn)
 	group := make([]bound, len(cmds))
 	for i, args := range cmds {
 		b, err := e.bind(Access{}, args)
@@ -25,10 +26,10 @@ func (e *Engine) Counted(ctx context.Context, db *Database, cmds [][]string, w *
 	if len(group) == 1 {
 		err = e.run(ctx, db, group[0], nil, w)
 	} else if err = tooManyWrites(group); err == nil {
-		err = e.transact(ctx, db, group, transactMode{multi: true}, handover{}, w)
+		err = e.transact(ctx, db, group, transactMode{multi: true}, keyspace.Handover{}, w)
 	}
-	return limits.used(), err
+	return limits.Used(), err
 }
 
 // Turns is how many turns are free, and how many requests wait for one.
-func (e *Engine) Turns() (free, waiting int) { return e.turns.count() }
+func (e *Engine) Turns() (free, waiting int) { return e.turns.Count() }

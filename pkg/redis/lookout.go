@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/skystash/skystash/pkg/redis/keyspace"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -126,14 +127,14 @@ func (l *lookout) look(ctx context.Context, keys []string) (hit bool, err error)
 	if err != nil {
 		return false, err
 	}
-	view, seen := db.at(l.e.nowMs()), make(map[string]string, len(keys))
+	view, seen := db.At(l.e.nowMs()), make(map[string]string, len(keys))
 	for chunk := range slices.Chunk(keys, store.MaxSnapshotItems) {
-		heads, err := l.e.keys.load(ctx, view, chunk, false)
+		heads, err := l.e.keys.Load(ctx, view, chunk, false)
 		if err != nil {
 			return hit, err
 		}
 		for _, key := range chunk {
-			seen[key] = version(heads[key])
+			seen[key] = keyspace.Version(heads[key])
 			// Of a key that is new here, it is not known whether the command that waits has seen this state.
 			if before := l.seen[key]; seen[key] != before && heads[key] != nil {
 				hit = true

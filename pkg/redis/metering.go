@@ -5,29 +5,31 @@ import (
 	"strings"
 
 	"github.com/skystash/skystash/pkg/meter"
+	"github.com/skystash/skystash/pkg/redis/command"
+	"github.com/skystash/skystash/pkg/redis/keyspace"
 	"github.com/skystash/skystash/pkg/store"
 )
 
 // Class is the class of operations that a command belongs to, one of package meter's. It
 // need not be a command that there is.
 func (e *Engine) Class(args []string) string {
-	cmd := e.commands.named(args[0])
+	cmd := e.commands.Named(args[0])
 	if cmd == nil {
 		return meter.ClassOther
 	}
-	if cmd.subs != nil && len(args) > 1 {
-		if sub := cmd.subs[strings.ToLower(args[1])]; sub != nil {
+	if cmd.Subcommands != nil && len(args) > 1 {
+		if sub := cmd.Subcommands[strings.ToLower(args[1])]; sub != nil {
 			cmd = sub
 		}
 	}
 	switch {
-	case cmd.has(scripting):
+	case cmd.Has(command.Scripting):
 		return meter.ClassScript
-	case cmd.has(publishes) || cmd.group == "pubsub":
+	case cmd.Has(command.Publishes) || cmd.Group == "pubsub":
 		return meter.ClassPubSub
-	case cmd.has(write):
+	case cmd.Has(command.Write):
 		return meter.ClassWrite
-	case cmd.has(readonly):
+	case cmd.Has(command.ReadOnly):
 		return meter.ClassRead
 	}
 	return meter.ClassOther
@@ -36,9 +38,9 @@ func (e *Engine) Class(args []string) string {
 // Block makes those who serve the database refuse all commands with a text, until a limit's
 // time is over; on every instance within Config.RecordTTL. The zero Block ends that.
 func (e *Engine) Block(ctx context.Context, id string, b meter.Block) error {
-	edit := store.Remove(recBlock)
+	edit := store.Remove(keyspace.RecBlock)
 	if text := b.Encode(); text != "" {
-		edit = store.Set(recBlock, store.Bytes(text))
+		edit = store.Set(keyspace.RecBlock, store.Bytes(text))
 	}
 	_, err := e.updateRecord(ctx, id, edit)
 	return err

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/skystash/skystash/pkg/redis/command"
+	"github.com/skystash/skystash/pkg/redis/keyspace"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -50,26 +52,26 @@ func (e *Engine) Monitor(ctx context.Context, db *Database, a Access) (*Subscrip
 }
 
 func (e *Engine) markMonitored(ctx context.Context, db string) error {
-	_, err := e.updateRecord(ctx, db, store.Set(recMonitor, store.Int(e.nowMs()+monitorLife.Milliseconds())))
+	_, err := e.updateRecord(ctx, db, store.Set(keyspace.RecMonitor, store.Int(e.nowMs()+monitorLife.Milliseconds())))
 	return err
 }
 
 // monitor logs commands that are about to run, if somebody looks. That it fails does not keep
 // them from running.
 func (e *Engine) monitor(ctx context.Context, db *Database, cmds ...bound) {
-	if db.monitored != 0 {
+	if db.Monitored != 0 {
 		e.logCommands(ctx, db, cmds)
 	}
 }
 
 func (e *Engine) logCommands(ctx context.Context, db *Database, cmds []bound) {
 	now := e.now()
-	if now.UnixMilli() >= db.monitored {
+	if now.UnixMilli() >= db.Monitored {
 		return
 	}
 	var lines []publication
 	for _, b := range cmds {
-		if !b.cmd.has(admin) {
+		if !b.cmd.Has(command.Admin) {
 			lines = append(lines, publication{payload: monitorLine(now, clientAddr(ctx), b.args)})
 		}
 	}
@@ -88,7 +90,7 @@ func (e *Engine) logLines(ctx context.Context, l messageLog, lines []publication
 	attempts := e.retry.Begin()
 	for {
 		now := e.nowMs()
-		ops, bodies := appendToLogs(newWriteID(now), now, func(string) messageLog { return l }, lines)
+		ops, bodies := appendToLogs(keyspace.NewWriteID(now), now, func(string) messageLog { return l }, lines)
 		if len(bodies) > 0 {
 			if err := e.store.Load(ctx, bodies, nil); err != nil {
 				return fmt.Errorf("writing long lines: %w", err)

@@ -8,7 +8,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/skystash/skystash/pkg/redis/command"
 	"github.com/skystash/skystash/pkg/redis/internal/glob"
+	"github.com/skystash/skystash/pkg/redis/keyspace"
 )
 
 // Message is what a subscriber receives.
@@ -39,7 +41,7 @@ var errClosedSubscription = errors.New("redis: the subscription is closed")
 type Subscription struct {
 	hub      *hub
 	monitors bool               // messages are commands
-	stopBeat context.CancelFunc // ends the renewals of recMonitor
+	stopBeat context.CancelFunc // ends the renewals of RecMonitor
 	wake     chan struct{}
 
 	mu       sync.Mutex
@@ -63,11 +65,11 @@ func (e *Engine) Subscribe(ctx context.Context, db *Database, a Access, channels
 		return nil, Error(fmt.Sprintf("ERR too many channels: %d, at most %d", len(channels)+len(patterns), maxSubscribed))
 	}
 	for _, name := range slices.Concat(channels, patterns) {
-		if len(name) > maxKeySize {
-			return nil, errKeySize(len(name))
+		if len(name) > keyspace.MaxKeySize {
+			return nil, keyspace.ErrKeySize(len(name))
 		}
 	}
-	s := &Subscription{hub: e.hubOf(db), channels: distinct(channels), patterns: distinct(patterns), only: map[string]bool{}, wake: make(chan struct{}, 1)}
+	s := &Subscription{hub: e.hubOf(db), channels: command.Distinct(channels), patterns: command.Distinct(patterns), only: map[string]bool{}, wake: make(chan struct{}, 1)}
 	for _, c := range s.channels {
 		s.only[c] = true
 	}

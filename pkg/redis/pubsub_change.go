@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"slices"
+
+	"github.com/skystash/skystash/pkg/redis/command"
+	"github.com/skystash/skystash/pkg/redis/keyspace"
 )
 
 // maxNames bounds the channels and patterns of a subscription that grows.
@@ -17,13 +20,13 @@ func (s *Subscription) Add(ctx context.Context, db *Database, a Access, channels
 		return err
 	}
 	for _, name := range slices.Concat(channels, patterns) {
-		if len(name) > maxKeySize {
-			return errKeySize(len(name))
+		if len(name) > keyspace.MaxKeySize {
+			return keyspace.ErrKeySize(len(name))
 		}
 	}
 	s.mu.Lock()
-	channels = slices.DeleteFunc(slices.Clone(distinct(channels)), func(c string) bool { return s.only[c] })
-	patterns = slices.DeleteFunc(slices.Clone(distinct(patterns)), func(p string) bool { return slices.Contains(s.patterns, p) })
+	channels = slices.DeleteFunc(slices.Clone(command.Distinct(channels)), func(c string) bool { return s.only[c] })
+	patterns = slices.DeleteFunc(slices.Clone(command.Distinct(patterns)), func(p string) bool { return slices.Contains(s.patterns, p) })
 	n := len(s.channels) + len(s.patterns) + len(channels) + len(patterns)
 	s.mu.Unlock()
 	if n > maxNames {
@@ -57,13 +60,13 @@ func (s *Subscription) Add(ctx context.Context, db *Database, a Access, channels
 func (s *Subscription) Remove(db *Database, channels, patterns []string) {
 	s.mu.Lock()
 	gone := map[string]bool{}
-	channels = slices.DeleteFunc(slices.Clone(distinct(channels)), func(c string) bool { return !s.only[c] })
+	channels = slices.DeleteFunc(slices.Clone(command.Distinct(channels)), func(c string) bool { return !s.only[c] })
 	for _, c := range channels {
 		gone[c] = true
 		delete(s.only, c)
 	}
 	s.channels = slices.DeleteFunc(slices.Clone(s.channels), func(c string) bool { return gone[c] })
-	patterns = slices.DeleteFunc(slices.Clone(distinct(patterns)), func(p string) bool { return !slices.Contains(s.patterns, p) })
+	patterns = slices.DeleteFunc(slices.Clone(command.Distinct(patterns)), func(p string) bool { return !slices.Contains(s.patterns, p) })
 	s.patterns = slices.DeleteFunc(slices.Clone(s.patterns), func(p string) bool { return slices.Contains(patterns, p) })
 	needed := logsFor(db, s.channels, s.patterns)
 	var idle, kept []*tail

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/skystash/skystash/pkg/redis/keyspace"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -62,7 +63,7 @@ const maxLogs = 8
 func logsOf(d *Database) int { return min(d.Slots, maxLogs) }
 
 func logOf(d *Database, channel string) messageLog {
-	return messageLog{d.ID, uint16(hashOf(channel) % uint64(logsOf(d)))}
+	return messageLog{d.ID, uint16(keyspace.HashOf(channel) % uint64(logsOf(d)))}
 }
 
 func (l messageLog) key(sort string) store.Key {
@@ -95,7 +96,7 @@ type logged struct {
 // and, if there are none, the body: the channel's length, the channel and the payload.
 const messageName = 16
 
-func nameOfMessage(id writeID, i int) string {
+func nameOfMessage(id keyspace.WriteID, i int) string {
 	return string(binary.BigEndian.AppendUint32([]byte(id), uint32(i)))
 }
 
@@ -134,7 +135,7 @@ func decodeMessage(seq int64, entry string) logged {
 
 // append makes the operations that append messages to logs, in a commit with the id. The
 // items to be written before the commit hold what is too large for a log.
-func appendToLogs(id writeID, nowMs int64, logFor func(channel string) messageLog, messages []publication) (ops []store.Op, bodies []store.Item) {
+func appendToLogs(id keyspace.WriteID, nowMs int64, logFor func(channel string) messageLog, messages []publication) (ops []store.Op, bodies []store.Item) {
 	entries := map[messageLog][]string{}
 	var order []messageLog
 	for i, p := range messages {
@@ -144,10 +145,10 @@ func appendToLogs(id writeID, nowMs int64, logFor func(channel string) messageLo
 		}
 		entry := name + "\x00" + body
 		if len(body) > inlineMessage || i >= maxInlined {
-			chunks := (len(body) + chunkSize - 1) / chunkSize
+			chunks := (len(body) + keyspace.ChunkSize - 1) / keyspace.ChunkSize
 			for c := range chunks {
 				bodies = append(bodies, store.Item{Key: bodyKey(l, name, c), Attrs: store.Attrs{
-					{Name: attrValue, Value: store.Bytes(body[c*chunkSize : min((c+1)*chunkSize, len(body))])},
+					{Name: keyspace.AttrValue, Value: store.Bytes(body[c*keyspace.ChunkSize : min((c+1)*keyspace.ChunkSize, len(body))])},
 					{Name: store.TTLAttr, Value: store.Int(logExpiry(nowMs))},
 				}})
 			}
@@ -157,7 +158,7 @@ func appendToLogs(id writeID, nowMs int64, logFor func(channel string) messageLo
 	}
 	for _, l := range order {
 		ops = append(ops, store.Update(l.key(logHead),
-			store.And{store.Absent(id.traceName()), store.Or{store.Absent(logRecent), store.Compare{Name: logRecent, Cmp: store.CmpLt, Value: store.Int(maxRecent), Size: true}}},
+			store.And{store.Absent(id.TraceName()), store.Or{store.Absent(logRecent), store.Compare{Name: logRecent, Cmp: store.CmpLt, Value: store.Int(maxRecent), Size: true}}},
 			store.Append(logRecent, entries[l]), store.Add(logEnd, logEnd, int64(len(entries[l])))))
 	}
 	return ops, bodies
@@ -188,14 +189,14 @@ func (e *Engine) readLog(ctx context.Context, l messageLog, after int64) (messag
 	recent := head.Get(logRecent).Elems()
 	entries, first := recent, end-int64(len(recent))+1
 	if first > after+1 {
-		page, err := e.store.Query(ctx, store.Query{Partition: l.key(logHead).Partition, From: logSegment + putUint64(uint64(after+1)), To: store.PrefixEnd(logSegment), Limit: 8})
+		page, err := e.store.Query(ctx, store.Query{Partition: l.key(logHead).Partition, From: logSegment + keyspace.PutUint64(uint64(after+1)), To: store.PrefixEnd(logSegment), Limit: 8})
 		if err != nil {
 			return nil, 0, fmt.Errorf("reading a message log: %w", err)
 		}
 		entries = nil
 		for _, it := range page.Items {
 			list := it.Attrs.Get(logRecent).Elems()
-			start := int64(getUint64(it.Key.Sort[1:])) - int64(len(list)) + 1
+			start := int64(keyspace.GetUint64(it.Key.Sort[1:])) - int64(len(list)) + 1
 			if entries == nil {
 				first = start
 			}
@@ -242,7 +243,7 @@ func (e *Engine) readBody(ctx context.Context, l messageLog, m logged) (publicat
 		if as == nil {
 			return publication{}, errLogGone
 		}
-		b.WriteString(as.Get(attrValue).Str())
+		b.WriteString(as.Get(keyspace.AttrValue).Str())
 	}
 	return decodeBody(b.String()), nil
 }
@@ -256,55 +257,55 @@ func (e *Engine) tidyLog(ctx context.Context, l messageLog, head store.Attrs) {
 	}
 	now, end := e.nowMs(), head.Get(logEnd).Num()
 	edits := []store.Edit{store.Remove(logRecent)}
-	for _, name := range staleTraces(head, now) {
+	for _, name := range keyspace.StaleTraces(head, now) {
 		edits = append(edits, store.Remove(name))
 	}
 	err := e.store.Commit(ctx, []store.Op{
-		store.Put(l.key(logSegment+putUint64(uint64(end))), store.Attrs{
+		store.Put(l.key(logSegment+keyspace.PutUint64(uint64(end))), store.Attrs{
 			{Name: logRecent, Value: recent}, {Name: store.TTLAttr, Value: store.Int(logExpiry(now))},
 		}, nil),
 		store.Update(l.key(logHead), store.Eq(logEnd, store.Int(end)), edits...),
 	})
-	if _, changed := isConditionError(err); err != nil && !changed && !errors.Is(err, store.ErrConflict) {
+	if _, changed := keyspace.IsConditionError(err); err != nil && !changed && !errors.Is(err, store.ErrConflict) {
 		e.log.WarnContext(ctx, "moving messages to a segment", "error", err)
 	}
 }
 
 // sealLog makes sure that a write of unknown outcome does not append to a log any more, and
 // finds out whether it has.
-func (e *Engine) sealLog(ctx context.Context, l messageLog, id writeID) (outcome, error) {
+func (e *Engine) sealLog(ctx context.Context, l messageLog, id keyspace.WriteID) (keyspace.Outcome, error) {
 	var head store.Attrs
 	writes := e.retry.Begin()
 	for {
 		var err error
-		if head, err = e.store.Apply(ctx, store.Update(l.key(logHead), nil, store.Set(id.traceName(), store.Bytes("")))); err == nil {
+		if head, err = e.store.Apply(ctx, store.Update(l.key(logHead), nil, store.Set(id.TraceName(), store.Bytes("")))); err == nil {
 			break
 		}
-		if writes.Failed() == resolveReads || writes.Wait(ctx, err) != nil {
-			return unknown, fmt.Errorf("%w (sealing a message log: %v)", store.ErrUnknownOutcome, err)
+		if writes.Failed() == keyspace.ResolveReads || writes.Wait(ctx, err) != nil {
+			return keyspace.Unknown, fmt.Errorf("%w (sealing a message log: %v)", store.ErrUnknownOutcome, err)
 		}
 	}
 	mine := func(entry string) bool { return strings.HasPrefix(entry, string(id)) }
 	if slices.ContainsFunc(head.Get(logRecent).Elems(), mine) {
-		return applied, nil
+		return keyspace.Applied, nil
 	}
 	q := store.Query{Partition: l.key(logHead).Partition, From: logSegment, To: store.PrefixEnd(logSegment), Reverse: true, Limit: 8}
 	for {
 		page, err := e.store.Query(ctx, q)
 		if err != nil {
-			return unknown, fmt.Errorf("%w (reading a message log: %v)", store.ErrUnknownOutcome, err)
+			return keyspace.Unknown, fmt.Errorf("%w (reading a message log: %v)", store.ErrUnknownOutcome, err)
 		}
 		for _, it := range page.Items {
 			entries := it.Attrs.Get(logRecent).Elems()
 			if slices.ContainsFunc(entries, mine) {
-				return applied, nil
+				return keyspace.Applied, nil
 			}
-			if n := len(entries); n > 0 && writeID(entries[n-1][:min(len(entries[n-1]), 12)]).millis() < id.millis()-attemptLife.Milliseconds() {
-				return notApplied, nil
+			if n := len(entries); n > 0 && keyspace.WriteID(entries[n-1][:min(len(entries[n-1]), 12)]).Millis() < id.Millis()-keyspace.AttemptLife.Milliseconds() {
+				return keyspace.NotApplied, nil
 			}
 		}
 		if !page.More {
-			return notApplied, nil
+			return keyspace.NotApplied, nil
 		}
 		q = q.Next(page)
 	}

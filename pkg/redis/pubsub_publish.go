@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/skystash/skystash/pkg/redis/keyspace"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -17,11 +18,11 @@ type messages struct {
 
 // send sends a message when the transaction commits and returns the number of
 // subscriptions that it reaches. Where there are none, it costs a read and no write.
-func (e *Engine) send(tx *Txn, channel, payload string) (int64, error) {
-	if len(channel) > maxKeySize {
-		return 0, errKeySize(len(channel))
+func (e *Engine) send(tx *keyspace.Txn, channel, payload string) (int64, error) {
+	if len(channel) > keyspace.MaxKeySize {
+		return 0, keyspace.ErrKeySize(len(channel))
 	}
-	box, _ := tx.outbox.(*messages)
+	box, _ := tx.Outbox.(*messages)
 	if box == nil {
 		box = &messages{e: e, db: tx.Database()}
 	}
@@ -33,22 +34,22 @@ func (e *Engine) send(tx *Txn, channel, payload string) (int64, error) {
 	}
 	n, err := e.receivers(tx.Context(), tx.Database().ID, channel, tx.Now())
 	if err != nil {
-		tx.fail(err)
+		tx.Fail(err)
 		return 0, nil
 	}
 	if n > 0 {
 		box.list = append(box.list, publication{channel, payload})
-		tx.outbox = box
+		tx.Outbox = box
 	}
 	return n, nil
 }
 
-// operations implements outbox. Parts of messages that are too large for the logs are written before.
-func (m *messages) operations(ctx context.Context, id writeID, nowMs int64) ([]store.Op, error) {
+// Operations implements keyspace.Outbox. Parts of messages that are too large for the logs are written before.
+func (m *messages) Operations(ctx context.Context, id keyspace.WriteID, nowMs int64) ([]store.Op, error) {
 	ops, bodies := appendToLogs(id, nowMs, func(channel string) messageLog { return logOf(m.db, channel) }, m.list)
 	if len(bodies) > 0 {
 		if err := m.e.store.Load(ctx, bodies, nil); err != nil {
-			return nil, fmt.Errorf("writing %d parts of messages: %w", len(bodies), unseen(err))
+			return nil, fmt.Errorf("writing %d parts of messages: %w", len(bodies), keyspace.Unseen(err))
 		}
 	}
 	return ops, nil
@@ -65,9 +66,9 @@ func (m *messages) logs() []messageLog {
 	return logs
 }
 
-// sent implements outbox: it wakes the subscribers in this process and keeps the logs' heads small. After a commit of
+// Sent implements keyspace.Outbox: it wakes the subscribers in this process and keeps the logs' heads small. After a commit of
 // several operations, what a head holds has to be read.
-func (m *messages) sent(ctx context.Context, head store.Attrs) {
+func (m *messages) Sent(ctx context.Context, head store.Attrs) {
 	logs := m.logs()
 	for _, l := range logs {
 		m.e.published(l)
@@ -83,8 +84,8 @@ func (m *messages) sent(ctx context.Context, head store.Attrs) {
 	}
 }
 
-// refused implements outbox: if the item is a log's head that is full, it makes room.
-func (m *messages) refused(ctx context.Context, op store.Op, found store.Attrs) {
+// Refused implements keyspace.Outbox: if the item is a log's head that is full, it makes room.
+func (m *messages) Refused(ctx context.Context, op store.Op, found store.Attrs) {
 	for _, l := range m.logs() {
 		if op.Key == l.key(logHead) {
 			m.e.tidyLog(ctx, l, found)
@@ -92,7 +93,7 @@ func (m *messages) refused(ctx context.Context, op store.Op, found store.Attrs) 
 	}
 }
 
-// resolve implements outbox.
-func (m *messages) resolve(ctx context.Context, id writeID) (outcome, error) {
+// Resolve implements keyspace.Outbox.
+func (m *messages) Resolve(ctx context.Context, id keyspace.WriteID) (keyspace.Outcome, error) {
 	return m.e.sealLog(ctx, m.logs()[0], id)
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/skystash/skystash/pkg/redis/internal/glob"
+	"github.com/skystash/skystash/pkg/redis/keyspace"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -35,7 +36,7 @@ const (
 func registryPartition(db string) string { return "u" + db }
 
 func channelKey(db, channel string) store.Key {
-	return store.Key{Partition: registryPartition(db), Sort: registryChannel + sortName(channel)}
+	return store.Key{Partition: registryPartition(db), Sort: registryChannel + keyspace.SortName(channel)}
 }
 
 func patternsKey(db string) store.Key {
@@ -48,14 +49,14 @@ func registered(item store.Attrs, nowMs int64) map[string]int64 {
 	var counts map[string]int64
 	for _, a := range item {
 		list := a.Value.Elems()
-		if a.Name[:1] != attrInstance || len(list) < 3 || int64(getUint64(list[0])) <= nowMs {
+		if a.Name[:1] != attrInstance || len(list) < 3 || int64(keyspace.GetUint64(list[0])) <= nowMs {
 			continue
 		}
 		if counts == nil {
 			counts = map[string]int64{}
 		}
 		for i := 1; i+1 < len(list); i += 2 {
-			counts[list[i]] += int64(getUint64(list[i+1]))
+			counts[list[i]] += int64(keyspace.GetUint64(list[i+1]))
 		}
 	}
 	return counts
@@ -90,7 +91,7 @@ type registration struct {
 }
 
 func newRegistration(e *Engine, db string) *registration {
-	id := string(newWriteID(e.nowMs()))
+	id := string(keyspace.NewWriteID(e.nowMs()))
 	r := &registration{
 		e: e, db: db, instance: attrInstance + base64.RawURLEncoding.EncodeToString([]byte(id)),
 		writing: make(chan struct{}, 1), channels: map[string]int{}, patterns: map[string]int{},
@@ -183,17 +184,17 @@ func (r *registration) write(ctx context.Context, channels []string, patterns bo
 // writeEntry replaces the engine's entry in an item. An item that nobody is left in is deleted.
 func (r *registration) writeEntry(ctx context.Context, key store.Key, counts map[string]int) error {
 	now := r.e.nowMs()
-	id := store.Bytes(string(newWriteID(now)))
-	edits := []store.Edit{store.Set(attrWrite, id)}
+	id := store.Bytes(string(keyspace.NewWriteID(now)))
+	edits := []store.Edit{store.Set(keyspace.AttrWrite, id)}
 	if len(counts) == 0 {
 		edits = append(edits, store.Remove(r.instance))
 	} else {
 		until := now + registryLife.Milliseconds()
-		entry := []string{putUint64(uint64(until))}
+		entry := []string{keyspace.PutUint64(uint64(until))}
 		for name, n := range counts {
-			entry = append(entry, name, putUint64(uint64(n)))
+			entry = append(entry, name, keyspace.PutUint64(uint64(n)))
 		}
-		edits = append(edits, store.Set(r.instance, store.List(entry)), store.Set(store.TTLAttr, store.Int(reclaimAt(until))))
+		edits = append(edits, store.Set(r.instance, store.List(entry)), store.Set(store.TTLAttr, store.Int(keyspace.ReclaimAt(until))))
 	}
 	old, err := r.e.store.Apply(ctx, store.Update(key, nil, edits...))
 	if err != nil {
@@ -204,7 +205,7 @@ func (r *registration) writeEntry(ctx context.Context, key store.Key, counts map
 	for _, a := range old {
 		switch list := a.Value.Elems(); {
 		case a.Name[:1] != attrInstance || a.Name == r.instance:
-		case len(list) == 0 || int64(getUint64(list[0])) < now-registryLife.Milliseconds():
+		case len(list) == 0 || int64(keyspace.GetUint64(list[0])) < now-registryLife.Milliseconds():
 			dead = append(dead, store.Remove(a.Name))
 		default:
 			others = true
@@ -212,11 +213,11 @@ func (r *registration) writeEntry(ctx context.Context, key store.Key, counts map
 	}
 	switch {
 	case len(counts) == 0 && !others:
-		_, err = r.e.store.Apply(ctx, store.Delete(key, store.Eq(attrWrite, id)))
+		_, err = r.e.store.Apply(ctx, store.Delete(key, store.Eq(keyspace.AttrWrite, id)))
 	case len(dead) > 0:
-		_, err = r.e.store.Apply(ctx, store.Update(key, store.Eq(attrWrite, id), dead...))
+		_, err = r.e.store.Apply(ctx, store.Update(key, store.Eq(keyspace.AttrWrite, id), dead...))
 	}
-	if _, changed := isConditionError(err); err != nil && !changed {
+	if _, changed := keyspace.IsConditionError(err); err != nil && !changed {
 		r.e.log.WarnContext(ctx, "tidying the register of subscriptions", "error", err)
 	}
 	return nil

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/skystash/skystash/pkg/meter"
+	"github.com/skystash/skystash/pkg/redis/command"
+	"github.com/skystash/skystash/pkg/redis/keyspace"
 	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/store"
 	"github.com/skystash/skystash/pkg/token/revoked"
@@ -79,9 +81,9 @@ func (e *Engine) ReadReplica(ctx context.Context, db *Database, a Access, cmds [
 	}
 	start := w.Len()
 	for i, b := range group {
-		tx := e.keys.begin(ctx, db, txnMode{near: true})
+		tx := e.keys.Begin(ctx, db, keyspace.Mode{Near: true})
 		err := e.runIn(tx, []bound{b}, transactMode{}, keys[i:i+1], loaded, w)
-		tx.letGo()
+		tx.LetGo()
 		if err != nil {
 			w.Truncate(start)
 			return false
@@ -91,20 +93,20 @@ func (e *Engine) ReadReplica(ctx context.Context, db *Database, a Access, cmds [
 }
 
 // nearby commands only read keys, and what they reply is in the keys' heads, mostly.
-func nearby(cmd *command) bool {
-	const never = write | blocking | walks | session | whole | scripting | publishes | admin
-	return cmd.has(readonly) && !cmd.has(never) && cmd.run != nil && cmd.outside == nil
+func nearby(cmd *command.Command) bool {
+	const never = command.Write | command.Blocking | command.Walks | command.Session | command.Whole | command.Scripting | command.Publishes | command.Admin
+	return cmd.Has(command.ReadOnly) && !cmd.Has(never) && cmd.Run != nil && cmd.Outside == nil
 }
 
 // heads reads the heads of keys from the replica. It is not ok if what the region
 // knows of a key, or of the database, is newer than the replica.
-func (r *replicaReader) heads(ctx context.Context, db *Database, now time.Time, keys []string) (heads, bool) {
-	v := db.at(now.UnixMilli())
+func (r *replicaReader) heads(ctx context.Context, db *Database, now time.Time, keys []string) (keyspace.Heads, bool) {
+	v := db.At(now.UnixMilli())
 	ids := make([]store.Key, 1, 1+len(keys))
-	ids[0] = recordKey(db.ID)
+	ids[0] = keyspace.RecordKey(db.ID)
 	marked := make([]store.Key, len(keys))
 	for i, key := range keys {
-		id := v.headKey(key)
+		id := v.HeadKey(key)
 		ids = append(ids, id)
 		marked[i] = headMark(db.ID, id.Sort)
 	}
@@ -126,10 +128,10 @@ func (r *replicaReader) heads(ctx context.Context, db *Database, now time.Time, 
 	if err != nil || !sameRecord(db, items[0], now) {
 		return nil, false
 	}
-	out := make(heads, len(keys))
+	out := make(keyspace.Heads, len(keys))
 	for i, key := range keys {
 		head := items[1+i]
-		if awaited[i] != "" && awaited[i] != version(head) {
+		if awaited[i] != "" && awaited[i] != keyspace.Version(head) {
 			return nil, false // older, or newer: it cannot be told
 		}
 		out[key] = head
@@ -140,10 +142,10 @@ func (r *replicaReader) heads(ctx context.Context, db *Database, now time.Time, 
 // sameRecord reports whether a record says what d does, as far as reading keys goes. While
 // somebody monitors the database, the primary region has to see its commands; while a limit is reached, it refuses them.
 func sameRecord(d *Database, record store.Attrs, now time.Time) bool {
-	return record != nil && max(record.Get(recMonitor).Num(), d.monitored) <= now.UnixMilli() &&
-		record.Get(recEpoch).Num() == d.epoch && record.Get(recSwitchAt).Num() == d.switchAt &&
-		!d.Blocked.Holds(now) && !meter.DecodeBlock(record.Get(recBlock).Str()).Holds(now) &&
-		record.Get(recCredGen).Num() == d.CredentialGeneration &&
+	return record != nil && max(record.Get(keyspace.RecMonitor).Num(), d.Monitored) <= now.UnixMilli() &&
+		record.Get(keyspace.RecEpoch).Num() == d.Epoch && record.Get(keyspace.RecSwitchAt).Num() == d.SwitchAt &&
+		!d.Blocked.Holds(now) && !meter.DecodeBlock(record.Get(keyspace.RecBlock).Str()).Holds(now) &&
+		record.Get(keyspace.RecCredGen).Num() == d.CredentialGeneration &&
 		revoked.InRecord(record).Equal(d.Revoked.List())
 }
 
@@ -152,8 +154,8 @@ func (r *replicaReader) awaitEpoch(ctx context.Context, id string, epoch int64) 
 	tick := time.NewTicker(arrivalPoll)
 	defer tick.Stop()
 	for {
-		record, err := r.replica.Get(ctx, recordKey(id))
-		if err == nil && record.Get(recEpoch).Num() >= epoch {
+		record, err := r.replica.Get(ctx, keyspace.RecordKey(id))
+		if err == nil && record.Get(keyspace.RecEpoch).Num() >= epoch {
 			return nil
 		}
 		select {
@@ -186,14 +188,14 @@ type mark struct {
 
 func readMark(as store.Attrs, now time.Time) mark {
 	nonce := as.Get(markNonce)
-	m := mark{nonce: nonce, made: writeID(nonce.Str()).millis(), known: as.Has(markVersion), version: as.Get(markVersion).Str()}
+	m := mark{nonce: nonce, made: keyspace.WriteID(nonce.Str()).Millis(), known: as.Has(markVersion), version: as.Get(markVersion).Str()}
 	m.exists = !nonce.IsZero() && m.made > now.Add(-markLife).UnixMilli()
 	return m
 }
 
 // newMark makes a mark; of a known state if one is given.
 func newMark(now time.Time, known ...string) store.Attrs {
-	as := store.Attrs{{Name: markNonce, Value: store.Bytes(string(newWriteID(now.UnixMilli())))}}
+	as := store.Attrs{{Name: markNonce, Value: store.Bytes(string(keyspace.NewWriteID(now.UnixMilli())))}}
 	for _, v := range known {
 		as = append(as, store.Attr{Name: markVersion, Value: store.Bytes(v)})
 	}

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/skystash/skystash/pkg/redis/keyspace"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -93,10 +94,10 @@ func (s *primaryStore) read(ctx context.Context, keys []store.Key, get func() ([
 		m, has := readMark(marks[i], now), marks[i] != nil
 		v := ""
 		if items[h.place] != nil {
-			v = version(items[h.place])
+			v = keyspace.Version(items[h.place])
 		}
 		// That both have no such head proves nothing: one that has gone from here may have yet to arrive there.
-		same := v != "" && theirs != nil && theirs[i] != nil && version(theirs[i]) == v
+		same := v != "" && theirs != nil && theirs[i] != nil && keyspace.Version(theirs[i]) == v
 		var op store.Op
 		switch {
 		case same && !has, !same && m.exists && m.known && m.version == v && m.made > now.Add(-markLife/2).UnixMilli():
@@ -128,7 +129,7 @@ func (s *primaryStore) remark(ctx context.Context, op store.Op, same bool) error
 // another epoch, hides. It is nil if the replica cannot tell.
 func (s *primaryStore) copies(ctx context.Context, seen []sighting) []store.Attrs {
 	keys := make([]store.Key, 1, 1+len(seen))
-	keys[0] = recordKey(seen[0].db)
+	keys[0] = keyspace.RecordKey(seen[0].db)
 	for _, h := range seen {
 		keys = append(keys, h.key)
 	}
@@ -137,8 +138,8 @@ func (s *primaryStore) copies(ctx context.Context, seen []sighting) []store.Attr
 		return nil
 	}
 	record, now := items[0], s.now().UnixMilli()
-	epoch := record.Get(recEpoch).Num()
-	if now < record.Get(recSwitchAt).Num() {
+	epoch := record.Get(keyspace.RecEpoch).Num()
+	if now < record.Get(keyspace.RecSwitchAt).Num() {
 		epoch--
 	}
 	items = items[1:]
@@ -163,7 +164,7 @@ func (s *primaryStore) Commit(ctx context.Context, ops []store.Op) error {
 
 // wrote marks the heads that writes have, or may have, changed, or whose state they have told.
 func (s *primaryStore) wrote(ctx context.Context, err error, ops ...store.Op) error {
-	_, told := isConditionError(err)
+	_, told := keyspace.IsConditionError(err)
 	if err != nil && !told && !errors.Is(err, store.ErrUnknownOutcome) {
 		return err
 	}

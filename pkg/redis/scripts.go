@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/skystash/skystash/pkg/redis/keyspace"
 	"github.com/skystash/skystash/pkg/redis/script"
 	"github.com/skystash/skystash/pkg/store"
 )
@@ -26,26 +27,26 @@ const (
 )
 
 // scriptGen and libraryGen name generations of items.
-func scriptGen(n int64) string  { return "s" + putUint64(uint64(n)) }
-func libraryGen(n int64) string { return "l" + putUint64(uint64(n)) }
+func scriptGen(n int64) string  { return "s" + keyspace.PutUint64(uint64(n)) }
+func libraryGen(n int64) string { return "l" + keyspace.PutUint64(uint64(n)) }
 
 // advance replaces a generation of scripts or libraries by the next one. attr is the attribute of
 // the database's record that counts these generations, old is the name of the generation that
 // becomes garbage, and ops are writes that belong to the same commit. advance returns when all
 // instances use the new generation. It fails with store.ErrConflict if somebody else advanced the
 // record after d was read.
-func (e *Engine) advance(ctx context.Context, d *Database, attr string, g generation, old string, ops []store.Op) error {
+func (e *Engine) advance(ctx context.Context, d *Database, attr string, g keyspace.Generation, old string, ops []store.Op) error {
 	at := e.whenAllKnow(e.nowMs())
-	var is store.Cond = store.Eq(attr, store.Int(g.n))
-	if g.n == 0 {
+	var is store.Cond = store.Eq(attr, store.Int(g.N))
+	if g.N == 0 {
 		is = store.Absent(attr)
 	}
 	ops = append(ops,
-		store.Update(recordKey(d.ID), store.And{store.Exists(recSlots), is},
-			store.Set(attr, store.Int(g.n+1)), store.Set(attr+recAt, store.Int(at))),
-		reclaimNote(at, old, d.ID, store.Key{}))
+		store.Update(keyspace.RecordKey(d.ID), store.And{store.Exists(keyspace.RecSlots), is},
+			store.Set(attr, store.Int(g.N+1)), store.Set(attr+keyspace.RecAt, store.Int(at))),
+		keyspace.ReclaimNote(at, old, d.ID, store.Key{}))
 	if err := e.store.Commit(store.NoRepeat(ctx), ops); err != nil {
-		if _, changed := isConditionError(err); changed {
+		if _, changed := keyspace.IsConditionError(err); changed {
 			err = store.ErrConflict
 		} else {
 			e.forget(d.ID) // for it may have changed
@@ -60,13 +61,13 @@ func (e *Engine) advance(ctx context.Context, d *Database, attr string, g genera
 
 // awaitChange reads the record of a database. If a change of scripts or libraries is under way, it
 // first waits until that change is in force on every instance.
-func (e *Engine) awaitChange(ctx context.Context, id string, of func(*Database) generation) (*Database, error) {
+func (e *Engine) awaitChange(ctx context.Context, id string, of func(*Database) keyspace.Generation) (*Database, error) {
 	for {
 		d, err := e.readDatabase(ctx, id)
-		if err != nil || e.nowMs() >= of(d).at {
+		if err != nil || e.nowMs() >= of(d).At {
 			return d, err
 		}
-		if err := e.waitUntil(ctx, of(d).at); err != nil {
+		if err := e.waitUntil(ctx, of(d).At); err != nil {
 			return nil, err
 		}
 	}
@@ -74,14 +75,14 @@ func (e *Engine) awaitChange(ctx context.Context, id string, of func(*Database) 
 
 // flushScripts forgets all scripts of a database.
 func (e *Engine) flushScripts(ctx context.Context, id string) error {
-	d, err := e.awaitChange(ctx, id, func(d *Database) generation { return d.scripts })
+	d, err := e.awaitChange(ctx, id, func(d *Database) keyspace.Generation { return d.Scripts })
 	if err != nil {
 		return err
 	}
-	err = e.advance(ctx, d, recScripts, d.scripts, scriptGen(d.scripts.n), nil)
+	err = e.advance(ctx, d, keyspace.RecScripts, d.Scripts, scriptGen(d.Scripts.N), nil)
 	if errors.Is(err, store.ErrConflict) {
 		// Somebody else's flush, begun after ours, has emptied the generation for us as well.
-		_, err = e.awaitChange(ctx, id, func(d *Database) generation { return d.scripts })
+		_, err = e.awaitChange(ctx, id, func(d *Database) keyspace.Generation { return d.Scripts })
 	}
 	return err
 }
@@ -145,13 +146,13 @@ func luaError(err error) error {
 	return err
 }
 
-func storedScriptOf(tx *Txn, sha string) (storedScript, store.Key) {
-	gen := tx.Database().scripts.in(tx.Now())
-	return storedScript{tx.Database().ID, gen, sha}, store.Key{Partition: elemPartition(tx.Database().ID, scriptGen(gen)), Sort: elemScript + sha}
+func storedScriptOf(tx *keyspace.Txn, sha string) (storedScript, store.Key) {
+	gen := tx.Database().Scripts.In(tx.Now())
+	return storedScript{tx.Database().ID, gen, sha}, store.Key{Partition: keyspace.ElemPartition(tx.Database().ID, scriptGen(gen)), Sort: elemScript + sha}
 }
 
 // keepScript compiles a source and sees to it that the store has it.
-func (e *Engine) keepScript(tx *Txn, source string) (sha string, p *script.Program, err error) {
+func (e *Engine) keepScript(tx *keyspace.Txn, source string) (sha string, p *script.Program, err error) {
 	sha = shaOf(source)
 	h := e.lua
 	if p, err = h.program(sha, source); err != nil {
@@ -164,13 +165,13 @@ func (e *Engine) keepScript(tx *Txn, source string) (sha string, p *script.Progr
 	old, err := e.store.Get(tx.Context(), key)
 	if err == nil && old == nil {
 		// The store may repeat this as it likes: it is always the same item.
-		err = e.store.Load(tx.Context(), []store.Item{{Key: key, Attrs: store.Attrs{{Name: attrValue, Value: store.Bytes(source)}}}}, nil)
+		err = e.store.Load(tx.Context(), []store.Item{{Key: key, Attrs: store.Attrs{{Name: keyspace.AttrValue, Value: store.Bytes(source)}}}}, nil)
 		if errors.Is(err, store.ErrUnknownOutcome) {
 			err = fmt.Errorf("%w (%v)", store.ErrUnavailable, err)
 		}
 	}
 	if err != nil {
-		tx.fail(fmt.Errorf("storing a script: %w", err))
+		tx.Fail(fmt.Errorf("storing a script: %w", err))
 		return "", nil, tx.Err()
 	}
 	h.stored.put(id, struct{}{}, 1)
@@ -180,7 +181,7 @@ func (e *Engine) keepScript(tx *Txn, source string) (sha string, p *script.Progr
 const errNoScript Error = "NOSCRIPT No matching script. Please use EVAL."
 
 // findScript finds a script by its SHA-1, shaLen digits in lower case.
-func (e *Engine) findScript(tx *Txn, sha string) (*script.Program, error) {
+func (e *Engine) findScript(tx *keyspace.Txn, sha string) (*script.Program, error) {
 	h := e.lua
 	id, key := storedScriptOf(tx, sha)
 	_, stored := h.stored.get(id)
@@ -190,17 +191,17 @@ func (e *Engine) findScript(tx *Txn, sha string) (*script.Program, error) {
 	as, err := e.store.Get(tx.Context(), key)
 	switch {
 	case err != nil:
-		tx.fail(fmt.Errorf("reading a script: %w", err))
+		tx.Fail(fmt.Errorf("reading a script: %w", err))
 		return nil, tx.Err()
 	case as == nil:
 		return nil, errNoScript
 	}
 	h.stored.put(id, struct{}{}, 1)
-	return h.program(sha, as.Get(attrValue).Str())
+	return h.program(sha, as.Get(keyspace.AttrValue).Str())
 }
 
 // haveScripts reports which scripts there are.
-func (e *Engine) haveScripts(tx *Txn, shas []string) []bool {
+func (e *Engine) haveScripts(tx *keyspace.Txn, shas []string) []bool {
 	out := make([]bool, len(shas))
 	var ask []store.Key
 	var which []int
@@ -218,7 +219,7 @@ func (e *Engine) haveScripts(tx *Txn, shas []string) []bool {
 	}
 	items, err := e.store.GetMany(tx.Context(), ask, false)
 	if err != nil {
-		tx.fail(fmt.Errorf("reading %d scripts: %w", len(ask), err))
+		tx.Fail(fmt.Errorf("reading %d scripts: %w", len(ask), err))
 		return out
 	}
 	for i, as := range items {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/skystash/skystash/pkg/redis/keyspace"
 	"github.com/skystash/skystash/pkg/redis/script"
 	"github.com/skystash/skystash/pkg/store"
 )
@@ -79,7 +80,7 @@ func (e *Engine) librariesOf(ctx context.Context, db string, gen int64) (*librar
 	if ls, ok := e.lua.libraries.get(id); ok {
 		return ls, nil
 	}
-	q := store.Query{Partition: elemPartition(db, libraryGen(gen)), From: elemLibrary, To: store.PrefixEnd(elemLibrary)}
+	q := store.Query{Partition: keyspace.ElemPartition(db, libraryGen(gen)), From: elemLibrary, To: store.PrefixEnd(elemLibrary)}
 	var list []*functionLibrary
 	cost := 1024
 	for {
@@ -88,7 +89,7 @@ func (e *Engine) librariesOf(ctx context.Context, db string, gen int64) (*librar
 			return nil, fmt.Errorf("reading function libraries: %w", err)
 		}
 		for _, it := range page.Items {
-			lib, err := e.lua.compileLibrary(ctx, it.Attrs.Get(attrValue).Str())
+			lib, err := e.lua.compileLibrary(ctx, it.Attrs.Get(keyspace.AttrValue).Str())
 			if err != nil {
 				return nil, err
 			}
@@ -109,11 +110,11 @@ func (e *Engine) librariesOf(ctx context.Context, db string, gen int64) (*librar
 }
 
 // librariesIn are those in force in a transaction.
-func (e *Engine) librariesIn(tx *Txn) (*libraries, error) {
-	ls, err := e.librariesOf(tx.Context(), tx.Database().ID, tx.Database().libs.in(tx.Now()))
+func (e *Engine) librariesIn(tx *keyspace.Txn) (*libraries, error) {
+	ls, err := e.librariesOf(tx.Context(), tx.Database().ID, tx.Database().Libs.In(tx.Now()))
 	var refused Error
 	if err != nil && !errors.As(err, &refused) {
-		tx.fail(err)
+		tx.Fail(err)
 	}
 	return ls, err
 }

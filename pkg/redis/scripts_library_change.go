@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/skystash/skystash/pkg/redis/keyspace"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -105,11 +106,11 @@ func (e *Engine) changeTogether(ctx context.Context, id string, together func() 
 	policy := e.retry
 	policy.Patience = max(policy.Patience, changePatience)
 	err := policy.Do(ctx, func(ctx context.Context) error {
-		d, err := e.awaitChange(ctx, id, func(d *Database) generation { return d.libs })
+		d, err := e.awaitChange(ctx, id, func(d *Database) keyspace.Generation { return d.Libs })
 		if err != nil {
 			return err
 		}
-		old, err := e.librariesOf(ctx, id, d.libs.n)
+		old, err := e.librariesOf(ctx, id, d.Libs.N)
 		if err != nil {
 			return err
 		}
@@ -124,13 +125,13 @@ func (e *Engine) changeTogether(ctx context.Context, id string, together func() 
 		if !changed {
 			return nil
 		}
-		partition := elemPartition(id, libraryGen(d.libs.n+1))
+		partition := keyspace.ElemPartition(id, libraryGen(d.Libs.N+1))
 		var ops []store.Op
 		for _, lib := range list {
 			ops = append(ops, store.Put(store.Key{Partition: partition, Sort: elemLibrary + lib.name},
-				store.Attrs{{Name: attrValue, Value: store.Bytes(lib.source)}}, nil))
+				store.Attrs{{Name: keyspace.AttrValue, Value: store.Bytes(lib.source)}}, nil))
 		}
-		return e.advance(ctx, d, recLibs, d.libs, libraryGen(d.libs.n), ops)
+		return e.advance(ctx, d, keyspace.RecLibs, d.Libs, libraryGen(d.Libs.N), ops)
 	})
 	if err != nil {
 		if batch == nil {

@@ -9,7 +9,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/skystash/skystash/pkg/redis/command"
 	"github.com/skystash/skystash/pkg/redis/internal/num"
+	"github.com/skystash/skystash/pkg/redis/keyspace"
 	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/redis/script"
 )
@@ -25,7 +27,7 @@ func (e *Engine) Eval(ctx context.Context, db *Database, a Access, source string
 		return nil
 	}
 	cmd := *b.cmd
-	cmd.run, b.cmd = e.evalUnkept, &cmd
+	cmd.Run, b.cmd = e.evalUnkept, &cmd
 	e.monitor(ctx, db, b)
 	return e.run(ctx, db, b, nil, w)
 }
@@ -54,7 +56,7 @@ const (
 // command that runs it.
 type scriptHost struct {
 	e        *Engine
-	c        *call
+	c        *command.Call
 	readOnly bool
 	keys     []string // the only ones that may be used, if locked
 	locked   bool
@@ -66,23 +68,23 @@ type scriptHost struct {
 // Call runs a command.
 func (h *scriptHost) Call(args []string) ([]byte, error) {
 	h.w.Reset()
-	tx := h.c.tx
+	tx := h.c.Txn
 	cmd, err := h.bind(args)
 	if err == nil {
-		h.wrote = h.wrote || cmd.mayWrite()
+		h.wrote = h.wrote || cmd.MayWrite()
 		h.w.Limit(h.e.maxReply + replySlack)
-		err = cmd.run(&call{tx: tx, cmd: cmd, args: args, w: &h.w, host: h.c.host, access: h.c.access, multi: h.c.multi})
+		err = cmd.Run(&command.Call{Txn: tx, Command: cmd, Args: args, W: &h.w, Host: h.c.Host, Access: h.c.Access, Multi: h.c.Multi})
 	}
-	tx.Spend(commandWork + int64(h.w.Len()))
+	tx.Spend(keyspace.CommandWork + int64(h.w.Len()))
 	if tx.Err() != nil {
 		return nil, tx.Err()
 	}
 	var redisErr Error
-	if err := tx.endCommand(); errors.As(err, &redisErr) {
+	if err := tx.EndCommand(); errors.As(err, &redisErr) {
 		return nil, script.Error(redisErr)
 	}
 	if err == nil && h.w.Len() > h.e.maxReply {
-		return nil, script.Error(errReplySize(h.e.maxReply, h.w.Len()))
+		return nil, script.Error(command.ErrReplySize(h.e.maxReply, h.w.Len()))
 	}
 	if errors.As(err, &redisErr) {
 		h.w.Reset()
@@ -93,35 +95,35 @@ func (h *scriptHost) Call(args []string) ([]byte, error) {
 }
 
 // bind finds a command that the script may run.
-func (h *scriptHost) bind(args []string) (*command, error) {
+func (h *scriptHost) bind(args []string) (*command.Command, error) {
 	e := h.e
-	cmd, err := e.commands.find(args)
+	cmd, err := e.commands.Find(args)
 	if err != nil {
 		replication := ofReplicas[strings.ToLower(args[0])]
 		switch {
-		case e.commands.names(args), replication != 0 && !fits(replication, len(args)):
+		case e.commands.Names(args), replication != 0 && !command.Fits(replication, len(args)):
 			return nil, errScriptArity
 		case replication != 0:
 			return nil, errScriptNoScript
 		}
 		return nil, errScriptUnknown
 	}
-	if cmd.has(noscript | session) {
+	if cmd.Has(command.NoScript | command.Session) {
 		return nil, errScriptNoScript
 	}
-	keys := cmd.keysOf(args)
-	if err := h.c.access.check(cmd, args, keys); err != nil {
+	keys := cmd.KeysOf(args)
+	if err := h.c.Access.Check(cmd, args, keys); err != nil {
 		return nil, err
 	}
-	if h.readOnly && cmd.mayWrite() {
+	if h.readOnly && cmd.MayWrite() {
 		return nil, errScriptReadOnly
 	}
-	if h.locked && cmd.has(whole) {
+	if h.locked && cmd.Has(command.Whole) {
 		return nil, errScriptNoScript
 	}
 	for _, key := range keys {
-		if len(key) > maxKeySize {
-			return nil, errKeySize(len(key))
+		if len(key) > keyspace.MaxKeySize {
+			return nil, keyspace.ErrKeySize(len(key))
 		}
 		if h.locked && !slices.Contains(h.keys, key) {
 			return nil, Error("ERR Dynamic keys are not allowed in Lua scripts when 'allow-key-locking' flag is set. Key was: " + key)
@@ -136,11 +138,11 @@ var ofReplicas = map[string]int{"sync": 1, "psync": -3, "ssubscribe": -2, "sunsu
 
 // Allowed reports whether the caller of the script may run a command.
 func (h *scriptHost) Allowed(args []string) (bool, error) {
-	cmd, err := h.e.commands.find(args)
+	cmd, err := h.e.commands.Find(args)
 	if err != nil {
 		return false, script.Error("ERR Invalid command passed to redis.acl_check_cmd()")
 	}
-	return h.c.access.check(cmd, args, cmd.keysOf(args)) == nil, nil
+	return h.c.Access.Check(cmd, args, cmd.KeysOf(args)) == nil, nil
 }
 
 // stepWork is what a step of a script costs, see Budget.
@@ -148,14 +150,14 @@ const stepWork = 80
 
 // Use counts what a script has used towards the request's budget.
 func (h *scriptHost) Use(steps, bytes int64) error {
-	h.c.tx.Spend(steps * stepWork)
-	h.c.tx.hold(bytes)
-	return h.c.tx.Err()
+	h.c.Txn.Spend(steps * stepWork)
+	h.c.Txn.Hold(bytes)
+	return h.c.Txn.Err()
 }
 
 // Waited is how long the request has waited for turns.
 func (h *scriptHost) Waited() time.Duration {
-	return h.c.tx.waited()
+	return h.c.Txn.Waited()
 }
 
 // maxLogged bounds the lines of up to 1 KiB that a run of a script logs.
@@ -170,24 +172,24 @@ func (h *scriptHost) Log(level int, message string) {
 	h.logged++
 	switch {
 	case h.logged == maxLogged+1:
-		h.e.log.WarnContext(h.c.tx.Context(), "a script logs more than is kept of a run", "lines", maxLogged, "database", h.c.tx.Database().ID)
+		h.e.log.WarnContext(h.c.Txn.Context(), "a script logs more than is kept of a run", "lines", maxLogged, "database", h.c.Txn.Database().ID)
 		return
 	case h.logged > maxLogged:
 		return
 	}
-	h.c.tx.Spend(logWork)
+	h.c.Txn.Spend(logWork)
 	levels := [...]slog.Level{slog.LevelDebug, slog.LevelDebug, slog.LevelInfo, slog.LevelWarn}
-	h.e.log.Log(h.c.tx.Context(), levels[level], "script: "+message, "database", h.c.tx.Database().ID)
+	h.e.log.Log(h.c.Txn.Context(), levels[level], "script: "+message, "database", h.c.Txn.Database().ID)
 }
 
 // keysAndArgs splits the arguments behind a script or a function's name:
 // numkeys [key ...] [arg ...].
-func keysAndArgs(c *call) (keys, args []string, err error) {
-	n, ok := num.ParseInt(c.args[2])
-	rest := c.args[3:]
+func keysAndArgs(c *command.Call) (keys, args []string, err error) {
+	n, ok := num.ParseInt(c.Args[2])
+	rest := c.Args[3:]
 	switch {
 	case !ok:
-		return nil, nil, errNotInteger
+		return nil, nil, command.ErrNotInteger
 	case n > int64(len(rest)):
 		return nil, nil, errNumKeysMany
 	case n < 0:
@@ -198,9 +200,9 @@ func keysAndArgs(c *call) (keys, args []string, err error) {
 
 // runScript runs a script or a function, as run says, in the command's transaction. flags are
 // those of the script; with readOnly it must not write in any case.
-func (e *Engine) runScript(c *call, flags script.Flags, readOnly bool, keys, args []string, run func(context.Context, script.Input) error) error {
-	tx := c.tx
-	tx.wholly()
+func (e *Engine) runScript(c *command.Call, flags script.Flags, readOnly bool, keys, args []string, run func(context.Context, script.Input) error) error {
+	tx := c.Txn
+	tx.Whole()
 	h := &scriptHost{e: e, c: c, readOnly: readOnly || flags.NoWrites, keys: keys, locked: flags.AllowKeyLocking}
 	err := run(tx.Context(), script.Input{Keys: keys, Args: args, Host: h})
 	if tx.Err() != nil {
@@ -211,9 +213,9 @@ func (e *Engine) runScript(c *call, flags script.Flags, readOnly bool, keys, arg
 	if !errors.As(err, &failure) || !h.wrote {
 		return err
 	}
-	if c.multi {
+	if c.Multi {
 		return &scriptFailure{text: failure}
 	}
-	tx.rollback()
+	tx.Rollback()
 	return failure
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/skystash/skystash/pkg/meter"
+	"github.com/skystash/skystash/pkg/redis/keyspace"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -16,10 +17,10 @@ func (e *Engine) Size(ctx context.Context, id string) (meter.Storage, error) {
 	if err != nil {
 		return s, err
 	}
-	for _, partition := range d.at(e.nowMs()).partitions {
+	for _, partition := range d.At(e.nowMs()).Partitions {
 		err := s.AddPartition(ctx, e.store, partition, func(head store.Item) error {
-			if gen := head.Attrs.Get(attrGen).Str(); gen != "" {
-				return s.AddPartition(ctx, e.store, elemPartition(id, gen), nil)
+			if gen := head.Attrs.Get(keyspace.AttrGen).Str(); gen != "" {
+				return s.AddPartition(ctx, e.store, keyspace.ElemPartition(id, gen), nil)
 			}
 			return nil
 		})

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+
+	"github.com/skystash/skystash/pkg/redis/command"
 )
 
 // waiters are the blocked commands of an engine. Those that wait for a key stand in line, in the order in which
@@ -34,7 +36,7 @@ func (ws *waiters) join(db, kind string, keys []string) (w *waiter, ahead bool) 
 		ws.lines = map[waitKey][]*waiter{}
 	}
 	ahead = true
-	for _, key := range distinct(keys) {
+	for _, key := range command.Distinct(keys) {
 		k := waitKey{db, key}
 		w.keys = append(w.keys, k)
 		ahead = ahead && len(ws.lines[k]) > 0

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/skystash/skystash/pkg/redis/command"
+	"github.com/skystash/skystash/pkg/redis/keyspace"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -26,7 +28,7 @@ func (w Watched) Empty() bool { return len(w.keys) == 0 }
 
 // Watch looks at keys, and adds them to those that are watched. An Error is returned if they are too many.
 func (e *Engine) Watch(ctx context.Context, db *Database, w Watched, keys []string) (Watched, error) {
-	keys = slices.DeleteFunc(distinct(keys), func(key string) bool { return slices.Contains(w.keys, key) })
+	keys = slices.DeleteFunc(command.Distinct(keys), func(key string) bool { return slices.Contains(w.keys, key) })
 	if n := len(w.keys) + len(keys); n > store.MaxCommitOps {
 		return w, Error(fmt.Sprintf("ERR too many watched keys, at most %d", store.MaxCommitOps))
 	}
@@ -39,7 +41,7 @@ func (e *Engine) Watch(ctx context.Context, db *Database, w Watched, keys []stri
 
 // versions are the last writes of keys.
 func (e *Engine) versions(ctx context.Context, db *Database, keys []string) ([]string, error) {
-	tx := e.keys.begin(ctx, db, txnMode{})
+	tx := e.keys.Begin(ctx, db, keyspace.Mode{})
 	tx.Prefetch(keys)
 	out := make([]string, len(keys))
 	for i, key := range keys {
@@ -61,7 +63,7 @@ func (e *Engine) stillWatched(ctx context.Context, db *Database, w Watched) erro
 }
 
 // check fails with ErrWatched if a watched key has changed. If one changes later, the commit fails.
-func (w Watched) check(tx *Txn) error {
+func (w Watched) check(tx *keyspace.Txn) error {
 	for i, key := range w.keys {
 		if tx.Version(key) != w.seen[i] {
 			return ErrWatched

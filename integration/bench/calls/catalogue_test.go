@@ -32,6 +32,7 @@ func (b *bench) catalogue(db *redis.Database) catalogue {
 	}
 	all := catalogue{}
 	all.add(reply.([]any))
+	delete(all, "watch") // which a server of connections carries out itself
 	return all
 }
 

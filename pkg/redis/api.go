@@ -1,0 +1,44 @@
+package redis
+
+import (
+	"context"
+
+	"github.com/skystash/skystash/pkg/redis/command"
+	"github.com/skystash/skystash/pkg/redis/internal/turns"
+	"github.com/skystash/skystash/pkg/redis/keyspace"
+	"github.com/skystash/skystash/pkg/redis/resp"
+)
+
+// What the floors below define and those who use an engine need.
+type (
+	// Access is what a caller may do. The zero Access may do everything.
+	Access = command.Access
+	// Maker is the credential that commands run for.
+	Maker = command.Maker
+	// Caller is who sends a command over a connection.
+	Caller = command.Caller
+	// ServerInfo is what INFO tells of a server of connections.
+	ServerInfo = command.ServerInfo
+	// Database is a database's record as it was read last.
+	Database = keyspace.Database
+	// Budget bounds what one request may use.
+	Budget = keyspace.Budget
+	// Change is what happened to one item: a record of the table's stream.
+	Change = keyspace.Change
+	// Turn is the right of one request to work.
+	Turn = turns.Turn
+	// Error is a Redis error reply: its code and text.
+	Error = resp.Error
+)
+
+// Version is the version of Redis whose commands and behaviour this is.
+const Version = command.Version
+
+// DefaultBudget is what the zero fields of a Budget stand for.
+var DefaultBudget = keyspace.DefaultBudget
+
+// WithCaller returns a context for the commands of a connection.
+func WithCaller(ctx context.Context, c *Caller) context.Context { return command.WithCaller(ctx, c) }
+
+// IsUserToken tells the tokens of users from others.
+func IsUserToken(token string) bool { return command.IsUserToken(token) }

@@ -1,0 +1,47 @@
+package command
+
+import (
+	"context"
+	"time"
+)
+
+// Caller is who sends a command over a connection. A server of connections passes it along with the context.
+type Caller struct {
+	// Addr is the client's address as MONITOR shows it, e.g. "127.0.0.1:40123".
+	Addr string
+	// Patient says that blocking commands wait as long as they ask to, whatever Config.MaxBlock is. What the
+	// context then bounds is each of their attempts, and Waits is how long there is anybody to wait for.
+	Patient bool
+	Waits   context.Context
+	// Waited is how long a command has waited for others. The engine adds to it.
+	Waited time.Duration
+	// Ends makes a command that waits end as if its time were over.
+	Ends <-chan struct{}
+	// Server is what INFO says of the process; nil: nothing.
+	Server func() ServerInfo
+}
+
+// ServerInfo is what INFO tells of a server of connections.
+type ServerInfo struct {
+	Port             int
+	RunID            string // 40 hexadecimal digits
+	Clients          int    // of the caller's database
+	Blocked          int    // of them, those in a blocking command
+	MaxClients       int
+	TotalConnections int64
+	TotalCommands    int64
+	CommandsPerSec   int64
+}
+
+type callerKey struct{}
+
+// WithCaller returns a context for the commands of a connection.
+func WithCaller(ctx context.Context, c *Caller) context.Context {
+	return context.WithValue(ctx, callerKey{}, c)
+}
+
+// CallerOf is the Caller of a context, or nil.
+func CallerOf(ctx context.Context) *Caller {
+	c, _ := ctx.Value(callerKey{}).(*Caller)
+	return c
+}

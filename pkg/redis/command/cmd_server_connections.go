@@ -1,0 +1,100 @@
+package command
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"strconv"
+)
+
+// What INFO and CONFIG GET tell of the server of connections that the client uses. Over HTTP there is none.
+
+// sectionsFor are the sections that there are; some only a server of connections has.
+func sectionsFor(server *ServerInfo) []string {
+	if server != nil {
+		return infoSections
+	}
+	return slices.DeleteFunc(slices.Clone(infoSections), func(s string) bool { return s == "persistence" || s == "replication" })
+}
+
+// serverOf is what the caller's server tells of itself; nil: there is none.
+func serverOf(c *Call) *ServerInfo {
+	caller := CallerOf(c.Txn.Context())
+	if caller == nil || caller.Server == nil {
+		return nil
+	}
+	s := caller.Server()
+	return &s
+}
+
+func infoClients(s *ServerInfo, line func(name string, value any)) {
+	if s == nil {
+		line("connected_clients", 0)
+		line("blocked_clients", 0)
+		return
+	}
+	line("connected_clients", s.Clients)
+	line("maxclients", s.MaxClients)
+	line("blocked_clients", s.Blocked)
+}
+
+func infoMemory(s *ServerInfo, line func(name string, value any)) {
+	if s != nil {
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		line("used_memory", m.HeapAlloc)
+		line("used_memory_human", fmt.Sprintf("%.2fM", float64(m.HeapAlloc)/(1<<20)))
+		line("used_memory_rss", m.Sys)
+		line("used_memory_peak", m.Sys)
+		line("used_memory_peak_human", fmt.Sprintf("%.2fM", float64(m.Sys)/(1<<20)))
+		line("mem_fragmentation_ratio", "1.00")
+	}
+	line("maxmemory", 0)
+	line("maxmemory_human", "0B")
+	line("maxmemory_policy", "noeviction")
+}
+
+func infoStats(s *ServerInfo, line func(name string, value any)) {
+	if s != nil {
+		line("total_connections_received", s.TotalConnections)
+		line("total_commands_processed", s.TotalCommands)
+		line("instantaneous_ops_per_sec", s.CommandsPerSec)
+		line("keyspace_hits", 0)
+		line("keyspace_misses", 0)
+		line("expired_keys", 0)
+		line("pubsub_channels", 0)
+		line("pubsub_patterns", 0)
+	}
+	line("evicted_keys", 0)
+}
+
+func infoReplication(s *ServerInfo, line func(name string, value any)) {
+	line("role", "master")
+	line("connected_slaves", 0)
+	line("master_replid", s.RunID)
+	line("master_repl_offset", 0)
+}
+
+// parametersFor are what CONFIG GET tells of a server of connections. Tools ask for them before they begin.
+func parametersFor(s *ServerInfo) [][2]string {
+	if s == nil {
+		return nil
+	}
+	return [][2]string{
+		{"appendonly", "yes"},
+		{"databases", "1"},
+		{"hash-max-listpack-entries", "128"},
+		{"list-max-listpack-size", "-2"},
+		{"lua-time-limit", "5000"},
+		{"maxclients", strconv.Itoa(s.MaxClients)},
+		{"maxmemory", "0"},
+		{"maxmemory-policy", "noeviction"},
+		{"port", strconv.Itoa(s.Port)},
+		{"proto-max-bulk-len", strconv.Itoa(10 << 20)},
+		{"save", ""},
+		{"slowlog-log-slower-than", "-1"},
+		{"slowlog-max-len", "0"},
+		{"tcp-keepalive", "60"},
+		{"timeout", "0"},
+	}
+}

@@ -1,0 +1,10 @@
+package command
+
+import "github.com/skystash/skystash/pkg/redis/keyspace"
+
+// Direct is a command that is about to be tried as one blind write of its first key.
+type Direct struct {
+	keyspace.Blind
+	Command *Command
+	Args    []string
+}

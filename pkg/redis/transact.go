@@ -1,0 +1,223 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/skystash/skystash/pkg/redis/command"
+	"github.com/skystash/skystash/pkg/redis/internal/turns"
+	"github.com/skystash/skystash/pkg/redis/keyspace"
+	"github.com/skystash/skystash/pkg/redis/resp"
+	"github.com/skystash/skystash/pkg/store"
+)
+
+// Multi runs commands as one transaction and appends a reply for each; Redis
+// errors of single commands do not undo the others. An Error is returned if
+// the transaction is refused as a whole; then nothing has changed.
+func (e *Engine) Multi(ctx context.Context, db *Database, a Access, cmds [][]string, w *resp.Writer) error {
+	return e.MultiIf(ctx, db, a, cmds, Watched{}, w)
+}
+
+// MultiIf is Multi on the condition that no key has changed that is watched. If one has, nothing is carried out, and the error is
+// ErrWatched.
+func (e *Engine) MultiIf(ctx context.Context, db *Database, a Access, cmds [][]string, watched Watched, w *resp.Writer) error {
+	if limit := e.budget.Commands; len(cmds) > limit {
+		return errTooManyCommands(limit, len(cmds))
+	}
+	ctx, turn, own := e.begin(ctx, db)
+	defer own.End()
+	work := int64(0)
+	for _, args := range cmds {
+		work += keyspace.CommandWork + keyspace.ArgWork*int64(len(args))
+	}
+	if err := turn.Spend(ctx, work); err != nil {
+		return err
+	}
+	group := make([]bound, len(cmds))
+	for i, args := range cmds {
+		b, err := e.bind(a, args)
+		if err != nil {
+			return err
+		}
+		group[i] = b
+	}
+	if len(group) == 0 {
+		return e.stillWatched(ctx, db, watched)
+	}
+	if err := tooManyWrites(group); err != nil {
+		return err
+	}
+	e.monitor(ctx, db, group...)
+	return e.transact(ctx, db, group, transactMode{multi: true, watched: watched}, keyspace.Handover{}, w)
+}
+
+// transactMode says how commands are run.
+type transactMode struct {
+	multi    bool // they belong together
+	mayBlock bool // one that finds nothing may ask to be run again, with WouldBlock
+	watched  Watched
+
+	failed map[int]Error // scripts that are left out, by their places: they have failed after they wrote
+}
+
+// transact runs commands against one Txn until it commits.
+func (e *Engine) transact(ctx context.Context, db *Database, group []bound, mode transactMode, known keyspace.Handover, w *resp.Writer) error {
+	keys := slices.Clip(group[0].keys)
+	writes, hints := false, false
+	for i, b := range group {
+		writes = writes || b.cmd.MayWrite()
+		hints = hints || b.cmd.Has(command.Scripting)
+		if i > 0 {
+			keys = append(keys, b.keys...)
+		}
+	}
+	if n := len(mode.watched.keys); n > 0 {
+		keys = append(keys, mode.watched.keys...)
+	}
+	if hints && slices.Contains(keys, "") {
+		// Rate limiters pass the empty string for a key that they do not have.
+		keys = slices.DeleteFunc(slices.Clone(keys), func(k string) bool { return k == "" })
+	}
+	if writes {
+		unlock, free := e.locks.TryLock(db.ID, keys...)
+		if !free {
+			turns.Of(ctx).Release()
+			var err error
+			if unlock, err = e.locks.Lock(ctx, db.ID, keys...); err != nil {
+				return err
+			}
+		}
+		defer unlock()
+	}
+	mark := w.Len()
+	var attempts *store.Attempts // once one has failed
+	for {
+		w.Truncate(mark)
+		tx := e.keys.Begin(ctx, db, keyspace.Mode{
+			Write: writes, Whole: mode.multi, Divisible: !mode.multi && group[0].cmd.Has(command.Divisible), Hints: hints,
+			Doubts: known.Doubts, Budget: group[0].budget,
+		})
+		err := e.runIn(tx, group, mode, keys, known.Loaded, w)
+		tx.LetGo()
+		known.Loaded = nil
+		if d, lost := tx.Doubt(func() []byte { return slices.Clone(w.Buf[mark:]) }); lost {
+			known.Doubts = append(known.Doubts, d)
+		}
+		if sf := (*scriptFailure)(nil); errors.As(err, &sf) {
+			// Once more, without the script. What it has read still counts.
+			if mode.failed == nil {
+				mode.failed = map[int]Error{}
+			}
+			mode.failed[sf.member] = sf.text
+			keys, known.Loaded = tx.Heads()
+			continue
+		}
+		var refused Error
+		if errors.As(err, &refused) && !mode.multi {
+			w.Truncate(mark)
+			w.Error(refused.Error())
+			return nil
+		}
+		if err == nil {
+			if attempts != nil {
+				e.locks.Met(attempts.Failed(), db.ID, keys...)
+			}
+			return nil
+		}
+		w.Truncate(mark)
+		inDoubt := len(known.Doubts) > 0
+		again := errors.Is(err, store.ErrConflict) || inDoubt && keyspace.Passing(err)
+		if again {
+			if attempts == nil {
+				attempts = e.retry.Begin()
+				attempts.Expect(e.locks.Expected(db.ID, keys...))
+			}
+			turns.Of(ctx).Release()
+			if err = attempts.Wait(ctx, err); err == nil {
+				continue
+			}
+			err = fmt.Errorf("%s of %d keys: %w", group[0].cmd.Name, len(keys), err)
+		}
+		if inDoubt {
+			// An earlier attempt may still arrive.
+			return fmt.Errorf("%w (%v)", store.ErrUnknownOutcome, err)
+		}
+		return err
+	}
+}
+
+// runIn runs the commands once, in a transaction. It returns store.ErrConflict if they have to
+// run again, and an Error if they cannot be carried out as a whole. In both cases nothing has changed.
+func (e *Engine) runIn(tx *keyspace.Txn, group []bound, mode transactMode, keys []string, loaded keyspace.Heads, w *resp.Writer) error {
+	if err := tx.Start(keys, loaded); err != nil {
+		return err
+	}
+	first := w.Len()
+	if done, err := tx.ResolveDoubts(w); done {
+		return err
+	}
+	if err := mode.watched.check(tx); err != nil {
+		return err
+	}
+	for i, b := range group {
+		if text, ok := mode.failed[i]; ok {
+			w.Error(text.Error())
+			continue
+		}
+		mark := w.Len()
+		if limit := e.budget.Replies; int64(mark-first) > limit {
+			return keyspace.ErrReplies(limit)
+		}
+		w.Limit(e.maxReply + replySlack)
+		err := b.cmd.Run(&command.Call{Txn: tx, Command: b.cmd, Args: b.args, W: w, Host: e.host, Access: b.access, Multi: mode.multi, MayBlock: mode.mayBlock})
+		w.Unlimit()
+		tx.Spend(keyspace.CommandWork + int64(w.Len()-mark))
+		if tx.Err() != nil {
+			return tx.Err()
+		}
+		if err := tx.EndCommand(); err != nil {
+			return err
+		}
+		if n := w.Len() - mark; err == nil && n > e.maxReply {
+			// Unlike other errors, this one may come after the command has written.
+			return command.ErrReplySize(e.maxReply, n)
+		}
+		if err == nil {
+			continue
+		}
+		var redisErr Error
+		if !errors.As(err, &redisErr) {
+			if sf, ok := err.(*scriptFailure); ok {
+				sf.member = i
+			}
+			return err
+		}
+		// A command that fails has changed nothing: handlers check before they write.
+		w.Truncate(mark)
+		w.Error(redisErr.Error())
+	}
+	return tx.Commit()
+}
+
+// replySlack is how many bytes more than it may have a reply that is being made takes.
+const replySlack = 1 << 10
+
+// tooManyWrites refuses a transaction that cannot be committed whatever it finds: one that sets more keys
+// than a commit has items.
+func tooManyWrites(group []bound) error {
+	if len(group) <= store.MaxCommitOps {
+		return nil
+	}
+	keys := map[string]bool{}
+	for _, b := range group {
+		if b.cmd.Name == "set" && len(b.args) == 3 {
+			keys[b.args[1]] = true
+		}
+	}
+	if len(keys) > store.MaxCommitOps {
+		return keyspace.ErrTransactionSize(len(keys))
+	}
+	return nil
+}
