@@ -37,7 +37,10 @@ func TestEveryProgramIsServed(t *testing.T) {
 					var flags []string
 					if store == "dynamo" {
 						tables++
-						flags = []string{"-store", "dynamo", "-endpoint", endpoint, "-table", fmt.Sprintf("clients-%d-%d", os.Getpid(), tables)}
+						flags = []string{"-store", "dynamo", "-endpoint", endpoint}
+						for _, name := range []string{"table", "kafka-table", "qstash-table", "control-table"} {
+							flags = append(flags, "-"+name, fmt.Sprintf("clients-%d-%d-%s", os.Getpid(), tables, name))
+						}
 					}
 					s := startServer(t, flags...)
 					defer s.Kill()

@@ -61,6 +61,7 @@ async function commands(client) {
   assert.equal((await client.xPending("x", "g")).pending, 1);
   assert.equal(await client.xAck("x", "g", "1-1"), 1);
   assert.deepEqual(await client.eval("return {KEYS[1], ARGV[1], 3}", { keys: ["k"], arguments: ["a"] }), ["k", "a", 3]);
+  assert.equal((await client.configGet("maxmemory-policy"))["maxmemory-policy"], "noeviction");
   assert.match(await client.info(), /redis_version:\d/);
   assert.equal((await client.clientInfo()).user, "default");
   const found = new Set();

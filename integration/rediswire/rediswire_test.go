@@ -143,6 +143,7 @@ func programs(t *testing.T) []program {
 		{"connect-redis", []string{"node", "sessions.mjs"}, nil},
 		{"Socket.IO", []string{"node", "socketio.mjs"}, nil},
 		{"redis-py", []string{python, "redis_py.py"}, nil},
+		{"redis-py, restarted", []string{python, "redis_py_restarted.py"}, nil},
 		{"Celery", []string{python, "celery_app.py"}, nil},
 		{"RQ", []string{python, "rq_jobs.py"}, nil},
 		{"redis-cli", []string{"./redis_cli.sh"}, nil},
