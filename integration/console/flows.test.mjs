@@ -231,7 +231,7 @@ test("keys work: tabs by arrows, menus and dialogs by Escape, the skip link firs
   assert.ok(await page.getByText("npm install @upstash/redis").isVisible());
   await page.keyboard.press("ArrowLeft");
   await page.keyboard.press("ArrowLeft");
-  assert.equal(await page.getByRole("tab", { name: "curl" }).getAttribute("aria-selected"), "true");
+  assert.equal(await page.getByRole("tab", { name: "redis-cli" }).getAttribute("aria-selected"), "true");
   const menu = page.getByLabel("Switch resource");
   await menu.focus();
   await page.keyboard.press("Enter");
