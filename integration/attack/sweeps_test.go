@@ -90,8 +90,8 @@ func testForms(a *target) {
 			known[f.name()+"|"+strings.ToLower(f.args[1])] = true
 		}
 	}
-	// These run scripts, which other tests are about, or do nothing here.
-	for _, name := range []string{"eval", "evalsha", "eval_ro", "evalsha_ro", "fcall", "fcall_ro", "move"} {
+	// These run scripts, which other tests are about, or do nothing here. WATCH needs a connection.
+	for _, name := range []string{"eval", "evalsha", "eval_ro", "evalsha_ro", "fcall", "fcall_ro", "move", "watch"} {
 		known[name] = true
 	}
 	without := map[string]bool{}
@@ -165,6 +165,8 @@ var keyless = [][]string{
 	{"ACL", "GENTOKEN"}, {"ACL", "LOAD"}, {"ACL", "SAVE"}, {"ACL", "LOG"}, {"ACL", "LOG", "RESET"}, {"ACL", "DRYRUN", "default", "GET", "app:string"},
 	{"CONFIG", "GET", "*"}, {"CONFIG", "RESETSTAT"}, {"CLIENT", "NO-EVICT", "on"},
 	{"CONFIG", "SET", "notify-keyspace-events", "KEA"}, {"MONITOR"}, {"PSUBSCRIBE", "*"}, {"DEBUG", "SLEEP", "1"}, {"MOVE", "app:string", "1"},
+	{"CLIENT", "KILL", "ID", "1"}, {"CLIENT", "UNBLOCK", "1"}, {"SLOWLOG", "GET"}, {"SLOWLOG", "LEN"}, {"SLOWLOG", "RESET"}, {"MODULE", "LIST"},
+	{"LATENCY", "DOCTOR"}, {"LATENCY", "HISTOGRAM"}, {"LATENCY", "HISTORY", "command"}, {"LATENCY", "LATEST"}, {"LATENCY", "RESET"},
 }
 
 // testReadOnly sends everything that writes with the read-only token, in all ways there are. Nothing changes.
