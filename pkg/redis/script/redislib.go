@@ -211,6 +211,7 @@ func redisLog(a args) int {
 	if len(line) > maxLogLine {
 		line = append(line[:maxLogLine], "..."...)
 	}
+	a.run().reserve(a.LState, 2*len(line)) // as bytes, and as the string that the host gets
 	if host := a.run().host; host != nil {
 		host.Log(int(level), string(line))
 	}
