@@ -372,38 +372,16 @@ func hrandfield(c *Call) error {
 
 // HSCAN key cursor [MATCH pattern] [COUNT count] [NOVALUES]
 func hscan(c *Call) error {
-	opts, perr := parseScan(c, 2)
-	if perr == errCursor {
-		return perr
-	}
-	h, err := c.Txn.Hash(c.Args[1])
-	if err != nil {
-		return err
-	}
-	if h == nil { // Redis looks for the key before it looks at the options
-		c.W.Array(2)
-		c.W.Bulk("0")
-		c.W.Array(0)
-		return nil
-	}
-	if perr != nil {
-		return perr
-	}
-	fields, next := h.Scan(opts.cursor, opts.count)
-	c.W.Array(2)
-	c.W.Bulk(formatCursor(next))
-	mark, n := c.W.Mark(), 0
-	for _, f := range fields {
-		if !opts.matches(c.Txn, f.Name) {
-			continue
+	return scanValue(c, c.Txn.Hash, (*keyspace.Hash).Scan, func(f keyspace.Field, opts *scanOptions) int {
+		switch {
+		case !opts.matches(c.Txn, f.Name):
+			return 0
+		case opts.noValues:
+			c.W.Bulk(f.Name)
+			return 1
 		}
 		c.W.Bulk(f.Name)
-		n++
-		if !opts.noValues {
-			c.W.Bulk(c.Txn.FieldText(f))
-			n++
-		}
-	}
-	c.W.ArrayAt(mark, n)
-	return nil
+		c.W.Bulk(c.Txn.FieldText(f))
+		return 2
+	})
 }

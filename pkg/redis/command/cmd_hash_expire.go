@@ -185,57 +185,33 @@ func hpexpiretime(c *Call) error { return c.fieldTimes(func(at int64) int64 { re
 
 // fieldTimes replies with each field's expiry (Unix ms), as show makes it.
 func (c *Call) fieldTimes(show func(at int64) int64) error {
-	h, err := c.Txn.Hash(c.Args[1])
-	if err != nil {
-		return err
-	}
-	fields, err := c.fieldArgs(2, errFieldsPositive)
-	if err != nil {
-		return err
-	}
-	h.Fetch(fields)
-	c.W.Array(len(fields))
-	for _, name := range fields {
-		switch f, ok := h.Get(name); {
-		case !ok:
-			c.W.Int(fieldMissing)
-		case f.Expires == 0:
-			c.W.Int(fieldPersistent)
-		default:
-			c.W.Int(show(f.Expires))
-		}
-	}
-	return nil
+	return c.eachExpiry(func(_ *keyspace.Hash, f keyspace.Field) int64 { return show(f.Expires) })
 }
 
 // HPERSIST key FIELDS numfields field [field ...]
 func hpersist(c *Call) error {
-	h, err := c.Txn.Hash(c.Args[1])
-	if err != nil {
-		return err
-	}
-	fields, err := c.fieldArgs(2, errFieldsPositive)
-	if err != nil {
-		return err
-	}
-	h.Fetch(fields)
-	c.W.Array(len(fields))
-	for _, name := range fields {
-		switch f, ok := h.Get(name); {
+	return c.eachExpiry(func(h *keyspace.Hash, f keyspace.Field) int64 {
+		h.SetExpiry(f, 0)
+		return fieldChanged
+	})
+}
+
+// eachExpiry replies with an integer for each field that is given: reply's, if it expires.
+func (c *Call) eachExpiry(reply func(h *keyspace.Hash, f keyspace.Field) int64) error {
+	return c.givenFields(func(h *keyspace.Hash, _ string, f keyspace.Field, ok bool) {
+		switch {
 		case !ok:
 			c.W.Int(fieldMissing)
 		case f.Expires == 0:
 			c.W.Int(fieldPersistent)
 		default:
-			h.SetExpiry(f, 0)
-			c.W.Int(fieldChanged)
+			c.W.Int(reply(h, f))
 		}
-	}
-	return nil
+	})
 }
 
-// HGETDEL key FIELDS numfields field [field ...]
-func hgetdel(c *Call) error {
+// givenFields replies for each of the fields that FIELDS names, in HTTL and its like.
+func (c *Call) givenFields(reply func(h *keyspace.Hash, name string, f keyspace.Field, ok bool)) error {
 	h, err := c.Txn.Hash(c.Args[1])
 	if err != nil {
 		return err
@@ -248,10 +224,17 @@ func hgetdel(c *Call) error {
 	c.W.Array(len(fields))
 	for _, name := range fields {
 		f, ok := h.Get(name)
-		c.W.BulkOrNull(h.Text(f), ok)
-		h.Delete(name)
+		reply(h, name, f, ok)
 	}
 	return nil
+}
+
+// HGETDEL key FIELDS numfields field [field ...]
+func hgetdel(c *Call) error {
+	return c.givenFields(func(h *keyspace.Hash, name string, f keyspace.Field, ok bool) {
+		c.W.BulkOrNull(h.Text(f), ok)
+		h.Delete(name)
+	})
 }
 
 // HGETEX key [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | PERSIST] FIELDS numfields field [field ...]

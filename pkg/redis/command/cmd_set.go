@@ -454,27 +454,11 @@ func sdiffstore(c *Call) error { return c.combineStore(difference) }
 
 // SSCAN key cursor [MATCH pattern] [COUNT count]
 func sscan(c *Call) error {
-	opts, perr := parseScan(c, 2)
-	if perr == errCursor {
-		return perr
-	}
-	s, err := c.Txn.Set(c.Args[1])
-	if err != nil {
-		return err
-	}
-	if s == nil { // Redis looks for the key before it looks at the options
-		c.W.Array(2)
-		c.W.Bulk("0")
-		c.W.Array(0)
-		return nil
-	}
-	if perr != nil {
-		return perr
-	}
-	members, next := s.Scan(opts.cursor, opts.count)
-	members = slices.DeleteFunc(members, func(m string) bool { return !opts.matches(c.Txn, m) })
-	c.W.Array(2)
-	c.W.Bulk(formatCursor(next))
-	c.W.Strings(members)
-	return nil
+	return scanValue(c, c.Txn.Set, (*keyspace.Set).Scan, func(member string, opts *scanOptions) int {
+		if !opts.matches(c.Txn, member) {
+			return 0
+		}
+		c.W.Bulk(member)
+		return 1
+	})
 }

@@ -361,34 +361,12 @@ func zrandmember(c *Call) error {
 
 // ZSCAN key cursor [MATCH pattern] [COUNT count]
 func zscan(c *Call) error {
-	opts, perr := parseScan(c, 2)
-	if perr == errCursor {
-		return perr
-	}
-	z, err := c.Txn.ZSet(c.Args[1])
-	if err != nil {
-		return err
-	}
-	if z == nil { // Redis looks for the key before it looks at the options
-		c.W.Array(2)
-		c.W.Bulk("0")
-		c.W.Array(0)
-		return nil
-	}
-	if perr != nil {
-		return perr
-	}
-	members, next := z.Scan(opts.cursor, opts.count)
-	c.W.Array(2)
-	c.W.Bulk(formatCursor(next))
-	mark, n := c.W.Mark(), 0
-	for _, m := range members {
-		if opts.matches(c.Txn, m.Name) {
-			c.W.Bulk(m.Name)
-			c.W.Bulk(resp.FormatDouble(m.Score)) // in RESP3 too
-			n += 2
+	return scanValue(c, c.Txn.ZSet, (*keyspace.ZSet).Scan, func(m keyspace.ZMember, opts *scanOptions) int {
+		if !opts.matches(c.Txn, m.Name) {
+			return 0
 		}
-	}
-	c.W.ArrayAt(mark, n)
-	return nil
+		c.W.Bulk(m.Name)
+		c.W.Bulk(resp.FormatDouble(m.Score)) // in RESP3 too
+		return 2
+	})
 }

@@ -73,6 +73,38 @@ func parseScan(c *Call, i int) (scanOptions, error) {
 	return o, nil
 }
 
+// scanValue carries out HSCAN, SSCAN and ZSCAN: read is the value at a key, nil if there is none, scan its elements from a
+// cursor on, and write replies with an element, if it matches, and returns how many parts of the reply that was.
+func scanValue[V, E any](c *Call, read func(key string) (*V, error), scan func(v *V, cursor uint64, count int) ([]E, uint64),
+	write func(e E, opts *scanOptions) int) error {
+	opts, perr := parseScan(c, 2)
+	if perr == errCursor {
+		return perr
+	}
+	v, err := read(c.Args[1])
+	if err != nil {
+		return err
+	}
+	if v == nil { // Redis looks for the key before it looks at the options
+		c.W.Array(2)
+		c.W.Bulk("0")
+		c.W.Array(0)
+		return nil
+	}
+	if perr != nil {
+		return perr
+	}
+	elements, next := scan(v, opts.cursor, opts.count)
+	c.W.Array(2)
+	c.W.Bulk(formatCursor(next))
+	mark, n := c.W.Mark(), 0
+	for _, e := range elements {
+		n += write(e, &opts)
+	}
+	c.W.ArrayAt(mark, n)
+	return nil
+}
+
 // parseCursor reads a cursor as Redis does: the empty one is 0, a plus sign is allowed. We give
 // out none with more than CursorBits bits; what is larger means the end.
 func parseCursor(s string) (uint64, bool) {
