@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/skystash/skystash/pkg/redis"
+	"github.com/skystash/skystash/pkg/redis/resp/resptest"
 	"github.com/skystash/skystash/pkg/redis/wire"
 	"github.com/skystash/skystash/pkg/store/embedded"
 	"github.com/skystash/skystash/pkg/token"
@@ -112,41 +112,11 @@ func (c *rawConn) send(t *testing.T, line string) string {
 	if _, err := io.WriteString(c, line+"\r\n"); err != nil {
 		t.Fatal(err)
 	}
-	reply, err := c.read()
+	reply, err := resptest.Read(c.in)
 	if err != nil {
 		t.Fatalf("%s: %v", line, err)
 	}
 	return strings.ReplaceAll(reply, "\r\n", " ")
-}
-
-// read reads one reply, or message.
-func (c *rawConn) read() (string, error) {
-	line, err := c.in.ReadString('\n')
-	if err != nil {
-		return line, err
-	}
-	n, _ := strconv.Atoi(strings.TrimSpace(line[1:]))
-	switch line[0] {
-	case '$', '=':
-		if n < 0 {
-			return line, nil
-		}
-		b := make([]byte, n+2)
-		_, err := io.ReadFull(c.in, b)
-		return line + string(b), err
-	case '%':
-		n *= 2
-	case '*', '~', '>':
-	default:
-		return line, nil
-	}
-	for range n {
-		next, err := c.read()
-		if line += next; err != nil {
-			return line, err
-		}
-	}
-	return line, nil
 }
 
 // TestWire compares replies byte by byte.

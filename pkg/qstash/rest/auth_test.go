@@ -1,29 +1,18 @@
 package rest_test
 
 import (
-	"crypto/ed25519"
 	"errors"
 	"net/http/httptest"
 	"testing"
 
 	"github.com/skystash/skystash/pkg/qstash/rest"
 	"github.com/skystash/skystash/pkg/token"
+	"github.com/skystash/skystash/pkg/token/tokentest"
 )
 
 func TestTokensOpenTheirAccountOnly(t *testing.T) {
 	s := newService(t)
-	key, err := token.GenerateKey()
-	if err != nil {
-		t.Fatal(err)
-	}
-	signer, err := token.NewSigner(token.SignerConfig{Key: key})
-	if err != nil {
-		t.Fatal(err)
-	}
-	verifier, err := token.NewVerifier(token.VerifierConfig{Keys: []ed25519.PublicKey{key.Public().(ed25519.PublicKey)}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	signer, verifier := tokentest.Pair(t)
 	mint := func(change func(*token.Claims)) string {
 		t.Helper()
 		c := token.Claims{CredentialID: "c", Resource: acct, Products: []string{token.ProductQStash}, Scope: token.ReadWrite}

@@ -1,12 +1,12 @@
 package rest_test
 
 import (
-	"crypto/ed25519"
 	"net/http/httptest"
 	"testing"
 
 	"github.com/skystash/skystash/pkg/qstash/rest"
 	"github.com/skystash/skystash/pkg/token"
+	"github.com/skystash/skystash/pkg/token/tokentest"
 )
 
 func TestBoundedTokenReachesItsDestinationsOnly(t *testing.T) {
@@ -15,18 +15,7 @@ func TestBoundedTokenReachesItsDestinationsOnly(t *testing.T) {
 	s.ok(nil, "POST", "/v2/topics/other/endpoints", `{"endpoints":[{"url":"https://example.com/b"}]}`)
 	s.ok(nil, "POST", "/v2/schedules/https://elsewhere.example/x", "", "Upstash-Cron: 0 0 1 1 *", "Upstash-Schedule-Id: theirs")
 
-	key, err := token.GenerateKey()
-	if err != nil {
-		t.Fatal(err)
-	}
-	signer, err := token.NewSigner(token.SignerConfig{Key: key})
-	if err != nil {
-		t.Fatal(err)
-	}
-	verifier, err := token.NewVerifier(token.VerifierConfig{Keys: []ed25519.PublicKey{key.Public().(ed25519.PublicKey)}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	signer, verifier := tokentest.Pair(t)
 	text, err := signer.Mint(token.Claims{
 		CredentialID: "c", Resource: acct, Products: []string{token.ProductQStash}, Scope: token.ReadWrite,
 		Destinations: []string{"https://example.com/hooks/*", "orders"},

@@ -1,7 +1,6 @@
 package gate_test
 
 import (
-	"crypto/ed25519"
 	"errors"
 	"testing"
 	"time"
@@ -10,6 +9,7 @@ import (
 	"github.com/skystash/skystash/pkg/redis/gate"
 	"github.com/skystash/skystash/pkg/store/embedded"
 	"github.com/skystash/skystash/pkg/token"
+	"github.com/skystash/skystash/pkg/token/tokentest"
 )
 
 func TestGate(t *testing.T) {
@@ -24,18 +24,7 @@ func TestGate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, err := token.GenerateKey()
-	if err != nil {
-		t.Fatal(err)
-	}
-	signer, err := token.NewSigner(token.SignerConfig{Key: key})
-	if err != nil {
-		t.Fatal(err)
-	}
-	verifier, err := token.NewVerifier(token.VerifierConfig{Keys: []ed25519.PublicKey{key.Public().(ed25519.PublicKey)}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	signer, verifier := tokentest.Pair(t)
 	mint := func(c token.Claims) string {
 		t.Helper()
 		text, err := signer.Mint(c)

@@ -2,7 +2,6 @@ package rest
 
 import (
 	"context"
-	"crypto/ed25519"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -15,6 +14,7 @@ import (
 	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/store/embedded"
 	"github.com/skystash/skystash/pkg/token"
+	"github.com/skystash/skystash/pkg/token/tokentest"
 )
 
 // The real ones are what Config takes.
@@ -37,18 +37,7 @@ func TestWithEngineAndTokens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, err := token.GenerateKey()
-	if err != nil {
-		t.Fatal(err)
-	}
-	signer, err := token.NewSigner(token.SignerConfig{Key: key})
-	if err != nil {
-		t.Fatal(err)
-	}
-	verifier, err := token.NewVerifier(token.VerifierConfig{Keys: []ed25519.PublicKey{key.Public().(ed25519.PublicKey)}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	signer, verifier := tokentest.Pair(t)
 	mint := func(id, resource string, scope token.Scope, generation int64) string {
 		t.Helper()
 		text, err := signer.Mint(token.Claims{CredentialID: id, Resource: resource, Products: []string{token.ProductRedis}, Scope: scope, Generation: generation})

@@ -3,12 +3,10 @@ package wire_test
 import (
 	"bufio"
 	"context"
-	"crypto/ed25519"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -16,10 +14,12 @@ import (
 
 	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/redis"
+	"github.com/skystash/skystash/pkg/redis/resp/resptest"
 	"github.com/skystash/skystash/pkg/redis/wire"
 	"github.com/skystash/skystash/pkg/store"
 	"github.com/skystash/skystash/pkg/store/embedded"
 	"github.com/skystash/skystash/pkg/token"
+	"github.com/skystash/skystash/pkg/token/tokentest"
 )
 
 // testTimeout is longer than anything takes that works.
@@ -87,17 +87,8 @@ func newServerOver(t *testing.T, st store.Store, recordTTL time.Duration, change
 			t.Fatal(err)
 		}
 	}
-	key, err := token.GenerateKey()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if s.signer, err = token.NewSigner(token.SignerConfig{Key: key}); err != nil {
-		t.Fatal(err)
-	}
-	verifier, err := token.NewVerifier(token.VerifierConfig{Keys: []ed25519.PublicKey{key.Public().(ed25519.PublicKey)}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	var verifier *token.Verifier
+	s.signer, verifier = tokentest.Pair(t)
 	cfg := wire.Config{Engine: s.engine, Verifier: verifier, Meter: &s.usage, Logger: slog.New(slog.NewTextHandler(testLog{t}, nil))}
 	if change != nil {
 		change(&cfg)
@@ -202,40 +193,11 @@ func (c *client) sendArgs(args ...string) {
 // reply reads a reply; ends of lines are shown as '|'.
 func (c *client) reply() string {
 	c.Helper()
-	text, err := c.read()
+	text, err := resptest.Read(c.r)
 	if err != nil {
 		c.Fatal(err)
 	}
 	return strings.ReplaceAll(text, "\r\n", "|")
-}
-
-func (c *client) read() (string, error) {
-	line, err := c.r.ReadString('\n')
-	if err != nil {
-		return line, err
-	}
-	n, _ := strconv.Atoi(strings.TrimSpace(line[1:]))
-	switch line[0] {
-	case '$', '=':
-		if n < 0 {
-			return line, nil
-		}
-		b := make([]byte, n+2)
-		_, err := io.ReadFull(c.r, b)
-		return line + string(b), err
-	case '%':
-		n *= 2
-	case '*', '~', '>':
-	default:
-		return line, nil
-	}
-	for range n {
-		next, err := c.read()
-		if line += next; err != nil {
-			return line, err
-		}
-	}
-	return line, nil
 }
 
 // expect sends a line and compares the reply.

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/skystash/skystash/pkg/redis/resp/resptest"
 )
 
 // isBlocked waits until a number of connections wait.
@@ -91,7 +93,7 @@ func TestDrain(t *testing.T) {
 	blocked.next("*-1|")
 	blocked.ends()
 	for {
-		if _, err := busy.read(); err != nil {
+		if _, err := resptest.Read(busy.r); err != nil {
 			break // behind a whole reply
 		}
 	}
