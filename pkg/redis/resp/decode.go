@@ -14,13 +14,14 @@ type (
 	Pairs  []any  // pairs: one, its value, the next ...
 	Rows   []any  // rows, each of them []any
 	Text   string // a text for people
+	Push   []any  // a message that is no reply: its kind, then what it says
 )
 
 func (e Error) Error() string { return string(e) }
 
 // Decode turns a reply, which must be exactly one, into Go values: string (a
 // bulk string), int64, float64, bool, nil, []any (nil for the null array),
-// Simple, Error, Map, Set, Pairs, Rows and Text. It is meant for tests and tools; what sends
+// Simple, Error, Map, Set, Pairs, Rows, Text and Push. It is meant for tests and tools; what sends
 // replies converts the bytes directly.
 func Decode(reply []byte) (any, error) {
 	v, rest, err := decode(reply, 0)
@@ -80,6 +81,8 @@ func decode(b []byte, depth int) (any, []byte, error) {
 		return Pairs(members), b, nil
 	case TypeRows:
 		return Rows(members), b, nil
+	case TypePush:
+		return Push(members), b, nil
 	}
 	return members, b, nil
 }

@@ -54,6 +54,9 @@ func encode(w *Writer, v any) {
 		encodeAll(w, v)
 	case Text:
 		w.Verbatim(string(v))
+	case Push:
+		w.Push(len(v))
+		encodeAll(w, v)
 	default:
 		panic(fmt.Sprintf("encode: %T", v))
 	}
@@ -96,6 +99,7 @@ func TestConversions(t *testing.T) {
 		{"negative integer", int64(-1), ":-1\r\n", `-1`, `-1`},
 		{"largest integer has all its digits", int64(math.MaxInt64), ":9223372036854775807\r\n", `9223372036854775807`, `9223372036854775807`},
 		{"smallest integer", int64(math.MinInt64), ":-9223372036854775808\r\n", `-9223372036854775808`, `-9223372036854775808`},
+		{"push", Push{"message", "c", "v"}, "*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$1\r\nv\r\n", `["message","c","v"]`, `["bWVzc2FnZQ==","Yw==","dg=="]`},
 		{"double is a string", 99.5, "$4\r\n99.5\r\n", `"99.5"`, `"OTkuNQ=="`},
 		{"infinity", math.Inf(-1), "$4\r\n-inf\r\n", `"-inf"`, `"LWluZg=="`},
 		{"true", true, ":1\r\n", `1`, `1`},
@@ -335,6 +339,8 @@ func resp2OfRESP3(w *Writer, v any) {
 		list(v)
 	case Rows:
 		list(v)
+	case Push:
+		list(v)
 	case Text:
 		w.Bulk(string(v))
 	case []any:
@@ -350,7 +356,7 @@ func resp2OfRESP3(w *Writer, v any) {
 
 func FuzzReaders(f *testing.F) {
 	for _, v := range []any{nil, []any(nil), Simple("OK"), Error("ERR x"), "a\xff\"", int64(-5), 1.5, true,
-		Map{"k", []any{"v", nil}}, Set{"a", 2.25}, Pairs{"a", "b"}, Rows{[]any{"k", "v"}}, Text("t"), []any{}, []any{[]any{Simple("OK")}}} {
+		Map{"k", []any{"v", nil}}, Set{"a", 2.25}, Pairs{"a", "b"}, Rows{[]any{"k", "v"}}, Text("t"), Push{}, Push{"message", "c"}, []any{}, []any{[]any{Simple("OK")}}} {
 		f.Add(encoded(v))
 	}
 	f.Add([]byte("*2\r\n$1\r\na\r\n"))
