@@ -84,6 +84,7 @@ func setMetatable(a args) int {
 		a.RaiseError("cannot change a protected metatable")
 	}
 	t.Metatable = meta
+	r.metatables++
 	return a.ret(t)
 }
 

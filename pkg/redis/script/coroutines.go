@@ -33,6 +33,22 @@ func untraced(L *lua.LState) {
 	panic(&lua.ApiError{Type: lua.ApiErrorRun, Object: L.Get(-1), StackTrace: " "})
 }
 
+// raised calls the function that was pushed onto a stack with its arguments, and returns what it raised. The stack can
+// not be used after an error. gopher-lua's PCall would do, but for its description of all calls under way.
+func raised(th *lua.LState, arguments int) (err error) {
+	defer func() {
+		switch v := recover().(type) {
+		case nil:
+		case *lua.ApiError:
+			err = v
+		default:
+			err = &lua.ApiError{Type: lua.ApiErrorPanic, Object: lua.LString(fmt.Sprint(v))}
+		}
+	}()
+	th.Call(arguments, lua.MultRet)
+	return nil
+}
+
 // nest calls fn one level deeper.
 func (a args) nest(fn func()) {
 	r, current := a.run(), a.G.CurrentThread
@@ -59,7 +75,7 @@ func (a args) protected(fn lua.LValue, arguments []lua.LValue) (results []lua.LV
 		for _, v := range arguments {
 			th.Push(v)
 		}
-		if err = th.PCall(len(arguments), lua.MultRet, nil); err == nil {
+		if err = raised(th, len(arguments)); err == nil {
 			results = args{th, ""}.rest(1)
 		}
 	})
@@ -97,14 +113,18 @@ func coroutineTable() *lua.LTable {
 		a.LState.Options.CallStackSize = room
 		return a.Get(-1)
 	}
+	follow := func(a args, th *lua.LState) {
+		a.run().follow(th)
+		th.Panic = untraced
+	}
 	return library{
 		"create": func(a args) int {
-			a.run().follow(make(a, create).(*lua.LState))
+			follow(a, make(a, create).(*lua.LState))
 			return 1
 		},
 		"wrap": func(a args) int {
 			w := make(a, wrap).(*lua.LFunction)
-			a.run().follow(w.Upvalues[0].Value().(*lua.LState))
+			follow(a, w.Upvalues[0].Value().(*lua.LState))
 			ours := function("wrap", nested(w.GFunction))
 			ours.Upvalues = w.Upvalues // the coroutine
 			return a.ret(ours)

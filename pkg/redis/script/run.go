@@ -14,21 +14,22 @@ import (
 // run is one run of a program: its Lua state and all that library functions need to know.
 type run struct {
 	budget
-	in      *Interpreter
-	std     *environment
-	state   *lua.LState
-	globals *lua.LTable
-	env     *lua.LTable // the proxy of globals
-	listed  *lua.LTable // all globals, once somebody has listed them
-	resp3   bool
-	long    bool              // it may have a string of longText
-	nested  int               // protected calls and coroutines under way
-	threads []*lua.LState     // of the protected calls
-	tails   [tailCount][]byte // see join
-	oldest  int               // of tails
-	random  random
-	json    jsonOptions
-	library *[]Function // while a library is loaded: what it has registered
+	in         *Interpreter
+	std        *environment
+	state      *lua.LState
+	globals    *lua.LTable
+	env        *lua.LTable // the proxy of globals
+	listed     *lua.LTable // all globals, once somebody has listed them
+	resp3      bool
+	long       bool              // it may have a string of longText
+	metatables int               // that it has set
+	nested     int               // protected calls and coroutines under way
+	threads    []*lua.LState     // of the protected calls
+	tails      [tailCount][]byte // see join
+	oldest     int               // of tails
+	random     random
+	json       jsonOptions
+	library    *[]Function // while a library is loaded: what it has registered
 }
 
 func (in *Interpreter) newRun(ctx context.Context, host Host) *run {

@@ -246,6 +246,27 @@ func TestLimits(t *testing.T) {
 	})
 }
 
+// A look-up costs the tables that it goes through, each way in which a script can make one.
+func TestChainsOfTablesAreCharged(t *testing.T) {
+	const chain = `local s, t = string.rep('x', 3000), {m = function() end} for i = 1, 90 do t = setmetatable({}, {__index = t, __newindex = t}) end `
+	for _, lookUps := range []string{
+		`for i = 1, 3000 do local x = t.a end`,
+		`local k = 'a' for i = 1, 3000 do local x = t[k] end`,
+		`for i = 1, 3000 do t.a = nil end`,
+		`local k = 'a' for i = 1, 3000 do t[k] = nil end`,
+		`for i = 1, 3000 do t:m() end`,
+		`return #s:gsub('.', t)`,
+	} {
+		short := strings.Replace(chain, "90", "7", 1)
+		if _, err := eval(t, script.New(script.Limits{Steps: 250_000}), short+lookUps); err != nil {
+			t.Errorf("7 tables: %s: %v", lookUps, err)
+		}
+		if _, err := eval(t, script.New(script.Limits{Steps: 250_000}), chain+lookUps); err == nil || !strings.Contains(err.Error(), "steps") {
+			t.Errorf("90 tables: %s: %v", lookUps, err)
+		}
+	}
+}
+
 // What the host cannot do ends the run; no pcall holds it up.
 // slowHost takes a second for a call, a part of which is waiting for others.
 type slowHost struct {

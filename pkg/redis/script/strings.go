@@ -260,7 +260,9 @@ func (m *matcher) replacement(repl lua.LValue, start, end int) string {
 		v = m.a.Get(-1)
 		m.a.Pop(1)
 	} else {
-		v = m.a.GetTable(repl, m.capture(0, start, end))
+		key := m.capture(0, start, end)
+		m.a.run().spend(m.a.LState, lookUp(repl, key, "__index", 64))
+		v = m.a.GetTable(repl, key)
 	}
 	if lua.LVIsFalse(v) {
 		return m.s[start:end]
