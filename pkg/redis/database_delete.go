@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/skystash/skystash/pkg/redis/keyspace"
+	"github.com/skystash/skystash/pkg/redis/pubsub"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -97,12 +98,8 @@ func (e *Engine) clearDatabase(ctx context.Context, id string) (int, error) {
 	partitions := []string{
 		keyspace.ElemPartition(id, scriptGen(scripts-1)), keyspace.ElemPartition(id, scriptGen(scripts)),
 		keyspace.ElemPartition(id, libraryGen(libs-1)), keyspace.ElemPartition(id, libraryGen(libs)),
-		registryPartition(id), messageLog{id, monitorLog}.key(logHead).Partition,
 	}
-	for i := range logsOf(d) {
-		partitions = append(partitions, messageLog{id, uint16(i)}.key(logHead).Partition)
-	}
-	for _, p := range partitions {
+	for _, p := range append(partitions, pubsub.Partitions(d)...) {
 		if err := count(e.keys.DeletePartition(ctx, p)); err != nil {
 			return total, err
 		}

@@ -8,13 +8,14 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"runtime"
-	"sync"
 	"time"
 
 	"github.com/skystash/skystash/pkg/fresh"
 	"github.com/skystash/skystash/pkg/redis/command"
+	"github.com/skystash/skystash/pkg/redis/internal/duties"
 	"github.com/skystash/skystash/pkg/redis/internal/turns"
 	"github.com/skystash/skystash/pkg/redis/keyspace"
+	"github.com/skystash/skystash/pkg/redis/pubsub"
 	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/redis/script"
 	"github.com/skystash/skystash/pkg/store"
@@ -91,10 +92,8 @@ type Engine struct {
 	lua      *luaHost
 	waiters  waiters
 	lookouts lookouts
-	duties   *duties
-
-	hubsMu sync.Mutex
-	hubs   map[string]*hub // by database
+	duties   *duties.Duties
+	pubsub   *pubsub.Broker
 
 	databases *fresh.Cache[string, *Database] // records
 	users     *fresh.Cache[userID, user]
@@ -113,9 +112,8 @@ func New(cfg Config) *Engine {
 		maxReply:  cfg.MaxReplyBytes,
 		budget:    cfg.Budget.OrDefaults(),
 		locks:     store.NewLocks(),
-		duties:    newDuties(),
+		duties:    duties.New(),
 		lua:       newLuaHost(cfg.Scripts),
-		hubs:      map[string]*hub{},
 	}
 	if e.now == nil {
 		e.now = time.Now
@@ -147,7 +145,8 @@ func New(cfg Config) *Engine {
 	}
 	e.random = rand.New(randomSource(cfg.Random))
 	e.started = e.now()
-	e.commands = command.NewTable(e.databaseCommands(), e.pubsubCommands(), e.scriptCommands(), e.functionCommands(), e.aclCommands())
+	e.pubsub = pubsub.New(pubsub.Config{Store: e.store, Now: e.now, Log: e.log, Retry: e.retry, Duties: e.duties, Alone: e.recordTTL == 0})
+	e.commands = command.NewTable(e.databaseCommands(), e.pubsub.Commands(), e.scriptCommands(), e.functionCommands(), e.aclCommands())
 	e.host = &command.Host{Commands: e.commands, Now: e.now, Started: e.started, Random: e.random, MaxReply: e.maxReply}
 	e.keys = keyspace.New(keyspace.Config{
 		Store: e.store, Now: e.now, Log: e.log, Retry: e.retry, Random: e.random, Budget: e.budget,
@@ -273,6 +272,11 @@ func (e *Engine) runOutside(ctx context.Context, db *Database, b bound, w *resp.
 	}
 	return err
 }
+
+// Close ends what waits: blocking commands return as if their time were over, and subscriptions
+// end with ErrClosed. When Close returns, all goroutines of the engine have ended. Other commands can
+// still be carried out, so a server may close its engine first and then let its last requests finish.
+func (e *Engine) Close() { e.duties.Close() }
 
 // FailureText is what a client may read of a failure of ours.
 func FailureText(err error) string {
