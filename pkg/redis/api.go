@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 
+	"github.com/skystash/skystash/pkg/redis/acl"
 	"github.com/skystash/skystash/pkg/redis/command"
 	"github.com/skystash/skystash/pkg/redis/internal/turns"
 	"github.com/skystash/skystash/pkg/redis/keyspace"
@@ -28,6 +29,8 @@ type (
 	Change = keyspace.Change
 	// Turn is the right of one request to work.
 	Turn = turns.Turn
+	// User is a user of a database's access control list.
+	User = acl.User
 	// Message is what a subscriber receives.
 	Message = pubsub.Message
 	// Subscription receives the messages of channels. It must be closed.

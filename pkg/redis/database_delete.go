@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/skystash/skystash/pkg/redis/acl"
 	"github.com/skystash/skystash/pkg/redis/keyspace"
 	"github.com/skystash/skystash/pkg/redis/pubsub"
 	"github.com/skystash/skystash/pkg/store"
@@ -104,8 +105,8 @@ func (e *Engine) clearDatabase(ctx context.Context, id string) (int, error) {
 			return total, err
 		}
 	}
-	for _, prefix := range []string{userPrefix, revokedPrefix} {
-		q := store.Query{Partition: keyspace.RecordKey(id).Partition, From: prefix, To: store.PrefixEnd(prefix)}
+	revocations := store.Query{Partition: keyspace.RecordKey(id).Partition, From: revokedPrefix, To: store.PrefixEnd(revokedPrefix)}
+	for _, q := range []store.Query{acl.Query(id), revocations} {
 		if err := count(e.keys.DeleteAll(ctx, q)); err != nil {
 			return total, err
 		}

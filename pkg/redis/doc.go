@@ -3,9 +3,9 @@
 // [resp.Writer].
 //
 // It stands on two floors. Package keyspace has the keys: transactions, commits, and a file for each type. Package command
-// has the table of commands, which work on keys. Package pubsub stands on both: the messages of channels. Here is what a
-// process does with them: databases and their records, pipelines and transactions of several commands, blocking, scripts,
-// users, read regions.
+// has the table of commands, which work on keys. Packages pubsub (the messages of channels) and acl (users) stand on both
+// and add commands of their own. Here is what a process does with them: databases and their records, pipelines and
+// transactions of several commands, blocking, scripts, read regions.
 //
 // # Concepts
 //
@@ -23,10 +23,9 @@
 //
 // # Items
 //
-// Those of keys are in package keyspace, those of messages in package pubsub. The others:
+// Those of keys are in package keyspace, of messages in package pubsub, of users in package acl. The others:
 //
 //	item      partition              sort key                 attributes
-//	user      'd' db                 'u' name                 r (rules), w
 //	revoked   'd' db                 'r' page                 l, x: revoked credentials that do not fit the record, see package revoked
 //	deleted   'd' db                 'x'                      those of the record: the database is being deleted
 //	script    'e' db 's' number      0x07 SHA-1               v (the source)
@@ -50,7 +49,7 @@
 // categories, key patterns for reading and writing, channel patterns. Every command is checked by it in one place,
 // wherever it comes from. Rules come from a token or from a user of the database; users are items beside the
 // database's record, with hashes of their passwords, and may be cached for Config.RecordTTL. A user's rules are bounded
-// by those of the credential, or the user, that made it, and it ends with its maker: see acl_maker.go.
+// by those of the credential, or the user, that made it, and it ends with its maker: see package acl.
 //
 // # The record of a database
 //

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/skystash/skystash/pkg/fresh"
+	"github.com/skystash/skystash/pkg/redis/acl"
 	"github.com/skystash/skystash/pkg/redis/command"
 	"github.com/skystash/skystash/pkg/redis/internal/duties"
 	"github.com/skystash/skystash/pkg/redis/internal/turns"
@@ -63,11 +64,8 @@ type Config struct {
 	Turns int
 }
 
-// Limits of what an Engine remembers.
-const (
-	maxDatabases = 10_000
-	maxUsers     = 4096
-)
+// maxDatabases is how many records an Engine remembers.
+const maxDatabases = 10_000
 
 // Engine runs Redis commands over a store. It is safe for concurrent use, and any number of engines
 // may share a store. A process that goes on without its engine closes it.
@@ -96,7 +94,7 @@ type Engine struct {
 	pubsub   *pubsub.Broker
 
 	databases *fresh.Cache[string, *Database] // records
-	users     *fresh.Cache[userID, user]
+	users     *acl.Users
 	revoked   *revoked.Book
 }
 
@@ -127,7 +125,6 @@ func New(cfg Config) *Engine {
 		ttl = fresh.Forever
 	}
 	e.databases = fresh.New[string, *Database](ttl, maxDatabases, e.now)
-	e.users = fresh.New[userID, user](e.recordTTL, maxUsers, e.now)
 	if r := cfg.Region; r != nil {
 		e.region = &replicaReader{replica: r.Replica, marks: r.Marks}
 		e.store = &primaryStore{Store: cfg.Store, region: e.region, now: e.now}
@@ -146,7 +143,9 @@ func New(cfg Config) *Engine {
 	e.random = rand.New(randomSource(cfg.Random))
 	e.started = e.now()
 	e.pubsub = pubsub.New(pubsub.Config{Store: e.store, Now: e.now, Log: e.log, Retry: e.retry, Duties: e.duties, Alone: e.recordTTL == 0})
-	e.commands = command.NewTable(e.databaseCommands(), e.pubsub.Commands(), e.scriptCommands(), e.functionCommands(), e.aclCommands())
+	e.commands = command.NewTable(e.databaseCommands(), e.pubsub.Commands(), e.scriptCommands(), e.functionCommands())
+	e.users = acl.New(acl.Config{Store: e.store, Now: e.now, Retry: e.retry, Locks: e.locks, Commands: e.commands, MaxAge: e.recordTTL})
+	e.commands.Add(e.users.Commands())
 	e.host = &command.Host{Commands: e.commands, Now: e.now, Started: e.started, Random: e.random, MaxReply: e.maxReply}
 	e.keys = keyspace.New(keyspace.Config{
 		Store: e.store, Now: e.now, Log: e.log, Retry: e.retry, Random: e.random, Budget: e.budget,

@@ -82,7 +82,7 @@ type Command struct {
 	Getkeys     func(args []string) []string   // optional: keys that KeySpec cannot express; args are valid in number only
 	Subcommands map[string]*Command            // subcommands; run is nil then, but for COMMAND
 
-	parent string // of a subcommand, the name of its command; see NewTable
+	parent string // of a subcommand, the name of its command; see Table.Add
 }
 
 // Call is one execution of a command inside a transaction.
@@ -191,17 +191,22 @@ func NewTable(others ...[]*Command) Table {
 		hashCommands(), listCommands(), setCommands(), zsetCommands(), geoCommands(), hllCommands(),
 		streamCommands(), jsonCommands(), sessionCommands(),
 	}, others...) {
-		for _, cmd := range group {
-			if t[cmd.Name] != nil {
-				panic("redis: two commands have the name " + cmd.Name)
-			}
-			t[cmd.Name] = cmd
-			for _, sub := range cmd.Subcommands {
-				sub.parent = cmd.Name
-			}
-		}
+		t.Add(group)
 	}
 	return t
+}
+
+// Add adds commands, also some whose code uses the table. It is called before the table is used.
+func (t Table) Add(cmds []*Command) {
+	for _, cmd := range cmds {
+		if t[cmd.Name] != nil {
+			panic("redis: two commands have the name " + cmd.Name)
+		}
+		t[cmd.Name] = cmd
+		for _, sub := range cmd.Subcommands {
+			sub.parent = cmd.Name
+		}
+	}
 }
 
 // Find looks up the command of args, which is not empty, and checks the number
