@@ -70,6 +70,7 @@ var floors = map[string][]string{
 	"pkg/redis/command":  {"pkg/redis/internal", "pkg/redis/resp", "pkg/redis/keyspace"},
 	"pkg/redis/pubsub":   {"pkg/redis/internal", "pkg/redis/resp", "pkg/redis/keyspace", "pkg/redis/command"},
 	"pkg/redis/acl":      {"pkg/redis/internal", "pkg/redis/resp", "pkg/redis/keyspace", "pkg/redis/command"},
+	"pkg/redis/scripts":  {"pkg/redis/internal", "pkg/redis/resp", "pkg/redis/keyspace", "pkg/redis/command", "pkg/redis/script"},
 }
 
 // pkg is a package as go list describes it.
@@ -119,6 +120,7 @@ func TestArrowsThatPointUpAreFound(t *testing.T) {
 		{of: "pkg/redis/internal/turns", imports: "pkg/redis/keyspace"},
 		{of: "pkg/redis/pubsub", imports: "pkg/redis", test: true},
 		{of: "pkg/redis/acl", imports: "pkg/redis/pubsub"},
+		{of: "pkg/redis/scripts", imports: "pkg/redis"},
 		{of: "pkg/redis", imports: "pkg/redis/rest"},
 		{of: "pkg/redis", imports: "github.com/aws/aws-sdk-go-v2/aws"},
 		{of: "pkg/qstash", imports: "pkg/qstash/wake/aws"},

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/skystash/skystash/pkg/redis/acl"
 	"github.com/skystash/skystash/pkg/redis/keyspace"
 	"github.com/skystash/skystash/pkg/redis/pubsub"
+	"github.com/skystash/skystash/pkg/redis/scripts"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -94,13 +96,9 @@ func (e *Engine) clearDatabase(ctx context.Context, id string) (int, error) {
 			return total, err
 		}
 	}
-	scripts, libs := keyspace.ReadGeneration(old, keyspace.RecScripts).N, keyspace.ReadGeneration(old, keyspace.RecLibs).N
-	d := &Database{ID: id, Slots: slots}
-	partitions := []string{
-		keyspace.ElemPartition(id, scriptGen(scripts-1)), keyspace.ElemPartition(id, scriptGen(scripts)),
-		keyspace.ElemPartition(id, libraryGen(libs-1)), keyspace.ElemPartition(id, libraryGen(libs)),
-	}
-	for _, p := range append(partitions, pubsub.Partitions(d)...) {
+	scriptsGen, libsGen := keyspace.ReadGeneration(old, keyspace.RecScripts).N, keyspace.ReadGeneration(old, keyspace.RecLibs).N
+	partitions := slices.Concat(scripts.Partitions(id, scriptsGen, libsGen), pubsub.Partitions(&Database{ID: id, Slots: slots}))
+	for _, p := range partitions {
 		if err := count(e.keys.DeletePartition(ctx, p)); err != nil {
 			return total, err
 		}

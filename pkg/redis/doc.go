@@ -3,9 +3,9 @@
 // [resp.Writer].
 //
 // It stands on two floors. Package keyspace has the keys: transactions, commits, and a file for each type. Package command
-// has the table of commands, which work on keys. Packages pubsub (the messages of channels) and acl (users) stand on both
-// and add commands of their own. Here is what a process does with them: databases and their records, pipelines and
-// transactions of several commands, blocking, scripts, read regions.
+// has the table of commands, which work on keys. Packages pubsub (the messages of channels), acl (users) and scripts stand
+// on both and have commands of their own. Here is what a process does with them: databases and their records, pipelines
+// and transactions of several commands, blocking, read regions.
 //
 // # Concepts
 //
@@ -23,16 +23,11 @@
 //
 // # Items
 //
-// Those of keys are in package keyspace, of messages in package pubsub, of users in package acl. The others:
+// Those of keys are in package keyspace; of messages, users and scripts in packages pubsub, acl and scripts. The others:
 //
 //	item      partition              sort key                 attributes
 //	revoked   'd' db                 'r' page                 l, x: revoked credentials that do not fit the record, see package revoked
 //	deleted   'd' db                 'x'                      those of the record: the database is being deleted
-//	script    'e' db 's' number      0x07 SHA-1               v (the source)
-//	library   'e' db 'l' number      0x08 name                v (the source)
-//
-// The database's record has the numbers of the generations that hold its scripts and function libraries; see
-// scripts.go.
 //
 // # Connections
 //

@@ -19,6 +19,7 @@ import (
 	"github.com/skystash/skystash/pkg/redis/pubsub"
 	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/redis/script"
+	"github.com/skystash/skystash/pkg/redis/scripts"
 	"github.com/skystash/skystash/pkg/store"
 	"github.com/skystash/skystash/pkg/token/revoked"
 )
@@ -87,7 +88,7 @@ type Engine struct {
 	host     *command.Host
 	commands command.Table
 	locks    *store.Locks // of keys and what else is written as a whole, by database
-	lua      *luaHost
+	scripts  *scripts.Scripts
 	waiters  waiters
 	lookouts lookouts
 	duties   *duties.Duties
@@ -111,7 +112,6 @@ func New(cfg Config) *Engine {
 		budget:    cfg.Budget.OrDefaults(),
 		locks:     store.NewLocks(),
 		duties:    duties.New(),
-		lua:       newLuaHost(cfg.Scripts),
 	}
 	if e.now == nil {
 		e.now = time.Now
@@ -142,8 +142,11 @@ func New(cfg Config) *Engine {
 	}
 	e.random = rand.New(randomSource(cfg.Random))
 	e.started = e.now()
+	e.scripts = scripts.New(scripts.Config{
+		Store: e.store, Now: e.now, Log: e.log, Retry: e.retry, Locks: e.locks, Records: records{e}, Limits: cfg.Scripts,
+	})
 	e.pubsub = pubsub.New(pubsub.Config{Store: e.store, Now: e.now, Log: e.log, Retry: e.retry, Duties: e.duties, Alone: e.recordTTL == 0})
-	e.commands = command.NewTable(e.databaseCommands(), e.pubsub.Commands(), e.scriptCommands(), e.functionCommands())
+	e.commands = command.NewTable(e.databaseCommands(), e.pubsub.Commands(), e.scripts.Commands())
 	e.users = acl.New(acl.Config{Store: e.store, Now: e.now, Retry: e.retry, Locks: e.locks, Commands: e.commands, MaxAge: e.recordTTL})
 	e.commands.Add(e.users.Commands())
 	e.host = &command.Host{Commands: e.commands, Now: e.now, Started: e.started, Random: e.random, MaxReply: e.maxReply}
