@@ -33,6 +33,7 @@ type batch struct {
 // serveBatch carries out commands, which arrived in a number of bytes, in order. An error closes the connection.
 func (c *conn) serveBatch(cmds [][]string, size int64) (err error) {
 	defer c.guard(&err)
+	c.prepare()
 	c.note(cmds, size)
 	c.s.commands.Add(int64(len(cmds)))
 	for len(cmds) > 0 && !c.hangUp {
@@ -242,6 +243,6 @@ func (b *batch) failedText(err error) string {
 	if errors.As(err, &refused) {
 		return refused.Error()
 	}
-	b.log.ErrorContext(b.ctx, "command failed", "error", err)
+	b.logger().ErrorContext(b.ctx, "command failed", "error", err)
 	return redis.FailureText(err)
 }
