@@ -61,8 +61,8 @@ type seen struct {
 	at              time.Time // of the last command
 	proto           int
 	queued          int // commands of a transaction; -1: there is none
-	channels        int
-	patterns        int
+	channels        []string
+	patterns        []string
 	monitors        bool
 	bytesIn         int64
 }
@@ -71,7 +71,7 @@ func newConn(s *Server, nc net.Conn, id int64) *conn {
 	c := &conn{s: s, id: id, nc: nc, in: newReader(nc, &s.buffers), proto: 2, began: s.now(), log: s.log.With("peer", nc.RemoteAddr().String())}
 	c.life, c.stop = context.WithCancel(context.Background())
 	c.seen.proto, c.seen.queued, c.seen.at = 2, -1, c.began
-	c.caller = redis.Caller{Addr: nc.RemoteAddr().String(), Patient: true, Server: func() redis.ServerInfo {
+	c.caller = redis.Caller{Addr: nc.RemoteAddr().String(), Patient: true, Waits: c.life, Server: func() redis.ServerInfo {
 		return s.info(c.login.Load().database)
 	}}
 	return c

@@ -208,7 +208,8 @@ func (s *Server) leave(l *login) {
 	}
 }
 
-// watch closes the connections of credentials that were revoked or have expired, whatever they wait for.
+// watch closes the connections of credentials that were revoked or have expired, whatever they wait for, and of users that
+// may not receive any more what they receive.
 func (s *Server) watch() {
 	tick := time.NewTicker(checkEvery)
 	defer tick.Stop()
@@ -223,7 +224,7 @@ func (s *Server) watch() {
 			if l == nil {
 				continue
 			}
-			if _, err := l.check(s.life); errors.Is(err, gate.ErrRefused) {
+			if grant, err := l.check(s.life); errors.Is(err, gate.ErrRefused) || err == nil && !c.mayHear(grant.Access) {
 				c.log.Info("a connection of Redis's protocol is closed", "reason", "its credential is not good any more")
 				c.Close()
 			}
