@@ -36,7 +36,7 @@ func (c *conn) serveBatch(cmds [][]string, size int64) (err error) {
 	defer c.guard(&err)
 	c.note(cmds, size)
 	c.s.commands.Add(int64(len(cmds)))
-	for len(cmds) > 0 && !c.hangUp && c.life.Err() == nil {
+	for len(cmds) > 0 && !c.hangUp && c.Life.Err() == nil {
 		if len(c.out)+len(c.w.Buf) >= flushReplies {
 			if err := c.flush(); err != nil {
 				return err
@@ -68,13 +68,13 @@ func (c *conn) serveSome(cmds [][]string, size int64) (int, error) {
 	if c.waits(cmds[0]) {
 		return 1, c.serveWaiting(cmds[0], size)
 	}
-	ctx, cancel := context.WithTimeout(redis.WithCaller(context.WithoutCancel(c.life), &c.caller), c.s.cfg.Timeout+time.Duration(len(cmds))*commandTime)
+	ctx, cancel := context.WithTimeout(redis.WithCaller(context.WithoutCancel(c.Life), &c.caller), c.s.cfg.Timeout+time.Duration(len(cmds))*commandTime)
 	defer cancel()
 	b := &batch{conn: c, bytesIn: size}
 	done := b.open(ctx, cmds)
 	if done == 0 {
 		defer b.turn.End()
-		for done < len(cmds) && !b.over && c.life.Err() == nil {
+		for done < len(cmds) && !b.over && c.Life.Err() == nil {
 			done += b.serve(cmds[done:])
 		}
 	}

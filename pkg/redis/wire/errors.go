@@ -26,8 +26,8 @@ const (
 	errAborted      = "EXECABORT Transaction discarded because of previous errors."
 	errNoClient     = "ERR No such client"
 	errUnblocked    = "UNBLOCKED client unblocked via CLIENT UNBLOCK"
+	errMaxClients   = "ERR max number of clients reached"
 	errStillListens = "ERR This connection receives what the new login may not: it keeps its login, RESET ends it"
-	errTooManyIn    = "ERR max number of clients of this database or credential reached"
 )
 
 // errUnknown is the error for a command that there is not, which clients recognize. Redis shows 128 bytes
