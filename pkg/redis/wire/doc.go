@@ -25,7 +25,8 @@
 // none; or the token of a user of the database; or the password of such a user, whose name then has the database in
 // front: "orders/alice". A connection is one of one database, number 0. Before each batch the login is checked
 // against the database's record, which may be Config.RecordTTL of the engine old; every 5 seconds so are all connections, whatever they wait
-// for. One whose credential is not good any more is closed.
+// for. One whose credential is not good any more is closed, and so is one of a user who may not receive any more what it
+// receives. Another login may follow. While the connection receives anything, it must be one that may ask for the same.
 //
 // # Transactions
 //

@@ -2,7 +2,6 @@ package wire
 
 import (
 	"errors"
-	"slices"
 
 	"github.com/skystash/skystash/pkg/redis"
 	"github.com/skystash/skystash/pkg/redis/resp"
@@ -184,9 +183,4 @@ func (b *batch) merge(commands []queuedCommand, replies []byte) error {
 		replies = rest
 	}
 	return nil
-}
-
-// without is a list without one of its elements.
-func without(list []string, name string) []string {
-	return slices.DeleteFunc(list, func(s string) bool { return s == name })
 }
