@@ -3,6 +3,7 @@ package qstash
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/skystash/skystash/pkg/store"
@@ -74,16 +75,16 @@ func (e *Engine) hold(ctx context.Context, m *message) (held context.Context, re
 		return ctx, func() bool { return false }
 	}
 	held, cancel := context.WithCancel(ctx)
-	ended, lost := make(chan struct{}), false
-	go func() {
-		defer close(ended)
+	var renewals sync.WaitGroup
+	lost := false
+	renewals.Go(func() {
 		if lost = e.renew(held, m); lost {
 			cancel()
 		}
-	}()
+	})
 	return held, func() bool {
 		cancel()
-		<-ended
+		renewals.Wait()
 		return lost
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/skystash/skystash/pkg/conns"
 	"github.com/skystash/skystash/pkg/qstash/breaker"
 )
 
@@ -112,7 +113,8 @@ func (m *Main) ParseFlags(args []string) error {
 	fs.DurationVar(&f.replicaLag, "replica-lag", time.Second, "`time` that the copy lags behind, at least; at most twice that")
 	fs.BoolVar(&f.pprof, "pprof", false, "serve profiles under /debug/pprof/")
 	fs.Int64Var(&f.maxRequest, "max-request", 10<<20, "largest command or reply in `bytes`")
-	fs.DurationVar(&f.grace, "grace", 10*time.Second, "`time` that running requests get at the end")
+	fs.DurationVar(&f.grace, "grace", 10*time.Second, "`time` that running requests get at the end; in the first half of it, the connections of Redis's and\n"+
+		"Kafka's own protocols are closed, one after the other")
 	if err := fs.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			fmt.Fprint(m.stdout, usage.String())
@@ -123,6 +125,9 @@ func (m *Main) ParseFlags(args []string) error {
 	}
 	return f.check(fs.Args())
 }
+
+// drainTime is the time over which the ends of connections are spread: the rest of the grace time is for what they do.
+func (f *flags) drainTime() time.Duration { return min(conns.DefaultDrainTime, max(f.grace/2, 1)) }
 
 func (f *flags) check(rest []string) error {
 	switch {
