@@ -97,7 +97,7 @@ func (e *Engine) clearDatabase(ctx context.Context, id string) (int, error) {
 	partitions := []string{
 		keyspace.ElemPartition(id, scriptGen(scripts-1)), keyspace.ElemPartition(id, scriptGen(scripts)),
 		keyspace.ElemPartition(id, libraryGen(libs-1)), keyspace.ElemPartition(id, libraryGen(libs)),
-		registryPartition(id), messageLog{id, monitorLog}.key(logHead).Partition,
+		registryPartition(id), keyspace.ExpiryPartition(id), messageLog{id, monitorLog}.key(logHead).Partition,
 	}
 	for i := range logsOf(d) {
 		partitions = append(partitions, messageLog{id, uint16(i)}.key(logHead).Partition)

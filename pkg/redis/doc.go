@@ -43,6 +43,7 @@
 //	body      'p' db 0 number        0x02 message chunk       v (a part of a message over 1 KiB)
 //	channel   'u' db                 0x01 channel             i* (an instance's subscriptions), w
 //	patterns  'u' db                 0x02                     i* (an instance's subscriptions), w
+//	expiry    'x' db                 due time H key           k (the key), while expired keys are told of
 //
 // PUBLISH reads who has subscribed (one call of two read units) and, if anybody has, appends to
 // the log's item blindly (one call; the item is small, so mostly one or two write units), or as a
@@ -62,6 +63,16 @@
 //
 // MONITOR is a log of its own. Instances write to it only as long as an attribute of the database's
 // record asks for that, so a database that nobody monitors pays nothing for it.
+//
+// # Keyspace events
+//
+// The database's record says which events are told of. While there are none, nothing here costs anything. Otherwise no command runs as a
+// blind write: its transaction notes what happens to which key, and when it has committed, the events are
+// appended to log 0, all of a commit by one write, if anybody has subscribed to them (one call, of a read unit for each channel). So
+// events of a database are in one order. An event is told of once at most: what a process that dies has not sent is lost.
+//
+// A key that has expired is told of by whoever deletes it: any command that comes upon it, also one that only reads, and engines that have
+// subscribers to such events. These look once a second at what is due among the notes that were left with each expiry.
 //
 // # Connections
 //

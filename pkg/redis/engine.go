@@ -148,10 +148,10 @@ func New(cfg Config) *Engine {
 	e.random = rand.New(randomSource(cfg.Random))
 	e.started = e.now()
 	e.commands = command.NewTable(e.databaseCommands(), e.pubsubCommands(), e.scriptCommands(), e.functionCommands(), e.aclCommands())
-	e.host = &command.Host{Commands: e.commands, Now: e.now, Started: e.started, Random: e.random, MaxReply: e.maxReply}
+	e.host = &command.Host{Commands: e.commands, Now: e.now, Started: e.started, Random: e.random, MaxReply: e.maxReply, SetEvents: e.setEvents}
 	e.keys = keyspace.New(keyspace.Config{
 		Store: e.store, Now: e.now, Log: e.log, Retry: e.retry, Random: e.random, Budget: e.budget,
-		Written: e.waiters.written, Clear: e.clearDatabase,
+		Written: e.waiters.written, Tell: e.tell, Clear: e.clearDatabase,
 	})
 	return e
 }
@@ -234,7 +234,7 @@ func (e *Engine) run(ctx context.Context, db *Database, b bound, loaded keyspace
 	if b.cmd.Has(command.Blocking) {
 		return e.runBlocking(ctx, db, b, w)
 	}
-	if b.cmd.Direct != nil && len(b.args) > 1 {
+	if b.cmd.Direct != nil && len(b.args) > 1 && db.Events == 0 { // a blind write tells of no events
 		next, done, err := e.runDirect(ctx, db, b, w)
 		if done || err != nil {
 			return err
@@ -264,7 +264,7 @@ func (e *Engine) runDirect(ctx context.Context, db *Database, b bound, w *resp.W
 // runOutside carries out a command that changes the database as a whole.
 func (e *Engine) runOutside(ctx context.Context, db *Database, b bound, w *resp.Writer) error {
 	mark := w.Len()
-	err := b.cmd.Outside(&command.Outside{Context: ctx, Database: db.ID, Args: b.args, W: w})
+	err := b.cmd.Outside(&command.Outside{Context: ctx, Database: db.ID, Args: b.args, W: w, Host: e.host})
 	var refused Error
 	if errors.As(err, &refused) {
 		w.Truncate(mark)

@@ -125,7 +125,11 @@ func (r *registration) count(channels, patterns []string, delta int) {
 		r.stopBeat()
 		r.stopBeat = nil
 	case !empty && r.stopBeat == nil:
-		r.stopBeat = r.e.duties.run(r.beat)
+		beat, expiring := r.e.duties.run(r.beat), r.e.duties.run(r.expiring)
+		r.stopBeat = func() {
+			beat()
+			expiring()
+		}
 	}
 }
 
