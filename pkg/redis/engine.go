@@ -35,6 +35,10 @@ type Config struct {
 	// FLUSHDB and revocations rely on it. 0 says that this engine is the store's only user.
 	RecordTTL time.Duration
 
+	// Neighbours are other processes that serve the same databases and can be told at once of what is written; nil: there
+	// are none. Blocked commands do not depend on them.
+	Neighbours Neighbours
+
 	// Retry is how long, and after which pauses, a command tries again that others were faster than.
 	// Its clock is Now unless it has one. The zero value is the policy of package store.
 	Retry store.Retry
@@ -91,6 +95,7 @@ type Engine struct {
 	scripts  *scripts.Scripts
 	waiters  waiters
 	lookouts lookouts
+	others   Neighbours
 	duties   *duties.Duties
 	pubsub   *pubsub.Broker
 
@@ -105,6 +110,7 @@ func New(cfg Config) *Engine {
 		store:     cfg.Store,
 		now:       cfg.Now,
 		log:       cfg.Logger,
+		others:    cfg.Neighbours,
 		recordTTL: cfg.RecordTTL,
 		retry:     cfg.Retry,
 		maxBlock:  cfg.MaxBlock,
@@ -152,7 +158,7 @@ func New(cfg Config) *Engine {
 	e.host = &command.Host{Commands: e.commands, Now: e.now, Started: e.started, Random: e.random, MaxReply: e.maxReply, SetEvents: e.setEvents}
 	e.keys = keyspace.New(keyspace.Config{
 		Store: e.store, Now: e.now, Log: e.log, Retry: e.retry, Random: e.random, Budget: e.budget,
-		Written: e.waiters.written, Tell: e.tell, Clear: e.clearDatabase,
+		Written: e.written, Tell: e.tell, Clear: e.clearDatabase,
 	})
 	return e
 }
