@@ -94,6 +94,19 @@ func (ws *waiters) written(db, key string) {
 	}
 }
 
+// deleted wakes who is first in line for an entry of a stream that is no more: XREADGROUP then ends with an error. What pops elements
+// goes on waiting.
+func (ws *waiters) deleted(db, key string) {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	for _, w := range ws.lines[waitKey{db, key}] {
+		if w.kind == "stream" {
+			w.signal()
+			return
+		}
+	}
+}
+
 // keysOf are the keys of a database that somebody waits for.
 func (ws *waiters) keysOf(db string) []string {
 	ws.mu.Lock()

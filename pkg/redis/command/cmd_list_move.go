@@ -149,7 +149,7 @@ func rpoplpush(c *Call) error { return c.moveElement(false, true, c.nothing) }
 // moveElement moves an element; none ends the command if there is none.
 func (c *Call) moveElement(fromLeft, toLeft bool, none func() error) error {
 	src, err := c.Txn.List(c.Args[1])
-	if err != nil {
+	if err != nil && !c.passesOver(err) {
 		return err
 	}
 	if src == nil {
@@ -210,7 +210,7 @@ func (c *Call) popFirst(i int, none func() error) error {
 	}
 	for _, key := range c.Args[i+1 : where] {
 		l, err := c.Txn.List(key)
-		if err != nil {
+		if err != nil && !c.passesOver(err) {
 			return err
 		}
 		if l == nil {
@@ -254,7 +254,7 @@ func (c *Call) popAny(where func(*keyspace.List, int64) []string) error {
 	}
 	for _, key := range c.Args[1:last] {
 		l, err := c.Txn.List(key)
-		if err != nil {
+		if err != nil && !c.passesOver(err) {
 			return err
 		}
 		if popped := where(l, 1); len(popped) > 0 {

@@ -278,7 +278,7 @@ func xread(c *Call) error {
 	streams, after := make([]*keyspace.Stream, len(a.keys)), make([]keyspace.StreamID, len(a.keys))
 	for i, key := range a.keys {
 		s, err := c.Txn.Stream(key)
-		if err != nil {
+		if err != nil && !c.passesOver(err) {
 			return err
 		}
 		streams[i] = s

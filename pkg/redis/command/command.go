@@ -96,6 +96,7 @@ type Call struct {
 	Access   Access // the caller's
 	Multi    bool   // one of several commands
 	MayBlock bool   // a command that finds nothing may ask to be run again later
+	Woken    bool   // it has waited already
 }
 
 // Host is what commands know of the engine that runs them.
