@@ -8,7 +8,7 @@ import (
 )
 
 // DBSIZE, TIME, SWAPDB, MEMORY, CONFIG;
-// cmd_server_info.go: INFO; cmd_server_command.go: COMMAND.
+// cmd_server_config.go: what CONFIG SET accepts; cmd_server_info.go: INFO; cmd_server_command.go: COMMAND.
 
 func serverCommands() []*Command {
 	const group = "server"
@@ -122,7 +122,10 @@ func configSet(c *Call) error {
 	}
 	for i := 2; i < len(c.Args); i += 2 {
 		if !c.Is(i, notifyParam) {
-			return Error("ERR Unknown option or number of arguments for CONFIG SET - '" + c.Args[i] + "'")
+			if err := setFixed(serverOf(c), c.Args[i], c.Args[i+1]); err != nil {
+				return err
+			}
+			continue
 		}
 		if c.Args[i+1] != "" {
 			return Error("ERR CONFIG SET failed (possibly related to argument '" + notifyParam + "') - keyspace events are not available")

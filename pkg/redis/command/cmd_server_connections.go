@@ -80,11 +80,10 @@ func parametersFor(s *ServerInfo) [][2]string {
 	if s == nil {
 		return nil
 	}
-	return [][2]string{
+	return append(layoutParameters(), [][2]string{
+		{"appendfsync", "always"},
 		{"appendonly", "yes"},
 		{"databases", "1"},
-		{"hash-max-listpack-entries", "128"},
-		{"list-max-listpack-size", "-2"},
 		{"lua-time-limit", "5000"},
 		{"maxclients", strconv.Itoa(s.MaxClients)},
 		{"maxmemory", "0"},
@@ -96,5 +95,5 @@ func parametersFor(s *ServerInfo) [][2]string {
 		{"slowlog-max-len", "0"},
 		{"tcp-keepalive", "60"},
 		{"timeout", "0"},
-	}
+	}...)
 }
