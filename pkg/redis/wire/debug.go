@@ -43,7 +43,7 @@ func debugSleep(b *batch, seconds string) {
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-	case <-b.life.Done():
+	case <-b.Life.Done():
 	}
 	b.w.OK()
 }
