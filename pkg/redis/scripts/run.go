@@ -176,13 +176,16 @@ func keysAndArgs(c *command.Call) (keys, args []string, err error) {
 	return rest[:n:n], rest[n:], nil
 }
 
-// runScript runs a script or a function, as run says, in the command's transaction. flags are
+// native reports whether the caller speaks Redis's own protocol, and expects what Redis answers. REST answers as the service does.
+func native(c *command.Call) bool { return command.CallerOf(c.Txn.Context()) != nil }
+
+// runScript runs a script or a function, as run says, in the command's transaction. name is its SHA-1 or name, flags are
 // those of the script; with readOnly it must not write in any case.
-func (s *Scripts) runScript(c *command.Call, flags script.Flags, readOnly bool, keys, args []string, run func(context.Context, script.Input) error) error {
+func (s *Scripts) runScript(c *command.Call, name string, flags script.Flags, readOnly bool, keys, args []string, run func(context.Context, script.Input) error) error {
 	tx := c.Txn
 	tx.Whole()
 	h := &host{log: s.log, c: c, readOnly: readOnly || flags.NoWrites, keys: keys, locked: flags.AllowKeyLocking}
-	err := run(tx.Context(), script.Input{Keys: keys, Args: args, Host: h})
+	err := run(tx.Context(), script.Input{Keys: keys, Args: args, Host: h, Native: native(c), Name: name})
 	if tx.Err() != nil {
 		return tx.Err()
 	}
