@@ -21,8 +21,8 @@ type run struct {
 	env        *lua.LTable // the proxy of globals
 	listed     *lua.LTable // all globals, once somebody has listed them
 	resp3      bool
-	native     bool   // see Input
-	name       string // see Input
+	native     bool              // see Input
+	name       string            // see Input
 	long       bool              // it may have a string of longText
 	metatables int               // that it has set
 	nested     int               // protected calls and coroutines under way
