@@ -33,7 +33,11 @@ const (
 
 // runBlocking carries out a command that may wait.
 func (e *Engine) runBlocking(ctx context.Context, db *Database, b bound, w *resp.Writer) error {
-	wait, ahead := e.waiters.join(db.ID, b.cmd.Group, b.awaited()) // first, so that no write is missed
+	kind := b.cmd.Group
+	if b.cmd.Name == "xreadgroup" {
+		kind = groupReader
+	}
+	wait, ahead := e.waiters.join(db.ID, kind, b.awaited()) // first, so that no write is missed
 	defer e.waiters.leave(wait)
 	if e.recordTTL != 0 { // there are other engines
 		defer e.lookouts.watch(e, db.ID)()

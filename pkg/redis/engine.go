@@ -149,7 +149,7 @@ func New(cfg Config) *Engine {
 	e.commands = command.NewTable(e.databaseCommands(), e.pubsub.Commands(), e.scripts.Commands())
 	e.users = acl.New(acl.Config{Store: e.store, Now: e.now, Retry: e.retry, Locks: e.locks, Commands: e.commands, MaxAge: e.recordTTL})
 	e.commands.Add(e.users.Commands())
-	e.host = &command.Host{Commands: e.commands, Now: e.now, Started: e.started, Random: e.random, MaxReply: e.maxReply}
+	e.host = &command.Host{Commands: e.commands, Now: e.now, Started: e.started, Random: e.random, MaxReply: e.maxReply, Awaited: e.waiters.countKeys}
 	e.keys = keyspace.New(keyspace.Config{
 		Store: e.store, Now: e.now, Log: e.log, Retry: e.retry, Random: e.random, Budget: e.budget,
 		Written: e.waiters.written, Clear: e.clearDatabase,

@@ -232,8 +232,10 @@ func (c *Call) popFirst(i int, none func() error) error {
 func (c *Call) timeout(i int) (float64, error) {
 	f, ok := num.ParseFloat(c.Args[i])
 	switch {
-	case !ok || f > math.MaxInt64/1000:
+	case !ok:
 		return 0, errTimeout
+	case f > math.MaxInt64/1000:
+		return 0, Error("ERR timeout is out of range")
 	case f < 0:
 		return 0, errNegTimeout
 	}

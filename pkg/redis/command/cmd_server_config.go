@@ -15,6 +15,8 @@ var layout = [][3]string{
 	{"active-expire-effort", "1"},
 	{"activedefrag", "no"},
 	{"activerehashing", "yes"},
+	{"aof-use-rdb-preamble", "yes"},
+	{"auto-aof-rewrite-percentage", "100"},
 	{"hash-max-listpack-entries", "128", "hash-max-ziplist-entries"},
 	{"hash-max-listpack-value", "64", "hash-max-ziplist-value"},
 	{"hll-sparse-max-bytes", "3000"},

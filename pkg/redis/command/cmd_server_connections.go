@@ -27,7 +27,7 @@ func serverOf(c *Call) *ServerInfo {
 	return &s
 }
 
-func infoClients(s *ServerInfo, line func(name string, value any)) {
+func infoClients(c *Call, s *ServerInfo, line func(name string, value any)) {
 	if s == nil {
 		line("connected_clients", 0)
 		line("blocked_clients", 0)
@@ -36,6 +36,9 @@ func infoClients(s *ServerInfo, line func(name string, value any)) {
 	line("connected_clients", s.Clients)
 	line("maxclients", s.MaxClients)
 	line("blocked_clients", s.Blocked)
+	keys, gone := c.Host.Awaited(c.Txn.Database().ID)
+	line("total_blocking_keys", keys)
+	line("total_blocking_keys_on_nokey", gone)
 }
 
 func infoMemory(s *ServerInfo, line func(name string, value any)) {

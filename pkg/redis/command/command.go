@@ -97,6 +97,7 @@ type Call struct {
 	Multi    bool   // one of several commands
 	MayBlock bool   // a command that finds nothing may ask to be run again later
 	Woken    bool   // it has waited already
+	Scripted bool   // a script runs it
 }
 
 // Host is what commands know of the engine that runs them.
@@ -106,6 +107,8 @@ type Host struct {
 	Started  time.Time
 	Random   *rand.Rand
 	MaxReply int // bytes
+	// Awaited counts the keys that commands wait for in a database: all, and those whose end ends a command too.
+	Awaited func(db string) (keys, gone int)
 }
 
 // Is reports whether argument i is a word, in any case.

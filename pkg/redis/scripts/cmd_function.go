@@ -55,11 +55,11 @@ func (s *Scripts) fcall(c *command.Call) error {
 	if err != nil {
 		return err
 	}
-	f := ls.functions[c.Args[1]]
+	f := ls.function(c.Args[1])
 	if f == nil {
 		return resp.Error("ERR Function not found")
 	}
-	if native(c) && c.Command.Has(command.ReadOnly) && !f.Flags.NoWrites {
+	if c.Native() && c.Command.Has(command.ReadOnly) && !f.Flags.NoWrites {
 		return resp.Error("ERR Can not execute a script with write flag using *_ro command.")
 	}
 	keys, args, err := keysAndArgs(c)
@@ -179,6 +179,9 @@ func (s *Scripts) functionRestore(o *command.Outside) error {
 		}
 		var err error
 		for _, lib := range libs {
+			if !replace && command.CallerOf(o.Context) != nil && slices.ContainsFunc(list, named(lib.name)) {
+				return nil, resp.Error("ERR Library " + lib.name + " already exists")
+			}
 			if list, err = addLibrary(list, lib, replace); err != nil {
 				return nil, err
 			}
