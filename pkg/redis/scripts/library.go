@@ -15,12 +15,14 @@ import (
 
 // libraries are the function libraries of a database in one generation. They do not change.
 type libraries struct {
-	list      []*functionLibrary // in order of their names
+	list      []*functionLibrary          // in order of their names
 	functions map[string]*libraryFunction // by their names in lower case
 }
 
 // function is the function of a name in any case, or nil.
-func (ls *libraries) function(name string) *libraryFunction { return ls.functions[strings.ToLower(name)] }
+func (ls *libraries) function(name string) *libraryFunction {
+	return ls.functions[strings.ToLower(name)]
+}
 
 // functionLibrary is one library.
 type functionLibrary struct {
