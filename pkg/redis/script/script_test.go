@@ -445,3 +445,27 @@ func TestNativeNumbersAndErrors(t *testing.T) {
 		}
 	}
 }
+
+func TestLibrariesAsRedisLoadsThem(t *testing.T) {
+	in := script.New(script.Limits{Steps: 10_000})
+	for _, tc := range []struct{ source, want string }{
+		{"#!lua name=\"lib\"\nredis.register_function('f', function() return 1 end)", "lib"},
+		{"#!lua name='lib'\nredis.register_function('f', function() return 1 end)", "lib"},
+		{"#!lua name=\"lib\nredis.register_function('f', function() return 1 end)", "ERR Library names can only contain letters, numbers, or underscores(_) and must be at least one character long"},
+		{"#!lua name=lib\nredis.register_function('f.', function() return 1 end)", "ERR Error registering functions: @user_script:2: ERR Library names can only contain letters, numbers, or underscores(_) and must be at least one character long"},
+		{"#!lua name=lib\nwhile true do end", "ERR FUNCTION LOAD timeout: the script was stopped after 10000 steps"},
+	} {
+		got := ""
+		p, err := in.CompileLibrary(tc.source)
+		if err == nil {
+			got = p.Header.Library
+			_, err = in.Functions(t.Context(), p)
+		}
+		if err != nil {
+			got = err.Error()
+		}
+		if got != tc.want {
+			t.Errorf("%q: got %s, want %s", tc.source, got, tc.want)
+		}
+	}
+}
