@@ -86,6 +86,8 @@ func parametersFor(s *ServerInfo) [][2]string {
 	return append(layoutParameters(), [][2]string{
 		{"appendfsync", "always"},
 		{"appendonly", "yes"},
+		{"cluster-enabled", "no"},
+		{"daemonize", "no"},
 		{"databases", "1"},
 		{"lua-time-limit", "5000"},
 		{"maxclients", strconv.Itoa(s.MaxClients)},

@@ -40,6 +40,7 @@ func sessionCommands() []*Command {
 		{Name: "debug", Arity: -2, Flags: f | Admin, Group: "server", Since: "1.0.0", Summary: "Waits, or shows replies of each type; what would look into memory is refused."},
 		{Name: "module", Arity: -2, Flags: Session, Group: "server", Since: "4.0.0", Summary: "Tells about modules.", Subcommands: Subcommands(
 			&Command{Name: "list", Arity: 2, Flags: f | Admin, Tips: "nondeterministic_output_order", Group: "server", Since: "4.0.0", Summary: "Returns nothing: there are no modules."},
+			Help("server", "5.0.0", "LIST", "    Nothing: there are no modules."),
 		)},
 		slowlogCommand(),
 		latencyCommand(),
