@@ -60,6 +60,19 @@ var knowAWS = []string{
 // products know nothing of each other; pkg/control and pkg/console know them all.
 var products = []string{"pkg/kafka", "pkg/qstash", "pkg/redis"}
 
+// floors names, for each package that the engine of Redis stands on, those of pkg/redis that it and its tests may
+// import. None of them knows the engine.
+var floors = map[string][]string{
+	"pkg/redis/internal": {"pkg/redis/internal", "pkg/redis/resp"},
+	"pkg/redis/resp":     {},
+	"pkg/redis/script":   {"pkg/redis/internal", "pkg/redis/resp"},
+	"pkg/redis/keyspace": {"pkg/redis/internal", "pkg/redis/resp"},
+	"pkg/redis/command":  {"pkg/redis/internal", "pkg/redis/resp", "pkg/redis/keyspace"},
+	"pkg/redis/pubsub":   {"pkg/redis/internal", "pkg/redis/resp", "pkg/redis/keyspace", "pkg/redis/command"},
+	"pkg/redis/acl":      {"pkg/redis/internal", "pkg/redis/resp", "pkg/redis/keyspace", "pkg/redis/command"},
+	"pkg/redis/scripts":  {"pkg/redis/internal", "pkg/redis/resp", "pkg/redis/keyspace", "pkg/redis/command", "pkg/redis/script"},
+}
+
 // pkg is a package as go list describes it.
 type pkg struct {
 	ImportPath                         string
@@ -82,6 +95,11 @@ func TestImportsPointDown(t *testing.T) {
 			t.Errorf("go list names no package in %s, of which there is a rule", folder)
 		}
 	}
+	for floor := range floors {
+		if !slices.ContainsFunc(packages, func(p pkg) bool { return within([]string{floor}, short(p.ImportPath)) != "" }) {
+			t.Errorf("go list names no package in %s, of which there is a rule", floor)
+		}
+	}
 }
 
 func TestArrowsThatPointUpAreFound(t *testing.T) {
@@ -98,6 +116,11 @@ func TestArrowsThatPointUpAreFound(t *testing.T) {
 		{of: "scripts/local/server", imports: "integration/lib", test: true},
 		{of: "newfolder/x", imports: "pkg/redis"},
 		{of: "pkg/redis/cli", imports: "net/http"},
+		{of: "pkg/redis/keyspace", imports: "pkg/redis/command", test: true},
+		{of: "pkg/redis/internal/turns", imports: "pkg/redis/keyspace"},
+		{of: "pkg/redis/pubsub", imports: "pkg/redis", test: true},
+		{of: "pkg/redis/acl", imports: "pkg/redis/pubsub"},
+		{of: "pkg/redis/scripts", imports: "pkg/redis"},
 		{of: "pkg/redis", imports: "pkg/redis/rest"},
 		{of: "pkg/redis", imports: "github.com/aws/aws-sdk-go-v2/aws"},
 		{of: "pkg/qstash", imports: "pkg/qstash/wake/aws"},
@@ -138,6 +161,9 @@ func check(packages []pkg) (broken []string) {
 			if a, b := within(products, of), within(products, to); a != "" && b != "" && a != b {
 				complain(i, "products know nothing of each other")
 			}
+			if floor := floorOf(of); floor != "" && within(products, to) == "pkg/redis" && within(append(floors[floor], floor), to) == "" {
+				complain(i, "it is no lower floor")
+			}
 		}
 		for _, i := range p.Imports {
 			to := short(i)
@@ -171,6 +197,16 @@ func within(folders []string, path string) string {
 		return ""
 	}
 	return folders[i]
+}
+
+// floorOf returns the floor that a package is, or is in, or "".
+func floorOf(path string) string {
+	for floor := range floors {
+		if within([]string{floor}, path) != "" {
+			return floor
+		}
+	}
+	return ""
 }
 
 func folder(path string) string {

@@ -11,24 +11,6 @@ import (
 	"github.com/skystash/skystash/pkg/store"
 )
 
-// A lease is leaseMargin longer than the timeout of its attempt. Whoever has claimed a
-// message begins to send within prepareTime, or renews the lease before: so two engines
-// never send at the same time, unless their clocks differ by seconds. What is left is for
-// recording the answer, which may take up to recordTime if nobody looks earlier.
-const (
-	leaseMargin = 5 * time.Second
-	prepareTime = 2 * time.Second
-	recordTime  = 15 * time.Second
-)
-
-// lapsed reports whether an active message's lease no longer holds.
-func (e *Engine) lapsed(m *message, now time.Time) bool {
-	if e.alone && m.attrs.Get(attrOwner).Str() != e.owner {
-		return true
-	}
-	return !now.Before(m.claimedAt().Add(m.rec.timeout(&e.limits) + leaseMargin))
-}
-
 // Handle does what a hint's key asks for, if it is to be done. Errors are of the
 // store: another call may succeed.
 func (e *Engine) Handle(ctx context.Context, key string) error {
@@ -210,12 +192,9 @@ func (e *Engine) claimKnown(ctx context.Context, m *message) (*message, error) {
 
 // claimEdits make a message active.
 func (e *Engine) claimEdits(now time.Time) []store.Edit {
-	return []store.Edit{
+	return append(leaseEdits(e.owner, now, leaseTime),
 		store.Set(attrState, store.Int(int64(stateActive))),
-		store.Set(attrOwner, store.Bytes(e.owner)),
-		store.Set(attrClaimed, store.Int(now.UnixMilli())),
-		store.Append(attrEvents, []string{event{At: now.UnixMilli(), State: EventActive}.encode()}),
-	}
+		store.Append(attrEvents, []string{event{At: now.UnixMilli(), State: EventActive}.encode()}))
 }
 
 // claimed returns the message after claimEdits. old has its attributes before them.
@@ -225,7 +204,7 @@ func (e *Engine) claimed(acct, id string, old store.Attrs, now time.Time) (*mess
 		return nil, err
 	}
 	m.state = stateActive
-	m.attrs = m.attrs.With(attrOwner, store.Bytes(e.owner)).With(attrClaimed, store.Int(now.UnixMilli()))
+	m.attrs = withLease(m.attrs, e.owner, now, leaseTime)
 	return m, nil
 }
 
@@ -248,10 +227,9 @@ func (e *Engine) reclaim(ctx context.Context, m *message) (*message, error) {
 		store.Eq(attrState, store.Int(int64(stateActive))),
 		store.Eq(attrClaimed, m.attrs.Get(attrClaimed)),
 		store.Eq(attrOwner, m.attrs.Get(attrOwner)),
+		store.Same(attrLease, m.attrs.Get(attrLease)), // it has not been renewed since
 		store.Absent(attrCancel),
-	},
-		store.Set(attrOwner, store.Bytes(e.owner)),
-		store.Set(attrClaimed, store.Int(now.UnixMilli()))))
+	}, leaseEdits(e.owner, now, leaseTime)...))
 	if ce := (*store.ConditionError)(nil); errors.As(err, &ce) {
 		if ce.Old.Has(attrCancel) && !m.attrs.Has(attrCancel) && ce.Old.Get(attrOwner).Equal(m.attrs.Get(attrOwner)) {
 			cancelled, err := parseMessage(m.acct, m.id, ce.Old)
@@ -337,7 +315,9 @@ func (e *Engine) attempt(ctx context.Context, m *message, d Delivery) error {
 		m = again
 	}
 	ended, timed := e.watch(ctx, m, d.Timeout), e.timed(m)
-	resp, sendErr := e.sender.Send(ctx, d)
+	held, release := e.hold(ctx, m)
+	resp, sendErr := e.sender.Send(held, d)
+	lost := release()
 	timed()
 	ended()
 	if ctx.Err() != nil && sendErr != nil {
@@ -346,6 +326,9 @@ func (e *Engine) attempt(ctx context.Context, m *message, d Delivery) error {
 			e.giveBack(ctx, m)
 		}
 		return fmt.Errorf("delivering message %s: %w", m.id, ctx.Err())
+	}
+	if lost && sendErr != nil { // who finds the lease expired makes the attempt
+		return fmt.Errorf("delivering message %s: %w", m.id, errLeaseLost)
 	}
 	// An outcome is recorded even if the engine has just been told to stop.
 	rctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
@@ -357,28 +340,6 @@ func (e *Engine) attempt(ctx context.Context, m *message, d Delivery) error {
 		e.meterAttempt(ctx, &d, m, resp, sendErr, o.state == stateFailed)
 	}
 	return err
-}
-
-// giveBack ends the lease of a message when the process that was started for its attempt is being stopped
-// before there is an answer. The attempt is made again at once, not after up to two hours. If that fails, the
-// lease ends by itself, as after a crash.
-func (e *Engine) giveBack(ctx context.Context, m *message) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaseMargin)
-	defer cancel()
-	lapsed := e.now().Add(-m.rec.timeout(&e.limits) - leaseMargin)
-	_, err := e.store.Apply(ctx, store.Update(m.key(), store.And{
-		store.Eq(attrState, store.Int(int64(stateActive))),
-		store.Eq(attrOwner, store.Bytes(e.owner)),
-		store.Eq(attrClaimed, m.attrs.Get(attrClaimed)),
-	}, store.Set(attrClaimed, store.Int(lapsed.UnixMilli()))))
-	if _, unmet := unmetCondition(err); unmet {
-		return // somebody else has it by now
-	}
-	if err != nil {
-		e.log.WarnContext(ctx, "an attempt that was stopped is made again when its lease ends", "message", m.id, "error", err)
-		return
-	}
-	e.wake(ctx, hint(e.now(), hintKind(m.attrs.Has(attrHold)), m.acct, m.id))
 }
 
 // delivery is the request for a message.

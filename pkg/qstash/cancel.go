@@ -82,7 +82,7 @@ func (e *Engine) cancelActive(ctx context.Context, m *message, extent int64) err
 // gone.
 func (e *Engine) endAsCancelled(ctx context.Context, m *message, events ...event) error {
 	cond := store.And{store.Eq(attrState, store.Int(int64(m.state)))}
-	for _, name := range []string{attrDue, attrWait, attrOwner, attrClaimed} {
+	for _, name := range []string{attrDue, attrWait, attrOwner, attrClaimed, attrLease} {
 		cond = append(cond, store.Same(name, m.attrs.Get(name)))
 	}
 	hints, err := e.apply(ctx, &transition{m: m, cond: cond, state: stateCancelled, events: events})

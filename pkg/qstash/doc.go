@@ -43,15 +43,17 @@
 // prevents all further attempts, and the message ends as cancelled whatever the answer is. Who is told that
 // a message is cancelled, or how many, may rely on that.
 //
-// The claim is a lease that lasts 5 seconds longer than the message's timeout; whoever
-// finds it expired claims the attempt again: the sweep looks once a minute has passed since
-// the message was due.
+// The claim is a lease. It lasts two minutes, and 5 seconds longer than the message's timeout at most. While an
+// attempt takes longer, its engine renews the lease every half minute; an engine that cannot, ends
+// the request. Whoever finds the lease expired claims the attempt again: the sweep looks once a minute has passed since
+// the message was due. So a process that dies holds its messages up for about three minutes, however long their
+// timeouts are. An engine that has the store for itself takes over at once, and renews nothing.
 //
 // # Long attempts
 //
 // A process may not run as long as an attempt may take: on AWS Lambda ends it after 15 minutes. Such an attempt is made
 // elsewhere, see [Elsewhere]. The engine that has claimed the message passes the claim on, to an owner
-// that nobody is yet, and has a process started that takes on this name. The process renews the claim and
+// that nobody is yet, and has a process started that takes on this name. The process claims the message anew and
 // makes the attempt, as any engine does with a claim of its own. Whoever is woken for the message
 // meanwhile finds it claimed. A process that cannot be started, or does not begin within
 // five minutes, costs no retry.

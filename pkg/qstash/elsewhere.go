@@ -40,13 +40,8 @@ func (e *Engine) tooLong(m *message) bool {
 // never does, the sweep finds the message as it finds any whose engine has ended. An attempt counts when it is made.
 func (e *Engine) handOver(ctx context.Context, m *message) error {
 	owner := e.newID("")
-	claimed := store.Int(e.now().Add(StartTime - m.rec.timeout(&e.limits) - leaseMargin).UnixMilli())
-	_, err := e.store.Apply(ctx, store.Update(m.key(), store.And{
-		store.Eq(attrState, store.Int(int64(stateActive))),
-		store.Eq(attrOwner, store.Bytes(e.owner)),
-		store.Eq(attrClaimed, m.attrs.Get(attrClaimed)),
-		store.Absent(attrCancel),
-	}, store.Set(attrOwner, store.Bytes(owner)), store.Set(attrClaimed, claimed)))
+	now := e.now()
+	_, err := e.store.Apply(ctx, store.Update(m.key(), append(e.holds(m), store.Absent(attrCancel)), leaseEdits(owner, now, StartTime)...))
 	if ce := (*store.ConditionError)(nil); errors.As(err, &ce) {
 		if ce.Old == nil || !ce.Old.Has(attrCancel) {
 			return nil // another engine was faster
@@ -62,7 +57,7 @@ func (e *Engine) handOver(ctx context.Context, m *message) error {
 		return nil
 	}
 	e.log.ErrorContext(ctx, "no process could be started for a long attempt; it is tried again", "message", m.id, "error", failed)
-	m.attrs = m.attrs.With(attrOwner, store.Bytes(owner)).With(attrClaimed, claimed)
+	m.attrs = withLease(m.attrs, owner, now, StartTime)
 	at := e.now().Add(startAgain)
 	hints, err := e.apply(ctx, &transition{m: m, cond: store.And{
 		store.Eq(attrState, store.Int(int64(stateActive))),

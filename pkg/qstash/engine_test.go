@@ -505,8 +505,9 @@ func TestCrashedAttemptsAreMadeAgain(t *testing.T) {
 		alone          bool
 	}{
 		{alone: true},
-		{0, 15*time.Minute + 5*time.Second, false},
-		{10 * time.Minute, 10*time.Minute + 5*time.Second, false},
+		{0, 2 * time.Minute, false},
+		{10 * time.Minute, 2 * time.Minute, false},
+		{115 * time.Second, 2 * time.Minute, false},
 		{10 * time.Second, 15 * time.Second, false},
 	} {
 		w := newWorld(t)

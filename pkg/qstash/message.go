@@ -87,7 +87,8 @@ const (
 	attrRetried   = "n" // retries made
 	attrHold      = "h" // present: time alone does not make it due
 	attrOwner     = "o" // engine that has claimed it
-	attrClaimed   = "u" // ms: when; its lease follows from that
+	attrClaimed   = "u" // ms: when
+	attrLease     = "r" // ms: when its lease ends if nobody renews it
 	attrEvents    = "e"
 	attrCancel    = "c" // present: to be cancelled after the attempt under way; cancelRetries or cancelAll
 	attrCallbacks = "k" // callbacks that are not finished, of a message with a place in a queue

@@ -243,12 +243,7 @@ func (e *Engine) record(ctx context.Context, m *message, o outcome, sent []byte)
 
 // transition is the change of a message that this engine has claimed.
 func (e *Engine) transition(m *message, o outcome) *transition {
-	return &transition{m: m, cond: store.And{
-		store.Eq(attrState, store.Int(int64(stateActive))),
-		store.Eq(attrOwner, store.Bytes(e.owner)),
-		store.Eq(attrClaimed, m.attrs.Get(attrClaimed)),
-		store.Same(attrCancel, m.attrs.Get(attrCancel)),
-	}, state: o.state, at: o.next, events: o.events}
+	return &transition{m: m, cond: append(e.holds(m), store.Same(attrCancel, m.attrs.Get(attrCancel))), state: o.state, at: o.next, events: o.events}
 }
 
 // lateOutcome is the transition of a message that has failed after its run has ended: neither
@@ -306,6 +301,7 @@ func (e *Engine) apply(ctx context.Context, t *transition) ([]wake.Hint, error) 
 		store.Set(attrState, store.Int(int64(t.state))),
 		store.Remove(attrOwner),
 		store.Remove(attrClaimed),
+		store.Remove(attrLease),
 	}, t.edits...)
 	edits = append(edits, addEvents(m.attrs.Size(), t.events...)...)
 	ops := slices.Concat(t.first, t.extra)

@@ -105,7 +105,7 @@ func (e *Engine) tellInvoker(ctx context.Context, r *run, state runState, respon
 	if err != nil {
 		return fmt.Errorf("writing the result of workflow run %s: %w", r.id, err)
 	}
-	step, err := withOut(r.Invoker.Step, string(out), nil)
+	step, err := completed(r.Invoker.Step, stepOut, string(out))
 	if err != nil {
 		return err
 	}
@@ -139,6 +139,12 @@ func newInvokeResult(state runState, response []byte) invokeResult {
 	return invokeResult{Body: returned(state, response), IsCanceled: state == runCancelled, IsFailed: state == runFailed}
 }
 
+// Fields of a step's JSON that say what it has come to.
+const (
+	stepOut         = "out"
+	stepWaitTimeout = "waitTimeout"
+)
+
 // returned is the value that a run has returned, in JSON; nil if it has returned nothing.
 func returned(state runState, response []byte) json.RawMessage {
 	switch {
@@ -158,18 +164,13 @@ func (e *Engine) stepDraft(acct, runID, url string, o Options) *draft {
 	return e.newDraft(acct, &Request{Destination: url, Options: o}, "", Endpoint{URL: url})
 }
 
-// withOut completes the JSON of a step.
-func withOut(step json.RawMessage, out string, more map[string]any) ([]byte, error) {
+// completed is the JSON of a step with what it has come to. SDKs tell a result that is empty from none.
+func completed(step json.RawMessage, name string, value any) ([]byte, error) {
 	fields := map[string]any{}
 	if err := json.Unmarshal(step, &fields); err != nil {
 		return nil, invalid("invalid step: %v", err)
 	}
-	if out != "" {
-		fields["out"] = out
-	}
-	for name, value := range more {
-		fields[name] = value
-	}
+	fields[name] = value
 	text, err := json.Marshal(fields)
 	if err != nil {
 		return nil, fmt.Errorf("writing a step: %w", err)

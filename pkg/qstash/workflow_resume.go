@@ -106,7 +106,7 @@ func (e *Engine) lateResults(ctx context.Context, r *run, links []link, results 
 		if err != nil {
 			return nil, fmt.Errorf("writing the result of workflow run %s: %w", child.id, err)
 		}
-		body, err := withOut(l.Run.Step, string(out), nil)
+		body, err := completed(l.Run.Step, stepOut, string(out))
 		if err != nil {
 			return nil, err
 		}

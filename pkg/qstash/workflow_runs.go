@@ -346,9 +346,17 @@ func (e *Engine) CancelFailureCallback(ctx context.Context, acct, dlqID string) 
 		return err
 	}
 	if m == nil || m.state.finished() {
-		return invalid("the failure callback of %s is not in progress", dlqID)
+		return notInProgress(dlqID)
 	}
-	return e.Cancel(ctx, acct, m.id)
+	ok, err := e.cancelAsked(ctx, acct, m.id)
+	if err == nil && !ok { // it has ended meanwhile, or is cancelled after the attempt under way
+		return notInProgress(dlqID)
+	}
+	return err
+}
+
+func notInProgress(dlqID string) error {
+	return invalid("the failure callback of %s is not in progress", dlqID)
 }
 
 // failureCallback reads a dead letter, and the message of its failure callback, nil if there is none.

@@ -236,6 +236,15 @@ func TestEventsAreWaitedForAndNotified(t *testing.T) {
 		t.Error("the time out of a wait that has ended is told of")
 	}
 
+	wait("empty", 7)
+	if n, err := w.engine.Notify(ctx, acct, "empty", "", nil); err != nil || len(n) != 1 {
+		t.Errorf("notified %v, %v", n, err)
+	}
+	if got := last(); got != `{"out":"","stepId":7,"stepType":"Wait"}` {
+		t.Errorf("step %s: an event without data is told from none by its out", got)
+	}
+	w.sent = w.sent[:2]
+
 	wait("e", 2)
 	w.run(2 * time.Minute)
 	if got := last(); got != `{"stepId":2,"stepType":"Wait","waitTimeout":true}` || w.sent[2].URL != workflowURL+"/late" {
@@ -361,6 +370,22 @@ func TestFailureCallbackIsSentAgainOnlyAfterItHasFailed(t *testing.T) {
 	}
 	if err := w.engine.CancelFailureCallback(ctx, acct, id); err != nil || len(find("CALLBACK_CANCELED")) != 1 {
 		t.Errorf("cancelling: %v", err)
+	}
+	if _, err := w.engine.RetryFailureCallback(ctx, acct, id); err != nil {
+		t.Errorf("after it was cancelled: %v", err)
+	}
+	w.answer = func(qstash.Delivery) (qstash.Response, error) { // it is cancelled while it is being sent, twice
+		if err := w.engine.CancelFailureCallback(ctx, acct, id); err != nil {
+			t.Errorf("cancelling the attempt under way: %v", err)
+		}
+		if err := w.engine.CancelFailureCallback(ctx, acct, id); !isKind(err, qstash.KindInvalid) {
+			t.Errorf("cancelling it again: %v", err)
+		}
+		return qstash.Response{Status: 500}, nil
+	}
+	w.run(0)
+	if len(find("CALLBACK_CANCELED")) != 1 {
+		t.Error("the callback is not cancelled")
 	}
 	if _, err := w.engine.RetryFailureCallback(ctx, acct, id); err != nil {
 		t.Errorf("after it was cancelled: %v", err)

@@ -292,7 +292,7 @@ func parseWaiter(key store.Key, attrs store.Attrs) (*waiter, error) {
 
 // fire ends a wait with an event: exactly one of all that try does.
 func (e *Engine) fire(ctx context.Context, acct, event string, w *waiter, data []byte, further ...store.Op) (Notified, error) {
-	step, err := withOut(w.Step, base64.StdEncoding.EncodeToString(data), nil)
+	step, err := completed(w.Step, stepOut, base64.StdEncoding.EncodeToString(data))
 	if err != nil {
 		return Notified{}, err
 	}
@@ -327,7 +327,7 @@ func (e *Engine) expire(ctx context.Context, acct, name string) error {
 		e.wake(ctx, hint(w.Deadline, dueWaiter, acct, name))
 		return nil
 	}
-	step, err := withOut(w.Step, "", map[string]any{"waitTimeout": true})
+	step, err := completed(w.Step, stepWaitTimeout, true)
 	if err != nil {
 		return err
 	}

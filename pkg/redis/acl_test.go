@@ -263,22 +263,3 @@ func TestChangesOfUsersReachOtherEngines(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
-
-func TestAccessOfRules(t *testing.T) {
-	d := newTestEngine(t)
-	a, err := d.e.AccessOf([]string{"+@read", "~app:*", "&news"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := d.doAs(a, "get app:1"); got != "(nil)" {
-		t.Errorf("got %s", got)
-	}
-	if got := d.doAs(a, "get other"); !strings.Contains(got, "NOPERM") {
-		t.Errorf("got %s", got)
-	}
-	for _, bad := range []string{"", "on", ">" + password, "+nosuch", "reset", "allkeys"} {
-		if _, err := d.e.AccessOf([]string{bad}); err == nil {
-			t.Errorf("rule %q is taken", bad)
-		}
-	}
-}

@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 
+	"github.com/skystash/skystash/pkg/redis/acl"
 	"github.com/skystash/skystash/pkg/redis/command"
 	"github.com/skystash/skystash/pkg/redis/keyspace"
 	"github.com/skystash/skystash/pkg/store/readahead"
@@ -43,13 +44,11 @@ func (e *Engine) Ahead(ctx context.Context, id string, cmds func() [][]string) c
 // AheadOfUser is Ahead for a token of a user, whose record is read as well.
 func (e *Engine) AheadOfUser(ctx context.Context, token string, cmds func() [][]string) context.Context {
 	id, name, _, ok := command.SplitUserToken(token)
-	if !ok || !validUserName(name) {
+	if !ok || !acl.ValidName(name) {
 		return ctx
 	}
 	ctx = e.Ahead(ctx, id, cmds)
-	if _, ok := e.users.Get(userID{id, name}); !ok {
-		readahead.Expect(ctx, userKey(id, name), e.users.Begin())
-	}
+	e.users.Expect(ctx, id, name)
 	return ctx
 }
 

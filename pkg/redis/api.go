@@ -3,9 +3,11 @@ package redis
 import (
 	"context"
 
+	"github.com/skystash/skystash/pkg/redis/acl"
 	"github.com/skystash/skystash/pkg/redis/command"
 	"github.com/skystash/skystash/pkg/redis/internal/turns"
 	"github.com/skystash/skystash/pkg/redis/keyspace"
+	"github.com/skystash/skystash/pkg/redis/pubsub"
 	"github.com/skystash/skystash/pkg/redis/resp"
 )
 
@@ -27,8 +29,22 @@ type (
 	Change = keyspace.Change
 	// Turn is the right of one request to work.
 	Turn = turns.Turn
+	// User is a user of a database's access control list.
+	User = acl.User
+	// Message is what a subscriber receives.
+	Message = pubsub.Message
+	// Subscription receives the messages of channels. It must be closed.
+	Subscription = pubsub.Subscription
 	// Error is a Redis error reply: its code and text.
 	Error = resp.Error
+)
+
+// Errors of Subscription.Next.
+var (
+	// ErrClosed ends the subscriptions of an engine that is closed.
+	ErrClosed = pubsub.ErrClosed
+	// ErrLagged ends a subscription whose messages were deleted before it read them.
+	ErrLagged = pubsub.ErrLagged
 )
 
 // Version is the version of Redis whose commands and behaviour this is.
@@ -42,3 +58,9 @@ func WithCaller(ctx context.Context, c *Caller) context.Context { return command
 
 // IsUserToken tells the tokens of users from others.
 func IsUserToken(token string) bool { return command.IsUserToken(token) }
+
+// Subscribe begins to receive messages: all that are published after it has returned. An Error is
+// returned if the caller may not.
+func (e *Engine) Subscribe(ctx context.Context, db *Database, a Access, channels, patterns []string) (*Subscription, error) {
+	return e.pubsub.Subscribe(ctx, db, a, channels, patterns)
+}

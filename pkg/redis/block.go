@@ -140,7 +140,7 @@ func (e *Engine) await(ctx context.Context, wake <-chan struct{}, expired <-chan
 			return false, waits.Err()
 		case <-ends:
 			over = true
-		case <-e.duties.ctx.Done():
+		case <-e.duties.Done():
 			over = true
 		case <-expired:
 			over = true

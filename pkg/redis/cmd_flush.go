@@ -1,10 +1,6 @@
 package redis
 
-import (
-	"strings"
-
-	"github.com/skystash/skystash/pkg/redis/command"
-)
+import "github.com/skystash/skystash/pkg/redis/command"
 
 // FLUSHDB, FLUSHALL: the commands that change a database as a whole.
 
@@ -16,17 +12,10 @@ func (e *Engine) databaseCommands() []*command.Command {
 	}
 }
 
-func checkFlushArgs(args []string) error {
-	if len(args) == 1 || len(args) == 2 && (strings.EqualFold(args[1], "async") || strings.EqualFold(args[1], "sync")) {
-		return nil
-	}
-	return command.ErrSyntax
-}
-
 // FLUSHDB [ASYNC | SYNC]
 // FLUSHALL [ASYNC | SYNC]
 func (e *Engine) flushAlone(o *command.Outside) error {
-	if err := checkFlushArgs(o.Args); err != nil {
+	if err := command.CheckFlushArgs(o.Args); err != nil {
 		return err
 	}
 	if err := e.flush(o.Context, o.Database); err != nil {
@@ -38,7 +27,7 @@ func (e *Engine) flushAlone(o *command.Outside) error {
 
 // flushdb is the same inside a transaction.
 func (e *Engine) flushdb(c *command.Call) error {
-	if err := checkFlushArgs(c.Args); err != nil {
+	if err := command.CheckFlushArgs(c.Args); err != nil {
 		return err
 	}
 	if e.region != nil {

@@ -252,3 +252,13 @@ func (e *Engine) waitUntil(ctx context.Context, ms int64) error {
 		}
 	}
 }
+
+// records are the engine's records of databases, as package scripts knows them.
+type records struct{ e *Engine }
+
+func (r records) ReadRecord(ctx context.Context, id string) (*Database, error) {
+	return r.e.readDatabase(ctx, id)
+}
+func (r records) ForgetRecord(id string)                        { r.e.forget(id) }
+func (r records) AllKnow(now int64) int64                       { return r.e.whenAllKnow(now) }
+func (r records) WaitUntil(ctx context.Context, ms int64) error { return r.e.waitUntil(ctx, ms) }

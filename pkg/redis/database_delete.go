@@ -4,8 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
+	"github.com/skystash/skystash/pkg/redis/acl"
 	"github.com/skystash/skystash/pkg/redis/keyspace"
+	"github.com/skystash/skystash/pkg/redis/pubsub"
+	"github.com/skystash/skystash/pkg/redis/scripts"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -92,23 +96,15 @@ func (e *Engine) clearDatabase(ctx context.Context, id string) (int, error) {
 			return total, err
 		}
 	}
-	scripts, libs := keyspace.ReadGeneration(old, keyspace.RecScripts).N, keyspace.ReadGeneration(old, keyspace.RecLibs).N
-	d := &Database{ID: id, Slots: slots}
-	partitions := []string{
-		keyspace.ElemPartition(id, scriptGen(scripts-1)), keyspace.ElemPartition(id, scriptGen(scripts)),
-		keyspace.ElemPartition(id, libraryGen(libs-1)), keyspace.ElemPartition(id, libraryGen(libs)),
-		registryPartition(id), messageLog{id, monitorLog}.key(logHead).Partition,
-	}
-	for i := range logsOf(d) {
-		partitions = append(partitions, messageLog{id, uint16(i)}.key(logHead).Partition)
-	}
+	scriptsGen, libsGen := keyspace.ReadGeneration(old, keyspace.RecScripts).N, keyspace.ReadGeneration(old, keyspace.RecLibs).N
+	partitions := slices.Concat(scripts.Partitions(id, scriptsGen, libsGen), pubsub.Partitions(&Database{ID: id, Slots: slots}))
 	for _, p := range partitions {
 		if err := count(e.keys.DeletePartition(ctx, p)); err != nil {
 			return total, err
 		}
 	}
-	for _, prefix := range []string{userPrefix, revokedPrefix} {
-		q := store.Query{Partition: keyspace.RecordKey(id).Partition, From: prefix, To: store.PrefixEnd(prefix)}
+	revocations := store.Query{Partition: keyspace.RecordKey(id).Partition, From: revokedPrefix, To: store.PrefixEnd(revokedPrefix)}
+	for _, q := range []store.Query{acl.Query(id), revocations} {
 		if err := count(e.keys.DeleteAll(ctx, q)); err != nil {
 			return total, err
 		}

@@ -3,8 +3,9 @@
 // [resp.Writer].
 //
 // It stands on two floors. Package keyspace has the keys: transactions, commits, and a file for each type. Package command
-// has the table of commands, which work on keys. Here is what a process does with both: databases and their records,
-// pipelines and transactions of several commands, blocking, scripts, Pub/Sub, users, read regions.
+// has the table of commands, which work on keys. Packages pubsub (the messages of channels), acl (users) and scripts stand
+// on both and have commands of their own. Here is what a process does with them: databases and their records, pipelines
+// and transactions of several commands, blocking, read regions.
 //
 // # Concepts
 //
@@ -22,46 +23,11 @@
 //
 // # Items
 //
-// Those of keys are in package keyspace. The others:
+// Those of keys are in package keyspace; of messages, users and scripts in packages pubsub, acl and scripts. The others:
 //
 //	item      partition              sort key                 attributes
-//	user      'd' db                 'u' name                 r (rules), w
 //	revoked   'd' db                 'r' page                 l, x: revoked credentials that do not fit the record, see package revoked
 //	deleted   'd' db                 'x'                      those of the record: the database is being deleted
-//	script    'e' db 's' number      0x07 SHA-1               v (the source)
-//	library   'e' db 'l' number      0x08 name                v (the source)
-//
-// The database's record has the numbers of the generations that hold its scripts and function libraries; see
-// scripts.go.
-//
-// # Pub/Sub
-//
-// Messages are kept in short logs, because instances share nothing but the store:
-//
-//	log       'p' db 0 number        0x00                     n (number of the last message), l (the last messages), q*
-//	segment   'p' db 0 number        0x01 number of its last  l (messages that were in the log's item before)
-//	body      'p' db 0 number        0x02 message chunk       v (a part of a message over 1 KiB)
-//	channel   'u' db                 0x01 channel             i* (an instance's subscriptions), w
-//	patterns  'u' db                 0x02                     i* (an instance's subscriptions), w
-//
-// PUBLISH reads who has subscribed (one call of two read units) and, if anybody has, appends to
-// the log's item blindly (one call; the item is small, so mostly one or two write units), or as a
-// part of the transaction's commit. The number of a message is given by that very write: messages are
-// numbered without gaps in the order in which they are committed, none can appear later with a
-// lower number, whatever clocks and answers do. Of the order in which an instance reads them nothing
-// depends on time. A write whose answer is lost is sealed: it either has taken effect or never will.
-// A full item is emptied into a segment, which is kept for ten minutes.
-//
-// A channel belongs to one of up to 8 logs, by its name. An instance with subscriptions reads
-// each log they need once for all of them, at once after its own publications, otherwise every 25
-// to 200 ms (a call of one read unit: five a second while nothing happens, about 1.60 dollars a
-// month for a subscription that never ends; patterns read all logs). Subscribers have a
-// bounded queue; one that is slower reads the log by itself, and one that is slower
-// than the log's life is cut off. Subscriptions are renewed every 20 seconds; what an
-// instance that dies leaves behind counts for no more than a minute.
-//
-// MONITOR is a log of its own. Instances write to it only as long as an attribute of the database's
-// record asks for that, so a database that nobody monitors pays nothing for it.
 //
 // # Connections
 //
@@ -78,7 +44,7 @@
 // categories, key patterns for reading and writing, channel patterns. Every command is checked by it in one place,
 // wherever it comes from. Rules come from a token or from a user of the database; users are items beside the
 // database's record, with hashes of their passwords, and may be cached for Config.RecordTTL. A user's rules are bounded
-// by those of the credential, or the user, that made it, and it ends with its maker: see acl_maker.go.
+// by those of the credential, or the user, that made it, and it ends with its maker: see package acl.
 //
 // # The record of a database
 //

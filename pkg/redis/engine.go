@@ -8,15 +8,18 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"runtime"
-	"sync"
 	"time"
 
 	"github.com/skystash/skystash/pkg/fresh"
+	"github.com/skystash/skystash/pkg/redis/acl"
 	"github.com/skystash/skystash/pkg/redis/command"
+	"github.com/skystash/skystash/pkg/redis/internal/duties"
 	"github.com/skystash/skystash/pkg/redis/internal/turns"
 	"github.com/skystash/skystash/pkg/redis/keyspace"
+	"github.com/skystash/skystash/pkg/redis/pubsub"
 	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/redis/script"
+	"github.com/skystash/skystash/pkg/redis/scripts"
 	"github.com/skystash/skystash/pkg/store"
 	"github.com/skystash/skystash/pkg/token/revoked"
 )
@@ -62,11 +65,8 @@ type Config struct {
 	Turns int
 }
 
-// Limits of what an Engine remembers.
-const (
-	maxDatabases = 10_000
-	maxUsers     = 4096
-)
+// maxDatabases is how many records an Engine remembers.
+const maxDatabases = 10_000
 
 // Engine runs Redis commands over a store. It is safe for concurrent use, and any number of engines
 // may share a store. A process that goes on without its engine closes it.
@@ -88,16 +88,14 @@ type Engine struct {
 	host     *command.Host
 	commands command.Table
 	locks    *store.Locks // of keys and what else is written as a whole, by database
-	lua      *luaHost
+	scripts  *scripts.Scripts
 	waiters  waiters
 	lookouts lookouts
-	duties   *duties
-
-	hubsMu sync.Mutex
-	hubs   map[string]*hub // by database
+	duties   *duties.Duties
+	pubsub   *pubsub.Broker
 
 	databases *fresh.Cache[string, *Database] // records
-	users     *fresh.Cache[userID, user]
+	users     *acl.Users
 	revoked   *revoked.Book
 }
 
@@ -113,9 +111,7 @@ func New(cfg Config) *Engine {
 		maxReply:  cfg.MaxReplyBytes,
 		budget:    cfg.Budget.OrDefaults(),
 		locks:     store.NewLocks(),
-		duties:    newDuties(),
-		lua:       newLuaHost(cfg.Scripts),
-		hubs:      map[string]*hub{},
+		duties:    duties.New(),
 	}
 	if e.now == nil {
 		e.now = time.Now
@@ -129,7 +125,6 @@ func New(cfg Config) *Engine {
 		ttl = fresh.Forever
 	}
 	e.databases = fresh.New[string, *Database](ttl, maxDatabases, e.now)
-	e.users = fresh.New[userID, user](e.recordTTL, maxUsers, e.now)
 	if r := cfg.Region; r != nil {
 		e.region = &replicaReader{replica: r.Replica, marks: r.Marks}
 		e.store = &primaryStore{Store: cfg.Store, region: e.region, now: e.now}
@@ -147,7 +142,13 @@ func New(cfg Config) *Engine {
 	}
 	e.random = rand.New(randomSource(cfg.Random))
 	e.started = e.now()
-	e.commands = command.NewTable(e.databaseCommands(), e.pubsubCommands(), e.scriptCommands(), e.functionCommands(), e.aclCommands())
+	e.scripts = scripts.New(scripts.Config{
+		Store: e.store, Now: e.now, Log: e.log, Retry: e.retry, Locks: e.locks, Records: records{e}, Limits: cfg.Scripts,
+	})
+	e.pubsub = pubsub.New(pubsub.Config{Store: e.store, Now: e.now, Log: e.log, Retry: e.retry, Duties: e.duties, Alone: e.recordTTL == 0})
+	e.commands = command.NewTable(e.databaseCommands(), e.pubsub.Commands(), e.scripts.Commands())
+	e.users = acl.New(acl.Config{Store: e.store, Now: e.now, Retry: e.retry, Locks: e.locks, Commands: e.commands, MaxAge: e.recordTTL})
+	e.commands.Add(e.users.Commands())
 	e.host = &command.Host{Commands: e.commands, Now: e.now, Started: e.started, Random: e.random, MaxReply: e.maxReply}
 	e.keys = keyspace.New(keyspace.Config{
 		Store: e.store, Now: e.now, Log: e.log, Retry: e.retry, Random: e.random, Budget: e.budget,
@@ -273,6 +274,11 @@ func (e *Engine) runOutside(ctx context.Context, db *Database, b bound, w *resp.
 	}
 	return err
 }
+
+// Close ends what waits: blocking commands return as if their time were over, and subscriptions
+// end with ErrClosed. When Close returns, all goroutines of the engine have ended. Other commands can
+// still be carried out, so a server may close its engine first and then let its last requests finish.
+func (e *Engine) Close() { e.duties.Close() }
 
 // FailureText is what a client may read of a failure of ours.
 func FailureText(err error) string {

@@ -48,7 +48,7 @@ func (ls *lookouts) watch(e *Engine, db string) (stop func()) {
 		}
 		l = &lookout{e: e, db: db, seen: map[string]string{}}
 		ls.byDB[db] = l
-		e.duties.run(func(ctx context.Context) { l.run(ctx, ls) })
+		e.duties.Run(func(ctx context.Context) { l.run(ctx, ls) })
 	}
 	l.watched++
 	return func() {

@@ -2,7 +2,6 @@ package redis
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -12,9 +11,8 @@ import (
 )
 
 const (
-	// monitorLife is how long the attribute in the record holds, monitorBeat how often it is renewed.
+	// monitorLife is how long the attribute in the record holds. It is renewed every 20 seconds.
 	monitorLife = time.Minute
-	monitorBeat = 20 * time.Second
 	// maxMonitored bounds the bytes of a command's text.
 	maxMonitored = 32 << 10
 )
@@ -26,31 +24,10 @@ func (e *Engine) Monitor(ctx context.Context, db *Database, a Access) (*Subscrip
 	if err := a.CheckMonitor(); err != nil {
 		return nil, err
 	}
-	if err := e.markMonitored(ctx, db.ID); err != nil {
-		return nil, err
-	}
-	s := &Subscription{hub: e.hubOf(db), monitors: true, wake: make(chan struct{}, 1)}
-	if err := s.join(ctx, map[messageLog]bool{{db.ID, monitorLog}: true}); err != nil {
-		s.Close()
-		return nil, err
-	}
-	s.stopBeat = e.duties.run(func(beat context.Context) {
-		tick := time.NewTicker(monitorBeat)
-		defer tick.Stop()
-		for {
-			select {
-			case <-beat.Done():
-				return
-			case <-tick.C:
-				if err := e.markMonitored(beat, db.ID); err != nil && beat.Err() == nil {
-					e.log.Warn("renewing a monitor", "error", err)
-				}
-			}
-		}
-	})
-	return s, nil
+	return e.pubsub.Monitor(ctx, db, func(ctx context.Context) error { return e.markMonitored(ctx, db.ID) })
 }
 
+// markMonitored asks all instances to log the database's commands for a minute.
 func (e *Engine) markMonitored(ctx context.Context, db string) error {
 	_, err := e.updateRecord(ctx, db, store.Set(keyspace.RecMonitor, store.Int(e.nowMs()+monitorLife.Milliseconds())))
 	return err
@@ -69,49 +46,14 @@ func (e *Engine) logCommands(ctx context.Context, db *Database, cmds []bound) {
 	if now.UnixMilli() >= db.Monitored {
 		return
 	}
-	var lines []publication
+	var lines []string
 	for _, b := range cmds {
 		if !b.cmd.Has(command.Admin) {
-			lines = append(lines, publication{payload: monitorLine(now, clientAddr(ctx), b.args)})
+			lines = append(lines, monitorLine(now, clientAddr(ctx), b.args))
 		}
 	}
-	l := messageLog{db.ID, monitorLog}
-	for len(lines) > 0 {
-		n := min(len(lines), maxInlined)
-		if err := e.logLines(ctx, l, lines[:n]); err != nil {
-			e.log.WarnContext(ctx, "logging commands for a monitor", "error", err)
-			return
-		}
-		lines = lines[n:]
-	}
-}
-
-func (e *Engine) logLines(ctx context.Context, l messageLog, lines []publication) error {
-	attempts := e.retry.Begin()
-	for {
-		now := e.nowMs()
-		ops, bodies := appendToLogs(keyspace.NewWriteID(now), now, func(string) messageLog { return l }, lines)
-		if len(bodies) > 0 {
-			if err := e.store.Load(ctx, bodies, nil); err != nil {
-				return fmt.Errorf("writing long lines: %w", err)
-			}
-		}
-		old, err := e.store.Apply(ctx, ops[0])
-		var full *store.ConditionError
-		if errors.As(err, &full) {
-			e.tidyLog(ctx, l, full.Old)
-			if err = attempts.Wait(ctx, err); err == nil {
-				continue
-			}
-		}
-		if err != nil {
-			return fmt.Errorf("appending lines: %w", err)
-		}
-		e.published(l)
-		if head, ok := store.ApplyEdits(old, ops[0].Edits); ok {
-			e.tidyLog(ctx, l, head)
-		}
-		return nil
+	if err := e.pubsub.Log(ctx, db, lines); err != nil {
+		e.log.WarnContext(ctx, "logging commands for a monitor", "error", err)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/skystash/skystash/pkg/redis/internal/turns"
 	"github.com/skystash/skystash/pkg/redis/keyspace"
 	"github.com/skystash/skystash/pkg/redis/resp"
+	"github.com/skystash/skystash/pkg/redis/scripts"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -105,12 +106,12 @@ func (e *Engine) transact(ctx context.Context, db *Database, group []bound, mode
 		if d, lost := tx.Doubt(func() []byte { return slices.Clone(w.Buf[mark:]) }); lost {
 			known.Doubts = append(known.Doubts, d)
 		}
-		if sf := (*scriptFailure)(nil); errors.As(err, &sf) {
+		if out := (leftOut{}); errors.As(err, &out) {
 			// Once more, without the script. What it has read still counts.
 			if mode.failed == nil {
 				mode.failed = map[int]Error{}
 			}
-			mode.failed[sf.member] = sf.text
+			mode.failed[out.member] = out.failure.Text
 			keys, known.Loaded = tx.Heads()
 			continue
 		}
@@ -170,7 +171,7 @@ func (e *Engine) runIn(tx *keyspace.Txn, group []bound, mode transactMode, keys 
 		if limit := e.budget.Replies; int64(mark-first) > limit {
 			return keyspace.ErrReplies(limit)
 		}
-		w.Limit(e.maxReply + replySlack)
+		w.Limit(e.maxReply + command.ReplySlack)
 		err := b.cmd.Run(&command.Call{Txn: tx, Command: b.cmd, Args: b.args, W: w, Host: e.host, Access: b.access, Multi: mode.multi, MayBlock: mode.mayBlock})
 		w.Unlimit()
 		tx.Spend(keyspace.CommandWork + int64(w.Len()-mark))
@@ -189,8 +190,8 @@ func (e *Engine) runIn(tx *keyspace.Txn, group []bound, mode transactMode, keys 
 		}
 		var redisErr Error
 		if !errors.As(err, &redisErr) {
-			if sf, ok := err.(*scriptFailure); ok {
-				sf.member = i
+			if failure, ok := err.(*scripts.Failure); ok {
+				return leftOut{i, failure}
 			}
 			return err
 		}
@@ -201,8 +202,13 @@ func (e *Engine) runIn(tx *keyspace.Txn, group []bound, mode transactMode, keys 
 	return tx.Commit()
 }
 
-// replySlack is how many bytes more than it may have a reply that is being made takes.
-const replySlack = 1 << 10
+// leftOut is the error of a transaction that has to run once more without one of its commands, a script.
+type leftOut struct {
+	member  int // its place among them
+	failure *scripts.Failure
+}
+
+func (l leftOut) Error() string { return l.failure.Error() }
 
 // tooManyWrites refuses a transaction that cannot be committed whatever it finds: one that sets more keys
 // than a commit has items.

@@ -350,6 +350,7 @@ Prices are those of us-east-1, on demand, in dollars for a million messages:
   dollars a million, for each second of one delivery alone; up to ten share it.
 - An attempt that begins more than ten seconds after its message's creation costs one write for the log, which is in order of time;
   a second one if it lasts longer than that.
+- An attempt that takes longer than half a minute costs one write for each further half minute: its claim is renewed.
 - The due entry of a workflow's message is removed by the sweep, which looks then whether the run goes on: see the last two
   rows. They stand for eleven messages, whose own rows lack that write.
 - Upstash: 1 dollar for 100,000 messages, each attempt and each callback counting as one.

@@ -13,7 +13,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/skystash/skystash/pkg/conns"
 	"github.com/skystash/skystash/pkg/kafka/access"
+	"github.com/skystash/skystash/pkg/token"
 )
 
 // login checks a credential, and finds out what it opens now.
@@ -24,15 +26,11 @@ const readAhead = 5
 
 // conn is a connection.
 type conn struct {
+	*conns.Conn
 	s          *Server
-	nc         net.Conn
 	r          *bufio.Reader
 	log        *slog.Logger
 	advertised Address
-
-	life    context.Context // done when the connection is closed
-	stop    context.CancelFunc
-	closing sync.Once
 
 	sasl     sasl
 	login    atomic.Pointer[login]
@@ -42,43 +40,28 @@ type conn struct {
 }
 
 func newConn(s *Server, nc net.Conn, advertised Address) *conn {
-	c := &conn{s: s, nc: nc, r: bufio.NewReaderSize(nc, 4<<10), advertised: advertised, log: s.log.With("peer", nc.RemoteAddr().String())}
-	c.life, c.stop = context.WithCancel(context.Background())
-	return c
+	return &conn{Conn: conns.NewConn(nc), s: s, r: bufio.NewReaderSize(nc, 4<<10), advertised: advertised, log: s.log.With("peer", nc.RemoteAddr().String())}
 }
 
-// Close closes the connection.
-func (c *conn) Close() {
-	c.closing.Do(func() {
-		c.stop()
-		c.nc.Close()
-	})
-}
-
-// drain makes the connection end once it has nothing to do.
-func (c *conn) drain() {
-	_ = c.nc.SetReadDeadline(time.Unix(1, 0)) // reading fails at once; answers are still written
-}
-
-// serve serves the connection until it ends.
-func (c *conn) serve() {
-	defer c.Close()
-	known := false
-	leave := func() {
-		if !known {
-			known = true
-			c.s.strangers.Add(-1)
-		}
+// IsRevoked reports whether the client's credential is not good any more.
+func (c *conn) IsRevoked(ctx context.Context) bool {
+	if c.grant.Load() == nil {
+		return false
 	}
-	defer leave()
+	_, err := c.authorize(ctx)
+	return errors.Is(err, access.ErrRefused)
+}
+
+// Serve serves the connection until it ends.
+func (c *conn) Serve() {
+	defer c.Close()
 	err := c.meet()
 	if err == nil {
-		leave()
 		err = c.serveRequests()
 	}
 	switch {
 	case err == nil, errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed), errors.Is(err, context.Canceled):
-	case errors.Is(err, errFrame), errors.Is(err, errPanic):
+	case errors.Is(err, errFrame), errors.Is(err, errTooMany), errors.Is(err, errPanic):
 		c.log.Warn("a connection of Kafka's protocol is closed", "error", err)
 	default:
 		c.log.Debug("a connection of Kafka's protocol has ended", "error", err)
@@ -87,7 +70,10 @@ func (c *conn) serve() {
 
 // meet serves a connection until it has authenticated.
 func (c *conn) meet() error {
-	if err := c.nc.SetDeadline(time.Now().Add(strangerTime)); err != nil {
+	if err := c.readBy(strangerTime); err != nil {
+		return err
+	}
+	if err := c.Net.SetWriteDeadline(time.Now().Add(strangerTime)); err != nil { // of a TLS handshake
 		return err
 	}
 	for c.grant.Load() == nil {
@@ -97,7 +83,7 @@ func (c *conn) meet() error {
 			}
 			continue
 		}
-		f, err := c.s.readFrame(c.life, source{r: c.r, bound: unknownFrame, begun: func() error { return nil }})
+		f, err := c.s.readFrame(c.Life, source{r: c.r, bound: unknownFrame, begun: func() error { return nil }})
 		if err != nil {
 			return err
 		}
@@ -112,11 +98,22 @@ func (c *conn) meet() error {
 			return err
 		}
 	}
-	if n := c.s.countCluster(c.grant.Load().Claims.Resource); n > maxPerCluster {
-		return fmt.Errorf("%w: the cluster has %d connections already", errFrame, n-1)
-	}
-	return c.nc.SetDeadline(time.Time{})
+	return nil
 }
+
+// enter counts the connection for who has logged in. The error says that there are too many.
+func (c *conn) enter(claims token.Claims) error {
+	cluster := conns.Quota{Name: claims.Resource, Limit: maxPerCluster}
+	credential := conns.Quota{Name: claims.Resource + "/" + claims.CredentialID, Limit: c.s.perCredential}
+	if !c.s.conns.Enter(c, cluster, credential) {
+		return fmt.Errorf("%w: %d of the cluster, at most %d, and %d of the credential, at most %d", errTooMany,
+			c.s.conns.Count(cluster.Name), cluster.Limit, c.s.conns.Count(credential.Name), credential.Limit)
+	}
+	return nil
+}
+
+// errTooMany closes a connection without an answer, as a broker does: clients then try again later.
+var errTooMany = errors.New("too many connections")
 
 // serveRequests serves the requests of a connection that has authenticated, in order.
 func (c *conn) serveRequests() error {
@@ -151,29 +148,24 @@ func (c *conn) read(from source, frames chan<- *frame) error {
 		if err := c.readBy(idleTime); err != nil {
 			return err
 		}
-		f, err := c.s.readFrame(c.life, from)
+		f, err := c.s.readFrame(c.Life, from)
 		if err != nil {
-			if c.s.life.Err() == nil {
-				c.stop()
+			if !c.Draining() {
+				c.Abandon()
 			}
 			return err
 		}
 		select {
 		case frames <- f:
-		case <-c.life.Done():
+		case <-c.Life.Done():
 			c.s.release(f)
-			return c.life.Err()
+			return c.Life.Err()
 		}
 	}
 }
 
-// readBy bounds the time that reading takes, unless the server is closed, and nothing more is to be read.
-func (c *conn) readBy(d time.Duration) error {
-	if c.s.life.Err() != nil {
-		return nil
-	}
-	return c.nc.SetReadDeadline(time.Now().Add(d))
-}
+// readBy bounds the time that reading takes.
+func (c *conn) readBy(d time.Duration) error { return c.ReadUntil(time.Now().Add(d)) }
 
 // errPanic means that a request has met a fault of ours.
 var errPanic = errors.New("internal error")
@@ -186,7 +178,7 @@ func (c *conn) serveOne(f *frame) (err error) {
 			err = errPanic
 		}
 	}()
-	req, err := c.s.decode(c.life, f)
+	req, err := c.s.decode(c.Life, f)
 	if err != nil {
 		return err
 	}
@@ -199,10 +191,10 @@ const maxKept = 64 << 10
 
 // send sends an answer.
 func (c *conn) send(b []byte) error {
-	if err := c.nc.SetWriteDeadline(time.Now().Add(writeTime)); err != nil {
+	if err := c.Net.SetWriteDeadline(time.Now().Add(writeTime)); err != nil {
 		return err
 	}
-	_, err := c.nc.Write(b)
+	_, err := c.Net.Write(b)
 	if c.out = b[:0]; cap(b) > maxKept {
 		c.out = nil
 	}

@@ -49,7 +49,7 @@ type exchange struct {
 // serve answers the request. An error closes the connection.
 func (x *exchange) serve() error {
 	api := x.frame.api
-	ctx, cancel := context.WithTimeout(x.life, cmp.Or(api.wait, requestTime))
+	ctx, cancel := context.WithTimeout(x.Life, cmp.Or(api.wait, requestTime))
 	defer cancel()
 	ctx, use := x.s.meter.Begin(ctx)
 	if !x.frame.isServed() { // of ApiVersions
@@ -93,7 +93,7 @@ func (x *exchange) serve() error {
 	if x.throttle > 0 { // the client was told, and may not listen
 		select {
 		case <-time.After(x.throttle):
-		case <-x.life.Done():
+		case <-x.Life.Done():
 		}
 	}
 	return nil

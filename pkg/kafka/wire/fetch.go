@@ -90,8 +90,8 @@ func (x *exchange) fetchBatches(ctx context.Context, version int16, asked []kafk
 		parts = append(parts[x.rotation:n:n], parts[:x.rotation]...)
 	}
 	got, err := x.s.engine.FetchBatches(ctx, x.Cluster, asked, o)
-	if x.life.Err() != nil {
-		return x.life.Err()
+	if x.Life.Err() != nil {
+		return x.Life.Err()
 	}
 	for i, part := range parts {
 		if err != nil {

@@ -46,7 +46,7 @@ func (x *exchange) groupCode(err error) int16 {
 	case code == 0:
 	case code == kafka.CodeCoordinatorNotAvailable:
 		x.fail(http.StatusServiceUnavailable)
-		if x.life.Err() == nil {
+		if x.Life.Err() == nil {
 			x.log.Warn("a request about a group has failed", "key", x.frame.key, "error", err)
 		}
 	default:
@@ -120,7 +120,7 @@ func (x *exchange) joinGroup(ctx context.Context, req *kmsg.JoinGroupRequest, re
 		if resp.ErrorCode = x.groupCode(err); got.Member != "" {
 			resp.MemberID = got.Member
 		}
-		return x.life.Err()
+		return x.Life.Err()
 	}
 	resp.Generation, resp.MemberID, resp.LeaderID = got.Generation, got.Member, got.Leader
 	resp.ProtocolType, resp.Protocol = &got.ProtocolType, &got.Protocol
@@ -150,7 +150,7 @@ func pointer(s string) *string {
 
 // host is the client's address as it is shown of members.
 func (c *conn) host() string {
-	host, _, err := net.SplitHostPort(c.nc.RemoteAddr().String())
+	host, _, err := net.SplitHostPort(c.Net.RemoteAddr().String())
 	if err != nil {
 		return "/"
 	}
@@ -175,7 +175,7 @@ func (x *exchange) syncGroup(ctx context.Context, req *kmsg.SyncGroupRequest, re
 	got, err := x.s.engine.SyncGroup(ctx, x.Cluster, r)
 	if err != nil {
 		resp.ErrorCode = x.groupCode(err)
-		return x.life.Err()
+		return x.Life.Err()
 	}
 	resp.ProtocolType, resp.Protocol = &got.ProtocolType, &got.Protocol
 	if got.Assignment != nil {

@@ -104,6 +104,9 @@ func (c *conn) authenticate(ctx context.Context, message []byte) (answer []byte,
 	if was := c.grant.Load(); was != nil && was.Claims.Resource != grant.Claims.Resource {
 		return nil, false, access.ErrRefused
 	}
+	if err := c.enter(grant.Claims); err != nil {
+		return nil, false, err
+	}
 	c.sasl = sasl{}
 	c.login.Store(&again)
 	c.grant.Store(&grant)
@@ -124,9 +127,9 @@ func (c *conn) bareToken() error {
 	if _, err := io.ReadFull(c.r, message); err != nil {
 		return err
 	}
-	answer, _, err := c.authenticate(c.life, message)
+	answer, _, err := c.authenticate(c.Life, message)
 	if errors.Is(err, access.ErrRefused) {
-		if err := c.pause(c.life); err != nil {
+		if err := c.pause(c.Life); err != nil {
 			return err
 		}
 	}

@@ -1,19 +1,19 @@
 package wire
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
 
+	"github.com/skystash/skystash/pkg/conns"
 	"github.com/skystash/skystash/pkg/edge"
 	"github.com/skystash/skystash/pkg/kafka"
 	"github.com/skystash/skystash/pkg/kafka/access"
@@ -22,18 +22,19 @@ import (
 
 // Limits of connections.
 const (
-	maxConnections = 5000
-	maxStrangers   = 500  // of them, those that have not authenticated
-	maxPerCluster  = 2000 // of them, those of one cluster
-	strangerTime   = 10 * time.Second
-	idleTime       = 10 * time.Minute
-	bodyTime       = 30 * time.Second // from the beginning of a request to its end
-	writeTime      = 30 * time.Second
-	failureTime    = time.Second     // that a failed authentication takes
-	checkEvery     = 3 * time.Second // that idle connections are looked at
-	answerMemory   = 256 << 20       // bytes that the answers of all connections share
-	maxAnswer      = 16 << 20
-	minAnswer      = 64 << 10
+	maxConnections   = 5000
+	maxStrangers     = 500  // of them, those that have not authenticated
+	maxPerCluster    = 2000 // of them, those of one cluster
+	maxPerCredential = 1000 // of them, those of one credential
+	strangerTime     = 10 * time.Second
+	idleTime         = 10 * time.Minute
+	bodyTime         = 30 * time.Second // from the beginning of a request to its end
+	writeTime        = 30 * time.Second
+	failureTime      = time.Second     // that a failed authentication takes
+	checkEvery       = 3 * time.Second // that idle connections are looked at
+	answerMemory     = 256 << 20       // bytes that the answers of all connections share
+	maxAnswer        = 16 << 20
+	minAnswer        = 64 << 10
 )
 
 // Config is what a Server is made of.
@@ -44,6 +45,9 @@ type Config struct {
 	Meter  meter.Recorder   // is told what each request has used; nil: nobody is
 	Now    func() time.Time // nil: time.Now
 	Logger *slog.Logger     // nil: slog.Default
+
+	MaxPerCredential int           // connections of one credential; 0: 1,000
+	DrainTime        time.Duration // over which Close spreads the ends of connections; 0: conns.DefaultDrainTime
 }
 
 // Server serves the protocol. It is safe for concurrent use.
@@ -59,22 +63,19 @@ type Server struct {
 	decoding *semaphore.Weighted // decodeMemory
 	secret   []byte              // see saltOf
 
-	life  context.Context // done once the server is closed
-	close context.CancelFunc
-	work  sync.WaitGroup
+	conns         *conns.Set[*conn]
+	perCredential int
 
-	mu        sync.Mutex
-	listeners map[net.Listener]bool
-	conns     map[*conn]bool
-	memories  map[string]*semaphore.Weighted // by cluster: clusterMemory
-	strangers atomic.Int64
+	mu       sync.Mutex
+	memories map[string]*semaphore.Weighted // by cluster: clusterMemory
 }
 
 // New makes a Server.
 func New(cfg Config) *Server {
 	s := &Server{
 		engine: cfg.Engine, gate: access.Gate{Engine: cfg.Engine, Verifier: cfg.Verifier}, now: cfg.Now, log: cfg.Logger,
-		memory: semaphore.NewWeighted(requestMemory), decoding: semaphore.NewWeighted(decodeMemory), memories: map[string]*semaphore.Weighted{}, listeners: map[net.Listener]bool{}, conns: map[*conn]bool{},
+		memory: semaphore.NewWeighted(requestMemory), decoding: semaphore.NewWeighted(decodeMemory), memories: map[string]*semaphore.Weighted{},
+		perCredential: cmp.Or(cfg.MaxPerCredential, maxPerCredential),
 	}
 	if s.now == nil {
 		s.now = time.Now
@@ -88,8 +89,10 @@ func New(cfg Config) *Server {
 		s.table[s.apis[i].key] = &s.apis[i]
 	}
 	s.secret = []byte(rand.Text())
-	s.life, s.close = context.WithCancel(context.Background())
-	s.work.Go(s.watch)
+	s.conns = conns.New(conns.Config[*conn]{
+		Protocol: "Kafka's protocol", Limit: maxConnections, Strangers: maxStrangers,
+		CheckEvery: checkEvery, DrainTime: cfg.DrainTime, Logger: s.log,
+	})
 	return s
 }
 
@@ -112,75 +115,14 @@ func AddressOf(hostport string) (Address, error) {
 	return Address{host, int32(n)}, nil
 }
 
-// Serve serves the connections of a listener, which it closes, until the server is closed.
+// Serve serves the connections of a listener, which it closes, until the server is drained.
 func (s *Server) Serve(l net.Listener, advertised Address) error {
-	s.mu.Lock()
-	s.listeners[l] = true
-	closed := s.life.Err() != nil
-	s.mu.Unlock()
-	defer l.Close()
-	if closed {
-		return nil
-	}
-	for {
-		nc, err := l.Accept()
-		switch {
-		case err == nil:
-		case s.life.Err() != nil:
-			return nil
-		case isTemporary(err):
-			time.Sleep(10 * time.Millisecond) // too many open files
-			continue
-		default:
-			return fmt.Errorf("accepting a connection of Kafka's protocol: %w", err)
-		}
-		c, err := s.admit(nc, advertised)
-		if err != nil {
-			s.log.Warn("a connection of Kafka's protocol is refused", "error", err)
-			nc.Close()
-			continue
-		}
-		if c == nil {
-			nc.Close()
-			return nil
-		}
-	}
-}
-
-func isTemporary(err error) bool {
-	var temporary interface{ Temporary() bool }
-	return errors.As(err, &temporary) && temporary.Temporary()
-}
-
-// admit begins to serve a connection; nil: the server is closed.
-func (s *Server) admit(nc net.Conn, advertised Address) (*conn, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case s.life.Err() != nil:
-		return nil, nil
-	case len(s.conns) >= maxConnections:
-		return nil, fmt.Errorf("there are %d connections already", len(s.conns))
-	case s.strangers.Load() >= maxStrangers:
-		return nil, fmt.Errorf("there are %d connections already that have not authenticated", maxStrangers)
-	}
-	c := newConn(s, nc, advertised)
-	s.conns[c] = true
-	s.strangers.Add(1)
-	s.work.Go(func() {
-		c.serve()
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		delete(s.conns, c)
-	})
-	return c, nil
+	return s.conns.Serve(l, func(nc net.Conn) *conn { return newConn(s, nc, advertised) })
 }
 
 // share is how many bytes of answers a connection may have.
 func (s *Server) share() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return max(minAnswer, min(maxAnswer, answerMemory/max(1, len(s.conns))))
+	return max(minAnswer, min(maxAnswer, answerMemory/max(1, s.conns.Len())))
 }
 
 // memoryOf is what the requests of a cluster may take.
@@ -193,66 +135,10 @@ func (s *Server) memoryOf(cluster string) *semaphore.Weighted {
 	return s.memories[cluster]
 }
 
-// connections are those that there are.
-func (s *Server) connections() []*conn {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	out := make([]*conn, 0, len(s.conns))
-	for c := range s.conns {
-		out = append(out, c)
-	}
-	return out
-}
+// Drain accepts nothing more and makes all connections end, spread over Config.DrainTime: each is served as always until its turn
+// comes. Then the requests that were read are answered, and it is closed. Drain returns when all connections know that, or the
+// context ends. What waits, such as a member that joins its group, waits until the engine is closed.
+func (s *Server) Drain(ctx context.Context) { s.conns.Drain(ctx) }
 
-// countCluster counts the connections of a cluster.
-func (s *Server) countCluster(id string) (n int) {
-	for _, c := range s.connections() {
-		if g := c.grant.Load(); g != nil && g.Claims.Resource == id {
-			n++
-		}
-	}
-	return n
-}
-
-// watch closes the connections of credentials that were revoked or have expired, whatever they wait for.
-func (s *Server) watch() {
-	tick := time.NewTicker(checkEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-s.life.Done():
-			return
-		case <-tick.C:
-		}
-		for _, c := range s.connections() {
-			if c.grant.Load() == nil {
-				continue
-			}
-			if _, err := c.authorize(s.life); errors.Is(err, access.ErrRefused) {
-				c.log.Info("a connection of Kafka's protocol is closed", "reason", "its credential is not good any more")
-				c.Close()
-			}
-		}
-	}
-}
-
-// Close ends the server: what waits is answered as if its time were over, requests under way have until the
-// context ends, and then all connections are closed.
-func (s *Server) Close(ctx context.Context) {
-	s.mu.Lock()
-	s.close()
-	for l := range s.listeners {
-		l.Close()
-	}
-	s.mu.Unlock()
-	for _, c := range s.connections() {
-		c.drain()
-	}
-	stop := context.AfterFunc(ctx, func() {
-		for _, c := range s.connections() {
-			c.Close()
-		}
-	})
-	defer stop()
-	s.work.Wait()
-}
+// Close drains the server and waits until all connections have ended. When the context ends, they are closed.
+func (s *Server) Close(ctx context.Context) { s.conns.Close(ctx) }

@@ -33,11 +33,18 @@ type broker struct {
 	usage   usage
 }
 
-func newBroker(t *testing.T) *broker {
+func newBroker(t *testing.T) *broker { return newBrokerWith(t, nil) }
+
+// newBrokerWith is a broker whose configuration is changed; nil: it is not.
+func newBrokerWith(t *testing.T, change func(*wire.Config)) *broker {
 	t.Helper()
 	backend := kafkatest.New(t, nil)
 	b := &broker{T: t, engine: backend.Engine, cluster: backend.Cluster, signer: backend.Signer}
-	b.server = wire.New(wire.Config{Engine: b.engine, Verifier: backend.Verifier, Meter: &b.usage, Logger: slog.New(slog.NewTextHandler(testLog{t}, nil))})
+	cfg := wire.Config{Engine: b.engine, Verifier: backend.Verifier, Meter: &b.usage, Logger: slog.New(slog.NewTextHandler(testLog{t}, nil))}
+	if change != nil {
+		change(&cfg)
+	}
+	b.server = wire.New(cfg)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

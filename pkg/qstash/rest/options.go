@@ -89,8 +89,14 @@ func parseCallback(h http.Header, name string, depth int) (*qstash.Callback, err
 	if err != nil {
 		return nil, err
 	}
+	if w := o.Workflow; w != nil && sub.Get(callTypeHeader) == "" {
+		w.CallType = callbackTypes[name]
+	}
 	return &qstash.Callback{URL: url, Options: o}, nil
 }
+
+// callbackTypes are what callbacks that name a workflow run are to it, unless they say so: none is a step.
+var callbackTypes = map[string]string{callbackHeader: qstash.CallFrom, failureHeader: qstash.CallFailure}
 
 // fieldName is the name of a header field as http.Header has it: each word begins with a capital. Names that no
 // field can have get that form as well, which package textproto leaves as they are: they would be taken for fields

@@ -174,7 +174,8 @@ func (x *exchange) batchItems() ([]batchItem, error) {
 	var items []batchItem
 	for dec.More() {
 		if len(items) == limit {
-			return nil, edge.Refusef(http.StatusRequestEntityTooLarge, "maximum number of messages per request exceeded: limit %d", limit)
+			_, continues := runsIn(items)
+			return nil, refuseRun(continues, edge.Refusef(http.StatusRequestEntityTooLarge, "maximum number of messages per request exceeded: limit %d", limit))
 		}
 		var it batchItem
 		if err := dec.Decode(&it); err != nil {

@@ -68,6 +68,7 @@ func TestCallWithAMessageOfARunIsAcceptedOrRefusedAsAWhole(t *testing.T) {
 			}
 		})
 	}
+	s.refused(412, "maximum number of messages", "POST", "/v2/batch", "["+strings.Repeat(good+",", 1000)+good+"]")
 	s.refused(412, "delay exceeded", "POST", "/v2/publish/"+app, "{}", run, "Upstash-Delay: 900d")
 	s.refused(412, "maximum message size exceeded", "POST", "/v2/publish/"+app, strings.Repeat("x", 10_001), run)
 	wait := `{"url":"` + app + `","timeout":"%s","timeoutUrl":"%s","timeoutHeaders":{},"step":{"stepId":1}}`
@@ -110,6 +111,26 @@ func TestMessagesForARunThatHasEndedAre400(t *testing.T) {
 	}
 	if n := s.entries("wfr_2"); n != 1 {
 		t.Errorf("%d entries of a run whose call was refused, want 1", n)
+	}
+}
+
+// A callback that names its run is no step of the run, also if it does not say so.
+func TestCallbacksOfRunsAreNoSteps(t *testing.T) {
+	s := newService(t)
+	s.ok(nil, "POST", "/v2/publish/"+app, "in", "Upstash-Workflow-RunId: wfr_1", "Upstash-Workflow-Init: true", "Upstash-Workflow-Url: "+app, "Upstash-Feature-Set: WF_DetectTrigger",
+		"Upstash-Failure-Callback: https://app.example/failed", "Upstash-Failure-Callback-Workflow-Runid: wfr_1")
+	s.delivery()
+	if d := s.delivery(); d.URL != "https://app.example/failed" {
+		t.Errorf("the failure is told to %s", d.URL)
+	}
+	s.header = sdkAnswer
+	s.startRun("wfr_2")
+	s.ok(nil, "POST", "/v2/publish/https://third.example", "ask", "Upstash-Workflow-RunId: wfr_2", "Upstash-Workflow-CallType: toCallback",
+		"Upstash-Callback: "+app, "Upstash-Callback-Workflow-RunId: wfr_2")
+	s.delivery()
+	var told struct{ Status int }
+	if d := s.delivery(); d.URL != app || json.Unmarshal(d.Body, &told) != nil || told.Status != http.StatusOK {
+		t.Errorf("the answer is told to %s with %s", d.URL, d.Body)
 	}
 }
 

@@ -23,6 +23,20 @@ const (
 	ErrNoPermChannel Error = "NOPERM No permissions to access a channel"
 )
 
+// AccessOf makes an Access of rules in the words of ACL SETUSER, about commands, keys and channels.
+func (t Table) AccessOf(rules []string) (Access, error) {
+	r := NewRules()
+	for _, rule := range rules {
+		if rule == "" || !strings.ContainsRune("+-~%&", rune(rule[0])) {
+			return Access{}, fmt.Errorf("redis: rule %q is not about commands, keys or channels", rule)
+		}
+		if err := r.Apply(t, rule, false); err != nil {
+			return Access{}, fmt.Errorf("redis: %w", err)
+		}
+	}
+	return Access{Rules: r}, nil
+}
+
 // Check refuses what the caller may not do. It is the one place where that is decided, for commands of
 // any origin. keys are those among args.
 func (a Access) Check(cmd *Command, args, keys []string) error {

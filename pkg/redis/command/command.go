@@ -82,7 +82,7 @@ type Command struct {
 	Getkeys     func(args []string) []string   // optional: keys that KeySpec cannot express; args are valid in number only
 	Subcommands map[string]*Command            // subcommands; run is nil then, but for COMMAND
 
-	parent string // of a subcommand, the name of its command; see NewTable
+	parent string // of a subcommand, the name of its command; see Table.Add
 }
 
 // Call is one execution of a command inside a transaction.
@@ -191,17 +191,22 @@ func NewTable(others ...[]*Command) Table {
 		hashCommands(), listCommands(), setCommands(), zsetCommands(), geoCommands(), hllCommands(),
 		streamCommands(), jsonCommands(), sessionCommands(),
 	}, others...) {
-		for _, cmd := range group {
-			if t[cmd.Name] != nil {
-				panic("redis: two commands have the name " + cmd.Name)
-			}
-			t[cmd.Name] = cmd
-			for _, sub := range cmd.Subcommands {
-				sub.parent = cmd.Name
-			}
-		}
+		t.Add(group)
 	}
 	return t
+}
+
+// Add adds commands, also some whose code uses the table. It is called before the table is used.
+func (t Table) Add(cmds []*Command) {
+	for _, cmd := range cmds {
+		if t[cmd.Name] != nil {
+			panic("redis: two commands have the name " + cmd.Name)
+		}
+		t[cmd.Name] = cmd
+		for _, sub := range cmd.Subcommands {
+			sub.parent = cmd.Name
+		}
+	}
 }
 
 // Find looks up the command of args, which is not empty, and checks the number
@@ -230,12 +235,28 @@ func (t Table) Find(args []string) (*Command, error) {
 	return cmd, nil
 }
 
+// ReplySlack is how many bytes more than MaxReply a reply may have while it is being made.
+const ReplySlack = 1 << 10
+
 // Outside is one execution of a command outside of transactions.
 type Outside struct {
 	Context  context.Context
 	Database string   // the database's id
 	Args     []string // with the command's name; for a subcommand, with both names
 	W        *resp.Writer
+}
+
+// NotInTransaction is the Run of commands that only have a form outside of transactions: it refuses them.
+func NotInTransaction(c *Call) error {
+	return Error("ERR " + strings.ToUpper(strings.ReplaceAll(c.Command.FullName(c.Args), "|", " ")) + " is not possible in a transaction")
+}
+
+// CheckFlushArgs refuses what is no command that flushes something: its name, then ASYNC, SYNC or nothing.
+func CheckFlushArgs(args []string) error {
+	if len(args) == 1 || len(args) == 2 && (strings.EqualFold(args[1], "async") || strings.EqualFold(args[1], "sync")) {
+		return nil
+	}
+	return ErrSyntax
 }
 
 // Names reports whether there is a command, or subcommand, of the name that args start with.

@@ -6,8 +6,8 @@
 // changed nothing. Direct, if there is one, is the blind form: it says which blind write does the same, and what it
 // replies. It may decline any arguments. Outside is for what no transaction can do.
 //
-// A command that asks for more than keys and what [Host] has is declared by the engine, which adds it to the table: those of
-// scripts, functions, users, Pub/Sub and whole databases. Those that a connection carries out itself, such as HELLO and
+// A command that asks for more than keys and what [Host] has is declared where that is: in packages acl, pubsub and scripts,
+// and in the engine, which adds all of them to the table. Those that a connection carries out itself, such as HELLO and
 // MULTI, are declared here without code, with the flag [Session].
 //
 // A new command is an entry in a cmd_*.go file and its function, and mostly nothing else: which keys it has, who may run

@@ -64,7 +64,7 @@ func (c *conn) serveSome(cmds [][]string, size int64) (int, error) {
 	if c.waits(cmds[0]) {
 		return 1, c.serveWaiting(cmds[0], size)
 	}
-	ctx, cancel := context.WithTimeout(redis.WithCaller(context.WithoutCancel(c.life), &c.caller), c.s.cfg.Timeout+time.Duration(len(cmds))*commandTime)
+	ctx, cancel := context.WithTimeout(redis.WithCaller(context.WithoutCancel(c.Life), &c.caller), c.s.cfg.Timeout+time.Duration(len(cmds))*commandTime)
 	defer cancel()
 	b := &batch{conn: c, bytesIn: size}
 	done := b.open(ctx, cmds)

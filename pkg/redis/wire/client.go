@@ -160,7 +160,7 @@ func (c *conn) describe() string {
 	}
 	return fmt.Sprintf("id=%d addr=%s laddr=%s fd=%d name=%s age=%d idle=%d flags=%s db=0 sub=%d psub=%d ssub=0 multi=%d qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 "+
 		"rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r cmd=%s user=%s redir=-1 resp=%d lib-name=%s lib-ver=%s",
-		c.id, c.nc.RemoteAddr(), c.nc.LocalAddr(), 0, s.name, int64(now.Sub(c.began)/time.Second), int64(now.Sub(s.at)/time.Second), c.flagsOf(s),
+		c.id, c.Net.RemoteAddr(), c.Net.LocalAddr(), 0, s.name, int64(now.Sub(c.began)/time.Second), int64(now.Sub(s.at)/time.Second), c.flagsOf(s),
 		s.channels, s.patterns, s.queued, strings.ToLower(quoteName(s.command)), user, s.proto, s.libName, s.libVer)
 }
 
@@ -201,7 +201,7 @@ func (c *conn) isPubSub() bool {
 
 // neighbours are the connections of the caller's database, in order of their ids.
 func (b *batch) neighbours() []*conn {
-	all := slices.DeleteFunc(b.s.connections(), func(c *conn) bool {
+	all := slices.DeleteFunc(b.s.conns.All(), func(c *conn) bool {
 		l := c.login.Load()
 		return l == nil || l.database != b.Database.ID
 	})
@@ -262,7 +262,7 @@ func clientList(b *batch, args []string) {
 func clientKill(b *batch, args []string) {
 	if len(args) == 3 {
 		for _, c := range b.neighbours() {
-			if c.nc.RemoteAddr().String() == args[2] {
+			if c.Net.RemoteAddr().String() == args[2] {
 				b.kill(c)
 				b.w.OK()
 				return
@@ -311,9 +311,9 @@ func killTests(args []string) (tests []func(*conn) bool, skipMe bool, text strin
 		case "user":
 			tests = append(tests, func(c *conn) bool { l := c.login.Load(); return l != nil && l.user == value })
 		case "addr":
-			tests = append(tests, func(c *conn) bool { return c.nc.RemoteAddr().String() == value })
+			tests = append(tests, func(c *conn) bool { return c.Net.RemoteAddr().String() == value })
 		case "laddr":
-			tests = append(tests, func(c *conn) bool { return c.nc.LocalAddr().String() == value })
+			tests = append(tests, func(c *conn) bool { return c.Net.LocalAddr().String() == value })
 		case "skipme":
 			if !strings.EqualFold(value, "yes") && !strings.EqualFold(value, "no") {
 				return nil, false, errSyntax

@@ -13,24 +13,23 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/skystash/skystash/pkg/conns"
 	"github.com/skystash/skystash/pkg/redis"
+	"github.com/skystash/skystash/pkg/redis/gate"
 	"github.com/skystash/skystash/pkg/redis/resp"
 )
 
 // conn is a connection. One goroutine reads requests, carries them out and sends the replies.
 type conn struct {
+	*conns.Conn
 	s   *Server
 	id  int64
-	nc  net.Conn
 	in  *reader
 	log *slog.Logger
 
-	life    context.Context // done when the connection is closed
-	stop    context.CancelFunc
-	closing sync.Once
-	label   string       // the database that the host name stands for, by TLS
-	caller  redis.Caller // what the engine is told of it
-	began   time.Time
+	label  string       // the database that the host name stands for, by TLS
+	caller redis.Caller // what the engine is told of it
+	began  time.Time
 
 	login   atomic.Pointer[login] // nil: nobody has logged in
 	blocked atomic.Bool           // in a command that waits
@@ -68,8 +67,7 @@ type seen struct {
 }
 
 func newConn(s *Server, nc net.Conn, id int64) *conn {
-	c := &conn{s: s, id: id, nc: nc, in: newReader(nc, &s.buffers), proto: 2, began: s.now(), log: s.log.With("peer", nc.RemoteAddr().String())}
-	c.life, c.stop = context.WithCancel(context.Background())
+	c := &conn{Conn: conns.NewConn(nc), s: s, id: id, in: newReader(nc, &s.buffers), proto: 2, began: s.now(), log: s.log.With("peer", nc.RemoteAddr().String())}
 	c.seen.proto, c.seen.queued, c.seen.at = 2, -1, c.began
 	c.caller = redis.Caller{Addr: nc.RemoteAddr().String(), Patient: true, Server: func() redis.ServerInfo {
 		return s.info(c.login.Load().database)
@@ -77,36 +75,29 @@ func newConn(s *Server, nc net.Conn, id int64) *conn {
 	return c
 }
 
-// turnAway closes a connection of a client that is one too many.
+// turnAway tells a client that it is one too many.
 func turnAway(nc net.Conn) {
-	defer nc.Close()
 	if nc.SetDeadline(time.Now().Add(lingerTime)) == nil {
-		_, _ = io.WriteString(nc, "-ERR max number of clients reached\r\n")
+		_, _ = io.WriteString(nc, "-"+errMaxClients+"\r\n")
 	}
 }
 
-// Close closes the connection.
-func (c *conn) Close() {
-	c.closing.Do(func() {
-		c.stop()
-		c.nc.Close()
-	})
+// IsRevoked reports whether the credential of the client's login is not good any more.
+func (c *conn) IsRevoked(ctx context.Context) bool {
+	l := c.login.Load()
+	if l == nil {
+		return false
+	}
+	_, err := l.check(ctx)
+	return errors.Is(err, gate.ErrRefused)
 }
 
-// drain makes the connection end once it has nothing to do.
-func (c *conn) drain() {
-	_ = c.nc.SetReadDeadline(time.Unix(1, 0)) // reading fails at once; replies are still sent
-}
-
-// serve serves the connection until it ends.
-func (c *conn) serve() {
+// Serve serves the connection until it ends.
+func (c *conn) Serve() {
 	defer func() {
 		c.Close()
 		c.subs.end(c)
 		c.in.close()
-		if l := c.login.Load(); l != nil {
-			c.s.leave(l)
-		}
 	}()
 	err := c.greet()
 	if err == nil {
@@ -124,9 +115,9 @@ func (c *conn) serve() {
 
 // greet prepares a connection.
 func (c *conn) greet() error {
-	tcp := c.nc
-	if secure, ok := c.nc.(*tls.Conn); ok {
-		ctx, cancel := context.WithTimeout(c.life, handshakeTime)
+	tcp := c.Net
+	if secure, ok := c.Net.(*tls.Conn); ok {
+		ctx, cancel := context.WithTimeout(c.Life, handshakeTime)
 		defer cancel()
 		if err := secure.HandshakeContext(ctx); err != nil {
 			return fmt.Errorf("agreeing on TLS: %w", err)
@@ -178,7 +169,7 @@ func (c *conn) serveRequests() error {
 			return err
 		}
 		if err := c.fill(); err != nil {
-			if c.s.life.Err() != nil {
+			if c.Draining() {
 				return c.bye()
 			}
 			return err
@@ -195,11 +186,8 @@ func (c *conn) fill() error {
 	case c.s.cfg.IdleTime > 0 && !c.listens():
 		until = time.Now().Add(c.s.cfg.IdleTime)
 	}
-	if err := c.nc.SetReadDeadline(until); err != nil {
+	if err := c.ReadUntil(until); err != nil {
 		return err
-	}
-	if c.s.life.Err() != nil {
-		c.drain() // after the deadline was set: Close may have come between
 	}
 	return c.in.fill()
 }
@@ -222,11 +210,11 @@ func (c *conn) bye() error {
 	if err := c.flush(); err != nil {
 		return err
 	}
-	half, ok := c.nc.(interface{ CloseWrite() error })
-	if !ok || half.CloseWrite() != nil || c.nc.SetReadDeadline(time.Now().Add(lingerTime)) != nil {
+	half, ok := c.Net.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil || c.Net.SetReadDeadline(time.Now().Add(lingerTime)) != nil {
 		return nil
 	}
-	_, _ = io.Copy(io.Discard, io.LimitReader(c.nc, maxRequest))
+	_, _ = io.Copy(io.Discard, io.LimitReader(c.Net, maxRequest))
 	return nil
 }
 
@@ -290,10 +278,10 @@ func (c *conn) send() error {
 func (c *conn) write(rest []byte) error {
 	for len(rest) > 0 {
 		n := min(len(rest), writeChunk)
-		if err := c.nc.SetWriteDeadline(time.Now().Add(writeTime)); err != nil {
+		if err := c.Net.SetWriteDeadline(time.Now().Add(writeTime)); err != nil {
 			return err
 		}
-		if _, err := c.nc.Write(rest[:n]); err != nil {
+		if _, err := c.Net.Write(rest[:n]); err != nil {
 			c.Close()
 			return err
 		}

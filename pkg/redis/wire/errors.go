@@ -26,7 +26,7 @@ const (
 	errAborted     = "EXECABORT Transaction discarded because of previous errors."
 	errNoClient    = "ERR No such client"
 	errUnblocked   = "UNBLOCKED client unblocked via CLIENT UNBLOCK"
-	errTooManyIn   = "ERR max number of clients of this database or credential reached"
+	errMaxClients  = "ERR max number of clients reached"
 )
 
 // errUnknown is the error for a command that there is not, which clients recognize. Redis shows 128 bytes

@@ -193,7 +193,7 @@ func (r *receiver) end() {
 // receive begins to send what a subscription receives, written by write.
 func (b *batch) receive(sub *redis.Subscription, write func(*conn, *resp.Writer, redis.Message)) *receiver {
 	c, database := b.conn, b.Database.ID
-	ctx, stop := context.WithCancel(c.life)
+	ctx, stop := context.WithCancel(c.Life)
 	r := &receiver{sub: sub, stop: stop}
 	r.done.Go(func() {
 		if err := c.relay(ctx, sub, database, write); ctx.Err() == nil {
@@ -212,7 +212,7 @@ func (c *conn) relay(ctx context.Context, sub *redis.Subscription, database stri
 		m, err := sub.Next(ctx)
 		if err != nil {
 			if errors.Is(err, redis.ErrClosed) {
-				c.drain()
+				c.Drain()
 				<-ctx.Done()
 			}
 			return err

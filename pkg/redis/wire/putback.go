@@ -16,7 +16,7 @@ func (b *batch) putBack(args []string, reply []byte) {
 	if push == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(b.life), b.s.cfg.Timeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(b.Life), b.s.cfg.Timeout)
 	defer cancel()
 	var w resp.Writer
 	err := b.s.engine.Do(ctx, b.Database, redis.Access{}, push, &w)

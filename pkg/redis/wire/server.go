@@ -5,14 +5,13 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/skystash/skystash/pkg/conns"
 	"github.com/skystash/skystash/pkg/edge"
 	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/redis"
@@ -55,6 +54,7 @@ type Config struct {
 	MaxClients       int           // connections; 0: DefaultMaxClients
 	MaxPerDatabase   int           // of them, those of one database; 0: DefaultMaxPerDatabase
 	MaxPerCredential int           // of them, those of one credential; 0: DefaultMaxPerCredential
+	DrainTime        time.Duration // over which Close spreads the ends of connections; 0: conns.DefaultDrainTime
 	IdleTime         time.Duration // after which a connection is closed that sends nothing; 0: never
 	Timeout          time.Duration // of a command, but for the time that it waits and those before it; 0: DefaultTimeout
 
@@ -76,19 +76,11 @@ type Server struct {
 	started  time.Time
 	runID    string
 
-	life  context.Context // done once the server is closed
-	close context.CancelFunc
-	work  sync.WaitGroup
-
+	conns    *conns.Set[*conn]
 	ids      atomic.Int64
 	accepted atomic.Int64
 	commands atomic.Int64
-
-	mu        sync.Mutex
-	listeners map[net.Listener]bool
-	conns     map[int64]*conn
-	counts    map[string]int // of connections, by database and by credential
-	port      int
+	port     atomic.Int64
 }
 
 // New makes a Server.
@@ -99,7 +91,6 @@ func New(cfg Config) *Server {
 	cfg.Timeout = cmp.Or(cfg.Timeout, DefaultTimeout)
 	s := &Server{
 		cfg: cfg, engine: cfg.Engine, gate: gate.New(cfg.Engine, cfg.Verifier), now: cfg.Now, log: cfg.Logger, handlers: handlers(),
-		listeners: map[net.Listener]bool{}, conns: map[int64]*conn{}, counts: map[string]int{},
 	}
 	if s.now == nil {
 		s.now = time.Now
@@ -112,145 +103,40 @@ func New(cfg Config) *Server {
 	id := make([]byte, 20)
 	rand.Read(id) // never fails
 	s.runID = hex.EncodeToString(id)
-	s.life, s.close = context.WithCancel(context.Background())
-	s.work.Go(s.watch)
+	s.conns = conns.New(conns.Config[*conn]{
+		Protocol: "Redis's protocol", Limit: cfg.MaxClients, Refuse: turnAway, CheckEvery: checkEvery, DrainTime: cfg.DrainTime, Logger: s.log,
+	})
 	return s
 }
 
-// Serve serves the connections of a listener, which it closes, until the server is closed. TLS is
+// Serve serves the connections of a listener, which it closes, until the server is drained. TLS is
 // the listener's.
 func (s *Server) Serve(l net.Listener) error {
-	s.mu.Lock()
-	s.listeners[l] = true
-	if addr, ok := l.Addr().(*net.TCPAddr); ok && s.port == 0 {
-		s.port = addr.Port
+	if addr, ok := l.Addr().(*net.TCPAddr); ok {
+		s.port.CompareAndSwap(0, int64(addr.Port))
 	}
-	closed := s.life.Err() != nil
-	s.mu.Unlock()
-	defer l.Close()
-	if closed {
-		return nil
-	}
-	for {
-		nc, err := l.Accept()
-		switch {
-		case err == nil:
-			s.admit(nc)
-		case s.life.Err() != nil:
-			return nil
-		case isTemporary(err):
-			time.Sleep(10 * time.Millisecond) // too many open files
-		default:
-			return fmt.Errorf("accepting a connection of Redis's protocol: %w", err)
-		}
-	}
-}
-
-func isTemporary(err error) bool {
-	var temporary interface{ Temporary() bool }
-	return errors.As(err, &temporary) && temporary.Temporary()
-}
-
-// admit begins to serve a connection, unless there are too many.
-func (s *Server) admit(nc net.Conn) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.life.Err() != nil {
-		nc.Close()
-		return
-	}
-	if len(s.conns) >= s.cfg.MaxClients {
-		s.work.Go(func() { turnAway(nc) })
-		return
-	}
-	s.accepted.Add(1)
-	c := newConn(s, nc, s.ids.Add(1))
-	s.conns[c.id] = c
-	s.work.Go(func() {
-		c.serve()
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		delete(s.conns, c.id)
+	return s.conns.Serve(l, func(nc net.Conn) *conn {
+		s.accepted.Add(1)
+		return newConn(s, nc, s.ids.Add(1))
 	})
 }
 
-// connections are those that there are.
-func (s *Server) connections() []*conn {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	out := make([]*conn, 0, len(s.conns))
-	for _, c := range s.conns {
-		out = append(out, c)
+// enter counts a connection that has logged in, or has logged out if l is nil. It reports false if there are too many of the
+// login's database or credential.
+func (s *Server) enter(c *conn, l *login) bool {
+	if l == nil {
+		return s.conns.Enter(c)
 	}
-	return out
+	return s.conns.Enter(c, conns.Quota{Name: l.database, Limit: s.cfg.MaxPerDatabase}, conns.Quota{Name: l.credential, Limit: s.cfg.MaxPerCredential})
 }
 
-// enter counts a connection that logs in. It reports false if there are too many of its database or its credential.
-func (s *Server) enter(l *login) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.counts[l.database] >= s.cfg.MaxPerDatabase || s.counts[l.credential] >= s.cfg.MaxPerCredential {
-		return false
-	}
-	s.counts[l.database]++
-	s.counts[l.credential]++
-	return true
-}
+// Drain accepts nothing more and makes all connections end, spread over Config.DrainTime: each is served as always until its turn
+// comes. Then what has arrived is carried out, and what waits is answered as if its time were over. Drain returns when all
+// connections know that, or the context ends.
+func (s *Server) Drain(ctx context.Context) { s.conns.Drain(ctx) }
 
-// leave ends what enter has begun.
-func (s *Server) leave(l *login) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, name := range []string{l.database, l.credential} {
-		if s.counts[name]--; s.counts[name] <= 0 {
-			delete(s.counts, name)
-		}
-	}
-}
-
-// watch closes the connections of credentials that were revoked or have expired, whatever they wait for.
-func (s *Server) watch() {
-	tick := time.NewTicker(checkEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-s.life.Done():
-			return
-		case <-tick.C:
-		}
-		for _, c := range s.connections() {
-			l := c.login.Load()
-			if l == nil {
-				continue
-			}
-			if _, err := l.check(s.life); errors.Is(err, gate.ErrRefused) {
-				c.log.Info("a connection of Redis's protocol is closed", "reason", "its credential is not good any more")
-				c.Close()
-			}
-		}
-	}
-}
-
-// Close ends the server: it accepts nothing more, what has arrived is carried out, what waits is answered as if
-// its time were over, and connections are closed as soon as they have nothing to do. When the context ends, all are.
-func (s *Server) Close(ctx context.Context) {
-	s.mu.Lock()
-	s.close()
-	for l := range s.listeners {
-		l.Close()
-	}
-	s.mu.Unlock()
-	for _, c := range s.connections() {
-		c.drain()
-	}
-	stop := context.AfterFunc(ctx, func() {
-		for _, c := range s.connections() {
-			c.Close()
-		}
-	})
-	defer stop()
-	s.work.Wait()
-}
+// Close drains the server and waits until all connections have ended. When the context ends, they are closed.
+func (s *Server) Close(ctx context.Context) { s.conns.Close(ctx) }
 
 // info is what INFO tells of the server to a client of a database.
 func (s *Server) info(database string) redis.ServerInfo {
@@ -258,10 +144,8 @@ func (s *Server) info(database string) redis.ServerInfo {
 	if up := s.now().Sub(s.started).Seconds(); up >= 1 {
 		i.CommandsPerSec = int64(float64(i.TotalCommands) / up)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	i.Port, i.Clients = s.port, s.counts[database]
-	for _, c := range s.conns {
+	i.Port, i.Clients = int(s.port.Load()), s.conns.Count(database)
+	for _, c := range s.conns.All() {
 		if l := c.login.Load(); l != nil && l.database == database && c.blocked.Load() {
 			i.Blocked++
 		}

@@ -45,20 +45,18 @@ func (b *batch) authenticate(user, secret string) (text string) {
 		return errWrongPass
 	case err != nil:
 		return b.failedText(err)
-	case !b.s.enter(l):
+	case !b.s.enter(b.conn, l):
 		b.hangUp = b.login.Load() == nil
-		return errTooManyIn
+		return errMaxClients
 	}
-	if old := b.login.Swap(l); old != nil {
-		b.s.leave(old)
-	}
+	b.login.Store(l)
 	b.failures, b.over, b.in.strange = 0, true, false
 	return ""
 }
 
 // pause waits, so that guessing takes time.
 func (b *batch) pause(d time.Duration) {
-	ctx, cancel := context.WithTimeout(b.life, d)
+	ctx, cancel := context.WithTimeout(b.Life, d)
 	defer cancel()
 	<-ctx.Done()
 }
@@ -164,9 +162,8 @@ func reset(b *batch, _ []string) {
 	b.reply, b.refused = replyOn, ""
 	b.speak(2)
 	b.rename("")
-	if old := b.login.Swap(nil); old != nil {
-		b.s.leave(old)
-	}
+	b.login.Store(nil)
+	b.s.enter(b.conn, nil)
 	b.in.strange, b.over, b.began = true, true, b.s.now()
 	b.w.Simple("RESET")
 }

@@ -198,7 +198,7 @@ func TestLimitsOfConnections(t *testing.T) {
 	s.login()
 	s.login().expect("PING", "+PONG|")
 	third := s.dial()
-	third.expect("AUTH "+s.mint(nil), "-ERR max number of clients of this database or credential reached|")
+	third.expect("AUTH "+s.mint(nil), "-ERR max number of clients reached|")
 	third.ends()
 	s.dial().expect("AUTH "+s.mint(func(c *token.Claims) { c.CredentialID = "x" }), "+OK|")
 

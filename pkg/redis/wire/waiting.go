@@ -47,8 +47,8 @@ func (c *conn) serveWaiting(args []string, size int64) error {
 	w := &waiting{ends: make(chan struct{})}
 	caller := c.caller
 	b := &batch{conn: c, bytesIn: size, waited: &caller.Waited}
-	caller.Waits, caller.Ends = c.life, w.ends
-	ctx := redis.WithCaller(context.WithoutCancel(c.life), &caller)
+	caller.Waits, caller.Ends = c.Life, w.ends
+	ctx := redis.WithCaller(context.WithoutCancel(c.Life), &caller)
 	if b.open(ctx, [][]string{args}) == 0 {
 		b.count(args)
 		if b.blocked {
@@ -75,12 +75,12 @@ func (b *batch) wait(args []string, w *waiting) {
 	mark := b.w.Len()
 	if err := b.s.engine.Do(b.ctx, b.Database, b.Access, args, &b.w); err != nil {
 		b.w.Truncate(mark)
-		if b.life.Err() == nil {
+		if b.Life.Err() == nil {
 			b.fail(b.failedText(err))
 		}
 		return
 	}
-	if b.life.Err() != nil {
+	if b.Life.Err() != nil {
 		b.putBack(args, b.w.Buf[mark:])
 		return
 	}
@@ -101,12 +101,8 @@ func (w *waiting) ended() bool {
 
 // watchClient reads from the client until stop is called. If the client goes, the connection ends.
 func (c *conn) watchClient(w *waiting) (stop func()) {
-	if err := c.nc.SetReadDeadline(time.Time{}); err != nil {
+	if err := c.ReadUntil(time.Time{}); err != nil {
 		c.Close()
-		return func() {}
-	}
-	if c.s.life.Err() != nil {
-		w.end(false)
 		return func() {}
 	}
 	var reading sync.WaitGroup
@@ -116,8 +112,8 @@ func (c *conn) watchClient(w *waiting) (stop func()) {
 			switch {
 			case err == nil:
 			case errors.Is(err, os.ErrDeadlineExceeded):
-				if c.s.life.Err() != nil {
-					w.end(false) // the server ends
+				if c.Draining() {
+					w.end(false)
 				}
 				return
 			default:
@@ -127,7 +123,7 @@ func (c *conn) watchClient(w *waiting) (stop func()) {
 		}
 	})
 	return func() {
-		_ = c.nc.SetReadDeadline(time.Unix(1, 0))
+		c.Interrupt()
 		reading.Wait()
 	}
 }

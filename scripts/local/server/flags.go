@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/skystash/skystash/pkg/conns"
 	"github.com/skystash/skystash/pkg/qstash/breaker"
 )
 
@@ -50,6 +51,7 @@ type flags struct {
 	qstashDev     bool
 	qstashDevAddr string
 	qstashBreaker int
+	qstashTimeout time.Duration
 	quiet         bool
 	controlTable  string
 	email         string
@@ -102,6 +104,7 @@ func (m *Main) ParseFlags(args []string) error {
 	fs.BoolVar(&f.quiet, "quiet", false, "do not print QStash's deliveries as they happen")
 	fs.IntVar(&f.qstashBreaker, "qstash-breaker", breaker.DefaultFailures, "attempts without an answer in a row, after which QStash holds further ones to the\n"+
 		"same host for up to 5 seconds, a `number`; -1: never")
+	fs.DurationVar(&f.qstashTimeout, "qstash-timeout", 12*time.Hour, "most `time` that a QStash message, or context.call of a workflow, may give an attempt")
 	fs.StringVar(&f.controlTable, "control-table", "skystash-control", "`name` of the control plane's DynamoDB table; created if an endpoint is given")
 	fs.StringVar(&f.email, "email", "admin@skystash.local", "`address` of the account that owns what this program creates")
 	fs.StringVar(&f.region, "region", "us-east-1", "AWS `region` of the table")
@@ -110,7 +113,8 @@ func (m *Main) ParseFlags(args []string) error {
 	fs.DurationVar(&f.replicaLag, "replica-lag", time.Second, "`time` that the copy lags behind, at least; at most twice that")
 	fs.BoolVar(&f.pprof, "pprof", false, "serve profiles under /debug/pprof/")
 	fs.Int64Var(&f.maxRequest, "max-request", 10<<20, "largest command or reply in `bytes`")
-	fs.DurationVar(&f.grace, "grace", 10*time.Second, "`time` that running requests get at the end")
+	fs.DurationVar(&f.grace, "grace", 10*time.Second, "`time` that running requests get at the end; in the first half of it, the connections of Redis's and\n"+
+		"Kafka's own protocols are closed, one after the other")
 	if err := fs.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			fmt.Fprint(m.stdout, usage.String())
@@ -121,6 +125,9 @@ func (m *Main) ParseFlags(args []string) error {
 	}
 	return f.check(fs.Args())
 }
+
+// drainTime is the time over which the ends of connections are spread: the rest of the grace time is for what they do.
+func (f *flags) drainTime() time.Duration { return min(conns.DefaultDrainTime, max(f.grace/2, 1)) }
 
 func (f *flags) check(rest []string) error {
 	switch {
@@ -150,6 +157,8 @@ func (f *flags) check(rest []string) error {
 		return errors.New("-replica-lag must be positive")
 	case f.qstashBreaker == 0 || f.qstashBreaker < -1:
 		return errors.New("-qstash-breaker must be positive, or -1")
+	case f.qstashTimeout < time.Second:
+		return errors.New("-qstash-timeout must be a second at least")
 	case f.syncEvery < 0:
 		return errors.New("-sync-every must not be negative")
 	case f.maxRequest <= 0:

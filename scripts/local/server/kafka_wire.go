@@ -52,7 +52,7 @@ func (m *Main) openKafkaWire(engine *kafka.Engine, verifier access.Verifier) (w 
 			return nil, err
 		}
 	}
-	w.server = wire.New(wire.Config{Engine: engine, Verifier: verifier, Meter: m.usage.sums, Logger: m.log})
+	w.server = wire.New(wire.Config{Engine: engine, Verifier: verifier, Meter: m.usage.sums, Logger: m.log, DrainTime: m.flags.drainTime()})
 	return w, nil
 }
 
@@ -104,9 +104,14 @@ func (w *kafkaWire) closeListeners() {
 	}
 }
 
+// drain accepts nothing more, and tells the connections to end once they have nothing to do.
+func (w *kafkaWire) drain(ctx context.Context) {
+	w.server.Drain(ctx)
+	w.closeListeners()
+}
+
 // close ends the connections. Requests under way have until the context ends.
 func (w *kafkaWire) close(ctx context.Context) {
-	w.closeListeners()
 	w.server.Close(ctx)
 	w.served.Wait()
 }

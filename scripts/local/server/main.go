@@ -219,32 +219,15 @@ func (m *Main) Close() error { return m.closeErr() }
 
 func (m *Main) shutdown() error {
 	var errs []error
-	// What waits ends at once; requests that work have the grace time.
-	if m.redis != nil {
-		m.redis.Close()
-	}
-	if m.kafka != nil {
-		m.kafka.Close()
-	}
-	if m.replica != nil && m.replica.engine != nil {
-		m.replica.engine.Close()
-	}
-	var wiresClosed sync.WaitGroup
-	wireGrace, cancel := context.WithTimeout(context.Background(), m.flags.grace)
+	grace, cancel := context.WithTimeout(context.Background(), m.flags.grace)
 	defer cancel()
-	if m.kafkaWire != nil {
-		wiresClosed.Go(func() { m.kafkaWire.close(wireGrace) })
-	}
-	if m.redisWire != nil {
-		wiresClosed.Go(func() { m.redisWire.close(wireGrace) })
-	}
+	var wires sync.WaitGroup
+	wires.Go(func() { m.closeEngines(grace) })
 	if m.http != nil {
 		m.stopSSE()
-		ctx, cancel := context.WithTimeout(context.Background(), m.flags.grace)
-		defer cancel()
-		err := m.http.ShutdownWithContext(ctx)
+		err := m.http.ShutdownWithContext(grace)
 		if m.replica != nil && m.replica.http != nil {
-			err = errors.Join(err, m.replica.http.ShutdownWithContext(ctx))
+			err = errors.Join(err, m.replica.http.ShutdownWithContext(grace))
 		}
 		if errors.Is(err, context.DeadlineExceeded) {
 			errs = append(errs, fmt.Errorf("requests were still running after %v", m.flags.grace))
@@ -252,7 +235,7 @@ func (m *Main) shutdown() error {
 			errs = append(errs, fmt.Errorf("stopping the HTTP server: %w", err))
 		}
 	}
-	wiresClosed.Wait()
+	wires.Wait()
 	if m.stop != nil {
 		m.stop()
 		m.duties.Wait()
@@ -278,6 +261,35 @@ func (m *Main) shutdown() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// closeEngines ends the connections of the products' own protocols, one after the other, and then what waits in
+// the engines, which is not for one of them alone. What works has until the context ends.
+func (m *Main) closeEngines(ctx context.Context) {
+	var drained, closed sync.WaitGroup
+	if m.kafkaWire != nil {
+		drained.Go(func() { m.kafkaWire.drain(ctx) })
+	}
+	if m.redisWire != nil {
+		drained.Go(func() { m.redisWire.drain(ctx) })
+	}
+	drained.Wait()
+	if m.redis != nil {
+		m.redis.Close()
+	}
+	if m.kafka != nil {
+		m.kafka.Close()
+	}
+	if m.replica != nil && m.replica.engine != nil {
+		m.replica.engine.Close()
+	}
+	if m.kafkaWire != nil {
+		closed.Go(func() { m.kafkaWire.close(ctx) })
+	}
+	if m.redisWire != nil {
+		closed.Go(func() { m.redisWire.close(ctx) })
+	}
+	closed.Wait()
 }
 
 // openDatabase reads the program's database, or creates it at the first start.

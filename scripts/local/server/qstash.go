@@ -49,9 +49,6 @@ const (
 // starts his own program again does not want to wait.
 const qstashMaxPause = 5 * time.Second
 
-// qstashMaxTimeout is how long an attempt may take here. On AWS a function cannot wait as long.
-const qstashMaxTimeout = 2 * time.Hour
-
 // qstashTailHold is how long a reader who follows the log waits for events.
 const qstashTailHold = 5 * time.Second
 
@@ -99,7 +96,7 @@ func (m *Main) openQStash(ctx context.Context) (p *product, err error) {
 		Store:     q.store,
 		Sender:    deliver.New(deliver.Config{Allow: deliver.Loopback, Resolve: m.flags.resolve}),
 		Waker:     q.waker,
-		Limits:    qstash.Limits{MaxTimeout: qstashMaxTimeout},
+		Limits:    qstash.Limits{MaxTimeout: m.flags.qstashTimeout},
 		Breaker:   breaker.Config{Failures: m.flags.qstashBreaker, MaxPause: qstashMaxPause},
 		Alone:     m.flags.store == storeEmbedded,
 		RecordTTL: recordTTL,

@@ -112,3 +112,21 @@ func TestQStashResolvesAsTold(t *testing.T) {
 		t.Errorf("host %s", r.Host)
 	}
 }
+
+// Locally a call may take half a day, or as long as somebody wants.
+func TestQStashTimeouts(t *testing.T) {
+	for _, c := range []struct {
+		args             []string
+		allowed, refused string
+	}{
+		{nil, "12h", "12h1s"},
+		{[]string{"-qstash-timeout", "48h"}, "2d", "48h1s"},
+	} {
+		m, _ := start(t, append([]string{"-ephemeral"}, c.args...)...)
+		for timeout, want := range map[string]int{c.allowed: 200, c.refused: 412} {
+			if status, text := qstash(t, m.URL(), m.QStashToken(), "POST", "/v2/publish/http://127.0.0.1:1/", "", "Upstash-Timeout: "+timeout, "Upstash-Delay: 1h"); status != want {
+				t.Errorf("%v: a timeout of %s: %d %s, want %d", c.args, timeout, status, text, want)
+			}
+		}
+	}
+}

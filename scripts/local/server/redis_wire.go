@@ -47,7 +47,7 @@ func (m *Main) openRedisWire(engine *redis.Engine) (w *redisWire, err error) {
 	if err != nil {
 		return nil, err
 	}
-	w.server = wire.New(wire.Config{Engine: engine, Verifier: verifier, Meter: m.usage.sums, Logger: m.log})
+	w.server = wire.New(wire.Config{Engine: engine, Verifier: verifier, Meter: m.usage.sums, Logger: m.log, DrainTime: m.flags.drainTime()})
 	return w, nil
 }
 
@@ -73,9 +73,14 @@ func (w *redisWire) closeListeners() {
 	}
 }
 
+// drain accepts nothing more, and tells the connections to end once they have nothing to do.
+func (w *redisWire) drain(ctx context.Context) {
+	w.server.Drain(ctx)
+	w.closeListeners()
+}
+
 // close ends the connections. Commands under way have until the context ends.
 func (w *redisWire) close(ctx context.Context) {
-	w.closeListeners()
 	w.server.Close(ctx)
 	w.served.Wait()
 }

@@ -1,4 +1,4 @@
-package redis
+package pubsub
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 
 	"github.com/skystash/skystash/pkg/redis/command"
 	"github.com/skystash/skystash/pkg/redis/keyspace"
+	"github.com/skystash/skystash/pkg/redis/resp"
 )
 
 // maxNames bounds the channels and patterns of a subscription that grows.
@@ -15,7 +16,7 @@ const maxNames = 10_000
 // Add makes the subscription one of further channels and patterns: all that is published on them after Add has returned
 // arrives. An Error is returned if the caller may not, or if they become too many. If it fails, the subscription is
 // what it was. Calls of Add and Remove do not overlap.
-func (s *Subscription) Add(ctx context.Context, db *Database, a Access, channels, patterns []string) error {
+func (s *Subscription) Add(ctx context.Context, db *keyspace.Database, a command.Access, channels, patterns []string) error {
 	if err := a.CheckSubscribe(channels, patterns); err != nil {
 		return err
 	}
@@ -30,7 +31,7 @@ func (s *Subscription) Add(ctx context.Context, db *Database, a Access, channels
 	n := len(s.channels) + len(s.patterns) + len(channels) + len(patterns)
 	s.mu.Unlock()
 	if n > maxNames {
-		return Error(fmt.Sprintf("ERR too many channels: %d, at most %d", n, maxNames))
+		return resp.Error(fmt.Sprintf("ERR too many channels: %d, at most %d", n, maxNames))
 	}
 	if len(channels)+len(patterns) == 0 {
 		return nil
@@ -57,7 +58,7 @@ func (s *Subscription) Add(ctx context.Context, db *Database, a Access, channels
 }
 
 // Remove ends the subscription to channels and patterns: publishers do not count them any more once it has returned.
-func (s *Subscription) Remove(db *Database, channels, patterns []string) {
+func (s *Subscription) Remove(db *keyspace.Database, channels, patterns []string) {
 	s.mu.Lock()
 	gone := map[string]bool{}
 	channels = slices.DeleteFunc(slices.Clone(command.Distinct(channels)), func(c string) bool { return !s.only[c] })
@@ -88,7 +89,7 @@ func (s *Subscription) Remove(db *Database, channels, patterns []string) {
 }
 
 // logsFor are the logs that have the messages of channels and patterns.
-func logsFor(db *Database, channels, patterns []string) map[messageLog]bool {
+func logsFor(db *keyspace.Database, channels, patterns []string) map[messageLog]bool {
 	logs := map[messageLog]bool{}
 	for _, c := range channels {
 		logs[logOf(db, c)] = true
@@ -107,7 +108,7 @@ func (s *Subscription) unregister(channels, patterns []string) {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
 	if err := s.hub.register.add(ctx, channels, patterns, -1); err != nil {
-		s.hub.e.log.WarnContext(ctx, "unregistering a subscription", "error", err)
+		s.hub.broker.log.WarnContext(ctx, "unregistering a subscription", "error", err)
 	}
 }
 

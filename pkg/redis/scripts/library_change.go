@@ -1,4 +1,4 @@
-package redis
+package scripts
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/skystash/skystash/pkg/redis/keyspace"
+	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -67,12 +68,12 @@ func (q *libraryQueue) withdraw(db string, c *libraryChange) bool {
 
 // changeLibraries replaces a database's libraries by what change makes of them. It returns when all
 // instances use them.
-func (e *Engine) changeLibraries(ctx context.Context, id string, change func([]*functionLibrary) ([]*functionLibrary, error)) error {
+func (s *Scripts) changeLibraries(ctx context.Context, id string, change func([]*functionLibrary) ([]*functionLibrary, error)) error {
 	c := &libraryChange{change: change}
-	e.lua.changes.add(id, c)
-	unlock, err := e.locks.Lock(ctx, id, "libraries")
+	s.changes.add(id, c)
+	unlock, err := s.locks.Lock(ctx, id, "libraries")
 	if err != nil {
-		if !e.lua.changes.withdraw(id, c) {
+		if !s.changes.withdraw(id, c) {
 			err = fmt.Errorf("%w (%v)", store.ErrUnknownOutcome, err)
 		}
 		return fmt.Errorf("waiting for other changes of libraries: %w", err)
@@ -82,14 +83,14 @@ func (e *Engine) changeLibraries(ctx context.Context, id string, change func([]*
 		return c.err
 	}
 	var batch []*libraryChange
-	if err := e.changeTogether(ctx, id, func() []*libraryChange {
-		batch = append(batch, e.lua.changes.takeAll(id)...) // while other processes are faster, more may come
+	if err := s.changeTogether(ctx, id, func() []*libraryChange {
+		batch = append(batch, s.changes.takeAll(id)...) // while other processes are faster, more may come
 		return batch
 	}); errors.Is(err, store.ErrTooLarge) {
 		// Perhaps only because of some.
 		for _, one := range batch {
-			if err := e.changeTogether(ctx, id, func() []*libraryChange { return []*libraryChange{one} }); errors.Is(err, store.ErrTooLarge) {
-				one.err = Error(fmt.Sprintf("ERR the function libraries of a database can have %d bytes", store.MaxCommitSize))
+			if err := s.changeTogether(ctx, id, func() []*libraryChange { return []*libraryChange{one} }); errors.Is(err, store.ErrTooLarge) {
+				one.err = resp.Error(fmt.Sprintf("ERR the function libraries of a database can have %d bytes", store.MaxCommitSize))
 			}
 		}
 	}
@@ -101,16 +102,16 @@ func (e *Engine) changeLibraries(ctx context.Context, id string, change func([]*
 
 // changeTogether makes one generation of several changes, those that the last call of together returns, and tells each
 // what became of it. It returns why there is no generation.
-func (e *Engine) changeTogether(ctx context.Context, id string, together func() []*libraryChange) error {
+func (s *Scripts) changeTogether(ctx context.Context, id string, together func() []*libraryChange) error {
 	var batch []*libraryChange
-	policy := e.retry
+	policy := s.retry
 	policy.Patience = max(policy.Patience, changePatience)
 	err := policy.Do(ctx, func(ctx context.Context) error {
-		d, err := e.awaitChange(ctx, id, func(d *Database) keyspace.Generation { return d.Libs })
+		d, err := s.awaitChange(ctx, id, func(d *keyspace.Database) keyspace.Generation { return d.Libs })
 		if err != nil {
 			return err
 		}
-		old, err := e.librariesOf(ctx, id, d.Libs.N)
+		old, err := s.librariesOf(ctx, id, d.Libs.N)
 		if err != nil {
 			return err
 		}
@@ -131,7 +132,7 @@ func (e *Engine) changeTogether(ctx context.Context, id string, together func() 
 			ops = append(ops, store.Put(store.Key{Partition: partition, Sort: elemLibrary + lib.name},
 				store.Attrs{{Name: keyspace.AttrValue, Value: store.Bytes(lib.source)}}, nil))
 		}
-		return e.advance(ctx, d, keyspace.RecLibs, d.Libs, libraryGen(d.Libs.N), ops)
+		return s.advance(ctx, d, keyspace.RecLibs, d.Libs, libraryGen(d.Libs.N), ops)
 	})
 	if err != nil {
 		if batch == nil {
@@ -154,7 +155,7 @@ func (c *libraryChange) apply(list []*functionLibrary) ([]*functionLibrary, erro
 		return nil, err
 	}
 	if len(next) > maxLibraries {
-		return nil, Error(fmt.Sprintf("ERR a database can have %d function libraries", maxLibraries))
+		return nil, resp.Error(fmt.Sprintf("ERR a database can have %d function libraries", maxLibraries))
 	}
 	return next, nil
 }

@@ -1,11 +1,12 @@
-package redis
+package acl
 
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/skystash/skystash/pkg/redis/command"
+	"github.com/skystash/skystash/pkg/redis/keyspace"
+	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -23,7 +24,7 @@ import (
 // which no database has, so that it opens nothing.
 
 // makerOf is who the caller is as the maker of users.
-func makerOf(a Access, db *Database) Maker {
+func makerOf(a command.Access, db *keyspace.Database) command.Maker {
 	m := a.By
 	if m.Generation == 0 {
 		m.Generation = db.CredentialGeneration
@@ -32,7 +33,7 @@ func makerOf(a Access, db *Database) Maker {
 }
 
 // madeBy are the attributes of a user's item that tell who made it.
-func madeBy(a Access, m Maker) []store.Attr {
+func madeBy(a command.Access, m command.Maker) []store.Attr {
 	attrs := []store.Attr{{Name: attrMaker, Value: store.List(m.Encode())}}
 	if a.Rules != nil && m.User == "" { // those of a user are looked up
 		attrs = append(attrs, store.Attr{Name: attrBounds, Value: store.List(a.Rules.Text())})
@@ -47,13 +48,13 @@ func madeBy(a Access, m Maker) []store.Attr {
 const maxMakers = 4
 
 // mayMakeUsers refuses users that come from a credential by too many others.
-func (e *Engine) mayMakeUsers(ctx context.Context, db *Database, by Access) error {
+func (us *Users) mayMakeUsers(ctx context.Context, db *keyspace.Database, by command.Access) error {
 	n := 0
 	for m := by.By; m.User != ""; n++ {
 		if n == maxMakers {
-			return Error(fmt.Sprintf("ERR users can make users, but only %d deep", maxMakers))
+			return resp.Error(fmt.Sprintf("ERR users can make users, but only %d deep", maxMakers))
 		}
-		u, err := e.user(ctx, db.ID, m.User)
+		u, err := us.user(ctx, db.ID, m.User)
 		if err != nil {
 			return err
 		}
@@ -64,62 +65,38 @@ func (e *Engine) mayMakeUsers(ctx context.Context, db *Database, by Access) erro
 
 // accessOfUser is what a user may do who has given the password. It reports false if there is no such user, or
 // its maker opens nothing any more.
-func (e *Engine) accessOfUser(ctx context.Context, db *Database, name string, u user) (Access, bool, error) {
-	bounds, alive, err := e.boundsOf(ctx, db, u, 0)
+func (us *Users) accessOfUser(ctx context.Context, db *keyspace.Database, name string, u user) (command.Access, bool, error) {
+	bounds, alive, err := us.boundsOf(ctx, db, u, 0)
 	if err != nil || !alive {
-		return Access{}, false, err
+		return command.Access{}, false, err
 	}
 	rules := *u.rules
 	rules.Within = bounds
 	by := u.maker
 	by.User, by.Birth = name, u.birth
-	return Access{User: name, By: by, Rules: &rules}, true, nil
+	return command.Access{User: name, By: by, Rules: &rules}, true, nil
 }
 
 // boundsOf are the rules of those who made a user.
-func (e *Engine) boundsOf(ctx context.Context, db *Database, u user, depth int) (*command.Rules, bool, error) {
-	if u.rules == nil || depth > maxMakers || !u.maker.Opens(db, e.now()) {
+func (us *Users) boundsOf(ctx context.Context, db *keyspace.Database, u user, depth int) (*command.Rules, bool, error) {
+	if u.rules == nil || depth > maxMakers || !u.maker.Opens(db, us.now()) {
 		return nil, false, nil
 	}
 	if u.maker.User == "" {
 		return u.bounds, true, nil
 	}
-	maker, err := e.user(ctx, db.ID, u.maker.User)
+	maker, err := us.user(ctx, db.ID, u.maker.User)
 	if err != nil {
 		return nil, false, err
 	}
 	if maker.rules == nil || !maker.rules.Enabled || maker.birth != u.maker.Birth {
 		return nil, false, nil
 	}
-	bounds, alive, err := e.boundsOf(ctx, db, maker, depth+1)
+	bounds, alive, err := us.boundsOf(ctx, db, maker, depth+1)
 	if err != nil || !alive {
 		return nil, false, err
 	}
 	rules := *maker.rules
 	rules.Within = bounds
 	return &rules, true, nil
-}
-
-// User is a user of a database's access control list.
-type User struct {
-	Name    string
-	Enabled bool
-	Rules   []string // in the words of ACL SETUSER, without passwords
-	Maker   Maker
-	MadeBy  string // the user that made it; "": the credential itself
-}
-
-// Users lists the users of a database but the default one, in order of their names. Users whose maker opens nothing any
-// more are left out.
-func (e *Engine) Users(ctx context.Context, db *Database) ([]User, error) {
-	list, err := e.listUsers(ctx, db)
-	if err != nil {
-		return nil, err
-	}
-	users := make([]User, len(list))
-	for i, u := range list {
-		words := slices.DeleteFunc(u.rules.Text()[1:], func(w string) bool { return w[0] == '#' })
-		users[i] = User{Name: u.name, Enabled: u.rules.Enabled, Rules: words, Maker: u.maker, MadeBy: u.maker.User}
-	}
-	return users, nil
 }

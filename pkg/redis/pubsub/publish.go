@@ -1,4 +1,4 @@
-package redis
+package pubsub
 
 import (
 	"context"
@@ -6,33 +6,34 @@ import (
 	"slices"
 
 	"github.com/skystash/skystash/pkg/redis/keyspace"
+	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/store"
 )
 
 // messages are what a transaction publishes: its outbox.
 type messages struct {
-	e    *Engine
-	db   *Database
-	list []publication
+	broker *Broker
+	db     *keyspace.Database
+	list   []publication
 }
 
-// send sends a message when the transaction commits and returns the number of
+// Publish sends a message when the transaction commits and returns the number of
 // subscriptions that it reaches. Where there are none, it costs a read and no write.
-func (e *Engine) send(tx *keyspace.Txn, channel, payload string) (int64, error) {
+func (b *Broker) Publish(tx *keyspace.Txn, channel, payload string) (int64, error) {
 	if len(channel) > keyspace.MaxKeySize {
 		return 0, keyspace.ErrKeySize(len(channel))
 	}
 	box, _ := tx.Outbox.(*messages)
 	if box == nil {
-		box = &messages{e: e, db: tx.Database()}
+		box = &messages{broker: b, db: tx.Database()}
 	}
 	if len(box.list) == maxPublished {
-		return 0, Error(fmt.Sprintf("ERR transaction too large: more than %d messages", maxPublished))
+		return 0, resp.Error(fmt.Sprintf("ERR transaction too large: more than %d messages", maxPublished))
 	}
 	if tx.Err() != nil {
 		return 0, nil
 	}
-	n, err := e.receivers(tx.Context(), tx.Database().ID, channel, tx.Now())
+	n, err := b.receivers(tx.Context(), tx.Database().ID, channel, tx.Now())
 	if err != nil {
 		tx.Fail(err)
 		return 0, nil
@@ -48,7 +49,7 @@ func (e *Engine) send(tx *keyspace.Txn, channel, payload string) (int64, error) 
 func (m *messages) Operations(ctx context.Context, id keyspace.WriteID, nowMs int64) ([]store.Op, error) {
 	ops, bodies := appendToLogs(id, nowMs, func(channel string) messageLog { return logOf(m.db, channel) }, m.list)
 	if len(bodies) > 0 {
-		if err := m.e.store.Load(ctx, bodies, nil); err != nil {
+		if err := m.broker.store.Load(ctx, bodies, nil); err != nil {
 			return nil, fmt.Errorf("writing %d parts of messages: %w", len(bodies), keyspace.Unseen(err))
 		}
 	}
@@ -71,15 +72,15 @@ func (m *messages) logs() []messageLog {
 func (m *messages) Sent(ctx context.Context, head store.Attrs) {
 	logs := m.logs()
 	for _, l := range logs {
-		m.e.published(l)
+		m.broker.published(l)
 	}
 	if head != nil {
-		m.e.tidyLog(ctx, logs[0], head)
+		m.broker.tidyLog(ctx, logs[0], head)
 		return
 	}
 	for _, l := range logs {
-		if head, err := m.e.store.Get(ctx, l.key(logHead)); err == nil { // else a later publication sees to it
-			m.e.tidyLog(ctx, l, head)
+		if head, err := m.broker.store.Get(ctx, l.key(logHead)); err == nil { // else a later publication sees to it
+			m.broker.tidyLog(ctx, l, head)
 		}
 	}
 }
@@ -88,12 +89,12 @@ func (m *messages) Sent(ctx context.Context, head store.Attrs) {
 func (m *messages) Refused(ctx context.Context, op store.Op, found store.Attrs) {
 	for _, l := range m.logs() {
 		if op.Key == l.key(logHead) {
-			m.e.tidyLog(ctx, l, found)
+			m.broker.tidyLog(ctx, l, found)
 		}
 	}
 }
 
 // Resolve implements keyspace.Outbox.
 func (m *messages) Resolve(ctx context.Context, id keyspace.WriteID) (keyspace.Outcome, error) {
-	return m.e.sealLog(ctx, m.logs()[0], id)
+	return m.broker.sealLog(ctx, m.logs()[0], id)
 }

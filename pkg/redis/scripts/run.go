@@ -1,11 +1,10 @@
-package redis
+package scripts
 
 import (
 	"context"
 	"errors"
 	"log/slog"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -16,46 +15,26 @@ import (
 	"github.com/skystash/skystash/pkg/redis/script"
 )
 
-// Eval runs a script as EVAL does, but does not store it: EVALSHA and SCRIPT EXISTS do not find it,
-// and it takes no space. Tools that look after a database use it for scripts of their own.
-func (e *Engine) Eval(ctx context.Context, db *Database, a Access, source string, keys, args []string, w *resp.Writer) error {
-	ctx, _, own := e.begin(ctx, db)
-	defer own.End()
-	b, err := e.bind(a, slices.Concat([]string{"EVAL", source, strconv.Itoa(len(keys))}, keys, args))
-	if err != nil {
-		w.Error(err.Error())
-		return nil
-	}
-	cmd := *b.cmd
-	cmd.Run, b.cmd = e.evalUnkept, &cmd
-	e.monitor(ctx, db, b)
-	return e.run(ctx, db, b, nil, w)
-}
+// Failure is the error of a script that has failed after it had written, as one of several commands. The transaction has to
+// run once more without it: nothing of what it wrote stays, but the other commands of a MULTI are carried out.
+type Failure struct{ Text resp.Error }
 
-// scriptFailure makes a transaction run once more without one of its commands: a
-// script that has failed after it had written. Nothing of what it wrote stays, but the
-// other commands of a MULTI are carried out.
-type scriptFailure struct {
-	member int // its place in the group, which runIn knows
-	text   Error
-}
-
-func (f *scriptFailure) Error() string { return f.text.Error() }
+func (f *Failure) Error() string { return f.Text.Error() }
 
 // Errors of commands in scripts, in Redis's words.
 const (
-	errScriptUnknown  Error = "ERR Unknown Redis command called from script"
-	errScriptArity    Error = "ERR Wrong number of args calling Redis command from script"
-	errScriptNoScript Error = "ERR This Redis command is not allowed from script"
-	errScriptReadOnly Error = "ERR Write commands are not allowed from read-only scripts."
-	errNumKeysMany    Error = "ERR Number of keys can't be greater than number of args"
-	errNumKeysNeg     Error = "ERR Number of keys can't be negative"
+	errScriptUnknown  resp.Error = "ERR Unknown Redis command called from script"
+	errScriptArity    resp.Error = "ERR Wrong number of args calling Redis command from script"
+	errScriptNoScript resp.Error = "ERR This Redis command is not allowed from script"
+	errScriptReadOnly resp.Error = "ERR Write commands are not allowed from read-only scripts."
+	errNumKeysMany    resp.Error = "ERR Number of keys can't be greater than number of args"
+	errNumKeysNeg     resp.Error = "ERR Number of keys can't be negative"
 )
 
-// scriptHost carries out what a script asks for, in the transaction of the
+// host carries out what a script asks for, in the transaction of the
 // command that runs it.
-type scriptHost struct {
-	e        *Engine
+type host struct {
+	log      *slog.Logger
 	c        *command.Call
 	readOnly bool
 	keys     []string // the only ones that may be used, if locked
@@ -66,25 +45,25 @@ type scriptHost struct {
 }
 
 // Call runs a command.
-func (h *scriptHost) Call(args []string) ([]byte, error) {
+func (h *host) Call(args []string) ([]byte, error) {
 	h.w.Reset()
 	tx := h.c.Txn
 	cmd, err := h.bind(args)
 	if err == nil {
 		h.wrote = h.wrote || cmd.MayWrite()
-		h.w.Limit(h.e.maxReply + replySlack)
+		h.w.Limit(h.c.Host.MaxReply + command.ReplySlack)
 		err = cmd.Run(&command.Call{Txn: tx, Command: cmd, Args: args, W: &h.w, Host: h.c.Host, Access: h.c.Access, Multi: h.c.Multi})
 	}
 	tx.Spend(keyspace.CommandWork + int64(h.w.Len()))
 	if tx.Err() != nil {
 		return nil, tx.Err()
 	}
-	var redisErr Error
+	var redisErr resp.Error
 	if err := tx.EndCommand(); errors.As(err, &redisErr) {
 		return nil, script.Error(redisErr)
 	}
-	if err == nil && h.w.Len() > h.e.maxReply {
-		return nil, script.Error(command.ErrReplySize(h.e.maxReply, h.w.Len()))
+	if err == nil && h.w.Len() > h.c.Host.MaxReply {
+		return nil, script.Error(command.ErrReplySize(h.c.Host.MaxReply, h.w.Len()))
 	}
 	if errors.As(err, &redisErr) {
 		h.w.Reset()
@@ -95,13 +74,12 @@ func (h *scriptHost) Call(args []string) ([]byte, error) {
 }
 
 // bind finds a command that the script may run.
-func (h *scriptHost) bind(args []string) (*command.Command, error) {
-	e := h.e
-	cmd, err := e.commands.Find(args)
+func (h *host) bind(args []string) (*command.Command, error) {
+	cmd, err := h.c.Host.Commands.Find(args)
 	if err != nil {
 		replication := ofReplicas[strings.ToLower(args[0])]
 		switch {
-		case e.commands.Names(args), replication != 0 && !command.Fits(replication, len(args)):
+		case h.c.Host.Commands.Names(args), replication != 0 && !command.Fits(replication, len(args)):
 			return nil, errScriptArity
 		case replication != 0:
 			return nil, errScriptNoScript
@@ -126,7 +104,7 @@ func (h *scriptHost) bind(args []string) (*command.Command, error) {
 			return nil, keyspace.ErrKeySize(len(key))
 		}
 		if h.locked && !slices.Contains(h.keys, key) {
-			return nil, Error("ERR Dynamic keys are not allowed in Lua scripts when 'allow-key-locking' flag is set. Key was: " + key)
+			return nil, resp.Error("ERR Dynamic keys are not allowed in Lua scripts when 'allow-key-locking' flag is set. Key was: " + key)
 		}
 	}
 	return cmd, nil
@@ -137,8 +115,8 @@ func (h *scriptHost) bind(args []string) (*command.Command, error) {
 var ofReplicas = map[string]int{"sync": 1, "psync": -3, "ssubscribe": -2, "sunsubscribe": -1}
 
 // Allowed reports whether the caller of the script may run a command.
-func (h *scriptHost) Allowed(args []string) (bool, error) {
-	cmd, err := h.e.commands.Find(args)
+func (h *host) Allowed(args []string) (bool, error) {
+	cmd, err := h.c.Host.Commands.Find(args)
 	if err != nil {
 		return false, script.Error("ERR Invalid command passed to redis.acl_check_cmd()")
 	}
@@ -149,14 +127,14 @@ func (h *scriptHost) Allowed(args []string) (bool, error) {
 const stepWork = 80
 
 // Use counts what a script has used towards the request's budget.
-func (h *scriptHost) Use(steps, bytes int64) error {
+func (h *host) Use(steps, bytes int64) error {
 	h.c.Txn.Spend(steps * stepWork)
 	h.c.Txn.Hold(bytes)
 	return h.c.Txn.Err()
 }
 
 // Waited is how long the request has waited for turns.
-func (h *scriptHost) Waited() time.Duration {
+func (h *host) Waited() time.Duration {
 	return h.c.Txn.Waited()
 }
 
@@ -168,18 +146,18 @@ const maxLogged = 100
 const logWork = 200_000
 
 // Log writes what a script logs to the engine's log, up to maxLogged lines.
-func (h *scriptHost) Log(level int, message string) {
+func (h *host) Log(level int, message string) {
 	h.logged++
 	switch {
 	case h.logged == maxLogged+1:
-		h.e.log.WarnContext(h.c.Txn.Context(), "a script logs more than is kept of a run", "lines", maxLogged, "database", h.c.Txn.Database().ID)
+		h.log.WarnContext(h.c.Txn.Context(), "a script logs more than is kept of a run", "lines", maxLogged, "database", h.c.Txn.Database().ID)
 		return
 	case h.logged > maxLogged:
 		return
 	}
 	h.c.Txn.Spend(logWork)
 	levels := [...]slog.Level{slog.LevelDebug, slog.LevelDebug, slog.LevelInfo, slog.LevelWarn}
-	h.e.log.Log(h.c.Txn.Context(), levels[level], "script: "+message, "database", h.c.Txn.Database().ID)
+	h.log.Log(h.c.Txn.Context(), levels[level], "script: "+message, "database", h.c.Txn.Database().ID)
 }
 
 // keysAndArgs splits the arguments behind a script or a function's name:
@@ -200,21 +178,21 @@ func keysAndArgs(c *command.Call) (keys, args []string, err error) {
 
 // runScript runs a script or a function, as run says, in the command's transaction. flags are
 // those of the script; with readOnly it must not write in any case.
-func (e *Engine) runScript(c *command.Call, flags script.Flags, readOnly bool, keys, args []string, run func(context.Context, script.Input) error) error {
+func (s *Scripts) runScript(c *command.Call, flags script.Flags, readOnly bool, keys, args []string, run func(context.Context, script.Input) error) error {
 	tx := c.Txn
 	tx.Whole()
-	h := &scriptHost{e: e, c: c, readOnly: readOnly || flags.NoWrites, keys: keys, locked: flags.AllowKeyLocking}
+	h := &host{log: s.log, c: c, readOnly: readOnly || flags.NoWrites, keys: keys, locked: flags.AllowKeyLocking}
 	err := run(tx.Context(), script.Input{Keys: keys, Args: args, Host: h})
 	if tx.Err() != nil {
 		return tx.Err()
 	}
 	err = luaError(err)
-	var failure Error
+	var failure resp.Error
 	if !errors.As(err, &failure) || !h.wrote {
 		return err
 	}
 	if c.Multi {
-		return &scriptFailure{text: failure}
+		return &Failure{failure}
 	}
 	tx.Rollback()
 	return failure

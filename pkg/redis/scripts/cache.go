@@ -1,4 +1,4 @@
-package redis
+package scripts
 
 import (
 	"container/list"

@@ -1,4 +1,4 @@
-package redis
+package acl
 
 import (
 	"crypto/rand"
@@ -9,27 +9,29 @@ import (
 
 	"github.com/skystash/skystash/pkg/redis/command"
 	"github.com/skystash/skystash/pkg/redis/internal/num"
+	"github.com/skystash/skystash/pkg/redis/resp"
 )
 
 // ACL CAT, DELUSER, DRYRUN, GENPASS, GENTOKEN, GETUSER, HELP, LIST, LOAD, LOG, RESTTOKEN, SAVE, SETUSER, USERS, WHOAMI.
 
-func (e *Engine) aclCommands() []*command.Command {
+// Commands are the commands about users, for the table.
+func (us *Users) Commands() []*command.Command {
 	const group = "server"
 	sub := func(name string, arity int, summary string, run func(c *command.Call) error) *command.Command {
 		return &command.Command{Name: name, Arity: arity, Flags: command.Admin | command.NoScript, Group: group, Since: "6.0.0", Summary: summary, Run: run}
 	}
 	return []*command.Command{{Name: "acl", Arity: -2, Group: group, Since: "6.0.0", Summary: "Says who may do what.", Subcommands: command.Subcommands(
-		&command.Command{Name: "cat", Arity: -2, Flags: command.NoScript, Group: group, Since: "6.0.0", Summary: "Lists the categories, or the commands of one.", Run: e.aclCat},
+		&command.Command{Name: "cat", Arity: -2, Flags: command.NoScript, Group: group, Since: "6.0.0", Summary: "Lists the categories, or the commands of one.", Run: us.aclCat},
 		&command.Command{Name: "whoami", Arity: 2, Flags: command.NoScript, Group: group, Since: "6.0.0", Summary: "Returns the caller's user.", Run: aclWhoami},
 		&command.Command{Name: "genpass", Arity: -2, Flags: command.NoScript, Group: group, Since: "6.0.0", Summary: "Returns a random password.", Run: aclGenpass},
 		sub("gentoken", -3, "Makes a token for a user, which does not change the user.", aclGentoken),
-		sub("resttoken", 4, "Returns the token with which a user may use the REST API.", e.aclResttoken),
-		sub("setuser", -3, "Makes a user, or changes one.", e.aclSetuser),
-		sub("getuser", 3, "Returns a user's rules.", e.aclGetuser),
-		sub("deluser", -3, "Deletes users.", e.aclDeluser),
-		sub("list", 2, "Lists the users with their rules.", e.aclList),
-		sub("users", 2, "Lists the users' names.", e.aclUsers),
-		sub("dryrun", -4, "Tells whether a user may run a command.", e.aclDryrun),
+		sub("resttoken", 4, "Returns the token with which a user may use the REST API.", us.aclResttoken),
+		sub("setuser", -3, "Makes a user, or changes one.", us.aclSetuser),
+		sub("getuser", 3, "Returns a user's rules.", us.aclGetuser),
+		sub("deluser", -3, "Deletes users.", us.aclDeluser),
+		sub("list", 2, "Lists the users with their rules.", us.aclList),
+		sub("users", 2, "Lists the users' names.", us.aclUsers),
+		sub("dryrun", -4, "Tells whether a user may run a command.", us.aclDryrun),
 		sub("log", -2, "Returns nothing: refusals are not logged.", aclLog),
 		sub("load", 2, "Accepted without effect: users are stored at once.", aclOK),
 		sub("save", 2, "Accepted without effect: users are stored at once.", aclOK),
@@ -52,7 +54,7 @@ func (e *Engine) aclCommands() []*command.Command {
 }
 
 // ACL CAT [category]
-func (e *Engine) aclCat(c *command.Call) error {
+func (us *Users) aclCat(c *command.Call) error {
 	switch len(c.Args) {
 	case 2:
 		c.W.Array(len(command.Categories))
@@ -66,10 +68,10 @@ func (e *Engine) aclCat(c *command.Call) error {
 	}
 	category := "@" + strings.ToLower(c.Args[2])
 	if !slices.Contains(command.Categories, category) {
-		return Error(fmt.Sprintf("ERR Unknown category '%.128s'", c.Args[2]))
+		return resp.Error(fmt.Sprintf("ERR Unknown category '%.128s'", c.Args[2]))
 	}
 	var names []string
-	e.commands.Each(func(full string, cmd *command.Command) {
+	us.commands.Each(func(full string, cmd *command.Command) {
 		if slices.Contains(cmd.Categories(), category) {
 			names = append(names, full)
 		}
@@ -95,7 +97,7 @@ func aclGenpass(c *command.Call) error {
 	if len(c.Args) > 2 {
 		n, ok := num.ParseInt(c.Args[2])
 		if len(c.Args) > 3 || !ok || n < 1 || n > 4096 {
-			return Error("ERR ACL GENPASS argument must be the number of bits for the output password, a positive number up to 4096")
+			return resp.Error("ERR ACL GENPASS argument must be the number of bits for the output password, a positive number up to 4096")
 		}
 		bits = n
 	}
@@ -108,7 +110,7 @@ func aclGenpass(c *command.Call) error {
 // checkUserName refuses what cannot be a user's name.
 func checkUserName(name string) error {
 	if name == "" || len(name) > maxUserName || strings.ContainsAny(name, " \t\r\n\x00") {
-		return Error("ERR Usernames can't contain spaces or null characters")
+		return resp.Error("ERR Usernames can't contain spaces or null characters")
 	}
 	return nil
 }
@@ -125,7 +127,7 @@ func aclGentoken(c *command.Call) error {
 	if len(c.Args) == 4 {
 		var err error
 		if password, err = command.GivenPassword(c.Args[3]); err != nil {
-			return Error("ERR " + err.Error())
+			return resp.Error("ERR " + err.Error())
 		}
 	}
 	c.W.Bulk(command.UserToken(c.Txn.Database().ID, c.Args[2], password))
@@ -133,21 +135,21 @@ func aclGentoken(c *command.Call) error {
 }
 
 // ACL RESTTOKEN username password
-func (e *Engine) aclResttoken(c *command.Call) error {
+func (us *Users) aclResttoken(c *command.Call) error {
 	name, password := c.Args[2], c.Args[3]
 	if _, of, inside, ok := command.SplitUserToken(password); ok && of == name {
 		password = inside
 	}
-	u, err := e.readUser(c.Txn.Context(), c.Txn.Database().ID, name)
+	u, err := us.readUser(c.Txn.Context(), c.Txn.Database().ID, name)
 	if err != nil {
 		return err
 	}
-	_, alive, err := e.accessOfUser(c.Txn.Context(), c.Txn.Database(), name, u)
+	_, alive, err := us.accessOfUser(c.Txn.Context(), c.Txn.Database(), name, u)
 	if err != nil {
 		return err
 	}
 	if !alive || !u.opens(password) {
-		return Error(fmt.Sprintf("ERR Wrong password or user \"%.256s\" does not exist", name))
+		return resp.Error(fmt.Sprintf("ERR Wrong password or user \"%.256s\" does not exist", name))
 	}
 	c.W.Bulk(command.UserToken(c.Txn.Database().ID, name, password))
 	return nil
@@ -156,13 +158,13 @@ func (e *Engine) aclResttoken(c *command.Call) error {
 // changesUsers refuses to be one of several commands, with which it would not be atomic.
 func changesUsers(c *command.Call) error {
 	if c.Multi {
-		return Error("ERR ACL " + strings.ToUpper(c.Command.Name) + " is not allowed in transactions")
+		return resp.Error("ERR ACL " + strings.ToUpper(c.Command.Name) + " is not allowed in transactions")
 	}
 	return nil
 }
 
 // ACL SETUSER username [rule [rule ...]]
-func (e *Engine) aclSetuser(c *command.Call) error {
+func (us *Users) aclSetuser(c *command.Call) error {
 	if err := changesUsers(c); err != nil {
 		return err
 	}
@@ -170,9 +172,9 @@ func (e *Engine) aclSetuser(c *command.Call) error {
 		return err
 	}
 	if c.Args[2] == defaultUser {
-		return Error("ERR The 'default' user cannot be changed")
+		return resp.Error("ERR The 'default' user cannot be changed")
 	}
-	if err := e.setUser(c.Txn.Context(), c.Txn.Database(), c.Access, c.Args[2], c.Args[3:]); err != nil {
+	if err := us.setUser(c.Txn.Context(), c.Txn.Database(), c.Access, c.Args[2], c.Args[3:]); err != nil {
 		return err
 	}
 	c.W.OK()
@@ -180,16 +182,16 @@ func (e *Engine) aclSetuser(c *command.Call) error {
 }
 
 // ACL DELUSER username [username ...]
-func (e *Engine) aclDeluser(c *command.Call) error {
+func (us *Users) aclDeluser(c *command.Call) error {
 	if err := changesUsers(c); err != nil {
 		return err
 	}
 	if slices.Contains(c.Args[2:], defaultUser) {
-		return Error("ERR The 'default' user cannot be removed")
+		return resp.Error("ERR The 'default' user cannot be removed")
 	}
 	n := int64(0)
 	for _, name := range c.Args[2:] {
-		was, err := e.deleteUser(c.Txn.Context(), c.Txn.Database(), c.Access, name)
+		was, err := us.deleteUser(c.Txn.Context(), c.Txn.Database(), c.Access, name)
 		if err != nil {
 			return err
 		}
@@ -207,14 +209,14 @@ func defaultRules() *command.Rules {
 }
 
 // ACL GETUSER username
-func (e *Engine) aclGetuser(c *command.Call) error {
+func (us *Users) aclGetuser(c *command.Call) error {
 	r := defaultRules()
 	if c.Args[2] != defaultUser {
-		u, err := e.readUser(c.Txn.Context(), c.Txn.Database().ID, c.Args[2])
+		u, err := us.readUser(c.Txn.Context(), c.Txn.Database().ID, c.Args[2])
 		if err != nil {
 			return err
 		}
-		_, alive, err := e.accessOfUser(c.Txn.Context(), c.Txn.Database(), c.Args[2], u)
+		_, alive, err := us.accessOfUser(c.Txn.Context(), c.Txn.Database(), c.Args[2], u)
 		if err != nil {
 			return err
 		}
@@ -248,14 +250,14 @@ func (e *Engine) aclGetuser(c *command.Call) error {
 }
 
 // allUsers are the users with the default one.
-func (e *Engine) allUsers(c *command.Call) ([]namedUser, error) {
-	list, err := e.listUsers(c.Txn.Context(), c.Txn.Database())
+func (us *Users) allUsers(c *command.Call) ([]namedUser, error) {
+	list, err := us.listUsers(c.Txn.Context(), c.Txn.Database())
 	return append([]namedUser{{name: defaultUser, user: user{rules: defaultRules()}}}, list...), err
 }
 
 // ACL LIST
-func (e *Engine) aclList(c *command.Call) error {
-	list, err := e.allUsers(c)
+func (us *Users) aclList(c *command.Call) error {
+	list, err := us.allUsers(c)
 	if err != nil {
 		return err
 	}
@@ -267,8 +269,8 @@ func (e *Engine) aclList(c *command.Call) error {
 }
 
 // ACL USERS
-func (e *Engine) aclUsers(c *command.Call) error {
-	list, err := e.allUsers(c)
+func (us *Users) aclUsers(c *command.Call) error {
+	list, err := us.allUsers(c)
 	if err != nil {
 		return err
 	}
@@ -280,26 +282,26 @@ func (e *Engine) aclUsers(c *command.Call) error {
 }
 
 // ACL DRYRUN username command [arg [arg ...]]
-func (e *Engine) aclDryrun(c *command.Call) error {
+func (us *Users) aclDryrun(c *command.Call) error {
 	name, args := c.Args[2], c.Args[3:]
-	access := Access{}
+	access := command.Access{}
 	if name != defaultUser {
-		u, err := e.readUser(c.Txn.Context(), c.Txn.Database().ID, name)
+		u, err := us.readUser(c.Txn.Context(), c.Txn.Database().ID, name)
 		if err != nil {
 			return err
 		}
 		alive := false
-		if access, alive, err = e.accessOfUser(c.Txn.Context(), c.Txn.Database(), name, u); err != nil {
+		if access, alive, err = us.accessOfUser(c.Txn.Context(), c.Txn.Database(), name, u); err != nil {
 			return err
 		}
 		if !alive {
-			return Error(fmt.Sprintf("ERR User '%.256s' not found", name))
+			return resp.Error(fmt.Sprintf("ERR User '%.256s' not found", name))
 		}
 	}
-	cmd, err := e.commands.Find(args)
+	cmd, err := us.commands.Find(args)
 	if err != nil {
-		if e.commands.Lookup(args[0]) == nil {
-			return Error(fmt.Sprintf("ERR Command '%.128s' not found", args[0]))
+		if us.commands.Lookup(args[0]) == nil {
+			return resp.Error(fmt.Sprintf("ERR Command '%.128s' not found", args[0]))
 		}
 		return err
 	}

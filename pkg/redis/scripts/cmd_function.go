@@ -1,4 +1,4 @@
-package redis
+package scripts
 
 import (
 	"context"
@@ -7,30 +7,31 @@ import (
 
 	"github.com/skystash/skystash/pkg/redis/command"
 	"github.com/skystash/skystash/pkg/redis/internal/rdb"
+	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/redis/script"
 )
 
 // FCALL, FCALL_RO, FUNCTION.
 
-func (e *Engine) functionCommands() []*command.Command {
+func (s *Scripts) functionCommands() []*command.Command {
 	const group, f = "scripting", command.NoScript | command.Movable | command.Scripting
 	return []*command.Command{
-		{Name: "fcall", Arity: -3, Flags: f, Keys: scriptKeys, Use: "RW access update", Group: group, Since: "7.0.0", Summary: "Calls a function of a library.", Run: e.fcall},
-		{Name: "fcall_ro", Arity: -3, Flags: f | command.ReadOnly, Keys: scriptKeys, Group: group, Since: "7.0.0", Summary: "Calls a function of a library, which must not write.", Run: e.fcall},
-		e.functionCommand(),
+		{Name: "fcall", Arity: -3, Flags: f, Keys: scriptKeys, Use: "RW access update", Group: group, Since: "7.0.0", Summary: "Calls a function of a library.", Run: s.fcall},
+		{Name: "fcall_ro", Arity: -3, Flags: f | command.ReadOnly, Keys: scriptKeys, Group: group, Since: "7.0.0", Summary: "Calls a function of a library, which must not write.", Run: s.fcall},
+		s.functionCommand(),
 	}
 }
 
-func (e *Engine) functionCommand() *command.Command {
+func (s *Scripts) functionCommand() *command.Command {
 	const group, change = "scripting", command.Write | command.NoScript
 	return &command.Command{Name: "function", Arity: -2, Group: group, Since: "7.0.0", Summary: "Manages the function libraries of the database.", Subcommands: command.Subcommands(
-		&command.Command{Name: "load", Arity: -3, Flags: change | command.DenyOOM, Tips: "request_policy:all_shards response_policy:all_succeeded", Group: group, Since: "7.0.0", Summary: "Adds or replaces a library.", Run: notInTransaction, Outside: e.functionLoad},
-		&command.Command{Name: "delete", Arity: 3, Flags: change, Tips: "request_policy:all_shards response_policy:all_succeeded", Group: group, Since: "7.0.0", Summary: "Removes a library.", Run: notInTransaction, Outside: e.functionDelete},
-		&command.Command{Name: "flush", Arity: -2, Flags: change, Tips: "request_policy:all_shards response_policy:all_succeeded", Group: group, Since: "7.0.0", Summary: "Removes all libraries.", Run: notInTransaction, Outside: e.functionFlush},
-		&command.Command{Name: "restore", Arity: -3, Flags: change | command.DenyOOM, Tips: "request_policy:all_shards response_policy:all_succeeded", Group: group, Since: "7.0.0", Summary: "Adds libraries from a serialized copy.", Run: notInTransaction, Outside: e.functionRestore},
-		&command.Command{Name: "list", Arity: -2, Flags: command.NoScript, Tips: "nondeterministic_output_order", Group: group, Since: "7.0.0", Summary: "Describes the libraries.", Run: e.functionList},
-		&command.Command{Name: "dump", Arity: 2, Flags: command.NoScript, Group: group, Since: "7.0.0", Summary: "Returns a serialized copy of all libraries.", Run: e.functionDump},
-		&command.Command{Name: "stats", Arity: 2, Flags: command.NoScript, Tips: "nondeterministic_output request_policy:all_shards response_policy:special", Group: group, Since: "7.0.0", Summary: "Counts libraries and functions.", Run: e.functionStats},
+		&command.Command{Name: "load", Arity: -3, Flags: change | command.DenyOOM, Tips: "request_policy:all_shards response_policy:all_succeeded", Group: group, Since: "7.0.0", Summary: "Adds or replaces a library.", Run: command.NotInTransaction, Outside: s.functionLoad},
+		&command.Command{Name: "delete", Arity: 3, Flags: change, Tips: "request_policy:all_shards response_policy:all_succeeded", Group: group, Since: "7.0.0", Summary: "Removes a library.", Run: command.NotInTransaction, Outside: s.functionDelete},
+		&command.Command{Name: "flush", Arity: -2, Flags: change, Tips: "request_policy:all_shards response_policy:all_succeeded", Group: group, Since: "7.0.0", Summary: "Removes all libraries.", Run: command.NotInTransaction, Outside: s.functionFlush},
+		&command.Command{Name: "restore", Arity: -3, Flags: change | command.DenyOOM, Tips: "request_policy:all_shards response_policy:all_succeeded", Group: group, Since: "7.0.0", Summary: "Adds libraries from a serialized copy.", Run: command.NotInTransaction, Outside: s.functionRestore},
+		&command.Command{Name: "list", Arity: -2, Flags: command.NoScript, Tips: "nondeterministic_output_order", Group: group, Since: "7.0.0", Summary: "Describes the libraries.", Run: s.functionList},
+		&command.Command{Name: "dump", Arity: 2, Flags: command.NoScript, Group: group, Since: "7.0.0", Summary: "Returns a serialized copy of all libraries.", Run: s.functionDump},
+		&command.Command{Name: "stats", Arity: 2, Flags: command.NoScript, Tips: "nondeterministic_output request_policy:all_shards response_policy:special", Group: group, Since: "7.0.0", Summary: "Counts libraries and functions.", Run: s.functionStats},
 		&command.Command{Name: "kill", Arity: 2, Flags: command.NoScript, Tips: "request_policy:all_shards response_policy:one_succeeded", Group: group, Since: "7.0.0", Summary: "Always NOTBUSY: a function never holds up others.", Run: notBusy},
 		command.Help(group, "7.0.0",
 			"DELETE <library-name>", "    Remove a library.",
@@ -49,42 +50,42 @@ func (e *Engine) functionCommand() *command.Command {
 // FCALL_RO function numkeys [key ...] [arg ...]
 //
 // FCALL_RO calls any function, and refuses it when it writes.
-func (e *Engine) fcall(c *command.Call) error {
-	ls, err := e.librariesIn(c.Txn)
+func (s *Scripts) fcall(c *command.Call) error {
+	ls, err := s.librariesIn(c.Txn)
 	if err != nil {
 		return err
 	}
 	f := ls.functions[c.Args[1]]
 	if f == nil {
-		return Error("ERR Function not found")
+		return resp.Error("ERR Function not found")
 	}
 	keys, args, err := keysAndArgs(c)
 	if err == command.ErrNotInteger {
-		err = Error("ERR Bad number of keys provided")
+		err = resp.Error("ERR Bad number of keys provided")
 	}
 	if err != nil {
 		return err
 	}
-	return e.runScript(c, f.Flags, c.Command.Has(command.ReadOnly), keys, args, func(ctx context.Context, in script.Input) error {
-		return e.lua.interpreter.Call(ctx, f.library.program, f.Name, in, c.W)
+	return s.runScript(c, f.Flags, c.Command.Has(command.ReadOnly), keys, args, func(ctx context.Context, in script.Input) error {
+		return s.interpreter.Call(ctx, f.library.program, f.Name, in, c.W)
 	})
 }
 
 // FUNCTION LOAD [REPLACE] function-code
-func (e *Engine) functionLoad(o *command.Outside) error {
+func (s *Scripts) functionLoad(o *command.Outside) error {
 	replace := false
 	options := o.Args[2 : len(o.Args)-1]
 	for _, option := range options {
 		if !strings.EqualFold(option, "replace") {
-			return Error("ERR Unknown option given: " + option)
+			return resp.Error("ERR Unknown option given: " + option)
 		}
 		replace = true
 	}
-	lib, err := e.lua.compileLibrary(o.Context, o.Args[len(o.Args)-1])
+	lib, err := s.compileLibrary(o.Context, o.Args[len(o.Args)-1])
 	if err != nil {
 		return err
 	}
-	err = e.changeLibraries(o.Context, o.Database, func(list []*functionLibrary) ([]*functionLibrary, error) {
+	err = s.changeLibraries(o.Context, o.Database, func(list []*functionLibrary) ([]*functionLibrary, error) {
 		return addLibrary(list, lib, replace)
 	})
 	if err != nil {
@@ -101,7 +102,7 @@ func addLibrary(list []*functionLibrary, lib *functionLibrary, replace bool) ([]
 		return append(list, lib), nil
 	}
 	if !replace {
-		return nil, Error("ERR Library '" + lib.name + "' already exists")
+		return nil, resp.Error("ERR Library '" + lib.name + "' already exists")
 	}
 	list[i] = lib
 	return list, nil
@@ -112,11 +113,11 @@ func named(name string) func(*functionLibrary) bool {
 }
 
 // FUNCTION DELETE library-name
-func (e *Engine) functionDelete(o *command.Outside) error {
-	err := e.changeLibraries(o.Context, o.Database, func(list []*functionLibrary) ([]*functionLibrary, error) {
+func (s *Scripts) functionDelete(o *command.Outside) error {
+	err := s.changeLibraries(o.Context, o.Database, func(list []*functionLibrary) ([]*functionLibrary, error) {
 		i := slices.IndexFunc(list, named(o.Args[2]))
 		if i < 0 {
-			return nil, Error("ERR Library not found")
+			return nil, resp.Error("ERR Library not found")
 		}
 		return slices.Delete(list, i, i+1), nil
 	})
@@ -128,11 +129,11 @@ func (e *Engine) functionDelete(o *command.Outside) error {
 }
 
 // FUNCTION FLUSH [ASYNC | SYNC]
-func (e *Engine) functionFlush(o *command.Outside) error {
-	if len(o.Args) != 2 && checkFlushArgs(o.Args[1:]) != nil {
-		return Error("ERR FUNCTION FLUSH only supports SYNC|ASYNC option")
+func (s *Scripts) functionFlush(o *command.Outside) error {
+	if len(o.Args) != 2 && command.CheckFlushArgs(o.Args[1:]) != nil {
+		return resp.Error("ERR FUNCTION FLUSH only supports SYNC|ASYNC option")
 	}
-	err := e.changeLibraries(o.Context, o.Database, func([]*functionLibrary) ([]*functionLibrary, error) { return nil, nil })
+	err := s.changeLibraries(o.Context, o.Database, func([]*functionLibrary) ([]*functionLibrary, error) { return nil, nil })
 	if err != nil {
 		return err
 	}
@@ -141,7 +142,7 @@ func (e *Engine) functionFlush(o *command.Outside) error {
 }
 
 // FUNCTION RESTORE serialized-value [FLUSH | APPEND | REPLACE]
-func (e *Engine) functionRestore(o *command.Outside) error {
+func (s *Scripts) functionRestore(o *command.Outside) error {
 	flush, replace := false, false
 	switch {
 	case len(o.Args) == 3:
@@ -152,7 +153,7 @@ func (e *Engine) functionRestore(o *command.Outside) error {
 	case strings.EqualFold(o.Args[3], "replace"):
 		replace = true
 	case !strings.EqualFold(o.Args[3], "append"):
-		return Error("ERR Wrong restore policy given, value should be either FLUSH, APPEND or REPLACE.")
+		return resp.Error("ERR Wrong restore policy given, value should be either FLUSH, APPEND or REPLACE.")
 	}
 	sources, err := rdb.LoadLibraries(o.Args[2])
 	if err != nil {
@@ -160,13 +161,13 @@ func (e *Engine) functionRestore(o *command.Outside) error {
 	}
 	var libs []*functionLibrary
 	for _, source := range sources {
-		lib, err := e.lua.compileLibrary(o.Context, source)
+		lib, err := s.compileLibrary(o.Context, source)
 		if err != nil {
 			return err
 		}
 		libs = append(libs, lib)
 	}
-	err = e.changeLibraries(o.Context, o.Database, func(list []*functionLibrary) ([]*functionLibrary, error) {
+	err = s.changeLibraries(o.Context, o.Database, func(list []*functionLibrary) ([]*functionLibrary, error) {
 		if flush {
 			list = nil
 		}
@@ -186,7 +187,7 @@ func (e *Engine) functionRestore(o *command.Outside) error {
 }
 
 // FUNCTION LIST [LIBRARYNAME pattern] [WITHCODE]
-func (e *Engine) functionList(c *command.Call) error {
+func (s *Scripts) functionList(c *command.Call) error {
 	pattern, withCode := "*", false
 	for i := 2; i < len(c.Args); i++ {
 		switch {
@@ -194,14 +195,14 @@ func (e *Engine) functionList(c *command.Call) error {
 			withCode = true
 		case c.Is(i, "libraryname") && pattern == "*":
 			if i++; i == len(c.Args) {
-				return Error("ERR library name argument was not given")
+				return resp.Error("ERR library name argument was not given")
 			}
 			pattern = c.Args[i]
 		default:
-			return Error("ERR Unknown argument " + c.Args[i])
+			return resp.Error("ERR Unknown argument " + c.Args[i])
 		}
 	}
-	ls, err := e.librariesIn(c.Txn)
+	ls, err := s.librariesIn(c.Txn)
 	if err != nil {
 		return err
 	}
@@ -245,8 +246,8 @@ func writeLibrary(c *command.Call, lib *functionLibrary, withCode bool) {
 }
 
 // FUNCTION DUMP
-func (e *Engine) functionDump(c *command.Call) error {
-	ls, err := e.librariesIn(c.Txn)
+func (s *Scripts) functionDump(c *command.Call) error {
+	ls, err := s.librariesIn(c.Txn)
 	if err != nil {
 		return err
 	}
@@ -259,8 +260,8 @@ func (e *Engine) functionDump(c *command.Call) error {
 }
 
 // FUNCTION STATS
-func (e *Engine) functionStats(c *command.Call) error {
-	ls, err := e.librariesIn(c.Txn)
+func (s *Scripts) functionStats(c *command.Call) error {
+	ls, err := s.librariesIn(c.Txn)
 	if err != nil {
 		return err
 	}

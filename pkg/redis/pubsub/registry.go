@@ -1,4 +1,4 @@
-package redis
+package pubsub
 
 import (
 	"context"
@@ -63,8 +63,8 @@ func registered(item store.Attrs, nowMs int64) map[string]int64 {
 }
 
 // receivers counts the subscriptions that a message on a channel reaches.
-func (e *Engine) receivers(ctx context.Context, db, channel string, nowMs int64) (int64, error) {
-	items, err := e.store.GetMany(ctx, []store.Key{channelKey(db, channel), patternsKey(db)}, false)
+func (b *Broker) receivers(ctx context.Context, db, channel string, nowMs int64) (int64, error) {
+	items, err := b.store.GetMany(ctx, []store.Key{channelKey(db, channel), patternsKey(db)}, false)
 	if err != nil {
 		return 0, fmt.Errorf("reading the subscriptions of a channel: %w", err)
 	}
@@ -79,7 +79,7 @@ func (e *Engine) receivers(ctx context.Context, db, channel string, nowMs int64)
 
 // registration is what one engine has registered in a database.
 type registration struct {
-	e        *Engine
+	broker   *Broker
 	db       string
 	instance string        // of the engine, as an attribute's name
 	writing  chan struct{} // holds a token, so that what is written last is the latest
@@ -90,10 +90,10 @@ type registration struct {
 	stopBeat context.CancelFunc // nil: nothing is registered
 }
 
-func newRegistration(e *Engine, db string) *registration {
-	id := string(keyspace.NewWriteID(e.nowMs()))
+func newRegistration(b *Broker, db string) *registration {
+	id := string(keyspace.NewWriteID(b.nowMs()))
 	r := &registration{
-		e: e, db: db, instance: attrInstance + base64.RawURLEncoding.EncodeToString([]byte(id)),
+		broker: b, db: db, instance: attrInstance + base64.RawURLEncoding.EncodeToString([]byte(id)),
 		writing: make(chan struct{}, 1), channels: map[string]int{}, patterns: map[string]int{},
 	}
 	r.writing <- struct{}{}
@@ -125,7 +125,7 @@ func (r *registration) count(channels, patterns []string, delta int) {
 		r.stopBeat()
 		r.stopBeat = nil
 	case !empty && r.stopBeat == nil:
-		r.stopBeat = r.e.duties.run(r.beat)
+		r.stopBeat = r.broker.duties.Run(r.beat)
 	}
 }
 
@@ -139,7 +139,7 @@ func (r *registration) beat(ctx context.Context) {
 			return
 		case <-tick.C:
 			if err := r.renew(ctx); err != nil && ctx.Err() == nil {
-				r.e.log.Warn("renewing subscriptions", "error", err)
+				r.broker.log.Warn("renewing subscriptions", "error", err)
 			}
 		}
 	}
@@ -183,7 +183,7 @@ func (r *registration) write(ctx context.Context, channels []string, patterns bo
 
 // writeEntry replaces the engine's entry in an item. An item that nobody is left in is deleted.
 func (r *registration) writeEntry(ctx context.Context, key store.Key, counts map[string]int) error {
-	now := r.e.nowMs()
+	now := r.broker.nowMs()
 	id := store.Bytes(string(keyspace.NewWriteID(now)))
 	edits := []store.Edit{store.Set(keyspace.AttrWrite, id)}
 	if len(counts) == 0 {
@@ -196,7 +196,7 @@ func (r *registration) writeEntry(ctx context.Context, key store.Key, counts map
 		}
 		edits = append(edits, store.Set(r.instance, store.List(entry)), store.Set(store.TTLAttr, store.Int(keyspace.ReclaimAt(until))))
 	}
-	old, err := r.e.store.Apply(ctx, store.Update(key, nil, edits...))
+	old, err := r.broker.store.Apply(ctx, store.Update(key, nil, edits...))
 	if err != nil {
 		return fmt.Errorf("registering a subscription: %w", err)
 	}
@@ -213,22 +213,22 @@ func (r *registration) writeEntry(ctx context.Context, key store.Key, counts map
 	}
 	switch {
 	case len(counts) == 0 && !others:
-		_, err = r.e.store.Apply(ctx, store.Delete(key, store.Eq(keyspace.AttrWrite, id)))
+		_, err = r.broker.store.Apply(ctx, store.Delete(key, store.Eq(keyspace.AttrWrite, id)))
 	case len(dead) > 0:
-		_, err = r.e.store.Apply(ctx, store.Update(key, store.Eq(keyspace.AttrWrite, id), dead...))
+		_, err = r.broker.store.Apply(ctx, store.Update(key, store.Eq(keyspace.AttrWrite, id), dead...))
 	}
 	if _, changed := keyspace.IsConditionError(err); err != nil && !changed {
-		r.e.log.WarnContext(ctx, "tidying the register of subscriptions", "error", err)
+		r.broker.log.WarnContext(ctx, "tidying the register of subscriptions", "error", err)
 	}
 	return nil
 }
 
 // subscribedChannels lists the channels with subscriptions, other than by patterns, in no order.
-func (e *Engine) subscribedChannels(ctx context.Context, db string, nowMs int64, match func(channel string) bool) ([]string, error) {
+func (b *Broker) subscribedChannels(ctx context.Context, db string, nowMs int64, match func(channel string) bool) ([]string, error) {
 	q := store.Query{Partition: registryPartition(db), From: registryChannel, To: registryPatterns}
 	var names []string
 	for {
-		page, err := e.store.Query(ctx, q)
+		page, err := b.store.Query(ctx, q)
 		if err != nil {
 			return nil, fmt.Errorf("listing the channels: %w", err)
 		}
@@ -248,12 +248,12 @@ func (e *Engine) subscribedChannels(ctx context.Context, db string, nowMs int64,
 
 // subscriberCounts returns the number of subscriptions of each channel. Subscriptions to patterns
 // are not counted.
-func (e *Engine) subscriberCounts(ctx context.Context, db string, channels []string, nowMs int64) ([]int64, error) {
+func (b *Broker) subscriberCounts(ctx context.Context, db string, channels []string, nowMs int64) ([]int64, error) {
 	keys := make([]store.Key, len(channels))
 	for i, c := range channels {
 		keys[i] = channelKey(db, c)
 	}
-	items, err := e.store.GetMany(ctx, keys, false)
+	items, err := b.store.GetMany(ctx, keys, false)
 	if err != nil {
 		return nil, fmt.Errorf("counting the subscriptions of channels: %w", err)
 	}
@@ -265,8 +265,8 @@ func (e *Engine) subscriberCounts(ctx context.Context, db string, channels []str
 }
 
 // patternCount returns the number of different patterns that somebody has subscribed to.
-func (e *Engine) patternCount(ctx context.Context, db string, nowMs int64) (int, error) {
-	item, err := e.store.Get(ctx, patternsKey(db))
+func (b *Broker) patternCount(ctx context.Context, db string, nowMs int64) (int, error) {
+	item, err := b.store.Get(ctx, patternsKey(db))
 	if err != nil {
 		return 0, fmt.Errorf("counting the patterns: %w", err)
 	}

@@ -1,4 +1,4 @@
-package redis
+package pubsub
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"github.com/skystash/skystash/pkg/redis/command"
 	"github.com/skystash/skystash/pkg/redis/internal/glob"
 	"github.com/skystash/skystash/pkg/redis/keyspace"
+	"github.com/skystash/skystash/pkg/redis/resp"
 )
 
 // Message is what a subscriber receives.
@@ -29,19 +30,13 @@ const (
 	closeTimeout = 5 * time.Second
 )
 
-// ErrLagged ends a subscription whose messages were deleted before it read them.
-var ErrLagged = errors.New("redis: the subscriber is too slow: messages were lost")
-
-// errClosedSubscription is what Next returns after Close.
-var errClosedSubscription = errors.New("redis: the subscription is closed")
-
 // Subscription receives the messages of channels and of patterns of channels, those
 // of one channel in the order in which they were published, each of them once for the
 // channel and once for each pattern that matches. It must be closed.
 type Subscription struct {
 	hub      *hub
 	monitors bool               // messages are commands
-	stopBeat context.CancelFunc // ends the renewals of RecMonitor
+	stopBeat context.CancelFunc // ends the renewals of a monitor's mark
 	wake     chan struct{}
 
 	mu       sync.Mutex
@@ -57,19 +52,19 @@ type Subscription struct {
 
 // Subscribe begins to receive messages: all that are published after it has returned. An Error is
 // returned if the caller may not.
-func (e *Engine) Subscribe(ctx context.Context, db *Database, a Access, channels, patterns []string) (*Subscription, error) {
+func (b *Broker) Subscribe(ctx context.Context, db *keyspace.Database, a command.Access, channels, patterns []string) (*Subscription, error) {
 	if err := a.CheckSubscribe(channels, patterns); err != nil {
 		return nil, err
 	}
 	if len(channels)+len(patterns) > maxSubscribed {
-		return nil, Error(fmt.Sprintf("ERR too many channels: %d, at most %d", len(channels)+len(patterns), maxSubscribed))
+		return nil, resp.Error(fmt.Sprintf("ERR too many channels: %d, at most %d", len(channels)+len(patterns), maxSubscribed))
 	}
 	for _, name := range slices.Concat(channels, patterns) {
 		if len(name) > keyspace.MaxKeySize {
 			return nil, keyspace.ErrKeySize(len(name))
 		}
 	}
-	s := &Subscription{hub: e.hubOf(db), channels: command.Distinct(channels), patterns: command.Distinct(patterns), only: map[string]bool{}, wake: make(chan struct{}, 1)}
+	s := &Subscription{hub: b.hubOf(db), channels: command.Distinct(channels), patterns: command.Distinct(patterns), only: map[string]bool{}, wake: make(chan struct{}, 1)}
 	for _, c := range s.channels {
 		s.only[c] = true
 	}
@@ -144,7 +139,7 @@ func (s *Subscription) Next(ctx context.Context) (Message, error) {
 		}
 		select {
 		case <-s.wake:
-		case <-s.hub.e.duties.ctx.Done():
+		case <-s.hub.broker.duties.Done():
 			return Message{}, ErrClosed
 		case <-ctx.Done():
 			return Message{}, ctx.Err()

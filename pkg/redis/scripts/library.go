@@ -1,4 +1,4 @@
-package redis
+package scripts
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/skystash/skystash/pkg/redis/keyspace"
+	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/redis/script"
 	"github.com/skystash/skystash/pkg/store"
 )
@@ -41,17 +42,17 @@ type librarySet struct {
 const maxLibraries = 90 // of a database; all are written in one commit
 
 // compileLibrary compiles a library and finds out what functions it has.
-func (h *luaHost) compileLibrary(ctx context.Context, source string) (*functionLibrary, error) {
-	p, err := h.interpreter.CompileLibrary(source)
+func (s *Scripts) compileLibrary(ctx context.Context, source string) (*functionLibrary, error) {
+	p, err := s.interpreter.CompileLibrary(source)
 	if err != nil {
 		return nil, luaError(err)
 	}
-	functions, err := h.interpreter.Functions(ctx, p)
+	functions, err := s.interpreter.Functions(ctx, p)
 	if err != nil {
 		return nil, luaError(err)
 	}
 	if len(functions) == 0 {
-		return nil, Error("ERR No functions registered")
+		return nil, resp.Error("ERR No functions registered")
 	}
 	return &functionLibrary{name: p.Header.Library, source: source, program: p, functions: functions}, nil
 }
@@ -63,7 +64,7 @@ func newLibraries(list []*functionLibrary) (*libraries, error) {
 	for _, lib := range list {
 		for _, f := range lib.functions {
 			if ls.functions[f.Name] != nil {
-				return nil, Error("ERR Function " + f.Name + " already exists")
+				return nil, resp.Error("ERR Function " + f.Name + " already exists")
 			}
 			ls.functions[f.Name] = &libraryFunction{f, lib}
 		}
@@ -72,24 +73,24 @@ func newLibraries(list []*functionLibrary) (*libraries, error) {
 }
 
 // librariesOf are the libraries of a database in a generation.
-func (e *Engine) librariesOf(ctx context.Context, db string, gen int64) (*libraries, error) {
+func (s *Scripts) librariesOf(ctx context.Context, db string, gen int64) (*libraries, error) {
 	if gen <= 0 {
 		return &libraries{}, nil
 	}
 	id := librarySet{db, gen}
-	if ls, ok := e.lua.libraries.get(id); ok {
+	if ls, ok := s.libraries.get(id); ok {
 		return ls, nil
 	}
 	q := store.Query{Partition: keyspace.ElemPartition(db, libraryGen(gen)), From: elemLibrary, To: store.PrefixEnd(elemLibrary)}
 	var list []*functionLibrary
 	cost := 1024
 	for {
-		page, err := e.store.Query(ctx, q)
+		page, err := s.store.Query(ctx, q)
 		if err != nil {
 			return nil, fmt.Errorf("reading function libraries: %w", err)
 		}
 		for _, it := range page.Items {
-			lib, err := e.lua.compileLibrary(ctx, it.Attrs.Get(keyspace.AttrValue).Str())
+			lib, err := s.compileLibrary(ctx, it.Attrs.Get(keyspace.AttrValue).Str())
 			if err != nil {
 				return nil, err
 			}
@@ -105,14 +106,14 @@ func (e *Engine) librariesOf(ctx context.Context, db string, gen int64) (*librar
 	if err != nil {
 		return nil, err
 	}
-	e.lua.libraries.put(id, ls, cost)
+	s.libraries.put(id, ls, cost)
 	return ls, nil
 }
 
 // librariesIn are those in force in a transaction.
-func (e *Engine) librariesIn(tx *keyspace.Txn) (*libraries, error) {
-	ls, err := e.librariesOf(tx.Context(), tx.Database().ID, tx.Database().Libs.In(tx.Now()))
-	var refused Error
+func (s *Scripts) librariesIn(tx *keyspace.Txn) (*libraries, error) {
+	ls, err := s.librariesOf(tx.Context(), tx.Database().ID, tx.Database().Libs.In(tx.Now()))
+	var refused resp.Error
 	if err != nil && !errors.As(err, &refused) {
 		tx.Fail(err)
 	}

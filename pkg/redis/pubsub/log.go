@@ -1,4 +1,4 @@
-package redis
+package pubsub
 
 import (
 	"context"
@@ -60,9 +60,9 @@ const monitorLog = 0xffff
 const maxLogs = 8
 
 // logs is the number of logs that a database's channels are spread over.
-func logsOf(d *Database) int { return min(d.Slots, maxLogs) }
+func logsOf(d *keyspace.Database) int { return min(d.Slots, maxLogs) }
 
-func logOf(d *Database, channel string) messageLog {
+func logOf(d *keyspace.Database, channel string) messageLog {
 	return messageLog{d.ID, uint16(keyspace.HashOf(channel) % uint64(logsOf(d)))}
 }
 
@@ -76,6 +76,15 @@ func (l messageLog) key(sort string) store.Key {
 
 func bodyKey(l messageLog, name string, chunk int) store.Key {
 	return l.key(logBody + name + string(binary.BigEndian.AppendUint32(nil, uint32(chunk))))
+}
+
+// Partitions are those of a database's logs and of its registry: all that is stored of its messages.
+func Partitions(d *keyspace.Database) []string {
+	out := []string{registryPartition(d.ID), messageLog{d.ID, monitorLog}.key(logHead).Partition}
+	for i := range logsOf(d) {
+		out = append(out, messageLog{d.ID, uint16(i)}.key(logHead).Partition)
+	}
+	return out
 }
 
 // publication is a message on its way to a log.
@@ -167,8 +176,8 @@ func appendToLogs(id keyspace.WriteID, nowMs int64, logFor func(channel string) 
 func logExpiry(nowMs int64) int64 { return nowMs/1000 + int64(logLife/time.Second) }
 
 // logEnd is the number of the last message in a log.
-func (e *Engine) logEnd(ctx context.Context, l messageLog) (int64, error) {
-	head, err := e.store.Get(ctx, l.key(logHead))
+func (b *Broker) logEnd(ctx context.Context, l messageLog) (int64, error) {
+	head, err := b.store.Get(ctx, l.key(logHead))
 	if err != nil {
 		return 0, fmt.Errorf("reading the end of a message log: %w", err)
 	}
@@ -177,8 +186,8 @@ func (e *Engine) logEnd(ctx context.Context, l messageLog) (int64, error) {
 
 // readLog reads messages behind number after, in order, as many as are at hand or fit in
 // maxLogRead; there may be more if the last one's number is less than end.
-func (e *Engine) readLog(ctx context.Context, l messageLog, after int64) (messages []logged, end int64, err error) {
-	head, err := e.store.Get(ctx, l.key(logHead))
+func (b *Broker) readLog(ctx context.Context, l messageLog, after int64) (messages []logged, end int64, err error) {
+	head, err := b.store.Get(ctx, l.key(logHead))
 	if err != nil {
 		return nil, 0, fmt.Errorf("reading a message log: %w", err)
 	}
@@ -189,7 +198,7 @@ func (e *Engine) readLog(ctx context.Context, l messageLog, after int64) (messag
 	recent := head.Get(logRecent).Elems()
 	entries, first := recent, end-int64(len(recent))+1
 	if first > after+1 {
-		page, err := e.store.Query(ctx, store.Query{Partition: l.key(logHead).Partition, From: logSegment + keyspace.PutUint64(uint64(after+1)), To: store.PrefixEnd(logSegment), Limit: 8})
+		page, err := b.store.Query(ctx, store.Query{Partition: l.key(logHead).Partition, From: logSegment + keyspace.PutUint64(uint64(after+1)), To: store.PrefixEnd(logSegment), Limit: 8})
 		if err != nil {
 			return nil, 0, fmt.Errorf("reading a message log: %w", err)
 		}
@@ -216,7 +225,7 @@ func (e *Engine) readLog(ctx context.Context, l messageLog, after int64) (messag
 			continue
 		}
 		if m.name != "" {
-			if m.publication, err = e.readBody(ctx, l, m); err != nil {
+			if m.publication, err = b.readBody(ctx, l, m); err != nil {
 				return nil, end, err
 			}
 		}
@@ -229,56 +238,56 @@ func (e *Engine) readLog(ctx context.Context, l messageLog, after int64) (messag
 }
 
 // readBody reads what was stored apart.
-func (e *Engine) readBody(ctx context.Context, l messageLog, m logged) (publication, error) {
+func (b *Broker) readBody(ctx context.Context, l messageLog, m logged) (publication, error) {
 	keys := make([]store.Key, m.chunks)
 	for i := range keys {
 		keys[i] = bodyKey(l, m.name, i)
 	}
-	items, err := e.store.GetMany(ctx, keys, false)
+	items, err := b.store.GetMany(ctx, keys, false)
 	if err != nil {
 		return publication{}, fmt.Errorf("reading a message: %w", err)
 	}
-	var b strings.Builder
+	var body strings.Builder
 	for _, as := range items {
 		if as == nil {
 			return publication{}, errLogGone
 		}
-		b.WriteString(as.Get(keyspace.AttrValue).Str())
+		body.WriteString(as.Get(keyspace.AttrValue).Str())
 	}
-	return decodeBody(b.String()), nil
+	return decodeBody(body.String()), nil
 }
 
 // tidyLog moves the messages in a log's head to a segment if there are many. If it fails, or
 // another publisher is faster, a later publication does it.
-func (e *Engine) tidyLog(ctx context.Context, l messageLog, head store.Attrs) {
+func (b *Broker) tidyLog(ctx context.Context, l messageLog, head store.Attrs) {
 	recent := head.Get(logRecent)
 	if recent.Size() < fullRecent && len(recent.Elems()) < maxRecent {
 		return
 	}
-	now, end := e.nowMs(), head.Get(logEnd).Num()
+	now, end := b.nowMs(), head.Get(logEnd).Num()
 	edits := []store.Edit{store.Remove(logRecent)}
 	for _, name := range keyspace.StaleTraces(head, now) {
 		edits = append(edits, store.Remove(name))
 	}
-	err := e.store.Commit(ctx, []store.Op{
+	err := b.store.Commit(ctx, []store.Op{
 		store.Put(l.key(logSegment+keyspace.PutUint64(uint64(end))), store.Attrs{
 			{Name: logRecent, Value: recent}, {Name: store.TTLAttr, Value: store.Int(logExpiry(now))},
 		}, nil),
 		store.Update(l.key(logHead), store.Eq(logEnd, store.Int(end)), edits...),
 	})
 	if _, changed := keyspace.IsConditionError(err); err != nil && !changed && !errors.Is(err, store.ErrConflict) {
-		e.log.WarnContext(ctx, "moving messages to a segment", "error", err)
+		b.log.WarnContext(ctx, "moving messages to a segment", "error", err)
 	}
 }
 
 // sealLog makes sure that a write of unknown outcome does not append to a log any more, and
 // finds out whether it has.
-func (e *Engine) sealLog(ctx context.Context, l messageLog, id keyspace.WriteID) (keyspace.Outcome, error) {
+func (b *Broker) sealLog(ctx context.Context, l messageLog, id keyspace.WriteID) (keyspace.Outcome, error) {
 	var head store.Attrs
-	writes := e.retry.Begin()
+	writes := b.retry.Begin()
 	for {
 		var err error
-		if head, err = e.store.Apply(ctx, store.Update(l.key(logHead), nil, store.Set(id.TraceName(), store.Bytes("")))); err == nil {
+		if head, err = b.store.Apply(ctx, store.Update(l.key(logHead), nil, store.Set(id.TraceName(), store.Bytes("")))); err == nil {
 			break
 		}
 		if writes.Failed() == keyspace.ResolveReads || writes.Wait(ctx, err) != nil {
@@ -291,7 +300,7 @@ func (e *Engine) sealLog(ctx context.Context, l messageLog, id keyspace.WriteID)
 	}
 	q := store.Query{Partition: l.key(logHead).Partition, From: logSegment, To: store.PrefixEnd(logSegment), Reverse: true, Limit: 8}
 	for {
-		page, err := e.store.Query(ctx, q)
+		page, err := b.store.Query(ctx, q)
 		if err != nil {
 			return keyspace.Unknown, fmt.Errorf("%w (reading a message log: %v)", store.ErrUnknownOutcome, err)
 		}

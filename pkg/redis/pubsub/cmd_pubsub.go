@@ -1,4 +1,4 @@
-package redis
+package pubsub
 
 import (
 	"github.com/skystash/skystash/pkg/redis/command"
@@ -6,16 +6,17 @@ import (
 )
 
 // PUBLISH, PUBSUB CHANNELS, NUMSUB, NUMPAT, SHARDCHANNELS, SHARDNUMSUB, HELP. Receiving is
-// not a command, see Engine.Subscribe. There are no shard channels.
+// not a command, see Broker.Subscribe. There are no shard channels.
 
-func (e *Engine) pubsubCommands() []*command.Command {
+// Commands are the commands of Pub/Sub, for the table.
+func (b *Broker) Commands() []*command.Command {
 	const group = "pubsub"
 	return []*command.Command{
-		{Name: "publish", Arity: 3, Flags: command.Fast | command.Publishes, Group: group, Since: "2.0.0", Summary: "Sends a message to a channel.", Run: e.publish},
+		{Name: "publish", Arity: 3, Flags: command.Fast | command.Publishes, Group: group, Since: "2.0.0", Summary: "Sends a message to a channel.", Run: b.publish},
 		{Name: "pubsub", Arity: -2, Group: group, Since: "2.8.0", Summary: "Tells about subscriptions.", Subcommands: command.Subcommands(
-			&command.Command{Name: "channels", Arity: -2, Group: group, Since: "2.8.0", Summary: "Returns the channels that have subscribers.", Run: e.pubsubChannels},
-			&command.Command{Name: "numsub", Arity: -2, Group: group, Since: "2.8.0", Summary: "Returns the numbers of subscribers of channels.", Run: e.pubsubNumsub},
-			&command.Command{Name: "numpat", Arity: 2, Group: group, Since: "2.8.0", Summary: "Returns the number of patterns that have subscribers.", Run: e.pubsubNumpat},
+			&command.Command{Name: "channels", Arity: -2, Group: group, Since: "2.8.0", Summary: "Returns the channels that have subscribers.", Run: b.pubsubChannels},
+			&command.Command{Name: "numsub", Arity: -2, Group: group, Since: "2.8.0", Summary: "Returns the numbers of subscribers of channels.", Run: b.pubsubNumsub},
+			&command.Command{Name: "numpat", Arity: 2, Group: group, Since: "2.8.0", Summary: "Returns the number of patterns that have subscribers.", Run: b.pubsubNumpat},
 			&command.Command{Name: "shardchannels", Arity: -2, Group: group, Since: "7.0.0", Summary: "Returns nothing: there are no shard channels.", Run: pubsubShardChannels},
 			&command.Command{Name: "shardnumsub", Arity: -2, Group: group, Since: "7.0.0", Summary: "Returns zeros: there are no shard channels.", Run: pubsubShardNumsub},
 			command.Help(group, "6.2.0",
@@ -31,8 +32,8 @@ func (e *Engine) pubsubCommands() []*command.Command {
 // PUBLISH channel message
 //
 // The reply is the number of subscriptions that the message reaches, on all instances.
-func (e *Engine) publish(c *command.Call) error {
-	n, err := e.send(c.Txn, c.Args[1], c.Args[2])
+func (b *Broker) publish(c *command.Call) error {
+	n, err := b.Publish(c.Txn, c.Args[1], c.Args[2])
 	if err != nil {
 		return err
 	}
@@ -43,7 +44,7 @@ func (e *Engine) publish(c *command.Call) error {
 // PUBSUB CHANNELS [pattern]
 //
 // Channels that the caller may not hear are left out.
-func (e *Engine) pubsubChannels(c *command.Call) error {
+func (b *Broker) pubsubChannels(c *command.Call) error {
 	pattern := ""
 	switch len(c.Args) {
 	case 2:
@@ -55,7 +56,7 @@ func (e *Engine) pubsubChannels(c *command.Call) error {
 	match := func(channel string) bool {
 		return (len(c.Args) == 2 || c.Txn.Matches(pattern, channel)) && c.Access.MayHear(channel)
 	}
-	names, err := e.subscribedChannels(c.Txn.Context(), c.Txn.Database().ID, c.Txn.Now(), match)
+	names, err := b.subscribedChannels(c.Txn.Context(), c.Txn.Database().ID, c.Txn.Now(), match)
 	if err != nil {
 		return err
 	}
@@ -64,12 +65,12 @@ func (e *Engine) pubsubChannels(c *command.Call) error {
 }
 
 // PUBSUB NUMSUB [channel [channel ...]]
-func (e *Engine) pubsubNumsub(c *command.Call) error {
+func (b *Broker) pubsubNumsub(c *command.Call) error {
 	channels := c.Args[2:]
 	if c.Txn.Spend(keyspace.KeyWork * int64(len(channels))); c.Txn.Err() != nil {
 		return c.Txn.Err()
 	}
-	counts, err := e.subscriberCounts(c.Txn.Context(), c.Txn.Database().ID, channels, c.Txn.Now())
+	counts, err := b.subscriberCounts(c.Txn.Context(), c.Txn.Database().ID, channels, c.Txn.Now())
 	if err != nil {
 		return err
 	}
@@ -82,8 +83,8 @@ func (e *Engine) pubsubNumsub(c *command.Call) error {
 }
 
 // PUBSUB NUMPAT
-func (e *Engine) pubsubNumpat(c *command.Call) error {
-	n, err := e.patternCount(c.Txn.Context(), c.Txn.Database().ID, c.Txn.Now())
+func (b *Broker) pubsubNumpat(c *command.Call) error {
+	n, err := b.patternCount(c.Txn.Context(), c.Txn.Database().ID, c.Txn.Now())
 	if err != nil {
 		return err
 	}

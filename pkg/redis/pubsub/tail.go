@@ -1,4 +1,4 @@
-package redis
+package pubsub
 
 import (
 	"context"
@@ -17,9 +17,9 @@ const (
 // tail reads one log for all subscriptions of an engine. It reads each message once and offers it
 // to the subscriptions that want it. It runs as long as there is a subscription.
 type tail struct {
-	e    *Engine
-	log  messageLog
-	wake chan struct{} // a publisher of this engine has appended
+	broker *Broker
+	log    messageLog
+	wake   chan struct{} // a publisher of this engine has appended
 
 	mu   sync.Mutex
 	pos  int64 // number of the last message that was offered
@@ -33,13 +33,13 @@ type cursor struct {
 	lagging bool  // it reads the log by itself, from pos on, until it has caught up
 }
 
-func newTail(e *Engine, l messageLog) *tail {
-	return &tail{e: e, log: l, wake: make(chan struct{}, 1), subs: map[*Subscription]*cursor{}}
+func newTail(b *Broker, l messageLog) *tail {
+	return &tail{broker: b, log: l, wake: make(chan struct{}, 1), subs: map[*Subscription]*cursor{}}
 }
 
 // join begins to offer messages that are appended from now on.
 func (t *tail) join(ctx context.Context, s *Subscription) error {
-	end, err := t.e.logEnd(ctx, t.log)
+	end, err := t.broker.logEnd(ctx, t.log)
 	if err != nil {
 		return err
 	}
@@ -47,7 +47,7 @@ func (t *tail) join(ctx context.Context, s *Subscription) error {
 	defer t.mu.Unlock()
 	if t.stop == nil {
 		t.pos = end
-		t.stop = t.e.duties.run(t.run)
+		t.stop = t.broker.duties.Run(t.run)
 	}
 	t.subs[s] = &cursor{pos: end, lagging: end < t.pos}
 	if end < t.pos {
@@ -82,12 +82,12 @@ func (t *tail) run(ctx context.Context) {
 	t.mu.Unlock()
 	wait, failures := pollSoon, 0
 	for {
-		messages, end, err := t.e.readLog(ctx, t.log, pos)
+		messages, end, err := t.broker.readLog(ctx, t.log, pos)
 		switch {
 		case ctx.Err() != nil:
 			return
 		case errors.Is(err, errLogGone):
-			t.e.log.Error("subscriptions are cut off", "error", err)
+			t.broker.log.Error("subscriptions are cut off", "error", err)
 			if !t.cut(ctx, end) {
 				return
 			}
@@ -95,7 +95,7 @@ func (t *tail) run(ctx context.Context) {
 			continue
 		case err != nil:
 			if failures++; failures == 1 {
-				t.e.log.Warn("following a message log", "error", err)
+				t.broker.log.Warn("following a message log", "error", err)
 			}
 			if !t.sleep(ctx, &wait) {
 				return
@@ -121,7 +121,7 @@ func (t *tail) run(ctx context.Context) {
 // sleep waits until it is time to look again; false: the tail ends.
 func (t *tail) sleep(ctx context.Context, wait *time.Duration) bool {
 	interval := *wait
-	if t.e.recordTTL == 0 {
+	if t.broker.alone {
 		interval = time.Second // this engine is the only one: its publishers wake the tail
 	}
 	timer := time.NewTimer(interval)
@@ -184,7 +184,7 @@ func (t *tail) catchUp(ctx context.Context, s *Subscription) (more bool, err err
 	}
 	pos := c.pos
 	t.mu.Unlock()
-	messages, _, err := t.e.readLog(ctx, t.log, pos)
+	messages, _, err := t.broker.readLog(ctx, t.log, pos)
 	if err != nil {
 		return false, err
 	}
