@@ -307,6 +307,14 @@ func FailureText(err error) string {
 	return command.ErrInternal.Error()
 }
 
+// FailureLevel is how much a failure of ours is worth in the log: that a client has gone meanwhile is nobody's fault.
+func FailureLevel(err error) slog.Level {
+	if errors.Is(err, context.Canceled) {
+		return slog.LevelInfo
+	}
+	return slog.LevelError
+}
+
 func errTooManyArguments(limit, actual int) Error {
 	return Error(fmt.Sprintf("ERR max number of arguments exceeded. Limit: %d, Actual: %d", limit, actual))
 }
