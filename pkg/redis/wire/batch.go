@@ -34,6 +34,7 @@ type batch struct {
 // when the connection was closed, as by a revocation, is not carried out.
 func (c *conn) serveBatch(cmds [][]string, size int64) (err error) {
 	defer c.guard(&err)
+	c.prepare()
 	c.note(cmds, size)
 	c.s.commands.Add(int64(len(cmds)))
 	for len(cmds) > 0 && !c.hangUp && c.Life.Err() == nil {
@@ -246,6 +247,6 @@ func (b *batch) failedText(err error) string {
 	if errors.As(err, &refused) {
 		return refused.Error()
 	}
-	b.log.ErrorContext(b.ctx, "command failed", "error", err)
+	b.logger().ErrorContext(b.ctx, "command failed", "error", err)
 	return redis.FailureText(err)
 }

@@ -161,7 +161,7 @@ func exec(b *batch, _ []string) {
 	b.over = true // the database may have been flushed
 	mark := b.w.Len()
 	if err := b.merge(tx.commands, replies.Buf); err != nil {
-		b.log.Error("a transaction's replies", "error", err)
+		b.logger().Error("a transaction's replies", "error", err)
 		b.w.Truncate(mark)
 		b.fail(redis.FailureText(store.ErrUnknownOutcome))
 	}

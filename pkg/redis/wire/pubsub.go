@@ -235,7 +235,7 @@ func (b *batch) receive(sub *redis.Subscription, write func(*conn, *resp.Writer,
 	r := &receiver{sub: sub, stop: stop}
 	r.done.Go(func() {
 		if err := c.relay(ctx, sub, database, write); ctx.Err() == nil {
-			c.log.Warn("a subscription ends", "error", err)
+			c.logger().Warn("a subscription ends", "error", err)
 			c.Close()
 		}
 	})
@@ -244,8 +244,6 @@ func (b *batch) receive(sub *redis.Subscription, write func(*conn, *resp.Writer,
 
 // relay sends messages until the context ends, or with it the connection.
 func (c *conn) relay(ctx context.Context, sub *redis.Subscription, database string, write func(*conn, *resp.Writer, redis.Message)) error {
-	var w resp.Writer
-	var out []byte
 	for {
 		m, err := sub.Next(ctx)
 		if err != nil {
@@ -255,26 +253,30 @@ func (c *conn) relay(ctx context.Context, sub *redis.Subscription, database stri
 			}
 			return err
 		}
-		c.sending.Lock()
-		write(c, &w, m)
-		if c.proto == 3 {
-			out, err = resp.AppendAllRESP3(out[:0], w.Buf)
-		} else {
-			out, err = resp.AppendAllRESP2(out[:0], w.Buf)
-		}
-		w.Reset()
-		if err == nil {
-			c.recordMessage(database, len(out))
-			err = c.write(out)
-		}
-		c.sending.Unlock()
-		if err != nil {
+		if err := c.sendMessage(m, database, write); err != nil {
 			return err
 		}
-		if cap(out) > maxKept {
-			out, w.Buf = nil, nil
-		}
 	}
+}
+
+// sendMessage sends a message as write writes it.
+func (c *conn) sendMessage(m redis.Message, database string, write func(*conn, *resp.Writer, redis.Message)) (err error) {
+	memory := c.s.buffers.getReplies()
+	defer c.s.buffers.putReplies(memory)
+	c.sending.Lock()
+	defer c.sending.Unlock()
+	w := resp.Writer{Buf: memory.written}
+	write(c, &w, m)
+	if memory.written = w.Buf; c.proto == 3 {
+		memory.sent, err = resp.AppendAllRESP3(memory.sent, w.Buf)
+	} else {
+		memory.sent, err = resp.AppendAllRESP2(memory.sent, w.Buf)
+	}
+	if err != nil {
+		return err
+	}
+	c.recordMessage(database, len(memory.sent))
+	return c.write(memory.sent)
 }
 
 // recordMessage tells the meter of a message that is about to be sent.

@@ -44,6 +44,7 @@ func (c *conn) serveWaiting(args []string, size int64) error {
 	if err := c.flush(); err != nil {
 		return err
 	}
+	c.rest()
 	w := &waiting{ends: make(chan struct{})}
 	caller := c.caller
 	b := &batch{conn: c, bytesIn: size, waited: &caller.Waited}
