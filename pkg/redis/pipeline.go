@@ -45,6 +45,7 @@ func (e *Engine) PipelineUpTo(ctx context.Context, db *Database, a Access, cmds 
 			return len(cmds), db
 		}
 		b, err := e.bind(a, cmds[i])
+		limits.Use(b.work)
 		if err != nil {
 			w.Error(err.Error())
 			i++
@@ -77,6 +78,7 @@ func (e *Engine) PipelineUpTo(ctx context.Context, db *Database, a Access, cmds 
 			if err != nil || !groupable(next.cmd) {
 				break
 			}
+			limits.Use(next.work)
 			next.budget = &limits
 			more := next.keys
 			if len(keys)+len(more) > store.MaxSnapshotItems {

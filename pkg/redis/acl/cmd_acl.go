@@ -306,7 +306,11 @@ func (us *Users) aclDryrun(c *command.Call) error {
 		return err
 	}
 	keys := cmd.KeysOf(args)
-	switch access.Check(cmd, args, keys) {
+	work, err := access.Check(cmd, args, keys)
+	if err := c.Txn.Spend(work); err != nil {
+		return err
+	}
+	switch err {
 	case nil:
 		c.W.OK()
 	case command.ErrNoPermKey:

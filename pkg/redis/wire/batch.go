@@ -220,8 +220,8 @@ func (b *batch) isOrdinary(args []string) bool {
 
 // bound carries out a command of the connection itself.
 func (b *batch) bound(args []string, handle handler) {
-	if err := b.s.engine.Check(b.Access, args); err != nil {
-		b.fail(err.Error())
+	if err := b.s.engine.Check(b.ctx, b.Access, args); err != nil {
+		b.fail(b.failedText(err))
 		return
 	}
 	handle.run(b, args)
