@@ -12,9 +12,9 @@ import (
 	"github.com/skystash/skystash/pkg/store"
 )
 
-// ResetOffsets sets committed offsets of a group that has no instances: from there its next instances
+// ResetOffsets sets committed offsets of a group that has no members of either kind: from there its next ones
 // begin. The offsets are stored as they are given, each partition's by itself. The error is of kind
-// NotFound if there is no such group, and InUse while it has instances.
+// NotFound if there is no such group, and InUse while it has members.
 func (e *Engine) ResetOffsets(ctx context.Context, c *Cluster, group string, offsets []TopicOffset) error {
 	if err := checkName("group", group); err != nil {
 		return err
@@ -34,14 +34,17 @@ func (e *Engine) ResetOffsets(ctx context.Context, c *Cluster, group string, off
 		}
 		commits[key][o.Partition] = o.Offset
 	}
-	err := e.retry.Do(ctx, func(ctx context.Context) error { return e.resetOffsets(ctx, c, group, commits) })
+	var empty *store.Value
+	err := e.retry.Do(ctx, func(ctx context.Context) error { return e.resetOffsets(ctx, c, group, commits, &empty) })
 	if store.Contended(err) {
 		return fmt.Errorf("resetting offsets of group %s: %w", group, err)
 	}
 	return err
 }
 
-func (e *Engine) resetOffsets(ctx context.Context, c *Cluster, group string, commits map[groups.BlockKey]map[int]int64) error {
+// resetOffsets is one attempt. empty is the last write of members of Kafka's own protocol after which it was known that
+// there are none; nil: that is not known. A group that has just been used, as by an attempt, seems to have some.
+func (e *Engine) resetOffsets(ctx context.Context, c *Cluster, group string, commits map[groups.BlockKey]map[int]int64, empty **store.Value) error {
 	g, err := e.loadGroup(ctx, c.ID, group)
 	switch {
 	case err != nil:
@@ -58,6 +61,14 @@ func (e *Engine) resetOffsets(ctx context.Context, c *Cluster, group string, com
 		}
 		return errRetry
 	}
+	if last := g.attrs.Get(classicWrite); *empty == nil || !last.Equal(**empty) {
+		if live, err := e.hasClassic(ctx, g); err != nil {
+			return err
+		} else if live {
+			return refuse(InUse, "group %q has members", group)
+		}
+		*empty = &last
+	}
 	if err := e.use(ctx, g); err != nil {
 		return fmt.Errorf("resetting offsets of group %s: %w", group, err)
 	}
@@ -70,9 +81,11 @@ func (e *Engine) resetOffsets(ctx context.Context, c *Cluster, group string, com
 	return nil
 }
 
-// use notes that a group is used, so that it is not forgotten. errRetry: it is another group by now.
+// use notes that a group is used, so that it is not forgotten. errRetry: it is another group by now, or members
+// of Kafka's own protocol have come or gone.
 func (e *Engine) use(ctx context.Context, g *groupItem) error {
-	_, err := e.store.Apply(ctx, store.Update(groupKey(g.cluster, g.name), store.Same(groupIncarnation, g.attrs.Get(groupIncarnation)),
+	_, err := e.store.Apply(ctx, store.Update(groupKey(g.cluster, g.name), store.And{
+		store.Same(groupIncarnation, g.attrs.Get(groupIncarnation)), store.Same(classicWrite, g.attrs.Get(classicWrite))},
 		store.Set(groupUsed, store.Int(e.nowMs()))))
 	if _, ok := unmet(err); ok {
 		return errRetry
