@@ -34,17 +34,14 @@ func (e *Engine) ResetOffsets(ctx context.Context, c *Cluster, group string, off
 		}
 		commits[key][o.Partition] = o.Offset
 	}
-	var empty *store.Value
-	err := e.retry.Do(ctx, func(ctx context.Context) error { return e.resetOffsets(ctx, c, group, commits, &empty) })
+	err := e.retry.Do(ctx, func(ctx context.Context) error { return e.resetOffsets(ctx, c, group, commits) })
 	if store.Contended(err) {
 		return fmt.Errorf("resetting offsets of group %s: %w", group, err)
 	}
 	return err
 }
 
-// resetOffsets is one attempt. empty is the last write of members of Kafka's own protocol after which it was known that
-// there are none; nil: that is not known. A group that has just been used, as by an attempt, seems to have some.
-func (e *Engine) resetOffsets(ctx context.Context, c *Cluster, group string, commits map[groups.BlockKey]map[int]int64, empty **store.Value) error {
+func (e *Engine) resetOffsets(ctx context.Context, c *Cluster, group string, commits map[groups.BlockKey]map[int]int64) error {
 	g, err := e.loadGroup(ctx, c.ID, group)
 	switch {
 	case err != nil:
@@ -61,13 +58,17 @@ func (e *Engine) resetOffsets(ctx context.Context, c *Cluster, group string, com
 		}
 		return errRetry
 	}
-	if last := g.attrs.Get(classicWrite); *empty == nil || !last.Equal(**empty) {
-		if live, err := e.hasClassic(ctx, g); err != nil {
+	if live, err := e.hasClassic(ctx, g); err != nil {
+		return err
+	} else if live {
+		return refuse(InUse, "group %q has members", group)
+	}
+	if classicOf(g.attrs).State != groups.Empty {
+		// They have died without leaving. One that comes back must not commit over the reset.
+		if err := e.takeOutDead(ctx, c, group); err != nil {
 			return err
-		} else if live {
-			return refuse(InUse, "group %q has members", group)
 		}
-		*empty = &last
+		return errRetry
 	}
 	if err := e.use(ctx, g); err != nil {
 		return fmt.Errorf("resetting offsets of group %s: %w", group, err)
@@ -79,6 +80,29 @@ func (e *Engine) resetOffsets(ctx context.Context, c *Cluster, group string, com
 		delete(commits, key)
 	}
 	return nil
+}
+
+// takeOutDead takes the members of Kafka's own protocol out of a group, none of which has a session any more.
+func (e *Engine) takeOutDead(ctx context.Context, c *Cluster, group string) error {
+	room, leave, err := e.room(ctx, c.ID, group)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	if err := room.load(ctx, 0); err != nil {
+		return err
+	}
+	if live, err := e.hasClassic(ctx, room.record); err != nil || live || room.state.State == groups.Empty {
+		return err
+	}
+	if err := room.loadMembers(ctx, 0); err != nil {
+		return err
+	}
+	var ids []string
+	for _, m := range room.members {
+		ids = append(ids, m.ID)
+	}
+	return room.takeOut(ctx, ids)
 }
 
 // use notes that a group is used, so that it is not forgotten. errRetry: it is another group by now, or members
