@@ -41,6 +41,7 @@ func (e *Engine) runBlocking(ctx context.Context, db *Database, b bound, w *resp
 	defer e.waiters.leave(wait)
 	if e.recordTTL != 0 { // there are other engines
 		defer e.lookouts.watch(e, db.ID)()
+		e.awaits(db.ID, b.awaited())
 	}
 	known := keyspace.Handover{}
 	takes := b.cmd.Has(command.Write) && b.cmd.Group != "stream"

@@ -90,6 +90,7 @@ func (l *lookout) run(ctx context.Context, ls *lookouts) {
 			continue
 		}
 		needed = now
+		l.e.awaits(l.db, keys)
 		hit, err := l.look(ctx, keys)
 		switch {
 		case ctx.Err() != nil:

@@ -233,10 +233,12 @@ func (c *Call) sortReply(items []sortItem, s sorting) error {
 				out = append(out, v)
 			}
 		}
+		c.Txn.NotifyMissed(c.Args[1])
 		if len(out) == 0 {
 			c.Txn.Delete(s.store)
 		} else {
 			c.Txn.NewList(s.store).PushRight(out...)
+			c.Txn.Notify(keyspace.ListEvents, "sortstore", s.store)
 		}
 		c.W.Int(int64(len(out)))
 		return nil

@@ -173,8 +173,24 @@ func (c *Call) moveElement(fromLeft, toLeft bool, none func() error) error {
 	} else {
 		dst.PushRight(popped[0])
 	}
+	c.event(pushEvent(toLeft), c.Args[2])
+	c.event(popEvent(fromLeft), c.Args[1])
 	c.W.Bulk(popped[0])
 	return nil
+}
+
+func pushEvent(left bool) string {
+	if left {
+		return "lpush"
+	}
+	return "rpush"
+}
+
+func popEvent(left bool) string {
+	if left {
+		return "lpop"
+	}
+	return "rpop"
 }
 
 // LMPOP numkeys key [key ...] LEFT|RIGHT [COUNT count]
@@ -216,6 +232,7 @@ func (c *Call) popFirst(i int, none func() error) error {
 		if l == nil {
 			continue
 		}
+		c.Event = popEvent(left)
 		c.W.Array(2)
 		c.W.Bulk(key)
 		if left {

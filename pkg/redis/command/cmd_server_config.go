@@ -55,18 +55,15 @@ func layoutParameters() [][2]string {
 // the value does not matter.
 func setFixed(server *ServerInfo, name, value string) error {
 	name = strings.ToLower(name)
-	failed := func(why string) error {
-		return Error("ERR CONFIG SET failed (possibly related to argument '" + name + "') - " + why)
-	}
 	named := func(p [2]string) bool { return p[0] == name }
 	list := layoutParameters()
 	if i := slices.IndexFunc(list, named); i >= 0 && server != nil {
 		if _, err := strconv.ParseInt(list[i][1], 10, 64); err != nil {
 			if !strings.EqualFold(value, "yes") && !strings.EqualFold(value, "no") {
-				return failed("argument must be 'yes' or 'no'")
+				return errConfig(name, "argument must be 'yes' or 'no'")
 			}
 		} else if _, err := strconv.ParseInt(value, 10, 64); err != nil {
-			return failed("argument couldn't be parsed into an integer")
+			return errConfig(name, "argument couldn't be parsed into an integer")
 		}
 		return nil
 	}
@@ -75,7 +72,7 @@ func setFixed(server *ServerInfo, name, value string) error {
 	case i < 0:
 		return Error("ERR Unknown option or number of arguments for CONFIG SET - '" + name + "'")
 	case list[i][1] != value:
-		return failed("can't set immutable config")
+		return errConfig(name, "can't set immutable config")
 	}
 	return nil
 }

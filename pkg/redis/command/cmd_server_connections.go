@@ -1,6 +1,7 @@
 package command
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 	"slices"
@@ -18,8 +19,8 @@ func sectionsFor(server *ServerInfo) []string {
 }
 
 // serverOf is what the caller's server tells of itself; nil: there is none.
-func serverOf(c *Call) *ServerInfo {
-	caller := CallerOf(c.Txn.Context())
+func serverOf(ctx context.Context) *ServerInfo {
+	caller := CallerOf(ctx)
 	if caller == nil || caller.Server == nil {
 		return nil
 	}

@@ -28,7 +28,7 @@ const infoKeyBudget = 1000
 // All sections make up the default, in which keyspace has no figures if the database has
 // more than infoKeyBudget keys. An unknown section gives its heading.
 func info(c *Call) error {
-	server := serverOf(c)
+	server := serverOf(c.Txn.Context())
 	sections := sectionsFor(server)
 	var want []string
 	explicit := false

@@ -52,7 +52,10 @@ func (h *host) Call(args []string) ([]byte, error) {
 	if err == nil {
 		h.wrote = h.wrote || cmd.MayWrite()
 		h.w.Limit(h.c.Host.MaxReply + command.ReplySlack)
-		err = cmd.Run(&command.Call{Txn: tx, Command: cmd, Args: args, W: &h.w, Host: h.c.Host, Access: h.c.Access, Multi: h.c.Multi, Scripted: true})
+		call := &command.Call{Txn: tx, Command: cmd, Args: args, W: &h.w, Host: h.c.Host, Access: h.c.Access, Multi: h.c.Multi, Scripted: true}
+		if err = cmd.Run(call); err == nil {
+			call.NoteEvents()
+		}
 	}
 	tx.Spend(keyspace.CommandWork + int64(h.w.Len()))
 	if tx.Err() != nil {
