@@ -32,5 +32,6 @@
 // There is one broker, number 0, and it leads everything. Fetch has no sessions: its answers say so, and
 // clients go on without. Leader epochs are always 0. Topics are not created by asking for them.
 // Transactions are refused: InitProducerId with a transactional id answers
-// TRANSACTIONAL_ID_AUTHORIZATION_FAILED, which clients take as final.
+// TRANSACTIONAL_ID_AUTHORIZATION_FAILED, which clients take as final. Access control lists are answered with
+// SECURITY_DISABLED, as by a broker without an authorizer.
 package wire

@@ -29,6 +29,9 @@ const (
 	keyDeleteTopics         = 20
 	keyDeleteRecords        = 21
 	keyOffsetForLeaderEpoch = 23
+	keyDescribeACLs         = 29
+	keyCreateACLs           = 30
+	keyDeleteACLs           = 31
 	keyDescribeConfigs      = 32
 	keyAlterConfigs         = 33
 	keyDescribeLogDirs      = 35
@@ -88,6 +91,9 @@ func apis() []api {
 		{key: keyDeleteRecords, min: 0, max: 2, who: anyGrant, serve: serve((*exchange).deleteRecords)},
 		{key: keyInitProducerID, min: 0, max: 4, who: producer, serve: serve((*exchange).initProducerID)},
 		{key: keyOffsetForLeaderEpoch, min: 2, max: 4, who: anyGrant, serve: serve((*exchange).offsetForLeaderEpoch)},
+		{key: keyDescribeACLs, min: 0, max: 2, who: anyGrant, serve: serve((*exchange).describeACLs)},
+		{key: keyCreateACLs, min: 0, max: 2, who: anyGrant, serve: serve((*exchange).createACLs)},
+		{key: keyDeleteACLs, min: 0, max: 2, who: anyGrant, serve: serve((*exchange).deleteACLs)},
 		{key: keyDescribeConfigs, min: 0, max: 4, who: anyGrant, serve: serve((*exchange).describeConfigs)},
 		{key: keyAlterConfigs, min: 0, max: 2, who: anyGrant, serve: serve((*exchange).alterConfigs)},
 		{key: keyDescribeLogDirs, min: 0, max: 2, who: anyGrant, serve: serve((*exchange).describeLogDirs)},
