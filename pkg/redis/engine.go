@@ -35,6 +35,10 @@ type Config struct {
 	// FLUSHDB and revocations rely on it. 0 says that this engine is the store's only user.
 	RecordTTL time.Duration
 
+	// Neighbours are other processes that serve the same databases and can be told at once of what is written; nil: there
+	// are none. Blocked commands do not depend on them.
+	Neighbours Neighbours
+
 	// Retry is how long, and after which pauses, a command tries again that others were faster than.
 	// Its clock is Now unless it has one. The zero value is the policy of package store.
 	Retry store.Retry
@@ -91,6 +95,7 @@ type Engine struct {
 	scripts  *scripts.Scripts
 	waiters  waiters
 	lookouts lookouts
+	others   Neighbours
 	duties   *duties.Duties
 	pubsub   *pubsub.Broker
 
@@ -105,6 +110,7 @@ func New(cfg Config) *Engine {
 		store:     cfg.Store,
 		now:       cfg.Now,
 		log:       cfg.Logger,
+		others:    cfg.Neighbours,
 		recordTTL: cfg.RecordTTL,
 		retry:     cfg.Retry,
 		maxBlock:  cfg.MaxBlock,
@@ -145,14 +151,14 @@ func New(cfg Config) *Engine {
 	e.scripts = scripts.New(scripts.Config{
 		Store: e.store, Now: e.now, Log: e.log, Retry: e.retry, Locks: e.locks, Records: records{e}, Limits: cfg.Scripts,
 	})
-	e.pubsub = pubsub.New(pubsub.Config{Store: e.store, Now: e.now, Log: e.log, Retry: e.retry, Duties: e.duties, Alone: e.recordTTL == 0})
+	e.pubsub = pubsub.New(pubsub.Config{Store: e.store, Now: e.now, Log: e.log, Retry: e.retry, Duties: e.duties, Alone: e.recordTTL == 0, Expire: e.expire})
 	e.commands = command.NewTable(e.databaseCommands(), e.pubsub.Commands(), e.scripts.Commands())
 	e.users = acl.New(acl.Config{Store: e.store, Now: e.now, Retry: e.retry, Locks: e.locks, Commands: e.commands, MaxAge: e.recordTTL})
 	e.commands.Add(e.users.Commands())
-	e.host = &command.Host{Commands: e.commands, Now: e.now, Started: e.started, Random: e.random, MaxReply: e.maxReply}
+	e.host = &command.Host{Commands: e.commands, Now: e.now, Started: e.started, Random: e.random, MaxReply: e.maxReply, SetEvents: e.setEvents, Awaited: e.waiters.countKeys}
 	e.keys = keyspace.New(keyspace.Config{
 		Store: e.store, Now: e.now, Log: e.log, Retry: e.retry, Random: e.random, Budget: e.budget,
-		Written: e.waiters.written, Clear: e.clearDatabase,
+		Written: e.written, Tell: e.tell, Clear: e.clearDatabase,
 	})
 	return e
 }
@@ -235,7 +241,7 @@ func (e *Engine) run(ctx context.Context, db *Database, b bound, loaded keyspace
 	if b.cmd.Has(command.Blocking) {
 		return e.runBlocking(ctx, db, b, w)
 	}
-	if b.cmd.Direct != nil && len(b.args) > 1 {
+	if b.cmd.Direct != nil && len(b.args) > 1 && db.Events == 0 { // a blind write tells of no events
 		next, done, err := e.runDirect(ctx, db, b, w)
 		if done || err != nil {
 			return err
@@ -265,7 +271,7 @@ func (e *Engine) runDirect(ctx context.Context, db *Database, b bound, w *resp.W
 // runOutside carries out a command that changes the database as a whole.
 func (e *Engine) runOutside(ctx context.Context, db *Database, b bound, w *resp.Writer) error {
 	mark := w.Len()
-	err := b.cmd.Outside(&command.Outside{Context: ctx, Database: db.ID, Args: b.args, W: w})
+	err := b.cmd.Outside(&command.Outside{Context: ctx, Database: db.ID, Args: b.args, W: w, Host: e.host})
 	var refused Error
 	if errors.As(err, &refused) {
 		w.Truncate(mark)

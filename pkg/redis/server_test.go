@@ -108,10 +108,19 @@ func TestConfig(t *testing.T) {
 		[2]string{"config set maxmemory 1", "(error) ERR Unknown option or number of arguments for CONFIG SET - 'maxmemory'"},
 		[2]string{"config set notify-keyspace-events", "(error) ERR wrong number of arguments for 'config|set' command"},
 		[2]string{"config set notify-keyspace-events a b", "(error) ERR syntax error"},
-		[2]string{"config set notify-keyspace-events KEA", "(error) ERR CONFIG SET failed (possibly related to argument 'notify-keyspace-events') - keyspace events are not available"},
+		[2]string{"config set notify-keyspace-events KEQ", "(error) ERR CONFIG SET failed (possibly related to argument 'notify-keyspace-events') - Invalid event class character. Use 'Ag$lshzxeKEtmdn'."},
+		[2]string{"config set notify-keyspace-events K notify-keyspace-events E", "(error) ERR CONFIG SET failed (possibly related to argument 'notify-keyspace-events') - duplicate parameter"},
+		[2]string{"config set notify-keyspace-events KEmn", "OK"},
+		[2]string{"config get notify-keyspace-events", `["notify-keyspace-events" "nKEm"]`},
 		[2]string{"config resetstat", "OK"},
 		[2]string{"config rewrite", "(error) ERR unknown subcommand 'rewrite'. Try CONFIG HELP."},
 	)
+	if _, err := d.multi("config set notify-keyspace-events KEmn"); err != nil {
+		t.Error(err)
+	}
+	if got, err := d.multi("config set notify-keyspace-events KE"); !strings.Contains(got, "it cannot be set in a transaction") {
+		t.Error(got, err)
+	}
 	if got := d.do("config", "set", "notify-keyspace-events", ""); got != "OK" {
 		t.Error(got)
 	}

@@ -125,7 +125,11 @@ func (r *registration) count(channels, patterns []string, delta int) {
 		r.stopBeat()
 		r.stopBeat = nil
 	case !empty && r.stopBeat == nil:
-		r.stopBeat = r.broker.duties.Run(r.beat)
+		beat, expiring := r.broker.duties.Run(r.beat), r.broker.duties.Run(r.expiring)
+		r.stopBeat = func() {
+			beat()
+			expiring()
+		}
 	}
 }
 
