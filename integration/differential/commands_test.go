@@ -15,7 +15,7 @@ var serverStates = []string{"loading", "stale", "no_async_loading", "skip_monito
 
 // tableDifferences are what COMMAND says otherwise than Redis 7.0, by command and field, and why.
 var tableDifferences = map[string]string{
-	"blmove flags": noscript, "blpop flags": noscript, "brpop flags": noscript, "brpoplpush flags": noscript, "bzpopmax flags": noscript, "bzpopmin flags": noscript,
+	"blmove flags": noscript, "wait flags": noscript, "blpop flags": noscript, "brpop flags": noscript, "brpoplpush flags": noscript, "bzpopmax flags": noscript, "bzpopmin flags": noscript,
 	"command|getkeys arity": "commands of one word are refused by what they are", "command|getkeysandflags arity": "commands of one word are refused by what they are",
 	"unlink arity":    "the service takes no keys, too",
 	"xautoclaim keys": tells, "xclaim keys": tells,
