@@ -78,6 +78,9 @@ func (e *Engine) runBlocking(ctx context.Context, db *Database, b bound, w *resp
 		if err != nil {
 			return err
 		}
+		if db, err = e.databaseNow(ctx, db); err != nil {
+			return err
+		}
 		switch {
 		case over && takes:
 			blocked.None()
@@ -86,6 +89,18 @@ func (e *Engine) runBlocking(ctx context.Context, db *Database, b bound, w *resp
 			return e.transact(ctx, db, []bound{b}, transactMode{}, keyspace.Handover{}, w)
 		}
 	}
+}
+
+// databaseNow is the record of a database after a command has waited: the database may have been flushed, and its keys are elsewhere.
+func (e *Engine) databaseNow(ctx context.Context, db *Database) (*Database, error) {
+	now, err := e.Database(ctx, db.ID)
+	switch {
+	case err == nil:
+		return now, nil
+	case errors.Is(err, ErrNoDatabase):
+		return nil, err
+	}
+	return db, nil
 }
 
 // attempt carries out a blocking command once.
