@@ -54,7 +54,7 @@ func (a Access) Check(cmd *Command, args, keys []string) error {
 		if _, denied := r.deniedKey(cmd, args, keys); denied {
 			return ErrNoPermKey
 		}
-		if cmd.Name == "publish" && !r.mayUseChannel(args[1]) {
+		if cmd.Has(Publishes) && !r.mayUseChannel(args[1]) {
 			return ErrNoPermChannel
 		}
 	}

@@ -158,10 +158,10 @@ func (c *conn) describe() string {
 	if l := c.login.Load(); l != nil {
 		user = l.user
 	}
-	return fmt.Sprintf("id=%d addr=%s laddr=%s fd=%d name=%s age=%d idle=%d flags=%s db=0 sub=%d psub=%d ssub=0 multi=%d qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 "+
+	return fmt.Sprintf("id=%d addr=%s laddr=%s fd=%d name=%s age=%d idle=%d flags=%s db=0 sub=%d psub=%d ssub=%d multi=%d qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 "+
 		"rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r cmd=%s user=%s redir=-1 resp=%d lib-name=%s lib-ver=%s",
 		c.id, c.Net.RemoteAddr(), c.Net.LocalAddr(), 0, s.name, int64(now.Sub(c.began)/time.Second), int64(now.Sub(s.at)/time.Second), c.flagsOf(s),
-		s.channels, s.patterns, s.queued, strings.ToLower(quoteName(s.command)), user, s.proto, s.libName, s.libVer)
+		s.channels, s.patterns, s.shards, s.queued, strings.ToLower(quoteName(s.command)), user, s.proto, s.libName, s.libVer)
 }
 
 // quoteName is a command's name in a line of CLIENT LIST: what a client sends may hold blanks.
@@ -196,7 +196,7 @@ func (c *conn) flagsOf(s *seen) string {
 func (c *conn) isPubSub() bool {
 	c.seen.mu.Lock()
 	defer c.seen.mu.Unlock()
-	return c.seen.channels+c.seen.patterns > 0
+	return c.seen.channels+c.seen.patterns+c.seen.shards > 0
 }
 
 // neighbours are the connections of the caller's database, in order of their ids.

@@ -62,6 +62,7 @@ type seen struct {
 	queued          int // commands of a transaction; -1: there is none
 	channels        int
 	patterns        int
+	shards          int
 	monitors        bool
 	bytesIn         int64
 }

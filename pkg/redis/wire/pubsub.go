@@ -12,7 +12,7 @@ import (
 	"github.com/skystash/skystash/pkg/token"
 )
 
-// SUBSCRIBE, PSUBSCRIBE, UNSUBSCRIBE, PUNSUBSCRIBE, MONITOR.
+// SUBSCRIBE, PSUBSCRIBE, SSUBSCRIBE, UNSUBSCRIBE, PUNSUBSCRIBE, SUNSUBSCRIBE, MONITOR.
 //
 // A connection has one subscription of the engine, which grows and shrinks, and one for MONITOR. A goroutine for each
 // sends what arrives. A client that does not read is cut off: the engine keeps its messages for some time, and then ends the
@@ -22,6 +22,7 @@ import (
 type subscriptions struct {
 	channels []string
 	patterns []string
+	shards   []string
 	messages *receiver // nil: none
 	commands *receiver // of MONITOR; nil: none
 }
@@ -34,39 +35,45 @@ type receiver struct {
 }
 
 // listens reports whether the connection receives messages.
-func (c *conn) listens() bool { return len(c.subs.channels)+len(c.subs.patterns) > 0 }
+func (c *conn) listens() bool {
+	return len(c.subs.channels)+len(c.subs.patterns)+len(c.subs.shards) > 0
+}
 
-// count is the number that confirmations show.
-func (s *subscriptions) count() int { return len(s.channels) + len(s.patterns) }
+// count is the number that confirmations about names of a list show.
+func (s *subscriptions) count(list *[]string) int {
+	if list == &s.shards {
+		return len(s.shards)
+	}
+	return len(s.channels) + len(s.patterns)
+}
 
 // SUBSCRIBE channel [channel ...]
-func subscribe(b *batch, args []string) { b.listen("subscribe", args[1:], nil) }
+func subscribe(b *batch, args []string) { b.listen("subscribe", &b.subs.channels, args[1:]) }
 
 // PSUBSCRIBE pattern [pattern ...]
-func psubscribe(b *batch, args []string) { b.listen("psubscribe", nil, args[1:]) }
+func psubscribe(b *batch, args []string) { b.listen("psubscribe", &b.subs.patterns, args[1:]) }
 
-// listen subscribes to channels or patterns. No message is sent before its channel's confirmation.
-func (b *batch) listen(kind string, channels, patterns []string) {
+// SSUBSCRIBE shardchannel [shardchannel ...]
+func ssubscribe(b *batch, args []string) { b.listen("ssubscribe", &b.subs.shards, args[1:]) }
+
+// listen subscribes to names of a list: channels, patterns or shard channels. No message is sent before its channel's confirmation.
+func (b *batch) listen(kind string, list *[]string, names []string) {
 	if err := b.flush(); err != nil {
 		b.hangUp = true
 		return
 	}
 	b.sending.Lock()
 	defer b.sending.Unlock()
-	err := b.enlarge(channels, patterns)
+	err := b.enlarge(list, names)
 	if err != nil {
 		b.fail(b.failedText(err))
 		return
 	}
-	for _, name := range slices.Concat(channels, patterns) {
-		list := &b.subs.channels
-		if patterns != nil {
-			list = &b.subs.patterns
-		}
+	for _, name := range names {
 		if !slices.Contains(*list, name) {
 			*list = append(*list, name)
 		}
-		b.confirm(kind, name, true)
+		b.confirm(kind, list, name, true)
 	}
 	b.noteSubscriptions()
 	err = b.encode()
@@ -79,15 +86,15 @@ func (b *batch) listen(kind string, channels, patterns []string) {
 }
 
 // enlarge makes the engine's subscription one of further names.
-func (b *batch) enlarge(channels, patterns []string) error {
+func (b *batch) enlarge(list *[]string, names []string) error {
 	if r := b.subs.messages; r != nil {
-		return r.sub.Add(b.ctx, b.Database, b.Access, channels, patterns)
+		return b.add(r.sub, list, names)
 	}
 	sub, err := b.s.engine.Subscribe(b.ctx, b.Database, b.Access, nil, nil)
 	if err != nil {
 		return err
 	}
-	if err := sub.Add(b.ctx, b.Database, b.Access, channels, patterns); err != nil {
+	if err := b.add(sub, list, names); err != nil {
 		sub.Close()
 		return err
 	}
@@ -95,12 +102,35 @@ func (b *batch) enlarge(channels, patterns []string) error {
 	return nil
 }
 
+// add makes a subscription one of further names.
+func (b *batch) add(sub *redis.Subscription, list *[]string, names []string) error {
+	switch list {
+	case &b.subs.channels:
+		return sub.Add(b.ctx, b.Database, b.Access, names, nil)
+	case &b.subs.patterns:
+		return sub.Add(b.ctx, b.Database, b.Access, nil, names)
+	}
+	return sub.AddShards(b.ctx, b.Database, b.Access, names)
+}
+
+// remove ends a subscription to names.
+func (b *batch) remove(sub *redis.Subscription, list *[]string, names []string) {
+	switch list {
+	case &b.subs.channels:
+		sub.Remove(b.Database, names, nil)
+	case &b.subs.patterns:
+		sub.Remove(b.Database, nil, names)
+	default:
+		sub.RemoveShards(b.Database, names)
+	}
+}
+
 // confirm writes that a subscription has begun or ended; without a name, that there was none.
-func (b *batch) confirm(kind, name string, named bool) {
+func (b *batch) confirm(kind string, list *[]string, name string, named bool) {
 	b.push(&b.w, 3)
 	b.w.Bulk(kind)
 	b.w.BulkOrNull(name, named)
-	b.w.Int(int64(b.subs.count()))
+	b.w.Int(int64(b.subs.count(list)))
 }
 
 // push begins a message of n values: RESP3 tells it from a reply.
@@ -122,23 +152,26 @@ func punsubscribe(b *batch, args []string) {
 	b.ignore("punsubscribe", &b.subs.patterns, args[1:])
 }
 
+// SUNSUBSCRIBE [shardchannel [shardchannel ...]]
+func sunsubscribe(b *batch, args []string) {
+	b.ignore("sunsubscribe", &b.subs.shards, args[1:])
+}
+
 // ignore ends subscriptions, all of a kind if none is named.
 func (b *batch) ignore(kind string, list *[]string, names []string) {
 	if len(names) == 0 {
 		names = slices.Clone(*list)
 	}
 	if len(names) == 0 {
-		b.confirm(kind, "", false)
+		b.confirm(kind, list, "", false)
 		return
 	}
-	if r := b.subs.messages; r != nil && list == &b.subs.channels {
-		r.sub.Remove(b.Database, names, nil)
-	} else if r != nil {
-		r.sub.Remove(b.Database, nil, names)
+	if r := b.subs.messages; r != nil {
+		b.remove(r.sub, list, names)
 	}
 	for _, name := range names {
 		*list = without(*list, name)
-		b.confirm(kind, name, true)
+		b.confirm(kind, list, name, true)
 	}
 	if !b.listens() && b.subs.messages != nil {
 		b.subs.messages.end()
@@ -151,7 +184,8 @@ func (b *batch) ignore(kind string, list *[]string, names []string) {
 func (c *conn) noteSubscriptions() {
 	c.seen.mu.Lock()
 	defer c.seen.mu.Unlock()
-	c.seen.channels, c.seen.patterns, c.seen.monitors = len(c.subs.channels), len(c.subs.patterns), c.subs.commands != nil
+	c.seen.channels, c.seen.patterns, c.seen.shards = len(c.subs.channels), len(c.subs.patterns), len(c.subs.shards)
+	c.seen.monitors = c.subs.commands != nil
 }
 
 // MONITOR
@@ -251,11 +285,15 @@ func (c *conn) recordMessage(database string, size int) {
 
 // message writes a message.
 func (c *conn) message(w *resp.Writer, m redis.Message) {
-	if m.Pattern != "" {
+	switch {
+	case m.Shard:
+		c.push(w, 3)
+		w.Bulk("smessage")
+	case m.Pattern != "":
 		c.push(w, 4)
 		w.Bulk("pmessage")
 		w.Bulk(m.Pattern)
-	} else {
+	default:
 		c.push(w, 3)
 		w.Bulk("message")
 	}
