@@ -20,7 +20,8 @@ func (e *Engine) Pipeline(ctx context.Context, db *Database, a Access, cmds [][]
 }
 
 // PipelineUpTo is Pipeline for a caller that sends replies while it goes on. It stops behind the command that has
-// made the replies longer than upTo bytes (0: it never does), and returns how many commands it has carried out.
+// made the replies longer than upTo bytes (0: it never does), or when the Caller's Waits is done, and returns how many
+// commands it has carried out.
 // The database is the one that the next commands are for, which a command may have flushed.
 func (e *Engine) PipelineUpTo(ctx context.Context, db *Database, a Access, cmds [][]string, upTo int, w *resp.Writer) (done int, _ *Database) {
 	if limit := e.budget.Commands; len(cmds) > limit {
@@ -31,7 +32,10 @@ func (e *Engine) PipelineUpTo(ctx context.Context, db *Database, a Access, cmds 
 	defer own.End()
 	limits := keyspace.NewAllowance(e.budget, turn)
 	first := w.Len()
-	full := func() bool { return upTo > 0 && w.Len()-first > upTo }
+	caller := command.CallerOf(ctx)
+	full := func() bool {
+		return upTo > 0 && w.Len()-first > upTo || caller != nil && caller.Waits != nil && caller.Waits.Err() != nil
+	}
 	for i := 0; i < len(cmds); {
 		if full() {
 			return i, db

@@ -89,8 +89,14 @@ func (x *exchange) mayRead(req *kmsg.JoinGroupRequest) bool {
 	return true
 }
 
+// firstJoinWithoutProtocol is the version of JoinGroup from which on an answer may name no protocol.
+const firstJoinWithoutProtocol = 7
+
 func (x *exchange) joinGroup(ctx context.Context, req *kmsg.JoinGroupRequest, resp *kmsg.JoinGroupResponse) error {
-	resp.Generation, resp.MemberID, resp.Protocol = -1, req.MemberID, kmsg.StringPtr("")
+	resp.Generation, resp.MemberID = -1, req.MemberID
+	if req.Version < firstJoinWithoutProtocol {
+		resp.Protocol = kmsg.StringPtr("")
+	}
 	if resp.ErrorCode = x.mayUse(ctx, req.Group); resp.ErrorCode != 0 {
 		return nil
 	}
@@ -338,11 +344,17 @@ func (x *exchange) describeGroup(ctx context.Context, name string, out *kmsg.Des
 		return err
 	}
 	g := got[0]
-	out.State, out.ProtocolType, out.Protocol = g.State, g.ProtocolType, g.Protocol
+	out.State, out.ProtocolType = g.State, g.ProtocolType
+	stable := g.State == kafka.StateStable // only then Kafka tells what its members have agreed on
+	if stable {
+		out.Protocol = g.Protocol
+	}
 	for _, m := range g.Members {
 		one := kmsg.NewDescribeGroupsResponseGroupMember()
 		one.MemberID, one.InstanceID, one.ClientID, one.ClientHost = m.Member, pointer(m.Instance), m.ClientID, m.ClientHost
-		one.ProtocolMetadata, one.MemberAssignment = m.Metadata, m.Assignment
+		if stable {
+			one.ProtocolMetadata, one.MemberAssignment = m.Metadata, m.Assignment
+		}
 		out.Members = append(out.Members, one)
 	}
 	return nil

@@ -53,7 +53,14 @@ func (x *exchange) metadata(ctx context.Context, req *kmsg.MetadataRequest, resp
 		return nil
 	}
 	var byID map[[16]byte]*kafka.Topic
+	named := map[string]bool{}
 	for _, asked := range req.Topics {
+		if asked.Topic != nil {
+			if named[*asked.Topic] { // it is answered once
+				continue
+			}
+			named[*asked.Topic] = true
+		}
 		t := kmsg.NewMetadataResponseTopic()
 		t.Topic, t.TopicID = asked.Topic, asked.TopicID
 		if asked.Topic == nil {

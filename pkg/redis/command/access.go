@@ -40,8 +40,8 @@ func (t Table) AccessOf(rules []string) (Access, error) {
 // Check refuses what the caller may not do. It is the one place where that is decided, for commands of
 // any origin. keys are those among args.
 func (a Access) Check(cmd *Command, args, keys []string) error {
-	if a.ReadOnly && cmd.Group != "connection" &&
-		(cmd.Has(Write|Walks|Admin|Publishes) || !cmd.Has(ReadOnly|Fast|Harmless) && cmd.Group != "pubsub") {
+	if a.ReadOnly && (cmd.Has(Write|Walks|Admin|Publishes) ||
+		!cmd.Has(ReadOnly|Fast|Harmless) && cmd.Group != "connection" && cmd.Group != "pubsub") {
 		return errNoPerm(cmd.FullName(args))
 	}
 	if cmd.Has(noauth) {

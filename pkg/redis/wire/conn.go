@@ -22,10 +22,9 @@ import (
 // conn is a connection. One goroutine reads requests, carries them out and sends the replies.
 type conn struct {
 	*conns.Conn
-	s   *Server
-	id  int64
-	in  *reader
-	log *slog.Logger
+	s  *Server
+	id int64
+	in *reader
 
 	label  string       // the database that the host name stands for, by TLS
 	caller redis.Caller // what the engine is told of it
@@ -47,6 +46,7 @@ type conn struct {
 	watched redis.Watched
 	subs    subscriptions
 
+	memory  *replies   // that w and out write into; nil: there are none
 	out     []byte     // replies that are to be sent
 	sending sync.Mutex // held while replies, or a message, are sent: none is within another one
 }
@@ -60,21 +60,24 @@ type seen struct {
 	at              time.Time // of the last command
 	proto           int
 	queued          int // commands of a transaction; -1: there is none
-	channels        int
-	patterns        int
-	shards          int
+	channels        []string
+	patterns        []string
+	shards          []string
 	monitors        bool
 	bytesIn         int64
 }
 
 func newConn(s *Server, nc net.Conn, id int64) *conn {
-	c := &conn{Conn: conns.NewConn(nc), s: s, id: id, in: newReader(nc, &s.buffers), proto: 2, began: s.now(), log: s.log.With("peer", nc.RemoteAddr().String())}
+	c := &conn{Conn: conns.NewConn(nc), s: s, id: id, in: newReader(nc, &s.buffers), proto: 2, began: s.now()}
 	c.seen.proto, c.seen.queued, c.seen.at = 2, -1, c.began
-	c.caller = redis.Caller{Addr: nc.RemoteAddr().String(), Patient: true, Server: func() redis.ServerInfo {
+	c.caller = redis.Caller{Addr: nc.RemoteAddr().String(), Patient: true, Waits: c.Life, Server: func() redis.ServerInfo {
 		return s.info(c.login.Load().database)
 	}}
 	return c
 }
+
+// logger is the server's log, with the client's address.
+func (c *conn) logger() *slog.Logger { return c.s.log.With("peer", c.caller.Addr) }
 
 // turnAway tells a client that it is one too many.
 func turnAway(nc net.Conn) {
@@ -83,14 +86,15 @@ func turnAway(nc net.Conn) {
 	}
 }
 
-// IsRevoked reports whether the credential of the client's login is not good any more.
+// IsRevoked reports whether the credential of the client's login is not good any more, or does not allow any more what the
+// connection receives.
 func (c *conn) IsRevoked(ctx context.Context) bool {
 	l := c.login.Load()
 	if l == nil {
 		return false
 	}
-	_, err := l.check(ctx)
-	return errors.Is(err, gate.ErrRefused)
+	grant, err := l.check(ctx)
+	return errors.Is(err, gate.ErrRefused) || err == nil && !c.mayHear(grant.Access)
 }
 
 // Serve serves the connection until it ends.
@@ -108,9 +112,9 @@ func (c *conn) Serve() {
 	switch {
 	case err == nil, errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed), errors.Is(err, context.Canceled):
 	case errors.As(err, &protocol), errors.Is(err, errHTTP), errors.Is(err, errTLS), errors.Is(err, errPanic):
-		c.log.Warn("a connection of Redis's protocol is closed", "error", err)
+		c.logger().Warn("a connection of Redis's protocol is closed", "error", err)
 	default:
-		c.log.Debug("a connection of Redis's protocol has ended", "error", err)
+		c.logger().Debug("a connection of Redis's protocol has ended", "error", err)
 	}
 }
 
@@ -169,6 +173,10 @@ func (c *conn) serveRequests() error {
 		if err := c.flush(); err != nil {
 			return err
 		}
+		c.rest()
+		if cap(batch) > keptBatch {
+			batch = nil
+		}
 		if err := c.fill(); err != nil {
 			if c.Draining() {
 				return c.bye()
@@ -225,7 +233,7 @@ var errPanic = errors.New("internal error")
 // guard turns a panic into an error.
 func (c *conn) guard(err *error) {
 	if p := recover(); p != nil {
-		c.log.Error("a command has panicked", "panic", p, "stack", string(debug.Stack()))
+		c.logger().Error("a command has panicked", "panic", p, "stack", string(debug.Stack()))
 		*err = errPanic
 	}
 }
@@ -248,16 +256,10 @@ func (c *conn) encode() (err error) {
 	return nil
 }
 
-// maxKept bounds the memory for replies that a connection keeps for the next ones.
-const maxKept = 64 << 10
-
 // flush sends all replies.
 func (c *conn) flush() error {
 	if err := c.encode(); err != nil {
 		return err
-	}
-	if cap(c.w.Buf) > maxKept {
-		c.w.Buf = nil
 	}
 	c.sending.Lock()
 	defer c.sending.Unlock()
@@ -269,10 +271,25 @@ func (c *conn) send() error {
 	if err := c.write(c.out); err != nil {
 		return err
 	}
-	if c.out = c.out[:0]; cap(c.out) > maxKept {
-		c.out = nil
-	}
+	c.out = c.out[:0]
 	return nil
+}
+
+// prepare takes memory for replies.
+func (c *conn) prepare() {
+	if c.memory == nil {
+		c.memory = c.s.buffers.getReplies()
+		c.w.Buf, c.out = append(c.memory.written, c.w.Buf...), append(c.memory.sent, c.out...)
+	}
+}
+
+// rest gives the memory for replies back, all of which were sent.
+func (c *conn) rest() {
+	if c.memory != nil {
+		c.memory.written, c.memory.sent = c.w.Buf, c.out
+		c.s.buffers.putReplies(c.memory)
+	}
+	c.memory, c.w.Buf, c.out = nil, nil, nil
 }
 
 // write sends bytes. The caller holds sending.

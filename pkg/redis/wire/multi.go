@@ -2,7 +2,6 @@ package wire
 
 import (
 	"errors"
-	"slices"
 
 	"github.com/skystash/skystash/pkg/redis"
 	"github.com/skystash/skystash/pkg/redis/resp"
@@ -162,7 +161,7 @@ func exec(b *batch, _ []string) {
 	b.over = true // the database may have been flushed
 	mark := b.w.Len()
 	if err := b.merge(tx.commands, replies.Buf); err != nil {
-		b.log.Error("a transaction's replies", "error", err)
+		b.logger().Error("a transaction's replies", "error", err)
 		b.w.Truncate(mark)
 		b.fail(redis.FailureText(store.ErrUnknownOutcome))
 	}
@@ -184,9 +183,4 @@ func (b *batch) merge(commands []queuedCommand, replies []byte) error {
 		replies = rest
 	}
 	return nil
-}
-
-// without is a list without one of its elements.
-func without(list []string, name string) []string {
-	return slices.DeleteFunc(list, func(s string) bool { return s == name })
 }

@@ -20,11 +20,39 @@ import (
 
 // subscriptions are what a connection receives besides replies.
 type subscriptions struct {
-	channels []string
-	patterns []string
-	shards   []string
+	channels names
+	patterns names
+	shards   names
 	messages *receiver // nil: none
 	commands *receiver // of MONITOR; nil: none
+}
+
+// names are channels, patterns of them, or shard channels, in the order in which they were subscribed to.
+type names struct {
+	list []string // is not changed in place: others look at it, see noteSubscriptions
+	has  map[string]bool
+}
+
+func (n *names) add(name string) {
+	if n.has[name] {
+		return
+	}
+	if n.has == nil {
+		n.has = map[string]bool{}
+	}
+	n.has[name] = true
+	n.list = append(n.list, name)
+}
+
+// tidy takes names out of the list that were deleted from the set.
+func (n *names) tidy() {
+	left := make([]string, 0, len(n.has))
+	for _, name := range n.list {
+		if n.has[name] {
+			left = append(left, name)
+		}
+	}
+	n.list = left
 }
 
 // receiver sends what a subscription receives.
@@ -36,15 +64,15 @@ type receiver struct {
 
 // listens reports whether the connection receives messages.
 func (c *conn) listens() bool {
-	return len(c.subs.channels)+len(c.subs.patterns)+len(c.subs.shards) > 0
+	return len(c.subs.channels.has)+len(c.subs.patterns.has)+len(c.subs.shards.has) > 0
 }
 
-// count is the number that confirmations about names of a list show.
-func (s *subscriptions) count(list *[]string) int {
-	if list == &s.shards {
-		return len(s.shards)
+// count is the number that confirmations about some of the names show.
+func (s *subscriptions) count(of *names) int {
+	if of == &s.shards {
+		return len(s.shards.has)
 	}
-	return len(s.channels) + len(s.patterns)
+	return len(s.channels.has) + len(s.patterns.has)
 }
 
 // SUBSCRIBE channel [channel ...]
@@ -56,24 +84,22 @@ func psubscribe(b *batch, args []string) { b.listen("psubscribe", &b.subs.patter
 // SSUBSCRIBE shardchannel [shardchannel ...]
 func ssubscribe(b *batch, args []string) { b.listen("ssubscribe", &b.subs.shards, args[1:]) }
 
-// listen subscribes to names of a list: channels, patterns or shard channels. No message is sent before its channel's confirmation.
-func (b *batch) listen(kind string, list *[]string, names []string) {
+// listen subscribes to channels, patterns or shard channels. No message is sent before its channel's confirmation.
+func (b *batch) listen(kind string, to *names, more []string) {
 	if err := b.flush(); err != nil {
 		b.hangUp = true
 		return
 	}
 	b.sending.Lock()
 	defer b.sending.Unlock()
-	err := b.enlarge(list, names)
+	err := b.enlarge(to, more)
 	if err != nil {
 		b.fail(b.failedText(err))
 		return
 	}
-	for _, name := range names {
-		if !slices.Contains(*list, name) {
-			*list = append(*list, name)
-		}
-		b.confirm(kind, list, name, true)
+	for _, name := range more {
+		to.add(name)
+		b.confirm(kind, to, name, true)
 	}
 	b.noteSubscriptions()
 	err = b.encode()
@@ -86,15 +112,28 @@ func (b *batch) listen(kind string, list *[]string, names []string) {
 }
 
 // enlarge makes the engine's subscription one of further names.
-func (b *batch) enlarge(list *[]string, names []string) error {
+func (b *batch) enlarge(to *names, more []string) error {
+	channels, patterns := more, []string(nil)
+	if to == &b.subs.patterns {
+		channels, patterns = nil, more
+	}
+	if err := b.Access.CheckSubscribe(channels, patterns); err != nil {
+		return err
+	}
+	add := func(s *redis.Subscription) error {
+		if to == &b.subs.shards {
+			return s.AddShards(b.ctx, b.Database, b.Access, more)
+		}
+		return s.Add(b.ctx, b.Database, b.Access, channels, patterns)
+	}
 	if r := b.subs.messages; r != nil {
-		return b.add(r.sub, list, names)
+		return add(r.sub)
 	}
 	sub, err := b.s.engine.Subscribe(b.ctx, b.Database, b.Access, nil, nil)
 	if err != nil {
 		return err
 	}
-	if err := b.add(sub, list, names); err != nil {
+	if err := add(sub); err != nil {
 		sub.Close()
 		return err
 	}
@@ -102,35 +141,19 @@ func (b *batch) enlarge(list *[]string, names []string) error {
 	return nil
 }
 
-// add makes a subscription one of further names.
-func (b *batch) add(sub *redis.Subscription, list *[]string, names []string) error {
-	switch list {
-	case &b.subs.channels:
-		return sub.Add(b.ctx, b.Database, b.Access, names, nil)
-	case &b.subs.patterns:
-		return sub.Add(b.ctx, b.Database, b.Access, nil, names)
-	}
-	return sub.AddShards(b.ctx, b.Database, b.Access, names)
-}
-
-// remove ends a subscription to names.
-func (b *batch) remove(sub *redis.Subscription, list *[]string, names []string) {
-	switch list {
-	case &b.subs.channels:
-		sub.Remove(b.Database, names, nil)
-	case &b.subs.patterns:
-		sub.Remove(b.Database, nil, names)
-	default:
-		sub.RemoveShards(b.Database, names)
-	}
-}
-
 // confirm writes that a subscription has begun or ended; without a name, that there was none.
-func (b *batch) confirm(kind string, list *[]string, name string, named bool) {
-	b.push(&b.w, 3)
-	b.w.Bulk(kind)
-	b.w.BulkOrNull(name, named)
-	b.w.Int(int64(b.subs.count(list)))
+//
+// In RESP3 it is a push, which CLIENT REPLY OFF does not hold back.
+func (b *batch) confirm(kind string, of *names, name string, named bool) {
+	w := &b.w
+	if b.proto == 3 && b.reply != replyOn {
+		w = &resp.Writer{}
+		defer func() { b.out, _ = resp.AppendAllRESP3(b.out, w.Buf) }()
+	}
+	b.push(w, 3)
+	w.Bulk(kind)
+	w.BulkOrNull(name, named)
+	w.Int(int64(b.subs.count(of)))
 }
 
 // push begins a message of n values: RESP3 tells it from a reply.
@@ -158,21 +181,29 @@ func sunsubscribe(b *batch, args []string) {
 }
 
 // ignore ends subscriptions, all of a kind if none is named.
-func (b *batch) ignore(kind string, list *[]string, names []string) {
-	if len(names) == 0 {
-		names = slices.Clone(*list)
+func (b *batch) ignore(kind string, from *names, gone []string) {
+	if len(gone) == 0 {
+		gone = from.list
 	}
-	if len(names) == 0 {
-		b.confirm(kind, list, "", false)
+	if len(gone) == 0 {
+		b.confirm(kind, from, "", false)
 		return
 	}
 	if r := b.subs.messages; r != nil {
-		b.remove(r.sub, list, names)
+		switch from {
+		case &b.subs.channels:
+			r.sub.Remove(b.Database, gone, nil)
+		case &b.subs.patterns:
+			r.sub.Remove(b.Database, nil, gone)
+		default:
+			r.sub.RemoveShards(b.Database, gone)
+		}
 	}
-	for _, name := range names {
-		*list = without(*list, name)
-		b.confirm(kind, list, name, true)
+	for _, name := range gone {
+		delete(from.has, name)
+		b.confirm(kind, from, name, true)
 	}
+	from.tidy()
 	if !b.listens() && b.subs.messages != nil {
 		b.subs.messages.end()
 		b.subs.messages = nil
@@ -184,8 +215,16 @@ func (b *batch) ignore(kind string, list *[]string, names []string) {
 func (c *conn) noteSubscriptions() {
 	c.seen.mu.Lock()
 	defer c.seen.mu.Unlock()
-	c.seen.channels, c.seen.patterns, c.seen.shards = len(c.subs.channels), len(c.subs.patterns), len(c.subs.shards)
+	c.seen.channels, c.seen.patterns, c.seen.shards = c.subs.channels.list, c.subs.patterns.list, c.subs.shards.list
 	c.seen.monitors = c.subs.commands != nil
+}
+
+// mayHear reports whether a caller with some rights may receive all that the connection receives.
+func (c *conn) mayHear(a redis.Access) bool {
+	c.seen.mu.Lock()
+	channels, patterns, monitors := slices.Concat(c.seen.channels, c.seen.shards), c.seen.patterns, c.seen.monitors
+	c.seen.mu.Unlock()
+	return (len(channels)+len(patterns) == 0 || a.CheckSubscribe(channels, patterns) == nil) && (!monitors || a.CheckMonitor() == nil)
 }
 
 // MONITOR
@@ -231,7 +270,7 @@ func (b *batch) receive(sub *redis.Subscription, write func(*conn, *resp.Writer,
 	r := &receiver{sub: sub, stop: stop}
 	r.done.Go(func() {
 		if err := c.relay(ctx, sub, database, write); ctx.Err() == nil {
-			c.log.Warn("a subscription ends", "error", err)
+			c.logger().Warn("a subscription ends", "error", err)
 			c.Close()
 		}
 	})
@@ -240,8 +279,6 @@ func (b *batch) receive(sub *redis.Subscription, write func(*conn, *resp.Writer,
 
 // relay sends messages until the context ends, or with it the connection.
 func (c *conn) relay(ctx context.Context, sub *redis.Subscription, database string, write func(*conn, *resp.Writer, redis.Message)) error {
-	var w resp.Writer
-	var out []byte
 	for {
 		m, err := sub.Next(ctx)
 		if err != nil {
@@ -251,26 +288,30 @@ func (c *conn) relay(ctx context.Context, sub *redis.Subscription, database stri
 			}
 			return err
 		}
-		c.sending.Lock()
-		write(c, &w, m)
-		if c.proto == 3 {
-			out, err = resp.AppendAllRESP3(out[:0], w.Buf)
-		} else {
-			out, err = resp.AppendAllRESP2(out[:0], w.Buf)
-		}
-		w.Reset()
-		if err == nil {
-			c.recordMessage(database, len(out))
-			err = c.write(out)
-		}
-		c.sending.Unlock()
-		if err != nil {
+		if err := c.sendMessage(m, database, write); err != nil {
 			return err
 		}
-		if cap(out) > maxKept {
-			out, w.Buf = nil, nil
-		}
 	}
+}
+
+// sendMessage sends a message as write writes it.
+func (c *conn) sendMessage(m redis.Message, database string, write func(*conn, *resp.Writer, redis.Message)) (err error) {
+	memory := c.s.buffers.getReplies()
+	defer c.s.buffers.putReplies(memory)
+	c.sending.Lock()
+	defer c.sending.Unlock()
+	w := resp.Writer{Buf: memory.written}
+	write(c, &w, m)
+	if memory.written = w.Buf; c.proto == 3 {
+		memory.sent, err = resp.AppendAllRESP3(memory.sent, w.Buf)
+	} else {
+		memory.sent, err = resp.AppendAllRESP2(memory.sent, w.Buf)
+	}
+	if err != nil {
+		return err
+	}
+	c.recordMessage(database, len(memory.sent))
+	return c.write(memory.sent)
 }
 
 // recordMessage tells the meter of a message that is about to be sent.

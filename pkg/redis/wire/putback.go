@@ -21,7 +21,7 @@ func (b *batch) putBack(args []string, reply []byte) {
 	var w resp.Writer
 	err := b.s.engine.Do(ctx, b.Database, redis.Access{}, push, &w)
 	if text, failed := resp.ErrorText(w.Buf); err != nil || failed {
-		b.log.Error("what was popped for a client that has gone is lost", "database", b.Database.ID, "command", args[0], "error", err, "reply", text)
+		b.logger().Error("what was popped for a client that has gone is lost", "database", b.Database.ID, "command", args[0], "error", err, "reply", text)
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"sync"
 )
 
 // Bounds of requests.
@@ -16,10 +15,9 @@ const (
 	maxLine         = 64 << 10          // bytes of a header, and of a request that is a line
 	strangeElements = 10                // of a request before a login
 	strangeBulk     = 16 << 10          // bytes of one element before a login
-	smallBuffer     = 2 << 10           // of a connection that waits
-	largeBuffer     = maxLine + 1<<10   // of one that sends much
 	bulkAhead       = 1 << 20           // bytes that are made room for before any of them has arrived
 	largeRequest    = 4 << 10           // bytes from which on it is not looked at again for each byte that arrives
+	smallBounds     = 64                // elements of bounds that are kept for the next request
 	emptyElement    = len("$0\r\n\r\n") // bytes that an element takes at least
 )
 
@@ -40,13 +38,13 @@ var (
 // element by element: then part is what there is of it.
 type reader struct {
 	src     io.Reader
-	strange bool // nobody has logged in: bounds are close
-	fresh   bool // no byte has been read yet
+	raw     *rawReader // reads from src; nil: src is not of TCP
+	strange bool       // nobody has logged in: bounds are close
+	fresh   bool       // no byte has been read yet
 
-	large *sync.Pool // of *[largeBuffer]byte
-	small []byte
-	huge  *[largeBuffer]byte // the buffer, if it is a large one
-	full  bool               // the last read has filled the buffer
+	pools *bufferPools
+	taken *[]byte // of the pools: the buffer; nil: there is none
+	full  bool    // the last read has filled the buffer
 
 	buf        []byte
 	start, end int // buf[start:end] has arrived and is not decoded
@@ -67,16 +65,41 @@ type partial struct {
 	size  int    // of that element; -1: its header has not arrived
 }
 
-func newReader(src io.Reader, large *sync.Pool) *reader {
-	small := make([]byte, smallBuffer)
-	return &reader{src: src, strange: true, fresh: true, large: large, small: small, buf: small}
+func newReader(src io.Reader, pools *bufferPools) *reader {
+	r := &reader{src: src, strange: true, fresh: true, pools: pools}
+	r.raw = newRawReader(src, r.room, r.dropIfEmpty)
+	return r
 }
 
-// close gives the large buffer back, if there is one.
+// room is where the next bytes are read into.
+func (r *reader) room() []byte {
+	if r.taken == nil {
+		size := smallBuffer
+		if r.raw == nil {
+			size = tinyBuffer
+		}
+		r.taken = r.pools.get(size)
+		r.buf = *r.taken
+	}
+	return r.buf[r.end:]
+}
+
+// dropIfEmpty gives the buffer back if there is nothing in it.
+func (r *reader) dropIfEmpty() {
+	if r.end == 0 {
+		r.close()
+		r.full = false
+	}
+}
+
+// close gives the buffer back, if there is one, and forgets what is in it.
 func (r *reader) close() {
-	if r.huge != nil {
-		r.large.Put(r.huge)
-		r.huge, r.buf, r.start, r.end = nil, r.small, 0, 0
+	if r.taken != nil {
+		r.pools.put(r.taken)
+	}
+	r.taken, r.buf, r.start, r.end = nil, nil, 0, 0
+	if cap(r.bounds) > smallBounds {
+		r.bounds = nil
 	}
 }
 
@@ -87,7 +110,13 @@ func (r *reader) fill() error {
 		return r.fillBulk()
 	}
 	r.makeRoom()
-	n, err := r.src.Read(r.buf[r.end:])
+	var n int
+	var err error
+	if r.raw != nil {
+		n, err = r.raw.read()
+	} else {
+		n, err = r.src.Read(r.room())
+	}
 	if r.end += n; n == 0 {
 		return err
 	}
@@ -108,20 +137,18 @@ func (r *reader) hasRoom() bool {
 	return r.end-r.start < largeBuffer
 }
 
-// makeRoom moves what has arrived to the front, and gets a larger buffer, or the small one again.
+// makeRoom moves what has arrived to the front, and gets a larger buffer, or gives it back.
 func (r *reader) makeRoom() {
 	if r.start > 0 {
 		copy(r.buf, r.buf[r.start:r.end])
 		r.start, r.end = 0, r.end-r.start
 	}
 	switch {
-	case r.huge == nil && (r.full || r.need > len(r.buf)):
-		r.huge, _ = r.large.Get().(*[largeBuffer]byte)
-		if r.huge == nil {
-			r.huge = new([largeBuffer]byte)
-		}
-		copy(r.huge[:], r.buf[:r.end])
-		r.buf = r.huge[:]
+	case len(r.buf) < largeBuffer && (r.full || r.need > len(r.buf)):
+		large := r.pools.get(largeBuffer)
+		n := copy(*large, r.buf[:r.end])
+		r.close()
+		r.taken, r.buf, r.end = large, *large, n
 	case r.end == 0 && !r.full && r.part == nil:
 		r.close()
 	}

@@ -7,14 +7,13 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/iotest"
 )
 
 // readAll decodes all requests of a stream.
 func readAll(src io.Reader, known bool) (all [][]string, err error) {
-	r := newReader(src, &sync.Pool{})
+	r := newReader(src, &bufferPools{})
 	r.strange = !known
 	for {
 		args, ok, err := r.next()
@@ -126,7 +125,7 @@ func TestAnnouncementsTakeNoMemory(t *testing.T) {
 	if n := testing.AllocsPerRun(1, func() { _, _ = readAll(strings.NewReader(in), true) }); n > 50 {
 		t.Errorf("%v allocations", n)
 	}
-	r := newReader(strings.NewReader(in), &sync.Pool{})
+	r := newReader(strings.NewReader(in), &bufferPools{})
 	r.strange = false
 	for r.fill() == nil {
 		if _, _, err := r.next(); err != nil {

@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"log/slog"
 	"net"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -34,6 +33,7 @@ const (
 	lingerTime    = time.Second            // for the client to read what a connection ends with
 	checkEvery    = 5 * time.Second        // how often the credentials of all connections are checked
 	maxBatch      = 1000                   // commands that are carried out together
+	keptBatch     = 16                     // of them, those whose room is kept by a connection that is idle
 	commandTime   = 250 * time.Millisecond // that each of them adds to Config.Timeout
 	maxReplies    = 1 << 20                // bytes of replies from which on they are sent before more is done
 	flushReplies  = 64 << 10               // bytes of replies from which on they are sent
@@ -72,7 +72,7 @@ type Server struct {
 	now      func() time.Time
 	log      *slog.Logger
 	handlers map[string]handler
-	buffers  sync.Pool // of readers
+	buffers  bufferPools
 	started  time.Time
 	runID    string
 

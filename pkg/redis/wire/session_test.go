@@ -180,6 +180,7 @@ func TestRevocation(t *testing.T) {
 	s := newServer(t, nil)
 	idle, busy, blocked, subscribed := s.login(), s.login(), s.login(), s.login()
 	blocked.send("BLPOP l 0")
+	s.isBlocked(1)
 	subscribed.expect("SUBSCRIBE c", "*3|$9|subscribe|$1|c|:1|")
 	busy.expect("PING", "+PONG|")
 	if err := s.engine.RevokeCredential(t.Context(), "db", "w", time.Time{}); err != nil {
