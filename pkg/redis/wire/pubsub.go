@@ -152,6 +152,12 @@ func (c *conn) noteSubscriptions() {
 	c.seen.mu.Lock()
 	defer c.seen.mu.Unlock()
 	c.seen.channels, c.seen.patterns, c.seen.monitors = len(c.subs.channels), len(c.subs.patterns), c.subs.commands != nil
+	c.seen.subs = nil
+	for _, r := range []*receiver{c.subs.messages, c.subs.commands} {
+		if r != nil {
+			c.seen.subs = append(c.seen.subs, r.sub)
+		}
+	}
 }
 
 // MONITOR
@@ -238,7 +244,7 @@ func (c *conn) sendMessage(m redis.Message, database string, write func(*conn, *
 		return err
 	}
 	c.recordMessage(database, len(memory.sent))
-	return c.write(memory.sent)
+	return c.write(memory.sent, heldMessage)
 }
 
 // recordMessage tells the meter of a message that is about to be sent.
