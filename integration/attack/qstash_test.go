@@ -39,6 +39,10 @@ func testQStash(a *target) {
 	if r := a.send("POST", a.qstashURL()+"/v2/batch", []byte(strings.Repeat(`[{"a":`, 200_000)), bearer...); r.status < 400 || r.status >= 500 {
 		a.Errorf("a deep batch is answered %s", r)
 	}
+	bomb := a.zip(`[{"destination":"https://example.com","body":"` + strings.Repeat("x", 50_000_000) + `"}]`)
+	if r := a.send("POST", a.qstashURL()+"/v2/batch", bomb, append([]string{"Content-Encoding", "gzip"}, bearer...)...); r.status != http.StatusRequestEntityTooLarge {
+		a.Errorf("a batch of %d bytes that stand for 50 MB is answered %s", len(bomb), r)
+	}
 	for _, destination := range []string{
 		"ftp://example.com", "file:///etc/passwd", "gopher://127.0.0.1:6379/_FLUSHALL", "http://", "http:///x", "javascript:alert(1)", "http://[::1", "http://user:pass@",
 		"http://a b/", "http://\u00adexample", "http://127.0.0.1:99999/", "//example.com/x", "http://example.com\\@127.0.0.1/",

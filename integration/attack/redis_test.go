@@ -163,13 +163,7 @@ func testInflated(a *target) {
 		"/multi-exec": `[["SET","made","` + strings.Repeat("x", 60_000_000) + `"]]`,
 		"/echo":       strings.Repeat("x", 60_000_000),
 	} {
-		var b bytes.Buffer
-		w := gzip.NewWriter(&b)
-		_, _ = io.WriteString(w, text)
-		if err := w.Close(); err != nil {
-			a.Fatal(err)
-		}
-		bombs[path] = b.Bytes()
+		bombs[path] = a.zip(text)
 	}
 	var sent sync.WaitGroup
 	for range 3 {
@@ -188,6 +182,18 @@ func testInflated(a *target) {
 	if got := a.must("EXISTS", "made"); got != "0" {
 		a.Errorf("a bomb has written: %s", got)
 	}
+}
+
+// zip compresses a text.
+func (a *target) zip(text string) []byte {
+	a.Helper()
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	_, _ = io.WriteString(w, text)
+	if err := w.Close(); err != nil {
+		a.Fatal(err)
+	}
+	return b.Bytes()
 }
 
 // A script's log does not fill the server's.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/crc64"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -163,18 +164,21 @@ var keyless = [][]string{
 	{"FUNCTION", "FLUSH"}, {"FUNCTION", "RESTORE", "x"}, {"FUNCTION", "DELETE", "l"}, {"PUBLISH", "c", "m"}, {"EVAL", "return redis.call('PUBLISH', 'c', 'm')", "0"},
 	{"ACL", "SETUSER", "evil", "on", ">password-of-evil", "~*", "+@all"}, {"ACL", "RESTTOKEN", "default", "x"}, {"ACL", "LIST"}, {"ACL", "DELUSER", "x"}, {"ACL", "USERS"}, {"ACL", "GETUSER", "default"},
 	{"ACL", "GENTOKEN"}, {"ACL", "LOAD"}, {"ACL", "SAVE"}, {"ACL", "LOG"}, {"ACL", "LOG", "RESET"}, {"ACL", "DRYRUN", "default", "GET", "app:string"},
-	{"CONFIG", "GET", "*"}, {"CONFIG", "RESETSTAT"}, {"CLIENT", "NO-EVICT", "on"},
+	{"CONFIG", "GET", "*"}, {"CONFIG", "RESETSTAT"}, {"CLIENT", "NO-EVICT", "on"}, {"CLIENT", "LIST"},
 	{"CONFIG", "SET", "notify-keyspace-events", "KEA"}, {"MONITOR"}, {"PSUBSCRIBE", "*"}, {"DEBUG", "SLEEP", "1"}, {"MOVE", "app:string", "1"},
-	{"CLIENT", "KILL", "ID", "1"}, {"CLIENT", "UNBLOCK", "1"}, {"SLOWLOG", "GET"}, {"SLOWLOG", "LEN"}, {"SLOWLOG", "RESET"}, {"MODULE", "LIST"},
+	{"CLIENT", "KILL", "ID", "1"}, {"CLIENT", "KILL", "TYPE", "normal"}, {"CLIENT", "UNBLOCK", "1"}, {"SLOWLOG", "GET"}, {"SLOWLOG", "LEN"}, {"SLOWLOG", "RESET"}, {"MODULE", "LIST"},
 	{"LATENCY", "DOCTOR"}, {"LATENCY", "HISTOGRAM"}, {"LATENCY", "HISTORY", "command"}, {"LATENCY", "LATEST"}, {"LATENCY", "RESET"},
 }
 
 // testReadOnly sends everything that writes with the read-only token, in all ways there are. Nothing changes.
 func testReadOnly(a *target) {
 	before := a.contents()
+	two, three := a.dial(a.readOnly(), 2), a.dial(a.readOnly(), 3)
 	for _, f := range writing {
 		args := f.on("app:", -1, "")
-		for way, r := range ways(a, a.readOnly(), args) {
+		all := ways(a, a.readOnly(), args)
+		maps.Copy(all, nativeWays(two, three, args))
+		for way, r := range all {
 			if strings.Contains(r.body, "NOPERM") || strings.Contains(r.body, "not allowed from read-only") {
 				continue
 			}
@@ -187,6 +191,11 @@ func testReadOnly(a *target) {
 	for _, args := range keyless {
 		if r := a.do(a.readOnly(), args...); r.status == http.StatusOK {
 			a.Errorf("%q is answered %s", args, r)
+		}
+		for way, r := range nativeWays(two, three, args) {
+			if r.status == http.StatusOK {
+				a.Errorf("%q by %s is answered %s", args, way, r)
+			}
 		}
 	}
 	for _, path := range []string{"/psubscribe/*", "/psubscribe/a*", "/subscribe/c", "/monitor"} {
@@ -202,17 +211,20 @@ func testReadOnly(a *target) {
 func testKeyPatterns(a *target) {
 	_, token := a.credential("+@all", "~app:*")
 	before := a.contents()
+	two, three := a.dial(token, 2), a.dial(token, 3)
 	for _, f := range slices.Concat(reading, writing) {
 		for _, place := range f.keys() {
 			args := f.on("app:", place, "secret:")
 			call := "return redis.call(" + quoted(args) + ")"
-			for way, r := range map[string]answer{
+			all := map[string]answer{
 				"body":            a.do(token, args...),
 				"pipeline":        a.post(token, "/pipeline", [][]string{args}),
 				"multi-exec":      a.post(token, "/multi-exec", [][]string{args}),
 				"EVAL":            a.do(token, "EVAL", call, "0"),
 				"EVAL, key given": a.do(token, "EVAL", call, "1", "app:string"),
-			} {
+			}
+			maps.Copy(all, nativeWays(two, three, args))
+			for way, r := range all {
 				if !strings.Contains(r.body, "NOPERM") || strings.Contains(r.body, "hidden") {
 					a.Errorf("%q by %s is answered %s", args, way, r)
 				}
@@ -227,11 +239,14 @@ func testKeyPatterns(a *target) {
 		{"EVAL", "return redis.call('GET', KEYS[1])", "1", "secret:string"}, {"EVAL", "return redis.call('GET', ARGV[1])", "0", "secret:string"},
 		{"EVAL", "return redis.pcall('GET', 'secret:' .. 'string')", "0"}, {"MGET", "app:string", "secret:string"}, {"COPY", "secret:string", "app:stolen"},
 		{"RENAME", "secret:string", "app:stolen"}, {"XREAD", "COUNT", "1", "STREAMS", "app:stream", "secret:stream", "0", "0"},
-		{"MEMORY", "USAGE", "secret:string"}, {"OBJECT", "ENCODING", "secret:string"},
+		{"MEMORY", "USAGE", "secret:string"}, {"OBJECT", "ENCODING", "secret:string"}, {"WATCH", "secret:string"}, {"WATCH", "app:string", "secret:string"},
 	} {
-		r := a.do(token, args...)
-		if strings.Contains(r.body, "hidden") || strings.Contains(r.body, "secret:") && r.status == http.StatusOK {
-			a.Errorf("%q is answered %s", args, r)
+		all := nativeWays(two, three, args)
+		all["body"] = a.do(token, args...)
+		for way, r := range all {
+			if strings.Contains(r.body, "hidden") || strings.Contains(r.body, "secret:") && r.status == http.StatusOK || args[0] == "WATCH" && r.status == http.StatusOK {
+				a.Errorf("%q by %s is answered %s", args, way, r)
+			}
 		}
 	}
 	for k := range a.contents() {

@@ -28,7 +28,8 @@
 // # Compression
 //
 // A request body may be compressed with gzip (Content-Encoding: gzip). The limit of the body holds for
-// what comes out of it, and reading stops there. An answer is compressed if the client accepts gzip,
+// what comes out of it, and reading stops there. [Shares] keeps an owner's large bodies from taking all memory
+// and processors. The control plane needs none: 64 KiB are the most that its bodies come to. Redis has turns of its own. An answer is compressed if the client accepts gzip,
 // if it is at least [CompressFrom] bytes long, and if that makes it smaller by an eighth. Streams
 // are not compressed: each event has to leave at once.
 //

@@ -61,7 +61,7 @@ func (e *Engine) Append(ctx context.Context, c *Cluster, batches []NewBatch, tim
 	if timeout <= 0 || timeout > e.produceDeadline {
 		timeout = e.produceDeadline
 	}
-	deadline := e.now().Add(timeout)
+	began := e.now()
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	all := make([]*appending, len(batches))
@@ -78,7 +78,7 @@ func (e *Engine) Append(ctx context.Context, c *Cluster, batches []NewBatch, tim
 		}
 	}
 	calls.Wait()
-	e.putBatches(ctx, all, deadline)
+	e.putBatches(ctx, all, began, timeout)
 	out := make([]Appended, len(batches))
 	for i, a := range all {
 		out[i] = Appended{Offset: a.base, Start: a.start, Err: a.err}
@@ -161,13 +161,14 @@ func (e *Engine) reserveBatch(ctx context.Context, c *Cluster, a *appending) err
 	return err
 }
 
-// putBatches puts what has offsets into the stream.
-func (e *Engine) putBatches(ctx context.Context, all []*appending, deadline time.Time) {
+// putBatches puts what has offsets into the stream. began is when the call did.
+func (e *Engine) putBatches(ctx context.Context, all []*appending, began time.Time, timeout time.Duration) {
 	var records []ingest.Record
+	var logs []string
 	for _, a := range all {
 		if a.err == nil && !a.done {
 			a.seal()
-			records = append(records, a.records...)
+			records, logs = append(records, a.records...), append(logs, a.log)
 		}
 	}
 	if len(records) == 0 {
@@ -175,11 +176,14 @@ func (e *Engine) putBatches(ctx context.Context, all []*appending, deadline time
 	}
 	errs := e.stream.Put(ctx, records)
 	e.closeRefused(ctx, records, errs)
-	late := e.now().After(deadline)
+	fences := e.fences(ctx, began, logs)
+	late := e.late(began, timeout)
 	for _, a := range all {
 		if a.err != nil || a.done {
 			continue
 		}
+		fence := fences[0]
+		fences = fences[1:]
 		if len(errs) > 0 {
 			for _, err := range errs[:len(a.records)] {
 				if err != nil && a.err == nil {
@@ -190,6 +194,9 @@ func (e *Engine) putBatches(ctx context.Context, all []*appending, deadline time
 		}
 		if a.err == nil && late {
 			a.err = fmt.Errorf("appending to %s/%d: %w: it took too long", a.Topic, a.Partition, ErrUnknownOutcome)
+		}
+		if a.err == nil && fence > a.base {
+			a.err = fmt.Errorf("appending to %s/%d: %w", a.Topic, a.Partition, errFenced())
 		}
 		if a.producer != nil {
 			a.producer.accepted = a.err == nil

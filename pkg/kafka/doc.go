@@ -41,6 +41,17 @@
 // gap would have come before. If nothing follows in an idle partition, a reader
 // that waits puts a tick into the stream.
 //
+// A reader need not wait that long. When it has seen the watermark stand still for three seconds, at a gap, it puts a
+// fence behind what was reserved when it saw the gap first: it writes the offset into the head, and then puts a
+// tick into the stream. A materializer that meets this tick in order makes void what is missing below the fence. What
+// was put before the tick is not missing. So a producer may be answered if its put has returned before the tick was put, and
+// there are two ways to know that. One is that reservation and put took less than two seconds: the fence was
+// written at least three seconds after the reservation. The other, for whoever took longer, is
+// to read the head after the put: if it has no fence above the reservation, the fence and its tick are yet to
+// come. Else the producer is told that the outcome is unknown, and the batch may be in the log or not. Both times are measured by
+// one process each, so clocks need not agree. Whoever puts a batch again under the same offsets waits
+// until the log shows what has become of them.
+//
 // # Batches of clients
 //
 // Append takes batches as clients of Kafka's protocol have encoded them, and FetchBatches gives out what is
@@ -62,7 +73,7 @@
 //	debt      'c' cluster                    'r' topic id          parts: the topic's logs are to be deleted
 //	clusters  "clusters"                     cluster               none
 //	news      'c' cluster                    'n' topic id          c* for partitions: counters, see newsOf
-//	head      'l' cluster/topic/partition    'h'                   n w t q r b z k ke nw os f g y yc yp, see partition.go; p.* pe, see producers.go
+//	head      'l' cluster/topic/partition    'h'                   n w t q r b z k ke nw os f fn g y yc yp, see partition.go; p.* pe, see producers.go
 //	segment   'l' cluster/topic/partition    's' base(8)           n r z a, d (batches), c (pieces) or o and l (an object), e and x (expiry), k v (compaction)
 //	piece     'l' cluster/topic/partition    'd' base(8) [v] no(2) d, e, x: part of a batch larger than an item
 //	pending   'l' cluster/topic/partition    'q' base(8) no(2)     d: a record of the stream that waits
@@ -111,7 +122,8 @@
 // written only if it has the id that was read, so that of two compactors none undoes the other's
 // work. A pass waits until half of the log is new, or seven days. Tombstones stay for a day after
 // their first pass. Settings of the topic may say otherwise: min.cleanable.dirty.ratio, max.compaction.lag.ms and
-// delete.retention.ms; min.compaction.lag.ms keeps new messages out of passes. The last message of a log stays in any case.
+// delete.retention.ms; min.compaction.lag.ms keeps new messages out of passes. A tombstone keeps the date that
+// its first pass has given it, as in Kafka (KIP-534), if delete.retention.ms changes later. The last message of a log stays in any case.
 //
 // # Groups
 //
@@ -146,8 +158,9 @@
 // requests a second, divided by the size of its item in KiB (some bytes for each of its partitions).
 //
 // A producer that dies between reserving offsets and putting its batch holds up the
-// readers of its partition until the gap is closed: ProduceDeadline and ClockMargin
-// (15 seconds) if more is produced, 10 seconds longer if not. A producer that lives, and whose batch
+// readers of its partition until the gap is closed: three seconds after one of them has met it, and the time until
+// the materializer comes by. If nobody waits there, it is closed after ProduceDeadline and ClockMargin (15 seconds)
+// if more is produced. A producer that lives, and whose batch
 // the stream has refused for certain, closes the gap itself, at once. A process that is the only one
 // on its stream closes the gaps of its last run when it starts (CloseGaps).
 package kafka

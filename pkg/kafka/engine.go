@@ -95,6 +95,7 @@ type Engine struct {
 	id         string // of the process
 	boundaries boundaries
 	seenLogs   seenLogs
+	gaps       gaps
 
 	recent      *fresh.Cache[string, *head] // by log, see headsOfReaders
 	producers   producers

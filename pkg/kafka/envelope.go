@@ -10,7 +10,8 @@ import (
 //
 // A tick is an envelope without a batch. A reader puts one into the stream when reservations below
 // base have stayed unused for too long. When the materializer reads the tick, every batch that was
-// sent before it has been read too. So offsets that are still missing then will never be used.
+// sent before it has been read too. So offsets that are still missing then will never be used. A tick that goes
+// with a fence says so of all below its base, whatever their age.
 //
 // A void is an envelope with offsets and without a batch. It never is in the stream: a producer whose
 // batch the stream has refused for certain puts it among those that wait, so that the gap is closed as

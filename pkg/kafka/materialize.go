@@ -153,6 +153,9 @@ func (e *Engine) applyBelow(ctx context.Context, log string, arrivals []arrival,
 	}
 	for _, v := range arrivals {
 		a.latest = max(a.latest, v.at)
+		if inOrder && v.isFence() {
+			a.given = max(a.given, v.base)
+		}
 		a.add(v.envelope, false)
 	}
 	for again := true; again; {

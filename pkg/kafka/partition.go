@@ -25,6 +25,7 @@ const (
 	headFloor    = "g"  // see floor
 	headCleaned  = "yc" // what the last compaction has left, see cleaned
 	headPass     = "yp" // how far the present one has got, see pass
+	headFence    = "fn" // what the stream did not have when this was written is given up below it, see fence
 	headData     = "f"  // watermark, and the offset behind the last segment with data below it, see dataEnd
 )
 
@@ -97,6 +98,7 @@ type head struct {
 	data                       int64  // as dataEnd has it; unknownEnd
 	hasNews                    bool
 	objectsAt                  int64 // Unix ms
+	fence                      int64
 
 	keepNote, floorNote, extend store.Value // as they were read
 }
@@ -111,7 +113,7 @@ func headOf(as store.Attrs) *head {
 		maxTime: as.Get(headMaxTime).Num(), bytes: as.Get(headBytes).Num(),
 		cleaned: cleanedOf(as), pass: passOf(as.Get(headPass)),
 		keep: as.Get(headKeep).Num(), floor: floorOf(as.Get(headFloor)), data: dataOf(as),
-		hasNews: as.Has(headNews), objectsAt: as.Get(headObjects).Num(), keepNote: as.Get(headKeep), floorNote: as.Get(headFloor), extend: as.Get(headExtend),
+		hasNews: as.Has(headNews), objectsAt: as.Get(headObjects).Num(), fence: as.Get(headFence).Num(), keepNote: as.Get(headKeep), floorNote: as.Get(headFloor), extend: as.Get(headExtend),
 	}
 }
 

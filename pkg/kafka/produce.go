@@ -59,7 +59,7 @@ func (e *Engine) Produce(ctx context.Context, c *Cluster, messages []NewMessage)
 	}
 	// The deadline counts from before the first reservation: whoever sees offsets
 	// reserved at a time knows when nothing can come for them any more.
-	deadline := e.now().Add(e.produceDeadline)
+	began := e.now()
 	ctx, cancel := context.WithTimeout(ctx, e.produceDeadline)
 	defer cancel()
 	each(groups, func(g *group) { g.err = e.reserve(ctx, g) })
@@ -78,8 +78,13 @@ func (e *Engine) Produce(ctx context.Context, c *Cluster, messages []NewMessage)
 		errs = e.stream.Put(ctx, records)
 	}
 	e.closeRefused(ctx, records, errs)
-	late := e.now().After(deadline)
-	for _, g := range groups {
+	logs := make([]string, len(groups))
+	for i, g := range groups {
+		logs[i] = g.log
+	}
+	fences := e.fences(ctx, began, logs)
+	late := e.late(began, e.produceDeadline)
+	for n, g := range groups {
 		for _, i := range g.sent {
 			if errs != nil && errs[i] != nil && g.err == nil {
 				g.err = fmt.Errorf("producing to %s/%d: %w", g.topic.Name, g.partition, errs[i])
@@ -87,6 +92,9 @@ func (e *Engine) Produce(ctx context.Context, c *Cluster, messages []NewMessage)
 		}
 		if g.err == nil && late {
 			g.err = fmt.Errorf("producing to %s/%d: %w: it took too long", g.topic.Name, g.partition, ErrUnknownOutcome)
+		}
+		if g.err == nil && fences[n] > g.records[0].Offset {
+			g.err = fmt.Errorf("producing to %s/%d: %w", g.topic.Name, g.partition, errFenced())
 		}
 		for n, i := range g.messages {
 			results[i].Offset, results[i].Err = g.records[n].Offset, g.err
@@ -251,12 +259,19 @@ func (e *Engine) envelopes(g *group) (out []ingest.Record) {
 // read before the reservation was sent, and sending it may have taken as long as a producer has.
 // The marker's time allows for that.
 func (e *Engine) tick(ctx context.Context, log string, h *head) error {
-	v := envelope{base: h.next, next: h.next, reserved: h.reserved + e.produceDeadline.Milliseconds()}
+	return e.tickAt(ctx, log, envelope{base: h.next, next: h.next, reserved: e.tickTime(h)})
+}
+
+// tickAt puts a marker record into the stream.
+func (e *Engine) tickAt(ctx context.Context, log string, v envelope) error {
 	for _, err := range e.stream.Put(ctx, []ingest.Record{{Key: log, Data: v.encode()}}) {
 		return err
 	}
 	return nil
 }
+
+// tickTime is the time that a tick has, Unix ms.
+func (e *Engine) tickTime(h *head) int64 { return h.reserved + e.produceDeadline.Milliseconds() }
 
 // reservationLife is how long after a reservation its batch may still come. After that, the offsets
 // stay unused.

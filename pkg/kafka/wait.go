@@ -273,7 +273,10 @@ func (w *wait) hurry(heads []*head, at []cursor) {
 			continue
 		}
 		var err error
-		if now := w.e.now(); now.Before(w.e.reservationsEnd(h)) {
+		now := w.e.now()
+		if fence := w.e.gaps.see(w.logs[i], h, now, w.e.fenceAfter()); fence > h.mark {
+			err = w.e.fence(w.until, w.logs[i], h, fence)
+		} else if now.Before(w.e.reservationsEnd(h)) {
 			err = w.e.help(w.until, w.logs[i], now.Add(-w.e.reservationLife()))
 		} else if w.rounds == 1 {
 			err = w.e.tick(w.until, w.logs[i], h)

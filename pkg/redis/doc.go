@@ -29,6 +29,16 @@
 //	revoked   'd' db                 'r' page                 l, x: revoked credentials that do not fit the record, see package revoked
 //	deleted   'd' db                 'x'                      those of the record: the database is being deleted
 //
+// # Keyspace events
+//
+// The database's record says which events are told of. While there are none, nothing here costs anything. Otherwise no command runs as a
+// blind write: its transaction notes what happens to which key, and when it has committed, the events are
+// appended to log 0, all of a commit by one write, if anybody has subscribed to them (one call, of a read unit for each channel). So
+// events of a database are in one order. An event is told of once at most: what a process that dies has not sent is lost.
+//
+// A key that has expired is told of by whoever deletes it: any command that comes upon it, also one that only reads, and engines that have
+// subscribers to such events. These look once a second at what is due among the notes that were left with each expiry.
+//
 // # Connections
 //
 // The engine knows no connections, but what belongs to one is in its command table, so that COMMAND, access rules and
@@ -36,7 +46,7 @@
 // Check finds valid, and passes a [Caller] along with the context.
 //
 // Blocking commands stand in line for their keys: see waiters. What other engines write is noticed by one look for all keys
-// that are waited for in a database: see lookout.
+// that are waited for in a database: see lookout. Processes that stay tell each other of writes besides, see [Neighbours].
 //
 // # Access control
 //

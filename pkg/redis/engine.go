@@ -35,6 +35,10 @@ type Config struct {
 	// FLUSHDB and revocations rely on it. 0 says that this engine is the store's only user.
 	RecordTTL time.Duration
 
+	// Neighbours are other processes that serve the same databases and can be told at once of what is written; nil: there
+	// are none. Blocked commands do not depend on them.
+	Neighbours Neighbours
+
 	// Retry is how long, and after which pauses, a command tries again that others were faster than.
 	// Its clock is Now unless it has one. The zero value is the policy of package store.
 	Retry store.Retry
@@ -91,6 +95,7 @@ type Engine struct {
 	scripts  *scripts.Scripts
 	waiters  waiters
 	lookouts lookouts
+	others   Neighbours
 	duties   *duties.Duties
 	pubsub   *pubsub.Broker
 
@@ -105,6 +110,7 @@ func New(cfg Config) *Engine {
 		store:     cfg.Store,
 		now:       cfg.Now,
 		log:       cfg.Logger,
+		others:    cfg.Neighbours,
 		recordTTL: cfg.RecordTTL,
 		retry:     cfg.Retry,
 		maxBlock:  cfg.MaxBlock,
@@ -145,14 +151,14 @@ func New(cfg Config) *Engine {
 	e.scripts = scripts.New(scripts.Config{
 		Store: e.store, Now: e.now, Log: e.log, Retry: e.retry, Locks: e.locks, Records: records{e}, Limits: cfg.Scripts,
 	})
-	e.pubsub = pubsub.New(pubsub.Config{Store: e.store, Now: e.now, Log: e.log, Retry: e.retry, Duties: e.duties, Alone: e.recordTTL == 0})
+	e.pubsub = pubsub.New(pubsub.Config{Store: e.store, Now: e.now, Log: e.log, Retry: e.retry, Duties: e.duties, Alone: e.recordTTL == 0, Expire: e.expire})
 	e.commands = command.NewTable(e.databaseCommands(), e.pubsub.Commands(), e.scripts.Commands())
 	e.users = acl.New(acl.Config{Store: e.store, Now: e.now, Retry: e.retry, Locks: e.locks, Commands: e.commands, MaxAge: e.recordTTL})
 	e.commands.Add(e.users.Commands())
-	e.host = &command.Host{Commands: e.commands, Now: e.now, Started: e.started, Random: e.random, MaxReply: e.maxReply}
+	e.host = &command.Host{Commands: e.commands, Now: e.now, Started: e.started, Random: e.random, MaxReply: e.maxReply, SetEvents: e.setEvents, Awaited: e.waiters.countKeys}
 	e.keys = keyspace.New(keyspace.Config{
 		Store: e.store, Now: e.now, Log: e.log, Retry: e.retry, Random: e.random, Budget: e.budget,
-		Written: e.waiters.written, Clear: e.clearDatabase,
+		Written: e.written, Tell: e.tell, Clear: e.clearDatabase,
 	})
 	return e
 }
@@ -171,8 +177,10 @@ type bound struct {
 	keys   []string // those among args
 	access Access
 	budget *keyspace.Allowance // of the pipeline that it is part of; nil: it has one of its own
+	work   int64               // that finding out has taken
 }
 
+// bind finds a command and what the caller may do with it. With an error, all but work is zero.
 func (e *Engine) bind(a Access, args []string) (bound, error) {
 	if len(args) == 0 {
 		return bound{}, Error("ERR empty command")
@@ -185,10 +193,11 @@ func (e *Engine) bind(a Access, args []string) (bound, error) {
 		return bound{}, e.unserved(args, err)
 	}
 	keys := cmd.KeysOf(args)
-	if err := a.Allow(cmd, args, keys); err != nil {
-		return bound{}, err
+	work, err := a.Allow(cmd, args, keys)
+	if err != nil {
+		return bound{work: work}, err
 	}
-	return bound{cmd: cmd, args: args, keys: keys, access: a}, nil
+	return bound{cmd: cmd, args: args, keys: keys, access: a, work: work}, nil
 }
 
 // WithTurn returns a context under which all that the engine does for a request is one piece of work, together with
@@ -217,6 +226,9 @@ func (e *Engine) Do(ctx context.Context, db *Database, a Access, args []string, 
 		return err
 	}
 	b, err := e.bind(a, args)
+	if spent := turn.Spend(ctx, b.work); spent != nil {
+		return spent
+	}
 	if err != nil {
 		w.Error(err.Error())
 		return nil
@@ -235,7 +247,7 @@ func (e *Engine) run(ctx context.Context, db *Database, b bound, loaded keyspace
 	if b.cmd.Has(command.Blocking) {
 		return e.runBlocking(ctx, db, b, w)
 	}
-	if b.cmd.Direct != nil && len(b.args) > 1 {
+	if b.cmd.Direct != nil && len(b.args) > 1 && db.Events == 0 { // a blind write tells of no events
 		next, done, err := e.runDirect(ctx, db, b, w)
 		if done || err != nil {
 			return err
@@ -265,7 +277,7 @@ func (e *Engine) runDirect(ctx context.Context, db *Database, b bound, w *resp.W
 // runOutside carries out a command that changes the database as a whole.
 func (e *Engine) runOutside(ctx context.Context, db *Database, b bound, w *resp.Writer) error {
 	mark := w.Len()
-	err := b.cmd.Outside(&command.Outside{Context: ctx, Database: db.ID, Args: b.args, W: w})
+	err := b.cmd.Outside(&command.Outside{Context: ctx, Database: db.ID, Args: b.args, W: w, Host: e.host})
 	var refused Error
 	if errors.As(err, &refused) {
 		w.Truncate(mark)
@@ -282,7 +294,10 @@ func (e *Engine) Close() { e.duties.Close() }
 
 // FailureText is what a client may read of a failure of ours.
 func FailureText(err error) string {
+	var refused Error
 	switch {
+	case errors.As(err, &refused):
+		return refused.Error()
 	case errors.Is(err, ErrLagged):
 		return "ERR the subscriber is too slow, messages were lost"
 	case errors.Is(err, store.ErrUnknownOutcome):
@@ -299,6 +314,14 @@ func FailureText(err error) string {
 		return "ERR the command did not finish in time"
 	}
 	return command.ErrInternal.Error()
+}
+
+// FailureLevel is how much a failure of ours is worth in the log: that a client has gone meanwhile is nobody's fault.
+func FailureLevel(err error) slog.Level {
+	if errors.Is(err, context.Canceled) {
+		return slog.LevelInfo
+	}
+	return slog.LevelError
 }
 
 func errTooManyArguments(limit, actual int) Error {

@@ -21,9 +21,15 @@ type keyspace map[string][]string
 func (ks keyspace) text() string {
 	var b strings.Builder
 	for _, key := range slices.Sorted(maps.Keys(ks)) {
-		if len(ks[key]) > 0 {
-			fmt.Fprintf(&b, "%s=%q\n", key, ks[key])
+		if len(ks[key]) == 0 {
+			continue
 		}
+		b.WriteString(key)
+		for _, element := range ks[key] {
+			short := shorten(element)
+			fmt.Fprintf(&b, " %d %d %s", len(element), len(short), short)
+		}
+		b.WriteByte('\n')
 	}
 	return b.String()
 }

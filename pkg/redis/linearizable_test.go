@@ -47,6 +47,7 @@ var failing = faulty.Plan{Throttle: 0.02, Conflict: 0.05, Unavailable: 0.02, Los
 // keys, and looks for an order of these, compatible with when they ran, in which a
 // plain model of Redis gives the same replies.
 func TestLinearizable(t *testing.T) {
+	t.Parallel()
 	plans := map[string]faulty.Plan{"healthy": {}, "failing": failing}
 	for _, fam := range families() {
 		for name, plan := range plans {
@@ -66,6 +67,7 @@ func TestLinearizable(t *testing.T) {
 // TestLinearizableOnDynamoDB is TestLinearizable on DynamoDB Local, whose answers come late enough for
 // operations to overlap in ways that they do not in a store in memory.
 func TestLinearizableOnDynamoDB(t *testing.T) {
+	t.Parallel()
 	client := dynamolocal.Client(t)
 	st := dynamo.New(client, dynamolocal.Table(t, client))
 	t.Cleanup(func() { st.Close() })
@@ -73,6 +75,7 @@ func TestLinearizableOnDynamoDB(t *testing.T) {
 	each := (*dynamoOps + len(fams) - 1) / len(fams)
 	for _, fam := range fams {
 		t.Run(fam.name, func(t *testing.T) {
+			t.Parallel() // they wait more than they work
 			c := check{fam: fam, plan: failing}
 			for seed := *historySeed; c.ops < each; seed++ {
 				if !c.one(newFleetOn(t, st, strings.ReplaceAll(fmt.Sprint(fam.name, seed), " ", ""), 3), seed) {

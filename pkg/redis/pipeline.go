@@ -20,7 +20,8 @@ func (e *Engine) Pipeline(ctx context.Context, db *Database, a Access, cmds [][]
 }
 
 // PipelineUpTo is Pipeline for a caller that sends replies while it goes on. It stops behind the command that has
-// made the replies longer than upTo bytes (0: it never does), and returns how many commands it has carried out.
+// made the replies longer than upTo bytes (0: it never does), or when the Caller's Waits is done, and returns how many
+// commands it has carried out.
 // The database is the one that the next commands are for, which a command may have flushed.
 func (e *Engine) PipelineUpTo(ctx context.Context, db *Database, a Access, cmds [][]string, upTo int, w *resp.Writer) (done int, _ *Database) {
 	if limit := e.budget.Commands; len(cmds) > limit {
@@ -31,7 +32,10 @@ func (e *Engine) PipelineUpTo(ctx context.Context, db *Database, a Access, cmds 
 	defer own.End()
 	limits := keyspace.NewAllowance(e.budget, turn)
 	first := w.Len()
-	full := func() bool { return upTo > 0 && w.Len()-first > upTo }
+	caller := command.CallerOf(ctx)
+	full := func() bool {
+		return upTo > 0 && w.Len()-first > upTo || caller != nil && caller.Waits != nil && caller.Waits.Err() != nil
+	}
 	for i := 0; i < len(cmds); {
 		if full() {
 			return i, db
@@ -41,6 +45,7 @@ func (e *Engine) PipelineUpTo(ctx context.Context, db *Database, a Access, cmds 
 			return len(cmds), db
 		}
 		b, err := e.bind(a, cmds[i])
+		limits.Use(b.work)
 		if err != nil {
 			w.Error(err.Error())
 			i++
@@ -73,6 +78,7 @@ func (e *Engine) PipelineUpTo(ctx context.Context, db *Database, a Access, cmds 
 			if err != nil || !groupable(next.cmd) {
 				break
 			}
+			limits.Use(next.work)
 			next.budget = &limits
 			more := next.keys
 			if len(keys)+len(more) > store.MaxSnapshotItems {
@@ -153,7 +159,7 @@ func (e *Engine) stopped(ctx context.Context, n int, err error, w *resp.Writer) 
 	if errors.As(err, &refused) {
 		text = refused
 	} else {
-		e.log.ErrorContext(ctx, "pipeline stopped", "left", n, "error", err)
+		e.log.Log(ctx, FailureLevel(err), "pipeline stopped", "left", n, "error", err)
 	}
 	for range n {
 		w.Error(text.Error())
@@ -162,6 +168,6 @@ func (e *Engine) stopped(ctx context.Context, n int, err error, w *resp.Writer) 
 
 // failed reports a failure of ours in the place of a reply.
 func (e *Engine) failed(ctx context.Context, b bound, err error, w *resp.Writer) {
-	e.log.ErrorContext(ctx, "command failed", "command", b.cmd.Name, "error", err)
+	e.log.Log(ctx, FailureLevel(err), "command failed", "command", b.cmd.Name, "error", err)
 	w.Error(FailureText(err))
 }

@@ -61,13 +61,13 @@ func (e *Engine) ReadReplica(ctx context.Context, db *Database, a Access, cmds [
 	if e.region == nil || len(cmds) == 0 {
 		return false
 	}
-	ctx, _, own := e.begin(ctx, db)
+	ctx, turn, own := e.begin(ctx, db)
 	defer own.End()
 	group := make([]bound, len(cmds))
 	keys := make([]string, len(cmds))
 	for i, args := range cmds {
 		b, err := e.bind(a, args)
-		if err != nil || !nearby(b.cmd) {
+		if turn.Spend(ctx, b.work) != nil || err != nil || !nearby(b.cmd) {
 			return false
 		}
 		if len(b.keys) != 1 {
@@ -140,10 +140,11 @@ func (r *replicaReader) heads(ctx context.Context, db *Database, now time.Time, 
 }
 
 // sameRecord reports whether a record says what d does, as far as reading keys goes. While
-// somebody monitors the database, the primary region has to see its commands; while a limit is reached, it refuses them.
+// somebody monitors the database, or is told of its keyspace events, the primary region has to see its commands; while a limit is reached, it refuses them.
 func sameRecord(d *Database, record store.Attrs, now time.Time) bool {
 	return record != nil && max(record.Get(keyspace.RecMonitor).Num(), d.Monitored) <= now.UnixMilli() &&
 		record.Get(keyspace.RecEpoch).Num() == d.Epoch && record.Get(keyspace.RecSwitchAt).Num() == d.SwitchAt &&
+		d.Events == 0 && !record.Has(keyspace.RecEvents) &&
 		!d.Blocked.Holds(now) && !meter.DecodeBlock(record.Get(keyspace.RecBlock).Str()).Holds(now) &&
 		record.Get(keyspace.RecCredGen).Num() == d.CredentialGeneration &&
 		revoked.InRecord(record).Equal(d.Revoked.List())

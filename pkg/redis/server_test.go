@@ -108,10 +108,19 @@ func TestConfig(t *testing.T) {
 		[2]string{"config set maxmemory 1", "(error) ERR Unknown option or number of arguments for CONFIG SET - 'maxmemory'"},
 		[2]string{"config set notify-keyspace-events", "(error) ERR wrong number of arguments for 'config|set' command"},
 		[2]string{"config set notify-keyspace-events a b", "(error) ERR syntax error"},
-		[2]string{"config set notify-keyspace-events KEA", "(error) ERR CONFIG SET failed (possibly related to argument 'notify-keyspace-events') - keyspace events are not available"},
+		[2]string{"config set notify-keyspace-events KEQ", "(error) ERR CONFIG SET failed (possibly related to argument 'notify-keyspace-events') - Invalid event class character. Use 'Ag$lshzxeKEtmdn'."},
+		[2]string{"config set notify-keyspace-events K notify-keyspace-events E", "(error) ERR CONFIG SET failed (possibly related to argument 'notify-keyspace-events') - duplicate parameter"},
+		[2]string{"config set notify-keyspace-events KEmn", "OK"},
+		[2]string{"config get notify-keyspace-events", `["notify-keyspace-events" "nKEm"]`},
 		[2]string{"config resetstat", "OK"},
 		[2]string{"config rewrite", "(error) ERR unknown subcommand 'rewrite'. Try CONFIG HELP."},
 	)
+	if _, err := d.multi("config set notify-keyspace-events KEmn"); err != nil {
+		t.Error(err)
+	}
+	if got, err := d.multi("config set notify-keyspace-events KE"); !strings.Contains(got, "it cannot be set in a transaction") {
+		t.Error(got, err)
+	}
 	if got := d.do("config", "set", "notify-keyspace-events", ""); got != "OK" {
 		t.Error(got)
 	}
@@ -185,7 +194,10 @@ func TestCommand(t *testing.T) {
 			`[["flags" [RO access] "begin_search" ["type" "index" "spec" ["index" (integer) 1]] ` +
 			`"find_keys" ["type" "range" "spec" ["lastkey" (integer) 0 "keystep" (integer) 1 "limit" (integer) 0]]]] []]]`},
 		[2]string{"command docs nosuch", "[]"},
-		[2]string{"command docs echo", `["echo" ["summary" "Returns its argument." "since" "1.0.0" "group" "connection"]]`},
+		[2]string{"command docs echo", `["echo" ["summary" "Returns its argument." "since" "1.0.0" "group" "connection" "complexity" "O(1)" "arguments" [["name" "message" "type" "string"]]]]`},
+		[2]string{"command docs getset", `["getset" ["summary" "Sets the value of a key and returns the old one." "since" "1.0.0" "group" "string" "complexity" "O(1)" ` +
+			`"doc_flags" [deprecated] "deprecated_since" "6.2.0" "replaced_by" "` + "`SET` with the `!GET` argument" + `" ` +
+			`"arguments" [["name" "key" "type" "key" "key_spec_index" (integer) 0] ["name" "value" "type" "string"]]]]`},
 		[2]string{"command getkeys set a b", `["a"]`},
 		[2]string{"command getkeys del a b", `["a" "b"]`},
 		[2]string{"command getkeys memory usage k", `["k"]`},

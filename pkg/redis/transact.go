@@ -37,8 +37,15 @@ func (e *Engine) MultiIf(ctx context.Context, db *Database, a Access, cmds [][]s
 		return err
 	}
 	group := make([]bound, len(cmds))
+	checked := int64(0)
 	for i, args := range cmds {
 		b, err := e.bind(a, args)
+		if checked += b.work; checked > e.budget.Work {
+			return keyspace.ErrWork(e.budget.Work)
+		}
+		if spent := turn.Spend(ctx, b.work); spent != nil {
+			return spent
+		}
 		if err != nil {
 			return err
 		}
@@ -58,6 +65,7 @@ func (e *Engine) MultiIf(ctx context.Context, db *Database, a Access, cmds [][]s
 type transactMode struct {
 	multi    bool // they belong together
 	mayBlock bool // one that finds nothing may ask to be run again, with WouldBlock
+	woken    bool // it has waited already
 	watched  Watched
 
 	failed map[int]Error // scripts that are left out, by their places: they have failed after they wrote
@@ -172,11 +180,15 @@ func (e *Engine) runIn(tx *keyspace.Txn, group []bound, mode transactMode, keys 
 			return keyspace.ErrReplies(limit)
 		}
 		w.Limit(e.maxReply + command.ReplySlack)
-		err := b.cmd.Run(&command.Call{Txn: tx, Command: b.cmd, Args: b.args, W: w, Host: e.host, Access: b.access, Multi: mode.multi, MayBlock: mode.mayBlock})
+		call := &command.Call{Txn: tx, Command: b.cmd, Args: b.args, W: w, Host: e.host, Access: b.access, Multi: mode.multi, MayBlock: mode.mayBlock, Woken: mode.woken}
+		err := b.cmd.Run(call)
 		w.Unlimit()
 		tx.Spend(keyspace.CommandWork + int64(w.Len()-mark))
 		if tx.Err() != nil {
 			return tx.Err()
+		}
+		if err == nil {
+			call.NoteEvents()
 		}
 		if err := tx.EndCommand(); err != nil {
 			return err

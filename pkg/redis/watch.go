@@ -69,5 +69,8 @@ func (w Watched) check(tx *keyspace.Txn) error {
 			return ErrWatched
 		}
 	}
+	if err := tx.EndCommand(); err != nil { // the first command begins with keys that nobody has asked for
+		return err
+	}
 	return tx.Err()
 }

@@ -48,6 +48,7 @@ type Handler struct {
 	engine  *kafka.Engine
 	gate    access.Gate
 	meter   edge.Meter
+	shares  edge.Shares // of clusters
 	now     func() time.Time
 	maxBody int64
 	maxWait time.Duration
@@ -105,6 +106,7 @@ type exchange struct {
 	rest    string   // for produce: what follows the topic, decoded as a whole
 	query   url.Values
 	body    []byte
+	leave   func() // gives back what the body has of the cluster's share; nil: no body was read
 	cluster *kafka.Cluster
 	claims  token.Claims
 	used    used
@@ -127,6 +129,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header.SetHeader("Content-Type", "application/json")
 	status, body := http.StatusOK, []byte(nil)
 	x := h.newExchange(r)
+	defer func() {
+		if x.leave != nil {
+			x.leave()
+		}
+	}()
 	answer, err := x.serveSafely()
 	if err == nil {
 		body, err = encode(answer)
@@ -240,7 +247,8 @@ func (x *exchange) readBody() ([]byte, error) {
 		return nil, nil
 	}
 	var text bytes.Buffer
-	err := body.ReadTo(&text, x.h.maxBody, edge.DrainOf(x.h.maxBody))
+	var err error
+	x.leave, err = x.h.shares.ReadTo(x.ctx, x.cluster.ID, &body, &text, x.h.maxBody, edge.DrainOf(x.h.maxBody))
 	if errors.As(err, new(*edge.TooLargeError)) {
 		return nil, refuse(http.StatusRequestEntityTooLarge, "the body is larger than %d bytes", x.h.maxBody)
 	}

@@ -18,8 +18,42 @@ import (
 // what is not UTF-8 becomes U+FFFD.
 var lenient = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 
+// Bounds of a body: the smallest object and the smallest string take many times their bytes in memory.
+const (
+	maxObjects = 100_000
+	maxValues  = 1_000_000
+)
+
+// checkSize refuses a body of too many objects or values.
+func checkSize(body []byte) error {
+	objects, values, inString := 0, 0, false
+	for i := 0; i < len(body); i++ {
+		switch c := body[i]; {
+		case inString && c == '\\':
+			i++
+		case c == '"':
+			inString = !inString
+		case inString:
+		case c == '{':
+			objects++
+		case c == ',':
+			values++
+		}
+	}
+	switch {
+	case objects > maxObjects:
+		return refuse(http.StatusRequestEntityTooLarge, "the body has %d objects, at most %d", objects, maxObjects)
+	case values > maxValues:
+		return refuse(http.StatusRequestEntityTooLarge, "the body has more than %d values", maxValues)
+	}
+	return nil
+}
+
 // decode reads a JSON body. A comma behind the last element is forgiven.
 func decode(body []byte, to any) error {
+	if err := checkSize(body); err != nil {
+		return err
+	}
 	err := json.Unmarshal(body, to, lenient)
 	if err == nil {
 		return nil

@@ -530,3 +530,21 @@ func TestPreflight(t *testing.T) {
 		t.Errorf("status %d", status)
 	}
 }
+
+// A body of a few KB may stand for millions of objects, each of which takes many times its bytes.
+func TestBodiesOfManyObjectsAreRefused(t *testing.T) {
+	a := newAPI(t)
+	for request, body := range map[string]string{
+		"POST /produce":        "[" + strings.Repeat("{},", 200_000) + "{}]",
+		"POST /produce/red":    `{"value":"","headers":[` + strings.Repeat("{},", 200_000) + "{}]}",
+		"POST /fetch":          `{"topicPartitionOffsets":[` + strings.Repeat("{},", 200_000) + "{}]}",
+		"POST /commit/g/i":     "[" + strings.Repeat("{},", 200_000) + "{}]",
+		"POST /committed/g/i":  "[" + strings.Repeat("{},", 200_000) + "{}]",
+		"POST /offsets/latest": "[" + strings.Repeat("{},", 200_000) + "{}]",
+	} {
+		a.refused(request, body, 413, "objects, at most 100000")
+	}
+	a.refused("POST /consume/g/i", `{"topics":[`+strings.Repeat("0,", 1_000_001)+"0]}", 413, "more than 1000000 values")
+	// What stands in strings is neither.
+	a.refused("POST /produce", `{"topic":"nosuch","value":"`+strings.Repeat(`{\"\\,`, 250_000)+`"}`, 404, `no topic "nosuch"`)
+}

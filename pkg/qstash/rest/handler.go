@@ -42,6 +42,7 @@ type Handler struct {
 	maxBody int64
 	log     *slog.Logger
 	meter   edge.Meter
+	shares  edge.Shares // of accounts
 	now     func() time.Time
 }
 
@@ -78,6 +79,11 @@ var (
 // ServeHTTP implements http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := h.newExchange(r)
+	defer func() {
+		for _, leave := range x.leave {
+			leave()
+		}
+	}()
 	if err := x.serveSafely(); err != nil {
 		x.fail(err).SetHeader(edge.HTTPHeader(w.Header()))
 	}
@@ -103,9 +109,10 @@ type exchange struct {
 	trail    qstash.Trail             // of the delivery that the request is, if it is one
 	groups   map[string]*qstash.Group // that were read, nil: there is none
 
-	contentType string // of the answer; "": JSON
-	status      int    // of the answer
-	out         []byte // its body
+	leave       []func() // gives back what the request's body has of the account's share
+	contentType string   // of the answer; "": JSON
+	status      int      // of the answer
+	out         []byte   // its body
 }
 
 // serveSafely turns a panic into an error.
@@ -259,10 +266,16 @@ func passedOn(h http.Header) string {
 	}
 }
 
+// maxInflated bounds what a compressed body stands for: a hundred KB that were sent could be a hundred MB.
+const maxInflated = 16 << 20
+
 func (x *exchange) readBody(body edge.Body, limit int64) ([]byte, error) {
-	limit = min(limit, x.h.maxBody)
+	if limit = min(limit, x.h.maxBody); body.Compressed() {
+		limit = min(limit, maxInflated)
+	}
 	var text bytes.Buffer
-	err := body.ReadTo(&text, limit, edge.DrainOf(limit))
+	leave, err := x.h.shares.ReadTo(x.r.Context(), x.acct, &body, &text, limit, edge.DrainOf(limit))
+	x.leave = append(x.leave, leave)
 	x.used.read += int64(text.Len())
 	if errors.As(err, new(*edge.TooLargeError)) {
 		return nil, edge.Refusef(http.StatusRequestEntityTooLarge, "maximum message size exceeded: limit %d bytes", limit)

@@ -1,6 +1,8 @@
 package rest_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -578,4 +580,19 @@ func TestEncodingsThatAreNotTakenOffAreForwarded(t *testing.T) {
 		t.Errorf("%v", d.Header)
 	}
 	s.refused(415, "unsupported Content-Encoding", "POST", "/v2/batch", "[]", "Content-Encoding: br")
+}
+
+// A few KB may be inflated to very much, of which several copies are made.
+func TestWhatABatchIsInflatedToIsBounded(t *testing.T) {
+	s := newService(t)
+	zip := func(text string) string {
+		var b bytes.Buffer
+		w := gzip.NewWriter(&b)
+		_, _ = io.WriteString(w, text)
+		_ = w.Close()
+		return b.String()
+	}
+	bomb := zip("[" + strings.Repeat(" ", 17<<20) + "]")
+	s.refused(413, "limit 16777216 bytes", "POST", "/v2/batch", bomb, "Content-Encoding: gzip")
+	s.refused(400, "invalid batch", "POST", "/v2/batch", "["+strings.Repeat(" ", 17<<20)+"]")
 }

@@ -10,7 +10,8 @@ type Caller struct {
 	// Addr is the client's address as MONITOR shows it, e.g. "127.0.0.1:40123".
 	Addr string
 	// Patient says that blocking commands wait as long as they ask to, whatever Config.MaxBlock is. What the
-	// context then bounds is each of their attempts, and Waits is how long there is anybody to wait for.
+	// context then bounds is each of their attempts, and Waits is how long there is anybody to wait for. When it
+	// is done, nothing more is carried out of a pipeline, either.
 	Patient bool
 	Waits   context.Context
 	// Waited is how long a command has waited for others. The engine adds to it.
@@ -37,6 +38,10 @@ type ServerInfo struct {
 	// Parameters are further ones of CONFIG GET: names and values.
 	Parameters [][2]string
 }
+
+// Native reports whether the caller speaks Redis's own protocol, and expects what Redis answers. Over REST commands answer as the service
+// that has that API does, where the two differ.
+func (c *Call) Native() bool { return CallerOf(c.Txn.Context()) != nil }
 
 type callerKey struct{}
 

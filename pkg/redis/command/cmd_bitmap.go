@@ -17,8 +17,8 @@ func bitmapCommands() []*Command {
 		{Name: "getbit", Arity: 3, Flags: ReadOnly | Fast, Keys: OneKey, Group: "bitmap", Since: "2.2.0", Summary: "Returns a bit.", Run: getbit},
 		{Name: "bitcount", Arity: -2, Flags: ReadOnly, Keys: OneKey, Group: "bitmap", Since: "2.6.0", Summary: "Counts the bits that are set.", Run: bitcount},
 		{Name: "bitpos", Arity: -3, Flags: ReadOnly, Keys: OneKey, Group: "bitmap", Since: "2.8.7", Summary: "Finds the first bit that is set, or clear.", Run: bitpos},
-		{Name: "bitop", Arity: -4, Flags: Write | DenyOOM, Keys: KeySpec{First: 2, Last: -1, Step: 1}, Use: "OW update", UseThen: "RO access", Group: "bitmap", Since: "2.6.0", Summary: "Combines bitmaps into another.", Run: bitop},
-		{Name: "bitfield", Arity: -2, Flags: Write | DenyOOM, Keys: OneKey, Use: "RW access update variable_flags", UseIn: useOfBitfield, Group: "bitmap", Since: "3.2.0", Summary: "Reads and changes integers inside a bitmap.", Run: bitfield},
+		{Name: "bitop", Arity: -4, Flags: Write | DenyOOM, Keys: KeySpec{First: 2, Last: -1, Step: 1}, Use: "OW update", UseThen: "RO access", Event: "set", Group: "bitmap", Since: "2.6.0", Summary: "Combines bitmaps into another.", Run: bitop},
+		{Name: "bitfield", Arity: -2, Flags: Write | DenyOOM, Keys: OneKey, Use: "RW access update variable_flags", UseIn: useOfBitfield, Event: "setbit", Group: "bitmap", Since: "3.2.0", Summary: "Reads and changes integers inside a bitmap.", Run: bitfield},
 		{Name: "bitfield_ro", Arity: -2, Flags: ReadOnly | Fast, Keys: OneKey, Group: "bitmap", Since: "6.0.0", Summary: "Reads integers inside a bitmap.", Run: bitfield},
 	}
 }
@@ -50,6 +50,9 @@ func setbit(c *Call) error {
 	}
 	next, old := bits.Set(s, offset, int(c.Args[3][0]-'0'))
 	c.Txn.SetString(c.Args[1], next, true)
+	if next != s {
+		c.event("setbit", c.Args[1])
+	}
 	c.W.Int(int64(old))
 	return nil
 }
@@ -187,6 +190,7 @@ func bitop(c *Call) error {
 		return c.Txn.Err()
 	}
 	result := bits.Combine(op, sources)
+	c.missedSources()
 	if result == "" {
 		c.Txn.Delete(c.Args[2])
 	} else {

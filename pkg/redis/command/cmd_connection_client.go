@@ -13,7 +13,7 @@ func clientCommand() *Command {
 			&Command{Name: "getname", Arity: 2, Flags: f, Group: group, Since: "2.6.9", Summary: "Returns the connection's name.", Run: clientGetName},
 			&Command{Name: "id", Arity: 2, Flags: f, Group: group, Since: "5.0.0", Summary: "Returns the connection's number.", Run: clientID},
 			&Command{Name: "info", Arity: 2, Flags: f, Tips: "nondeterministic_output", Group: group, Since: "6.2.0", Summary: "Describes the connection.", Run: clientInfo},
-			&Command{Name: "list", Arity: -2, Flags: f, Tips: "nondeterministic_output", Group: group, Since: "2.4.0", Summary: "Describes all connections.", Run: clientList},
+			&Command{Name: "list", Arity: -2, Flags: f | Admin, Tips: "nondeterministic_output", Group: group, Since: "2.4.0", Summary: "Describes all connections.", Run: clientList},
 			&Command{Name: "no-evict", Arity: 3, Flags: f | Admin, Group: group, Since: "7.0.0", Summary: "Accepted without effect: connections are not evicted.", Run: clientSwitch},
 			&Command{Name: "no-touch", Arity: 3, Flags: f, Group: group, Since: "7.2.0", Summary: "Accepted without effect: accesses are not recorded.", Run: clientSwitch},
 			&Command{Name: "setinfo", Arity: 4, Flags: f, Group: group, Since: "7.2.0", Summary: "Says which library the connection uses.", Run: clientSetInfo},

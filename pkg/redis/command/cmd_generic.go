@@ -21,9 +21,9 @@ func genericCommands() []*Command {
 		{Name: "type", Arity: 2, Flags: ReadOnly | Fast, Keys: OneKey, Use: "RO", Group: "generic", Since: "1.0.0", Summary: "Returns the type of a key's value.", Run: typeOf},
 		{Name: "rename", Arity: 3, Flags: Write, Keys: TwoKeys, Use: "RW access delete", UseThen: "OW update", Group: "generic", Since: "1.0.0", Summary: "Renames a key and overwrites the destination.", Run: rename},
 		{Name: "renamenx", Arity: 3, Flags: Write | Fast, Keys: TwoKeys, Use: "RW access delete", UseThen: "OW insert", Group: "generic", Since: "1.0.0", Summary: "Renames a key unless the destination exists.", Run: renamenx},
-		{Name: "copy", Arity: -3, Flags: Write | DenyOOM, Keys: TwoKeys, Use: "RO access", UseThen: "OW update", Group: "generic", Since: "6.2.0", Summary: "Copies a key's value and expiry to another key.", Run: copyKey},
+		{Name: "copy", Arity: -3, Flags: Write | DenyOOM, Keys: TwoKeys, Use: "RO access", UseThen: "OW update", Event: "copy_to", Group: "generic", Since: "6.2.0", Summary: "Copies a key's value and expiry to another key.", Run: copyKey},
 		{Name: "move", Arity: 3, Flags: Write | Fast, Keys: OneKey, Group: "generic", Since: "1.0.0", Summary: "Moves a key to another database, of which there is none.", Run: moveKey},
-		{Name: "wait", Arity: 3, Flags: NoScript, Tips: "request_policy:all_shards response_policy:agg_min", Group: "generic", Since: "3.0.0", Summary: "Waits for replicas, of which a client sees none.", Run: wait},
+		{Name: "wait", Arity: 3, Tips: "request_policy:all_shards response_policy:agg_min", Group: "generic", Since: "3.0.0", Summary: "Waits for replicas, of which a client sees none.", Run: wait},
 		{Name: "waitaof", Arity: 4, Flags: NoScript, Group: "generic", Since: "7.2.0", Summary: "Waits for append-only files, of which there are none.", Run: waitAOF},
 	}
 	cmds = append(cmds, expireCommands()...)
@@ -44,6 +44,9 @@ const (
 //
 // More keys than fit one transaction are deleted some at a time.
 func del(c *Call) error {
+	if len(c.Args) == 1 && c.Native() {
+		return errArity(c.Command.Name)
+	}
 	n := int64(0)
 	for _, key := range c.Args[1:] {
 		if c.Txn.Delete(key) {
@@ -88,9 +91,17 @@ func rename(c *Call) error {
 	if !c.Txn.Exists(c.Args[1]) {
 		return errNoKey
 	}
-	c.Txn.Move(c.Args[1], c.Args[2])
+	c.move(c.Args[1], c.Args[2])
 	c.W.OK()
 	return nil
+}
+
+// move gives a key another name.
+func (c *Call) move(from, to string) {
+	c.Txn.Move(from, to)
+	c.Txn.NotifyNew(to)
+	c.event("rename_from", from)
+	c.event("rename_to", to)
 }
 
 // RENAMENX key newkey
@@ -100,7 +111,7 @@ func renamenx(c *Call) error {
 	}
 	free := !c.Txn.Exists(c.Args[2])
 	if free {
-		c.Txn.Move(c.Args[1], c.Args[2])
+		c.move(c.Args[1], c.Args[2])
 	}
 	c.W.IntBool(free)
 	return nil
@@ -125,6 +136,10 @@ func copyKey(c *Call) error {
 		}
 	}
 	from, to := c.Args[1], c.Args[2]
+	c.Txn.NotifyMissed(from)
+	if from == to && c.Native() {
+		return errSameObject
+	}
 	if from == to || !c.Txn.Exists(from) || !replace && c.Txn.Exists(to) {
 		c.W.Int(0)
 		return nil
@@ -133,6 +148,7 @@ func copyKey(c *Call) error {
 		return err
 	}
 	c.Txn.SetExpiry(to, c.Txn.Expiry(from))
+	c.Txn.NotifyNew(to)
 	c.W.Int(1)
 	return nil
 }

@@ -12,7 +12,7 @@ import (
 func dumpCommands() []*Command {
 	return []*Command{
 		{Name: "dump", Arity: 2, Flags: ReadOnly, Keys: OneKey, Tips: "nondeterministic_output", Group: "generic", Since: "2.6.0", Summary: "Returns a serialized copy of a key's value.", Run: dump},
-		{Name: "restore", Arity: -4, Flags: Write | DenyOOM, Keys: OneKey, Use: "OW update", Group: "generic", Since: "2.6.0", Summary: "Creates a key from a serialized value.", Run: restore},
+		{Name: "restore", Arity: -4, Flags: Write | DenyOOM, Keys: OneKey, Use: "OW update", Event: "restore", Group: "generic", Since: "2.6.0", Summary: "Creates a key from a serialized value.", Run: restore},
 	}
 }
 

@@ -19,7 +19,7 @@ func expireCommands() []*Command {
 		{Name: "pexpire", Arity: -3, Flags: w, Keys: OneKey, Use: "RW update", Group: "generic", Since: "2.6.0", Summary: "Makes a key expire after some milliseconds.", Run: expire, Direct: expireDirect},
 		{Name: "expireat", Arity: -3, Flags: w, Keys: OneKey, Use: "RW update", Group: "generic", Since: "1.2.0", Summary: "Makes a key expire at a Unix time in seconds.", Run: expire, Direct: expireDirect},
 		{Name: "pexpireat", Arity: -3, Flags: w, Keys: OneKey, Use: "RW update", Group: "generic", Since: "2.6.0", Summary: "Makes a key expire at a Unix time in milliseconds.", Run: expire, Direct: expireDirect},
-		{Name: "persist", Arity: 2, Flags: w, Keys: OneKey, Use: "RW update", Group: "generic", Since: "2.2.0", Summary: "Keeps a key from expiring.", Run: persist, Direct: persistDirect},
+		{Name: "persist", Arity: 2, Flags: w, Keys: OneKey, Use: "RW update", Event: "persist", Group: "generic", Since: "2.2.0", Summary: "Keeps a key from expiring.", Run: persist, Direct: persistDirect},
 		{Name: "ttl", Arity: 2, Flags: r, Keys: OneKey, Tips: "nondeterministic_output", Group: "generic", Since: "1.0.0", Summary: "Returns the seconds until a key expires.", Run: ttl},
 		{Name: "pttl", Arity: 2, Flags: r, Keys: OneKey, Tips: "nondeterministic_output", Group: "generic", Since: "2.6.0", Summary: "Returns the milliseconds until a key expires.", Run: ttl},
 		{Name: "expiretime", Arity: 2, Flags: r, Keys: OneKey, Group: "generic", Since: "7.0.0", Summary: "Returns the Unix time in seconds at which a key expires.", Run: ttl},
@@ -106,6 +106,7 @@ func expire(c *Call) error {
 		c.Txn.Delete(key)
 	case done:
 		c.Txn.SetExpiry(key, x.at)
+		c.event("expire", key)
 	}
 	c.W.IntBool(done)
 	return nil

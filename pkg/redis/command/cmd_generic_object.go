@@ -11,7 +11,7 @@ import (
 // 7.2 would have chosen with its default configuration.
 
 func objectCommand() *Command {
-	const f = ReadOnly
+	const f = ReadOnly | Silent
 	key := KeySpec{First: 2, Last: 2, Step: 1}
 	return &Command{Name: "object", Arity: -2, Group: "generic", Since: "2.2.3", Summary: "Looks into the representation of values.",
 		Subcommands: Subcommands(

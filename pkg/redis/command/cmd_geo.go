@@ -15,7 +15,7 @@ const errGeoUnit Error = "ERR unsupported unit provided. please use M, KM, FT, M
 
 func geoCommands() []*Command {
 	return append([]*Command{
-		{Name: "geoadd", Arity: -5, Flags: Write | DenyOOM, Keys: OneKey, Use: "RW update", Group: "geo", Since: "3.2.0", Summary: "Adds members with their positions, or moves them.", Run: geoadd},
+		{Name: "geoadd", Arity: -5, Flags: Write | DenyOOM, Keys: OneKey, Use: "RW update", Event: "zadd", Group: "geo", Since: "3.2.0", Summary: "Adds members with their positions, or moves them.", Run: geoadd},
 		{Name: "geodist", Arity: -4, Flags: ReadOnly, Keys: OneKey, Group: "geo", Since: "3.2.0", Summary: "Returns the distance between two members.", Run: geodist},
 		{Name: "geohash", Arity: -2, Flags: ReadOnly, Keys: OneKey, Group: "geo", Since: "3.2.0", Summary: "Returns the positions of members as geohash strings.", Run: geohash},
 		{Name: "geopos", Arity: -2, Flags: ReadOnly, Keys: OneKey, Group: "geo", Since: "3.2.0", Summary: "Returns the positions of members.", Run: geopos},

@@ -26,10 +26,10 @@ const (
 func geoSearchCommands() []*Command {
 	return []*Command{
 		{Name: "geosearch", Arity: -7, Flags: ReadOnly, Keys: OneKey, Group: "geo", Since: "6.2.0", Summary: "Returns the members inside a circle or a box.", Run: geosearch},
-		{Name: "geosearchstore", Arity: -8, Flags: Write | DenyOOM, Keys: TwoKeys, Use: "OW update", UseThen: "RO access", Group: "geo", Since: "6.2.0", Summary: "Stores the members inside a circle or a box.", Run: geosearchstore},
-		{Name: "georadius", Arity: -6, Flags: Write | DenyOOM | Movable, Keys: OneKey, Getkeys: func(args []string) []string { return geoRadiusKeys(args, 6) }, Further: geoStores(6), Use: "RO access", UseThen: "OW update", Group: "geo", Since: "3.2.0", Summary: "Returns or stores the members inside a circle.", Run: georadius},
+		{Name: "geosearchstore", Arity: -8, Flags: Write | DenyOOM, Keys: TwoKeys, Use: "OW update", UseThen: "RO access", Event: "geosearchstore", Group: "geo", Since: "6.2.0", Summary: "Stores the members inside a circle or a box.", Run: geosearchstore},
+		{Name: "georadius", Arity: -6, Flags: Write | DenyOOM | Movable, Keys: OneKey, Getkeys: func(args []string) []string { return geoRadiusKeys(args, 6) }, Further: geoStores(6), Use: "RO access", UseThen: "OW update", Event: "georadiusstore", Group: "geo", Since: "3.2.0", Summary: "Returns or stores the members inside a circle.", Run: georadius},
 		{Name: "georadius_ro", Arity: -6, Flags: ReadOnly, Keys: OneKey, Group: "geo", Since: "3.2.10", Summary: "Returns the members inside a circle.", Run: georadius},
-		{Name: "georadiusbymember", Arity: -5, Flags: Write | DenyOOM | Movable, Keys: OneKey, Getkeys: func(args []string) []string { return geoRadiusKeys(args, 5) }, Further: geoStores(5), Use: "RO access", UseThen: "OW update", Group: "geo", Since: "3.2.0", Summary: "Returns or stores the members inside a circle around a member.", Run: georadiusbymember},
+		{Name: "georadiusbymember", Arity: -5, Flags: Write | DenyOOM | Movable, Keys: OneKey, Getkeys: func(args []string) []string { return geoRadiusKeys(args, 5) }, Further: geoStores(5), Use: "RO access", UseThen: "OW update", Event: "georadiusstore", Group: "geo", Since: "3.2.0", Summary: "Returns or stores the members inside a circle around a member.", Run: georadiusbymember},
 		{Name: "georadiusbymember_ro", Arity: -5, Flags: ReadOnly, Keys: OneKey, Group: "geo", Since: "3.2.10", Summary: "Returns the members inside a circle around a member.", Run: georadiusbymember},
 	}
 }
@@ -249,6 +249,11 @@ func (q *geoQuery) answer(c *Call) error {
 			members[i].Score = h.distance / q.unit
 		}
 	}
+	source := c.Args[1]
+	if q.store {
+		source = c.Args[2]
+	}
+	c.Txn.NotifyMissed(source)
 	c.W.Int(c.storeMembers(q.dest, members))
 	return nil
 }

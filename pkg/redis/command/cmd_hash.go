@@ -23,9 +23,9 @@ const (
 
 func hashCommands() []*Command {
 	return append([]*Command{
-		{Name: "hset", Arity: -4, Flags: Write | DenyOOM | Fast, Keys: OneKey, Use: "RW update", Group: "hash", Since: "2.0.0", Summary: "Sets fields of a hash.", Run: hset, Direct: hsetDirect},
-		{Name: "hmset", Arity: -4, Flags: Write | DenyOOM | Fast, Keys: OneKey, Use: "RW update", Group: "hash", Since: "2.0.0", Summary: "Sets fields of a hash.", Run: hmset, Direct: hmsetDirect},
-		{Name: "hsetnx", Arity: 4, Flags: Write | DenyOOM | Fast, Keys: OneKey, Use: "RW insert", Group: "hash", Since: "2.0.0", Summary: "Sets a field if it does not exist.", Run: hsetnx, Direct: hsetnxDirect},
+		{Name: "hset", Arity: -4, Flags: Write | DenyOOM | Fast, Keys: OneKey, Use: "RW update", Event: "hset", Group: "hash", Since: "2.0.0", Summary: "Sets fields of a hash.", Run: hset, Direct: hsetDirect},
+		{Name: "hmset", Arity: -4, Flags: Write | DenyOOM | Fast, Keys: OneKey, Use: "RW update", Event: "hset", Group: "hash", Since: "2.0.0", Summary: "Sets fields of a hash.", Run: hmset, Direct: hmsetDirect},
+		{Name: "hsetnx", Arity: 4, Flags: Write | DenyOOM | Fast, Keys: OneKey, Use: "RW insert", Event: "hset", Group: "hash", Since: "2.0.0", Summary: "Sets a field if it does not exist.", Run: hsetnx, Direct: hsetnxDirect},
 		{Name: "hget", Arity: 3, Flags: ReadOnly | Fast, Keys: OneKey, Group: "hash", Since: "2.0.0", Summary: "Returns the value of a field.", Run: hget},
 		{Name: "hmget", Arity: -3, Flags: ReadOnly | Fast, Keys: OneKey, Group: "hash", Since: "2.0.0", Summary: "Returns the values of fields.", Run: hmget},
 		{Name: "hgetall", Arity: 2, Flags: ReadOnly, Keys: OneKey, Tips: "nondeterministic_output_order", Group: "hash", Since: "2.0.0", Summary: "Returns all fields and values.", Run: hgetall},
@@ -34,9 +34,9 @@ func hashCommands() []*Command {
 		{Name: "hlen", Arity: 2, Flags: ReadOnly | Fast, Keys: OneKey, Use: "RO", Group: "hash", Since: "2.0.0", Summary: "Returns the number of fields.", Run: hlen},
 		{Name: "hexists", Arity: 3, Flags: ReadOnly | Fast, Keys: OneKey, Use: "RO", Group: "hash", Since: "2.0.0", Summary: "Tells whether a field exists.", Run: hexists},
 		{Name: "hstrlen", Arity: 3, Flags: ReadOnly | Fast, Keys: OneKey, Use: "RO", Group: "hash", Since: "3.2.0", Summary: "Returns the length of a field's value.", Run: hstrlen},
-		{Name: "hdel", Arity: -3, Flags: Write | Fast, Keys: OneKey, Use: "RW delete", Group: "hash", Since: "2.0.0", Summary: "Deletes fields, and the hash with its last one.", Run: hdel, Direct: hdelDirect},
-		{Name: "hincrby", Arity: 4, Flags: Write | DenyOOM | Fast, Keys: OneKey, Group: "hash", Since: "2.0.0", Summary: "Adds to the integer in a field.", Run: hincrby},
-		{Name: "hincrbyfloat", Arity: 4, Flags: Write | DenyOOM | Fast, Keys: OneKey, Group: "hash", Since: "2.6.0", Summary: "Adds to the number in a field.", Run: hincrbyfloat},
+		{Name: "hdel", Arity: -3, Flags: Write | Fast, Keys: OneKey, Use: "RW delete", Event: "hdel", Group: "hash", Since: "2.0.0", Summary: "Deletes fields, and the hash with its last one.", Run: hdel, Direct: hdelDirect},
+		{Name: "hincrby", Arity: 4, Flags: Write | DenyOOM | Fast, Keys: OneKey, Event: "hincrby", Group: "hash", Since: "2.0.0", Summary: "Adds to the integer in a field.", Run: hincrby},
+		{Name: "hincrbyfloat", Arity: 4, Flags: Write | DenyOOM | Fast, Keys: OneKey, Event: "hincrbyfloat", Group: "hash", Since: "2.6.0", Summary: "Adds to the number in a field.", Run: hincrbyfloat},
 		{Name: "hrandfield", Arity: -2, Flags: ReadOnly, Keys: OneKey, Tips: "nondeterministic_output", Group: "hash", Since: "6.2.0", Summary: "Returns random fields.", Run: hrandfield},
 		{Name: "hscan", Arity: -3, Flags: ReadOnly, Keys: OneKey, Tips: "nondeterministic_output", Group: "hash", Since: "2.8.0", Summary: "Iterates over fields and values.", Run: hscan},
 	}, hashExpireCommands()...)

@@ -35,16 +35,16 @@ const maxFieldExpiry = 1<<62 - 1
 
 func hashExpireCommands() []*Command {
 	return []*Command{
-		{Name: "hexpire", Arity: -6, Flags: Write | DenyOOM | Fast, Keys: OneKey, Use: "RW update", Group: "hash", Since: "7.4.0", Summary: "Sets the time to live of fields in seconds.", Run: hexpire},
-		{Name: "hpexpire", Arity: -6, Flags: Write | DenyOOM | Fast, Keys: OneKey, Use: "RW update", Group: "hash", Since: "7.4.0", Summary: "Sets the time to live of fields in milliseconds.", Run: hpexpire},
-		{Name: "hexpireat", Arity: -6, Flags: Write | DenyOOM | Fast, Keys: OneKey, Use: "RW update", Group: "hash", Since: "7.4.0", Summary: "Makes fields expire at a Unix time in seconds.", Run: hexpireat},
-		{Name: "hpexpireat", Arity: -6, Flags: Write | DenyOOM | Fast, Keys: OneKey, Use: "RW update", Group: "hash", Since: "7.4.0", Summary: "Makes fields expire at a Unix time in milliseconds.", Run: hpexpireat},
+		{Name: "hexpire", Arity: -6, Flags: Write | DenyOOM | Fast, Keys: OneKey, Use: "RW update", Event: "hexpire", Group: "hash", Since: "7.4.0", Summary: "Sets the time to live of fields in seconds.", Run: hexpire},
+		{Name: "hpexpire", Arity: -6, Flags: Write | DenyOOM | Fast, Keys: OneKey, Use: "RW update", Event: "hexpire", Group: "hash", Since: "7.4.0", Summary: "Sets the time to live of fields in milliseconds.", Run: hpexpire},
+		{Name: "hexpireat", Arity: -6, Flags: Write | DenyOOM | Fast, Keys: OneKey, Use: "RW update", Event: "hexpire", Group: "hash", Since: "7.4.0", Summary: "Makes fields expire at a Unix time in seconds.", Run: hexpireat},
+		{Name: "hpexpireat", Arity: -6, Flags: Write | DenyOOM | Fast, Keys: OneKey, Use: "RW update", Event: "hexpire", Group: "hash", Since: "7.4.0", Summary: "Makes fields expire at a Unix time in milliseconds.", Run: hpexpireat},
 		{Name: "httl", Arity: -5, Flags: ReadOnly | Fast, Keys: OneKey, Group: "hash", Since: "7.4.0", Summary: "Returns the time to live of fields in seconds.", Run: httl},
 		{Name: "hpttl", Arity: -5, Flags: ReadOnly | Fast, Keys: OneKey, Group: "hash", Since: "7.4.0", Summary: "Returns the time to live of fields in milliseconds.", Run: hpttl},
 		{Name: "hexpiretime", Arity: -5, Flags: ReadOnly | Fast, Keys: OneKey, Group: "hash", Since: "7.4.0", Summary: "Returns when fields expire as Unix times in seconds.", Run: hexpiretime},
 		{Name: "hpexpiretime", Arity: -5, Flags: ReadOnly | Fast, Keys: OneKey, Group: "hash", Since: "7.4.0", Summary: "Returns when fields expire as Unix times in milliseconds.", Run: hpexpiretime},
-		{Name: "hpersist", Arity: -5, Flags: Write | Fast, Keys: OneKey, Use: "RW update", Group: "hash", Since: "7.4.0", Summary: "Removes the expiry of fields.", Run: hpersist},
-		{Name: "hgetdel", Arity: -5, Flags: Write | Fast, Keys: OneKey, Use: "RW access delete", Group: "hash", Since: "8.0.0", Summary: "Returns the values of fields and deletes them.", Run: hgetdel},
+		{Name: "hpersist", Arity: -5, Flags: Write | Fast, Keys: OneKey, Use: "RW update", Event: "hpersist", Group: "hash", Since: "7.4.0", Summary: "Removes the expiry of fields.", Run: hpersist},
+		{Name: "hgetdel", Arity: -5, Flags: Write | Fast, Keys: OneKey, Use: "RW access delete", Event: "hdel", Group: "hash", Since: "8.0.0", Summary: "Returns the values of fields and deletes them.", Run: hgetdel},
 		{Name: "hgetex", Arity: -5, Flags: Write | Fast, Keys: OneKey, Group: "hash", Since: "8.0.0", Summary: "Returns the values of fields and changes their expiry.", Run: hgetex},
 		{Name: "hsetex", Arity: -6, Flags: Write | DenyOOM | Fast, Keys: OneKey, Use: "RW update", Group: "hash", Since: "8.0.0", Summary: "Sets fields with an expiry.", Run: hsetex},
 	}
@@ -266,8 +266,10 @@ func hgetex(c *Call) error {
 		c.W.BulkOrNull(h.Text(f), ok)
 		switch {
 		case ok && expire:
+			c.Event = "hexpire"
 			c.expireField(h, f, at)
 		case ok && persist && f.Expires != 0:
+			c.Event = "hpersist"
 			h.SetExpiry(f, 0)
 		}
 	}
@@ -365,6 +367,10 @@ func hsetex(c *Call) error {
 			at = f.Expires
 		}
 		h.Set(name, a.pairs[2*i+1], at)
+	}
+	c.event("hset", c.Args[1])
+	if a.expire {
+		c.event("hexpire", c.Args[1])
 	}
 	c.W.Int(1)
 	return nil

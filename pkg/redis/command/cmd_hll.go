@@ -6,9 +6,9 @@ import "github.com/skystash/skystash/pkg/redis/internal/hll"
 
 func hllCommands() []*Command {
 	return []*Command{
-		{Name: "pfadd", Arity: -2, Flags: Write | DenyOOM | Fast, Keys: OneKey, Use: "RW insert", Group: "hyperloglog", Since: "2.8.9", Summary: "Adds elements to a HyperLogLog.", Run: pfadd},
+		{Name: "pfadd", Arity: -2, Flags: Write | DenyOOM | Fast, Keys: OneKey, Use: "RW insert", Event: "pfadd", Group: "hyperloglog", Since: "2.8.9", Summary: "Adds elements to a HyperLogLog.", Run: pfadd},
 		{Name: "pfcount", Arity: -2, Flags: ReadOnly, Keys: AllKeys, Use: "RW access", Group: "hyperloglog", Since: "2.8.9", Summary: "Estimates how many different elements HyperLogLogs have seen.", Run: pfcount},
-		{Name: "pfmerge", Arity: -2, Flags: Write | DenyOOM, Keys: AllKeys, Use: "RW access insert", UseThen: "RO access", Group: "hyperloglog", Since: "2.8.9", Summary: "Merges HyperLogLogs into one.", Run: pfmerge},
+		{Name: "pfmerge", Arity: -2, Flags: Write | DenyOOM, Keys: AllKeys, Use: "RW access insert", UseThen: "RO access", Event: "pfadd", Group: "hyperloglog", Since: "2.8.9", Summary: "Merges HyperLogLogs into one.", Run: pfmerge},
 	}
 }
 
@@ -94,6 +94,7 @@ func pfmerge(c *Call) error {
 	if err != nil {
 		return errBadHLL
 	}
+	c.Txn.NotifyMissed(c.Args[1:]...)
 	c.Txn.SetString(c.Args[1], merged, true)
 	c.W.OK()
 	return nil

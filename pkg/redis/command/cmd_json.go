@@ -26,12 +26,12 @@ func jsonCommands() []*Command {
 	cmds := []*Command{
 		{Name: "json.get", Arity: -2, Flags: ReadOnly, Keys: OneKey, Group: "json", Since: "1.0.0", Summary: "Returns the values at paths of a JSON document.", Run: jsonGet},
 		{Name: "json.mget", Arity: -3, Flags: ReadOnly, Keys: KeySpec{First: 1, Last: -2, Step: 1}, Group: "json", Since: "1.0.0", Summary: "Returns the values at a path of several JSON documents.", Run: jsonMGet},
-		{Name: "json.set", Arity: -4, Flags: Write | DenyOOM, Keys: OneKey, Group: "json", Since: "1.0.0", Summary: "Sets the values at a path of a JSON document.", Run: jsonSet, Direct: jsonSetDirect},
-		{Name: "json.mset", Arity: -4, Flags: Write | DenyOOM, Keys: KeySpec{First: 1, Last: -1, Step: 3}, Group: "json", Since: "2.6.0", Summary: "Sets values in several JSON documents.", Run: jsonMSet, Direct: jsonMSetDirect},
-		{Name: "json.merge", Arity: 4, Flags: Write | DenyOOM, Keys: OneKey, Group: "json", Since: "2.6.0", Summary: "Merges a value into those at a path of a JSON document.", Run: jsonMerge},
-		{Name: "json.del", Arity: -2, Flags: Write, Keys: OneKey, Group: "json", Since: "1.0.0", Summary: "Deletes the values at a path of a JSON document.", Run: jsonDel, Direct: jsonDelDirect},
-		{Name: "json.forget", Arity: -2, Flags: Write, Keys: OneKey, Group: "json", Since: "1.0.0", Summary: "Deletes the values at a path of a JSON document.", Run: jsonDel, Direct: jsonDelDirect},
-		{Name: "json.clear", Arity: -2, Flags: Write, Keys: OneKey, Group: "json", Since: "2.0.0", Summary: "Empties containers and sets numbers to 0 at a path of a JSON document.", Run: jsonClear},
+		{Name: "json.set", Arity: -4, Flags: Write | DenyOOM, Keys: OneKey, Event: "json.set", Group: "json", Since: "1.0.0", Summary: "Sets the values at a path of a JSON document.", Run: jsonSet, Direct: jsonSetDirect},
+		{Name: "json.mset", Arity: -4, Flags: Write | DenyOOM, Keys: KeySpec{First: 1, Last: -1, Step: 3}, Event: "json.mset", Group: "json", Since: "2.6.0", Summary: "Sets values in several JSON documents.", Run: jsonMSet, Direct: jsonMSetDirect},
+		{Name: "json.merge", Arity: 4, Flags: Write | DenyOOM, Keys: OneKey, Event: "json.merge", Group: "json", Since: "2.6.0", Summary: "Merges a value into those at a path of a JSON document.", Run: jsonMerge},
+		{Name: "json.del", Arity: -2, Flags: Write, Keys: OneKey, Event: "json.del", Group: "json", Since: "1.0.0", Summary: "Deletes the values at a path of a JSON document.", Run: jsonDel, Direct: jsonDelDirect},
+		{Name: "json.forget", Arity: -2, Flags: Write, Keys: OneKey, Event: "json.del", Group: "json", Since: "1.0.0", Summary: "Deletes the values at a path of a JSON document.", Run: jsonDel, Direct: jsonDelDirect},
+		{Name: "json.clear", Arity: -2, Flags: Write, Keys: OneKey, Event: "json.clear", Group: "json", Since: "2.0.0", Summary: "Empties containers and sets numbers to 0 at a path of a JSON document.", Run: jsonClear},
 		{Name: "json.type", Arity: -2, Flags: ReadOnly, Keys: OneKey, Group: "json", Since: "1.0.0", Summary: "Returns the types of the values at a path of a JSON document.", Run: jsonType},
 		{Name: "json.resp", Arity: -2, Flags: ReadOnly, Keys: OneKey, Group: "json", Since: "1.0.0", Summary: "Returns the values at a path of a JSON document as Redis replies.", Run: jsonResp},
 		{Name: "json.debug", Arity: -2, Group: "json", Since: "1.0.0", Summary: "Estimates what the values at a path of a JSON document take.", Subcommands: Subcommands(

@@ -10,12 +10,12 @@ func jsonContainerCommands() []*Command {
 	return []*Command{
 		{Name: "json.objkeys", Arity: -2, Flags: ReadOnly, Keys: OneKey, Group: "json", Since: "1.0.0", Summary: "Returns the names in the objects at a path of a JSON document.", Run: jsonObjKeys},
 		{Name: "json.objlen", Arity: -2, Flags: ReadOnly, Keys: OneKey, Group: "json", Since: "1.0.0", Summary: "Returns the numbers of members of the objects at a path of a JSON document.", Run: jsonObjLen},
-		{Name: "json.arrappend", Arity: -4, Flags: Write | DenyOOM, Keys: OneKey, Group: "json", Since: "1.0.0", Summary: "Appends values to the arrays at a path of a JSON document.", Run: jsonArrAppend},
+		{Name: "json.arrappend", Arity: -4, Flags: Write | DenyOOM, Keys: OneKey, Event: "json.arrappend", Group: "json", Since: "1.0.0", Summary: "Appends values to the arrays at a path of a JSON document.", Run: jsonArrAppend},
 		{Name: "json.arrindex", Arity: -4, Flags: ReadOnly, Keys: OneKey, Group: "json", Since: "1.0.0", Summary: "Returns where a value is in the arrays at a path of a JSON document.", Run: jsonArrIndex},
-		{Name: "json.arrinsert", Arity: -5, Flags: Write | DenyOOM, Keys: OneKey, Group: "json", Since: "1.0.0", Summary: "Inserts values into the arrays at a path of a JSON document.", Run: jsonArrInsert},
+		{Name: "json.arrinsert", Arity: -5, Flags: Write | DenyOOM, Keys: OneKey, Event: "json.arrinsert", Group: "json", Since: "1.0.0", Summary: "Inserts values into the arrays at a path of a JSON document.", Run: jsonArrInsert},
 		{Name: "json.arrlen", Arity: -2, Flags: ReadOnly, Keys: OneKey, Group: "json", Since: "1.0.0", Summary: "Returns the lengths of the arrays at a path of a JSON document.", Run: jsonArrLen},
-		{Name: "json.arrpop", Arity: -2, Flags: Write, Keys: OneKey, Group: "json", Since: "1.0.0", Summary: "Removes an element of each array at a path of a JSON document and returns it.", Run: jsonArrPop},
-		{Name: "json.arrtrim", Arity: 5, Flags: Write, Keys: OneKey, Group: "json", Since: "1.0.0", Summary: "Cuts the arrays at a path of a JSON document down to a range.", Run: jsonArrTrim},
+		{Name: "json.arrpop", Arity: -2, Flags: Write, Keys: OneKey, Event: "json.arrpop", Group: "json", Since: "1.0.0", Summary: "Removes an element of each array at a path of a JSON document and returns it.", Run: jsonArrPop},
+		{Name: "json.arrtrim", Arity: 5, Flags: Write, Keys: OneKey, Event: "json.arrtrim", Group: "json", Since: "1.0.0", Summary: "Cuts the arrays at a path of a JSON document down to a range.", Run: jsonArrTrim},
 	}
 }
 

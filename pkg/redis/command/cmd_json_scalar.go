@@ -8,12 +8,12 @@ import (
 
 func jsonScalarCommands() []*Command {
 	return []*Command{
-		{Name: "json.numincrby", Arity: 4, Flags: Write, Keys: OneKey, Group: "json", Since: "1.0.0", Summary: "Adds to the numbers at a path of a JSON document.", Run: jsonNumber(jsondoc.Add)},
-		{Name: "json.nummultby", Arity: 4, Flags: Write, Keys: OneKey, Group: "json", Since: "1.0.0", Summary: "Multiplies the numbers at a path of a JSON document.", Run: jsonNumber(jsondoc.Mul)},
-		{Name: "json.numpowby", Arity: 4, Flags: Write, Keys: OneKey, Group: "json", Since: "1.0.0", Summary: "Raises the numbers at a path of a JSON document to a power.", Run: jsonNumber(jsondoc.Pow)},
-		{Name: "json.strappend", Arity: -3, Flags: Write | DenyOOM, Keys: OneKey, Group: "json", Since: "1.0.0", Summary: "Appends to the strings at a path of a JSON document.", Run: jsonStrAppend},
+		{Name: "json.numincrby", Arity: 4, Flags: Write, Keys: OneKey, Event: "json.numincrby", Group: "json", Since: "1.0.0", Summary: "Adds to the numbers at a path of a JSON document.", Run: jsonNumber(jsondoc.Add)},
+		{Name: "json.nummultby", Arity: 4, Flags: Write, Keys: OneKey, Event: "json.nummultby", Group: "json", Since: "1.0.0", Summary: "Multiplies the numbers at a path of a JSON document.", Run: jsonNumber(jsondoc.Mul)},
+		{Name: "json.numpowby", Arity: 4, Flags: Write, Keys: OneKey, Event: "json.numpowby", Group: "json", Since: "1.0.0", Summary: "Raises the numbers at a path of a JSON document to a power.", Run: jsonNumber(jsondoc.Pow)},
+		{Name: "json.strappend", Arity: -3, Flags: Write | DenyOOM, Keys: OneKey, Event: "json.strappend", Group: "json", Since: "1.0.0", Summary: "Appends to the strings at a path of a JSON document.", Run: jsonStrAppend},
 		{Name: "json.strlen", Arity: -2, Flags: ReadOnly, Keys: OneKey, Group: "json", Since: "1.0.0", Summary: "Returns the lengths of the strings at a path of a JSON document.", Run: jsonStrLen},
-		{Name: "json.toggle", Arity: 3, Flags: Write, Keys: OneKey, Group: "json", Since: "2.0.0", Summary: "Negates the booleans at a path of a JSON document.", Run: jsonToggle},
+		{Name: "json.toggle", Arity: 3, Flags: Write, Keys: OneKey, Event: "json.toggle", Group: "json", Since: "2.0.0", Summary: "Negates the booleans at a path of a JSON document.", Run: jsonToggle},
 	}
 }
 

@@ -228,6 +228,7 @@ func jsonDel(c *Call) error {
 	case doc == nil:
 	case path.Root():
 		c.Txn.Delete(c.Args[1])
+		c.event("json.del", c.Args[1])
 		n = 1
 	default:
 		matches, err := path.Select(doc, c.Txn)

@@ -16,25 +16,25 @@ import (
 
 func listCommands() []*Command {
 	return []*Command{
-		{Name: "lpush", Arity: -3, Flags: Write | DenyOOM | Fast, Keys: OneKey, Use: "RW insert", Group: "list", Since: "1.0.0", Summary: "Puts elements in front of a list.", Run: lpush, Direct: lpushDirect},
-		{Name: "rpush", Arity: -3, Flags: Write | DenyOOM | Fast, Keys: OneKey, Use: "RW insert", Group: "list", Since: "1.0.0", Summary: "Appends elements to a list.", Run: rpush, Direct: rpushDirect},
-		{Name: "lpushx", Arity: -3, Flags: Write | DenyOOM | Fast, Keys: OneKey, Use: "RW insert", Group: "list", Since: "2.2.0", Summary: "Puts elements in front of a list if it exists.", Run: lpush, Direct: lpushDirect},
-		{Name: "rpushx", Arity: -3, Flags: Write | DenyOOM | Fast, Keys: OneKey, Use: "RW insert", Group: "list", Since: "2.2.0", Summary: "Appends elements to a list if it exists.", Run: rpush, Direct: rpushDirect},
-		{Name: "lpop", Arity: -2, Flags: Write | Fast, Keys: OneKey, Use: "RW access delete", Group: "list", Since: "1.0.0", Summary: "Removes and returns the first elements.", Run: lpop, Direct: lpopDirect},
-		{Name: "rpop", Arity: -2, Flags: Write | Fast, Keys: OneKey, Use: "RW access delete", Group: "list", Since: "1.0.0", Summary: "Removes and returns the last elements.", Run: rpop},
+		{Name: "lpush", Arity: -3, Flags: Write | DenyOOM | Fast, Keys: OneKey, Use: "RW insert", Event: "lpush", Group: "list", Since: "1.0.0", Summary: "Puts elements in front of a list.", Run: lpush, Direct: lpushDirect},
+		{Name: "rpush", Arity: -3, Flags: Write | DenyOOM | Fast, Keys: OneKey, Use: "RW insert", Event: "rpush", Group: "list", Since: "1.0.0", Summary: "Appends elements to a list.", Run: rpush, Direct: rpushDirect},
+		{Name: "lpushx", Arity: -3, Flags: Write | DenyOOM | Fast, Keys: OneKey, Use: "RW insert", Event: "lpush", Group: "list", Since: "2.2.0", Summary: "Puts elements in front of a list if it exists.", Run: lpush, Direct: lpushDirect},
+		{Name: "rpushx", Arity: -3, Flags: Write | DenyOOM | Fast, Keys: OneKey, Use: "RW insert", Event: "rpush", Group: "list", Since: "2.2.0", Summary: "Appends elements to a list if it exists.", Run: rpush, Direct: rpushDirect},
+		{Name: "lpop", Arity: -2, Flags: Write | Fast, Keys: OneKey, Use: "RW access delete", Event: "lpop", Group: "list", Since: "1.0.0", Summary: "Removes and returns the first elements.", Run: lpop, Direct: lpopDirect},
+		{Name: "rpop", Arity: -2, Flags: Write | Fast, Keys: OneKey, Use: "RW access delete", Event: "rpop", Group: "list", Since: "1.0.0", Summary: "Removes and returns the last elements.", Run: rpop},
 		{Name: "llen", Arity: 2, Flags: ReadOnly | Fast, Keys: OneKey, Use: "RO", Group: "list", Since: "1.0.0", Summary: "Returns the length of a list.", Run: llen},
 		{Name: "lindex", Arity: 3, Flags: ReadOnly, Keys: OneKey, Group: "list", Since: "1.0.0", Summary: "Returns an element by its index.", Run: lindex},
 		{Name: "lrange", Arity: 4, Flags: ReadOnly, Keys: OneKey, Group: "list", Since: "1.0.0", Summary: "Returns a range of elements.", Run: lrange},
-		{Name: "lset", Arity: 4, Flags: Write | DenyOOM, Keys: OneKey, Use: "RW update", Group: "list", Since: "1.0.0", Summary: "Sets an element by its index.", Run: lset},
-		{Name: "linsert", Arity: 5, Flags: Write | DenyOOM, Keys: OneKey, Use: "RW insert", Group: "list", Since: "2.2.0", Summary: "Inserts an element before or after another.", Run: linsert},
-		{Name: "lrem", Arity: 4, Flags: Write, Keys: OneKey, Use: "RW delete", Group: "list", Since: "1.0.0", Summary: "Removes elements by their value.", Run: lrem},
+		{Name: "lset", Arity: 4, Flags: Write | DenyOOM, Keys: OneKey, Use: "RW update", Event: "lset", Group: "list", Since: "1.0.0", Summary: "Sets an element by its index.", Run: lset},
+		{Name: "linsert", Arity: 5, Flags: Write | DenyOOM, Keys: OneKey, Use: "RW insert", Event: "linsert", Group: "list", Since: "2.2.0", Summary: "Inserts an element before or after another.", Run: linsert},
+		{Name: "lrem", Arity: 4, Flags: Write, Keys: OneKey, Use: "RW delete", Event: "lrem", Group: "list", Since: "1.0.0", Summary: "Removes elements by their value.", Run: lrem},
 		{Name: "ltrim", Arity: 4, Flags: Write, Keys: OneKey, Use: "RW delete", Group: "list", Since: "1.0.0", Summary: "Removes the elements outside a range.", Run: ltrim},
 		{Name: "lpos", Arity: -3, Flags: ReadOnly, Keys: OneKey, Group: "list", Since: "6.0.6", Summary: "Returns the index of matching elements.", Run: lpos},
 		{Name: "lmove", Arity: 5, Flags: Write | DenyOOM, Keys: TwoKeys, Use: "RW access delete", UseThen: "RW insert", Group: "list", Since: "6.2.0", Summary: "Moves an element from one list to another.", Run: lmove},
 		{Name: "rpoplpush", Arity: 3, Flags: Write | DenyOOM, Keys: TwoKeys, Use: "RW access delete", UseThen: "RW insert", Group: "list", Since: "1.2.0", Summary: "Moves the last element of a list to the front of another.", Run: rpoplpush},
 		{Name: "lmpop", Arity: -4, Flags: Write | Movable, Keys: KeySpec{Numkeys: 1}, Use: "RW access delete", Group: "list", Since: "7.0.0", Summary: "Removes and returns elements of the first list that has any.", Run: lmpop},
-		{Name: "blpop", Arity: -3, Flags: Write | Blocking, Keys: KeySpec{First: 1, Last: -2, Step: 1}, Use: "RW access delete", Group: "list", Since: "2.0.0", Summary: "LPOP of the first list that has elements; waits for elements.", Run: blpop},
-		{Name: "brpop", Arity: -3, Flags: Write | Blocking, Keys: KeySpec{First: 1, Last: -2, Step: 1}, Use: "RW access delete", Group: "list", Since: "2.0.0", Summary: "RPOP of the first list that has elements; waits for elements.", Run: brpop},
+		{Name: "blpop", Arity: -3, Flags: Write | Blocking, Keys: KeySpec{First: 1, Last: -2, Step: 1}, Use: "RW access delete", Event: "lpop", Group: "list", Since: "2.0.0", Summary: "LPOP of the first list that has elements; waits for elements.", Run: blpop},
+		{Name: "brpop", Arity: -3, Flags: Write | Blocking, Keys: KeySpec{First: 1, Last: -2, Step: 1}, Use: "RW access delete", Event: "rpop", Group: "list", Since: "2.0.0", Summary: "RPOP of the first list that has elements; waits for elements.", Run: brpop},
 		{Name: "blmove", Arity: 6, Flags: Write | DenyOOM | Blocking, Keys: TwoKeys, Use: "RW access delete", UseThen: "RW insert", Group: "list", Since: "6.2.0", Summary: "LMOVE; waits for elements.", Run: blmove},
 		{Name: "brpoplpush", Arity: 4, Flags: Write | DenyOOM | Blocking, Keys: TwoKeys, Use: "RW access delete", UseThen: "RW insert", Group: "list", Since: "2.2.0", Summary: "RPOPLPUSH; waits for elements.", Run: brpoplpush},
 		{Name: "blmpop", Arity: -5, Flags: Write | Blocking | Movable, Keys: KeySpec{Numkeys: 2}, Use: "RW access delete", Group: "list", Since: "7.0.0", Summary: "LMPOP; waits for elements.", Run: blmpop},
@@ -321,6 +321,7 @@ func ltrim(c *Call) error {
 		if stop-start+1 != l.Len() {
 			l.Keep(start, stop)
 		}
+		c.event("ltrim", c.Args[1])
 	}
 	c.W.OK()
 	return nil

@@ -149,7 +149,7 @@ func rpoplpush(c *Call) error { return c.moveElement(false, true, c.nothing) }
 // moveElement moves an element; none ends the command if there is none.
 func (c *Call) moveElement(fromLeft, toLeft bool, none func() error) error {
 	src, err := c.Txn.List(c.Args[1])
-	if err != nil {
+	if err != nil && !c.passesOver(err) {
 		return err
 	}
 	if src == nil {
@@ -173,8 +173,24 @@ func (c *Call) moveElement(fromLeft, toLeft bool, none func() error) error {
 	} else {
 		dst.PushRight(popped[0])
 	}
+	c.event(pushEvent(toLeft), c.Args[2])
+	c.event(popEvent(fromLeft), c.Args[1])
 	c.W.Bulk(popped[0])
 	return nil
+}
+
+func pushEvent(left bool) string {
+	if left {
+		return "lpush"
+	}
+	return "rpush"
+}
+
+func popEvent(left bool) string {
+	if left {
+		return "lpop"
+	}
+	return "rpop"
 }
 
 // LMPOP numkeys key [key ...] LEFT|RIGHT [COUNT count]
@@ -210,12 +226,13 @@ func (c *Call) popFirst(i int, none func() error) error {
 	}
 	for _, key := range c.Args[i+1 : where] {
 		l, err := c.Txn.List(key)
-		if err != nil {
+		if err != nil && !c.passesOver(err) {
 			return err
 		}
 		if l == nil {
 			continue
 		}
+		c.Event = popEvent(left)
 		c.W.Array(2)
 		c.W.Bulk(key)
 		if left {
@@ -232,8 +249,10 @@ func (c *Call) popFirst(i int, none func() error) error {
 func (c *Call) timeout(i int) (float64, error) {
 	f, ok := num.ParseFloat(c.Args[i])
 	switch {
-	case !ok || f > math.MaxInt64/1000:
+	case !ok:
 		return 0, errTimeout
+	case f > math.MaxInt64/1000:
+		return 0, Error("ERR timeout is out of range")
 	case f < 0:
 		return 0, errNegTimeout
 	}
@@ -254,7 +273,7 @@ func (c *Call) popAny(where func(*keyspace.List, int64) []string) error {
 	}
 	for _, key := range c.Args[1:last] {
 		l, err := c.Txn.List(key)
-		if err != nil {
+		if err != nil && !c.passesOver(err) {
 			return err
 		}
 		if popped := where(l, 1); len(popped) > 0 {

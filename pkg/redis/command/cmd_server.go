@@ -5,10 +5,11 @@ import (
 	"strings"
 
 	"github.com/skystash/skystash/pkg/redis/internal/num"
+	"github.com/skystash/skystash/pkg/redis/keyspace"
 )
 
 // DBSIZE, TIME, SWAPDB, MEMORY, CONFIG;
-// cmd_server_info.go: INFO; cmd_server_command.go: COMMAND.
+// cmd_server_config.go: what CONFIG SET accepts; cmd_server_info.go: INFO; cmd_server_command.go: COMMAND.
 
 func serverCommands() []*Command {
 	const group = "server"
@@ -17,14 +18,14 @@ func serverCommands() []*Command {
 		{Name: "time", Arity: 1, Flags: Fast, Tips: "nondeterministic_output", Group: group, Since: "2.6.0", Summary: "Returns the server's time.", Run: serverTime},
 		{Name: "swapdb", Arity: 3, Flags: Write | Fast, Group: group, Since: "4.0.0", Summary: "Swaps two databases, of which there is one.", Run: swapDB},
 		{Name: "memory", Arity: -2, Group: group, Since: "4.0.0", Summary: "Estimates what values take.", Subcommands: Subcommands(
-			&Command{Name: "usage", Arity: -3, Flags: ReadOnly, Keys: KeySpec{First: 2, Last: 2, Step: 1}, Use: "RO", Group: group, Since: "4.0.0", Summary: "Estimates the bytes that a key takes.", Run: memoryUsage},
+			&Command{Name: "usage", Arity: -3, Flags: ReadOnly | Silent, Keys: KeySpec{First: 2, Last: 2, Step: 1}, Use: "RO", Group: group, Since: "4.0.0", Summary: "Estimates the bytes that a key takes.", Run: memoryUsage},
 			Help(group, "4.0.0",
 				"USAGE <key> [SAMPLES <count>]", "    Estimate the bytes that the key and its value take, from <count>",
 				"    of its elements (default: 5, 0 means all)."),
 		)},
 		{Name: "config", Arity: -2, Group: group, Since: "2.0.0", Summary: "Reads and sets the configuration.", Subcommands: Subcommands(
 			&Command{Name: "get", Arity: -3, Flags: Admin | NoScript, Group: group, Since: "2.0.0", Summary: "Returns parameters that match patterns.", Run: configGet},
-			&Command{Name: "set", Arity: -4, Flags: Admin | NoScript, Tips: "request_policy:all_nodes response_policy:all_succeeded", Group: group, Since: "2.0.0", Summary: "Sets parameters.", Run: configSet},
+			&Command{Name: "set", Arity: -4, Flags: Admin | NoScript, Tips: "request_policy:all_nodes response_policy:all_succeeded", Group: group, Since: "2.0.0", Summary: "Sets parameters.", Run: configSet, Outside: configSetAlone},
 			&Command{Name: "resetstat", Arity: 2, Flags: Admin | NoScript, Group: group, Since: "2.0.0", Summary: "Accepted without effect: INFO reports no counters.", Run: configResetStat},
 			Help(group, "5.0.0",
 				"GET <pattern> [<pattern> ...]", "    Parameters that match the glob-like patterns, with their values.",
@@ -96,14 +97,13 @@ func memoryUsage(c *Call) error {
 // keyOverhead is about what a key takes in Redis besides its name and value, in bytes.
 const keyOverhead = 64
 
-// notifyParam is the one parameter there is. Keyspace events are not published,
-// so it is empty.
+// notifyParam is the one parameter that can be set: which keyspace events are told of.
 const notifyParam = "notify-keyspace-events"
 
 // CONFIG GET parameter [parameter ...]
 func configGet(c *Call) error {
 	mark, n := c.W.Mark(), 0
-	for _, p := range append(parametersFor(serverOf(c)), [2]string{notifyParam, ""}) {
+	for _, p := range parametersOf(c) {
 		if !slices.ContainsFunc(c.Args[2:], func(pattern string) bool { return c.Txn.Matches(strings.ToLower(pattern), p[0]) }) {
 			continue
 		}
@@ -115,21 +115,64 @@ func configGet(c *Call) error {
 	return nil
 }
 
+// parametersOf are the parameters, with their values.
+func parametersOf(c *Call) [][2]string {
+	return append(parametersFor(serverOf(c.Txn.Context())), [2]string{notifyParam, c.Txn.Database().Events.String()})
+}
+
 // CONFIG SET parameter value [parameter value ...]
-func configSet(c *Call) error {
-	if len(c.Args)%2 != 0 {
-		return ErrSyntax
+//
+// It answers when all engines know.
+func configSetAlone(o *Outside) error {
+	events, given, err := configArgs(o.Args, serverOf(o.Context))
+	if err == nil && given {
+		err = o.Host.SetEvents(o.Context, o.Database, events)
 	}
-	for i := 2; i < len(c.Args); i += 2 {
-		if !c.Is(i, notifyParam) {
-			return Error("ERR Unknown option or number of arguments for CONFIG SET - '" + c.Args[i] + "'")
-		}
-		if c.Args[i+1] != "" {
-			return Error("ERR CONFIG SET failed (possibly related to argument '" + notifyParam + "') - keyspace events are not available")
-		}
+	if err == nil {
+		o.W.OK()
+	}
+	return err
+}
+
+// configSet is the same in a transaction, where it can change nothing.
+func configSet(c *Call) error {
+	events, given, err := configArgs(c.Args, serverOf(c.Txn.Context()))
+	switch {
+	case err != nil:
+		return err
+	case given && events != c.Txn.Database().Events:
+		return errConfig(notifyParam, "it cannot be set in a transaction")
 	}
 	c.W.OK()
 	return nil
+}
+
+// configArgs reads the arguments of CONFIG SET: the events to tell of, if they are given. Other parameters
+// that there are accept the value that they have.
+func configArgs(args []string, server *ServerInfo) (events keyspace.Events, given bool, err error) {
+	if len(args)%2 != 0 {
+		return 0, false, ErrSyntax
+	}
+	for i := 2; i < len(args); i += 2 {
+		name, value := strings.ToLower(args[i]), args[i+1]
+		if name == notifyParam {
+			if given {
+				return 0, false, errConfig(name, "duplicate parameter")
+			}
+			if events, given = keyspace.ParseEvents(value); !given {
+				return 0, false, errConfig(name, "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.")
+			}
+			continue
+		}
+		if err := setFixed(server, name, value); err != nil {
+			return 0, false, err
+		}
+	}
+	return events, given, nil
+}
+
+func errConfig(name, why string) Error {
+	return Error("ERR CONFIG SET failed (possibly related to argument '" + name + "') - " + why)
 }
 
 // CONFIG RESETSTAT

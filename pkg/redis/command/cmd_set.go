@@ -14,22 +14,22 @@ import (
 
 func setCommands() []*Command {
 	return []*Command{
-		{Name: "sadd", Arity: -3, Flags: Write | DenyOOM | Fast, Keys: OneKey, Use: "RW insert", Group: "set", Since: "1.0.0", Summary: "Adds members to a set.", Run: sadd, Direct: saddDirect},
-		{Name: "srem", Arity: -3, Flags: Write | Fast, Keys: OneKey, Use: "RW delete", Group: "set", Since: "1.0.0", Summary: "Removes members from a set.", Run: srem, Direct: sremDirect},
+		{Name: "sadd", Arity: -3, Flags: Write | DenyOOM | Fast, Keys: OneKey, Use: "RW insert", Event: "sadd", Group: "set", Since: "1.0.0", Summary: "Adds members to a set.", Run: sadd, Direct: saddDirect},
+		{Name: "srem", Arity: -3, Flags: Write | Fast, Keys: OneKey, Use: "RW delete", Event: "srem", Group: "set", Since: "1.0.0", Summary: "Removes members from a set.", Run: srem, Direct: sremDirect},
 		{Name: "scard", Arity: 2, Flags: ReadOnly | Fast, Keys: OneKey, Use: "RO", Group: "set", Since: "1.0.0", Summary: "Returns the number of members.", Run: scard},
 		{Name: "sismember", Arity: 3, Flags: ReadOnly | Fast, Keys: OneKey, Use: "RO", Group: "set", Since: "1.0.0", Summary: "Tells whether a member belongs to a set.", Run: sismember},
 		{Name: "smismember", Arity: -3, Flags: ReadOnly | Fast, Keys: OneKey, Group: "set", Since: "6.2.0", Summary: "Tells of several members whether they belong to a set.", Run: smismember},
 		{Name: "smembers", Arity: 2, Flags: ReadOnly, Keys: OneKey, Tips: "nondeterministic_output_order", Group: "set", Since: "1.0.0", Summary: "Returns all members.", Run: smembers},
 		{Name: "smove", Arity: 4, Flags: Write | Fast, Keys: TwoKeys, Use: "RW access delete", UseThen: "RW insert", Group: "set", Since: "1.0.0", Summary: "Moves a member from one set to another.", Run: smove},
-		{Name: "spop", Arity: -2, Flags: Write | Fast, Keys: OneKey, Use: "RW access delete", Tips: "nondeterministic_output", Group: "set", Since: "1.0.0", Summary: "Removes and returns random members.", Run: spop},
+		{Name: "spop", Arity: -2, Flags: Write | Fast, Keys: OneKey, Use: "RW access delete", Tips: "nondeterministic_output", Event: "spop", Group: "set", Since: "1.0.0", Summary: "Removes and returns random members.", Run: spop},
 		{Name: "srandmember", Arity: -2, Flags: ReadOnly, Keys: OneKey, Tips: "nondeterministic_output", Group: "set", Since: "1.0.0", Summary: "Returns random members.", Run: srandmember},
 		{Name: "sinter", Arity: -2, Flags: ReadOnly, Keys: AllKeys, Tips: "nondeterministic_output_order", Group: "set", Since: "1.0.0", Summary: "Returns the intersection of sets.", Run: sinter},
 		{Name: "sintercard", Arity: -3, Flags: ReadOnly | Movable, Keys: KeySpec{Numkeys: 1}, Group: "set", Since: "7.0.0", Summary: "Returns the size of the intersection of sets.", Run: sintercard},
-		{Name: "sinterstore", Arity: -3, Flags: Write | DenyOOM, Keys: AllKeys, Use: "RW update", UseThen: "RO access", Group: "set", Since: "1.0.0", Summary: "Stores the intersection of sets.", Run: sinterstore},
+		{Name: "sinterstore", Arity: -3, Flags: Write | DenyOOM, Keys: AllKeys, Use: "RW update", UseThen: "RO access", Event: "sinterstore", Group: "set", Since: "1.0.0", Summary: "Stores the intersection of sets.", Run: sinterstore},
 		{Name: "sunion", Arity: -2, Flags: ReadOnly, Keys: AllKeys, Tips: "nondeterministic_output_order", Group: "set", Since: "1.0.0", Summary: "Returns the union of sets.", Run: sunion},
-		{Name: "sunionstore", Arity: -3, Flags: Write | DenyOOM, Keys: AllKeys, Use: "OW update", UseThen: "RO access", Group: "set", Since: "1.0.0", Summary: "Stores the union of sets.", Run: sunionstore},
+		{Name: "sunionstore", Arity: -3, Flags: Write | DenyOOM, Keys: AllKeys, Use: "OW update", UseThen: "RO access", Event: "sunionstore", Group: "set", Since: "1.0.0", Summary: "Stores the union of sets.", Run: sunionstore},
 		{Name: "sdiff", Arity: -2, Flags: ReadOnly, Keys: AllKeys, Tips: "nondeterministic_output_order", Group: "set", Since: "1.0.0", Summary: "Returns the members of the first set that are in none of the others.", Run: sdiff},
-		{Name: "sdiffstore", Arity: -3, Flags: Write | DenyOOM, Keys: AllKeys, Use: "OW update", UseThen: "RO access", Group: "set", Since: "1.0.0", Summary: "Stores the difference of sets.", Run: sdiffstore},
+		{Name: "sdiffstore", Arity: -3, Flags: Write | DenyOOM, Keys: AllKeys, Use: "OW update", UseThen: "RO access", Event: "sdiffstore", Group: "set", Since: "1.0.0", Summary: "Stores the difference of sets.", Run: sdiffstore},
 		{Name: "sscan", Arity: -3, Flags: ReadOnly, Keys: OneKey, Tips: "nondeterministic_output", Group: "set", Since: "2.8.0", Summary: "Iterates over the members of a set.", Run: sscan},
 	}
 }
@@ -180,7 +180,13 @@ func smove(c *Call) error {
 			return err
 		}
 		src.Remove(m)
-		dst.Add(m)
+		c.event("srem", c.Args[1])
+		if src.Len() == 0 {
+			c.Txn.Delete(c.Args[1])
+		}
+		if dst.Add(m) {
+			c.event("sadd", c.Args[2])
+		}
 	}
 	c.W.Int(1)
 	return nil
@@ -213,6 +219,9 @@ func spop(c *Call) error {
 	}
 	out := s.Random(n)
 	if int64(len(out)) == s.Len() {
+		if s != nil {
+			c.event("spop", c.Args[1])
+		}
 		c.Txn.Delete(c.Args[1])
 	} else {
 		s.Fetch(out)
@@ -382,6 +391,7 @@ func (c *Call) combineStore(op func(*keyspace.Txn, []*keyspace.Set) []string) er
 	if err != nil {
 		return err
 	}
+	c.missedSources()
 	c.storeSet(c.Args[1], out)
 	c.W.Int(int64(len(out)))
 	return nil

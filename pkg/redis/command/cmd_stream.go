@@ -28,12 +28,12 @@ func streamCommands() []*Command {
 		{Name: "xrange", Arity: -4, Flags: ReadOnly, Keys: OneKey, Group: "stream", Since: "5.0.0", Summary: "Returns the entries in a range of ids.", Run: xrange},
 		{Name: "xrevrange", Arity: -4, Flags: ReadOnly, Keys: OneKey, Group: "stream", Since: "5.0.0", Summary: "Returns the entries in a range of ids in reverse order.", Run: xrevrange},
 		{Name: "xread", Arity: -4, Flags: ReadOnly | Blocking | Movable, Getkeys: xreadKeys, Further: afterStreams(1, "RO access"), Group: "stream", Since: "5.0.0", Summary: "Returns the entries behind given ones of several streams, and may wait for some.", Run: xread},
-		{Name: "xsetid", Arity: -3, Flags: Write | DenyOOM | Fast, Keys: OneKey, Use: "RW update", Group: "stream", Since: "5.0.0", Summary: "Sets the last id of a stream.", Run: xsetid},
-		{Name: "xdel", Arity: -3, Flags: Write | Fast, Keys: OneKey, Use: "RW delete", Group: "stream", Since: "5.0.0", Summary: "Removes entries.", Run: xdel},
-		{Name: "xdelex", Arity: -5, Flags: Write | Fast, Keys: OneKey, Use: "RW delete", Group: "stream", Since: "8.2.0", Summary: "Removes entries, and says what becomes of references to them.", Run: xdelex},
-		{Name: "xtrim", Arity: -4, Flags: Write, Keys: OneKey, Use: "RW delete", Tips: "nondeterministic_output", Group: "stream", Since: "5.0.0", Summary: "Removes entries from the start of a stream.", Run: xtrim},
+		{Name: "xsetid", Arity: -3, Flags: Write | DenyOOM | Fast, Keys: OneKey, Use: "RW update", Event: "xsetid", Group: "stream", Since: "5.0.0", Summary: "Sets the last id of a stream.", Run: xsetid},
+		{Name: "xdel", Arity: -3, Flags: Write | Fast, Keys: OneKey, Use: "RW delete", Event: "xdel", Group: "stream", Since: "5.0.0", Summary: "Removes entries.", Run: xdel},
+		{Name: "xdelex", Arity: -5, Flags: Write | Fast, Keys: OneKey, Use: "RW delete", Event: "xdel", Group: "stream", Since: "8.2.0", Summary: "Removes entries, and says what becomes of references to them.", Run: xdelex},
+		{Name: "xtrim", Arity: -4, Flags: Write, Keys: OneKey, Use: "RW delete", Tips: "nondeterministic_output", Event: "xtrim", Group: "stream", Since: "5.0.0", Summary: "Removes entries from the start of a stream.", Run: xtrim},
 		{Name: "xack", Arity: -4, Flags: Write | Fast, Keys: OneKey, Use: "RW update", Group: "stream", Since: "5.0.0", Summary: "Acknowledges entries that were delivered to a group.", Run: xack},
-		{Name: "xackdel", Arity: -6, Flags: Write | Fast, Keys: OneKey, Use: "RW delete", Group: "stream", Since: "8.2.0", Summary: "Acknowledges entries and removes them.", Run: xackdel},
+		{Name: "xackdel", Arity: -6, Flags: Write | Fast, Keys: OneKey, Use: "RW delete", Event: "xdel", Group: "stream", Since: "8.2.0", Summary: "Acknowledges entries and removes them.", Run: xackdel},
 		{Name: "xreadgroup", Arity: -7, Flags: Write | Blocking | Movable, Getkeys: xreadKeys, Further: afterStreams(4, "RW access update"), Group: "stream", Since: "5.0.0", Summary: "Delivers entries to a consumer of a group, and may wait for some.", Run: xreadgroup},
 		{Name: "xpending", Arity: -3, Flags: ReadOnly, Keys: OneKey, Tips: "nondeterministic_output", Group: "stream", Since: "5.0.0", Summary: "Returns what is pending in a group.", Run: xpending},
 		{Name: "xclaim", Arity: -6, Flags: Write | Fast, Keys: OneKey, Tips: "nondeterministic_output", Group: "stream", Since: "5.0.0", Summary: "Makes pending entries those of another consumer.", Run: xclaim},
@@ -127,7 +127,10 @@ func xadd(c *Call) error {
 		s = c.Txn.NewStream(c.Args[1])
 	}
 	s.Add(id, pairs)
-	s.Trim(o.trim)
+	c.event("xadd", c.Args[1])
+	if s.Trim(o.trim) > 0 {
+		c.event("xtrim", c.Args[1])
+	}
 	c.W.Bulk(id.String())
 	return nil
 }
@@ -255,10 +258,17 @@ func parseXread(c *Call) (xreadArgs, error) {
 		case c.Is(i, "streams") && more > 0:
 			rest := c.Args[i+1:]
 			if len(rest)%2 != 0 {
-				return a, Error("ERR Unbalanced XREAD list of streams: for each stream key an ID or '$' must be specified.")
+				last := "$"
+				if ofGroup {
+					last = ">"
+				}
+				return a, Error("ERR Unbalanced '" + c.Command.Name + "' list of streams: for each stream key an ID or '" + last + "' must be specified.")
 			}
 			if ofGroup && !grouped {
 				return a, Error("ERR Missing GROUP option for XREADGROUP")
+			}
+			if a.block >= 0 && c.Scripted && c.Native() {
+				return a, Error("ERR " + c.Command.Name + " command is not allowed with BLOCK option from scripts")
 			}
 			a.keys, a.ids = rest[:len(rest)/2], rest[len(rest)/2:]
 			return a, nil
@@ -278,7 +288,7 @@ func xread(c *Call) error {
 	streams, after := make([]*keyspace.Stream, len(a.keys)), make([]keyspace.StreamID, len(a.keys))
 	for i, key := range a.keys {
 		s, err := c.Txn.Stream(key)
-		if err != nil {
+		if err != nil && !c.passesOver(err) {
 			return err
 		}
 		streams[i] = s

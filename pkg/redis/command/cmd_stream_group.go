@@ -99,6 +99,7 @@ func xgroupCreate(c *Call) error {
 		s = c.Txn.NewStream(c.Args[2])
 	}
 	s.NewGroup(c.Args[3], id, read)
+	c.event("xgroup-create", c.Args[2])
 	c.W.OK()
 	return nil
 }
@@ -128,6 +129,7 @@ func xgroupSetID(c *Call) error {
 		return err
 	}
 	g.SetLast(id, read)
+	c.event("xgroup-setid", c.Args[2])
 	c.W.OK()
 	return nil
 }
@@ -140,6 +142,7 @@ func xgroupDestroy(c *Call) error {
 	}
 	if g != nil {
 		g.Destroy()
+		c.event("xgroup-destroy", c.Args[2])
 	}
 	c.W.IntBool(g != nil)
 	return nil
@@ -154,6 +157,7 @@ func xgroupCreateConsumer(c *Call) error {
 	known := g.Consumer(c.Args[4]) != nil
 	if !known {
 		g.NewConsumer(c.Args[4])
+		c.event("xgroup-createconsumer", c.Args[2])
 	}
 	c.W.IntBool(!known)
 	return nil
@@ -169,6 +173,7 @@ func xgroupDelConsumer(c *Call) error {
 	if consumer := g.Consumer(c.Args[4]); consumer != nil {
 		pending = consumer.Pending
 		g.DeleteConsumer(consumer)
+		c.event("xgroup-delconsumer", c.Args[2])
 	}
 	c.W.Int(pending)
 	return nil
@@ -207,10 +212,10 @@ func xreadgroup(c *Call) error {
 		here := c.W.Mark()
 		c.W.Array(2)
 		c.W.Bulk(a.keys[i])
-		// Without acknowledgement, a new consumer leaves no trace, unlike in Redis.
+		// Over REST, a new consumer without acknowledgement leaves no trace, unlike in Redis.
 		var consumer *keyspace.StreamConsumer
-		if !a.noAck || g.Consumer(a.consumer) != nil {
-			consumer = g.See(a.consumer)
+		if !a.noAck || c.Native() || g.Consumer(a.consumer) != nil {
+			consumer = c.see(g, a.keys[i], a.consumer)
 		}
 		if a.ids[i] != ">" && after[i] != keyspace.MaxStreamID {
 			c.history(g, consumer, after[i], a.count)
@@ -221,6 +226,16 @@ func xreadgroup(c *Call) error {
 		served++
 	}
 	return c.served(a, mark, served, nil)
+}
+
+// see is a consumer of a group, which is made if need be.
+func (c *Call) see(g *keyspace.StreamGroup, key, name string) *keyspace.StreamConsumer {
+	known := g.Consumer(name) != nil
+	consumer := g.See(name)
+	if !known {
+		c.event("xgroup-createconsumer", key)
+	}
+	return consumer
 }
 
 // deliver replies with entries that the group has not been given yet; not ok if there are none.

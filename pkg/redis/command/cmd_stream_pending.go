@@ -153,7 +153,7 @@ func xclaim(c *Call) error {
 	if g.Last().Less(cl.last) {
 		g.SetLast(cl.last, g.Read())
 	}
-	consumer := g.See(c.Args[3])
+	consumer := c.see(g, c.Args[1], c.Args[3])
 	mark, n := c.W.Mark(), 0
 	for _, id := range ids {
 		p, pending := g.Pending(id, len(ids))
@@ -293,7 +293,7 @@ func xautoclaim(c *Call) error {
 	if g == nil {
 		return errNoKeyOrGroup(c.Args[1], c.Args[2])
 	}
-	consumer := g.See(c.Args[3])
+	consumer := c.see(g, c.Args[1], c.Args[3])
 
 	// What is claimed is put down afterwards, for the list must not change under us.
 	var next keyspace.StreamID

@@ -28,11 +28,11 @@ func stringCommands() []*Command {
 		{Name: "mget", Arity: -2, Flags: ReadOnly | Fast, Keys: AllKeys, Tips: "request_policy:multi_shard", Group: "string", Since: "1.0.0", Summary: "Returns the values of several keys.", Run: mget},
 		{Name: "mset", Arity: -3, Flags: Write | DenyOOM | Divisible, Keys: PairKeys, Use: "OW update", Tips: "request_policy:multi_shard response_policy:all_succeeded", Group: "string", Since: "1.0.1", Summary: "Sets the values of several keys.", Run: mset, Direct: msetDirect},
 		{Name: "msetnx", Arity: -3, Flags: Write | DenyOOM, Keys: PairKeys, Use: "OW insert", Tips: "request_policy:multi_shard response_policy:agg_min", Group: "string", Since: "1.0.1", Summary: "Sets the values of several keys if none of them exists.", Run: msetnx, Direct: msetDirect},
-		{Name: "incr", Arity: 2, Flags: Write | DenyOOM | Fast, Keys: OneKey, Group: "string", Since: "1.0.0", Summary: "Adds one to an integer.", Run: incr, Direct: incrDirect},
-		{Name: "decr", Arity: 2, Flags: Write | DenyOOM | Fast, Keys: OneKey, Group: "string", Since: "1.0.0", Summary: "Subtracts one from an integer.", Run: incr, Direct: incrDirect},
-		{Name: "incrby", Arity: 3, Flags: Write | DenyOOM | Fast, Keys: OneKey, Group: "string", Since: "1.0.0", Summary: "Adds to an integer.", Run: incr, Direct: incrDirect},
-		{Name: "decrby", Arity: 3, Flags: Write | DenyOOM | Fast, Keys: OneKey, Group: "string", Since: "1.0.0", Summary: "Subtracts from an integer.", Run: incr, Direct: incrDirect},
-		{Name: "incrbyfloat", Arity: 3, Flags: Write | DenyOOM | Fast, Keys: OneKey, Group: "string", Since: "2.6.0", Summary: "Adds to a number.", Run: incrbyfloat},
+		{Name: "incr", Arity: 2, Flags: Write | DenyOOM | Fast, Keys: OneKey, Event: "incrby", Group: "string", Since: "1.0.0", Summary: "Adds one to an integer.", Run: incr, Direct: incrDirect},
+		{Name: "decr", Arity: 2, Flags: Write | DenyOOM | Fast, Keys: OneKey, Event: "incrby", Group: "string", Since: "1.0.0", Summary: "Subtracts one from an integer.", Run: incr, Direct: incrDirect},
+		{Name: "incrby", Arity: 3, Flags: Write | DenyOOM | Fast, Keys: OneKey, Event: "incrby", Group: "string", Since: "1.0.0", Summary: "Adds to an integer.", Run: incr, Direct: incrDirect},
+		{Name: "decrby", Arity: 3, Flags: Write | DenyOOM | Fast, Keys: OneKey, Event: "incrby", Group: "string", Since: "1.0.0", Summary: "Subtracts from an integer.", Run: incr, Direct: incrDirect},
+		{Name: "incrbyfloat", Arity: 3, Flags: Write | DenyOOM | Fast, Keys: OneKey, Event: "incrbyfloat", Group: "string", Since: "2.6.0", Summary: "Adds to a number.", Run: incrbyfloat},
 	}, stringRangeCommands()...)
 }
 
@@ -76,6 +76,14 @@ func set(c *Call) error {
 	return c.setString(c.Args[2], o)
 }
 
+// expireAt makes an existing key expire at a time (Unix ms). A time that has passed deletes the key.
+func (c *Call) expireAt(key string, at int64) {
+	c.Txn.SetExpiry(key, at)
+	if at > c.Txn.Now() {
+		c.genericEvent("expire", key)
+	}
+}
+
 // useOfSet: without GET, it tells nothing of what the key holds.
 func useOfSet(args []string) string {
 	if slices.ContainsFunc(args[min(3, len(args)):], func(a string) bool { return strings.EqualFold(a, "get") }) {
@@ -102,12 +110,14 @@ func (c *Call) setString(value string, o setOptions) error {
 			return err
 		}
 		old, exists = s, ok
+		c.Txn.NotifyMissed(key)
 	}
 	met := o.met(exists, old)
 	if met {
 		c.Txn.SetString(key, value, o.keepTTL)
+		c.event("set", key)
 		if o.at != 0 {
-			c.Txn.SetExpiry(key, o.at)
+			c.expireAt(key, o.at)
 		}
 	}
 	switch {
@@ -201,6 +211,7 @@ func getdel(c *Call) error {
 	if err != nil {
 		return err
 	}
+	c.Txn.NotifyMissed(c.Args[1])
 	c.Txn.Delete(c.Args[1])
 	c.W.BulkOrNull(s, ok)
 	return nil
@@ -223,6 +234,7 @@ func getex(c *Call) error {
 		return err
 	}
 	if !ok {
+		c.Txn.NotifyMissed(c.Args[1])
 		c.W.Null()
 		return nil
 	}
@@ -230,8 +242,12 @@ func getex(c *Call) error {
 	if err != nil {
 		return err
 	}
-	if at != 0 || o.persist {
-		c.Txn.SetExpiry(c.Args[1], at)
+	switch {
+	case at != 0:
+		c.expireAt(c.Args[1], at)
+	case o.persist && c.Txn.Expiry(c.Args[1]) != 0:
+		c.Txn.SetExpiry(c.Args[1], 0)
+		c.genericEvent("persist", c.Args[1])
 	}
 	c.W.Bulk(s)
 	return nil
@@ -279,6 +295,7 @@ func mset(c *Call) error {
 	}
 	for i := 1; i < len(c.Args); i += 2 {
 		c.Txn.SetString(c.Args[i], c.Args[i+1], false)
+		c.event("set", c.Args[i])
 	}
 	c.W.OK()
 	return nil
@@ -297,6 +314,7 @@ func msetnx(c *Call) error {
 	}
 	for i := 1; i < len(c.Args); i += 2 {
 		c.Txn.SetString(c.Args[i], c.Args[i+1], false)
+		c.event("set", c.Args[i])
 	}
 	c.W.Int(1)
 	return nil

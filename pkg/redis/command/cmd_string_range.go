@@ -12,11 +12,11 @@ import (
 
 func stringRangeCommands() []*Command {
 	return []*Command{
-		{Name: "append", Arity: 3, Flags: Write | DenyOOM | Fast, Keys: OneKey, Use: "RW insert", Group: "string", Since: "2.0.0", Summary: "Appends to the value of a key.", Run: appendTo},
+		{Name: "append", Arity: 3, Flags: Write | DenyOOM | Fast, Keys: OneKey, Use: "RW insert", Event: "append", Group: "string", Since: "2.0.0", Summary: "Appends to the value of a key.", Run: appendTo},
 		{Name: "strlen", Arity: 2, Flags: ReadOnly | Fast, Keys: OneKey, Use: "RO", Group: "string", Since: "2.2.0", Summary: "Returns the length of a value in bytes.", Run: strlen},
 		{Name: "getrange", Arity: 4, Flags: ReadOnly, Keys: OneKey, Group: "string", Since: "2.4.0", Summary: "Returns a part of a value.", Run: getrange},
 		{Name: "substr", Arity: 4, Flags: ReadOnly, Keys: OneKey, Group: "string", Since: "1.0.0", Summary: "Returns a part of a value (old name of GETRANGE).", Run: getrange},
-		{Name: "setrange", Arity: 4, Flags: Write | DenyOOM, Keys: OneKey, Use: "RW update", Group: "string", Since: "2.2.0", Summary: "Overwrites a part of a value.", Run: setrange},
+		{Name: "setrange", Arity: 4, Flags: Write | DenyOOM, Keys: OneKey, Use: "RW update", Event: "setrange", Group: "string", Since: "2.2.0", Summary: "Overwrites a part of a value.", Run: setrange},
 		{Name: "lcs", Arity: -3, Flags: ReadOnly, Keys: TwoKeys, Group: "string", Since: "7.0.0", Summary: "Finds the longest common subsequence of two values.", Run: lcs},
 		{Name: "digest", Arity: 2, Flags: ReadOnly | Fast, Keys: OneKey, Group: "string", Since: "8.4.0", Summary: "Returns the XXH3 digest of a value.", Run: digestOf},
 		{Name: "delex", Arity: -2, Flags: Write | Fast, Keys: OneKey, Use: "RW access delete", Group: "string", Since: "8.4.0", Summary: "Deletes a key if its value or digest is, or is not, a given one.", Run: delex},

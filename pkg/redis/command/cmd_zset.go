@@ -21,8 +21,8 @@ const (
 
 func zsetCommands() []*Command {
 	cmds := []*Command{
-		{Name: "zadd", Arity: -4, Flags: Write | DenyOOM | Fast, Keys: OneKey, Use: "RW update", Group: "sorted-set", Since: "1.2.0", Summary: "Adds members to a sorted set, or changes their scores.", Run: zadd, Direct: zaddDirect},
-		{Name: "zincrby", Arity: 4, Flags: Write | DenyOOM | Fast, Keys: OneKey, Group: "sorted-set", Since: "1.2.0", Summary: "Adds to the score of a member.", Run: zincrby},
+		{Name: "zadd", Arity: -4, Flags: Write | DenyOOM | Fast, Keys: OneKey, Use: "RW update", Event: "zadd", Group: "sorted-set", Since: "1.2.0", Summary: "Adds members to a sorted set, or changes their scores.", Run: zadd, Direct: zaddDirect},
+		{Name: "zincrby", Arity: 4, Flags: Write | DenyOOM | Fast, Keys: OneKey, Event: "zincr", Group: "sorted-set", Since: "1.2.0", Summary: "Adds to the score of a member.", Run: zincrby},
 		{Name: "zcard", Arity: 2, Flags: ReadOnly | Fast, Keys: OneKey, Use: "RO", Group: "sorted-set", Since: "1.2.0", Summary: "Returns the number of members.", Run: zcard},
 		{Name: "zcount", Arity: 4, Flags: ReadOnly | Fast, Keys: OneKey, Group: "sorted-set", Since: "2.0.0", Summary: "Counts the members in a range of scores.", Run: zcount},
 		{Name: "zlexcount", Arity: 4, Flags: ReadOnly | Fast, Keys: OneKey, Group: "sorted-set", Since: "2.8.9", Summary: "Counts the members in a lexicographical range.", Run: zlexcount},
@@ -30,7 +30,7 @@ func zsetCommands() []*Command {
 		{Name: "zmscore", Arity: -3, Flags: ReadOnly | Fast, Keys: OneKey, Group: "sorted-set", Since: "6.2.0", Summary: "Returns the scores of members.", Run: zmscore},
 		{Name: "zrank", Arity: -3, Flags: ReadOnly | Fast, Keys: OneKey, Group: "sorted-set", Since: "2.0.0", Summary: "Returns the rank of a member, by ascending score.", Run: zrank},
 		{Name: "zrevrank", Arity: -3, Flags: ReadOnly | Fast, Keys: OneKey, Group: "sorted-set", Since: "2.0.0", Summary: "Returns the rank of a member, by descending score.", Run: zrevrank},
-		{Name: "zrem", Arity: -3, Flags: Write | Fast, Keys: OneKey, Use: "RW delete", Group: "sorted-set", Since: "1.2.0", Summary: "Removes members, and the sorted set with its last one.", Run: zrem, Direct: zremDirect},
+		{Name: "zrem", Arity: -3, Flags: Write | Fast, Keys: OneKey, Use: "RW delete", Event: "zrem", Group: "sorted-set", Since: "1.2.0", Summary: "Removes members, and the sorted set with its last one.", Run: zrem, Direct: zremDirect},
 		{Name: "zrandmember", Arity: -2, Flags: ReadOnly, Keys: OneKey, Tips: "nondeterministic_output", Group: "sorted-set", Since: "6.2.0", Summary: "Returns random members.", Run: zrandmember},
 		{Name: "zscan", Arity: -3, Flags: ReadOnly, Keys: OneKey, Tips: "nondeterministic_output", Group: "sorted-set", Since: "2.8.0", Summary: "Iterates over members and scores.", Run: zscan},
 	}
@@ -113,6 +113,7 @@ func zadd(c *Call) error {
 		return err
 	}
 	if f.incr {
+		c.Event = "zincr"
 		return c.incrScore(f, members[0].Name, members[0].Score)
 	}
 	n, err := c.addScores(f, members)

@@ -25,9 +25,9 @@ func zsetCombineCommands() []*Command {
 		{Name: "zunion", Arity: -3, Flags: ReadOnly | Movable, Keys: sources, Group: "sorted-set", Since: "6.2.0", Summary: "Returns the union of sorted sets.", Run: zunion},
 		{Name: "zinter", Arity: -3, Flags: ReadOnly | Movable, Keys: sources, Group: "sorted-set", Since: "6.2.0", Summary: "Returns the intersection of sorted sets.", Run: zinter},
 		{Name: "zdiff", Arity: -3, Flags: ReadOnly | Movable, Keys: sources, Group: "sorted-set", Since: "6.2.0", Summary: "Returns the difference of sorted sets.", Run: zdiff},
-		{Name: "zunionstore", Arity: -4, Flags: Write | DenyOOM | Movable, Keys: store, Use: "OW update", UseThen: "RO access", Group: "sorted-set", Since: "2.0.0", Summary: "Stores the union of sorted sets.", Run: zunionstore},
-		{Name: "zinterstore", Arity: -4, Flags: Write | DenyOOM | Movable, Keys: store, Use: "OW update", UseThen: "RO access", Group: "sorted-set", Since: "2.0.0", Summary: "Stores the intersection of sorted sets.", Run: zinterstore},
-		{Name: "zdiffstore", Arity: -4, Flags: Write | DenyOOM | Movable, Keys: store, Use: "OW update", UseThen: "RO access", Group: "sorted-set", Since: "6.2.0", Summary: "Stores the difference of sorted sets.", Run: zdiffstore},
+		{Name: "zunionstore", Arity: -4, Flags: Write | DenyOOM | Movable, Keys: store, Use: "OW update", UseThen: "RO access", Event: "zunionstore", Group: "sorted-set", Since: "2.0.0", Summary: "Stores the union of sorted sets.", Run: zunionstore},
+		{Name: "zinterstore", Arity: -4, Flags: Write | DenyOOM | Movable, Keys: store, Use: "OW update", UseThen: "RO access", Event: "zinterstore", Group: "sorted-set", Since: "2.0.0", Summary: "Stores the intersection of sorted sets.", Run: zinterstore},
+		{Name: "zdiffstore", Arity: -4, Flags: Write | DenyOOM | Movable, Keys: store, Use: "OW update", UseThen: "RO access", Event: "zdiffstore", Group: "sorted-set", Since: "6.2.0", Summary: "Stores the difference of sorted sets.", Run: zdiffstore},
 		{Name: "zintercard", Arity: -3, Flags: ReadOnly | Movable, Keys: sources, Group: "sorted-set", Since: "7.0.0", Summary: "Counts the members of the intersection of sorted sets.", Run: zintercard},
 	}
 }
@@ -363,7 +363,9 @@ func (c *Call) storeCombination(op func(*combination) []keyspace.ZMember, weight
 	if err != nil {
 		return err
 	}
-	c.W.Int(c.storeMembers(c.Args[1], op(q)))
+	members := op(q)
+	c.missedSources()
+	c.W.Int(c.storeMembers(c.Args[1], members))
 	return nil
 }
 

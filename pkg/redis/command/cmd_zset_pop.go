@@ -15,11 +15,11 @@ const (
 
 func zsetPopCommands() []*Command {
 	return []*Command{
-		{Name: "zpopmin", Arity: -2, Flags: Write | Fast, Keys: OneKey, Use: "RW access delete", Group: "sorted-set", Since: "5.0.0", Summary: "Removes and returns the members with the lowest scores.", Run: zpopmin},
-		{Name: "zpopmax", Arity: -2, Flags: Write | Fast, Keys: OneKey, Use: "RW access delete", Group: "sorted-set", Since: "5.0.0", Summary: "Removes and returns the members with the highest scores.", Run: zpopmax},
+		{Name: "zpopmin", Arity: -2, Flags: Write | Fast, Keys: OneKey, Use: "RW access delete", Event: "zpopmin", Group: "sorted-set", Since: "5.0.0", Summary: "Removes and returns the members with the lowest scores.", Run: zpopmin},
+		{Name: "zpopmax", Arity: -2, Flags: Write | Fast, Keys: OneKey, Use: "RW access delete", Event: "zpopmax", Group: "sorted-set", Since: "5.0.0", Summary: "Removes and returns the members with the highest scores.", Run: zpopmax},
 		{Name: "zmpop", Arity: -4, Flags: Write | Movable, Keys: KeySpec{Numkeys: 1}, Use: "RW access delete", Group: "sorted-set", Since: "7.0.0", Summary: "Removes and returns members of the first sorted set that has any.", Run: zmpop},
-		{Name: "bzpopmin", Arity: -3, Flags: Write | Fast | Blocking, Keys: KeySpec{First: 1, Last: -2, Step: 1}, Use: "RW access delete", Group: "sorted-set", Since: "5.0.0", Summary: "ZPOPMIN of the first sorted set that has members; waits for members.", Run: bzpopmin},
-		{Name: "bzpopmax", Arity: -3, Flags: Write | Fast | Blocking, Keys: KeySpec{First: 1, Last: -2, Step: 1}, Use: "RW access delete", Group: "sorted-set", Since: "5.0.0", Summary: "ZPOPMAX of the first sorted set that has members; waits for members.", Run: bzpopmax},
+		{Name: "bzpopmin", Arity: -3, Flags: Write | Fast | Blocking, Keys: KeySpec{First: 1, Last: -2, Step: 1}, Use: "RW access delete", Event: "zpopmin", Group: "sorted-set", Since: "5.0.0", Summary: "ZPOPMIN of the first sorted set that has members; waits for members.", Run: bzpopmin},
+		{Name: "bzpopmax", Arity: -3, Flags: Write | Fast | Blocking, Keys: KeySpec{First: 1, Last: -2, Step: 1}, Use: "RW access delete", Event: "zpopmax", Group: "sorted-set", Since: "5.0.0", Summary: "ZPOPMAX of the first sorted set that has members; waits for members.", Run: bzpopmax},
 		{Name: "bzmpop", Arity: -5, Flags: Write | Blocking | Movable, Keys: KeySpec{Numkeys: 2}, Use: "RW access delete", Group: "sorted-set", Since: "7.0.0", Summary: "ZMPOP; waits for members.", Run: bzmpop},
 	}
 }
@@ -63,6 +63,9 @@ func (c *Call) popScores(highest bool) error {
 func (c *Call) firstZSet(keys []string) (string, *keyspace.ZSet, error) {
 	for _, key := range keys {
 		z, err := c.Txn.ZSet(key)
+		if c.passesOver(err) {
+			continue
+		}
 		if z.Len() > 0 || err != nil {
 			return key, z, err
 		}
@@ -118,6 +121,10 @@ func (c *Call) popFirstZSet(i int) error {
 	case z == nil:
 		c.W.NullArray()
 		return nil
+	}
+	c.Event = "zpopmin"
+	if highest {
+		c.Event = "zpopmax"
 	}
 	popped := z.PopEnd(max(count, 1), highest)
 	c.W.Array(2)

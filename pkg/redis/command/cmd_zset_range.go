@@ -19,15 +19,15 @@ const (
 func zsetRangeCommands() []*Command {
 	return []*Command{
 		{Name: "zrange", Arity: -4, Flags: ReadOnly, Keys: OneKey, Group: "sorted-set", Since: "1.2.0", Summary: "Returns a range of members, by rank, score or name.", Run: zrange},
-		{Name: "zrangestore", Arity: -5, Flags: Write | DenyOOM, Keys: TwoKeys, Use: "OW update", UseThen: "RO access", Group: "sorted-set", Since: "6.2.0", Summary: "Stores a range of members in another key.", Run: zrangestore},
+		{Name: "zrangestore", Arity: -5, Flags: Write | DenyOOM, Keys: TwoKeys, Use: "OW update", UseThen: "RO access", Event: "zrangestore", Group: "sorted-set", Since: "6.2.0", Summary: "Stores a range of members in another key.", Run: zrangestore},
 		{Name: "zrevrange", Arity: -4, Flags: ReadOnly, Keys: OneKey, Group: "sorted-set", Since: "1.2.0", Summary: "Returns members by rank, the highest score first.", Run: zrevrange},
 		{Name: "zrangebyscore", Arity: -4, Flags: ReadOnly, Keys: OneKey, Group: "sorted-set", Since: "1.0.5", Summary: "Returns the members in a range of scores.", Run: zrangebyscore},
 		{Name: "zrevrangebyscore", Arity: -4, Flags: ReadOnly, Keys: OneKey, Group: "sorted-set", Since: "2.2.0", Summary: "Returns the members in a range of scores, the highest first.", Run: zrevrangebyscore},
 		{Name: "zrangebylex", Arity: -4, Flags: ReadOnly, Keys: OneKey, Group: "sorted-set", Since: "2.8.9", Summary: "Returns the members in a lexicographical range.", Run: zrangebylex},
 		{Name: "zrevrangebylex", Arity: -4, Flags: ReadOnly, Keys: OneKey, Group: "sorted-set", Since: "2.8.9", Summary: "Returns the members in a lexicographical range, the last first.", Run: zrevrangebylex},
-		{Name: "zremrangebyrank", Arity: 4, Flags: Write, Keys: OneKey, Use: "RW delete", Group: "sorted-set", Since: "2.0.0", Summary: "Removes the members in a range of ranks.", Run: zremrangebyrank},
-		{Name: "zremrangebyscore", Arity: 4, Flags: Write, Keys: OneKey, Use: "RW delete", Group: "sorted-set", Since: "1.2.0", Summary: "Removes the members in a range of scores.", Run: zremrangebyscore},
-		{Name: "zremrangebylex", Arity: 4, Flags: Write, Keys: OneKey, Use: "RW delete", Group: "sorted-set", Since: "2.8.9", Summary: "Removes the members in a lexicographical range.", Run: zremrangebylex},
+		{Name: "zremrangebyrank", Arity: 4, Flags: Write, Keys: OneKey, Use: "RW delete", Event: "zremrangebyrank", Group: "sorted-set", Since: "2.0.0", Summary: "Removes the members in a range of ranks.", Run: zremrangebyrank},
+		{Name: "zremrangebyscore", Arity: 4, Flags: Write, Keys: OneKey, Use: "RW delete", Event: "zremrangebyscore", Group: "sorted-set", Since: "1.2.0", Summary: "Removes the members in a range of scores.", Run: zremrangebyscore},
+		{Name: "zremrangebylex", Arity: 4, Flags: Write, Keys: OneKey, Use: "RW delete", Event: "zremrangebylex", Group: "sorted-set", Since: "2.8.9", Summary: "Removes the members in a lexicographical range.", Run: zremrangebylex},
 	}
 }
 
@@ -127,7 +127,7 @@ func (c *Call) rangeArgs(i int, q rangeQuery, store bool) (rangeQuery, error) {
 		q.offset = 0 // as Redis, which takes this for no LIMIT at all
 	}
 	switch {
-	case q.kind == byRank && q.limit != -1 && !open:
+	case q.kind == byRank && q.limit != -1 && (!open || c.Native()):
 		return q, errLimitNeedsBy
 	case q.kind == byLex && q.withScores:
 		return q, errScoresWithByLex
@@ -247,6 +247,7 @@ func zrangestore(c *Call) error {
 	for m := range q.members(z) {
 		members = append(members, m)
 	}
+	c.missedSources()
 	c.W.Int(c.storeMembers(c.Args[1], members))
 	return nil
 }
@@ -300,6 +301,9 @@ func (c *Call) removeRange(q rangeQuery) error {
 	}
 	if q.everything(z) { // needs no look at the members
 		c.W.Int(z.Len())
+		if z != nil {
+			c.event(c.Command.Event, c.Args[1])
+		}
 		c.Txn.Delete(c.Args[1])
 		return nil
 	}

@@ -31,6 +31,7 @@ const (
 	Scripting                   // runs other commands, which may read and write any keys
 	Publishes                   // sends messages, which like writing takes more than a right to read
 	Harmless                    // tells nothing of the data and changes nothing: what a right to read is enough for
+	Silent                      // that a key it reads is not there is no keyspace event
 	noauth                      // for everybody, also before a login
 )
 
@@ -75,6 +76,7 @@ type Command struct {
 	Group   string                     // "string", "hash" ...: the ACL category and the COMMAND DOCS group
 	Since   string
 	Summary string
+	Event   string // optional: the keyspace event of each key that it has changed, of the class of its group
 
 	Run         func(c *Call) error            // works in a transaction
 	Outside     func(o *Outside) error         // optional: the form outside of transactions, for what no transaction can do
@@ -95,7 +97,10 @@ type Call struct {
 	Host     *Host
 	Access   Access // the caller's
 	Multi    bool   // one of several commands
+	Event    string // what the command has done, if it is not the event that it has in the table
 	MayBlock bool   // a command that finds nothing may ask to be run again later
+	Woken    bool   // it has waited already
+	Scripted bool   // a script runs it
 }
 
 // Host is what commands know of the engine that runs them.
@@ -105,6 +110,10 @@ type Host struct {
 	Started  time.Time
 	Random   *rand.Rand
 	MaxReply int // bytes
+	// SetEvents makes a database tell of keyspace events, from when it returns on.
+	SetEvents func(ctx context.Context, db string, events keyspace.Events) error
+	// Awaited counts the keys that commands wait for in a database: all, and those whose end ends a command too.
+	Awaited func(db string) (keys, gone int)
 }
 
 // Is reports whether argument i is a word, in any case.
@@ -244,6 +253,7 @@ type Outside struct {
 	Database string   // the database's id
 	Args     []string // with the command's name; for a subcommand, with both names
 	W        *resp.Writer
+	Host     *Host
 }
 
 // NotInTransaction is the Run of commands that only have a form outside of transactions: it refuses them.

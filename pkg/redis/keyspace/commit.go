@@ -32,9 +32,17 @@ type update struct {
 	sweep int64      // a time at which the generation's fields are now to be looked through; 0: nothing new
 }
 
-// Commit writes what the transaction has buffered. It returns
+// Commit writes what the transaction has buffered, and tells of the events. It returns
 // store.ErrConflict if a key has changed since it was read.
 func (tx *Txn) Commit() error {
+	err := tx.commit()
+	if err == nil && len(tx.events) > 0 {
+		tx.space.tell(tx.ctx, tx.db, tx.events)
+	}
+	return err
+}
+
+func (tx *Txn) commit() error {
 	if tx.err != nil {
 		return tx.err
 	}
@@ -49,6 +57,9 @@ func (tx *Txn) Commit() error {
 		return errElsewhere
 	}
 	if err := tx.writeFresh(updates); err != nil {
+		return err
+	}
+	if err := tx.noteExpiries(updates); err != nil {
 		return err
 	}
 	messages, err := tx.outgoing()

@@ -20,6 +20,7 @@ type Keyspace struct {
 	random  *rand.Rand
 	budget  Budget
 	written func(db, key string)
+	tell    func(ctx context.Context, db *Database, events []Event)
 	clear   func(ctx context.Context, db string) (int, error)
 
 	traces traceLog
@@ -36,6 +37,8 @@ type Config struct {
 
 	// Written is told of each key that was, or may have been, written.
 	Written func(db, key string)
+	// Tell is told of the events that a transaction has brought about, once it has committed.
+	Tell func(ctx context.Context, db *Database, events []Event)
 	// Clear deletes all that a deleted database has left, and returns the number of items.
 	Clear func(ctx context.Context, db string) (int, error)
 }
@@ -44,7 +47,7 @@ type Config struct {
 func New(cfg Config) *Keyspace {
 	return &Keyspace{
 		store: cfg.Store, now: cfg.Now, log: cfg.Log, retry: cfg.Retry, random: cfg.Random, budget: cfg.Budget,
-		written: cfg.Written, clear: cfg.Clear,
+		written: cfg.Written, tell: cfg.Tell, clear: cfg.Clear,
 	}
 }
 

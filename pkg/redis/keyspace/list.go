@@ -95,7 +95,7 @@ func (l *List) own() {
 		l.tx.Take(16 * int64(len(l.elems)))
 		l.elems = slices.Clone(l.elems)
 	}
-	l.ent.dirty = true
+	l.ent.change()
 }
 
 // Index returns the element at an index from 0 on; not ok if it lies outside.
@@ -224,7 +224,7 @@ func (l *List) PushRight(values ...string) {
 		l.elems = append(l.elems, values...)
 		return
 	}
-	l.ent.dirty = true
+	l.ent.change()
 	for _, v := range values {
 		l.put(l.left+l.n, v)
 		l.n++
@@ -244,7 +244,7 @@ func (l *List) PushLeft(values ...string) {
 		l.front = l.front[:at]
 		return
 	}
-	l.ent.dirty = true
+	l.ent.change()
 	for _, v := range values {
 		l.left--
 		l.n++
@@ -305,7 +305,7 @@ func (l *List) dropLeft(n int64) {
 		l.elems = l.elems[n:]
 		return
 	}
-	l.ent.dirty = true
+	l.ent.change()
 	for ; n > 0; n-- {
 		l.remove(l.left)
 		l.left++
@@ -319,7 +319,7 @@ func (l *List) dropRight(n int64) {
 		l.elems = l.elems[:int64(len(l.elems))-n]
 		return
 	}
-	l.ent.dirty = true
+	l.ent.change()
 	for ; n > 0; n-- {
 		l.n--
 		l.remove(l.left + l.n)
@@ -338,7 +338,7 @@ func (l *List) Set(i int64, v string) {
 		l.elems[i] = v
 		return
 	}
-	l.ent.dirty = true
+	l.ent.change()
 	l.put(l.left+i, v)
 }
 
@@ -401,7 +401,7 @@ func (l *List) Keep(start, stop int64) {
 
 // Replace gives the list other elements, whose slice it takes over.
 func (l *List) Replace(elems []string) {
-	l.ent.dirty = true
+	l.ent.change()
 	if l.spread() {
 		l.tx.abandon(l.obj)
 		l.obj.gen, l.obj.fresh, l.over = "", false, nil

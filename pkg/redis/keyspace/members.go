@@ -191,7 +191,7 @@ func (ms *members) put(name, value string, expires int64) bool {
 func (ms *members) putText(name string, value text, expires int64) bool {
 	ms.decode()
 	ms.fetch([]string{name})
-	ms.ent.dirty = true
+	ms.ent.change()
 	e := ms.m[name]
 	if e == nil {
 		e = &member{}
@@ -227,7 +227,7 @@ func (ms *members) del(name string) bool {
 	if e == nil || !e.live {
 		return false
 	}
-	ms.ent.dirty = true
+	ms.ent.change()
 	if !ms.spread() {
 		delete(ms.m, name)
 		return true

@@ -26,6 +26,9 @@ const (
 	// RecMonitor says until when (Unix ms) commands are to be written to the monitor's log. Without it,
 	// monitoring costs nothing.
 	RecMonitor = "monitor"
+
+	// RecEvents is which keyspace events are told of: Events, as a number. Without it, there are none, and they cost nothing.
+	RecEvents = "events"
 )
 
 // Database is a database's record as it was read last. It is not changed after that.
@@ -42,6 +45,8 @@ type Database struct {
 	Blocked meter.Block // a limit of its usage has been reached: who serves the database refuses commands
 
 	Monitored int64 // Unix ms: until then commands are logged for MONITOR
+
+	Events Events // that are told of: the parameter notify-keyspace-events
 
 	Epoch    int64
 	SwitchAt int64 // Unix ms: before it, epoch-1 is in force
@@ -65,6 +70,7 @@ func DecodeDatabase(id string, attrs store.Attrs, withdrawn *revoked.Set) *Datab
 		Revoked:              withdrawn,
 		Blocked:              meter.DecodeBlock(attrs.Get(RecBlock).Str()),
 		Monitored:            attrs.Get(RecMonitor).Num(),
+		Events:               Events(attrs.Get(RecEvents).Num()),
 		Epoch:                epoch,
 		SwitchAt:             attrs.Get(RecSwitchAt).Num(),
 		Scripts:              ReadGeneration(attrs, RecScripts),

@@ -63,7 +63,8 @@ func (tx *Txn) NewStream(key string) *Stream {
 	s.entries.s = s
 	o.value = s
 	tx.abandon(ent.obj)
-	ent.obj, ent.dirty = o, true
+	ent.obj = o
+	ent.change()
 	return s
 }
 
@@ -108,7 +109,7 @@ func (s *Stream) Added() int64 { return s.added }
 // SetID changes the highest id and, unless it is negative, the number of entries ever added; removed, unless it is
 // zero, is the highest id that counts as deleted.
 func (s *Stream) SetID(last StreamID, added int64, removed StreamID) {
-	s.ent.dirty = true
+	s.ent.change()
 	s.last = last
 	if added >= 0 {
 		s.added = added
@@ -154,7 +155,7 @@ func (e StreamEntry) Pairs() []string {
 
 // Add appends an entry, whose id must be higher than the last one.
 func (s *Stream) Add(id StreamID, pairs []string) {
-	s.ent.dirty = true
+	s.ent.change()
 	s.entries.put(id, packFields(pairs))
 	if s.n == 0 {
 		s.first = id
@@ -230,7 +231,7 @@ func (s *Stream) Delete(id StreamID, readahead int) bool {
 	if s.n == 0 || id.Less(s.first) || !s.entries.del(id, readahead) {
 		return false
 	}
-	s.ent.dirty = true
+	s.ent.change()
 	s.n--
 	s.beheaded = s.beheaded || id == s.first
 	if s.removed.Less(id) {

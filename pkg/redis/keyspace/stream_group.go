@@ -187,17 +187,20 @@ func (s *Stream) NewGroup(name string, last StreamID, read int64) *StreamGroup {
 	g := &StreamGroup{s: s, name: name, last: last, read: read, numbers: map[uint64]*StreamConsumer{}, dirty: true}
 	g.pel = streamLog{s: s, num: s.nextLog()}
 	s.groups[name] = g
-	s.ent.dirty = true
+	s.ent.change()
 	return g
 }
 
 // touch notes that the group will be changed.
-func (g *StreamGroup) touch() { g.dirty, g.s.ent.dirty = true, true }
+func (g *StreamGroup) touch() {
+	g.dirty = true
+	g.s.ent.change()
+}
 
 // Destroy removes the group; its pending entries are left to the reclaimer.
 func (g *StreamGroup) Destroy() {
 	s := g.s
-	s.ent.dirty = true
+	s.ent.change()
 	s.groups[g.name] = nil
 	if g.own {
 		s.outside--

@@ -82,7 +82,7 @@ func (s *Stream) trimBelow(id StreamID, most int64) int64 {
 func (s *Stream) dropFirst(n int64) {
 	left := s.n - n
 	if left <= 0 {
-		s.ent.dirty = true
+		s.ent.change()
 		s.n = 0
 		s.FindFirst()
 		return
@@ -111,7 +111,7 @@ func (s *Stream) startAt(id StreamID, n int64, whole bool) {
 	if n == 0 {
 		return
 	}
-	s.ent.dirty = true
+	s.ent.change()
 	s.entries.cut(id, whole)
 	s.first = id
 	s.n -= n

@@ -267,7 +267,7 @@ func (tx *Txn) AppendString(key, more string) {
 	tx.tail = tail
 	ent.obj = tx.newString(Given(tail), o.expires)
 	tx.abandon(o)
-	ent.dirty = true
+	ent.change()
 }
 
 // stringAttr holds a string in the head of a key: as a number if it is one, so that INCR can add to it blindly. tried is as

@@ -46,6 +46,9 @@ type Txn struct {
 	relaxed   bool // a cursor command: no consistency across its reads is promised
 	dropped   []abandoned
 
+	told   Events  // the classes of events that somebody is told of; 0: mostly
+	events []Event // that are told of after the commit
+
 	Outbox   Outbox      // what is to be sent; nil: nothing
 	sentItem store.Attrs // what a commit that did nothing but send has left
 
@@ -63,6 +66,8 @@ type entry struct {
 
 	recent  bool // it is in Txn.recent
 	changed bool // it counts in Txn.changed
+	existed bool // when the command that runs began to use it
+	touched bool // by the command that runs
 }
 
 // abandoned is a generation that the commit makes unreachable.
@@ -83,7 +88,7 @@ type Mode struct {
 func (s *Keyspace) Begin(ctx context.Context, db *Database, mode Mode) *Txn {
 	clock := s.now().UnixMicro()
 	now := clock / 1000
-	tx := &Txn{ctx: ctx, space: s, db: db, view: db.At(now), now: now, clock: clock, id: NewWriteID(now), mode: mode, budget: mode.Budget}
+	tx := &Txn{ctx: ctx, space: s, db: db, view: db.At(now), now: now, clock: clock, id: NewWriteID(now), mode: mode, budget: mode.Budget, told: db.Events.told()}
 	if tx.budget == nil {
 		tx.own = NewAllowance(s.budget, turns.Of(ctx))
 		tx.budget = &tx.own
@@ -229,6 +234,7 @@ func (tx *Txn) add(key string, as store.Attrs) *entry {
 func (tx *Txn) use(ent *entry) *entry {
 	ent.idle = false
 	if !ent.recent {
+		tx.beginUse(ent)
 		ent.recent = true
 		if tx.recent == nil {
 			tx.recent = tx.few[:0]
@@ -293,7 +299,7 @@ func (tx *Txn) Rollback() {
 	for ent := range tx.all() {
 		ent.obj, ent.dirty, ent.changed = tx.decodeHead(ent, ent.seen), false, false
 	}
-	tx.dropped, tx.Outbox, tx.changed = nil, nil, 0
+	tx.dropped, tx.events, tx.Outbox, tx.changed = nil, nil, nil, 0
 }
 
 // EndCommand follows each command. An Error says that the transaction has become too large to be committed.
@@ -312,6 +318,9 @@ func (tx *Txn) dropEmpty() {
 		if ent.obj != nil && ent.obj.value.empty() {
 			tx.abandon(ent.obj)
 			ent.obj = nil
+			if ent.existed {
+				tx.Notify(GenericEvents, "del", ent.key)
+			}
 		}
 		if ent.dirty && !ent.changed && (ent.obj != nil || ent.seen != nil) {
 			ent.changed = true
@@ -366,11 +375,11 @@ func (tx *Txn) SetExpiry(key string, at int64) {
 		return
 	}
 	if at != 0 && at <= tx.now {
-		tx.replace(ent, nil)
+		tx.Delete(key)
 		return
 	}
 	ent.obj.expires = at
-	ent.dirty = true
+	ent.change()
 }
 
 // Delete removes the key and reports whether there was one.
@@ -380,6 +389,7 @@ func (tx *Txn) Delete(key string) bool {
 		return false
 	}
 	tx.replace(ent, nil)
+	tx.Notify(GenericEvents, "del", key)
 	return true
 }
 
@@ -395,7 +405,7 @@ func (tx *Txn) replace(ent *entry, o *object) {
 		}
 	}
 	ent.obj = o
-	ent.dirty = true
+	ent.change()
 }
 
 // abandon gives up an object's generation.
@@ -415,7 +425,8 @@ func (tx *Txn) Move(from, to string) {
 	o := src.obj
 	o.value.materialise()
 	o.moved = true
-	src.obj, src.dirty = nil, true
+	src.obj = nil
+	src.change()
 	tx.replace(dst, o)
 	o.value.belongTo(dst)
 }

@@ -1,6 +1,7 @@
 package pubsub
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"sync"
@@ -19,6 +20,7 @@ type Broker struct {
 	retry  store.Retry
 	duties *duties.Duties
 	alone  bool
+	expire func(ctx context.Context, db string, fresh bool) error
 
 	mu   sync.Mutex
 	hubs map[string]*hub // by database
@@ -35,12 +37,15 @@ type Config struct {
 	Duties *duties.Duties
 	// Alone says that this broker is the store's only user. Then nobody looks for messages of others.
 	Alone bool
+	// Expire deletes the keys of a database that have expired, if events tell of them. Unless it has to be fresh, the record that
+	// says so may be an old one. It is called once a second while there are subscriptions that may hear of it.
+	Expire func(ctx context.Context, db string, fresh bool) error
 }
 
 // New makes a Broker. It runs nothing while there is no subscription.
 func New(cfg Config) *Broker {
 	return &Broker{
-		store: cfg.Store, now: cfg.Now, log: cfg.Log, retry: cfg.Retry, duties: cfg.Duties, alone: cfg.Alone,
+		store: cfg.Store, now: cfg.Now, log: cfg.Log, retry: cfg.Retry, duties: cfg.Duties, alone: cfg.Alone, expire: cfg.Expire,
 		hubs: map[string]*hub{},
 	}
 }

@@ -62,7 +62,11 @@ const maxLogs = 8
 // logs is the number of logs that a database's channels are spread over.
 func logsOf(d *keyspace.Database) int { return min(d.Slots, maxLogs) }
 
+// logOf is the log of a channel. All keyspace events are in one, so that they are read in the order in which they happened.
 func logOf(d *keyspace.Database, channel string) messageLog {
+	if strings.HasPrefix(channel, keyspacePrefix) || strings.HasPrefix(channel, keyeventPrefix) {
+		return messageLog{d.ID, 0}
+	}
 	return messageLog{d.ID, uint16(keyspace.HashOf(channel) % uint64(logsOf(d)))}
 }
 

@@ -120,7 +120,7 @@ func TestWithEngineAndTokens(t *testing.T) {
 	send(mint("n", "orders", token.ReadWrite, generation), "GET", "/get/n", "", 200, `{"result":"43"}`)
 }
 
-// TestStreamOverHTTP is a subscription through net/http: events come at once, the subscription
+// TestStreamOverHTTP is a subscription through net/http: events come at once, keyspace events among them, the subscription
 // ends with the connection, and a client that takes nothing holds nobody up.
 func TestStreamOverHTTP(t *testing.T) {
 	st, err := embedded.Open(embedded.Options{InMemory: true})
@@ -180,6 +180,22 @@ func TestStreamOverHTTP(t *testing.T) {
 		}
 	}
 	read("data: psubscribe,user.?,1\n\n")
+	if got := do("CONFIG", "SET", "notify-keyspace-events", "KA"); got != "+OK\r\n" {
+		t.Error(got)
+	}
+	if db, err = engine.Database(t.Context(), "db1"); err != nil {
+		t.Fatal(err)
+	}
+	events, closeEvents := open("/psubscribe/__keyspace@0__:user.*")
+	defer closeEvents()
+	do("SET", "user.1", "x")
+	do("DEL", "user.1")
+	const told = "data: pmessage,__keyspace@0__:user.*,__keyspace@0__:user.1,"
+	want := "data: psubscribe,__keyspace@0__:user.*,1\n\n" + told + "set\n\n" + told + "del\n\n"
+	heard := make([]byte, len(want))
+	if _, err := io.ReadFull(events.Body, heard); err != nil || string(heard) != want {
+		t.Errorf("got %q, %v, want %q", heard, err, want)
+	}
 	big := strings.Repeat("x", 100_000)
 	for range 200 { // more than the network takes without being read
 		if got := do("PUBLISH", "user.1", big); got != ":2\r\n" {

@@ -52,7 +52,10 @@ func (h *host) Call(args []string) ([]byte, error) {
 	if err == nil {
 		h.wrote = h.wrote || cmd.MayWrite()
 		h.w.Limit(h.c.Host.MaxReply + command.ReplySlack)
-		err = cmd.Run(&command.Call{Txn: tx, Command: cmd, Args: args, W: &h.w, Host: h.c.Host, Access: h.c.Access, Multi: h.c.Multi})
+		call := &command.Call{Txn: tx, Command: cmd, Args: args, W: &h.w, Host: h.c.Host, Access: h.c.Access, Multi: h.c.Multi, Scripted: true}
+		if err = cmd.Run(call); err == nil {
+			call.NoteEvents()
+		}
 	}
 	tx.Spend(keyspace.CommandWork + int64(h.w.Len()))
 	if tx.Err() != nil {
@@ -90,7 +93,7 @@ func (h *host) bind(args []string) (*command.Command, error) {
 		return nil, errScriptNoScript
 	}
 	keys := cmd.KeysOf(args)
-	if err := h.c.Access.Check(cmd, args, keys); err != nil {
+	if err := h.check(cmd, args, keys); err != nil {
 		return nil, err
 	}
 	if h.readOnly && cmd.MayWrite() {
@@ -120,7 +123,16 @@ func (h *host) Allowed(args []string) (bool, error) {
 	if err != nil {
 		return false, script.Error("ERR Invalid command passed to redis.acl_check_cmd()")
 	}
-	return h.c.Access.Check(cmd, args, cmd.KeysOf(args)) == nil, nil
+	return h.check(cmd, args, cmd.KeysOf(args)) == nil, nil
+}
+
+// check refuses what the script's caller may not do.
+func (h *host) check(cmd *command.Command, args, keys []string) error {
+	work, err := h.c.Access.Check(cmd, args, keys)
+	if spent := h.c.Txn.Spend(work); spent != nil {
+		return spent
+	}
+	return err
 }
 
 // stepWork is what a step of a script costs, see Budget.
@@ -176,13 +188,13 @@ func keysAndArgs(c *command.Call) (keys, args []string, err error) {
 	return rest[:n:n], rest[n:], nil
 }
 
-// runScript runs a script or a function, as run says, in the command's transaction. flags are
+// runScript runs a script or a function, as run says, in the command's transaction. name is its SHA-1 or name, flags are
 // those of the script; with readOnly it must not write in any case.
-func (s *Scripts) runScript(c *command.Call, flags script.Flags, readOnly bool, keys, args []string, run func(context.Context, script.Input) error) error {
+func (s *Scripts) runScript(c *command.Call, name string, flags script.Flags, readOnly bool, keys, args []string, run func(context.Context, script.Input) error) error {
 	tx := c.Txn
 	tx.Whole()
 	h := &host{log: s.log, c: c, readOnly: readOnly || flags.NoWrites, keys: keys, locked: flags.AllowKeyLocking}
-	err := run(tx.Context(), script.Input{Keys: keys, Args: args, Host: h})
+	err := run(tx.Context(), script.Input{Keys: keys, Args: args, Host: h, Native: c.Native(), Name: name})
 	if tx.Err() != nil {
 		return tx.Err()
 	}

@@ -30,13 +30,14 @@ type batch struct {
 	waited   *time.Duration // of the batch's time, what a command waited for others; nil: none
 }
 
-// serveBatch carries out commands, which arrived in a number of bytes, in order. An error closes the connection.
+// serveBatch carries out commands, which arrived in a number of bytes, in order. An error closes the connection. What is left
+// when the connection was closed, as by a revocation, is not carried out.
 func (c *conn) serveBatch(cmds [][]string, size int64) (err error) {
 	defer c.guard(&err)
 	c.prepare()
 	c.note(cmds, size)
 	c.s.commands.Add(int64(len(cmds)))
-	for len(cmds) > 0 && !c.hangUp {
+	for len(cmds) > 0 && !c.hangUp && c.Life.Err() == nil {
 		if len(c.out)+len(c.w.Buf) >= flushReplies {
 			if err := c.flush(); err != nil {
 				return err
@@ -56,7 +57,10 @@ func (c *conn) note(cmds [][]string, size int64) {
 	now := c.s.now()
 	c.seen.mu.Lock()
 	defer c.seen.mu.Unlock()
-	c.seen.at, c.seen.command = now, cmds[len(cmds)-1][0]
+	c.seen.at = now
+	if name := cmds[len(cmds)-1][0]; name != c.seen.command {
+		c.seen.command = strings.Clone(name[:min(len(name), maxName)]) // the request may be large
+	}
 	c.seen.bytesIn += size
 }
 
@@ -71,7 +75,7 @@ func (c *conn) serveSome(cmds [][]string, size int64) (int, error) {
 	done := b.open(ctx, cmds)
 	if done == 0 {
 		defer b.turn.End()
-		for done < len(cmds) && !b.over {
+		for done < len(cmds) && !b.over && c.Life.Err() == nil {
 			done += b.serve(cmds[done:])
 		}
 	}
@@ -219,8 +223,8 @@ func (b *batch) isOrdinary(args []string) bool {
 
 // bound carries out a command of the connection itself.
 func (b *batch) bound(args []string, handle handler) {
-	if err := b.s.engine.Check(b.Access, args); err != nil {
-		b.fail(err.Error())
+	if err := b.s.engine.Check(b.ctx, b.Access, args); err != nil {
+		b.fail(b.failedText(err))
 		return
 	}
 	handle.run(b, args)
@@ -246,6 +250,6 @@ func (b *batch) failedText(err error) string {
 	if errors.As(err, &refused) {
 		return refused.Error()
 	}
-	b.logger().ErrorContext(b.ctx, "command failed", "error", err)
+	b.logger().Log(b.ctx, redis.FailureLevel(err), "command failed", "error", err)
 	return redis.FailureText(err)
 }

@@ -67,7 +67,7 @@ func clientGetName(b *batch, _ []string) {
 
 // CLIENT SETNAME connection-name
 func clientSetName(b *batch, args []string) {
-	if !isPrintable(args[2]) {
+	if !isName(args[2]) {
 		b.fail(errClientName)
 		return
 	}
@@ -75,10 +75,16 @@ func clientSetName(b *batch, args []string) {
 	b.w.OK()
 }
 
+// maxName bounds the bytes of what a connection says of itself: they stay as long as it does.
+const maxName = 1 << 10
+
+// isName reports whether a connection can call itself so.
+func isName(s string) bool { return len(s) <= maxName && isPrintable(s) }
+
 func (c *conn) rename(name string) {
 	c.seen.mu.Lock()
 	defer c.seen.mu.Unlock()
-	c.seen.name = name
+	c.seen.name = strings.Clone(name)
 }
 
 // CLIENT SETINFO (LIB-NAME libname | LIB-VER libver)
@@ -95,11 +101,11 @@ func clientSetInfo(b *batch, args []string) {
 		b.fail("ERR Unrecognized option '" + args[2] + "'")
 		return
 	}
-	if !isPrintable(args[3]) {
+	if !isName(args[3]) {
 		b.fail("ERR " + strings.ToLower(args[2]) + " cannot contain spaces, newlines or special characters.")
 		return
 	}
-	*field = args[3]
+	*field = strings.Clone(args[3])
 	b.w.OK()
 }
 
@@ -167,7 +173,7 @@ func (c *conn) describe() string {
 	return fmt.Sprintf("id=%d addr=%s laddr=%s fd=%d name=%s age=%d idle=%d flags=%s db=0 sub=%d psub=%d ssub=0 multi=%d qbuf=%d qbuf-free=0 argv-mem=0 multi-mem=%d "+
 		"rbs=0 rbp=0 obl=0 oll=%d omem=%d tot-mem=%d events=%s cmd=%s user=%s redir=-1 resp=%d lib-name=%s lib-ver=%s",
 		c.id, c.Net.RemoteAddr(), c.Net.LocalAddr(), 0, s.name, int64(now.Sub(c.began)/time.Second), int64(now.Sub(s.at)/time.Second), c.flagsOf(s),
-		s.channels, s.patterns, s.queued, requests, multi, waiting, output, connectionBytes+requests+multi+output, events, strings.ToLower(quoteName(s.command)), user, s.proto, s.libName, s.libVer)
+		len(s.channels), len(s.patterns), s.queued, requests, multi, waiting, output, connectionBytes+requests+multi+output, events, strings.ToLower(quoteName(s.command)), user, s.proto, s.libName, s.libVer)
 }
 
 // quoteName is a command's name in a line of CLIENT LIST: what a client sends may hold blanks.
@@ -183,7 +189,7 @@ func (c *conn) flagsOf(s *seen) string {
 	if s.monitors {
 		flags += "O"
 	}
-	if s.channels+s.patterns > 0 {
+	if len(s.channels)+len(s.patterns) > 0 {
 		flags += "P"
 	}
 	if s.queued >= 0 {
@@ -202,7 +208,7 @@ func (c *conn) flagsOf(s *seen) string {
 func (c *conn) isPubSub() bool {
 	c.seen.mu.Lock()
 	defer c.seen.mu.Unlock()
-	return c.seen.channels+c.seen.patterns > 0
+	return len(c.seen.channels)+len(c.seen.patterns) > 0
 }
 
 // neighbours are the connections of the caller's database, in order of their ids.
@@ -284,7 +290,7 @@ func clientKill(b *batch, args []string) {
 	}
 	killed := int64(0)
 	for _, c := range b.neighbours() {
-		if c == b.conn && skipMe || slices.ContainsFunc(tests, func(test func(*conn) bool) bool { return !test(c) }) {
+		if c == b.conn && skipMe || !passes(c, tests) {
 			continue
 		}
 		b.kill(c)
@@ -293,33 +299,43 @@ func clientKill(b *batch, args []string) {
 	b.w.Int(killed)
 }
 
-// killTests are what a connection must be for CLIENT KILL to close it.
-func killTests(args []string) (tests []func(*conn) bool, skipMe bool, text string) {
-	skipMe = true
+func passes(c *conn, tests map[string]func(*conn) bool) bool {
+	for _, test := range tests {
+		if !test(c) {
+			return false
+		}
+	}
+	return true
+}
+
+// killTests are what a connection must be for CLIENT KILL to close it, by the names of options. Of one that is given several
+// times, the last counts.
+func killTests(args []string) (tests map[string]func(*conn) bool, skipMe bool, text string) {
+	tests, skipMe = map[string]func(*conn) bool{}, true
 	if len(args)%2 != 0 {
 		return nil, false, errSyntax
 	}
 	for i := 0; i < len(args); i += 2 {
-		value := args[i+1]
-		switch strings.ToLower(args[i]) {
+		option, value := strings.ToLower(args[i]), args[i+1]
+		switch option {
 		case "id":
 			id, ok := integer(value)
 			if !ok || id < 1 {
 				return nil, false, "ERR client-id should be greater than 0"
 			}
-			tests = append(tests, func(c *conn) bool { return c.id == id })
+			tests[option] = func(c *conn) bool { return c.id == id }
 		case "type":
 			test := typeTest(value)
 			if test == nil {
 				return nil, false, "ERR Unknown client type '" + value + "'"
 			}
-			tests = append(tests, test)
+			tests[option] = test
 		case "user":
-			tests = append(tests, func(c *conn) bool { l := c.login.Load(); return l != nil && l.user == value })
+			tests[option] = func(c *conn) bool { l := c.login.Load(); return l != nil && l.user == value }
 		case "addr":
-			tests = append(tests, func(c *conn) bool { return c.Net.RemoteAddr().String() == value })
+			tests[option] = func(c *conn) bool { return c.Net.RemoteAddr().String() == value }
 		case "laddr":
-			tests = append(tests, func(c *conn) bool { return c.Net.LocalAddr().String() == value })
+			tests[option] = func(c *conn) bool { return c.Net.LocalAddr().String() == value }
 		case "skipme":
 			if !strings.EqualFold(value, "yes") && !strings.EqualFold(value, "no") {
 				return nil, false, errSyntax

@@ -63,8 +63,8 @@ type seen struct {
 	at              time.Time // of the last command
 	proto           int
 	queued          int // commands of a transaction; -1: there is none
-	channels        int
-	patterns        int
+	channels        []string
+	patterns        []string
 	monitors        bool
 	bytesIn         int64
 	subs            []*redis.Subscription
@@ -73,7 +73,7 @@ type seen struct {
 func newConn(s *Server, nc net.Conn, id int64) *conn {
 	c := &conn{Conn: conns.NewConn(nc), s: s, id: id, in: newReader(nc, &s.buffers), proto: 2, began: s.now()}
 	c.seen.proto, c.seen.queued, c.seen.at = 2, -1, c.began
-	c.caller = redis.Caller{Addr: nc.RemoteAddr().String(), Patient: true, Server: func() redis.ServerInfo {
+	c.caller = redis.Caller{Addr: nc.RemoteAddr().String(), Patient: true, Waits: c.Life, Server: func() redis.ServerInfo {
 		return s.info(c.login.Load().database)
 	}}
 	return c
@@ -89,14 +89,15 @@ func turnAway(nc net.Conn) {
 	}
 }
 
-// IsRevoked reports whether the credential of the client's login is not good any more.
+// IsRevoked reports whether the credential of the client's login is not good any more, or does not allow any more what the
+// connection receives.
 func (c *conn) IsRevoked(ctx context.Context) bool {
 	l := c.login.Load()
 	if l == nil {
 		return false
 	}
-	_, err := l.check(ctx)
-	return errors.Is(err, gate.ErrRefused)
+	grant, err := l.check(ctx)
+	return errors.Is(err, gate.ErrRefused) || err == nil && !c.mayHear(grant.Access)
 }
 
 // Serve serves the connection until it ends.

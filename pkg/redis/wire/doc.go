@@ -31,7 +31,8 @@
 // none; or the token of a user of the database; or the password of such a user, whose name then has the database in
 // front: "orders/alice". A connection is one of one database, number 0. Before each batch the login is checked
 // against the database's record, which may be Config.RecordTTL of the engine old; every 5 seconds so are all connections, whatever they wait
-// for. One whose credential is not good any more is closed.
+// for. One whose credential is not good any more is closed, and so is one of a user who may not receive any more what it
+// receives. Another login may follow. While the connection receives anything, it must be one that may ask for the same.
 //
 // # Transactions
 //
@@ -44,5 +45,6 @@
 // There is one database, number 0. After SELECT of another one, commands about keys are refused until SELECT 0. Before a login every command
 // but AUTH, HELLO, RESET and QUIT answers NOAUTH, even one that there is not. CLIENT LIST and KILL know the connections of
 // the caller's database in this process. Clients are never told of changed keys: CLIENT TRACKING is refused. HELLO, AUTH and
-// SUBSCRIBE are refused in a transaction.
+// SUBSCRIBE are refused in a transaction. DEBUG SLEEP holds up its connection only. CONFIG SET accepts the parameters by which Redis chooses how
+// it keeps values in memory, without effect.
 package wire

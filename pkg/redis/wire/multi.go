@@ -2,7 +2,6 @@ package wire
 
 import (
 	"errors"
-	"slices"
 
 	"github.com/skystash/skystash/pkg/redis"
 	"github.com/skystash/skystash/pkg/redis/resp"
@@ -52,9 +51,9 @@ func (c *conn) noteQueue(n int) {
 func (b *batch) queue(args []string, nature redis.Nature, handle handler) {
 	b.count(args)
 	text := ""
-	switch err := b.s.engine.Check(b.Access, args); {
+	switch err := b.s.engine.Check(b.ctx, b.Access, args); {
 	case err != nil:
-		text = err.Error()
+		text = b.failedText(err)
 	case nature == redis.Bound && handle.inMulti == refused:
 		text = errInMulti
 	case len(b.tx.commands) >= maxQueued || b.tx.bytes > maxQueuedBytes:
@@ -186,9 +185,4 @@ func (b *batch) merge(commands []queuedCommand, replies []byte) error {
 		replies = rest
 	}
 	return nil
-}
-
-// without is a list without one of its elements.
-func without(list []string, name string) []string {
-	return slices.DeleteFunc(list, func(s string) bool { return s == name })
 }

@@ -20,10 +20,38 @@ import (
 
 // subscriptions are what a connection receives besides replies.
 type subscriptions struct {
-	channels []string
-	patterns []string
+	channels names
+	patterns names
 	messages *receiver // nil: none
 	commands *receiver // of MONITOR; nil: none
+}
+
+// names are channels, or patterns of them, in the order in which they were subscribed to.
+type names struct {
+	list []string // is not changed in place: others look at it, see noteSubscriptions
+	has  map[string]bool
+}
+
+func (n *names) add(name string) {
+	if n.has[name] {
+		return
+	}
+	if n.has == nil {
+		n.has = map[string]bool{}
+	}
+	n.has[name] = true
+	n.list = append(n.list, name)
+}
+
+// tidy takes names out of the list that were deleted from the set.
+func (n *names) tidy() {
+	left := make([]string, 0, len(n.has))
+	for _, name := range n.list {
+		if n.has[name] {
+			left = append(left, name)
+		}
+	}
+	n.list = left
 }
 
 // receiver sends what a subscription receives.
@@ -34,10 +62,10 @@ type receiver struct {
 }
 
 // listens reports whether the connection receives messages.
-func (c *conn) listens() bool { return len(c.subs.channels)+len(c.subs.patterns) > 0 }
+func (c *conn) listens() bool { return c.subs.count() > 0 }
 
 // count is the number that confirmations show.
-func (s *subscriptions) count() int { return len(s.channels) + len(s.patterns) }
+func (s *subscriptions) count() int { return len(s.channels.has) + len(s.patterns.has) }
 
 // SUBSCRIBE channel [channel ...]
 func subscribe(b *batch, args []string) { b.listen("subscribe", args[1:], nil) }
@@ -63,9 +91,7 @@ func (b *batch) listen(kind string, channels, patterns []string) {
 		if patterns != nil {
 			list = &b.subs.patterns
 		}
-		if !slices.Contains(*list, name) {
-			*list = append(*list, name)
-		}
+		list.add(name)
 		b.confirm(kind, name, true)
 	}
 	b.noteSubscriptions()
@@ -80,6 +106,9 @@ func (b *batch) listen(kind string, channels, patterns []string) {
 
 // enlarge makes the engine's subscription one of further names.
 func (b *batch) enlarge(channels, patterns []string) error {
+	if err := b.Access.CheckSubscribe(channels, patterns); err != nil {
+		return err
+	}
 	if r := b.subs.messages; r != nil {
 		return r.sub.Add(b.ctx, b.Database, b.Access, channels, patterns)
 	}
@@ -96,11 +125,18 @@ func (b *batch) enlarge(channels, patterns []string) error {
 }
 
 // confirm writes that a subscription has begun or ended; without a name, that there was none.
+//
+// In RESP3 it is a push, which CLIENT REPLY OFF does not hold back.
 func (b *batch) confirm(kind, name string, named bool) {
-	b.push(&b.w, 3)
-	b.w.Bulk(kind)
-	b.w.BulkOrNull(name, named)
-	b.w.Int(int64(b.subs.count()))
+	w := &b.w
+	if b.proto == 3 && b.reply != replyOn {
+		w = &resp.Writer{}
+		defer func() { b.out, _ = resp.AppendAllRESP3(b.out, w.Buf) }()
+	}
+	b.push(w, 3)
+	w.Bulk(kind)
+	w.BulkOrNull(name, named)
+	w.Int(int64(b.subs.count()))
 }
 
 // push begins a message of n values: RESP3 tells it from a reply.
@@ -123,23 +159,24 @@ func punsubscribe(b *batch, args []string) {
 }
 
 // ignore ends subscriptions, all of a kind if none is named.
-func (b *batch) ignore(kind string, list *[]string, names []string) {
-	if len(names) == 0 {
-		names = slices.Clone(*list)
+func (b *batch) ignore(kind string, from *names, gone []string) {
+	if len(gone) == 0 {
+		gone = from.list
 	}
-	if len(names) == 0 {
+	if len(gone) == 0 {
 		b.confirm(kind, "", false)
 		return
 	}
-	if r := b.subs.messages; r != nil && list == &b.subs.channels {
-		r.sub.Remove(b.Database, names, nil)
+	if r := b.subs.messages; r != nil && from == &b.subs.channels {
+		r.sub.Remove(b.Database, gone, nil)
 	} else if r != nil {
-		r.sub.Remove(b.Database, nil, names)
+		r.sub.Remove(b.Database, nil, gone)
 	}
-	for _, name := range names {
-		*list = without(*list, name)
+	for _, name := range gone {
+		delete(from.has, name)
 		b.confirm(kind, name, true)
 	}
+	from.tidy()
 	if !b.listens() && b.subs.messages != nil {
 		b.subs.messages.end()
 		b.subs.messages = nil
@@ -151,13 +188,21 @@ func (b *batch) ignore(kind string, list *[]string, names []string) {
 func (c *conn) noteSubscriptions() {
 	c.seen.mu.Lock()
 	defer c.seen.mu.Unlock()
-	c.seen.channels, c.seen.patterns, c.seen.monitors = len(c.subs.channels), len(c.subs.patterns), c.subs.commands != nil
+	c.seen.channels, c.seen.patterns, c.seen.monitors = c.subs.channels.list, c.subs.patterns.list, c.subs.commands != nil
 	c.seen.subs = nil
 	for _, r := range []*receiver{c.subs.messages, c.subs.commands} {
 		if r != nil {
 			c.seen.subs = append(c.seen.subs, r.sub)
 		}
 	}
+}
+
+// mayHear reports whether a caller with some rights may receive all that the connection receives.
+func (c *conn) mayHear(a redis.Access) bool {
+	c.seen.mu.Lock()
+	channels, patterns, monitors := c.seen.channels, c.seen.patterns, c.seen.monitors
+	c.seen.mu.Unlock()
+	return (len(channels)+len(patterns) == 0 || a.CheckSubscribe(channels, patterns) == nil) && (!monitors || a.CheckMonitor() == nil)
 }
 
 // MONITOR

@@ -35,7 +35,7 @@ func auth(b *batch, args []string) {
 
 // authenticate logs the connection in, or says why not. Then it keeps the login that it has.
 func (b *batch) authenticate(user, secret string) (text string) {
-	l, _, err := b.s.logIn(b.ctx, user, secret, b.label)
+	l, grant, err := b.s.logIn(b.ctx, user, secret, b.label)
 	switch {
 	case errors.Is(err, gate.ErrRefused):
 		if b.failures++; b.failures >= maxFailures {
@@ -45,13 +45,24 @@ func (b *batch) authenticate(user, secret string) (text string) {
 		return errWrongPass
 	case err != nil:
 		return b.failedText(err)
+	case !b.mayBecome(l, grant.Access):
+		return errStillListens
 	case !b.s.enter(b.conn, l):
 		b.hangUp = b.login.Load() == nil
 		return errMaxClients
 	}
-	b.login.Store(l)
+	if old := b.login.Swap(l); old != nil && old.database != l.database {
+		b.forget()
+	}
 	b.failures, b.over, b.in.strange = 0, true, false
 	return ""
+}
+
+// mayBecome reports whether the connection may go on with another login. What it receives would outlive the credential
+// that it was asked for with, if the new one could not have asked for it.
+func (b *batch) mayBecome(l *login, a redis.Access) bool {
+	old := b.login.Load()
+	return old == nil || !b.listens() && b.subs.commands == nil || old.database == l.database && b.mayHear(a)
 }
 
 // pause waits, so that guessing takes time.
@@ -126,7 +137,7 @@ func readGreeting(args []string, proto int) (g greeting, text string) {
 			g.auth, g.user, g.secret = true, args[i+1], args[i+2]
 			i += 2
 		case strings.EqualFold(args[i], "setname") && left >= 1:
-			if !isPrintable(args[i+1]) {
+			if !isName(args[i+1]) {
 				return g, errClientName
 			}
 			g.named, g.name = true, args[i+1]

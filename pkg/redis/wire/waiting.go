@@ -48,7 +48,7 @@ func (c *conn) serveWaiting(args []string, size int64) error {
 	w := &waiting{ends: make(chan struct{})}
 	caller := c.caller
 	b := &batch{conn: c, bytesIn: size, waited: &caller.Waited}
-	caller.Waits, caller.Ends = c.Life, w.ends
+	caller.Ends = w.ends
 	ctx := redis.WithCaller(context.WithoutCancel(c.Life), &caller)
 	if b.open(ctx, [][]string{args}) == 0 {
 		b.count(args)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/skystash/skystash/pkg/kafka"
 	"github.com/skystash/skystash/pkg/redis"
+	"github.com/skystash/skystash/pkg/redis/nudge"
 	"github.com/skystash/skystash/pkg/redis/rest"
 	"github.com/skystash/skystash/pkg/store"
 	"github.com/skystash/skystash/pkg/token"
@@ -142,8 +143,12 @@ func (m *Main) Start(ctx context.Context) (err error) {
 		}
 	}
 	turns := 0
+	var others redis.Neighbours
+	var mesh *nudge.Mesh
 	if m.flags.store == storeDynamo {
 		turns = turnsOverNetwork
+		mesh = nudge.New(nudge.Config{Store: m.store, Now: time.Now, Log: m.log})
+		others = mesh
 	}
 	engine := redis.New(redis.Config{
 		Store:         m.store,
@@ -151,6 +156,7 @@ func (m *Main) Start(ctx context.Context) (err error) {
 		RecordTTL:     recordTTL,
 		MaxReplyBytes: int(m.flags.maxRequest),
 		Turns:         turns,
+		Neighbours:    others,
 	})
 	m.redis, m.directories = engine, []keydir.Directory{{Store: m.store}}
 	if _, err := openDatabase(ctx, engine); err != nil {
@@ -185,6 +191,9 @@ func (m *Main) Start(ctx context.Context) (err error) {
 	duties, stop := context.WithCancel(context.WithoutCancel(ctx))
 	m.stop = stop
 	m.duties.Go(func() { m.reclaim(duties, engine) })
+	if mesh != nil {
+		m.joinOthers(duties, mesh, engine)
+	}
 	m.duties.Go(func() { m.count(duties) })
 	m.duties.Go(func() { m.measure(duties) })
 	for _, p := range m.products {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/skystash/skystash/pkg/control"
 	"github.com/skystash/skystash/pkg/redis"
+	"github.com/skystash/skystash/pkg/redis/nudge"
 	"github.com/skystash/skystash/pkg/redis/wire"
 	"github.com/skystash/skystash/pkg/token"
 )
@@ -49,6 +50,21 @@ func (m *Main) openRedisWire(engine *redis.Engine) (w *redisWire, err error) {
 	}
 	w.server = wire.New(wire.Config{Engine: engine, Verifier: verifier, Meter: m.usage.sums, Logger: m.log, DrainTime: m.flags.drainTime()})
 	return w, nil
+}
+
+// joinOthers lets this process and others over the same table wake each other's blocked clients. Without it
+// they wake later.
+func (m *Main) joinOthers(ctx context.Context, mesh *nudge.Mesh, engine *redis.Engine) {
+	host, _, err := net.SplitHostPort(m.flags.redisAddr)
+	if err != nil {
+		host = "127.0.0.1" // Redis's protocol is not served
+	}
+	conn, address, err := nudge.Listen(host)
+	if err != nil {
+		m.log.Warn("other processes are told of nothing", "error", err)
+		return
+	}
+	m.duties.Go(func() { mesh.Serve(ctx, conn, address, engine.Wake) })
 }
 
 // serve begins to serve.
