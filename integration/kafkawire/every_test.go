@@ -12,7 +12,7 @@ import (
 )
 
 // TestEveryClientIsServed runs what scripts/test kafka-clients has installed into SKYSTASH_KAFKA_CLIENTS: versions of kafka-python,
-// each in a folder of its own, and folders of jars, beside what TestClientsAreServed uses and kcat.
+// each in a folder of its own, folders of jars, and the folder go of programs that goclients has the sources of, beside what TestClientsAreServed uses and kcat.
 func TestEveryClientIsServed(t *testing.T) {
 	dir := os.Getenv("SKYSTASH_KAFKA_CLIENTS")
 	python := program(t, "../venv/bin/python", "scripts/test kafka-clients")
@@ -25,9 +25,11 @@ func TestEveryClientIsServed(t *testing.T) {
 		{client{"confluent-kafka", []string{python, "confluent.py"}, nil}, all},
 		{client{"kafkajs", []string{"node", "kafkajs.cjs"}, nil}, all},
 		{client{"kcat", []string{"./kcat.sh"}, nil}, all[:3]},
+		{client{"confluent-kafka-go", []string{filepath.Join(dir, "go", "confluent")}, nil}, all},
+		{client{"sarama", []string{filepath.Join(dir, "go", "sarama")}, nil}, all},
 	}
 	versions, err := os.ReadDir(dir)
-	if err != nil || len(versions) < 4 {
+	if err != nil || len(versions) < 6 {
 		t.Fatalf("%d clients in %s: %v", len(versions), dir, err)
 	}
 	for _, v := range versions {

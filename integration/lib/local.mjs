@@ -62,7 +62,7 @@ export async function ready(child) {
  * Starts the server on a free port with the given flags and waits until it is ready.
  *
  * @returns {Promise<{url: string, token: string, readOnlyToken: string, replicaUrl?: string, pid: number,
- *   signInUrl: string, email: string, apiKey: string,
+ *   redisUrl?: string, signInUrl: string, email: string, apiKey: string,
  *   kafka: {url: string, username: string, password: string},
  *   stop: (signal?: NodeJS.Signals) => Promise<number | null>}>} stop resolves to the exit status
  */
@@ -80,6 +80,7 @@ export async function startLocal(...flags) {
   const patterns = {
     url: /UPSTASH_REDIS_REST_URL=(\S+)/,
     token: /UPSTASH_REDIS_REST_TOKEN=(\S+)/,
+    redisUrl: /REDIS_URL=(redis:\S+)/,
     readOnlyToken: /read-only token: (\S+)/,
     qstashToken: /QSTASH_TOKEN=(\S+)/,
     signInUrl: /(\S+\/console\/sign-in\/link\?key=\S+)/,

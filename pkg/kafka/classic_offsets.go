@@ -16,8 +16,7 @@ import (
 // useEvery is how often commits note that a group is used.
 const useEvery = time.Hour
 
-// CommitOffsets commits offsets for a member, or with generation -1 and no member for a group without
-// members. The errors are one for each offset, nil if it is stored; err is for all of them.
+// CommitOffsets commits offsets for a member, or with generation -1 for a group without members. The errors are one for each offset, nil if it is stored; err is for all of them.
 func (e *Engine) CommitOffsets(ctx context.Context, c *Cluster, m MemberRef, offsets []OffsetCommit) (errs []error, err error) {
 	generation, g, err := e.mayCommit(ctx, c, m)
 	if err != nil {
@@ -74,8 +73,12 @@ func (e *Engine) mayCommit(ctx context.Context, c *Cluster, m MemberRef) (int64,
 		return 0, nil, err
 	}
 	defer leave()
-	if m.Generation >= 0 || m.Member != "" {
-		if err := room.check(ctx, m); err != nil {
+	if m.Generation >= 0 {
+		err := room.check(ctx, m)
+		switch {
+		case err != nil && CodeOf(err) == CodeUnknownMember && room.record.attrs == nil:
+			return 0, nil, groupError(CodeIllegalGeneration, "there is no group %s, and no generation of it", m.Group)
+		case err != nil:
 			return 0, nil, err
 		}
 		room.beats[m.Member] = e.now()
@@ -91,6 +94,9 @@ func (e *Engine) mayCommit(ctx context.Context, c *Cluster, m MemberRef) (int64,
 			return 0, nil, err
 		}
 		if live {
+			if err := room.check(ctx, m); err != nil {
+				return 0, nil, err
+			}
 			return 0, nil, groupError(CodeUnknownMember, "the group has members, and the commit is of none of them")
 		}
 	}

@@ -471,7 +471,7 @@ func (r *room) takeOut(ctx context.Context, ids []string) error {
 	}
 	switch {
 	case len(r.members) == 0 && r.state.State != groups.Empty:
-		if err := r.write(ctx, groups.Classic{Generation: r.state.Next()}, store.Remove(groupTopics)); err != nil {
+		if err := r.write(ctx, groups.Classic{Generation: r.state.Next(), ProtocolType: r.state.ProtocolType}, store.Remove(groupTopics)); err != nil {
 			return err
 		}
 		return r.list(ctx, 0)

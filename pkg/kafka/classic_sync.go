@@ -29,8 +29,12 @@ func (r *room) check(ctx context.Context, m MemberRef) error {
 func (r *room) refusal(m MemberRef) error {
 	if m.Instance != "" {
 		i := slices.IndexFunc(r.roster, func(e rosterEntry) bool { return e.instance == m.Instance })
-		if i >= 0 && r.roster[i].id != m.Member {
+		_, in := r.entry(m.Member)
+		switch {
+		case i >= 0 && r.roster[i].id != m.Member:
 			return groupError(CodeFencedInstance, "another member has the instance id")
+		case i < 0 && in:
+			return groupError(CodeUnknownMember, "the member has no such instance id")
 		}
 	}
 	if _, in := r.entry(m.Member); !in || r.state.State == groups.Empty {
@@ -157,10 +161,10 @@ func (e *Engine) syncState(ctx context.Context, c *Cluster, r SyncRequest) (stat
 	state = room.state
 	room.beats[r.Member] = e.now()
 	switch {
-	case state.State == groups.Preparing:
-		return state, false, groupError(CodeRebalanceInProgress, "the group's members join")
 	case r.ProtocolType != "" && r.ProtocolType != state.ProtocolType, r.Protocol != "" && r.Protocol != state.Protocol:
 		return state, false, groupError(CodeInconsistentProtocol, "the group's protocol is %s", state.Protocol)
+	case state.State == groups.Preparing:
+		return state, false, groupError(CodeRebalanceInProgress, "the group's members join")
 	case state.State == groups.Completing && state.Leader == r.Member:
 		err := room.assign(ctx, r.Assignments)
 		return state, err == nil, err

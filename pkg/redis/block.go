@@ -1,7 +1,6 @@
 package redis
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"time"
@@ -34,7 +33,11 @@ const (
 
 // runBlocking carries out a command that may wait.
 func (e *Engine) runBlocking(ctx context.Context, db *Database, b bound, w *resp.Writer) error {
-	wait, ahead := e.waiters.join(db.ID, b.cmd.Group, b.awaited()) // first, so that no write is missed
+	kind := b.cmd.Group
+	if b.cmd.Name == "xreadgroup" {
+		kind = groupReader
+	}
+	wait, ahead := e.waiters.join(db.ID, kind, b.awaited()) // first, so that no write is missed
 	defer e.waiters.leave(wait)
 	if e.recordTTL != 0 { // there are other engines
 		defer e.lookouts.watch(e, db.ID)()
@@ -48,20 +51,14 @@ func (e *Engine) runBlocking(ctx context.Context, db *Database, b bound, w *resp
 			known.Loaded[key] = nil
 		}
 	}
-	mark := w.Len()
 	var blocked *command.WouldBlock
 	var expired <-chan time.Time
 	for {
-		err := e.attempt(ctx, db, b, known, w)
+		err := e.attempt(ctx, db, b, transactMode{mayBlock: true, woken: blocked != nil}, known, w)
 		known = keyspace.Handover{}
-		switch again := (*command.WouldBlock)(nil); {
-		case errors.As(err, &again):
-			blocked = again
-		case err != nil || blocked == nil || !bytes.HasPrefix(w.Buf[mark:], []byte("-WRONGTYPE")):
+		if !errors.As(err, &blocked) {
 			wait.served = true
 			return err
-		default: // the key has become something else, which a command that waits takes no notice of
-			w.Truncate(mark)
 		}
 		if blocked.Args != nil {
 			b.args = blocked.Args
@@ -78,6 +75,10 @@ func (e *Engine) runBlocking(ctx context.Context, db *Database, b bound, w *resp
 		if err != nil {
 			return err
 		}
+		// The database may have been flushed meanwhile: its keys are elsewhere then.
+		if db, err = e.Database(ctx, db.ID); err != nil {
+			return err
+		}
 		switch {
 		case over && takes:
 			blocked.None()
@@ -89,13 +90,13 @@ func (e *Engine) runBlocking(ctx context.Context, db *Database, b bound, w *resp
 }
 
 // attempt carries out a blocking command once.
-func (e *Engine) attempt(ctx context.Context, db *Database, b bound, known keyspace.Handover, w *resp.Writer) error {
+func (e *Engine) attempt(ctx context.Context, db *Database, b bound, mode transactMode, known keyspace.Handover, w *resp.Writer) error {
 	if c := command.CallerOf(ctx); c != nil && c.Patient {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, attemptTime)
 		defer cancel()
 	}
-	return e.transact(ctx, db, []bound{b}, transactMode{mayBlock: true}, known, w)
+	return e.transact(ctx, db, []bound{b}, mode, known, w)
 }
 
 // awaited are the keys that a blocking command waits for. To others it only writes.

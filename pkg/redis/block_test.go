@@ -77,16 +77,25 @@ func TestBlockedCommandsAreWoken(t *testing.T) {
 		{"blpop l 0", "copy other l", `["l" "o"]`},
 		{"xread block 100000 streams s 0", "xadd s 7-1 f v", `[["s" [["7-1" ["f" "v"]]]]]`},
 		{"xreadgroup group g c block 0 streams st >", "xadd st 7-1 f v", `[["st" [["7-1" ["f" "v"]]]]]`},
+		{"xreadgroup group g c block 0 streams st >", "set st x", "(error) WRONGTYPE Operation against a key holding the wrong kind of value"},
+		{"xreadgroup group g c block 0 streams st >", "del st", "(error) NOGROUP No such key 'st' or consumer group 'g' in XREADGROUP with GROUP option"},
+		{"xreadgroup group g c block 0 streams st >", "flushall", "(error) NOGROUP No such key 'st' or consumer group 'g' in XREADGROUP with GROUP option"},
+		{"brpoplpush l wrong 0", "rpush l a", "(error) WRONGTYPE Operation against a key holding the wrong kind of value"},
+		{"blmove l wrong left left 0", "rpush l a", "(error) WRONGTYPE Operation against a key holding the wrong kind of value"},
 		{"xreadgroup group g c block 0 streams st >", "xgroup destroy st g", "(error) NOGROUP No such key 'st' or consumer group 'g' in XREADGROUP with GROUP option"},
 	} {
 		for _, engines := range []int{1, 2} {
 			ttl := time.Duration(0)
+			if engines == 2 && tt.write == "flushall" {
+				continue // it takes effect when every engine knows of it
+			}
 			if engines == 2 {
 				ttl = time.Hour // they look for what others write
 			}
 			st := faulty.New(memoryStore(t), faulty.Plan{})
 			ds := patient(t, st, ttl, engines)
 			ds[0].cmd("rpush other o")
+			ds[0].cmd("set wrong x")
 			ds[0].cmd("xgroup create st g $ mkstream")
 			d := ds[engines-1]
 			d.database()
@@ -107,6 +116,20 @@ func TestBlockedCommandsAreWoken(t *testing.T) {
 			}
 		}
 	}
+}
+
+// FLUSHDB moves a database's keys, also from under the commands that wait for them.
+func TestBlockedCommandOutlastsAFlush(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := patient(t, memoryStore(t), 0, 1)[0]
+		reply := d.later("blpop l 0")
+		synctest.Wait()
+		d.cmd("flushdb")
+		d.cmd("rpush l a")
+		if got := within(t, reply); got != `["l" "a"]` {
+			t.Errorf("got %s", got)
+		}
+	})
 }
 
 func TestBlockedCommandEnds(t *testing.T) {

@@ -21,6 +21,9 @@ func (e *Engine) flushAlone(o *command.Outside) error {
 	if err := e.flush(o.Context, o.Database); err != nil {
 		return err
 	}
+	for _, key := range e.waiters.keysOf(o.Database) {
+		e.waiters.deleted(o.Database, key)
+	}
 	o.W.OK()
 	return nil
 }

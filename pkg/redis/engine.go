@@ -155,7 +155,7 @@ func New(cfg Config) *Engine {
 	e.commands = command.NewTable(e.databaseCommands(), e.pubsub.Commands(), e.scripts.Commands())
 	e.users = acl.New(acl.Config{Store: e.store, Now: e.now, Retry: e.retry, Locks: e.locks, Commands: e.commands, MaxAge: e.recordTTL})
 	e.commands.Add(e.users.Commands())
-	e.host = &command.Host{Commands: e.commands, Now: e.now, Started: e.started, Random: e.random, MaxReply: e.maxReply, SetEvents: e.setEvents}
+	e.host = &command.Host{Commands: e.commands, Now: e.now, Started: e.started, Random: e.random, MaxReply: e.maxReply, SetEvents: e.setEvents, Awaited: e.waiters.countKeys}
 	e.keys = keyspace.New(keyspace.Config{
 		Store: e.store, Now: e.now, Log: e.log, Retry: e.retry, Random: e.random, Budget: e.budget,
 		Written: e.written, Tell: e.tell, Clear: e.clearDatabase,
@@ -314,6 +314,14 @@ func FailureText(err error) string {
 		return "ERR the command did not finish in time"
 	}
 	return command.ErrInternal.Error()
+}
+
+// FailureLevel is how much a failure of ours is worth in the log: that a client has gone meanwhile is nobody's fault.
+func FailureLevel(err error) slog.Level {
+	if errors.Is(err, context.Canceled) {
+		return slog.LevelInfo
+	}
+	return slog.LevelError
 }
 
 func errTooManyArguments(limit, actual int) Error {

@@ -137,7 +137,11 @@ func (l *lookout) look(ctx context.Context, keys []string) (hit bool, err error)
 		for _, key := range chunk {
 			seen[key] = keyspace.Version(heads[key])
 			// Of a key that is new here, it is not known whether the command that waits has seen this state.
-			if before := l.seen[key]; seen[key] != before && heads[key] != nil {
+			switch before, known := l.seen[key]; {
+			case known && seen[key] == before:
+			case heads[key] == nil:
+				l.e.waiters.deleted(l.db, key)
+			default:
 				hit = true
 				l.e.waiters.written(l.db, key)
 			}

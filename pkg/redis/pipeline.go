@@ -159,7 +159,7 @@ func (e *Engine) stopped(ctx context.Context, n int, err error, w *resp.Writer) 
 	if errors.As(err, &refused) {
 		text = refused
 	} else {
-		e.log.ErrorContext(ctx, "pipeline stopped", "left", n, "error", err)
+		e.log.Log(ctx, FailureLevel(err), "pipeline stopped", "left", n, "error", err)
 	}
 	for range n {
 		w.Error(text.Error())
@@ -168,6 +168,6 @@ func (e *Engine) stopped(ctx context.Context, n int, err error, w *resp.Writer) 
 
 // failed reports a failure of ours in the place of a reply.
 func (e *Engine) failed(ctx context.Context, b bound, err error, w *resp.Writer) {
-	e.log.ErrorContext(ctx, "command failed", "command", b.cmd.Name, "error", err)
+	e.log.Log(ctx, FailureLevel(err), "command failed", "command", b.cmd.Name, "error", err)
 	w.Error(FailureText(err))
 }

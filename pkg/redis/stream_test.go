@@ -51,7 +51,7 @@ func TestStreamEntries(t *testing.T) {
 			[2]string{"xread streams s +", `[["s" [["3-0" ["f" "v"]]]]]`},
 			[2]string{"xread block 100 streams s $", "(nil)"},
 			[2]string{"xread block -1 streams s $", "(error) ERR timeout is negative"},
-			[2]string{"xread streams s t 0", "(error) ERR Unbalanced XREAD list of streams: for each stream key an ID or '$' must be specified."},
+			[2]string{"xread streams s t 0", "(error) ERR Unbalanced 'xread' list of streams: for each stream key an ID or '$' must be specified."},
 			[2]string{"xadd s 18446744073709551615-18446744073709551615 f v", `"18446744073709551615-18446744073709551615"`},
 			[2]string{"xadd s * f v", "(error) ERR The stream has exhausted the last possible ID, unable to add more items"},
 			[2]string{"xread streams s 3", `[["s" [["18446744073709551615-18446744073709551615" ["f" "v"]]]]]`},

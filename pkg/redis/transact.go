@@ -65,6 +65,7 @@ func (e *Engine) MultiIf(ctx context.Context, db *Database, a Access, cmds [][]s
 type transactMode struct {
 	multi    bool // they belong together
 	mayBlock bool // one that finds nothing may ask to be run again, with WouldBlock
+	woken    bool // it has waited already
 	watched  Watched
 
 	failed map[int]Error // scripts that are left out, by their places: they have failed after they wrote
@@ -179,7 +180,7 @@ func (e *Engine) runIn(tx *keyspace.Txn, group []bound, mode transactMode, keys 
 			return keyspace.ErrReplies(limit)
 		}
 		w.Limit(e.maxReply + command.ReplySlack)
-		call := &command.Call{Txn: tx, Command: b.cmd, Args: b.args, W: w, Host: e.host, Access: b.access, Multi: mode.multi, MayBlock: mode.mayBlock}
+		call := &command.Call{Txn: tx, Command: b.cmd, Args: b.args, W: w, Host: e.host, Access: b.access, Multi: mode.multi, MayBlock: mode.mayBlock, Woken: mode.woken}
 		err := b.cmd.Run(call)
 		w.Unlimit()
 		tx.Spend(keyspace.CommandWork + int64(w.Len()-mark))

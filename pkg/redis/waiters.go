@@ -22,10 +22,13 @@ type waitKey struct{ db, key string }
 // waiter is one blocked command.
 type waiter struct {
 	keys   []waitKey
-	kind   string        // of what it waits for: the command's group
+	kind   string        // of what it waits for: the command's group, or groupReader
 	wake   chan struct{} // holds a token if it was woken
 	served bool          // it ends with a reply
 }
+
+// groupReader is the kind of XREADGROUP, which waits for a group as well: without its key it ends.
+const groupReader = "group of a stream"
 
 // join puts a command at the end of the lines of its keys. It reports whether others are ahead in all of them.
 func (ws *waiters) join(db, kind string, keys []string) (w *waiter, ahead bool) {
@@ -94,6 +97,18 @@ func (ws *waiters) written(db, key string) {
 	}
 }
 
+// deleted wakes the first XREADGROUP in line for a key that is no more: it ends with an error. Other commands go on waiting.
+func (ws *waiters) deleted(db, key string) {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	for _, w := range ws.lines[waitKey{db, key}] {
+		if w.kind == groupReader {
+			w.signal()
+			return
+		}
+	}
+}
+
 // keysOf are the keys of a database that somebody waits for.
 func (ws *waiters) keysOf(db string) []string {
 	ws.mu.Lock()
@@ -105,6 +120,22 @@ func (ws *waiters) keysOf(db string) []string {
 		}
 	}
 	return keys
+}
+
+// countKeys counts the keys of a database that commands wait for: all, and those that XREADGROUP waits for, which ends when its key does.
+func (ws *waiters) countKeys(db string) (keys, gone int) {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	for k, line := range ws.lines {
+		if k.db != db {
+			continue
+		}
+		keys++
+		if slices.ContainsFunc(line, func(w *waiter) bool { return w.kind == groupReader }) {
+			gone++
+		}
+	}
+	return keys, gone
 }
 
 // signal wakes a command.

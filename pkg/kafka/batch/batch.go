@@ -162,6 +162,9 @@ func Next(b []byte) (info Info, rest []byte, err error) {
 	if len(b) < HeaderSize {
 		return Info{}, nil, fmt.Errorf("%w: %d bytes are too few", ErrCorrupt, len(b))
 	}
+	if b[magicAt] > magic {
+		return Info{}, nil, fmt.Errorf("%w: there is no message format %d", ErrCorrupt, b[magicAt])
+	}
 	if b[magicAt] != magic {
 		return Info{}, nil, fmt.Errorf("%w: message format %d", ErrUnsupported, b[magicAt])
 	}

@@ -97,7 +97,7 @@ func (c Classic) Complete(members []*ClassicMember, alive func(*ClassicMember) b
 	if missing > 0 || wait && !late {
 		return Completion{}, false
 	}
-	next := Classic{Generation: c.Next(), Leader: c.Leader, Roster: roster}
+	next := Classic{Generation: c.Next(), ProtocolType: c.ProtocolType, Leader: c.Leader, Roster: roster}
 	out.Members, out.Dropped = fitting(out.Members, c.Leader, out.Dropped)
 	if len(out.Members) > 0 {
 		protocol, _ := Vote(out.Members)

@@ -42,7 +42,7 @@ func (x *exchange) fetch(ctx context.Context, req *kmsg.FetchRequest, resp *kmsg
 				part.ErrorCode = kerr.TopicAuthorizationFailed.Code
 				refused = true
 			case p.CurrentLeaderEpoch > leaderEpoch:
-				part.ErrorCode = kerr.UnknownLeaderEpoch.Code
+				part.ErrorCode = x.epochCode(ctx, kafka.TopicPartition{Topic: t.Topic, Partition: int(p.Partition)}, p.CurrentLeaderEpoch)
 				refused = true
 			default:
 				asked = append(asked, kafka.BatchFetch{
@@ -103,8 +103,8 @@ func (x *exchange) fetchBatches(ctx context.Context, version int16, asked []kafk
 		if kafka.IsKind(g.Err, kafka.Invalid) {
 			part.ErrorCode = kerr.UnknownTopicOrPartition.Code
 		}
-		part.HighWatermark, part.LastStableOffset, part.LogStartOffset = g.End, g.End, g.Start
 		if g.Err == nil {
+			part.HighWatermark, part.LastStableOffset, part.LogStartOffset = g.End, g.End, g.Start
 			part.RecordBatches, part.ErrorCode = x.appendBatches(g.Batches, version)
 		}
 	}

@@ -20,7 +20,12 @@ const (
 )
 
 func (x *exchange) listOffsets(ctx context.Context, req *kmsg.ListOffsetsRequest, resp *kmsg.ListOffsetsResponse) error {
-	seen := map[kafka.TopicPartition]bool{}
+	named := map[kafka.TopicPartition]int{}
+	for _, t := range req.Topics {
+		for _, p := range t.Partitions {
+			named[kafka.TopicPartition{Topic: t.Topic, Partition: int(p.Partition)}]++
+		}
+	}
 	for _, t := range req.Topics {
 		out := kmsg.NewListOffsetsResponseTopic()
 		out.Topic = t.Topic
@@ -31,17 +36,15 @@ func (x *exchange) listOffsets(ctx context.Context, req *kmsg.ListOffsetsRequest
 			switch {
 			case !x.MayDescribe(t.Topic):
 				part.ErrorCode = kerr.TopicAuthorizationFailed.Code
-			case seen[tp]:
+			case named[tp] > 1:
 				part.ErrorCode = kerr.InvalidRequest.Code
-			case p.CurrentLeaderEpoch > leaderEpoch:
-				part.ErrorCode = kerr.UnknownLeaderEpoch.Code
 			case p.Timestamp < earliest:
 				part.ErrorCode = kerr.UnsupportedVersion.Code
 			default:
-				err := x.findOffset(ctx, tp, p.Timestamp, &part)
-				part.ErrorCode = x.partitionCode(err)
+				if part.ErrorCode = x.epochCode(ctx, tp, p.CurrentLeaderEpoch); part.ErrorCode == 0 {
+					part.ErrorCode = x.partitionCode(x.findOffset(ctx, tp, p.Timestamp, &part))
+				}
 			}
-			seen[tp] = true
 			out.Partitions = append(out.Partitions, part)
 		}
 		resp.Topics = append(resp.Topics, out)
@@ -55,6 +58,17 @@ func (x *exchange) partitionCode(err error) int16 {
 		return kerr.UnknownTopicOrPartition.Code
 	}
 	return x.codeOf(err, kerr.NotLeaderForPartition)
+}
+
+// epochCode compares what a client takes for a partition's epoch with what it is. That there is no such partition comes first.
+func (x *exchange) epochCode(ctx context.Context, tp kafka.TopicPartition, current int32) int16 {
+	if current <= leaderEpoch {
+		return 0
+	}
+	if t, err := x.s.engine.Topic(ctx, x.Cluster, tp.Topic); err != nil || tp.Partition < 0 || tp.Partition >= t.Partitions {
+		return kerr.UnknownTopicOrPartition.Code
+	}
+	return kerr.UnknownLeaderEpoch.Code
 }
 
 func (x *exchange) findOffset(ctx context.Context, tp kafka.TopicPartition, at int64, part *kmsg.ListOffsetsResponseTopicPartition) error {
@@ -86,11 +100,13 @@ func (x *exchange) offsetForLeaderEpoch(ctx context.Context, req *kmsg.OffsetFor
 			switch {
 			case !x.Claims.MayConsume(t.Topic):
 				part.ErrorCode = kerr.TopicAuthorizationFailed.Code
-			case p.CurrentLeaderEpoch > leaderEpoch:
-				part.ErrorCode = kerr.UnknownLeaderEpoch.Code
-			case p.LeaderEpoch == leaderEpoch:
-				limits, err := x.s.engine.Limits(ctx, x.Cluster, kafka.TopicPartition{Topic: t.Topic, Partition: int(p.Partition)}, settleTime)
-				if part.ErrorCode = x.partitionCode(err); err == nil {
+			default:
+				tp := kafka.TopicPartition{Topic: t.Topic, Partition: int(p.Partition)}
+				if part.ErrorCode = x.epochCode(ctx, tp, p.CurrentLeaderEpoch); part.ErrorCode != 0 {
+					break
+				}
+				limits, err := x.s.engine.Limits(ctx, x.Cluster, tp, settleTime)
+				if part.ErrorCode = x.partitionCode(err); err == nil && p.LeaderEpoch == leaderEpoch {
 					part.LeaderEpoch, part.EndOffset = leaderEpoch, limits.End
 				}
 			}

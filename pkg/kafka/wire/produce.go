@@ -64,6 +64,9 @@ func (x *exchange) produce(ctx context.Context, req *kmsg.ProduceRequest, resp *
 			p := parts[i]
 			if got.Err != nil {
 				p.out.ErrorCode, p.out.ErrorMessage = x.codeOf(got.Err, retryOfProduce(got.Err)), textOf(got.Err)
+				if kafka.IsKind(got.Err, kafka.Invalid) { // no topic has such a name
+					p.out.ErrorCode = kerr.UnknownTopicOrPartition.Code
+				}
 				continue
 			}
 			p.out.BaseOffset, p.out.LogStartOffset = got.Offset, got.Start

@@ -44,16 +44,22 @@ func (x *exchange) adminError(err error) refusal {
 	return refusal{x.codeOf(err, kerr.RequestTimedOut), textOf(err)}
 }
 
-// mayChange refuses changes of a topic to a credential that may not make them.
-func (x *exchange) mayChange(topic string) (refusal, bool) {
-	switch {
-	case !x.MayAdminister(topic):
+// mayAdminister refuses changes of a topic to a credential that may not make them.
+func (x *exchange) mayAdminister(topic string) (refusal, bool) {
+	if !x.MayAdminister(topic) {
 		x.fail(http.StatusForbidden)
 		return x.refuse(kerr.TopicAuthorizationFailed, ""), false
-	case !kafka.ValidTopicName(topic):
-		return x.refuse(kerr.InvalidTopicException, "illegal topic name: letters, digits, '.', '_' and '-'"), false
 	}
 	return refusal{}, true
+}
+
+// mayChange does the same for a topic that has to be there.
+func (x *exchange) mayChange(topic string) (refusal, bool) {
+	r, ok := x.mayAdminister(topic)
+	if ok && !kafka.ValidTopicName(topic) {
+		return x.refuse(kerr.UnknownTopicOrPartition, ""), false
+	}
+	return r, ok
 }
 
 func (x *exchange) createTopics(ctx context.Context, req *kmsg.CreateTopicsRequest, resp *kmsg.CreateTopicsResponse) error {
@@ -77,11 +83,23 @@ func (x *exchange) createTopics(ctx context.Context, req *kmsg.CreateTopicsReque
 }
 
 func (x *exchange) createTopic(ctx context.Context, req *kmsg.CreateTopicsRequest, t *kmsg.CreateTopicsRequestTopic, out *kmsg.CreateTopicsResponseTopic) refusal {
-	if r, ok := x.mayChange(t.Topic); !ok {
+	if r, ok := x.mayAdminister(t.Topic); !ok {
 		return r
+	}
+	if !kafka.ValidTopicName(t.Topic) {
+		return x.refuse(kerr.InvalidTopicException, "illegal topic name: letters, digits, '.', '_' and '-'")
+	}
+	switch _, err := x.s.engine.Topic(ctx, x.Cluster, t.Topic); {
+	case err == nil:
+		return x.refuse(kerr.TopicAlreadyExists, "")
+	case !kafka.IsKind(err, kafka.NotFound):
+		return x.adminError(err)
 	}
 	partitions := int(t.NumPartitions)
 	if n := len(t.ReplicaAssignment); n > 0 {
+		if t.NumPartitions != -1 || t.ReplicationFactor != -1 {
+			return x.refuse(kerr.InvalidRequest, "an assignment of replicas says how many partitions there are, and how many replicas: the request must not")
+		}
 		partitions = n
 		for i := range n {
 			if !slices.ContainsFunc(t.ReplicaAssignment, func(a kmsg.CreateTopicsRequestTopicReplicaAssignment) bool {
@@ -106,13 +124,7 @@ func (x *exchange) createTopic(ctx context.Context, req *kmsg.CreateTopicsReques
 		}
 	}
 	if req.ValidateOnly {
-		_, err := x.s.engine.Topic(ctx, x.Cluster, t.Topic)
-		switch {
-		case err == nil:
-			return x.refuse(kerr.TopicAlreadyExists, "")
-		case !kafka.IsKind(err, kafka.NotFound):
-			return x.adminError(err)
-		case x.Cluster.Partitions+partitions > x.Cluster.MaxPartitions:
+		if x.Cluster.Partitions+partitions > x.Cluster.MaxPartitions {
 			return x.refuse(kerr.PolicyViolation, "the cluster would have too many partitions")
 		}
 	} else {
@@ -157,7 +169,7 @@ func (x *exchange) deleteTopics(ctx context.Context, req *kmsg.DeleteTopicsReque
 		}
 		r := x.refuse(kerr.UnknownTopicID, "")
 		if out.Topic != nil {
-			r = x.deleteTopic(ctx, *out.Topic)
+			r, out.TopicID = x.deleteTopic(ctx, *out.Topic)
 		}
 		out.ErrorCode, out.ErrorMessage = r.code, r.text
 		resp.Topics = append(resp.Topics, out)
@@ -165,11 +177,15 @@ func (x *exchange) deleteTopics(ctx context.Context, req *kmsg.DeleteTopicsReque
 	return nil
 }
 
-func (x *exchange) deleteTopic(ctx context.Context, name string) refusal {
+// deleteTopic deletes a topic, and says which it was.
+func (x *exchange) deleteTopic(ctx context.Context, name string) (r refusal, id [16]byte) {
 	if r, ok := x.mayChange(name); !ok {
-		return r
+		return r, id
 	}
-	return x.adminError(x.s.engine.DeleteTopic(ctx, x.Cluster, name))
+	if t, err := x.s.engine.Topic(ctx, x.Cluster, name); err == nil {
+		id = topicID(x.Cluster.ID, t)
+	}
+	return x.adminError(x.s.engine.DeleteTopic(ctx, x.Cluster, name)), id
 }
 
 func (x *exchange) createPartitions(ctx context.Context, req *kmsg.CreatePartitionsRequest, resp *kmsg.CreatePartitionsResponse) error {

@@ -34,6 +34,10 @@ type ServerInfo struct {
 	CommandsPerSec   int64
 }
 
+// Native reports whether the caller speaks Redis's own protocol, and expects what Redis answers. Over REST commands answer as the service
+// that has that API does, where the two differ.
+func (c *Call) Native() bool { return CallerOf(c.Txn.Context()) != nil }
+
 type callerKey struct{}
 
 // WithCaller returns a context for the commands of a connection.

@@ -23,7 +23,7 @@ func genericCommands() []*Command {
 		{Name: "renamenx", Arity: 3, Flags: Write | Fast, Keys: TwoKeys, Use: "RW access delete", UseThen: "OW insert", Group: "generic", Since: "1.0.0", Summary: "Renames a key unless the destination exists.", Run: renamenx},
 		{Name: "copy", Arity: -3, Flags: Write | DenyOOM, Keys: TwoKeys, Use: "RO access", UseThen: "OW update", Event: "copy_to", Group: "generic", Since: "6.2.0", Summary: "Copies a key's value and expiry to another key.", Run: copyKey},
 		{Name: "move", Arity: 3, Flags: Write | Fast, Keys: OneKey, Group: "generic", Since: "1.0.0", Summary: "Moves a key to another database, of which there is none.", Run: moveKey},
-		{Name: "wait", Arity: 3, Flags: NoScript, Tips: "request_policy:all_shards response_policy:agg_min", Group: "generic", Since: "3.0.0", Summary: "Waits for replicas, of which a client sees none.", Run: wait},
+		{Name: "wait", Arity: 3, Tips: "request_policy:all_shards response_policy:agg_min", Group: "generic", Since: "3.0.0", Summary: "Waits for replicas, of which a client sees none.", Run: wait},
 		{Name: "waitaof", Arity: 4, Flags: NoScript, Group: "generic", Since: "7.2.0", Summary: "Waits for append-only files, of which there are none.", Run: waitAOF},
 	}
 	cmds = append(cmds, expireCommands()...)
@@ -44,6 +44,9 @@ const (
 //
 // More keys than fit one transaction are deleted some at a time.
 func del(c *Call) error {
+	if len(c.Args) == 1 && c.Native() {
+		return errArity(c.Command.Name)
+	}
 	n := int64(0)
 	for _, key := range c.Args[1:] {
 		if c.Txn.Delete(key) {
@@ -134,6 +137,9 @@ func copyKey(c *Call) error {
 	}
 	from, to := c.Args[1], c.Args[2]
 	c.Txn.NotifyMissed(from)
+	if from == to && c.Native() {
+		return errSameObject
+	}
 	if from == to || !c.Txn.Exists(from) || !replace && c.Txn.Exists(to) {
 		c.W.Int(0)
 		return nil

@@ -103,8 +103,8 @@ func sortCommand(c *Call) error {
 	if err != nil {
 		return err
 	}
-	if s.unsorted && isSet && s.stored {
-		// What is stored must not depend on the set's order.
+	if s.unsorted && isSet && (s.stored || c.Scripted) {
+		// What is stored, and what a script does, must not depend on the set's order.
 		s.unsorted, s.byGiven, s.alpha = false, false, true
 	}
 	if c.Txn.Take(keyspace.ElementWork * int64(len(elems))); c.Txn.Err() != nil {

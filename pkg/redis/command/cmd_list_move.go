@@ -149,7 +149,7 @@ func rpoplpush(c *Call) error { return c.moveElement(false, true, c.nothing) }
 // moveElement moves an element; none ends the command if there is none.
 func (c *Call) moveElement(fromLeft, toLeft bool, none func() error) error {
 	src, err := c.Txn.List(c.Args[1])
-	if err != nil {
+	if err != nil && !c.passesOver(err) {
 		return err
 	}
 	if src == nil {
@@ -226,7 +226,7 @@ func (c *Call) popFirst(i int, none func() error) error {
 	}
 	for _, key := range c.Args[i+1 : where] {
 		l, err := c.Txn.List(key)
-		if err != nil {
+		if err != nil && !c.passesOver(err) {
 			return err
 		}
 		if l == nil {
@@ -249,8 +249,10 @@ func (c *Call) popFirst(i int, none func() error) error {
 func (c *Call) timeout(i int) (float64, error) {
 	f, ok := num.ParseFloat(c.Args[i])
 	switch {
-	case !ok || f > math.MaxInt64/1000:
+	case !ok:
 		return 0, errTimeout
+	case f > math.MaxInt64/1000:
+		return 0, Error("ERR timeout is out of range")
 	case f < 0:
 		return 0, errNegTimeout
 	}
@@ -271,7 +273,7 @@ func (c *Call) popAny(where func(*keyspace.List, int64) []string) error {
 	}
 	for _, key := range c.Args[1:last] {
 		l, err := c.Txn.List(key)
-		if err != nil {
+		if err != nil && !c.passesOver(err) {
 			return err
 		}
 		if popped := where(l, 1); len(popped) > 0 {

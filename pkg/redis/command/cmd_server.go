@@ -9,7 +9,7 @@ import (
 )
 
 // DBSIZE, TIME, SWAPDB, MEMORY, CONFIG;
-// cmd_server_info.go: INFO; cmd_server_command.go: COMMAND.
+// cmd_server_config.go: what CONFIG SET accepts; cmd_server_info.go: INFO; cmd_server_command.go: COMMAND.
 
 func serverCommands() []*Command {
 	const group = "server"
@@ -124,7 +124,7 @@ func parametersOf(c *Call) [][2]string {
 //
 // It answers when all engines know.
 func configSetAlone(o *Outside) error {
-	events, given, err := configArgs(o.Args, parametersFor(serverOf(o.Context)))
+	events, given, err := configArgs(o.Args, serverOf(o.Context))
 	if err == nil && given {
 		err = o.Host.SetEvents(o.Context, o.Database, events)
 	}
@@ -136,7 +136,7 @@ func configSetAlone(o *Outside) error {
 
 // configSet is the same in a transaction, where it can change nothing.
 func configSet(c *Call) error {
-	events, given, err := configArgs(c.Args, parametersFor(serverOf(c.Txn.Context())))
+	events, given, err := configArgs(c.Args, serverOf(c.Txn.Context()))
 	switch {
 	case err != nil:
 		return err
@@ -149,7 +149,7 @@ func configSet(c *Call) error {
 
 // configArgs reads the arguments of CONFIG SET: the events to tell of, if they are given. Other parameters
 // that there are accept the value that they have.
-func configArgs(args []string, fixed [][2]string) (events keyspace.Events, given bool, err error) {
+func configArgs(args []string, server *ServerInfo) (events keyspace.Events, given bool, err error) {
 	if len(args)%2 != 0 {
 		return 0, false, ErrSyntax
 	}
@@ -164,12 +164,8 @@ func configArgs(args []string, fixed [][2]string) (events keyspace.Events, given
 			}
 			continue
 		}
-		at := slices.IndexFunc(fixed, func(p [2]string) bool { return p[0] == name })
-		switch {
-		case at < 0:
-			return 0, false, Error("ERR Unknown option or number of arguments for CONFIG SET - '" + args[i] + "'")
-		case fixed[at][1] != value:
-			return 0, false, errConfig(name, "can't set immutable config")
+		if err := setFixed(server, name, value); err != nil {
+			return 0, false, err
 		}
 	}
 	return events, given, nil

@@ -28,7 +28,7 @@ func serverOf(ctx context.Context) *ServerInfo {
 	return &s
 }
 
-func infoClients(s *ServerInfo, line func(name string, value any)) {
+func infoClients(c *Call, s *ServerInfo, line func(name string, value any)) {
 	if s == nil {
 		line("connected_clients", 0)
 		line("blocked_clients", 0)
@@ -37,6 +37,9 @@ func infoClients(s *ServerInfo, line func(name string, value any)) {
 	line("connected_clients", s.Clients)
 	line("maxclients", s.MaxClients)
 	line("blocked_clients", s.Blocked)
+	keys, gone := c.Host.Awaited(c.Txn.Database().ID)
+	line("total_blocking_keys", keys)
+	line("total_blocking_keys_on_nokey", gone)
 }
 
 func infoMemory(s *ServerInfo, line func(name string, value any)) {
@@ -81,11 +84,12 @@ func parametersFor(s *ServerInfo) [][2]string {
 	if s == nil {
 		return nil
 	}
-	return [][2]string{
+	return append(layoutParameters(), [][2]string{
+		{"appendfsync", "always"},
 		{"appendonly", "yes"},
+		{"cluster-enabled", "no"},
+		{"daemonize", "no"},
 		{"databases", "1"},
-		{"hash-max-listpack-entries", "128"},
-		{"list-max-listpack-size", "-2"},
 		{"lua-time-limit", "5000"},
 		{"maxclients", strconv.Itoa(s.MaxClients)},
 		{"maxmemory", "0"},
@@ -97,5 +101,5 @@ func parametersFor(s *ServerInfo) [][2]string {
 		{"slowlog-max-len", "0"},
 		{"tcp-keepalive", "60"},
 		{"timeout", "0"},
-	}
+	}...)
 }

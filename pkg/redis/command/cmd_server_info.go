@@ -64,7 +64,7 @@ func info(c *Call) error {
 		case "server":
 			infoServer(c, server, line)
 		case "clients":
-			infoClients(server, line)
+			infoClients(c, server, line)
 		case "memory":
 			infoMemory(server, line)
 		case "stats":
@@ -100,6 +100,8 @@ func infoServer(c *Call, server *ServerInfo, line func(name string, value any)) 
 	now := c.Host.Now()
 	up := int64(now.Sub(c.Host.Started).Seconds())
 	line("redis_version", Version)
+	line("redis_git_sha1", "00000000")
+	line("redis_git_dirty", 0)
 	line("redis_mode", "standalone")
 	line("skystash_version", buildVersion())
 	line("os", runtime.GOOS)

@@ -37,9 +37,10 @@ func sessionCommands() []*Command {
 		{Name: "role", Arity: 1, Flags: f | Fast, Group: "server", Since: "2.8.12", Summary: "Says that the server is a master."},
 		{Name: "lastsave", Arity: 1, Flags: Session | Fast | Harmless, Tips: "nondeterministic_output", Group: "server", Since: "1.0.0", Summary: "Returns the time: everything is saved always."},
 		{Name: "cluster", Arity: -2, Flags: Session | Harmless, Group: "server", Since: "3.0.0", Summary: "Refused: there is no cluster."},
-		{Name: "debug", Arity: -2, Flags: f | Admin, Group: "server", Since: "1.0.0", Summary: "Refused."},
+		{Name: "debug", Arity: -2, Flags: f | Admin, Group: "server", Since: "1.0.0", Summary: "Waits, or shows replies of each type; what would look into memory is refused."},
 		{Name: "module", Arity: -2, Flags: Session, Group: "server", Since: "4.0.0", Summary: "Tells about modules.", Subcommands: Subcommands(
 			&Command{Name: "list", Arity: 2, Flags: f | Admin, Tips: "nondeterministic_output_order", Group: "server", Since: "4.0.0", Summary: "Returns nothing: there are no modules."},
+			Help("server", "5.0.0", "LIST", "    Nothing: there are no modules."),
 		)},
 		slowlogCommand(),
 		latencyCommand(),

@@ -258,10 +258,17 @@ func parseXread(c *Call) (xreadArgs, error) {
 		case c.Is(i, "streams") && more > 0:
 			rest := c.Args[i+1:]
 			if len(rest)%2 != 0 {
-				return a, Error("ERR Unbalanced XREAD list of streams: for each stream key an ID or '$' must be specified.")
+				last := "$"
+				if ofGroup {
+					last = ">"
+				}
+				return a, Error("ERR Unbalanced '" + c.Command.Name + "' list of streams: for each stream key an ID or '" + last + "' must be specified.")
 			}
 			if ofGroup && !grouped {
 				return a, Error("ERR Missing GROUP option for XREADGROUP")
+			}
+			if a.block >= 0 && c.Scripted && c.Native() {
+				return a, Error("ERR " + c.Command.Name + " command is not allowed with BLOCK option from scripts")
 			}
 			a.keys, a.ids = rest[:len(rest)/2], rest[len(rest)/2:]
 			return a, nil
@@ -281,7 +288,7 @@ func xread(c *Call) error {
 	streams, after := make([]*keyspace.Stream, len(a.keys)), make([]keyspace.StreamID, len(a.keys))
 	for i, key := range a.keys {
 		s, err := c.Txn.Stream(key)
-		if err != nil {
+		if err != nil && !c.passesOver(err) {
 			return err
 		}
 		streams[i] = s

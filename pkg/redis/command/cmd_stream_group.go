@@ -212,9 +212,9 @@ func xreadgroup(c *Call) error {
 		here := c.W.Mark()
 		c.W.Array(2)
 		c.W.Bulk(a.keys[i])
-		// Without acknowledgement, a new consumer leaves no trace, unlike in Redis.
+		// Over REST, a new consumer without acknowledgement leaves no trace, unlike in Redis.
 		var consumer *keyspace.StreamConsumer
-		if !a.noAck || g.Consumer(a.consumer) != nil {
+		if !a.noAck || c.Native() || g.Consumer(a.consumer) != nil {
 			consumer = c.see(g, a.keys[i], a.consumer)
 		}
 		if a.ids[i] != ">" && after[i] != keyspace.MaxStreamID {

@@ -47,6 +47,9 @@ func xinfoConsumers(c *Call) error {
 		return err
 	}
 	g := s.Group(c.Args[3])
+	if g == nil && c.Native() {
+		return errNoGroup(c.Args[2], c.Args[3])
+	}
 	if g == nil {
 		c.W.Array(0) // Upstash's clients expect no error
 		return nil

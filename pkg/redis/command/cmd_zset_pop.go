@@ -63,6 +63,9 @@ func (c *Call) popScores(highest bool) error {
 func (c *Call) firstZSet(keys []string) (string, *keyspace.ZSet, error) {
 	for _, key := range keys {
 		z, err := c.Txn.ZSet(key)
+		if c.passesOver(err) {
+			continue
+		}
 		if z.Len() > 0 || err != nil {
 			return key, z, err
 		}

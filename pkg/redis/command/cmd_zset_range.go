@@ -127,7 +127,7 @@ func (c *Call) rangeArgs(i int, q rangeQuery, store bool) (rangeQuery, error) {
 		q.offset = 0 // as Redis, which takes this for no LIMIT at all
 	}
 	switch {
-	case q.kind == byRank && q.limit != -1 && !open:
+	case q.kind == byRank && q.limit != -1 && (!open || c.Native()):
 		return q, errLimitNeedsBy
 	case q.kind == byLex && q.withScores:
 		return q, errScoresWithByLex

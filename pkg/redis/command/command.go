@@ -99,6 +99,8 @@ type Call struct {
 	Multi    bool   // one of several commands
 	Event    string // what the command has done, if it is not the event that it has in the table
 	MayBlock bool   // a command that finds nothing may ask to be run again later
+	Woken    bool   // it has waited already
+	Scripted bool   // a script runs it
 }
 
 // Host is what commands know of the engine that runs them.
@@ -110,6 +112,8 @@ type Host struct {
 	MaxReply int // bytes
 	// SetEvents makes a database tell of keyspace events, from when it returns on.
 	SetEvents func(ctx context.Context, db string, events keyspace.Events) error
+	// Awaited counts the keys that commands wait for in a database: all, and those whose end ends a command too.
+	Awaited func(db string) (keys, gone int)
 }
 
 // Is reports whether argument i is a word, in any case.

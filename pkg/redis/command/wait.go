@@ -1,6 +1,11 @@
 package command
 
-import "time"
+import (
+	"errors"
+	"time"
+
+	"github.com/skystash/skystash/pkg/redis/keyspace"
+)
 
 // WouldBlock is the error with which a blocking command asks to be run again.
 type WouldBlock struct {
@@ -20,6 +25,10 @@ func (c *Call) block(timeout float64, none func()) error {
 	}
 	return &WouldBlock{Timeout: time.Duration(min(timeout, float64(Forever/time.Second)) * float64(time.Second)), None: none}
 }
+
+// passesOver reports whether the error is that a key has a value of another type than what the command waits for. A command
+// that has waited takes no notice of such a key, as in Redis: it could have been written at any time.
+func (c *Call) passesOver(err error) bool { return c.Woken && errors.Is(err, keyspace.ErrWrongType) }
 
 // Forever is longer than any process lives.
 const Forever = 100 * 365 * 24 * time.Hour

@@ -29,7 +29,11 @@ func (r *run) load(p *Program) ([]Function, error) {
 	r.globals.RawSetString("redis", lua.LNil) // the shared one
 	var e Error
 	if errors.As(err, &e) {
-		return nil, Error("ERR Error registering functions: " + strings.TrimPrefix(string(e), runningScript))
+		failed := "ERR Error registering functions: "
+		if r.stopped != nil {
+			failed = "ERR FUNCTION LOAD timeout: "
+		}
+		return nil, Error(failed + strings.TrimPrefix(string(e), runningScript))
 	}
 	return functions, err
 }
@@ -46,7 +50,7 @@ func registerFunction(a args) int {
 		return a.refuse("ERR " + text)
 	}
 	if !ValidName(f.Name) {
-		return a.refuse("ERR Function names can only contain letters, numbers, or underscores(_) and must be at least one character long")
+		return a.refuse("ERR Library names can only contain letters, numbers, or underscores(_) and must be at least one character long")
 	}
 	for _, other := range *r.library {
 		if other.Name == f.Name {

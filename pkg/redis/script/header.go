@@ -57,6 +57,9 @@ func parseHeader(source string, library bool) (h Header, body string, err error)
 	}
 	for _, word := range words[1:] {
 		name, value, _ := strings.Cut(word, "=")
+		if n := len(value); n > 1 && value[0] == value[n-1] && (value[0] == '"' || value[0] == '\'') {
+			value = value[1 : n-1]
+		}
 		switch {
 		case library && name == "name":
 			if h.Library != "" {

@@ -155,6 +155,11 @@ type Host interface {
 type Input struct {
 	Keys, Args []string
 	Host       Host
+	// Native makes numbers that are arguments of commands, and the errors of the run, what Redis makes of them. Otherwise they are
+	// what the service makes of them over REST.
+	Native bool
+	// Name is the script's SHA-1 or the function's name: native errors end with it.
+	Name string
 }
 
 // Run runs a script and appends its reply. On an error w is as it was; an Error is for
@@ -162,6 +167,7 @@ type Input struct {
 func (in *Interpreter) Run(ctx context.Context, p *Program, input Input, w *resp.Writer) error {
 	r := in.newRun(ctx, input.Host)
 	defer r.close()
+	r.native, r.name = input.Native, input.Name
 	r.meets(p.longest)
 	r.globals.RawSetString("KEYS", r.stringTable(input.Keys))
 	r.globals.RawSetString("ARGV", r.stringTable(input.Args))
@@ -177,6 +183,7 @@ func (in *Interpreter) Call(ctx context.Context, p *Program, name string, input 
 	if err != nil {
 		return err
 	}
+	r.native, r.name = input.Native, input.Name
 	for _, f := range functions {
 		if f.Name == name {
 			return r.reply(f.callback, []lua.LValue{r.stringTable(input.Keys), r.stringTable(input.Args)}, w)

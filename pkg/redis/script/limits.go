@@ -41,7 +41,7 @@ const (
 
 	callDepth   = 8_000    // nested calls; see also maxNested
 	maxRegistry = 1 << 18  // values on the stack
-	maxResults  = 7_990    // of unpack, as in Lua 5.1
+	maxResults  = 7_999    // of unpack, as in Lua 5.1
 	tableSlot   = 16       // bytes of a value in a table
 	threadSize  = 16 << 10 // bytes of a coroutine, about
 )

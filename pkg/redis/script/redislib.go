@@ -95,12 +95,20 @@ func (a args) words() (words []string, text string) {
 		case lua.LString:
 			words[i] = string(v)
 		case lua.LNumber:
-			words[i] = argument(float64(v))
+			words[i] = a.numberText(float64(v))
 		default:
 			return nil, "ERR Lua redis lib command arguments must be strings or integers"
 		}
 	}
 	return words, ""
+}
+
+// numberText is a number as an argument of a command: as Redis writes it, or see argument.
+func (a args) numberText(f float64) string {
+	if a.run().native {
+		return formatG(f, 17)
+	}
+	return argument(f)
 }
 
 // argument is a number as an argument of a command: truncated, in plain digits.

@@ -21,6 +21,8 @@ type run struct {
 	env        *lua.LTable // the proxy of globals
 	listed     *lua.LTable // all globals, once somebody has listed them
 	resp3      bool
+	native     bool              // see Input
+	name       string            // see Input
 	long       bool              // it may have a string of longText
 	metatables int               // that it has set
 	nested     int               // protected calls and coroutines under way
@@ -62,7 +64,7 @@ func (r *run) call(fn lua.LValue, arguments []lua.LValue) (lua.LValue, error) {
 		return nil, r.stopped
 	}
 	if err != nil {
-		return nil, scriptError(errorValue(err))
+		return nil, r.failure(errorValue(err))
 	}
 	v := r.state.Get(-1)
 	r.state.Pop(1)
@@ -99,6 +101,38 @@ func errorValue(err error) lua.LValue {
 		return lua.LString(ae.Error())
 	}
 	return ae.Object
+}
+
+// failure is the error reply for a value that the run raised and nobody caught.
+func (r *run) failure(v lua.LValue) Error {
+	if r.native {
+		return r.nativeError(v)
+	}
+	return scriptError(v)
+}
+
+// nativeError words an error as Redis does: what was raised, the script, and the line if it is known.
+func (r *run) nativeError(v lua.LValue) Error {
+	text, source, line := "", "", ""
+	if t, ok := v.(*lua.LTable); ok {
+		text = "ERR unknown error"
+		if s, ok := t.RawGetString("err").(lua.LString); ok {
+			text = string(s)
+		}
+		source, _ = toString(t.RawGetString("source"))
+		line, _ = toString(t.RawGetString("line"))
+	} else {
+		text = "ERR " + v.String()
+		if at, ok := strings.CutPrefix(v.String(), sourceName+":"); ok {
+			source = "@" + sourceName
+			line, _, _ = strings.Cut(at, ":")
+		}
+	}
+	text += " script: " + r.name
+	if line != "" {
+		text += ", on " + source + ":" + line + "."
+	}
+	return Error(text)
 }
 
 // scriptError is the error reply for a value that a script raised and nobody caught.

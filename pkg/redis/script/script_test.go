@@ -415,3 +415,57 @@ func BenchmarkLoop(b *testing.B) {
 		}
 	}
 }
+
+// Over Redis's own protocol, numbers and errors are Redis's, taken from redis-server 7.2.
+func TestNativeNumbersAndErrors(t *testing.T) {
+	in := script.New(script.Limits{})
+	const call = "*2\r\n$4\r\necho\r\n"
+	for _, tc := range []struct{ source, want string }{
+		{`return redis.call('echo', -3.7)`, call + "$19\r\n-3.7000000000000002\r\n"},
+		{`return redis.call('echo', 100)`, call + "$3\r\n100\r\n"},
+		{`return redis.call('echo', 1e16)`, call + "$17\r\n10000000000000000\r\n"},
+		{`return redis.call('echo', 1e17)`, call + "$5\r\n1e+17\r\n"},
+		{`return redis.call('echo', 1e-5)`, call + "$22\r\n1.0000000000000001e-05\r\n"},
+		{"\nerror('boom')", "ERR user_script:2: boom script: sum, on @user_script:2."},
+		{`error('boom', 0)`, "ERR boom script: sum"},
+		{`error({err = 'MY boom'})`, "MY boom script: sum"},
+		{"\n\nredis.call('error')", "WRONGTYPE no script: sum, on @user_script:3."},
+		{`return foo`, "ERR user_script:1: Script attempted to access nonexistent global variable 'foo' script: sum, on @user_script:1."},
+	} {
+		p, err := in.Compile(tc.source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var w resp.Writer
+		if err = in.Run(t.Context(), p, script.Input{Host: echoHost{replies: replies}, Native: true, Name: "sum"}, &w); err != nil {
+			w.Buf = []byte(err.Error())
+		}
+		if string(w.Buf) != tc.want {
+			t.Errorf("%s: got %q, want %q", tc.source, w.Buf, tc.want)
+		}
+	}
+}
+
+func TestLibrariesAsRedisLoadsThem(t *testing.T) {
+	in := script.New(script.Limits{Steps: 10_000})
+	for _, tc := range []struct{ source, want string }{
+		{"#!lua name=\"lib\"\nredis.register_function('f', function() return 1 end)", "lib"},
+		{"#!lua name='lib'\nredis.register_function('f', function() return 1 end)", "lib"},
+		{"#!lua name=\"lib\nredis.register_function('f', function() return 1 end)", "ERR Library names can only contain letters, numbers, or underscores(_) and must be at least one character long"},
+		{"#!lua name=lib\nredis.register_function('f.', function() return 1 end)", "ERR Error registering functions: @user_script:2: ERR Library names can only contain letters, numbers, or underscores(_) and must be at least one character long"},
+		{"#!lua name=lib\nwhile true do end", "ERR FUNCTION LOAD timeout: the script was stopped after 10000 steps"},
+	} {
+		got := ""
+		p, err := in.CompileLibrary(tc.source)
+		if err == nil {
+			got = p.Header.Library
+			_, err = in.Functions(t.Context(), p)
+		}
+		if err != nil {
+			got = err.Error()
+		}
+		if got != tc.want {
+			t.Errorf("%q: got %s, want %s", tc.source, got, tc.want)
+		}
+	}
+}

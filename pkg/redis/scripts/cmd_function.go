@@ -49,15 +49,18 @@ func (s *Scripts) functionCommand() *command.Command {
 // FCALL function numkeys [key ...] [arg ...]
 // FCALL_RO function numkeys [key ...] [arg ...]
 //
-// FCALL_RO calls any function, and refuses it when it writes.
+// FCALL_RO calls any function over REST, and refuses it when it writes. Over Redis's own protocol it calls only those that say they do not.
 func (s *Scripts) fcall(c *command.Call) error {
 	ls, err := s.librariesIn(c.Txn)
 	if err != nil {
 		return err
 	}
-	f := ls.functions[c.Args[1]]
+	f := ls.function(c.Args[1])
 	if f == nil {
 		return resp.Error("ERR Function not found")
+	}
+	if c.Native() && c.Command.Has(command.ReadOnly) && !f.Flags.NoWrites {
+		return resp.Error("ERR Can not execute a script with write flag using *_ro command.")
 	}
 	keys, args, err := keysAndArgs(c)
 	if err == command.ErrNotInteger {
@@ -66,7 +69,7 @@ func (s *Scripts) fcall(c *command.Call) error {
 	if err != nil {
 		return err
 	}
-	return s.runScript(c, f.Flags, c.Command.Has(command.ReadOnly), keys, args, func(ctx context.Context, in script.Input) error {
+	return s.runScript(c, f.Name, f.Flags, c.Command.Has(command.ReadOnly), keys, args, func(ctx context.Context, in script.Input) error {
 		return s.interpreter.Call(ctx, f.library.program, f.Name, in, c.W)
 	})
 }
@@ -130,6 +133,9 @@ func (s *Scripts) functionDelete(o *command.Outside) error {
 
 // FUNCTION FLUSH [ASYNC | SYNC]
 func (s *Scripts) functionFlush(o *command.Outside) error {
+	if len(o.Args) > 3 {
+		return command.ErrSubArgs(o.Args[0], o.Args[1])
+	}
 	if len(o.Args) != 2 && command.CheckFlushArgs(o.Args[1:]) != nil {
 		return resp.Error("ERR FUNCTION FLUSH only supports SYNC|ASYNC option")
 	}
@@ -147,7 +153,7 @@ func (s *Scripts) functionRestore(o *command.Outside) error {
 	switch {
 	case len(o.Args) == 3:
 	case len(o.Args) > 4:
-		return command.ErrUnknownSub(o.Args[0], o.Args[1])
+		return command.ErrSubArgs(o.Args[0], o.Args[1])
 	case strings.EqualFold(o.Args[3], "flush"):
 		flush = true
 	case strings.EqualFold(o.Args[3], "replace"):
@@ -176,6 +182,9 @@ func (s *Scripts) functionRestore(o *command.Outside) error {
 		}
 		var err error
 		for _, lib := range libs {
+			if !replace && command.CallerOf(o.Context) != nil && slices.ContainsFunc(list, named(lib.name)) {
+				return nil, resp.Error("ERR Library " + lib.name + " already exists")
+			}
 			if list, err = addLibrary(list, lib, replace); err != nil {
 				return nil, err
 			}

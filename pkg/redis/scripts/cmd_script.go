@@ -43,7 +43,7 @@ func (s *Scripts) scriptCommand() *command.Command {
 // EVAL script numkeys [key ...] [arg ...]
 // EVAL_RO script numkeys [key ...] [arg ...]
 func (s *Scripts) eval(c *command.Call) error {
-	return s.evaluate(c, func() (*script.Program, error) {
+	return s.evaluate(c, shaOf(c.Args[1]), func() (*script.Program, error) {
 		_, p, err := s.keepScript(c.Txn, c.Args[1])
 		return p, err
 	})
@@ -52,7 +52,8 @@ func (s *Scripts) eval(c *command.Call) error {
 // EvalUnkept is EVAL of a script that is not stored: EVALSHA and SCRIPT EXISTS do not find it.
 func (s *Scripts) EvalUnkept(c *command.Call) error {
 	source := c.Args[1]
-	return s.evaluate(c, func() (*script.Program, error) { return s.program(shaOf(source), source) })
+	sha := shaOf(source)
+	return s.evaluate(c, sha, func() (*script.Program, error) { return s.program(sha, source) })
 }
 
 // EVALSHA sha1 numkeys [key ...] [arg ...]
@@ -62,10 +63,10 @@ func (s *Scripts) evalSHA(c *command.Call) error {
 	if len(sha) != shaLen {
 		return errNoScript
 	}
-	return s.evaluate(c, func() (*script.Program, error) { return s.findScript(c.Txn, sha) })
+	return s.evaluate(c, sha, func() (*script.Program, error) { return s.findScript(c.Txn, sha) })
 }
 
-func (s *Scripts) evaluate(c *command.Call, program func() (*script.Program, error)) error {
+func (s *Scripts) evaluate(c *command.Call, sha string, program func() (*script.Program, error)) error {
 	keys, args, err := keysAndArgs(c)
 	if err != nil {
 		return err
@@ -74,7 +75,7 @@ func (s *Scripts) evaluate(c *command.Call, program func() (*script.Program, err
 	if err != nil {
 		return err
 	}
-	return s.runScript(c, p.Header.Flags, c.Command.Has(command.ReadOnly), keys, args, func(ctx context.Context, in script.Input) error {
+	return s.runScript(c, sha, p.Header.Flags, c.Command.Has(command.ReadOnly), keys, args, func(ctx context.Context, in script.Input) error {
 		return s.interpreter.Run(ctx, p, in, c.W)
 	})
 }

@@ -15,8 +15,13 @@ import (
 
 // libraries are the function libraries of a database in one generation. They do not change.
 type libraries struct {
-	list      []*functionLibrary // in order of their names
-	functions map[string]*libraryFunction
+	list      []*functionLibrary          // in order of their names
+	functions map[string]*libraryFunction // by their names in lower case
+}
+
+// function is the function of a name in any case, or nil.
+func (ls *libraries) function(name string) *libraryFunction {
+	return ls.functions[strings.ToLower(name)]
 }
 
 // functionLibrary is one library.
@@ -68,10 +73,10 @@ func newLibraries(list []*functionLibrary) (*libraries, error) {
 	slices.SortFunc(list, func(a, b *functionLibrary) int { return strings.Compare(a.name, b.name) })
 	for _, lib := range list {
 		for _, f := range lib.functions {
-			if ls.functions[f.Name] != nil {
+			if ls.function(f.Name) != nil {
 				return nil, resp.Error("ERR Function " + f.Name + " already exists")
 			}
-			ls.functions[f.Name] = &libraryFunction{f, lib}
+			ls.functions[strings.ToLower(f.Name)] = &libraryFunction{f, lib}
 		}
 	}
 	return ls, nil

@@ -52,7 +52,7 @@ func (h *host) Call(args []string) ([]byte, error) {
 	if err == nil {
 		h.wrote = h.wrote || cmd.MayWrite()
 		h.w.Limit(h.c.Host.MaxReply + command.ReplySlack)
-		call := &command.Call{Txn: tx, Command: cmd, Args: args, W: &h.w, Host: h.c.Host, Access: h.c.Access, Multi: h.c.Multi}
+		call := &command.Call{Txn: tx, Command: cmd, Args: args, W: &h.w, Host: h.c.Host, Access: h.c.Access, Multi: h.c.Multi, Scripted: true}
 		if err = cmd.Run(call); err == nil {
 			call.NoteEvents()
 		}
@@ -188,13 +188,13 @@ func keysAndArgs(c *command.Call) (keys, args []string, err error) {
 	return rest[:n:n], rest[n:], nil
 }
 
-// runScript runs a script or a function, as run says, in the command's transaction. flags are
+// runScript runs a script or a function, as run says, in the command's transaction. name is its SHA-1 or name, flags are
 // those of the script; with readOnly it must not write in any case.
-func (s *Scripts) runScript(c *command.Call, flags script.Flags, readOnly bool, keys, args []string, run func(context.Context, script.Input) error) error {
+func (s *Scripts) runScript(c *command.Call, name string, flags script.Flags, readOnly bool, keys, args []string, run func(context.Context, script.Input) error) error {
 	tx := c.Txn
 	tx.Whole()
 	h := &host{log: s.log, c: c, readOnly: readOnly || flags.NoWrites, keys: keys, locked: flags.AllowKeyLocking}
-	err := run(tx.Context(), script.Input{Keys: keys, Args: args, Host: h})
+	err := run(tx.Context(), script.Input{Keys: keys, Args: args, Host: h, Native: c.Native(), Name: name})
 	if tx.Err() != nil {
 		return tx.Err()
 	}

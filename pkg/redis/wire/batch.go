@@ -247,6 +247,6 @@ func (b *batch) failedText(err error) string {
 	if errors.As(err, &refused) {
 		return refused.Error()
 	}
-	b.logger().ErrorContext(b.ctx, "command failed", "error", err)
+	b.logger().Log(b.ctx, redis.FailureLevel(err), "command failed", "error", err)
 	return redis.FailureText(err)
 }

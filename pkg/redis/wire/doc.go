@@ -39,5 +39,6 @@
 // There is one database, number 0. After SELECT of another one, commands about keys are refused until SELECT 0. Before a login every command
 // but AUTH, HELLO, RESET and QUIT answers NOAUTH, even one that there is not. CLIENT LIST and KILL know the connections of
 // the caller's database in this process. Clients are never told of changed keys: CLIENT TRACKING is refused. HELLO, AUTH and
-// SUBSCRIBE are refused in a transaction.
+// SUBSCRIBE are refused in a transaction. DEBUG SLEEP holds up its connection only. CONFIG SET accepts the parameters by which Redis chooses how
+// it keeps values in memory, without effect.
 package wire

@@ -66,7 +66,7 @@ func handlers() map[string]handler {
 		"role":              {run: role},
 		"lastsave":          {run: lastSave},
 		"cluster":           {run: refuse(errCluster)},
-		"debug":             {run: refuse(errDebug)},
+		"debug":             {run: debugCommand},
 		"module|list":       {run: emptyArray},
 		"slowlog|get":       {run: emptyArray},
 		"slowlog|len":       {run: zero},

@@ -125,11 +125,18 @@ func (b *batch) enlarge(channels, patterns []string) error {
 }
 
 // confirm writes that a subscription has begun or ended; without a name, that there was none.
+//
+// In RESP3 it is a push, which CLIENT REPLY OFF does not hold back.
 func (b *batch) confirm(kind, name string, named bool) {
-	b.push(&b.w, 3)
-	b.w.Bulk(kind)
-	b.w.BulkOrNull(name, named)
-	b.w.Int(int64(b.subs.count()))
+	w := &b.w
+	if b.proto == 3 && b.reply != replyOn {
+		w = &resp.Writer{}
+		defer func() { b.out, _ = resp.AppendAllRESP3(b.out, w.Buf) }()
+	}
+	b.push(w, 3)
+	w.Bulk(kind)
+	w.BulkOrNull(name, named)
+	w.Int(int64(b.subs.count()))
 }
 
 // push begins a message of n values: RESP3 tells it from a reply.

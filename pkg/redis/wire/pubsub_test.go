@@ -54,6 +54,10 @@ func TestSubscribersOfRESP3(t *testing.T) {
 			t.Errorf("got %q, without %s", got, want)
 		}
 	}
+	c.send("CLIENT REPLY OFF", "SUBSCRIBE b", "SET k v", "UNSUBSCRIBE b", "CLIENT REPLY ON")
+	c.next(">3|$9|subscribe|$1|b|:2|")
+	c.next(">3|$11|unsubscribe|$1|b|:1|")
+	c.next("+OK|")
 	c.expect("UNSUBSCRIBE a", ">3|$11|unsubscribe|$1|a|:0|")
 	other := s.dial()
 	other.expect("AUTH "+s.mint(nil), "+OK|")
