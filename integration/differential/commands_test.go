@@ -2,6 +2,7 @@ package differential
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -133,6 +134,100 @@ func keySpecs(specs []reply) string {
 		}
 	}
 	return strings.Join(out, "; ")
+}
+
+// docsDifferences are what COMMAND DOCS says otherwise than Redis 7.0, by command and field, and why.
+var docsDifferences = map[string]string{
+	"cluster arguments": oneCommand, "debug arguments": oneCommand,
+	"command|getkeys arguments": "Redis does not tell that there are any", "command|getkeysandflags arguments": "Redis does not tell that there are any",
+	"debug doc_flags":   "it is refused here, also to those who develop Redis",
+	"geohash arguments": "members are optional, as the arity says", "geopos arguments": "members are optional, as the arity says",
+	"hscan arguments":   "7.4 has NOVALUES",
+	"pfmerge arguments": "sources are optional, as the arity says",
+	"scan arguments":    "8.0 has WITHTYPE",
+	"set arguments":     "8.4 has IFEQ and its like",
+	"unlink arguments":  "the service takes no keys, too",
+	"xadd arguments":    references, "xtrim arguments": references,
+	"zrank arguments": "7.2 has WITHSCORE", "zrevrank arguments": "7.2 has WITHSCORE",
+}
+
+const (
+	oneCommand = "it has no subcommands of its own here"
+	references = "8.2 has KEEPREF and its like"
+)
+
+// complexityFormula finds the formulas in the words of a complexity.
+var complexityFormula = regexp.MustCompile(`O\((?:[^()]|\([^()]*\))*\)`)
+
+// TestCommandDocs compares what COMMAND DOCS says of all commands that both have, but for the texts: summaries, what
+// has changed from version to version, and the words around a complexity's formulas.
+func TestCommandDocs(t *testing.T) {
+	redis, ours := startBoth(t)
+	tables := [2]map[string]map[string]string{}
+	for i, do := range []func(...string) (reply, error){redis.do, ours.do} {
+		docs, err := do("COMMAND", "DOCS")
+		if err != nil {
+			t.Fatal(err)
+		}
+		count, err := do("COMMAND", "COUNT")
+		if err != nil || 2*int(count.num()) != len(docs.elems) {
+			t.Errorf("COMMAND DOCS has %d names and values, COMMAND COUNT is %v (%v)", len(docs.elems), count, err)
+		}
+		tables[i] = map[string]map[string]string{}
+		addDocs(tables[i], docs.elems)
+	}
+	used := map[string]bool{}
+	compared := 0
+	for name, got := range tables[1] {
+		for _, field := range []string{"summary", "since", "group"} {
+			if got[field] == "" {
+				t.Errorf("%s has no %s", name, field)
+			}
+		}
+		want := tables[0][name]
+		if want == nil {
+			continue
+		}
+		compared++
+		for _, field := range []string{"since", "group", "complexity", "doc_flags", "deprecated_since", "replaced_by", "arguments"} {
+			place := name + " " + field
+			switch _, meant := docsDifferences[place]; {
+			case got[field] == want[field]:
+			case meant:
+				used[place] = true
+			default:
+				t.Errorf("%s: Redis has %s, ours is %s", place, want[field], got[field])
+			}
+		}
+	}
+	if compared < 250 {
+		t.Errorf("only %d commands are in both tables", compared)
+	}
+	for place := range docsDifferences {
+		if !used[place] {
+			t.Errorf("%s is listed as a difference, and is none", place)
+		}
+	}
+}
+
+// addDocs adds what is said of commands and subcommands, each as its fields.
+func addDocs(table map[string]map[string]string, docs []reply) {
+	for i := 0; i < len(docs); i += 2 {
+		fields := map[string]string{}
+		for f := docs[i+1].elems; len(f) > 0; f = f[2:] {
+			switch name := f[0].text; name {
+			case "subcommands":
+				addDocs(table, f[1].elems)
+			case "complexity":
+				formulas := complexityFormula.FindAllString(f[1].text, -1)
+				slices.Sort(formulas)
+				fields[name] = strings.Join(slices.Compact(formulas), ", ")
+			default:
+				fields[name] = f[1].String()
+			}
+		}
+		table[docs[i].text] = fields
+	}
 }
 
 // TestKeysAndFlags compares COMMAND GETKEYS and GETKEYSANDFLAGS.

@@ -12,12 +12,12 @@ import (
 
 // free are fields that a server fills as it likes.
 var free = []string{
-	"Version", "UnknownTags", "ThrottleMillis", "ErrorMessage", "ClusterID", "Host", "Port", "Rack", "ClientHost", "Dir", "Size", "Documentation",
+	"Version", "UnknownTags", "ThrottleMillis", "ErrorMessage", "ClusterID", "Host", "Port", "Rack", "ClientHost", "Dir", "Size", "TotalBytes", "UsableBytes", "Documentation",
 	"ClusterAuthorizedOperations", "AuthorizedOperations",
 }
 
 // keys are fields that name an element of an array.
-var keys = []string{"Topic", "TopicID", "Partition", "Group", "ResourceName", "Name", "InstanceID", "MemberID", "NodeID"}
+var keys = []string{"Topic", "TopicID", "Partition", "Group", "ResourceName", "Name", "Key", "InstanceID", "MemberID", "NodeID"}
 
 // flatten takes an answer apart into fields by their paths. Arrays are sets: Kafka promises no order.
 func (s *side) flatten(out map[string]string, path string, v reflect.Value) {
@@ -79,7 +79,7 @@ func (s *side) key(v reflect.Value) string {
 	var parts []string
 	for _, name := range keys {
 		if f := v.FieldByName(name); f.IsValid() {
-			if f.Kind() == reflect.Pointer && f.IsNil() || name == "TopicID" && len(parts) > 0 {
+			if f.Kind() == reflect.Pointer && f.IsNil() || (name == "TopicID" || name == "NodeID") && len(parts) > 0 {
 				continue
 			}
 			parts = append(parts, s.scalar(name, reflect.Indirect(f)))

@@ -1,5 +1,5 @@
 // Package kafkadifferential compares the server of Kafka's protocol (pkg/kafka/wire) with franz-go's kfake, a broker in
-// memory that is held to Kafka 2.8. It has no code to import, only tests.
+// memory that is held to Kafka 4.0. It has no code to import, only tests.
 //
 // The same random requests go to both as they are, without a client in between, and the answers are compared field
 // by field: what was created, is stored, committed, and refused with which code. Requests are drawn by a seeded

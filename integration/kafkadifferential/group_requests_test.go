@@ -11,7 +11,9 @@ const sessionTime = 300_000
 
 func (d *draw) findCoordinator() kmsg.Request {
 	req := kmsg.NewPtrFindCoordinatorRequest()
-	req.CoordinatorKey, req.CoordinatorType = d.group(), pick[int8](d, 0, 0, 0, 1, 5)
+	req.CoordinatorKey = d.group()
+	req.CoordinatorKeys = []string{req.CoordinatorKey}
+	req.CoordinatorType = pick[int8](d, 0, 0, 0, 1, 5)
 	return req
 }
 
@@ -117,8 +119,11 @@ func (d *draw) offsetCommit() kmsg.Request {
 func (d *draw) offsetFetch() kmsg.Request {
 	req := kmsg.NewPtrOffsetFetchRequest()
 	req.Group = d.group()
-	if d.chance(3) && d.versions[int16(kmsg.OffsetFetch)][0] <= 2 {
-		req.SetVersion(int16(2 + d.IntN(6)))
+	g := kmsg.NewOffsetFetchRequestGroup()
+	g.Group = req.Group
+	if d.chance(3) {
+		req.SetVersion(int16(2 + d.IntN(int(d.versions[int16(kmsg.OffsetFetch)][1])-1)))
+		req.Groups = append(req.Groups, g)
 		return req // everything
 	}
 	t := kmsg.NewOffsetFetchRequestTopic()
@@ -127,6 +132,8 @@ func (d *draw) offsetFetch() kmsg.Request {
 		t.Partitions = append(t.Partitions, p)
 	}
 	req.Topics = append(req.Topics, t)
+	g.Topics = []kmsg.OffsetFetchRequestGroupTopic{{Topic: t.Topic, Partitions: t.Partitions}}
+	req.Groups = append(req.Groups, g)
 	return req
 }
 

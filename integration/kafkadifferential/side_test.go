@@ -45,7 +45,7 @@ type conn struct {
 
 func startFake(t *testing.T) *side {
 	t.Helper()
-	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.DefaultNumPartitions(1), kfake.MaxVersions(kversion.V2_8_0()))
+	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.DefaultNumPartitions(1), kfake.MaxVersions(kversion.V4_0_0()))
 	if err != nil {
 		t.Fatal(err)
 	}

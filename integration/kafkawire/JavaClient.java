@@ -103,6 +103,35 @@ public class JavaClient {
     }
   }
 
+  /** The calls of Kafka UI (kafbat) and AKHQ that are not made elsewhere. */
+  static void interfaces(Admin admin, String topic, String group) throws Exception {
+    var tp = new TopicPartition(topic, 0);
+    check(admin.describeCluster(new DescribeClusterOptions().includeAuthorizedOperations(true)).authorizedOperations().get().size() > 1, "operations");
+    var broker = new ConfigResource(ConfigResource.Type.BROKER, "0");
+    check(admin.describeConfigs(List.of(broker)).all().get().get(broker).get("inter.broker.protocol.version").value().startsWith("2.8"), "the broker's settings");
+    var resource = new ConfigResource(ConfigResource.Type.TOPIC, topic);
+    var all = new DescribeConfigsOptions().includeSynonyms(true).includeDocumentation(true);
+    check(admin.describeConfigs(List.of(resource), all).all().get().get(resource).get("retention.ms").synonyms().size() == 1, "synonyms");
+    check(admin.describeFeatures().featureMetadata().get().finalizedFeatures().isEmpty(), "features");
+    check(admin.listTopics(new ListTopicsOptions().listInternal(true)).listings().get().stream().noneMatch(TopicListing::isInternal), "topics of the broker's own");
+    var info = admin.describeTopics(List.of(topic), new DescribeTopicsOptions().includeAuthorizedOperations(true)).allTopicNames().get().get(topic);
+    check(info.authorizedOperations().size() > 1 && info.partitions().get(0).leader().id() == 0, info);
+    check(admin.listOffsets(Map.of(tp, OffsetSpec.earliest())).all().get().get(tp).offset() == 1, "the beginning");
+    var states = new ListConsumerGroupsOptions().inStates(Set.of(org.apache.kafka.common.ConsumerGroupState.EMPTY));
+    check(admin.listConsumerGroups(states).all().get().stream().anyMatch(g -> g.groupId().equals(group)), "groups without members");
+    var spec = new ListConsumerGroupOffsetsSpec();
+    check(admin.listConsumerGroupOffsets(Map.of(group, spec, group + "-none", spec)).all().get().get(group).size() == 3, "offsets of several groups");
+    check(cause(admin.describeAcls(org.apache.kafka.common.acl.AclBindingFilter.ANY).values()) instanceof SecurityDisabledException, "access control lists");
+    for (var refused : List.of(
+        admin.describeUserScramCredentials().all(), admin.listTransactions().all(), admin.describeProducers(List.of(tp)).all(),
+        admin.electLeaders(org.apache.kafka.common.ElectionType.PREFERRED, Set.of(tp)).partitions(), admin.listPartitionReassignments().reassignments(),
+        admin.alterPartitionReassignments(Map.of(tp, Optional.of(new NewPartitionReassignment(List.of(0))))).all(),
+        admin.describeClientQuotas(org.apache.kafka.common.quota.ClientQuotaFilter.all()).entities())) {
+      Throwable cause = cause(refused);
+      check(cause instanceof UnsupportedVersionException, cause);
+    }
+  }
+
   @SuppressWarnings("removal")
   public static void main(String[] args) throws Exception {
     mechanism = args[0];
@@ -140,11 +169,11 @@ public class JavaClient {
       check(admin.describeConsumerGroups(List.of(name + "-eager")).all().get().get(name + "-eager").members().isEmpty(), "members");
       long committed = admin.listConsumerGroupOffsets(name + "-eager").partitionsToOffsetAndMetadata().get().values().stream().mapToLong(OffsetAndMetadata::offset).sum();
       check(committed == 2 * MESSAGES, committed);
+      interfaces(admin, name + "-gzip", name + "-eager");
       admin.alterConsumerGroupOffsets(name + "-eager", Map.of(new TopicPartition(name + "-none", 0), new OffsetAndMetadata(1))).all().get();
       admin.deleteConsumerGroupOffsets(name + "-eager", Set.of(new TopicPartition(name + "-none", 0))).all().get();
       admin.deleteConsumerGroups(List.of(name + "-eager")).all().get();
       admin.deleteTopics(List.of(name + "-none")).all().get();
-      check(cause(admin.describeAcls(org.apache.kafka.common.acl.AclBindingFilter.ANY).values()) instanceof UnsupportedVersionException, "ACLs");
     }
     try (var producer = new KafkaProducer<>(connection("transactional.id", name), new StringSerializer(), new StringSerializer())) {
       long began = System.currentTimeMillis();

@@ -26,15 +26,16 @@ import (
 // world is a console over stores in memory, seen by a browser that has signed in.
 type world struct {
 	testing.TB
-	now     time.Time
-	store   store.Store // of control
-	redis   *redis.Engine
-	kafka   *kafka.Engine
-	qstash  *qstash.Engine
-	control *control.Engine
-	console *Handler
-	server  *httptest.Server
-	hints   hints // of qstash
+	now        time.Time
+	store      store.Store // of control
+	redis      *redis.Engine
+	kafka      *kafka.Engine
+	kafkaStore store.Store
+	qstash     *qstash.Engine
+	control    *control.Engine
+	console    *Handler
+	server     *httptest.Server
+	hints      hints // of qstash
 
 	admin *control.Account
 	key   string // the admin's API key
@@ -66,12 +67,12 @@ func newTest(t testing.TB) *world {
 		return st
 	}
 	w.store = open()
-	kafkaStore := open()
-	stream, err := kafkastream.Open(t.Context(), kafkastream.Options{Store: kafkaStore, Now: clock})
+	w.kafkaStore = open()
+	stream, err := kafkastream.Open(t.Context(), kafkastream.Options{Store: w.kafkaStore, Now: clock})
 	w.ok(err)
 	w.redis = redis.New(redis.Config{Store: open(), Now: clock})
 	t.Cleanup(w.redis.Close)
-	w.kafka = kafka.New(kafka.Config{Store: kafkaStore, Stream: stream, Now: clock})
+	w.kafka = kafka.New(kafka.Config{Store: w.kafkaStore, Stream: stream, Now: clock})
 	t.Cleanup(w.kafka.Close)
 	w.qstash = qstash.New(qstash.Config{Store: open(), Sender: destinations{}, Waker: &w.hints, Now: clock, Alone: true})
 	w.control = control.New(control.Config{

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"github.com/skystash/skystash/pkg/control"
 	"github.com/skystash/skystash/pkg/kafka"
 )
@@ -112,4 +114,54 @@ func TestGroups(t *testing.T) {
 		t.Errorf("after the reset %d is committed", offsets[0].Offset)
 	}
 	c.post(groups+"/bill%2Fing/delete").want("was deleted", "No groups yet")
+}
+
+// consumerType is what the members of a group of consumers say they are.
+const consumerType = "consumer"
+
+// joinNatively makes a client of Kafka's own protocol the only member of a group, with partition 0 of a topic. It is
+// served by an engine of its own, as by a gateway, whose clock goes on from the test's: members wait for each other.
+func (w *world) joinNatively(cluster *kafka.Cluster, group, topic, instance string) (*kafka.Engine, kafka.MemberRef) {
+	w.Helper()
+	noon, began := w.now, time.Now()
+	gateway := kafka.New(kafka.Config{Store: w.kafkaStore, Now: func() time.Time { return noon.Add(time.Since(began)) }})
+	w.Cleanup(gateway.Close)
+	reads := kmsg.NewConsumerMemberMetadata()
+	reads.Topics = []string{topic}
+	joined, err := gateway.JoinGroup(w.Context(), cluster, kafka.JoinRequest{
+		Group: group, Instance: instance, ClientID: "app", SessionTimeout: time.Minute, RebalanceTimeout: time.Minute, ProtocolType: consumerType,
+		Protocols: []kafka.GroupProtocol{{Name: "range", Metadata: reads.AppendTo(nil)}},
+	})
+	w.ok(err)
+	gets := kmsg.NewConsumerMemberAssignment()
+	gets.Topics = []kmsg.ConsumerMemberAssignmentTopic{{Topic: topic, Partitions: []int32{0}}}
+	m := kafka.MemberRef{Group: group, Member: joined.Member, Instance: instance, Generation: joined.Generation}
+	_, err = gateway.SyncGroup(w.Context(), cluster, kafka.SyncRequest{MemberRef: m, ProtocolType: consumerType, Protocol: joined.Protocol,
+		Assignments: map[string][]byte{joined.Member: gets.AppendTo(nil)}})
+	w.ok(err)
+	return gateway, m
+}
+
+func TestGroupOfNativeClients(t *testing.T) {
+	c := newTest(t)
+	res := c.createCluster("events")
+	group := "/r/" + res.ID + "/groups/native"
+	c.get("/r/" + res.ID + "/groups")
+	cluster, err := c.kafka.Cluster(t.Context(), res.ID)
+	c.ok(err)
+	_, err = c.kafka.CreateTopic(t.Context(), cluster, "orders", kafka.TopicOptions{})
+	c.ok(err)
+	c.produce(res, kafka.NewMessage{Topic: "orders", Timestamp: -1, Value: []byte("a")}, kafka.NewMessage{Topic: "orders", Timestamp: -1, Value: []byte("b")})
+	gateway, m := c.joinNatively(cluster, "native", "orders", "till-7")
+	c.get("/r/"+res.ID+"/groups").want("native", "Active", "orders", "unknown")
+	_, err = gateway.CommitOffsets(t.Context(), cluster, m, []kafka.OffsetCommit{{TopicOffset: kafka.TopicOffset{TopicPartition: kafka.TopicPartition{Topic: "orders"}, Offset: 1}}})
+	c.ok(err)
+	c.get(group).want("till-7", "Committed", "orders")
+	c.post(group+"/reset", "to", "earliest").want("has members")
+	c.post(group + "/delete").want("has members")
+	_, err = gateway.LeaveGroup(t.Context(), cluster, "native", []kafka.Leaver{{Member: m.Member}})
+	c.ok(err)
+	c.get("/r/" + res.ID + "/groups").want("Empty")
+	c.post(group+"/reset", "to", "earliest").want("begin there")
+	c.post(group+"/delete").want("was deleted", "No groups yet")
 }

@@ -82,7 +82,7 @@ func (r *request) execCommand(db *redis.Database, args []string, ex *exchange) e
 	err := r.h.redis.Do(ctx, db, redis.Access{}, args, &w)
 	ex.Took = r.h.now().Sub(start)
 	if err != nil && r.Context().Err() == nil {
-		r.h.log.ErrorContext(r.Context(), "a command failed", "command", args[0], "error", err)
+		r.h.log.Log(r.Context(), redis.FailureLevel(err), "a command failed", "command", args[0], "error", err)
 		w.Error(redis.FailureText(err))
 	} else if err != nil {
 		return err

@@ -121,3 +121,69 @@ func TestMembersOfBothKindsAreListedWithTheirLag(t *testing.T) {
 		}
 	})
 }
+
+// A member that has died, and comes back, does not commit over a reset.
+func TestResetOutlivesMembersThatHaveDied(t *testing.T) {
+	inClassicBubble(t, 2, 2, func(w *classicWorld) {
+		m := w.member(0)
+		if err := m.join(w.Context()); err != nil {
+			w.Fatal(err)
+		}
+		w.wantCode("commit", m.commit(w.Context(), 7), 0)
+		time.Sleep(time.Minute)
+		e := w.engines[1]
+		for offset := range int64(3) { // also right after one another
+			if err := e.ResetOffsets(w.Context(), e.c, "g", []TopicOffset{{TopicPartition{"red", 0}, offset}}); err != nil {
+				w.Fatalf("reset: %v", err)
+			}
+		}
+		for _, at := range w.engines {
+			m.e = at
+			if err := m.commit(w.Context(), 9); err == nil {
+				w.Error("a member that has died commits")
+			}
+		}
+		if err := m.join(w.Context()); err != nil {
+			w.Fatal(err)
+		}
+		got, err := m.e.FetchOffsets(w.Context(), m.e.c, "g", []TopicPartition{{"red", 0}})
+		if err != nil || got[0].Offset != 2 {
+			w.Errorf("offsets %+v, %v", got, err)
+		}
+		w.wantCode("commit after joining", m.commit(w.Context(), 5), 0)
+	})
+}
+
+// Offsets of a group are not reset under members of Kafka's own protocol, which would go on and commit over it.
+func TestOffsetsAreNotResetUnderNativeMembers(t *testing.T) {
+	inClassicBubble(t, 2, 2, func(w *classicWorld) {
+		m := w.member(0)
+		if err := m.join(w.Context()); err != nil {
+			w.Fatal(err)
+		}
+		w.wantCode("commit", m.commit(w.Context(), 7), 0)
+		to := []TopicOffset{{TopicPartition{"red", 0}, 3}}
+		for _, e := range w.engines {
+			if err := e.ResetOffsets(w.Context(), e.c, "g", to); !IsKind(err, InUse) {
+				w.Errorf("reset under a member: %v", err)
+			}
+		}
+		if _, err := m.e.LeaveGroup(w.Context(), m.e.c, "g", []Leaver{{Member: m.request.Member}}); err != nil {
+			w.Fatal(err)
+		}
+		e := w.engines[1]
+		if err := e.ResetOffsets(w.Context(), e.c, "g", to); err != nil {
+			w.Errorf("reset after the member has left: %v", err)
+		}
+		// What the member sends late changes nothing, wherever it arrives.
+		for _, late := range w.engines {
+			m.e = late
+			if err := m.commit(w.Context(), 9); err == nil {
+				w.Error("a member that has left commits")
+			}
+		}
+		if got, err := e.Committed(w.Context(), e.c, "g", []TopicPartition{{"red", 0}}); err != nil || got[0].Offset != 3 {
+			w.Errorf("committed %v, %v", got, err)
+		}
+	})
+}

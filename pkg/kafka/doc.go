@@ -122,7 +122,8 @@
 // written only if it has the id that was read, so that of two compactors none undoes the other's
 // work. A pass waits until half of the log is new, or seven days. Tombstones stay for a day after
 // their first pass. Settings of the topic may say otherwise: min.cleanable.dirty.ratio, max.compaction.lag.ms and
-// delete.retention.ms; min.compaction.lag.ms keeps new messages out of passes. The last message of a log stays in any case.
+// delete.retention.ms; min.compaction.lag.ms keeps new messages out of passes. A tombstone keeps the date that
+// its first pass has given it, as in Kafka (KIP-534), if delete.retention.ms changes later. The last message of a log stays in any case.
 //
 // # Groups
 //

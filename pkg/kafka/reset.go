@@ -12,9 +12,9 @@ import (
 	"github.com/skystash/skystash/pkg/store"
 )
 
-// ResetOffsets sets committed offsets of a group that has no instances: from there its next instances
+// ResetOffsets sets committed offsets of a group that has no members of either kind: from there its next ones
 // begin. The offsets are stored as they are given, each partition's by itself. The error is of kind
-// NotFound if there is no such group, and InUse while it has instances.
+// NotFound if there is no such group, and InUse while it has members.
 func (e *Engine) ResetOffsets(ctx context.Context, c *Cluster, group string, offsets []TopicOffset) error {
 	if err := checkName("group", group); err != nil {
 		return err
@@ -58,6 +58,18 @@ func (e *Engine) resetOffsets(ctx context.Context, c *Cluster, group string, com
 		}
 		return errRetry
 	}
+	if live, err := e.hasClassic(ctx, g); err != nil {
+		return err
+	} else if live {
+		return refuse(InUse, "group %q has members", group)
+	}
+	if classicOf(g.attrs).State != groups.Empty {
+		// They have died without leaving. One that comes back must not commit over the reset.
+		if err := e.takeOutDead(ctx, c, group); err != nil {
+			return err
+		}
+		return errRetry
+	}
 	if err := e.use(ctx, g); err != nil {
 		return fmt.Errorf("resetting offsets of group %s: %w", group, err)
 	}
@@ -70,9 +82,34 @@ func (e *Engine) resetOffsets(ctx context.Context, c *Cluster, group string, com
 	return nil
 }
 
-// use notes that a group is used, so that it is not forgotten. errRetry: it is another group by now.
+// takeOutDead takes the members of Kafka's own protocol out of a group, none of which has a session any more.
+func (e *Engine) takeOutDead(ctx context.Context, c *Cluster, group string) error {
+	room, leave, err := e.room(ctx, c.ID, group)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	if err := room.load(ctx, 0); err != nil {
+		return err
+	}
+	if live, err := e.hasClassic(ctx, room.record); err != nil || live || room.state.State == groups.Empty {
+		return err
+	}
+	if err := room.loadMembers(ctx, 0); err != nil {
+		return err
+	}
+	var ids []string
+	for _, m := range room.members {
+		ids = append(ids, m.ID)
+	}
+	return room.takeOut(ctx, ids)
+}
+
+// use notes that a group is used, so that it is not forgotten. errRetry: it is another group by now, or members
+// of Kafka's own protocol have come or gone.
 func (e *Engine) use(ctx context.Context, g *groupItem) error {
-	_, err := e.store.Apply(ctx, store.Update(groupKey(g.cluster, g.name), store.Same(groupIncarnation, g.attrs.Get(groupIncarnation)),
+	_, err := e.store.Apply(ctx, store.Update(groupKey(g.cluster, g.name), store.And{
+		store.Same(groupIncarnation, g.attrs.Get(groupIncarnation)), store.Same(classicWrite, g.attrs.Get(classicWrite))},
 		store.Set(groupUsed, store.Int(e.nowMs()))))
 	if _, ok := unmet(err); ok {
 		return errRetry

@@ -1,8 +1,10 @@
 package redis_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
 	"runtime"
 	"slices"
 	"strconv"
@@ -267,6 +269,20 @@ func (c *endingContext) Err() error {
 		return fmt.Errorf("the client is gone: %w", context.Canceled)
 	}
 	return nil
+}
+
+// That a client has gone is no failure of ours: a server's log of errors would have as many lines as impatient clients.
+func TestClientsThatHaveGoneAreNoErrors(t *testing.T) {
+	var log bytes.Buffer
+	d := newTestEngineOf(t, redis.Config{Store: memoryStore(t), Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	ctx, cancel := context.WithCancel(t.Context())
+	db := d.database()
+	cancel()
+	var w resp.Writer
+	d.e.Pipeline(ctx, db, redis.Access{}, [][]string{{"set", "k", "v"}, {"incr", "n"}}, &w)
+	if got := log.String(); strings.Contains(got, "level=ERROR") || !strings.Contains(got, "level=INFO") {
+		t.Errorf("the log is %q", got)
+	}
 }
 
 // A transaction that pushes on both sides again and again copies the list a few times, not once for each push.

@@ -24,12 +24,8 @@ type CommandInfo struct {
 func (e *Engine) Commands() []CommandInfo {
 	var out []CommandInfo
 	add := func(name string, cmd *command.Command) {
-		group := cmd.Group
-		if g := command.DocGroups[group]; g != "" {
-			group = g
-		}
 		out = append(out, CommandInfo{
-			Name: name, Arity: cmd.Arity, Group: group, Since: cmd.Since, Summary: cmd.Summary,
+			Name: name, Arity: cmd.Arity, Group: cmd.DocGroup(), Since: cmd.Since, Summary: cmd.Summary,
 			Flags: cmd.FlagNames(), Categories: cmd.Categories(), FirstKey: cmd.Keys.First,
 		})
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/skystash/skystash/pkg/redis/command"
+	"github.com/skystash/skystash/pkg/redis/internal/turns"
 )
 
 // waitOf is how long a blocking command may wait: until the context ends, or the channel is closed. The context of
@@ -70,8 +71,8 @@ func (e *Engine) NeedsConnection(name string) bool {
 }
 
 // Check refuses a command that would be refused before it runs: one that there is not, that has a wrong number of
-// arguments, that the caller may not run, or whose keys are too long. The error is an Error.
-func (e *Engine) Check(a Access, args []string) error {
+// arguments, that the caller may not run, or whose keys are too long. The error is an Error, or that of the context.
+func (e *Engine) Check(ctx context.Context, a Access, args []string) error {
 	if len(args) > e.budget.Arguments {
 		return errTooManyArguments(e.budget.Arguments, len(args))
 	}
@@ -79,7 +80,11 @@ func (e *Engine) Check(a Access, args []string) error {
 	if err != nil {
 		return err
 	}
-	return a.Allow(cmd, args, cmd.KeysOf(args))
+	work, err := a.Allow(cmd, args, cmd.KeysOf(args))
+	if spent := turns.Of(ctx).Spend(ctx, work); spent != nil {
+		return spent
+	}
+	return err
 }
 
 // UserToken is the token of a user of a database with a password. Whether there is such a user, and whether

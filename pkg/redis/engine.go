@@ -177,8 +177,10 @@ type bound struct {
 	keys   []string // those among args
 	access Access
 	budget *keyspace.Allowance // of the pipeline that it is part of; nil: it has one of its own
+	work   int64               // that finding out has taken
 }
 
+// bind finds a command and what the caller may do with it. With an error, all but work is zero.
 func (e *Engine) bind(a Access, args []string) (bound, error) {
 	if len(args) == 0 {
 		return bound{}, Error("ERR empty command")
@@ -191,10 +193,11 @@ func (e *Engine) bind(a Access, args []string) (bound, error) {
 		return bound{}, e.unserved(args, err)
 	}
 	keys := cmd.KeysOf(args)
-	if err := a.Allow(cmd, args, keys); err != nil {
-		return bound{}, err
+	work, err := a.Allow(cmd, args, keys)
+	if err != nil {
+		return bound{work: work}, err
 	}
-	return bound{cmd: cmd, args: args, keys: keys, access: a}, nil
+	return bound{cmd: cmd, args: args, keys: keys, access: a, work: work}, nil
 }
 
 // WithTurn returns a context under which all that the engine does for a request is one piece of work, together with
@@ -223,6 +226,9 @@ func (e *Engine) Do(ctx context.Context, db *Database, a Access, args []string, 
 		return err
 	}
 	b, err := e.bind(a, args)
+	if spent := turn.Spend(ctx, b.work); spent != nil {
+		return spent
+	}
 	if err != nil {
 		w.Error(err.Error())
 		return nil
@@ -288,7 +294,10 @@ func (e *Engine) Close() { e.duties.Close() }
 
 // FailureText is what a client may read of a failure of ours.
 func FailureText(err error) string {
+	var refused Error
 	switch {
+	case errors.As(err, &refused):
+		return refused.Error()
 	case errors.Is(err, ErrLagged):
 		return "ERR the subscriber is too slow, messages were lost"
 	case errors.Is(err, store.ErrUnknownOutcome):
@@ -305,6 +314,14 @@ func FailureText(err error) string {
 		return "ERR the command did not finish in time"
 	}
 	return command.ErrInternal.Error()
+}
+
+// FailureLevel is how much a failure of ours is worth in the log: that a client has gone meanwhile is nobody's fault.
+func FailureLevel(err error) slog.Level {
+	if errors.Is(err, context.Canceled) {
+		return slog.LevelInfo
+	}
+	return slog.LevelError
 }
 
 func errTooManyArguments(limit, actual int) Error {

@@ -45,6 +45,7 @@ func (e *Engine) PipelineUpTo(ctx context.Context, db *Database, a Access, cmds 
 			return len(cmds), db
 		}
 		b, err := e.bind(a, cmds[i])
+		limits.Use(b.work)
 		if err != nil {
 			w.Error(err.Error())
 			i++
@@ -77,6 +78,7 @@ func (e *Engine) PipelineUpTo(ctx context.Context, db *Database, a Access, cmds 
 			if err != nil || !groupable(next.cmd) {
 				break
 			}
+			limits.Use(next.work)
 			next.budget = &limits
 			more := next.keys
 			if len(keys)+len(more) > store.MaxSnapshotItems {
@@ -157,7 +159,7 @@ func (e *Engine) stopped(ctx context.Context, n int, err error, w *resp.Writer) 
 	if errors.As(err, &refused) {
 		text = refused
 	} else {
-		e.log.ErrorContext(ctx, "pipeline stopped", "left", n, "error", err)
+		e.log.Log(ctx, FailureLevel(err), "pipeline stopped", "left", n, "error", err)
 	}
 	for range n {
 		w.Error(text.Error())
@@ -166,6 +168,6 @@ func (e *Engine) stopped(ctx context.Context, n int, err error, w *resp.Writer) 
 
 // failed reports a failure of ours in the place of a reply.
 func (e *Engine) failed(ctx context.Context, b bound, err error, w *resp.Writer) {
-	e.log.ErrorContext(ctx, "command failed", "command", b.cmd.Name, "error", err)
+	e.log.Log(ctx, FailureLevel(err), "command failed", "command", b.cmd.Name, "error", err)
 	w.Error(FailureText(err))
 }

@@ -61,13 +61,13 @@ func (e *Engine) ReadReplica(ctx context.Context, db *Database, a Access, cmds [
 	if e.region == nil || len(cmds) == 0 {
 		return false
 	}
-	ctx, _, own := e.begin(ctx, db)
+	ctx, turn, own := e.begin(ctx, db)
 	defer own.End()
 	group := make([]bound, len(cmds))
 	keys := make([]string, len(cmds))
 	for i, args := range cmds {
 		b, err := e.bind(a, args)
-		if err != nil || !nearby(b.cmd) {
+		if turn.Spend(ctx, b.work) != nil || err != nil || !nearby(b.cmd) {
 			return false
 		}
 		if len(b.keys) != 1 {

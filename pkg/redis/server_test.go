@@ -194,7 +194,10 @@ func TestCommand(t *testing.T) {
 			`[["flags" [RO access] "begin_search" ["type" "index" "spec" ["index" (integer) 1]] ` +
 			`"find_keys" ["type" "range" "spec" ["lastkey" (integer) 0 "keystep" (integer) 1 "limit" (integer) 0]]]] []]]`},
 		[2]string{"command docs nosuch", "[]"},
-		[2]string{"command docs echo", `["echo" ["summary" "Returns its argument." "since" "1.0.0" "group" "connection"]]`},
+		[2]string{"command docs echo", `["echo" ["summary" "Returns its argument." "since" "1.0.0" "group" "connection" "complexity" "O(1)" "arguments" [["name" "message" "type" "string"]]]]`},
+		[2]string{"command docs getset", `["getset" ["summary" "Sets the value of a key and returns the old one." "since" "1.0.0" "group" "string" "complexity" "O(1)" ` +
+			`"doc_flags" [deprecated] "deprecated_since" "6.2.0" "replaced_by" "` + "`SET` with the `!GET` argument" + `" ` +
+			`"arguments" [["name" "key" "type" "key" "key_spec_index" (integer) 0] ["name" "value" "type" "string"]]]]`},
 		[2]string{"command getkeys set a b", `["a"]`},
 		[2]string{"command getkeys del a b", `["a" "b"]`},
 		[2]string{"command getkeys memory usage k", `["k"]`},

@@ -37,8 +37,15 @@ func (e *Engine) MultiIf(ctx context.Context, db *Database, a Access, cmds [][]s
 		return err
 	}
 	group := make([]bound, len(cmds))
+	checked := int64(0)
 	for i, args := range cmds {
 		b, err := e.bind(a, args)
+		if checked += b.work; checked > e.budget.Work {
+			return keyspace.ErrWork(e.budget.Work)
+		}
+		if spent := turn.Spend(ctx, b.work); spent != nil {
+			return spent
+		}
 		if err != nil {
 			return err
 		}

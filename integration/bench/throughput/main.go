@@ -46,10 +46,13 @@ type target struct {
 	name, url string
 	script    string // Lua for wrk, which makes the requests
 	rates     []float64
+	tails     []time.Duration // 99 % of the answers came within
 }
 
-// connections is how many stay open to the server that is measured.
-const connections = 16
+const (
+	connections = 16        // that stay open to the server that is measured
+	keys        = 1_000_000 // that are drawn from
+)
 
 func run(ctx context.Context, seconds, rounds int, out string) error {
 	dir, err := os.MkdirTemp("", "throughput-")
@@ -65,11 +68,11 @@ func run(ctx context.Context, seconds, rounds int, out string) error {
 	for round := range rounds {
 		for i := range targets {
 			t := &targets[i]
-			rate, err := measure(ctx, dir, t, seconds)
+			rate, tail, err := measure(ctx, dir, t, seconds)
 			if err != nil {
 				return fmt.Errorf("%s: %w", t.name, err)
 			}
-			t.rates = append(t.rates, rate)
+			t.rates, t.tails = append(t.rates, rate), append(t.tails, tail)
 			fmt.Fprintf(os.Stderr, "round %d of %d: %-55s %8.0f/s\n", round+1, rounds, t.name, rate)
 		}
 	}
@@ -169,19 +172,28 @@ func start(ctx context.Context, dir string) (targets []target, stop func(), err 
 
 	webdis := "http://127.0.0.1:" + webdisPort
 	auth := "wrk.headers['Authorization'] = 'Bearer " + token + "'\n"
-	body := func(command string) string {
-		return auth + "wrk.method = 'POST'\nwrk.headers['Upstash-Encoding'] = 'base64'\n" +
-			"wrk.headers['Content-Type'] = 'application/json'\nwrk.body = '" + command + "'\n"
-	}
-	return []target{
+	client := auth + "wrk.method = 'POST'\nwrk.headers['Upstash-Encoding'] = 'base64'\nwrk.headers['Content-Type'] = 'application/json'\n"
+	targets = []target{
 		{name: "webdis, SET by path", url: webdis + "/SET/key/value"},
 		{name: "Skystash, SET by path", url: url + "/set/key/value", script: auth},
-		{name: "Skystash, SET as the client sends it", url: url + "/pipeline", script: body(`[["set","key","value"]]`)},
+		{name: "Skystash, SET as the client sends it", url: url + "/pipeline", script: client + "wrk.body = '" + `[["set","key","value"]]` + "'\n"},
 		{name: "webdis, GET by path", url: webdis + "/GET/key"},
 		{name: "Skystash, GET by path", url: url + "/get/key", script: auth},
-		{name: "Skystash, GET as the client sends it", url: url + "/pipeline", script: body(`[["get","key"]]`)},
+		{name: "Skystash, GET as the client sends it", url: url + "/pipeline", script: client + "wrk.body = '" + `[["get","key"]]` + "'\n"},
+		{name: "webdis, SET of any key by path", url: webdis, script: anyKey("'/SET/key' .. n .. '/value'", "nil")},
+		{name: "Skystash, SET of any key by path", url: url, script: auth + anyKey("'/set/key' .. n .. '/value'", "nil")},
+		{name: "Skystash, SET of any key as the client sends it", url: url, script: client + anyKey("'/pipeline'", `'[["set","key' .. n .. '","value"]]'`)},
+		{name: "webdis, GET of any key by path", url: webdis, script: anyKey("'/GET/key' .. n", "nil")},
+		{name: "Skystash, GET of any key by path", url: url, script: auth + anyKey("'/get/key' .. n", "nil")},
+		{name: "Skystash, GET of any key as the client sends it", url: url, script: client + anyKey("'/pipeline'", `'[["get","key' .. n .. '"]]'`)},
 		{name: "net/http with a constant answer", url: "http://" + hello.Addr().String() + "/"},
-	}, stop, nil
+	}
+	return targets, stop, nil
+}
+
+// anyKey is a script for wrk that draws a number for each request. path and body are expressions of Lua with n.
+func anyKey(path, body string) string {
+	return fmt.Sprintf("request = function()\n  local n = math.random(%d)\n  return wrk.format(nil, %s, nil, %s)\nend\n", keys, path, body)
 }
 
 func webdisConfig(dir, redisPort, port string) (string, error) {
@@ -231,28 +243,34 @@ func await(ctx context.Context, port string) error {
 	return fmt.Errorf("nobody listens on port %s", port)
 }
 
-var rateLine = regexp.MustCompile(`Requests/sec:\s+([0-9.]+)`)
+var (
+	rateLine = regexp.MustCompile(`Requests/sec:\s+([0-9.]+)`)
+	tailLine = regexp.MustCompile(`(?m)^\s+99%\s+([0-9.]+[a-z]+)$`)
+)
 
 // measure has wrk send requests, and refuses rates that count errors.
-func measure(ctx context.Context, dir string, t *target, seconds int) (float64, error) {
+func measure(ctx context.Context, dir string, t *target, seconds int) (rate float64, tail time.Duration, err error) {
 	script := filepath.Join(dir, "wrk.lua")
 	if err := os.WriteFile(script, []byte(t.script), 0o600); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	c := exec.CommandContext(ctx, "wrk", "-t1", fmt.Sprintf("-c%d", connections), fmt.Sprintf("-d%ds", seconds), "-s", script, t.url)
+	c := exec.CommandContext(ctx, "wrk", "-t1", fmt.Sprintf("-c%d", connections), fmt.Sprintf("-d%ds", seconds), "--latency", "-s", script, t.url)
 	c.Stderr = os.Stderr
 	text, err := c.Output()
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	if strings.Contains(string(text), "Non-2xx") || strings.Contains(string(text), "Socket errors") {
-		return 0, fmt.Errorf("requests failed:\n%s", text)
+		return 0, 0, fmt.Errorf("requests failed:\n%s", text)
 	}
-	m := rateLine.FindSubmatch(text)
-	if m == nil {
-		return 0, fmt.Errorf("wrk does not report a rate:\n%s", text)
+	rates, tails := rateLine.FindSubmatch(text), tailLine.FindSubmatch(text)
+	if rates == nil || tails == nil {
+		return 0, 0, fmt.Errorf("wrk does not report a rate and a distribution:\n%s", text)
 	}
-	return strconv.ParseFloat(string(m[1]), 64)
+	if rate, err = strconv.ParseFloat(string(rates[1]), 64); err == nil {
+		tail, err = time.ParseDuration(string(tails[1]))
+	}
+	return rate, tail, err
 }
 
 // report makes the table of medians.
@@ -266,14 +284,17 @@ nothing else to do (%d CPUs, %s/%s, %s). It needs `+"`wrk`, `webdis` and `redis-
 %d keep-alive connections from one wrk thread on the same machine; %d rounds of %d seconds each, the servers in turn. Skystash is
 `+"`scripts/local`"+` as it starts by default: embedded store on disk, synced every 100 ms, a token verified for each
 request. redis-server writes nothing to disk; webdis has 4 threads and 20 connections to it. "As the client sends it" is how
-`+"`@upstash/redis`"+` sends a lone command: `+"`POST /pipeline`"+` with one member, the answer in base64.
+`+"`@upstash/redis`"+` sends a lone command: `+"`POST /pipeline`"+` with one member, the answer in base64. "Any key" is drawn from a million
+for each request, which takes time of wrk's too; the others name the same key always.
 
-| | median, requests/s | lowest | highest |
-|---|---:|---:|---:|
+| | median, requests/s | lowest | highest | 99 %% within, ms |
+|---|---:|---:|---:|---:|
 `, runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version(), connections, rounds, seconds)
 	for _, t := range targets {
 		slices.Sort(t.rates)
-		fmt.Fprintf(&b, "| %s | %.0f | %.0f | %.0f |\n", t.name, t.rates[len(t.rates)/2], t.rates[0], t.rates[len(t.rates)-1])
+		slices.Sort(t.tails)
+		fmt.Fprintf(&b, "| %s | %.0f | %.0f | %.0f | %.2f |\n", t.name, t.rates[len(t.rates)/2], t.rates[0], t.rates[len(t.rates)-1],
+			t.tails[len(t.tails)/2].Seconds()*1000)
 	}
 	return b.String()
 }

@@ -85,6 +85,7 @@ type exchange struct {
 	r    *http.Request
 	acct *control.Account
 	ids  []string // what stands in the path for {...}, in order
+	own  bool     // the request is none of Upstash's Developer API
 }
 
 func badRequest(format string, args ...any) error {
@@ -142,6 +143,7 @@ func (h *Handler) serve(r *http.Request) (any, error) {
 	if found == nil {
 		return nil, edge.NotAllowed("method not allowed", allowed...)
 	}
+	x.own = strings.HasPrefix(found.path, ownPaths)
 	if !found.open {
 		if err := x.authenticate(); err != nil {
 			return nil, err
@@ -230,7 +232,12 @@ func (x *exchange) caller() string {
 // maxBody bounds a request's body, in bytes.
 const maxBody = 64 << 10
 
-// body reads the request's body as JSON; an empty one leaves v as it is.
+// ownPaths begin the paths of requests that Upstash's Developer API does not have.
+const ownPaths = "/skystash/"
+
+// body reads the request's body as JSON; an empty one leaves v as it is. Fields that v does not have are passed over,
+// since clients of Upstash's send some. Those of our own requests are refused: a bound or a limit whose name is misspelt
+// would be none.
 func (x *exchange) body(v any) error {
 	body := edge.BodyOf(x.r)
 	var buffer bytes.Buffer
@@ -243,6 +250,14 @@ func (x *exchange) body(v any) error {
 	}
 	if err := json.Unmarshal(text, v); err != nil {
 		return badRequest("invalid JSON in the request body")
+	}
+	if !x.own {
+		return nil
+	}
+	strict := json.NewDecoder(bytes.NewReader(text))
+	strict.DisallowUnknownFields()
+	if err := strict.Decode(v); err != nil {
+		return badRequest("request body: %s", strings.TrimPrefix(err.Error(), "json: "))
 	}
 	return nil
 }

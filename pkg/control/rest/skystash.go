@@ -159,14 +159,30 @@ func (x *exchange) issueCredential() (any, error) {
 		Scope        token.Scope `json:"scope"`
 		Rules        []string    `json:"rules"`
 		Topics       *topicRule  `json:"topics"`
-		Groups       string      `json:"groups"`
+		Groups       *string     `json:"groups"`
 		Destinations []string    `json:"destinations"`
 		ExpiresAt    time.Time   `json:"expires_at"`
 	}
 	if err := x.body(&in); err != nil {
 		return nil, err
 	}
-	o := control.CredentialOptions{Name: in.Name, Scope: in.Scope, Rules: in.Rules, Groups: token.GroupRule(in.Groups), Destinations: in.Destinations, Expires: in.ExpiresAt}
+	for _, bound := range []struct {
+		name  string
+		empty bool
+	}{
+		{"rules", in.Rules != nil && len(in.Rules) == 0},
+		{"topics", in.Topics != nil && *in.Topics == topicRule{}},
+		{"groups", in.Groups != nil && *in.Groups == ""},
+		{"destinations", in.Destinations != nil && len(in.Destinations) == 0},
+	} {
+		if bound.empty { // who has computed it wants nothing allowed, and would get everything
+			return nil, badRequest("%s is empty: leave it out if there is to be no such bound", bound.name)
+		}
+	}
+	o := control.CredentialOptions{Name: in.Name, Scope: in.Scope, Rules: in.Rules, Destinations: in.Destinations, Expires: in.ExpiresAt}
+	if in.Groups != nil {
+		o.Groups = token.GroupRule(*in.Groups)
+	}
 	if in.Topics != nil {
 		o.Topics = token.TopicRule{Permission: in.Topics.Permission, Topics: in.Topics.Topics}
 	}

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -21,22 +22,38 @@ const (
 	ofTransactions = 1
 )
 
+// firstFindOfMany is the version of FindCoordinator from which on it names several coordinators.
+const firstFindOfMany = 4
+
 func (x *exchange) findCoordinator(_ context.Context, req *kmsg.FindCoordinatorRequest, resp *kmsg.FindCoordinatorResponse) error {
-	resp.NodeID, resp.Port = -1, -1
-	switch {
-	case req.CoordinatorType == ofTransactions:
-		// Clients take this as final. Of codes that say "later" they would ask for ever.
-		r := x.refuse(kerr.TransactionalIDAuthorizationFailed, "transactions are not supported")
-		resp.ErrorCode, resp.ErrorMessage = r.code, r.text
-	case req.CoordinatorType != ofGroups:
-		resp.ErrorCode = kerr.InvalidRequest.Code
-	case !x.Claims.Groups.Matches(req.CoordinatorKey):
-		x.fail(http.StatusForbidden)
-		resp.ErrorCode = kerr.GroupAuthorizationFailed.Code
-	default:
-		resp.NodeID, resp.Host, resp.Port = brokerID, x.advertised.Host, x.advertised.Port
+	if req.Version < firstFindOfMany {
+		one := x.coordinator(req.CoordinatorType, req.CoordinatorKey)
+		resp.NodeID, resp.Host, resp.Port, resp.ErrorCode, resp.ErrorMessage = one.NodeID, one.Host, one.Port, one.ErrorCode, one.ErrorMessage
+		return nil
+	}
+	for _, key := range req.CoordinatorKeys {
+		resp.Coordinators = append(resp.Coordinators, x.coordinator(req.CoordinatorType, key))
 	}
 	return nil
+}
+
+func (x *exchange) coordinator(kind int8, key string) kmsg.FindCoordinatorResponseCoordinator {
+	out := kmsg.NewFindCoordinatorResponseCoordinator()
+	out.Key, out.NodeID, out.Port = key, -1, -1
+	switch {
+	case kind == ofTransactions:
+		// Clients take this as final. Of codes that say "later" they would ask for ever.
+		r := x.refuse(kerr.TransactionalIDAuthorizationFailed, "transactions are not supported")
+		out.ErrorCode, out.ErrorMessage = r.code, r.text
+	case kind != ofGroups:
+		out.ErrorCode = kerr.InvalidRequest.Code
+	case !x.Claims.Groups.Matches(key):
+		x.fail(http.StatusForbidden)
+		out.ErrorCode = kerr.GroupAuthorizationFailed.Code
+	default:
+		out.NodeID, out.Host, out.Port = brokerID, x.advertised.Host, x.advertised.Port
+	}
+	return out
 }
 
 // groupCode is the code of an error of a call about a group.
@@ -262,66 +279,8 @@ func (x *exchange) offsetCommit(ctx context.Context, req *kmsg.OffsetCommitReque
 	return nil
 }
 
-// firstFetchOfErrors is the version of OffsetFetch from which on an error is one for all.
-const firstFetchOfErrors = 2
-
-func (x *exchange) offsetFetch(ctx context.Context, req *kmsg.OffsetFetchRequest, resp *kmsg.OffsetFetchResponse) error {
-	code := x.mayUse(ctx, req.Group)
-	everything := req.Topics == nil
-	var tps []kafka.TopicPartition
-	if !everything {
-		tps = []kafka.TopicPartition{}
-	}
-	for _, t := range req.Topics {
-		for _, p := range t.Partitions {
-			if x.Claims.MayConsume(t.Topic) {
-				tps = append(tps, kafka.TopicPartition{Topic: t.Topic, Partition: int(p)})
-			}
-		}
-	}
-	found := map[kafka.TopicPartition]kafka.OffsetCommit{}
-	if code == 0 {
-		got, err := x.s.engine.FetchOffsets(ctx, x.Cluster, req.Group, tps)
-		code = x.groupCode(err)
-		for _, o := range got {
-			if found[o.TopicPartition] = o; everything && x.Claims.MayConsume(o.Topic) {
-				req.Topics = addPartition(req.Topics, o.TopicPartition)
-			}
-		}
-	}
-	resp.ErrorCode = code
-	for _, t := range req.Topics {
-		out := kmsg.NewOffsetFetchResponseTopic()
-		out.Topic = t.Topic
-		for _, p := range t.Partitions {
-			part := kmsg.NewOffsetFetchResponseTopicPartition()
-			part.Partition, part.Offset, part.LeaderEpoch, part.Metadata = p, -1, -1, kmsg.StringPtr("")
-			o, ok := found[kafka.TopicPartition{Topic: t.Topic, Partition: int(p)}]
-			switch {
-			case !x.Claims.MayConsume(t.Topic):
-				part.ErrorCode = kerr.TopicAuthorizationFailed.Code
-			case ok:
-				part.Offset, part.LeaderEpoch, part.Metadata = o.Offset, o.LeaderEpoch, &o.Metadata
-			case req.Version < firstFetchOfErrors:
-				part.ErrorCode = code // an offset of -1 alone would make the client begin anew
-			}
-			out.Partitions = append(out.Partitions, part)
-		}
-		resp.Topics = append(resp.Topics, out)
-	}
-	return nil
-}
-
-// addPartition adds a partition to a list by topics.
-func addPartition(topics []kmsg.OffsetFetchRequestTopic, tp kafka.TopicPartition) []kmsg.OffsetFetchRequestTopic {
-	i := slices.IndexFunc(topics, func(t kmsg.OffsetFetchRequestTopic) bool { return t.Topic == tp.Topic })
-	if i < 0 {
-		i = len(topics)
-		topics = append(topics, kmsg.OffsetFetchRequestTopic{Topic: tp.Topic})
-	}
-	topics[i].Partitions = append(topics[i].Partitions, int32(tp.Partition))
-	return topics
-}
+// firstDescribeOfErrors is the version of DescribeGroups from which on it is an error that there is no such group.
+const firstDescribeOfErrors = 6
 
 func (x *exchange) describeGroups(ctx context.Context, req *kmsg.DescribeGroupsRequest, resp *kmsg.DescribeGroupsResponse) error {
 	for _, name := range req.Groups {
@@ -332,6 +291,10 @@ func (x *exchange) describeGroups(ctx context.Context, req *kmsg.DescribeGroupsR
 		}
 		if out.ErrorCode = x.mayUse(ctx, name); out.ErrorCode == 0 {
 			out.ErrorCode = x.groupCode(x.describeGroup(ctx, name, &out))
+		}
+		if out.State == kafka.StateDead && req.Version >= firstDescribeOfErrors {
+			r := x.refuse(kerr.GroupIDNotFound, "there is no such group")
+			out.ErrorCode, out.ErrorMessage = r.code, r.text
 		}
 		resp.Groups = append(resp.Groups, out)
 	}
@@ -360,13 +323,21 @@ func (x *exchange) describeGroup(ctx context.Context, name string, out *kmsg.Des
 	return nil
 }
 
+// classicType is the type of all groups: those of KIP-848 are not served.
+const classicType = "classic"
+
+// isWanted reports whether a filter, which may be empty, lets a value through.
+func isWanted(filter []string, value string) bool {
+	return len(filter) == 0 || slices.ContainsFunc(filter, func(f string) bool { return strings.EqualFold(f, value) })
+}
+
 func (x *exchange) listGroups(ctx context.Context, req *kmsg.ListGroupsRequest, resp *kmsg.ListGroupsResponse) error {
 	groups, err := x.s.engine.ListGroups(ctx, x.Cluster)
 	if resp.ErrorCode = x.groupCode(err); err != nil {
 		return nil
 	}
 	for _, g := range groups {
-		if len(req.StatesFilter) > 0 && !slices.Contains(req.StatesFilter, g.State) {
+		if !isWanted(req.StatesFilter, g.State) || !isWanted(req.TypesFilter, classicType) {
 			continue
 		}
 		err := x.s.gate.MayUseGroup(ctx, x.Grant, g.Name)
@@ -378,7 +349,7 @@ func (x *exchange) listGroups(ctx context.Context, req *kmsg.ListGroupsRequest, 
 			return nil
 		}
 		out := kmsg.NewListGroupsResponseGroup()
-		out.Group, out.ProtocolType, out.GroupState = g.Name, g.ProtocolType, g.State
+		out.Group, out.ProtocolType, out.GroupState, out.GroupType = g.Name, g.ProtocolType, g.State, classicType
 		resp.Groups = append(resp.Groups, out)
 	}
 	return nil

@@ -153,13 +153,15 @@ func TestGroupsAreListedDescribedAndDeleted(t *testing.T) {
 	}
 	describe := kmsg.NewPtrDescribeGroupsRequest()
 	describe.Groups = []string{"g", "none"}
-	got := raw[*kmsg.DescribeGroupsResponse](b, c, describe).Groups
+	got := raw[*kmsg.DescribeGroupsResponse](b, c, atVersion(describe, 5)).Groups
 	if got[0].State != "Stable" || len(got[0].Members) != 1 || *got[0].Members[0].InstanceID != "static" || got[0].Members[0].ClientHost != "/127.0.0.1" {
 		t.Errorf("%+v", got[0])
 	}
 	if got[1].State != "Dead" || got[1].ErrorCode != 0 {
 		t.Errorf("%+v", got[1])
 	}
+	describe.Version = 6
+	b.wantCode("a description of no group", raw[*kmsg.DescribeGroupsResponse](b, c, describe).Groups[1].ErrorCode, kerr.GroupIDNotFound)
 	remove := kmsg.NewPtrDeleteGroupsRequest()
 	remove.Groups = []string{"g"}
 	b.wantCode("deletion of a group with members", raw[*kmsg.DeleteGroupsResponse](b, c, remove).Groups[0].ErrorCode, kerr.NonEmptyGroup)

@@ -174,7 +174,16 @@ func (x *exchange) clusterOperations() int32 {
 	return ops
 }
 
+// ofBrokers is the type of endpoints that there are; the other one is of controllers.
+const ofBrokers = 1
+
 func (x *exchange) describeCluster(_ context.Context, req *kmsg.DescribeClusterRequest, resp *kmsg.DescribeClusterResponse) error {
+	resp.EndpointType, resp.ControllerID = req.EndpointType, -1
+	if req.Version > 0 && req.EndpointType != ofBrokers {
+		r := x.refuse(kerr.MismatchedEndpointType, "this is a broker")
+		resp.ErrorCode, resp.ErrorMessage = r.code, r.text
+		return nil
+	}
 	resp.ClusterID, resp.ControllerID, resp.ClusterAuthorizedOperations = x.Cluster.ID, brokerID, notAsked
 	if req.IncludeClusterAuthorizedOperations {
 		resp.ClusterAuthorizedOperations = x.clusterOperations()

@@ -146,10 +146,10 @@ func (s *socket) isOpen() bool {
 // Clients begin with a version that there may not be.
 func TestApiVersionsOfTheFutureAreAnsweredInVersion0(t *testing.T) {
 	b := newBroker(t)
-	for version := int16(4); version < 7; version++ {
+	for version := int16(5); version < 8; version++ {
 		s := b.dial()
 		s.send([]byte{0, 0, 0, 9, 0, 18, 0, byte(version), 0, 0, 0, 7, 99})
-		want := []byte{0, 0, 0, 7, 0, 35, 0, 0, 0, 1, 0, 18, 0, 0, 0, 3}
+		want := []byte{0, 0, 0, 7, 0, 35, 0, 0, 0, 1, 0, 18, 0, 0, 0, 4}
 		if got := s.receive(); !bytes.Equal(got, want) {
 			t.Errorf("version %d: %v, want %v", version, got, want)
 		}

@@ -29,6 +29,9 @@ const (
 	keyDeleteTopics         = 20
 	keyDeleteRecords        = 21
 	keyOffsetForLeaderEpoch = 23
+	keyDescribeACLs         = 29
+	keyCreateACLs           = 30
+	keyDeleteACLs           = 31
 	keyDescribeConfigs      = 32
 	keyAlterConfigs         = 33
 	keyDescribeLogDirs      = 35
@@ -64,39 +67,42 @@ type api struct {
 	wait     time.Duration // bounds what it takes; 0: requestTime
 }
 
-// apis are the requests that are served. Versions are those of Kafka 2.8. Produce is offered from 0 on, although 0 to 2 are
+// apis are the requests that are served. Versions are those of Kafka 2.8, and later ones that ask for nothing that there is not. Produce is offered from 0 on, although 0 to 2 are
 // refused: librdkafka takes compression for unsupported otherwise. So it is with SaslHandshake and SASL.
 func apis() []api {
 	return []api{
-		{key: keyProduce, min: 0, max: 9, who: anyGrant, serve: serve((*exchange).produce), maxFrame: largeFrame, weigh: weighProduce, class: classProduce},
+		{key: keyProduce, min: 0, max: 12, who: anyGrant, serve: serve((*exchange).produce), maxFrame: largeFrame, weigh: weighProduce, class: classProduce},
 		{key: keyFetch, min: 4, max: 12, who: anyGrant, serve: serve((*exchange).fetch), class: classFetch},
 		{key: keyListOffsets, min: 1, max: 6, who: anyGrant, serve: serve((*exchange).listOffsets)},
-		{key: keyMetadata, min: 0, max: 11, who: anyGrant, serve: serve((*exchange).metadata)},
-		{key: keyOffsetCommit, min: 2, max: 8, who: anyGrant, serve: serve((*exchange).offsetCommit)},
-		{key: keyOffsetFetch, min: 1, max: 7, who: anyGrant, serve: serve((*exchange).offsetFetch)},
-		{key: keyFindCoordinator, min: 0, max: 3, who: anyGrant, serve: serve((*exchange).findCoordinator)},
-		{key: keyJoinGroup, min: 0, max: 7, who: anyGrant, serve: serve((*exchange).joinGroup), wait: joinTime},
+		{key: keyMetadata, min: 0, max: 13, who: anyGrant, serve: serve((*exchange).metadata)},
+		{key: keyOffsetCommit, min: 2, max: 9, who: anyGrant, serve: serve((*exchange).offsetCommit)},
+		{key: keyOffsetFetch, min: 1, max: 9, who: anyGrant, serve: serve((*exchange).offsetFetch)},
+		{key: keyFindCoordinator, min: 0, max: 6, who: anyGrant, serve: serve((*exchange).findCoordinator)},
+		{key: keyJoinGroup, min: 0, max: 9, who: anyGrant, serve: serve((*exchange).joinGroup), wait: joinTime},
 		{key: keyHeartbeat, min: 0, max: 4, who: anyGrant, serve: serve((*exchange).heartbeat)},
-		{key: keyLeaveGroup, min: 0, max: 4, who: anyGrant, serve: serve((*exchange).leaveGroup)},
+		{key: keyLeaveGroup, min: 0, max: 5, who: anyGrant, serve: serve((*exchange).leaveGroup)},
 		{key: keySyncGroup, min: 0, max: 5, who: anyGrant, serve: serve((*exchange).syncGroup), wait: joinTime},
-		{key: keyDescribeGroups, min: 0, max: 5, who: anyGrant, serve: serve((*exchange).describeGroups)},
-		{key: keyListGroups, min: 0, max: 4, who: anyGrant, serve: serve((*exchange).listGroups)},
+		{key: keyDescribeGroups, min: 0, max: 6, who: anyGrant, serve: serve((*exchange).describeGroups)},
+		{key: keyListGroups, min: 0, max: 5, who: anyGrant, serve: serve((*exchange).listGroups)},
 		{key: keySASLHandshake, min: 0, max: 1, who: anybody, serve: serve((*exchange).saslHandshake)},
-		{key: keyAPIVersions, min: 0, max: 3, who: anybody, serve: serve((*exchange).apiVersions)},
+		{key: keyAPIVersions, min: 0, max: 4, who: anybody, serve: serve((*exchange).apiVersions)},
 		{key: keyCreateTopics, min: 0, max: 7, who: anyGrant, serve: serve((*exchange).createTopics)},
 		{key: keyDeleteTopics, min: 0, max: 6, who: anyGrant, serve: serve((*exchange).deleteTopics)},
 		{key: keyDeleteRecords, min: 0, max: 2, who: anyGrant, serve: serve((*exchange).deleteRecords)},
-		{key: keyInitProducerID, min: 0, max: 4, who: producer, serve: serve((*exchange).initProducerID)},
+		{key: keyInitProducerID, min: 0, max: 5, who: producer, serve: serve((*exchange).initProducerID)},
 		{key: keyOffsetForLeaderEpoch, min: 2, max: 4, who: anyGrant, serve: serve((*exchange).offsetForLeaderEpoch)},
+		{key: keyDescribeACLs, min: 0, max: 2, who: anyGrant, serve: serve((*exchange).describeACLs)},
+		{key: keyCreateACLs, min: 0, max: 2, who: anyGrant, serve: serve((*exchange).createACLs)},
+		{key: keyDeleteACLs, min: 0, max: 2, who: anyGrant, serve: serve((*exchange).deleteACLs)},
 		{key: keyDescribeConfigs, min: 0, max: 4, who: anyGrant, serve: serve((*exchange).describeConfigs)},
 		{key: keyAlterConfigs, min: 0, max: 2, who: anyGrant, serve: serve((*exchange).alterConfigs)},
-		{key: keyDescribeLogDirs, min: 0, max: 2, who: anyGrant, serve: serve((*exchange).describeLogDirs)},
+		{key: keyDescribeLogDirs, min: 0, max: 4, who: anyGrant, serve: serve((*exchange).describeLogDirs)},
 		{key: keySASLAuthenticate, min: 0, max: 2, who: anybody, serve: serve((*exchange).saslAuthenticate)},
 		{key: keyCreatePartitions, min: 0, max: 3, who: anyGrant, serve: serve((*exchange).createPartitions)},
 		{key: keyDeleteGroups, min: 0, max: 2, who: anyGrant, serve: serve((*exchange).deleteGroups)},
 		{key: keyIncrementalConfigs, min: 0, max: 1, who: anyGrant, serve: serve((*exchange).incrementalAlterConfigs)},
 		{key: keyOffsetDelete, min: 0, max: 0, who: anyGrant, serve: serve((*exchange).offsetDelete)},
-		{key: keyDescribeCluster, min: 0, max: 0, who: anyGrant, serve: serve((*exchange).describeCluster)},
+		{key: keyDescribeCluster, min: 0, max: 2, who: anyGrant, serve: serve((*exchange).describeCluster)},
 	}
 }
 

@@ -31,7 +31,7 @@ func (us *Users) Commands() []*command.Command {
 		sub("deluser", -3, "Deletes users.", us.aclDeluser),
 		sub("list", 2, "Lists the users with their rules.", us.aclList),
 		sub("users", 2, "Lists the users' names.", us.aclUsers),
-		sub("dryrun", -4, "Tells whether a user may run a command.", us.aclDryrun),
+		&command.Command{Name: "dryrun", Arity: -4, Flags: command.Admin | command.NoScript, Group: group, Since: "7.0.0", Summary: "Tells whether a user may run a command.", Run: us.aclDryrun},
 		sub("log", -2, "Returns nothing: refusals are not logged.", aclLog),
 		sub("load", 2, "Accepted without effect: users are stored at once.", aclOK),
 		sub("save", 2, "Accepted without effect: users are stored at once.", aclOK),
@@ -306,7 +306,11 @@ func (us *Users) aclDryrun(c *command.Call) error {
 		return err
 	}
 	keys := cmd.KeysOf(args)
-	switch access.Check(cmd, args, keys) {
+	work, err := access.Check(cmd, args, keys)
+	if err := c.Txn.Spend(work); err != nil {
+		return err
+	}
+	switch err {
 	case nil:
 		c.W.OK()
 	case command.ErrNoPermKey:

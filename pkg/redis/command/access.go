@@ -37,9 +37,38 @@ func (t Table) AccessOf(rules []string) (Access, error) {
 	return Access{Rules: r}, nil
 }
 
+// errTooDear refuses a command whose names are compared with rules for too long: it may be allowed.
+const errTooDear Error = "NOPERM the rules are too many, or too long, to be compared with all names of the command"
+
+// maxSteps bounds how many bytes of rules' patterns are looked at for one command. A thousand keys and a hundred rules take
+// a tenth of that. A long pattern with a star looks at all of it for each byte of a name.
+const maxSteps = 4_000_000
+
+// effort is what a comparison with rules may still take.
+type effort struct{ left int64 }
+
+// matches is glob.Match, and false where the effort is not enough.
+func (e *effort) matches(pattern, s string) bool {
+	ok, steps := glob.MatchWithin(pattern, s, max(e.left, 0))
+	e.left -= steps
+	return ok
+}
+
 // Check refuses what the caller may not do. It is the one place where that is decided, for commands of
-// any origin. keys are those among args.
-func (a Access) Check(cmd *Command, args, keys []string) error {
+// any origin. keys are those among args. work is what the comparison with rules has taken, in units of keyspace.Budget: the
+// caller has to count it.
+func (a Access) Check(cmd *Command, args, keys []string) (work int64, err error) {
+	if a.Rules == nil {
+		return 0, a.check(cmd, args, keys, nil)
+	}
+	e := effort{left: maxSteps}
+	if err = a.check(cmd, args, keys, &e); err != nil && e.left < 0 {
+		err = errTooDear
+	}
+	return (maxSteps - e.left) * keyspace.GlobWork, err
+}
+
+func (a Access) check(cmd *Command, args, keys []string, e *effort) error {
 	if a.ReadOnly && (cmd.Has(Write|Walks|Admin|Publishes) ||
 		!cmd.Has(ReadOnly|Fast|Harmless) && cmd.Group != "connection" && cmd.Group != "pubsub") {
 		return errNoPerm(cmd.FullName(args))
@@ -51,10 +80,10 @@ func (a Access) Check(cmd *Command, args, keys []string) error {
 		if !r.commands[cmd.FullName(args)] {
 			return errNoPerm(cmd.FullName(args))
 		}
-		if _, denied := r.deniedKey(cmd, args, keys); denied {
+		if _, denied := r.deniedKey(cmd, args, keys, e); denied {
 			return ErrNoPermKey
 		}
-		if cmd.Name == "publish" && !r.mayUseChannel(args[1]) {
+		if cmd.Name == "publish" && !r.mayUseChannel(args[1], e) {
 			return ErrNoPermChannel
 		}
 	}
@@ -63,8 +92,9 @@ func (a Access) Check(cmd *Command, args, keys []string) error {
 
 // DeniedKey finds a key among a command's arguments that the caller may not use as the command does.
 func (a Access) DeniedKey(cmd *Command, args, keys []string) string {
+	e := effort{left: maxSteps}
 	for r := a.Rules; r != nil; r = r.Within {
-		if key, denied := r.deniedKey(cmd, args, keys); denied {
+		if key, denied := r.deniedKey(cmd, args, keys, &e); denied {
 			return key
 		}
 	}
@@ -81,20 +111,23 @@ func (a Access) CheckSubscribe(channels, patterns []string) error {
 		}
 		return errNoPerm("psubscribe")
 	}
+	e := effort{left: maxSteps}
 	for r := a.Rules; r != nil; r = r.Within {
-		if err := r.checkSubscribe(channels, patterns); err != nil {
+		if err := r.checkSubscribe(channels, patterns, &e); err != nil && e.left < 0 {
+			return errTooDear
+		} else if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (r *Rules) checkSubscribe(channels, patterns []string) error {
+func (r *Rules) checkSubscribe(channels, patterns []string, e *effort) error {
 	for _, ask := range []struct {
 		command string
 		names   []string
 		may     func(string) bool
-	}{{"subscribe", channels, r.mayUseChannel}, {"psubscribe", patterns, r.mayUsePattern}} {
+	}{{"subscribe", channels, func(name string) bool { return r.mayUseChannel(name, e) }}, {"psubscribe", patterns, r.mayUsePattern}} {
 		for _, name := range ask.names {
 			if !r.commands[ask.command] {
 				return errNoPerm(ask.command)
@@ -107,14 +140,14 @@ func (r *Rules) checkSubscribe(channels, patterns []string) error {
 	return nil
 }
 
-// MayHear reports whether the caller may know of a channel.
-func (a Access) MayHear(channel string) bool {
-	for r := a.Rules; r != nil; r = r.Within {
-		if !r.mayUseChannel(channel) {
-			return false
-		}
+// MayHear reports whether the caller may know of a channel. work is as for Check.
+func (a Access) MayHear(channel string) (may bool, work int64) {
+	e := effort{left: maxSteps}
+	may = !a.ReadOnly || a.Rules != nil
+	for r := a.Rules; r != nil && may; r = r.Within {
+		may = r.mayUseChannel(channel, &e)
 	}
-	return !a.ReadOnly || a.Rules != nil
+	return may, (maxSteps - e.left) * keyspace.GlobWork
 }
 
 // CheckMonitor refuses MONITOR to those who may not see what others do: it shows all keys and channels.
@@ -343,8 +376,8 @@ func (r *Rules) allow(t Table, name string, yes bool) bool {
 	return true
 }
 
-func (r *Rules) mayUseChannel(channel string) bool {
-	return slices.ContainsFunc(r.Channels, func(pattern string) bool { return glob.Match(pattern, channel) })
+func (r *Rules) mayUseChannel(channel string, e *effort) bool {
+	return slices.ContainsFunc(r.Channels, func(pattern string) bool { return e.matches(pattern, channel) })
 }
 
 // mayUsePattern: only a pattern that is itself among the rules, for what others match cannot be told.
@@ -352,9 +385,9 @@ func (r *Rules) mayUsePattern(pattern string) bool {
 	return slices.Contains(r.Channels, "*") || slices.Contains(r.Channels, pattern)
 }
 
-func (r *Rules) mayUseKey(key string, read, write bool) bool {
+func (r *Rules) mayUseKey(key string, read, write bool, e *effort) bool {
 	for _, k := range r.Keys {
-		if (!read || k.Read) && (!write || k.Write) && (k.Pattern == "*" || glob.Match(k.Pattern, key)) {
+		if (!read || k.Read) && (!write || k.Write) && (k.Pattern == "*" || e.matches(k.Pattern, key)) {
 			return true
 		}
 	}
@@ -362,9 +395,9 @@ func (r *Rules) mayUseKey(key string, read, write bool) bool {
 }
 
 // deniedKey finds a key among a command's arguments that may not be used as the command does.
-func (r *Rules) deniedKey(cmd *Command, args, keys []string) (string, bool) {
+func (r *Rules) deniedKey(cmd *Command, args, keys []string, e *effort) (string, bool) {
 	for i, key := range keys {
-		if read, write := cmd.keyUse(args, i); !r.mayUseKey(key, read, write) {
+		if read, write := cmd.keyUse(args, i); !r.mayUseKey(key, read, write, e) {
 			return key, true
 		}
 	}
@@ -385,15 +418,15 @@ var Categories = []string{
 	"@stream", "@pubsub", "@admin", "@fast", "@slow", "@blocking", "@dangerous", "@connection", "@transaction", "@scripting",
 }
 
-// Allow refuses a command that the caller may not run, or whose keys are too long.
-func (a Access) Allow(cmd *Command, args, keys []string) error {
-	if err := a.Check(cmd, args, keys); err != nil {
-		return err
+// Allow refuses a command that the caller may not run, or whose keys are too long. work is as for Check.
+func (a Access) Allow(cmd *Command, args, keys []string) (work int64, err error) {
+	if work, err = a.Check(cmd, args, keys); err != nil {
+		return work, err
 	}
 	for _, key := range keys {
 		if len(key) > keyspace.MaxKeySize {
-			return keyspace.ErrKeySize(len(key))
+			return work, keyspace.ErrKeySize(len(key))
 		}
 	}
-	return nil
+	return work, nil
 }

@@ -26,7 +26,7 @@ func TestAccessOfRules(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := a.Check(cmd, args, cmd.KeysOf(args)); (err == nil) != tt.may {
+		if _, err := a.Check(cmd, args, cmd.KeysOf(args)); (err == nil) != tt.may {
 			t.Errorf("%s: %v", tt.line, err)
 		}
 	}

@@ -335,32 +335,54 @@ func commandDocs(c *Call) error {
 	return nil
 }
 
-// DocGroups are the groups whose name in the documentation differs from ours.
-var DocGroups = map[string]string{"zset": "sorted-set", "hll": "hyperloglog"}
+// docGroups are the groups in the documentation of groups and of single commands, where they differ.
+var docGroups = map[string]string{
+	"zset": "sorted-set", "hll": "hyperloglog",
+	"asking": "cluster", "cluster": "cluster", "readonly": "cluster", "readwrite": "cluster",
+}
 
+// DocGroup is the command's group in COMMAND DOCS.
+func (cmd *Command) DocGroup() string {
+	return cmp.Or(docGroups[cmd.parentName()], docGroups[cmd.Group], cmd.Group)
+}
+
+// writeDocs writes a command as COMMAND DOCS has it.
 func writeDocs(w *resp.Writer, cmd *Command, fullName string) {
-	group := cmd.Group
-	if g := DocGroups[group]; g != "" {
-		group = g
+	w.Bulk(fullName)
+	mark, n := w.Mark(), 0
+	text := func(name, value string) {
+		if value != "" {
+			w.Bulk(name)
+			w.Bulk(value)
+			n++
+		}
 	}
-	n := 3
-	if cmd.Subcommands != nil {
+	text("summary", cmd.Summary)
+	text("since", cmd.Since)
+	text("group", cmd.DocGroup())
+	d := docs()[fullName]
+	text("complexity", d.complexity)
+	if d.deprecated != "" {
+		w.Bulk("doc_flags")
+		WriteWords(w, []string{"deprecated"})
 		n++
 	}
-	w.Bulk(fullName)
-	w.Map(n)
-	for _, kv := range [][2]string{{"summary", cmd.Summary}, {"since", cmd.Since}, {"group", group}} {
-		w.Bulk(kv[0])
-		w.Bulk(kv[1])
+	text("deprecated_since", d.deprecated)
+	text("replaced_by", d.replacedBy)
+	if len(d.args) > 0 {
+		w.Bulk("arguments")
+		writeArguments(w, d.args)
+		n++
 	}
-	if cmd.Subcommands == nil {
-		return
+	if cmd.Subcommands != nil {
+		w.Bulk("subcommands")
+		w.Map(len(cmd.Subcommands))
+		for _, sub := range Sorted(cmd.Subcommands) {
+			writeDocs(w, sub, fullName+"|"+sub.Name)
+		}
+		n++
 	}
-	w.Bulk("subcommands")
-	w.Map(len(cmd.Subcommands))
-	for _, sub := range Sorted(cmd.Subcommands) {
-		writeDocs(w, sub, fullName+"|"+sub.Name)
-	}
+	w.MapAt(mark, n)
 }
 
 // COMMAND LIST [FILTERBY (MODULE module-name | ACLCAT category | PATTERN pattern)]

@@ -10,8 +10,8 @@
 // and in the engine, which adds all of them to the table. Those that a connection carries out itself, such as HELLO and
 // MULTI, are declared here without code, with the flag [Session].
 //
-// A new command is an entry in a cmd_*.go file and its function, and mostly nothing else: which keys it has, who may run
-// it and what it counts as all follow from the entry.
+// A new command is an entry in a cmd_*.go file and its function, a line in docs.txt for COMMAND DOCS (see docs.go), and mostly
+// nothing else: which keys it has, who may run it and what it counts as all follow from the entry.
 //
 // [Access] is what a caller may run, by [Rules] in the words of ACL SETUSER. Every command is checked by
 // [Access.Check], wherever it comes from.

@@ -54,7 +54,7 @@ const (
 	writeWork   = 4_000  // an item that is written, besides its bytes
 	byteWork    = 4      // a byte that is written to the store
 	jsonWork    = 10     // a byte of JSON that is parsed
-	globWork    = 4      // a byte of a glob-style pattern that is looked at
+	GlobWork    = 4      // a byte of a glob-style pattern that is looked at
 )
 
 // What things take of a transaction's memory besides their bytes.
@@ -84,7 +84,7 @@ func NewAllowance(limits Budget, turn *turns.Turn) Allowance {
 // request must end.
 func (b *Allowance) look(ctx context.Context) error {
 	if b.left < 0 {
-		return resp.Error(fmt.Sprintf("ERR max request work exceeded. Limit: %d units", b.limits.Work))
+		return ErrWork(b.limits.Work)
 	}
 	done := b.seen - b.left
 	b.seen, b.next = b.left, max(b.left-turns.LookEvery, 0)
@@ -192,9 +192,14 @@ func (tx *Txn) added(values []string) {
 
 // Matches is glob.Match. It counts the work.
 func (tx *Txn) Matches(pattern, s string) bool {
-	ok, steps := glob.MatchWithin(pattern, s, max(tx.budget.left/globWork, 0))
-	tx.spend(steps * globWork)
+	ok, steps := glob.MatchWithin(pattern, s, max(tx.budget.left/GlobWork, 0))
+	tx.spend(steps * GlobWork)
 	return ok
+}
+
+// ErrWork refuses a request that does more work than it may.
+func ErrWork(limit int64) resp.Error {
+	return resp.Error(fmt.Sprintf("ERR max request work exceeded. Limit: %d units", limit))
 }
 
 // ErrReplies refuses what follows replies that are too large together.

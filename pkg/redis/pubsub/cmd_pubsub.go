@@ -54,7 +54,11 @@ func (b *Broker) pubsubChannels(c *command.Call) error {
 		return command.ErrSubArgs(c.Args[0], c.Args[1])
 	}
 	match := func(channel string) bool {
-		return (len(c.Args) == 2 || c.Txn.Matches(pattern, channel)) && c.Access.MayHear(channel)
+		if len(c.Args) > 2 && !c.Txn.Matches(pattern, channel) {
+			return false
+		}
+		may, work := c.Access.MayHear(channel)
+		return c.Txn.Spend(work) == nil && may
 	}
 	names, err := b.subscribedChannels(c.Txn.Context(), c.Txn.Database().ID, c.Txn.Now(), match)
 	if err != nil {

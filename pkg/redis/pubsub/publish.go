@@ -33,7 +33,7 @@ func (b *Broker) Publish(tx *keyspace.Txn, channel, payload string) (int64, erro
 	if tx.Err() != nil {
 		return 0, nil
 	}
-	n, err := b.receivers(tx.Context(), tx.Database().ID, channel, tx.Now())
+	n, err := b.receivers(tx, channel)
 	if err != nil {
 		tx.Fail(err)
 		return 0, nil

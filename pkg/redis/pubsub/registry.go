@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/skystash/skystash/pkg/redis/internal/glob"
 	"github.com/skystash/skystash/pkg/redis/keyspace"
 	"github.com/skystash/skystash/pkg/store"
 )
@@ -63,18 +62,19 @@ func registered(item store.Attrs, nowMs int64) map[string]int64 {
 }
 
 // receivers counts the subscriptions that a message on a channel reaches.
-func (b *Broker) receivers(ctx context.Context, db, channel string, nowMs int64) (int64, error) {
-	items, err := b.store.GetMany(ctx, []store.Key{channelKey(db, channel), patternsKey(db)}, false)
+func (b *Broker) receivers(tx *keyspace.Txn, channel string) (int64, error) {
+	db, nowMs := tx.Database().ID, tx.Now()
+	items, err := b.store.GetMany(tx.Context(), []store.Key{channelKey(db, channel), patternsKey(db)}, false)
 	if err != nil {
 		return 0, fmt.Errorf("reading the subscriptions of a channel: %w", err)
 	}
 	n := registered(items[0], nowMs)[channel]
 	for pattern, count := range registered(items[1], nowMs) {
-		if glob.Match(pattern, channel) {
+		if tx.Matches(pattern, channel) {
 			n += count
 		}
 	}
-	return n, nil
+	return n, tx.Err()
 }
 
 // registration is what one engine has registered in a database.

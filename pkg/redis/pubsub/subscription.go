@@ -200,15 +200,29 @@ func (s *Subscription) enqueue(messages []Message) {
 	s.signal()
 }
 
-// copies are the messages that a publication means for the subscription.
+// maxSteps bounds how many bytes of patterns are looked at for one message: five hundred for each of the patterns that a
+// subscription can have. A long pattern with a star looks at all of it for each byte of a channel's name.
+const maxSteps = 5_000_000
+
+// errTooDear ends a subscription.
+const errTooDear resp.Error = "ERR the patterns of the subscription are too many, or too long, to be compared with the name of a channel"
+
+// copies are the messages that a publication means for the subscription. One whose patterns take too long to compare fails.
 func (s *Subscription) copies(p publication) (out []Message) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.monitors || s.only[p.channel] {
 		out = append(out, Message{Channel: p.channel, Payload: p.payload})
 	}
+	left := int64(maxSteps)
 	for _, pattern := range s.patterns {
-		if glob.Match(pattern, p.channel) {
+		matches, steps := glob.MatchWithin(pattern, p.channel, left)
+		if left -= steps; left < 0 {
+			s.err = errTooDear
+			s.signal()
+			return nil
+		}
+		if matches {
 			out = append(out, Message{pattern, p.channel, p.payload})
 		}
 	}

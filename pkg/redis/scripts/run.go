@@ -93,7 +93,7 @@ func (h *host) bind(args []string) (*command.Command, error) {
 		return nil, errScriptNoScript
 	}
 	keys := cmd.KeysOf(args)
-	if err := h.c.Access.Check(cmd, args, keys); err != nil {
+	if err := h.check(cmd, args, keys); err != nil {
 		return nil, err
 	}
 	if h.readOnly && cmd.MayWrite() {
@@ -123,7 +123,16 @@ func (h *host) Allowed(args []string) (bool, error) {
 	if err != nil {
 		return false, script.Error("ERR Invalid command passed to redis.acl_check_cmd()")
 	}
-	return h.c.Access.Check(cmd, args, cmd.KeysOf(args)) == nil, nil
+	return h.check(cmd, args, cmd.KeysOf(args)) == nil, nil
+}
+
+// check refuses what the script's caller may not do.
+func (h *host) check(cmd *command.Command, args, keys []string) error {
+	work, err := h.c.Access.Check(cmd, args, keys)
+	if spent := h.c.Txn.Spend(work); spent != nil {
+		return spent
+	}
+	return err
 }
 
 // stepWork is what a step of a script costs, see Budget.

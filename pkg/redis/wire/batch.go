@@ -220,8 +220,8 @@ func (b *batch) isOrdinary(args []string) bool {
 
 // bound carries out a command of the connection itself.
 func (b *batch) bound(args []string, handle handler) {
-	if err := b.s.engine.Check(b.Access, args); err != nil {
-		b.fail(err.Error())
+	if err := b.s.engine.Check(b.ctx, b.Access, args); err != nil {
+		b.fail(b.failedText(err))
 		return
 	}
 	handle.run(b, args)
@@ -247,6 +247,6 @@ func (b *batch) failedText(err error) string {
 	if errors.As(err, &refused) {
 		return refused.Error()
 	}
-	b.logger().ErrorContext(b.ctx, "command failed", "error", err)
+	b.logger().Log(b.ctx, redis.FailureLevel(err), "command failed", "error", err)
 	return redis.FailureText(err)
 }

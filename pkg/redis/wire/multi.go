@@ -51,9 +51,9 @@ func (c *conn) noteQueue(n int) {
 func (b *batch) queue(args []string, nature redis.Nature, handle handler) {
 	b.count(args)
 	text := ""
-	switch err := b.s.engine.Check(b.Access, args); {
+	switch err := b.s.engine.Check(b.ctx, b.Access, args); {
 	case err != nil:
-		text = err.Error()
+		text = b.failedText(err)
 	case nature == redis.Bound && handle.inMulti == refused:
 		text = errInMulti
 	case len(b.tx.commands) >= maxQueued || b.tx.bytes > maxQueuedBytes:

@@ -284,8 +284,9 @@ func (c client) administrate(topic string) error {
 		}, false); err != nil {
 			return err
 		}
-		configs, err := a.DescribeConfig(sarama.ConfigResource{Type: sarama.TopicResource, Name: topic, ConfigNames: []string{"retention.ms"}})
-		if err != nil || len(configs) != 1 || configs[0].Value != value {
+		resource := &sarama.ConfigResource{Type: sarama.TopicResource, Name: topic, ConfigNames: []string{"retention.ms"}}
+		configs, err := a.DescribeConfigs([]*sarama.ConfigResource{resource}, sarama.DescribeConfigsOptions{})
+		if err != nil || len(configs[0].Configs) != 1 || configs[0].Configs[0].Value != value {
 			return fmt.Errorf("configurations: %v, %w", configs, err)
 		}
 		if err := a.CreatePartitions(topic, 3, nil, false); err != nil {
