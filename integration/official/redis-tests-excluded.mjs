@@ -69,7 +69,6 @@ export const excluded = [
   },
   { unit: "unit/functions", reason: "the words of an error: messages do not name variables", tests: ["LIBRARIES - register function inside a function"] },
   { unit: "unit/introspection", reason: "the bytes of a client's buffers in CLIENT LIST", tests: ["CLIENT LIST", "CLIENT LIST with IDs", "CLIENT INFO"] },
-  { unit: "unit/introspection", reason: "CLIENT KILL USER of a name that no user has ends nobody, and says so", tests: ["CLIENT KILL with illegal arguments"] },
   { unit: "unit/introspection", reason: "MONITOR shows what the engine carries out: not MULTI and EXEC, but INFO", tests: ["MONITOR correctly handles multi-exec cases", "MONITOR log blocked command only once"] },
   { unit: "unit/introspection", skip: true, reason: "MONITOR shows a script, not the commands that it runs", tests: ["MONITOR can log commands issued by the scripting engine", "MONITOR can log commands issued by functions"] },
   { unit: "unit/introspection", reason: settings, tests: ["CONFIG SET with multiple args", "CONFIG SET rollback on set error", "CONFIG SET rollback on apply error", "CONFIG SET duplicate configs", "CONFIG GET hidden configs", "CONFIG GET multiple args"] },
