@@ -19,6 +19,7 @@ type Message struct {
 	Pattern string // of a subscription by pattern: which one matched
 	Channel string
 	Payload string
+	Shard   bool // the channel is a shard channel
 }
 
 // Limits of a subscription.
@@ -37,6 +38,7 @@ type Subscription struct {
 	hub      *hub
 	monitors bool               // messages are commands
 	stopBeat context.CancelFunc // ends the renewals of a monitor's mark
+	turn     int                // of the logs to catch up with; Next's alone
 	wake     chan struct{}
 
 	mu       sync.Mutex
@@ -123,16 +125,9 @@ func (s *Subscription) Next(ctx context.Context) (Message, error) {
 		if m, ok, err := s.take(); ok || err != nil {
 			return m, err
 		}
-		more := false
-		for _, t := range s.joined() {
-			again, err := t.catchUp(ctx, s)
-			if errors.Is(err, errLogGone) {
-				err = ErrLagged
-			}
-			if err != nil {
-				return Message{}, err
-			}
-			more = more || again
+		more, err := s.catchUp(ctx)
+		if err != nil {
+			return Message{}, err
 		}
 		if more {
 			continue
@@ -145,6 +140,30 @@ func (s *Subscription) Next(ctx context.Context) (Message, error) {
 			return Message{}, ctx.Err()
 		}
 	}
+}
+
+// catchUp reads from one of the logs that the subscription has fallen behind in; from another one each time. All at once
+// would be too much to hold. more is false if there is none.
+func (s *Subscription) catchUp(ctx context.Context) (more bool, err error) {
+	tails := s.joined()
+	for i := range tails {
+		more, err = tails[(s.turn+i)%len(tails)].catchUp(ctx, s)
+		if errors.Is(err, errLogGone) {
+			err = ErrLagged
+		}
+		if more || err != nil {
+			s.turn = (s.turn + i + 1) % len(tails)
+			return more, err
+		}
+	}
+	return false, nil
+}
+
+// QueuedBytes is the size of the messages that wait to be taken. What else was published waits in the database.
+func (s *Subscription) QueuedBytes() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.bytes
 }
 
 // take takes a message from the queue, if there is one.
@@ -214,6 +233,12 @@ func (s *Subscription) copies(p publication) (out []Message) {
 	if s.monitors || s.only[p.channel] {
 		out = append(out, Message{Channel: p.channel, Payload: p.payload})
 	}
+	if isShard(p.channel) {
+		for i := range out {
+			out[i].Channel, out[i].Shard = p.channel[len(shardPrefix):], true
+		}
+		return out
+	}
 	left := int64(maxSteps)
 	for _, pattern := range s.patterns {
 		matches, steps := glob.MatchWithin(pattern, p.channel, left)
@@ -223,7 +248,7 @@ func (s *Subscription) copies(p publication) (out []Message) {
 			return nil
 		}
 		if matches {
-			out = append(out, Message{pattern, p.channel, p.payload})
+			out = append(out, Message{Pattern: pattern, Channel: p.channel, Payload: p.payload})
 		}
 	}
 	return out
