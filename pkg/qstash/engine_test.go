@@ -99,6 +99,9 @@ func TestOnDynamoDB(t *testing.T) {
 		"retry now":  TestRetryNow,
 		"missed":     TestMissedTimesOfSchedules,
 		"tail":       TestTailHasEachEventOnce,
+		"hosts":      TestAttemptsToAHostThatIsNotReachedAreHeld,
+		"release":    TestReleasedHostIsTriedAtOnce,
+		"slow hosts": TestSlowHostsLeaveProcessesToOthers,
 	} {
 		t.Run(name, test)
 	}
