@@ -88,6 +88,20 @@ func TestOnDynamoDB(t *testing.T) {
 		"events":     TestEventsAreWaitedForAndNotified,
 		"stuck":      TestRunThatNothingCarriesFailsWithinTwoMinutes,
 		"deadline":   TestRunFailsAtItsDeadline,
+		"log":        TestRunLogHasOneElementForEachStepFromWhenItIsPending,
+		"call":       TestCallWhoseAnswerCouldNotBeToldIsMadeAgain,
+		"resume":     TestResumedRunKeepsWhatItsBranchesHaveCome,
+		"child":      TestFailedChildThatIsResumedDoesNotReportAgain,
+		"cancelled":  TestCancelledRunFreesWhatItHolds,
+		"callback":   TestFailureCallbackIsSentAgainOnlyAfterItHasFailed,
+		"elsewhere":  TestLongAttemptsAreMadeElsewhere,
+		"stopped":    TestLongAttemptWhoseProcessIsStoppedIsMadeAgainAtOnce,
+		"retry now":  TestRetryNow,
+		"missed":     TestMissedTimesOfSchedules,
+		"tail":       TestTailHasEachEventOnce,
+		"hosts":      TestAttemptsToAHostThatIsNotReachedAreHeld,
+		"release":    TestReleasedHostIsTriedAtOnce,
+		"slow hosts": TestSlowHostsLeaveProcessesToOthers,
 	} {
 		t.Run(name, test)
 	}

@@ -29,7 +29,7 @@ func (e *NoAnswer) Error() string { return e.Reason }
 // Attributes of a host's item, beside attrJSON.
 const (
 	hostUntil = "u" // ms: when the next probe may be made
-	hostPause = "p" // ms: between two probes
+	hostPause = "w" // ms: between two probes
 )
 
 const (

@@ -98,7 +98,7 @@ const (
 	attrFinished  = "z" // ms
 	attrStep      = "y" // number of the workflow run's entry that it delivers
 	attrFetch     = "g" // present: its body was too large, and its workflow run's workflow is to fetch it
-	attrAnswer    = "s" // of a request to a third party: the message that tells its workflow run of the answer
+	attrAnswer    = "q" // of a request to a third party: the message that tells its workflow run of the answer
 )
 
 // message is a message as it was read.

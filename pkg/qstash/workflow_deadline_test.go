@@ -36,8 +36,8 @@ func TestRunFailsAtItsDeadline(t *testing.T) {
 			if state, _ := w.runState("wfr_1"); state != "RUN_FAILED" || len(dead) != 1 || dead[0].ResponseBody != reason || w.toldOf("https://app.example/failure") != 1 {
 				t.Fatalf("the run is %s, dead letters %+v, sent %v", state, dead, w.urls())
 			}
-			if log := w.runLog("wfr_1"); log.Reason != reason {
-				t.Errorf("the log says %q", log.Reason)
+			if _, errs := w.runState("wfr_1"); w.runLog("wfr_1").Reason != reason || !strings.Contains(errs, reason) {
+				t.Errorf("the log says %q, with the errors %s", w.runLog("wfr_1").Reason, errs)
 			}
 			if got := w.states(asleep); !strings.HasSuffix(got, "CANCELED") {
 				t.Errorf("its sleeping step is %s", got)

@@ -442,6 +442,8 @@ func (t *timeline) next(failed *message) map[string]any {
 		t.retrying(fields, m)
 	} else if errs := failures(m); len(errs) > 0 {
 		fields["errors"] = errs
+	} else if reason := t.r.attrs.Get(runReason).Str(); reason != "" { // it has not failed by itself
+		fields["errors"] = []map[string]any{{"error": reason, "body": "", "headers": Header{}, "status": 0, "time": t.r.attrs.Get(attrFinished).Num()}}
 	}
 	return fields
 }

@@ -106,6 +106,7 @@ type exchange struct {
 	allowed  methods       // of the path, see at
 	version1 bool
 	used     used
+	block    *meter.Block             // that holds for the account; nil: none does
 	trail    qstash.Trail             // of the delivery that the request is, if it is one
 	groups   map[string]*qstash.Group // that were read, nil: there is none
 
@@ -148,8 +149,11 @@ func (x *exchange) serve() error {
 		return errReadOnly
 	}
 	x.acct, x.bounds = access.Account, access.Bounds
-	if access.Blocked.Holds(x.h.now()) && x.creates() {
-		return x.tooMany(access.Blocked)
+	if access.Blocked.Holds(x.h.now()) {
+		x.block = &access.Blocked
+	}
+	if x.block != nil && x.creates() {
+		return x.tooMany()
 	}
 	if x.method != http.MethodGet {
 		if err := x.h.engine.Follow(x.trail); err != nil {

@@ -57,20 +57,23 @@ func (x *exchange) publishes() bool {
 	return false
 }
 
-// creates reports whether new messages come of the request, now or later.
+// creates reports whether new messages come of the request, now or later. The messages of workflow runs that go on are not
+// new: a limit refuses runs that are to begin, and ends none. A batch has to be read first, see batch.
 func (x *exchange) creates() bool {
 	name, rest, _ := strings.Cut(x.path, "/")
 	switch strings.ToLower(name) {
 	case "schedules":
 		return x.changes() && !isAction(rest, "pause", "resume")
-	case "notify", "wait":
-		return x.changes()
+	case "batch":
+		return false
 	}
-	return x.publishes()
+	h := x.header()
+	return x.publishes() && (!continuesRun(h) || h.Get(cronHeader) != "")
 }
 
 // tooMany refuses a request because a limit has been reached, in the way that clients know of a day's limit.
-func (x *exchange) tooMany(b meter.Block) error {
+func (x *exchange) tooMany() error {
+	b := x.block
 	x.used.blocked = true
 	return &edge.Error{Status: http.StatusTooManyRequests, Text: b.Text, Header: map[string]string{
 		"RateLimit-Limit":     strconv.FormatInt(b.Limit, 10),

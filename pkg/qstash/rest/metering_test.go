@@ -56,6 +56,10 @@ func (b blocked) Authenticate(context.Context, string) (rest.Access, error) {
 
 func TestBlockedAccountsTakeNoMessages(t *testing.T) {
 	s := newService(t)
+	s.header = sdkAnswer
+	s.startRun("wfr_1")
+	s.meter.Take()
+	const run = "Upstash-Workflow-RunId: wfr_1"
 	now := time.UnixMilli(1_774_958_400_000)
 	until := now.Add(time.Hour)
 	if err := s.engine.Block(t.Context(), acct, meter.Block{Text: "max daily messages exceeded", Limit: 1000, Until: until}); err != nil {
@@ -71,14 +75,22 @@ func TestBlockedAccountsTakeNoMessages(t *testing.T) {
 	defer srv.Close()
 	s.url = srv.URL
 	for _, request := range [][2]string{
-		{"POST", "/v2/publish/https://example.com"}, {"POST", "/v2/enqueue/q/https://example.com"}, {"POST", "/v2/batch"},
-		{"POST", "/v2/schedules/https://example.com"}, {"POST", "/v2/notify/event"},
+		{"/v2/publish/https://example.com", ""}, {"/v2/enqueue/q/https://example.com", ""}, {"/v2/trigger/" + app, ""},
+		{"/v2/batch", `[{"destination":"https://example.com"}]`}, {"/v2/batch/trigger", "[" + item(app, "in") + "]"}, {"/v2/batch", "[" + item(app, "{}", run) + "," + item(app, "x") + "]"},
+		{"/v2/batch", "[" + item(app, "in", "Upstash-Workflow-RunId: wfr_2", "Upstash-Workflow-Init: true") + "]"}, {"/v2/schedules/https://example.com", ""},
 	} {
-		s.refused(429, "max daily messages exceeded", request[0], request[1], "")
+		s.refused(429, "max daily messages exceeded", "POST", request[0], request[1])
 	}
-	if got := s.meter.Take(); len(got) != 5 || !got[0].Blocked {
+	s.refused(429, "max daily messages exceeded", "POST", "/v2/publish/"+app, "x", run, "Upstash-Cron: * * * * *")
+	if got := s.meter.Take(); len(got) != 9 || !got[0].Blocked || !got[8].Blocked {
 		t.Errorf("records %+v", got)
 	}
+	// A run that goes on does not end by it.
+	s.ok(nil, "POST", "/v2/batch", "["+item(app, `{"stepId":1}`, run)+","+item("https://third.example", "", run, "Upstash-Workflow-CallType: toCallback")+"]")
+	s.ok(nil, "POST", "/v2/publish/"+app, `{"stepId":2}`, run)
+	s.ok(nil, "POST", "/v2/wait/event", `{"url":"`+app+`","timeout":"1d","timeoutUrl":"`+app+`","timeoutHeaders":{},"step":{"stepId":3}}`, run)
+	s.ok(nil, "POST", "/v2/notify/event", "data")
+	s.ok(nil, "DELETE", "/v2/workflows/runs/wfr_1?cancel=false", "")
 	resp, err := http.Post(s.url+"/v2/publish/https://example.com", "", nil)
 	if err != nil {
 		t.Fatal(err)

@@ -119,6 +119,9 @@ type batchItem struct {
 
 func (x *exchange) batch() error {
 	if x.at(changes, "batch", "trigger") {
+		if x.block != nil {
+			return x.tooMany()
+		}
 		return x.batchTrigger()
 	}
 	if !x.at(changes, "batch") {
@@ -127,6 +130,9 @@ func (x *exchange) batch() error {
 	items, err := x.batchItems()
 	if err != nil {
 		return err
+	}
+	if x.block != nil && !allContinue(items) {
+		return x.tooMany()
 	}
 	answers := make([]any, len(items))
 	var reqs []qstash.Request

@@ -45,6 +45,11 @@ func runsIn(items []batchItem) (some, continues bool) {
 	return some, continues
 }
 
+// allContinue reports whether all messages of a batch continue their runs.
+func allContinue(items []batchItem) bool {
+	return !slices.ContainsFunc(items, func(it batchItem) bool { return !continuesRun(looseHeader(it.Headers).header()) })
+}
+
 // refuseRun is the refusal of a message that continues a run, if it does: 400 says that the run has ended,
 // and all that can never be accepted is 412, see qstash.Engine.Publish.
 func refuseRun(continues bool, err error) error {

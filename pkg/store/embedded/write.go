@@ -54,10 +54,20 @@ func checkOp(op *store.Op) error {
 	}
 	switch op.Kind {
 	case store.OpPut:
+		for _, at := range op.Attrs {
+			if reserved(at.Name) {
+				return fmt.Errorf("embedded: attribute name %q is reserved", at.Name)
+			}
+		}
 		if n := itemSize(op.Key, op.Attrs); n > store.MaxItemSize {
 			return fmt.Errorf("embedded: item %s of %d bytes: %w", keyText(op.Key), n, store.ErrTooLarge)
 		}
 	case store.OpUpdate:
+		for i := range op.Edits {
+			if reserved(op.Edits[i].Name) {
+				return fmt.Errorf("embedded: attribute name %q is reserved", op.Edits[i].Name)
+			}
+		}
 		if name, twice := editedTwice(op.Edits); twice {
 			return fmt.Errorf("embedded: an update of %s edits attribute %q twice", keyText(op.Key), name)
 		}
@@ -67,6 +77,10 @@ func checkOp(op *store.Op) error {
 	}
 	return nil
 }
+
+// reserved reports whether an attribute cannot have a name, since a table of DynamoDB has it for keys, or in
+// conditions.
+func reserved(name string) bool { return name == "" || name == "p" || name == "s" || name == "-" }
 
 // editedTwice finds an attribute that has two edits. DynamoDB refuses those, so what does them must not seem to
 // work here.

@@ -128,6 +128,19 @@ var commitTests = []test{
 		h.want("a", nil)
 		h.want("b", nil)
 	}},
+	{"reserved names of attributes are refused", func(h *h) {
+		for _, name := range []string{"", "p", "s", "-"} {
+			for _, op := range []store.Op{
+				store.Put(h.key("a"), attrs(name, 1), nil),
+				store.Update(h.key("a"), nil, store.Set(name, store.Int(1))),
+			} {
+				if _, err := h.store.Apply(h.Context(), op); err == nil {
+					h.Errorf("%q: no error", name)
+				}
+			}
+		}
+		h.want("a", nil)
+	}},
 	{"the same attribute twice in one update is refused", func(h *h) {
 		many := []store.Edit{store.Set("v", store.Int(1))}
 		for i := range 40 {
