@@ -241,6 +241,16 @@ func (s *Set[M]) All() []M {
 	return out
 }
 
+// Each calls f with each connection, in no order. f must not call the set, and should be short: no connection begins or ends
+// meanwhile.
+func (s *Set[M]) Each(f func(M)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for m := range s.members {
+		f(m)
+	}
+}
+
 // known are the connections that have logged in.
 func (s *Set[M]) known() []M {
 	s.mu.Lock()

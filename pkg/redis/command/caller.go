@@ -32,6 +32,11 @@ type ServerInfo struct {
 	TotalConnections int64
 	TotalCommands    int64
 	CommandsPerSec   int64
+	HeldBytes        int64 // that connections hold, for requests, transactions and replies
+	SlowClients      int64 // connections that were closed because their clients did not read
+	EvictedClients   int64 // and because all connections held too much
+	// Parameters are further ones of CONFIG GET: names and values.
+	Parameters [][2]string
 }
 
 // Native reports whether the caller speaks Redis's own protocol, and expects what Redis answers. Over REST commands answer as the service

@@ -52,6 +52,7 @@ func infoMemory(s *ServerInfo, line func(name string, value any)) {
 		line("used_memory_peak", m.Sys)
 		line("used_memory_peak_human", fmt.Sprintf("%.2fM", float64(m.Sys)/(1<<20)))
 		line("mem_fragmentation_ratio", "1.00")
+		line("mem_clients_normal", s.HeldBytes)
 	}
 	line("maxmemory", 0)
 	line("maxmemory_human", "0B")
@@ -70,6 +71,10 @@ func infoStats(s *ServerInfo, line func(name string, value any)) {
 		line("pubsub_patterns", 0)
 	}
 	line("evicted_keys", 0)
+	if s != nil {
+		line("evicted_clients", s.EvictedClients)
+		line("client_output_buffer_limit_disconnections", s.SlowClients)
+	}
 }
 
 func infoReplication(s *ServerInfo, line func(name string, value any)) {
@@ -84,7 +89,7 @@ func parametersFor(s *ServerInfo) [][2]string {
 	if s == nil {
 		return nil
 	}
-	return append(layoutParameters(), [][2]string{
+	out := append(layoutParameters(), [][2]string{
 		{"appendfsync", "always"},
 		{"appendonly", "yes"},
 		{"cluster-enabled", "no"},
@@ -102,4 +107,5 @@ func parametersFor(s *ServerInfo) [][2]string {
 		{"tcp-keepalive", "60"},
 		{"timeout", "0"},
 	}...)
+	return append(out, s.Parameters...)
 }

@@ -38,7 +38,7 @@ const (
 	maxPublished = 4096
 	// logLife is how long messages can be read again after they were published.
 	logLife = 10 * time.Minute
-	// maxLogRead bounds the bytes of the messages that are read at a time, but for the last one.
+	// maxLogRead bounds the bytes of the messages that are read at a time for all subscribers, but for the last one.
 	maxLogRead = 4 << 20
 )
 
@@ -189,8 +189,8 @@ func (b *Broker) logEnd(ctx context.Context, l messageLog) (int64, error) {
 }
 
 // readLog reads messages behind number after, in order, as many as are at hand or fit in
-// maxLogRead; there may be more if the last one's number is less than end.
-func (b *Broker) readLog(ctx context.Context, l messageLog, after int64) (messages []logged, end int64, err error) {
+// a number of bytes; there may be more if the last one's number is less than end.
+func (b *Broker) readLog(ctx context.Context, l messageLog, after int64, most int) (messages []logged, end int64, err error) {
 	head, err := b.store.Get(ctx, l.key(logHead))
 	if err != nil {
 		return nil, 0, fmt.Errorf("reading a message log: %w", err)
@@ -234,7 +234,7 @@ func (b *Broker) readLog(ctx context.Context, l messageLog, after int64) (messag
 			}
 		}
 		messages = append(messages, m)
-		if size += m.size(); size > maxLogRead {
+		if size += m.size(); size > most {
 			break
 		}
 	}

@@ -38,6 +38,7 @@ type Subscription struct {
 	hub      *hub
 	monitors bool               // messages are commands
 	stopBeat context.CancelFunc // ends the renewals of a monitor's mark
+	turn     int                // of the logs to catch up with; Next's alone
 	wake     chan struct{}
 
 	mu       sync.Mutex
@@ -124,16 +125,9 @@ func (s *Subscription) Next(ctx context.Context) (Message, error) {
 		if m, ok, err := s.take(); ok || err != nil {
 			return m, err
 		}
-		more := false
-		for _, t := range s.joined() {
-			again, err := t.catchUp(ctx, s)
-			if errors.Is(err, errLogGone) {
-				err = ErrLagged
-			}
-			if err != nil {
-				return Message{}, err
-			}
-			more = more || again
+		more, err := s.catchUp(ctx)
+		if err != nil {
+			return Message{}, err
 		}
 		if more {
 			continue
@@ -146,6 +140,30 @@ func (s *Subscription) Next(ctx context.Context) (Message, error) {
 			return Message{}, ctx.Err()
 		}
 	}
+}
+
+// catchUp reads from one of the logs that the subscription has fallen behind in; from another one each time. All at once
+// would be too much to hold. more is false if there is none.
+func (s *Subscription) catchUp(ctx context.Context) (more bool, err error) {
+	tails := s.joined()
+	for i := range tails {
+		more, err = tails[(s.turn+i)%len(tails)].catchUp(ctx, s)
+		if errors.Is(err, errLogGone) {
+			err = ErrLagged
+		}
+		if more || err != nil {
+			s.turn = (s.turn + i + 1) % len(tails)
+			return more, err
+		}
+	}
+	return false, nil
+}
+
+// QueuedBytes is the size of the messages that wait to be taken. What else was published waits in the database.
+func (s *Subscription) QueuedBytes() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.bytes
 }
 
 // take takes a message from the queue, if there is one.

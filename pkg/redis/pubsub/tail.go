@@ -82,7 +82,7 @@ func (t *tail) run(ctx context.Context) {
 	t.mu.Unlock()
 	wait, failures := pollSoon, 0
 	for {
-		messages, end, err := t.broker.readLog(ctx, t.log, pos)
+		messages, end, err := t.broker.readLog(ctx, t.log, pos, maxLogRead)
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -184,7 +184,7 @@ func (t *tail) catchUp(ctx context.Context, s *Subscription) (more bool, err err
 	}
 	pos := c.pos
 	t.mu.Unlock()
-	messages, _, err := t.broker.readLog(ctx, t.log, pos)
+	messages, _, err := t.broker.readLog(ctx, t.log, pos, maxQueuedBytes)
 	if err != nil {
 		return false, err
 	}

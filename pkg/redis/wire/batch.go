@@ -123,6 +123,9 @@ func (b *batch) end() error {
 	if err := b.encode(); err != nil {
 		return err
 	}
+	if b.hold(heldReplies, len(b.out)); len(b.out) >= leastHeld && b.outputLimit().exceedsHard(len(b.out)) {
+		b.conn.cutOff()
+	}
 	if b.Database == nil || b.commands == 0 && !b.blocked {
 		return nil
 	}

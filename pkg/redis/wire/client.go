@@ -157,6 +157,12 @@ func clientInfo(b *batch, _ []string) { b.w.Verbatim(b.describe() + "\n") }
 // describe is the connection's line in CLIENT LIST.
 func (c *conn) describe() string {
 	now := c.s.now()
+	output := c.pending()
+	requests, multi := int(c.held[heldRequests].Load()), int(c.held[heldMulti].Load())
+	events, waiting := "r", 0
+	if output > 0 {
+		events, waiting = "rw", 1
+	}
 	c.seen.mu.Lock()
 	defer c.seen.mu.Unlock()
 	s := &c.seen
@@ -164,10 +170,10 @@ func (c *conn) describe() string {
 	if l := c.login.Load(); l != nil {
 		user = l.user
 	}
-	return fmt.Sprintf("id=%d addr=%s laddr=%s fd=%d name=%s age=%d idle=%d flags=%s db=0 sub=%d psub=%d ssub=%d multi=%d qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 "+
-		"rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r cmd=%s user=%s redir=-1 resp=%d lib-name=%s lib-ver=%s",
+	return fmt.Sprintf("id=%d addr=%s laddr=%s fd=%d name=%s age=%d idle=%d flags=%s db=0 sub=%d psub=%d ssub=%d multi=%d qbuf=%d qbuf-free=0 argv-mem=0 multi-mem=%d "+
+		"rbs=0 rbp=0 obl=0 oll=%d omem=%d tot-mem=%d events=%s cmd=%s user=%s redir=-1 resp=%d lib-name=%s lib-ver=%s",
 		c.id, c.Net.RemoteAddr(), c.Net.LocalAddr(), 0, s.name, int64(now.Sub(c.began)/time.Second), int64(now.Sub(s.at)/time.Second), c.flagsOf(s),
-		len(s.channels), len(s.patterns), len(s.shards), s.queued, strings.ToLower(quoteName(s.command)), user, s.proto, s.libName, s.libVer)
+		len(s.channels), len(s.patterns), len(s.shards), s.queued, requests, multi, waiting, output, connectionBytes+requests+multi+output, events, strings.ToLower(quoteName(s.command)), user, s.proto, s.libName, s.libVer)
 }
 
 // quoteName is a command's name in a line of CLIENT LIST: what a client sends may hold blanks.

@@ -34,6 +34,9 @@ type conn struct {
 	blocked atomic.Bool           // in a command that waits
 	waiter  atomic.Pointer[waiting]
 	seen    seen
+	held    [holdings]atomic.Int64 // see hold
+
+	softSince time.Time // since when more waits than the soft limit; known to limitMemory alone
 
 	proto    int // 2 or 3
 	w        resp.Writer
@@ -65,6 +68,7 @@ type seen struct {
 	shards          []string
 	monitors        bool
 	bytesIn         int64
+	subs            []*redis.Subscription
 }
 
 func newConn(s *Server, nc net.Conn, id int64) *conn {
@@ -103,6 +107,7 @@ func (c *conn) Serve() {
 		c.Close()
 		c.subs.end(c)
 		c.in.close()
+		c.letGo()
 	}()
 	err := c.greet()
 	if err == nil {
@@ -198,7 +203,15 @@ func (c *conn) fill() error {
 	if err := c.ReadUntil(until); err != nil {
 		return err
 	}
-	return c.in.fill()
+	c.hold(heldRequests, c.in.held()) // without what was carried out
+	return c.read()
+}
+
+// read reads what has arrived, or waits until something has.
+func (c *conn) read() error {
+	err := c.in.fill()
+	c.hold(heldRequests, c.in.held())
+	return err
 }
 
 // breakOff ends a connection whose client does not speak the protocol.
@@ -268,7 +281,7 @@ func (c *conn) flush() error {
 
 // send sends the replies in out. The caller holds sending.
 func (c *conn) send() error {
-	if err := c.write(c.out); err != nil {
+	if err := c.write(c.out, heldReplies); err != nil {
 		return err
 	}
 	c.out = c.out[:0]
@@ -292,9 +305,10 @@ func (c *conn) rest() {
 	c.memory, c.w.Buf, c.out = nil, nil, nil
 }
 
-// write sends bytes. The caller holds sending.
-func (c *conn) write(rest []byte) error {
+// write sends bytes, which are held for something. The caller holds sending.
+func (c *conn) write(rest []byte, what holding) error {
 	for len(rest) > 0 {
+		c.hold(what, len(rest))
 		n := min(len(rest), writeChunk)
 		if err := c.Net.SetWriteDeadline(time.Now().Add(writeTime)); err != nil {
 			return err
@@ -305,5 +319,6 @@ func (c *conn) write(rest []byte) error {
 		}
 		rest = rest[n:]
 	}
+	c.hold(what, 0)
 	return nil
 }

@@ -19,6 +19,12 @@
 // A connection has two more goroutines at most: one that sends messages to a subscriber, and one that reads from the client
 // while a command waits, to notice that it has gone.
 //
+// # Memory
+//
+// What a connection holds is counted (memory.go): requests that have not arrived whole, commands that wait for EXEC, replies and messages
+// that were not sent. Redis's limits of output buffers close clients that do not read, and if all connections hold too much together, those that hold
+// most are closed.
+//
 // # Logins
 //
 // A connection must log in within 30 seconds, by AUTH or HELLO. The password is a token, as in REST, with any user name or

@@ -72,6 +72,7 @@ func (b *batch) queue(args []string, nature redis.Nature, handle handler) {
 		b.tx.bytes += len(arg)
 	}
 	b.noteQueue(len(b.tx.commands))
+	b.hold(heldMulti, b.tx.bytes)
 	b.w.Simple("QUEUED")
 }
 
@@ -86,6 +87,7 @@ func (b *batch) spoil() {
 func (b *batch) drop() {
 	b.tx = nil
 	b.noteQueue(-1)
+	b.hold(heldMulti, 0)
 }
 
 // forget ends all watches.

@@ -217,6 +217,12 @@ func (c *conn) noteSubscriptions() {
 	defer c.seen.mu.Unlock()
 	c.seen.channels, c.seen.patterns, c.seen.shards = c.subs.channels.list, c.subs.patterns.list, c.subs.shards.list
 	c.seen.monitors = c.subs.commands != nil
+	c.seen.subs = nil
+	for _, r := range []*receiver{c.subs.messages, c.subs.commands} {
+		if r != nil {
+			c.seen.subs = append(c.seen.subs, r.sub)
+		}
+	}
 }
 
 // mayHear reports whether a caller with some rights may receive all that the connection receives.
@@ -311,7 +317,7 @@ func (c *conn) sendMessage(m redis.Message, database string, write func(*conn, *
 		return err
 	}
 	c.recordMessage(database, len(memory.sent))
-	return c.write(memory.sent)
+	return c.write(memory.sent, heldMessage)
 }
 
 // recordMessage tells the meter of a message that is about to be sent.

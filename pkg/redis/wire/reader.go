@@ -60,7 +60,8 @@ type reader struct {
 type partial struct {
 	left  int // elements that are missing
 	args  []string
-	bytes int
+	bytes int    // of the whole request, as far as its headers have arrived
+	kept  int    // of args
 	bulk  []byte // of the element that is arriving
 	size  int    // of that element; -1: its header has not arrived
 }
@@ -101,6 +102,15 @@ func (r *reader) close() {
 	if cap(r.bounds) > smallBounds {
 		r.bounds = nil
 	}
+}
+
+// held is how many bytes the reader holds of requests that were not carried out.
+func (r *reader) held() int {
+	n := r.end - r.start
+	if r.part != nil {
+		n += r.part.kept + cap(r.part.bulk)
+	}
+	return n
 }
 
 // fill waits until more has arrived.
@@ -285,6 +295,7 @@ func (r *reader) nextElements() (args []string, ok bool, err error) {
 			return nil, false, nil
 		}
 		p.args = append(p.args, string(p.bulk[:p.size]))
+		p.kept += p.size
 		p.left--
 		p.size, p.bulk = -1, nil
 	}

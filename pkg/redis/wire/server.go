@@ -7,6 +7,8 @@ import (
 	"encoding/hex"
 	"log/slog"
 	"net"
+	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -51,12 +53,15 @@ type Config struct {
 	// connection to it needs a credential of that database. Otherwise the credential alone chooses it.
 	Domain string
 
-	MaxClients       int           // connections; 0: DefaultMaxClients
-	MaxPerDatabase   int           // of them, those of one database; 0: DefaultMaxPerDatabase
-	MaxPerCredential int           // of them, those of one credential; 0: DefaultMaxPerCredential
-	DrainTime        time.Duration // over which Close spreads the ends of connections; 0: conns.DefaultDrainTime
-	IdleTime         time.Duration // after which a connection is closed that sends nothing; 0: never
-	Timeout          time.Duration // of a command, but for the time that it waits and those before it; 0: DefaultTimeout
+	MaxClients       int          // connections; 0: DefaultMaxClients
+	MaxPerDatabase   int          // of them, those of one database; 0: DefaultMaxPerDatabase
+	MaxPerCredential int          // of them, those of one credential; 0: DefaultMaxPerCredential
+	Outputs          OutputLimits // of what waits to be sent to a client; zero: DefaultOutputLimits
+	MaxMemory        int          // bytes that all connections may hold together for requests, replies and messages; 0: DefaultMaxMemory
+
+	DrainTime time.Duration // over which Close spreads the ends of connections; 0: conns.DefaultDrainTime
+	IdleTime  time.Duration // after which a connection is closed that sends nothing; 0: never
+	Timeout   time.Duration // of a command, but for the time that it waits and those before it; 0: DefaultTimeout
 
 	Meter  meter.Recorder   // is told what the commands have used; nil: nobody is
 	Now    func() time.Time // nil: time.Now
@@ -82,6 +87,15 @@ type Server struct {
 	accepted atomic.Int64
 	commands atomic.Int64
 	port     atomic.Int64
+
+	held    atomic.Int64  // bytes that connections hold, but for messages that wait in subscriptions
+	crowded chan struct{} // they hold too much
+	cutOff  atomic.Int64  // connections that were closed because of an output limit
+	evicted atomic.Int64  // and because all of them held too much
+
+	life  context.Context // done when the server is closed
+	stop  context.CancelFunc
+	looks sync.WaitGroup
 }
 
 // New makes a Server.
@@ -90,8 +104,11 @@ func New(cfg Config) *Server {
 	cfg.MaxPerDatabase = cmp.Or(cfg.MaxPerDatabase, DefaultMaxPerDatabase)
 	cfg.MaxPerCredential = cmp.Or(cfg.MaxPerCredential, DefaultMaxPerCredential)
 	cfg.Timeout = cmp.Or(cfg.Timeout, DefaultTimeout)
+	cfg.Outputs = cmp.Or(cfg.Outputs, DefaultOutputLimits)
+	cfg.MaxMemory = cmp.Or(cfg.MaxMemory, DefaultMaxMemory)
 	s := &Server{
 		cfg: cfg, engine: cfg.Engine, gate: gate.New(cfg.Engine, cfg.Verifier), now: cfg.Now, log: cfg.Logger, handlers: handlers(),
+		crowded: make(chan struct{}, 1),
 	}
 	if s.now == nil {
 		s.now = time.Now
@@ -107,6 +124,8 @@ func New(cfg Config) *Server {
 	s.conns = conns.New(conns.Config[*conn]{
 		Protocol: "Redis's protocol", Limit: cfg.MaxClients, Refuse: turnAway, CheckEvery: checkEvery, DrainTime: cfg.DrainTime, Logger: s.log,
 	})
+	s.life, s.stop = context.WithCancel(context.Background())
+	s.looks.Go(s.watchMemory)
 	return s
 }
 
@@ -137,11 +156,18 @@ func (s *Server) enter(c *conn, l *login) bool {
 func (s *Server) Drain(ctx context.Context) { s.conns.Drain(ctx) }
 
 // Close drains the server and waits until all connections have ended. When the context ends, they are closed.
-func (s *Server) Close(ctx context.Context) { s.conns.Close(ctx) }
+func (s *Server) Close(ctx context.Context) {
+	s.conns.Close(ctx)
+	s.stop()
+	s.looks.Wait()
+}
 
 // info is what INFO tells of the server to a client of a database.
 func (s *Server) info(database string) redis.ServerInfo {
-	i := redis.ServerInfo{RunID: s.runID, MaxClients: s.cfg.MaxClients, TotalConnections: s.accepted.Load(), TotalCommands: s.commands.Load()}
+	i := redis.ServerInfo{RunID: s.runID, MaxClients: s.cfg.MaxClients, TotalConnections: s.accepted.Load(), TotalCommands: s.commands.Load(),
+		HeldBytes: s.held.Load(), EvictedClients: s.evicted.Load(), SlowClients: s.cutOff.Load(),
+		Parameters: [][2]string{{"client-output-buffer-limit", s.cfg.Outputs.String()}, {"maxmemory-clients", strconv.Itoa(s.cfg.MaxMemory)}},
+	}
 	if up := s.now().Sub(s.started).Seconds(); up >= 1 {
 		i.CommandsPerSec = int64(float64(i.TotalCommands) / up)
 	}

@@ -109,7 +109,7 @@ func (c *conn) watchClient(w *waiting) (stop func()) {
 	var reading sync.WaitGroup
 	reading.Go(func() {
 		for c.in.hasRoom() {
-			err := c.in.fill()
+			err := c.read()
 			switch {
 			case err == nil:
 			case errors.Is(err, os.ErrDeadlineExceeded):
