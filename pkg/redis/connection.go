@@ -56,6 +56,20 @@ func (e *Engine) NatureOf(args []string) Nature {
 	return Ordinary
 }
 
+// MayWrite reports whether a command may change data or send messages.
+func (e *Engine) MayWrite(args []string) bool {
+	cmd := e.commands.Named(args[0])
+	if cmd == nil {
+		return false
+	}
+	if cmd.Subcommands != nil && len(args) > 1 {
+		if sub := cmd.Subcommands[strings.ToLower(args[1])]; sub != nil {
+			cmd = sub
+		}
+	}
+	return cmd.MayWrite()
+}
+
 // NeedsConnection reports whether a command is one of those that a client over HTTP is told about: they make sense
 // on a connection only.
 func (e *Engine) NeedsConnection(name string) bool {

@@ -18,6 +18,8 @@ func clientCommand() *Command {
 			&Command{Name: "no-touch", Arity: 3, Flags: f, Group: group, Since: "7.2.0", Summary: "Accepted without effect: accesses are not recorded.", Run: clientSwitch},
 			&Command{Name: "setinfo", Arity: 4, Flags: f, Group: group, Since: "7.2.0", Summary: "Says which library the connection uses.", Run: clientSetInfo},
 			&Command{Name: "kill", Arity: -3, Flags: f | Admin, Group: group, Since: "2.4.0", Summary: "Closes connections."},
+			&Command{Name: "pause", Arity: -3, Flags: f | Admin, Group: group, Since: "2.9.50", Summary: "Holds up the commands of all connections."},
+			&Command{Name: "unpause", Arity: 2, Flags: f | Admin, Group: group, Since: "6.2.0", Summary: "Ends what CLIENT PAUSE has begun."},
 			&Command{Name: "unblock", Arity: -3, Flags: f | Admin, Group: group, Since: "5.0.0", Summary: "Ends the wait of a blocked connection."},
 			&Command{Name: "reply", Arity: 3, Flags: f, Group: group, Since: "3.2.0", Summary: "Says whether commands are answered."},
 			&Command{Name: "tracking", Arity: -3, Flags: f, Group: group, Since: "6.0.0", Summary: "Refused: clients are not told of changes."},

@@ -19,6 +19,9 @@ func serverCommands() []*Command {
 		{Name: "swapdb", Arity: 3, Flags: Write | Fast, Group: group, Since: "4.0.0", Summary: "Swaps two databases, of which there is one.", Run: swapDB},
 		{Name: "memory", Arity: -2, Group: group, Since: "4.0.0", Summary: "Estimates what values take.", Subcommands: Subcommands(
 			&Command{Name: "usage", Arity: -3, Flags: ReadOnly | Silent, Keys: KeySpec{First: 2, Last: 2, Step: 1}, Use: "RO", Group: group, Since: "4.0.0", Summary: "Estimates the bytes that a key takes.", Run: memoryUsage},
+			&Command{Name: "doctor", Arity: 2, Flags: Session, Tips: "nondeterministic_output request_policy:all_shards response_policy:special", Group: group, Since: "4.0.0", Summary: "Says what is wrong with the server's memory."},
+			&Command{Name: "purge", Arity: 2, Flags: Session, Tips: "request_policy:all_shards response_policy:all_succeeded", Group: group, Since: "4.0.0", Summary: "Accepted without effect: nothing is kept in memory."},
+			&Command{Name: "stats", Arity: 2, Flags: Session, Tips: "nondeterministic_output request_policy:all_shards response_policy:special", Group: group, Since: "4.0.0", Summary: "Tells what the server's memory is used for."},
 			Help(group, "4.0.0",
 				"USAGE <key> [SAMPLES <count>]", "    Estimate the bytes that the key and its value take, from <count>",
 				"    of its elements (default: 5, 0 means all)."),

@@ -112,9 +112,10 @@ func newGateways(t *testing.T, st store.Store, n *network, count int) []*gateway
 // do runs a command.
 func (g *gateway) do(line string) string {
 	var w resp.Writer
-	db, err := g.engine.Database(g.t.Context(), "db")
+	ctx := redis.WithCaller(g.t.Context(), &redis.Caller{Patient: true, Waits: g.t.Context()}) // as on a connection
+	db, err := g.engine.Database(ctx, "db")
 	if err == nil {
-		err = g.engine.Do(g.t.Context(), db, redis.Access{}, strings.Fields(line), &w)
+		err = g.engine.Do(ctx, db, redis.Access{}, strings.Fields(line), &w)
 	}
 	if err != nil {
 		return err.Error()
@@ -155,7 +156,7 @@ func TestAWriteWakesOtherProcessesAtOnce(t *testing.T) {
 			{"xread block 0 streams s $", "xadd s * f v"},
 			{"blmove a b left left 0", "eval redis.call('rpush','a','x') 0"},
 		} {
-			for _, idle := range []time.Duration{time.Second, 10 * time.Minute, 3 * time.Hour} {
+			for _, idle := range []time.Duration{time.Second, 10 * time.Minute, time.Hour} {
 				done := gs[0].later(tt.wait)
 				time.Sleep(idle)
 				start := time.Now()

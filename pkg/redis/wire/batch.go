@@ -66,6 +66,9 @@ func (c *conn) note(cmds [][]string, size int64) {
 
 // serveSome carries out the first of some commands, and returns how many.
 func (c *conn) serveSome(cmds [][]string, size int64) (int, error) {
+	if err := c.awaitPause(cmds[0]); err != nil {
+		return 0, err
+	}
 	if c.waits(cmds[0]) {
 		return 1, c.serveWaiting(cmds[0], size)
 	}
@@ -159,6 +162,9 @@ func (b *batch) serve(cmds [][]string) int {
 	switch text := b.refusal(args, nature, handle); {
 	case text != "":
 		b.fail(text)
+	case b.paused(args) != nil:
+		b.over = true
+		return 0
 	case b.tx != nil && handle.inMulti != atOnce:
 		b.queue(args, nature, handle)
 	case nature == redis.Bound || handle.run != nil && b.proto == 2 && b.listens():
@@ -201,7 +207,7 @@ func (b *batch) refusal(args []string, nature redis.Nature, handle handler) stri
 // pipeline carries out the ordinary commands that come first. The engine stops when there are many replies.
 func (b *batch) pipeline(cmds [][]string) int {
 	n := 1
-	for n < len(cmds) && b.isOrdinary(cmds[n]) && b.reply == replyOn {
+	for n < len(cmds) && b.isOrdinary(cmds[n]) && b.reply == replyOn && b.paused(cmds[n]) == nil {
 		n++
 	}
 	var done int

@@ -58,12 +58,18 @@ func handlers() map[string]handler {
 		"client|list":         {run: clientList},
 		"client|no-evict":     {run: clientSwitch},
 		"client|no-touch":     {run: clientSwitch},
+		"client|pause":        {run: clientPause},
 		"client|reply":        {run: clientReply, inMulti: refused},
 		"client|setinfo":      {run: clientSetInfo},
 		"client|setname":      {run: clientSetName},
 		"client|tracking":     {run: clientTracking},
 		"client|trackinginfo": {run: clientTrackingInfo},
 		"client|unblock":      {run: clientUnblock},
+		"client|unpause":      {run: clientUnpause},
+
+		"memory|doctor": {run: memoryDoctor},
+		"memory|purge":  {run: ok},
+		"memory|stats":  {run: memoryStats},
 
 		"role":              {run: role},
 		"lastsave":          {run: lastSave},

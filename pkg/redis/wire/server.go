@@ -77,6 +77,7 @@ type Server struct {
 	now      func() time.Time
 	log      *slog.Logger
 	handlers map[string]handler
+	pauses   pauses
 	buffers  bufferPools
 	started  time.Time
 	runID    string
