@@ -17,14 +17,18 @@ var serverStates = []string{"loading", "stale", "no_async_loading", "skip_monito
 var tableDifferences = map[string]string{
 	"blmove flags": noscript, "wait flags": noscript, "blpop flags": noscript, "brpop flags": noscript, "brpoplpush flags": noscript, "bzpopmax flags": noscript, "bzpopmin flags": noscript,
 	"command|getkeys arity": "commands of one word are refused by what they are", "command|getkeysandflags arity": "commands of one word are refused by what they are",
+	"spublish first key": noCluster, "spublish last key": noCluster, "spublish step": noCluster, "spublish keys": noCluster,
+	"ssubscribe first key": noCluster, "ssubscribe last key": noCluster, "ssubscribe step": noCluster, "ssubscribe keys": noCluster,
+	"sunsubscribe first key": noCluster, "sunsubscribe last key": noCluster, "sunsubscribe step": noCluster, "sunsubscribe keys": noCluster,
 	"unlink arity":    "the service takes no keys, too",
 	"xautoclaim keys": tells, "xclaim keys": tells,
 	"xreadgroup keys": "it changes the group, which takes a right to write", "zrank arity": "7.2 has WITHSCORE", "zrevrank arity": "7.2 has WITHSCORE",
 }
 
 const (
-	noscript = "7.2 allows them in scripts"
-	tells    = "they return entries, which to be allowed takes a right to read"
+	noscript  = "7.2 allows them in scripts"
+	noCluster = "in a cluster, their channels are where keys of these names are"
+	tells     = "they return entries, which to be allowed takes a right to read"
 )
 
 // startBoth starts a redis-server and engines over an empty store in memory.

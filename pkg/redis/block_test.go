@@ -230,3 +230,22 @@ func TestBlockedCommandsShareOut(t *testing.T) {
 		t.Errorf("%d different elements, want %d", len(seen), n)
 	}
 }
+
+// A database that is flushed keeps its keys elsewhere from then on. Who waits follows it there.
+func TestBlockedCommandsOutliveAFlush(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ds := patient(t, memoryStore(t), time.Second, 2)
+		here, there := ds[0].later("blpop a 0"), ds[1].later("bzpopmin z 0")
+		synctest.Wait()
+		ds[0].cmd("flushall")
+		time.Sleep(10 * time.Minute)
+		ds[0].cmd("rpush a x")
+		if got := within(t, here); got != `["a" "x"]` {
+			t.Error(got)
+		}
+		ds[0].cmd("zadd z 1 m")
+		if got := within(t, there); got != `["z" "m" 1]` {
+			t.Error(got)
+		}
+	})
+}

@@ -97,7 +97,7 @@ func (e *Engine) clearDatabase(ctx context.Context, id string) (int, error) {
 		}
 	}
 	scriptsGen, libsGen := keyspace.ReadGeneration(old, keyspace.RecScripts).N, keyspace.ReadGeneration(old, keyspace.RecLibs).N
-	partitions := slices.Concat(scripts.Partitions(id, scriptsGen, libsGen), pubsub.Partitions(&Database{ID: id, Slots: slots}), []string{keyspace.ExpiryPartition(id)})
+	partitions := slices.Concat(scripts.Partitions(id, scriptsGen, libsGen), pubsub.Partitions(&Database{ID: id, Slots: slots}), []string{keyspace.ExpiryPartition(id), keyspace.WaitedPartition(id)})
 	for _, p := range partitions {
 		if err := count(e.keys.DeletePartition(ctx, p)); err != nil {
 			return total, err

@@ -46,7 +46,7 @@
 // Check finds valid, and passes a [Caller] along with the context.
 //
 // Blocking commands stand in line for their keys: see waiters. What other engines write is noticed by one look for all keys
-// that are waited for in a database: see lookout. Processes that stay tell each other of writes besides, see [Neighbours].
+// that are waited for in a database: see lookout, and quiet for when nothing happens. Processes that stay tell each other of writes besides, see [Neighbours].
 //
 // # Access control
 //

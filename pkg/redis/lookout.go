@@ -10,8 +10,10 @@ import (
 	"github.com/skystash/skystash/pkg/store"
 )
 
-// How often a lookout looks: soon after something was found, then ever less often, and seldom once nothing was found for lookWhile.
-// A look is one call of the store, of a read unit for each key that is waited for.
+// How often a lookout looks: soon after something was found, then ever less often. A look is one call of the store, of a
+// read unit for each key that is waited for.
+//
+// Once nothing was found for lookWhile it is quiet: see quiet.go.
 const (
 	lookSoon   = 10 * time.Millisecond
 	lookLate   = 100 * time.Millisecond
@@ -35,6 +37,7 @@ type lookout struct {
 	watched int               // commands that wait; guarded by lookouts.mu
 	seen    map[string]string // versions of heads, by key
 	looks   int
+	quiet   quiet
 }
 
 // watch looks out for a command, until the function it returns is called.
@@ -46,7 +49,7 @@ func (ls *lookouts) watch(e *Engine, db string) (stop func()) {
 		if ls.byDB == nil {
 			ls.byDB = map[string]*lookout{}
 		}
-		l = &lookout{e: e, db: db, seen: map[string]string{}}
+		l = &lookout{e: e, db: db, seen: map[string]string{}, quiet: quiet{e: e, db: db}}
 		ls.byDB[db] = l
 		e.duties.Run(func(ctx context.Context) { l.run(ctx, ls) })
 	}
@@ -91,7 +94,14 @@ func (l *lookout) run(ctx context.Context, ls *lookouts) {
 		}
 		needed = now
 		l.e.awaits(l.db, keys)
-		hit, err := l.look(ctx, keys)
+		idle := now.Sub(found) > lookWhile
+		hit, err := false, error(nil)
+		if look := !idle || len(keys) > keyspace.MaxWaited; look || l.quiet.mustLook(ctx, keys) {
+			if idle {
+				l.looks = 0 // by a fresh record
+			}
+			hit, err = l.look(ctx, keys)
+		}
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -102,7 +112,7 @@ func (l *lookout) run(ctx context.Context, ls *lookouts) {
 		}
 		failed = err != nil
 		limit := lookLate
-		if now.Sub(found) > lookWhile {
+		if idle {
 			limit = lookSeldom
 		}
 		interval = min(interval*3/2, limit)

@@ -83,7 +83,7 @@ func (a Access) check(cmd *Command, args, keys []string, e *effort) error {
 		if _, denied := r.deniedKey(cmd, args, keys, e); denied {
 			return ErrNoPermKey
 		}
-		if cmd.Name == "publish" && !r.mayUseChannel(args[1], e) {
+		if cmd.Has(Publishes) && !r.mayUseChannel(args[1], e) {
 			return ErrNoPermChannel
 		}
 	}

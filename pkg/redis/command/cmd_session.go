@@ -1,7 +1,7 @@
 package command
 
 // AUTH, HELLO, QUIT, RESET, READONLY, READWRITE, ASKING; MULTI, EXEC, DISCARD, WATCH, UNWATCH;
-// SUBSCRIBE, PSUBSCRIBE, UNSUBSCRIBE, PUNSUBSCRIBE; MONITOR; ROLE, LASTSAVE, MODULE, SLOWLOG, LATENCY,
+// SUBSCRIBE, PSUBSCRIBE, SSUBSCRIBE, UNSUBSCRIBE, PUNSUBSCRIBE, SUNSUBSCRIBE; MONITOR; ROLE, LASTSAVE, MODULE, SLOWLOG, LATENCY,
 // CLUSTER, DEBUG.
 //
 // These commands belong to a connection, or describe the process that serves it. A server of connections
@@ -32,6 +32,8 @@ func sessionCommands() []*Command {
 		{Name: "psubscribe", Arity: -2, Flags: f, Group: "pubsub", Since: "2.0.0", Summary: "Receives the messages of channels that match patterns."},
 		{Name: "unsubscribe", Arity: -1, Flags: f, Group: "pubsub", Since: "2.0.0", Summary: "Receives the messages of channels no more."},
 		{Name: "punsubscribe", Arity: -1, Flags: f, Group: "pubsub", Since: "2.0.0", Summary: "Receives the messages of patterns no more."},
+		{Name: "ssubscribe", Arity: -2, Flags: f, Group: "pubsub", Since: "7.0.0", Summary: "Receives the messages of shard channels."},
+		{Name: "sunsubscribe", Arity: -1, Flags: f, Group: "pubsub", Since: "7.0.0", Summary: "Receives the messages of shard channels no more."},
 		{Name: "monitor", Arity: 1, Flags: f | Admin, Group: "server", Since: "1.0.0", Summary: "Receives every command that the database runs."},
 
 		{Name: "role", Arity: 1, Flags: f | Fast, Group: "server", Since: "2.8.12", Summary: "Says that the server is a master."},

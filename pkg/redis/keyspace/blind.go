@@ -200,7 +200,7 @@ func (s *Keyspace) WriteBlindly(ctx context.Context, db *Database, b Blind, p *P
 	}
 	switch ce, isCond := IsConditionError(err); {
 	case err == nil:
-		s.written(db.ID, a.name)
+		s.written(ctx, db, a.name)
 		p.Reply(old, w)
 		return next, true, s.afterBlind(ctx, db, p, a, old, op.Edits)
 	case isCond:
@@ -208,7 +208,7 @@ func (s *Keyspace) WriteBlindly(ctx context.Context, db *Database, b Blind, p *P
 	case errors.Is(err, store.ErrTooLarge):
 		return next, false, nil
 	case errors.Is(err, store.ErrUnknownOutcome):
-		s.written(db.ID, a.name) // perhaps
+		s.written(ctx, db, a.name) // perhaps
 		return s.resolveBlind(ctx, p, a, w, err)
 	}
 	return next, false, err

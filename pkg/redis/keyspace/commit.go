@@ -317,7 +317,7 @@ func (tx *Txn) committed(ops []store.Op, err error) error {
 func (tx *Txn) done() {
 	for ent := range tx.all() {
 		if ent.dirty {
-			tx.space.written(tx.db.ID, ent.key)
+			tx.space.written(tx.ctx, tx.db, ent.key)
 		}
 	}
 	if tx.Outbox != nil {

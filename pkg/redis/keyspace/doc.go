@@ -38,6 +38,7 @@
 //	chunk     'e' db generation      0x04 number              v or r
 //	page      'e' db generation      0x05 log, id             v or r (entries or pending entries up to the id, see stream_log.go)
 //	group     'e' db generation      0x06 name                v (a consumer group)
+//	waited    'w' db                 'n'                      n (how many writes of keys that others wait for, see waited.go)
 //	expiry    'x' db                 due time H key           k (the key; only while expired keys are told of, see expiries.go)
 //	reclaim   'r' shard              due time, generation     d, hp, hs (the head it belonged to), g, a, z, o, due
 //

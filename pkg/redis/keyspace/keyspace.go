@@ -19,7 +19,7 @@ type Keyspace struct {
 	retry   store.Retry
 	random  *rand.Rand
 	budget  Budget
-	written func(db, key string)
+	written func(ctx context.Context, db *Database, key string)
 	tell    func(ctx context.Context, db *Database, events []Event)
 	clear   func(ctx context.Context, db string) (int, error)
 
@@ -36,7 +36,7 @@ type Config struct {
 	Budget Budget     // of a request, without zero fields
 
 	// Written is told of each key that was, or may have been, written.
-	Written func(db, key string)
+	Written func(ctx context.Context, db *Database, key string)
 	// Tell is told of the events that a transaction has brought about, once it has committed.
 	Tell func(ctx context.Context, db *Database, events []Event)
 	// Clear deletes all that a deleted database has left, and returns the number of items.

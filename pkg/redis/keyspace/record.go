@@ -29,6 +29,9 @@ const (
 
 	// RecEvents is which keyspace events are told of: Events, as a number. Without it, there are none, and they cost nothing.
 	RecEvents = "events"
+
+	// RecWaited is for which keys commands wait with engines that look seldom: see Waited.
+	RecWaited = "waited"
 )
 
 // Database is a database's record as it was read last. It is not changed after that.
@@ -47,6 +50,7 @@ type Database struct {
 	Monitored int64 // Unix ms: until then commands are logged for MONITOR
 
 	Events Events // that are told of: the parameter notify-keyspace-events
+	Waited Waited // whose writes are counted
 
 	Epoch    int64
 	SwitchAt int64 // Unix ms: before it, epoch-1 is in force
@@ -71,6 +75,7 @@ func DecodeDatabase(id string, attrs store.Attrs, withdrawn *revoked.Set) *Datab
 		Blocked:              meter.DecodeBlock(attrs.Get(RecBlock).Str()),
 		Monitored:            attrs.Get(RecMonitor).Num(),
 		Events:               Events(attrs.Get(RecEvents).Num()),
+		Waited:               decodeWaited(attrs.Get(RecWaited)),
 		Epoch:                epoch,
 		SwitchAt:             attrs.Get(RecSwitchAt).Num(),
 		Scripts:              ReadGeneration(attrs, RecScripts),

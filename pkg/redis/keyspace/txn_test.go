@@ -1,6 +1,7 @@
 package keyspace_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -36,7 +37,7 @@ func newKeys(t *testing.T) keys {
 	return keys{t, keyspace.New(keyspace.Config{
 		Store: st, Now: now, Log: slog.Default(), Retry: store.Retry{}.WithClock(now), Random: rand.New(rand.NewPCG(1, 2)),
 		Budget:  keyspace.DefaultBudget,
-		Written: func(db, key string) {},
+		Written: func(context.Context, *keyspace.Database, string) {},
 	}), keyspace.DecodeDatabase("d", record, &revoked.Set{})}
 }
 

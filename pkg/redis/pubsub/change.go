@@ -20,6 +20,11 @@ func (s *Subscription) Add(ctx context.Context, db *keyspace.Database, a command
 	if err := a.CheckSubscribe(channels, patterns); err != nil {
 		return err
 	}
+	return s.add(ctx, db, channels, patterns)
+}
+
+// add is Add for who may.
+func (s *Subscription) add(ctx context.Context, db *keyspace.Database, channels, patterns []string) error {
 	for _, name := range slices.Concat(channels, patterns) {
 		if len(name) > keyspace.MaxKeySize {
 			return keyspace.ErrKeySize(len(name))

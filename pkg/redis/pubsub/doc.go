@@ -28,6 +28,8 @@
 // than the log's life is cut off. Subscriptions are renewed every 20 seconds; what an
 // instance that dies leaves behind counts for no more than a minute.
 //
+// A shard channel is an ordinary one whose name has a prefix, and which no pattern matches.
+//
 // MONITOR is a log of its own: see [Broker.Monitor]. The engine writes to it only as long as an attribute of the database's
 // record asks for that, so a database that nobody monitors pays nothing for it.
 package pubsub

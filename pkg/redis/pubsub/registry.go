@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -70,7 +71,7 @@ func (b *Broker) receivers(tx *keyspace.Txn, channel string) (int64, error) {
 	}
 	n := registered(items[0], nowMs)[channel]
 	for pattern, count := range registered(items[1], nowMs) {
-		if tx.Matches(pattern, channel) {
+		if !isShard(channel) && tx.Matches(pattern, channel) {
 			n += count
 		}
 	}
@@ -227,8 +228,8 @@ func (r *registration) writeEntry(ctx context.Context, key store.Key, counts map
 	return nil
 }
 
-// subscribedChannels lists the channels with subscriptions, other than by patterns, in no order.
-func (b *Broker) subscribedChannels(ctx context.Context, db string, nowMs int64, match func(channel string) bool) ([]string, error) {
+// subscribedChannels lists the channels, or shard channels, with subscriptions, other than by patterns, in no order.
+func (b *Broker) subscribedChannels(ctx context.Context, db string, nowMs int64, shards bool, match func(channel string) bool) ([]string, error) {
 	q := store.Query{Partition: registryPartition(db), From: registryChannel, To: registryPatterns}
 	var names []string
 	for {
@@ -238,7 +239,10 @@ func (b *Broker) subscribedChannels(ctx context.Context, db string, nowMs int64,
 		}
 		for _, it := range page.Items {
 			for channel := range registered(it.Attrs, nowMs) {
-				if match(channel) {
+				if isShard(channel) != shards {
+					continue
+				}
+				if channel = strings.TrimPrefix(channel, shardPrefix); match(channel) {
 					names = append(names, channel)
 				}
 			}

@@ -19,6 +19,7 @@ type Message struct {
 	Pattern string // of a subscription by pattern: which one matched
 	Channel string
 	Payload string
+	Shard   bool // the channel is a shard channel
 }
 
 // Limits of a subscription.
@@ -232,6 +233,12 @@ func (s *Subscription) copies(p publication) (out []Message) {
 	if s.monitors || s.only[p.channel] {
 		out = append(out, Message{Channel: p.channel, Payload: p.payload})
 	}
+	if isShard(p.channel) {
+		for i := range out {
+			out[i].Channel, out[i].Shard = p.channel[len(shardPrefix):], true
+		}
+		return out
+	}
 	left := int64(maxSteps)
 	for _, pattern := range s.patterns {
 		matches, steps := glob.MatchWithin(pattern, p.channel, left)
@@ -241,7 +248,7 @@ func (s *Subscription) copies(p publication) (out []Message) {
 			return nil
 		}
 		if matches {
-			out = append(out, Message{pattern, p.channel, p.payload})
+			out = append(out, Message{Pattern: pattern, Channel: p.channel, Payload: p.payload})
 		}
 	}
 	return out

@@ -115,7 +115,7 @@ func (h *host) bind(args []string) (*command.Command, error) {
 
 // ofReplicas are commands of Redis, with their arities, that are not in the table. Redis knows them in scripts,
 // and refuses them.
-var ofReplicas = map[string]int{"sync": 1, "psync": -3, "ssubscribe": -2, "sunsubscribe": -1}
+var ofReplicas = map[string]int{"sync": 1, "psync": -3}
 
 // Allowed reports whether the caller of the script may run a command.
 func (h *host) Allowed(args []string) (bool, error) {

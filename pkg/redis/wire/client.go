@@ -170,10 +170,10 @@ func (c *conn) describe() string {
 	if l := c.login.Load(); l != nil {
 		user = l.user
 	}
-	return fmt.Sprintf("id=%d addr=%s laddr=%s fd=%d name=%s age=%d idle=%d flags=%s db=0 sub=%d psub=%d ssub=0 multi=%d qbuf=%d qbuf-free=0 argv-mem=0 multi-mem=%d "+
+	return fmt.Sprintf("id=%d addr=%s laddr=%s fd=%d name=%s age=%d idle=%d flags=%s db=0 sub=%d psub=%d ssub=%d multi=%d qbuf=%d qbuf-free=0 argv-mem=0 multi-mem=%d "+
 		"rbs=0 rbp=0 obl=0 oll=%d omem=%d tot-mem=%d events=%s cmd=%s user=%s redir=-1 resp=%d lib-name=%s lib-ver=%s",
 		c.id, c.Net.RemoteAddr(), c.Net.LocalAddr(), 0, s.name, int64(now.Sub(c.began)/time.Second), int64(now.Sub(s.at)/time.Second), c.flagsOf(s),
-		len(s.channels), len(s.patterns), s.queued, requests, multi, waiting, output, connectionBytes+requests+multi+output, events, strings.ToLower(quoteName(s.command)), user, s.proto, s.libName, s.libVer)
+		len(s.channels), len(s.patterns), len(s.shards), s.queued, requests, multi, waiting, output, connectionBytes+requests+multi+output, events, strings.ToLower(quoteName(s.command)), user, s.proto, s.libName, s.libVer)
 }
 
 // quoteName is a command's name in a line of CLIENT LIST: what a client sends may hold blanks.
@@ -208,7 +208,7 @@ func (c *conn) flagsOf(s *seen) string {
 func (c *conn) isPubSub() bool {
 	c.seen.mu.Lock()
 	defer c.seen.mu.Unlock()
-	return len(c.seen.channels)+len(c.seen.patterns) > 0
+	return len(c.seen.channels)+len(c.seen.patterns)+len(c.seen.shards) > 0
 }
 
 // neighbours are the connections of the caller's database, in order of their ids.

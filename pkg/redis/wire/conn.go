@@ -65,6 +65,7 @@ type seen struct {
 	queued          int // commands of a transaction; -1: there is none
 	channels        []string
 	patterns        []string
+	shards          []string
 	monitors        bool
 	bytesIn         int64
 	subs            []*redis.Subscription

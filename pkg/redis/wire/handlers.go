@@ -43,6 +43,8 @@ func handlers() map[string]handler {
 
 		"subscribe":    {run: subscribe, listener: true, inMulti: refused},
 		"psubscribe":   {run: psubscribe, listener: true, inMulti: refused},
+		"ssubscribe":   {run: ssubscribe, listener: true, inMulti: refused},
+		"sunsubscribe": {run: sunsubscribe, listener: true, inMulti: refused},
 		"unsubscribe":  {run: unsubscribe, listener: true, inMulti: refused},
 		"punsubscribe": {run: punsubscribe, listener: true, inMulti: refused},
 		"monitor":      {run: monitor, inMulti: refused},

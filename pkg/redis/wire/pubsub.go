@@ -12,7 +12,7 @@ import (
 	"github.com/skystash/skystash/pkg/token"
 )
 
-// SUBSCRIBE, PSUBSCRIBE, UNSUBSCRIBE, PUNSUBSCRIBE, MONITOR.
+// SUBSCRIBE, PSUBSCRIBE, SSUBSCRIBE, UNSUBSCRIBE, PUNSUBSCRIBE, SUNSUBSCRIBE, MONITOR.
 //
 // A connection has one subscription of the engine, which grows and shrinks, and one for MONITOR. A goroutine for each
 // sends what arrives. A client that does not read is cut off: the engine keeps its messages for some time, and then ends the
@@ -22,11 +22,12 @@ import (
 type subscriptions struct {
 	channels names
 	patterns names
+	shards   names
 	messages *receiver // nil: none
 	commands *receiver // of MONITOR; nil: none
 }
 
-// names are channels, or patterns of them, in the order in which they were subscribed to.
+// names are channels, patterns of them, or shard channels, in the order in which they were subscribed to.
 type names struct {
 	list []string // is not changed in place: others look at it, see noteSubscriptions
 	has  map[string]bool
@@ -62,37 +63,43 @@ type receiver struct {
 }
 
 // listens reports whether the connection receives messages.
-func (c *conn) listens() bool { return c.subs.count() > 0 }
+func (c *conn) listens() bool {
+	return len(c.subs.channels.has)+len(c.subs.patterns.has)+len(c.subs.shards.has) > 0
+}
 
-// count is the number that confirmations show.
-func (s *subscriptions) count() int { return len(s.channels.has) + len(s.patterns.has) }
+// count is the number that confirmations about some of the names show.
+func (s *subscriptions) count(of *names) int {
+	if of == &s.shards {
+		return len(s.shards.has)
+	}
+	return len(s.channels.has) + len(s.patterns.has)
+}
 
 // SUBSCRIBE channel [channel ...]
-func subscribe(b *batch, args []string) { b.listen("subscribe", args[1:], nil) }
+func subscribe(b *batch, args []string) { b.listen("subscribe", &b.subs.channels, args[1:]) }
 
 // PSUBSCRIBE pattern [pattern ...]
-func psubscribe(b *batch, args []string) { b.listen("psubscribe", nil, args[1:]) }
+func psubscribe(b *batch, args []string) { b.listen("psubscribe", &b.subs.patterns, args[1:]) }
 
-// listen subscribes to channels or patterns. No message is sent before its channel's confirmation.
-func (b *batch) listen(kind string, channels, patterns []string) {
+// SSUBSCRIBE shardchannel [shardchannel ...]
+func ssubscribe(b *batch, args []string) { b.listen("ssubscribe", &b.subs.shards, args[1:]) }
+
+// listen subscribes to channels, patterns or shard channels. No message is sent before its channel's confirmation.
+func (b *batch) listen(kind string, to *names, more []string) {
 	if err := b.flush(); err != nil {
 		b.hangUp = true
 		return
 	}
 	b.sending.Lock()
 	defer b.sending.Unlock()
-	err := b.enlarge(channels, patterns)
+	err := b.enlarge(to, more)
 	if err != nil {
 		b.fail(b.failedText(err))
 		return
 	}
-	for _, name := range slices.Concat(channels, patterns) {
-		list := &b.subs.channels
-		if patterns != nil {
-			list = &b.subs.patterns
-		}
-		list.add(name)
-		b.confirm(kind, name, true)
+	for _, name := range more {
+		to.add(name)
+		b.confirm(kind, to, name, true)
 	}
 	b.noteSubscriptions()
 	err = b.encode()
@@ -105,18 +112,28 @@ func (b *batch) listen(kind string, channels, patterns []string) {
 }
 
 // enlarge makes the engine's subscription one of further names.
-func (b *batch) enlarge(channels, patterns []string) error {
+func (b *batch) enlarge(to *names, more []string) error {
+	channels, patterns := more, []string(nil)
+	if to == &b.subs.patterns {
+		channels, patterns = nil, more
+	}
 	if err := b.Access.CheckSubscribe(channels, patterns); err != nil {
 		return err
 	}
+	add := func(s *redis.Subscription) error {
+		if to == &b.subs.shards {
+			return s.AddShards(b.ctx, b.Database, b.Access, more)
+		}
+		return s.Add(b.ctx, b.Database, b.Access, channels, patterns)
+	}
 	if r := b.subs.messages; r != nil {
-		return r.sub.Add(b.ctx, b.Database, b.Access, channels, patterns)
+		return add(r.sub)
 	}
 	sub, err := b.s.engine.Subscribe(b.ctx, b.Database, b.Access, nil, nil)
 	if err != nil {
 		return err
 	}
-	if err := sub.Add(b.ctx, b.Database, b.Access, channels, patterns); err != nil {
+	if err := add(sub); err != nil {
 		sub.Close()
 		return err
 	}
@@ -127,7 +144,7 @@ func (b *batch) enlarge(channels, patterns []string) error {
 // confirm writes that a subscription has begun or ended; without a name, that there was none.
 //
 // In RESP3 it is a push, which CLIENT REPLY OFF does not hold back.
-func (b *batch) confirm(kind, name string, named bool) {
+func (b *batch) confirm(kind string, of *names, name string, named bool) {
 	w := &b.w
 	if b.proto == 3 && b.reply != replyOn {
 		w = &resp.Writer{}
@@ -136,7 +153,7 @@ func (b *batch) confirm(kind, name string, named bool) {
 	b.push(w, 3)
 	w.Bulk(kind)
 	w.BulkOrNull(name, named)
-	w.Int(int64(b.subs.count()))
+	w.Int(int64(b.subs.count(of)))
 }
 
 // push begins a message of n values: RESP3 tells it from a reply.
@@ -158,23 +175,33 @@ func punsubscribe(b *batch, args []string) {
 	b.ignore("punsubscribe", &b.subs.patterns, args[1:])
 }
 
+// SUNSUBSCRIBE [shardchannel [shardchannel ...]]
+func sunsubscribe(b *batch, args []string) {
+	b.ignore("sunsubscribe", &b.subs.shards, args[1:])
+}
+
 // ignore ends subscriptions, all of a kind if none is named.
 func (b *batch) ignore(kind string, from *names, gone []string) {
 	if len(gone) == 0 {
 		gone = from.list
 	}
 	if len(gone) == 0 {
-		b.confirm(kind, "", false)
+		b.confirm(kind, from, "", false)
 		return
 	}
-	if r := b.subs.messages; r != nil && from == &b.subs.channels {
-		r.sub.Remove(b.Database, gone, nil)
-	} else if r != nil {
-		r.sub.Remove(b.Database, nil, gone)
+	if r := b.subs.messages; r != nil {
+		switch from {
+		case &b.subs.channels:
+			r.sub.Remove(b.Database, gone, nil)
+		case &b.subs.patterns:
+			r.sub.Remove(b.Database, nil, gone)
+		default:
+			r.sub.RemoveShards(b.Database, gone)
+		}
 	}
 	for _, name := range gone {
 		delete(from.has, name)
-		b.confirm(kind, name, true)
+		b.confirm(kind, from, name, true)
 	}
 	from.tidy()
 	if !b.listens() && b.subs.messages != nil {
@@ -188,7 +215,8 @@ func (b *batch) ignore(kind string, from *names, gone []string) {
 func (c *conn) noteSubscriptions() {
 	c.seen.mu.Lock()
 	defer c.seen.mu.Unlock()
-	c.seen.channels, c.seen.patterns, c.seen.monitors = c.subs.channels.list, c.subs.patterns.list, c.subs.commands != nil
+	c.seen.channels, c.seen.patterns, c.seen.shards = c.subs.channels.list, c.subs.patterns.list, c.subs.shards.list
+	c.seen.monitors = c.subs.commands != nil
 	c.seen.subs = nil
 	for _, r := range []*receiver{c.subs.messages, c.subs.commands} {
 		if r != nil {
@@ -200,7 +228,7 @@ func (c *conn) noteSubscriptions() {
 // mayHear reports whether a caller with some rights may receive all that the connection receives.
 func (c *conn) mayHear(a redis.Access) bool {
 	c.seen.mu.Lock()
-	channels, patterns, monitors := c.seen.channels, c.seen.patterns, c.seen.monitors
+	channels, patterns, monitors := slices.Concat(c.seen.channels, c.seen.shards), c.seen.patterns, c.seen.monitors
 	c.seen.mu.Unlock()
 	return (len(channels)+len(patterns) == 0 || a.CheckSubscribe(channels, patterns) == nil) && (!monitors || a.CheckMonitor() == nil)
 }
@@ -304,11 +332,15 @@ func (c *conn) recordMessage(database string, size int) {
 
 // message writes a message.
 func (c *conn) message(w *resp.Writer, m redis.Message) {
-	if m.Pattern != "" {
+	switch {
+	case m.Shard:
+		c.push(w, 3)
+		w.Bulk("smessage")
+	case m.Pattern != "":
 		c.push(w, 4)
 		w.Bulk("pmessage")
 		w.Bulk(m.Pattern)
-	} else {
+	default:
 		c.push(w, 3)
 		w.Bulk("message")
 	}

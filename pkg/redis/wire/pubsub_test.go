@@ -99,3 +99,39 @@ func TestMonitor(t *testing.T) {
 		c.expect("RESET", "+RESET|")
 	}
 }
+
+// Shard channels are apart from others: they have their own names, counts and messages, and no pattern matches them.
+func TestShardChannels(t *testing.T) {
+	s := newServer(t, nil)
+	for _, resp3 := range []bool{false, true} {
+		c, all, p := s.login(), s.login(), s.login()
+		push := "*"
+		if resp3 {
+			c, push = s.login3(), ">"
+		}
+		all.expect("PSUBSCRIBE *", "*3|$10|psubscribe|$1|*|:1|")
+		c.send("SSUBSCRIBE a b")
+		c.next(push + "3|$10|ssubscribe|$1|a|:1|")
+		c.next(push + "3|$10|ssubscribe|$1|b|:2|")
+		c.expect("SUBSCRIBE a", push+"3|$9|subscribe|$1|a|:1|")
+		p.expect("SPUBLISH a hello", ":1|")
+		c.next(push + "3|$8|smessage|$1|a|$5|hello|")
+		p.expect("PUBLISH a other", ":2|")
+		c.next(push + "3|$7|message|$1|a|$5|other|")
+		all.next("*4|$8|pmessage|$1|*|$1|a|$5|other|") // the first that it hears
+		p.expect("PUBSUB SHARDNUMSUB a b x", "*6|$1|a|:1|$1|b|:1|$1|x|:0|")
+		p.expect("PUBSUB NUMSUB a b", "*4|$1|a|:1|$1|b|:0|")
+		p.expect("PUBSUB SHARDCHANNELS b*", "*1|$1|b|")
+		p.expect("PUBSUB CHANNELS", "*1|$1|a|")
+		p.expect("MULTI", "+OK|")
+		p.expect("SPUBLISH b x", "+QUEUED|")
+		p.expect("EXEC", "*1|:1|")
+		c.next(push + "3|$8|smessage|$1|b|$1|x|")
+		c.expect("SUNSUBSCRIBE a", push+"3|$12|sunsubscribe|$1|a|:1|")
+		p.expect("SPUBLISH a hello", ":0|")
+		c.expect("UNSUBSCRIBE", push+"3|$11|unsubscribe|$1|a|:0|")
+		c.expect("SUNSUBSCRIBE", push+"3|$12|sunsubscribe|$1|b|:0|")
+		c.expect("PING", "+PONG|")
+		all.expect("RESET", "+RESET|")
+	}
+}
