@@ -86,6 +86,8 @@ func TestOnDynamoDB(t *testing.T) {
 		"size":       TestSizeIsThatOfTheAccountsMessages,
 		"workflow":   TestWorkflowRun,
 		"events":     TestEventsAreWaitedForAndNotified,
+		"stuck":      TestRunThatNothingCarriesFailsWithinTwoMinutes,
+		"deadline":   TestRunFailsAtItsDeadline,
 	} {
 		t.Run(name, test)
 	}

@@ -134,7 +134,7 @@ const (
 const (
 	runSteps    = "n" // entries
 	runResponse = "b" // what it ended with, if that is short
-	runReason   = "x" // why it was failed, if that is not in the log of its last message
+	runReason   = "f" // why it was failed, if that is not in the log of its last message
 	runNotices  = "o" // notifications that have been kept for it
 	runWhole    = "w" // present: its workflow's SDK cannot fetch entries, whatever it says of itself
 )

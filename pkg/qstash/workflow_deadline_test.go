@@ -36,6 +36,9 @@ func TestRunFailsAtItsDeadline(t *testing.T) {
 			if state, _ := w.runState("wfr_1"); state != "RUN_FAILED" || len(dead) != 1 || dead[0].ResponseBody != reason || w.toldOf("https://app.example/failure") != 1 {
 				t.Fatalf("the run is %s, dead letters %+v, sent %v", state, dead, w.urls())
 			}
+			if log := w.runLog("wfr_1"); log.Reason != reason {
+				t.Errorf("the log says %q", log.Reason)
+			}
 			if got := w.states(asleep); !strings.HasSuffix(got, "CANCELED") {
 				t.Errorf("its sleeping step is %s", got)
 			}

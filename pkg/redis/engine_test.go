@@ -2,7 +2,6 @@ package redis_test
 
 import (
 	"context"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/skystash/skystash/pkg/redis"
 	"github.com/skystash/skystash/pkg/redis/resp"
+	"github.com/skystash/skystash/pkg/redis/resp/resptest"
 	"github.com/skystash/skystash/pkg/store"
 	"github.com/skystash/skystash/pkg/store/embedded"
 )
@@ -144,63 +144,10 @@ func (d *testDB) check(lines ...[2]string) {
 
 func render(t *testing.T, b []byte) string {
 	t.Helper()
-	all := renderAll(t, b)
-	if len(all) != 1 {
-		t.Fatalf("%d replies instead of one: %.1000q", len(all), b)
-	}
-	return all[0]
+	return resptest.Render(t, b)
 }
 
-// renderAll renders several replies.
 func renderAll(t *testing.T, b []byte) []string {
 	t.Helper()
-	var all []string
-	for rest := string(b); rest != ""; {
-		var out strings.Builder
-		rest = renderOne(t, rest, &out)
-		all = append(all, out.String())
-	}
-	return all
-}
-
-// renderOne renders the first of several replies and returns those behind it.
-func renderOne(t *testing.T, replies string, out *strings.Builder) (rest string) {
-	t.Helper()
-	line, rest, ok := strings.Cut(replies, "\r\n")
-	if !ok || line == "" {
-		t.Fatalf("malformed reply %.1000q", replies)
-	}
-	arg := line[1:]
-	n, _ := strconv.Atoi(arg)
-	switch line[0] {
-	case resp.TypeSimple, resp.TypeDouble, resp.TypeBool:
-		out.WriteString(arg)
-		return rest
-	case resp.TypeError:
-		out.WriteString("(error) " + arg)
-		return rest
-	case resp.TypeInt:
-		out.WriteString("(integer) " + arg)
-		return rest
-	case resp.TypeNull, resp.TypeNullArr:
-		out.WriteString("(nil)")
-		return rest
-	case resp.TypeBulk, resp.TypeVerbatim:
-		out.WriteString(strconv.Quote(rest[:n]))
-		return rest[n+2:]
-	case resp.TypeMap, resp.TypePairs:
-		n *= 2
-	case resp.TypeArray, resp.TypeSet, resp.TypeRows:
-	default:
-		t.Fatalf("unknown type in reply %.1000q", replies)
-	}
-	out.WriteByte('[')
-	for i := range n {
-		if i > 0 {
-			out.WriteByte(' ')
-		}
-		rest = renderOne(t, rest, out)
-	}
-	out.WriteByte(']')
-	return rest
+	return resptest.RenderAll(t, b)
 }

@@ -57,11 +57,39 @@ func checkOp(op *store.Op) error {
 		if n := itemSize(op.Key, op.Attrs); n > store.MaxItemSize {
 			return fmt.Errorf("embedded: item %s of %d bytes: %w", keyText(op.Key), n, store.ErrTooLarge)
 		}
-	case store.OpUpdate, store.OpDelete, store.OpCheck:
+	case store.OpUpdate:
+		if name, twice := editedTwice(op.Edits); twice {
+			return fmt.Errorf("embedded: an update of %s edits attribute %q twice", keyText(op.Key), name)
+		}
+	case store.OpDelete, store.OpCheck:
 	default:
 		return fmt.Errorf("embedded: operation of unknown kind %d", op.Kind)
 	}
 	return nil
+}
+
+// editedTwice finds an attribute that has two edits. DynamoDB refuses those, so what does them must not seem to
+// work here.
+func editedTwice(edits []store.Edit) (name string, twice bool) {
+	const few = 16 // as many names are compared faster than put into a map
+	if len(edits) <= few {
+		for i := range edits {
+			for j := range i {
+				if edits[i].Name == edits[j].Name {
+					return edits[i].Name, true
+				}
+			}
+		}
+		return "", false
+	}
+	seen := make(map[string]struct{}, len(edits))
+	for i := range edits {
+		if _, twice := seen[edits[i].Name]; twice {
+			return edits[i].Name, true
+		}
+		seen[edits[i].Name] = struct{}{}
+	}
+	return "", false
 }
 
 // add puts the change into a batch, with the expiry index.

@@ -128,6 +128,27 @@ var commitTests = []test{
 		h.want("a", nil)
 		h.want("b", nil)
 	}},
+	{"the same attribute twice in one update is refused", func(h *h) {
+		many := []store.Edit{store.Set("v", store.Int(1))}
+		for i := range 40 {
+			many = append(many, store.Set(fmt.Sprint("a", i), store.Int(1)))
+		}
+		for _, edits := range [][]store.Edit{
+			{store.Set("v", store.Int(1)), store.Set("v", store.Int(2))},
+			{store.Set("v", store.Int(1)), store.Set("w", store.Int(1)), store.Remove("v")},
+			append(many, store.Add("v", "v", 1)),
+		} {
+			op := store.Update(h.key("a"), nil, edits...)
+			if _, err := h.store.Apply(h.Context(), op); err == nil {
+				h.Error("no error")
+			}
+			if err := h.commit(op, store.Put(h.key("b"), attrs("v", 1), nil)); err == nil {
+				h.Error("no error in a commit")
+			}
+		}
+		h.want("a", nil)
+		h.want("b", nil)
+	}},
 	{"large items together", func(h *h) {
 		var ops []store.Op
 		for i := range 10 { // 3.8 MB
