@@ -16,7 +16,7 @@ func documented(table Table) map[string]*Command {
 // elsewhere are documented here and declared in other packages, which are on top of this one.
 func elsewhere(name string) bool {
 	parent, _, _ := strings.Cut(name, "|")
-	return slices.Contains([]string{"acl", "publish", "pubsub", "script", "eval", "eval_ro", "evalsha", "evalsha_ro", "fcall", "fcall_ro", "function", "flushdb", "flushall"}, parent)
+	return slices.Contains([]string{"acl", "publish", "spublish", "pubsub", "script", "eval", "eval_ro", "evalsha", "evalsha_ro", "fcall", "fcall_ro", "function", "flushdb", "flushall"}, parent)
 }
 
 // The table says how many words a command has, its documentation what they are.

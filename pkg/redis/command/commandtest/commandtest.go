@@ -78,7 +78,7 @@ func New(t testing.TB, st store.Store, clock *Clock, id string) *DB {
 		t: t, Store: st, Clock: clock, Database: keyspace.DecodeDatabase(id, record, &revoked.Set{}), Table: command.NewTable(),
 		keys: keyspace.New(keyspace.Config{
 			Store: st, Now: clock.Now, Log: slog.Default(), Retry: store.Retry{}.WithClock(clock.Now), Random: random,
-			Budget: keyspace.DefaultBudget, Written: func(db, key string) {}, Tell: func(context.Context, *keyspace.Database, []keyspace.Event) {},
+			Budget: keyspace.DefaultBudget, Written: func(context.Context, *keyspace.Database, string) {}, Tell: func(context.Context, *keyspace.Database, []keyspace.Event) {},
 		}),
 	}
 	d.host = &command.Host{Commands: d.Table, Now: clock.Now, Started: clock.Now(), Random: random, MaxReply: 10 << 20}
