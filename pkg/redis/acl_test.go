@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/skystash/skystash/pkg/redis"
+	"github.com/skystash/skystash/pkg/redis/command"
 	"github.com/skystash/skystash/pkg/redis/resp"
 )
 
@@ -184,6 +185,29 @@ func TestUserTokens(t *testing.T) {
 	for _, bad := range []string{"", "acl_", "acl_!!", "acl_" + strings.Repeat("A", 5000), token[:len(token)-3], "acl_dGVzdAB1AA"} {
 		if _, _, err := d.e.Authenticate(t.Context(), bad); !errors.Is(err, redis.ErrNoUser) {
 			t.Errorf("%.20q: %v", bad, err)
+		}
+	}
+}
+
+// Hashes of passwords are for the maker of a user, and for those who may do everything: others could guess at them.
+func TestHashesOfPasswordsAreForMakers(t *testing.T) {
+	d := newTestEngine(t)
+	addUser(t, d, "owners", "+@all", "~*")
+	_, bounded := addUser(t, d, "bounded", "+@all", "~app:*")
+	if got := d.doAs(bounded, "acl setuser own on >"+password+" +get ~app:*"); got != "OK" {
+		t.Fatal(got)
+	}
+	hash := command.HashPassword(password)
+	for _, tt := range []struct {
+		access redis.Access
+		line   string
+		times  int
+	}{
+		{redis.Access{}, "acl list", 3}, {redis.Access{}, "acl getuser owners", 1},
+		{bounded, "acl list", 1}, {bounded, "acl getuser own", 1}, {bounded, "acl getuser owners", 0}, {bounded, "acl getuser bounded", 0},
+	} {
+		if got := d.doAs(tt.access, tt.line); strings.Count(got, hash) != tt.times {
+			t.Errorf("%s shows %d hashes, want %d: %s", tt.line, strings.Count(got, hash), tt.times, got)
 		}
 	}
 }

@@ -209,6 +209,17 @@ func TestCredentialsBoundEveryRequest(t *testing.T) {
 	}
 }
 
+func TestClusterIsDescribedToThoseWhoAskABroker(t *testing.T) {
+	b := newBroker(t)
+	c := b.client(b.mint(nil).plain())
+	req := kmsg.NewPtrDescribeClusterRequest()
+	if got := raw[*kmsg.DescribeClusterResponse](b, c, req); got.ErrorCode != 0 || len(got.Brokers) != 1 || got.ClusterID != b.cluster.ID {
+		t.Errorf("%+v", got)
+	}
+	req.EndpointType = 2 // a controller
+	b.wantCode("a controller", raw[*kmsg.DescribeClusterResponse](b, c, req).ErrorCode, kerr.MismatchedEndpointType)
+}
+
 func TestBrokerSettingsAreReadOnly(t *testing.T) {
 	b := newBroker(t)
 	c := b.client(b.mint(nil).plain())

@@ -248,6 +248,23 @@ func TestGroupsAreBoundedByCredentials(t *testing.T) {
 	if all := raw[*kmsg.OffsetFetchResponse](b, c, atVersion(fetch, 7)); len(all.Topics) != 1 || all.Topics[0].Partitions[0].Offset != 7 || *all.Topics[0].Partitions[0].Metadata != "m" {
 		t.Errorf("%+v", all)
 	}
+	many := kmsg.NewPtrOffsetFetchRequest()
+	for _, name := range []string{"app.mine", "other"} {
+		one := kmsg.NewOffsetFetchRequestGroup()
+		one.Group = name
+		many.Groups = append(many.Groups, one)
+	}
+	of := raw[*kmsg.OffsetFetchResponse](b, c, atVersion(many, 9)).Groups
+	b.wantCode("offsets of mine, among several", of[0].ErrorCode, nil)
+	b.wantCode("offsets of another's, among several", of[1].ErrorCode, kerr.GroupAuthorizationFailed)
+	if len(of[0].Topics) != 1 || of[0].Topics[0].Partitions[0].Offset != 7 || len(of[1].Topics) != 0 {
+		t.Errorf("%+v", of)
+	}
+	find := kmsg.NewPtrFindCoordinatorRequest()
+	find.CoordinatorKeys = []string{"app.mine", "other"}
+	at := raw[*kmsg.FindCoordinatorResponse](b, c, atVersion(find, 6)).Coordinators
+	b.wantCode("the coordinator of mine", at[0].ErrorCode, nil)
+	b.wantCode("the coordinator of another's", at[1].ErrorCode, kerr.GroupAuthorizationFailed)
 }
 
 func TestCoordinators(t *testing.T) {

@@ -224,7 +224,7 @@ func (us *Users) aclGetuser(c *command.Call) error {
 			c.W.Null()
 			return nil
 		}
-		r = u.rules
+		r = rulesFor(c, u)
 	}
 	flag := "off"
 	if r.Enabled {
@@ -249,6 +249,17 @@ func (us *Users) aclGetuser(c *command.Call) error {
 	return nil
 }
 
+// rulesFor are a user's rules as the caller may see them. A caller with bounds sees the hashes of passwords of those users
+// alone that it has made: who guesses another one's password has more than its own rights.
+func rulesFor(c *command.Call, u user) *command.Rules {
+	if c.Access.Rules == nil || u.maker.Same(makerOf(c.Access, c.Txn.Database())) {
+		return u.rules
+	}
+	r := *u.rules
+	r.Passwords = nil
+	return &r
+}
+
 // allUsers are the users with the default one.
 func (us *Users) allUsers(c *command.Call) ([]namedUser, error) {
 	list, err := us.listUsers(c.Txn.Context(), c.Txn.Database())
@@ -263,7 +274,7 @@ func (us *Users) aclList(c *command.Call) error {
 	}
 	c.W.Array(len(list))
 	for _, u := range list {
-		c.W.Bulk("user " + u.name + " " + strings.Join(u.rules.Text(), " "))
+		c.W.Bulk("user " + u.name + " " + strings.Join(rulesFor(c, u.user).Text(), " "))
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/skystash/skystash/pkg/redis/internal/jsondoc"
 	"github.com/skystash/skystash/pkg/redis/internal/rdb"
+	"github.com/skystash/skystash/pkg/redis/keyspace"
 )
 
 // DUMP, RESTORE.
@@ -43,6 +44,9 @@ func dump(c *Call) error {
 	return nil
 }
 
+// decodeWork is what a byte costs that a dump decodes to, in units of work. An element counts as 240 of them.
+const decodeWork = 1
+
 // RESTORE key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]
 //
 // Idle time and frequency are checked but not recorded.
@@ -62,14 +66,27 @@ func restore(c *Call) error {
 	if ttl < 0 {
 		return Error("ERR Invalid TTL value, must be >= 0")
 	}
-	v, err := rdb.Load(c.Args[3])
+	decoded := int64(0)
+	v, err := rdb.LoadWithin(c.Args[3], func(bytes int) bool {
+		decoded += int64(bytes)
+		c.Txn.Hold(int64(bytes))
+		return c.Txn.Spend(decodeWork*int64(bytes)) == nil
+	})
 	switch {
+	case c.Txn.Err() != nil:
+		return c.Txn.Err()
 	case errors.Is(err, rdb.ErrFormat):
 		return errBadFormat
 	case err != nil:
 		return ErrBadPayload
 	}
 	if v.Kind == rdb.JSON {
+		if size := int64(len(v.JSON)); size > keyspace.MaxRecord {
+			return keyspace.ErrRecordSize(size)
+		}
+		if c.Txn.SpendParsing(v.JSON); !c.Txn.Room(2 * int64(len(v.JSON))) { // of the document, and of its text
+			return c.Txn.Err()
+		}
 		doc, err := jsondoc.Parse(v.JSON)
 		if err != nil {
 			return errBadFormat
@@ -85,6 +102,9 @@ func restore(c *Call) error {
 	if ttl != 0 && at <= c.Txn.Now() {
 		c.Txn.Delete(key)
 	} else {
+		if v.Kind == rdb.String {
+			c.Txn.Hold(-decoded) // the value is this string, and is counted as any other
+		}
 		c.Txn.Restore(key, v)
 		c.Txn.SetExpiry(key, at)
 	}

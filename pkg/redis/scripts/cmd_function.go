@@ -161,9 +161,12 @@ func (s *Scripts) functionRestore(o *command.Outside) error {
 	case !strings.EqualFold(o.Args[3], "append"):
 		return resp.Error("ERR Wrong restore policy given, value should be either FLUSH, APPEND or REPLACE.")
 	}
-	sources, err := rdb.LoadLibraries(o.Args[2])
+	sources, err := rdb.LoadLibraries(o.Args[2], maxLibraries, maxRestored)
 	if err != nil {
 		return command.ErrBadPayload
+	}
+	if len(sources) > maxLibraries {
+		return errTooManyLibraries
 	}
 	var libs []*functionLibrary
 	for _, source := range sources {

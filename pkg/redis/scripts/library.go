@@ -46,6 +46,11 @@ type librarySet struct {
 
 const maxLibraries = 90 // of a database; all are written in one commit
 
+// maxRestored bounds the bytes of sources that FUNCTION RESTORE finds compressed in a payload.
+const maxRestored = 4 << 20
+
+var errTooManyLibraries = resp.Error(fmt.Sprintf("ERR a database can have %d function libraries", maxLibraries))
+
 // compileLibrary compiles a library and finds out what functions it has.
 func (s *Scripts) compileLibrary(ctx context.Context, source string) (*functionLibrary, error) {
 	p, err := s.interpreter.CompileLibrary(source)

@@ -155,7 +155,7 @@ func (c *libraryChange) apply(list []*functionLibrary) ([]*functionLibrary, erro
 		return nil, err
 	}
 	if len(next) > maxLibraries {
-		return nil, resp.Error(fmt.Sprintf("ERR a database can have %d function libraries", maxLibraries))
+		return nil, errTooManyLibraries
 	}
 	return next, nil
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/skystash/skystash/pkg/redis"
 )
 
 // CLIENT CACHING, GETNAME, GETREDIR, ID, INFO, KILL, LIST, NO-EVICT, NO-TOUCH, REPLY, SETINFO, SETNAME,
@@ -288,6 +290,13 @@ func clientKill(b *batch, args []string) {
 		b.fail(text)
 		return
 	}
+	if name, err := b.strangerIn(args[2:]); err != nil || name != "" {
+		if text = "ERR No such user '" + name + "'"; err != nil {
+			text = b.failedText(err)
+		}
+		b.fail(text)
+		return
+	}
 	killed := int64(0)
 	for _, c := range b.neighbours() {
 		if c == b.conn && skipMe || !passes(c, tests) {
@@ -297,6 +306,26 @@ func clientKill(b *batch, args []string) {
 		killed++
 	}
 	b.w.Int(killed)
+}
+
+// strangerIn is the user that the options of CLIENT KILL name and that there is not; "": there is none such. The name that a client
+// logged in by, with a token, is as good as a user's.
+func (b *batch) strangerIn(options []string) (string, error) {
+	for i := 0; i < len(options); i += 2 {
+		name := options[i+1]
+		if !strings.EqualFold(options[i], "user") || name == "default" {
+			continue
+		}
+		users, err := b.s.engine.Users(b.ctx, b.Database)
+		if err != nil {
+			return "", err
+		}
+		uses := func(c *conn) bool { l := c.login.Load(); return l != nil && l.user == name }
+		if !slices.ContainsFunc(users, func(u redis.User) bool { return u.Name == name }) && !slices.ContainsFunc(b.neighbours(), uses) {
+			return name, nil
+		}
+	}
+	return "", nil
 }
 
 func passes(c *conn, tests map[string]func(*conn) bool) bool {

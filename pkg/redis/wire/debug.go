@@ -45,6 +45,7 @@ func debugSleep(b *batch, seconds string) {
 	case <-timer.C:
 	case <-b.Life.Done():
 	}
+	b.over = true // the next command has a deadline of its own
 	b.w.OK()
 }
 

@@ -143,12 +143,18 @@ func (b *batch) enlarge(to *names, more []string) error {
 
 // confirm writes that a subscription has begun or ended; without a name, that there was none.
 //
-// In RESP3 it is a push, which CLIENT REPLY OFF does not hold back.
+// It is a push, also in RESP2: CLIENT REPLY OFF does not hold it back.
 func (b *batch) confirm(kind string, of *names, name string, named bool) {
 	w := &b.w
-	if b.proto == 3 && b.reply != replyOn {
+	if b.reply != replyOn {
 		w = &resp.Writer{}
-		defer func() { b.out, _ = resp.AppendAllRESP3(b.out, w.Buf) }()
+		defer func() {
+			if b.proto == 3 {
+				b.out, _ = resp.AppendAllRESP3(b.out, w.Buf)
+			} else {
+				b.out, _ = resp.AppendAllRESP2(b.out, w.Buf)
+			}
+		}()
 	}
 	b.push(w, 3)
 	w.Bulk(kind)

@@ -81,7 +81,7 @@ func New(t testing.TB, st store.Store, clock *Clock, id string) *DB {
 			Budget: keyspace.DefaultBudget, Written: func(context.Context, *keyspace.Database, string) {}, Tell: func(context.Context, *keyspace.Database, []keyspace.Event) {},
 		}),
 	}
-	d.host = &command.Host{Commands: d.Table, Now: clock.Now, Started: clock.Now(), Random: random, MaxReply: 10 << 20}
+	d.host = &command.Host{Commands: d.Table, Now: clock.Now, Started: clock.Now(), Random: random, MaxReply: 10 << 20, Awaited: func(string) (keys, gone int) { return 0, 0 }}
 	return d
 }
 

@@ -11,7 +11,10 @@
 // who stores a block stores its decompressed length with it.
 package lzf
 
-import "errors"
+import (
+	"errors"
+	"strings"
+)
 
 // ErrCorrupt is returned for what is no LZF block of the expected length.
 var ErrCorrupt = errors.New("corrupt LZF data")
@@ -25,16 +28,17 @@ func Decompress(src string, length int) (string, error) {
 	if length < 0 || length/maxRatio > len(src) {
 		return "", ErrCorrupt
 	}
-	dst := make([]byte, 0, length)
+	var dst strings.Builder
+	dst.Grow(length)
 	for i := 0; i < len(src); {
 		control := int(src[i])
 		i++
 		if control < 32 {
 			n := control + 1
-			if n > len(src)-i || n > length-len(dst) {
+			if n > len(src)-i || n > length-dst.Len() {
 				return "", ErrCorrupt
 			}
-			dst = append(dst, src[i:i+n]...)
+			dst.WriteString(src[i : i+n])
 			i += n
 			continue
 		}
@@ -50,18 +54,20 @@ func Decompress(src string, length int) (string, error) {
 		if i == len(src) {
 			return "", ErrCorrupt
 		}
-		from := len(dst) - 1 - (control&31<<8 | int(src[i]))
+		from := dst.Len() - 1 - (control&31<<8 | int(src[i]))
 		i++
-		if from < 0 || n > length-len(dst) {
+		if from < 0 || n > length-dst.Len() {
 			return "", ErrCorrupt
 		}
-		for range n {
-			dst = append(dst, dst[from])
-			from++
+		for n > 0 { // what is repeated may be what is being written
+			run := dst.String()[from:]
+			run = run[:min(n, len(run))]
+			dst.WriteString(run)
+			n -= len(run)
 		}
 	}
-	if len(dst) != length {
+	if dst.Len() != length {
 		return "", ErrCorrupt
 	}
-	return string(dst), nil
+	return dst.String(), nil
 }

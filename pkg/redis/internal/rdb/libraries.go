@@ -20,14 +20,16 @@ func DumpLibraries(sources []string) string {
 	return string(b)
 }
 
-// LoadLibraries returns the sources of the libraries in a payload. Errors are as those of Load.
-func LoadLibraries(payload string) ([]string, error) {
+// LoadLibraries returns the sources of the libraries in a payload. Errors are as those of Load. It reads one more than most at
+// most, and up to size bytes of sources that are compressed.
+func LoadLibraries(payload string, most, size int) ([]string, error) {
 	d, err := open(payload)
 	if err != nil {
 		return nil, err
 	}
+	d.budget = size
 	var sources []string
-	for d.rest != "" && d.err == nil {
+	for d.rest != "" && d.err == nil && len(sources) <= most {
 		if op := d.little(1); op != opFunction {
 			d.fail("opcode %d is no library", op)
 			break

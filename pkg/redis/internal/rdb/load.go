@@ -21,16 +21,21 @@ var (
 // maxDecoded bounds the memory a payload may decode to, in bytes.
 const maxDecoded = 128 << 20
 
-// elementCost is what an element counts besides its bytes: its header, and its place in
-// the index that finds duplicates.
-const elementCost = 64
+// elementCost is what an element counts besides its bytes: its header, its place in the index that finds duplicates,
+// and what it takes on its way into the database.
+const elementCost = 240
 
 // Load reads a payload. Errors are [ErrChecksum], [ErrVersion], or wrap [ErrFormat].
-func Load(payload string) (Value, error) {
+func Load(payload string) (Value, error) { return LoadWithin(payload, nil) }
+
+// LoadWithin is Load for a caller who counts the bytes that the value takes, before they are taken: a small payload may
+// decode to very much. If charge reports false, Load gives up, with an error of any kind. nil: nobody counts.
+func LoadWithin(payload string, charge func(bytes int) bool) (Value, error) {
 	d, err := open(payload)
 	if err != nil {
 		return Value{}, err
 	}
+	d.charge = charge
 	v := d.value()
 	if d.err == nil && d.rest != "" {
 		d.fail("%d bytes after the value", len(d.rest))
@@ -61,6 +66,7 @@ func open(payload string) (decoder, error) {
 type decoder struct {
 	rest   string
 	budget int
+	charge func(bytes int) bool // see LoadWithin
 	err    error
 }
 
@@ -73,7 +79,7 @@ func (d *decoder) fail(format string, args ...any) {
 
 // spend counts memory that is about to be used.
 func (d *decoder) spend(n int) bool {
-	if n > d.budget {
+	if d.charge != nil && !d.charge(n) || n > d.budget {
 		d.fail("more than %d bytes of data", maxDecoded)
 		return false
 	}

@@ -13,7 +13,7 @@ func (d *decoder) packed(read func(*decoder) []string) []string {
 	if d.err != nil {
 		return nil
 	}
-	inner := decoder{rest: s, budget: d.budget}
+	inner := decoder{rest: s, budget: d.budget, charge: d.charge}
 	elements := read(&inner)
 	if inner.err == nil && inner.rest != "" {
 		inner.fail("%d bytes after a packed collection", len(inner.rest))
