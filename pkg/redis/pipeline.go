@@ -146,6 +146,10 @@ func (e *Engine) loadGroup(ctx context.Context, db *Database, group []bound, key
 
 func (e *Engine) pipelined(ctx context.Context, db *Database, b bound, loaded keyspace.Heads, w *resp.Writer) {
 	mark := w.Len()
+	if c := command.CallerOf(ctx); c != nil && c.Ran != nil {
+		began := e.now()
+		defer func() { c.Ran(b.args, e.now().Sub(began)) }()
+	}
 	if err := e.run(ctx, db, b, loaded, w); err != nil {
 		w.Truncate(mark)
 		e.failed(ctx, b, err, w)

@@ -18,6 +18,8 @@ type Caller struct {
 	Waited time.Duration
 	// Ends makes a command that waits end as if its time were over.
 	Ends <-chan struct{}
+	// Ran is told what each command of a pipeline has taken; nil: nobody is.
+	Ran func(args []string, took time.Duration)
 	// Server is what INFO says of the process; nil: nothing.
 	Server func() ServerInfo
 }
@@ -37,6 +39,8 @@ type ServerInfo struct {
 	EvictedClients   int64 // and because all connections held too much
 	// Parameters are further ones of CONFIG GET: names and values.
 	Parameters [][2]string
+	// Set sets one of them by CONFIG SET; known is false if the name is of none that can be set. nil: none can.
+	Set func(name, value string) (known bool, err error)
 }
 
 // Native reports whether the caller speaks Redis's own protocol, and expects what Redis answers. Over REST commands answer as the service

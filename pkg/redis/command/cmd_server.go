@@ -151,7 +151,7 @@ func configSet(c *Call) error {
 }
 
 // configArgs reads the arguments of CONFIG SET: the events to tell of, if they are given. Other parameters
-// that there are accept the value that they have.
+// that there are accept the value that they have, but for those of the server of connections.
 func configArgs(args []string, server *ServerInfo) (events keyspace.Events, given bool, err error) {
 	if len(args)%2 != 0 {
 		return 0, false, ErrSyntax
@@ -166,6 +166,13 @@ func configArgs(args []string, server *ServerInfo) (events keyspace.Events, give
 				return 0, false, errConfig(name, "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.")
 			}
 			continue
+		}
+		if server != nil && server.Set != nil {
+			if known, err := server.Set(name, value); err != nil {
+				return 0, false, errConfig(name, err.Error())
+			} else if known {
+				continue
+			}
 		}
 		if err := setFixed(server, name, value); err != nil {
 			return 0, false, err

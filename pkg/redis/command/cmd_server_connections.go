@@ -102,8 +102,6 @@ func parametersFor(s *ServerInfo) [][2]string {
 		{"port", strconv.Itoa(s.Port)},
 		{"proto-max-bulk-len", strconv.Itoa(10 << 20)},
 		{"save", ""},
-		{"slowlog-log-slower-than", "-1"},
-		{"slowlog-max-len", "0"},
 		{"tcp-keepalive", "60"},
 		{"timeout", "0"},
 	}...)

@@ -74,7 +74,7 @@ type seen struct {
 func newConn(s *Server, nc net.Conn, id int64) *conn {
 	c := &conn{Conn: conns.NewConn(nc), s: s, id: id, in: newReader(nc, &s.buffers), proto: 2, began: s.now()}
 	c.seen.proto, c.seen.queued, c.seen.at = 2, -1, c.began
-	c.caller = redis.Caller{Addr: nc.RemoteAddr().String(), Patient: true, Waits: c.Life, Server: func() redis.ServerInfo {
+	c.caller = redis.Caller{Addr: nc.RemoteAddr().String(), Patient: true, Ran: c.noteSlow, Waits: c.Life, Server: func() redis.ServerInfo {
 		return s.info(c.login.Load().database)
 	}}
 	return c

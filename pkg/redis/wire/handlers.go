@@ -76,9 +76,9 @@ func handlers() map[string]handler {
 		"cluster":           {run: refuse(errCluster)},
 		"debug":             {run: debugCommand},
 		"module|list":       {run: emptyArray},
-		"slowlog|get":       {run: emptyArray},
-		"slowlog|len":       {run: zero},
-		"slowlog|reset":     {run: ok},
+		"slowlog|get":       {run: slowlogGet},
+		"slowlog|len":       {run: slowlogLen},
+		"slowlog|reset":     {run: slowlogReset},
 		"latency|latest":    {run: emptyArray},
 		"latency|history":   {run: emptyArray},
 		"latency|reset":     {run: zero},
@@ -99,7 +99,6 @@ func (s *Server) handlerOf(args []string) handler {
 // refuse makes a handler that answers with an error.
 func refuse(text string) func(*batch, []string) { return func(b *batch, _ []string) { b.fail(text) } }
 
-func ok(b *batch, _ []string)         { b.w.OK() }
 func zero(b *batch, _ []string)       { b.w.Int(0) }
 func emptyArray(b *batch, _ []string) { b.w.Array(0) }
 func emptyMap(b *batch, _ []string)   { b.w.Map(0) }

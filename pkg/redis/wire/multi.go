@@ -148,6 +148,8 @@ func exec(b *batch, _ []string) {
 		}
 	}
 	var replies resp.Writer
+	began := b.s.now()
+	defer func() { b.noteSlow([]string{"EXEC"}, b.s.now().Sub(began)) }()
 	err := b.s.engine.MultiIf(b.ctx, b.Database, b.Access, cmds, watched, &replies)
 	switch {
 	case errors.Is(err, redis.ErrWatched):

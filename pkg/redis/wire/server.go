@@ -88,6 +88,8 @@ type Server struct {
 	commands atomic.Int64
 	port     atomic.Int64
 
+	slow slowLogs
+
 	held    atomic.Int64  // bytes that connections hold, but for messages that wait in subscriptions
 	crowded chan struct{} // they hold too much
 	cutOff  atomic.Int64  // connections that were closed because of an output limit
@@ -121,6 +123,7 @@ func New(cfg Config) *Server {
 	id := make([]byte, 20)
 	rand.Read(id) // never fails
 	s.runID = hex.EncodeToString(id)
+	s.slow.least.Store(slowerThan.Microseconds())
 	s.conns = conns.New(conns.Config[*conn]{
 		Protocol: "Redis's protocol", Limit: cfg.MaxClients, Refuse: turnAway, CheckEvery: checkEvery, DrainTime: cfg.DrainTime, Logger: s.log,
 	})
@@ -166,7 +169,8 @@ func (s *Server) Close(ctx context.Context) {
 func (s *Server) info(database string) redis.ServerInfo {
 	i := redis.ServerInfo{RunID: s.runID, MaxClients: s.cfg.MaxClients, TotalConnections: s.accepted.Load(), TotalCommands: s.commands.Load(),
 		HeldBytes: s.held.Load(), EvictedClients: s.evicted.Load(), SlowClients: s.cutOff.Load(),
-		Parameters: [][2]string{{"client-output-buffer-limit", s.cfg.Outputs.String()}, {"maxmemory-clients", strconv.Itoa(s.cfg.MaxMemory)}},
+		Parameters: append(s.slow.settings(database), [][2]string{{"client-output-buffer-limit", s.cfg.Outputs.String()}, {"maxmemory-clients", strconv.Itoa(s.cfg.MaxMemory)}}...),
+		Set:        func(name, value string) (bool, error) { return s.slow.set(database, name, value) },
 	}
 	if up := s.now().Sub(s.started).Seconds(); up >= 1 {
 		i.CommandsPerSec = int64(float64(i.TotalCommands) / up)

@@ -73,7 +73,8 @@ func (b *batch) wait(args []string, w *waiting) {
 		b.conn.blocked.Store(false)
 		b.waiter.Store(nil)
 	}()
-	mark := b.w.Len()
+	mark, began := b.w.Len(), b.s.now()
+	defer func() { b.noteSlow(args, b.s.now().Sub(began)-*b.waited) }()
 	if err := b.s.engine.Do(b.ctx, b.Database, b.Access, args, &b.w); err != nil {
 		b.w.Truncate(mark)
 		if b.Life.Err() == nil {
