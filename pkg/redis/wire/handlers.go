@@ -99,6 +99,7 @@ func (s *Server) handlerOf(args []string) handler {
 // refuse makes a handler that answers with an error.
 func refuse(text string) func(*batch, []string) { return func(b *batch, _ []string) { b.fail(text) } }
 
+func ok(b *batch, _ []string)         { b.w.OK() }
 func zero(b *batch, _ []string)       { b.w.Int(0) }
 func emptyArray(b *batch, _ []string) { b.w.Array(0) }
 func emptyMap(b *batch, _ []string)   { b.w.Map(0) }
