@@ -246,7 +246,7 @@ func (m *member) beat(ctx context.Context) error {
 				return err
 			}
 		default:
-			return fmt.Errorf("Heartbeat: %d", code)
+			return fmt.Errorf("a heartbeat is answered by error %d", code)
 		}
 	}
 }
