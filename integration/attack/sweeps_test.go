@@ -166,7 +166,7 @@ var keyless = [][]string{
 	{"ACL", "GENTOKEN"}, {"ACL", "LOAD"}, {"ACL", "SAVE"}, {"ACL", "LOG"}, {"ACL", "LOG", "RESET"}, {"ACL", "DRYRUN", "default", "GET", "app:string"},
 	{"CONFIG", "GET", "*"}, {"CONFIG", "RESETSTAT"}, {"CLIENT", "NO-EVICT", "on"}, {"CLIENT", "LIST"},
 	{"CONFIG", "SET", "notify-keyspace-events", "KEA"}, {"MONITOR"}, {"PSUBSCRIBE", "*"}, {"DEBUG", "SLEEP", "1"}, {"MOVE", "app:string", "1"},
-	{"CLIENT", "KILL", "ID", "1"}, {"CLIENT", "KILL", "TYPE", "normal"}, {"CLIENT", "UNBLOCK", "1"}, {"SLOWLOG", "GET"}, {"SLOWLOG", "LEN"}, {"SLOWLOG", "RESET"}, {"MODULE", "LIST"},
+	{"CLIENT", "KILL", "ID", "1"}, {"CLIENT", "KILL", "TYPE", "normal"}, {"CLIENT", "UNBLOCK", "1"}, {"CLIENT", "PAUSE", "1", "WRITE"}, {"CLIENT", "UNPAUSE"}, {"SLOWLOG", "GET"}, {"SLOWLOG", "LEN"}, {"SLOWLOG", "RESET"}, {"MODULE", "LIST"},
 	{"LATENCY", "DOCTOR"}, {"LATENCY", "HISTOGRAM"}, {"LATENCY", "HISTORY", "command"}, {"LATENCY", "LATEST"}, {"LATENCY", "RESET"},
 }
 

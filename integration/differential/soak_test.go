@@ -82,11 +82,25 @@ func soak(t *testing.T, plan faulty.Plan, reliable bool) {
 		t.Fatal(err)
 	}
 	reclaimAll(t, e, clock)
-	// Notes about the expiry of what has been deleted before stay until their time has come.
+	// What is left belongs to the database: its record, and a number of writes that commands have waited for.
+	nothingLeft(t, items, clock, "FLUSHALL", "dw")
+	if err := only.DeleteDatabase(e.ctx, e.id); err != nil {
+		t.Fatal(err)
+	}
+	reclaimAll(t, e, clock)
+	nothingLeft(t, items, clock, "the database was deleted", "")
+}
+
+// nothingLeft checks that there are no items but in partitions that begin with one of some letters. Notes about the expiry
+// of what has been deleted before stay until their time has come.
+func nothingLeft(t *testing.T, items *ledger.Store, clock *tickingClock, what, but string) {
+	t.Helper()
 	now := noteTime(clock.tick())
-	left := someOf(items, func(k store.Key) bool { return k.Partition[0] != 'd' && !(k.Partition == "r0" && k.Sort > now) })
+	left := someOf(items, func(k store.Key) bool {
+		return !strings.Contains(but, k.Partition[:1]) && !(k.Partition == "r0" && k.Sort > now)
+	})
 	if len(left) > 0 {
-		t.Errorf("after FLUSHALL items are left, among them\n%s", strings.Join(left, "\n"))
+		t.Errorf("after %s items are left, among them\n%s", what, strings.Join(left, "\n"))
 	}
 }
 

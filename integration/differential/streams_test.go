@@ -148,6 +148,9 @@ var streamDifferences = []difference{
 	{"XINFO CONSUMERS of a group that is not there is empty", func(args []string, want, got reply) bool {
 		return strings.EqualFold(args[0], "XINFO") && len(args) > 1 && strings.EqualFold(args[1], "CONSUMERS") && strings.HasPrefix(want.text, "NOGROUP No such consumer group") && got.kind == '*'
 	}},
+	{"an unbalanced list of streams is told by the command's name and its own id, as since Redis 7.2", func(_ []string, want, got reply) bool {
+		return strings.HasPrefix(want.text, "ERR Unbalanced XREAD list of streams") && strings.HasPrefix(got.text, "ERR Unbalanced 'xread")
+	}},
 	{"XREAD takes + for the last entry, as since Redis 7.4, and XREADGROUP knows what it means", func(args []string, want, _ reply) bool {
 		return strings.HasPrefix(strings.ToUpper(args[0]), "XREAD") && slices.Contains(args, "+") && strings.HasPrefix(want.text, "ERR Invalid stream ID")
 	}},

@@ -88,8 +88,8 @@ func New[M Member](cfg Config[M]) *Set[M] {
 	if s.log == nil {
 		s.log = slog.Default()
 	}
-	s.life, s.close = context.WithCancel(context.Background())
-	s.drained, s.setDrained = context.WithCancel(context.Background())
+	s.life, s.close = context.WithCancel(context.Background())         // #nosec G118 -- stopListening calls it
+	s.drained, s.setDrained = context.WithCancel(context.Background()) // #nosec G118 -- Drain does
 	s.work.Go(s.watch)
 	return s
 }

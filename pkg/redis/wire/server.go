@@ -53,7 +53,7 @@ type Config struct {
 	// connection to it needs a credential of that database. Otherwise the credential alone chooses it.
 	Domain string
 
-	MaxClients       int          // connections; 0: DefaultMaxClients
+	MaxClients       int          // connections, half of them before a login; 0: DefaultMaxClients
 	MaxPerDatabase   int          // of them, those of one database; 0: DefaultMaxPerDatabase
 	MaxPerCredential int          // of them, those of one credential; 0: DefaultMaxPerCredential
 	Outputs          OutputLimits // of what waits to be sent to a client; zero: DefaultOutputLimits
@@ -125,7 +125,7 @@ func New(cfg Config) *Server {
 	s.runID = hex.EncodeToString(id)
 	s.slow.least.Store(slowerThan.Microseconds())
 	s.conns = conns.New(conns.Config[*conn]{
-		Protocol: "Redis's protocol", Limit: cfg.MaxClients, Refuse: turnAway, CheckEvery: checkEvery, DrainTime: cfg.DrainTime, Logger: s.log,
+		Protocol: "Redis's protocol", Limit: cfg.MaxClients, Strangers: (cfg.MaxClients + 1) / 2, Refuse: turnAway, CheckEvery: checkEvery, DrainTime: cfg.DrainTime, Logger: s.log,
 	})
 	s.life, s.stop = context.WithCancel(context.Background())
 	s.looks.Go(s.watchMemory)

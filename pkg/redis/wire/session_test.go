@@ -210,6 +210,18 @@ func TestLimitsOfConnections(t *testing.T) {
 	third.ends()
 	first.expect("PING", "+PONG|")
 	second.expect("PING", "+PONG|")
+
+	// Those who do not log in leave room for others.
+	s = newServer(t, func(c *wire.Config) { c.MaxClients = 4 })
+	s.dial().expect("PING", noAuth)
+	s.dial().expect("PING", noAuth)
+	third = s.dial()
+	third.next("-ERR max number of clients reached|")
+	third.ends()
+	s = newServer(t, func(c *wire.Config) { c.MaxClients = 4 })
+	s.login()
+	s.login()
+	s.login().expect("PING", "+PONG|")
 }
 
 func TestMetering(t *testing.T) {
