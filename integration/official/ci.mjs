@@ -2,7 +2,7 @@
 // local server: a Next.js application whose routes are workflows, and a test for each of them. Its
 // Redis is the local server's too. Nothing but this machine is reached.
 //
-//	node official/ci.mjs [CHECKOUT] [--modules FOLDER] [route ...]
+//	node official/ci.mjs [CHECKOUT] [--modules FOLDER] [--store embedded|dynamo] [route ...]
 //
 // CHECKOUT is a clone of https://github.com/upstash/workflow-js; without it, the one that
 // SKYSTASH_WORKFLOW_JS names. --modules names the node_modules folder of an `npm install` in its
@@ -17,13 +17,14 @@ import os from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import { startDynamoDB } from "../lib/dynamodb.mjs";
 import { buildLocal, ready, spawnChild } from "../lib/local.mjs";
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { modules: { type: "string" } } });
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { modules: { type: "string" }, store: { type: "string", default: "embedded" } } });
 const isClone = (folder) => Boolean(folder) && existsSync(path.join(folder, "examples/ci/app/ci/ci.test.ts"));
 const checkout = isClone(positionals[0]) ? positionals.shift() : process.env.SKYSTASH_WORKFLOW_JS;
 if (!isClone(checkout)) {
-  console.error("usage: node official/ci.mjs [CHECKOUT] [--modules FOLDER] [route ...]");
+  console.error("usage: node official/ci.mjs [CHECKOUT] [--modules FOLDER] [--store embedded|dynamo] [route ...]");
   console.error("CHECKOUT, or SKYSTASH_WORKFLOW_JS, is a clone of https://github.com/upstash/workflow-js");
   process.exit(2);
 }
@@ -51,7 +52,9 @@ const edit = (file, change) => writeFileSync(path.join(app, file), change(readFi
 edit("app/ci/constants.ts", (text) => text.replace(/\/\/ \{\n\s*\/\/\s+route: ("large-payload[^"]*"),?\n\s*\/\/ \},?/g, ", { route: $1 }"));
 
 const env = { ...process.env, NEXT_TELEMETRY_DISABLED: "1", CI: "1" };
-const { child, exited } = spawnChild(buildLocal(), ["-addr", "127.0.0.1:0", "-data", path.join(work, "data"), "-resolve", `mock.httpstatus.io=127.0.0.1:${outside.address().port}`],
+const dynamo = values.store === "dynamo" ? await startDynamoDB() : undefined;
+const store = dynamo ? ["-store", "dynamo", "-endpoint", dynamo.endpoint, "-table", `redis-${process.pid}`, "-qstash-table", `qstash-${process.pid}`] : [];
+const { child, exited } = spawnChild(buildLocal(), ["-addr", "127.0.0.1:0", "-data", path.join(work, "data"), "-resolve", `mock.httpstatus.io=127.0.0.1:${outside.address().port}`, ...store],
   { stdio: ["ignore", "pipe", "inherit"] });
 await ready(child);
 for (const line of readFileSync(path.join(work, "data/local.env"), "utf8").trim().split("\n")) {
@@ -105,6 +108,7 @@ next.child.kill("SIGTERM");
 child.kill("SIGTERM");
 const [status] = await exited;
 outside.close();
+await dynamo?.stop();
 if (!existsSync(report)) {
   console.error(output);
   throw new Error("vitest ended without a report");
