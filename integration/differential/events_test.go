@@ -1,9 +1,7 @@
 package differential
 
 import (
-	"bufio"
 	"fmt"
-	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -56,19 +54,11 @@ var eventDifferences = map[string]string{}
 func TestEvents(t *testing.T) {
 	real := startRedis(t)
 	addr := startWire(t)
-	dial := func(network, addr string) *rawConn {
-		nc, err := net.Dial(network, addr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { nc.Close() })
-		return &rawConn{nc, bufio.NewReader(nc)}
-	}
 	networks := [2][2]string{{"unix", real.conn.RemoteAddr().String()}, {"tcp", addr}}
 	for _, proto := range []int{2, 3} {
 		var clients, listeners, publishers [2]*rawConn
 		for i, n := range networks {
-			clients[i], listeners[i], publishers[i] = dial(n[0], n[1]), dial(n[0], n[1]), dial(n[0], n[1])
+			clients[i], listeners[i], publishers[i] = dialRaw(t, n[0], n[1]), dialRaw(t, n[0], n[1]), dialRaw(t, n[0], n[1])
 			if i == 1 {
 				for _, c := range []*rawConn{clients[i], listeners[i], publishers[i]} {
 					c.send(t, "AUTH token")

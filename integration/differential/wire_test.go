@@ -121,21 +121,24 @@ func (c *rawConn) send(t *testing.T, line string) string {
 	return strings.ReplaceAll(reply, "\r\n", " ")
 }
 
+// dialRaw connects to a server; the connection is closed when the test ends.
+func dialRaw(t *testing.T, network, addr string) *rawConn {
+	t.Helper()
+	nc, err := net.Dial(network, addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { nc.Close() })
+	return &rawConn{nc, bufio.NewReader(nc)}
+}
+
 // TestWire compares replies byte by byte.
 func TestWire(t *testing.T) {
 	real := startRedis(t)
 	addr := startWire(t)
-	dial := func(network, addr string) *rawConn {
-		nc, err := net.Dial(network, addr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { nc.Close() })
-		return &rawConn{nc, bufio.NewReader(nc)}
-	}
 	for part, text := range wireTable {
 		for _, proto := range []int{2, 3} {
-			both := [2]*rawConn{dial("unix", real.conn.RemoteAddr().String()), dial("tcp", addr)}
+			both := [2]*rawConn{dialRaw(t, "unix", real.conn.RemoteAddr().String()), dialRaw(t, "tcp", addr)}
 			both[1].send(t, "AUTH token")
 			for _, c := range both {
 				c.send(t, fmt.Sprintf("HELLO %d", proto))

@@ -349,40 +349,27 @@ func (cmd *Command) DocGroup() string {
 // writeDocs writes a command as COMMAND DOCS has it.
 func writeDocs(w *resp.Writer, cmd *Command, fullName string) {
 	w.Bulk(fullName)
-	mark, n := w.Mark(), 0
-	text := func(name, value string) {
-		if value != "" {
-			w.Bulk(name)
-			w.Bulk(value)
-			n++
-		}
-	}
-	text("summary", cmd.Summary)
-	text("since", cmd.Since)
-	text("group", cmd.DocGroup())
+	m := newDocMap(w)
+	m.text("summary", cmd.Summary)
+	m.text("since", cmd.Since)
+	m.text("group", cmd.DocGroup())
 	d := docs()[fullName]
-	text("complexity", d.complexity)
+	m.text("complexity", d.complexity)
 	if d.deprecated != "" {
-		w.Bulk("doc_flags")
+		m.name("doc_flags")
 		WriteWords(w, []string{"deprecated"})
-		n++
 	}
-	text("deprecated_since", d.deprecated)
-	text("replaced_by", d.replacedBy)
-	if len(d.args) > 0 {
-		w.Bulk("arguments")
-		writeArguments(w, d.args)
-		n++
-	}
+	m.text("deprecated_since", d.deprecated)
+	m.text("replaced_by", d.replacedBy)
+	m.arguments(d.args)
 	if cmd.Subcommands != nil {
-		w.Bulk("subcommands")
+		m.name("subcommands")
 		w.Map(len(cmd.Subcommands))
 		for _, sub := range Sorted(cmd.Subcommands) {
 			writeDocs(w, sub, fullName+"|"+sub.Name)
 		}
-		n++
 	}
-	w.MapAt(mark, n)
+	m.end()
 }
 
 // COMMAND LIST [FILTERBY (MODULE module-name | ACLCAT category | PATTERN pattern)]

@@ -155,37 +155,57 @@ func parseArgument(text string) (argument, error) {
 	return a, nil
 }
 
+// docMap is a map of COMMAND DOCS that is being written.
+type docMap struct {
+	w       *resp.Writer
+	mark, n int
+}
+
+func newDocMap(w *resp.Writer) *docMap { return &docMap{w: w, mark: w.Mark()} }
+
+// name writes the name of a member, whose value must follow.
+func (m *docMap) name(name string) {
+	m.w.Bulk(name)
+	m.n++
+}
+
+// text writes a member, unless it is empty.
+func (m *docMap) text(name, value string) {
+	if value != "" {
+		m.name(name)
+		m.w.Bulk(value)
+	}
+}
+
+// arguments writes the member of that name, unless there are none.
+func (m *docMap) arguments(args []argument) {
+	if len(args) > 0 {
+		m.name("arguments")
+		writeArguments(m.w, args)
+	}
+}
+
+// end ends the map.
+func (m *docMap) end() { m.w.MapAt(m.mark, m.n) }
+
 // write writes the argument as COMMAND DOCS has it.
 func (a argument) write(w *resp.Writer) {
-	mark, n := w.Mark(), 0
-	text := func(name, value string) {
-		if value != "" {
-			w.Bulk(name)
-			w.Bulk(value)
-			n++
-		}
-	}
-	text("name", a.name)
-	text("type", a.kind)
+	m := newDocMap(w)
+	m.text("name", a.name)
+	m.text("type", a.kind)
 	if a.keySpec != "" {
-		w.Bulk("key_spec_index")
+		m.name("key_spec_index")
 		w.Int(int64(a.keySpec[0] - '0'))
-		n++
 	}
-	text("token", a.token)
-	text("since", a.since)
-	text("deprecated_since", a.deprecated)
+	m.text("token", a.token)
+	m.text("since", a.since)
+	m.text("deprecated_since", a.deprecated)
 	if len(a.flags) > 0 {
-		w.Bulk("flags")
+		m.name("flags")
 		WriteWords(w, a.flags)
-		n++
 	}
-	if len(a.args) > 0 {
-		w.Bulk("arguments")
-		writeArguments(w, a.args)
-		n++
-	}
-	w.MapAt(mark, n)
+	m.arguments(a.args)
+	m.end()
 }
 
 func writeArguments(w *resp.Writer, args []argument) {
