@@ -38,7 +38,7 @@ type Config struct {
 	TokenAudience           string
 	KeepData                bool
 	Meter                   bool // usage is counted
-	MeterDirect             bool // by log groups that invoke the function themselves, without a stream
+	MeterStream             bool // by way of a stream, instead of log groups that invoke the function themselves
 	LogRetentionDays        int
 	LogLevel                string
 	SweepMinutes            int // between two scheduled runs of a sweep function
@@ -72,10 +72,15 @@ func readConfig(context func(name string) any) (Config, error) {
 	if cfg.KeepData, err = strconv.ParseBool(text("keepData", "true")); err != nil {
 		return Config{}, fmt.Errorf("context keepData: %q is neither true nor false", text("keepData", ""))
 	}
-	if cfg.MeterDirect = text("meter", "true") == "direct"; cfg.MeterDirect {
+	switch how := text("meter", "true"); how {
+	case "direct": // what true was not always
 		cfg.Meter = true
-	} else if cfg.Meter, err = strconv.ParseBool(text("meter", "true")); err != nil {
-		return Config{}, fmt.Errorf("context meter: %q is none of true, direct and false", text("meter", ""))
+	case "stream":
+		cfg.Meter, cfg.MeterStream = true, true
+	default:
+		if cfg.Meter, err = strconv.ParseBool(how); err != nil {
+			return Config{}, fmt.Errorf("context meter: %q is none of true, stream and false", how)
+		}
 	}
 	if cfg.LogRetentionDays, err = strconv.Atoi(text("logRetentionDays", "30")); err != nil || !slices.Contains(retentionDays, cfg.LogRetentionDays) {
 		return Config{}, fmt.Errorf("context logRetentionDays: %q is none of %v", text("logRetentionDays", ""), retentionDays)

@@ -37,9 +37,10 @@
 //	tokenAudience            audience that tokens must name: skystash
 //	keepData                 "false": the table goes with the stack and has
 //	                         neither deletion protection nor backups: true
-//	meter                    "direct": log groups invoke the function that counts usage themselves, without
-//	                         a stream, whose shard costs by the hour; "false": usage is
-//	                         not counted, there are neither statistics nor limits: true
+//	meter                    "stream": log groups write into a stream that the function which counts usage reads,
+//	                         instead of invoking it themselves. The stream's shard costs $10.95 a month, and
+//	                         many instances have their usage counted together. "false": usage is not
+//	                         counted, there are neither statistics nor limits: true
 //	logRetentionDays         30
 //	sweepMinutes             time between two runs of the sweep functions; Redis's is woken
 //	                         by the table's stream besides: 5

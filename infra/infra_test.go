@@ -105,7 +105,9 @@ func TestFunction(t *testing.T) {
 		"Architectures": []any{"arm64"},
 		"Handler":       "bootstrap",
 		"Timeout":       900,
-		"LoggingConfig": map[string]any{"LogGroup": assertions.Match_AnyValue()},
+		"LoggingConfig": map[string]any{
+			"LogGroup": assertions.Match_AnyValue(), "LogFormat": "JSON", "SystemLogLevel": "WARN", "ApplicationLogLevel": "DEBUG",
+		},
 		"Environment": map[string]any{"Variables": map[string]any{
 			"TABLE_NAME":       map[string]any{"Ref": assertions.Match_StringLikeRegexp(jsii.String("^Table"))},
 			"TOKEN_PUBLIC_KEY": somePublicKey,
@@ -290,9 +292,9 @@ func TestReadConfig(t *testing.T) {
 			t.Errorf("%s=%v: %v, want an error that names it", name, value, err)
 		}
 	}
-	for value, want := range map[any][2]bool{nil: {true, false}, "true": {true, false}, "direct": {true, true}, "false": {false, false}, false: {false, false}} {
-		if got, err := read(map[string]any{"meter": value}); err != nil || got.Meter != want[0] || got.MeterDirect != want[1] {
-			t.Errorf("meter=%v: %v, %v, %v", value, got.Meter, got.MeterDirect, err)
+	for value, want := range map[any][2]bool{nil: {true, false}, "true": {true, false}, "direct": {true, false}, "stream": {true, true}, "false": {false, false}, false: {false, false}} {
+		if got, err := read(map[string]any{"meter": value}); err != nil || got.Meter != want[0] || got.MeterStream != want[1] {
+			t.Errorf("meter=%v: %v, %v, %v", value, got.Meter, got.MeterStream, err)
 		}
 	}
 }

@@ -24,7 +24,7 @@ func NewRedisStack(scope constructs.Construct, cfg Config) awscdk.Stack {
 	}
 	stack := awscdk.NewStack(scope, &cfg.Stack, &props)
 	table := newTable(stack, cfg, cfg.ReadRegions...)
-	fn := newRedisFunction(stack, cfg, table, nil)
+	fn := newRedisFunction(stack, cfg, table, true, nil)
 	sweep := newSweepFunction(stack, cfg, table)
 	sweepOnStream(stack, table, sweep)
 	sweepOnSchedule(stack, cfg.SweepMinutes, sweep)

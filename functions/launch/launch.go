@@ -15,6 +15,9 @@ import (
 // Function is all that a function's main does once it has read its settings from
 // env: it opens the handler, which lambda.Start takes, and serves. If anything is missing or
 // cannot be opened, it says so and ends the process with status 1.
+//
+// Where usage is metered, Lambda is asked to announce the end of an instance, with SIGTERM: what the meter still
+// holds is written then. Lambda gives half a second for it.
 func Function(name string, env *settings.Environment, open func(context.Context, *slog.Logger) (handler any, err error)) {
 	log := logger(name, env)
 	handler, err := open(context.Background(), log)
@@ -22,13 +25,24 @@ func Function(name string, env *settings.Environment, open func(context.Context,
 		log.Error("cannot start", "error", err)
 		os.Exit(1)
 	}
-	lambda.Start(handler)
+	var options []lambda.Option
+	if end := env.EndMeter(); end != nil {
+		options = append(options, lambda.WithEnableSIGTERM(func() {
+			end()
+			os.Exit(0)
+		}))
+	}
+	lambda.StartWithOptions(handler, options...)
 }
 
 // Task is Function for a process that does one thing and ends: with status 1 if that fails.
 func Task(name string, env *settings.Environment, run func(context.Context, *slog.Logger) error) {
 	log := logger(name, env)
-	if err := run(context.Background(), log); err != nil {
+	err := run(context.Background(), log)
+	if end := env.EndMeter(); end != nil {
+		end()
+	}
+	if err != nil {
 		log.Error("the task has failed", "error", err)
 		os.Exit(1)
 	}
