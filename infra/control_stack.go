@@ -20,6 +20,8 @@ type ControlConfig struct {
 	Stack   string
 	Asset   string // folder of the executable
 	KeyPath string // of the signing keys in Parameter Store
+
+	GatewayHost string // "": there is no gateway
 }
 
 // readControlConfig reads CDK context as readConfig does.
@@ -59,6 +61,9 @@ func NewControlStack(scope constructs.Construct, cfg Config, control ControlConf
 	environment["STREAM_NAME"] = stream.StreamName()
 	if len(cfg.ReadRegions) > 0 {
 		environment["READ_REGIONS"] = jsii.String(strings.Join(cfg.ReadRegions, ","))
+	}
+	if control.GatewayHost != "" {
+		environment["GATEWAY_HOST"] = &control.GatewayHost
 	}
 	for name, product := range map[string]awscdk.Stack{"REDIS": redis, "KAFKA": kafka, "QSTASH": qstash} {
 		environment[name+"_TABLE"] = tables[name].TableName()

@@ -33,6 +33,10 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	gateway, err := readGatewayConfig(func(name string) any { return app.Node().TryGetContext(jsii.String(name)) })
+	if err != nil {
+		return err
+	}
 	control := readControlConfig(func(name string) any { return app.Node().TryGetContext(jsii.String(name)) })
 	for name, asset := range map[string]*string{
 		"redis": &cfg.RedisAsset, "sweep": &cfg.SweepAsset,
@@ -51,7 +55,16 @@ func run(ctx context.Context) error {
 			return err
 		}
 	}
-	NewControlStack(app, cfg, control, NewRedisStack(app, cfg), NewKafkaStack(app, cfg, kafka), NewQStashStack(app, cfg))
+	redisStack, kafkaStack := NewRedisStack(app, cfg), NewKafkaStack(app, cfg, kafka)
+	if gateway.Host != "" {
+		gateway.Asset = filepath.Join("build", "gateway")
+		if _, err := bundle.Build(ctx, ".", "./functions/gateway", "arm64", gateway.Asset); err != nil {
+			return err
+		}
+		control.GatewayHost = gateway.Host
+		NewGatewayStack(app, cfg, gateway, kafka, redisStack, kafkaStack)
+	}
+	NewControlStack(app, cfg, control, redisStack, kafkaStack, NewQStashStack(app, cfg))
 	app.Synth(nil)
 	return nil
 }
