@@ -10,6 +10,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/skystash/skystash/pkg/bundle"
+	"github.com/skystash/skystash/pkg/token"
 )
 
 func main() {
@@ -33,7 +34,10 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	control := readControlConfig(func(name string) any { return app.Node().TryGetContext(jsii.String(name)) })
+	control, err := readControlConfig(func(name string) any { return app.Node().TryGetContext(jsii.String(name)) })
+	if err != nil {
+		return err
+	}
 	for name, asset := range map[string]*string{
 		"redis": &cfg.RedisAsset, "sweep": &cfg.SweepAsset,
 		"kafka": &kafka.Asset, "materialize": &kafka.MaterializeAsset, "kafkasweep": &kafka.SweepAsset,
@@ -51,7 +55,22 @@ func run(ctx context.Context) error {
 			return err
 		}
 	}
-	NewControlStack(app, cfg, control, NewRedisStack(app, cfg), NewKafkaStack(app, cfg, kafka), NewQStashStack(app, cfg))
+	addStacks(app, cfg, kafka, control)
 	app.Synth(nil)
 	return nil
+}
+
+// addStacks adds the stacks of the products that are deployed, and the control plane's.
+func addStacks(app awscdk.App, cfg Config, kafka KafkaConfig, control ControlConfig) awscdk.Stack {
+	var r, k, q awscdk.Stack
+	if cfg.deploys(token.ProductRedis) {
+		r = NewRedisStack(app, cfg)
+	}
+	if cfg.deploys(token.ProductKafka) {
+		k = NewKafkaStack(app, cfg, kafka)
+	}
+	if cfg.deploys(token.ProductQStash) {
+		q = NewQStashStack(app, cfg)
+	}
+	return NewControlStack(app, cfg, control, r, k, q)
 }
