@@ -23,6 +23,8 @@ type ControlConfig struct {
 	Stack   string
 	Asset   string // folder of the executable
 	KeyPath string // of the signing keys in Parameter Store
+
+	GatewayHost string // "": there is no gateway
 }
 
 // readControlConfig reads CDK context as readConfig does.
@@ -87,6 +89,9 @@ func NewControlStack(scope constructs.Construct, cfg Config, control ControlConf
 		tables = append(tables, tableOf(product.stack).TableArn())
 		environment[product.name+"_TABLE"] = tableOf(product.stack).TableName()
 		environment[product.name+"_URL"] = functionURL(product.stack)
+	}
+	if control.GatewayHost != "" {
+		environment["GATEWAY_HOST"] = &control.GatewayHost
 	}
 	fn := newFunction(stack, cfg, table, function{
 		description: "Developer API and console",

@@ -47,7 +47,7 @@ func controlTemplateOf(t *testing.T, context map[string]any) assertions.Template
 		}
 	}
 	app := awscdk.NewApp(&awscdk.AppProps{Outdir: jsii.String(t.TempDir())})
-	return assertions.Template_FromStack(addStacks(app, cfg, kafka, control), nil)
+	return assertions.Template_FromStack(addStacks(app, cfg, kafka, GatewayConfig{}, control), nil)
 }
 
 func TestOnlyWhatIsDeployedIsKnown(t *testing.T) {

@@ -66,6 +66,27 @@
 //	                         that tokens are signed with: /<prefix>/signing-keys
 //	logLevel                 debug, info, warn or error: info
 //
+// The gateway, for clients that speak the protocols of Redis and Kafka themselves, is deployed if it has a name:
+//
+//	gatewayHost              name that clients reach it by, such as gateway.example.com: none
+//	gatewayStack             name of its stack: <prefix>Gateway
+//	gatewayZone              id of the zone of Route 53 that the name is in. Gateways write their
+//	                         addresses there
+//	gatewayCount             tasks that run after a deployment, $11 a month each; with 0 it costs nothing, and
+//	                         scripts/admin gateway switches it on until the next deployment: 0
+//	gatewayIdleMinutes       without a client, after which it switches itself off; 0: never: 0
+//	gatewaySize              units of CPU and MiB of a task: 256/512
+//	gatewaySpot              "true": tasks run on Fargate Spot, for a third of the price, and end now and
+//	                         then with two minutes' notice: false
+//	gatewayAllow             blocks of IPv4 addresses, separated by commas, that clients may come from: 0.0.0.0/0
+//	gatewayCertificate       ARN of a secret with the keys certificate and key, in PEM; none: Let's
+//	                         Encrypt's. With gatewayBalancer: of a certificate in ACM
+//	gatewayBalancer          "true": a network load balancer ends TLS and has an address that stays, for $18 a
+//	                         month: false
+//	gatewayDomain            gives each database a name of its own, <database id>.<domain>; needs a
+//	                         certificate for *.<domain>: none
+//	gatewayImage             image that runs /gateway; none: one of Amazon's fetches the executable: none
+//
 // The control plane's stack refers to those of the products, which can be deployed without it.
 // Then scripts/admin makes the keys, databases and tokens.
 package main

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -34,6 +35,10 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	gateway, err := readGatewayConfig(func(name string) any { return app.Node().TryGetContext(jsii.String(name)) })
+	if err != nil {
+		return err
+	}
 	control, err := readControlConfig(func(name string) any { return app.Node().TryGetContext(jsii.String(name)) })
 	if err != nil {
 		return err
@@ -55,13 +60,23 @@ func run(ctx context.Context) error {
 			return err
 		}
 	}
-	addStacks(app, cfg, kafka, control)
+	if gateway.Host != "" {
+		if !cfg.deploys(token.ProductRedis) || !cfg.deploys(token.ProductKafka) {
+			return errors.New("context products: the gateway serves both redis and kafka")
+		}
+		gateway.Asset = filepath.Join("build", "gateway")
+		if _, err := bundle.Build(ctx, ".", "./functions/gateway", "arm64", gateway.Asset); err != nil {
+			return err
+		}
+	}
+	addStacks(app, cfg, kafka, gateway, control)
 	app.Synth(nil)
 	return nil
 }
 
-// addStacks adds the stacks of the products that are deployed, and the control plane's.
-func addStacks(app awscdk.App, cfg Config, kafka KafkaConfig, control ControlConfig) awscdk.Stack {
+// addStacks adds the stacks of the products that are deployed, the gateway's if it has a name, and the control plane's, which
+// is returned.
+func addStacks(app awscdk.App, cfg Config, kafka KafkaConfig, gateway GatewayConfig, control ControlConfig) awscdk.Stack {
 	var r, k, q awscdk.Stack
 	if cfg.deploys(token.ProductRedis) {
 		r = NewRedisStack(app, cfg)
@@ -71,6 +86,10 @@ func addStacks(app awscdk.App, cfg Config, kafka KafkaConfig, control ControlCon
 	}
 	if cfg.deploys(token.ProductQStash) {
 		q = NewQStashStack(app, cfg)
+	}
+	if gateway.Host != "" {
+		control.GatewayHost = gateway.Host
+		NewGatewayStack(app, cfg, gateway, kafka, r, k)
 	}
 	return NewControlStack(app, cfg, control, r, k, q)
 }

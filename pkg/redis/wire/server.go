@@ -144,6 +144,9 @@ func (s *Server) Serve(l net.Listener) error {
 	})
 }
 
+// Clients are the connections that there are, and those that there have been with them.
+func (s *Server) Clients() (open int, total uint64) { return s.conns.Clients() }
+
 // enter counts a connection that has logged in, or has logged out if l is nil. It reports false if there are too many of the
 // login's database or credential.
 func (s *Server) enter(c *conn, l *login) bool {
