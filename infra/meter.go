@@ -49,6 +49,21 @@ func meteredQStash(stack awscdk.Stack) meteredProduct {
 	return meteredProduct{"QStash", "QSTASH_TABLE_NAME", stack, logs, []string{"dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"}}
 }
 
+// meteredProducts are those that are deployed.
+func meteredProducts(redis, kafka, qstash awscdk.Stack) []meteredProduct {
+	var all []meteredProduct
+	if redis != nil {
+		all = append(all, meteredRedis(redis))
+	}
+	if kafka != nil {
+		all = append(all, meteredKafka(kafka))
+	}
+	if qstash != nil {
+		all = append(all, meteredQStash(qstash))
+	}
+	return all
+}
+
 // addMeter adds the counting of usage to the control table's stack: subscriptions of the products'
 // log groups, and the function that they invoke, or that reads a stream which they write to. The products' stacks do
 // not depend on it, so they can be deployed without it.
