@@ -21,7 +21,8 @@ type ControlConfig struct {
 	Asset   string // folder of the executable
 	KeyPath string // of the signing keys in Parameter Store
 
-	GatewayHost string // "": there is no gateway
+	GatewayHost string       // "": there is no gateway
+	Gateway     awscdk.Stack // nil: the same
 }
 
 // readControlConfig reads CDK context as readConfig does.
@@ -93,7 +94,11 @@ func NewControlStack(scope constructs.Construct, cfg Config, control ControlConf
 		},
 	}))
 
-	addMeter(stack, cfg, table, meteredRedis(redis), meteredKafka(kafka), meteredQStash(qstash))
+	metered := []meteredProduct{meteredRedis(redis), meteredKafka(kafka), meteredQStash(qstash)}
+	if control.Gateway != nil {
+		metered = append(metered, meteredGateway(control.Gateway))
+	}
+	addMeter(stack, cfg, table, metered...)
 
 	api := openAPI(stack, fn, "Control", "Developer API and console")
 	output(stack, "Url", api.ApiEndpoint(), "The Developer API, in place of https://api.upstash.com")

@@ -62,7 +62,7 @@ func run(ctx context.Context) error {
 			return err
 		}
 		control.GatewayHost = gateway.Host
-		NewGatewayStack(app, cfg, gateway, kafka, redisStack, kafkaStack)
+		control.Gateway = NewGatewayStack(app, cfg, gateway, kafka, redisStack, kafkaStack)
 	}
 	NewControlStack(app, cfg, control, redisStack, kafkaStack, NewQStashStack(app, cfg))
 	app.Synth(nil)

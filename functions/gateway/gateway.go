@@ -37,6 +37,7 @@ const (
 
 	headerTime = 10 * time.Second // that a client of HTTPS has for its headers
 	idleTime   = 2 * time.Minute  // between its requests
+	flushEvery = time.Minute      // of the meter
 	endTime    = 10 * time.Second // beyond draining, for what is carried out
 )
 
@@ -87,6 +88,9 @@ func run(ctx context.Context, aws cloud.Settings, cfg config, log *slog.Logger) 
 		})
 		idle := newIdleness(g.census, time.Now)
 		g.duties.Go(func() { switchOff(duties, cfg, client, idle, log) })
+	}
+	if flush := cfg.flushMeter; flush != nil {
+		g.duties.Go(func() { flushOften(duties, flush) })
 	}
 	log.Info("serving", "host", cfg.host, "redis", g.redisWire != nil, "kafka", g.kafkaWire != nil)
 	select {
@@ -192,7 +196,7 @@ func (g *gateway) listen(duties context.Context) error {
 		if err != nil {
 			return fmt.Errorf("listening for %s: %w", kafkaProtocol, err)
 		}
-		advertised.Host = g.cfg.host
+		advertised.Host, advertised.TLS = g.cfg.host, true // a balancer's clients come by TLS, too
 		g.serve(kafkaProtocol, func() error { return g.kafkaWire.Serve(l, advertised) })
 	}
 	l, err := g.listenOn(healthChecks, g.cfg.healthAddr, nil)
@@ -255,6 +259,20 @@ func (g *gateway) keepName(ctx context.Context, in *cloud.Cloud) (left *sync.Wai
 	})
 	left.Go(func() { registrar.Run(ctx) })
 	return left, nil
+}
+
+// flushOften writes what the meter holds, also while nobody calls. The last of it is written when the process ends.
+func flushOften(ctx context.Context, flush func()) {
+	ticks := time.NewTicker(flushEvery)
+	defer ticks.Stop()
+	for {
+		select {
+		case <-ticks.C:
+			flush()
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // addressService is Amazon's, which tells whoever asks what address it is asked from. A task's own
