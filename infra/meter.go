@@ -13,9 +13,11 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/skystash/skystash/pkg/meter"
 )
 
-// meterSeconds is how long lines are gathered before they are counted: a batch costs a transaction,
+// meterSeconds is how long lines of a stream are gathered before they are counted: a batch costs a transaction,
 // whatever it holds, and limits are late by this much.
 const meterSeconds = 60
 
@@ -47,13 +49,28 @@ func meteredQStash(stack awscdk.Stack) meteredProduct {
 	return meteredProduct{"QStash", "QSTASH_TABLE_NAME", stack, logs, []string{"dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"}}
 }
 
+// meteredProducts are those that are deployed.
+func meteredProducts(redis, kafka, qstash awscdk.Stack) []meteredProduct {
+	var all []meteredProduct
+	if redis != nil {
+		all = append(all, meteredRedis(redis))
+	}
+	if kafka != nil {
+		all = append(all, meteredKafka(kafka))
+	}
+	if qstash != nil {
+		all = append(all, meteredQStash(qstash))
+	}
+	return all
+}
+
 // addMeter adds the counting of usage to the control table's stack: subscriptions of the products'
-// log groups, a stream that they write to, and the function that reads it. The products' stacks do
+// log groups, and the function that they invoke, or that reads a stream which they write to. The products' stacks do
 // not depend on it, so they can be deployed without it.
 func addMeter(stack awscdk.Stack, cfg Config, table awsdynamodb.Table, products ...meteredProduct) awslambda.Function {
 	var stream awskinesis.Stream
 	var subscribe awsiam.Role
-	if !cfg.MeterDirect {
+	if cfg.MeterStream {
 		stream = newUsageStream(stack)
 		subscribe = newSubscriptionRole(stack, stream)
 	}
@@ -80,11 +97,14 @@ func addMeter(stack awscdk.Stack, cfg Config, table awsdynamodb.Table, products 
 			group := p.stack.Node().FindChild(jsii.String(id)).(awslogs.LogGroup)
 			props := awslogs.CfnSubscriptionFilterProps{
 				LogGroupName:  group.LogGroupName(),
-				FilterPattern: jsii.String("{ $.meter = 1 }"),
+				FilterPattern: jsii.String(meter.LinePattern),
 				Distribution:  jsii.String("ByLogStream"), // an instance's lines stay together, and so cheap to count
 			}
-			var allowed constructs.IDependable = subscribe
-			if cfg.MeterDirect {
+			var allowed constructs.IDependable
+			if cfg.MeterStream {
+				props.DestinationArn, props.RoleArn = stream.StreamArn(), subscribe.RoleArn()
+				allowed = subscribe
+			} else {
 				props.DestinationArn = fn.FunctionArn()
 				allowed = awslambda.NewCfnPermission(stack, jsii.String("Allow"+p.name+id), &awslambda.CfnPermissionProps{
 					Action:       jsii.String("lambda:InvokeFunction"),
@@ -92,19 +112,17 @@ func addMeter(stack awscdk.Stack, cfg Config, table awsdynamodb.Table, products 
 					Principal:    jsii.String("logs.amazonaws.com"),
 					SourceArn:    group.LogGroupArn(),
 				})
-			} else {
-				props.DestinationArn, props.RoleArn = stream.StreamArn(), subscribe.RoleArn()
 			}
 			filter := awslogs.NewCfnSubscriptionFilter(stack, jsii.String(p.name+id), &props)
 			filter.Node().AddDependency(allowed)
 		}
 	}
-	if cfg.MeterDirect {
-		keepFailedUsage(stack, fn)
-		startOnSchedule(stack, measureMinutes, fn)
-	} else {
+	if cfg.MeterStream {
 		mapUsage(stack, stream, fn)
 		sweepOnSchedule(stack, measureMinutes, fn)
+	} else {
+		keepFailedUsage(stack, fn)
+		startOnSchedule(stack, measureMinutes, fn)
 	}
 	return fn
 }

@@ -5,6 +5,7 @@ package awscontrol
 import (
 	"context"
 	"log/slog"
+	"net"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
@@ -55,6 +56,10 @@ func Environment(env *settings.Environment) Config {
 		},
 		ReadRegions: strings.FieldsFunc(env.Get("READ_REGIONS"), func(r rune) bool { return r == ',' }),
 		SSMEndpoint: env.Get("SSM_ENDPOINT"),
+	}
+	if host := env.Get("GATEWAY_HOST"); host != "" {
+		cfg.Endpoints.RedisTCP = control.RedisServer{TLSAddress: net.JoinHostPort(host, "6379")}
+		cfg.Endpoints.KafkaTCP = control.Broker{Address: net.JoinHostPort(host, "9092"), TLS: true}
 	}
 	product := func(variable string, read func(*settings.Environment)) {
 		if table := env.Get(variable); table != "" {

@@ -58,7 +58,7 @@ func Guide(program string) string { return strings.ReplaceAll(guide, "PROGRAM", 
 
 const guide = `A new deployment with the control plane, which makes keys, databases and tokens:
 
-  npx cdk deploy --all -c tokenPublicKey=published       prints the URLs and the tables
+  ./scripts/cdk deploy --all -c tokenPublicKey=published     prints the URLs and the tables
   PROGRAM bootstrap -table <control table> -email <address>
 
 What there was before the control plane gets into it, with its data; tokens minted before stay valid
@@ -69,7 +69,7 @@ where functions know the key they are signed with:
 One without:
 
   PROGRAM keygen -out token-key.pem
-  npx cdk deploy --all -c tokenPublicKey=<public key>    prints the URLs and the tables
+  ./scripts/cdk deploy --all -c tokenPublicKey=<public key>  prints the URLs and the tables
   PROGRAM create-database -table <table> -name first
   PROGRAM mint-token -table <table> -database <id> -key token-key.pem
 
