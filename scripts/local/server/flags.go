@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/skystash/skystash/pkg/conns"
+	"github.com/skystash/skystash/pkg/kafka"
 	"github.com/skystash/skystash/pkg/qstash/breaker"
 )
 
@@ -44,6 +45,7 @@ type flags struct {
 	kafkaTLSAddr  string
 	kafkaHost     string
 	kafkaInsecure bool
+	kafkaSlot     int    // -1: none
 	kinesis       string // endpoint
 	topics        topicsFlag
 	partitions    int
@@ -96,6 +98,8 @@ func (m *Main) ParseFlags(args []string) error {
 	fs.StringVar(&f.kafkaTLSAddr, "kafka-tls-addr", "127.0.0.1:9192", "`host:port` for the same with TLS, with a certificate that is made at the first start; empty: none")
 	fs.StringVar(&f.kafkaHost, "kafka-host", "", "`name` by which Kafka's clients reach both, if it is not that of the address")
 	fs.BoolVar(&f.kafkaInsecure, "kafka-insecure", false, "let -kafka-addr be another than a loopback address: passwords then cross the network in the clear")
+	fs.IntVar(&f.kafkaSlot, "kafka-slot", -1, "`number` of this server, from 0, among several over one -kafka-stream: they tell Kafka's clients of each other, so that\n"+
+		"those of a group meet in one of them; each needs addresses of its own")
 	fs.Var(&f.topics, "topics", "Kafka `topics` to create, e.g. red:3,green,blue: names, with the number of partitions")
 	fs.IntVar(&f.partitions, "kafka-partitions", 1000, "`number` of partitions that all Kafka topics can have together")
 	fs.StringVar(&f.qstashTable, "qstash-table", "skystash-qstash", "`name` of QStash's DynamoDB table; created if an endpoint is given")
@@ -178,6 +182,9 @@ func (f *flags) check(rest []string) error {
 		if _, _, err := net.SplitHostPort(addr); err != nil && addr != "" {
 			return fmt.Errorf("-%s %q: want host:port", name, addr)
 		}
+	}
+	if f.kafkaSlot < -1 || f.kafkaSlot >= kafka.MaxSlots {
+		return fmt.Errorf("-kafka-slot %d: want 0 to %d", f.kafkaSlot, kafka.MaxSlots-1)
 	}
 	if f.kafkaAddr != "" && !f.kafkaInsecure && !isLoopback(f.kafkaAddr) {
 		return fmt.Errorf("-kafka-addr %s is no loopback address: use -kafka-tls-addr there, or -kafka-insecure", f.kafkaAddr)
