@@ -34,6 +34,7 @@ const usage = `Usage: admin <command> [flags]     (admin <command> -h lists the 
   mint-token          make a token for a database
   revoke-token        make one token invalid, by its credential id
   reset-credentials   make all tokens of a database invalid
+  cost                say what a synthesised app costs a month, and a million requests
 ` + kafkaUsage + `
   create-account      make a QStash account
   mint-qstash-token   make a token for one
@@ -82,6 +83,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		"mint-token":        mintToken,
 		"revoke-token":      revokeToken,
 		"reset-credentials": resetCredentials,
+		"cost":              printCost,
 
 		"create-account":      createAccount,
 		"mint-qstash-token":   mintQStashToken,
