@@ -1,16 +1,22 @@
 // Command infra is the CDK app that puts Skystash into an AWS account. The CDK
 // command line runs it as cdk.json says:
 //
-//	npx cdk synth            # no account needed
-//	npx cdk deploy --all
+//	./scripts/cdk synth      # no account needed
+//	./scripts/cdk deploy --all
 //
 // Settings are CDK context ("-c name=value", or "context" in cdk.json):
 //
-//	stack                    name of the stack: SkystashRedis
+//	products                 those that are deployed, of redis, kafka and qstash, separated by commas, or
+//	                         "all": redis,qstash. Kafka's stream has a price by the hour. What is
+//	                         left out later stays deployed, but the console does not know of it
+//	prefix                   what the names of stacks and of parameters (in lower case) begin with, so that there can
+//	                         be several deployments in an account and region: Skystash
+//	stack                    name of the stack: <prefix>Redis
 //	readRegions              regions, separated by commas, where a function reads from a
-//	                         replica of the table: a stack <stack>-<region> each
+//	                         replica of the table: a stack <stack>-<region> each. A replica whose
+//	                         region is left out later stays, unless keepData is false
 //	region                   that everything else is deployed to; needed with readRegions
-//	qstashStack              name of QStash's stack: SkystashQStash
+//	qstashStack              name of QStash's stack: <prefix>QStash
 //	qstashRegion             what QStash's destinations are told: EU-CENTRAL-1
 //	qstashAllowed            blocks of addresses, such as 10.0.0.0/8, separated by
 //	                         commas, that QStash may deliver to although they are
@@ -33,7 +39,7 @@
 //	                         "published": none but those that the control plane
 //	                         makes and publishes
 //	tokenPublicKeyParameter  else: SSM parameter that holds them at deployment
-//	                         time, in each region: /skystash/token-public-key
+//	                         time, in each region: /<prefix>/token-public-key
 //	tokenAudience            audience that tokens must name: skystash
 //	keepData                 "false": the table goes with the stack and has
 //	                         neither deletion protection nor backups: true
@@ -44,7 +50,7 @@
 //	logRetentionDays         30
 //	sweepMinutes             time between two runs of the sweep functions; Redis's is woken
 //	                         by the table's stream besides: 5
-//	kafkaStack               name of Kafka's stack: SkystashKafka
+//	kafkaStack               name of Kafka's stack: <prefix>Kafka
 //	kafkaShards              shards of its stream, 0 for on demand: 1
 //	kafkaFanOut              "true": Kinesis pushes the stream's records to the function that materializes them, by
 //	                         enhanced fan-out, instead of being asked once a second. That costs $0.015 an hour for
@@ -55,15 +61,15 @@
 //	kafkaLagMetrics          "true": the lag of each group is a metric of CloudWatch, every sweepMinutes, which
 //	                         costs $0.30 a month for each of two: false
 //	kafkaLagAlarm            messages that a group may be behind before there is an alarm: none
-//	controlStack             name of the control plane's stack: SkystashControl
+//	controlStack             name of the control plane's stack: <prefix>Control
 //	signingKeyPath           path in Parameter Store under which it keeps the keys
-//	                         that tokens are signed with: /skystash/signing-keys
+//	                         that tokens are signed with: /<prefix>/signing-keys
 //	logLevel                 debug, info, warn or error: info
 //
 // The gateway, for clients that speak the protocols of Redis and Kafka themselves, is deployed if it has a name:
 //
 //	gatewayHost              name that clients reach it by, such as gateway.example.com: none
-//	gatewayStack             name of its stack: SkystashGateway
+//	gatewayStack             name of its stack: <prefix>Gateway
 //	gatewayZone              id of the zone of Route 53 that the name is in. Gateways write their
 //	                         addresses there
 //	gatewayCount             tasks that run after a deployment, $11 a month each; with 0 it costs nothing, and

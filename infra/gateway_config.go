@@ -58,8 +58,12 @@ func readGatewayConfig(context func(name string) any) (GatewayConfig, error) {
 		})
 		return is
 	}
+	named, err := readPrefix(text("prefix", defaultPrefix))
+	if err != nil {
+		return GatewayConfig{}, err
+	}
 	cfg := GatewayConfig{
-		Stack:       text("gatewayStack", "SkystashGateway"),
+		Stack:       text("gatewayStack", named.stack("Gateway")),
 		Host:        strings.TrimSuffix(text("gatewayHost", ""), "."),
 		Zone:        text("gatewayZone", ""),
 		Count:       number("gatewayCount", "0", 0, 100),

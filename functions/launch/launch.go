@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"sync"
+	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 
@@ -35,16 +37,38 @@ func Function(name string, env *settings.Environment, open func(context.Context,
 	lambda.StartWithOptions(handler, options...)
 }
 
+// meterEvery is how often a task writes what its meter holds: it may go without requests for long, and is not frozen.
+const meterEvery = time.Minute
+
 // Task is Function for a process that does one thing and ends: with status 1 if that fails.
 func Task(name string, env *settings.Environment, run func(context.Context, *slog.Logger) error) {
 	log := logger(name, env)
-	err := run(context.Background(), log)
-	if end := env.EndMeter(); end != nil {
-		end()
+	ended := make(chan struct{})
+	var metering sync.WaitGroup
+	if write := env.EndMeter(); write != nil {
+		metering.Go(func() { writeMeter(write, ended) })
 	}
+	err := run(context.Background(), log)
+	close(ended)
+	metering.Wait()
 	if err != nil {
 		log.Error("the task has failed", "error", err)
 		os.Exit(1)
+	}
+}
+
+// writeMeter writes what the meter holds now and then, and when the task has ended.
+func writeMeter(write func(), ended <-chan struct{}) {
+	tick := time.NewTicker(meterEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			write()
+		case <-ended:
+			write()
+			return
+		}
 	}
 }
 
