@@ -17,30 +17,47 @@ import (
 const useEvery = time.Hour
 
 // CommitOffsets commits offsets for a member, or with generation -1 for a group without members. The errors are one for each offset, nil if it is stored; err is for all of them.
+// A call without any offset that can be stored makes no group. If all are of unknown partitions, that is all it says, as in Kafka.
 func (e *Engine) CommitOffsets(ctx context.Context, c *Cluster, m MemberRef, offsets []OffsetCommit) (errs []error, err error) {
-	generation, g, err := e.mayCommit(ctx, c, m)
+	errs = make([]error, len(offsets))
+	topics := make([]int64, len(offsets))
+	known, good := 0, 0
+	for i, o := range offsets {
+		topics[i], err = e.partitionTopic(ctx, c, o.TopicPartition)
+		if IsKind(err, NotFound) || IsKind(err, Invalid) {
+			errs[i] = groupError(CodeUnknownTopicOrPartition, "%s", err)
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		known++
+		switch {
+		case len(o.Metadata) > maxOffsetMetadataBytes:
+			errs[i] = groupError(CodeOffsetMetadataTooLarge, "the metadata take more than %d bytes", maxOffsetMetadataBytes)
+		case o.Offset < groups.None:
+			errs[i] = groupError(CodeInvalidRequest, "offset %d is negative", o.Offset)
+		default:
+			good++
+		}
+	}
+	if known == 0 && len(offsets) > 0 {
+		if checkName("group", m.Group) != nil {
+			return nil, groupError(CodeInvalidGroupID, "illegal group id")
+		}
+		return errs, nil
+	}
+	generation, g, err := e.mayCommit(ctx, c, m, good > 0)
 	if err != nil {
 		return nil, err
 	}
-	errs = make([]error, len(offsets))
 	commits := map[groups.BlockKey][]blockCommit{}
 	places := map[groups.BlockKey][]int{} // of the commits in the request
 	for i, o := range offsets {
-		topic, err := e.partitionTopic(ctx, c, o.TopicPartition)
-		switch {
-		case IsKind(err, NotFound) || IsKind(err, Invalid):
-			errs[i] = groupError(CodeUnknownTopicOrPartition, "%s", err)
-			continue
-		case err != nil:
-			return nil, err
-		case len(o.Metadata) > maxOffsetMetadataBytes:
-			errs[i] = groupError(CodeOffsetMetadataTooLarge, "the metadata take more than %d bytes", maxOffsetMetadataBytes)
-			continue
-		case o.Offset < groups.None:
-			errs[i] = groupError(CodeInvalidRequest, "offset %d is negative", o.Offset)
+		if errs[i] != nil {
 			continue
 		}
-		key := groups.BlockOf(topic, o.Partition)
+		key := groups.BlockOf(topics[i], o.Partition)
 		commit := blockCommit{partition: o.Partition, offset: o.Offset, classic: true, epoch: o.LeaderEpoch, metadata: o.Metadata, generation: generation}
 		if n := slices.IndexFunc(commits[key], func(b blockCommit) bool { return b.partition == o.Partition }); n >= 0 {
 			commits[key][n] = commit // the last one counts
@@ -63,8 +80,9 @@ func (e *Engine) CommitOffsets(ctx context.Context, c *Cluster, m MemberRef, off
 	return errs, nil
 }
 
-// mayCommit finds the generation for which a call commits, and the group, which it makes if need be.
-func (e *Engine) mayCommit(ctx context.Context, c *Cluster, m MemberRef) (int64, *groupItem, error) {
+// mayCommit finds the generation for which a call commits, and the group. If there is none, it makes one that is to
+// store offsets.
+func (e *Engine) mayCommit(ctx context.Context, c *Cluster, m MemberRef, stores bool) (int64, *groupItem, error) {
 	if checkName("group", m.Group) != nil {
 		return 0, nil, groupError(CodeInvalidGroupID, "illegal group id")
 	}
@@ -101,6 +119,7 @@ func (e *Engine) mayCommit(ctx context.Context, c *Cluster, m MemberRef) (int64,
 		}
 	}
 	switch {
+	case room.record.attrs == nil && !stores:
 	case room.record.attrs == nil: // somebody stores offsets without ever being a member
 		if err := room.list(ctx, 0); err != nil {
 			return 0, nil, err

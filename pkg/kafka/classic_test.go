@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -465,5 +466,41 @@ func TestGroupsOfOffsetsAlone(t *testing.T) {
 		if got, err := e.FetchOffsets(w.Context(), e.c, "g", nil); err != nil || len(got) != 0 {
 			w.Errorf("offsets of the deleted group %+v, %v", got, err)
 		}
+	})
+}
+
+// A commit of which nothing is stored makes no group, as with Kafka.
+func TestRefusedCommitsMakeNoGroup(t *testing.T) {
+	inClassicBubble(t, 1, 1, func(w *classicWorld) {
+		e := w.engines[0]
+		red, none := TopicPartition{"red", 0}, TopicPartition{"none", 0}
+		stranger, late := MemberRef{Group: "g", Generation: -1}, MemberRef{Group: "g", Member: "m", Generation: 3}
+		for _, c := range []struct {
+			what string
+			from MemberRef
+			of   OffsetCommit
+			want Code
+		}{
+			{"an unknown topic", stranger, OffsetCommit{TopicOffset{none, 1}, -1, ""}, CodeUnknownTopicOrPartition},
+			{"an unknown partition", stranger, OffsetCommit{TopicOffset{TopicPartition{"red", 9}, 1}, -1, ""}, CodeUnknownTopicOrPartition},
+			{"too many metadata", stranger, OffsetCommit{TopicOffset{red, 1}, -1, strings.Repeat("x", maxOffsetMetadataBytes+1)}, CodeOffsetMetadataTooLarge},
+			{"a negative offset", stranger, OffsetCommit{TopicOffset{red, -2}, -1, ""}, CodeInvalidRequest},
+			{"no such member", late, OffsetCommit{TopicOffset{red, 1}, -1, ""}, CodeIllegalGeneration},
+			{"no such member, and an unknown topic", late, OffsetCommit{TopicOffset{none, 1}, -1, ""}, CodeUnknownTopicOrPartition},
+		} {
+			errs, err := e.CommitOffsets(w.Context(), e.c, c.from, []OffsetCommit{c.of})
+			w.wantCode(c.what, errors.Join(append(errs, err)...), c.want)
+			w.wantCode(c.what+": deleting the group", e.RemoveGroup(w.Context(), e.c, "g"), CodeGroupNotFound)
+			_, err = e.DeleteOffsets(w.Context(), e.c, "g", []TopicPartition{red})
+			w.wantCode(c.what+": deleting its offsets", err, CodeGroupNotFound)
+			if list, err := e.ListGroups(w.Context(), e.c); err != nil || len(list) != 0 {
+				w.Errorf("%s: groups %+v, %v", c.what, list, err)
+			}
+		}
+		errs, err := e.CommitOffsets(w.Context(), e.c, stranger, []OffsetCommit{{TopicOffset{none, 1}, -1, ""}, {TopicOffset{red, 1}, -1, ""}})
+		if err != nil || CodeOf(errs[0]) != CodeUnknownTopicOrPartition || errs[1] != nil {
+			w.Errorf("one of two: %v, %v", errs, err)
+		}
+		w.wantCode("deleting the group of one of two", e.RemoveGroup(w.Context(), e.c, "g"), 0)
 	})
 }

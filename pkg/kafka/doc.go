@@ -70,6 +70,7 @@
 //	password  'c' cluster                    'k' credential        salt, list, x: see Passwords
 //	topic     'c' cluster                    't' name              id, parts, ret, size, max, compact, created, set
 //	group     'c' cluster                    'g' group             n: instances, at; says that there is such a group
+//	gateways  "gateways"                     "gateways"             i* u* a* for slots, see gateways.go
 //	debt      'c' cluster                    'r' topic id          parts: the topic's logs are to be deleted
 //	clusters  "clusters"                     cluster               none
 //	news      'c' cluster                    'n' topic id          c* for partitions: counters, see newsOf

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -24,7 +25,7 @@ func (x *exchange) describeConfigs(ctx context.Context, req *kmsg.DescribeConfig
 		case kmsg.ConfigResourceTypeTopic:
 			refused = x.describeTopicConfigs(ctx, req, &r, &out)
 		case kmsg.ConfigResourceTypeBroker:
-			refused = x.describeBrokerConfigs(&r, &out)
+			refused = x.describeBrokerConfigs(ctx, &r, &out)
 		default:
 			refused = x.refuse(kerr.InvalidRequest, "only topics and brokers have configurations")
 		}
@@ -66,8 +67,8 @@ func (x *exchange) describeTopicConfigs(ctx context.Context, req *kmsg.DescribeC
 	return refusal{}
 }
 
-func (x *exchange) describeBrokerConfigs(r *kmsg.DescribeConfigsRequestResource, out *kmsg.DescribeConfigsResponseResource) refusal {
-	if r.ResourceName != "" && r.ResourceName != strconv.Itoa(brokerID) {
+func (x *exchange) describeBrokerConfigs(ctx context.Context, r *kmsg.DescribeConfigsRequestResource, out *kmsg.DescribeConfigsResponseResource) refusal {
+	if r.ResourceName != "" && !x.brokers(ctx).has(r.ResourceName) {
 		return x.refuse(kerr.InvalidRequest, "there is no such broker")
 	}
 	for _, name := range slices.Sorted(maps.Keys(brokerSettings)) {
@@ -75,6 +76,9 @@ func (x *exchange) describeBrokerConfigs(r *kmsg.DescribeConfigsRequestResource,
 			continue
 		}
 		value := brokerSettings[name]
+		if name == brokerIDSetting {
+			value = cmp.Or(r.ResourceName, strconv.Itoa(int(x.self())))
+		}
 		c := kmsg.NewDescribeConfigsResponseResourceConfig()
 		c.Name, c.Value, c.ReadOnly, c.Source, c.ConfigType = name, &value, true, fromBroker, kmsg.ConfigTypeString
 		out.Configs = append(out.Configs, c)

@@ -30,7 +30,12 @@
 //
 // # What is different from Kafka
 //
-// There is one broker, number 0, and it leads everything. Fetch has no sessions: its answers say so, and
+// Without Config.Gateway there is one broker, number 0, and it leads everything. With it, there is a broker for each gateway that holds a
+// slot: partitions and groups are spread over them by rendezvous hashing, so that those who share something usually meet in one
+// process. That is advice. A gateway never answers NOT_LEADER_OR_FOLLOWER, nor NOT_COORDINATOR unless it is about to end: it serves
+// whatever it is asked for, under whatever name.
+//
+// Fetch has no sessions: its answers say so, and
 // clients go on without. Leader epochs are always 0. Topics are not created by asking for them.
 // Transactions are refused: InitProducerId with a transactional id answers
 // TRANSACTIONAL_ID_AUTHORIZATION_FAILED, which clients take as final. Access control lists are answered with

@@ -25,19 +25,20 @@ const (
 // firstFindOfMany is the version of FindCoordinator from which on it names several coordinators.
 const firstFindOfMany = 4
 
-func (x *exchange) findCoordinator(_ context.Context, req *kmsg.FindCoordinatorRequest, resp *kmsg.FindCoordinatorResponse) error {
+func (x *exchange) findCoordinator(ctx context.Context, req *kmsg.FindCoordinatorRequest, resp *kmsg.FindCoordinatorResponse) error {
+	all := x.brokers(ctx)
 	if req.Version < firstFindOfMany {
-		one := x.coordinator(req.CoordinatorType, req.CoordinatorKey)
+		one := x.coordinator(all, req.CoordinatorType, req.CoordinatorKey)
 		resp.NodeID, resp.Host, resp.Port, resp.ErrorCode, resp.ErrorMessage = one.NodeID, one.Host, one.Port, one.ErrorCode, one.ErrorMessage
 		return nil
 	}
 	for _, key := range req.CoordinatorKeys {
-		resp.Coordinators = append(resp.Coordinators, x.coordinator(req.CoordinatorType, key))
+		resp.Coordinators = append(resp.Coordinators, x.coordinator(all, req.CoordinatorType, key))
 	}
 	return nil
 }
 
-func (x *exchange) coordinator(kind int8, key string) kmsg.FindCoordinatorResponseCoordinator {
+func (x *exchange) coordinator(all brokers, kind int8, key string) kmsg.FindCoordinatorResponseCoordinator {
 	out := kmsg.NewFindCoordinatorResponseCoordinator()
 	out.Key, out.NodeID, out.Port = key, -1, -1
 	switch {
@@ -51,7 +52,8 @@ func (x *exchange) coordinator(kind int8, key string) kmsg.FindCoordinatorRespon
 		x.fail(http.StatusForbidden)
 		out.ErrorCode = kerr.GroupAuthorizationFailed.Code
 	default:
-		out.NodeID, out.Host, out.Port = brokerID, x.advertised.Host, x.advertised.Port
+		b := all.ofGroup(x.Cluster.ID, key)
+		out.NodeID, out.Host, out.Port = b.id, b.Host, b.Port
 	}
 	return out
 }

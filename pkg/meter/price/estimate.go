@@ -11,7 +11,7 @@ import (
 // What a request takes besides what is metered.
 const (
 	functionGB      = 0.5 // memory of the functions that serve requests, in GiB, as Lambda bills it
-	logBytes        = 800 // of a request in CloudWatch Logs: its record, and Lambda's own three lines
+	logBytes        = 50  // of a request in CloudWatch Logs: its share of a line, of 250 bytes if it is alone there and 2 if many are
 	wakeRequests    = 3   // of SQS, for an attempt to deliver: send, receive and delete its wake-up
 	dynamoGB        = 1 << 30
 	transferGB      = 1e9

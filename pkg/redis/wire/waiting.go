@@ -74,7 +74,7 @@ func (b *batch) wait(args []string, w *waiting) {
 		b.waiter.Store(nil)
 	}()
 	mark, began := b.w.Len(), b.s.now()
-	defer func() { b.noteSlow(args, b.s.now().Sub(began)-*b.waited) }()
+	defer func() { b.noteWaiting(args, b.s.now().Sub(began)-*b.waited, b.w.Buf[min(mark, len(b.w.Buf)):]) }()
 	if err := b.s.engine.Do(b.ctx, b.Database, b.Access, args, &b.w); err != nil {
 		b.w.Truncate(mark)
 		if b.Life.Err() == nil {
