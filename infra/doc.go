@@ -1,8 +1,8 @@
 // Command infra is the CDK app that puts Skystash into an AWS account. The CDK
 // command line runs it as cdk.json says:
 //
-//	npx cdk synth            # no account needed
-//	npx cdk deploy --all
+//	./scripts/cdk synth      # no account needed
+//	./scripts/cdk deploy --all
 //
 // Settings are CDK context ("-c name=value", or "context" in cdk.json):
 //

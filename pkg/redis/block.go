@@ -33,6 +33,9 @@ const (
 
 // runBlocking carries out a command that may wait.
 func (e *Engine) runBlocking(ctx context.Context, db *Database, b bound, w *resp.Writer) error {
+	if err := ctx.Err(); err != nil { // not left to the first attempt: a context may be lenient when it is asked first
+		return err
+	}
 	kind := b.cmd.Group
 	if b.cmd.Name == "xreadgroup" {
 		kind = groupReader

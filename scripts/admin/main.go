@@ -42,7 +42,7 @@ const usage = `Usage: admin <command> [flags]     (admin <command> -h lists the 
 ` + controlUsage + `
 A new deployment with the control plane, which makes keys, databases and tokens:
 
-  npx cdk deploy --all -c tokenPublicKey=published       prints the URLs and the tables
+  ./scripts/cdk deploy --all -c tokenPublicKey=published     prints the URLs and the tables
   go run ./scripts/admin bootstrap -table <control table> -email <address>
 
 What there was before the control plane gets into it, with its data; tokens minted before stay valid
@@ -53,7 +53,7 @@ where functions know the key they are signed with:
 One without:
 
   go run ./scripts/admin keygen -out token-key.pem
-  npx cdk deploy --all -c tokenPublicKey=<public key>    prints the URLs and the tables
+  ./scripts/cdk deploy --all -c tokenPublicKey=<public key>  prints the URLs and the tables
   go run ./scripts/admin create-database -table <table> -name first
   go run ./scripts/admin mint-token -table <table> -database <id> -key token-key.pem
 

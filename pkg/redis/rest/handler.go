@@ -186,8 +186,7 @@ func (h *Handler) Serve(ctx context.Context, r *Request, w ResponseWriter) {
 
 // send sends the answer.
 func (h *Handler) send(ctx context.Context, r *Request, w ResponseWriter, s *scratch) {
-	accepted := r.Header.Get("Accept-Encoding")
-	if len(s.out) >= edge.CompressFrom && edge.AcceptsGzip(accepted) {
+	if len(s.out) >= edge.CompressFrom && edge.AcceptsGzip(r.Header.Get("Accept-Encoding")) {
 		_ = s.turn.Spend(ctx, zipWork*int64(len(s.out))) // whose context has ended is answered, too
 	}
 	s.send(r, w, h.syncToken(s))

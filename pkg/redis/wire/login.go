@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -18,6 +19,7 @@ type login struct {
 
 	user       string       // as CLIENT LIST shows it
 	database   string       // its id
+	account    string       // whose the database is; the database if that is not known
 	credential string       // names the credential among all
 	claims     token.Claims // of a token
 	secret     string       // of a user of the database, as a token; "": the credential is a token
@@ -69,6 +71,7 @@ func (s *Server) logIn(ctx context.Context, user, secret, label string) (*login,
 		l.claims = grant.Claims
 	}
 	l.database = grant.Database.ID
+	l.account = cmp.Or(grant.Database.Account, l.database)
 	if label != "" && !strings.EqualFold(label, l.database) {
 		return nil, gate.Grant{}, gate.ErrRefused
 	}

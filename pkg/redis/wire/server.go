@@ -93,7 +93,10 @@ type Server struct {
 	held    atomic.Int64  // bytes that connections hold, but for messages that wait in subscriptions
 	crowded chan struct{} // they hold too much
 	cutOff  atomic.Int64  // connections that were closed because of an output limit
-	evicted atomic.Int64  // and because all of them held too much
+	evicted atomic.Int64  // and because all of them held too much, or those of an account
+
+	sharing sync.Mutex
+	shares  map[string]*share // by accounts, "" for strangers: those with connections
 
 	life  context.Context // done when the server is closed
 	stop  context.CancelFunc
@@ -110,7 +113,7 @@ func New(cfg Config) *Server {
 	cfg.MaxMemory = cmp.Or(cfg.MaxMemory, DefaultMaxMemory)
 	s := &Server{
 		cfg: cfg, engine: cfg.Engine, gate: gate.New(cfg.Engine, cfg.Verifier), now: cfg.Now, log: cfg.Logger, handlers: handlers(),
-		crowded: make(chan struct{}, 1),
+		crowded: make(chan struct{}, 1), shares: map[string]*share{},
 	}
 	if s.now == nil {
 		s.now = time.Now
@@ -151,9 +154,14 @@ func (s *Server) Clients() (open int, total uint64) { return s.conns.Clients() }
 // login's database or credential.
 func (s *Server) enter(c *conn, l *login) bool {
 	if l == nil {
+		c.belong("")
 		return s.conns.Enter(c)
 	}
-	return s.conns.Enter(c, conns.Quota{Name: l.database, Limit: s.cfg.MaxPerDatabase}, conns.Quota{Name: l.credential, Limit: s.cfg.MaxPerCredential})
+	if !s.conns.Enter(c, conns.Quota{Name: l.database, Limit: s.cfg.MaxPerDatabase}, conns.Quota{Name: l.credential, Limit: s.cfg.MaxPerCredential}) {
+		return false
+	}
+	c.belong(l.account)
+	return true
 }
 
 // Drain accepts nothing more and makes all connections end, spread over Config.DrainTime: each is served as always until its turn

@@ -54,6 +54,7 @@ type Main struct {
 	directories []keydir.Directory // of public keys, in each product's store
 	usage       *usage
 	http        *fasthttp.Server
+	deadlines   *deadlines         // of its connections
 	failed      chan error         // of the HTTP server
 	stop        context.CancelFunc // of requests and duties
 	stopSSE     context.CancelFunc // of answers without end
@@ -63,7 +64,7 @@ type Main struct {
 
 // NewMain makes the program. What users look for goes to stdout, the log to stderr.
 func NewMain(stdout, stderr io.Writer) *Main {
-	m := &Main{stdout: stdout, stderr: stderr, log: slog.New(slog.NewTextHandler(stderr, nil)), failed: make(chan error, 4)}
+	m := &Main{stdout: stdout, stderr: stderr, log: slog.New(slog.NewTextHandler(stderr, nil)), failed: make(chan error, 4), deadlines: newDeadlines()}
 	m.closeErr = sync.OnceValue(m.shutdown)
 	return m
 }
@@ -195,6 +196,7 @@ func (m *Main) Start(ctx context.Context) (err error) {
 		m.joinOthers(duties, mesh, engine)
 	}
 	m.duties.Go(func() { m.count(duties) })
+	m.duties.Go(func() { m.deadlines.run(duties) })
 	m.duties.Go(func() { m.measure(duties) })
 	for _, p := range m.products {
 		for _, duty := range p.duties {
@@ -216,7 +218,7 @@ func (m *Main) Start(ctx context.Context) (err error) {
 
 func (m *Main) serve(server *fasthttp.Server, listener net.Listener) {
 	go func() {
-		if err := server.Serve(httpOnly{listener}); err != nil {
+		if err := server.Serve(httpOnly{listener, m.deadlines}); err != nil {
 			m.failed <- fmt.Errorf("serving HTTP: %w", err)
 		}
 	}()
