@@ -12,14 +12,14 @@ var resolve = &analysis.Analyzer{
 	Name: "resolve",
 	Doc:  "fill in Ident.Obj",
 	Run: func(pass *analysis.Pass) (any, error) {
-		objects := map[types.Object]*ast.Object{}
+		objects := map[types.Object]*ast.Object{} //lint:ignore SA1019 vet's analyzers read it
 		object := func(id *ast.Ident, decl any) {
 			o := pass.TypesInfo.ObjectOf(id)
 			if o == nil || o.Pkg() != pass.Pkg {
 				return // not declared here: universe, or imported
 			}
 			if objects[o] == nil {
-				objects[o] = &ast.Object{Name: id.Name}
+				objects[o] = &ast.Object{Name: id.Name} //lint:ignore SA1019 vet's analyzers read it
 			}
 			if decl != nil && pass.TypesInfo.Defs[id] != nil {
 				objects[o].Decl = decl
