@@ -15,6 +15,7 @@ import (
 
 // Config is what can be chosen at deployment; see the package's documentation.
 type Config struct {
+	Products                []string // that are deployed: token.ProductRedis and so on
 	Stack                   string
 	ReadRegions             []string // where replicas serve reads
 	Region                  string   // of the stacks; "": the one that is deployed to, which must be known to have read regions
@@ -38,7 +39,7 @@ type Config struct {
 	TokenAudience           string
 	KeepData                bool
 	Meter                   bool // usage is counted
-	MeterDirect             bool // by log groups that invoke the function themselves, without a stream
+	MeterStream             bool // by way of a stream, instead of log groups that invoke the function themselves
 	LogRetentionDays        int
 	LogLevel                string
 	SweepMinutes            int // between two scheduled runs of a sweep function
@@ -53,13 +54,17 @@ func readConfig(context func(name string) any) (Config, error) {
 		}
 		return byDefault
 	}
+	named, err := readPrefix(text("prefix", defaultPrefix))
+	if err != nil {
+		return Config{}, err
+	}
 	cfg := Config{
-		Stack:                   text("stack", "SkystashRedis"),
-		QStashStack:             text("qstashStack", "SkystashQStash"),
+		Stack:                   text("stack", named.stack("Redis")),
+		QStashStack:             text("qstashStack", named.stack("QStash")),
 		QStashRegion:            text("qstashRegion", "EU-CENTRAL-1"),
 		QStashAllowed:           text("qstashAllowed", ""),
 		TokenPublicKey:          text("tokenPublicKey", ""),
-		TokenPublicKeyParameter: text("tokenPublicKeyParameter", "/skystash/token-public-key"),
+		TokenPublicKeyParameter: text("tokenPublicKeyParameter", named.parameter("token-public-key")),
 		TokenAudience:           text("tokenAudience", token.DefaultAudience),
 		LogLevel:                text("logLevel", "info"),
 	}
@@ -68,14 +73,21 @@ func readConfig(context func(name string) any) (Config, error) {
 			return Config{}, fmt.Errorf("context tokenPublicKey: %w", err)
 		}
 	}
-	var err error
+	if cfg.Products, err = productList(context("products")); err != nil {
+		return Config{}, fmt.Errorf("context products: %w", err)
+	}
 	if cfg.KeepData, err = strconv.ParseBool(text("keepData", "true")); err != nil {
 		return Config{}, fmt.Errorf("context keepData: %q is neither true nor false", text("keepData", ""))
 	}
-	if cfg.MeterDirect = text("meter", "true") == "direct"; cfg.MeterDirect {
+	switch how := text("meter", "true"); how {
+	case "direct": // what true was not always
 		cfg.Meter = true
-	} else if cfg.Meter, err = strconv.ParseBool(text("meter", "true")); err != nil {
-		return Config{}, fmt.Errorf("context meter: %q is none of true, direct and false", text("meter", ""))
+	case "stream":
+		cfg.Meter, cfg.MeterStream = true, true
+	default:
+		if cfg.Meter, err = strconv.ParseBool(how); err != nil {
+			return Config{}, fmt.Errorf("context meter: %q is none of true, stream and false", how)
+		}
 	}
 	if cfg.LogRetentionDays, err = strconv.Atoi(text("logRetentionDays", "30")); err != nil || !slices.Contains(retentionDays, cfg.LogRetentionDays) {
 		return Config{}, fmt.Errorf("context logRetentionDays: %q is none of %v", text("logRetentionDays", ""), retentionDays)
@@ -121,8 +133,8 @@ func readConfig(context func(name string) any) (Config, error) {
 
 var regionName = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]{1,2}$`)
 
-// regionList reads a list of regions: a JSON list, or names separated by commas.
-func regionList(v any) ([]string, error) {
+// nameList reads names: a JSON list, or text with commas between them.
+func nameList(v any) []string {
 	var names []string
 	switch v := v.(type) {
 	case nil:
@@ -133,6 +145,60 @@ func regionList(v any) ([]string, error) {
 	default:
 		names = strings.FieldsFunc(fmt.Sprint(v), func(r rune) bool { return r == ',' || r == ' ' })
 	}
+	return names
+}
+
+// allProducts are those that can be deployed.
+var allProducts = []string{token.ProductRedis, token.ProductKafka, token.ProductQStash}
+
+// defaultProducts are those that cost nothing while nobody calls them: Kafka's stream has a price by the hour.
+var defaultProducts = []string{token.ProductRedis, token.ProductQStash}
+
+// productList reads a list of products, or "all".
+func productList(v any) ([]string, error) {
+	names := nameList(v)
+	switch {
+	case len(names) == 0:
+		return defaultProducts, nil
+	case len(names) == 1 && names[0] == "all":
+		return allProducts, nil
+	}
+	for i, name := range names {
+		if !slices.Contains(allProducts, name) {
+			return nil, fmt.Errorf("%q is none of %v", name, allProducts)
+		}
+		if slices.Contains(names[:i], name) {
+			return nil, fmt.Errorf("%s is there twice", name)
+		}
+	}
+	return names, nil
+}
+
+// deploys reports whether a product is one of those that are deployed.
+func (cfg *Config) deploys(product string) bool { return slices.Contains(cfg.Products, product) }
+
+// prefix is what the names of a deployment have in common, so that there can be several in an account.
+type prefix string
+
+const defaultPrefix = "Skystash"
+
+var prefixText = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{0,39}$`)
+
+func readPrefix(text string) (prefix, error) {
+	if !prefixText.MatchString(text) {
+		return "", fmt.Errorf("context prefix: %q is no name of up to 40 letters, digits and hyphens that begins with a letter", text)
+	}
+	return prefix(text), nil
+}
+
+func (p prefix) stack(name string) string { return string(p) + name }
+
+// parameter is a name in Parameter Store.
+func (p prefix) parameter(name string) string { return "/" + strings.ToLower(string(p)) + "/" + name }
+
+// regionList reads a list of regions.
+func regionList(v any) ([]string, error) {
+	names := nameList(v)
 	for i, name := range names {
 		if !regionName.MatchString(name) {
 			return nil, fmt.Errorf("%q is no region", name)

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"fmt"
+	"maps"
+	"regexp"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -20,19 +23,35 @@ type ControlConfig struct {
 	Stack   string
 	Asset   string // folder of the executable
 	KeyPath string // of the signing keys in Parameter Store
+
+	GatewayHost string       // "": there is no gateway
+	Gateway     awscdk.Stack // nil: the same
 }
 
 // readControlConfig reads CDK context as readConfig does.
-func readControlConfig(context func(name string) any) ControlConfig {
-	cfg := ControlConfig{Stack: "SkystashControl", KeyPath: "/skystash/signing-keys"}
+func readControlConfig(context func(name string) any) (ControlConfig, error) {
+	p := prefix(defaultPrefix)
+	if v := context("prefix"); v != nil {
+		var err error
+		if p, err = readPrefix(fmt.Sprint(v)); err != nil {
+			return ControlConfig{}, err
+		}
+	}
+	cfg := ControlConfig{Stack: p.stack("Control"), KeyPath: p.parameter("signing-keys")}
 	if v, ok := context("controlStack").(string); ok {
 		cfg.Stack = v
 	}
 	if v, ok := context("signingKeyPath").(string); ok {
 		cfg.KeyPath = v
 	}
-	return cfg
+	if !parameterPath.MatchString(cfg.KeyPath) {
+		return ControlConfig{}, fmt.Errorf("context signingKeyPath: %q is no path of Parameter Store, such as /skystash/signing-keys", cfg.KeyPath)
+	}
+	return cfg, nil
 }
+
+// parameterPath is a path that parameters can be under, with a slash before each name.
+var parameterPath = regexp.MustCompile(`^(/[A-Za-z0-9_.-]+){1,13}$`)
 
 // controlTableActions are those on all tables: transactions need the rights of the single
 // actions they are made of.
@@ -41,7 +60,7 @@ var controlTableActions = []string{
 	"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem",
 }
 
-// NewControlStack adds the control plane to the stacks of the products: a table, and the function
+// NewControlStack adds the control plane to the stacks of the products, nil of those that are not deployed: a table, and the function
 // that serves the Developer API and the console, behind an HTTP API, which is the only one
 // that may read private keys and makes them itself, in Parameter Store; and what counts usage.
 func NewControlStack(scope constructs.Construct, cfg Config, control ControlConfig, redis, kafka, qstash awscdk.Stack) awscdk.Stack {
@@ -50,19 +69,30 @@ func NewControlStack(scope constructs.Construct, cfg Config, control ControlConf
 		Env:         cfg.environment(),
 	})
 	table := newTable(stack, cfg)
-	tables := map[string]awsdynamodb.Table{"REDIS": tableOf(redis), "KAFKA": tableOf(kafka), "QSTASH": tableOf(qstash)}
-	stream := child[awskinesis.Stream](kafka, "Stream")
-	wakes := wakeUpsOf(qstash)
-
-	environment := wakes.environment(cfg)
-	environment["KEY_PATH"], environment["TOKEN_AUDIENCE"] = &control.KeyPath, &cfg.TokenAudience
-	environment["STREAM_NAME"] = stream.StreamName()
+	environment := map[string]*string{"KEY_PATH": &control.KeyPath, "TOKEN_AUDIENCE": &cfg.TokenAudience}
+	if qstash != nil {
+		maps.Copy(environment, wakeUpsOf(qstash).environment(cfg))
+	}
+	if kafka != nil {
+		environment["STREAM_NAME"] = child[awskinesis.Stream](kafka, "Stream").StreamName()
+	}
 	if len(cfg.ReadRegions) > 0 {
 		environment["READ_REGIONS"] = jsii.String(strings.Join(cfg.ReadRegions, ","))
 	}
-	for name, product := range map[string]awscdk.Stack{"REDIS": redis, "KAFKA": kafka, "QSTASH": qstash} {
-		environment[name+"_TABLE"] = tables[name].TableName()
-		environment[name+"_URL"] = functionURL(product)
+	var tables []*string
+	for _, product := range []struct {
+		name  string
+		stack awscdk.Stack
+	}{{"REDIS", redis}, {"KAFKA", kafka}, {"QSTASH", qstash}} {
+		if product.stack == nil {
+			continue
+		}
+		tables = append(tables, tableOf(product.stack).TableArn())
+		environment[product.name+"_TABLE"] = tableOf(product.stack).TableName()
+		environment[product.name+"_URL"] = functionURL(product.stack)
+	}
+	if control.GatewayHost != "" {
+		environment["GATEWAY_HOST"] = &control.GatewayHost
 	}
 	fn := newFunction(stack, cfg, table, function{
 		description: "Developer API and console",
@@ -73,13 +103,16 @@ func NewControlStack(scope constructs.Construct, cfg Config, control ControlConf
 		environment: environment,
 	})
 	fn.AddToRolePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Actions:   jsii.Strings(controlTableActions...),
-		Resources: &[]*string{tables["REDIS"].TableArn(), tables["KAFKA"].TableArn(), tables["QSTASH"].TableArn()},
+		Actions: jsii.Strings(controlTableActions...), Resources: &tables,
 	}))
-	mayUse(fn, stream, "kinesis:PutRecords", "kinesis:ListShards", "kinesis:GetShardIterator", "kinesis:GetRecords")
-	// The console shows messages. What it moves into logs stays in the table.
-	objectsOf(kafka).mayUse(fn, getObjects)
-	wakes.grant(stack, fn)
+	if kafka != nil {
+		mayUse(fn, child[awskinesis.Stream](kafka, "Stream"), "kinesis:PutRecords", "kinesis:ListShards", "kinesis:GetShardIterator", "kinesis:GetRecords")
+		// The console shows messages. What it moves into logs stays in the table.
+		objectsOf(kafka).mayUse(fn, getObjects)
+	}
+	if qstash != nil {
+		wakeUpsOf(qstash).grant(stack, fn)
+	}
 	// Values are encrypted with the account's key for Parameter Store, which needs no right of its own.
 	fn.AddToRolePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Actions: jsii.Strings("ssm:GetParametersByPath", "ssm:GetParameter", "ssm:PutParameter", "ssm:DeleteParameter"),
@@ -88,7 +121,9 @@ func NewControlStack(scope constructs.Construct, cfg Config, control ControlConf
 		},
 	}))
 
-	addMeter(stack, cfg, table, meteredRedis(redis), meteredKafka(kafka), meteredQStash(qstash))
+	if cfg.Meter {
+		addMeter(stack, cfg, table, meteredProducts(redis, kafka, qstash, control.Gateway)...)
+	}
 
 	api := openAPI(stack, fn, "Control", "Developer API and console")
 	output(stack, "Url", api.ApiEndpoint(), "The Developer API, in place of https://api.upstash.com")

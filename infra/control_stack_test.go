@@ -18,7 +18,7 @@ import (
 
 func controlTemplate(t *testing.T) assertions.Template {
 	t.Helper()
-	return controlTemplateOf(t, map[string]any{"tokenPublicKey": contract.PublishedOnly})
+	return controlTemplateOf(t, map[string]any{"tokenPublicKey": contract.PublishedOnly, "products": "all"})
 }
 
 // controlTemplateOf is the template that a CDK context makes.
@@ -33,7 +33,10 @@ func controlTemplateOf(t *testing.T, context map[string]any) assertions.Template
 	if err != nil {
 		t.Fatal(err)
 	}
-	control := readControlConfig(get)
+	control, err := readControlConfig(get)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, asset := range []*string{
 		&cfg.RedisAsset, &cfg.SweepAsset, &kafka.Asset, &kafka.MaterializeAsset, &kafka.SweepAsset,
 		&cfg.QStashAsset, &cfg.DeliverAsset, &cfg.MeterAsset, &control.Asset,
@@ -44,8 +47,68 @@ func controlTemplateOf(t *testing.T, context map[string]any) assertions.Template
 		}
 	}
 	app := awscdk.NewApp(&awscdk.AppProps{Outdir: jsii.String(t.TempDir())})
-	redis, queue := NewRedisStack(app, cfg), NewQStashStack(app, cfg)
-	return assertions.Template_FromStack(NewControlStack(app, cfg, control, redis, NewKafkaStack(app, cfg, kafka), queue), nil)
+	return assertions.Template_FromStack(addStacks(app, cfg, kafka, GatewayConfig{}, control), nil)
+}
+
+func TestOnlyWhatIsDeployedIsKnown(t *testing.T) {
+	variables := func(want map[string]any) map[string]any {
+		want["KEY_PATH"] = assertions.Match_AnyValue()
+		return map[string]any{"Environment": map[string]any{"Variables": want}}
+	}
+	for products, want := range map[string]map[string]any{
+		"":       {"REDIS_TABLE": assertions.Match_AnyValue(), "QSTASH_TABLE": assertions.Match_AnyValue(), "KAFKA_TABLE": assertions.Match_Absent(), "STREAM_NAME": assertions.Match_Absent()},
+		"redis":  {"REDIS_TABLE": assertions.Match_AnyValue(), "QSTASH_TABLE": assertions.Match_Absent(), "QUEUE_URL": assertions.Match_Absent()},
+		"kafka":  {"REDIS_TABLE": assertions.Match_Absent(), "KAFKA_TABLE": assertions.Match_AnyValue(), "STREAM_NAME": assertions.Match_AnyValue()},
+		"qstash": {"REDIS_TABLE": assertions.Match_Absent(), "QSTASH_TABLE": assertions.Match_AnyValue(), "QUEUE_URL": assertions.Match_AnyValue()},
+	} {
+		context := map[string]any{"tokenPublicKey": contract.PublishedOnly}
+		if products != "" {
+			context["products"] = products
+		}
+		template := controlTemplateOf(t, context)
+		template.HasResourceProperties(jsii.String("AWS::Lambda::Function"), variables(want))
+		logs := map[string]float64{"": 3, "redis": 1, "kafka": 1, "qstash": 2}[products]
+		template.ResourceCountIs(jsii.String("AWS::Logs::SubscriptionFilter"), &logs)
+	}
+	controlTemplateOf(t, map[string]any{"meter": "false"}).ResourceCountIs(jsii.String("AWS::Logs::SubscriptionFilter"), jsii.Number(0))
+}
+
+func TestDeploymentsOfOneAccountShareNothing(t *testing.T) {
+	get := func(name string) any { return map[string]any{"prefix": "Team1"}[name] }
+	cfg, err := readConfig(get)
+	kafka, kerr := readKafkaConfig(get)
+	control, cerr := readControlConfig(get)
+	if err != nil || kerr != nil || cerr != nil {
+		t.Fatal(err, kerr, cerr)
+	}
+	got := []string{cfg.Stack, cfg.QStashStack, kafka.Stack, control.Stack, control.KeyPath, cfg.TokenPublicKeyParameter}
+	want := []string{"Team1Redis", "Team1QStash", "Team1Kafka", "Team1Control", "/team1/signing-keys", "/team1/token-public-key"}
+	if !slices.Equal(got, want) {
+		t.Errorf("names %q, want %q", got, want)
+	}
+	for _, bad := range []string{"", "1st", "a b", "x/y", strings.Repeat("x", 41)} {
+		get := func(name string) any { return map[string]any{"prefix": bad}[name] }
+		if _, err := readConfig(get); err == nil {
+			t.Errorf("%q is accepted", bad)
+		}
+		if _, err := readKafkaConfig(get); err == nil {
+			t.Errorf("%q is accepted for Kafka", bad)
+		}
+		if _, err := readControlConfig(get); err == nil {
+			t.Errorf("%q is accepted for the control plane", bad)
+		}
+	}
+}
+
+func TestPathsOfSigningKeysBeginWithASlash(t *testing.T) {
+	for path, ok := range map[string]bool{
+		"/skystash/signing-keys": true, "/a": true, "skystash/signing-keys": false, "/": false, "": false, "/a/": false, "//a": false, "/a b": false, "/a/*": false,
+	} {
+		control, err := readControlConfig(func(name string) any { return map[string]any{"signingKeyPath": path}[name] })
+		if (err == nil) != ok || ok && control.KeyPath != path {
+			t.Errorf("%q: %+v, %v", path, control, err)
+		}
+	}
 }
 
 func TestControlPlaneKnowsTheProducts(t *testing.T) {

@@ -1,16 +1,22 @@
 // Command infra is the CDK app that puts Skystash into an AWS account. The CDK
 // command line runs it as cdk.json says:
 //
-//	npx cdk synth            # no account needed
-//	npx cdk deploy --all
+//	./scripts/cdk synth      # no account needed
+//	./scripts/cdk deploy --all
 //
 // Settings are CDK context ("-c name=value", or "context" in cdk.json):
 //
-//	stack                    name of the stack: SkystashRedis
+//	products                 those that are deployed, of redis, kafka and qstash, separated by commas, or
+//	                         "all": redis,qstash. Kafka's stream has a price by the hour. What is
+//	                         left out later stays deployed, but the console does not know of it
+//	prefix                   what the names of stacks and of parameters (in lower case) begin with, so that there can
+//	                         be several deployments in an account and region: Skystash
+//	stack                    name of the stack: <prefix>Redis
 //	readRegions              regions, separated by commas, where a function reads from a
-//	                         replica of the table: a stack <stack>-<region> each
+//	                         replica of the table: a stack <stack>-<region> each. A replica whose
+//	                         region is left out later stays, unless keepData is false
 //	region                   that everything else is deployed to; needed with readRegions
-//	qstashStack              name of QStash's stack: SkystashQStash
+//	qstashStack              name of QStash's stack: <prefix>QStash
 //	qstashRegion             what QStash's destinations are told: EU-CENTRAL-1
 //	qstashAllowed            blocks of addresses, such as 10.0.0.0/8, separated by
 //	                         commas, that QStash may deliver to although they are
@@ -33,17 +39,18 @@
 //	                         "published": none but those that the control plane
 //	                         makes and publishes
 //	tokenPublicKeyParameter  else: SSM parameter that holds them at deployment
-//	                         time, in each region: /skystash/token-public-key
+//	                         time, in each region: /<prefix>/token-public-key
 //	tokenAudience            audience that tokens must name: skystash
 //	keepData                 "false": the table goes with the stack and has
 //	                         neither deletion protection nor backups: true
-//	meter                    "direct": log groups invoke the function that counts usage themselves, without
-//	                         a stream, whose shard costs by the hour; "false": usage is
-//	                         not counted, there are neither statistics nor limits: true
+//	meter                    "stream": log groups write into a stream that the function which counts usage reads,
+//	                         instead of invoking it themselves. The stream's shard costs $10.95 a month, and
+//	                         many instances have their usage counted together. "false": usage is not
+//	                         counted, there are neither statistics nor limits: true
 //	logRetentionDays         30
 //	sweepMinutes             time between two runs of the sweep functions; Redis's is woken
 //	                         by the table's stream besides: 5
-//	kafkaStack               name of Kafka's stack: SkystashKafka
+//	kafkaStack               name of Kafka's stack: <prefix>Kafka
 //	kafkaShards              shards of its stream, 0 for on demand: 1
 //	kafkaFanOut              "true": Kinesis pushes the stream's records to the function that materializes them, by
 //	                         enhanced fan-out, instead of being asked once a second. That costs $0.015 an hour for
@@ -54,10 +61,31 @@
 //	kafkaLagMetrics          "true": the lag of each group is a metric of CloudWatch, every sweepMinutes, which
 //	                         costs $0.30 a month for each of two: false
 //	kafkaLagAlarm            messages that a group may be behind before there is an alarm: none
-//	controlStack             name of the control plane's stack: SkystashControl
+//	controlStack             name of the control plane's stack: <prefix>Control
 //	signingKeyPath           path in Parameter Store under which it keeps the keys
-//	                         that tokens are signed with: /skystash/signing-keys
+//	                         that tokens are signed with: /<prefix>/signing-keys
 //	logLevel                 debug, info, warn or error: info
+//
+// The gateway, for clients that speak the protocols of Redis and Kafka themselves, is deployed if it has a name:
+//
+//	gatewayHost              name that clients reach it by, such as gateway.example.com: none
+//	gatewayStack             name of its stack: <prefix>Gateway
+//	gatewayZone              id of the zone of Route 53 that the name is in. Gateways write their
+//	                         addresses there
+//	gatewayCount             tasks that run after a deployment, $11 a month each; with 0 it costs nothing, and
+//	                         scripts/admin gateway switches it on until the next deployment: 0
+//	gatewayIdleMinutes       without a client, after which it switches itself off; 0: never: 0
+//	gatewaySize              units of CPU and MiB of a task: 256/512
+//	gatewaySpot              "true": tasks run on Fargate Spot, for a third of the price, and end now and
+//	                         then with two minutes' notice: false
+//	gatewayAllow             blocks of IPv4 addresses, separated by commas, that clients may come from: 0.0.0.0/0
+//	gatewayCertificate       ARN of a secret with the keys certificate and key, in PEM; none: Let's
+//	                         Encrypt's. With gatewayBalancer: of a certificate in ACM
+//	gatewayBalancer          "true": a network load balancer ends TLS and has an address that stays, for $18 a
+//	                         month: false
+//	gatewayDomain            gives each database a name of its own, <database id>.<domain>; needs a
+//	                         certificate for *.<domain>: none
+//	gatewayImage             image that runs /gateway; none: one of Amazon's fetches the executable: none
 //
 // The control plane's stack refers to those of the products, which can be deployed without it.
 // Then scripts/admin makes the keys, databases and tokens.

@@ -26,13 +26,6 @@ func openFronts(stack awscdk.Stack, fn awslambda.Function, f fronts) {
 		options.InvokeMode = awslambda.InvokeMode_RESPONSE_STREAM
 	}
 	functionURL := fn.AddFunctionUrl(&options)
-	// Since October 2025 a function URL also needs the right to invoke; this one
-	// can be used through the URL only.
-	awslambda.NewCfnPermission(stack, jsii.String("InvokeThroughUrl"), &awslambda.CfnPermissionProps{
-		Action:       jsii.String("lambda:InvokeFunction"),
-		FunctionName: fn.FunctionArn(),
-		Principal:    jsii.String("*"),
-	}).AddPropertyOverride(jsii.String("InvokedViaFunctionUrl"), true)
 
 	output(stack, "Url", api.ApiEndpoint(), f.variable+" through API Gateway")
 	output(stack, "FunctionUrl", functionURL.Url(), f.variable+" without API Gateway: "+f.direct)

@@ -30,7 +30,9 @@ type function struct {
 
 // newRedisFunction makes the function that serves Redis. settings are environment variables beside
 // the standard ones.
-func newRedisFunction(stack awscdk.Stack, cfg Config, table awsdynamodb.ITable, settings map[string]*string) awslambda.Function {
+//
+// It is metered where there is somebody who reads the lines: not in a read region.
+func newRedisFunction(stack awscdk.Stack, cfg Config, table awsdynamodb.ITable, metered bool, settings map[string]*string) awslambda.Function {
 	publicKey := &cfg.TokenPublicKey
 	if cfg.TokenPublicKey == "" {
 		publicKey = awsssm.StringParameter_ValueForStringParameter(stack, &cfg.TokenPublicKeyParameter, nil)
@@ -42,7 +44,7 @@ func newRedisFunction(stack awscdk.Stack, cfg Config, table awsdynamodb.ITable, 
 	maps.Copy(environment, settings)
 	return newFunction(stack, cfg, table, function{
 		description: "Redis over REST",
-		metered:     true,
+		metered:     metered,
 		asset:       cfg.RedisAsset,
 		memory:      512, // a request mostly waits for DynamoDB
 		timeout:     900, // the most there is, for subscriptions; other requests are bounded by the function itself
@@ -134,6 +136,12 @@ func newFunction(stack awscdk.Stack, cfg Config, table awsdynamodb.ITable, f fun
 	if f.reserved > 0 {
 		reserved = jsii.Number(f.reserved)
 	}
+	// Lambda's own three lines for each request would cost more than what the function writes itself. Without them it says
+	// only what went wrong: a time that was over, an instance that has ended. Lines of ours that say no level count as INFO.
+	level := awslambda.ApplicationLogLevel_INFO
+	if cfg.LogLevel == "debug" {
+		level = awslambda.ApplicationLogLevel_DEBUG
+	}
 	return awslambda.NewFunction(stack, jsii.String(f.prefix+"Function"), &awslambda.FunctionProps{
 		Description:   &f.description,
 		Runtime:       awslambda.Runtime_PROVIDED_AL2023(),
@@ -144,9 +152,12 @@ func newFunction(stack awscdk.Stack, cfg Config, table awsdynamodb.ITable, f fun
 		Timeout:       awscdk.Duration_Seconds(jsii.Number(f.timeout)),
 		Role:          role,
 		LogGroup:      logs,
+		LoggingFormat: awslambda.LoggingFormat_JSON,
 		Environment:   &environment,
 		RecursiveLoop: recursive,
 
+		SystemLogLevelV2:             awslambda.SystemLogLevel_WARN,
+		ApplicationLogLevelV2:        level,
 		ReservedConcurrentExecutions: reserved,
 	})
 }

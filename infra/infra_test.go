@@ -105,7 +105,9 @@ func TestFunction(t *testing.T) {
 		"Architectures": []any{"arm64"},
 		"Handler":       "bootstrap",
 		"Timeout":       900,
-		"LoggingConfig": map[string]any{"LogGroup": assertions.Match_AnyValue()},
+		"LoggingConfig": map[string]any{
+			"LogGroup": assertions.Match_AnyValue(), "LogFormat": "JSON", "SystemLogLevel": "WARN", "ApplicationLogLevel": "DEBUG",
+		},
 		"Environment": map[string]any{"Variables": map[string]any{
 			"TABLE_NAME":       map[string]any{"Ref": assertions.Match_StringLikeRegexp(jsii.String("^Table"))},
 			"TOKEN_PUBLIC_KEY": somePublicKey,
@@ -276,23 +278,23 @@ func TestReadConfig(t *testing.T) {
 		return readConfig(func(name string) any { return values[name] })
 	}
 	got, err := read(map[string]any{
-		"stack": "Mine", "qstashStack": "Q", "qstashRegion": "US-EAST-1", "qstashAllowed": "10.0.0.0/8", "qstashConcurrency": 20.0, "qstashReserved": "30", "qstashBreaker": "-1", "tokenPublicKey": somePublicKey, "tokenAudience": "prod", "keepData": false, "meter": "false",
+		"products": "redis,kafka", "stack": "Mine", "qstashStack": "Q", "qstashRegion": "US-EAST-1", "qstashAllowed": "10.0.0.0/8", "qstashConcurrency": 20.0, "qstashReserved": "30", "qstashBreaker": "-1", "tokenPublicKey": somePublicKey, "tokenAudience": "prod", "keepData": false, "meter": "false",
 		"logRetentionDays": 7.0, "logLevel": "warn", "tokenPublicKeyParameter": "/k", "sweepMinutes": 60.0,
 	})
-	want := Config{Stack: "Mine", QStashStack: "Q", QStashRegion: "US-EAST-1", QStashAllowed: "10.0.0.0/8", QStashConcurrency: 20, QStashReserved: 30, QStashBreaker: -1, TokenPublicKey: somePublicKey, TokenPublicKeyParameter: "/k", TokenAudience: "prod", LogRetentionDays: 7, LogLevel: "warn", SweepMinutes: 60}
+	want := Config{Products: []string{"redis", "kafka"}, Stack: "Mine", QStashStack: "Q", QStashRegion: "US-EAST-1", QStashAllowed: "10.0.0.0/8", QStashConcurrency: 20, QStashReserved: 30, QStashBreaker: -1, TokenPublicKey: somePublicKey, TokenPublicKeyParameter: "/k", TokenAudience: "prod", LogRetentionDays: 7, LogLevel: "warn", SweepMinutes: 60}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
 	for name, value := range map[string]any{
-		"tokenPublicKey": "nonsense", "keepData": "maybe", "meter": "maybe", "logRetentionDays": "8", "logLevel": "loud", "sweepMinutes": "0",
+		"products": "redis,memcached", "tokenPublicKey": "nonsense", "keepData": "maybe", "meter": "maybe", "logRetentionDays": "8", "logLevel": "loud", "sweepMinutes": "0",
 	} {
 		if _, err := read(map[string]any{name: value}); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s=%v: %v, want an error that names it", name, value, err)
 		}
 	}
-	for value, want := range map[any][2]bool{nil: {true, false}, "true": {true, false}, "direct": {true, true}, "false": {false, false}, false: {false, false}} {
-		if got, err := read(map[string]any{"meter": value}); err != nil || got.Meter != want[0] || got.MeterDirect != want[1] {
-			t.Errorf("meter=%v: %v, %v, %v", value, got.Meter, got.MeterDirect, err)
+	for value, want := range map[any][2]bool{nil: {true, false}, "true": {true, false}, "direct": {true, false}, "stream": {true, true}, "false": {false, false}, false: {false, false}} {
+		if got, err := read(map[string]any{"meter": value}); err != nil || got.Meter != want[0] || got.MeterStream != want[1] {
+			t.Errorf("meter=%v: %v, %v, %v", value, got.Meter, got.MeterStream, err)
 		}
 	}
 }

@@ -42,7 +42,14 @@ const maxShards = 500
 
 // readKafkaConfig reads CDK context as readConfig does.
 func readKafkaConfig(context func(name string) any) (KafkaConfig, error) {
-	cfg := KafkaConfig{Stack: "SkystashKafka", Shards: 1, Objects: objectsOn}
+	cfg := KafkaConfig{Stack: defaultPrefix + "Kafka", Shards: 1, Objects: objectsOn}
+	if v := context("prefix"); v != nil {
+		p, err := readPrefix(fmt.Sprint(v))
+		if err != nil {
+			return KafkaConfig{}, err
+		}
+		cfg.Stack = p.stack("Kafka")
+	}
 	if v := context("kafkaStack"); v != nil {
 		cfg.Stack = fmt.Sprint(v)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/skystash/skystash/pkg/bundle"
+	"github.com/skystash/skystash/pkg/token"
 )
 
 func main() {
@@ -33,7 +35,14 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	control := readControlConfig(func(name string) any { return app.Node().TryGetContext(jsii.String(name)) })
+	gateway, err := readGatewayConfig(func(name string) any { return app.Node().TryGetContext(jsii.String(name)) })
+	if err != nil {
+		return err
+	}
+	control, err := readControlConfig(func(name string) any { return app.Node().TryGetContext(jsii.String(name)) })
+	if err != nil {
+		return err
+	}
 	for name, asset := range map[string]*string{
 		"redis": &cfg.RedisAsset, "sweep": &cfg.SweepAsset,
 		"kafka": &kafka.Asset, "materialize": &kafka.MaterializeAsset, "kafkasweep": &kafka.SweepAsset,
@@ -51,7 +60,36 @@ func run(ctx context.Context) error {
 			return err
 		}
 	}
-	NewControlStack(app, cfg, control, NewRedisStack(app, cfg), NewKafkaStack(app, cfg, kafka), NewQStashStack(app, cfg))
+	if gateway.Host != "" {
+		if !cfg.deploys(token.ProductRedis) && !cfg.deploys(token.ProductKafka) {
+			return errors.New("context gatewayHost: the gateway serves redis and kafka, and neither is among the products")
+		}
+		gateway.Asset = filepath.Join("build", "gateway")
+		if _, err := bundle.Build(ctx, ".", "./functions/gateway", "arm64", gateway.Asset); err != nil {
+			return err
+		}
+	}
+	addStacks(app, cfg, kafka, gateway, control)
 	app.Synth(nil)
 	return nil
+}
+
+// addStacks adds the stacks of the products that are deployed, the gateway's if it has a name, and the control plane's, which
+// is returned.
+func addStacks(app awscdk.App, cfg Config, kafka KafkaConfig, gateway GatewayConfig, control ControlConfig) awscdk.Stack {
+	var r, k, q awscdk.Stack
+	if cfg.deploys(token.ProductRedis) {
+		r = NewRedisStack(app, cfg)
+	}
+	if cfg.deploys(token.ProductKafka) {
+		k = NewKafkaStack(app, cfg, kafka)
+	}
+	if cfg.deploys(token.ProductQStash) {
+		q = NewQStashStack(app, cfg)
+	}
+	if gateway.Host != "" {
+		control.GatewayHost = gateway.Host
+		control.Gateway = NewGatewayStack(app, cfg, gateway, kafka, r, k)
+	}
+	return NewControlStack(app, cfg, control, r, k, q)
 }

@@ -13,9 +13,11 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/skystash/skystash/pkg/meter"
 )
 
-// meterSeconds is how long lines are gathered before they are counted: a batch costs a transaction,
+// meterSeconds is how long lines of a stream are gathered before they are counted: a batch costs a transaction,
 // whatever it holds, and limits are late by this much.
 const meterSeconds = 60
 
@@ -25,7 +27,7 @@ const measureMinutes = 60
 // meteredProduct is a product whose functions leave lines.
 type meteredProduct struct {
 	name    string       // in construct ids: "Redis"
-	table   string       // environment variable that functions/meter finds the table in
+	table   string       // environment variable that functions/meter finds the table in; "": it has none of its own
 	stack   awscdk.Stack // with the construct "Table" and the log groups
 	logs    []string     // construct ids of the log groups
 	actions []string     // on the table, to block a resource in and to measure it
@@ -47,19 +49,44 @@ func meteredQStash(stack awscdk.Stack) meteredProduct {
 	return meteredProduct{"QStash", "QSTASH_TABLE_NAME", stack, logs, []string{"dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"}}
 }
 
+// meteredProducts are those that are deployed; nil: it is not.
+func meteredProducts(redis, kafka, qstash, gateway awscdk.Stack) []meteredProduct {
+	var all []meteredProduct
+	if redis != nil {
+		all = append(all, meteredRedis(redis))
+	}
+	if kafka != nil {
+		all = append(all, meteredKafka(kafka))
+	}
+	if qstash != nil {
+		all = append(all, meteredQStash(qstash))
+	}
+	if gateway != nil {
+		all = append(all, meteredGateway(gateway))
+	}
+	return all
+}
+
+// meteredGateway is the gateway, which serves the tables of other products.
+func meteredGateway(stack awscdk.Stack) meteredProduct {
+	return meteredProduct{name: "Gateway", stack: stack, logs: []string{"Logs"}}
+}
+
 // addMeter adds the counting of usage to the control table's stack: subscriptions of the products'
-// log groups, a stream that they write to, and the function that reads it. The products' stacks do
+// log groups, and the function that they invoke, or that reads a stream which they write to. The products' stacks do
 // not depend on it, so they can be deployed without it.
 func addMeter(stack awscdk.Stack, cfg Config, table awsdynamodb.Table, products ...meteredProduct) awslambda.Function {
 	var stream awskinesis.Stream
 	var subscribe awsiam.Role
-	if !cfg.MeterDirect {
+	if cfg.MeterStream {
 		stream = newUsageStream(stack)
 		subscribe = newSubscriptionRole(stack, stream)
 	}
 	environment := map[string]*string{}
 	for _, p := range products {
-		environment[p.table] = p.tableIn().TableName()
+		if p.table != "" {
+			environment[p.table] = p.tableIn().TableName()
+		}
 	}
 	fn := newFunction(stack, cfg, table, function{
 		prefix:      "Meter",
@@ -73,18 +100,23 @@ func addMeter(stack awscdk.Stack, cfg Config, table awsdynamodb.Table, products 
 		environment: environment,
 	})
 	for _, p := range products {
-		fn.AddToRolePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Actions: jsii.Strings(p.actions...), Resources: &[]*string{p.tableIn().TableArn()},
-		}))
+		if p.table != "" {
+			fn.AddToRolePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+				Actions: jsii.Strings(p.actions...), Resources: &[]*string{p.tableIn().TableArn()},
+			}))
+		}
 		for _, id := range p.logs {
 			group := p.stack.Node().FindChild(jsii.String(id)).(awslogs.LogGroup)
 			props := awslogs.CfnSubscriptionFilterProps{
 				LogGroupName:  group.LogGroupName(),
-				FilterPattern: jsii.String("{ $.meter = 1 }"),
+				FilterPattern: jsii.String(meter.LinePattern),
 				Distribution:  jsii.String("ByLogStream"), // an instance's lines stay together, and so cheap to count
 			}
-			var allowed constructs.IDependable = subscribe
-			if cfg.MeterDirect {
+			var allowed constructs.IDependable
+			if cfg.MeterStream {
+				props.DestinationArn, props.RoleArn = stream.StreamArn(), subscribe.RoleArn()
+				allowed = subscribe
+			} else {
 				props.DestinationArn = fn.FunctionArn()
 				allowed = awslambda.NewCfnPermission(stack, jsii.String("Allow"+p.name+id), &awslambda.CfnPermissionProps{
 					Action:       jsii.String("lambda:InvokeFunction"),
@@ -92,19 +124,17 @@ func addMeter(stack awscdk.Stack, cfg Config, table awsdynamodb.Table, products 
 					Principal:    jsii.String("logs.amazonaws.com"),
 					SourceArn:    group.LogGroupArn(),
 				})
-			} else {
-				props.DestinationArn, props.RoleArn = stream.StreamArn(), subscribe.RoleArn()
 			}
 			filter := awslogs.NewCfnSubscriptionFilter(stack, jsii.String(p.name+id), &props)
 			filter.Node().AddDependency(allowed)
 		}
 	}
-	if cfg.MeterDirect {
-		keepFailedUsage(stack, fn)
-		startOnSchedule(stack, measureMinutes, fn)
-	} else {
+	if cfg.MeterStream {
 		mapUsage(stack, stream, fn)
 		sweepOnSchedule(stack, measureMinutes, fn)
+	} else {
+		keepFailedUsage(stack, fn)
+		startOnSchedule(stack, measureMinutes, fn)
 	}
 	return fn
 }

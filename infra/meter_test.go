@@ -11,6 +11,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/skystash/skystash/pkg/bundle"
+	"github.com/skystash/skystash/pkg/meter"
 )
 
 // meterTemplate is a stack with a table and the meter, beside those of all products.
@@ -42,8 +43,10 @@ func meterTemplate(t *testing.T, change ...func(*Config)) (tpl, redis assertions
 	return assertions.Template_FromStack(stack, nil), assertions.Template_FromStack(r, nil)
 }
 
+func withStream(c *Config) { c.MeterStream = true }
+
 func TestLinesOfAllFunctionsThatServeAreCounted(t *testing.T) {
-	tpl, redis := meterTemplate(t)
+	tpl, redis := meterTemplate(t, withStream)
 	filters := resources(t, tpl, "AWS::Logs::SubscriptionFilter")
 	if len(filters) != 4 { // redis, kafka, qstash, deliver
 		t.Fatalf("%d subscriptions", len(filters))
@@ -52,7 +55,7 @@ func TestLinesOfAllFunctionsThatServeAreCounted(t *testing.T) {
 	for _, f := range filters {
 		p := f["Properties"].(map[string]any)
 		groups[p["LogGroupName"].(map[string]any)["Fn::ImportValue"]] = true
-		if p["FilterPattern"] != "{ $.meter = 1 }" || p["Distribution"] != "ByLogStream" || p["RoleArn"] == nil || p["DestinationArn"] == nil {
+		if p["FilterPattern"] != meter.LinePattern || p["Distribution"] != "ByLogStream" || p["RoleArn"] == nil || p["DestinationArn"] == nil {
 			t.Errorf("subscription %v", p)
 		}
 	}
@@ -75,8 +78,8 @@ func TestMeteringCanBeLeftOut(t *testing.T) {
 	})
 }
 
-func TestUsageCanBeCountedWithoutAStream(t *testing.T) {
-	tpl, redis := meterTemplate(t, func(c *Config) { c.MeterDirect = true })
+func TestUsageIsCountedWithoutAStream(t *testing.T) {
+	tpl, redis := meterTemplate(t)
 	tpl.ResourceCountIs(jsii.String("AWS::Kinesis::Stream"), jsii.Number(0))
 	tpl.ResourceCountIs(jsii.String("AWS::Lambda::EventSourceMapping"), jsii.Number(0))
 	redis.HasResourceProperties(jsii.String("AWS::Lambda::Function"), map[string]any{
@@ -84,7 +87,7 @@ func TestUsageCanBeCountedWithoutAStream(t *testing.T) {
 	})
 	function := map[string]any{"Fn::GetAtt": []any{assertions.Match_StringLikeRegexp(jsii.String("^MeterFunction")), "Arn"}}
 	tpl.AllResourcesProperties(jsii.String("AWS::Logs::SubscriptionFilter"), map[string]any{
-		"DestinationArn": function, "RoleArn": assertions.Match_Absent(), "FilterPattern": "{ $.meter = 1 }",
+		"DestinationArn": function, "RoleArn": assertions.Match_Absent(), "FilterPattern": meter.LinePattern,
 	})
 	tpl.ResourceCountIs(jsii.String("AWS::Logs::SubscriptionFilter"), jsii.Number(4))
 	tpl.ResourcePropertiesCountIs(jsii.String("AWS::Lambda::Permission"), map[string]any{
@@ -98,7 +101,7 @@ func TestUsageCanBeCountedWithoutAStream(t *testing.T) {
 }
 
 func TestMeterMapping(t *testing.T) {
-	tpl, _ := meterTemplate(t)
+	tpl, _ := meterTemplate(t, withStream)
 	like := func(prefix string) any { return assertions.Match_StringLikeRegexp(jsii.String("^" + prefix)) }
 	tpl.HasResourceProperties(jsii.String("AWS::Kinesis::Stream"), map[string]any{
 		"ShardCount": 1, "RetentionPeriodHours": 24, "StreamModeDetails": map[string]any{"StreamMode": "PROVISIONED"},
@@ -127,7 +130,7 @@ func TestMeterMapping(t *testing.T) {
 }
 
 func TestMeterMayDoNoMoreThanItNeeds(t *testing.T) {
-	tpl, _ := meterTemplate(t)
+	tpl, _ := meterTemplate(t, withStream)
 	for _, role := range resources(t, tpl, "AWS::IAM::Role") {
 		p := role["Properties"].(map[string]any)
 		if managed, ok := p["ManagedPolicyArns"]; ok {

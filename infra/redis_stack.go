@@ -23,8 +23,10 @@ func NewRedisStack(scope constructs.Construct, cfg Config) awscdk.Stack {
 		props.CrossRegionReferences = jsii.Bool(true)
 	}
 	stack := awscdk.NewStack(scope, &cfg.Stack, &props)
+	// Without it, CDK deletes replicas that are no longer named, whatever their removal policy says.
+	stack.Node().SetContext(jsii.String("@aws-cdk/aws-dynamodb:retainTableReplica"), true)
 	table := newTable(stack, cfg, cfg.ReadRegions...)
-	fn := newRedisFunction(stack, cfg, table, nil)
+	fn := newRedisFunction(stack, cfg, table, true, nil)
 	sweep := newSweepFunction(stack, cfg, table)
 	sweepOnStream(stack, table, sweep)
 	sweepOnSchedule(stack, cfg.SweepMinutes, sweep)
@@ -98,6 +100,8 @@ func newTable(stack awscdk.Stack, cfg Config, replicas ...string) awsdynamodb.Ta
 		},
 		DeletionProtection: jsii.Bool(cfg.KeepData),
 		RemovalPolicy:      removal,
+		// A deployment that forgets to name read regions leaves their replicas where they are.
+		ReplicaRemovalPolicy: removal,
 	}
 	if len(replicas) > 0 {
 		props.ReplicationRegions = jsii.Strings(replicas...)

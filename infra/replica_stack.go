@@ -30,7 +30,7 @@ func newReplicaStack(scope constructs.Construct, cfg Config, region string, prim
 		TimeToLiveAttribute: jsii.String(store.TTLAttr),
 		RemovalPolicy:       awscdk.RemovalPolicy_DESTROY, // they matter for a day
 	})
-	fn := newRedisFunction(stack, cfg, awsdynamodb.Table_FromTableArn(stack, jsii.String("Primary"), tableIn(cfg.Region)), map[string]*string{
+	fn := newRedisFunction(stack, cfg, awsdynamodb.Table_FromTableArn(stack, jsii.String("Primary"), tableIn(cfg.Region)), false, map[string]*string{
 		"PRIMARY_REGION": &cfg.Region,
 		"MARKS_TABLE":    marks.TableName(),
 	})

@@ -18,22 +18,17 @@ import (
 	"os/signal"
 	"syscall"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials/endpointcreds"
-
 	"github.com/skystash/skystash/functions/backend/awsqstash"
 	"github.com/skystash/skystash/functions/backend/cloud"
+	"github.com/skystash/skystash/functions/backend/ecstask"
 	"github.com/skystash/skystash/functions/backend/settings"
 	"github.com/skystash/skystash/functions/launch"
 	wakeaws "github.com/skystash/skystash/pkg/qstash/wake/aws"
 )
 
-// ecsCredentials is where ECS serves credentials to the tasks of a machine.
-const ecsCredentials = "http://169.254.170.2" // #nosec G101 -- an address
-
 func main() {
 	env := &settings.Environment{Getenv: os.Getenv}
-	in := cloud.EnvironmentWith(env, credentials(env))
+	in := ecstask.Cloud(env)
 	cfg := awsqstash.Environment(env)
 	cfg.Meter = env.Meter()
 	key := env.Require(wakeaws.TaskKey, "the message, which whoever starts the task names")
@@ -48,16 +43,4 @@ func main() {
 		}
 		return q.Engine.Attempt(ctx, key)
 	})
-}
-
-// credentials are those of the task's role; nil: the environment has them.
-func credentials(env *settings.Environment) aws.CredentialsProvider {
-	url := env.Get("AWS_CONTAINER_CREDENTIALS_FULL_URI")
-	if path := env.Get("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"); path != "" {
-		url = ecsCredentials + path
-	}
-	if url == "" {
-		return nil
-	}
-	return aws.NewCredentialsCache(endpointcreds.New(url))
 }

@@ -16,6 +16,8 @@
 //	                the same of QStash; beside it what functions/qstash needs:
 //	                QUEUE_URL, QUEUE_ARN, SCHEDULER_GROUP, SCHEDULER_ROLE_ARN,
 //	                QSTASH_REGION
+//	GATEWAY_HOST    where functions/gateway serves the protocols of Redis and Kafka themselves; not
+//	                set: nowhere
 //	LOG_LEVEL       debug, info, warn or error; default info
 //	DYNAMODB_ENDPOINT, SSM_ENDPOINT, KINESIS_ENDPOINT, SQS_ENDPOINT, SCHEDULER_ENDPOINT
 //	                other endpoints than AWS's own

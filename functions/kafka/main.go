@@ -9,7 +9,7 @@
 //	                   control plane publishes, as token.ParsePublicKeys reads
 //	                   them, or "published": no others
 //	TOKEN_AUDIENCE     audience that passwords must name; default skystash
-//	METER              lines: a line of the embedded metric format for each request
+//	METER              lines: lines in the log say what requests have used
 //	LOG_LEVEL          debug, info, warn or error; default info
 //	DYNAMODB_ENDPOINT  another endpoint than DynamoDB's own
 //	KINESIS_ENDPOINT   another endpoint than Kinesis's own

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"sync"
+	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 
@@ -15,6 +17,9 @@ import (
 // Function is all that a function's main does once it has read its settings from
 // env: it opens the handler, which lambda.Start takes, and serves. If anything is missing or
 // cannot be opened, it says so and ends the process with status 1.
+//
+// Where usage is metered, Lambda is asked to announce the end of an instance, with SIGTERM: what the meter still
+// holds is written then. Lambda gives half a second for it.
 func Function(name string, env *settings.Environment, open func(context.Context, *slog.Logger) (handler any, err error)) {
 	log := logger(name, env)
 	handler, err := open(context.Background(), log)
@@ -22,15 +27,48 @@ func Function(name string, env *settings.Environment, open func(context.Context,
 		log.Error("cannot start", "error", err)
 		os.Exit(1)
 	}
-	lambda.Start(handler)
+	var options []lambda.Option
+	if end := env.EndMeter(); end != nil {
+		options = append(options, lambda.WithEnableSIGTERM(func() {
+			end()
+			os.Exit(0)
+		}))
+	}
+	lambda.StartWithOptions(handler, options...)
 }
+
+// meterEvery is how often a task writes what its meter holds: it may go without requests for long, and is not frozen.
+const meterEvery = time.Minute
 
 // Task is Function for a process that does one thing and ends: with status 1 if that fails.
 func Task(name string, env *settings.Environment, run func(context.Context, *slog.Logger) error) {
 	log := logger(name, env)
-	if err := run(context.Background(), log); err != nil {
+	ended := make(chan struct{})
+	var metering sync.WaitGroup
+	if write := env.EndMeter(); write != nil {
+		metering.Go(func() { writeMeter(write, ended) })
+	}
+	err := run(context.Background(), log)
+	close(ended)
+	metering.Wait()
+	if err != nil {
 		log.Error("the task has failed", "error", err)
 		os.Exit(1)
+	}
+}
+
+// writeMeter writes what the meter holds now and then, and when the task has ended.
+func writeMeter(write func(), ended <-chan struct{}) {
+	tick := time.NewTicker(meterEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			write()
+		case <-ended:
+			write()
+			return
+		}
 	}
 }
 

@@ -1,7 +1,7 @@
 // Command meter is the Lambda function that counts usage. Subscriptions of the other functions' log
-// groups carry the lines they write for each request into a Kinesis stream, whose event source mapping
-// invokes it, or invoke it themselves. It adds them to the usage of hours and days, each line once however often it comes, then
-// blocks resources that have reached a limit.
+// groups invoke it with the lines that these write about their requests, or carry the lines into a Kinesis
+// stream, whose event source mapping invokes it. It adds them to the usage of hours and days, each line once however
+// often it comes, then blocks resources that have reached a limit.
 //
 // A batch that could not be counted is delivered again. Lines that make no sense are left out.
 //
@@ -57,7 +57,7 @@ type counter struct {
 
 // counted is the answer, for who starts the function by hand.
 type counted struct {
-	Lines      int `json:"lines"`      // that were counted
+	Sums       int `json:"sums"`       // that were counted
 	Duplicates int `json:"duplicates"` // that had been counted before
 	Malformed  int `json:"malformed"`  // that make no sense
 }
@@ -119,17 +119,17 @@ func (c *counter) count(ctx context.Context, packed ...[]byte) (counted, error) 
 			c.log.WarnContext(ctx, "a record cannot be read", "record", i, "error", err)
 		}
 		for _, line := range lines {
-			e, err := meter.ParseLine([]byte(line))
+			sums, err := meter.ParseLine([]byte(line))
 			if err != nil {
 				out.Malformed++
 				c.log.WarnContext(ctx, "a line cannot be read", "record", i, "error", err)
 				continue
 			}
-			entries = append(entries, e)
+			entries = append(entries, sums...)
 		}
 	}
 	done, err := c.usage.Folder.Fold(ctx, entries)
-	out.Lines, out.Duplicates = done.Entries, done.Duplicates
+	out.Sums, out.Duplicates = done.Entries, done.Duplicates
 	if err != nil {
 		return out, err
 	}
@@ -137,6 +137,6 @@ func (c *counter) count(ctx context.Context, packed ...[]byte) (counted, error) 
 	if err := c.usage.Limiter.Check(ctx, done.Resources...); err != nil {
 		c.log.ErrorContext(ctx, "limits of usage are not up to date", "error", err)
 	}
-	c.log.DebugContext(ctx, "counted", "lines", out.Lines, "duplicates", out.Duplicates, "malformed", out.Malformed)
+	c.log.DebugContext(ctx, "counted", "sums", out.Sums, "duplicates", out.Duplicates, "malformed", out.Malformed)
 	return out, nil
 }

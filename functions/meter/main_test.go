@@ -76,7 +76,7 @@ func TestSampleEvents(t *testing.T) {
 
 	// Twice, and once more with others: what was counted is not counted again.
 	logs := string(runtimetest.Event(t, "meter/logs.json", "${RESOURCE}", "orders"))
-	if got, want := invoke(pack(t, logs)), (counted{Lines: 2, Malformed: 1}); got != want {
+	if got, want := invoke(pack(t, logs)), (counted{Sums: 2, Malformed: 1}); got != want {
 		t.Errorf("first %+v, want %+v", got, want)
 	}
 	if got, want := invoke(pack(t, logs)), (counted{Duplicates: 2, Malformed: 1}); got != want {
@@ -98,7 +98,7 @@ func TestSampleEvents(t *testing.T) {
 	if _, err := plane.SetLimits(t.Context(), acct.ID, "orders", meter.Limits{DailyRequests: 10}); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := invoke(pack(t, `{"messageType":"CONTROL_MESSAGE","logEvents":[{"message":"are you there?"}]}`, logs, string(doc))), (counted{Lines: 1, Duplicates: 2, Malformed: 1}); got != want {
+	if got, want := invoke(pack(t, `{"messageType":"CONTROL_MESSAGE","logEvents":[{"message":"are you there?"}]}`, logs, string(doc))), (counted{Sums: 1, Duplicates: 2, Malformed: 1}); got != want {
 		t.Errorf("with a new one %+v, want %+v", got, want)
 	}
 	if got, want := invoke(base64.StdEncoding.EncodeToString([]byte("not packed"))), (counted{Malformed: 1}); got != want {

@@ -17,7 +17,7 @@
 //	PROCESSES           how many of functions/deliver run at a time; with it, no host and no
 //	                    account makes all of them wait
 //	LONG_CALLS          true: an attempt may take up to 2 hours; otherwise, 14 minutes
-//	METER               lines: a line of the embedded metric format for each request
+//	METER               lines: lines in the log say what requests have used
 //	LOG_LEVEL           debug, info, warn or error; default info
 //	DYNAMODB_ENDPOINT, SQS_ENDPOINT, SCHEDULER_ENDPOINT
 //	                    other endpoints than AWS's own

@@ -10,7 +10,7 @@
 //	                   control plane publishes, as token.ParsePublicKeys reads
 //	                   them, or "published": no others
 //	TOKEN_AUDIENCE     audience that tokens must name; default skystash
-//	METER              lines: a line of the embedded metric format for each request
+//	METER              lines: lines in the log say what requests have used
 //	LOG_LEVEL          debug, info, warn or error; default info
 //	PRIMARY_REGION     in a read region: the region of the table that is written to; the
 //	                   one in the region at hand is its replica

@@ -73,6 +73,7 @@ type Set[M Member] struct {
 	members   map[M][]Quota // what each is counted under; nil: it has not logged in
 	strangers int
 	counts    map[string]int // by the names of quotas
+	admitted  uint64
 	refusing  int
 	refused   int // since the last look
 }
@@ -142,6 +143,7 @@ func (s *Set[M]) admit(nc net.Conn, open func(net.Conn) M) {
 	}
 	m := open(nc)
 	s.members[m] = nil
+	s.admitted++
 	s.strangers++
 	s.work.Go(func() {
 		defer s.remove(m)
@@ -228,6 +230,13 @@ func (s *Set[M]) Len() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.members)
+}
+
+// Clients are the connections that there are, and those that there have been with them.
+func (s *Set[M]) Clients() (open int, total uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.members), s.admitted
 }
 
 // All are the connections that there are, in no order.

@@ -27,22 +27,9 @@ type Accumulator struct {
 // shard is a part of an Accumulator.
 type shard struct {
 	mu   sync.Mutex
-	sums map[sumKey]*running
+	sums runningSums
 	last *running // of them, the one used last
 	_    [64]byte // not in the cache line of the next
-}
-
-type sumKey struct {
-	resource Resource
-	class    string
-	hour     int64 // since 1970
-}
-
-// running is a sum that grows.
-type running struct {
-	key      sumKey
-	counters Counters
-	latency  [Buckets]int64
 }
 
 // NewAccumulator makes an Accumulator.
@@ -52,25 +39,13 @@ func NewAccumulator(folder *Folder) *Accumulator {
 
 // Record adds a record.
 func (a *Accumulator) Record(r Record) {
-	key := sumKey{r.Resource, r.Class, r.At.Unix() / 3600}
-	c := r.counters()
+	key := r.key()
 	s := &a.shards[mathrand.Uint32()%shards]
 	s.mu.Lock()
-	sum := s.last
-	if sum == nil || sum.key != key {
-		if sum = s.sums[key]; sum == nil {
-			sum = &running{key: key}
-			if s.sums == nil {
-				s.sums = map[sumKey]*running{}
-			}
-			s.sums[key] = sum
-		}
-		s.last = sum
+	if s.last == nil || s.last.key != key {
+		s.last = s.sums.at(key)
 	}
-	sum.counters.Add(c)
-	if !r.Blocked {
-		sum.latency[bucketOf(r.Duration)]++
-	}
+	s.last.add(&r)
 	s.mu.Unlock()
 }
 
@@ -119,15 +94,10 @@ func (a *Accumulator) take() []Entry {
 		s.sums, s.last = nil, nil
 		s.mu.Unlock()
 		for key, r := range sums {
-			sum := all[key]
-			if sum == nil {
-				sum = &Sum{Resource: key.resource, Class: key.class, Hour: time.Unix(key.hour*3600, 0).UTC()}
-				all[key] = sum
+			if all[key] == nil {
+				all[key] = key.empty()
 			}
-			sum.Counters.Add(r.counters)
-			for bucket, n := range r.latency {
-				sum.Latency.add(bucket, n)
-			}
+			r.addTo(all[key])
 		}
 	}
 	var entries []Entry
@@ -138,21 +108,6 @@ func (a *Accumulator) take() []Entry {
 		}
 	}
 	return entries
-}
-
-// split divides a sum into such as can be folded by themselves.
-func (s *Sum) split() []Sum {
-	parts := []Sum{{Resource: s.Resource, Class: s.Class, Hour: s.Hour, Counters: s.Counters}}
-	n := len(counterNames)
-	for bucket, count := range s.Latency.All() {
-		if n == maxEdits {
-			parts = append(parts, Sum{Resource: s.Resource, Class: s.Class, Hour: s.Hour})
-			n = 0
-		}
-		parts[len(parts)-1].Latency.add(bucket, count)
-		n++
-	}
-	return parts
 }
 
 // Run flushes every so often until the context ends. after, which may be nil, is told of the resources whose

@@ -80,7 +80,7 @@ type Book struct {
 func NewBook(st store.Store) *Book { return &Book{store: st} }
 
 // Hours is the usage of the hours that begin in [from, to), in ascending order, without those that
-// there was none in. The last one may be incomplete by as much as the transport takes, about a minute on AWS.
+// there was none in. The last one may be incomplete by as much as the transport takes, on AWS a minute or two; what an instance holds that is frozen comes when it thaws or ends.
 // Hours are kept for 100 days.
 func (b *Book) Hours(ctx context.Context, r Resource, from, to time.Time) ([]Usage, error) {
 	return b.usage(ctx, hourPartition(r), hourLayout, ceil(from, time.Hour), ceil(to, time.Hour))

@@ -31,7 +31,7 @@ type LimiterConfig struct {
 }
 
 // Limiter sees to it that resources keep to their limits, give or take what is used while usage is on its
-// way: a second locally, about a minute on AWS. It is safe for concurrent use.
+// way: a second locally, on AWS a minute or two, and what instances hold that are frozen. It is safe for concurrent use.
 type Limiter struct {
 	cfg  LimiterConfig
 	book *Book

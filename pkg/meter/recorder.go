@@ -1,12 +1,9 @@
 package meter
 
 import (
-	"cmp"
-	"encoding/json"
-	"fmt"
 	"io"
-	"math"
-	"strconv"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 )
@@ -17,194 +14,83 @@ type Recorder interface {
 	Record(r Record)
 }
 
-// Writer writes records as lines of CloudWatch's embedded metric format
-// (docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html).
-// A line becomes two metrics of the namespace Skystash, with the dimension product: duration (ms) and failed (answers with a
-// status from 500). An attempt to deliver becomes other metrics: endpoint (ms), how long the destination took, which
-// is not our latency, as its failures are not ours; lag (ms), see Record.Lag; and dead, of attempts that were the last one and have failed.
-// Metrics cost by their number, so there are no more; everything else of the line is for
-// functions/meter. It is safe for concurrent use.
+// A Writer holds records back, and adds them up, so that a line stands for many of them. These are the most that
+// it holds.
+const (
+	holdTime     = time.Minute // from one line to the next
+	holdRecords  = 1000
+	holdAttempts = 100 // of QStash to deliver: the embedded metric format takes so many values of a metric
+)
+
+// Writer writes lines for functions/meter, which say what the requests of an instance have used. It is made
+// for AWS Lambda, which freezes a process between its requests: a Writer does nothing in the background.
+//
+// It writes a line within a request: the first one; the first one for which a minute has passed since the last
+// line; and one with which it holds 1,000 records. An instance that serves a request now and then has a line for
+// each, a busy one has a line a minute. Flush writes what is left when the process is about to end.
+// So a record reaches the log late if its instance is frozen, by as long as that takes, and is lost
+// if the process is killed without notice: at most the last minute's and the last 1,000 of the instance.
+//
+// Attempts to deliver are also metrics of CloudWatch's embedded metric format
+// (docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html), of the
+// namespace Skystash with the dimension product: endpoint (ms), how long the destination took; lag (ms), see
+// Record.Lag; and dead, the attempts that were the last one and have failed. What AWS itself measures, the requests
+// of functions and of their URLs, is no metric of ours. It is safe for concurrent use.
 type Writer struct {
 	instance string
 
-	mu   sync.Mutex
-	to   io.Writer
-	next int64
-	line []byte
+	mu      sync.Mutex
+	to      io.Writer
+	next    int64 // number of the next sum
+	wrote   bool
+	written time.Time // of the record that the last line was written for
+	sums    runningSums
+	records int // in sums
+	metrics attemptMetrics
 }
 
 // NewWriter makes a Writer. The instance's id must be unique for ever: it names all that is written here.
 func NewWriter(to io.Writer, instance string) *Writer { return &Writer{to: to, instance: instance} }
 
-// Record writes one line, with one call of Write. Lines are numbered. A line that cannot be
-// written, or is lost on its way, leaves a gap among the numbers.
+// Record adds a record to what is held, and writes it if it is time to.
 func (w *Writer) Record(r Record) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.line = appendLine(w.line[:0], &r, w.instance, w.next)
-	w.next++
-	_, _ = w.to.Write(w.line)
-}
-
-// line is what a line of a record holds, besides the description of metrics.
-type line struct {
-	Version  int     `json:"meter"` // 1
-	Instance string  `json:"id"`
-	Number   int64   `json:"n"`
-	AWS      lineAWS `json:"_aws"`
-
-	Product  string  `json:"product"`
-	Resource string  `json:"resource"`
-	Class    string  `json:"class"`
-	Status   int     `json:"status"`
-	Blocked  bool    `json:"blocked"`
-	Gateway  bool    `json:"gateway"`
-	Duration float64 `json:"duration"` // ms, to a nanosecond
-	Endpoint float64 `json:"endpoint"` // the same, of an attempt to deliver
-	Commands int64   `json:"commands"`
-	BytesIn  int64   `json:"in"`
-	BytesOut int64   `json:"out"`
-	Calls    int64   `json:"calls"`
-	Read     float64 `json:"rru"`
-	Write    float64 `json:"wru"`
-}
-
-type lineAWS struct {
-	Timestamp int64 // Unix ms: Record.At
-}
-
-const lineVersion = 1
-
-// Namespace is that of all metrics in CloudWatch.
-const Namespace = "Skystash"
-
-// appendLine appends a line with its end. What is zero is left out: log lines cost by their length.
-func appendLine(b []byte, r *Record, instance string, number int64) []byte {
-	b = append(b, `{"_aws":{"Timestamp":`...)
-	b = strconv.AppendInt(b, r.At.UnixMilli(), 10)
-	metrics, duration := `{"Name":"duration","Unit":"Milliseconds"},{"Name":"failed"}`, "duration"
+	w.sums.at(r.key()).add(&r)
+	w.records++
 	if r.Class == ClassDeliver {
-		metrics, duration = `{"Name":"endpoint","Unit":"Milliseconds"}`, "endpoint"
-		if r.Lag != nil {
-			metrics += `,{"Name":"lag","Unit":"Milliseconds"}`
-		}
-		if r.Dead {
-			metrics += `,{"Name":"dead"}`
-		}
+		w.metrics.add(&r)
 	}
-	b = append(b, `,"CloudWatchMetrics":[{"Namespace":"`+Namespace+`","Dimensions":[["product"]],"Metrics":[`...)
-	b = append(b, metrics...)
-	b = append(b, `]}]},"meter":`...)
-	b = strconv.AppendInt(b, lineVersion, 10)
-	text := func(name, value string) {
-		b = append(b, `,"`...)
-		b = append(b, name...)
-		b = append(b, `":`...)
-		quoted, _ := json.Marshal(value) // strings always can be
-		b = append(b, quoted...)
+	age := r.At.Sub(w.written)
+	if !w.wrote || age >= holdTime || age <= -holdTime || w.records == holdRecords || w.metrics.full() {
+		w.flush(r.At)
 	}
-	number64 := func(name string, n int64) {
-		if n != 0 {
-			b = append(b, `,"`...)
-			b = append(b, name...)
-			b = append(b, `":`...)
-			b = strconv.AppendInt(b, n, 10)
-		}
-	}
-	float := func(name string, f float64) {
-		if f != 0 {
-			b = append(b, `,"`...)
-			b = append(b, name...)
-			b = append(b, `":`...)
-			b = strconv.AppendFloat(b, f, 'f', -1, 64)
-		}
-	}
-	text("id", instance)
-	number64("n", number)
-	text("product", r.Resource.Product)
-	text("resource", r.Resource.ID)
-	text("class", r.Class)
-	number64("status", int64(r.Status))
-	if r.Blocked {
-		b = append(b, `,"blocked":true`...)
-	}
-	if r.Gateway {
-		b = append(b, `,"gateway":true`...)
-	}
-	b = append(b, `,"`...)
-	b = append(b, duration...)
-	b = append(b, `":`...)
-	b = strconv.AppendFloat(b, float64(r.Duration)/1e6, 'f', -1, 64)
-	if r.Lag != nil {
-		b = append(b, `,"lag":`...)
-		b = strconv.AppendInt(b, r.Lag.Milliseconds(), 10)
-	}
-	if r.Dead {
-		b = append(b, `,"dead":1`...)
-	}
-	failed := int64(0)
-	if r.Status >= 500 {
-		failed = 1
-	}
-	b = append(b, `,"failed":`...)
-	b = strconv.AppendInt(b, failed, 10)
-	number64("commands", r.Commands)
-	number64("in", r.BytesIn)
-	number64("out", r.BytesOut)
-	number64("calls", r.Calls)
-	float("rru", r.ReadUnits)
-	float("wru", r.WriteUnits)
-	return append(b, "}\n"...)
 }
 
-// What a line may hold: far more than any request uses, far less than would overflow a sum.
-const (
-	maxNumber = 1 << 48
-	maxName   = 128 // bytes of an id
-)
-
-// ParseLine reads what a Writer has written.
-func ParseLine(text []byte) (Entry, error) {
-	var l line
-	if err := json.Unmarshal(text, &l); err != nil {
-		return Entry{}, fmt.Errorf("meter: reading a line: %w", err)
-	}
-	l.Duration = cmp.Or(l.Duration, l.Endpoint)
-	r := Record{
-		Resource: Resource{l.Product, l.Resource}, Class: l.Class, At: time.UnixMilli(l.AWS.Timestamp),
-		Duration: time.Duration(math.Round(l.Duration * 1e6)), Status: l.Status, Blocked: l.Blocked, Gateway: l.Gateway,
-		Commands: l.Commands, BytesIn: l.BytesIn, BytesOut: l.BytesOut, Calls: l.Calls, ReadUnits: l.Read, WriteUnits: l.Write,
-	}
-	if l.Version != lineVersion {
-		return Entry{}, fmt.Errorf("meter: a line of version %d, not %d", l.Version, lineVersion)
-	}
-	for _, n := range []float64{
-		float64(l.Number), float64(l.AWS.Timestamp), l.Duration, float64(l.Commands), float64(l.BytesIn), float64(l.BytesOut),
-		float64(l.Calls), l.Read, l.Write,
-	} {
-		if n < 0 || n > maxNumber {
-			return Entry{}, fmt.Errorf("meter: a line with a number out of range: %v", n)
-		}
-	}
-	for _, s := range []string{l.Instance, l.Resource} {
-		if s == "" || len(s) > maxName {
-			return Entry{}, fmt.Errorf("meter: a line with an id of %d bytes", len(s))
-		}
-	}
-	for _, s := range []string{l.Product, l.Class} {
-		if !isWord(s) {
-			return Entry{}, fmt.Errorf("meter: a line with the product or class %q", s)
-		}
-	}
-	return Entry{Instance: l.Instance, Number: l.Number, Sum: r.Sum()}, nil
+// Flush writes what is held.
+func (w *Writer) Flush() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.flush(w.written)
 }
 
-// isWord reports whether s can be a product or a class: a few lower-case letters.
-func isWord(s string) bool {
-	for _, c := range s {
-		if c < 'a' || c > 'z' {
-			return false
-		}
+// flush writes lines. One that cannot be written, or is lost on its way, leaves a gap among the numbers.
+func (w *Writer) flush(at time.Time) {
+	w.wrote, w.written = true, at
+	if w.records == 0 {
+		return
 	}
-	return s != "" && len(s) <= 16
+	var sums []Sum
+	for _, key := range slices.SortedFunc(maps.Keys(w.sums), sumKey.compare) {
+		sum := key.empty()
+		w.sums[key].addTo(sum)
+		sums = append(sums, sum.split()...)
+	}
+	for some := range slices.Chunk(sums, maxLineSums) {
+		_, _ = w.to.Write(appendLine(nil, w.instance, w.next, some, w.metrics))
+		w.next += int64(len(some))
+		w.metrics = attemptMetrics{}
+	}
+	clear(w.sums)
+	w.records = 0
 }

@@ -5,6 +5,7 @@ package awscontrol
 import (
 	"context"
 	"log/slog"
+	"net"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
@@ -61,8 +62,19 @@ func Environment(env *settings.Environment) Config {
 			env.With("TABLE_NAME", table, read)
 		}
 	}
-	product("REDIS_TABLE", func(env *settings.Environment) { cfg.Redis = awsredis.Environment(env) })
-	product("KAFKA_TABLE", func(env *settings.Environment) { cfg.Kafka = awskafka.Environment(env) })
+	gateway := env.Get("GATEWAY_HOST")
+	product("REDIS_TABLE", func(env *settings.Environment) {
+		cfg.Redis = awsredis.Environment(env)
+		if gateway != "" {
+			cfg.Endpoints.RedisTCP = control.RedisServer{TLSAddress: net.JoinHostPort(gateway, "6379")}
+		}
+	})
+	product("KAFKA_TABLE", func(env *settings.Environment) {
+		cfg.Kafka = awskafka.Environment(env)
+		if gateway != "" {
+			cfg.Endpoints.KafkaTCP = control.Broker{Address: net.JoinHostPort(gateway, "9092"), TLS: true}
+		}
+	})
 	product("QSTASH_TABLE", func(env *settings.Environment) { cfg.QStash = awsqstash.Environment(env) })
 	return cfg
 }

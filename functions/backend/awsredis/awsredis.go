@@ -16,6 +16,7 @@ import (
 type Config struct {
 	Table      string
 	ReadRegion *ReadRegion  // nil: this is the primary region
+	Resident   *Resident    // nil: the process is an instance of a Lambda function
 	Logger     *slog.Logger // nil: slog.Default
 }
 
@@ -24,6 +25,14 @@ type ReadRegion struct {
 	Name       string
 	Primary    string // region of the table that is written to
 	MarksTable string // see redis.Region
+}
+
+// Resident is what a process has that stays and serves many clients at a time.
+type Resident struct {
+	Turns         int // see redis.Config
+	MaxReplyBytes int
+	// Neighbours makes what tells other such processes of writes.
+	Neighbours func(store.Store) redis.Neighbours
 }
 
 // Environment reads TABLE_NAME.
@@ -66,6 +75,9 @@ func Open(c *cloud.Cloud, cfg Config) (Redis, error) {
 	if r := cfg.ReadRegion; r != nil {
 		engine.Region = &redis.Region{Replica: table, Marks: c.Table(r.MarksTable)}
 		engine.Store = c.TableIn(r.Primary, cfg.Table)
+	}
+	if r := cfg.Resident; r != nil {
+		engine.Turns, engine.MaxReplyBytes, engine.Neighbours = r.Turns, r.MaxReplyBytes, r.Neighbours(table)
 	}
 	return Redis{redis.New(engine), table}, nil
 }

@@ -16,6 +16,7 @@ import (
 type Environment struct {
 	Getenv   func(string) string
 	problems []error
+	writer   *meter.Writer // nil: none
 }
 
 // Get reads a variable that may be missing.
@@ -58,17 +59,26 @@ func (e *Environment) LogLevel() (level slog.Level) {
 	return level
 }
 
-// Meter reads METER: with "lines", each request leaves a line of the embedded metric format in the log,
-// for functions/meter; not set: it leaves nothing.
+// Meter reads METER: with "lines", lines in the log say what requests have used, for functions/meter; not
+// set: nothing does. What is held back of them is written by EndMeter.
 func (e *Environment) Meter() meter.Recorder {
 	switch mode := e.Get("METER"); mode {
 	case "":
 	case "lines":
-		return meter.NewWriter(os.Stdout, rand.Text())
+		e.writer = meter.NewWriter(os.Stdout, rand.Text())
+		return e.writer
 	default:
 		e.Fault("METER", fmt.Errorf("%q is not lines", mode))
 	}
 	return nil
+}
+
+// EndMeter is to be called when the process is about to end; nil: there is nothing to do then.
+func (e *Environment) EndMeter() func() {
+	if e.writer == nil {
+		return nil
+	}
+	return e.writer.Flush
 }
 
 // Err is everything that was missing or wrong, nil if nothing was.

@@ -10,6 +10,7 @@ import (
 	"github.com/skystash/skystash/pkg/kafka"
 	"github.com/skystash/skystash/pkg/kafka/ingest"
 	streamembedded "github.com/skystash/skystash/pkg/kafka/ingest/embedded"
+	"github.com/skystash/skystash/pkg/store"
 	"github.com/skystash/skystash/pkg/store/embedded"
 	"github.com/skystash/skystash/pkg/token"
 )
@@ -18,6 +19,8 @@ import (
 type Backend struct {
 	Engine   *kafka.Engine
 	Cluster  *kafka.Cluster
+	Store    store.Store     // of the engine, for others over the same
+	Stream   ingest.Stream   // of the engine
 	Signer   *token.Signer   // of credentials
 	Verifier *token.Verifier // of the same
 }
@@ -38,7 +41,7 @@ func New(t *testing.T, wrap func(ingest.Stream) ingest.Stream) *Backend {
 	if wrap != nil {
 		stream = wrap(stream)
 	}
-	b := &Backend{Engine: kafka.New(kafka.Config{Store: st, Stream: stream})}
+	b := &Backend{Engine: kafka.New(kafka.Config{Store: st, Stream: stream}), Store: st, Stream: stream}
 	ended := make(chan error, 1)
 	go func() { ended <- b.Engine.Run(context.Background()) }()
 	t.Cleanup(func() {

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -24,9 +25,11 @@ func (x *exchange) describeConfigs(ctx context.Context, req *kmsg.DescribeConfig
 		case kmsg.ConfigResourceTypeTopic:
 			refused = x.describeTopicConfigs(ctx, req, &r, &out)
 		case kmsg.ConfigResourceTypeBroker:
-			refused = x.describeBrokerConfigs(&r, &out)
+			refused = x.describeBrokerConfigs(ctx, &r, &out)
+		case kmsg.ConfigResourceTypeGroupConfig:
+			refused = x.describeGroupConfigs(ctx, &r, &out)
 		default:
-			refused = x.refuse(kerr.InvalidRequest, "only topics and brokers have configurations")
+			refused = x.refuse(kerr.InvalidRequest, "only topics, groups and brokers have configurations")
 		}
 		out.ErrorCode, out.ErrorMessage = refused.code, refused.text
 		resp.Resources = append(resp.Resources, out)
@@ -66,8 +69,8 @@ func (x *exchange) describeTopicConfigs(ctx context.Context, req *kmsg.DescribeC
 	return refusal{}
 }
 
-func (x *exchange) describeBrokerConfigs(r *kmsg.DescribeConfigsRequestResource, out *kmsg.DescribeConfigsResponseResource) refusal {
-	if r.ResourceName != "" && r.ResourceName != strconv.Itoa(brokerID) {
+func (x *exchange) describeBrokerConfigs(ctx context.Context, r *kmsg.DescribeConfigsRequestResource, out *kmsg.DescribeConfigsResponseResource) refusal {
+	if r.ResourceName != "" && !x.brokers(ctx).has(r.ResourceName) {
 		return x.refuse(kerr.InvalidRequest, "there is no such broker")
 	}
 	for _, name := range slices.Sorted(maps.Keys(brokerSettings)) {
@@ -75,6 +78,9 @@ func (x *exchange) describeBrokerConfigs(r *kmsg.DescribeConfigsRequestResource,
 			continue
 		}
 		value := brokerSettings[name]
+		if name == brokerIDSetting {
+			value = cmp.Or(r.ResourceName, strconv.Itoa(int(x.self())))
+		}
 		c := kmsg.NewDescribeConfigsResponseResourceConfig()
 		c.Name, c.Value, c.ReadOnly, c.Source, c.ConfigType = name, &value, true, fromBroker, kmsg.ConfigTypeString
 		out.Configs = append(out.Configs, c)
@@ -133,6 +139,10 @@ func (x *exchange) alterConfigs(ctx context.Context, req *kmsg.AlterConfigsReque
 
 func (x *exchange) incrementalAlterConfigs(ctx context.Context, req *kmsg.IncrementalAlterConfigsRequest, resp *kmsg.IncrementalAlterConfigsResponse) error {
 	for _, r := range req.Resources {
+		if r.ResourceType == kmsg.ConfigResourceTypeGroupConfig {
+			resp.Resources = append(resp.Resources, x.changeGroupConfigs(ctx, &r, req.ValidateOnly))
+			continue
+		}
 		refused := x.changeConfigs(ctx, r.ResourceType, r.ResourceName, req.ValidateOnly, func(o *kafka.TopicOptions) error {
 			for _, c := range r.Configs {
 				value := c.Value

@@ -8,7 +8,7 @@
 //
 // The table in table.go has every request that is served: its versions, what it costs to decode,
 // whose it may be, and its handler. The versions are those of Kafka 2.8, and of
-// later ones what asks for nothing that there is not: no ids of topics in Produce and Fetch, no KIP-848. ApiVersions above version 4 is
+// later ones what asks for nothing that there is not: no ids of topics in Produce and Fetch. ApiVersions above version 4 is
 // answered in version 0 with error 35, as brokers do; clients then ask again. Requests that are not in
 // the table close the connection: clients send only what ApiVersions has told them of.
 //
@@ -30,9 +30,15 @@
 //
 // # What is different from Kafka
 //
-// There is one broker, number 0, and it leads everything. Fetch has no sessions: its answers say so, and
+// Without Config.Gateway there is one broker, number 0, and it leads everything. With it, there is a broker for each gateway that holds a
+// slot: partitions and groups are spread over them by rendezvous hashing, so that those who share something usually meet in one
+// process. That is advice. A gateway never answers NOT_LEADER_OR_FOLLOWER, nor NOT_COORDINATOR unless it is about to end: it serves
+// whatever it is asked for, under whatever name.
+//
+// Fetch has no sessions: its answers say so, and
 // clients go on without. Leader epochs are always 0. Topics are not created by asking for them.
-// Transactions are refused: InitProducerId with a transactional id answers
+// A group's members all use the classic protocol, or all the consumer protocol (KIP-848); Kafka lets a group change from one to the
+// other one member at a time. Transactions are refused: InitProducerId with a transactional id answers
 // TRANSACTIONAL_ID_AUTHORIZATION_FAILED, which clients take as final. Access control lists are answered with
 // SECURITY_DISABLED, as by a broker without an authorizer.
 package wire

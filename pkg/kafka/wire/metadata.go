@@ -14,28 +14,30 @@ import (
 	"github.com/skystash/skystash/pkg/kafka"
 )
 
-// There is one broker, and it leads everything.
 const (
-	brokerID    = 0
+	brokerID    = 0 // of a gateway without a slot: there is one broker, and it leads everything
 	leaderEpoch = 0
 )
 
 // notAsked is what operations are that a client may do, when it has not asked.
 const notAsked = math.MinInt32
 
-// topicID is what Kafka calls a topic's id: it is another for a topic that was made anew.
-func topicID(cluster string, t *kafka.Topic) (id [16]byte) {
-	sum := sha256.Sum256([]byte("skystash topic\x00" + cluster + "\x00" + strconv.FormatInt(t.Number(), 10)))
+// topicID is what Kafka calls a topic's id, by its number: it is another for a topic that was made anew.
+func topicID(cluster string, number int64) (id [16]byte) {
+	sum := sha256.Sum256([]byte("skystash topic\x00" + cluster + "\x00" + strconv.FormatInt(number, 10)))
 	copy(id[:], sum[:])
 	id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80 // version 4
 	return id
 }
 
 func (x *exchange) metadata(ctx context.Context, req *kmsg.MetadataRequest, resp *kmsg.MetadataResponse) error {
-	broker := kmsg.NewMetadataResponseBroker()
-	broker.NodeID, broker.Host, broker.Port = brokerID, x.advertised.Host, x.advertised.Port
-	resp.Brokers = append(resp.Brokers, broker)
-	resp.ClusterID, resp.ControllerID = &x.Cluster.ID, brokerID
+	all := x.brokers(ctx)
+	for _, b := range all {
+		broker := kmsg.NewMetadataResponseBroker()
+		broker.NodeID, broker.Host, broker.Port = b.id, b.Host, b.Port
+		resp.Brokers = append(resp.Brokers, broker)
+	}
+	resp.ClusterID, resp.ControllerID = &x.Cluster.ID, all[0].id
 	resp.AuthorizedOperations = notAsked
 	if req.IncludeClusterAuthorizedOperations {
 		resp.AuthorizedOperations = x.clusterOperations()
@@ -47,7 +49,7 @@ func (x *exchange) metadata(ctx context.Context, req *kmsg.MetadataRequest, resp
 		}
 		for _, t := range topics {
 			if x.MayDescribe(t.Name) {
-				resp.Topics = append(resp.Topics, x.describeTopic(t, req.IncludeTopicAuthorizedOperations))
+				resp.Topics = append(resp.Topics, x.describeTopic(all, t, req.IncludeTopicAuthorizedOperations))
 			}
 		}
 		return nil
@@ -71,7 +73,7 @@ func (x *exchange) metadata(ctx context.Context, req *kmsg.MetadataRequest, resp
 				}
 			}
 			if found := byID[asked.TopicID]; found != nil {
-				t = x.describeTopic(found, req.IncludeTopicAuthorizedOperations)
+				t = x.describeTopic(all, found, req.IncludeTopicAuthorizedOperations)
 			} else {
 				t.ErrorCode = kerr.UnknownTopicID.Code
 			}
@@ -83,7 +85,7 @@ func (x *exchange) metadata(ctx context.Context, req *kmsg.MetadataRequest, resp
 			return err
 		}
 		if t.ErrorCode = code; code == 0 {
-			t = x.describeTopic(found, req.IncludeTopicAuthorizedOperations)
+			t = x.describeTopic(all, found, req.IncludeTopicAuthorizedOperations)
 		}
 		resp.Topics = append(resp.Topics, t)
 	}
@@ -115,24 +117,44 @@ func (x *exchange) topicsByID(ctx context.Context) (map[[16]byte]*kafka.Topic, e
 	byID := map[[16]byte]*kafka.Topic{}
 	for _, t := range topics {
 		if x.MayDescribe(t.Name) {
-			byID[topicID(x.Cluster.ID, t)] = t
+			byID[topicID(x.Cluster.ID, t.Number())] = t
 		}
 	}
 	return byID, nil
 }
 
-func (x *exchange) describeTopic(t *kafka.Topic, operations bool) kmsg.MetadataResponseTopic {
+// topicNamed finds the topic of an id that the credential may know of; nil: there is none.
+func (x *exchange) topicNamed(ctx context.Context, id [16]byte) (*kafka.Topic, error) {
+	if name, ok := x.names[id]; ok {
+		t, err := x.s.engine.Topic(ctx, x.Cluster, name)
+		if err == nil && topicID(x.Cluster.ID, t.Number()) == id && x.MayDescribe(name) {
+			return t, nil
+		}
+	}
+	byID, err := x.topicsByID(ctx)
+	if err != nil {
+		return nil, err
+	}
+	x.names = make(map[[16]byte]string, len(byID))
+	for id, t := range byID {
+		x.names[id] = t.Name
+	}
+	return byID[id], nil
+}
+
+func (x *exchange) describeTopic(all brokers, t *kafka.Topic, operations bool) kmsg.MetadataResponseTopic {
 	out := kmsg.NewMetadataResponseTopic()
-	out.Topic, out.TopicID = kmsg.StringPtr(t.Name), topicID(x.Cluster.ID, t)
+	out.Topic, out.TopicID = kmsg.StringPtr(t.Name), topicID(x.Cluster.ID, t.Number())
 	out.AuthorizedOperations = notAsked
 	if operations {
 		out.AuthorizedOperations = x.topicOperations(t.Name)
 	}
 	out.Partitions = make([]kmsg.MetadataResponseTopicPartition, t.Partitions)
-	replicas := []int32{brokerID}
 	for i := range out.Partitions {
 		p := kmsg.NewMetadataResponseTopicPartition()
-		p.Partition, p.Leader, p.LeaderEpoch = int32(i), brokerID, leaderEpoch
+		leader := all.ofPartition(x.Cluster.ID, t, i).id
+		replicas := []int32{leader}
+		p.Partition, p.Leader, p.LeaderEpoch = int32(i), leader, leaderEpoch
 		p.Replicas, p.ISR = replicas, replicas
 		out.Partitions[i] = p
 	}
@@ -177,19 +199,22 @@ func (x *exchange) clusterOperations() int32 {
 // ofBrokers is the type of endpoints that there are; the other one is of controllers.
 const ofBrokers = 1
 
-func (x *exchange) describeCluster(_ context.Context, req *kmsg.DescribeClusterRequest, resp *kmsg.DescribeClusterResponse) error {
+func (x *exchange) describeCluster(ctx context.Context, req *kmsg.DescribeClusterRequest, resp *kmsg.DescribeClusterResponse) error {
 	resp.EndpointType, resp.ControllerID = req.EndpointType, -1
 	if req.Version > 0 && req.EndpointType != ofBrokers {
 		r := x.refuse(kerr.MismatchedEndpointType, "this is a broker")
 		resp.ErrorCode, resp.ErrorMessage = r.code, r.text
 		return nil
 	}
-	resp.ClusterID, resp.ControllerID, resp.ClusterAuthorizedOperations = x.Cluster.ID, brokerID, notAsked
+	all := x.brokers(ctx)
+	resp.ClusterID, resp.ControllerID, resp.ClusterAuthorizedOperations = x.Cluster.ID, all[0].id, notAsked
 	if req.IncludeClusterAuthorizedOperations {
 		resp.ClusterAuthorizedOperations = x.clusterOperations()
 	}
-	broker := kmsg.NewDescribeClusterResponseBroker()
-	broker.NodeID, broker.Host, broker.Port = brokerID, x.advertised.Host, x.advertised.Port
-	resp.Brokers = append(resp.Brokers, broker)
+	for _, b := range all {
+		broker := kmsg.NewDescribeClusterResponseBroker()
+		broker.NodeID, broker.Host, broker.Port = b.id, b.Host, b.Port
+		resp.Brokers = append(resp.Brokers, broker)
+	}
 	return nil
 }

@@ -46,8 +46,9 @@ type Config struct {
 	Now    func() time.Time // nil: time.Now
 	Logger *slog.Logger     // nil: slog.Default
 
-	MaxPerCredential int           // connections of one credential; 0: 1,000
-	DrainTime        time.Duration // over which Close spreads the ends of connections; 0: conns.DefaultDrainTime
+	MaxPerCredential int            // connections of one credential; 0: 1,000
+	Gateway          *kafka.Gateway // as others name this process, for whom somebody keeps its slot; nil: clients are told of no other process
+	DrainTime        time.Duration  // over which Close spreads the ends of connections; 0: conns.DefaultDrainTime
 }
 
 // Server serves the protocol. It is safe for concurrent use.
@@ -62,6 +63,7 @@ type Server struct {
 	memory   *semaphore.Weighted // requestMemory
 	decoding *semaphore.Weighted // decodeMemory
 	secret   []byte              // see saltOf
+	gateway  *kafka.Gateway
 
 	conns         *conns.Set[*conn]
 	perCredential int
@@ -75,7 +77,7 @@ func New(cfg Config) *Server {
 	s := &Server{
 		engine: cfg.Engine, gate: access.Gate{Engine: cfg.Engine, Verifier: cfg.Verifier}, now: cfg.Now, log: cfg.Logger,
 		memory: semaphore.NewWeighted(requestMemory), decoding: semaphore.NewWeighted(decodeMemory), memories: map[string]*semaphore.Weighted{},
-		perCredential: cmp.Or(cfg.MaxPerCredential, maxPerCredential),
+		perCredential: cmp.Or(cfg.MaxPerCredential, maxPerCredential), gateway: cfg.Gateway,
 	}
 	if s.now == nil {
 		s.now = time.Now
@@ -100,6 +102,7 @@ func New(cfg Config) *Server {
 type Address struct {
 	Host string
 	Port int32
+	TLS  bool // the listener is one of TLS: its clients are told of other gateways' listeners of TLS
 }
 
 // AddressOf reads a host and port.
@@ -112,13 +115,16 @@ func AddressOf(hostport string) (Address, error) {
 	if err != nil {
 		return Address{}, fmt.Errorf("port %q: %w", port, err)
 	}
-	return Address{host, int32(n)}, nil
+	return Address{Host: host, Port: int32(n)}, nil
 }
 
 // Serve serves the connections of a listener, which it closes, until the server is drained.
 func (s *Server) Serve(l net.Listener, advertised Address) error {
 	return s.conns.Serve(l, func(nc net.Conn) *conn { return newConn(s, nc, advertised) })
 }
+
+// Clients are the connections that there are, and those that there have been with them.
+func (s *Server) Clients() (open int, total uint64) { return s.conns.Clients() }
 
 // share is how many bytes of answers a connection may have.
 func (s *Server) share() int {

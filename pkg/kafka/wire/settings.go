@@ -78,12 +78,15 @@ var settings = map[string]setting{
 	"unclean.leader.election.enable":          {kind: kmsg.ConfigTypeBoolean, initial: "false"},
 }
 
+// brokerIDSetting is the one of brokerSettings that is each gateway's own.
+const brokerIDSetting = "broker.id"
+
 // brokerSettings are those that clients and user interfaces look for. Nobody can change them.
 var brokerSettings = map[string]string{
 	"advertised.listeners":                     "",
 	"auto.create.topics.enable":                "false",
 	"background.threads":                       "10",
-	"broker.id":                                strconv.Itoa(brokerID),
+	brokerIDSetting:                            strconv.Itoa(brokerID),
 	"compression.type":                         "producer",
 	"default.replication.factor":               "1",
 	"delete.topic.enable":                      "true",

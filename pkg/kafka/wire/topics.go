@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strconv"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -132,7 +133,7 @@ func (x *exchange) createTopic(ctx context.Context, req *kmsg.CreateTopicsReques
 		if err != nil {
 			return x.adminError(err)
 		}
-		out.TopicID = topicID(x.Cluster.ID, made)
+		out.TopicID = topicID(x.Cluster.ID, made.Number())
 	}
 	out.NumPartitions, out.ReplicationFactor = int32(partitions), 1
 	for _, name := range settingNames {
@@ -183,7 +184,7 @@ func (x *exchange) deleteTopic(ctx context.Context, name string) (r refusal, id 
 		return r, id
 	}
 	if t, err := x.s.engine.Topic(ctx, x.Cluster, name); err == nil {
-		id = topicID(x.Cluster.ID, t)
+		id = topicID(x.Cluster.ID, t.Number())
 	}
 	return x.adminError(x.s.engine.DeleteTopic(ctx, x.Cluster, name)), id
 }
@@ -261,6 +262,7 @@ const logDir = "/skystash"
 func (x *exchange) describeLogDirs(ctx context.Context, req *kmsg.DescribeLogDirsRequest, resp *kmsg.DescribeLogDirsResponse) error {
 	dir := kmsg.NewDescribeLogDirsResponseDir()
 	dir.Dir = logDir
+	all := x.brokers(ctx)
 	asked := req.Topics
 	if asked == nil {
 		topics, err := x.s.engine.Topics(ctx, x.Cluster)
@@ -275,7 +277,11 @@ func (x *exchange) describeLogDirs(ctx context.Context, req *kmsg.DescribeLogDir
 		if !x.MayDescribe(t.Topic) {
 			continue
 		}
-		ranges, err := x.s.engine.Ranges(ctx, x.Cluster, t.Topic)
+		topic, err := x.s.engine.Topic(ctx, x.Cluster, t.Topic)
+		var ranges []kafka.PartitionRange
+		if err == nil {
+			ranges, err = x.s.engine.Ranges(ctx, x.Cluster, t.Topic)
+		}
 		if kafka.IsKind(err, kafka.NotFound) || kafka.IsKind(err, kafka.Invalid) {
 			continue
 		}
@@ -285,7 +291,8 @@ func (x *exchange) describeLogDirs(ctx context.Context, req *kmsg.DescribeLogDir
 		out := kmsg.NewDescribeLogDirsResponseDirTopic()
 		out.Topic = t.Topic
 		for p, r := range ranges {
-			if len(t.Partitions) > 0 && !slices.Contains(t.Partitions, int32(p)) {
+			// Clients ask each broker, and add up.
+			if len(t.Partitions) > 0 && !slices.Contains(t.Partitions, int32(p)) || all.ofPartition(x.Cluster.ID, topic, p).id != x.self() && all.has(strconv.Itoa(int(x.self()))) {
 				continue
 			}
 			part := kmsg.NewDescribeLogDirsResponseDirTopicPartition()

@@ -31,6 +31,7 @@ type broker struct {
 	server  *wire.Server
 	addr    string
 	usage   usage
+	backend *kafkatest.Backend
 }
 
 func newBroker(t *testing.T) *broker { return newBrokerWith(t, nil) }
@@ -39,7 +40,7 @@ func newBroker(t *testing.T) *broker { return newBrokerWith(t, nil) }
 func newBrokerWith(t *testing.T, change func(*wire.Config)) *broker {
 	t.Helper()
 	backend := kafkatest.New(t, nil)
-	b := &broker{T: t, engine: backend.Engine, cluster: backend.Cluster, signer: backend.Signer}
+	b := &broker{T: t, engine: backend.Engine, cluster: backend.Cluster, signer: backend.Signer, backend: backend}
 	cfg := wire.Config{Engine: b.engine, Verifier: backend.Verifier, Meter: &b.usage, Logger: slog.New(slog.NewTextHandler(testLog{t}, nil))}
 	if change != nil {
 		change(&cfg)

@@ -35,6 +35,8 @@ type conn struct {
 	waiter  atomic.Pointer[waiting]
 	seen    seen
 	held    [holdings]atomic.Int64 // see hold
+	holding sync.Mutex             // held while held or share change
+	share   *share                 // that held is part of
 
 	softSince time.Time // since when more waits than the soft limit; known to limitMemory alone
 
@@ -44,6 +46,8 @@ type conn struct {
 	failures int    // of logins
 	refused  string // the error of a SELECT, after which no command about keys is carried out
 	hangUp   bool   // the connection ends behind what is to be sent
+	failure  string // of the command of the connection itself that is carried out
+	inScript string // the last failure of a command that the script has run which is carried out
 
 	tx      *transaction // nil: none
 	watched redis.Watched
@@ -72,11 +76,9 @@ type seen struct {
 }
 
 func newConn(s *Server, nc net.Conn, id int64) *conn {
-	c := &conn{Conn: conns.NewConn(nc), s: s, id: id, in: newReader(nc, &s.buffers), proto: 2, began: s.now()}
+	c := &conn{Conn: conns.NewConn(nc), s: s, id: id, in: newReader(nc, &s.buffers), proto: 2, began: s.now(), share: s.shareOf("")}
 	c.seen.proto, c.seen.queued, c.seen.at = 2, -1, c.began
-	c.caller = redis.Caller{Addr: nc.RemoteAddr().String(), Patient: true, Ran: c.noteSlow, Waits: c.Life, Server: func() redis.ServerInfo {
-		return s.info(c.login.Load().database)
-	}}
+	c.caller = redis.Caller{Addr: nc.RemoteAddr().String(), Patient: true, Observer: observer{c}, Waits: c.Life, Server: func() redis.ServerInfo { return s.info(c.login.Load()) }}
 	return c
 }
 
@@ -114,9 +116,10 @@ func (c *conn) Serve() {
 		err = c.serveRequests()
 	}
 	var protocol protocolError
+	var crowded crowdedError
 	switch {
 	case err == nil, errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed), errors.Is(err, context.Canceled):
-	case errors.As(err, &protocol), errors.Is(err, errHTTP), errors.Is(err, errTLS), errors.Is(err, errPanic):
+	case errors.As(err, &protocol), errors.As(err, &crowded), errors.Is(err, errHTTP), errors.Is(err, errTLS), errors.Is(err, errPanic):
 		c.logger().Warn("a connection of Redis's protocol is closed", "error", err)
 	default:
 		c.logger().Debug("a connection of Redis's protocol has ended", "error", err)
@@ -186,7 +189,7 @@ func (c *conn) serveRequests() error {
 			if c.Draining() {
 				return c.bye()
 			}
-			return err
+			return c.breakOff(err)
 		}
 	}
 }
@@ -210,18 +213,31 @@ func (c *conn) fill() error {
 // read reads what has arrived, or waits until something has.
 func (c *conn) read() error {
 	err := c.in.fill()
-	c.hold(heldRequests, c.in.held())
+	held := c.in.held()
+	c.hold(heldRequests, held)
+	if err == nil {
+		err = c.mayHold(held)
+	}
 	return err
 }
 
-// breakOff ends a connection whose client does not speak the protocol.
+// breakOff ends a connection whose client does not speak the protocol, or has sent too much.
 func (c *conn) breakOff(err error) error {
 	var protocol protocolError
-	if errors.As(err, &protocol) {
+	var crowded crowdedError
+	switch {
+	case errors.As(err, &protocol):
 		c.w.Error("ERR " + protocol.Error())
-		if err := c.bye(); err != nil {
-			return err
-		}
+	case errors.As(err, &crowded):
+		c.s.evicted.Add(1)
+		c.in.part = nil
+		c.hold(heldRequests, 0)
+		c.w.Error(crowded.Error())
+	default:
+		return err
+	}
+	if err := c.bye(); err != nil {
+		return err
 	}
 	return err
 }

@@ -23,7 +23,8 @@
 //
 // What a connection holds is counted (memory.go): requests that have not arrived whole, commands that wait for EXEC, replies and messages
 // that were not sent. Redis's limits of output buffers close clients that do not read, and if all connections hold too much together, those that hold
-// most are closed.
+// most are closed, of the account that holds most. An account's connections may hold three quarters of that, and those before a login an
+// eighth: what is beyond it is refused, in a transaction by an error, otherwise by an error and the end of the connection.
 //
 // # Logins
 //

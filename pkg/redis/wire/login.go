@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/skystash/skystash/pkg/redis"
 	"github.com/skystash/skystash/pkg/redis/gate"
+	"github.com/skystash/skystash/pkg/redis/stats"
 	"github.com/skystash/skystash/pkg/token"
 )
 
@@ -18,9 +20,11 @@ type login struct {
 
 	user       string       // as CLIENT LIST shows it
 	database   string       // its id
+	account    string       // whose the database is; the database if that is not known
 	credential string       // names the credential among all
 	claims     token.Claims // of a token
 	secret     string       // of a user of the database, as a token; "": the credential is a token
+	stats      *stats.Database
 }
 
 // check finds out what the credential opens now. The error is gate.ErrRefused if it opens nothing any more.
@@ -69,9 +73,11 @@ func (s *Server) logIn(ctx context.Context, user, secret, label string) (*login,
 		l.claims = grant.Claims
 	}
 	l.database = grant.Database.ID
+	l.account = cmp.Or(grant.Database.Account, l.database)
 	if label != "" && !strings.EqualFold(label, l.database) {
 		return nil, gate.Grant{}, gate.ErrRefused
 	}
+	l.stats = s.stats.Of(l.database)
 	if l.secret != "" {
 		l.user = grant.Access.User
 		l.credential = l.database + "/user/" + l.user

@@ -1,6 +1,7 @@
 package wire_test
 
 import (
+	"fmt"
 	"io"
 	"net"
 	"regexp"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/skystash/skystash/pkg/redis/wire"
+	"github.com/skystash/skystash/pkg/token"
 )
 
 // field is a number in the line of CLIENT LIST of a client with a name; -1: there is no such client.
@@ -165,5 +167,129 @@ func TestMultiAndRequestsAreShown(t *testing.T) {
 	s.until("half a megabyte has arrived", func() bool { return look.field("c", "qbuf") >= 500<<10 })
 	if n := look.field("c", "qbuf"); n > 2<<20 {
 		t.Errorf("qbuf=%d", n)
+	}
+}
+
+// manyArgs is a request of many empty arguments, all but the last n of which are sent.
+func manyArgs(n, missing int) string {
+	return "*" + strconv.Itoa(n+1) + "\r\n$3\r\nDEL\r\n" + strings.Repeat("$0\r\n\r\n", n-missing)
+}
+
+// Arguments take memory, even empty ones: a request that is not whole, and a transaction, count them.
+func TestEmptyArgumentsTakeMemory(t *testing.T) {
+	s := newServer(t, nil)
+	look, c := s.login(), s.login()
+	c.expect("CLIENT SETNAME c", "+OK|")
+	const n = 100_000
+	_, _ = io.WriteString(c.Conn, manyArgs(n, 1))
+	s.until("all but one have arrived", func() bool { return look.field("c", "qbuf") >= 16*(n-1) })
+	_, _ = io.WriteString(c.Conn, "$0\r\n\r\n")
+	c.next(":0|")
+	c.expect("MULTI", "+OK|")
+	for i := range 100 {
+		_, _ = io.WriteString(c.Conn, manyArgs(n, 0))
+		if got := c.reply(); got != "+QUEUED|" {
+			if i < 5 || !strings.HasPrefix(got, "-ERR transaction too large") {
+				t.Errorf("command %d: %s", i, got)
+			}
+			return
+		}
+	}
+	t.Error("ten million arguments are queued")
+}
+
+// What the connections of one account hold together is bounded. They are told so, and others have room.
+func TestConnectionsOfAnAccountShareTheirMemory(t *testing.T) {
+	s := newServer(t, func(c *wire.Config) { c.MaxMemory = 4 << 20 })
+	const refused = "-ERR max memory of connections exceeded. Limit: 3145728 bytes|"
+	value := strings.Repeat("x", 200<<10)
+	var queued, queuing int
+	for range 30 { // transactions
+		c := s.login()
+		c.expect("MULTI", "+OK|")
+		c.sendArgs("SET", "k", value)
+		if got := c.reply(); got == "+QUEUED|" {
+			queued++
+		} else if queuing++; got != refused {
+			t.Errorf("%.200s", got)
+		}
+	}
+	if queued < 14 || queued > 16 || queuing == 0 {
+		t.Errorf("%d queued, %d refused", queued, queuing)
+	}
+	c := s.login() // a transaction of many small commands
+	c.expect("MULTI", "+OK|")
+	for n := 0; ; n++ {
+		c.sendArgs("SET", "k", value[:3000])
+		if got := c.reply(); got == refused {
+			break
+		} else if got != "+QUEUED|" || n > 1000 {
+			t.Fatalf("%d: %.200s", n, got)
+		}
+	}
+	c.expect("EXEC", "-EXECABORT Transaction discarded because of previous errors.|")
+	c = s.login() // requests that do not arrive whole
+	_, _ = io.WriteString(c.Conn, "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1000000\r\n"+value)
+	c.next(refused)
+	c.ends()
+
+	otherDB, err := s.engine.Database(t.Context(), "other")
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := s.dial()
+	other.expect("AUTH "+s.mint(func(c *token.Claims) { c.Resource, c.Generation = "other", otherDB.CredentialGeneration }), "+OK|")
+	other.sendArgs("SET", "k", value)
+	other.next("+OK|")
+	other.expect("MULTI", "+OK|")
+	other.sendArgs("SET", "k", value)
+	other.next("+QUEUED|")
+	other.expect("EXEC", "*1|+OK|")
+	s.login().expect("GET small", "$-1|") // what is small is never refused
+}
+
+// Connections that have not logged in hold little together, and keep nobody from logging in.
+func TestStrangersShareTheirMemory(t *testing.T) {
+	s := newServer(t, func(c *wire.Config) { c.MaxMemory = 1 << 20 })
+	const refused = "-ERR max memory of connections exceeded. Limit: 131072 bytes\r\n"
+	for range 20 {
+		c := s.dial()
+		_, _ = io.WriteString(c.Conn, "*10\r\n"+strings.Repeat("$16000\r\n"+strings.Repeat("x", 16000)+"\r\n", 9)+"$1\r\n")
+		if text, err := c.r.ReadString('\n'); err != nil || text != refused {
+			t.Errorf("%q, %v", text, err)
+		}
+	}
+	for range 20 {
+		_, _ = io.WriteString(s.dial().Conn, "*10\r\n"+strings.Repeat("$16000\r\n"+strings.Repeat("x", 16000)+"\r\n", 3)+"$1\r\n")
+	}
+	look := s.login()
+	s.until("the others are refused, too", func() bool {
+		look.send("INFO stats")
+		n := regexp.MustCompile(`evicted_clients:(\d+)`).FindStringSubmatch(look.reply())
+		return len(n) == 2 && len(n[1]) == 2 && n[1] >= "37"
+	})
+	s.login().expect("PING", "+PONG|")
+}
+
+// Names of channels stay in memory as long as they are subscribed to.
+func TestNamesOfChannelsTakeMemory(t *testing.T) {
+	s := newServer(t, func(c *wire.Config) { c.MaxMemory = 1 << 20 })
+	const most = (3 << 18) / 3000
+	c := s.login3()
+	for round := range 2 {
+		for n := 0; ; n++ {
+			c.sendArgs("SUBSCRIBE", fmt.Sprintf("%d-%d-%s", round, n, strings.Repeat("x", 3000)))
+			got := c.reply()
+			if got == "-ERR max memory of connections exceeded. Limit: 786432 bytes|" && n > most/2 {
+				break
+			}
+			if !strings.HasPrefix(got, ">3|$30") && !strings.HasPrefix(got, ">3|$9|subscribe|") || n > most {
+				t.Fatalf("%d: %.200s", n, got)
+			}
+		}
+		c.expect("PING", "+PONG|")
+		c.send("UNSUBSCRIBE", "PING")
+		for c.reply() != "+PONG|" {
+		}
 	}
 }

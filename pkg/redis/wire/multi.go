@@ -19,7 +19,7 @@ const (
 // transaction is commands that wait for EXEC.
 type transaction struct {
 	commands []queuedCommand
-	bytes    int
+	bytes    int  // that they take in memory
 	spoiled  bool // one was refused: EXEC will refuse them all
 }
 
@@ -58,22 +58,33 @@ func (b *batch) queue(args []string, nature redis.Nature, handle handler) {
 		text = errInMulti
 	case len(b.tx.commands) >= maxQueued || b.tx.bytes > maxQueuedBytes:
 		text = "ERR transaction too large: too many commands, or too many bytes"
+	default:
+		if err := b.mayHold(b.tx.bytes + sizeOf(args)); err != nil {
+			text = err.Error()
+		}
 	}
 	if text != "" {
 		b.spoil()
-		b.fail(text)
+		b.reject(args, text)
 		return
 	}
 	if nature != redis.Bound {
 		handle = handler{}
 	}
 	b.tx.commands = append(b.tx.commands, queuedCommand{args, handle})
-	for _, arg := range args {
-		b.tx.bytes += len(arg)
-	}
+	b.tx.bytes += sizeOf(args)
 	b.noteQueue(len(b.tx.commands))
 	b.hold(heldMulti, b.tx.bytes)
 	b.w.Simple("QUEUED")
+}
+
+// sizeOf is how many bytes a command takes that is queued.
+func sizeOf(args []string) int {
+	n := elementBytes * (len(args) + 2)
+	for _, arg := range args {
+		n += len(arg)
+	}
+	return n
 }
 
 // spoil makes EXEC refuse the transaction, if there is one.
@@ -135,7 +146,9 @@ func exec(b *batch, _ []string) {
 		b.fail(errNoExec)
 		return
 	}
-	b.drop()
+	b.tx = nil
+	b.noteQueue(-1)
+	defer b.hold(heldMulti, 0) // until then the commands are in memory
 	b.forget()
 	if tx.spoiled {
 		b.fail(errAborted)
@@ -149,8 +162,8 @@ func exec(b *batch, _ []string) {
 	}
 	var replies resp.Writer
 	began := b.s.now()
-	defer func() { b.noteSlow([]string{"EXEC"}, b.s.now().Sub(began)) }()
 	err := b.s.engine.MultiIf(b.ctx, b.Database, b.Access, cmds, watched, &replies)
+	b.noteSlow([]string{"EXEC"}, b.s.now().Sub(began))
 	switch {
 	case errors.Is(err, redis.ErrWatched):
 		b.w.NullArray()
@@ -176,7 +189,7 @@ func (b *batch) merge(commands []queuedCommand, replies []byte) error {
 	b.w.Array(len(commands))
 	for _, q := range commands {
 		if q.handle.run != nil {
-			q.handle.run(b, q.args)
+			b.carryOut(q.args, q.handle)
 			continue
 		}
 		reply, rest, err := resp.Cut(replies)

@@ -29,8 +29,19 @@ type subscriptions struct {
 
 // names are channels, patterns of them, or shard channels, in the order in which they were subscribed to.
 type names struct {
-	list []string // is not changed in place: others look at it, see noteSubscriptions
-	has  map[string]bool
+	list  []string // is not changed in place: others look at it, see noteSubscriptions
+	has   map[string]bool
+	bytes int // that they take in memory
+}
+
+// nameBytes is about what a name takes besides its own bytes: it stands in a list, in a set, and in what the engine knows.
+const nameBytes = 200
+
+func sizeOfNames(list []string) (bytes int) {
+	for _, name := range list {
+		bytes += len(name) + nameBytes
+	}
+	return bytes
 }
 
 func (n *names) add(name string) {
@@ -42,6 +53,7 @@ func (n *names) add(name string) {
 	}
 	n.has[name] = true
 	n.list = append(n.list, name)
+	n.bytes += len(name) + nameBytes
 }
 
 // tidy takes names out of the list that were deleted from the set.
@@ -52,7 +64,7 @@ func (n *names) tidy() {
 			left = append(left, name)
 		}
 	}
-	n.list = left
+	n.list, n.bytes = left, sizeOfNames(left)
 }
 
 // receiver sends what a subscription receives.
@@ -66,6 +78,9 @@ type receiver struct {
 func (c *conn) listens() bool {
 	return len(c.subs.channels.has)+len(c.subs.patterns.has)+len(c.subs.shards.has) > 0
 }
+
+// bytes are what the names of channels take.
+func (s *subscriptions) bytes() int { return s.channels.bytes + s.patterns.bytes + s.shards.bytes }
 
 // count is the number that confirmations about some of the names show.
 func (s *subscriptions) count(of *names) int {
@@ -92,8 +107,12 @@ func (b *batch) listen(kind string, to *names, more []string) {
 	}
 	b.sending.Lock()
 	defer b.sending.Unlock()
-	err := b.enlarge(to, more)
+	err := b.mayHold(b.subs.bytes() + sizeOfNames(more))
 	if err != nil {
+		b.fail(err.Error())
+		return
+	}
+	if err = b.enlarge(to, more); err != nil {
 		b.fail(b.failedText(err))
 		return
 	}
@@ -219,6 +238,7 @@ func (b *batch) ignore(kind string, from *names, gone []string) {
 
 // noteSubscriptions lets others see the subscriptions.
 func (c *conn) noteSubscriptions() {
+	c.hold(heldNames, c.subs.bytes())
 	c.seen.mu.Lock()
 	defer c.seen.mu.Unlock()
 	c.seen.channels, c.seen.patterns, c.seen.shards = c.subs.channels.list, c.subs.patterns.list, c.subs.shards.list

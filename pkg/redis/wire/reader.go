@@ -19,6 +19,7 @@ const (
 	largeRequest    = 4 << 10           // bytes from which on it is not looked at again for each byte that arrives
 	smallBounds     = 64                // elements of bounds that are kept for the next request
 	emptyElement    = len("$0\r\n\r\n") // bytes that an element takes at least
+	elementBytes    = 24                // bytes that an element takes in memory besides its own: millions of empty ones are much, too
 )
 
 // protocolError is what a client has sent that is no request. The connection ends behind its text.
@@ -108,7 +109,7 @@ func (r *reader) close() {
 func (r *reader) held() int {
 	n := r.end - r.start
 	if r.part != nil {
-		n += r.part.kept + cap(r.part.bulk)
+		n += r.part.kept + elementBytes*len(r.part.args) + cap(r.part.bulk)
 	}
 	return n
 }
@@ -260,6 +261,7 @@ func (r *reader) await(b []byte, pos, left, size, body int) {
 	p := &partial{left: missing, size: -1, bytes: at}
 	for i := 0; i < len(r.bounds); i += 2 {
 		p.args = append(p.args, string(b[r.bounds[i]:r.bounds[i+1]]))
+		p.kept += r.bounds[i+1] - r.bounds[i]
 	}
 	r.consume(at)
 	r.part = p

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"log/slog"
 	"net"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -17,6 +18,7 @@ import (
 	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/redis"
 	"github.com/skystash/skystash/pkg/redis/gate"
+	"github.com/skystash/skystash/pkg/redis/stats"
 )
 
 // Defaults of a Config.
@@ -85,15 +87,18 @@ type Server struct {
 	conns    *conns.Set[*conn]
 	ids      atomic.Int64
 	accepted atomic.Int64
-	commands atomic.Int64
 	port     atomic.Int64
 
-	slow slowLogs
+	slow  slowLogs
+	stats *stats.Book
 
 	held    atomic.Int64  // bytes that connections hold, but for messages that wait in subscriptions
 	crowded chan struct{} // they hold too much
 	cutOff  atomic.Int64  // connections that were closed because of an output limit
-	evicted atomic.Int64  // and because all of them held too much
+	evicted atomic.Int64  // and because all of them held too much, or those of an account
+
+	sharing sync.Mutex
+	shares  map[string]*share // by accounts, "" for strangers: those with connections
 
 	life  context.Context // done when the server is closed
 	stop  context.CancelFunc
@@ -110,7 +115,7 @@ func New(cfg Config) *Server {
 	cfg.MaxMemory = cmp.Or(cfg.MaxMemory, DefaultMaxMemory)
 	s := &Server{
 		cfg: cfg, engine: cfg.Engine, gate: gate.New(cfg.Engine, cfg.Verifier), now: cfg.Now, log: cfg.Logger, handlers: handlers(),
-		crowded: make(chan struct{}, 1),
+		crowded: make(chan struct{}, 1), shares: map[string]*share{},
 	}
 	if s.now == nil {
 		s.now = time.Now
@@ -118,6 +123,7 @@ func New(cfg Config) *Server {
 	if s.log == nil {
 		s.log = slog.Default()
 	}
+	s.stats = stats.NewBook(s.engine.CommandCount(), s.now)
 	s.meter = edge.Meter{Recorder: cfg.Meter, Now: s.now}
 	s.started = s.now()
 	id := make([]byte, 20)
@@ -144,13 +150,21 @@ func (s *Server) Serve(l net.Listener) error {
 	})
 }
 
+// Clients are the connections that there are, and those that there have been with them.
+func (s *Server) Clients() (open int, total uint64) { return s.conns.Clients() }
+
 // enter counts a connection that has logged in, or has logged out if l is nil. It reports false if there are too many of the
 // login's database or credential.
 func (s *Server) enter(c *conn, l *login) bool {
 	if l == nil {
+		c.belong("")
 		return s.conns.Enter(c)
 	}
-	return s.conns.Enter(c, conns.Quota{Name: l.database, Limit: s.cfg.MaxPerDatabase}, conns.Quota{Name: l.credential, Limit: s.cfg.MaxPerCredential})
+	if !s.conns.Enter(c, conns.Quota{Name: l.database, Limit: s.cfg.MaxPerDatabase}, conns.Quota{Name: l.credential, Limit: s.cfg.MaxPerCredential}) {
+		return false
+	}
+	c.belong(l.account)
+	return true
 }
 
 // Drain accepts nothing more and makes all connections end, spread over Config.DrainTime: each is served as always until its turn
@@ -165,20 +179,31 @@ func (s *Server) Close(ctx context.Context) {
 	s.looks.Wait()
 }
 
-// info is what INFO tells of the server to a client of a database.
-func (s *Server) info(database string) redis.ServerInfo {
-	i := redis.ServerInfo{RunID: s.runID, MaxClients: s.cfg.MaxClients, TotalConnections: s.accepted.Load(), TotalCommands: s.commands.Load(),
+// info is what INFO tells of the server to a client with some login.
+func (s *Server) info(l *login) redis.ServerInfo {
+	database, rates := l.database, l.stats.Rates()
+	i := redis.ServerInfo{RunID: s.runID, MaxClients: s.cfg.MaxClients, TotalConnections: s.accepted.Load(), TotalCommands: l.stats.Calls(),
 		HeldBytes: s.held.Load(), EvictedClients: s.evicted.Load(), SlowClients: s.cutOff.Load(),
-		Parameters: append(s.slow.settings(database), [][2]string{{"client-output-buffer-limit", s.cfg.Outputs.String()}, {"maxmemory-clients", strconv.Itoa(s.cfg.MaxMemory)}}...),
-		Set:        func(name, value string) (bool, error) { return s.slow.set(database, name, value) },
-	}
-	if up := s.now().Sub(s.started).Seconds(); up >= 1 {
-		i.CommandsPerSec = int64(float64(i.TotalCommands) / up)
+		CommandsPerSec: int64(rates.Commands), NetInput: l.stats.BytesIn.Load(), NetOutput: l.stats.BytesOut.Load(),
+		InputRate: rates.BytesIn, OutputRate: rates.BytesOut, ErrorReplies: l.stats.Failures(), Section: l.stats.Section, ResetStat: l.stats.Reset,
+		Parameters: slices.Concat(s.slow.settings(database), l.stats.Settings(),
+			[][2]string{{"client-output-buffer-limit", s.cfg.Outputs.String()}, {"maxmemory-clients", strconv.Itoa(s.cfg.MaxMemory)}}),
+		Set: func(name, value string) (bool, error) {
+			if known, err := s.slow.set(database, name, value); known {
+				return true, err
+			}
+			return l.stats.Set(name, value)
+		},
 	}
 	i.Port, i.Clients = int(s.port.Load()), s.conns.Count(database)
 	for _, c := range s.conns.All() {
-		if l := c.login.Load(); l != nil && l.database == database && c.blocked.Load() {
-			i.Blocked++
+		if l := c.login.Load(); l != nil && l.database == database {
+			if c.blocked.Load() {
+				i.Blocked++
+			}
+			if c.isPubSub() {
+				i.Subscribers++
+			}
 		}
 	}
 	return i

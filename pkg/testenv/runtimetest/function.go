@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -162,6 +163,20 @@ func (f *Function) Exit() (code int, output string) {
 
 // Output is what the function has written to standard output and error so far.
 func (f *Function) Output() string { return f.output.String() }
+
+// Shutdown ends the function as Lambda ends an instance, and returns all it wrote: a process that has registered as an extension
+// gets SIGTERM and some time, any other one is killed.
+func (f *Function) Shutdown() string {
+	f.t.Helper()
+	if !f.api.extended.Load() {
+		return f.Kill()
+	}
+	if err := f.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		f.t.Fatalf("the function has ended: %v", err)
+	}
+	_, output := f.Exit()
+	return output
+}
 
 // Kill ends the function and returns all it wrote, which Output may not have yet.
 func (f *Function) Kill() string {

@@ -43,6 +43,7 @@ type runtimeAPI struct {
 	initErrors  chan []byte
 	count       atomic.Int64
 	pending     atomic.Pointer[invocation] // handed out, not answered yet
+	extended    atomic.Bool                // the process has registered as an extension
 }
 
 type invocation struct {
@@ -55,6 +56,9 @@ type invocation struct {
 
 // apiVersion begins every path.
 const apiVersion = "/2018-06-01/runtime"
+
+// extensionVersion begins those of the extensions API (https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html).
+const extensionVersion = "/2020-01-01/extension"
 
 func newRuntimeAPI() (*runtimeAPI, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -71,6 +75,8 @@ func newRuntimeAPI() (*runtimeAPI, error) {
 	mux.HandleFunc("POST "+apiVersion+"/invocation/{id}/response", func(w http.ResponseWriter, r *http.Request) { api.done(w, r, false) })
 	mux.HandleFunc("POST "+apiVersion+"/invocation/{id}/error", func(w http.ResponseWriter, r *http.Request) { api.done(w, r, true) })
 	mux.HandleFunc("POST "+apiVersion+"/init/error", api.initError)
+	mux.HandleFunc("POST "+extensionVersion+"/register", api.register)
+	mux.HandleFunc("GET "+extensionVersion+"/event/next", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	api.server = &http.Server{Handler: mux}
 	go api.server.Serve(listener)
 	return api, nil
@@ -133,6 +139,12 @@ func streamed(response io.Reader, inv *invocation) error {
 	_, err := io.Copy(out, in)
 	out.CloseWithError(err)
 	return err
+}
+
+// register registers the process as an extension of itself, for no events. Lambda then announces its end.
+func (api *runtimeAPI) register(w http.ResponseWriter, r *http.Request) {
+	api.extended.Store(true)
+	w.Header().Set("Lambda-Extension-Identifier", "00000000-0000-4000-8000-00000000e7e7")
 }
 
 func (api *runtimeAPI) initError(w http.ResponseWriter, r *http.Request) {

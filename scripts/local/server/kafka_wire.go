@@ -18,6 +18,8 @@ type kafkaWire struct {
 	plain, tls *wireListener // nil: not served
 	caFile     string        // "": the certificate is in memory only
 	served     sync.WaitGroup
+	gateway    *kafka.Gateway     // nil: it has no slot
+	leave      context.CancelFunc // gives the slot back; nil: it is not held
 }
 
 type wireListener struct {
@@ -51,8 +53,14 @@ func (m *Main) openKafkaWire(engine *kafka.Engine, verifier access.Verifier) (w 
 		if w.tls.Listener, w.caFile, err = m.secure(w.tls.Listener); err != nil {
 			return nil, err
 		}
+		w.tls.advertised.TLS = true
 	}
-	w.server = wire.New(wire.Config{Engine: engine, Verifier: verifier, Meter: m.usage.sums, Logger: m.log, DrainTime: m.flags.drainTime()})
+	cfg := wire.Config{Engine: engine, Verifier: verifier, Meter: m.usage.sums, Logger: m.log, DrainTime: m.flags.drainTime()}
+	if f.kafkaSlot >= 0 {
+		w.gateway = &kafka.Gateway{Slot: f.kafkaSlot, Plain: w.plain.address(), TLS: w.tls.address()}
+		cfg.Gateway = w.gateway
+	}
+	w.server = wire.New(cfg)
 	return w, nil
 }
 
@@ -84,6 +92,11 @@ func (m *Main) listenKafka(addr string) (*wireListener, error) {
 
 // serve begins to serve.
 func (w *kafkaWire) serve(m *Main) {
+	if w.gateway != nil {
+		var slot context.Context
+		slot, w.leave = context.WithCancel(context.Background())
+		w.served.Go(func() { m.kafka.KeepSlot(slot, *w.gateway) })
+	}
 	for _, l := range []*wireListener{w.plain, w.tls} {
 		if l == nil {
 			continue
@@ -104,8 +117,11 @@ func (w *kafkaWire) closeListeners() {
 	}
 }
 
-// drain accepts nothing more, and tells the connections to end once they have nothing to do.
+// drain gives the slot back, accepts nothing more, and tells the connections to end once they have nothing to do.
 func (w *kafkaWire) drain(ctx context.Context) {
+	if w.leave != nil {
+		w.leave()
+	}
 	w.server.Drain(ctx)
 	w.closeListeners()
 }

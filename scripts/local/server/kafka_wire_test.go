@@ -7,11 +7,13 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 
 	"github.com/skystash/skystash/scripts/local/server"
@@ -89,5 +91,30 @@ func TestKafkaWithoutTLSIsForThisMachine(t *testing.T) {
 		if err := server.NewMain(os.Stdout, os.Stderr).ParseFlags(strings.Fields(args)); (err == nil) != ok {
 			t.Errorf("%s: %v", args, err)
 		}
+	}
+}
+
+// A server with a slot is the broker of that number, under its name, and gives the slot back when it ends.
+func TestKafkaSlotNamesTheServer(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	for _, slot := range []int32{2, 3} {
+		_, stop := start(t, "-data", dir, "-kafka-addr", "127.0.0.1:0", "-kafka-tls-addr", "", "-kafka-host", "localhost", "-kafka-slot", strconv.Itoa(int(slot)))
+		env := environment(t, dir)
+		c, err := kgo.NewClient(kgo.SeedBrokers(env["KAFKA_BROKERS"]),
+			kgo.SASL(plain.Auth{User: env["KAFKA_USERNAME"], Pass: env["KAFKA_PASSWORD"]}.AsMechanism()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		meta, err := kmsg.NewPtrMetadataRequest().RequestWith(ctx, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(meta.Brokers) != 1 || meta.Brokers[0].NodeID != slot || meta.Brokers[0].Host != "localhost" {
+			t.Errorf("brokers %+v, want number %d at localhost", meta.Brokers, slot)
+		}
+		cancel()
+		c.Close()
+		stop()
 	}
 }
