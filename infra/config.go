@@ -43,6 +43,9 @@ type Config struct {
 	LogRetentionDays        int
 	LogLevel                string
 	SweepMinutes            int // between two scheduled runs of a sweep function
+
+	prefix prefix
+	Operate
 }
 
 // readConfig reads CDK context, which has strings from the command line and any
@@ -72,6 +75,10 @@ func readConfig(context func(name string) any) (Config, error) {
 		if _, err := token.ParsePublicKeys(cfg.TokenPublicKey); err != nil {
 			return Config{}, fmt.Errorf("context tokenPublicKey: %w", err)
 		}
+	}
+	cfg.prefix = named
+	if cfg.Operate, err = readOperate(text); err != nil {
+		return Config{}, err
 	}
 	if cfg.Products, err = productList(context("products")); err != nil {
 		return Config{}, fmt.Errorf("context products: %w", err)
@@ -129,6 +136,15 @@ func readConfig(context func(name string) any) (Config, error) {
 		return Config{}, fmt.Errorf("context logLevel: %q is none of %v", cfg.LogLevel, logLevels)
 	}
 	return cfg, nil
+}
+
+// truth reads a setting that is true or false.
+func truth(name, text string) (bool, error) {
+	is, err := strconv.ParseBool(text)
+	if err != nil {
+		return false, fmt.Errorf("context %s: %q is neither true nor false", name, text)
+	}
+	return is, nil
 }
 
 var regionName = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]{1,2}$`)

@@ -65,6 +65,12 @@
 //	signingKeyPath           path in Parameter Store under which it keeps the keys
 //	                         that tokens are signed with: /<prefix>/signing-keys
 //	logLevel                 debug, info, warn or error: info
+//	alarms                   "few": alarms say that functions fail, or that something was given up, and what to do, within the ten
+//	                         that are free but for Kafka's; "all": there are some about every function, queue, stream and table, at
+//	                         $0.10 a month for each metric beyond ten; "false": there are none: few
+//	alarmEmail               address that alarms are sent to, by an SNS topic in the stack <prefix>Alarms: none
+//	alarmTopic               else: ARN of the SNS topic that they notify: none
+//	dashboards               "false": there is no dashboard for each product. Three are free in an account: true
 //
 // The gateway, for clients that speak the protocols of Redis and Kafka themselves, is deployed if it has a name:
 //
@@ -88,5 +94,6 @@
 //	gatewayImage             image that runs /gateway; none: one of Amazon's fetches the executable: none
 //
 // The control plane's stack refers to those of the products, which can be deployed without it.
+// A deployment's settings belong into cdk.json, once: what a later deployment forgets would be changed by it.
 // Then scripts/admin makes the keys, databases and tokens.
 package main

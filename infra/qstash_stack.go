@@ -38,7 +38,7 @@ func NewQStashStack(scope constructs.Construct, cfg Config) awscdk.Stack {
 		makeLongAttempts(stack, cfg, table, w, deliver)
 	}
 	countDeliveries(stack)
-	if cfg.QStashAlarms {
+	if cfg.QStashAlarms || cfg.Alarms == alarmsAll {
 		alarmOfQStash(stack, cfg, w.aside)
 	}
 
