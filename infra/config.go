@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -46,6 +47,7 @@ type Config struct {
 
 	prefix prefix
 	Operate
+	Options
 }
 
 // readConfig reads CDK context, which has strings from the command line and any
@@ -78,6 +80,9 @@ func readConfig(context func(name string) any) (Config, error) {
 	}
 	cfg.prefix = named
 	if cfg.Operate, err = readOperate(text); err != nil {
+		return Config{}, err
+	}
+	if cfg.Options, err = readOptions(text); err != nil {
 		return Config{}, err
 	}
 	if cfg.Products, err = productList(context("products")); err != nil {
@@ -128,6 +133,9 @@ func readConfig(context func(name string) any) (Config, error) {
 	}
 	if len(cfg.ReadRegions) > 0 && !regionName.MatchString(cfg.Region) {
 		return Config{}, fmt.Errorf("context region: %q is no region: it must be set where there are readRegions", cfg.Region)
+	}
+	if len(cfg.ReadRegions) > 0 && cfg.TableKey != "" {
+		return Config{}, errors.New("context tableKey: replicas need keys of their own regions, which cannot be named yet: it goes without readRegions")
 	}
 	if slices.Contains(cfg.ReadRegions, cfg.Region) {
 		return Config{}, fmt.Errorf("context readRegions: %s is the primary region", cfg.Region)

@@ -65,6 +65,16 @@
 //	signingKeyPath           path in Parameter Store under which it keeps the keys
 //	                         that tokens are signed with: /<prefix>/signing-keys
 //	logLevel                 debug, info, warn or error: info
+//	fronts                   ways to reach the products: url, the functions' own URLs, and api, HTTP APIs: url,api
+//	redisInstances, kafkaInstances, qstashInstances
+//	                         instances at a time that serve a product over HTTP, which nobody else in the account can
+//	                         take then; further requests get 429. 0: as many as it takes: 0
+//	apiRate, apiBurst        requests a second, and in a moment, that each HTTP API takes; 0: as many as the account's: 0
+//	accessLogs               "true": HTTP APIs write a line for each request, without tokens: false
+//	tracing                  "true": functions are traced by X-Ray, at $5 for a million traces that it keeps: false
+//	tableKey                 ARN of a KMS key that the tables are encrypted with, instead of DynamoDB's own. It costs $1 a
+//	                         month and $3 for a million of its uses; a table whose key is gone is lost: none
+//	tags                     of everything, such as team=web,env=prod: none
 //	alarms                   "few": alarms say that functions fail, or that something was given up, and what to do, within the ten
 //	                         that are free but for Kafka's; "all": there are some about every function, queue, stream and table, at
 //	                         $0.10 a month for each metric beyond ten; "false": there are none: few

@@ -15,6 +15,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/skystash/skystash/pkg/token"
 )
 
 // KafkaConfig is what can be chosen for Kafka besides Config; see the package's documentation.
@@ -114,6 +116,7 @@ func NewKafkaStack(scope constructs.Construct, cfg Config, kafka KafkaConfig) aw
 	serve := newFunction(stack, cfg, table, function{
 		description: "Kafka over REST",
 		metered:     true,
+		reserved:    cfg.Concurrency[token.ProductKafka],
 		asset:       kafka.Asset,
 		memory:      512, // a request mostly waits
 		timeout:     29,  // just below the 30 seconds after which an HTTP API stops waiting
@@ -159,7 +162,7 @@ func NewKafkaStack(scope constructs.Construct, cfg Config, kafka KafkaConfig) aw
 	alarmOnLag(stack, cfg, kafka)
 	objects.mayUse(sweep, getObjects, putObjects, deleteObjects)
 
-	openFronts(stack, serve, fronts{
+	openFronts(stack, cfg, serve, fronts{
 		name: "Kafka", description: "Kafka over REST", variable: "UPSTASH_KAFKA_REST_URL", direct: "no price per request, any bytes in paths",
 	})
 	output(stack, "TableName", table.TableName(), "The table, for scripts/admin")

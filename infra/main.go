@@ -93,5 +93,6 @@ func addStacks(app awscdk.App, cfg Config, kafka KafkaConfig, gateway GatewayCon
 	}
 	c := NewControlStack(app, cfg, control, r, k, q)
 	operate(app, cfg, r, k, q, c)
+	addTags(app, cfg)
 	return c
 }
