@@ -49,7 +49,7 @@ func NewGatewayStack(scope constructs.Construct, cfg Config, gateway GatewayConf
 	})
 	vpc, group := newGatewayNetwork(stack, gateway)
 	cluster := awsecs.NewCluster(stack, jsii.String("Cluster"), &awsecs.ClusterProps{
-		Vpc: vpc, EnableFargateCapacityProviders: jsii.Bool(true),
+		Vpc: vpc, ClusterName: jsii.String(gateway.Stack), EnableFargateCapacityProviders: jsii.Bool(true),
 	})
 	task := newGatewayTask(stack, cfg, gateway, kafkaConfig, redis, kafka)
 	provider := "FARGATE"
@@ -80,7 +80,6 @@ func NewGatewayStack(scope constructs.Construct, cfg Config, gateway GatewayConf
 	output(stack, "RedisUrl", jsii.String(fmt.Sprintf("rediss://default:<token>@%s:%d", gateway.Host, redisPort)), "For clients of Redis's own protocol")
 	output(stack, "KafkaBrokers", jsii.String(fmt.Sprintf("%s:%d", gateway.Host, kafkaPort)), "For clients of Kafka's own protocol: SASL_SSL")
 	output(stack, "RestUrl", jsii.String("https://"+gateway.Host), "UPSTASH_REDIS_REST_URL by the gateway: a subscription costs no instance of a function there")
-	output(stack, "ClusterName", cluster.ClusterName(), "The cluster, for scripts/admin gateway")
 	return stack
 }
 

@@ -115,7 +115,7 @@ func devServer(t *testing.T, binary string) {
 		default:
 		}
 	}))
-	found := regexp.MustCompile(`are good at (http://127\.0\.0\.1:\d+)`).FindStringSubmatch(a.server.Banner())
+	found := regexp.MustCompile(`QStash dev +(http://127\.0\.0\.1:\d+)`).FindStringSubmatch(a.server.Banner())
 	if found == nil {
 		t.Fatalf("no development server in %s", a.server.Banner())
 	}
@@ -325,6 +325,7 @@ func edge(t *testing.T, binary string) {
 		{"loops of messages", testLoops},
 		{"the Developer API", testManagement},
 		{"the console", testConsole},
+		{"sessions of the console", testSessions},
 	} {
 		t.Run(tc.name, func(t *testing.T) { tc.run(a.with(t)) })
 	}

@@ -81,12 +81,12 @@ export async function startLocal(...flags) {
     url: /UPSTASH_REDIS_REST_URL=(\S+)/,
     token: /UPSTASH_REDIS_REST_TOKEN=(\S+)/,
     redisUrl: /REDIS_URL=(redis:\S+)/,
-    readOnlyToken: /read-only token: (\S+)/,
+    readOnlyToken: /UPSTASH_REDIS_REST_READONLY_TOKEN=(\S+)/,
     qstashToken: /QSTASH_TOKEN=(\S+)/,
     signInUrl: /(\S+\/console\/sign-in\/link\?key=\S+)/,
     email: /UPSTASH_EMAIL=(\S+)/,
     apiKey: /UPSTASH_API_KEY=(\S+)/,
-    replicaUrl: /read region, .* is at (\S+)\.$/,
+    replicaUrl: /Replica +(http\S+)/,
   };
   const kafkaPatterns = {
     url: /UPSTASH_KAFKA_REST_URL=(\S+)/,

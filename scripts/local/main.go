@@ -3,6 +3,7 @@
 //
 //	go run ./scripts/local
 //
+// "skystash dev" (scripts/skystash) is the same server with other commands beside it.
 // It prints the URL and the tokens of a database, keeps both across restarts
 // and ends cleanly on SIGINT and SIGTERM. "-help" lists the flags.
 //
@@ -17,23 +18,13 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 
 	"github.com/skystash/skystash/scripts/local/server"
 )
 
-// gcPercent trades memory for speed: little of the server's memory is the garbage
-// collector's to scan, so it would run often for small savings. GOGC overrides it.
-const gcPercent = 400
-
 func main() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
-	// Who started this program may close its end of the output when it has read the tokens. Otherwise
-	// the next line that is written, of a delivery or of the log, would end the program.
-	signal.Ignore(syscall.SIGPIPE)
+	server.PrepareProcess()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))

@@ -253,9 +253,9 @@ func start(ctx context.Context, dir string) (url, token, devURL string, stop fun
 		_ = cmd.Wait()
 	}
 	for lines := bufio.NewScanner(stdout); lines.Scan() && !strings.HasPrefix(lines.Text(), "Ready"); {
-		for name, to := range map[string]*string{"QSTASH_URL=": &url, "QSTASH_TOKEN=": &token, "@upstash/qstash are good at ": &devURL} {
+		for name, to := range map[string]*string{"QSTASH_URL=": &url, "QSTASH_TOKEN=": &token, "QStash dev ": &devURL} {
 			if _, value, ok := strings.Cut(lines.Text(), name); ok {
-				*to = strings.TrimSuffix(strings.TrimSpace(value), ".")
+				*to = strings.Fields(value)[0]
 			}
 		}
 	}

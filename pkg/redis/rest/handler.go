@@ -179,7 +179,7 @@ func (h *Handler) Serve(ctx context.Context, r *Request, w ResponseWriter) {
 	turn := s.turn
 	defer turn.End()
 	h.send(ctx, r, w, s)
-	if s.reusable() {
+	if s.exchange = (exchange{}); s.reusable() {
 		h.scratches.Put(s)
 	}
 }
@@ -209,7 +209,8 @@ func (h *Handler) serve(ctx context.Context, r *Request, w ResponseWriter, s *sc
 	if bearer == "" {
 		bearer = headerToken(r.Header.Get("Authorization"))
 	}
-	x := &exchange{h: h, ctx: ctx, r: r, s: s, bearer: bearer}
+	x := &s.exchange
+	*x = exchange{h: h, ctx: ctx, r: r, s: s, bearer: bearer}
 	if !x.openReplica() {
 		if err := x.open(); err != nil {
 			return err

@@ -27,6 +27,9 @@ type scratch struct {
 	parser  bodyParser
 	replies resp.Writer
 
+	exchange exchange          // ends before the answer is sent
+	foreseen func() [][]string // of it; nil: not asked for yet
+
 	out      []byte // the answer's body
 	zipped   []byte // room for it, compressed
 	status   int

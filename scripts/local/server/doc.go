@@ -32,6 +32,9 @@
 //
 // Run prints each of QStash's deliveries in a line when it has ended, unless -quiet is given: method, URL
 // without its query, status, time, and when it is tried again. A port that nobody listens on is called so.
+// With -requests, which is the default on a terminal, it also prints the requests over HTTP that it has answered, but
+// for those of the console: of a command its name and its first argument, of other requests the path. Of each second it prints
+// 100 deliveries and 100 requests, and counts the others.
 //
 // QStash may deliver to loopback addresses, and to what -resolve maps;
 // other private addresses are refused, as they are in AWS.

@@ -34,6 +34,8 @@ type flags struct {
 	region   string
 	resolve  resolveFlag
 	hosts    string // comma-separated
+	envFile  string // "": none
+	open     bool
 
 	redisAddr     string
 	redisTLSAddr  string
@@ -55,6 +57,7 @@ type flags struct {
 	qstashBreaker int
 	qstashTimeout time.Duration
 	quiet         bool
+	requests      bool
 	controlTable  string
 	email         string
 
@@ -69,12 +72,32 @@ type flags struct {
 // flag.ErrHelp after it has printed the usage because the user asked for it.
 func (m *Main) ParseFlags(args []string) error {
 	var usage strings.Builder
-	fs := flag.NewFlagSet("local", flag.ContinueOnError)
+	fs := m.FlagSet()
 	fs.SetOutput(&usage)
+	if err := fs.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			fmt.Fprint(m.stdout, usage.String())
+			return err
+		}
+		// The flag package has written the message and the whole usage; one line is enough.
+		return fmt.Errorf("%w (-help lists the flags)", err)
+	}
+	return m.CheckFlags(fs.Args())
+}
+
+// CheckFlags refuses values of flags, and arguments besides flags, that the program does not work with.
+func (m *Main) CheckFlags(rest []string) error { return m.flags.check(rest) }
+
+// FlagSet makes the set of the program's flags, with their default values. What is parsed by it takes effect at Start;
+// CheckFlags comes before that.
+func (m *Main) FlagSet() *flag.FlagSet {
+	fs := flag.NewFlagSet("local", flag.ContinueOnError)
 	f := &m.flags
 	fs.StringVar(&f.addr, "addr", "127.0.0.1:8000", "`host:port` to listen on; port 0 picks a free one")
 	fs.StringVar(&f.hosts, "host", "", "`names` that the server is also reached by on a loopback address, separated by commas;\n"+
 		"other names than localhost are refused there, since a web site may own them")
+	fs.StringVar(&f.envFile, "env", "", "`file`, such as .env.local, to write the variables for clients into; others in it stay")
+	fs.BoolVar(&f.open, "open", false, "open the console in the browser, signed in")
 	fs.StringVar(&f.data, "data", ".skystash", "`folder` for the signing key and the data")
 	fs.BoolVar(&f.ephemeral, "ephemeral", false, "keep everything in memory: no folder, new tokens at each start")
 	fs.DurationVar(&f.syncEvery, "sync-every", 100*time.Millisecond,
@@ -105,7 +128,8 @@ func (m *Main) ParseFlags(args []string) error {
 	fs.StringVar(&f.qstashTable, "qstash-table", "skystash-qstash", "`name` of QStash's DynamoDB table; created if an endpoint is given")
 	fs.BoolVar(&f.qstashDev, "qstash-dev", false, "serve QStash's development credentials, which @upstash/qstash knows, too")
 	fs.StringVar(&f.qstashDevAddr, "qstash-dev-addr", "127.0.0.1:8080", "`host:port` where -qstash-dev serves them")
-	fs.BoolVar(&f.quiet, "quiet", false, "do not print QStash's deliveries as they happen")
+	fs.BoolVar(&f.quiet, "quiet", false, "print neither QStash's deliveries nor requests as they happen")
+	fs.BoolVar(&f.requests, "requests", m.terminal, "print the requests over HTTP as they are answered; by default if the output is a terminal")
 	fs.IntVar(&f.qstashBreaker, "qstash-breaker", breaker.DefaultFailures, "attempts without an answer in a row, after which QStash holds further ones to the\n"+
 		"same host for up to 5 seconds, a `number`; -1: never")
 	fs.DurationVar(&f.qstashTimeout, "qstash-timeout", 12*time.Hour, "most `time` that a QStash message, or context.call of a workflow, may give an attempt")
@@ -119,15 +143,7 @@ func (m *Main) ParseFlags(args []string) error {
 	fs.Int64Var(&f.maxRequest, "max-request", 10<<20, "largest command or reply in `bytes`")
 	fs.DurationVar(&f.grace, "grace", 10*time.Second, "`time` that running requests get at the end; in the first half of it, the connections of Redis's and\n"+
 		"Kafka's own protocols are closed, one after the other")
-	if err := fs.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			fmt.Fprint(m.stdout, usage.String())
-			return err
-		}
-		// The flag package has written the message and the whole usage; one line is enough.
-		return fmt.Errorf("%w (-help lists the flags)", err)
-	}
-	return f.check(fs.Args())
+	return fs
 }
 
 // drainTime is the time over which the ends of connections are spread: the rest of the grace time is for what they do.

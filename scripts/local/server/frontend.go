@@ -39,11 +39,12 @@ type frontend struct {
 	profiles fasthttp.RequestHandler // nil: not served
 	products []*product              // under prefixes of their own
 	gate     gate
+	activity *activity // nil: requests are not printed
 	requests sync.Pool // of *request
 }
 
-func newFrontend(ctx, streams context.Context, h *rest.Handler, products []*product, g gate, profiles bool) *frontend {
-	f := &frontend{ctx: ctx, streams: streams, rest: h, products: products, gate: g, requests: sync.Pool{New: func() any { return new(request) }}}
+func newFrontend(ctx, streams context.Context, h *rest.Handler, products []*product, g gate, a *activity, profiles bool) *frontend {
+	f := &frontend{ctx: ctx, streams: streams, rest: h, products: products, gate: g, activity: a, requests: sync.Pool{New: func() any { return new(request) }}}
 	if profiles {
 		mux := http.NewServeMux()
 		mux.HandleFunc("/debug/pprof/", pprof.Index)
@@ -57,13 +58,11 @@ func newFrontend(ctx, streams context.Context, h *rest.Handler, products []*prod
 
 // server makes the HTTP server.
 func (f *frontend) server(log *slog.Logger) *fasthttp.Server {
+	// It has no time limits: its connections do, see lateConn.
 	return &fasthttp.Server{
 		Handler:               f.serve,
 		ErrorHandler:          malformed,
 		NoDefaultServerHeader: true,
-		ReadTimeout:           readTimeout,
-		WriteTimeout:          writeTimeout,
-		IdleTimeout:           idleTimeout,
 		LazyRequestTime:       true, // nobody asks for it
 		ReadBufferSize:        maxHeader,
 		// The API bounds bodies itself, and reads forms as the bytes they are.
@@ -107,7 +106,13 @@ func (f *frontend) serve(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	if found != nil {
+		if f.activity == nil || found.ownChecks {
+			found.serve(ctx)
+			return
+		}
+		began, what := time.Now(), pathShown(string(ctx.Method()), path)
 		found.serve(ctx)
+		f.activity.request(answered{found.name, what, ctx.Response.StatusCode(), began})
 		return
 	}
 	r.streams = f.streams
@@ -122,6 +127,15 @@ func (f *frontend) serve(ctx *fasthttp.RequestCtx) {
 	}
 	if body := ctx.RequestBodyStream(); body != nil {
 		r.Body = body
+	}
+	if f.activity != nil {
+		began, body := time.Now(), &firstBytes{Reader: r.Body}
+		if r.Body != nil {
+			r.Body = body
+		}
+		defer func() {
+			f.activity.request(answered{"Redis", commandShown(path, body.first), ctx.Response.StatusCode(), began})
+		}()
 	}
 	f.rest.Serve(&client{Context: f.ctx, conn: ctx.Conn()}, &r.Request, r)
 }

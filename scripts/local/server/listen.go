@@ -56,7 +56,7 @@ func listenNear(addr, whom string) (net.Listener, error) {
 	}
 	for n := first; ; n++ {
 		l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(n)))
-		if errors.Is(err, syscall.EADDRINUSE) && n < min(first+portsToTry, 1<<16-1) {
+		if inUse(err) && n < min(first+portsToTry, 1<<16-1) {
 			continue
 		}
 		if err != nil {
@@ -64,6 +64,12 @@ func listenNear(addr, whom string) (net.Listener, error) {
 		}
 		return l, nil
 	}
+}
+
+// inUse reports whether an address was not listened on because another process does.
+func inUse(err error) bool {
+	const wsaAddrInUse = syscall.Errno(10048) // Windows; syscall.EADDRINUSE is an invented number there
+	return errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, wsaAddrInUse)
 }
 
 // secure makes a listener one of TLS 1.2 or later, and returns the file of the certificate that clients trust; "": it is in

@@ -7,9 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"path/filepath"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -31,7 +29,12 @@ const reclaimEvery = time.Minute
 
 // Main is the program.
 type Main struct {
+	// Version is printed at the start, if there is one.
+	Version string
+
+	began          time.Time
 	stdout, stderr io.Writer
+	terminal       bool // stdout is one
 	log            *slog.Logger
 	flags          flags
 
@@ -47,8 +50,8 @@ type Main struct {
 	redisWire *redisWire // nil: not open yet
 	qstash    *qstashServer
 
-	deliveries *deliveries // nil: they are not printed
-	control    *controlServer
+	activity *activity // nil: it is not printed
+	control  *controlServer
 
 	certificate *certificate       // for TLS; nil: not needed yet
 	directories []keydir.Directory // of public keys, in each product's store
@@ -64,7 +67,10 @@ type Main struct {
 
 // NewMain makes the program. What users look for goes to stdout, the log to stderr.
 func NewMain(stdout, stderr io.Writer) *Main {
-	m := &Main{stdout: stdout, stderr: stderr, log: slog.New(slog.NewTextHandler(stderr, nil)), failed: make(chan error, 4), deadlines: newDeadlines()}
+	m := &Main{
+		began: time.Now(), stdout: stdout, stderr: stderr, terminal: isTerminal(stdout),
+		log: slog.New(slog.NewTextHandler(stderr, nil)), failed: make(chan error, 4), deadlines: newDeadlines(),
+	}
 	m.closeErr = sync.OnceValue(m.shutdown)
 	return m
 }
@@ -91,11 +97,16 @@ func (m *Main) Run(ctx context.Context) error {
 	if err := m.Start(ctx); err != nil {
 		return err
 	}
-	m.printBanner()
-	if m.deliveries != nil {
+	m.printScreen()
+	if m.flags.open {
+		if err := openBrowser(m.signIn); err != nil {
+			m.log.Warn("the browser was not opened", "error", err)
+		}
+	}
+	if m.activity != nil {
 		printing, stop := context.WithCancel(context.WithoutCancel(ctx))
 		var printed sync.WaitGroup
-		printed.Go(func() { m.deliveries.print(printing, m.stdout) })
+		printed.Go(func() { m.activity.print(printing, m.stdout) })
 		defer printed.Wait()
 		defer stop()
 	}
@@ -113,7 +124,7 @@ const turnsOverNetwork = 64
 // Start returns when the program serves requests. If it fails, nothing is left behind.
 func (m *Main) Start(ctx context.Context) (err error) {
 	listener, err := net.Listen("tcp", m.flags.addr)
-	if errors.Is(err, syscall.EADDRINUSE) {
+	if inUse(err) {
 		return fmt.Errorf("%s is in use by another process; choose another with -addr host:port", m.flags.addr)
 	}
 	if err != nil {
@@ -126,6 +137,9 @@ func (m *Main) Start(ctx context.Context) (err error) {
 		}
 	}()
 
+	if !m.flags.quiet {
+		m.activity = newActivity(time.Now, m.terminal && showsColours())
+	}
 	if !m.flags.ephemeral {
 		if err := prepareFolder(m.flags.data); err != nil {
 			return err
@@ -188,6 +202,11 @@ func (m *Main) Start(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	if m.flags.envFile != "" {
+		if err := mergeEnv(m.flags.envFile, m.environment()); err != nil {
+			return err
+		}
+	}
 
 	duties, stop := context.WithCancel(context.WithoutCancel(ctx))
 	m.stop = stop
@@ -205,12 +224,12 @@ func (m *Main) Start(ctx context.Context) (err error) {
 	}
 	var streams context.Context
 	streams, m.stopSSE = context.WithCancel(duties)
-	m.http = newFrontend(duties, streams, handler, m.products, m.flags.newGate(m.flags.addr, false), m.flags.pprof).server(m.log)
+	m.http = newFrontend(duties, streams, handler, m.products, m.flags.newGate(m.flags.addr, false), m.requestLog(), m.flags.pprof).server(m.log)
 	m.serve(m.http, listener)
 	m.kafkaWire.serve(m)
 	m.redisWire.serve(m)
 	if m.replica != nil {
-		m.replica.http = newFrontend(duties, streams, m.replica.handler, nil, m.flags.newGate(m.flags.replica, false), false).server(m.log)
+		m.replica.http = newFrontend(duties, streams, m.replica.handler, nil, m.flags.newGate(m.flags.replica, false), m.requestLog(), false).server(m.log)
 		m.serve(m.replica.http, m.replica.listener)
 	}
 	return nil
@@ -371,61 +390,4 @@ func (m *Main) environment() [][2]string {
 		vars = append(vars, p.env...)
 	}
 	return vars
-}
-
-func (m *Main) printBanner() {
-	where := "in memory only, gone when this ends"
-	switch {
-	case m.flags.store == storeDynamo:
-		where = "in the DynamoDB table " + m.flags.table
-	case !m.flags.ephemeral:
-		where = "in " + m.flags.data
-	}
-	fmt.Fprintf(m.stdout, `Redis over REST, data %s
-
-  UPSTASH_REDIS_REST_URL=%s
-  UPSTASH_REDIS_REST_TOKEN=%s
-  read-only token: %s
-
-Try it:
-
-  curl -H "Authorization: Bearer %s" %s/set/greeting/hello
-
-  // npm install @upstash/redis
-  import { Redis } from "@upstash/redis";
-  const redis = new Redis({
-    url: "%s",
-    token: "%s",
-  });
-  console.log(await redis.get("greeting"));
-
-`, where, m.url, m.token, m.readOnly, m.token, m.url, m.url, m.token)
-	if vars := m.redisWire.vars(m.token); len(vars) > 0 {
-		fmt.Fprint(m.stdout, "Redis's own protocol:\n\n")
-		for _, v := range vars {
-			fmt.Fprintf(m.stdout, "  %s=%s\n", v[0], v[1])
-		}
-		fmt.Fprintln(m.stdout)
-	}
-	for _, p := range m.products {
-		if len(p.env) == 0 {
-			continue
-		}
-		fmt.Fprintf(m.stdout, "%s:\n\n", p.name)
-		for _, v := range p.env {
-			fmt.Fprintf(m.stdout, "  %s=%s\n", v[0], v[1])
-		}
-		fmt.Fprintln(m.stdout)
-	}
-	if m.replica != nil {
-		fmt.Fprintf(m.stdout, "A read region, with a copy that lags behind by %v, is at %s.\n\n", m.flags.replicaLag, m.replica.url)
-	}
-	if m.qstash.devURL != "" {
-		fmt.Fprintf(m.stdout, "The development credentials of @upstash/qstash are good at %s.\n\n", m.qstash.devURL)
-	}
-	fmt.Fprintf(m.stdout, "Console, signed in once by this link (afterwards with the e-mail address and API key above):\n\n  %s\n\n", m.signIn)
-	if !m.flags.ephemeral {
-		fmt.Fprintf(m.stdout, "These variables are also in %s.\n", filepath.Join(m.flags.data, envFile))
-	}
-	fmt.Fprintln(m.stdout, "Ready. Ctrl-C ends it.")
 }

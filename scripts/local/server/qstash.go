@@ -86,9 +86,8 @@ func (m *Main) openQStash(ctx context.Context) (p *product, err error) {
 	}()
 	q.waker = embedded.New(embedded.Options{Horizon: qstashLookAhead, Logger: m.log})
 	var observe func(qstash.Attempt)
-	if !m.flags.quiet {
-		m.deliveries = newDeliveries(time.Now)
-		observe = m.deliveries.observe
+	if m.activity != nil {
+		observe = m.activity.delivery
 	}
 	q.engine = qstash.New(qstash.Config{
 		Observe:   observe,
@@ -186,9 +185,10 @@ func (m *Main) openQStashDev(ctx context.Context) error {
 	}
 	handler := rest.New(rest.Config{Engine: q.engine, Authenticator: rest.Fixed{Token: devToken, Account: devAccount}, Meter: m.usage.sums, Logger: m.log})
 	front := newFrontend(ctx, ctx, nil, []*product{{
+		name:  "QStash",
 		match: func(string) bool { return true },
 		serve: func(ctx *fasthttp.RequestCtx) { serveQStash(ctx, handler) },
-	}}, m.flags.newGate(m.flags.qstashDevAddr, true), false)
+	}}, m.flags.newGate(m.flags.qstashDevAddr, true), m.requestLog(), false)
 	q.dev, q.devListener, q.devURL = front.server(m.log), listener, "http://"+listener.Addr().String()
 	return nil
 }

@@ -50,7 +50,7 @@ func Read(dir string) (map[string]Template, error) {
 		templates[strings.TrimSuffix(filepath.Base(file), ".template.json")] = t
 	}
 	if len(templates) == 0 {
-		return nil, fmt.Errorf("%s holds no templates: npx cdk synth makes them", dir)
+		return nil, fmt.Errorf("%s holds no templates: ./scripts/cdk synth makes them", dir)
 	}
 	return templates, nil
 }

@@ -1,4 +1,4 @@
-package main
+package operator
 
 import (
 	"bytes"
@@ -30,7 +30,7 @@ func TestQStashAccountAndTokens(t *testing.T) {
 	admin := func(args ...string) (stdout, stderr string) {
 		t.Helper()
 		var out, errs bytes.Buffer
-		if err := run(t.Context(), args, &out, &errs); err != nil {
+		if err := Run(t.Context(), "admin", args, &out, &errs); err != nil {
 			t.Fatalf("%v: %v", args, err)
 		}
 		return strings.TrimSpace(out.String()), errs.String()

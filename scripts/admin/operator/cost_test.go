@@ -1,4 +1,4 @@
-package main
+package operator
 
 import (
 	"os"
@@ -10,14 +10,14 @@ import (
 func TestCostOfASynthesisedApp(t *testing.T) {
 	dir := t.TempDir()
 	var out, log strings.Builder
-	if err := run(t.Context(), []string{"cost", "-app", dir}, &out, &log); err == nil || !strings.Contains(err.Error(), "cdk synth") {
+	if err := Run(t.Context(), "admin", []string{"cost", "-app", dir}, &out, &log); err == nil || !strings.Contains(err.Error(), "cdk synth") {
 		t.Errorf("without an app: %v", err)
 	}
 	const template = `{"Resources":{"Stream":{"Type":"AWS::Kinesis::Stream","Properties":{"ShardCount":2}}}}`
 	if err := os.WriteFile(filepath.Join(dir, "SkystashKafka.template.json"), []byte(template), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := run(t.Context(), []string{"cost", "-app", dir}, &out, &log); err != nil {
+	if err := Run(t.Context(), "admin", []string{"cost", "-app", dir}, &out, &log); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"SkystashKafka", "21.90", "1460 hours", "GET, HGETALL", "2.00"} {
@@ -29,13 +29,13 @@ func TestCostOfASynthesisedApp(t *testing.T) {
 
 func TestPricesAreCheckedByTheDateOfARelease(t *testing.T) {
 	var out, log strings.Builder
-	if err := run(t.Context(), []string{"cost", "-release", "2124-01-31"}, &out, &log); err == nil || !strings.Contains(err.Error(), "as_of") {
+	if err := Run(t.Context(), "admin", []string{"cost", "-release", "2124-01-31"}, &out, &log); err == nil || !strings.Contains(err.Error(), "as_of") {
 		t.Errorf("in a hundred years: %v", err)
 	}
-	if err := run(t.Context(), []string{"cost", "-release", "2025-12-01"}, &out, &log); err != nil {
+	if err := Run(t.Context(), "admin", []string{"cost", "-release", "2025-12-01"}, &out, &log); err != nil {
 		t.Errorf("a month after the prices' own: %v", err)
 	}
-	if err := run(t.Context(), []string{"cost", "-release", "soon"}, &out, &log); err == nil {
+	if err := Run(t.Context(), "admin", []string{"cost", "-release", "soon"}, &out, &log); err == nil {
 		t.Error("a release that has no date")
 	}
 }

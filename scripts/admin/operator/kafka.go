@@ -1,4 +1,4 @@
-package main
+package operator
 
 import (
 	"bufio"
@@ -17,23 +17,14 @@ import (
 	"github.com/skystash/skystash/pkg/token"
 )
 
-const kafkaUsage = `
-  create-kafka-cluster     make a Kafka cluster
-  create-kafka-topic       make a topic of a cluster
-  delete-kafka-topic       delete one with its messages
-  mint-kafka-credential    make a user name and password for a cluster
-  add-scram                let clients use an older password, read from standard input, with SCRAM
-  revoke-kafka-credential  make one credential invalid, by its id
-`
-
-func kafkaCommands() map[string]func(context.Context, *flag.FlagSet, []string, io.Writer, io.Writer) error {
-	return map[string]func(context.Context, *flag.FlagSet, []string, io.Writer, io.Writer) error{
-		"create-kafka-cluster":    createKafkaCluster,
-		"create-kafka-topic":      createKafkaTopic,
-		"delete-kafka-topic":      deleteKafkaTopic,
-		"mint-kafka-credential":   mintKafkaCredential,
-		"add-scram":               addScram,
-		"revoke-kafka-credential": revokeKafkaCredential,
+func kafkaCommands() []Command {
+	return []Command{
+		{"create-kafka-cluster", "make a Kafka cluster", createKafkaCluster},
+		{"create-kafka-topic", "make a topic of a Kafka cluster", createKafkaTopic},
+		{"delete-kafka-topic", "delete a topic with its messages", deleteKafkaTopic},
+		{"mint-kafka-credential", "make a user name and password for a Kafka cluster", mintKafkaCredential},
+		{"add-scram", "let Kafka clients use an older password, read from standard input, with SCRAM", addScram},
+		{"revoke-kafka-credential", "make one Kafka credential invalid, by its id", revokeKafkaCredential},
 	}
 }
 

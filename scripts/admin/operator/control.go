@@ -1,4 +1,4 @@
-package main
+package operator
 
 import (
 	"context"
@@ -10,20 +10,12 @@ import (
 	"github.com/skystash/skystash/pkg/control"
 )
 
-const controlUsage = `
-  bootstrap           make the first account of the control plane, and its API key
-  create-api-key      make another API key for an account, if all were lost
-  create-user         make an account that is no administrator, and an API key
-  adopt               make a database, a Kafka cluster or a QStash account that was made
-                      without the control plane a resource of an account
-`
-
-func controlCommands() map[string]func(context.Context, *flag.FlagSet, []string, io.Writer, io.Writer) error {
-	return map[string]func(context.Context, *flag.FlagSet, []string, io.Writer, io.Writer) error{
-		"bootstrap":      bootstrap,
-		"create-api-key": createAPIKey,
-		"create-user":    createUser,
-		"adopt":          adopt,
+func controlCommands() []Command {
+	return []Command{
+		{"bootstrap", "make the first account of the control plane, and its API key", bootstrap},
+		{"create-api-key", "make another API key for an account, if all were lost", createAPIKey},
+		{"create-user", "make an account that is no administrator, and an API key", createUser},
+		{"adopt", "make what was made without the control plane a resource of an account", adopt},
 	}
 }
 

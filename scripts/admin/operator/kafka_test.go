@@ -1,4 +1,4 @@
-package main
+package operator
 
 import (
 	"crypto/ed25519"
@@ -20,7 +20,7 @@ func TestKafkaFromClusterToRevokedCredential(t *testing.T) {
 	public, _ := admin(t, "keygen", "-out", keyFile)
 	id, _ := admin(t, with("create-kafka-cluster", "-name", "first")...)
 	admin(t, with("create-kafka-topic", "-cluster", id, "-name", "red", "-partitions", "3", "-retention", "1h")...)
-	if err := run(t.Context(), with("create-kafka-topic", "-cluster", id, "-name", "red"), io.Discard, io.Discard); err == nil {
+	if err := Run(t.Context(), "admin", with("create-kafka-topic", "-cluster", id, "-name", "red"), io.Discard, io.Discard); err == nil {
 		t.Error("the topic is made twice")
 	}
 	out, notes := admin(t, with("mint-kafka-credential", "-cluster", id, "-key", keyFile, "-permission", "produce", "-topics", "r*")...)
@@ -48,7 +48,7 @@ func TestKafkaFromClusterToRevokedCredential(t *testing.T) {
 		with("mint-kafka-credential", "-cluster", id, "-key", keyFile, "-permission", "some"),
 		with("create-kafka-cluster"),
 	} {
-		if err := run(t.Context(), args, io.Discard, io.Discard); err == nil {
+		if err := Run(t.Context(), "admin", args, io.Discard, io.Discard); err == nil {
 			t.Errorf("%q succeeds", args)
 		}
 	}

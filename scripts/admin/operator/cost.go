@@ -1,4 +1,4 @@
-package main
+package operator
 
 import (
 	"context"
@@ -16,7 +16,7 @@ import (
 
 // printCost says what a synthesised app costs.
 func printCost(_ context.Context, flags *flag.FlagSet, args []string, stdout, stderr io.Writer) error {
-	dir := flags.String("app", "build/cdk.out", "folder that npx cdk synth has written to")
+	dir := flags.String("app", "build/cdk.out", "folder that ./scripts/cdk synth has written to")
 	release := flags.String("release", "", "date (YYYY-MM-DD) of a release: fail if prices are older than half a year by then")
 	if err := parse(flags, args); err != nil {
 		return err

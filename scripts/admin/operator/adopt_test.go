@@ -1,4 +1,4 @@
-package main
+package operator
 
 import (
 	"io"
@@ -57,7 +57,7 @@ func TestAdopt(t *testing.T) {
 		adopt("-product", "redis", "-id", ids["redis"], "-email", "nobody@example.com"),
 		adopt("-product", "redis", "-id", ids["redis"], "-email", "user@example.com"), // it is another's
 	} {
-		if err := run(t.Context(), args, io.Discard, io.Discard); err == nil {
+		if err := Run(t.Context(), "admin", args, io.Discard, io.Discard); err == nil {
 			t.Errorf("%q succeeds", args)
 		}
 	}

@@ -1,4 +1,4 @@
-package main
+package operator
 
 import (
 	"bytes"
@@ -21,7 +21,7 @@ import (
 func admin(t *testing.T, args ...string) (stdout, stderr string) {
 	t.Helper()
 	var out, notes bytes.Buffer
-	if err := run(t.Context(), args, &out, &notes); err != nil {
+	if err := Run(t.Context(), "admin", args, &out, &notes); err != nil {
 		t.Fatalf("admin %v: %v", args, err)
 	}
 	return strings.TrimSuffix(out.String(), "\n"), notes.String()
@@ -102,7 +102,7 @@ func TestFromKeyToRevokedToken(t *testing.T) {
 		t.Errorf("claims %+v, %v", ruled, err)
 	}
 	var out bytes.Buffer
-	if err := run(t.Context(), append(mint, "-rules", "+nosuch"), &out, &out); err == nil || !strings.Contains(err.Error(), "+nosuch") {
+	if err := Run(t.Context(), "admin", append(mint, "-rules", "+nosuch"), &out, &out); err == nil || !strings.Contains(err.Error(), "+nosuch") {
 		t.Errorf("rules that are none: %v", err)
 	}
 
@@ -122,7 +122,7 @@ func TestKeygenDoesNotOverwrite(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	if err := run(t.Context(), []string{"keygen", "-out", file}, &out, &out); err == nil {
+	if err := Run(t.Context(), "admin", []string{"keygen", "-out", file}, &out, &out); err == nil {
 		t.Error("no error")
 	}
 	if got, err := os.ReadFile(file); err != nil || string(got) != "precious" {
@@ -146,7 +146,7 @@ func TestMistakesAreNamed(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(strings.Join(tt.args, " "), func(t *testing.T) {
 			var out bytes.Buffer
-			err := run(context.Background(), tt.args, &out, &out)
+			err := Run(context.Background(), "admin", tt.args, &out, &out)
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want an error that says %q", err, tt.want)
 			}
@@ -160,7 +160,7 @@ func TestUnknownDatabaseGetsNoToken(t *testing.T) {
 	admin(t, "keygen", "-out", keyFile)
 	var out bytes.Buffer
 	args := slices.Concat([]string{"mint-token"}, flags, []string{"-database", "nothere", "-key", keyFile})
-	if err := run(t.Context(), args, &out, &out); err == nil {
+	if err := Run(t.Context(), "admin", args, &out, &out); err == nil {
 		t.Errorf("minted %s", out.String())
 	}
 }

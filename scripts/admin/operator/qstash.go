@@ -1,4 +1,4 @@
-package main
+package operator
 
 import (
 	"context"
@@ -14,6 +14,14 @@ import (
 	"github.com/skystash/skystash/pkg/qstash/rest"
 	"github.com/skystash/skystash/pkg/token"
 )
+
+func qstashCommands() []Command {
+	return []Command{
+		{"create-account", "make a QStash account", createAccount},
+		{"mint-qstash-token", "make a token for a QStash account", mintQStashToken},
+		{"revoke-qstash-token", "make one token of a QStash account invalid, or all", revokeQStashToken},
+	}
+}
 
 // openAccounts opens the engine for what concerns accounts alone: it neither sends nor wakes.
 func (d deployment) openAccounts(ctx context.Context) (*qstash.Engine, error) {

@@ -1,4 +1,4 @@
-package main
+package operator
 
 import (
 	"io"
@@ -30,7 +30,7 @@ func TestAccountsOfTheControlPlane(t *testing.T) {
 		with("create-user", "-email", "user@example.com"),
 		with("create-api-key", "-email", "other@example.com"),
 	} {
-		if err := run(t.Context(), args, io.Discard, io.Discard); err == nil {
+		if err := Run(t.Context(), "admin", args, io.Discard, io.Discard); err == nil {
 			t.Errorf("%q succeeds", args)
 		}
 	}

@@ -14,57 +14,85 @@ import (
 )
 
 const (
-	// linesPerSecond bounds the deliveries that are printed; the others of a second are counted.
+	// linesPerSecond bounds the deliveries that are printed, and the requests; the others of a second are counted.
 	linesPerSecond = 100
 
 	// unprinted bounds the lines that wait while nobody reads the terminal.
-	unprinted = 2 * linesPerSecond
+	unprinted = 4 * linesPerSecond
 )
 
-// deliveries prints QStash's deliveries as they happen, one line each, for who develops what receives
-// them. Deliveries never wait for the terminal.
-type deliveries struct {
-	now   func() time.Time
-	lines chan string
+// activity prints QStash's deliveries and the requests that the server answers as they happen, one line each,
+// for who develops what sends and receives them. Neither waits for the terminal.
+type activity struct {
+	now    func() time.Time
+	lines  chan string
+	colour bool // the terminal shows colours
 
+	deliveries, requests tally
+}
+
+// tally counts what happens in a second.
+type tally struct {
 	mu     sync.Mutex
 	second int64 // Unix
 	count  int   // of this second
 }
 
-func newDeliveries(now func() time.Time) *deliveries {
-	return &deliveries{now: now, lines: make(chan string, unprinted)}
+// add counts one event. It tells whether the event is to be shown, and how many events of the second
+// before were not.
+func (t *tally) add(now time.Time) (shown bool, hidden int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if second := now.Unix(); second != t.second {
+		hidden = max(t.count-linesPerSecond, 0)
+		t.second, t.count = second, 0
+	}
+	t.count++
+	return t.count <= linesPerSecond, hidden
 }
 
-// observe takes an attempt.
-func (d *deliveries) observe(a qstash.Attempt) {
-	second := d.now().Unix()
-	d.mu.Lock()
-	more := 0
-	if second != d.second {
-		more = d.count - linesPerSecond
-		d.second, d.count = second, 0
-	}
-	d.count++
-	shown := d.count <= linesPerSecond
-	d.mu.Unlock()
-	if more > 0 {
-		d.put(fmt.Sprintf("… and %d more deliveries in that second", more))
+func newActivity(now func() time.Time, colour bool) *activity {
+	return &activity{now: now, lines: make(chan string, unprinted), colour: colour}
+}
+
+// delivery takes an attempt of QStash.
+func (d *activity) delivery(a qstash.Attempt) {
+	shown, hidden := d.deliveries.add(d.now())
+	if hidden > 0 {
+		d.put(fmt.Sprintf("… and %d more deliveries in that second", hidden))
 	}
 	if shown {
-		d.put(deliveryLine(&a))
+		what, outcome, m := deliveryLine(&a)
+		d.put(what + d.paint(m, outcome))
 	}
 }
 
-func (d *deliveries) put(line string) {
+func (d *activity) put(line string) {
 	select {
 	case d.lines <- line:
 	default: // nobody reads
 	}
 }
 
+// mood is how an outcome is coloured.
+type mood string
+
+// SGR codes of the moods.
+const (
+	good mood = "32" // green
+	odd  mood = "33" // yellow
+	bad  mood = "31" // red
+)
+
+func (d *activity) paint(m mood, text string) string {
+	if !d.colour {
+		return text
+	}
+	return "\x1b[" + string(m) + "m" + text + "\x1b[0m"
+}
+
 // print writes lines until the context ends. If the terminal takes none, it does not wait for that for ever.
-func (d *deliveries) print(ctx context.Context, to io.Writer) {
+func (d *activity) print(ctx context.Context, to io.Writer) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -87,12 +115,13 @@ func (d *deliveries) print(ctx context.Context, to io.Writer) {
 }
 
 // deliveryLine is what is printed of an attempt. The query is left out: it may hold secrets.
-func deliveryLine(a *qstash.Attempt) string {
+func deliveryLine(a *qstash.Attempt) (what, outcome string, m mood) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s  %s %s  ", a.At.Format(time.TimeOnly), a.Method, shownURL(a.URL))
+	m = bad
 	var none *qstash.NoAnswer
 	switch {
 	case a.Err == nil:
+		m = moodOf(a.Status)
 		fmt.Fprintf(&b, "%d in %s", a.Status, rounded(a.Took))
 	case errors.As(a.Err, &none) && none.Refused:
 		fmt.Fprintf(&b, "nobody listens on %s", hostOf(a.URL))
@@ -101,13 +130,26 @@ func deliveryLine(a *qstash.Attempt) string {
 	}
 	switch a.State {
 	case qstash.EventRetry:
+		m = odd
 		fmt.Fprintf(&b, ", again in %s (retry %d of %d)", rounded(a.Next.Sub(a.At)), a.Retried+1, a.Retries)
 	case qstash.EventFailed:
+		m = bad
 		b.WriteString(", failed for good")
 	case qstash.EventCancelled:
 		b.WriteString(", cancelled")
 	}
-	return b.String()
+	return fmt.Sprintf("%s  %s %s  ", a.At.Format(time.TimeOnly), a.Method, shownURL(a.URL)), b.String(), m
+}
+
+// moodOf is the mood of a status.
+func moodOf(status int) mood {
+	switch {
+	case status < 400:
+		return good
+	case status < 500:
+		return odd
+	}
+	return bad
 }
 
 // shownURL is a URL without its query, user and fragment.

@@ -19,16 +19,21 @@ func TestDeliveryLines(t *testing.T) {
 	for _, c := range []struct {
 		attempt qstash.Attempt
 		want    string
+		mood    mood
 	}{
-		{qstash.Attempt{State: qstash.EventDelivered, Status: 200, Took: 12345 * time.Microsecond}, "200 in 12ms"},
-		{qstash.Attempt{State: qstash.EventRetry, Status: 503, Took: 2340 * time.Millisecond, Next: at.Add(12182 * time.Millisecond), Retries: 3}, "503 in 2.3s, again in 12.2s (retry 1 of 3)"},
-		{qstash.Attempt{State: qstash.EventRetry, Err: &qstash.NoAnswer{Reason: "unable to connect", Refused: true}, Next: at.Add(time.Hour), Retried: 2, Retries: 3}, "nobody listens on 127.0.0.1:3000, again in 1h0m0s (retry 3 of 3)"},
-		{qstash.Attempt{State: qstash.EventFailed, Err: errors.New("timeout:\nno \x1b[31mresponse"), Took: 61 * time.Second}, "no answer in 1m1s: timeout: no  [31mresponse, failed for good"},
-		{qstash.Attempt{State: qstash.EventCancelled, Status: 500, Took: 99 * time.Microsecond}, "500 in 100µs, cancelled"},
+		{qstash.Attempt{State: qstash.EventDelivered, Status: 200, Took: 12345 * time.Microsecond}, "200 in 12ms", good},
+		{qstash.Attempt{State: qstash.EventRetry, Status: 503, Took: 2340 * time.Millisecond, Next: at.Add(12182 * time.Millisecond), Retries: 3}, "503 in 2.3s, again in 12.2s (retry 1 of 3)", odd},
+		{qstash.Attempt{State: qstash.EventRetry, Err: &qstash.NoAnswer{Reason: "unable to connect", Refused: true}, Next: at.Add(time.Hour), Retried: 2, Retries: 3}, "nobody listens on 127.0.0.1:3000, again in 1h0m0s (retry 3 of 3)", odd},
+		{qstash.Attempt{State: qstash.EventFailed, Err: errors.New("timeout:\nno \x1b[31mresponse"), Took: 61 * time.Second}, "no answer in 1m1s: timeout: no  [31mresponse, failed for good", bad},
+		{qstash.Attempt{State: qstash.EventCancelled, Status: 500, Took: 99 * time.Microsecond}, "500 in 100µs, cancelled", bad},
 	} {
 		a := c.attempt
 		a.Method, a.URL, a.At = "POST", "http://user:pw@127.0.0.1:3000/api/hook?token=secret", at
-		if got, want := deliveryLine(&a), "12:30:05  POST http://127.0.0.1:3000/api/hook?…  "+c.want; got != want {
+		what, outcome, m := deliveryLine(&a)
+		if m != c.mood {
+			t.Errorf("%s: mood %s, want %s", c.want, m, c.mood)
+		}
+		if got, want := what+outcome, "12:30:05  POST http://127.0.0.1:3000/api/hook?…  "+c.want; got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
 	}
@@ -42,12 +47,12 @@ func (s stuck) Write([]byte) (int, error) { <-s; return 0, io.ErrClosedPipe }
 func TestDeliveriesDoNotWaitForTheTerminal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := make(stuck)
-		d := newDeliveries(time.Now)
+		d := newActivity(time.Now, false)
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan struct{})
 		go func() { d.print(ctx, s); close(ended) }()
 		for range 10_000 {
-			d.observe(qstash.Attempt{URL: "http://a.example/"})
+			d.delivery(qstash.Attempt{URL: "http://a.example/"})
 			time.Sleep(time.Millisecond)
 		}
 		cancel()
@@ -59,12 +64,12 @@ func TestDeliveriesDoNotWaitForTheTerminal(t *testing.T) {
 func TestManyDeliveriesAreCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		d := newDeliveries(time.Now)
+		d := newActivity(time.Now, false)
 		ctx, cancel := context.WithCancel(t.Context())
 		go d.print(ctx, &out)
 		for range 2 {
 			for range linesPerSecond + 50 {
-				d.observe(qstash.Attempt{URL: "http://a.example/"})
+				d.delivery(qstash.Attempt{URL: "http://a.example/"})
 				synctest.Wait()
 			}
 			time.Sleep(time.Second)
@@ -142,7 +147,7 @@ func TestDeliveriesArePrinted(t *testing.T) {
 
 func TestQuietPrintsNoDeliveries(t *testing.T) {
 	m, out := runProgram(t, "-quiet")
-	if m.deliveries != nil {
+	if m.activity != nil {
 		t.Error("deliveries are observed")
 	}
 	select {
