@@ -24,7 +24,8 @@ type ControlConfig struct {
 	Asset   string // folder of the executable
 	KeyPath string // of the signing keys in Parameter Store
 
-	GatewayHost string // "": there is no gateway
+	GatewayHost string       // "": there is no gateway
+	Gateway     awscdk.Stack // nil: the same
 }
 
 // readControlConfig reads CDK context as readConfig does.
@@ -121,7 +122,7 @@ func NewControlStack(scope constructs.Construct, cfg Config, control ControlConf
 	}))
 
 	if cfg.Meter {
-		addMeter(stack, cfg, table, meteredProducts(redis, kafka, qstash)...)
+		addMeter(stack, cfg, table, meteredProducts(redis, kafka, qstash, control.Gateway)...)
 	}
 
 	api := openAPI(stack, fn, "Control", "Developer API and console")

@@ -39,7 +39,7 @@ const (
 	gatewayBase = "public.ecr.aws/aws-cli/aws-cli:2.27.50"
 )
 
-// NewGatewayStack adds the gateway to the stacks of Redis and Kafka: a service of ECS on Fargate, in a network of public
+// NewGatewayStack adds the gateway to the stacks of Redis and Kafka, one of which may be nil: a service of ECS on Fargate, in a network of public
 // subnets. With a desired count of 0 it costs nothing. There is no load balancer unless it is wanted: the gateways keep their
 // name in Route 53 themselves.
 func NewGatewayStack(scope constructs.Construct, cfg Config, gateway GatewayConfig, kafkaConfig KafkaConfig, redis, kafka awscdk.Stack) awscdk.Stack {
@@ -49,7 +49,7 @@ func NewGatewayStack(scope constructs.Construct, cfg Config, gateway GatewayConf
 	})
 	vpc, group := newGatewayNetwork(stack, gateway)
 	cluster := awsecs.NewCluster(stack, jsii.String("Cluster"), &awsecs.ClusterProps{
-		Vpc: vpc, EnableFargateCapacityProviders: jsii.Bool(true),
+		Vpc: vpc, ClusterName: jsii.String(gateway.Stack), EnableFargateCapacityProviders: jsii.Bool(true),
 	})
 	task := newGatewayTask(stack, cfg, gateway, kafkaConfig, redis, kafka)
 	provider := "FARGATE"
@@ -80,7 +80,6 @@ func NewGatewayStack(scope constructs.Construct, cfg Config, gateway GatewayConf
 	output(stack, "RedisUrl", jsii.String(fmt.Sprintf("rediss://default:<token>@%s:%d", gateway.Host, redisPort)), "For clients of Redis's own protocol")
 	output(stack, "KafkaBrokers", jsii.String(fmt.Sprintf("%s:%d", gateway.Host, kafkaPort)), "For clients of Kafka's own protocol: SASL_SSL")
 	output(stack, "RestUrl", jsii.String("https://"+gateway.Host), "UPSTASH_REDIS_REST_URL by the gateway: a subscription costs no instance of a function there")
-	output(stack, "ClusterName", cluster.ClusterName(), "The cluster, for scripts/admin gateway")
 	return stack
 }
 
@@ -144,20 +143,24 @@ func newGatewayTask(stack awscdk.Stack, cfg Config, gateway GatewayConfig, kafka
 			Actions: jsii.Strings(actions...), Resources: &[]*string{resource},
 		}))
 	}
-	stream := child[awskinesis.Stream](kafka, "Stream")
 	environment := gatewayEnvironment(stack, cfg, gateway)
-	environment["REDIS_TABLE"], environment["KAFKA_TABLE"] = tableOf(redis).TableName(), tableOf(kafka).TableName()
-	environment["STREAM_NAME"] = stream.StreamName()
-	statement(tableOf(redis).TableArn(), controlTableActions...)
-	statement(tableOf(kafka).TableArn(), controlTableActions...)
-	statement(stream.StreamArn(), "kinesis:PutRecords", "kinesis:ListShards", "kinesis:GetShardIterator", "kinesis:GetRecords")
-	if objects := objectsOf(kafka); objects.bucket != nil {
-		environment["BUCKET_NAME"] = objects.bucket.BucketName()
-		if kafkaConfig.Objects != objectsOn {
-			environment["BUCKET_WRITES"] = jsii.String("off")
+	if redis != nil {
+		environment["REDIS_TABLE"] = tableOf(redis).TableName()
+		statement(tableOf(redis).TableArn(), controlTableActions...)
+	}
+	if kafka != nil {
+		stream := child[awskinesis.Stream](kafka, "Stream")
+		environment["KAFKA_TABLE"], environment["STREAM_NAME"] = tableOf(kafka).TableName(), stream.StreamName()
+		statement(tableOf(kafka).TableArn(), controlTableActions...)
+		statement(stream.StreamArn(), "kinesis:PutRecords", "kinesis:ListShards", "kinesis:GetShardIterator", "kinesis:GetRecords")
+		if objects := objectsOf(kafka); objects.bucket != nil {
+			environment["BUCKET_NAME"] = objects.bucket.BucketName()
+			if kafkaConfig.Objects != objectsOn {
+				environment["BUCKET_WRITES"] = jsii.String("off")
+			}
+			statement(objects.bucket.ArnForObjects(jsii.String("*")), getObjects, putObjects, deleteObjects)
+			statement(objects.bucket.BucketArn(), listObjects)
 		}
-		statement(objects.bucket.ArnForObjects(jsii.String("*")), getObjects, putObjects, deleteObjects)
-		statement(objects.bucket.BucketArn(), listObjects)
 	}
 	container := awsecs.ContainerDefinitionOptions{
 		Environment:            &environment,
@@ -269,7 +272,7 @@ func mayKeepName(stack awscdk.Stack, task awsecs.FargateTaskDefinition, gateway 
 // after 350 seconds, and both ends send keep-alives far more often.
 func newBalancer(stack awscdk.Stack, gateway GatewayConfig, vpc awsec2.Vpc, group awsec2.SecurityGroup, service awsecs.FargateService) {
 	front := awsec2.NewSecurityGroup(stack, jsii.String("BalancerGroup"), &awsec2.SecurityGroupProps{
-		Vpc: vpc, Description: jsii.String("The gateways' balancer: clients by TLS"), AllowAllOutbound: jsii.Bool(true),
+		Vpc: vpc, Description: jsii.String("Balancer of the gateways, clients by TLS"), AllowAllOutbound: jsii.Bool(true),
 	})
 	allow(gateway, front)
 	group.AddIngressRule(front, awsec2.Port_AllTcp(), jsii.String("The balancer"), nil)

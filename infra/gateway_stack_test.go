@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -25,10 +26,14 @@ const (
 // gatewayTemplate synthesises the gateway's stack with settings beside a host and a zone.
 func gatewayTemplate(t *testing.T, settings map[string]any) assertions.Template {
 	t.Helper()
+	_, _, stack := newGateway(t, settings)
+	return assertions.Template_FromStack(stack, nil)
+}
+
+func newGateway(t *testing.T, settings map[string]any) (awscdk.App, Config, awscdk.Stack) {
+	t.Helper()
 	all := map[string]any{"gatewayHost": gatewayHost, "gatewayZone": "Z123", "tokenPublicKey": contract.PublishedOnly}
-	for name, value := range settings {
-		all[name] = value
-	}
+	maps.Copy(all, settings)
 	context := func(name string) any { return all[name] }
 	cfg, err := readConfig(context)
 	if err != nil {
@@ -50,7 +55,7 @@ func gatewayTemplate(t *testing.T, settings map[string]any) assertions.Template 
 		}
 	}
 	app := awscdk.NewApp(&awscdk.AppProps{Outdir: jsii.String(t.TempDir())})
-	return assertions.Template_FromStack(NewGatewayStack(app, cfg, gateway, kafka, NewRedisStack(app, cfg), NewKafkaStack(app, cfg, kafka)), nil)
+	return app, cfg, NewGatewayStack(app, cfg, gateway, kafka, NewRedisStack(app, cfg), NewKafkaStack(app, cfg, kafka))
 }
 
 // gatewayContainer is the task's container, with its environment.
@@ -226,6 +231,37 @@ func TestGatewayBehindABalancer(t *testing.T) {
 		"Protocol": "TCP", "HealthCheckPath": "/healthz", "HealthCheckPort": "8080", "HealthCheckProtocol": "HTTP",
 	})
 	tpl.HasResourceProperties(jsii.String("AWS::Route53::RecordSet"), map[string]any{"Name": gatewayHost, "Type": "A"})
+}
+
+func TestGatewayServesTheProductsThatThereAre(t *testing.T) {
+	app, cfg, _ := newGateway(t, nil)
+	gateway, err := readGatewayConfig(func(name string) any {
+		return map[string]any{"gatewayHost": gatewayHost, "gatewayZone": "Z123", "gatewayStack": "Alone"}[name]
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	gateway.Asset = cfg.RedisAsset
+	cfg.Stack = "RedisAlone"
+	_, environment := gatewayContainer(t, assertions.Template_FromStack(NewGatewayStack(app, cfg, gateway, KafkaConfig{}, NewRedisStack(app, cfg), nil), nil))
+	if environment["REDIS_TABLE"] == nil || environment["KAFKA_TABLE"] != nil || environment["STREAM_NAME"] != nil {
+		t.Errorf("it serves %v", environment)
+	}
+}
+
+func TestGatewayIsMetered(t *testing.T) {
+	app, cfg, gateway := newGateway(t, nil)
+	cfg.MeterAsset = t.TempDir()
+	stack := awscdk.NewStack(app, jsii.String("Control"), nil)
+	addMeter(stack, cfg, newTable(stack, cfg), meteredGateway(gateway))
+	filters := resources(t, assertions.Template_FromStack(stack, nil), "AWS::Logs::SubscriptionFilter")
+	if len(filters) != 1 {
+		t.Fatalf("%d subscriptions", len(filters))
+	}
+	group := filters[0]["Properties"].(map[string]any)["LogGroupName"].(map[string]any)["Fn::ImportValue"]
+	if name, is := group.(string); !is || !strings.Contains(name, "SkystashGateway") || !strings.Contains(name, "Logs") {
+		t.Errorf("the lines of %v are counted", group)
+	}
 }
 
 func TestGatewayConfigIsChecked(t *testing.T) {

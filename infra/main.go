@@ -61,8 +61,8 @@ func run(ctx context.Context) error {
 		}
 	}
 	if gateway.Host != "" {
-		if !cfg.deploys(token.ProductRedis) || !cfg.deploys(token.ProductKafka) {
-			return errors.New("context products: the gateway serves both redis and kafka")
+		if !cfg.deploys(token.ProductRedis) && !cfg.deploys(token.ProductKafka) {
+			return errors.New("context gatewayHost: the gateway serves redis and kafka, and neither is among the products")
 		}
 		gateway.Asset = filepath.Join("build", "gateway")
 		if _, err := bundle.Build(ctx, ".", "./functions/gateway", "arm64", gateway.Asset); err != nil {
@@ -89,7 +89,7 @@ func addStacks(app awscdk.App, cfg Config, kafka KafkaConfig, gateway GatewayCon
 	}
 	if gateway.Host != "" {
 		control.GatewayHost = gateway.Host
-		NewGatewayStack(app, cfg, gateway, kafka, r, k)
+		control.Gateway = NewGatewayStack(app, cfg, gateway, kafka, r, k)
 	}
 	return NewControlStack(app, cfg, control, r, k, q)
 }

@@ -27,7 +27,7 @@ const measureMinutes = 60
 // meteredProduct is a product whose functions leave lines.
 type meteredProduct struct {
 	name    string       // in construct ids: "Redis"
-	table   string       // environment variable that functions/meter finds the table in
+	table   string       // environment variable that functions/meter finds the table in; "": it has none of its own
 	stack   awscdk.Stack // with the construct "Table" and the log groups
 	logs    []string     // construct ids of the log groups
 	actions []string     // on the table, to block a resource in and to measure it
@@ -49,8 +49,8 @@ func meteredQStash(stack awscdk.Stack) meteredProduct {
 	return meteredProduct{"QStash", "QSTASH_TABLE_NAME", stack, logs, []string{"dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"}}
 }
 
-// meteredProducts are those that are deployed.
-func meteredProducts(redis, kafka, qstash awscdk.Stack) []meteredProduct {
+// meteredProducts are those that are deployed; nil: it is not.
+func meteredProducts(redis, kafka, qstash, gateway awscdk.Stack) []meteredProduct {
 	var all []meteredProduct
 	if redis != nil {
 		all = append(all, meteredRedis(redis))
@@ -61,7 +61,15 @@ func meteredProducts(redis, kafka, qstash awscdk.Stack) []meteredProduct {
 	if qstash != nil {
 		all = append(all, meteredQStash(qstash))
 	}
+	if gateway != nil {
+		all = append(all, meteredGateway(gateway))
+	}
 	return all
+}
+
+// meteredGateway is the gateway, which serves the tables of other products.
+func meteredGateway(stack awscdk.Stack) meteredProduct {
+	return meteredProduct{name: "Gateway", stack: stack, logs: []string{"Logs"}}
 }
 
 // addMeter adds the counting of usage to the control table's stack: subscriptions of the products'
@@ -76,7 +84,9 @@ func addMeter(stack awscdk.Stack, cfg Config, table awsdynamodb.Table, products 
 	}
 	environment := map[string]*string{}
 	for _, p := range products {
-		environment[p.table] = p.tableIn().TableName()
+		if p.table != "" {
+			environment[p.table] = p.tableIn().TableName()
+		}
 	}
 	fn := newFunction(stack, cfg, table, function{
 		prefix:      "Meter",
@@ -90,9 +100,11 @@ func addMeter(stack awscdk.Stack, cfg Config, table awsdynamodb.Table, products 
 		environment: environment,
 	})
 	for _, p := range products {
-		fn.AddToRolePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Actions: jsii.Strings(p.actions...), Resources: &[]*string{p.tableIn().TableArn()},
-		}))
+		if p.table != "" {
+			fn.AddToRolePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+				Actions: jsii.Strings(p.actions...), Resources: &[]*string{p.tableIn().TableArn()},
+			}))
+		}
 		for _, id := range p.logs {
 			group := p.stack.Node().FindChild(jsii.String(id)).(awslogs.LogGroup)
 			props := awslogs.CfnSubscriptionFilterProps{

@@ -48,6 +48,7 @@ type config struct {
 	idle                                        time.Duration
 	cluster, service, ecsEndpoint               string
 	meter                                       meter.Recorder
+	flushMeter                                  func()
 
 	listening func(what string, addr net.Addr) // is told where the gateway listens; nil: nobody is
 }
@@ -90,6 +91,7 @@ func configuration(env *settings.Environment) config {
 	if cfg.redis == nil && cfg.kafka == nil {
 		env.Fault("REDIS_TABLE", errors.New("neither it nor KAFKA_TABLE is set: there is nothing to serve"))
 	}
+	cfg.flushMeter = env.EndMeter()
 	cfg.readTLS(env)
 	if cfg.idle > 0 {
 		const purpose = "what is switched off after IDLE_MINUTES"

@@ -37,6 +37,7 @@ const (
 
 	headerTime = 10 * time.Second // that a client of HTTPS has for its headers
 	idleTime   = 2 * time.Minute  // between its requests
+	flushEvery = time.Minute      // of the meter
 	endTime    = 10 * time.Second // beyond draining, for what is carried out
 )
 
@@ -87,6 +88,9 @@ func run(ctx context.Context, aws cloud.Settings, cfg config, log *slog.Logger) 
 		})
 		idle := newIdleness(g.census, time.Now)
 		g.duties.Go(func() { switchOff(duties, cfg, client, idle, log) })
+	}
+	if flush := cfg.flushMeter; flush != nil {
+		g.duties.Go(func() { flushOften(duties, flush) })
 	}
 	log.Info("serving", "host", cfg.host, "redis", g.redisWire != nil, "kafka", g.kafkaWire != nil)
 	select {
@@ -141,6 +145,9 @@ func (g *gateway) open(in *cloud.Cloud) (err error) {
 			Engine: k.Engine, Verifier: verifier, DrainTime: g.cfg.drain, Meter: g.cfg.meter, Logger: g.log,
 		})
 	}
+	if g.https == nil && g.cfg.tls.mode == tlsACME {
+		g.https = g.newHTTPS(http.NotFoundHandler()) // the certificate authority asks there
+	}
 	g.clients, g.acme, err = certificates(g.cfg, g.health.tables[0])
 	return err
 }
@@ -172,16 +179,18 @@ func (g *gateway) listen(duties context.Context) error {
 			return err
 		}
 		g.serve(redisProtocol, func() error { return g.redisWire.Serve(l) })
-		web, err := g.listenOn(redisHTTPS, g.cfg.httpsAddr, g.acme)
-		if err != nil {
-			return err
-		}
-		g.serve(redisHTTPS, func() error { return g.https.Serve(web) })
 		conn, address, err := nudge.Listen("0.0.0.0")
 		if err != nil {
 			return fmt.Errorf("listening for other gateways: %w", err)
 		}
 		g.duties.Go(func() { g.mesh.Serve(duties, conn, address, g.redis.Engine.Wake) })
+	}
+	if g.https != nil {
+		l, err := g.listenOn(redisHTTPS, g.cfg.httpsAddr, g.acme)
+		if err != nil {
+			return err
+		}
+		g.serve(redisHTTPS, func() error { return g.https.Serve(l) })
 	}
 	if g.kafkaWire != nil {
 		l, err := g.listenOn(kafkaProtocol, g.cfg.kafkaAddr, g.clients)
@@ -192,7 +201,7 @@ func (g *gateway) listen(duties context.Context) error {
 		if err != nil {
 			return fmt.Errorf("listening for %s: %w", kafkaProtocol, err)
 		}
-		advertised.Host = g.cfg.host
+		advertised.Host, advertised.TLS = g.cfg.host, true // a balancer's clients come by TLS, too
 		g.serve(kafkaProtocol, func() error { return g.kafkaWire.Serve(l, advertised) })
 	}
 	l, err := g.listenOn(healthChecks, g.cfg.healthAddr, nil)
@@ -257,6 +266,20 @@ func (g *gateway) keepName(ctx context.Context, in *cloud.Cloud) (left *sync.Wai
 	return left, nil
 }
 
+// flushOften writes what the meter holds, also while nobody calls. The last of it is written when the process ends.
+func flushOften(ctx context.Context, flush func()) {
+	ticks := time.NewTicker(flushEvery)
+	defer ticks.Stop()
+	for {
+		select {
+		case <-ticks.C:
+			flush()
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // addressService is Amazon's, which tells whoever asks what address it is asked from. A task's own
 // metadata names its private address only.
 const addressService = "https://checkip.amazonaws.com"
@@ -294,6 +317,8 @@ func (g *gateway) census() (open int, total uint64) {
 	add := func(o int, t uint64) { open, total = open+o, total+t }
 	if g.redisWire != nil {
 		add(g.redisWire.Clients())
+	}
+	if g.https != nil {
 		add(g.requests.clients())
 	}
 	if g.kafkaWire != nil {
@@ -309,6 +334,8 @@ func (g *gateway) drain() {
 	var servers sync.WaitGroup
 	if g.redisWire != nil {
 		servers.Go(func() { g.redisWire.Close(ctx) })
+	}
+	if g.https != nil {
 		servers.Go(func() {
 			// Subscriptions have no end of their own.
 			ctx, cancel := context.WithTimeout(ctx, g.cfg.drain)

@@ -15,6 +15,7 @@ func TestTasksWriteWhatTheMeterHoldsEveryMinuteAndInTheEnd(t *testing.T) {
 			close(over)
 		}()
 		time.Sleep(150 * time.Second)
+		synctest.Wait()
 		if written != 2 {
 			t.Errorf("written %d times in two minutes and a half", written)
 		}

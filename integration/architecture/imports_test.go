@@ -69,6 +69,7 @@ var floors = map[string][]string{
 	"pkg/redis/keyspace": {"pkg/redis/internal", "pkg/redis/resp"},
 	"pkg/redis/command":  {"pkg/redis/internal", "pkg/redis/resp", "pkg/redis/keyspace"},
 	"pkg/redis/pubsub":   {"pkg/redis/internal", "pkg/redis/resp", "pkg/redis/keyspace", "pkg/redis/command"},
+	"pkg/redis/stats":    {"pkg/redis/internal", "pkg/redis/resp", "pkg/redis/keyspace", "pkg/redis/command"},
 	"pkg/redis/acl":      {"pkg/redis/internal", "pkg/redis/resp", "pkg/redis/keyspace", "pkg/redis/command"},
 	"pkg/redis/scripts":  {"pkg/redis/internal", "pkg/redis/resp", "pkg/redis/keyspace", "pkg/redis/command", "pkg/redis/script"},
 }

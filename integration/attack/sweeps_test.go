@@ -167,7 +167,7 @@ var keyless = [][]string{
 	{"CONFIG", "GET", "*"}, {"CONFIG", "RESETSTAT"}, {"CLIENT", "NO-EVICT", "on"}, {"CLIENT", "LIST"},
 	{"CONFIG", "SET", "notify-keyspace-events", "KEA"}, {"MONITOR"}, {"PSUBSCRIBE", "*"}, {"DEBUG", "SLEEP", "1"}, {"MOVE", "app:string", "1"},
 	{"CLIENT", "KILL", "ID", "1"}, {"CLIENT", "KILL", "TYPE", "normal"}, {"CLIENT", "UNBLOCK", "1"}, {"CLIENT", "PAUSE", "1", "WRITE"}, {"CLIENT", "UNPAUSE"}, {"SLOWLOG", "GET"}, {"SLOWLOG", "LEN"}, {"SLOWLOG", "RESET"}, {"MODULE", "LIST"},
-	{"LATENCY", "DOCTOR"}, {"LATENCY", "HISTOGRAM"}, {"LATENCY", "HISTORY", "command"}, {"LATENCY", "LATEST"}, {"LATENCY", "RESET"},
+	{"LATENCY", "DOCTOR"}, {"LATENCY", "GRAPH", "command"}, {"LATENCY", "HISTOGRAM"}, {"LATENCY", "HISTORY", "command"}, {"LATENCY", "LATEST"}, {"LATENCY", "RESET"},
 }
 
 // testReadOnly sends everything that writes with the read-only token, in all ways there are. Nothing changes.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -33,6 +34,10 @@ const unknownStart = -1
 // maxAppended bounds the messages of a batch, and their headers: what a reader decodes takes memory
 // for each, however small it is.
 const maxAppended = 500_000
+
+// maxRecord bounds the bytes of a message of a batch, which may be compressed: an answer over HTTP has room for one at least, and writes
+// a byte as up to six.
+const maxRecord = 16 << 20
 
 // appending is a batch on its way into a log.
 type appending struct {
@@ -123,14 +128,16 @@ func (e *Engine) checkBatch(a *appending) error {
 	case len(a.Data) > t.MaxMessageBytes+batchOverhead:
 		return refuse(TooLarge, "batch of %d bytes: topic %q takes %d", len(a.Data), t.Name, t.MaxMessageBytes)
 	}
-	headers := 0
+	headers, latest := 0, int64(math.MinInt64)
 	err := info.Each(func(r *batch.Record) error {
-		headers += len(r.Headers)
+		headers, latest = headers+len(r.Headers), max(latest, r.Timestamp)
 		switch {
 		case t.Compact && r.Key == nil:
 			return refuse(BadRecord, "topic %q is compacted: its messages need a key", t.Name)
 		case headers > maxAppended:
 			return refuse(BadRecord, "more than %d headers", maxAppended)
+		case r.Size() > maxRecord:
+			return refuse(TooLarge, "a message of %d bytes: at most %d, before compression", r.Size(), maxRecord)
 		case e.maxWeight > 0 && e.weigh(r) > e.maxWeight:
 			return refuse(TooLarge, "a message takes more than the %d bytes of an answer over HTTP", e.maxWeight)
 		}
@@ -138,6 +145,11 @@ func (e *Engine) checkBatch(a *appending) error {
 	})
 	if refused := (*Error)(nil); err != nil && !errors.As(err, &refused) {
 		err = refuse(Corrupt, "%s", err)
+	}
+	if err == nil && info.MaxTimestamp != latest {
+		// A search by time believes it. As a broker does, put it right.
+		batch.SetMaxTimestamp(info.Bytes, latest)
+		info.MaxTimestamp = latest
 	}
 	return err
 }

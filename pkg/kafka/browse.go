@@ -58,7 +58,7 @@ func (e *Engine) Look(ctx context.Context, c *Cluster, from TopicOffset, to int6
 		return nil, 0, refuse(NotFound, "no topic %q", from.Topic)
 	}
 	at := cursor{from.Offset, unknownSegment}
-	left := &budget{min(limit, MaxMessages-1), MaxMessageBytes}
+	left := &budget{messages: min(limit, MaxMessages-1), bytes: MaxMessageBytes}
 	for at.offset < min(to, h.mark) && left.messages > 0 {
 		records, then, err := e.readLog(ctx, log, at, h, left)
 		if err != nil {

@@ -79,7 +79,7 @@
 //	piece     'l' cluster/topic/partition    'd' base(8) [v] no(2) d, e, x: part of a batch larger than an item
 //	pending   'l' cluster/topic/partition    'q' base(8) no(2)     d: a record of the stream that waits
 //	producer  'l' cluster/topic/partition    'p' id                p.* x: an idempotent producer that the head has no room for, see producers.go
-//	group     'g' cluster/group              'g'                   m in g n a o r t k d, c*, see group.go and classic_room.go
+//	group     'g' cluster/group              'g'                   m in g n a o r t k d, c* h he ss si, see group.go, classic_room.go, consumer_room.go and consumer_beat.go
 //	member    'g' cluster/group              'm' instance          i v g w b j q r k, see group.go
 //	classic   'g' cluster/group              'u' member id         b j: a member of Kafka's own protocol, see classic_room.go
 //	static    'g' cluster/group              'i' instance id       m: the member that it is
@@ -143,6 +143,13 @@
 // and what follows). It has one kind of members at a time; its generations and offsets go on. Any process may serve
 // any member at any time: all decisions are conditional writes of the group's item, and a member is dead when no process
 // has heard of it for its session. What a process knows of such a group may be a second old.
+//
+// Or its members use the consumer protocol (KIP-848, [Engine.ConsumerHeartbeat]): they say what they read and what they have, and are told
+// step by step what they are to have. All of that is one attribute of the group's item (groups.Consumers), which each step
+// replaces by a conditional write. So a step costs a write unit for each KiB of the item, some hundred bytes for a member; heartbeats that change
+// nothing write nothing but what is told of the living. Members have claims in the blocks, which grow from one owner of a partition to the next.
+// An empty group of one kind may become one of any other. While it has members it may not: nobody changes from the classic to the
+// consumer protocol one member at a time, as Kafka allows it.
 //
 // An instance has one live call, whose id its item has: only that call gives out messages. The
 // position before the last answer is kept until the instance calls again. Where an instance expires or

@@ -294,8 +294,9 @@ func (e *Engine) oneHead(ctx context.Context, log, topic string) (*head, error) 
 	return heads[0], nil
 }
 
-// OffsetAt finds the first message with a timestamp of at least at (Unix ms); nil: there is none.
-func (e *Engine) OffsetAt(ctx context.Context, c *Cluster, tp TopicPartition, at int64, timeout time.Duration) (*Message, error) {
+// OffsetAt finds the first message with a timestamp of at least at (Unix ms); nil: there is none. It is one of the
+// searches of a request.
+func (e *Engine) OffsetAt(ctx context.Context, c *Cluster, tp TopicPartition, at int64, timeout time.Duration, of *Search) (*Message, error) {
 	log, err := e.findLog(ctx, c, tp)
 	if err != nil {
 		return nil, err
@@ -304,27 +305,16 @@ func (e *Engine) OffsetAt(ctx context.Context, c *Cluster, tp TopicPartition, at
 	if err != nil {
 		return nil, err
 	}
-	offset, err := e.byTime(ctx, log, h, at, timeout)
+	offset, err := e.byTime(ctx, log, h, at, timeout, of)
 	if err != nil {
 		return nil, err
 	}
 	if h, err = e.oneHead(ctx, log, tp.Topic); err != nil {
 		return nil, err
 	}
-	for place := (cursor{offset, unknownSegment}); place.offset < h.mark; {
-		records, next, err := e.readLog(ctx, log, place, h, newBudget())
-		if err != nil {
-			return nil, err
-		}
-		for _, r := range records {
-			if r.Timestamp >= at {
-				return &Message{tp.Topic, tp.Partition, r}, nil
-			}
-		}
-		if next.offset <= place.offset {
-			break
-		}
-		place = next
+	r, err := e.since(ctx, log, offset, h, at, of)
+	if err != nil || r == nil {
+		return nil, err
 	}
-	return nil, nil
+	return &Message{tp.Topic, tp.Partition, *r}, nil
 }

@@ -2,9 +2,11 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
+	"github.com/skystash/skystash/pkg/kafka/batch"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -30,6 +32,7 @@ func (e *Engine) Offsets(ctx context.Context, c *Cluster, tps []TopicPartition, 
 		return nil, err
 	}
 	out := make([]TopicOffset, len(tps))
+	var search Search
 	for i, h := range heads {
 		if h == nil {
 			return nil, refuse(NotFound, "no topic %q", tps[i].Topic)
@@ -41,7 +44,7 @@ func (e *Engine) Offsets(ctx context.Context, c *Cluster, tps []TopicPartition, 
 		case at == Earliest:
 			out[i].Offset, err = e.earliest(ctx, logs[i], h)
 		default:
-			out[i].Offset, err = e.byTime(ctx, logs[i], h, at, timeout)
+			out[i].Offset, err = e.byTime(ctx, logs[i], h, at, timeout, &search)
 		}
 		if err != nil {
 			return nil, err
@@ -58,7 +61,7 @@ func (e *Engine) earliest(ctx context.Context, log string, h *head) (int64, erro
 
 // byTime searches the segments by their greatest timestamps so far, which ascend,
 // and then reads on: single messages need not be in the order of their times.
-func (e *Engine) byTime(ctx context.Context, log string, h *head, at int64, timeout time.Duration) (int64, error) {
+func (e *Engine) byTime(ctx context.Context, log string, h *head, at int64, timeout time.Duration, of *Search) (int64, error) {
 	end := h.next // only messages accepted before the call matter
 	h, err := e.caughtUp(ctx, log, h, timeout)
 	if err != nil {
@@ -85,22 +88,47 @@ func (e *Engine) byTime(ctx context.Context, log string, h *head, at int64, time
 			low = s.next
 		}
 	}
-	for place := (cursor{low, unknownSegment}); place.offset < h.mark; {
-		records, next, err := e.readLog(ctx, log, place, h, newBudget())
+	found, err := e.since(ctx, log, low, h, at, of)
+	if err != nil || found == nil {
+		return end, err
+	}
+	return found.Offset, nil
+}
+
+// Search counts what is decoded to find messages by time for one request. The zero Search is ready.
+type Search struct{ decoded int }
+
+// maxSearched bounds the bytes that are decoded for a Search: all messages of a batch are that come before the one.
+const maxSearched = 256 << 20
+
+// ErrSearched means that a Search has decoded so much that it ends. With fewer partitions it would find what it is for.
+var ErrSearched = errors.New("too many messages were looked through to find those of a time: ask for fewer partitions at once")
+
+// since finds the first message from an offset on with a timestamp of at least at; nil: there is none.
+func (e *Engine) since(ctx context.Context, log string, offset int64, h *head, at int64, of *Search) (*batch.Record, error) {
+	for place := (cursor{offset, unknownSegment}); place.offset < h.mark; {
+		if err := ctx.Err(); err != nil {
+			return nil, fmt.Errorf("searching a log by time: %w", err)
+		}
+		if of.decoded > maxSearched {
+			return nil, ErrSearched
+		}
+		left := newBudget()
+		left.bytes, left.search = 0, of // one message is enough
+		left.wants = func(r *batch.Record) bool { return r.Timestamp >= at }
+		records, next, err := e.readLog(ctx, log, place, h, left)
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
-		for _, r := range records {
-			if r.Timestamp >= at {
-				return r.Offset, nil
-			}
+		if len(records) > 0 {
+			return &records[0], nil
 		}
-		if next.offset <= place.offset {
+		if next.offset <= place.offset && of.decoded <= maxSearched {
 			break
 		}
 		place = next
 	}
-	return end, nil
+	return nil, nil
 }
 
 // caughtUp waits until what was reserved is in the log.

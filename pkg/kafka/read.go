@@ -32,25 +32,60 @@ type cursor struct {
 	segment int64 // base of the segment that holds it, if known: saves a search
 }
 
-// budget is what an answer may still take.
-type budget struct{ messages, bytes int }
+// maxDecoded is how many bytes are decoded for an answer, also of what is not in it: a place in the middle of a batch
+// is found by decoding what comes before it. It ends the answer once there is a message in it.
+const maxDecoded = 32 << 20
 
-func newBudget() *budget { return &budget{MaxMessages, MaxBytes} }
+// budget is what an answer may still take. messages is 0 once something had no room: nothing more is read then.
+type budget struct {
+	messages, bytes int
+	taken           int                      // messages
+	decoded         int                      // bytes so far
+	wants           func(*batch.Record) bool // nil: every message
+	search          *Search                  // nil: it is none
+}
 
+func newBudget() *budget { return &budget{messages: MaxMessages, bytes: MaxBytes} }
+
+// take reports whether there is room for a message. The first one always has.
 func (b *budget) take(size int) bool {
-	if b.messages <= 0 || b.messages < MaxMessages && b.bytes < size {
+	if b.messages <= 0 || b.taken > 0 && b.bytes < size {
+		b.messages = 0
 		return false
 	}
+	b.taken++
 	b.messages--
-	b.bytes -= size
+	if b.bytes -= size; b.bytes <= 0 {
+		b.messages = 0
+	}
 	return true
 }
 
-// weigh is a message's bytes.
+// decode counts a record that was decoded. It reports false if that was too much.
+func (b *budget) decode(size int) bool {
+	if b.search != nil {
+		b.search.decoded += size
+		return b.search.decoded <= maxSearched
+	}
+	if b.decoded += size; b.decoded > maxDecoded && b.taken > 0 {
+		b.messages = 0
+		return false
+	}
+	return true
+}
+
+// What a message and a header take besides their bytes, in memory or in an answer. Without it, 500 messages of
+// nothing but empty headers would be gigabytes.
+const (
+	messageBytes = 128
+	headerBytes  = 40
+)
+
+// weigh is about the bytes that a message takes.
 func weigh(r *batch.Record) int {
-	size := len(r.Key) + len(r.Value)
+	size := len(r.Key) + len(r.Value) + messageBytes
 	for _, h := range r.Headers {
-		size += len(h.Key) + len(h.Value)
+		size += len(h.Key) + len(h.Value) + headerBytes
 	}
 	return size
 }
@@ -131,22 +166,31 @@ func (e *Engine) readSegment(ctx context.Context, log string, s *segment, from i
 		if info.Next <= from {
 			continue
 		}
-		records, err := info.Records()
+		err := info.Each(func(r *batch.Record) error {
+			if !left.decode(r.Size()) {
+				return errNoRoom
+			}
+			if r.Offset < from || left.wants != nil && !left.wants(r) {
+				return nil
+			}
+			if !left.take(e.weigh(r)) {
+				return errNoRoom
+			}
+			out = append(out, r.Clone())
+			return nil
+		})
+		if errors.Is(err, errNoRoom) {
+			return out, true, nil
+		}
 		if err != nil {
 			return nil, false, fmt.Errorf("reading the log %s at %d: %w", log, info.Base, err)
-		}
-		for i := range records {
-			if records[i].Offset < from {
-				continue
-			}
-			if !left.take(e.weigh(&records[i])) {
-				return out, true, nil
-			}
-			out = append(out, records[i])
 		}
 	}
 	return out, false, nil
 }
+
+// errNoRoom ends the reading of a batch: the budget has been used.
+var errNoRoom = errors.New("no room in the answer")
 
 // batches are the batches of a segment; none if it is void.
 func (e *Engine) batches(ctx context.Context, log string, s *segment) ([]batch.Info, error) {

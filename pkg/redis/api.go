@@ -17,6 +17,8 @@ type (
 	Access = command.Access
 	// Maker is the credential that commands run for.
 	Maker = command.Maker
+	// Command is an entry of the table of commands.
+	Command = command.Command
 	// Caller is who sends a command over a connection.
 	Caller = command.Caller
 	// ServerInfo is what INFO tells of a server of connections.

@@ -2,7 +2,6 @@ package redis
 
 import (
 	"context"
-	"strings"
 
 	"github.com/skystash/skystash/pkg/redis/command"
 	"github.com/skystash/skystash/pkg/redis/internal/turns"
@@ -38,16 +37,10 @@ const (
 // NatureOf tells a server of connections what to do with a command, of which there is at least the name.
 // It says nothing of the arguments: see Check.
 func (e *Engine) NatureOf(args []string) Nature {
-	cmd := e.commands.Named(args[0])
-	if cmd == nil {
-		return Unknown
-	}
-	if cmd.Subcommands != nil && len(args) > 1 {
-		if sub := cmd.Subcommands[strings.ToLower(args[1])]; sub != nil {
-			cmd = sub
-		}
-	}
+	cmd := e.commands.Of(args)
 	switch {
+	case cmd == nil:
+		return Unknown
 	case cmd.Has(command.Session), cmd.Name == "select": // which the engine can carry out, but knows no connection that it is for
 		return Bound
 	case cmd.Has(command.Blocking):
@@ -56,18 +49,25 @@ func (e *Engine) NatureOf(args []string) Nature {
 	return Ordinary
 }
 
-// MayWrite reports whether a command may change data or send messages.
-func (e *Engine) MayWrite(args []string) bool {
-	cmd := e.commands.Named(args[0])
-	if cmd == nil {
+// CommandOf is the entry of the command table that arguments begin with the name of, or nil.
+func (e *Engine) CommandOf(args []string) *Command { return e.commands.Of(args) }
+
+// CommandCount is how many commands and subcommands there are.
+func (e *Engine) CommandCount() int { return e.commands.Size() }
+
+// MayWrite reports whether a command may change data of a database or send messages. One that is refused for its number of
+// arguments does neither.
+func (e *Engine) MayWrite(ctx context.Context, database string, args []string) bool {
+	cmd, err := e.commands.Find(args)
+	if err != nil || !cmd.MayWrite() {
 		return false
 	}
-	if cmd.Subcommands != nil && len(args) > 1 {
-		if sub := cmd.Subcommands[strings.ToLower(args[1])]; sub != nil {
-			cmd = sub
+	if cmd.Has(command.Scripting) {
+		if db, ok := e.databases.Last(database); ok {
+			return !e.scripts.NeverWrites(ctx, db, cmd, args)
 		}
 	}
-	return cmd.MayWrite()
+	return true
 }
 
 // NeedsConnection reports whether a command is one of those that a client over HTTP is told about: they make sense
@@ -109,6 +109,8 @@ func UserToken(db, name, password string) string { return command.UserToken(db, 
 func (e *Engine) unserved(args []string, err error) error {
 	cmd := e.commands.Named(args[0])
 	switch {
+	case err != nil && cmd != nil && e.commands.Of(args).Here(): // HELP with too many arguments
+		return err
 	case cmd == nil, cmd.Elsewhere():
 		return command.ErrUnknown(args[0])
 	case err != nil || len(args) < 2:

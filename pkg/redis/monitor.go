@@ -3,6 +3,8 @@ package redis
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/skystash/skystash/pkg/redis/command"
@@ -52,9 +54,78 @@ func (e *Engine) logCommands(ctx context.Context, db *Database, cmds []bound) {
 			lines = append(lines, monitorLine(now, clientAddr(ctx), b.args))
 		}
 	}
+	e.logLines(ctx, db, lines)
+}
+
+func (e *Engine) logLines(ctx context.Context, db *Database, lines []string) {
+	if len(lines) == 0 {
+		return
+	}
 	if err := e.pubsub.Log(ctx, db, lines); err != nil {
 		e.log.WarnContext(ctx, "logging commands for a monitor", "error", err)
 	}
+}
+
+// MonitorBound logs a command that a server of connections has carried out itself, if somebody looks.
+func (e *Engine) MonitorBound(ctx context.Context, db *Database, args []string) {
+	if db.Monitored == 0 {
+		return
+	}
+	cmd := e.commands.Of(args)
+	if cmd == nil {
+		return
+	}
+	if secret[cmd.Name] {
+		args = redacted(args)
+	}
+	e.logCommands(ctx, db, []bound{{cmd: cmd, args: args}})
+}
+
+// secret are commands with secrets among their arguments.
+var secret = map[string]bool{"auth": true, "hello": true}
+
+// redacted are the arguments of AUTH or HELLO without secrets.
+func redacted(args []string) []string {
+	args = slices.Clone(args)
+	from := 1
+	if strings.EqualFold(args[0], "hello") {
+		from = len(args)
+		if i := slices.IndexFunc(args, func(arg string) bool { return strings.EqualFold(arg, "auth") }); i >= 0 {
+			from = i + 1
+		}
+	}
+	for i := from; i < len(args); i++ {
+		args[i] = "(redacted)"
+	}
+	return args
+}
+
+// maxScriptLines and maxScriptBytes bound what is shown of a script. What it runs besides is not shown.
+const (
+	maxScriptLines = 1000
+	maxScriptBytes = 256 << 10
+)
+
+// scriptLines are the commands that scripts have run in one attempt of a transaction, as MONITOR shows them.
+type scriptLines struct {
+	now   func() time.Time
+	lines []string
+	bytes int
+}
+
+func (s *scriptLines) reset() {
+	if s != nil {
+		s.lines, s.bytes = nil, 0
+	}
+}
+
+func (s *scriptLines) add(cmd *command.Command, args []string) {
+	if cmd.Has(command.Admin) || len(s.lines) >= maxScriptLines || s.bytes >= maxScriptBytes {
+		return
+	}
+	line := monitorLine(s.now(), "lua", args)
+	s.lines = append(s.lines, line)
+	s.bytes += len(line)
 }
 
 // monitorLine is a command as MONITOR shows it: time, database and client, and the arguments

@@ -48,6 +48,7 @@ func (e *Engine) PipelineUpTo(ctx context.Context, db *Database, a Access, cmds 
 		limits.Use(b.work)
 		if err != nil {
 			w.Error(err.Error())
+			e.rejected(caller, cmds[i], err)
 			i++
 			continue
 		}
@@ -146,13 +147,26 @@ func (e *Engine) loadGroup(ctx context.Context, db *Database, group []bound, key
 
 func (e *Engine) pipelined(ctx context.Context, db *Database, b bound, loaded keyspace.Heads, w *resp.Writer) {
 	mark := w.Len()
-	if c := command.CallerOf(ctx); c != nil && c.Ran != nil {
+	if c := command.CallerOf(ctx); c != nil && c.Observer != nil {
 		began := e.now()
-		defer func() { c.Ran(b.args, e.now().Sub(began)) }()
+		defer func() { c.Observer.Ran(b.cmd, b.args, e.now().Sub(began), failureIn(w.Buf[mark:])) }()
 	}
 	if err := e.run(ctx, db, b, loaded, w); err != nil {
 		w.Truncate(mark)
 		e.failed(ctx, b, err, w)
+	}
+}
+
+// failureIn is the text of an error reply, and "" of others.
+func failureIn(reply []byte) string {
+	text, _ := resp.ErrorText(reply)
+	return text
+}
+
+// rejected tells who observes the caller's commands of one that was refused before it ran.
+func (e *Engine) rejected(caller *command.Caller, args []string, err error) {
+	if caller != nil && caller.Observer != nil && len(args) > 0 {
+		caller.Observer.Rejected(e.commands.Of(args), err.Error())
 	}
 }
 

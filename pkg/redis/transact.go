@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/skystash/skystash/pkg/redis/command"
 	"github.com/skystash/skystash/pkg/redis/internal/turns"
@@ -58,7 +59,25 @@ func (e *Engine) MultiIf(ctx context.Context, db *Database, a Access, cmds [][]s
 		return err
 	}
 	e.monitor(ctx, db, group...)
-	return e.transact(ctx, db, group, transactMode{multi: true, watched: watched}, keyspace.Handover{}, w)
+	mode := transactMode{multi: true, watched: watched}
+	caller := command.CallerOf(ctx)
+	if caller == nil || caller.Observer == nil {
+		return e.transact(ctx, db, group, mode, keyspace.Handover{}, w)
+	}
+	mode.ran = make([]ran, len(group))
+	err := e.transact(ctx, db, group, mode, keyspace.Handover{}, w)
+	if err == nil {
+		for i, b := range group {
+			caller.Observer.Joined(b.cmd, mode.ran[i].took, mode.ran[i].failure)
+		}
+	}
+	return err
+}
+
+// ran is what happened to a command of a transaction.
+type ran struct {
+	took    time.Duration
+	failure string
 }
 
 // transactMode says how commands are run.
@@ -67,6 +86,9 @@ type transactMode struct {
 	mayBlock bool // one that finds nothing may ask to be run again, with WouldBlock
 	woken    bool // it has waited already
 	watched  Watched
+
+	ran   []ran        // what happened to each command, if somebody observes them
+	heard *scriptLines // of what scripts run, if somebody monitors them
 
 	failed map[int]Error // scripts that are left out, by their places: they have failed after they wrote
 }
@@ -100,10 +122,15 @@ func (e *Engine) transact(ctx context.Context, db *Database, group []bound, mode
 		}
 		defer unlock()
 	}
+	if hints && db.Monitored != 0 {
+		mode.heard = &scriptLines{now: e.now}
+		defer func() { e.logLines(ctx, db, mode.heard.lines) }()
+	}
 	mark := w.Len()
 	var attempts *store.Attempts // once one has failed
 	for {
 		w.Truncate(mark)
+		mode.heard.reset()
 		tx := e.keys.Begin(ctx, db, keyspace.Mode{
 			Write: writes, Whole: mode.multi, Divisible: !mode.multi && group[0].cmd.Has(command.Divisible), Hints: hints,
 			Doubts: known.Doubts, Budget: group[0].budget,
@@ -173,6 +200,9 @@ func (e *Engine) runIn(tx *keyspace.Txn, group []bound, mode transactMode, keys 
 	for i, b := range group {
 		if text, ok := mode.failed[i]; ok {
 			w.Error(text.Error())
+			if mode.ran != nil {
+				mode.ran[i].failure = text.Error()
+			}
 			continue
 		}
 		mark := w.Len()
@@ -181,6 +211,13 @@ func (e *Engine) runIn(tx *keyspace.Txn, group []bound, mode transactMode, keys 
 		}
 		w.Limit(e.maxReply + command.ReplySlack)
 		call := &command.Call{Txn: tx, Command: b.cmd, Args: b.args, W: w, Host: e.host, Access: b.access, Multi: mode.multi, MayBlock: mode.mayBlock, Woken: mode.woken}
+		if mode.heard != nil {
+			call.Monitor = mode.heard.add
+		}
+		var began time.Time
+		if mode.ran != nil {
+			began = e.now()
+		}
 		err := b.cmd.Run(call)
 		w.Unlimit()
 		tx.Spend(keyspace.CommandWork + int64(w.Len()-mark))
@@ -197,6 +234,9 @@ func (e *Engine) runIn(tx *keyspace.Txn, group []bound, mode transactMode, keys 
 			// Unlike other errors, this one may come after the command has written.
 			return command.ErrReplySize(e.maxReply, n)
 		}
+		if mode.ran != nil {
+			mode.ran[i] = ran{e.now().Sub(began), failureIn(w.Buf[mark:])}
+		}
 		if err == nil {
 			continue
 		}
@@ -210,6 +250,9 @@ func (e *Engine) runIn(tx *keyspace.Txn, group []bound, mode transactMode, keys 
 		// A command that fails has changed nothing: handlers check before they write.
 		w.Truncate(mark)
 		w.Error(redisErr.Error())
+		if mode.ran != nil {
+			mode.ran[i].failure = redisErr.Error()
+		}
 	}
 	return tx.Commit()
 }

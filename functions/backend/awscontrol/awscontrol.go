@@ -57,17 +57,24 @@ func Environment(env *settings.Environment) Config {
 		ReadRegions: strings.FieldsFunc(env.Get("READ_REGIONS"), func(r rune) bool { return r == ',' }),
 		SSMEndpoint: env.Get("SSM_ENDPOINT"),
 	}
-	if host := env.Get("GATEWAY_HOST"); host != "" {
-		cfg.Endpoints.RedisTCP = control.RedisServer{TLSAddress: net.JoinHostPort(host, "6379")}
-		cfg.Endpoints.KafkaTCP = control.Broker{Address: net.JoinHostPort(host, "9092"), TLS: true}
-	}
 	product := func(variable string, read func(*settings.Environment)) {
 		if table := env.Get(variable); table != "" {
 			env.With("TABLE_NAME", table, read)
 		}
 	}
-	product("REDIS_TABLE", func(env *settings.Environment) { cfg.Redis = awsredis.Environment(env) })
-	product("KAFKA_TABLE", func(env *settings.Environment) { cfg.Kafka = awskafka.Environment(env) })
+	gateway := env.Get("GATEWAY_HOST")
+	product("REDIS_TABLE", func(env *settings.Environment) {
+		cfg.Redis = awsredis.Environment(env)
+		if gateway != "" {
+			cfg.Endpoints.RedisTCP = control.RedisServer{TLSAddress: net.JoinHostPort(gateway, "6379")}
+		}
+	})
+	product("KAFKA_TABLE", func(env *settings.Environment) {
+		cfg.Kafka = awskafka.Environment(env)
+		if gateway != "" {
+			cfg.Endpoints.KafkaTCP = control.Broker{Address: net.JoinHostPort(gateway, "9092"), TLS: true}
+		}
+	})
 	product("QSTASH_TABLE", func(env *settings.Environment) { cfg.QStash = awsqstash.Environment(env) })
 	return cfg
 }

@@ -9,7 +9,10 @@ import (
 )
 
 func TestClientsAreToldOfTheGateway(t *testing.T) {
-	vars := map[string]string{"TABLE_NAME": "control", "KEY_PATH": "/keys", "AWS_REGION": "eu-central-1"}
+	vars := map[string]string{
+		"TABLE_NAME": "control", "KEY_PATH": "/keys", "AWS_REGION": "eu-central-1",
+		"REDIS_TABLE": "redis", "KAFKA_TABLE": "kafka", "STREAM_NAME": "stream",
+	}
 	read := func() control.Endpoints {
 		env := &settings.Environment{Getenv: func(name string) string { return vars[name] }}
 		cfg := awscontrol.Environment(env)
@@ -28,5 +31,10 @@ func TestClientsAreToldOfTheGateway(t *testing.T) {
 	}
 	if want := (control.Broker{Address: "gateway.example.com:9092", TLS: true}); got.KafkaTCP != want {
 		t.Errorf("Kafka is at %+v, want %+v", got.KafkaTCP, want)
+	}
+
+	vars["KAFKA_TABLE"] = ""
+	if got := read(); got.KafkaTCP != (control.Broker{}) || got.RedisTCP.TLSAddress == "" {
+		t.Errorf("without Kafka: %+v", got)
 	}
 }

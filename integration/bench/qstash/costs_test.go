@@ -337,7 +337,7 @@ Prices are those of us-east-1, on demand, in dollars for a million messages:
 - DynamoDB: 0.625 for a million write units, 0.125 for a million read units. Each run reads the account, which it need not
   within a second of another one.
 - SQS: 0.40 for a million requests, three for a wake-up (send, receive, delete), two more each time that it fails. Lambda receives up to ten at a time,
-  so under load it is less than half. An idle queue is polled: about 0.20 dollars a month.
+  so under load it is less than half. An idle queue is polled: about 0.26 dollars a month.
 - A message that finds its queue busy, or its flow control key at its limit, is woken twice: 1.80 more.
 - A host in trouble: where all is well this costs nothing. An attempt that takes longer than two seconds is noted and its note removed,
   two write units, once for all that a run has for the same host; its Lambda time is 13 dollars a million by then. While an account has hosts
@@ -354,7 +354,7 @@ Prices are those of us-east-1, on demand, in dollars for a million messages:
 - The due entry of a workflow's message is removed by the sweep, which looks then whether the run goes on: see the last two
   rows. They stand for eleven messages, whose own rows lack that write.
 - Upstash: 1 dollar for 100,000 messages, each attempt and each callback counting as one.
-- Function URLs are free; an HTTP API adds 1.00 for a million requests. Counting usage adds 0.18 for each of the two log lines; ` + "`-c meter=false`" + ` leaves it out.
+- Function URLs are free; an HTTP API adds 1.00 for a million requests. Counting usage adds 0.05 or less under load, see [../COSTS.md](../COSTS.md); ` + "`-c meter=false`" + ` leaves it out.
 
 No message costs more than Upstash bills, a workflow step with its part of the sweep %.2f dollars, with one exception: 10 KB that cannot be compressed cost %.2f.
 DynamoDB bills a write unit for each KB, so the body alone is ten of the fifteen units, %.2f dollars. An object in S3 would be %.2f (a PUT and a GET), so that

@@ -153,6 +153,14 @@ func FuzzNext(f *testing.F) {
 			return
 		}
 		records, err := info.Records()
+		var each []Record
+		eachErr := info.Each(func(r *Record) error {
+			each = append(each, r.Clone())
+			return nil
+		})
+		if (err == nil) != (eachErr == nil) || err == nil && len(records)+len(each) > 0 && !reflect.DeepEqual(each, records) {
+			t.Errorf("Records: %v, %v; Each: %v, %v", records, err, each, eachErr)
+		}
 		if err != nil {
 			return
 		}

@@ -84,6 +84,10 @@ func TestEveryCodecIsRead(t *testing.T) {
 		if !reflect.DeepEqual(got, records) {
 			t.Errorf("%s: %+v", name, got)
 		}
+		var each []Record
+		if err := info.Each(func(r *Record) error { each = append(each, r.Clone()); return nil }); err != nil || !reflect.DeepEqual(each, records) {
+			t.Errorf("%s, one by one: %+v, %v", name, each, err)
+		}
 		again, err := info.AppendPlain([]byte("before"))
 		if err != nil || !bytes.Equal(again[len("before"):], plain) {
 			t.Errorf("%s: not what it was without compression: %v", name, err)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -48,6 +49,16 @@ type success struct {
 }
 
 var done = success{"Success", 200}
+
+// maxPlaces bounds the partitions that a request names: each of them is looked up, again and again while the request waits.
+const maxPlaces = 1000
+
+func checkPlaces(n int) error {
+	if n > maxPlaces {
+		return refuse(http.StatusRequestEntityTooLarge, "the body names %d partitions, at most %d", n, maxPlaces)
+	}
+	return nil
+}
 
 // partition checks a place that names a partition.
 func (x *exchange) partition(p *place) (kafka.TopicPartition, error) {
@@ -110,6 +121,9 @@ func (x *exchange) fetch() (any, error) {
 	}
 	if in.Topic != nil || in.Partition != nil || in.Offset != nil {
 		in.Many = append(in.Many, in.place)
+	}
+	if err := checkPlaces(len(in.Many)); err != nil {
+		return nil, err
 	}
 	if len(in.Many) == 0 {
 		return nil, badRequest("neither topic, partition and offset nor topicPartitionOffsets are given")
@@ -237,6 +251,9 @@ func (x *exchange) commit() (any, error) {
 			return nil, err
 		}
 	}
+	if err := checkPlaces(len(in)); err != nil {
+		return nil, err
+	}
 	offsets := make([]kafka.TopicOffset, len(in))
 	for i := range in {
 		var err error
@@ -254,6 +271,9 @@ func (x *exchange) commit() (any, error) {
 func (x *exchange) partitions() ([]kafka.TopicPartition, error) {
 	in, _, err := decodeMany[place](x.body)
 	if err != nil {
+		return nil, err
+	}
+	if err := checkPlaces(len(in)); err != nil {
 		return nil, err
 	}
 	tps := make([]kafka.TopicPartition, len(in))

@@ -99,5 +99,8 @@ func answerOf(err error) error {
 	if errors.As(err, &asked) {
 		return refuse(statuses[asked.Kind], "%s", asked.Text)
 	}
+	if errors.Is(err, kafka.ErrSearched) {
+		return refuse(http.StatusRequestEntityTooLarge, "%s", kafka.ErrSearched)
+	}
 	return err
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -222,9 +223,49 @@ type messages struct {
 // encode makes the JSON of an answer.
 func encode(answer any) ([]byte, error) {
 	if ms, ok := answer.(messages); ok {
-		return ms.append(nil), nil
+		return ms.append(make([]byte, 0, ms.size())), nil
 	}
 	return json.Marshal(answer, jsontext.AllowInvalidUTF8(true), json.Deterministic(true))
+}
+
+// size is the length of the JSON, or a little more. A buffer that grows would take several times as much.
+func (ms messages) size() int {
+	n := len("[]")
+	for i := range ms.list {
+		m := &ms.list[i]
+		n += perMessage + ms.form.size(m.Key) + ms.form.size(m.Value)
+		for _, h := range m.Headers {
+			n += perHeader + quoted(h.Key) + ms.form.size(h.Value)
+		}
+	}
+	return n
+}
+
+// size is the length of bytes as append writes them, or a little more.
+func (f form) size(bytes []byte) int {
+	if f.base64 {
+		return base64.StdEncoding.EncodedLen(len(bytes))
+	}
+	return quoted(bytes)
+}
+
+// quoted is the length of a JSON string without its quotes, or a little more.
+func quoted[T ~string | ~[]byte](s T) (n int) {
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '"', c == '\\', '\b' <= c && c <= '\r' && c != '\v':
+			n += 2
+		case c < ' ':
+			n += len(`\u0000`)
+		case c < utf8.RuneSelf:
+			n++
+		default:
+			r, width := utf8.DecodeRuneInString(string(s[i:min(len(s), i+utf8.UTFMax)]))
+			n += utf8.RuneLen(r) // of U+FFFD for a byte that is none
+			i += width - 1
+		}
+	}
+	return n
 }
 
 func (ms messages) append(b []byte) []byte {

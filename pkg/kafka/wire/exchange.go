@@ -38,6 +38,7 @@ type exchange struct {
 
 	access.Grant // zero before authentication
 
+	search   kafka.Search
 	messages int  // produced or read
 	status   int  // as in HTTP, of the worst error
 	blocked  bool // refused because of a limit

@@ -73,7 +73,7 @@ func (x *exchange) epochCode(ctx context.Context, tp kafka.TopicPartition, curre
 
 func (x *exchange) findOffset(ctx context.Context, tp kafka.TopicPartition, at int64, part *kmsg.ListOffsetsResponseTopicPartition) error {
 	if at >= 0 {
-		m, err := x.s.engine.OffsetAt(ctx, x.Cluster, tp, at, settleTime)
+		m, err := x.s.engine.OffsetAt(ctx, x.Cluster, tp, at, settleTime, &x.search)
 		if err == nil && m != nil {
 			part.Offset, part.Timestamp, part.LeaderEpoch = m.Offset, m.Timestamp, leaderEpoch
 		}

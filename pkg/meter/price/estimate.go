@@ -11,7 +11,7 @@ import (
 // What a request takes besides what is metered.
 const (
 	functionGB      = 0.5 // memory of the functions that serve requests, in GiB, as Lambda bills it
-	logBytes        = 800 // of a request in CloudWatch Logs: its record, and Lambda's own three lines
+	logBytes        = 50  // of a request in CloudWatch Logs: its share of a line, of 250 bytes if it is alone there and 2 if many are
 	wakeRequests    = 3   // of SQS, for an attempt to deliver: send, receive and delete its wake-up
 	dynamoGB        = 1 << 30
 	transferGB      = 1e9
@@ -71,6 +71,13 @@ func Estimate(product string, u meter.Usage, s meter.Storage, months float64) Bi
 	out := float64(c.BytesOut) / transferGB
 	b.add("Data transfer", out, "GB", out*p.Transfer.GBOut)
 	return b
+}
+
+// Record is what a single request costs on AWS, in dollars.
+func Record(r *meter.Record) float64 {
+	c := r.Sum().Counters
+	u := meter.Usage{Counters: c, Classes: []meter.ClassUsage{{Class: r.Class, Counters: c}}}
+	return Estimate(r.Resource.Product, u, meter.Storage{}, 0).Total
 }
 
 // Upstash is what Upstash would bill for the same, pay as you go. u is the usage of a month so far.

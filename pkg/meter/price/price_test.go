@@ -39,7 +39,7 @@ func TestBillsOfAMillion(t *testing.T) {
 			name: "a million GETs of 10 ms", product: "redis",
 			usage: meter.Usage{Counters: meter.Counters{Requests: 1e6, Commands: 1e6, ReadUnits: 1e6, Busy: 10_000 * time.Second}},
 			aws: map[string]float64{
-				"DynamoDB reads": 0.125, "Lambda requests": 0.20, "Lambda time": 0.066667, "CloudWatch Logs": 0.4,
+				"DynamoDB reads": 0.125, "Lambda requests": 0.20, "Lambda time": 0.066667, "CloudWatch Logs": 0.025,
 			},
 			upstash: map[string]float64{"Requests": 2},
 		},
@@ -48,7 +48,7 @@ func TestBillsOfAMillion(t *testing.T) {
 			usage:   meter.Usage{Counters: meter.Counters{Requests: 1e5, Gateway: 1e5, Commands: 1e6, WriteUnits: 1e6, BytesOut: 1e9}},
 			storage: gib,
 			aws: map[string]float64{
-				"DynamoDB writes": 0.625, "DynamoDB storage": 0.125, "Lambda requests": 0.02, "HTTP API": 0.1, "CloudWatch Logs": 0.04, "Data transfer": 0.09,
+				"DynamoDB writes": 0.625, "DynamoDB storage": 0.125, "Lambda requests": 0.02, "HTTP API": 0.1, "CloudWatch Logs": 0.0025, "Data transfer": 0.09,
 			},
 			upstash: map[string]float64{"Requests": 2, "Storage": (1.073741824 - 1) * 0.5 * 0.25},
 		},
@@ -59,7 +59,7 @@ func TestBillsOfAMillion(t *testing.T) {
 				Classes:  []meter.ClassUsage{{Class: meter.ClassProduce, Counters: meter.Counters{Requests: 1e6, BytesIn: 1e9}}},
 			},
 			aws: map[string]float64{
-				"DynamoDB writes": 0.625, "Lambda requests": 0.20, "Kinesis puts": 0.014, "CloudWatch Logs": 0.4,
+				"DynamoDB writes": 0.625, "Lambda requests": 0.20, "Kinesis puts": 0.014, "CloudWatch Logs": 0.025,
 			},
 			upstash: map[string]float64{"Requests": 2},
 		},
@@ -69,7 +69,7 @@ func TestBillsOfAMillion(t *testing.T) {
 				Counters: meter.Counters{Requests: 1000, Commands: 1e6},
 				Classes:  []meter.ClassUsage{{Class: meter.ClassProduce, Counters: meter.Counters{Requests: 1000, BytesIn: 25_600_000_000}}},
 			},
-			aws:     map[string]float64{"Lambda requests": 0.0002, "Kinesis puts": 0.014, "CloudWatch Logs": 0.0004},
+			aws:     map[string]float64{"Lambda requests": 0.0002, "Kinesis puts": 0.014, "CloudWatch Logs": 0.000025},
 			upstash: map[string]float64{"Requests": 2},
 		},
 		{
@@ -79,7 +79,7 @@ func TestBillsOfAMillion(t *testing.T) {
 				Classes:  []meter.ClassUsage{{Class: meter.ClassDeliver, Counters: meter.Counters{Requests: 1e6}}},
 			},
 			aws: map[string]float64{
-				"DynamoDB reads": 0.25, "DynamoDB writes": 3.125, "Lambda requests": 0.40, "HTTP API": 1, "SQS": 1.2, "CloudWatch Logs": 0.8, "Data transfer": 5.4,
+				"DynamoDB reads": 0.25, "DynamoDB writes": 3.125, "Lambda requests": 0.40, "HTTP API": 1, "SQS": 1.2, "CloudWatch Logs": 0.05, "Data transfer": 5.4,
 			},
 			upstash: map[string]float64{"Requests": 10, "Data transfer": 0.5},
 		},
@@ -152,10 +152,49 @@ func TestTheListIsComplete(t *testing.T) {
 	}
 	for name, source := range map[string]string{
 		"DynamoDB": list.AWS.DynamoDB.Source, "Lambda": list.AWS.Lambda.Source, "HTTP API": list.AWS.HTTPAPI.Source, "Kinesis": list.AWS.Kinesis.Source,
+		"CloudWatch": list.AWS.CloudWatch.Source, "KMS": list.AWS.KMS.Source, "Secrets Manager": list.AWS.Secrets.Source, "Fargate": list.AWS.Fargate.Source,
+		"load balancers": list.AWS.Balancer.Source, "ElastiCache": list.AWS.ElastiCache.Source,
 		"SQS": list.AWS.SQS.Source, "Scheduler": list.AWS.Scheduler.Source, "Logs": list.AWS.Logs.Source, "transfer": list.AWS.Transfer.Source,
 	} {
 		if source == "" {
 			t.Errorf("%s has no source", name)
 		}
+	}
+}
+
+func TestListsThatAreTooOldForAReleaseAreRefused(t *testing.T) {
+	list := price.List{AsOf: "2026-01"}
+	for day, ok := range map[string]bool{"2026-01-15": true, "2026-07-31": true, "2026-08-01": false, "2027-01-01": false} {
+		now, err := time.Parse(time.DateOnly, day)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := list.Check(now); (err == nil) != ok {
+			t.Errorf("on %s: %v", day, err)
+		}
+	}
+	if (&price.List{AsOf: "soon"}).Check(time.Time{}) == nil {
+		t.Error("a list without a date passes")
+	}
+}
+
+func TestRequestsAreDearerAloneThanTogether(t *testing.T) {
+	list := price.Prices()
+	get := price.Request{ReadUnits: 1, Requests: 1, Duration: 10 * time.Millisecond}
+	plain := list.Million(get)
+	if !near(plain.DynamoDB, 0.125) || !near(plain.Lambda, 0.266667) || plain.Counting != 0 || !near(plain.Total(true)-plain.Total(false), 1) {
+		t.Errorf("a million GETs cost %+v", plain)
+	}
+	get.Rate = 10
+	busy := list.Million(get).Counting
+	get.Rate = 0.01
+	if alone := list.Million(get).Counting; busy <= 0 || alone < 100*busy {
+		t.Errorf("counting costs %v, %v where requests come alone", busy, alone)
+	}
+	if month := list.CountingMonth(); month < 0.1 || month > 0.5 {
+		t.Errorf("counting costs %v a month", month)
+	}
+	if hour := list.StreamHour(); !near(hour, 0.02400012) {
+		t.Errorf("a subscription costs %v an hour", hour)
 	}
 }

@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,12 +17,27 @@ type Caller struct {
 	Waits   context.Context
 	// Waited is how long a command has waited for others. The engine adds to it.
 	Waited time.Duration
+	// Blocked is true while a command waits; nil: nobody asks.
+	Blocked *atomic.Bool
 	// Ends makes a command that waits end as if its time were over.
 	Ends <-chan struct{}
-	// Ran is told what each command of a pipeline has taken; nil: nobody is.
-	Ran func(args []string, took time.Duration)
+	// Observer is told of the commands that the engine carries out for the caller; nil: nobody is.
+	Observer Observer
 	// Server is what INFO says of the process; nil: nothing.
 	Server func() ServerInfo
+}
+
+// Observer is told of commands, by one goroutine at a time. failure is the text of the error that a command was answered with, or "".
+type Observer interface {
+	// Ran is told of a command that has run by itself, and what it took.
+	Ran(cmd *Command, args []string, took time.Duration, failure string)
+	// Joined is told of a command that has run as part of a transaction, which is told of besides.
+	Joined(cmd *Command, took time.Duration, failure string)
+	// Called is told of a command that a script has run, or not been allowed to run. It comes before the script itself, and again if the
+	// script runs again because others were faster. cmd is nil if there is no such command.
+	Called(cmd *Command, ran bool, took time.Duration, failure string)
+	// Rejected is told of a command that was refused before it ran. cmd is nil if there is no such command.
+	Rejected(cmd *Command, failure string)
 }
 
 // ServerInfo is what INFO tells of a server of connections.
@@ -33,10 +49,20 @@ type ServerInfo struct {
 	MaxClients       int
 	TotalConnections int64
 	TotalCommands    int64
+	Subscribers      int // of the clients, those that receive messages
 	CommandsPerSec   int64
-	HeldBytes        int64 // that connections hold, for requests, transactions and replies
-	SlowClients      int64 // connections that were closed because their clients did not read
-	EvictedClients   int64 // and because all connections held too much
+	ErrorReplies     int64
+	NetInput         int64   // bytes
+	NetOutput        int64   // bytes
+	InputRate        float64 // bytes a second
+	OutputRate       float64 // bytes a second
+	HeldBytes        int64   // that connections hold, for requests, transactions and replies
+	SlowClients      int64   // connections that were closed because their clients did not read
+	EvictedClients   int64   // and because all connections held too much
+	// Section writes the lines of INFO's commandstats, errorstats or latencystats.
+	Section func(name string, line func(name string, value any))
+	// ResetStat makes what is counted begin anew.
+	ResetStat func()
 	// Parameters are further ones of CONFIG GET: names and values.
 	Parameters [][2]string
 	// Set sets one of them by CONFIG SET; known is false if the name is of none that can be set. nil: none can.

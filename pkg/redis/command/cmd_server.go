@@ -29,11 +29,11 @@ func serverCommands() []*Command {
 		{Name: "config", Arity: -2, Group: group, Since: "2.0.0", Summary: "Reads and sets the configuration.", Subcommands: Subcommands(
 			&Command{Name: "get", Arity: -3, Flags: Admin | NoScript, Group: group, Since: "2.0.0", Summary: "Returns parameters that match patterns.", Run: configGet},
 			&Command{Name: "set", Arity: -4, Flags: Admin | NoScript, Tips: "request_policy:all_nodes response_policy:all_succeeded", Group: group, Since: "2.0.0", Summary: "Sets parameters.", Run: configSet, Outside: configSetAlone},
-			&Command{Name: "resetstat", Arity: 2, Flags: Admin | NoScript, Group: group, Since: "2.0.0", Summary: "Accepted without effect: INFO reports no counters.", Run: configResetStat},
+			&Command{Name: "resetstat", Arity: 2, Flags: Admin | NoScript, Group: group, Since: "2.0.0", Summary: "Makes the figures of INFO begin anew that are counted.", Run: configResetStat},
 			Help(group, "5.0.0",
 				"GET <pattern> [<pattern> ...]", "    Parameters that match the glob-like patterns, with their values.",
 				"SET <directive> <value> [<directive> <value> ...]", "    Set parameters.",
-				"RESETSTAT", "    Accepted without effect."),
+				"RESETSTAT", "    Count anew what INFO reports of commands and errors."),
 		)},
 		infoCommand(),
 		commandCommand(),
@@ -187,6 +187,9 @@ func errConfig(name, why string) Error {
 
 // CONFIG RESETSTAT
 func configResetStat(c *Call) error {
+	if server := serverOf(c.Txn.Context()); server != nil && server.ResetStat != nil {
+		server.ResetStat()
+	}
 	c.W.OK()
 	return nil
 }

@@ -2,6 +2,7 @@ package command
 
 import (
 	"fmt"
+	"os"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -17,15 +18,18 @@ func infoCommand() *Command {
 // Version is the version of Redis whose commands and behaviour this is.
 const Version = "7.2.4"
 
-// infoSections are the sections of INFO, in order.
-var infoSections = []string{"server", "clients", "memory", "persistence", "stats", "replication", "cluster", "keyspace"}
+// infoSections are the sections of INFO, in order. Those of perCommand are not in the default.
+var infoSections = []string{"server", "clients", "memory", "persistence", "stats", "replication", "cpu", "modules", "commandstats", "errorstats", "latencystats", "cluster", "keyspace"}
+
+// perCommand are sections with a line for each command.
+var perCommand = []string{"commandstats", "latencystats"}
 
 // infoKeyBudget is how many keys INFO counts when nobody asked for the keyspace.
 const infoKeyBudget = 1000
 
 // INFO [section [section ...]]
 //
-// All sections make up the default, in which keyspace has no figures if the database has
+// All sections but those of perCommand make up the default, in which keyspace has no figures if the database has
 // more than infoKeyBudget keys. An unknown section gives its heading.
 func info(c *Call) error {
 	server := serverOf(c.Txn.Context())
@@ -34,15 +38,17 @@ func info(c *Call) error {
 	explicit := false
 	for _, arg := range c.Args[1:] {
 		switch s := strings.ToLower(arg); s {
-		case "default", "all", "everything":
+		case "all", "everything":
 			want = append(want, sections...)
+		case "default":
+			want = append(want, defaultSections(sections)...)
 		default:
 			want = append(want, s)
 			explicit = explicit || s == "keyspace"
 		}
 	}
 	if len(c.Args) == 1 {
-		want = sections
+		want = defaultSections(sections)
 	}
 	var b strings.Builder
 	section := func(name string) {
@@ -70,9 +76,18 @@ func info(c *Call) error {
 		case "stats":
 			infoStats(server, line)
 		case "persistence":
-			line("loading", 0)
-			line("rdb_last_bgsave_status", "ok")
-			line("aof_enabled", 1)
+			infoPersistence(c, line)
+		case "cpu":
+			if system, user, ok := cpuSeconds(); ok {
+				line("used_cpu_sys", fmt.Sprintf("%.6f", system))
+				line("used_cpu_user", fmt.Sprintf("%.6f", user))
+				line("used_cpu_sys_children", "0.000000")
+				line("used_cpu_user_children", "0.000000")
+			}
+		case "commandstats", "errorstats", "latencystats":
+			if server.Section != nil {
+				server.Section(s, line)
+			}
 		case "replication":
 			infoReplication(server, line)
 		case "cluster":
@@ -106,6 +121,7 @@ func infoServer(c *Call, server *ServerInfo, line func(name string, value any)) 
 	line("skystash_version", buildVersion())
 	line("os", runtime.GOOS)
 	line("arch_bits", 64)
+	line("process_id", os.Getpid())
 	line("go_version", runtime.Version())
 	line("server_time_usec", now.UnixMicro())
 	line("uptime_in_seconds", up)
@@ -113,6 +129,7 @@ func infoServer(c *Call, server *ServerInfo, line func(name string, value any)) 
 	if server != nil {
 		line("tcp_port", server.Port)
 		line("run_id", server.RunID)
+		line("io_threads_active", 0)
 	}
 }
 

@@ -68,17 +68,21 @@ func latencyCommand() *Command {
 		return &Command{Name: name, Arity: arity, Flags: f, Tips: tips, Group: group, Since: since, Summary: summary}
 	}
 	const special = "nondeterministic_output request_policy:all_nodes response_policy:special"
-	return &Command{Name: "latency", Arity: -2, Flags: Session, Group: group, Since: "2.8.13", Summary: "Tells about delays, of which none are recorded.", Subcommands: Subcommands(
-		sub("latest", 2, special, "2.8.13", "Returns nothing."),
-		sub("history", 3, special, "2.8.13", "Returns nothing."),
-		sub("reset", -2, "request_policy:all_nodes response_policy:all_succeeded", "2.8.13", "Returns 0."),
-		sub("doctor", 2, special, "2.8.13", "Says that nothing is recorded."),
-		sub("histogram", -2, special, "7.0.0", "Returns nothing."),
+	return &Command{Name: "latency", Arity: -2, Flags: Session, Group: group, Since: "2.8.13", Summary: "Tells how long commands take.", Subcommands: Subcommands(
+		sub("latest", 2, special, "2.8.13", "Returns the latest slow command of each event."),
+		sub("history", 3, special, "2.8.13", "Returns the slow commands of an event."),
+		sub("graph", 3, special, "2.8.13", "Draws the slow commands of an event."),
+		sub("reset", -2, "request_policy:all_nodes response_policy:all_succeeded", "2.8.13", "Forgets events."),
+		sub("doctor", 2, special, "2.8.13", "Reports on all events."),
+		sub("histogram", -2, special, "7.0.0", "Returns how many calls of commands took how long."),
 		Help(group, "2.8.13",
 			"DOCTOR", "    A report.",
-			"HISTOGRAM [COMMAND ...]", "    Nothing.",
-			"HISTORY <event>", "    Nothing.",
-			"LATEST", "    Nothing.",
-			"RESET [<event> ...]", "    Nothing to reset."),
+			"GRAPH <event>", "    The event as a graph of characters.",
+			"HISTOGRAM [COMMAND ...]", "    How many calls of the commands (default: all) took how many microseconds at most.",
+			"HISTORY <event>", "    The times of the event's slow commands, and what they took in ms.",
+			"LATEST", "    The latest slow command of each event.",
+			"RESET [<event> ...]", "    Forget events (default: all).",
+			"Events are command and fast-command: what took latency-monitor-threshold or longer,",
+			"of this database in this process."),
 	)}
 }

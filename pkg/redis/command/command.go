@@ -85,6 +85,7 @@ type Command struct {
 	Subcommands map[string]*Command            // subcommands; run is nil then, but for COMMAND
 
 	parent string // of a subcommand, the name of its command; see Table.Add
+	number int    // see Number
 }
 
 // Call is one execution of a command inside a transaction.
@@ -101,6 +102,8 @@ type Call struct {
 	MayBlock bool   // a command that finds nothing may ask to be run again later
 	Woken    bool   // it has waited already
 	Scripted bool   // a script runs it
+	// Monitor is told what a script runs; nil: nobody is.
+	Monitor func(cmd *Command, args []string)
 }
 
 // Host is what commands know of the engine that runs them.
@@ -207,15 +210,49 @@ func NewTable(others ...[]*Command) Table {
 
 // Add adds commands, also some whose code uses the table. It is called before the table is used.
 func (t Table) Add(cmds []*Command) {
+	n := t.Size()
+	number := func(cmd *Command) { cmd.number, n = n, n+1 }
 	for _, cmd := range cmds {
 		if t[cmd.Name] != nil {
 			panic("redis: two commands have the name " + cmd.Name)
 		}
 		t[cmd.Name] = cmd
+		number(cmd)
 		for _, sub := range cmd.Subcommands {
 			sub.parent = cmd.Name
+			number(sub)
 		}
 	}
+}
+
+// Size is how many commands and subcommands there are.
+func (t Table) Size() (n int) {
+	for _, cmd := range t {
+		n += 1 + len(cmd.Subcommands)
+	}
+	return n
+}
+
+// Number tells the command from all others of its table, whose numbers are 0 to Table.Size()-1.
+func (cmd *Command) Number() int { return cmd.number }
+
+// Full is the command's full name: "get", "client|setname".
+func (cmd *Command) Full() string {
+	if cmd.parent == "" {
+		return cmd.Name
+	}
+	return cmd.parent + "|" + cmd.Name
+}
+
+// Of is the command, or subcommand, that args begin with, or nil. Their number does not matter.
+func (t Table) Of(args []string) *Command {
+	cmd := t.Named(args[0])
+	if cmd != nil && cmd.Subcommands != nil && len(args) > 1 {
+		if sub := cmd.Subcommands[strings.ToLower(args[1])]; sub != nil {
+			return sub
+		}
+	}
+	return cmd
 }
 
 // Find looks up the command of args, which is not empty, and checks the number

@@ -169,25 +169,24 @@ func (h *Handler) Serve(ctx context.Context, r *Request, w ResponseWriter) {
 	}
 	s := h.scratches.Get().(*scratch)
 	s.reset()
-	ctx, s.used.Use = h.meter.Begin(ctx)
+	ctx, s.used.Use = h.meter.BeginRequest(ctx, r.Header)
 	if err := h.serveSafely(ctx, r, w, s); err != nil {
 		h.refuse(ctx, r, s, err)
 	}
-	if h.meter.Recorder != nil && s.used.db != nil {
+	if s.used.db != nil && h.meter.Counts(s.used.Use) {
 		h.record(ctx, r, s)
 	}
 	turn := s.turn
 	defer turn.End()
 	h.send(ctx, r, w, s)
-	if s.reusable() {
+	if s.exchange = (exchange{}); s.reusable() {
 		h.scratches.Put(s)
 	}
 }
 
 // send sends the answer.
 func (h *Handler) send(ctx context.Context, r *Request, w ResponseWriter, s *scratch) {
-	accepted := r.Header.Get("Accept-Encoding")
-	if len(s.out) >= edge.CompressFrom && edge.AcceptsGzip(accepted) {
+	if len(s.out) >= edge.CompressFrom && edge.AcceptsGzip(r.Header.Get("Accept-Encoding")) {
 		_ = s.turn.Spend(ctx, zipWork*int64(len(s.out))) // whose context has ended is answered, too
 	}
 	s.send(r, w, h.syncToken(s))
@@ -210,7 +209,8 @@ func (h *Handler) serve(ctx context.Context, r *Request, w ResponseWriter, s *sc
 	if bearer == "" {
 		bearer = headerToken(r.Header.Get("Authorization"))
 	}
-	x := &exchange{h: h, ctx: ctx, r: r, s: s, bearer: bearer}
+	x := &s.exchange
+	*x = exchange{h: h, ctx: ctx, r: r, s: s, bearer: bearer}
 	if !x.openReplica() {
 		if err := x.open(); err != nil {
 			return err

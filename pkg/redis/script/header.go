@@ -34,6 +34,15 @@ func (f *Flags) add(name string) bool {
 	return true
 }
 
+// HeaderOf is the header of a script's source. If it is malformed, it says nothing.
+func HeaderOf(source string) Header {
+	h, _, err := parseHeader(source, false)
+	if err != nil {
+		return Header{}
+	}
+	return h
+}
+
 // parseHeader splits a source into its first line, if that is a header, and the rest,
 // which keeps its line numbers. Only a library has a name, and must have one.
 func parseHeader(source string, library bool) (h Header, body string, err error) {

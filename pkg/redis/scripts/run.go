@@ -42,14 +42,38 @@ type host struct {
 	wrote    bool // some command may have written or sent messages
 	logged   int  // lines
 	w        resp.Writer
+	observer command.Observer // nil: none
 }
 
 // Call runs a command.
 func (h *host) Call(args []string) ([]byte, error) {
+	if h.observer == nil {
+		_, reply, err := h.call(args)
+		return reply, err
+	}
+	began := h.c.Host.Now()
+	cmd, reply, err := h.call(args)
+	failure, _ := resp.ErrorText(reply)
+	if err != nil {
+		failure = err.Error()
+	}
+	ran := cmd != nil
+	if !ran {
+		cmd = h.c.Host.Commands.Of(args)
+	}
+	h.observer.Called(cmd, ran, h.c.Host.Now().Sub(began), failure)
+	return reply, err
+}
+
+// call runs a command, and returns it; nil: it was refused before it ran.
+func (h *host) call(args []string) (*command.Command, []byte, error) {
 	h.w.Reset()
 	tx := h.c.Txn
 	cmd, err := h.bind(args)
 	if err == nil {
+		if h.c.Monitor != nil {
+			h.c.Monitor(cmd, args)
+		}
 		h.wrote = h.wrote || cmd.MayWrite()
 		h.w.Limit(h.c.Host.MaxReply + command.ReplySlack)
 		call := &command.Call{Txn: tx, Command: cmd, Args: args, W: &h.w, Host: h.c.Host, Access: h.c.Access, Multi: h.c.Multi, Scripted: true}
@@ -59,21 +83,21 @@ func (h *host) Call(args []string) ([]byte, error) {
 	}
 	tx.Spend(keyspace.CommandWork + int64(h.w.Len()))
 	if tx.Err() != nil {
-		return nil, tx.Err()
+		return cmd, nil, tx.Err()
 	}
 	var redisErr resp.Error
 	if err := tx.EndCommand(); errors.As(err, &redisErr) {
-		return nil, script.Error(redisErr)
+		return cmd, nil, script.Error(redisErr)
 	}
 	if err == nil && h.w.Len() > h.c.Host.MaxReply {
-		return nil, script.Error(command.ErrReplySize(h.c.Host.MaxReply, h.w.Len()))
+		return cmd, nil, script.Error(command.ErrReplySize(h.c.Host.MaxReply, h.w.Len()))
 	}
 	if errors.As(err, &redisErr) {
 		h.w.Reset()
 		h.w.Error(redisErr.Error())
 		err = nil
 	}
-	return h.w.Buf, err
+	return cmd, h.w.Buf, err
 }
 
 // bind finds a command that the script may run.
@@ -194,6 +218,9 @@ func (s *Scripts) runScript(c *command.Call, name string, flags script.Flags, re
 	tx := c.Txn
 	tx.Whole()
 	h := &host{log: s.log, c: c, readOnly: readOnly || flags.NoWrites, keys: keys, locked: flags.AllowKeyLocking}
+	if caller := command.CallerOf(tx.Context()); caller != nil {
+		h.observer = caller.Observer
+	}
 	err := run(tx.Context(), script.Input{Keys: keys, Args: args, Host: h, Native: c.Native(), Name: name})
 	if tx.Err() != nil {
 		return tx.Err()

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/skystash/skystash/pkg/redis/command"
@@ -221,6 +222,28 @@ func (s *Scripts) keepScript(tx *keyspace.Txn, source string) (sha string, p *sc
 	}
 	s.stored.put(id, struct{}{}, 1)
 	return sha, p, nil
+}
+
+// NeverWrites reports whether a script or function that a command runs is known here to have the flag no-writes.
+func (s *Scripts) NeverWrites(ctx context.Context, db *keyspace.Database, cmd *command.Command, args []string) bool {
+	if len(args) < 2 {
+		return false
+	}
+	switch cmd.Name {
+	case "eval":
+		return script.HeaderOf(args[1]).Flags.NoWrites
+	case "evalsha":
+		p, ok := s.programs.get(strings.ToLower(args[1]))
+		return ok && p.Header.Flags.NoWrites
+	case "fcall":
+		ls, err := s.librariesOf(ctx, db.ID, db.Libs.In(s.nowMs()))
+		if err != nil {
+			return false
+		}
+		f := ls.function(args[1])
+		return f != nil && f.Flags.NoWrites
+	}
+	return false
 }
 
 const errNoScript resp.Error = "NOSCRIPT No matching script. Please use EVAL."

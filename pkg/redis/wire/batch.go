@@ -36,7 +36,6 @@ func (c *conn) serveBatch(cmds [][]string, size int64) (err error) {
 	defer c.guard(&err)
 	c.prepare()
 	c.note(cmds, size)
-	c.s.commands.Add(int64(len(cmds)))
 	for len(cmds) > 0 && !c.hangUp && c.Life.Err() == nil {
 		if len(c.out)+len(c.w.Buf) >= flushReplies {
 			if err := c.flush(); err != nil {
@@ -58,10 +57,17 @@ func (c *conn) note(cmds [][]string, size int64) {
 	c.seen.mu.Lock()
 	defer c.seen.mu.Unlock()
 	c.seen.at = now
-	if name := cmds[len(cmds)-1][0]; name != c.seen.command {
+	name := cmds[len(cmds)-1][0]
+	if cmd := c.s.engine.CommandOf(cmds[len(cmds)-1]); cmd != nil {
+		name = cmd.Full()
+	}
+	if name != c.seen.command {
 		c.seen.command = strings.Clone(name[:min(len(name), maxName)]) // the request may be large
 	}
 	c.seen.bytesIn += size
+	if s := c.statistics(); s != nil {
+		s.BytesIn.Add(size)
+	}
 }
 
 // serveSome carries out the first of some commands, and returns how many.
@@ -126,6 +132,9 @@ func (b *batch) end() error {
 	if b.hold(heldReplies, len(b.out)); len(b.out) >= leastHeld && b.outputLimit().exceedsHard(len(b.out)) {
 		b.conn.cutOff()
 	}
+	if s := b.statistics(); s != nil {
+		s.BytesOut.Add(int64(len(b.out) - before))
+	}
 	if b.Database == nil || b.commands == 0 && !b.blocked {
 		return nil
 	}
@@ -152,7 +161,10 @@ func (b *batch) end() error {
 }
 
 // fail answers a command with an error.
-func (c *conn) fail(text string) { c.w.Error(text) }
+func (c *conn) fail(text string) {
+	c.failure = text
+	c.w.Error(text)
+}
 
 // serve carries out the first command, or all ordinary ones that come first, and returns their number.
 func (b *batch) serve(cmds [][]string) int {
@@ -161,7 +173,7 @@ func (b *batch) serve(cmds [][]string) int {
 	handle := b.s.handlerOf(args)
 	switch text := b.refusal(args, nature, handle); {
 	case text != "":
-		b.fail(text)
+		b.reject(args, text)
 	case b.paused(args) != nil:
 		b.over = true
 		return 0
@@ -230,10 +242,10 @@ func (b *batch) isOrdinary(args []string) bool {
 // bound carries out a command of the connection itself.
 func (b *batch) bound(args []string, handle handler) {
 	if err := b.s.engine.Check(b.ctx, b.Access, args); err != nil {
-		b.fail(b.failedText(err))
+		b.reject(args, b.failedText(err))
 		return
 	}
-	handle.run(b, args)
+	b.carryOut(args, handle)
 }
 
 // rank orders classes: several commands together are of the highest.

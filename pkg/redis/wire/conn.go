@@ -46,6 +46,8 @@ type conn struct {
 	failures int    // of logins
 	refused  string // the error of a SELECT, after which no command about keys is carried out
 	hangUp   bool   // the connection ends behind what is to be sent
+	failure  string // of the command of the connection itself that is carried out
+	inScript string // the last failure of a command that the script has run which is carried out
 
 	tx      *transaction // nil: none
 	watched redis.Watched
@@ -76,9 +78,7 @@ type seen struct {
 func newConn(s *Server, nc net.Conn, id int64) *conn {
 	c := &conn{Conn: conns.NewConn(nc), s: s, id: id, in: newReader(nc, &s.buffers), proto: 2, began: s.now(), share: s.shareOf("")}
 	c.seen.proto, c.seen.queued, c.seen.at = 2, -1, c.began
-	c.caller = redis.Caller{Addr: nc.RemoteAddr().String(), Patient: true, Ran: c.noteSlow, Waits: c.Life, Server: func() redis.ServerInfo {
-		return s.info(c.login.Load().database)
-	}}
+	c.caller = redis.Caller{Addr: nc.RemoteAddr().String(), Patient: true, Observer: observer{c}, Waits: c.Life, Server: func() redis.ServerInfo { return s.info(c.login.Load()) }}
 	return c
 }
 

@@ -79,11 +79,12 @@ func handlers() map[string]handler {
 		"slowlog|get":       {run: slowlogGet},
 		"slowlog|len":       {run: slowlogLen},
 		"slowlog|reset":     {run: slowlogReset},
-		"latency|latest":    {run: emptyArray},
-		"latency|history":   {run: emptyArray},
-		"latency|reset":     {run: zero},
+		"latency|latest":    {run: latencyLatest},
+		"latency|graph":     {run: latencyGraph},
+		"latency|history":   {run: latencyHistory},
+		"latency|reset":     {run: latencyReset},
 		"latency|doctor":    {run: latencyDoctor},
-		"latency|histogram": {run: emptyMap},
+		"latency|histogram": {run: latencyHistogram},
 	}
 }
 
@@ -100,9 +101,7 @@ func (s *Server) handlerOf(args []string) handler {
 func refuse(text string) func(*batch, []string) { return func(b *batch, _ []string) { b.fail(text) } }
 
 func ok(b *batch, _ []string)         { b.w.OK() }
-func zero(b *batch, _ []string)       { b.w.Int(0) }
 func emptyArray(b *batch, _ []string) { b.w.Array(0) }
-func emptyMap(b *batch, _ []string)   { b.w.Map(0) }
 
 // ROLE
 func role(b *batch, _ []string) {
@@ -114,8 +113,3 @@ func role(b *batch, _ []string) {
 
 // LASTSAVE
 func lastSave(b *batch, _ []string) { b.w.Int(b.s.now().Unix()) }
-
-// LATENCY DOCTOR
-func latencyDoctor(b *batch, _ []string) {
-	b.w.Verbatim("Delays are not recorded here.\n")
-}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/skystash/skystash/pkg/redis"
 	"github.com/skystash/skystash/pkg/redis/gate"
+	"github.com/skystash/skystash/pkg/redis/stats"
 	"github.com/skystash/skystash/pkg/token"
 )
 
@@ -23,6 +24,7 @@ type login struct {
 	credential string       // names the credential among all
 	claims     token.Claims // of a token
 	secret     string       // of a user of the database, as a token; "": the credential is a token
+	stats      *stats.Database
 }
 
 // check finds out what the credential opens now. The error is gate.ErrRefused if it opens nothing any more.
@@ -75,6 +77,7 @@ func (s *Server) logIn(ctx context.Context, user, secret, label string) (*login,
 	if label != "" && !strings.EqualFold(label, l.database) {
 		return nil, gate.Grant{}, gate.ErrRefused
 	}
+	l.stats = s.stats.Of(l.database)
 	if l.secret != "" {
 		l.user = grant.Access.User
 		l.credential = l.database + "/user/" + l.user

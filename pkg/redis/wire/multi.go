@@ -65,7 +65,7 @@ func (b *batch) queue(args []string, nature redis.Nature, handle handler) {
 	}
 	if text != "" {
 		b.spoil()
-		b.fail(text)
+		b.reject(args, text)
 		return
 	}
 	if nature != redis.Bound {
@@ -162,8 +162,8 @@ func exec(b *batch, _ []string) {
 	}
 	var replies resp.Writer
 	began := b.s.now()
-	defer func() { b.noteSlow([]string{"EXEC"}, b.s.now().Sub(began)) }()
 	err := b.s.engine.MultiIf(b.ctx, b.Database, b.Access, cmds, watched, &replies)
+	b.noteSlow([]string{"EXEC"}, b.s.now().Sub(began))
 	switch {
 	case errors.Is(err, redis.ErrWatched):
 		b.w.NullArray()
@@ -189,7 +189,7 @@ func (b *batch) merge(commands []queuedCommand, replies []byte) error {
 	b.w.Array(len(commands))
 	for _, q := range commands {
 		if q.handle.run != nil {
-			q.handle.run(b, q.args)
+			b.carryOut(q.args, q.handle)
 			continue
 		}
 		reply, rest, err := resp.Cut(replies)

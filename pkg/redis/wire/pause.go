@@ -84,12 +84,12 @@ func (c *conn) paused(args []string) *pause {
 			return p
 		}
 		for _, q := range c.tx.commands {
-			if c.s.engine.MayWrite(q.args) {
+			if c.s.engine.MayWrite(c.Life, l.database, q.args) {
 				return p
 			}
 		}
 		return nil
-	case c.s.engine.NatureOf(args) == redis.Bound, !p.all && !c.s.engine.MayWrite(args):
+	case c.s.engine.NatureOf(args) == redis.Bound, !p.all && !c.s.engine.MayWrite(c.Life, l.database, args):
 		return nil
 	}
 	return p
@@ -98,6 +98,8 @@ func (c *conn) paused(args []string) *pause {
 // awaitPause waits as long as a command is held up. The replies of those before it are sent.
 func (c *conn) awaitPause(args []string) error {
 	for p := c.paused(args); p != nil && c.Life.Err() == nil; p = c.paused(args) {
+		c.blocked.Store(true)
+		defer c.blocked.Store(false)
 		if err := c.flush(); err != nil {
 			return err
 		}

@@ -18,6 +18,7 @@ func TestAnotherLoginKeepsNoSubscription(t *testing.T) {
 		c := s.dial()
 		c.send("HELLO 3 AUTH default " + stolen)
 		c.reply()
+		c.monitors = listen == "MONITOR"
 		c.send(listen)
 		c.reply()
 		for _, login := range []string{foreign, lesser} {
@@ -52,6 +53,7 @@ func TestSubscriptionsEndWithTheRightToThem(t *testing.T) {
 	for _, listen := range []string{"SUBSCRIBE secret", "PSUBSCRIBE secret*", "MONITOR"} {
 		c := s.dial()
 		c.expect("AUTH db/alice correct-horse-battery", "+OK|")
+		c.monitors = listen == "MONITOR"
 		c.send(listen)
 		c.reply()
 		conns = append(conns, c)

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"log/slog"
 	"net"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -17,6 +18,7 @@ import (
 	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/redis"
 	"github.com/skystash/skystash/pkg/redis/gate"
+	"github.com/skystash/skystash/pkg/redis/stats"
 )
 
 // Defaults of a Config.
@@ -85,10 +87,10 @@ type Server struct {
 	conns    *conns.Set[*conn]
 	ids      atomic.Int64
 	accepted atomic.Int64
-	commands atomic.Int64
 	port     atomic.Int64
 
-	slow slowLogs
+	slow  slowLogs
+	stats *stats.Book
 
 	held    atomic.Int64  // bytes that connections hold, but for messages that wait in subscriptions
 	crowded chan struct{} // they hold too much
@@ -121,6 +123,7 @@ func New(cfg Config) *Server {
 	if s.log == nil {
 		s.log = slog.Default()
 	}
+	s.stats = stats.NewBook(s.engine.CommandCount(), s.now)
 	s.meter = edge.Meter{Recorder: cfg.Meter, Now: s.now}
 	s.started = s.now()
 	id := make([]byte, 20)
@@ -176,20 +179,31 @@ func (s *Server) Close(ctx context.Context) {
 	s.looks.Wait()
 }
 
-// info is what INFO tells of the server to a client of a database.
-func (s *Server) info(database string) redis.ServerInfo {
-	i := redis.ServerInfo{RunID: s.runID, MaxClients: s.cfg.MaxClients, TotalConnections: s.accepted.Load(), TotalCommands: s.commands.Load(),
+// info is what INFO tells of the server to a client with some login.
+func (s *Server) info(l *login) redis.ServerInfo {
+	database, rates := l.database, l.stats.Rates()
+	i := redis.ServerInfo{RunID: s.runID, MaxClients: s.cfg.MaxClients, TotalConnections: s.accepted.Load(), TotalCommands: l.stats.Calls(),
 		HeldBytes: s.held.Load(), EvictedClients: s.evicted.Load(), SlowClients: s.cutOff.Load(),
-		Parameters: append(s.slow.settings(database), [][2]string{{"client-output-buffer-limit", s.cfg.Outputs.String()}, {"maxmemory-clients", strconv.Itoa(s.cfg.MaxMemory)}}...),
-		Set:        func(name, value string) (bool, error) { return s.slow.set(database, name, value) },
-	}
-	if up := s.now().Sub(s.started).Seconds(); up >= 1 {
-		i.CommandsPerSec = int64(float64(i.TotalCommands) / up)
+		CommandsPerSec: int64(rates.Commands), NetInput: l.stats.BytesIn.Load(), NetOutput: l.stats.BytesOut.Load(),
+		InputRate: rates.BytesIn, OutputRate: rates.BytesOut, ErrorReplies: l.stats.Failures(), Section: l.stats.Section, ResetStat: l.stats.Reset,
+		Parameters: slices.Concat(s.slow.settings(database), l.stats.Settings(),
+			[][2]string{{"client-output-buffer-limit", s.cfg.Outputs.String()}, {"maxmemory-clients", strconv.Itoa(s.cfg.MaxMemory)}}),
+		Set: func(name, value string) (bool, error) {
+			if known, err := s.slow.set(database, name, value); known {
+				return true, err
+			}
+			return l.stats.Set(name, value)
+		},
 	}
 	i.Port, i.Clients = int(s.port.Load()), s.conns.Count(database)
 	for _, c := range s.conns.All() {
-		if l := c.login.Load(); l != nil && l.database == database && c.blocked.Load() {
-			i.Blocked++
+		if l := c.login.Load(); l != nil && l.database == database {
+			if c.blocked.Load() {
+				i.Blocked++
+			}
+			if c.isPubSub() {
+				i.Subscribers++
+			}
 		}
 	}
 	return i

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -134,8 +135,12 @@ func (s *server) mint(change func(*token.Claims)) string {
 type client struct {
 	*testing.T
 	net.Conn
-	r *bufio.Reader
+	r        *bufio.Reader
+	monitors bool // it is not interested in MONITOR's lines, which it receives
 }
+
+// monitorLine is a line of MONITOR, as reply shows it.
+var monitorLine = regexp.MustCompile(`^\+\d+\.\d{6} \[0 [^\]]+\] ".*\|$`)
 
 func (s *server) dial() *client {
 	s.Helper()
@@ -147,7 +152,7 @@ func (s *server) dial() *client {
 	if err := nc.SetDeadline(time.Now().Add(testTimeout)); err != nil {
 		s.Fatal(err)
 	}
-	return &client{s.T, nc, bufio.NewReader(nc)}
+	return &client{T: s.T, Conn: nc, r: bufio.NewReader(nc)}
 }
 
 // login is a connection that has logged in.
@@ -193,11 +198,16 @@ func (c *client) sendArgs(args ...string) {
 // reply reads a reply; ends of lines are shown as '|'.
 func (c *client) reply() string {
 	c.Helper()
-	text, err := resptest.Read(c.r)
-	if err != nil {
-		c.Fatal(err)
+	for {
+		text, err := resptest.Read(c.r)
+		if err != nil {
+			c.Fatal(err)
+		}
+		text = strings.ReplaceAll(text, "\r\n", "|")
+		if !c.monitors || !monitorLine.MatchString(text) {
+			return text
+		}
 	}
-	return strings.ReplaceAll(text, "\r\n", "|")
 }
 
 // expect sends a line and compares the reply.
@@ -220,7 +230,13 @@ func (c *client) next(want string) {
 // ends expects that the server closes the connection.
 func (c *client) ends() {
 	c.Helper()
-	if rest, err := io.ReadAll(c.r); err != nil || len(rest) > 0 {
-		c.Errorf("instead of the end: %q, %v", rest, err)
+	rest, err := io.ReadAll(c.r)
+	for line := range strings.Lines(string(rest)) {
+		if !c.monitors || !monitorLine.MatchString(strings.ReplaceAll(line, "\r\n", "|")) {
+			c.Errorf("instead of the end: %q", line)
+		}
+	}
+	if err != nil {
+		c.Error(err)
 	}
 }

@@ -3,6 +3,7 @@ package wire
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -65,8 +66,8 @@ func (s *slowLogs) log(database string) *slowLog {
 	return l
 }
 
-// neverLogged are commands whose arguments are secrets, or that ask about the log.
-var neverLogged = map[string]bool{"auth": true, "hello": true, "acl": true, "slowlog": true}
+// neverLogged are commands whose arguments are secrets.
+var neverLogged = map[string]bool{"auth": true, "hello": true}
 
 // noteSlow logs a command if it was slow.
 func (c *conn) noteSlow(args []string, took time.Duration) {
@@ -84,9 +85,32 @@ func (c *conn) noteSlow(args []string, took time.Duration) {
 	c.seen.mu.Lock()
 	name := c.seen.name
 	c.seen.mu.Unlock()
-	log.entries = append(log.entries, slowEntry{s.ids, c.s.now(), took, slowArgs(args), c.caller.Addr, name})
+	log.entries = append(log.entries, slowEntry{s.ids, c.s.now(), took, slowArgs(concealed(args)), c.caller.Addr, name})
 	s.ids++
 	log.trim()
+}
+
+// concealed are a command's arguments as others may see them: ACL SETUSER and DELUSER show none, as in Redis.
+func concealed(args []string) []string {
+	if len(args) < 3 || !strings.EqualFold(args[0], "acl") || !strings.EqualFold(args[1], "setuser") && !strings.EqualFold(args[1], "deluser") {
+		return args
+	}
+	shown := slices.Clone(args)
+	for i := 2; i < len(shown); i++ {
+		shown[i] = "(redacted)"
+	}
+	return shown
+}
+
+// thresholdOf is from how many ms on commands of a database are logged; negative: none is.
+func (s *slowLogs) thresholdOf(database string) int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.log(database).threshold
+	if t > 0 {
+		t /= 1000
+	}
+	return t
 }
 
 func (l *slowLog) trim() {

@@ -28,19 +28,23 @@ func TestSlowCommandsAreLogged(t *testing.T) {
 	for _, want := range []string{"+OK|", "+QUEUED|", "*1|$-1|", "*-1|"} {
 		c.next(want)
 	}
-	c.expect("SLOWLOG LEN", ":4|")
+	c.expect("SLOWLOG LEN", ":7|")
 	c.send("SLOWLOG GET -1")
 	got := c.reply()
-	want := regexp.MustCompile(`^\*4\|` +
+	want := regexp.MustCompile(`^\*8\|` +
+		`\*6\|:\d+\|:\d+\|:\d+\|\*2\|\$7\|SLOWLOG\|\$3\|LEN\|\$\d+\|127[^|]+\|\$2\|me\|` +
 		`\*6\|:\d+\|:\d+\|:\d+\|\*3\|\$5\|BLPOP\|\$4\|none\|\$4\|0.01\|\$\d+\|127[^|]+\|\$2\|me\|` +
 		`\*6\|:\d+\|:\d+\|:\d+\|\*1\|\$4\|EXEC\|\$\d+\|127[^|]+\|\$2\|me\|` +
+		`\*6\|:\d+\|:\d+\|:\d+\|\*1\|\$5\|MULTI\|\$\d+\|127[^|]+\|\$2\|me\|` +
+		`\*6\|:\d+\|:\d+\|:\d+\|\*6\|\$3\|ACL\|\$7\|SETUSER\|(\$10\|\(redacted\)\|){4}\$\d+\|127[^|]+\|\$2\|me\|` +
 		`\*6\|:\d+\|:\d+\|:\d+\|\*32\|\$3\|DEL\|(\$1\|k\|){30}\$23\|\.\.\. \(10 more arguments\)\|\$\d+\|127[^|]+\|\$2\|me\|` +
-		`\*6\|:\d+\|:\d+\|:\d+\|\*3\|\$3\|SET\|\$1\|k\|\$146\|x{128}\.\.\. \(2 more bytes\)\|\$\d+\|127[^|]+\|\$2\|me\|$`)
+		`\*6\|:\d+\|:\d+\|:\d+\|\*3\|\$3\|SET\|\$1\|k\|\$146\|x{128}\.\.\. \(2 more bytes\)\|\$\d+\|127[^|]+\|\$2\|me\|` +
+		`\*6\|:\d+\|:\d+\|:\d+\|\*2\|\$7\|SLOWLOG\|\$5\|RESET\|\$\d+\|127[^|]+\|\$2\|me\|$`)
 	if !want.MatchString(got) {
 		t.Errorf("SLOWLOG GET: %s", got)
 	}
 	c.send("SLOWLOG GET 1")
-	if got := c.reply(); !strings.HasPrefix(got, "*1|*6|") || !strings.Contains(got, "|BLPOP|") {
+	if got := c.reply(); !strings.HasPrefix(got, "*1|*6|") || !strings.Contains(got, "|SLOWLOG|$3|GET|$2|-1|") {
 		t.Errorf("SLOWLOG GET 1: %s", got)
 	}
 	other.expect("SLOWLOG GET", "*0|")

@@ -49,6 +49,8 @@ func Commands() []Command {
 		{"mint-token", "make a token for a database", mintToken},
 		{"revoke-token", "make one token invalid, by its credential id", revokeToken},
 		{"reset-credentials", "make all tokens of a database invalid", resetCredentials},
+		{"cost", "say what a synthesised app costs a month, and a million requests", printCost},
+		{"gateway", "switch the gateway on or off, or say how it is: gateway on, off or status", switchGateway},
 	}, kafkaCommands(), qstashCommands(), controlCommands())
 }
 

@@ -28,7 +28,7 @@ func connected(t *testing.T) (ours, theirs net.Conn) {
 
 func TestClientContextEndsWithConnection(t *testing.T) {
 	ours, theirs := connected(t)
-	ctx := &client{t.Context(), &firstByte{Conn: ours}} // as the server has it
+	ctx := &client{Context: t.Context(), conn: &firstByte{lateConn: newDeadlines().keep(ours)}} // as the server has it
 	if err := ctx.Err(); err != nil {
 		t.Errorf("while the client waits: %v", err)
 	}
@@ -52,14 +52,14 @@ func TestClientContextEndsWithConnection(t *testing.T) {
 
 func TestWatchedContextEndsWithConnection(t *testing.T) {
 	ours, theirs := connected(t)
-	ctx, stop := watch(nil, &firstByte{Conn: ours})
+	ctx, stop := watch(nil, &firstByte{lateConn: newDeadlines().keep(ours)})
 	defer stop()
 	theirs.Close()
 	<-ctx.Done()
 	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("after the client has gone: %v", err)
 	}
-	quick, stopQuick := watch(nil, &firstByte{Conn: ours})
+	quick, stopQuick := watch(nil, &firstByte{lateConn: newDeadlines().keep(ours)})
 	stopQuick()
 	if err := quick.Err(); err == nil {
 		t.Error("the context of a request goes on after its answer")
@@ -69,7 +69,7 @@ func TestWatchedContextEndsWithConnection(t *testing.T) {
 func TestWatchedContextEndsWithTheServer(t *testing.T) {
 	ours, _ := connected(t)
 	closing := make(chan struct{})
-	ctx, stop := watch(closing, &firstByte{Conn: ours})
+	ctx, stop := watch(closing, &firstByte{lateConn: newDeadlines().keep(ours)})
 	defer stop()
 	close(closing)
 	<-ctx.Done()

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unsafe"
 
 	"github.com/valyala/fasthttp"
 	"github.com/valyala/fasthttp/fasthttpadaptor"
@@ -57,13 +58,12 @@ func newFrontend(ctx, streams context.Context, h *rest.Handler, products []*prod
 
 // server makes the HTTP server.
 func (f *frontend) server(log *slog.Logger) *fasthttp.Server {
+	// It has no time limits: its connections do, see lateConn.
 	return &fasthttp.Server{
 		Handler:               f.serve,
 		ErrorHandler:          malformed,
 		NoDefaultServerHeader: true,
-		ReadTimeout:           readTimeout,
-		WriteTimeout:          writeTimeout,
-		IdleTimeout:           idleTimeout,
+		LazyRequestTime:       true, // nobody asks for it
 		ReadBufferSize:        maxHeader,
 		// The API bounds bodies itself, and reads forms as the bytes they are.
 		StreamRequestBody:            true,
@@ -78,6 +78,8 @@ func (f *frontend) server(log *slog.Logger) *fasthttp.Server {
 type request struct {
 	rest.Request
 	ctx     *fasthttp.RequestCtx
+	conn    *firstByte
+	header  header
 	streams context.Context
 }
 
@@ -90,7 +92,12 @@ func (f *frontend) serve(ctx *fasthttp.RequestCtx) {
 			break
 		}
 	}
-	if why := f.gate.refusal(ctx, found != nil && found.ownChecks); why != "" {
+	r := f.requests.Get().(*request)
+	defer f.put(r)
+	r.ctx = ctx
+	r.conn, _ = ctx.Conn().(*firstByte)
+	r.header.read(&ctx.Request.Header)
+	if why := f.gate.refusal(r, found != nil && found.ownChecks); why != "" {
 		forbid(ctx, why)
 		return
 	}
@@ -108,12 +115,10 @@ func (f *frontend) serve(ctx *fasthttp.RequestCtx) {
 		f.activity.request(answered{found.name, what, ctx.Response.StatusCode(), began})
 		return
 	}
-	r := f.requests.Get().(*request)
-	defer f.requests.Put(r)
-	r.ctx, r.streams = ctx, f.streams
+	r.streams = f.streams
 	r.Request = rest.Request{
-		Method: string(ctx.Method()),
-		Host:   string(ctx.Host()),
+		Method: method(ctx),
+		Host:   r.host(),
 		Path:   path,
 		Query:  query,
 		Asks:   asks,
@@ -132,8 +137,22 @@ func (f *frontend) serve(ctx *fasthttp.RequestCtx) {
 			f.activity.request(answered{"Redis", commandShown(path, body.first), ctx.Response.StatusCode(), began})
 		}()
 	}
-	f.rest.Serve(&client{f.ctx, ctx.Conn()}, &r.Request, r)
+	f.rest.Serve(&client{Context: f.ctx, conn: ctx.Conn()}, &r.Request, r)
+}
+
+func (f *frontend) put(r *request) {
 	*r = request{}
+	f.requests.Put(r)
+}
+
+// method is a request's method. The usual ones take no memory.
+func method(ctx *fasthttp.RequestCtx) string {
+	for _, usual := range [...]string{http.MethodGet, http.MethodPost} {
+		if string(ctx.Method()) == usual {
+			return usual
+		}
+	}
+	return string(ctx.Method())
 }
 
 // target is the path and the query of a request, as they were sent.
@@ -146,11 +165,37 @@ func target(ctx *fasthttp.RequestCtx) (path, query string, asks bool) {
 	return string(ctx.URI().PathOriginal()), string(ctx.URI().QueryString()), bytes.IndexByte(uri, '?') >= 0
 }
 
+// host is the name by which the request has reached the server.
+func (r *request) host() string {
+	host := r.ctx.Host()
+	if r.conn != nil && r.conn.host == string(host) {
+		return r.conn.host
+	}
+	return string(host)
+}
+
 // Get implements edge.HeaderReader.
-func (r *request) Get(name string) string { return string(r.ctx.Request.Header.Peek(name)) }
+func (r *request) Get(name string) string {
+	value, known := r.header.get(name)
+	switch {
+	case !known:
+		return string(r.ctx.Request.Header.Peek(name))
+	case name == "Authorization" && r.conn != nil: // long, and the same again and again
+		if r.conn.authorization != string(value) {
+			r.conn.authorization = string(value)
+		}
+		return r.conn.authorization
+	}
+	return string(value)
+}
 
 // SetHeader implements edge.HeaderWriter.
-func (r *request) SetHeader(name, value string) { r.ctx.Response.Header.Set(name, value) }
+func (r *request) SetHeader(name, value string) {
+	if name == "Content-Length" && r.Method != http.MethodHead {
+		return // it is set by Send
+	}
+	r.ctx.Response.Header.SetCanonical(unsafe.Slice(unsafe.StringData(name), len(name)), unsafe.Slice(unsafe.StringData(value), len(value)))
+}
 
 // Send implements rest.ResponseWriter.
 func (r *request) Send(status int, body []byte) {

@@ -24,34 +24,39 @@ type gate struct {
 }
 
 // refusal says why a request is refused; "": it is not.
-func (g *gate) refusal(ctx *fasthttp.RequestCtx, ownChecks bool) string {
+func (g *gate) refusal(r *request, ownChecks bool) string {
 	// A name that a site owns may lead here: its pages then are of the same origin as this server.
-	if host := ctx.Host(); loopback(ctx.LocalAddr()) && !g.known(string(hostname(host))) {
-		return "this server is not reached by this host name: use localhost, or start it with -host and the name"
+	if host := r.ctx.Host(); r.conn == nil || r.conn.host != string(host) {
+		if loopback(r.ctx.LocalAddr()) && !g.known(string(hostname(host))) {
+			return "this server is not reached by this host name: use localhost, or start it with -host and the name"
+		}
+		if r.conn != nil {
+			r.conn.host = string(host)
+		}
 	}
-	if ownChecks || !g.foreign(ctx) {
+	if ownChecks || !g.foreign(r) {
 		return ""
 	}
 	if g.strict {
 		return "requests from the pages of other web sites are refused here, since the credentials are no secret"
 	}
-	if ctx.IsOptions() || len(ctx.Request.Header.Peek("Authorization")) > 0 {
+	if r.ctx.IsOptions() || len(r.header.authorization) > 0 {
 		return ""
 	}
 	return "requests from the pages of other web sites need their token in the Authorization header"
 }
 
 // foreign reports whether the page of another web site has made a request.
-func (g *gate) foreign(ctx *fasthttp.RequestCtx) bool {
-	origin := ctx.Request.Header.Peek("Origin")
+func (g *gate) foreign(r *request) bool {
+	origin := r.header.origin
 	if len(origin) == 0 {
-		return string(ctx.Request.Header.Peek("Sec-Fetch-Site")) == "cross-site"
+		return string(r.header.fetchSite) == "cross-site"
 	}
 	u, err := url.Parse(string(origin))
 	if err != nil || u.Host == "" { // such as "null"
 		return true
 	}
-	if strings.EqualFold(u.Host, string(ctx.Host())) {
+	if strings.EqualFold(u.Host, string(r.ctx.Host())) {
 		return false
 	}
 	name := strings.ToLower(u.Hostname())

@@ -57,6 +57,7 @@ type Main struct {
 	directories []keydir.Directory // of public keys, in each product's store
 	usage       *usage
 	http        *fasthttp.Server
+	deadlines   *deadlines         // of its connections
 	failed      chan error         // of the HTTP server
 	stop        context.CancelFunc // of requests and duties
 	stopSSE     context.CancelFunc // of answers without end
@@ -66,7 +67,10 @@ type Main struct {
 
 // NewMain makes the program. What users look for goes to stdout, the log to stderr.
 func NewMain(stdout, stderr io.Writer) *Main {
-	m := &Main{began: time.Now(), stdout: stdout, stderr: stderr, terminal: isTerminal(stdout), log: slog.New(slog.NewTextHandler(stderr, nil)), failed: make(chan error, 4)}
+	m := &Main{
+		began: time.Now(), stdout: stdout, stderr: stderr, terminal: isTerminal(stdout),
+		log: slog.New(slog.NewTextHandler(stderr, nil)), failed: make(chan error, 4), deadlines: newDeadlines(),
+	}
 	m.closeErr = sync.OnceValue(m.shutdown)
 	return m
 }
@@ -211,6 +215,7 @@ func (m *Main) Start(ctx context.Context) (err error) {
 		m.joinOthers(duties, mesh, engine)
 	}
 	m.duties.Go(func() { m.count(duties) })
+	m.duties.Go(func() { m.deadlines.run(duties) })
 	m.duties.Go(func() { m.measure(duties) })
 	for _, p := range m.products {
 		for _, duty := range p.duties {
@@ -232,7 +237,7 @@ func (m *Main) Start(ctx context.Context) (err error) {
 
 func (m *Main) serve(server *fasthttp.Server, listener net.Listener) {
 	go func() {
-		if err := server.Serve(httpOnly{listener}); err != nil {
+		if err := server.Serve(httpOnly{listener, m.deadlines}); err != nil {
 			m.failed <- fmt.Errorf("serving HTTP: %w", err)
 		}
 	}()

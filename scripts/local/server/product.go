@@ -51,7 +51,7 @@ func (p *product) mount(h http.Handler) {
 		u.RawQuery = query
 		watched, stop := watch(ctx.Done(), ctx.Conn())
 		defer stop()
-		serveHTTP(ctx, h, httpRequest(ctx, u).WithContext(&client{watched, ctx.Conn()}))
+		serveHTTP(ctx, h, httpRequest(ctx, u).WithContext(&client{Context: watched, conn: ctx.Conn()}))
 	}
 }
 

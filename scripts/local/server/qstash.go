@@ -199,7 +199,7 @@ func (m *Main) serveQStashDev(ctx context.Context) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		if err := q.dev.Serve(httpOnly{q.devListener}); err != nil {
+		if err := q.dev.Serve(httpOnly{q.devListener, m.deadlines}); err != nil {
 			m.failed <- fmt.Errorf("serving -qstash-dev: %w", err)
 		}
 	}()

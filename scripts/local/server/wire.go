@@ -23,21 +23,28 @@ const (
 )
 
 // httpOnly accepts connections, and answers those that speak the Redis protocol by an error of that protocol.
-type httpOnly struct{ net.Listener }
+type httpOnly struct {
+	net.Listener
+	deadlines *deadlines // of the connections
+}
 
 func (l httpOnly) Accept() (net.Conn, error) {
 	conn, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}
-	return &firstByte{Conn: conn}, nil
+	return &firstByte{lateConn: l.deadlines.keep(conn)}, nil
 }
 
 // firstByte looks at the first byte that a client sends: clients of the Redis protocol send arrays,
 // which begin with '*'. No HTTP method does.
 type firstByte struct {
-	net.Conn
+	*lateConn
 	seen bool
+
+	// What the last request has said that the next one is likely to say again.
+	authorization string
+	host          string // that the gate lets in
 }
 
 // SyscallConn implements syscall.Conn, so that closedByPeer can look at the connection.
@@ -51,7 +58,7 @@ func (c *firstByte) SyscallConn() (syscall.RawConn, error) {
 
 // Read implements io.Reader.
 func (c *firstByte) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
+	n, err := c.lateConn.Read(p)
 	if c.seen || n == 0 {
 		return n, err
 	}
