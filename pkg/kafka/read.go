@@ -8,6 +8,7 @@ import (
 	"github.com/skystash/skystash/pkg/kafka/batch"
 	"github.com/skystash/skystash/pkg/kafka/objects"
 	"github.com/skystash/skystash/pkg/store"
+	"github.com/skystash/skystash/pkg/turns"
 )
 
 // Limits of an answer to Fetch or Consume; at least one message is always in it.
@@ -162,11 +163,16 @@ func (e *Engine) readSegment(ctx context.Context, log string, s *segment, from i
 	if err != nil {
 		return nil, false, err
 	}
+	turn := turns.Of(ctx)
+	defer turn.Release()
 	for _, info := range infos {
 		if info.Next <= from {
 			continue
 		}
 		err := info.Each(func(r *batch.Record) error {
+			if err := turn.Spend(ctx, decodeWork+int64(r.Size())*decodeWorkPerByte); err != nil {
+				return err
+			}
 			if !left.decode(r.Size()) {
 				return errNoRoom
 			}
@@ -188,6 +194,12 @@ func (e *Engine) readSegment(ctx context.Context, log string, s *segment, from i
 	}
 	return out, false, nil
 }
+
+// What decoding a record takes, in units of work, which are about nanoseconds.
+const (
+	decodeWork        = 100
+	decodeWorkPerByte = 4
+)
 
 // errNoRoom ends the reading of a batch: the budget has been used.
 var errNoRoom = errors.New("no room in the answer")
