@@ -197,13 +197,9 @@ func newFailedUsage(stack awscdk.Stack) awssqs.Queue {
 		RetentionPeriod: awscdk.Duration_Days(jsii.Number(14)),
 		EnforceSSL:      jsii.Bool(true),
 	})
-	awscloudwatch.NewAlarm(stack, jsii.String("UsageLost"), &awscloudwatch.AlarmProps{
-		AlarmDescription:   jsii.String("Usage was given up, and is not counted: the queue says which records"),
-		Metric:             failed.MetricApproximateNumberOfMessagesVisible(&awscloudwatch.MetricOptions{Period: awscdk.Duration_Minutes(jsii.Number(5))}),
-		Threshold:          jsii.Number(0),
-		EvaluationPeriods:  jsii.Number(1),
-		ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_THRESHOLD,
-		TreatMissingData:   awscloudwatch.TreatMissingData_NOT_BREACHING,
-	})
+	alarmOf{
+		id: "UsageLost", text: queueTexts["UsageFailed"], times: 1, period: 1,
+		metric: failed.MetricApproximateNumberOfMessagesVisible(&awscloudwatch.MetricOptions{Period: awscdk.Duration_Minutes(jsii.Number(5))}),
+	}.add(stack)
 	return failed
 }

@@ -42,8 +42,15 @@ type Cache[K comparable, V any] struct {
 	now func() time.Time
 
 	order atomic.Uint64
+	last  atomic.Pointer[named[K, V]] // what was asked for last, so that one key that is asked for again and again costs no lock
 	mu    sync.RWMutex
-	m     map[K]entry[V]
+	m     map[K]*named[K, V]
+}
+
+// named is an entry with its key. It is immutable.
+type named[K comparable, V any] struct {
+	key K
+	entry[V]
 }
 
 type entry[V any] struct {
@@ -55,7 +62,7 @@ type entry[V any] struct {
 // New makes a Cache. With a ttl of 0 it keeps nothing. It holds at most max values: if there are
 // more, it begins anew.
 func New[K comparable, V any](ttl time.Duration, max int, now func() time.Time) *Cache[K, V] {
-	return &Cache[K, V]{ttl: ttl, max: max, now: now, m: map[K]entry[V]{}}
+	return &Cache[K, V]{ttl: ttl, max: max, now: now, m: map[K]*named[K, V]{}}
 }
 
 // Begin must be called before a value is read that Put is to keep.
@@ -66,11 +73,16 @@ func (c *Cache[K, V]) Get(key K) (V, bool) { return c.Within(key, c.ttl) }
 
 // Within returns a value that is younger than age, which may be more than TTL.
 func (c *Cache[K, V]) Within(key K, age time.Duration) (value V, ok bool) {
-	c.mu.RLock()
-	e, known := c.m[key]
-	c.mu.RUnlock()
+	e := c.last.Load()
+	if e == nil || e.key != key {
+		c.mu.RLock()
+		if e = c.m[key]; e != nil {
+			c.last.Store(e) // under the lock, so that none is stored that was replaced meanwhile
+		}
+		c.mu.RUnlock()
+	}
 	// The clock is read after the entry, which would otherwise seem to come from the future.
-	if !known || e.none || age != Forever && !e.read.at.Within(age, c.now()) {
+	if e == nil || e.none || age != Forever && !e.read.at.Within(age, c.now()) {
 		return value, false
 	}
 	return e.value, true
@@ -103,5 +115,6 @@ func (c *Cache[K, V]) put(key K, e entry[V]) {
 	if !known && len(c.m) >= c.max {
 		clear(c.m)
 	}
-	c.m[key] = e
+	c.m[key] = &named[K, V]{key, e}
+	c.last.Store(nil)
 }

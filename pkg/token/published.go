@@ -66,17 +66,17 @@ func newKeySource(given map[string]ed25519.PublicKey, published Directory, now f
 	return s
 }
 
-// find returns the key with an id, or ErrUnknownKey, or ErrKeysUnavailable.
-func (s *keySource) find(ctx context.Context, id string) (ed25519.PublicKey, error) {
+// find returns the key with an id and the time, or ErrUnknownKey, or ErrKeysUnavailable.
+func (s *keySource) find(ctx context.Context, id string) (key ed25519.PublicKey, now time.Time, err error) {
 	set := s.set.Load()
+	now = s.now() // after the set: its age would not be known otherwise
 	if s.published == nil {
 		if key, ok := set.good[id]; ok {
-			return key, nil
+			return key, now, nil
 		}
-		return nil, ErrUnknownKey
+		return nil, now, ErrUnknownKey
 	}
-	_, known := set.good[id]
-	now := s.now()
+	key, known := set.good[id]
 	within := func(age time.Duration) bool { return set.read.Within(age, now) }
 	switch {
 	case within(keySearch), within(keyRefresh) && known:
@@ -85,19 +85,19 @@ func (s *keySource) find(ctx context.Context, id string) (ed25519.PublicKey, err
 			newer, err := s.read(ctx)
 			s.reading.Unlock()
 			if err == nil {
-				set = newer
+				key, known = newer.good[id]
 			}
 		}
 	default:
-		var err error
 		if set, err = s.newer(ctx, set); err != nil {
-			return nil, err
+			return nil, now, err
 		}
+		key, known = set.good[id]
 	}
-	if key, ok := set.good[id]; ok {
-		return key, nil
+	if !known {
+		return nil, now, ErrUnknownKey
 	}
-	return nil, ErrUnknownKey
+	return key, now, nil
 }
 
 // newer reads the keys, unless somebody else has done so since.

@@ -89,11 +89,11 @@ func NewVerifier(cfg VerifierConfig) (*Verifier, error) {
 //
 // The context is that of the request which the token has come with.
 func (v *Verifier) Verify(ctx context.Context, token string) (Claims, error) {
-	if claims, ok := v.cache.get(token); ok {
-		if err := v.Recheck(ctx, claims); err != nil {
+	if claims := v.cache.get(token); claims != nil {
+		if err := v.recheck(ctx, claims); err != nil {
 			return Claims{}, err
 		}
-		return claims, nil
+		return *claims, nil
 	}
 	claims, err := v.parse(ctx, token)
 	if err != nil {
@@ -105,15 +105,18 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Claims, error) {
 
 // Recheck checks claims of a token that Verify has found good before: the key that signed it may have been
 // retired since, and its time may be over. The errors are those of Verify.
-func (v *Verifier) Recheck(ctx context.Context, claims Claims) error {
-	if _, err := v.keys.find(ctx, claims.KeyID); err != nil {
+func (v *Verifier) Recheck(ctx context.Context, claims Claims) error { return v.recheck(ctx, &claims) }
+
+func (v *Verifier) recheck(ctx context.Context, claims *Claims) error {
+	_, now, err := v.keys.find(ctx, claims.KeyID)
+	if err != nil {
 		return err
 	}
-	return validAt(claims, v.now())
+	return validAt(claims, now)
 }
 
 // validAt judges the time claims of a token that was valid once.
-func validAt(c Claims, now time.Time) error {
+func validAt(c *Claims, now time.Time) error {
 	switch {
 	case !c.Expires.IsZero() && !now.Before(c.Expires.Add(Leeway)):
 		return ErrExpired
@@ -136,7 +139,8 @@ func (v *Verifier) parse(ctx context.Context, token string) (Claims, error) {
 			return nil, ErrMalformed // names what must be understood, and nothing is (RFC 7515, 4.1.11)
 		}
 		kid, _ := t.Header["kid"].(string)
-		return v.keys.find(ctx, kid)
+		key, _, err := v.keys.find(ctx, kid)
+		return key, err
 	})
 	if errors.Is(err, ErrKeysUnavailable) {
 		return Claims{}, err
@@ -159,7 +163,7 @@ func (v *Verifier) parse(ctx context.Context, token string) (Claims, error) {
 // Resource returns the resource that a token names, "" if it names none. The token is not checked:
 // callers may read the resource's record ahead, and answer nothing before Verify.
 func (v *Verifier) Resource(token string) string {
-	if claims, ok := v.cache.get(token); ok {
+	if claims := v.cache.get(token); claims != nil {
 		return claims.Resource
 	}
 	if len(token) > MaxLength {

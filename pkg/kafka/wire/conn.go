@@ -36,6 +36,7 @@ type conn struct {
 	login    atomic.Pointer[login]
 	grant    atomic.Pointer[access.Grant] // as it was checked last; nil: not authenticated
 	rotation int                          // of the partitions of the next Fetch
+	names    map[[16]byte]string          // of topics by their ids, as they were looked up last
 	out      []byte                       // room for answers
 }
 

@@ -11,13 +11,16 @@ const maxAheadBytes = 16 << 10
 // reads first, where it has to read the record. The token is checked afterwards: nothing that was
 // read for a request is answered before its token has been found good.
 func (x *exchange) readAhead() {
+	if x.s.foreseen == nil {
+		x.s.foreseen = x.foreseen
+	}
 	switch {
 	case x.bearer == "":
 	case redis.IsUserToken(x.bearer):
-		x.ctx = x.h.engine.AheadOfUser(x.ctx, x.bearer, x.foreseen)
+		x.ctx = x.h.engine.AheadOfUser(x.ctx, x.bearer, x.s.foreseen)
 	default:
 		if id := x.h.verifier.Resource(x.bearer); id != "" {
-			x.ctx = x.h.engine.Ahead(x.ctx, id, x.foreseen)
+			x.ctx = x.h.engine.Ahead(x.ctx, id, x.s.foreseen)
 		}
 	}
 }

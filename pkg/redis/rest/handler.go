@@ -169,17 +169,17 @@ func (h *Handler) Serve(ctx context.Context, r *Request, w ResponseWriter) {
 	}
 	s := h.scratches.Get().(*scratch)
 	s.reset()
-	ctx, s.used.Use = h.meter.Begin(ctx)
+	ctx, s.used.Use = h.meter.BeginRequest(ctx, r.Header)
 	if err := h.serveSafely(ctx, r, w, s); err != nil {
 		h.refuse(ctx, r, s, err)
 	}
-	if h.meter.Recorder != nil && s.used.db != nil {
+	if s.used.db != nil && h.meter.Counts(s.used.Use) {
 		h.record(ctx, r, s)
 	}
 	turn := s.turn
 	defer turn.End()
 	h.send(ctx, r, w, s)
-	if s.reusable() {
+	if s.exchange = (exchange{}); s.reusable() {
 		h.scratches.Put(s)
 	}
 }
@@ -209,7 +209,8 @@ func (h *Handler) serve(ctx context.Context, r *Request, w ResponseWriter, s *sc
 	if bearer == "" {
 		bearer = headerToken(r.Header.Get("Authorization"))
 	}
-	x := &exchange{h: h, ctx: ctx, r: r, s: s, bearer: bearer}
+	x := &s.exchange
+	*x = exchange{h: h, ctx: ctx, r: r, s: s, bearer: bearer}
 	if !x.openReplica() {
 		if err := x.open(); err != nil {
 			return err

@@ -27,6 +27,9 @@ type scratch struct {
 	parser  bodyParser
 	replies resp.Writer
 
+	exchange exchange          // ends before the answer is sent
+	foreseen func() [][]string // of it; nil: not asked for yet
+
 	out      []byte // the answer's body
 	zipped   []byte // room for it, compressed
 	status   int
@@ -189,6 +192,7 @@ func (s *scratch) send(r *Request, w ResponseWriter, syncToken string) {
 		w.Stream(s.status, s.events.send)
 		return
 	}
+	edge.SayCost(w, s.used.Use, s.used.rec, cors.Expose)
 	edge.NoStore(w)
 	body := s.out
 	if len(body) >= edge.CompressFrom { // most answers are not, and looking for the header field takes time

@@ -57,7 +57,11 @@ func (c *conn) note(cmds [][]string, size int64) {
 	c.seen.mu.Lock()
 	defer c.seen.mu.Unlock()
 	c.seen.at = now
-	if name := cmds[len(cmds)-1][0]; name != c.seen.command {
+	name := cmds[len(cmds)-1][0]
+	if cmd := c.s.engine.CommandOf(cmds[len(cmds)-1]); cmd != nil {
+		name = cmd.Full()
+	}
+	if name != c.seen.command {
 		c.seen.command = strings.Clone(name[:min(len(name), maxName)]) // the request may be large
 	}
 	c.seen.bytesIn += size
@@ -74,8 +78,8 @@ func (c *conn) serveSome(cmds [][]string, size int64) (int, error) {
 	if c.waits(cmds[0]) {
 		return 1, c.serveWaiting(cmds[0], size)
 	}
-	ctx, cancel := context.WithTimeout(redis.WithCaller(context.WithoutCancel(c.Life), &c.caller), c.s.cfg.Timeout+time.Duration(len(cmds))*commandTime)
-	defer cancel()
+	ctx := newTimed(c.values, c.s.cfg.Timeout+time.Duration(len(cmds))*commandTime)
+	defer ctx.end()
 	b := &batch{conn: c, bytesIn: size}
 	done := b.open(ctx, cmds)
 	if done == 0 {

@@ -15,8 +15,9 @@ const (
 	soon = 5 * time.Second
 )
 
-// deadlines keeps the deadlines of all connections of the HTTP server, which sets three for each request. Most are
-// never reached. The runtime would move a timer for each of them; here it is a number that is stored.
+// deadlines keeps the deadlines of all connections of the HTTP server, of which each request has three. Most are
+// never reached. The runtime would move a timer for each of them; here it is a number that is stored, and the clock is
+// read once for all of them.
 type deadlines struct {
 	clock atomic.Int64 // Unix nanoseconds, when it was looked last
 
@@ -44,6 +45,9 @@ func (d *deadlines) run(ctx context.Context) {
 	}
 }
 
+// after is the time, by the clock, when so much will have passed.
+func (d *deadlines) after(passed time.Duration) int64 { return d.clock.Load() + int64(passed) }
+
 // look lets connections know of deadlines that have passed.
 func (d *deadlines) look(now time.Time) {
 	at := now.UnixNano()
@@ -56,20 +60,50 @@ func (d *deadlines) look(now time.Time) {
 	}
 }
 
-// keep returns a connection whose deadlines are kept here until it is closed.
+// keep returns a new connection, whose deadlines are kept here until it is closed.
 func (d *deadlines) keep(conn net.Conn) *lateConn {
 	c := &lateConn{Conn: conn, of: d}
+	c.read.at.Store(d.after(readTimeout))
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.conns[c] = struct{}{}
 	return c
 }
 
-// lateConn is a connection whose deadlines are kept a bit late, unless they are soon.
+// lateConn is a connection of HTTP. A request has to arrive within readTimeout of its first byte, or of the connection's
+// begin. Each write has to be read within writeTimeout, and then the next request has to begin within idleTimeout. These
+// deadlines are kept a bit late. Others that are set are, too, unless they are soon.
 type lateConn struct {
 	net.Conn
 	of          *deadlines
 	read, write lateDeadline
+	idle        atomic.Bool // nothing of the next request has arrived
+}
+
+// Read implements net.Conn.
+func (c *lateConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if n > 0 && c.idle.Load() {
+		c.idle.Store(false)
+		if late := c.read.keep(c.of.after(readTimeout), c.Conn.SetReadDeadline); err == nil {
+			err = late
+		}
+	}
+	return n, err
+}
+
+// Write implements net.Conn.
+func (c *lateConn) Write(p []byte) (int, error) {
+	free := !c.write.given.Load() && c.write.at.CompareAndSwap(0, c.of.after(writeTimeout)) // nobody has set another limit
+	n, err := c.Conn.Write(p)
+	if free {
+		c.write.at.Store(0)
+	}
+	c.idle.Store(true)
+	if late := c.read.keep(c.of.after(idleTimeout), c.Conn.SetReadDeadline); err == nil {
+		err = late
+	}
+	return n, err
 }
 
 // Close implements net.Conn.
@@ -116,6 +150,11 @@ func (l *lateDeadline) set(t time.Time, clock int64, give func(time.Time) error)
 			return give(t)
 		}
 	}
+	return l.keep(at, give)
+}
+
+// keep sets a deadline that is not soon; 0: none.
+func (l *lateDeadline) keep(at int64, give func(time.Time) error) error {
 	l.at.Store(at) // before given is read: look does it the other way round
 	if !l.given.Load() {
 		return nil
@@ -136,7 +175,7 @@ func (l *lateDeadline) look(now int64, give func(time.Time) error) {
 	defer l.mu.Unlock()
 	l.given.Store(true)
 	if l.at.CompareAndSwap(at, 0) {
-		_ = give(time.Unix(0, at))
+		_ = give(time.Unix(1, 0)) // in any case the past, for every clock
 		return
 	}
 	l.given.Store(false)

@@ -72,3 +72,71 @@ func TestDeadlinesAreKeptLate(t *testing.T) {
 		t.Errorf("a read of a closed connection ends with %v", err)
 	}
 }
+
+// A connection has its time for the first request, for the rest of each, for its answer and until the next one begins.
+func TestConnectionsHaveTimeLimits(t *testing.T) {
+	for name, tc := range map[string]struct {
+		before func(c *lateConn, theirs net.Conn) error
+		limit  time.Duration
+	}{
+		"a connection without a request": {func(*lateConn, net.Conn) error { return nil }, readTimeout},
+		"a connection that is idle": {func(c *lateConn, _ net.Conn) error {
+			_, err := c.Write([]byte("answer"))
+			return err
+		}, idleTimeout},
+		"a request of which a part has arrived": {func(c *lateConn, theirs net.Conn) error {
+			if _, err := c.Write([]byte("answer")); err != nil {
+				return err
+			}
+			if _, err := theirs.Write([]byte("G")); err != nil {
+				return err
+			}
+			_, err := c.Read(make([]byte, 1))
+			return err
+		}, readTimeout},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ours, theirs := connected(t)
+			d := newDeadlines()
+			begun := time.Unix(0, d.clock.Load())
+			c := d.keep(ours)
+			if err := tc.before(c, theirs); err != nil {
+				t.Fatal(err)
+			}
+			d.look(begun.Add(tc.limit - time.Second))
+			if _, err := theirs.Write([]byte("x")); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := ours.Read(make([]byte, 1)); err != nil {
+				t.Errorf("a second before the limit: %v", err)
+			}
+			d.look(begun.Add(tc.limit))
+			if _, err := c.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("at the limit: %v", err)
+			}
+			if _, err := c.Write([]byte("late")); err != nil {
+				t.Errorf("an answer after the limit of the request: %v", err)
+			}
+		})
+	}
+}
+
+// A client that does not read its answer is given up.
+func TestAnswersHaveATimeLimit(t *testing.T) {
+	ours, _ := connected(t)
+	d := newDeadlines()
+	begun := time.Unix(0, d.clock.Load())
+	c := d.keep(ours)
+	ended := make(chan error, 1)
+	go func() {
+		_, err := c.Write(make([]byte, 64<<20)) // more than the system's buffers hold
+		ended <- err
+	}()
+	for c.write.at.Load() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	d.look(begun.Add(writeTimeout))
+	if err := <-ended; !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("the write ends with %v", err)
+	}
+}

@@ -58,13 +58,11 @@ func newFrontend(ctx, streams context.Context, h *rest.Handler, products []*prod
 
 // server makes the HTTP server.
 func (f *frontend) server(log *slog.Logger) *fasthttp.Server {
+	// It has no time limits: its connections do, see lateConn.
 	return &fasthttp.Server{
 		Handler:               f.serve,
 		ErrorHandler:          malformed,
 		NoDefaultServerHeader: true,
-		ReadTimeout:           readTimeout,
-		WriteTimeout:          writeTimeout,
-		IdleTimeout:           idleTimeout,
 		LazyRequestTime:       true, // nobody asks for it
 		ReadBufferSize:        maxHeader,
 		// The API bounds bodies itself, and reads forms as the bytes they are.

@@ -58,7 +58,7 @@ func (c *firstByte) SyscallConn() (syscall.RawConn, error) {
 
 // Read implements io.Reader.
 func (c *firstByte) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
+	n, err := c.lateConn.Read(p)
 	if c.seen || n == 0 {
 		return n, err
 	}
