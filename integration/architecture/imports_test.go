@@ -118,7 +118,7 @@ func TestArrowsThatPointUpAreFound(t *testing.T) {
 		{of: "newfolder/x", imports: "pkg/redis"},
 		{of: "pkg/redis/cli", imports: "net/http"},
 		{of: "pkg/redis/keyspace", imports: "pkg/redis/command", test: true},
-		{of: "pkg/redis/internal/turns", imports: "pkg/redis/keyspace"},
+		{of: "pkg/redis/internal/num", imports: "pkg/redis/keyspace"},
 		{of: "pkg/redis/pubsub", imports: "pkg/redis", test: true},
 		{of: "pkg/redis/acl", imports: "pkg/redis/pubsub"},
 		{of: "pkg/redis/scripts", imports: "pkg/redis"},

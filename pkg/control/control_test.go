@@ -6,6 +6,8 @@ import (
 
 	"github.com/skystash/skystash/pkg/control"
 	"github.com/skystash/skystash/pkg/control/controltest"
+	"github.com/skystash/skystash/pkg/kafka"
+	"github.com/skystash/skystash/pkg/qstash"
 	"github.com/skystash/skystash/pkg/redis"
 )
 
@@ -84,6 +86,38 @@ func TestDatabasesKnowTheirAccount(t *testing.T) {
 	databases, _, _ = w.Engines()
 	if got := of("found"); got != acct.ID {
 		t.Errorf("a database that was adopted belongs to %q, want %q", got, acct.ID)
+	}
+}
+
+// So do clusters and accounts of QStash: the requests of all share their turns.
+func TestClustersAndQStashKnowTheirAccount(t *testing.T) {
+	w := controltest.New(t)
+	_, clusters, accounts := w.Engines()
+	acct := w.Account("alice@example.com")
+	cluster, err := clusters.Cluster(t.Context(), w.Create(acct, control.Kafka, "made").ID)
+	w.OK(err)
+	qstashAccount, err := accounts.Account(t.Context(), w.Create(acct, control.QStash, "made").ID)
+	w.OK(err)
+	if cluster.Account != acct.ID || qstashAccount.Owner != acct.ID {
+		t.Errorf("what was made belongs to %q and %q, want %q", cluster.Account, qstashAccount.Owner, acct.ID)
+	}
+	_, err = clusters.CreateCluster(t.Context(), kafka.ClusterOptions{ID: "found"})
+	w.OK(err)
+	_, err = accounts.CreateAccount(t.Context(), "foundtoo", qstash.Keys{})
+	w.OK(err)
+	for range 2 {
+		_, err = w.NewControl(w.Engines()).Adopt(t.Context(), acct.ID, control.Kafka, "found", "found")
+		w.OK(err)
+		_, err = w.NewControl(w.Engines()).Adopt(t.Context(), acct.ID, control.QStash, "foundtoo", "found")
+		w.OK(err)
+	}
+	_, clusters, accounts = w.Engines()
+	cluster, err = clusters.Cluster(t.Context(), "found")
+	w.OK(err)
+	qstashAccount, err = accounts.Account(t.Context(), "foundtoo")
+	w.OK(err)
+	if cluster.Account != acct.ID || qstashAccount.Owner != acct.ID {
+		t.Errorf("what was adopted belongs to %q and %q, want %q", cluster.Account, qstashAccount.Owner, acct.ID)
 	}
 }
 

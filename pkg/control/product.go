@@ -54,7 +54,7 @@ func (p redisProduct) create(ctx context.Context, acct, id, name string) error {
 	return err
 }
 
-// own makes the account's databases share their turns.
+// own makes the account's resources share their turns.
 func (p redisProduct) own(ctx context.Context, acct, id string) error {
 	return p.found(p.engine.OwnDatabase(ctx, id, acct))
 }
@@ -97,15 +97,17 @@ func (p redisProduct) found(err error) error {
 
 type kafkaProduct struct{ engine *kafka.Engine }
 
-func (p kafkaProduct) create(ctx context.Context, _, id, name string) error {
-	_, err := p.engine.CreateCluster(ctx, kafka.ClusterOptions{ID: id, Name: name})
+func (p kafkaProduct) create(ctx context.Context, acct, id, name string) error {
+	_, err := p.engine.CreateCluster(ctx, kafka.ClusterOptions{ID: id, Name: name, Account: acct})
 	if kafka.IsKind(err, kafka.Exists) {
 		return nil
 	}
 	return err
 }
 
-func (p kafkaProduct) own(context.Context, string, string) error { return nil }
+func (p kafkaProduct) own(ctx context.Context, acct, id string) error {
+	return p.found(p.engine.OwnCluster(ctx, id, acct))
+}
 
 func (p kafkaProduct) rename(ctx context.Context, id, name string) error {
 	return p.found(p.engine.RenameCluster(ctx, id, name))
@@ -145,15 +147,17 @@ func (p kafkaProduct) found(err error) error {
 
 type qstashProduct struct{ engine *qstash.Engine }
 
-func (p qstashProduct) create(ctx context.Context, _, id, _ string) error {
+func (p qstashProduct) create(ctx context.Context, acct, id, _ string) error {
 	_, err := p.engine.CreateAccount(ctx, id, qstash.Keys{})
-	if errors.Is(err, qstash.ErrAccountExists) {
-		return nil
+	if err != nil && !errors.Is(err, qstash.ErrAccountExists) {
+		return err
 	}
-	return err
+	return p.engine.OwnAccount(ctx, id, acct)
 }
 
-func (p qstashProduct) own(context.Context, string, string) error { return nil }
+func (p qstashProduct) own(ctx context.Context, acct, id string) error {
+	return p.found(p.engine.OwnAccount(ctx, id, acct))
+}
 
 // rename has nothing to do: QStash's accounts have no name of their own.
 func (p qstashProduct) rename(context.Context, string, string) error { return nil }

@@ -63,8 +63,9 @@ func (a *appender) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// appendGzip appends body to b, compressed; it is not ok if that does not pay.
-func appendGzip(b, body []byte) (compressed []byte, ok bool) {
+// appendGzip appends body to b, compressed; it is not ok if that does not pay, or if step fails, which is called before each step.
+// nil: there is one step.
+func appendGzip(b, body []byte, step func(bytes int) error) (compressed []byte, ok bool) {
 	out := &appender{b}
 	w := compressors.Get().(*gzip.Writer)
 	defer compressors.Put(w)
@@ -79,7 +80,14 @@ func appendGzip(b, body []byte) (compressed []byte, ok bool) {
 		}
 		rest = body[sampled:]
 	}
-	_, _ = w.Write(rest)
+	for size := len(rest); len(rest) > 0; rest = rest[size:] {
+		if step != nil {
+			if size = min(workStep, len(rest)); step(size) != nil {
+				return out.b[:len(b)], false
+			}
+		}
+		_, _ = w.Write(rest[:size])
+	}
 	_ = w.Close()
 	return out.b, pays(len(out.b)-len(b), len(body))
 }
@@ -103,7 +111,7 @@ func Compress(w HeaderWriter, acceptEncoding, vary string, body []byte, room *[]
 		room = new([]byte)
 	}
 	var ok bool
-	if *room, ok = appendGzip((*room)[:0], body); !ok {
+	if *room, ok = appendGzip((*room)[:0], body, nil); !ok {
 		return body
 	}
 	w.SetHeader("Content-Encoding", "gzip")
@@ -120,14 +128,5 @@ func (h HTTPHeader) SetHeader(name, value string) { http.Header(h).Set(name, val
 // caller has set Cache-Control. Header fields other than those and those about the length and the encoding of
 // the body are the caller's. HEAD gets no body.
 func Send(w http.ResponseWriter, r *http.Request, status int, body []byte) {
-	header := HTTPHeader(w.Header())
-	if w.Header().Get("Cache-Control") == "" {
-		NoStore(header)
-	}
-	body = Compress(header, r.Header.Get("Accept-Encoding"), "", body, nil)
-	header.SetHeader("Content-Length", strconv.Itoa(len(body)))
-	w.WriteHeader(status)
-	if r.Method != http.MethodHead {
-		_, _ = w.Write(body) // an error means that the client has gone
-	}
+	Work{ctx: r.Context()}.Send(w, r, status, body)
 }

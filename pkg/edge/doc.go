@@ -8,6 +8,7 @@
 //	Recover            turns a panic into an error
 //	RequestID          the id that names a request in the log and in its answer
 //	Body               reads a body: bounded, inflated, and drained if it is too large
+//	Work               lets what takes long, such as decoding a large body, wait for its turn
 //	Compress, Send     send an answer: compressed if the client accepts that and it pays
 //	NoStore            keeps an answer out of caches: all but what is the same for everybody, as style sheets
 //	Bearer, CutQuery   find a token in the Authorization header or in the query
@@ -30,7 +31,7 @@
 //
 // A request body may be compressed with gzip (Content-Encoding: gzip). The limit of the body holds for
 // what comes out of it, and reading stops there. [Shares] keeps an owner's large bodies from taking all memory
-// and processors. The control plane needs none: 64 KiB are the most that its bodies come to. Redis has turns of its own. An answer is compressed if the client accepts gzip,
+// and processors, and [Work] lets what takes long wait for its turn. The control plane needs none: 64 KiB are the most that its bodies come to. Redis asks for its turns itself. An answer is compressed if the client accepts gzip,
 // if it is at least [CompressFrom] bytes long, and if that makes it smaller by an eighth. Streams
 // are not compressed: each event has to leave at once.
 //

@@ -22,6 +22,7 @@ const (
 	clusterDeleted    = "deleted" // Unix ms; instead of created
 	clusterBlock      = "block"   // meter.Block
 	clusterProducers  = "pid"     // id given to a producer next, in blocks
+	clusterAccount    = "account" // whose it is
 )
 
 // DefaultMaxPartitions bounds the partitions of all topics of a cluster.
@@ -33,7 +34,8 @@ type Cluster struct {
 	Name          string
 	CreatedAt     time.Time
 	MaxPartitions int
-	Partitions    int // of all topics
+	Partitions    int    // of all topics
+	Account       string // whose it is: its requests share turns with those of the account's other resources; "": with nobody's
 
 	CredentialGeneration int64        // credentials of other generations are not valid any more
 	Revoked              *revoked.Set // credentials revoked one by one
@@ -46,6 +48,7 @@ type ClusterOptions struct {
 	ID            string // letters, digits, '-' and '_', at most 64; "lusters" is reserved
 	Name          string // for people
 	MaxPartitions int    // 0: DefaultMaxPartitions
+	Account       string // see Cluster
 }
 
 func clusterPartition(id string) string { return "c" + id }
@@ -84,6 +87,9 @@ func (e *Engine) CreateCluster(ctx context.Context, o ClusterOptions) (*Cluster,
 		store.Attr{Name: clusterPartitions, Value: store.Int(0)},
 		store.Attr{Name: clusterCredGen, Value: store.Int(1)},
 	)
+	if o.Account != "" {
+		attrs = attrs.With(clusterAccount, store.Bytes(o.Account))
+	}
 	err := e.store.Commit(ctx, []store.Op{
 		store.Put(clusterKey(o.ID), attrs, store.And{store.Absent(clusterCreated), store.Absent(clusterDeleted)}),
 		store.Put(store.Key{Partition: clusterIndex, Sort: o.ID}, store.Attrs{}, nil),
@@ -124,6 +130,7 @@ func (e *Engine) clusterOf(ctx context.Context, id string, attrs store.Attrs) (*
 		CreatedAt:            time.UnixMilli(attrs.Get(clusterCreated).Num()),
 		MaxPartitions:        int(attrs.Get(clusterMax).Num()),
 		Partitions:           int(attrs.Get(clusterPartitions).Num()),
+		Account:              attrs.Get(clusterAccount).Str(),
 		CredentialGeneration: attrs.Get(clusterCredGen).Num(),
 		Revoked:              withdrawn,
 		Blocked:              meter.DecodeBlock(attrs.Get(clusterBlock).Str()),
@@ -168,6 +175,11 @@ func (e *Engine) updateCluster(ctx context.Context, id string, cond store.Cond, 
 		return fmt.Errorf("updating cluster %s: %w", id, err)
 	}
 	return nil
+}
+
+// OwnCluster notes which account has a cluster.
+func (e *Engine) OwnCluster(ctx context.Context, id, account string) error {
+	return e.updateCluster(ctx, id, nil, store.Set(clusterAccount, store.Bytes(account)))
 }
 
 func (e *Engine) forget(key store.Key) { e.records.Forget(key) }

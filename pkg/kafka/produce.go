@@ -11,6 +11,7 @@ import (
 	"github.com/skystash/skystash/pkg/kafka/batch"
 	"github.com/skystash/skystash/pkg/kafka/ingest"
 	"github.com/skystash/skystash/pkg/store"
+	"github.com/skystash/skystash/pkg/turns"
 )
 
 // AnyPartition leaves the choice to the partitioner: by the key if there is one,
@@ -164,8 +165,9 @@ func (e *Engine) plan(ctx context.Context, c *Cluster, messages []NewMessage) ([
 		g.messages, g.records = append(g.messages, i), append(g.records, r)
 		results[i] = Produced{Topic: t.Name, Partition: p, Timestamp: r.Timestamp}
 	}
+	defer turns.Of(ctx).Release()
 	for _, g := range order {
-		if err := g.encode(); err != nil {
+		if err := g.encode(ctx); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -181,13 +183,19 @@ func inMessage(n, i int, err error) error {
 	return refuse(refused.Kind, "messages[%d]: %s", i, refused.Text)
 }
 
+// encodeWorkPerByte is what encoding and compressing a byte takes, in units of work.
+const encodeWorkPerByte = 12
+
 // encode makes batches, as few as there can be without one being larger than it must.
-func (g *group) encode() error {
+func (g *group) encode(ctx context.Context) error {
 	for from := 0; from < len(g.records); {
 		to, size := from, 0
 		for to < len(g.records) && (to == from || size+g.records[to].Size() <= itemData) {
 			size += g.records[to].Size() - batch.HeaderSize
 			to++
+		}
+		if err := turns.Of(ctx).Spend(ctx, int64(size)*encodeWorkPerByte); err != nil {
+			return err
 		}
 		b, err := batch.Encode(g.records[from:to], int64(from), int64(to))
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/skystash/skystash/pkg/kafka/batch"
 	"github.com/skystash/skystash/pkg/kafka/objects"
 	"github.com/skystash/skystash/pkg/store"
+	"github.com/skystash/skystash/pkg/turns"
 )
 
 // Limits of an answer to Fetch or Consume; at least one message is always in it.
@@ -202,6 +203,8 @@ func (e *Engine) covering(ctx context.Context, log string, offset int64) (*store
 
 // readSegment decodes a segment from an offset on. full says that the budget did not suffice.
 func (e *Engine) readSegment(ctx context.Context, log string, s *segment, from int64, left *budget) (out []batch.Record, full bool, err error) {
+	turn := turns.Of(ctx)
+	defer turn.Release()
 	for _, p := range s.parts() {
 		if p.next <= from {
 			continue
@@ -209,6 +212,7 @@ func (e *Engine) readSegment(ctx context.Context, log string, s *segment, from i
 		if left.messages <= 0 {
 			return out, true, nil
 		}
+		turn.Release()
 		infos, err := e.batches(ctx, log, p)
 		if err != nil {
 			return nil, false, err
@@ -218,6 +222,9 @@ func (e *Engine) readSegment(ctx context.Context, log string, s *segment, from i
 				continue
 			}
 			err := info.Each(func(r *batch.Record) error {
+				if err := turn.Spend(ctx, decodeWork+int64(r.Size())*decodeWorkPerByte); err != nil {
+					return err
+				}
 				if !left.decode(r.Size()) {
 					return errNoRoom
 				}
@@ -240,6 +247,12 @@ func (e *Engine) readSegment(ctx context.Context, log string, s *segment, from i
 	}
 	return out, false, nil
 }
+
+// What decoding a record takes, in units of work, which are about nanoseconds.
+const (
+	decodeWork        = 100
+	decodeWorkPerByte = 4
+)
 
 // errNoRoom ends the reading of a batch: the budget has been used.
 var errNoRoom = errors.New("no room in the answer")

@@ -33,6 +33,9 @@ type Account struct {
 	// Blocked: a limit of its usage has been reached; who serves the account takes no new messages.
 	Blocked meter.Block `json:"blocked,omitzero"`
 
+	// Owner is whose it is in the control plane: its requests share turns with those of the owner's other resources. "": not known.
+	Owner string `json:"owner,omitempty"`
+
 	// Revoked are credentials revoked one by one, as the list says.
 	Revoked *revoked.Set `json:"-"`
 	revoked.List
@@ -197,6 +200,14 @@ func (e *Engine) ResetCredentials(ctx context.Context, acct string) error {
 		return err
 	}
 	return e.revoked.Retire(ctx, acct, before)
+}
+
+// OwnAccount notes who has an account in the control plane.
+func (e *Engine) OwnAccount(ctx context.Context, acct, owner string) error {
+	if a, err := e.Account(ctx, acct); err != nil || a.Owner == owner {
+		return err
+	}
+	return e.changeAccount(ctx, acct, func(a *Account) { a.Owner = owner })
 }
 
 // changeAccount changes an account's record.

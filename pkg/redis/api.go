@@ -5,10 +5,10 @@ import (
 
 	"github.com/skystash/skystash/pkg/redis/acl"
 	"github.com/skystash/skystash/pkg/redis/command"
-	"github.com/skystash/skystash/pkg/redis/internal/turns"
 	"github.com/skystash/skystash/pkg/redis/keyspace"
 	"github.com/skystash/skystash/pkg/redis/pubsub"
 	"github.com/skystash/skystash/pkg/redis/resp"
+	"github.com/skystash/skystash/pkg/turns"
 )
 
 // What the floors below define and those who use an engine need.

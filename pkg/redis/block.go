@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"github.com/skystash/skystash/pkg/redis/command"
-	"github.com/skystash/skystash/pkg/redis/internal/turns"
 	"github.com/skystash/skystash/pkg/redis/keyspace"
 	"github.com/skystash/skystash/pkg/redis/resp"
+	"github.com/skystash/skystash/pkg/turns"
 )
 
 // A blocking command that finds nothing waits, outside of MULTI and scripts. Between its attempts it

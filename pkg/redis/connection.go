@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"github.com/skystash/skystash/pkg/redis/command"
-	"github.com/skystash/skystash/pkg/redis/internal/turns"
+	"github.com/skystash/skystash/pkg/turns"
 )
 
 // waitOf is how long a blocking command may wait: until the context ends, or the channel is closed. The context of

@@ -14,7 +14,6 @@ import (
 	"github.com/skystash/skystash/pkg/redis/acl"
 	"github.com/skystash/skystash/pkg/redis/command"
 	"github.com/skystash/skystash/pkg/redis/internal/duties"
-	"github.com/skystash/skystash/pkg/redis/internal/turns"
 	"github.com/skystash/skystash/pkg/redis/keyspace"
 	"github.com/skystash/skystash/pkg/redis/pubsub"
 	"github.com/skystash/skystash/pkg/redis/resp"
@@ -22,6 +21,7 @@ import (
 	"github.com/skystash/skystash/pkg/redis/scripts"
 	"github.com/skystash/skystash/pkg/store"
 	"github.com/skystash/skystash/pkg/token/revoked"
+	"github.com/skystash/skystash/pkg/turns"
 )
 
 // Config is what an Engine is made of.
@@ -200,10 +200,15 @@ func (e *Engine) bind(a Access, args []string) (bound, error) {
 	return bound{cmd: cmd, args: args, keys: keys, access: a, work: work}, nil
 }
 
+// Queue is where requests take turns that work for long. A process with other products lets their requests take turns there, too.
+func (e *Engine) Queue() *turns.Queue { return e.turns }
+
 // WithTurn returns a context under which all that the engine does for a request is one piece of work, together with
 // what the caller spends on the request. The caller ends the Turn at last. A call without one has its own.
 func (e *Engine) WithTurn(ctx context.Context, db *Database) (context.Context, *Turn) {
-	return e.turns.Request(ctx, cmp.Or(db.Account, db.ID), db.ID, e.budget.Memory)
+	ctx, turn := e.turns.Request(ctx, cmp.Or(db.Account, db.ID), db.ID, e.budget.Memory)
+	turn.TooMuch = keyspace.ErrMemory
+	return ctx, turn
 }
 
 // begin is WithTurn for a call that may be a part of a request that has a Turn. The call ends what it gets.

@@ -8,11 +8,11 @@ import (
 	"time"
 
 	"github.com/skystash/skystash/pkg/redis/command"
-	"github.com/skystash/skystash/pkg/redis/internal/turns"
 	"github.com/skystash/skystash/pkg/redis/keyspace"
 	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/redis/scripts"
 	"github.com/skystash/skystash/pkg/store"
+	"github.com/skystash/skystash/pkg/turns"
 )
 
 // Multi runs commands as one transaction and appends a reply for each; Redis

@@ -116,7 +116,7 @@ func (x *exchange) fetch() (any, error) {
 		Many    []place `json:"topicPartitionOffsets"`
 		Timeout *int64  `json:"timeout"`
 	}
-	if err := decode(x.body, &in); err != nil {
+	if err := x.decode(x.body, &in); err != nil {
 		return nil, err
 	}
 	if in.Topic != nil || in.Partition != nil || in.Offset != nil {
@@ -161,7 +161,7 @@ func (x *exchange) consume() (any, error) {
 			Topics  []string `json:"topics"`
 			Timeout *int64   `json:"timeout"`
 		}
-		if err := decode(x.body, &in); err != nil {
+		if err := x.decode(x.body, &in); err != nil {
 			return nil, err
 		}
 		topics = in.Topics
@@ -247,7 +247,7 @@ func (x *exchange) commit() (any, error) {
 	var in []place
 	if body := bytes.TrimSpace(x.body); len(body) > 0 && string(body) != "null" {
 		var err error
-		if in, _, err = decodeMany[place](body); err != nil {
+		if in, _, err = decodeMany[place](x, body); err != nil {
 			return nil, err
 		}
 	}
@@ -269,7 +269,7 @@ func (x *exchange) commit() (any, error) {
 
 // partitions reads the body of /committed and /offsets.
 func (x *exchange) partitions() ([]kafka.TopicPartition, error) {
-	in, _, err := decodeMany[place](x.body)
+	in, _, err := decodeMany[place](x, x.body)
 	if err != nil {
 		return nil, err
 	}

@@ -61,7 +61,7 @@ func (h *Handler) refuse(r *http.Request, err error) (e *edge.Error, body []byte
 			f.Results = append(f.Results, commitResult(r))
 		}
 	}
-	body, err = encode(f)
+	body, err = encode(f, edge.Work{})
 	if err != nil {
 		body = []byte(`{"error":"internal error","status":500}`)
 	}

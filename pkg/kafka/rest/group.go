@@ -80,7 +80,7 @@ func (x *exchange) reset() (any, error) {
 		Topic     *string         `json:"topic"`
 		Partition *int32          `json:"partition"` // nil: all of the topic
 		To        json.RawMessage `json:"to"`
-	}](x.body)
+	}](x, x.body)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"github.com/skystash/skystash/pkg/kafka/access"
 	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/token"
+	"github.com/skystash/skystash/pkg/turns"
 )
 
 // Limits and defaults where Config has none.
@@ -37,6 +39,8 @@ type Config struct {
 	Gateway func(context.Context) bool // reports whether a request came through an HTTP API, for Meter; nil: none does
 	Now     func() time.Time           // nil: time.Now
 
+	Turns *turns.Queue // where requests take turns that work for long; nil: one of the handler's own
+
 	MaxBodyBytes int64         // of a request; 0: DefaultMaxBodyBytes
 	MaxWait      time.Duration // bounds the time that a request may ask to wait; 0: DefaultMaxWait
 
@@ -49,6 +53,7 @@ type Handler struct {
 	gate    access.Gate
 	meter   edge.Meter
 	shares  edge.Shares // of clusters
+	turns   *turns.Queue
 	now     func() time.Time
 	maxBody int64
 	maxWait time.Duration
@@ -57,7 +62,7 @@ type Handler struct {
 
 // New makes a Handler.
 func New(cfg Config) *Handler {
-	h := &Handler{engine: cfg.Engine, gate: access.Gate{Engine: cfg.Engine, Verifier: cfg.Verifier}, now: cfg.Now, maxBody: cfg.MaxBodyBytes, maxWait: cfg.MaxWait, log: cfg.Logger}
+	h := &Handler{turns: cfg.Turns, engine: cfg.Engine, gate: access.Gate{Engine: cfg.Engine, Verifier: cfg.Verifier}, now: cfg.Now, maxBody: cfg.MaxBodyBytes, maxWait: cfg.MaxWait, log: cfg.Logger}
 	if h.now == nil {
 		h.now = time.Now
 	}
@@ -69,6 +74,9 @@ func New(cfg Config) *Handler {
 	}
 	if h.log == nil {
 		h.log = slog.Default()
+	}
+	if h.turns == nil {
+		h.turns = turns.Default(0, h.now)
 	}
 	h.meter = edge.Meter{Recorder: cfg.Meter, Gateway: cfg.Gateway, Now: h.now}
 	return h
@@ -106,6 +114,8 @@ type exchange struct {
 	rest    string   // for produce: what follows the topic, decoded as a whole
 	query   url.Values
 	body    []byte
+	turn    *turns.Turn
+	work    edge.Work
 	leave   func() // gives back what the body has of the cluster's share; nil: no body was read
 	cluster *kafka.Cluster
 	claims  token.Claims
@@ -129,14 +139,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header.SetHeader("Content-Type", "application/json")
 	status, body := http.StatusOK, []byte(nil)
 	x := h.newExchange(r)
-	defer func() {
-		if x.leave != nil {
-			x.leave()
-		}
-	}()
+	defer x.end()
 	answer, err := x.serveSafely()
 	if err == nil {
-		body, err = encode(answer)
+		body, err = encode(answer, x.work)
 	}
 	if err != nil {
 		var e *edge.Error
@@ -148,7 +154,15 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		header.SetHeader(headerAnswer, x.answerID)
 	}
 	edge.SayCost(header, x.used.Use, x.record(status, len(body)), cors.Expose)
-	edge.Send(w, r, status, body)
+	x.work.Send(w, r, status, body)
+}
+
+// end gives back what the exchange has.
+func (x *exchange) end() {
+	if x.leave != nil {
+		x.leave()
+	}
+	x.turn.End()
 }
 
 // serveSafely turns a panic into an error.
@@ -168,6 +182,8 @@ func (x *exchange) serve() (any, error) {
 	if err := x.authorize(name == "webhook"); err != nil {
 		return nil, err
 	}
+	x.ctx, x.turn = x.h.turns.Request(x.ctx, cmp.Or(x.cluster.Account, x.cluster.ID), x.cluster.ID, 0)
+	x.work = edge.WorkOf(x.ctx)
 	if x.cluster.Blocked.Holds(x.h.now()) {
 		x.used.blocked = true
 		return nil, refuse(http.StatusTooManyRequests, "%s", x.cluster.Blocked.Text)
@@ -246,6 +262,7 @@ func (x *exchange) readBody() ([]byte, error) {
 	if body.Reader == nil {
 		return nil, nil
 	}
+	body.Inflating = x.work.Inflating
 	var text bytes.Buffer
 	var err error
 	x.leave, err = x.h.shares.ReadTo(x.ctx, x.cluster.ID, &body, &text, x.h.maxBody, edge.DrainOf(x.h.maxBody))

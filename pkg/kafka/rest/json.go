@@ -11,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/skystash/skystash/pkg/edge"
 	"github.com/skystash/skystash/pkg/kafka"
 	"github.com/skystash/skystash/pkg/kafka/batch"
 )
@@ -50,17 +51,18 @@ func checkSize(body []byte) error {
 	return nil
 }
 
-// decode reads a JSON body. A comma behind the last element is forgiven.
-func decode(body []byte, to any) error {
+// decode reads the JSON body. A comma behind the last element is forgiven.
+func (x *exchange) decode(body []byte, to any) error {
 	if err := checkSize(body); err != nil {
 		return err
 	}
-	err := json.Unmarshal(body, to, lenient)
-	if err == nil {
-		return nil
+	defer x.work.Pause()
+	err := json.UnmarshalRead(x.work.Reader(body), to, lenient)
+	if err == nil || x.ctx.Err() != nil {
+		return x.ctx.Err()
 	}
 	if mended, ok := withoutTrailingCommas(body); ok {
-		err = json.Unmarshal(mended, to, lenient)
+		err = json.UnmarshalRead(x.work.Reader(mended), to, lenient)
 	}
 	var semantic *json.SemanticError
 	switch {
@@ -106,14 +108,14 @@ func withoutTrailingCommas(body []byte) ([]byte, bool) {
 }
 
 // decodeMany reads a body that is one value or an array of them.
-func decodeMany[T any](body []byte) (values []T, single bool, err error) {
+func decodeMany[T any](x *exchange, body []byte) (values []T, single bool, err error) {
 	body = bytes.TrimSpace(body)
 	if len(body) > 0 && body[0] == '[' {
-		err = decode(body, &values)
+		err = x.decode(body, &values)
 		return values, false, err
 	}
 	var one T
-	if err := decode(body, &one); err != nil {
+	if err := x.decode(body, &one); err != nil {
 		return nil, true, err
 	}
 	return []T{one}, true, nil
@@ -221,9 +223,10 @@ type messages struct {
 }
 
 // encode makes the JSON of an answer.
-func encode(answer any) ([]byte, error) {
+func encode(answer any, work edge.Work) ([]byte, error) {
 	if ms, ok := answer.(messages); ok {
-		return ms.append(make([]byte, 0, ms.size())), nil
+		defer work.Pause()
+		return ms.append(make([]byte, 0, ms.size()), work)
 	}
 	return json.Marshal(answer, jsontext.AllowInvalidUTF8(true), json.Deterministic(true))
 }
@@ -268,10 +271,15 @@ func quoted[T ~string | ~[]byte](s T) (n int) {
 	return n
 }
 
-func (ms messages) append(b []byte) []byte {
+func (ms messages) append(b []byte, work edge.Work) ([]byte, error) {
 	b = append(b, '[')
+	before := 0
 	for i := range ms.list {
 		m := &ms.list[i]
+		if err := work.JSON(len(b) - before); err != nil { // of the one before
+			return nil, err
+		}
+		before = len(b)
 		if i > 0 {
 			b = append(b, ',')
 		}
@@ -292,7 +300,7 @@ func (ms messages) append(b []byte) []byte {
 		}
 		b = append(b, `]}`...)
 	}
-	return append(b, ']')
+	return append(b, ']'), nil
 }
 
 // appendString appends a JSON string; bytes that are not UTF-8 become U+FFFD.

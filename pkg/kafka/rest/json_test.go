@@ -1,10 +1,12 @@
 package rest
 
 import (
+	"context"
 	"encoding/json"
 	"strings"
 	"testing"
 
+	"github.com/skystash/skystash/pkg/edge"
 	"github.com/skystash/skystash/pkg/kafka"
 	"github.com/skystash/skystash/pkg/kafka/batch"
 )
@@ -27,7 +29,7 @@ func TestMessagesAreWrittenAsJSON(t *testing.T) {
 		Offset: 1 << 60, Timestamp: 5, Key: []byte("a\"\\\n\x00"), Value: []byte("ü\xff<&>\u2028"),
 		Headers: []batch.Header{{Key: "k\xfe", Value: nil}},
 	}}
-	body, err := encode(messages{list: []kafka.Message{m, m}})
+	body, err := encode(messages{list: []kafka.Message{m, m}}, edge.Work{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +52,7 @@ func TestWeightIsNeverTooLittle(t *testing.T) {
 		m := kafka.Message{Topic: strings.Repeat("t", 249), Partition: 1 << 30, Record: batch.Record{
 			Offset: 1 << 62, Timestamp: 1 << 62, Key: []byte(value), Value: []byte(value), Headers: []batch.Header{{Key: value, Value: []byte(value)}},
 		}}
-		body, err := encode(messages{list: []kafka.Message{m}})
+		body, err := encode(messages{list: []kafka.Message{m}}, edge.Work{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -67,7 +69,7 @@ func TestWeightIsNeverTooLittle(t *testing.T) {
 func FuzzDecodeProduce(f *testing.F) {
 	f.Add([]byte(`[{"topic":"a","value":"b","headers":[{"key":"k","value":"v"},],},]`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		ms, _, err := decodeMany[newMessage](body)
+		ms, _, err := decodeMany[newMessage](&exchange{ctx: context.Background()}, body)
 		if err != nil {
 			return
 		}

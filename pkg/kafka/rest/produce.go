@@ -37,7 +37,7 @@ func (x *exchange) produce() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	in, single, err := decodeMany[newMessage](x.body)
+	in, single, err := decodeMany[newMessage](x, x.body)
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,7 @@ import (
 // Access is what a token allows.
 type Access struct {
 	Account  string
+	Owner    string // see qstash.Account
 	ReadOnly bool
 	Blocked  meter.Block // see qstash.Account
 
@@ -93,7 +94,7 @@ func (t Tokens) Authenticate(ctx context.Context, text string) (Access, error) {
 	if claims.Withdrawn(acct.CredentialGeneration, acct.Revoked) {
 		return Access{}, ErrUnauthorized
 	}
-	a := Access{Account: acct.ID, ReadOnly: claims.Scope != token.ReadWrite, Blocked: acct.Blocked}
+	a := Access{Account: acct.ID, Owner: acct.Owner, ReadOnly: claims.Scope != token.ReadWrite, Blocked: acct.Blocked}
 	if len(claims.Destinations) > 0 {
 		a.Bounds = &claims
 	}

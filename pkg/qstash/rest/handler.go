@@ -19,6 +19,7 @@ import (
 	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/qstash"
 	"github.com/skystash/skystash/pkg/token"
+	"github.com/skystash/skystash/pkg/turns"
 )
 
 // DefaultMaxBodyBytes bounds a request's body, which may hold many messages.
@@ -33,6 +34,7 @@ type Config struct {
 	Meter         meter.Recorder             // is told what each request has used that is for an account; nil: nobody is
 	Gateway       func(context.Context) bool // reports whether a request came through an HTTP API, for Meter; nil: none does
 	Now           func() time.Time           // nil: time.Now
+	Turns         *turns.Queue               // where requests take turns that work for long; nil: one of the handler's own
 }
 
 // Handler serves the REST API.
@@ -43,12 +45,13 @@ type Handler struct {
 	log     *slog.Logger
 	meter   edge.Meter
 	shares  edge.Shares // of accounts
+	turns   *turns.Queue
 	now     func() time.Time
 }
 
 // New makes a Handler.
 func New(cfg Config) *Handler {
-	h := &Handler{engine: cfg.Engine, auth: cfg.Authenticator, maxBody: cfg.MaxBodyBytes, log: cfg.Logger, now: cfg.Now}
+	h := &Handler{engine: cfg.Engine, auth: cfg.Authenticator, maxBody: cfg.MaxBodyBytes, log: cfg.Logger, now: cfg.Now, turns: cfg.Turns}
 	if h.now == nil {
 		h.now = time.Now
 	}
@@ -57,6 +60,9 @@ func New(cfg Config) *Handler {
 	}
 	if h.log == nil {
 		h.log = slog.Default()
+	}
+	if h.turns == nil {
+		h.turns = turns.Default(0, h.now)
 	}
 	h.meter = edge.Meter{Recorder: cfg.Meter, Gateway: cfg.Gateway, Now: h.now}
 	return h
@@ -79,17 +85,21 @@ var (
 // ServeHTTP implements http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := h.newExchange(r)
-	defer func() {
-		for _, leave := range x.leave {
-			leave()
-		}
-	}()
+	defer x.end()
 	if err := x.serveSafely(); err != nil {
 		x.fail(err).SetHeader(edge.HTTPHeader(w.Header()))
 	}
 	edge.SayCost(edge.HTTPHeader(w.Header()), x.used.Use, x.record(), "")
 	w.Header().Set("Content-Type", cmp.Or(x.contentType, "application/json"))
-	edge.Send(w, r, x.status, x.out)
+	x.work.Send(w, r, x.status, x.out)
+}
+
+// end gives back what the exchange has.
+func (x *exchange) end() {
+	for _, leave := range x.leave {
+		leave()
+	}
+	x.turn.End()
 }
 
 // exchange is a request on its way to its answer.
@@ -110,6 +120,8 @@ type exchange struct {
 	trail    qstash.Trail             // of the delivery that the request is, if it is one
 	groups   map[string]*qstash.Group // that were read, nil: there is none
 
+	turn        *turns.Turn
+	work        edge.Work
 	leave       []func() // gives back what the request's body has of the account's share
 	contentType string   // of the answer; "": JSON
 	status      int      // of the answer
@@ -149,6 +161,8 @@ func (x *exchange) serve() error {
 		return errReadOnly
 	}
 	x.acct, x.bounds = access.Account, access.Bounds
+	ctx, turn := x.h.turns.Request(x.r.Context(), cmp.Or(access.Owner, x.acct), x.acct, 0)
+	x.r, x.turn, x.work = x.r.WithContext(ctx), turn, edge.WorkOf(ctx)
 	if access.Blocked.Holds(x.h.now()) {
 		x.block = &access.Blocked
 	}
@@ -277,6 +291,8 @@ func (x *exchange) readBody(body edge.Body, limit int64) ([]byte, error) {
 	if limit = min(limit, x.h.maxBody); body.Compressed() {
 		limit = min(limit, maxInflated)
 	}
+	body.Inflating = x.work.Inflating
+	defer x.work.Pause()
 	var text bytes.Buffer
 	leave, err := x.h.shares.ReadTo(x.r.Context(), x.acct, &body, &text, limit, edge.DrainOf(limit))
 	x.leave = append(x.leave, leave)
@@ -309,6 +325,9 @@ func (x *exchange) answer(status int, v any) error {
 	text, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("encoding the answer: %w", err)
+	}
+	if err := x.work.JSON(len(text)); err != nil {
+		return err
 	}
 	x.status, x.out = status, text
 	return nil

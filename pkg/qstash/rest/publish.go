@@ -1,12 +1,13 @@
 package rest
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
 	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/skystash/skystash/pkg/edge"
 	"github.com/skystash/skystash/pkg/qstash"
@@ -113,8 +114,27 @@ func published(out qstash.Outcome) any {
 type batchItem struct {
 	Destination string                     `json:"destination"`
 	Headers     map[string]json.RawMessage `json:"headers"`
-	Body        *string                    `json:"body"`
+	Body        *text                      `json:"body"`
 	Queue       string                     `json:"queue"`
+}
+
+// text is a string that is decoded once, since it may be large.
+type text []byte
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (t *text) UnmarshalJSON(quoted []byte) error {
+	if string(quoted) == "null" {
+		return nil
+	}
+	if len(quoted) == 0 || quoted[0] != '"' {
+		return errors.New("no string")
+	}
+	var err error
+	*t, err = jsontext.AppendUnquote(make([]byte, 0, len(quoted)), quoted)
+	if len(*t) == 0 && err != nil {
+		return err
+	}
+	return nil // what is not UTF-8 is U+FFFD, as encoding/json has it
 }
 
 func (x *exchange) batch() error {
@@ -172,7 +192,8 @@ func (x *exchange) batchItems() ([]batchItem, error) {
 		return nil, err
 	}
 	// One by one, since what is too much is not to take memory first.
-	dec := json.NewDecoder(bytes.NewReader(body))
+	defer x.work.Pause()
+	dec := json.NewDecoder(x.work.Reader(body))
 	if t, err := dec.Token(); err != nil || t != json.Delim('[') {
 		return nil, errBatch
 	}
@@ -212,7 +233,7 @@ func (x *exchange) batchRequest(it batchItem) (qstash.Request, error) {
 	}
 	var body []byte
 	if it.Body != nil {
-		body = []byte(*it.Body)
+		body = *it.Body
 	}
 	return x.request(it.Destination, it.Queue, h, body)
 }

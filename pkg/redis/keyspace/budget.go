@@ -7,9 +7,9 @@ import (
 	"time"
 
 	"github.com/skystash/skystash/pkg/redis/internal/glob"
-	"github.com/skystash/skystash/pkg/redis/internal/turns"
 	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/store"
+	"github.com/skystash/skystash/pkg/turns"
 )
 
 // Budget bounds what one request may use: a command, a pipeline, a transaction or a script with all
@@ -155,8 +155,13 @@ func (tx *Txn) Hold(bytes int64) {
 		held = t.Held
 	}
 	if limit := tx.budget.limits.Memory; held > limit {
-		tx.Fail(turns.ErrMemory(limit))
+		tx.Fail(ErrMemory(limit))
 	}
+}
+
+// ErrMemory refuses a request that keeps more than it may.
+func ErrMemory(limit int64) error {
+	return resp.Error(fmt.Sprintf("ERR max request memory exceeded. Limit: %d bytes", limit))
 }
 
 // LetGo is called when a transaction has ended: it keeps nothing any more.

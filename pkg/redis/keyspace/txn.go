@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"iter"
 
-	"github.com/skystash/skystash/pkg/redis/internal/turns"
 	"github.com/skystash/skystash/pkg/store"
+	"github.com/skystash/skystash/pkg/turns"
 )
 
 // Txn is a transaction: it loads the keys that commands ask for, buffers what

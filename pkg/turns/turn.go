@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"time"
-
-	"github.com/skystash/skystash/pkg/redis/resp"
 )
 
 // ShortWork is how much a request may do before it needs a turn, in units of work. A turn is for LookEvery units,
@@ -32,8 +30,9 @@ type Turn struct {
 	since    time.Time
 	Waited   time.Duration
 
-	Held  int64 // bytes that the request keeps, with those of its transaction
-	limit int64 // of them, as Budget.Memory
+	Held    int64                   // bytes that the request keeps, with those of its transaction
+	limit   int64                   // of them, as Budget.Memory
+	TooMuch func(limit int64) error // refuses more; nil: a MemoryError
 
 	// What turns knows of it.
 	told    int64         // of held
@@ -110,7 +109,10 @@ func (t *Turn) Hold(bytes int64) error {
 		return nil
 	}
 	if t.Held += bytes; bytes > 0 && t.Held > t.limit {
-		return ErrMemory(t.limit)
+		if t.TooMuch != nil {
+			return t.TooMuch(t.limit)
+		}
+		return MemoryError(t.limit)
 	}
 	return nil
 }
@@ -135,7 +137,9 @@ func (t *Turn) End() {
 	}
 }
 
-// ErrMemory refuses a request that keeps more than it may.
-func ErrMemory(limit int64) resp.Error {
-	return resp.Error(fmt.Sprintf("ERR max request memory exceeded. Limit: %d bytes", limit))
+// MemoryError refuses a request that keeps more than it may. It is the limit, in bytes.
+type MemoryError int64
+
+func (e MemoryError) Error() string {
+	return fmt.Sprintf("the request keeps more than %d bytes in memory", int64(e))
 }

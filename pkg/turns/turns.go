@@ -1,8 +1,10 @@
 // Package turns lets long requests work in turns, so that they hold up neither short ones nor those of other accounts.
+// A process has one Queue for all products, or one for each.
 package turns
 
 import (
 	"context"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -45,6 +47,11 @@ type turnAccount struct {
 type turnQueue struct {
 	database string
 	requests []*Turn
+}
+
+// Default makes a Queue that leaves one processor to short requests, if there are several.
+func Default(memory int64, now func() time.Time) *Queue {
+	return New(max(runtime.GOMAXPROCS(0)-1, 1), memory, now)
 }
 
 // New makes a Queue of n turns. memory is how much the requests of an account may hold together before its turns
