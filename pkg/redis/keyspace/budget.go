@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/skystash/skystash/pkg/redis/internal/glob"
+	"github.com/skystash/skystash/pkg/redis/internal/refusal"
 	"github.com/skystash/skystash/pkg/redis/internal/turns"
-	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -198,16 +198,16 @@ func (tx *Txn) Matches(pattern, s string) bool {
 }
 
 // ErrWork refuses a request that does more work than it may.
-func ErrWork(limit int64) resp.Error {
-	return resp.Error(fmt.Sprintf("ERR max request work exceeded. Limit: %d units", limit))
+func ErrWork(limit int64) refusal.Error {
+	return refusal.Error(fmt.Sprintf("ERR max request work exceeded. Limit: %d units", limit))
 }
 
 // ErrReplies refuses what follows replies that are too large together.
-func ErrReplies(limit int64) resp.Error {
-	return resp.Error(fmt.Sprintf("ERR max size of all replies exceeded. Limit: %d bytes", limit))
+func ErrReplies(limit int64) refusal.Error {
+	return refusal.Error(fmt.Sprintf("ERR max size of all replies exceeded. Limit: %d bytes", limit))
 }
 
 // ErrTransactionSize refuses a transaction of more items than a commit has.
-func ErrTransactionSize(items int) resp.Error {
-	return resp.Error(fmt.Sprintf("ERR transaction too large: %d items in one transaction, at most %d", items, store.MaxCommitOps))
+func ErrTransactionSize(items int) refusal.Error {
+	return refusal.Error(fmt.Sprintf("ERR transaction too large: %d items in one transaction, at most %d", items, store.MaxCommitOps))
 }

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/skystash/skystash/pkg/redis/resp"
+	"github.com/skystash/skystash/pkg/redis/internal/refusal"
 )
 
 // ShortWork is how much a request may do before it needs a turn, in units of work. A turn is for LookEvery units,
@@ -136,6 +136,6 @@ func (t *Turn) End() {
 }
 
 // ErrMemory refuses a request that keeps more than it may.
-func ErrMemory(limit int64) resp.Error {
-	return resp.Error(fmt.Sprintf("ERR max request memory exceeded. Limit: %d bytes", limit))
+func ErrMemory(limit int64) refusal.Error {
+	return refusal.Error(fmt.Sprintf("ERR max request memory exceeded. Limit: %d bytes", limit))
 }
