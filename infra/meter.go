@@ -110,11 +110,11 @@ func addMeter(stack awscdk.Stack, cfg Config, table awsdynamodb.Table, products 
 			props := awslogs.CfnSubscriptionFilterProps{
 				LogGroupName:  group.LogGroupName(),
 				FilterPattern: jsii.String(meter.LinePattern),
-				Distribution:  jsii.String("ByLogStream"), // an instance's lines stay together, and so cheap to count
 			}
 			var allowed constructs.IDependable
 			if cfg.MeterStream {
 				props.DestinationArn, props.RoleArn = stream.StreamArn(), subscribe.RoleArn()
+				props.Distribution = jsii.String("ByLogStream") // an instance's lines stay together, and so cheap to count
 				allowed = subscribe
 			} else {
 				props.DestinationArn = fn.FunctionArn()
