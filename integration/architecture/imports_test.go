@@ -63,10 +63,10 @@ var products = []string{"pkg/kafka", "pkg/qstash", "pkg/redis"}
 // floors names, for each package that the engine of Redis stands on, those of pkg/redis that it and its tests may
 // import. None of them knows the engine.
 var floors = map[string][]string{
-	"pkg/redis/internal": {"pkg/redis/internal", "pkg/redis/resp"},
-	"pkg/redis/resp":     {},
+	"pkg/redis/internal": {"pkg/redis/internal"},
+	"pkg/redis/resp":     {"pkg/redis/internal"},
 	"pkg/redis/script":   {"pkg/redis/internal", "pkg/redis/resp"},
-	"pkg/redis/keyspace": {"pkg/redis/internal", "pkg/redis/resp"},
+	"pkg/redis/keyspace": {"pkg/redis/internal"},
 	"pkg/redis/command":  {"pkg/redis/internal", "pkg/redis/resp", "pkg/redis/keyspace"},
 	"pkg/redis/pubsub":   {"pkg/redis/internal", "pkg/redis/resp", "pkg/redis/keyspace", "pkg/redis/command"},
 	"pkg/redis/stats":    {"pkg/redis/internal", "pkg/redis/resp", "pkg/redis/keyspace", "pkg/redis/command"},

@@ -66,13 +66,13 @@ async function delayed() {
   });
   w.on("completed", hit);
   const begin = Date.now();
-  await q.add("later", {}, { delay: 900 });
-  await q.add("sooner", {}, { delay: 500 });
-  await q.add("now", {});
+  const jobs = [await q.add("later", {}, { delay: 900 }), await q.add("sooner", {}, { delay: 500 }), await q.add("now", {})];
   await q.add("fails", {}, { attempts: 2, backoff: { type: "fixed", delay: 100 } });
   await promise;
   assert(Date.now() - begin >= 900);
-  assert.deepEqual(order.filter((name) => name !== "fails"), ["now", "sooner", "later"]);
+  const at = (job) => job.timestamp + (job.opts.delay ?? 0);
+  const due = jobs.sort((a, b) => at(a) - at(b)).map((job) => job.name);
+  assert.deepEqual(order.filter((name) => name !== "fails"), due);
   assert.equal(order.filter((name) => name === "fails").length, 2);
 }
 

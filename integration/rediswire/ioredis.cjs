@@ -56,7 +56,7 @@ const operations = [
   ["xread", ["STREAMS", "op:x", "$"], null],
   ["eval", ["return {KEYS[1], redis.call('GET', KEYS[1]), 3.9, true, false}", 1, "op:a"], ["op:a", "1", 3, 1, null]],
   ["expire", ["op:a", 100], 1],
-  ["ttl", ["op:a"], 100],
+  ["ttl", ["op:a"], (seconds) => seconds > 0 && seconds <= 100],
   ["type", ["op:x"], "stream"],
   ["exists", ["op:a", "op:b", "op:none"], 2],
   ["rename", ["op:b", "op:renamed"], "OK"],
@@ -70,6 +70,10 @@ const operations = [
 async function commands(redis) {
   for (const [name, args, want] of operations) {
     const got = await redis[name](...args);
+    if (typeof want === "function") {
+      assert(want(got), `${name} ${args}: ${got}`);
+      continue;
+    }
     assert.deepEqual(Array.isArray(want) && name === "smembers" ? got.sort() : got, want, `${name} ${args}`);
   }
   const value = Buffer.from(Array.from({ length: 256 }, (_, i) => i));

@@ -11,7 +11,7 @@ import redis
 import redis.asyncio
 
 url = os.environ["REDIS_URL"]
-options = {"decode_responses": True}
+options = {"decode_responses": True, "socket_timeout": 60, "socket_connect_timeout": 60}  # also on a slow machine
 if url.startswith("rediss:"):
     options["ssl_ca_certs"] = os.environ["REDIS_TLS_CA"]
 

@@ -265,7 +265,7 @@ func (e *Engine) run(ctx context.Context, db *Database, b bound, loaded keyspace
 // runDirect tries to carry out a command as one blind write. If it reports that this is not done,
 // the command has to run as a transaction, with what next holds.
 func (e *Engine) runDirect(ctx context.Context, db *Database, b bound, w *resp.Writer) (next keyspace.Handover, done bool, err error) {
-	d := command.Direct{Blind: e.keys.Blind(db, b.args[1]), Command: b.cmd, Args: b.args}
+	d := command.Direct{Blind: e.keys.Blind(db, b.args[1]), Command: b.cmd, Args: b.args, W: w}
 	if b.budget != nil {
 		defer func() { b.budget.Use(d.Work()) }()
 	}
@@ -273,7 +273,7 @@ func (e *Engine) runDirect(ctx context.Context, db *Database, b bound, w *resp.W
 	if p == nil {
 		return next, false, nil
 	}
-	if next, done, err = e.keys.WriteBlindly(ctx, db, d.Blind, p, w); err != nil {
+	if next, done, err = e.keys.WriteBlindly(ctx, db, d.Blind, p); err != nil {
 		err = fmt.Errorf("%s: %w", d.Command.Name, err)
 	}
 	return next, done, err

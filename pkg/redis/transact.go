@@ -138,8 +138,9 @@ func (e *Engine) transact(ctx context.Context, db *Database, group []bound, mode
 		err := e.runIn(tx, group, mode, keys, known.Loaded, w)
 		tx.LetGo()
 		known.Loaded = nil
-		if d, lost := tx.Doubt(func() []byte { return slices.Clone(w.Buf[mark:]) }); lost {
-			known.Doubts = append(known.Doubts, d)
+		if tx.Lost() {
+			text := slices.Clone(w.Buf[mark:])
+			known.Doubts = append(known.Doubts, tx.Doubt(func() { w.Buf = append(w.Buf, text...) }))
 		}
 		if out := (leftOut{}); errors.As(err, &out) {
 			// Once more, without the script. What it has read still counts.
@@ -191,7 +192,7 @@ func (e *Engine) runIn(tx *keyspace.Txn, group []bound, mode transactMode, keys 
 		return err
 	}
 	first := w.Len()
-	if done, err := tx.ResolveDoubts(w); done {
+	if done, err := tx.ResolveDoubts(); done {
 		return err
 	}
 	if err := mode.watched.check(tx); err != nil {

@@ -3,7 +3,6 @@ package command
 import (
 	"github.com/skystash/skystash/pkg/redis/internal/num"
 	"github.com/skystash/skystash/pkg/redis/keyspace"
-	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -63,7 +62,7 @@ func delDirect(d *Direct) *keyspace.Plan {
 		return nil
 	}
 	p := d.Delete()
-	p.Reply = func(old store.Attrs, w *resp.Writer) { w.IntBool(d.Existed(old)) }
+	p.Reply = func(old store.Attrs) { d.W.IntBool(d.Existed(old)) }
 	return p
 }
 

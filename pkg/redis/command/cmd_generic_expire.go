@@ -6,7 +6,6 @@ import (
 
 	"github.com/skystash/skystash/pkg/redis/internal/num"
 	"github.com/skystash/skystash/pkg/redis/keyspace"
-	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -124,7 +123,7 @@ func expireDirect(d *Direct) *keyspace.Plan {
 }
 
 // unlessEmpty replies 1, or 0 if the head turns out to be an empty collection's.
-func (d *Direct) unlessEmpty(old store.Attrs, w *resp.Writer) { w.IntBool(!d.WasEmpty(old)) }
+func (d *Direct) unlessEmpty(old store.Attrs) { d.W.IntBool(!d.WasEmpty(old)) }
 
 // PERSIST key
 func persist(c *Call) error {

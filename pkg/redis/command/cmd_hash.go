@@ -6,7 +6,6 @@ import (
 
 	"github.com/skystash/skystash/pkg/redis/internal/num"
 	"github.com/skystash/skystash/pkg/redis/keyspace"
-	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -93,9 +92,9 @@ func hsetDirect(d *Direct) *keyspace.Plan {
 	if p == nil {
 		return nil
 	}
-	p.Reply = func(old store.Attrs, w *resp.Writer) {
+	p.Reply = func(old store.Attrs) {
 		fields := Distinct(evenArgs(d.Args[2:]))
-		w.Int(int64(len(fields)) - d.CountFields(old, fields))
+		d.W.Int(int64(len(fields)) - d.CountFields(old, fields))
 	}
 	return p
 }
@@ -103,7 +102,7 @@ func hsetDirect(d *Direct) *keyspace.Plan {
 func hmsetDirect(d *Direct) *keyspace.Plan {
 	p := d.SetFields(d.Args[2:])
 	if p != nil {
-		p.Fixed, p.Reply = true, func(_ store.Attrs, w *resp.Writer) { w.OK() }
+		p.Fixed, p.Reply = true, func(_ store.Attrs) { d.W.OK() }
 	}
 	return p
 }
@@ -130,7 +129,7 @@ func hsetnx(c *Call) error {
 func hsetnxDirect(d *Direct) *keyspace.Plan {
 	p := d.SetNewField(d.Args[2], d.Args[3])
 	if p != nil {
-		p.Fixed, p.Reply = true, func(_ store.Attrs, w *resp.Writer) { w.Int(1) }
+		p.Fixed, p.Reply = true, func(_ store.Attrs) { d.W.Int(1) }
 	}
 	return p
 }
@@ -272,7 +271,7 @@ func hdelDirect(d *Direct) *keyspace.Plan {
 	fields := Distinct(d.Args[2:])
 	p := d.DeleteFields(fields)
 	if p != nil {
-		p.Reply = func(old store.Attrs, w *resp.Writer) { w.Int(d.CountFields(old, fields)) }
+		p.Reply = func(old store.Attrs) { d.W.Int(d.CountFields(old, fields)) }
 	}
 	return p
 }

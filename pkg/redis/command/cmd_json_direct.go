@@ -3,7 +3,6 @@ package command
 import (
 	"github.com/skystash/skystash/pkg/redis/internal/jsondoc"
 	"github.com/skystash/skystash/pkg/redis/keyspace"
-	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -34,7 +33,7 @@ func jsonSetDirect(d *Direct) *keyspace.Plan {
 		return nil
 	}
 	p := d.SetDocument(text, condition == setNX, condition == setXX)
-	p.Reply = func(_ store.Attrs, w *resp.Writer) { w.OK() }
+	p.Reply = func(_ store.Attrs) { d.W.OK() }
 	return p
 }
 
@@ -52,7 +51,7 @@ func jsonMSetDirect(d *Direct) *keyspace.Plan {
 	}
 	p := d.SetDocuments(last)
 	if p != nil {
-		p.Reply = func(_ store.Attrs, w *resp.Writer) { w.OK() }
+		p.Reply = func(_ store.Attrs) { d.W.OK() }
 	}
 	return p
 }
@@ -62,6 +61,6 @@ func jsonDelDirect(d *Direct) *keyspace.Plan {
 		return nil
 	}
 	p := d.DeleteDocument()
-	p.Reply = func(old store.Attrs, w *resp.Writer) { w.IntBool(old != nil) }
+	p.Reply = func(old store.Attrs) { d.W.IntBool(old != nil) }
 	return p
 }

@@ -6,7 +6,6 @@ import (
 
 	"github.com/skystash/skystash/pkg/redis/internal/num"
 	"github.com/skystash/skystash/pkg/redis/keyspace"
-	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -74,8 +73,8 @@ func pushDirect(d *Direct, left bool) *keyspace.Plan {
 	if p == nil {
 		return nil
 	}
-	p.Reply = func(old store.Attrs, w *resp.Writer) { w.Int(d.ListLen(old) + int64(len(values))) }
-	p.Replay = func(result store.Value, w *resp.Writer) { w.Int(result.Num()) }
+	p.Reply = func(old store.Attrs) { d.W.Int(d.ListLen(old) + int64(len(values))) }
+	p.Replay = func(result store.Value) { d.W.Int(result.Num()) }
 	return p
 }
 
@@ -123,8 +122,8 @@ func lpopDirect(d *Direct) *keyspace.Plan {
 		return nil
 	}
 	p := d.PopLeft()
-	p.Reply = func(old store.Attrs, w *resp.Writer) { w.Bulk(d.ListFirst(old)) }
-	p.Replay = func(result store.Value, w *resp.Writer) { w.Bulk(result.Str()) }
+	p.Reply = func(old store.Attrs) { d.W.Bulk(d.ListFirst(old)) }
+	p.Replay = func(result store.Value) { d.W.Bulk(result.Str()) }
 	return p
 }
 

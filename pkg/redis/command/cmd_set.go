@@ -5,7 +5,6 @@ import (
 
 	"github.com/skystash/skystash/pkg/redis/internal/num"
 	"github.com/skystash/skystash/pkg/redis/keyspace"
-	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -71,7 +70,7 @@ func saddDirect(d *Direct) *keyspace.Plan {
 	members := Distinct(d.Args[2:])
 	p := d.AddMembers(members)
 	if p != nil {
-		p.Reply = func(old store.Attrs, w *resp.Writer) { w.Int(int64(len(members)) - d.CountMembers(old, members)) }
+		p.Reply = func(old store.Attrs) { d.W.Int(int64(len(members)) - d.CountMembers(old, members)) }
 	}
 	return p
 }
@@ -99,7 +98,7 @@ func removeDirect(d *Direct, remove func(*keyspace.Blind, []string) *keyspace.Pl
 	members := Distinct(d.Args[2:])
 	p := remove(&d.Blind, members)
 	if p != nil {
-		p.Reply = func(old store.Attrs, w *resp.Writer) { w.Int(d.CountMembers(old, members)) }
+		p.Reply = func(old store.Attrs) { d.W.Int(d.CountMembers(old, members)) }
 	}
 	return p
 }

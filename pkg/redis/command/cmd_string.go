@@ -8,7 +8,6 @@ import (
 
 	"github.com/skystash/skystash/pkg/redis/internal/num"
 	"github.com/skystash/skystash/pkg/redis/keyspace"
-	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -152,27 +151,27 @@ func (d *Direct) setString(value string, o setOptions) *keyspace.Plan {
 		return nil
 	}
 	p.Fixed = !o.get
-	p.Reply = func(old store.Attrs, w *resp.Writer) {
+	p.Reply = func(old store.Attrs) {
 		switch {
 		case o.get:
-			d.oldString(old, w)
+			d.oldString(old)
 		case o.reply01:
-			w.Int(1)
+			d.W.Int(1)
 		default:
-			w.OK()
+			d.W.OK()
 		}
 	}
 	return p
 }
 
 // oldString replies the live string in a head that is known to be inline, or null.
-func (d *Direct) oldString(old store.Attrs, w *resp.Writer) {
+func (d *Direct) oldString(old store.Attrs) {
 	s, ok, err := d.OldString(old)
 	if err != nil {
-		w.Error(ErrInternal.Error())
+		d.W.Error(ErrInternal.Error())
 		return
 	}
-	w.BulkOrNull(s, ok)
+	d.W.BulkOrNull(s, ok)
 }
 
 // SETEX key seconds value
@@ -333,11 +332,11 @@ func msetDirect(d *Direct) *keyspace.Plan {
 	if p == nil {
 		return nil
 	}
-	p.Reply = func(_ store.Attrs, w *resp.Writer) {
+	p.Reply = func(_ store.Attrs) {
 		if nx {
-			w.Int(1)
+			d.W.Int(1)
 		} else {
-			w.OK()
+			d.W.OK()
 		}
 	}
 	return p
@@ -396,8 +395,8 @@ func incrDirect(d *Direct) *keyspace.Plan {
 		return nil
 	}
 	p := d.Add(delta)
-	p.Reply = func(old store.Attrs, w *resp.Writer) { w.Int(d.Number(old) + delta) }
-	p.Replay = func(result store.Value, w *resp.Writer) { w.Int(result.Num()) }
+	p.Reply = func(old store.Attrs) { d.W.Int(d.Number(old) + delta) }
+	p.Replay = func(result store.Value) { d.W.Int(result.Num()) }
 	return p
 }
 

@@ -168,7 +168,7 @@ func zaddDirect(d *Direct) *keyspace.Plan {
 		return nil
 	}
 	p, names := d.AddScores(members)
-	p.Reply = func(old store.Attrs, w *resp.Writer) { w.Int(int64(len(names)) - d.CountMembers(old, names)) }
+	p.Reply = func(old store.Attrs) { d.W.Int(int64(len(names)) - d.CountMembers(old, names)) }
 	return p
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -124,7 +123,7 @@ type Plan struct {
 	// Puts, if there are any, are several keys to be put at once, each on condition op.If.
 	Puts []keyedPut
 	// Reply writes the reply, given the item as it was before.
-	Reply func(old store.Attrs, w *resp.Writer)
+	Reply func(old store.Attrs)
 	// Fixed says that the reply does not depend on the item.
 	Fixed bool
 	// Trace, if it has a name, is an edit that leaves the update's result in an attribute. If the
@@ -132,7 +131,7 @@ type Plan struct {
 	// The attribute's name is filled in later. Without an own trace, an update leaves an empty one,
 	// which only tells that it was applied.
 	Trace  store.Edit
-	Replay func(result store.Value, w *resp.Writer)
+	Replay func(result store.Value)
 	// Collection: the update may have left an inline collection empty or too large.
 	Collection bool
 }
@@ -158,10 +157,10 @@ type attempt struct {
 
 // WriteBlindly tries to carry out a plan for a key. If it reports that this is not done, the command has to run as a
 // transaction, with what next holds.
-func (s *Keyspace) WriteBlindly(ctx context.Context, db *Database, b Blind, p *Plan, w *resp.Writer) (next Handover, done bool, err error) {
+func (s *Keyspace) WriteBlindly(ctx context.Context, db *Database, b Blind, p *Plan) (next Handover, done bool, err error) {
 	a := attempt{Blind: b, id: NewWriteID(b.now)}
 	if p.Puts != nil {
-		done, err := s.putAll(ctx, db.At(a.now), p, a, w)
+		done, err := s.putAll(ctx, db.At(a.now), p, a)
 		return next, done, err
 	}
 	op := p.Op
@@ -201,7 +200,7 @@ func (s *Keyspace) WriteBlindly(ctx context.Context, db *Database, b Blind, p *P
 	switch ce, isCond := IsConditionError(err); {
 	case err == nil:
 		s.written(ctx, db, a.name)
-		p.Reply(old, w)
+		p.Reply(old)
 		return next, true, s.afterBlind(ctx, db, p, a, old, op.Edits)
 	case isCond:
 		return Handover{Loaded: Heads{a.name: ce.Old}}, false, nil
@@ -209,13 +208,13 @@ func (s *Keyspace) WriteBlindly(ctx context.Context, db *Database, b Blind, p *P
 		return next, false, nil
 	case errors.Is(err, store.ErrUnknownOutcome):
 		s.written(ctx, db, a.name) // perhaps
-		return s.resolveBlind(ctx, p, a, w, err)
+		return s.resolveBlind(ctx, p, a, err)
 	}
 	return next, false, err
 }
 
 // putAll puts several keys in one commit, which the store makes exact under lost answers.
-func (s *Keyspace) putAll(ctx context.Context, v View, p *Plan, a attempt, w *resp.Writer) (bool, error) {
+func (s *Keyspace) putAll(ctx context.Context, v View, p *Plan, a attempt) (bool, error) {
 	ops := make([]store.Op, len(p.Puts))
 	for i, put := range p.Puts {
 		head := put.Head.Insert(attrBirth, store.Bytes(string(a.id)))
@@ -231,22 +230,22 @@ func (s *Keyspace) putAll(ctx context.Context, v View, p *Plan, a attempt, w *re
 	if err != nil {
 		return false, err
 	}
-	p.Reply(nil, w)
+	p.Reply(nil)
 	return true, nil
 }
 
 // resolveBlind goes on after a blind write whose answer was lost.
-func (s *Keyspace) resolveBlind(ctx context.Context, p *Plan, a attempt, w *resp.Writer, lost error) (Handover, bool, error) {
+func (s *Keyspace) resolveBlind(ctx context.Context, p *Plan, a attempt, lost error) (Handover, bool, error) {
 	state, head, err := s.resolve(ctx, a.key, a.id, a.now, "")
 	if err != nil {
 		return Handover{}, false, err
 	}
-	inDoubt := Doubt{key: a.name, id: a.id, start: a.now, reply: func(trace store.Value, w *resp.Writer) bool {
+	inDoubt := Doubt{key: a.name, id: a.id, start: a.now, reply: func(trace store.Value) bool {
 		switch {
 		case p.Fixed:
-			p.Reply(nil, w)
+			p.Reply(nil)
 		case p.Replay != nil && !trace.IsZero():
-			p.Replay(trace, w)
+			p.Replay(trace)
 		default:
 			return false
 		}
@@ -256,7 +255,7 @@ func (s *Keyspace) resolveBlind(ctx context.Context, p *Plan, a attempt, w *resp
 	case NotApplied:
 		return Handover{Loaded: Heads{a.name: head}, Doubts: []Doubt{inDoubt}}, false, nil
 	case Applied:
-		if _, err := inDoubt.resolve(head, w); err != nil {
+		if _, err := inDoubt.resolve(head); err != nil {
 			return Handover{}, false, err
 		}
 		if p.Op.Kind == store.OpUpdate {

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/skystash/skystash/pkg/redis/internal/glob"
-	"github.com/skystash/skystash/pkg/redis/resp"
+	"github.com/skystash/skystash/pkg/redis/internal/refusal"
 	"github.com/skystash/skystash/pkg/store"
 	"github.com/skystash/skystash/pkg/turns"
 )
@@ -161,7 +161,7 @@ func (tx *Txn) Hold(bytes int64) {
 
 // ErrMemory refuses a request that keeps more than it may.
 func ErrMemory(limit int64) error {
-	return resp.Error(fmt.Sprintf("ERR max request memory exceeded. Limit: %d bytes", limit))
+	return refusal.Error(fmt.Sprintf("ERR max request memory exceeded. Limit: %d bytes", limit))
 }
 
 // LetGo is called when a transaction has ended: it keeps nothing any more.
@@ -203,16 +203,16 @@ func (tx *Txn) Matches(pattern, s string) bool {
 }
 
 // ErrWork refuses a request that does more work than it may.
-func ErrWork(limit int64) resp.Error {
-	return resp.Error(fmt.Sprintf("ERR max request work exceeded. Limit: %d units", limit))
+func ErrWork(limit int64) refusal.Error {
+	return refusal.Error(fmt.Sprintf("ERR max request work exceeded. Limit: %d units", limit))
 }
 
 // ErrReplies refuses what follows replies that are too large together.
-func ErrReplies(limit int64) resp.Error {
-	return resp.Error(fmt.Sprintf("ERR max size of all replies exceeded. Limit: %d bytes", limit))
+func ErrReplies(limit int64) refusal.Error {
+	return refusal.Error(fmt.Sprintf("ERR max size of all replies exceeded. Limit: %d bytes", limit))
 }
 
 // ErrTransactionSize refuses a transaction of more items than a commit has.
-func ErrTransactionSize(items int) resp.Error {
-	return resp.Error(fmt.Sprintf("ERR transaction too large: %d items in one transaction, at most %d", items, store.MaxCommitOps))
+func ErrTransactionSize(items int) refusal.Error {
+	return refusal.Error(fmt.Sprintf("ERR transaction too large: %d items in one transaction, at most %d", items, store.MaxCommitOps))
 }

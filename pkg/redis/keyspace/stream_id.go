@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/skystash/skystash/pkg/redis/resp"
+	"github.com/skystash/skystash/pkg/redis/internal/refusal"
 )
 
 // StreamID is the id of a stream's entry: Unix milliseconds and a number within them.
@@ -14,7 +14,7 @@ type StreamID struct{ Ms, Seq uint64 }
 var MaxStreamID = StreamID{math.MaxUint64, math.MaxUint64}
 
 // ErrStreamID refuses what is no id.
-const ErrStreamID resp.Error = "ERR Invalid stream ID specified as stream command argument"
+const ErrStreamID refusal.Error = "ERR Invalid stream ID specified as stream command argument"
 
 // String is the id as Redis writes it.
 func (id StreamID) String() string {
@@ -116,10 +116,10 @@ func ParseStreamBound(s string, end bool) (StreamID, error) {
 		if id, ok := id.Prev(); ok {
 			return id, nil
 		}
-		return id, resp.Error("ERR invalid end ID for the interval")
+		return id, refusal.Error("ERR invalid end ID for the interval")
 	}
 	if id, ok := id.Next(); ok {
 		return id, nil
 	}
-	return id, resp.Error("ERR invalid start ID for the interval")
+	return id, refusal.Error("ERR invalid start ID for the interval")
 }

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -118,7 +117,7 @@ type Doubt struct {
 	// reply writes the command's reply if the attempt turns out to have been applied. trace is the
 	// value of the attempt's trace. It is zero if there is no trace but the item is as the attempt
 	// left it. reply reports false if the reply cannot be known.
-	reply func(trace store.Value, w *resp.Writer) bool
+	reply func(trace store.Value) bool
 }
 
 // blind reports whether the attempt may arrive whatever the head's version is by then.
@@ -127,14 +126,14 @@ func (d Doubt) blind() bool { return d.seen == "" }
 // resolve looks for the attempt's trace in a head. If the trace is there, the attempt was applied:
 // resolve writes its reply and returns true. It fails with store.ErrUnknownOutcome if the head
 // cannot tell.
-func (d Doubt) resolve(head store.Attrs, w *resp.Writer) (done bool, err error) {
+func (d Doubt) resolve(head store.Attrs) (done bool, err error) {
 	switch fate(head, d.id, d.start, d.seen) {
 	case NotApplied:
 		return false, nil
 	case Unknown:
 		return true, fmt.Errorf("the key was written anew meanwhile: %w", store.ErrUnknownOutcome)
 	}
-	if !d.reply(head.Get(d.id.TraceName()), w) {
+	if !d.reply(head.Get(d.id.TraceName())) {
 		return true, fmt.Errorf("the reply is lost: %w", store.ErrUnknownOutcome)
 	}
 	return true, nil
@@ -142,29 +141,28 @@ func (d Doubt) resolve(head store.Attrs, w *resp.Writer) (done bool, err error) 
 
 // ResolveDoubts finds out whether one of the earlier attempts was applied. If so, the command is done, and its reply
 // written.
-func (tx *Txn) ResolveDoubts(w *resp.Writer) (done bool, err error) {
+func (tx *Txn) ResolveDoubts() (done bool, err error) {
 	for _, d := range slices.Backward(tx.mode.Doubts) { // a later attempt leaves the traces of earlier ones too
 		head := tx.entry(d.key).seen
 		if tx.err != nil {
 			return true, tx.err // a script's key, which was not among those read ahead
 		}
-		if done, err := d.resolve(head, w); done || err != nil {
+		if done, err := d.resolve(head); done || err != nil {
 			return true, err
 		}
 	}
 	return false, nil
 }
 
-// Doubt is the transaction's own attempt if its answer was lost: reply is what it had replied.
-func (tx *Txn) Doubt(reply func() []byte) (d Doubt, ok bool) {
-	if tx.lost == "" {
-		return Doubt{}, false
-	}
-	text := reply()
-	return Doubt{key: tx.lost, id: tx.id, start: tx.now, seen: Version(tx.entry(tx.lost).seen), reply: func(_ store.Value, w *resp.Writer) bool {
-		w.Buf = append(w.Buf, text...)
+// Lost reports whether the answer to the transaction's commit was lost.
+func (tx *Txn) Lost() bool { return tx.lost != "" }
+
+// Doubt is the transaction's own attempt, whose answer was lost. reply writes once more what it had replied.
+func (tx *Txn) Doubt(reply func()) Doubt {
+	return Doubt{key: tx.lost, id: tx.id, start: tx.now, seen: Version(tx.entry(tx.lost).seen), reply: func(store.Value) bool {
+		reply()
 		return true
-	}}, true
+	}}
 }
 
 // Outcome is what became of a write whose answer was lost.

@@ -3,12 +3,13 @@ package resp
 import (
 	"fmt"
 	"strconv"
+
+	"github.com/skystash/skystash/pkg/redis/internal/refusal"
 )
 
 // Types that Decode uses so that no two different replies become the same value.
 type (
 	Simple string // a simple string
-	Error  string // an error: its code and text
 	Map    []any  // a map: key, value, key, value ..., in the order written
 	Set    []any  // a set, in the order written
 	Pairs  []any  // pairs: one, its value, the next ...
@@ -17,7 +18,8 @@ type (
 	Push   []any  // a message that is no reply: its kind, then what it says
 )
 
-func (e Error) Error() string { return string(e) }
+// Error is an error: its code and text. Those who do not write replies know it as refusal.Error.
+type Error = refusal.Error
 
 // Decode turns a reply, which must be exactly one, into Go values: string (a
 // bulk string), int64, float64, bool, nil, []any (nil for the null array),
