@@ -56,8 +56,9 @@
 //	                         enhanced fan-out, instead of being asked once a second. That costs $0.015 an hour for
 //	                         each shard, and $0.013 a GB: false
 //	kafkaObjects             "true": segments of 9 KiB and more go into a bucket of S3, which costs a tenth
-//	                         to store; "read": what is there is read, and no more goes there; "false":
-//	                         no bucket, for deployments that never had one: true
+//	                         to store, and old smaller ones are merged into its objects where that pays (see
+//	                         integration/bench/KAFKA.md); "read": what is there is read, and no more goes
+//	                         there; "false": no bucket, for deployments that never had one: true
 //	kafkaLagMetrics          "true": the lag of each group is a metric of CloudWatch, every sweepMinutes, which
 //	                         costs $0.30 a month for each of two: false
 //	kafkaLagAlarm            messages that a group may be behind before there is an alarm: none
