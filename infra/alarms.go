@@ -1,11 +1,14 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsbudgets"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatchactions"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
@@ -32,6 +35,7 @@ type Operate struct {
 	Alarms     string // alarmsNone, alarmsFew or alarmsAll
 	AlarmEmail string // that alarms are sent to; "": nobody has a mail
 	AlarmTopic string // ARN of the SNS topic that they notify; "": none but that of AlarmEmail
+	Budget     int    // dollars a month of the AWS account, of which AlarmEmail is told; 0: none
 	Dashboards bool
 }
 
@@ -50,6 +54,12 @@ func readOperate(text func(name, byDefault string) string) (Operate, error) {
 		return Operate{}, fmt.Errorf("context alarmEmail: alarmTopic is set, too: subscribe %s to that topic", o.AlarmEmail)
 	}
 	var err error
+	if o.Budget, err = strconv.Atoi(text("budget", "0")); err != nil || o.Budget < 0 {
+		return Operate{}, fmt.Errorf("context budget: %q is no number of dollars", text("budget", ""))
+	}
+	if o.Budget > 0 && o.AlarmEmail == "" {
+		return Operate{}, errors.New("context budget: nobody is told without alarmEmail")
+	}
 	o.Dashboards, err = truth("dashboards", text("dashboards", "true"))
 	return o, err
 }
@@ -94,7 +104,30 @@ func newAlarmStack(scope constructs.Construct, cfg Config) awssns.Topic {
 	topic := awssns.NewTopic(stack, jsii.String("Topic"), &awssns.TopicProps{DisplayName: jsii.String(string(cfg.prefix) + " alarms")})
 	topic.AddSubscription(awssnssubscriptions.NewEmailSubscription(&cfg.AlarmEmail, nil))
 	output(stack, "AlarmTopic", topic.TopicArn(), "The topic of all alarms")
+	if cfg.Budget > 0 {
+		addBudget(stack, cfg)
+	}
 	return topic
+}
+
+// addBudget has AWS write to the address when the account has cost four fifths of the budget, and when it looks as if the month
+// will cost more. AWS looks a few times a day. Two budgets are free in an account.
+func addBudget(stack awscdk.Stack, cfg Config) {
+	tell := func(kind string, percent float64) awsbudgets.CfnBudget_NotificationWithSubscribersProperty {
+		return awsbudgets.CfnBudget_NotificationWithSubscribersProperty{
+			Notification: &awsbudgets.CfnBudget_NotificationProperty{
+				NotificationType: &kind, Threshold: &percent, ThresholdType: jsii.String("PERCENTAGE"), ComparisonOperator: jsii.String("GREATER_THAN"),
+			},
+			Subscribers: &[]any{awsbudgets.CfnBudget_SubscriberProperty{SubscriptionType: jsii.String("EMAIL"), Address: &cfg.AlarmEmail}},
+		}
+	}
+	awsbudgets.NewCfnBudget(stack, jsii.String("Budget"), &awsbudgets.CfnBudgetProps{
+		Budget: &awsbudgets.CfnBudget_BudgetDataProperty{
+			BudgetName: jsii.String(string(cfg.prefix)), BudgetType: jsii.String("COST"), TimeUnit: jsii.String("MONTHLY"),
+			BudgetLimit: &awsbudgets.CfnBudget_SpendProperty{Amount: jsii.Number(cfg.Budget), Unit: jsii.String("USD")},
+		},
+		NotificationsWithSubscribers: &[]any{tell("ACTUAL", 80), tell("FORECASTED", 100)},
+	})
 }
 
 // part is a construct directly in a stack.

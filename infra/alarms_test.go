@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -11,12 +12,15 @@ import (
 	"github.com/skystash/skystash/pkg/meter/price/stack"
 )
 
+// hash is what CDK puts behind the names of most resources.
+var hash = regexp.MustCompile(`[0-9A-F]{8}$`)
+
 // resourcesOf are the resources of a type in a template, by their ids without the hash at their end.
 func resourcesOf(t stack.Template, kind string) map[string]map[string]any {
 	found := map[string]map[string]any{}
 	for id, r := range t.Resources {
 		if r.Type == kind {
-			found[id[:len(id)-8]] = r.Properties
+			found[hash.ReplaceAllString(id, "")] = r.Properties
 		}
 	}
 	return found
@@ -57,7 +61,7 @@ func TestFewAlarmsAreWithinTheFreeOnes(t *testing.T) {
 }
 
 func TestAllAlarmsAreAboutEverything(t *testing.T) {
-	stacks := synthesised(t, map[string]any{"products": "all", "alarms": "all", "alarmEmail": "ops@example.com"})
+	stacks := synthesised(t, map[string]any{"products": "all", "alarms": "all", "alarmEmail": "ops@example.com", "budget": "50"})
 	for name, template := range stacks {
 		if name == "SkystashAlarms" {
 			continue
@@ -90,7 +94,11 @@ func TestAllAlarmsAreAboutEverything(t *testing.T) {
 			t.Errorf("subscription %v", s)
 		}
 	}
-	if len(stacks["SkystashAlarms"].Resources) < 2 {
+	budgets := resourcesOf(stacks["SkystashAlarms"], "AWS::Budgets::Budget")
+	if text := fmt.Sprint(budgets); len(budgets) != 1 || strings.Count(text, "ops@example.com") != 2 || !strings.Contains(text, "Amount:50") {
+		t.Errorf("budget %s", text)
+	}
+	if len(resourcesOf(stacks["SkystashAlarms"], "AWS::SNS::Topic")) != 1 {
 		t.Error("there is no topic")
 	}
 }
@@ -108,6 +116,7 @@ func TestAlarmsMayNotifyATopicThatThereIs(t *testing.T) {
 	}
 	for _, bad := range []map[string]any{
 		{"alarms": "some"}, {"alarmEmail": "nobody"}, {"alarmTopic": "ops"}, {"alarmTopic": topic, "alarmEmail": "ops@example.com"}, {"dashboards": "perhaps"},
+		{"budget": "10"}, {"budget": "much", "alarmEmail": "ops@example.com"},
 	} {
 		if _, err := readConfig(func(name string) any { return bad[name] }); err == nil {
 			t.Errorf("%v is taken", bad)

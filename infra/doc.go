@@ -81,6 +81,8 @@
 //	                         $0.10 a month for each metric beyond ten; "false": there are none: few
 //	alarmEmail               address that alarms are sent to, by an SNS topic in the stack <prefix>Alarms: none
 //	alarmTopic               else: ARN of the SNS topic that they notify: none
+//	budget                   dollars a month of the whole AWS account: AWS writes to alarmEmail when four fifths of them
+//	                         are spent, and when more is to be expected: none
 //	dashboards               "false": there is no dashboard for each product. Three are free in an account: true
 //
 // The gateway, for clients that speak the protocols of Redis and Kafka themselves, is deployed if it has a name:

@@ -166,7 +166,7 @@ var charges = map[string]func(b *biller, id string, r Resource){
 	"AWS::Lambda::EventInvokeConfig": nil, "AWS::Lambda::Function": nil, "AWS::Lambda::Permission": nil, "AWS::Lambda::Url": nil,
 	"AWS::Logs::LogGroup": nil, "AWS::Logs::MetricFilter": nil, "AWS::Logs::SubscriptionFilter": nil, "AWS::Logs::ResourcePolicy": nil,
 	"AWS::S3::Bucket": nil, "AWS::S3::BucketPolicy": nil, "AWS::SQS::Queue": nil, "AWS::SQS::QueuePolicy": nil,
-	"AWS::SNS::Topic": nil, "AWS::SNS::TopicPolicy": nil, "AWS::SNS::Subscription": nil, "AWS::Scheduler::ScheduleGroup": nil,
+	"AWS::Budgets::Budget": nil, "AWS::SNS::Topic": nil, "AWS::SNS::TopicPolicy": nil, "AWS::SNS::Subscription": nil, "AWS::Scheduler::ScheduleGroup": nil,
 	"AWS::StepFunctions::StateMachine": nil, "AWS::SSM::Parameter": nil, "AWS::CloudFormation::Stack": nil,
 	"Custom::DynamoDBReplica": nil, "Custom::CrossRegionExportReader": nil, "Custom::CrossRegionExportWriter": nil,
 	"AWS::ECS::Cluster": nil, "AWS::ECS::ClusterCapacityProviderAssociations": nil, "AWS::ECS::TaskDefinition": nil,
