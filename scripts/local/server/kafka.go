@@ -110,7 +110,7 @@ func (m *Main) openKafka(ctx context.Context) (p *product, err error) {
 	if err != nil {
 		return nil, err
 	}
-	engine := kafka.New(kafka.Config{Store: st, Stream: stream, RecordTTL: recordTTL, Logger: m.log})
+	engine := kafka.New(kafka.Config{Store: st, Stream: stream, RecordTTL: recordTTL, Now: m.Now, Logger: m.log})
 	if m.flags.kafkaStream == "" { // nobody else uses the stream
 		if err := engine.CloseGaps(ctx); err != nil {
 			return nil, err
@@ -126,7 +126,7 @@ func (m *Main) openKafka(ctx context.Context) (p *product, err error) {
 			return nil, err
 		}
 	}
-	verifier, err := newVerifier(token.ProductKafka, st)
+	verifier, err := m.newVerifier(token.ProductKafka, st)
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +155,7 @@ func (m *Main) openKafka(ctx context.Context) (p *product, err error) {
 		},
 		close: st.Close,
 	}
-	p.mount(rest.New(rest.Config{Engine: engine, Verifier: verifier, MaxBodyBytes: m.flags.maxRequest, Meter: m.usage.sums, Logger: m.log}))
+	p.mount(rest.New(rest.Config{Engine: engine, Verifier: verifier, MaxBodyBytes: m.flags.maxRequest, Meter: m.usage.sums, Now: m.Now, Logger: m.log}))
 	return p, nil
 }
 
