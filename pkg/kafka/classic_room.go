@@ -129,7 +129,7 @@ type room struct {
 	others   map[string]int64     // by process: its item's time when it was read last
 	lastBeat time.Time            // when this process has told others
 
-	topics   []string // of the cluster, see room.matching
+	topics   map[string]groups.Topic // of the cluster, see listTopics
 	listedAt time.Time
 }
 

@@ -175,7 +175,7 @@ func (r *room) heartbeat(ctx context.Context, c *Cluster, req *ConsumerHeartbeat
 	if lost := r.lost(req.Member); len(lost) > 0 {
 		next.Leave(lost...)
 	}
-	topics, err := r.e.topicsNamed(ctx, c, slices.Concat(next.Reads(), b.Names, b.Matched))
+	topics, err := r.named(ctx, c, slices.Concat(next.Reads(), b.Names, b.Matched))
 	if err != nil {
 		return out, err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/skystash/skystash/pkg/kafka/groups"
@@ -162,11 +161,27 @@ func (r *room) takeOutAll(ctx context.Context) error {
 	return r.takeOut(ctx, ids)
 }
 
-// topicsNamed are those topics of some names that there are.
-func (e *Engine) topicsNamed(ctx context.Context, c *Cluster, names []string) (map[string]groups.Topic, error) {
+// maxNamed is how many topics are looked up one by one. For more, all are listed.
+const maxNamed = 32
+
+// named are those topics of some names that there are.
+func (r *room) named(ctx context.Context, c *Cluster, names []string) (map[string]groups.Topic, error) {
+	slices.Sort(names)
+	names = slices.Compact(names)
 	topics := map[string]groups.Topic{}
+	if len(names) > maxNamed {
+		if err := r.listTopics(ctx, c); err != nil {
+			return nil, err
+		}
+		for _, name := range names {
+			if t, ok := r.topics[name]; ok {
+				topics[name] = t
+			}
+		}
+		return topics, nil
+	}
 	for _, name := range names {
-		t, err := e.Topic(ctx, c, name)
+		t, err := r.e.Topic(ctx, c, name)
 		switch {
 		case IsKind(err, NotFound), IsKind(err, Invalid):
 		case err != nil:
@@ -178,8 +193,25 @@ func (e *Engine) topicsNamed(ctx context.Context, c *Cluster, names []string) (m
 	return topics, nil
 }
 
-// matchAge is how old the list of topics may be that expressions are matched with.
-const matchAge = 5 * time.Second
+// topicsAge is how old a list of topics may be.
+const topicsAge = 5 * time.Second
+
+// listTopics lists the topics of the cluster, unless that was done a moment ago.
+func (r *room) listTopics(ctx context.Context, c *Cluster) error {
+	now := r.e.now()
+	if !r.listedAt.IsZero() && now.Sub(r.listedAt) < topicsAge {
+		return nil
+	}
+	all, err := r.e.Topics(ctx, c)
+	if err != nil {
+		return err
+	}
+	r.topics, r.listedAt = make(map[string]groups.Topic, len(all)), now
+	for _, t := range all {
+		r.topics[t.Name] = groups.Topic{ID: t.id, Partitions: t.Partitions}
+	}
+	return nil
+}
 
 // matching are the names of topics that an expression matches as a whole, in order.
 func (r *room) matching(ctx context.Context, c *Cluster, expression string, may func(string) bool) (names []string, err error) {
@@ -190,19 +222,12 @@ func (r *room) matching(ctx context.Context, c *Cluster, expression string, may 
 	if err != nil {
 		return nil, err
 	}
-	if now := r.e.now(); r.listedAt.IsZero() || now.Sub(r.listedAt) >= matchAge {
-		topics, err := r.e.Topics(ctx, c)
-		if err != nil {
-			return nil, err
-		}
-		r.topics, r.listedAt = nil, now
-		for _, t := range topics {
-			r.topics = append(r.topics, t.Name)
-		}
+	if err := r.listTopics(ctx, c); err != nil {
+		return nil, err
 	}
-	for _, name := range r.topics {
+	for name := range r.topics {
 		if re.MatchString(name) && may(name) {
-			names = append(names, strings.Clone(name))
+			names = append(names, name)
 		}
 	}
 	slices.Sort(names)

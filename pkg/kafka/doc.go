@@ -74,8 +74,8 @@
 //	debt      'c' cluster                    'r' topic id          parts: the topic's logs are to be deleted
 //	clusters  "clusters"                     cluster               none
 //	news      'c' cluster                    'n' topic id          c* for partitions: counters, see newsOf
-//	head      'l' cluster/topic/partition    'h'                   n w t q r b z k ke nw os f fn g y yc yp, see partition.go; p.* pe, see producers.go
-//	segment   'l' cluster/topic/partition    's' base(8)           n r z a, d (batches), c (pieces) or o and l (an object), e and x (expiry), k v (compaction)
+//	head      'l' cluster/topic/partition    'h'                   n w t q r b z k ke nw os f fn g mg mm y yc yp, see partition.go; p.* pe, see producers.go
+//	segment   'l' cluster/topic/partition    's' base(8)           n r z a, d (batches), c (pieces) or o, l and i (an object), e and x (expiry), k v (compaction), f
 //	piece     'l' cluster/topic/partition    'd' base(8) [v] no(2) d, e, x: part of a batch larger than an item
 //	pending   'l' cluster/topic/partition    'q' base(8) no(2)     d: a record of the stream that waits
 //	producer  'l' cluster/topic/partition    'p' id                p.* x: an idempotent producer that the head has no room for, see producers.go
@@ -97,6 +97,13 @@
 // several objects for one segment one wins, and nothing of the chain's guarantees changes. The others
 // are orphans. Whoever loses deletes its own; sweeps find those of writers that died, a day later. An
 // object goes when its segment does.
+//
+// Segments that are smaller stay in the database until they are old. Sweeps then merge runs of adjacent ones into objects of
+// Config.MergeBytes, in place of the first of them. They do so where that costs less than the cheaper storage saves for as long
+// as the topic keeps its messages, which is never if it keeps them for less than MinMergeRetention, and not in logs that are bounded by
+// size or compacted. Such an object is read by parts: its segment's item says where they are. The segment
+// expires when its last message does; as with Kafka's segment.ms, that is a week after the first one at most. See
+// merger for why a merge loses nothing, whoever dies or reads meanwhile.
 //
 // # Retention
 //

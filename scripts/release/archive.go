@@ -192,7 +192,7 @@ func (r *release) notes(context.Context) error {
 		return err
 	}
 	section, ok := changes(string(text), r.version)
-	if !ok && !strings.Contains(r.version, "-") {
+	if !ok && r.tagged() {
 		return fmt.Errorf("CHANGELOG.md has no section %q", "## "+r.version)
 	}
 	if !ok {

@@ -6,7 +6,7 @@
 //	go run ./scripts/release -platforms linux/amd64 -out /tmp/r
 //
 // The version is that of the tag at the commit, or made of the last tag and the commit. Its section of CHANGELOG.md becomes
-// notes.md; a version that is tagged must have one. Dates in the files are that of the commit, so that the same
+// notes.md; a version that is tagged must have one, and prices (pkg/meter/price) that are not older than half a year. Dates in the files are that of the commit, so that the same
 // commit and the same Go make the same bytes.
 //
 // # Size
@@ -32,6 +32,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/skystash/skystash/pkg/meter/price"
 )
 
 func main() {
@@ -167,6 +169,9 @@ func (r *release) prepare(ctx context.Context) error {
 		return fmt.Errorf("the date of the commit: %w", err)
 	}
 	r.date = time.Unix(unix, 0).UTC()
+	if err := r.checkPrices(); err != nil {
+		return err
+	}
 	if r.out, err = filepath.Abs(r.out); err != nil {
 		return err
 	}
@@ -174,6 +179,17 @@ func (r *release) prepare(ctx context.Context) error {
 		return err
 	}
 	return os.MkdirAll(r.out, 0o750)
+}
+
+// tagged reports whether the version is that of a tag, and not of a commit behind it.
+func (r *release) tagged() bool { return !strings.Contains(r.version, "-") }
+
+// checkPrices refuses a version that is tagged if the prices that costs are reckoned with are old by the commit's date.
+func (r *release) checkPrices() error {
+	if !r.tagged() {
+		return nil
+	}
+	return price.Prices().Check(r.date)
 }
 
 func (r *release) say(format string, args ...any) { fmt.Fprintf(r.log, format+"\n", args...) }

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/skystash/skystash/pkg/meter/price"
 )
 
 // all makes the tests look at the releases of all platforms; otherwise only that of this machine is made.
@@ -333,5 +335,22 @@ func TestPlatformsAreChosen(t *testing.T) {
 	}
 	if _, err := parsePlatforms("plan9/amd64"); err == nil {
 		t.Error("plan9 has a release")
+	}
+}
+
+func TestTaggedVersionsNeedPricesOfTheLastHalfYear(t *testing.T) {
+	asOf, err := time.Parse("2006-01", price.Prices().AsOf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		version string
+		months  int
+		ok      bool
+	}{{"1.2.3", 1, true}, {"1.2.3", 6, true}, {"1.2.3", 8, false}, {"1.2.3-4-gabcdef", 8, true}} {
+		r := &release{version: tt.version, date: asOf.AddDate(0, tt.months, 0)}
+		if err := r.checkPrices(); (err == nil) != tt.ok {
+			t.Errorf("%s, %d months after the prices: %v", tt.version, tt.months, err)
+		}
 	}
 }

@@ -70,6 +70,20 @@ func TestConsumerProtocol(t *testing.T) {
 	}
 }
 
+// The client for Java asks for the topics of its partitions by their ids, and sends empty names with them.
+func TestMetadataByIDsBesideEmptyNames(t *testing.T) {
+	b := newBroker(t)
+	c := b.client(b.mint(nil).plain())
+	red := b.topicID(c, "red")
+	req := kmsg.NewPtrMetadataRequest()
+	req.Topics = []kmsg.MetadataRequestTopic{{Topic: kmsg.StringPtr(""), TopicID: red}, {Topic: kmsg.StringPtr(""), TopicID: [16]byte{1}}}
+	got := raw[*kmsg.MetadataResponse](b, c, req).Topics
+	if got[0].ErrorCode != 0 || *got[0].Topic != "red" || len(got[0].Partitions) != 3 {
+		t.Errorf("%+v", got[0])
+	}
+	b.wantCode("an id of no topic", got[1].ErrorCode, kerr.UnknownTopicID)
+}
+
 // Version 10 of OffsetCommit and OffsetFetch has ids of topics instead of names.
 func TestOffsetsByIDsOfTopics(t *testing.T) {
 	b := newBroker(t)

@@ -57,6 +57,9 @@ func (x *exchange) metadata(ctx context.Context, req *kmsg.MetadataRequest, resp
 	var byID map[[16]byte]*kafka.Topic
 	named := map[string]bool{}
 	for _, asked := range req.Topics {
+		if asked.TopicID != ([16]byte{}) { // the client for Java sends an empty name with it
+			asked.Topic = nil
+		}
 		if asked.Topic != nil {
 			if named[*asked.Topic] { // it is answered once
 				continue

@@ -78,8 +78,8 @@ func (c *conn) serveSome(cmds [][]string, size int64) (int, error) {
 	if c.waits(cmds[0]) {
 		return 1, c.serveWaiting(cmds[0], size)
 	}
-	ctx, cancel := context.WithTimeout(redis.WithCaller(context.WithoutCancel(c.Life), &c.caller), c.s.cfg.Timeout+time.Duration(len(cmds))*commandTime)
-	defer cancel()
+	ctx := newTimed(c.values, c.s.cfg.Timeout+time.Duration(len(cmds))*commandTime)
+	defer ctx.end()
 	b := &batch{conn: c, bytesIn: size}
 	done := b.open(ctx, cmds)
 	if done == 0 {

@@ -25,9 +25,11 @@ type conn struct {
 	s  *Server
 	id int64
 	in *reader
+	to *rawWriter // nil: the connection is not of TCP
 
-	label  string       // the database that the host name stands for, by TLS
-	caller redis.Caller // what the engine is told of it
+	label  string          // the database that the host name stands for, by TLS
+	caller redis.Caller    // what the engine is told of it
+	values context.Context // with the caller, without an end
 	began  time.Time
 
 	login   atomic.Pointer[login] // nil: nobody has logged in
@@ -76,9 +78,10 @@ type seen struct {
 }
 
 func newConn(s *Server, nc net.Conn, id int64) *conn {
-	c := &conn{Conn: conns.NewConn(nc), s: s, id: id, in: newReader(nc, &s.buffers), proto: 2, began: s.now(), share: s.shareOf("")}
+	c := &conn{Conn: conns.NewConn(nc), s: s, id: id, in: newReader(nc, &s.buffers), to: newRawWriter(nc), proto: 2, began: s.now(), share: s.shareOf("")}
 	c.seen.proto, c.seen.queued, c.seen.at = 2, -1, c.began
 	c.caller = redis.Caller{Addr: nc.RemoteAddr().String(), Patient: true, Observer: observer{c}, Waits: c.Life, Server: func() redis.ServerInfo { return s.info(c.login.Load()) }}
+	c.values = redis.WithCaller(context.Background(), &c.caller)
 	return c
 }
 
@@ -323,7 +326,7 @@ func (c *conn) rest() {
 
 // write sends bytes, which are held for something. The caller holds sending.
 func (c *conn) write(rest []byte, what holding) error {
-	for len(rest) > 0 {
+	for rest = rest[c.to.write(rest[:min(len(rest), writeChunk)]):]; len(rest) > 0; {
 		c.hold(what, len(rest))
 		n := min(len(rest), writeChunk)
 		if err := c.Net.SetWriteDeadline(time.Now().Add(writeTime)); err != nil {

@@ -59,3 +59,45 @@ func (r *rawReader) try(fd uintptr) bool {
 		return true
 	}
 }
+
+// rawWriter writes to a TCP connection what it takes at once: nothing has to be waited for, so there need be no deadline.
+type rawWriter struct {
+	conn    syscall.RawConn
+	attempt func(fd uintptr) bool // made once, as that of a rawReader
+	bytes   []byte
+	n       int
+}
+
+// newRawWriter makes a rawWriter; nil: the connection is not of TCP.
+func newRawWriter(to io.Writer) *rawWriter {
+	tcp, ok := to.(*net.TCPConn)
+	if !ok {
+		return nil
+	}
+	conn, err := tcp.SyscallConn()
+	if err != nil {
+		return nil
+	}
+	w := &rawWriter{conn: conn}
+	w.attempt = w.try
+	return w
+}
+
+// write returns how many of the bytes the connection has taken. If it has failed, the next attempt to write finds out why.
+func (w *rawWriter) write(p []byte) int {
+	if w == nil || len(p) == 0 {
+		return 0
+	}
+	w.bytes, w.n = p, 0
+	_ = w.conn.Write(w.attempt)
+	w.bytes = nil
+	return w.n
+}
+
+func (w *rawWriter) try(fd uintptr) bool {
+	n, err := syscall.Write(int(fd), w.bytes)
+	if err == nil {
+		w.n = n
+	}
+	return true // also if nothing was taken
+}

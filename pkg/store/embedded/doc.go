@@ -18,6 +18,8 @@
 // What it does not do: nothing is ever throttled and there are no transaction
 // conflicts, because operations on the same items wait for each other.
 //
+// An item that is written again and again is read without asking the engine, see hotItem.
+//
 // # Disk trouble
 //
 // While the disk is full, writes are refused with store.ErrUnavailable and those

@@ -131,6 +131,7 @@ func (j *janitor) reclaim(sc *scratch, entry []byte, before int64) (gone bool, e
 		err = b.Delete(entry, nil)
 	}
 	if err == nil {
+		st.hot.Store(nil)
 		err = j.store.db.Apply(b, pebble.NoSync)
 	}
 	if err != nil {

@@ -74,6 +74,17 @@ func load(from getter, dataKey []byte) (store.Attrs, error) {
 	return as, err
 }
 
+// current reads the item under a data key as it is now; nil if there is none. The stripe is the item's.
+func (s *Store) current(dataKey []byte) (store.Attrs, *stripe, error) {
+	st := s.stripes.of(dataKey)
+	if val, ok := st.find(dataKey); ok {
+		as, err := decodeAttrs(val)
+		return as, st, err
+	}
+	as, err := load(s.db, dataKey)
+	return as, st, err
+}
+
 // ensureDurable waits until everything that a call has read is on disk. unsynced says that some of
 // it may not be: a crash could still take it back, and the caller would have seen what never was.
 func (s *Store) ensureDurable(ctx context.Context, unsynced bool) error {
@@ -95,9 +106,9 @@ func (s *Store) Get(ctx context.Context, key store.Key) (store.Attrs, error) {
 	sc := scratchPool.Get().(*scratch)
 	defer sc.release()
 	sc.key = appendDataKey(sc.key[:0], key)
-	as, err := load(s.db, sc.key)
+	as, st, err := s.current(sc.key)
 	if err == nil {
-		err = s.ensureDurable(ctx, s.stripes.of(sc.key).unsynced.Load() > 0)
+		err = s.ensureDurable(ctx, st.unsynced.Load() > 0)
 	}
 	if err != nil {
 		return nil, unavailable("get "+keyText(key), err)

@@ -199,7 +199,7 @@ func (s *Store) execute(ctx context.Context, sc *scratch, ops []store.Op) error 
 func (s *Store) executeLocked(sc *scratch, ops []store.Op) (wrote bool, err error) {
 	sc.changes = sc.changes[:0]
 	for i := range ops {
-		old, err := load(s.db, sc.dataKeys[i])
+		old, _, err := s.current(sc.dataKeys[i])
 		if err != nil {
 			return false, unavailable("read "+keyText(ops[i].Key), err)
 		}
@@ -234,12 +234,16 @@ func (s *Store) executeLocked(sc *scratch, ops []store.Op) (wrote bool, err erro
 	if err := s.apply(b, sc); err != nil {
 		return false, unknown("write "+keyText(ops[0].Key), err)
 	}
+	if len(ops) == 1 && sc.changes[0].next != nil {
+		s.stripes.wrote(sc.dataKeys[0], sc.val)
+	}
 	return true, nil
 }
 
 // apply makes a batch visible under the locked stripes, and takes it over; unless it
 // fails, awaitSync has to follow.
 func (s *Store) apply(b *pebble.Batch, sc *scratch) error {
+	sc.stripes.cool()
 	sc.stripes.addUnsynced(1)
 	s.syncer.unsynced.Add(1)
 	var err error
