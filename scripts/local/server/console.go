@@ -17,6 +17,7 @@ func (m *Main) SignInURL() string { return m.signIn }
 // openConsole opens the console. The control plane must be open.
 func (m *Main) openConsole(ctx context.Context) (*product, error) {
 	h, err := console.New(console.Config{
+		Now:     m.Now,
 		Control: m.control.engine, Book: meter.NewBook(m.control.store), Store: m.control.store,
 		Redis: m.redis, Kafka: m.kafka, QStash: m.qstash.engine, Logger: m.log,
 	})

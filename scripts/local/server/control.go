@@ -41,6 +41,7 @@ func (m *Main) openControl(ctx context.Context) (p *product, err error) {
 		Store: c.store, Keyring: keyring, Redis: m.redis, Kafka: m.kafka, QStash: m.qstash.engine, Directories: m.directories,
 		Endpoints: control.Endpoints{Redis: m.url, RedisTCP: m.redisWire.endpoint(), Kafka: m.url + "/kafka", KafkaTCP: m.kafkaWire.endpoint(), QStash: m.url},
 		Region:    m.flags.region,
+		Now:       m.Now,
 		Logger:    m.log,
 	})
 	if err := c.bootstrap(ctx, m.flags); err != nil {
@@ -48,7 +49,7 @@ func (m *Main) openControl(ctx context.Context) (p *product, err error) {
 	}
 	m.control = c
 	handler := rest.New(rest.Config{
-		Engine: c.engine, Book: meter.NewBook(c.store), Kafka: m.kafka, QStash: m.qstash.engine, Logger: m.log,
+		Engine: c.engine, Book: meter.NewBook(c.store), Kafka: m.kafka, QStash: m.qstash.engine, Now: m.Now, Logger: m.log,
 	})
 	return &product{
 		name:  "Developer API",

@@ -114,7 +114,7 @@ func (m *Main) openKafka(ctx context.Context) (p *product, err error) {
 	// Records are changed through this engine, which then reads them anew. So only changes that other servers make, over
 	// a table that is shared, are seen later.
 	recordTTL = max(recordTTL, contract.RecordTTL)
-	engine := kafka.New(kafka.Config{Store: st, Stream: stream, RecordTTL: recordTTL, Logger: m.log})
+	engine := kafka.New(kafka.Config{Store: st, Stream: stream, RecordTTL: recordTTL, Now: m.Now, Logger: m.log})
 	if m.flags.kafkaStream == "" { // nobody else uses the stream
 		if err := engine.CloseGaps(ctx); err != nil {
 			return nil, err
@@ -130,7 +130,7 @@ func (m *Main) openKafka(ctx context.Context) (p *product, err error) {
 			return nil, err
 		}
 	}
-	verifier, err := newVerifier(token.ProductKafka, st)
+	verifier, err := m.newVerifier(token.ProductKafka, st)
 	if err != nil {
 		return nil, err
 	}
@@ -159,7 +159,7 @@ func (m *Main) openKafka(ctx context.Context) (p *product, err error) {
 		},
 		close: st.Close,
 	}
-	p.mount(rest.New(rest.Config{Engine: engine, Verifier: verifier, MaxBodyBytes: m.flags.maxRequest, Meter: m.usage.sums, Turns: m.redis.Queue(), Logger: m.log}))
+	p.mount(rest.New(rest.Config{Engine: engine, Verifier: verifier, MaxBodyBytes: m.flags.maxRequest, Meter: m.usage.sums, Turns: m.redis.Queue(), Now: m.Now, Logger: m.log}))
 	return p, nil
 }
 

@@ -32,6 +32,10 @@ type Main struct {
 	// Version is printed at the start, if there is one.
 	Version string
 
+	// Now is the clock of all products; time.Now if NewMain has made it. What somebody waits for by it, such as a message
+	// of QStash that is due later, comes after ClockMoved if it was moved.
+	Now func() time.Time
+
 	began          time.Time
 	stdout, stderr io.Writer
 	terminal       bool // stdout is one
@@ -68,7 +72,7 @@ type Main struct {
 // NewMain makes the program. What users look for goes to stdout, the log to stderr.
 func NewMain(stdout, stderr io.Writer) *Main {
 	m := &Main{
-		began: time.Now(), stdout: stdout, stderr: stderr, terminal: isTerminal(stdout),
+		Now: time.Now, began: time.Now(), stdout: stdout, stderr: stderr, terminal: isTerminal(stdout),
 		log: slog.New(slog.NewTextHandler(stderr, nil)), failed: make(chan error, 4), deadlines: newDeadlines(),
 	}
 	m.closeErr = sync.OnceValue(m.shutdown)
@@ -162,11 +166,12 @@ func (m *Main) Start(ctx context.Context) (err error) {
 	var mesh *nudge.Mesh
 	if m.flags.store == storeDynamo {
 		turns = turnsOverNetwork
-		mesh = nudge.New(nudge.Config{Store: m.store, Now: time.Now, Log: m.log})
+		mesh = nudge.New(nudge.Config{Store: m.store, Now: m.Now, Log: m.log})
 		others = mesh
 	}
 	engine := redis.New(redis.Config{
 		Store:         m.store,
+		Now:           m.Now,
 		Logger:        m.log,
 		RecordTTL:     recordTTL,
 		MaxReplyBytes: int(m.flags.maxRequest),
@@ -337,7 +342,7 @@ func openDatabase(ctx context.Context, engine *redis.Engine) (*redis.Database, e
 }
 
 func (m *Main) handler(engine *redis.Engine, region *rest.Region) (*rest.Handler, error) {
-	verifier, err := newVerifier(token.ProductRedis, m.store)
+	verifier, err := m.newVerifier(token.ProductRedis, m.store)
 	if err != nil {
 		return nil, err
 	}
@@ -346,6 +351,7 @@ func (m *Main) handler(engine *redis.Engine, region *rest.Region) (*rest.Handler
 		Verifier:        verifier,
 		Region:          region,
 		MaxRequestBytes: m.flags.maxRequest,
+		Now:             m.Now,
 		Meter:           m.usage.sums,
 		Class:           engine.Class,
 		Logger:          m.log,
@@ -354,8 +360,8 @@ func (m *Main) handler(engine *redis.Engine, region *rest.Region) (*rest.Handler
 
 // newVerifier checks a product's tokens with the keys that the control plane has published
 // in its store.
-func newVerifier(product string, st store.Store) (*token.Verifier, error) {
-	return token.NewVerifier(token.VerifierConfig{Product: product, Published: keydir.Directory{Store: st}})
+func (m *Main) newVerifier(product string, st store.Store) (*token.Verifier, error) {
+	return token.NewVerifier(token.VerifierConfig{Product: product, Now: m.Now, Published: keydir.Directory{Store: st}})
 }
 
 // reclaim clears away, from time to time, what deleted collections leave behind.
@@ -374,6 +380,9 @@ func (m *Main) reclaim(ctx context.Context, engine *redis.Engine) {
 		}
 	}
 }
+
+// Environment is what clients read from the environment, as pairs of a name and a value. Start sets it.
+func (m *Main) Environment() [][2]string { return m.environment() }
 
 // environment is what clients read from the environment.
 func (m *Main) environment() [][2]string {

@@ -84,7 +84,7 @@ func (m *Main) openQStash(ctx context.Context) (p *product, err error) {
 			q.store.Close()
 		}
 	}()
-	q.waker = embedded.New(embedded.Options{Horizon: qstashLookAhead, Logger: m.log})
+	q.waker = embedded.New(embedded.Options{Horizon: qstashLookAhead, Now: m.Now, Logger: m.log})
 	var observe func(qstash.Attempt)
 	if m.activity != nil {
 		observe = m.activity.delivery
@@ -93,6 +93,7 @@ func (m *Main) openQStash(ctx context.Context) (p *product, err error) {
 		Observe:   observe,
 		Meter:     m.usage.sums,
 		Store:     q.store,
+		Now:       m.Now,
 		Sender:    deliver.New(deliver.Config{Allow: deliver.Loopback, Resolve: m.flags.resolve}),
 		Waker:     q.waker,
 		Limits:    qstash.Limits{MaxTimeout: m.flags.qstashTimeout},
@@ -107,12 +108,12 @@ func (m *Main) openQStash(ctx context.Context) (p *product, err error) {
 		return nil, err
 	}
 	q.keys = acct.Keys
-	verifier, err := newVerifier(token.ProductQStash, q.store)
+	verifier, err := m.newVerifier(token.ProductQStash, q.store)
 	if err != nil {
 		return nil, err
 	}
 	m.directories = append(m.directories, keydir.Directory{Store: q.store})
-	q.handler = rest.New(rest.Config{Engine: q.engine, Authenticator: rest.Tokens{Engine: q.engine, Verifier: verifier}, Meter: m.usage.sums, Turns: m.redis.Queue(), Logger: m.log})
+	q.handler = rest.New(rest.Config{Engine: q.engine, Authenticator: rest.Tokens{Engine: q.engine, Verifier: verifier}, Meter: m.usage.sums, Turns: m.redis.Queue(), Now: m.Now, Logger: m.log})
 	p = &product{
 		name:   "QStash",
 		match:  func(path string) bool { return rest.Serves(path) && !controlrest.Serves(path) },
@@ -161,7 +162,7 @@ func (m *Main) deliverQStash(ctx context.Context) {
 	tick := time.NewTicker(qstashSweepEvery)
 	defer tick.Stop()
 	for {
-		if _, err := q.engine.Sweep(ctx, time.Now().Add(qstashLookAhead)); err != nil && ctx.Err() == nil {
+		if _, err := q.engine.Sweep(ctx, m.Now().Add(qstashLookAhead)); err != nil && ctx.Err() == nil {
 			m.log.Warn("looking for what is due", "error", err)
 		}
 		select {
@@ -171,6 +172,15 @@ func (m *Main) deliverQStash(ctx context.Context) {
 		case <-q.waker.Missing():
 		}
 	}
+}
+
+// ClockMoved tells the program that Now has jumped: what is due by it comes now.
+func (m *Main) ClockMoved(ctx context.Context) error {
+	if _, err := m.qstash.engine.Sweep(ctx, m.Now().Add(qstashLookAhead)); err != nil {
+		return fmt.Errorf("looking for what is due: %w", err)
+	}
+	m.qstash.waker.ClockMoved()
+	return nil
 }
 
 // openQStashDev makes the account of the development credentials, and the server for it.
@@ -183,7 +193,7 @@ func (m *Main) openQStashDev(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("listening for -qstash-dev: %w", err)
 	}
-	handler := rest.New(rest.Config{Engine: q.engine, Authenticator: rest.Fixed{Token: devToken, Account: devAccount}, Meter: m.usage.sums, Turns: m.redis.Queue(), Logger: m.log})
+	handler := rest.New(rest.Config{Engine: q.engine, Authenticator: rest.Fixed{Token: devToken, Account: devAccount}, Meter: m.usage.sums, Turns: m.redis.Queue(), Now: m.Now, Logger: m.log})
 	front := newFrontend(ctx, ctx, nil, []*product{{
 		name:  "QStash",
 		match: func(string) bool { return true },

@@ -44,11 +44,11 @@ func (m *Main) openRedisWire(engine *redis.Engine) (w *redisWire, err error) {
 			return nil, err
 		}
 	}
-	verifier, err := newVerifier(token.ProductRedis, m.store)
+	verifier, err := m.newVerifier(token.ProductRedis, m.store)
 	if err != nil {
 		return nil, err
 	}
-	w.server = wire.New(wire.Config{Engine: engine, Verifier: verifier, Meter: m.usage.sums, Logger: m.log, DrainTime: m.flags.drainTime()})
+	w.server = wire.New(wire.Config{Engine: engine, Verifier: verifier, Meter: m.usage.sums, Now: m.Now, Logger: m.log, DrainTime: m.flags.drainTime()})
 	return w, nil
 }
 

@@ -37,7 +37,7 @@ func (m *Main) addReplica() (recordTTL time.Duration, err error) {
 	}
 	m.replica = r
 	r.url = "http://" + r.listener.Addr().String()
-	options := embedded.Options{InMemory: true, Now: time.Now, Logger: m.log}
+	options := embedded.Options{InMemory: true, Now: m.Now, Logger: m.log}
 	replica, err := embedded.Open(options)
 	if err != nil {
 		return 0, fmt.Errorf("opening the replica: %w", err)
@@ -59,6 +59,7 @@ func (m *Main) addReplica() (recordTTL time.Duration, err error) {
 func (r *replicaServer) open(m *Main, recordTTL time.Duration) (err error) {
 	r.engine = redis.New(redis.Config{
 		Store:         r.store,
+		Now:           m.Now,
 		Logger:        m.log,
 		RecordTTL:     recordTTL,
 		MaxReplyBytes: int(m.flags.maxRequest),

@@ -36,7 +36,7 @@ func (m *Main) openStore(ctx context.Context, dir, table string) (st store.Store
 }
 
 func (m *Main) openEmbedded(dir string) (store.Store, error) {
-	opts := embedded.Options{InMemory: m.flags.ephemeral, SyncEvery: m.flags.syncEvery, Now: time.Now, Logger: m.log}
+	opts := embedded.Options{InMemory: m.flags.ephemeral, SyncEvery: m.flags.syncEvery, Now: m.Now, Logger: m.log}
 	if !m.flags.ephemeral {
 		opts.Dir = filepath.Join(m.flags.data, dir)
 	}

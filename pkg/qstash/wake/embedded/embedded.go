@@ -173,6 +173,9 @@ func (w *Waker) add(h wake.Hint, now time.Time) {
 	}
 }
 
+// ClockMoved looks at once what is due by a clock that has jumped. A clock that only goes on needs no such call.
+func (w *Waker) ClockMoved() { w.tick() }
+
 // tick moves what has become due to the ready ones.
 func (w *Waker) tick() {
 	now := w.now()
