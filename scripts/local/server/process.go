@@ -4,17 +4,29 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"sync/atomic"
 	"syscall"
 )
 
 // gcPercent trades memory for speed: little of the server's memory is the garbage
 // collector's to scan, so it would run often for small savings. GOGC overrides it.
-const gcPercent = 400
+//
+// The collector takes ballast for memory in use, though none of it is ever touched, nor takes room: a server with
+// little data collects once in 110 MB of garbage, not in 50, and one with 75 MB of it as often as without ballast at 400.
+const (
+	gcPercent = 250
+	ballast   = 32 << 20
+)
+
+// weight is the ballast of this process.
+var weight atomic.Pointer[[]byte]
 
 // PrepareProcess makes the process one of a server and nothing else.
 func PrepareProcess() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
+		room := make([]byte, ballast)
+		weight.Store(&room)
 	}
 	// Who started this program may close its end of the output when it has read the tokens. Otherwise
 	// the next line that is written, of a delivery or of the log, would end the program.
