@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -43,6 +44,10 @@ type Config struct {
 	LogRetentionDays        int
 	LogLevel                string
 	SweepMinutes            int // between two scheduled runs of a sweep function
+
+	prefix prefix
+	Operate
+	Options
 }
 
 // readConfig reads CDK context, which has strings from the command line and any
@@ -72,6 +77,13 @@ func readConfig(context func(name string) any) (Config, error) {
 		if _, err := token.ParsePublicKeys(cfg.TokenPublicKey); err != nil {
 			return Config{}, fmt.Errorf("context tokenPublicKey: %w", err)
 		}
+	}
+	cfg.prefix = named
+	if cfg.Operate, err = readOperate(text); err != nil {
+		return Config{}, err
+	}
+	if cfg.Options, err = readOptions(text); err != nil {
+		return Config{}, err
 	}
 	if cfg.Products, err = productList(context("products")); err != nil {
 		return Config{}, fmt.Errorf("context products: %w", err)
@@ -122,6 +134,9 @@ func readConfig(context func(name string) any) (Config, error) {
 	if len(cfg.ReadRegions) > 0 && !regionName.MatchString(cfg.Region) {
 		return Config{}, fmt.Errorf("context region: %q is no region: it must be set where there are readRegions", cfg.Region)
 	}
+	if len(cfg.ReadRegions) > 0 && cfg.TableKey != "" {
+		return Config{}, errors.New("context tableKey: replicas need keys of their own regions, which cannot be named yet: it goes without readRegions")
+	}
 	if slices.Contains(cfg.ReadRegions, cfg.Region) {
 		return Config{}, fmt.Errorf("context readRegions: %s is the primary region", cfg.Region)
 	}
@@ -129,6 +144,15 @@ func readConfig(context func(name string) any) (Config, error) {
 		return Config{}, fmt.Errorf("context logLevel: %q is none of %v", cfg.LogLevel, logLevels)
 	}
 	return cfg, nil
+}
+
+// truth reads a setting that is true or false.
+func truth(name, text string) (bool, error) {
+	is, err := strconv.ParseBool(text)
+	if err != nil {
+		return false, fmt.Errorf("context %s: %q is neither true nor false", name, text)
+	}
+	return is, nil
 }
 
 var regionName = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]{1,2}$`)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskinesis"
@@ -89,7 +90,7 @@ func NewControlStack(scope constructs.Construct, cfg Config, control ControlConf
 		}
 		tables = append(tables, tableOf(product.stack).TableArn())
 		environment[product.name+"_TABLE"] = tableOf(product.stack).TableName()
-		environment[product.name+"_URL"] = functionURL(product.stack)
+		environment[product.name+"_URL"] = productURL(product.stack)
 	}
 	if control.GatewayHost != "" {
 		environment["GATEWAY_HOST"] = &control.GatewayHost
@@ -125,7 +126,7 @@ func NewControlStack(scope constructs.Construct, cfg Config, control ControlConf
 		addMeter(stack, cfg, table, meteredProducts(redis, kafka, qstash, control.Gateway)...)
 	}
 
-	api := openAPI(stack, fn, "Control", "Developer API and console")
+	api := openAPI(stack, cfg, fn, "Control", "Developer API and console")
 	output(stack, "Url", api.ApiEndpoint(), "The Developer API, in place of https://api.upstash.com")
 	output(stack, "ConsoleUrl", jsii.String(*api.ApiEndpoint()+"/console/"), "The console")
 	output(stack, "TableName", table.TableName(), "The table, for scripts/admin bootstrap")
@@ -146,10 +147,13 @@ func child[T any](of constructs.IConstruct, name string) T {
 
 func tableOf(stack awscdk.Stack) awsdynamodb.Table { return child[awsdynamodb.Table](stack, "Table") }
 
-// functionURL is where clients reach a product without API Gateway.
-func functionURL(stack awscdk.Stack) *string {
+// productURL is where clients reach a product: without API Gateway, if it can be had.
+func productURL(stack awscdk.Stack) *string {
 	fn := child[awslambda.Function](stack, "Function")
-	return child[awslambda.FunctionUrl](fn, "FunctionUrl").Url()
+	if url, ok := fn.Node().TryFindChild(jsii.String("FunctionUrl")).(awslambda.FunctionUrl); ok {
+		return url.Url()
+	}
+	return child[awsapigatewayv2.HttpApi](stack, "Api").ApiEndpoint()
 }
 
 // wakeUpsOf are those of QStash's stack.

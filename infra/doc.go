@@ -56,8 +56,9 @@
 //	                         enhanced fan-out, instead of being asked once a second. That costs $0.015 an hour for
 //	                         each shard, and $0.013 a GB: false
 //	kafkaObjects             "true": segments of 9 KiB and more go into a bucket of S3, which costs a tenth
-//	                         to store; "read": what is there is read, and no more goes there; "false":
-//	                         no bucket, for deployments that never had one: true
+//	                         to store, and old smaller ones are merged into its objects where that pays (see
+//	                         integration/bench/KAFKA.md); "read": what is there is read, and no more goes
+//	                         there; "false": no bucket, for deployments that never had one: true
 //	kafkaLagMetrics          "true": the lag of each group is a metric of CloudWatch, every sweepMinutes, which
 //	                         costs $0.30 a month for each of two: false
 //	kafkaLagAlarm            messages that a group may be behind before there is an alarm: none
@@ -65,6 +66,22 @@
 //	signingKeyPath           path in Parameter Store under which it keeps the keys
 //	                         that tokens are signed with: /<prefix>/signing-keys
 //	logLevel                 debug, info, warn or error: info
+//	fronts                   ways to reach the products: url, the functions' own URLs, and api, HTTP APIs: url,api
+//	redisInstances, kafkaInstances, qstashInstances
+//	                         instances at a time that serve a product over HTTP, which nobody else in the account can
+//	                         take then; further requests get 429. 0: as many as it takes: 0
+//	apiRate, apiBurst        requests a second, and in a moment, that each HTTP API takes; 0: as many as the account's: 0
+//	accessLogs               "true": HTTP APIs write a line for each request, without tokens: false
+//	tracing                  "true": functions are traced by X-Ray, at $5 for a million traces that it keeps: false
+//	tableKey                 ARN of a KMS key that the tables are encrypted with, instead of DynamoDB's own. It costs $1 a
+//	                         month and $3 for a million of its uses; a table whose key is gone is lost: none
+//	tags                     of everything, such as team=web,env=prod: none
+//	alarms                   "few": alarms say that functions fail, or that something was given up, and what to do, within the ten
+//	                         that are free but for Kafka's; "all": there are some about every function, queue, stream and table, at
+//	                         $0.10 a month for each metric beyond ten; "false": there are none: few
+//	alarmEmail               address that alarms are sent to, by an SNS topic in the stack <prefix>Alarms: none
+//	alarmTopic               else: ARN of the SNS topic that they notify: none
+//	dashboards               "false": there is no dashboard for each product. Three are free in an account: true
 //
 // The gateway, for clients that speak the protocols of Redis and Kafka themselves, is deployed if it has a name:
 //
@@ -88,5 +105,6 @@
 //	gatewayImage             image that runs /gateway; none: one of Amazon's fetches the executable: none
 //
 // The control plane's stack refers to those of the products, which can be deployed without it.
+// A deployment's settings belong into cdk.json, once: what a later deployment forgets would be changed by it.
 // Then scripts/admin makes the keys, databases and tokens.
 package main

@@ -17,23 +17,28 @@ type fronts struct {
 	streams     bool   // answers may be streams, through the function URL
 }
 
-// openFronts puts an HTTP API and a function URL in front of a function. Requests carry their own
+// openFronts puts an HTTP API and a function URL in front of a function, or one of them. Requests carry their own
 // credentials, so both are open and the function checks.
-func openFronts(stack awscdk.Stack, fn awslambda.Function, f fronts) {
-	api := openAPI(stack, fn, f.name, f.description)
+func openFronts(stack awscdk.Stack, cfg Config, fn awslambda.Function, f fronts) {
+	if cfg.has(frontAPI) {
+		api := openAPI(stack, cfg, fn, f.name, f.description)
+		output(stack, "Url", api.ApiEndpoint(), f.variable+" through API Gateway")
+	}
+	if !cfg.has(frontURL) {
+		return
+	}
 	options := awslambda.FunctionUrlOptions{AuthType: awslambda.FunctionUrlAuthType_NONE}
 	if f.streams {
 		options.InvokeMode = awslambda.InvokeMode_RESPONSE_STREAM
 	}
 	functionURL := fn.AddFunctionUrl(&options)
 
-	output(stack, "Url", api.ApiEndpoint(), f.variable+" through API Gateway")
 	output(stack, "FunctionUrl", functionURL.Url(), f.variable+" without API Gateway: "+f.direct)
 }
 
 // openAPI puts an HTTP API in front of a function.
-func openAPI(stack awscdk.Stack, fn awslambda.Function, name, description string) awsapigatewayv2.HttpApi {
-	return awsapigatewayv2.NewHttpApi(stack, jsii.String("Api"), &awsapigatewayv2.HttpApiProps{
+func openAPI(stack awscdk.Stack, cfg Config, fn awslambda.Function, name, description string) awsapigatewayv2.HttpApi {
+	api := awsapigatewayv2.NewHttpApi(stack, jsii.String("Api"), &awsapigatewayv2.HttpApiProps{
 		ApiName:     stack.StackName(),
 		Description: &description,
 		DefaultIntegration: awsapigatewayv2integrations.NewHttpLambdaIntegration(
@@ -41,4 +46,6 @@ func openAPI(stack awscdk.Stack, fn awslambda.Function, name, description string
 				PayloadFormatVersion: awsapigatewayv2.PayloadFormatVersion_VERSION_2_0(),
 			}),
 	})
+	boundAPI(stack, cfg, api)
+	return api
 }

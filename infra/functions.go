@@ -12,6 +12,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/skystash/skystash/pkg/token"
 )
 
 // function is what functions differ in.
@@ -45,6 +47,7 @@ func newRedisFunction(stack awscdk.Stack, cfg Config, table awsdynamodb.ITable, 
 	return newFunction(stack, cfg, table, function{
 		description: "Redis over REST",
 		metered:     metered,
+		reserved:    cfg.Concurrency[token.ProductRedis],
 		asset:       cfg.RedisAsset,
 		memory:      512, // a request mostly waits for DynamoDB
 		timeout:     900, // the most there is, for subscriptions; other requests are bounded by the function itself
@@ -117,6 +120,12 @@ func newFunction(stack awscdk.Stack, cfg Config, table awsdynamodb.ITable, f fun
 		Resources: &[]*string{table.TableArn()},
 	}))
 
+	if cfg.TableKey != "" {
+		role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Actions: jsii.Strings("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"), Resources: &[]*string{&cfg.TableKey},
+			Conditions: &map[string]any{"StringLike": map[string]any{"kms:ViaService": "dynamodb.*.amazonaws.com"}},
+		}))
+	}
 	environment := map[string]*string{"TABLE_NAME": table.TableName(), "LOG_LEVEL": &cfg.LogLevel}
 	if f.metered && cfg.Meter {
 		environment["METER"] = jsii.String("lines")
@@ -135,6 +144,10 @@ func newFunction(stack awscdk.Stack, cfg Config, table awsdynamodb.ITable, f fun
 	var reserved *float64
 	if f.reserved > 0 {
 		reserved = jsii.Number(f.reserved)
+	}
+	var tracing awslambda.Tracing // "": none
+	if cfg.Tracing {
+		tracing = awslambda.Tracing_ACTIVE
 	}
 	// Lambda's own three lines for each request would cost more than what the function writes itself. Without them it says
 	// only what went wrong: a time that was over, an instance that has ended. Lines of ours that say no level count as INFO.
@@ -156,6 +169,7 @@ func newFunction(stack awscdk.Stack, cfg Config, table awsdynamodb.ITable, f fun
 		Environment:   &environment,
 		RecursiveLoop: recursive,
 
+		Tracing:                      tracing,
 		SystemLogLevelV2:             awslambda.SystemLogLevel_WARN,
 		ApplicationLogLevelV2:        level,
 		ReservedConcurrentExecutions: reserved,

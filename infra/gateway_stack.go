@@ -272,7 +272,7 @@ func mayKeepName(stack awscdk.Stack, task awsecs.FargateTaskDefinition, gateway 
 // after 350 seconds, and both ends send keep-alives far more often.
 func newBalancer(stack awscdk.Stack, gateway GatewayConfig, vpc awsec2.Vpc, group awsec2.SecurityGroup, service awsecs.FargateService) {
 	front := awsec2.NewSecurityGroup(stack, jsii.String("BalancerGroup"), &awsec2.SecurityGroupProps{
-		Vpc: vpc, Description: jsii.String("The gateways' balancer: clients by TLS"), AllowAllOutbound: jsii.Bool(true),
+		Vpc: vpc, Description: jsii.String("Balancer of the gateways, clients by TLS"), AllowAllOutbound: jsii.Bool(true),
 	})
 	allow(gateway, front)
 	group.AddIngressRule(front, awsec2.Port_AllTcp(), jsii.String("The balancer"), nil)

@@ -281,7 +281,8 @@ func TestReadConfig(t *testing.T) {
 		"products": "redis,kafka", "stack": "Mine", "qstashStack": "Q", "qstashRegion": "US-EAST-1", "qstashAllowed": "10.0.0.0/8", "qstashConcurrency": 20.0, "qstashReserved": "30", "qstashBreaker": "-1", "tokenPublicKey": somePublicKey, "tokenAudience": "prod", "keepData": false, "meter": "false",
 		"logRetentionDays": 7.0, "logLevel": "warn", "tokenPublicKeyParameter": "/k", "sweepMinutes": 60.0,
 	})
-	want := Config{Products: []string{"redis", "kafka"}, Stack: "Mine", QStashStack: "Q", QStashRegion: "US-EAST-1", QStashAllowed: "10.0.0.0/8", QStashConcurrency: 20, QStashReserved: 30, QStashBreaker: -1, TokenPublicKey: somePublicKey, TokenPublicKeyParameter: "/k", TokenAudience: "prod", LogRetentionDays: 7, LogLevel: "warn", SweepMinutes: 60}
+	want := Config{Products: []string{"redis", "kafka"}, Stack: "Mine", QStashStack: "Q", QStashRegion: "US-EAST-1", QStashAllowed: "10.0.0.0/8", QStashConcurrency: 20, QStashReserved: 30, QStashBreaker: -1, TokenPublicKey: somePublicKey, TokenPublicKeyParameter: "/k", TokenAudience: "prod", LogRetentionDays: 7, LogLevel: "warn", SweepMinutes: 60,
+		prefix: "Skystash", Operate: Operate{Alarms: "few", Dashboards: true}, Options: Options{Fronts: []string{"url", "api"}}}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}

@@ -15,6 +15,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/skystash/skystash/pkg/token"
 )
 
 // KafkaConfig is what can be chosen for Kafka besides Config; see the package's documentation.
@@ -114,6 +116,7 @@ func NewKafkaStack(scope constructs.Construct, cfg Config, kafka KafkaConfig) aw
 	serve := newFunction(stack, cfg, table, function{
 		description: "Kafka over REST",
 		metered:     true,
+		reserved:    cfg.Concurrency[token.ProductKafka],
 		asset:       kafka.Asset,
 		memory:      512, // a request mostly waits
 		timeout:     29,  // just below the 30 seconds after which an HTTP API stops waiting
@@ -159,7 +162,7 @@ func NewKafkaStack(scope constructs.Construct, cfg Config, kafka KafkaConfig) aw
 	alarmOnLag(stack, cfg, kafka)
 	objects.mayUse(sweep, getObjects, putObjects, deleteObjects)
 
-	openFronts(stack, serve, fronts{
+	openFronts(stack, cfg, serve, fronts{
 		name: "Kafka", description: "Kafka over REST", variable: "UPSTASH_KAFKA_REST_URL", direct: "no price per request, any bytes in paths",
 	})
 	output(stack, "TableName", table.TableName(), "The table, for scripts/admin")
@@ -245,22 +248,32 @@ func mapStream(stack awscdk.Stack, kafka KafkaConfig, stream awskinesis.Stream, 
 	} else {
 		materialize.AddEventSource(awslambdaeventsources.NewKinesisEventSource(stream, props))
 	}
-	awscloudwatch.NewAlarm(stack, jsii.String("Behind"), &awscloudwatch.AlarmProps{
-		AlarmDescription: jsii.String("The materialize function is behind the stream: messages become readable late"),
-		Metric: materialize.Metric(jsii.String("IteratorAge"), &awscloudwatch.MetricOptions{
-			Statistic: jsii.String("Maximum"), Period: awscdk.Duration_Minutes(jsii.Number(1)),
+	alarmBehind(stack, stream, materialize)
+	alarmOf{
+		id: "GivenUp", text: queueTexts["Failed"], times: 1, period: 1,
+		metric: failed.MetricApproximateNumberOfMessagesVisible(&awscloudwatch.MetricOptions{Period: awscdk.Duration_Minutes(jsii.Number(1))}),
+	}.add(stack)
+}
+
+// alarmBehind says when the materialize function is behind the stream. The function's own metric has values only while
+// it is invoked: that records come in and it is not invoked at all is the worst case, and counts as an hour.
+func alarmBehind(stack awscdk.Stack, stream awskinesis.Stream, materialize awslambda.Function) {
+	options := func(statistic string) *awscloudwatch.MetricOptions {
+		return &awscloudwatch.MetricOptions{Statistic: &statistic, Period: awscdk.Duration_Minutes(jsii.Number(1))}
+	}
+	alarmOf{
+		id: "Behind", above: iteratorAgeAlarm, times: 5, period: 5,
+		text: "The materialize function is behind the stream, or is not invoked at all: messages become readable late. See the log group MaterializeLogs and the function's trigger. " +
+			"Mend it within 24 hours, after which the stream forgets; its retention can be raised meanwhile, up to a year",
+		metric: awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{
+			Expression: jsii.String("MAX([FILL(age, 0), 3600000 * (FILL(records, 0) > 0) * (FILL(runs, 0) == 0)])"),
+			Label:      jsii.String("ms behind"),
+			Period:     awscdk.Duration_Minutes(jsii.Number(1)),
+			UsingMetrics: &map[string]awscloudwatch.IMetric{
+				"age":     materialize.Metric(jsii.String("IteratorAge"), options("Maximum")),
+				"runs":    materialize.MetricInvocations(options("Sum")),
+				"records": stream.Metric(jsii.String("IncomingRecords"), options("Sum")),
+			},
 		}),
-		Threshold:          jsii.Number(iteratorAgeAlarm),
-		EvaluationPeriods:  jsii.Number(5),
-		ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_THRESHOLD,
-		TreatMissingData:   awscloudwatch.TreatMissingData_NOT_BREACHING,
-	})
-	awscloudwatch.NewAlarm(stack, jsii.String("GivenUp"), &awscloudwatch.AlarmProps{
-		AlarmDescription:   jsii.String("Records of the stream were given up: the queue says which"),
-		Metric:             failed.MetricApproximateNumberOfMessagesVisible(&awscloudwatch.MetricOptions{Period: awscdk.Duration_Minutes(jsii.Number(1))}),
-		Threshold:          jsii.Number(0),
-		EvaluationPeriods:  jsii.Number(1),
-		ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_THRESHOLD,
-		TreatMissingData:   awscloudwatch.TreatMissingData_NOT_BREACHING,
-	})
+	}.add(stack)
 }

@@ -65,9 +65,20 @@ func TestKafkaMapping(t *testing.T) {
 		"DestinationConfig": map[string]any{"OnFailure": map[string]any{
 			"Destination": map[string]any{"Fn::GetAtt": []any{assertions.Match_StringLikeRegexp(jsii.String("^Failed")), "Arn"}}}},
 	})
-	tpl.HasResourceProperties(jsii.String("AWS::CloudWatch::Alarm"), map[string]any{
-		"MetricName": "IteratorAge", "Namespace": "AWS/Lambda", "Statistic": "Maximum", "Threshold": 60000,
-	})
+	metric := func(namespace, name, statistic string) any {
+		return assertions.Match_ObjectLike(&map[string]any{"MetricStat": assertions.Match_ObjectLike(&map[string]any{
+			"Metric": assertions.Match_ObjectLike(&map[string]any{"Namespace": namespace, "MetricName": name}), "Stat": statistic,
+		}), "ReturnData": false})
+	}
+	// Where the function is not invoked it has no metric: records that come in tell.
+	for _, one := range []any{
+		assertions.Match_ObjectLike(&map[string]any{"Expression": "MAX([FILL(age, 0), 3600000 * (FILL(records, 0) > 0) * (FILL(runs, 0) == 0)])"}),
+		metric("AWS/Lambda", "IteratorAge", "Maximum"), metric("AWS/Lambda", "Invocations", "Sum"), metric("AWS/Kinesis", "IncomingRecords", "Sum"),
+	} {
+		tpl.HasResourceProperties(jsii.String("AWS::CloudWatch::Alarm"), map[string]any{
+			"Threshold": 60000, "EvaluationPeriods": 5, "DatapointsToAlarm": 5, "Metrics": assertions.Match_ArrayWith(&[]any{one}),
+		})
+	}
 	tpl.HasResourceProperties(jsii.String("AWS::CloudWatch::Alarm"), map[string]any{"MetricName": "ApproximateNumberOfMessagesVisible", "Threshold": 0})
 }
 

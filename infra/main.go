@@ -91,5 +91,8 @@ func addStacks(app awscdk.App, cfg Config, kafka KafkaConfig, gateway GatewayCon
 		control.GatewayHost = gateway.Host
 		control.Gateway = NewGatewayStack(app, cfg, gateway, kafka, r, k)
 	}
-	return NewControlStack(app, cfg, control, r, k, q)
+	c := NewControlStack(app, cfg, control, r, k, q)
+	operate(app, cfg, r, k, q, c)
+	addTags(app, cfg)
+	return c
 }

@@ -110,11 +110,11 @@ func addMeter(stack awscdk.Stack, cfg Config, table awsdynamodb.Table, products 
 			props := awslogs.CfnSubscriptionFilterProps{
 				LogGroupName:  group.LogGroupName(),
 				FilterPattern: jsii.String(meter.LinePattern),
-				Distribution:  jsii.String("ByLogStream"), // an instance's lines stay together, and so cheap to count
 			}
 			var allowed constructs.IDependable
 			if cfg.MeterStream {
 				props.DestinationArn, props.RoleArn = stream.StreamArn(), subscribe.RoleArn()
+				props.Distribution = jsii.String("ByLogStream") // an instance's lines stay together, and so cheap to count
 				allowed = subscribe
 			} else {
 				props.DestinationArn = fn.FunctionArn()
@@ -197,13 +197,9 @@ func newFailedUsage(stack awscdk.Stack) awssqs.Queue {
 		RetentionPeriod: awscdk.Duration_Days(jsii.Number(14)),
 		EnforceSSL:      jsii.Bool(true),
 	})
-	awscloudwatch.NewAlarm(stack, jsii.String("UsageLost"), &awscloudwatch.AlarmProps{
-		AlarmDescription:   jsii.String("Usage was given up, and is not counted: the queue says which records"),
-		Metric:             failed.MetricApproximateNumberOfMessagesVisible(&awscloudwatch.MetricOptions{Period: awscdk.Duration_Minutes(jsii.Number(5))}),
-		Threshold:          jsii.Number(0),
-		EvaluationPeriods:  jsii.Number(1),
-		ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_THRESHOLD,
-		TreatMissingData:   awscloudwatch.TreatMissingData_NOT_BREACHING,
-	})
+	alarmOf{
+		id: "UsageLost", text: queueTexts["UsageFailed"], times: 1, period: 1,
+		metric: failed.MetricApproximateNumberOfMessagesVisible(&awscloudwatch.MetricOptions{Period: awscdk.Duration_Minutes(jsii.Number(5))}),
+	}.add(stack)
 	return failed
 }

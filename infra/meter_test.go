@@ -87,7 +87,7 @@ func TestUsageIsCountedWithoutAStream(t *testing.T) {
 	})
 	function := map[string]any{"Fn::GetAtt": []any{assertions.Match_StringLikeRegexp(jsii.String("^MeterFunction")), "Arn"}}
 	tpl.AllResourcesProperties(jsii.String("AWS::Logs::SubscriptionFilter"), map[string]any{
-		"DestinationArn": function, "RoleArn": assertions.Match_Absent(), "FilterPattern": meter.LinePattern,
+		"DestinationArn": function, "RoleArn": assertions.Match_Absent(), "Distribution": assertions.Match_Absent(), "FilterPattern": meter.LinePattern,
 	})
 	tpl.ResourceCountIs(jsii.String("AWS::Logs::SubscriptionFilter"), jsii.Number(4))
 	tpl.ResourcePropertiesCountIs(jsii.String("AWS::Lambda::Permission"), map[string]any{

@@ -13,6 +13,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/skystash/skystash/pkg/token"
 )
 
 // deliverTimeout is Lambda's longest, in seconds; one attempt may take almost all of it.
@@ -38,11 +40,11 @@ func NewQStashStack(scope constructs.Construct, cfg Config) awscdk.Stack {
 		makeLongAttempts(stack, cfg, table, w, deliver)
 	}
 	countDeliveries(stack)
-	if cfg.QStashAlarms {
+	if cfg.QStashAlarms || cfg.Alarms == alarmsAll {
 		alarmOfQStash(stack, cfg, w.aside)
 	}
 
-	openFronts(stack, api, fronts{
+	openFronts(stack, cfg, api, fronts{
 		name: "QStash", description: "QStash", variable: "QSTASH_URL", direct: "any bytes in paths",
 	})
 	output(stack, "TableName", table.TableName(), "The table, for scripts/admin")
@@ -144,6 +146,7 @@ func newQStashFunction(stack awscdk.Stack, cfg Config, table awsdynamodb.Table, 
 	fn := newFunction(stack, cfg, table, function{
 		description: "QStash's REST API",
 		metered:     true,
+		reserved:    cfg.Concurrency[token.ProductQStash],
 		loops:       true, // a destination may publish again, with the trace it was called in
 		asset:       cfg.QStashAsset,
 		memory:      512,

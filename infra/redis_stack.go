@@ -4,6 +4,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambdaeventsources"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
@@ -30,7 +31,7 @@ func NewRedisStack(scope constructs.Construct, cfg Config) awscdk.Stack {
 	sweep := newSweepFunction(stack, cfg, table)
 	sweepOnStream(stack, table, sweep)
 	sweepOnSchedule(stack, cfg.SweepMinutes, sweep)
-	openRedis(stack, fn)
+	openRedis(stack, cfg, fn)
 	output(stack, "TableName", table.TableName(), "The table, for scripts/admin")
 	for _, region := range cfg.ReadRegions {
 		newReplicaStack(scope, cfg, region, table)
@@ -39,8 +40,8 @@ func NewRedisStack(scope constructs.Construct, cfg Config) awscdk.Stack {
 }
 
 // openRedis puts fronts before the function that serves Redis, in whatever region.
-func openRedis(stack awscdk.Stack, fn awslambda.Function) {
-	openFronts(stack, fn, fronts{
+func openRedis(stack awscdk.Stack, cfg Config, fn awslambda.Function) {
+	openFronts(stack, cfg, fn, fronts{
 		name: "Redis", description: "Redis over REST", variable: "UPSTASH_REDIS_REST_URL",
 		direct: "subscriptions, no price per request, any bytes in paths", streams: true,
 	})
@@ -102,6 +103,10 @@ func newTable(stack awscdk.Stack, cfg Config, replicas ...string) awsdynamodb.Ta
 		RemovalPolicy:      removal,
 		// A deployment that forgets to name read regions leaves their replicas where they are.
 		ReplicaRemovalPolicy: removal,
+	}
+	if cfg.TableKey != "" {
+		props.Encryption = awsdynamodb.TableEncryption_CUSTOMER_MANAGED
+		props.EncryptionKey = awskms.Key_FromKeyArn(stack, jsii.String("TableKey"), &cfg.TableKey)
 	}
 	if len(replicas) > 0 {
 		props.ReplicationRegions = jsii.Strings(replicas...)

@@ -41,6 +41,6 @@ func newReplicaStack(scope constructs.Construct, cfg Config, region string, prim
 	}
 	allow(tableIn(region), "dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query") // the latter for published keys
 	allow(marks.TableArn(), "dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem")
-	openRedis(stack, fn)
+	openRedis(stack, cfg, fn)
 	return stack
 }

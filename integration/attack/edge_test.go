@@ -325,6 +325,7 @@ func edge(t *testing.T, binary string) {
 		{"loops of messages", testLoops},
 		{"the Developer API", testManagement},
 		{"the console", testConsole},
+		{"sessions of the console", testSessions},
 	} {
 		t.Run(tc.name, func(t *testing.T) { tc.run(a.with(t)) })
 	}

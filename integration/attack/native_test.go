@@ -19,8 +19,8 @@ type native struct {
 	r    *bufio.Reader
 }
 
-// dial makes a connection that has logged in with a token.
-func (a *target) dial(token string, proto int) *native {
+// stranger makes a connection that has not logged in.
+func (a *target) stranger() *native {
 	a.Helper()
 	u, err := url.Parse(a.server.Var("REDIS_URL"))
 	if err != nil {
@@ -34,7 +34,13 @@ func (a *target) dial(token string, proto int) *native {
 	if err := conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
 		a.Fatal(err)
 	}
-	n := &native{a, conn, bufio.NewReader(conn)}
+	return &native{a, conn, bufio.NewReader(conn)}
+}
+
+// dial makes a connection that has logged in with a token.
+func (a *target) dial(token string, proto int) *native {
+	a.Helper()
+	n := a.stranger()
 	if r := n.do("HELLO", fmt.Sprint(proto), "AUTH", "default", token); r.status != http.StatusOK {
 		a.Fatalf("logging in: %s", r)
 	}

@@ -8,7 +8,6 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -21,7 +20,6 @@ import (
 	"github.com/skystash/skystash/pkg/control"
 	"github.com/skystash/skystash/pkg/store/embedded"
 	"github.com/skystash/skystash/pkg/testenv/logbuffer"
-	"github.com/skystash/skystash/pkg/token"
 )
 
 // tenant is an account with its API key and a browser that has signed in with it.
@@ -526,14 +524,7 @@ func testSecretsAreNotStored(alice *tenant) {
 // Tokens with the deployment's own signature open nothing if they say that they are for somebody else or another
 // time, or that what reads them has to know something which it does not.
 func testSignedTokens(alice *tenant) {
-	text, err := os.ReadFile(filepath.Join(alice.data, "signing.pem"))
-	if err != nil {
-		alice.Fatal(err)
-	}
-	key, err := token.ParsePrivateKey(text)
-	if err != nil {
-		alice.Fatal(err)
-	}
+	key := alice.privateKey()
 	own := alice.redisToken()
 	sign := func(change func(header, claims map[string]any)) string {
 		parts := strings.Split(own, ".")
@@ -588,6 +579,9 @@ func tenants(t *testing.T, binary string) {
 	}{
 		{"ids of another account open nothing", testIDs},
 		{"signed tokens for others open nothing", func(alice, _ *tenant) { testSignedTokens(alice) }},
+		{"what is nearly a token opens nothing", func(alice, _ *tenant) { testTokenForms(alice) }},
+		{"signed tokens that make no sense open nothing", func(alice, _ *tenant) { testSignedForms(alice) }},
+		{"several tokens add nothing to each other", func(alice, _ *tenant) { testSeveralTokens(alice) }},
 		{"no answer may be stored", func(alice, _ *tenant) { testSecretsAreNotStored(alice) }}, // last: it ends everything
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"testing"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -104,7 +105,38 @@ func (r *round) step(t *testing.T, n int, seen *counts) bool {
 	if goOn && got[1] != nil {
 		r.learn(sent[1], got[1])
 	}
+	if storesNothing(got[1]) {
+		r.unmake(sent[1].(*kmsg.OffsetCommitRequest).Group)
+	}
 	return goOn
+}
+
+// unmake deletes a group that kfake has and we do not.
+func (r *round) unmake(group string) {
+	for _, g := range r.ours.do(kmsg.NewPtrListGroupsRequest()).(*kmsg.ListGroupsResponse).Groups {
+		if g.Group == group {
+			return
+		}
+	}
+	req := kmsg.NewPtrDeleteGroupsRequest()
+	req.Groups = []string{group}
+	r.fake.do(req)
+}
+
+// storesNothing reports whether an answer is to a commit whose partitions are all unknown: kfake makes a group of it, brokers do not.
+func storesNothing(resp kmsg.Response) bool {
+	commit, ok := resp.(*kmsg.OffsetCommitResponse)
+	if !ok {
+		return false
+	}
+	for _, t := range commit.Topics {
+		for _, p := range t.Partitions {
+			if p.ErrorCode != kerr.UnknownTopicOrPartition.Code {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // draw draws a request for a side.

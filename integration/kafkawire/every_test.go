@@ -23,6 +23,7 @@ func TestEveryClientIsServed(t *testing.T) {
 	}
 	rows := []row{
 		{client{"confluent-kafka", []string{python, "confluent.py"}, nil}, all},
+		{client{"confluent-kafka, the consumer protocol", []string{python, "consumer_protocol.py"}, nil}, all},
 		{client{"kafkajs", []string{"node", "kafkajs.cjs"}, nil}, all},
 		{client{"kcat", []string{"./kcat.sh"}, nil}, all[:3]},
 		{client{"confluent-kafka-go", []string{filepath.Join(dir, "go", "confluent")}, nil}, all},
@@ -44,6 +45,13 @@ func TestEveryClientIsServed(t *testing.T) {
 				t.Fatalf("%v\n%s", err, out)
 			}
 			rows = append(rows, row{client{v.Name(), []string{"java", "-cp", classes + ":" + jars, "JavaClient"}, nil}, all[:3]})
+			if strings.HasPrefix(v.Name(), "java-3.") { // it has no new protocol
+				continue
+			}
+			if out, err := exec.CommandContext(t.Context(), "javac", "-nowarn", "-d", classes, "-cp", classes+":"+jars, "ConsumerProtocol.java").CombinedOutput(); err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			rows = append(rows, row{client{v.Name() + ", the consumer protocol", []string{"java", "-cp", classes + ":" + jars, "ConsumerProtocol"}, nil}, all[:3]})
 		}
 	}
 	b := startBroker(t)

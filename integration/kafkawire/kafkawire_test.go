@@ -85,7 +85,7 @@ func look(t *testing.T, files ...string) {
 }
 
 func TestClientsAreServed(t *testing.T) {
-	look(t, "kafka_python.py", "confluent.py", "kafkajs.cjs")
+	look(t, "kafka_python.py", "confluent.py", "consumer_protocol.py", "kafkajs.cjs")
 	python := program(t, "../venv/bin/python", "python3 -m venv integration/venv && integration/venv/bin/pip install -r integration/requirements.txt")
 	program(t, "../node_modules/kafkajs/package.json", "npm ci --prefix integration")
 	b := startBroker(t)
@@ -96,6 +96,7 @@ func TestClientsAreServed(t *testing.T) {
 	}{
 		{client{"kafka-python", []string{python, "kafka_python.py"}, nil}, "PLAIN", true},
 		{client{"confluent-kafka", []string{python, "confluent.py"}, nil}, "SCRAM-SHA-512", false},
+		{client{"confluent-kafka, the consumer protocol", []string{python, "consumer_protocol.py"}, nil}, "PLAIN", false},
 		{client{"kafkajs", []string{"node", "kafkajs.cjs"}, nil}, "OAUTHBEARER", false},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 )
 
 // TestEveryProgramIsServed runs all programs, and further versions of clients, with TLS and without, on both stores, beside what
-// scripts/test redis-clients has made in SKYSTASH_REDIS_CLIENTS: asynq's program, and the jars of Jedis.
+// scripts/test redis-clients has made in SKYSTASH_REDIS_CLIENTS: the programs for asynq and redis-rs, and the jars of Jedis.
 func TestEveryProgramIsServed(t *testing.T) {
 	dir := os.Getenv("SKYSTASH_REDIS_CLIENTS")
 	all := append(programs(t),
@@ -23,6 +23,7 @@ func TestEveryProgramIsServed(t *testing.T) {
 		program{"ioredis 6, restarted", []string{"node", "restarted.mjs", "ioredis-6"}, nil},
 		program{"Socket.IO, ioredis", []string{"node", "socketio.mjs"}, []string{"IOREDIS=ioredis"}},
 		program{"asynq", []string{installed(t, filepath.Join(dir, "asynq"), "scripts/test redis-clients")}, nil},
+		program{"redis-rs", []string{installed(t, filepath.Join(dir, "redisrs", "debug", "redisrs"), "scripts/test redis-clients")}, nil},
 		jedis(t, filepath.Join(dir, "jedis", "*")),
 	)
 	endpoint := os.Getenv("SKYSTASH_DYNAMODB_ENDPOINT")

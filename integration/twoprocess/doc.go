@@ -9,6 +9,8 @@
 //     one message, and committed offsets never go back;
 //   - every message that a QStash queue has accepted is delivered, in order, and never two at a time.
 //
+// Besides, clients that are blocked on one server are woken by writes through the other.
+//
 // The verdict does not depend on time: the work stops after -for, and what is checked then is complete.
 //
 //	go test ./integration/twoprocess -for 10m -kill-every 2s

@@ -13,6 +13,7 @@
 //	Bearer, CutQuery   find a token in the Authorization header or in the query
 //	CORS               lets browsers in
 //	Meter              counts what a request has used
+//	SayCost            tells a client that has asked, by the header field Skystash-Cost, what that has cost
 //
 // The parts work for handlers of net/http and for the Redis handler, which also runs on
 // fasthttp: they take an io.Reader and header fields, not an http.Request. Only [Send] is for

@@ -132,6 +132,8 @@ func (e *Engine) moveBlock(ctx context.Context, g *groupItem, key groups.BlockKe
 type blockCommit struct {
 	partition  int
 	claim      string // of who commits; "": the partition is not its own
+	takes      bool   // the claim takes the place of lesser ones
+	above      string // claims below it are no members' any more; "": each is
 	offset     int64  // None: the offset is taken away
 	classic    bool   // with the epoch and the metadata that follow; else those that there are stay
 	epoch      int32
@@ -162,7 +164,7 @@ func (e *Engine) commitBlock(ctx context.Context, g *groupItem, key groups.Block
 			b := blockOf(key, ce.Old)
 			before := len(commits)
 			commits = slices.DeleteFunc(slices.Clone(commits), func(c blockCommit) bool {
-				if b.MayCommit(c.partition, c.claim, c.generation) {
+				if c.isAllowed(b) {
 					return false
 				}
 				refused = append(refused, c.partition)
@@ -188,21 +190,61 @@ func (e *Engine) commitBlock(ctx context.Context, g *groupItem, key groups.Block
 	return refused, nil
 }
 
-// allowed is groups.Block.MayCommit as a condition.
+// isAllowed reports whether a block's claims and floor let the commit through.
+func (c blockCommit) isAllowed(b *groups.Block) bool {
+	held := b.At(c.partition).Claim
+	switch {
+	case c.takes:
+		return b.MayTake(c.partition, c.claim, c.generation)
+	case c.above != "" && held < c.above:
+		return b.Floor <= c.generation
+	}
+	return b.MayCommit(c.partition, c.claim, c.generation)
+}
+
+// allowed is isAllowed as a condition.
 func (c blockCommit) allowed() store.And {
 	held := blockClaim + strconv.Itoa(c.partition)
-	if c.claim != "" {
+	floor := store.Or{store.Absent(blockFloor), store.Le(blockFloor, store.Int(c.generation))}
+	switch {
+	case c.takes:
+		return store.And{store.Or{store.Absent(held), store.Le(held, store.Bytes(c.claim))}, floor}
+	case c.above != "":
+		return store.And{store.Or{store.Absent(held), store.Lt(held, store.Bytes(c.above))}, floor}
+	case c.claim != "":
 		return store.And{store.Eq(held, store.Bytes(c.claim))}
 	}
-	return store.And{store.Absent(held), store.Or{store.Absent(blockFloor), store.Le(blockFloor, store.Int(c.generation))}}
+	return store.And{store.Absent(held), floor}
+}
+
+// bygones is blockCommit.above for a group whose members may not claim anything any more: claims of a group of the consumer
+// protocol stay where they are when its members go.
+func (g *groupItem) bygones() string {
+	if !isConsumers(g.attrs) {
+		return ""
+	}
+	return groups.Claim(g.generation()+1, "")
+}
+
+// unclaimed is the condition that no member has a partition, in a group without members.
+func (g *groupItem) unclaimed(partition int) store.Cond {
+	held := blockClaim + strconv.Itoa(partition)
+	if above := g.bygones(); above != "" {
+		return store.Or{store.Absent(held), store.Lt(held, store.Bytes(above))}
+	}
+	return store.Absent(held)
 }
 
 func (c blockCommit) edits() []store.Edit {
 	id := strconv.Itoa(c.partition)
-	if c.offset == groups.None {
-		return []store.Edit{store.Remove(blockOffset + id), store.Remove(blockEpoch + id), store.Remove(blockMetadata + id)}
+	var edits []store.Edit
+	if c.takes {
+		edits = append(edits, store.Set(blockClaim+id, store.Bytes(c.claim)))
 	}
-	edits := []store.Edit{store.Set(blockOffset+id, store.Int(c.offset))}
+	if c.offset == groups.None {
+		return append(edits, store.Remove(blockOffset+id), store.Remove(blockEpoch+id), store.Remove(blockMetadata+id))
+	}
+	edits = append(edits, store.Set(blockOffset+id, store.Int(c.offset)))
 	if !c.classic {
 		return edits
 	}

@@ -145,11 +145,12 @@ type OffsetCommit struct {
 	Metadata    string
 }
 
-// GroupDescription is a group of either kind. A group of the REST API is described as a stable one of
-// protocol type "consumer" and protocol "range".
+// GroupDescription is a group of any kind. A group of the REST API is described as a stable one of
+// protocol type "consumer" and protocol "range"; so is one of the consumer protocol, whose protocol is its assignor.
 type GroupDescription struct {
 	Name         string
-	State        string // Empty, PreparingRebalance, CompletingRebalance, Stable, or Dead: there is none
+	State        string // Empty, PreparingRebalance, CompletingRebalance, Stable, Reconciling, or Dead: there is none
+	Consumers    bool   // it is, or was last, one of the consumer protocol
 	ProtocolType string
 	Protocol     string
 	Members      []MemberDescription

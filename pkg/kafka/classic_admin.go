@@ -19,6 +19,8 @@ const (
 	StateCompleting = "CompletingRebalance"
 	StateStable     = "Stable"
 	StateDead       = "Dead" // there is no such group
+
+	StateReconciling = "Reconciling" // of the consumer protocol: some members have yet to come to what they are to have
 )
 
 func stateName(s groups.ClassicState) string {
@@ -44,7 +46,9 @@ func (e *Engine) DescribeGroups(ctx context.Context, c *Cluster, names []string)
 		if err != nil {
 			return nil, err
 		}
-		out[i] = e.description(g)
+		if out[i], err = e.description(g); err != nil {
+			return nil, err
+		}
 		if live := g.live(e.nowMs()); len(live) > 0 {
 			for _, m := range live {
 				out[i].Members = append(out[i].Members, MemberDescription{
@@ -61,22 +65,33 @@ func (e *Engine) DescribeGroups(ctx context.Context, c *Cluster, names []string)
 }
 
 // description is a group without its members.
-func (e *Engine) description(g *groupItem) GroupDescription {
+func (e *Engine) description(g *groupItem) (GroupDescription, error) {
 	d := GroupDescription{Name: g.name, State: StateDead}
 	if g.attrs == nil {
-		return d
+		return d, nil
 	}
 	state := classicOf(g.attrs)
 	d.State, d.ProtocolType, d.Protocol = stateName(state.State), state.ProtocolType, state.Protocol
 	if len(g.live(e.nowMs())) > 0 {
 		d.State, d.ProtocolType, d.Protocol = StateStable, consumerType, rangeProtocol
+		return d, nil
 	}
-	return d
+	if isConsumers(g.attrs) {
+		consumers, err := consumersOf(g.attrs)
+		if err != nil {
+			return d, fmt.Errorf("reading group %s: %w", g.name, err)
+		}
+		d.Consumers, d.State, d.ProtocolType, d.Protocol = true, consumersState(consumers), consumerType, consumers.Assignor
+	}
+	return d, nil
 }
 
-// describeMembers describes the members of a group whose clients assign the partitions.
+// describeMembers describes the members of a group of Kafka's own protocols.
 func (e *Engine) describeMembers(ctx context.Context, g *groupItem) (out []MemberDescription, err error) {
 	state := classicOf(g.attrs)
+	if isConsumers(g.attrs) {
+		return describeConsumers(g)
+	}
 	if state.State == groups.Empty {
 		return nil, nil
 	}
@@ -136,7 +151,11 @@ func (e *Engine) ListGroups(ctx context.Context, c *Cluster) (out []GroupDescrip
 		return nil, err
 	}
 	for _, g := range all {
-		out = append(out, e.description(g))
+		d, err := e.description(g)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, d)
 	}
 	return out, nil
 }
@@ -156,27 +175,39 @@ func (e *Engine) RemoveGroup(ctx context.Context, c *Cluster, name string) error
 	return err
 }
 
-// subscriptionOf is what a consumer with the instance's topics says to a leader: Kafka's
-// ConsumerProtocolSubscription, version 0.
-func subscriptionOf(m *groups.Member) []byte {
+// subscriptionOf is what a consumer with the instance's topics says to a leader.
+func subscriptionOf(m *groups.Member) []byte { return subscription(m.Topics) }
+
+// subscription is Kafka's ConsumerProtocolSubscription, version 0.
+func subscription(topics []string) []byte {
 	b := binary.BigEndian.AppendUint16(nil, 0)
-	b = binary.BigEndian.AppendUint32(b, uint32(len(m.Topics)))
-	for _, t := range m.Topics {
+	b = binary.BigEndian.AppendUint32(b, uint32(len(topics)))
+	for _, t := range topics {
 		b = append(binary.BigEndian.AppendUint16(b, uint16(len(t))), t...)
 	}
 	return binary.BigEndian.AppendUint32(b, 0xffffffff) // no user data
 }
 
-// assignmentOf is what a leader gives a consumer: Kafka's ConsumerProtocolAssignment, version 0.
+// assignmentOf is what a leader gives a consumer that is to have what an instance has.
 func assignmentOf(m *groups.Member) []byte {
-	runs := slices.DeleteFunc(slices.Clone(m.Runs), func(r groups.Run) bool { return len(r.Places) == 0 })
-	b := binary.BigEndian.AppendUint16(nil, 0)
-	b = binary.BigEndian.AppendUint32(b, uint32(len(runs)))
-	for _, r := range runs {
-		b = append(binary.BigEndian.AppendUint16(b, uint16(len(r.Topic))), r.Topic...)
-		b = binary.BigEndian.AppendUint32(b, uint32(len(r.Places)))
+	parts := map[string][]int{}
+	for _, r := range m.Runs {
 		for i := range r.Places {
-			b = binary.BigEndian.AppendUint32(b, uint32(r.First+i))
+			parts[r.Topic] = append(parts[r.Topic], r.First+i)
+		}
+	}
+	return assignment(parts)
+}
+
+// assignment is Kafka's ConsumerProtocolAssignment, version 0.
+func assignment(parts map[string][]int) []byte {
+	b := binary.BigEndian.AppendUint16(nil, 0)
+	b = binary.BigEndian.AppendUint32(b, uint32(len(parts)))
+	for _, topic := range slices.Sorted(maps.Keys(parts)) {
+		b = append(binary.BigEndian.AppendUint16(b, uint16(len(topic))), topic...)
+		b = binary.BigEndian.AppendUint32(b, uint32(len(parts[topic])))
+		for _, p := range parts[topic] {
+			b = binary.BigEndian.AppendUint32(b, uint32(p))
 		}
 	}
 	return binary.BigEndian.AppendUint32(b, 0xffffffff) // no user data

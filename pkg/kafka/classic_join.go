@@ -182,30 +182,41 @@ func (j *classicJoin) enter(ctx context.Context, room *room) (out JoinResponse, 
 	return out, false, room.write(ctx, room.state.Prepare(j.e.nowMs(), groups.MaxRebalance(room.members)))
 }
 
-// checkKind refuses to join a group that has members of the REST API.
+// checkKind refuses to join a group that has members of the REST API, or of the consumer protocol.
 func (j *classicJoin) checkKind(ctx context.Context, room *room) error {
-	if room.state.State != groups.Empty || room.asked == room.state.Generation+1 {
+	if room.state.State != groups.Empty {
 		return nil
 	}
-	if lease := room.record.attrs.Get(groupLease); !lease.IsZero() && leaseSince(lease) > j.e.nowMs()-deadLease {
-		room.at = time.Time{} // instances may be about to become members: that is to be seen first
+	if err := room.refuseConsumers(ctx); err != nil {
+		return err
+	}
+	return room.refuseInstances(ctx, j.c, CodeInconsistentProtocol)
+}
+
+// refuseInstances refuses with a code if the group, which has no other members, has some of the REST API.
+func (r *room) refuseInstances(ctx context.Context, c *Cluster, code Code) error {
+	if r.asked == r.state.Generation+1 {
+		return nil
+	}
+	if lease := r.record.attrs.Get(groupLease); !lease.IsZero() && leaseSince(lease) > r.e.nowMs()-deadLease {
+		r.at = time.Time{} // instances may be about to become members: that is to be seen first
 		return errRetry
 	}
-	asked := room.state.Generation + 1
-	g, err := j.e.loadGroup(ctx, j.c.ID, j.r.Group)
+	asked := r.state.Generation + 1
+	g, err := r.e.loadGroup(ctx, r.cluster, r.name)
 	if err != nil {
 		return err
 	}
-	if len(g.live(j.e.nowMs())) > 0 {
-		return groupError(CodeInconsistentProtocol, "the group has instances of the REST API")
+	if len(g.live(r.e.nowMs())) > 0 {
+		return groupError(code, "the group has instances of the REST API")
 	}
 	if slices.ContainsFunc(g.seats, func(s *seat) bool { return s.Member != nil }) { // they have expired
-		if _, err := j.e.press(ctx, j.c, j.r.Group, g.seats[0].Name, func(store.Attrs) bool { return false }); err != nil {
+		if _, err := r.e.press(ctx, c, r.name, g.seats[0].Name, func(store.Attrs) bool { return false }); err != nil {
 			return err
 		}
-		return room.load(ctx, 0)
+		return r.load(ctx, 0)
 	}
-	room.asked = asked
+	r.asked = asked
 	return nil
 }
 

@@ -47,7 +47,7 @@ func (e *Engine) CommitOffsets(ctx context.Context, c *Cluster, m MemberRef, off
 		}
 		return errs, nil
 	}
-	generation, g, err := e.mayCommit(ctx, c, m, good > 0)
+	who, err := e.mayCommit(ctx, c, m, offsets, good > 0)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +58,11 @@ func (e *Engine) CommitOffsets(ctx context.Context, c *Cluster, m MemberRef, off
 			continue
 		}
 		key := groups.BlockOf(topics[i], o.Partition)
-		commit := blockCommit{partition: o.Partition, offset: o.Offset, classic: true, epoch: o.LeaderEpoch, metadata: o.Metadata, generation: generation}
+		commit := blockCommit{partition: o.Partition, offset: o.Offset, classic: true, epoch: o.LeaderEpoch, metadata: o.Metadata, generation: who.generation}
+		if !who.claim(&commit, topics[i]) {
+			errs[i] = groupError(CodeStaleMemberEpoch, "another member has the partition")
+			continue
+		}
 		if n := slices.IndexFunc(commits[key], func(b blockCommit) bool { return b.partition == o.Partition }); n >= 0 {
 			commits[key][n] = commit // the last one counts
 		} else {
@@ -67,79 +71,96 @@ func (e *Engine) CommitOffsets(ctx context.Context, c *Cluster, m MemberRef, off
 		places[key] = append(places[key], i)
 	}
 	for key, all := range commits {
-		refused, err := e.commitBlock(ctx, g, key, all)
+		refused, err := e.commitBlock(ctx, who.group, key, all)
 		for _, i := range places[key] {
 			switch {
 			case err != nil:
 				errs[i] = err
 			case slices.Contains(refused, offsets[i].Partition):
-				errs[i] = groupError(CodeIllegalGeneration, "a later generation has begun with the partition")
+				errs[i] = groupError(who.outdated(), "a later generation has begun with the partition")
 			}
 		}
 	}
 	return errs, nil
 }
 
-// mayCommit finds the generation for which a call commits, and the group. If there is none, it makes one that is to
-// store offsets.
-func (e *Engine) mayCommit(ctx context.Context, c *Cluster, m MemberRef, stores bool) (int64, *groupItem, error) {
+// committer is who commits offsets.
+type committer struct {
+	group      *groupItem
+	generation int64
+	consumers  *groups.Consumers // without members, unless the group is of the consumer protocol
+	me         *groups.Consumer  // nil: not a member of that
+}
+
+// mayCommit finds out who commits. If there is no group, it makes one that is to store offsets.
+func (e *Engine) mayCommit(ctx context.Context, c *Cluster, m MemberRef, offsets []OffsetCommit, stores bool) (who committer, err error) {
 	if checkName("group", m.Group) != nil {
-		return 0, nil, groupError(CodeInvalidGroupID, "illegal group id")
+		return who, groupError(CodeInvalidGroupID, "illegal group id")
 	}
 	room, leave, err := e.room(ctx, c.ID, m.Group)
 	if err != nil {
-		return 0, nil, err
+		return who, err
 	}
 	defer leave()
 	if m.Generation >= 0 {
+		if err := room.load(ctx, classicAge); err != nil {
+			return who, err
+		}
+	}
+	if m.Generation >= 0 && len(room.consumers.Members) > 0 {
+		if err := who.find(ctx, room, m, offsets); err != nil {
+			return who, err
+		}
+	} else if m.Generation >= 0 {
 		err := room.check(ctx, m)
 		switch {
 		case err != nil && CodeOf(err) == CodeUnknownMember && room.record.attrs == nil:
-			return 0, nil, groupError(CodeIllegalGeneration, "there is no group %s, and no generation of it", m.Group)
+			return who, groupError(CodeIllegalGeneration, "there is no group %s, and no generation of it", m.Group)
 		case err != nil:
-			return 0, nil, err
+			return who, err
 		}
 		room.beats[m.Member] = e.now()
 		if room.state.State == groups.Completing {
-			return 0, nil, groupError(CodeRebalanceInProgress, "the group's leader has yet to assign the partitions")
+			return who, groupError(CodeRebalanceInProgress, "the group's leader has yet to assign the partitions")
 		}
 	} else {
 		if err := room.load(ctx, 0); err != nil {
-			return 0, nil, err
+			return who, err
 		}
 		live, err := e.hasMembers(ctx, room.record)
 		if err != nil {
-			return 0, nil, err
+			return who, err
 		}
 		if live {
 			if err := room.check(ctx, m); err != nil {
-				return 0, nil, err
+				return who, err
 			}
-			return 0, nil, groupError(CodeUnknownMember, "the group has members, and the commit is of none of them")
+			return who, groupError(CodeUnknownMember, "the group has members, and the commit is of none of them")
 		}
 	}
 	switch {
 	case room.record.attrs == nil && !stores:
 	case room.record.attrs == nil: // somebody stores offsets without ever being a member
 		if err := room.list(ctx, 0); err != nil {
-			return 0, nil, err
+			return who, err
 		}
 		if err := room.write(ctx, groups.Classic{}); err != nil && !errors.Is(err, errRetry) {
-			return 0, nil, err
+			return who, err
 		}
 		if err := room.load(ctx, 0); err != nil {
-			return 0, nil, err
+			return who, err
 		}
 	case e.nowMs()-room.record.attrs.Get(groupUsed).Num() > useEvery.Milliseconds():
 		if err := e.use(ctx, room.record); err != nil && !errors.Is(err, errRetry) {
-			return 0, nil, err
+			return who, err
 		}
 		room.at = time.Time{}
 	}
+	who.group, who.generation = room.record, int64(m.Generation)
 	if m.Generation < 0 {
-		return room.state.Generation, room.record, nil
+		who.generation = room.state.Generation
 	}
-	return int64(m.Generation), room.record, nil
+	return who, nil
 }
 
 // hasMembers reports whether a group of either kind has members with a session. Of members of other
@@ -158,10 +179,15 @@ func (e *Engine) hasMembers(ctx context.Context, g *groupItem) (bool, error) {
 // hasClassic reports whether a group has members of Kafka's own protocol with a session.
 func (e *Engine) hasClassic(ctx context.Context, g *groupItem) (bool, error) {
 	state, now := classicOf(g.attrs), e.nowMs()
+	consumers, err := consumersOf(g.attrs)
+	if err != nil {
+		return false, fmt.Errorf("reading who is in group %s: %w", g.name, err)
+	}
+	served := len(consumers.Members) > 0
 	switch {
-	case state.State == groups.Empty:
+	case state.State == groups.Empty && !served:
 		return false, nil
-	case state.State != groups.Stable && now < state.Deadline:
+	case !served && state.State != groups.Stable && now < state.Deadline:
 		return true, nil
 	case g.attrs.Get(groupUsed).Num()+minClassicSession.Milliseconds() > now:
 		return true, nil // it has just become stable, and nobody has told anything yet
@@ -177,6 +203,14 @@ func (e *Engine) hasClassic(ctx context.Context, g *groupItem) (bool, error) {
 // With tps nil it returns all that the group has, of topics that there are, by topic and partition; else one for
 // each, in order: offset and epoch -1 where there is none, also of unknown topics. The group need not exist.
 func (e *Engine) FetchOffsets(ctx context.Context, c *Cluster, group string, tps []TopicPartition) ([]OffsetCommit, error) {
+	return e.fetchOffsets(ctx, c, group, tps, e.raiseFloors)
+}
+
+// fenceBlocks sees to it that commits of those who had partitions before are refused from now on. It replaces the blocks by what
+// they then have.
+type fenceBlocks func(context.Context, *groupItem, map[groups.BlockKey]*groups.Block) error
+
+func (e *Engine) fetchOffsets(ctx context.Context, c *Cluster, group string, tps []TopicPartition, fence fenceBlocks) ([]OffsetCommit, error) {
 	if checkName("group", group) != nil {
 		return nil, groupError(CodeInvalidGroupID, "illegal group id")
 	}
@@ -209,7 +243,7 @@ func (e *Engine) FetchOffsets(ctx context.Context, c *Cluster, group string, tps
 			return nil, err
 		}
 	}
-	if err := e.raiseFloors(ctx, g, blocks); err != nil {
+	if err := fence(ctx, g, blocks); err != nil {
 		return nil, err
 	}
 	if tps == nil {
@@ -324,7 +358,7 @@ func (e *Engine) DeleteOffsets(ctx context.Context, c *Cluster, group string, tp
 			continue
 		}
 		refused, err := e.commitBlock(ctx, g, groups.BlockOf(topic, tp.Partition),
-			[]blockCommit{{partition: tp.Partition, offset: groups.None, generation: g.generation()}})
+			[]blockCommit{{partition: tp.Partition, offset: groups.None, generation: g.generation(), above: g.bygones()}})
 		if err != nil {
 			return nil, err
 		}

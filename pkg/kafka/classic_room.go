@@ -110,11 +110,12 @@ type room struct {
 	gate          chan struct{}
 	used          time.Time // with rooms.mu
 
-	at     time.Time // when the group's item was read
-	record *groupItem
-	state  groups.Classic
-	roster []rosterEntry // of the generation
-	listed string        // id of the roster
+	at        time.Time // when the group's item was read
+	record    *groupItem
+	state     groups.Classic
+	consumers *groups.Consumers // without members, unless the group is of the consumer protocol
+	roster    []rosterEntry     // of the generation
+	listed    string            // id of the roster
 
 	asked    int64                   // generation, plus 1, in which there were no instances of the REST API
 	members  []*groups.ClassicMember // as they were read last
@@ -127,6 +128,9 @@ type room struct {
 	heard    map[string]time.Time // members that have called anywhere
 	others   map[string]int64     // by process: its item's time when it was read last
 	lastBeat time.Time            // when this process has told others
+
+	topics   map[string]groups.Topic // of the cluster, see listTopics
+	listedAt time.Time
 }
 
 type rosterEntry struct {
@@ -185,19 +189,27 @@ func (r *room) load(ctx context.Context, age time.Duration) error {
 		return err
 	}
 	state := classicOf(g.attrs)
-	if state.Roster != r.listed {
+	consumers, err := consumersOf(g.attrs)
+	if err != nil {
+		return fmt.Errorf("reading group %s: %w", r.name, err)
+	}
+	listed := state.Roster
+	if len(consumers.Members) > 0 {
+		listed = listedConsumers(g.attrs.Get(classicWrite))
+	}
+	switch {
+	case listed == r.listed:
+	case len(consumers.Members) > 0:
+		r.enrol(consumerRoster(g.attrs, consumers), listed)
+		r.forget()
+	default:
 		roster, err := r.readRoster(ctx, state)
 		if err != nil {
 			return err
 		}
-		for _, m := range roster {
-			if _, ok := r.heard[m.id]; !ok {
-				r.heard[m.id] = begun
-			}
-		}
-		r.roster, r.listed = roster, state.Roster
+		r.enrol(roster, listed)
 	}
-	r.record, r.state, r.at = g, state, begun
+	r.record, r.state, r.consumers, r.at = g, state, consumers, begun
 	return nil
 }
 
@@ -323,32 +335,38 @@ func (r *room) entry(id string) (rosterEntry, bool) {
 // somebody has.
 func (r *room) write(ctx context.Context, next groups.Classic, more ...store.Edit) error {
 	write := store.Bytes(writeID())
+	_, err := r.put(ctx, write, append(append(classicEdits(next, write), store.Remove(consumersBody), store.Remove(consumersEpoch)), more...))
+	return err
+}
+
+// put writes the group's item, on the same condition. It returns the edits that it has made.
+func (r *room) put(ctx context.Context, write store.Value, edits []store.Edit) ([]store.Edit, error) {
 	cond := store.And{
 		store.Same(classicWrite, r.record.attrs.Get(classicWrite)),
 		store.Same(groupGeneration, r.record.attrs.Get(groupGeneration)),
 		store.Same(groupIncarnation, r.record.attrs.Get(groupIncarnation)),
 	}
-	edits := append(classicEdits(next, write), store.Default(groupIncarnation, store.Bytes(incarnationOf(r.e.now()))), store.Set(groupUsed, store.Int(r.e.nowMs())))
+	edits = append(edits, store.Default(groupIncarnation, store.Bytes(incarnationOf(r.e.now()))), store.Set(groupUsed, store.Int(r.e.nowMs())))
 	key := groupKey(r.cluster, r.name)
-	_, err := r.e.store.Apply(ctx, store.Update(key, cond, append(edits, more...)...))
+	_, err := r.e.store.Apply(ctx, store.Update(key, cond, edits...))
 	r.at = time.Time{} // it is to be read again
 	ce, changed := unmet(err)
 	if errors.Is(err, store.ErrUnknownOutcome) {
 		now, readErr := r.e.store.Get(context.WithoutCancel(ctx), key)
 		if readErr == nil && !now.Get(classicWrite).Equal(write) {
-			return errRetry
+			return nil, errRetry
 		}
 		err = readErr
 	} else if changed && ce.Old.Get(classicWrite).Equal(write) {
 		err = nil
 	} else if changed || errors.Is(err, store.ErrConflict) {
-		return errRetry
+		return nil, errRetry
 	}
 	if err != nil {
-		return fmt.Errorf("writing group %s: %w", r.name, err)
+		return nil, fmt.Errorf("writing group %s: %w", r.name, err)
 	}
 	r.e.notifier.notify(key.Partition + kindClassic)
-	return nil
+	return edits, nil
 }
 
 // list makes the group one that is listed, with a number of members.

@@ -84,7 +84,12 @@ func (e *Engine) compactOnce(ctx context.Context, log string, h *head, when comp
 	if err != nil || !some {
 		return false, err
 	}
-	err = c.run()
+	if h.pass == nil && e.objects != nil { // a merge must not begin meanwhile
+		err = c.save()
+	}
+	if err == nil {
+		err = c.run()
+	}
 	if err == nil {
 		err = c.finish()
 	}
@@ -256,7 +261,7 @@ func (c *compactor) finish() error {
 
 // update changes the head, unless another compactor has.
 func (c *compactor) update(edits ...store.Edit) error {
-	cond := store.And{store.Exists(headNext), store.Same(headPass, c.noted), store.Same(headCleaned, c.h.cleaned.note)}
+	cond := store.And{store.Exists(headNext), store.Same(headPass, c.noted), store.Same(headCleaned, c.h.cleaned.note), store.Absent(headMerging), store.Same(headMerged, c.h.merged.note)}
 	err := c.e.repeat(c.ctx, func() error {
 		_, err := c.e.store.Apply(c.ctx, store.Update(headKey(c.log), cond, edits...))
 		return err

@@ -15,7 +15,7 @@ func (c *compactor) segment(s *segment) (before, after int, err error) {
 		return 0, 0, err
 	}
 	next := *s
-	next.data, next.pieces, next.due, next.object, next.objectBytes = nil, 0, 0, "", 0
+	next.data, next.pieces, next.due, next.object, next.objectBytes, next.index = nil, 0, 0, "", 0, ""
 	infos, err := splitBatches(data)
 	if err != nil {
 		c.undecodable(s.base, err)
@@ -147,11 +147,7 @@ func (c *compactor) rewrite(was, next *segment) error {
 // replace writes a segment's item on the condition that it is as it was read. It reports false
 // without an error if the segment was deleted meanwhile.
 func (c *compactor) replace(was, next *segment) (written bool, err error) {
-	cond := store.And{store.Eq(segNext, store.Int(was.next)), was.asWritten(), store.Absent(segExpires)}
-	if was.expires > 0 {
-		cond[2] = store.Eq(segExpires, store.Int(was.expires))
-	}
-	op := store.Put(offsetKey(c.log, kindSegment, was.base), next.attrs(), cond)
+	op := store.Put(offsetKey(c.log, kindSegment, was.base), next.attrs(), was.asRead())
 	err = c.e.repeat(c.ctx, func() error { _, err := c.e.store.Apply(c.ctx, op); return err })
 	ce, ok := unmet(err)
 	switch {

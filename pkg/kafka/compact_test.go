@@ -334,6 +334,23 @@ func compactionModel(t *testing.T, open func(*testing.T, store.Store) *world) {
 					Store: w.store, before: rapid.IntRange(1, 60).Draw(rt, "call"), do: func() { m.compact(rt, &interrupted{Store: w.store}) },
 				})
 			},
+			"merge, beside a compaction or a crash": m.merge,
+			"compact beside a merge": func(rt *rapid.T) {
+				if m.e.objects == nil {
+					return
+				}
+				m.ripen(rt)
+				m.compact(rt, &interrupted{Store: w.store, before: rapid.IntRange(1, 60).Draw(rt, "call"), do: func() {
+					m.update("red", func(o *TopicOptions) { o.Compact, o.Retention = false, -1 })
+					m.clock.advance(2 * time.Minute)
+					e := m.merging(w.store, m.e.objects, 1)
+					defer e.Close()
+					if _, err := e.Reclaim(m.Context()); err != nil {
+						rt.Fatal(err)
+					}
+				}})
+				m.update("red", func(o *TopicOptions) { o.Compact = true })
+			},
 			"": m.check,
 		})
 	})
@@ -345,6 +362,43 @@ func (m *modelLog) compact(rt *rapid.T, s *interrupted) {
 	if _, err := e.Reclaim(m.Context()); err != nil && !errors.Is(err, errCrash) {
 		rt.Fatal(err)
 	}
+}
+
+// ripen makes some segments that are old enough to be merged.
+func (m *modelLog) ripen(rt *rapid.T) {
+	for range rapid.IntRange(2, 5).Draw(rt, "segments") {
+		k := string(rune('a' + rapid.IntRange(0, 7).Draw(rt, "key")))
+		m.seen++
+		m.last[k] = fmt.Sprint(m.seen)
+		m.put(k, m.last[k])
+	}
+	m.clock.advance(25 * time.Hour)
+}
+
+// merge merges what a log has, while its topic does not want it to be compacted.
+func (m *modelLog) merge(rt *rapid.T) {
+	if m.e.objects == nil {
+		return
+	}
+	m.ripen(rt)
+	m.update("red", func(o *TopicOptions) { o.Compact, o.Retention = false, -1 })
+	m.clock.advance(2 * time.Minute)
+	s := &interrupted{Store: m.store, before: rapid.IntRange(1, 60).Draw(rt, "call")}
+	if rapid.Bool().Draw(rt, "crash") {
+		s.fail = errCrash
+	} else {
+		s.do = func() {
+			m.update("red", func(o *TopicOptions) { o.Compact = true })
+			m.clock.advance(time.Hour)
+			m.compact(rt, &interrupted{Store: m.store})
+		}
+	}
+	e := m.merging(s, m.e.objects, 1)
+	defer e.Close()
+	if _, err := e.Reclaim(m.Context()); err != nil && !errors.Is(err, errCrash) {
+		rt.Fatal(err)
+	}
+	m.update("red", func(o *TopicOptions) { o.Compact = true })
 }
 
 func (m *modelLog) check(rt *rapid.T) {

@@ -74,12 +74,12 @@
 //	debt      'c' cluster                    'r' topic id          parts: the topic's logs are to be deleted
 //	clusters  "clusters"                     cluster               none
 //	news      'c' cluster                    'n' topic id          c* for partitions: counters, see newsOf
-//	head      'l' cluster/topic/partition    'h'                   n w t q r b z k ke nw os f fn g y yc yp, see partition.go; p.* pe, see producers.go
-//	segment   'l' cluster/topic/partition    's' base(8)           n r z a, d (batches), c (pieces) or o and l (an object), e and x (expiry), k v (compaction)
+//	head      'l' cluster/topic/partition    'h'                   n w t q r b z k ke nw os f fn g mg mm y yc yp, see partition.go; p.* pe, see producers.go
+//	segment   'l' cluster/topic/partition    's' base(8)           n r z a, d (batches), c (pieces) or o, l and i (an object), e and x (expiry), k v (compaction), f
 //	piece     'l' cluster/topic/partition    'd' base(8) [v] no(2) d, e, x: part of a batch larger than an item
 //	pending   'l' cluster/topic/partition    'q' base(8) no(2)     d: a record of the stream that waits
 //	producer  'l' cluster/topic/partition    'p' id                p.* x: an idempotent producer that the head has no room for, see producers.go
-//	group     'g' cluster/group              'g'                   m in g n a o r t k d, c*, see group.go and classic_room.go
+//	group     'g' cluster/group              'g'                   m in g n a o r t k d, c* h he ss si, see group.go, classic_room.go, consumer_room.go and consumer_beat.go
 //	member    'g' cluster/group              'm' instance          i v g w b j q r k, see group.go
 //	classic   'g' cluster/group              'u' member id         b j: a member of Kafka's own protocol, see classic_room.go
 //	static    'g' cluster/group              'i' instance id       m: the member that it is
@@ -97,6 +97,13 @@
 // several objects for one segment one wins, and nothing of the chain's guarantees changes. The others
 // are orphans. Whoever loses deletes its own; sweeps find those of writers that died, a day later. An
 // object goes when its segment does.
+//
+// Segments that are smaller stay in the database until they are old. Sweeps then merge runs of adjacent ones into objects of
+// Config.MergeBytes, in place of the first of them. They do so where that costs less than the cheaper storage saves for as long
+// as the topic keeps its messages, which is never if it keeps them for less than MinMergeRetention, and not in logs that are bounded by
+// size or compacted. Such an object is read by parts: its segment's item says where they are. The segment
+// expires when its last message does; as with Kafka's segment.ms, that is a week after the first one at most. See
+// merger for why a merge loses nothing, whoever dies or reads meanwhile.
 //
 // # Retention
 //
@@ -143,6 +150,13 @@
 // and what follows). It has one kind of members at a time; its generations and offsets go on. Any process may serve
 // any member at any time: all decisions are conditional writes of the group's item, and a member is dead when no process
 // has heard of it for its session. What a process knows of such a group may be a second old.
+//
+// Or its members use the consumer protocol (KIP-848, [Engine.ConsumerHeartbeat]): they say what they read and what they have, and are told
+// step by step what they are to have. All of that is one attribute of the group's item (groups.Consumers), which each step
+// replaces by a conditional write. So a step costs a write unit for each KiB of the item, some hundred bytes for a member; heartbeats that change
+// nothing write nothing but what is told of the living. Members have claims in the blocks, which grow from one owner of a partition to the next.
+// An empty group of one kind may become one of any other. While it has members it may not: nobody changes from the classic to the
+// consumer protocol one member at a time, as Kafka allows it.
 //
 // An instance has one live call, whose id its item has: only that call gives out messages. The
 // position before the last answer is kept until the instance calls again. Where an instance expires or

@@ -37,6 +37,10 @@ type Config struct {
 	// negative: no more do, and what there is is still read.
 	ObjectBytes int
 
+	// MergeBytes is the size of the objects that old small segments are merged into, where that pays. 0: DefaultMergeBytes;
+	// negative: none are merged.
+	MergeBytes int
+
 	// RecordTTL is how old the records of clusters and topics may be that the engine
 	// goes by. 0: they are read each time.
 	RecordTTL time.Duration
@@ -73,6 +77,8 @@ type Engine struct {
 	stream          ingest.Stream
 	objects         objects.Store
 	objectBytes     int
+	mergeBytes      int
+	mergePays       func(*head, *run, int64) bool // mergePaysOff, but in tests
 	recordTTL       time.Duration
 	produceDeadline time.Duration
 	clockMargin     time.Duration
@@ -106,6 +112,7 @@ type Engine struct {
 func New(cfg Config) *Engine {
 	e := &Engine{
 		store: cfg.Store, stream: cfg.Stream, objects: cfg.Objects, objectBytes: cmp.Or(cfg.ObjectBytes, DefaultObjectBytes),
+		mergeBytes: cmp.Or(cfg.MergeBytes, DefaultMergeBytes), mergePays: mergePaysOff,
 		recordTTL:       cfg.RecordTTL,
 		produceDeadline: cfg.ProduceDeadline, clockMargin: cfg.ClockMargin, weigh: cfg.Weigh, maxWeight: cfg.MaxWeight, compactKeys: cfg.CompactKeys, retry: cfg.Retry, locks: store.NewLocks(), now: cfg.Now, log: cfg.Logger,
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/skystash/skystash/pkg/kafka/batch"
 	"github.com/skystash/skystash/pkg/kafka/ingest"
 )
 
@@ -73,11 +74,14 @@ func (e *Engine) Fetch(ctx context.Context, c *Cluster, from []TopicOffset, time
 			if h == nil || at[i].offset >= h.mark || left.messages == 0 {
 				continue
 			}
-			records, next, err := e.readLog(ctx, logs[i], at[i], h, left)
-			if err != nil {
-				return nil, err
+			var records []batch.Record
+			for more := true; more; { // what has expired, or was compacted away, is passed over at once
+				before := at[i].offset
+				if records, at[i], err = e.readLog(ctx, logs[i], at[i], h, left); err != nil {
+					return nil, err
+				}
+				more = len(records) == 0 && at[i].offset > before && at[i].offset < h.mark
 			}
-			at[i] = next
 			for _, r := range records {
 				out = append(out, Message{tps[i].Topic, tps[i].Partition, r})
 			}

@@ -237,14 +237,23 @@ func (e *Engine) readBatches(ctx context.Context, log string, at cursor, h *head
 			break
 		}
 		if !h.isGone(s, now) {
-			infos, err := e.batches(ctx, log, s)
-			if err != nil {
-				return nil, at, err
-			}
-			for _, info := range infos {
-				if info.Next > at.offset {
-					out, size = append(out, info), size+len(info.Bytes)
+			for _, p := range s.parts() {
+				if p.next <= at.offset {
+					continue
 				}
+				if len(out) > 0 && size >= enough {
+					return out, at, nil
+				}
+				infos, err := e.batches(ctx, log, p)
+				if err != nil {
+					return nil, at, err
+				}
+				for _, info := range infos {
+					if info.Next > at.offset {
+						out, size = append(out, info), size+len(info.Bytes)
+					}
+				}
+				at = cursor{p.next, s.base}
 			}
 		}
 		at = cursor{s.next, s.next}
@@ -252,7 +261,7 @@ func (e *Engine) readBatches(ctx context.Context, log string, at cursor, h *head
 	if len(items) == 0 {
 		at = cursor{h.mark, h.mark}
 	}
-	e.boundaries.set(log, at.offset)
+	e.goesOn(log, at)
 	return out, at, nil
 }
 

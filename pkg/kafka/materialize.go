@@ -115,6 +115,7 @@ type applier struct {
 	latest  int64 // arrival of the log's last record given, Unix ms
 	given   int64 // what is missing below it will never come
 
+	begun          int64 // when the head was read, Unix ms
 	end            int64 // the log is complete up to here
 	maxTime, bytes int64
 	data           int64 // behind the last segment with data; unknownEnd
@@ -135,6 +136,7 @@ func (e *Engine) apply(ctx context.Context, log string, arrivals []arrival, inOr
 
 // applyBelow is apply where it is known that what is missing below an offset will never come.
 func (e *Engine) applyBelow(ctx context.Context, log string, arrivals []arrival, inOrder bool, given int64) (news bool, err error) {
+	begun := e.nowMs()
 	heads, err := e.heads(ctx, []string{log})
 	if err != nil {
 		return false, err
@@ -144,7 +146,7 @@ func (e *Engine) applyBelow(ctx context.Context, log string, arrivals []arrival,
 		return false, nil // the topic is deleted
 	}
 	a := &applier{
-		e: e, ctx: ctx, log: log, inOrder: inOrder, given: given,
+		e: e, ctx: ctx, log: log, inOrder: inOrder, given: given, begun: begun,
 		end: h.mark, maxTime: h.maxTime, bytes: h.bytes, data: h.data, mark: h.mark, pending: h.pending,
 		keep: h.keep, candidates: map[int64]*candidate{},
 	}
@@ -325,8 +327,15 @@ func (a *applier) voidUntil() int64 {
 	return until
 }
 
+// maxApply is for how long an applier writes after it has read the head, in ms. In a process that was frozen for longer
+// the place may be one that was written meanwhile, and merged into another segment (see mergeAge).
+const maxApply = 60 * 60 * 1000
+
 // write appends a segment, or finds that something else has come there.
 func (a *applier) write(s *segment) error {
+	if a.e.nowMs()-a.begun > maxApply {
+		return fmt.Errorf("writing a segment: what is known of the log is too old: %w", store.ErrUnavailable)
+	}
 	if a.e.inObject(len(s.data)) {
 		if err := a.e.putObject(a.ctx, a.log, s); err != nil {
 			return err

@@ -16,8 +16,8 @@ const (
 	// DefaultObjectBytes is the size from which on a segment is cheaper in an object, even if it is not
 	// stored for long: one PUT of S3 costs what eight write units of DynamoDB do.
 	DefaultObjectBytes = 9 << 10
-	// objectData is the number of bytes of batches that are merged into one object. Whoever reads a part
-	// of it reads all of it.
+	// objectData is the number of bytes of batches that are merged into one object when they come. Whoever reads a
+	// part of it reads all of it.
 	objectData = 1 << 20
 
 	// orphansEvery is how often a log's objects are compared with its segments, in ms.
@@ -48,7 +48,7 @@ func (e *Engine) putObject(ctx context.Context, log string, s *segment) error {
 	if err := e.objects.Put(ctx, name, s.data); err != nil {
 		return fmt.Errorf("writing a segment's object: %w", err)
 	}
-	s.object, s.objectBytes, s.data = name, int64(len(s.data)), nil
+	s.object, s.objectBytes, s.index, s.data = name, int64(len(s.data)), e.indexOf(s.base, s.data), nil
 	return nil
 }
 
@@ -143,5 +143,5 @@ func (e *Engine) readObject(ctx context.Context, s *segment) ([]byte, error) {
 	if e.objects == nil {
 		return nil, errNoObjects
 	}
-	return e.objects.Get(ctx, s.object, 0, s.objectBytes)
+	return e.objects.Get(ctx, s.object, s.at, s.objectBytes)
 }

@@ -79,7 +79,7 @@ func (e *Engine) byTime(ctx context.Context, log string, h *head, at int64, time
 			break
 		}
 		s := segmentOf(offsetOf(page.Items[0].Key), page.Items[0].Attrs)
-		if s.next <= low || s.base < low {
+		if s.next <= low || s.maxTime >= at && s.base <= low { // it holds the place, or nothing does
 			break
 		}
 		if s.maxTime >= at {

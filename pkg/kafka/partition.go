@@ -25,6 +25,8 @@ const (
 	headFloor    = "g"  // see floor
 	headCleaned  = "yc" // what the last compaction has left, see cleaned
 	headPass     = "yp" // how far the present one has got, see pass
+	headMerged   = "mg" // how far segments have been merged, see merged
+	headMerging  = "mm" // a merge that has begun, see merging
 	headFence    = "fn" // what the stream did not have when this was written is given up below it, see fence
 	headData     = "f"  // watermark, and the offset behind the last segment with data below it, see dataEnd
 )
@@ -41,7 +43,9 @@ const (
 	segExpires  = "e" // Unix ms; none: never
 	segAppended = "a" // Unix ms; none: it was written before this was noted
 	segDue      = "k" // Unix ms from which on its tombstones may go; none: it has none, or was not compacted
-	segWrite    = "v" // id of the compaction's write that it is of, and of its pieces; none: it is as it came
+	segWrite    = "v" // id of the compaction's, or the merge's, write that it is of, and of its pieces; none: it is as it came
+	segIndex    = "i" // of a large object: the parts that can be read by themselves, see segment.parts
+	segFence    = "f" // changed where a merge was given up, so that it cannot go on
 )
 
 // Sort keys: the kind's letter, then the offset, big endian, then perhaps a number.
@@ -99,6 +103,8 @@ type head struct {
 	hasNews                    bool
 	objectsAt                  int64 // Unix ms
 	fence                      int64
+	merged                     merged
+	merging                    *merging // nil: none has begun
 
 	keepNote, floorNote, extend store.Value // as they were read
 }
@@ -113,7 +119,8 @@ func headOf(as store.Attrs) *head {
 		maxTime: as.Get(headMaxTime).Num(), bytes: as.Get(headBytes).Num(),
 		cleaned: cleanedOf(as), pass: passOf(as.Get(headPass)),
 		keep: as.Get(headKeep).Num(), floor: floorOf(as.Get(headFloor)), data: dataOf(as),
-		hasNews: as.Has(headNews), objectsAt: as.Get(headObjects).Num(), fence: as.Get(headFence).Num(), keepNote: as.Get(headKeep), floorNote: as.Get(headFloor), extend: as.Get(headExtend),
+		hasNews: as.Has(headNews), objectsAt: as.Get(headObjects).Num(), fence: as.Get(headFence).Num(),
+		merged: mergedOf(as.Get(headMerged)), merging: mergingOf(as.Get(headMerging)), keepNote: as.Get(headKeep), floorNote: as.Get(headFloor), extend: as.Get(headExtend),
 	}
 }
 
@@ -154,6 +161,10 @@ type segment struct {
 	appended       int64
 	due            int64
 	write          string
+	index          string      // segIndex
+	fence          store.Value // segFence
+
+	at int64 // of a part of a large object: where it begins in it
 }
 
 func segmentOf(base int64, as store.Attrs) *segment {
@@ -162,6 +173,7 @@ func segmentOf(base int64, as store.Attrs) *segment {
 		maxTime: as.Get(segMaxTime).Num(), bytes: as.Get(segBytes).Num(), expires: as.Get(segExpires).Num(),
 		object: as.Get(segObject).Str(), objectBytes: as.Get(segLength).Num(),
 		appended: as.Get(segAppended).Num(), due: as.Get(segDue).Num(), write: as.Get(segWrite).Str(),
+		index: as.Get(segIndex).Str(), fence: as.Get(segFence),
 	}
 }
 
@@ -177,6 +189,15 @@ func (s *segment) asWritten() store.Cond {
 		return store.Absent(segWrite)
 	}
 	return store.Eq(segWrite, store.Bytes(s.write))
+}
+
+// asRead is the condition that a segment is there as it was read.
+func (s *segment) asRead() store.And {
+	cond := store.And{store.Eq(segNext, store.Int(s.next)), s.asWritten(), store.Absent(segExpires)}
+	if s.expires > 0 {
+		cond[2] = store.Eq(segExpires, store.Int(s.expires))
+	}
+	return cond
 }
 
 // pieceRange is what the sort keys of the segment's pieces start with. Pieces that compaction has
@@ -212,6 +233,9 @@ func (s *segment) attrs() store.Attrs {
 	switch {
 	case s.object != "":
 		attrs = append(attrs, store.Attr{Name: segObject, Value: store.Bytes(s.object)}, store.Attr{Name: segLength, Value: store.Int(s.objectBytes)})
+		if s.index != "" {
+			attrs = append(attrs, store.Attr{Name: segIndex, Value: store.Bytes(s.index)})
+		}
 	case s.pieces > 0:
 		attrs = append(attrs, store.Attr{Name: segPieces, Value: store.Int(int64(s.pieces))})
 	case len(s.data) > 0:

@@ -127,63 +127,115 @@ func (e *Engine) readLog(ctx context.Context, log string, at cursor, h *head, le
 		}
 		at = cursor{s.next, s.next}
 	}
-	e.boundaries.set(log, at.offset)
+	e.goesOn(log, at)
 	return out, at, nil
+}
+
+// goesOn remembers the place behind what was read, if a segment begins there.
+func (e *Engine) goesOn(log string, at cursor) {
+	if at.segment == at.offset {
+		e.boundaries.set(log, at.offset)
+	}
 }
 
 // segments reads the segments from the one that holds the place on, up to limit.
 // It does not read above the watermark: a query is no snapshot, and of two segments
 // written while it runs, it may see the second alone.
 func (e *Engine) segments(ctx context.Context, log string, at cursor, mark int64, limit int) ([]store.Item, error) {
-	if at.segment == unknownSegment {
-		page, err := e.store.Query(ctx, store.Query{
-			Partition: log, From: kindSegment, To: offsetKey(log, kindSegment, at.offset+1).Sort, Reverse: true, Limit: 1,
-		})
-		if err != nil {
-			return nil, err
+	from, sought := at.segment, at.segment == unknownSegment
+	if sought {
+		it, err := e.covering(ctx, log, at.offset)
+		if err != nil || it != nil {
+			return oneOf(it), err
 		}
-		if len(page.Items) > 0 && page.Items[0].Attrs.Get(segNext).Num() > at.offset {
-			return page.Items, nil
-		}
-	}
-	from := at.segment
-	if from == unknownSegment {
 		from = at.offset
 	}
 	page, err := e.store.Query(ctx, store.Query{
 		Partition: log, From: offsetKey(log, kindSegment, from).Sort, To: offsetKey(log, kindSegment, mark).Sort, Limit: max(1, limit),
 	})
-	return page.Items, err
+	if err != nil {
+		return nil, err
+	}
+	// Between two of them there may have been one that was merged into the first, or another one before it.
+	end := at.offset
+	for i, it := range page.Items {
+		if base := offsetOf(it.Key); base > end {
+			if end > at.offset {
+				return page.Items[:i], nil // the next call looks for it
+			}
+			if !sought {
+				covering, err := e.covering(ctx, log, end)
+				if err != nil || covering != nil {
+					return oneOf(covering), err
+				}
+			}
+			sought = true // it has been deleted
+		}
+		end = max(end, it.Attrs.Get(segNext).Num())
+	}
+	if end == at.offset && !sought {
+		it, err := e.covering(ctx, log, end)
+		if err != nil || it != nil {
+			return oneOf(it), err
+		}
+	}
+	return page.Items, nil
+}
+
+func oneOf(it *store.Item) []store.Item {
+	if it == nil {
+		return nil
+	}
+	return []store.Item{*it}
+}
+
+// covering finds the segment that holds an offset; nil: there is none.
+func (e *Engine) covering(ctx context.Context, log string, offset int64) (*store.Item, error) {
+	page, err := e.store.Query(ctx, store.Query{
+		Partition: log, From: kindSegment, To: offsetKey(log, kindSegment, offset+1).Sort, Reverse: true, Limit: 1,
+	})
+	if err != nil || len(page.Items) == 0 || page.Items[0].Attrs.Get(segNext).Num() <= offset {
+		return nil, err
+	}
+	return &page.Items[0], nil
 }
 
 // readSegment decodes a segment from an offset on. full says that the budget did not suffice.
 func (e *Engine) readSegment(ctx context.Context, log string, s *segment, from int64, left *budget) (out []batch.Record, full bool, err error) {
-	infos, err := e.batches(ctx, log, s)
-	if err != nil {
-		return nil, false, err
-	}
-	for _, info := range infos {
-		if info.Next <= from {
+	for _, p := range s.parts() {
+		if p.next <= from {
 			continue
 		}
-		err := info.Each(func(r *batch.Record) error {
-			if !left.decode(r.Size()) {
-				return errNoRoom
-			}
-			if r.Offset < from || left.wants != nil && !left.wants(r) {
-				return nil
-			}
-			if !left.take(e.weigh(r)) {
-				return errNoRoom
-			}
-			out = append(out, r.Clone())
-			return nil
-		})
-		if errors.Is(err, errNoRoom) {
+		if left.messages <= 0 {
 			return out, true, nil
 		}
+		infos, err := e.batches(ctx, log, p)
 		if err != nil {
-			return nil, false, fmt.Errorf("reading the log %s at %d: %w", log, info.Base, err)
+			return nil, false, err
+		}
+		for _, info := range infos {
+			if info.Next <= from {
+				continue
+			}
+			err := info.Each(func(r *batch.Record) error {
+				if !left.decode(r.Size()) {
+					return errNoRoom
+				}
+				if r.Offset < from || left.wants != nil && !left.wants(r) {
+					return nil
+				}
+				if !left.take(e.weigh(r)) {
+					return errNoRoom
+				}
+				out = append(out, r.Clone())
+				return nil
+			})
+			if errors.Is(err, errNoRoom) {
+				return out, true, nil
+			}
+			if err != nil {
+				return nil, false, fmt.Errorf("reading the log %s at %d: %w", log, info.Base, err)
+			}
 		}
 	}
 	return out, false, nil
@@ -217,7 +269,7 @@ func splitBatches(data []byte) (infos []batch.Info, err error) {
 	return infos, nil
 }
 
-// maxRereads bounds how often a segment is read again because it was compacted while it was read.
+// maxRereads bounds how often a segment is read again because it was compacted or merged while it was read.
 const maxRereads = 3
 
 // segmentData is the segment's batches, which its item may not hold itself.
@@ -227,18 +279,43 @@ func (e *Engine) segmentData(ctx context.Context, log string, s *segment) ([]byt
 		if err != nil || complete {
 			return data, err
 		}
-		// It was deleted or compacted after it was read.
-		now, err := e.store.Get(ctx, offsetKey(log, kindSegment, s.base))
+		// It was deleted, compacted or merged after it was read.
+		it, err := e.covering(ctx, log, s.base)
 		if err != nil {
 			return nil, fmt.Errorf("reading a large batch: %w", err)
 		}
-		next := segmentOf(s.base, now)
-		if next.pieces == s.pieces && next.write == s.write && next.object == s.object {
+		if it == nil {
+			return nil, nil
+		}
+		now := segmentOf(offsetOf(it.Key), it.Attrs)
+		if now.pieces == s.pieces && now.write == s.write && now.object == s.object {
 			return nil, e.whyMissing(ctx, log, s)
 		}
-		s = next
+		if now.base != s.base || now.next != s.next {
+			return e.rangeOf(ctx, log, now, s.base, s.next)
+		}
+		s = now
 	}
 	return nil, fmt.Errorf("reading the log %s at %d: it changes all the time: %w", log, s.base, store.ErrConflict)
+}
+
+// rangeOf is the data of a segment's batches between two offsets.
+func (e *Engine) rangeOf(ctx context.Context, log string, s *segment, from, to int64) (data []byte, err error) {
+	for _, p := range s.parts() {
+		if p.next <= from || p.base >= to {
+			continue
+		}
+		infos, err := e.batches(ctx, log, p)
+		if err != nil {
+			return nil, err
+		}
+		for _, info := range infos {
+			if info.Next > from && info.Base < to {
+				data = append(data, info.Bytes...)
+			}
+		}
+	}
+	return data, nil
 }
 
 // whyMissing is nil if a segment whose data is not there is below the log's start by now: its item stays

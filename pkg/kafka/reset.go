@@ -63,7 +63,9 @@ func (e *Engine) resetOffsets(ctx context.Context, c *Cluster, group string, com
 	} else if live {
 		return refuse(InUse, "group %q has members", group)
 	}
-	if classicOf(g.attrs).State != groups.Empty {
+	if consumers, err := consumersOf(g.attrs); err != nil {
+		return err
+	} else if classicOf(g.attrs).State != groups.Empty || len(consumers.Members) > 0 {
 		// They have died without leaving. One that comes back must not commit over the reset.
 		if err := e.takeOutDead(ctx, c, group); err != nil {
 			return err
@@ -92,17 +94,10 @@ func (e *Engine) takeOutDead(ctx context.Context, c *Cluster, group string) erro
 	if err := room.load(ctx, 0); err != nil {
 		return err
 	}
-	if live, err := e.hasClassic(ctx, room.record); err != nil || live || room.state.State == groups.Empty {
+	if live, err := e.hasClassic(ctx, room.record); err != nil || live || room.state.State == groups.Empty && len(room.consumers.Members) == 0 {
 		return err
 	}
-	if err := room.loadMembers(ctx, 0); err != nil {
-		return err
-	}
-	var ids []string
-	for _, m := range room.members {
-		ids = append(ids, m.ID)
-	}
-	return room.takeOut(ctx, ids)
+	return room.takeOutAll(ctx)
 }
 
 // use notes that a group is used, so that it is not forgotten. errRetry: it is another group by now, or members
@@ -129,7 +124,8 @@ func (e *Engine) resetBlock(ctx context.Context, g *groupItem, key groups.BlockK
 		store.Set(blockFloor, store.Int(g.generation())), store.Set(blockWrite, write), store.Set(blockCommitted, store.Int(e.nowMs())),
 	}
 	for p, offset := range offsets {
-		cond = append(cond, store.Absent(blockClaim+strconv.Itoa(p)))
+		cond = append(cond, g.unclaimed(p))
+		edits = append(edits, store.Remove(blockClaim+strconv.Itoa(p)))
 		edits = append(edits, blockCommit{partition: p, offset: offset}.edits()...)
 	}
 	_, err := e.store.Apply(ctx, store.Update(blockKey(g, key), cond, edits...))

@@ -161,7 +161,7 @@ func (e *Engine) raise(ctx context.Context, t *Topic, log string, h *head) (chan
 	}
 	// First nobody reads it any more, then it goes, and only then it is forgotten.
 	if r.floor.base > h.start {
-		if err := e.moveStart(ctx, log, r.floor.base); err != nil {
+		if moved, err := e.moveStart(ctx, log, r.floor.base, store.Absent(headMerging)); err != nil || !moved {
 			return false, 0, err
 		}
 	}
@@ -207,18 +207,19 @@ func (e *Engine) deleteSegments(ctx context.Context, log string, segments []*seg
 	return deleted + len(keys), nil
 }
 
-// moveStart moves the log's start up, if nobody has moved it further.
-func (e *Engine) moveStart(ctx context.Context, log string, start int64) error {
-	cond := store.And{store.Exists(headNext), store.Or{store.Absent(headStart), store.Lt(headStart, store.Int(start))}}
-	_, err := e.store.Apply(ctx, store.Update(headKey(log), cond, store.Set(headStart, store.Int(start))))
+// moveStart moves the log's start up on a condition, if nobody has moved it further. It reports whether
+// the start is there now.
+func (e *Engine) moveStart(ctx context.Context, log string, start int64, cond store.Cond) (moved bool, err error) {
+	all := store.And{store.Exists(headNext), store.Or{store.Absent(headStart), store.Lt(headStart, store.Int(start))}, cond}
+	_, err = e.store.Apply(ctx, store.Update(headKey(log), all, store.Set(headStart, store.Int(start))))
 	e.recent.Forget(log)
-	if _, ok := unmet(err); ok {
-		return nil
+	if ce, ok := unmet(err); ok {
+		return ce.Old == nil || ce.Old.Get(headStart).Num() >= start, nil
 	}
 	if err != nil {
-		return fmt.Errorf("moving a log's start: %w", err)
+		return false, fmt.Errorf("moving a log's start: %w", err)
 	}
-	return nil
+	return true, nil
 }
 
 // DeleteRecords makes what is below some offsets unreadable, at once; Reclaim deletes it. An offset of
@@ -258,7 +259,7 @@ func (e *Engine) DeleteRecords(ctx context.Context, c *Cluster, below []TopicOff
 	}
 	for i, o := range out {
 		if o.Offset > heads[i].start {
-			if err := e.moveStart(ctx, logs[i], o.Offset); err != nil {
+			if _, err := e.moveStart(ctx, logs[i], o.Offset, store.And{}); err != nil {
 				return nil, err
 			}
 		}
@@ -383,6 +384,15 @@ func (e *Engine) reclaimLog(ctx context.Context, t *Topic, log string, h *head) 
 	if h, err = e.again(ctx, log, h, changed, err); err != nil || h == nil {
 		return 0, err
 	}
+	if h.merging != nil {
+		settled, err := e.settleMerge(ctx, log, h)
+		if err != nil || !settled {
+			return 0, err // it is under way; what is left to do has time
+		}
+		if h, err = e.again(ctx, log, h, true, nil); err != nil || h == nil {
+			return 0, err
+		}
+	}
 	changed, deleted, err = e.raise(ctx, t, log, h)
 	if h, err = e.again(ctx, log, h, changed, err); err != nil || h == nil {
 		return deleted, err
@@ -395,7 +405,7 @@ func (e *Engine) reclaimLog(ctx context.Context, t *Topic, log string, h *head) 
 		}
 	}
 	if !t.Compact {
-		return deleted, nil
+		return deleted, e.mergeSegments(ctx, t, log, h)
 	}
 	return deleted, e.compact(ctx, log, h, t.compaction())
 }

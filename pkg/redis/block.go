@@ -3,6 +3,8 @@ package redis
 import (
 	"context"
 	"errors"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/skystash/skystash/pkg/redis/command"
@@ -19,7 +21,8 @@ import (
 // database in one call, for all commands together: see lookout.
 //
 // A command that takes something makes no attempt while others are ahead of it in the lines of all of its keys: they have found
-// nothing, and would be woken first.
+// nothing, and would be woken first. Nor does it look at a key for which one ahead of it was woken and has not looked yet: what has come
+// is the other's, who may be slower.
 
 // DefaultMaxBlock is how long blocking commands wait at most where Config has nothing else.
 const DefaultMaxBlock = 10 * time.Second
@@ -57,7 +60,13 @@ func (e *Engine) runBlocking(ctx context.Context, db *Database, b bound, w *resp
 	var blocked *command.WouldBlock
 	var expired <-chan time.Time
 	for {
-		err := e.attempt(ctx, db, b, transactMode{mayBlock: true, woken: blocked != nil}, known, w)
+		var err error
+		switch turn := b; {
+		case takes && blocked != nil && !turn.narrow(e.waiters.turn(wait)):
+			err = blocked
+		default:
+			err = e.attempt(ctx, db, turn, transactMode{mayBlock: true, woken: blocked != nil}, known, w)
+		}
 		known = keyspace.Handover{}
 		if !errors.As(err, &blocked) {
 			wait.served = true
@@ -110,6 +119,21 @@ func (b bound) awaited() []string {
 	return b.keys
 }
 
+// narrow makes a command that takes elements look at some of the keys that it waits for. It reports false if there are none.
+func (b *bound) narrow(keys []string) bool {
+	if len(keys) == 0 || len(keys) == len(command.Distinct(b.awaited())) || b.cmd.Keys == command.TwoKeys {
+		return len(keys) > 0
+	}
+	var args []string
+	if at := b.cmd.Keys.Numkeys; at > 0 {
+		args = slices.Concat(b.args[:at], []string{strconv.Itoa(len(keys))}, keys, b.args[at+1+len(b.keys):])
+	} else {
+		args = slices.Concat(b.args[:1], keys, b.args[1+len(b.keys):])
+	}
+	b.args, b.keys = args, keys
+	return true
+}
+
 // waitingTime is how long a command waits at most that asks for a time (0: for ever).
 func (e *Engine) waitingTime(ctx context.Context, asked time.Duration) time.Duration {
 	limit := e.maxBlock
@@ -126,6 +150,10 @@ func (e *Engine) waitingTime(ctx context.Context, asked time.Duration) time.Dura
 // anything: its client has gone.
 func (e *Engine) await(ctx context.Context, wake <-chan struct{}, expired <-chan time.Time) (over bool, err error) {
 	if c := command.CallerOf(ctx); c != nil {
+		if c.Blocked != nil {
+			c.Blocked.Store(true)
+			defer c.Blocked.Store(false)
+		}
 		begun := e.now()
 		defer func() { c.Waited += e.now().Sub(begun) }()
 	}

@@ -55,15 +55,16 @@ func (e *Engine) CommandOf(args []string) *Command { return e.commands.Of(args) 
 // CommandCount is how many commands and subcommands there are.
 func (e *Engine) CommandCount() int { return e.commands.Size() }
 
-// MayWrite reports whether a command may change data of a database or send messages.
-func (e *Engine) MayWrite(database string, args []string) bool {
-	cmd := e.commands.Of(args)
-	if cmd == nil || !cmd.MayWrite() {
+// MayWrite reports whether a command may change data of a database or send messages. One that is refused for its number of
+// arguments does neither.
+func (e *Engine) MayWrite(ctx context.Context, database string, args []string) bool {
+	cmd, err := e.commands.Find(args)
+	if err != nil || !cmd.MayWrite() {
 		return false
 	}
 	if cmd.Has(command.Scripting) {
 		if db, ok := e.databases.Last(database); ok {
-			return !e.scripts.NeverWrites(db, cmd, args)
+			return !e.scripts.NeverWrites(ctx, db, cmd, args)
 		}
 	}
 	return true

@@ -25,6 +25,7 @@ type waiter struct {
 	kind   string        // of what it waits for: the command's group, or groupReader
 	wake   chan struct{} // holds a token if it was woken
 	served bool          // it ends with a reply
+	due    bool          // it was woken, and has not told since that it found nothing; guarded by the waiters' lock
 }
 
 // groupReader is the kind of XREADGROUP, which waits for a group as well: without its key it ends.
@@ -73,6 +74,7 @@ func (ws *waiters) leave(w *waiter) {
 func (ws *waiters) handOn(w *waiter, takes bool) {
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
+	w.due = len(w.wake) > 0 // woken again while it looked
 	for _, k := range w.keys {
 		line := ws.lines[k]
 		i := slices.Index(line, w) + 1
@@ -83,6 +85,20 @@ func (ws *waiters) handOn(w *waiter, takes bool) {
 			line[i].signal()
 		}
 	}
+}
+
+// turn returns the keys of a command that takes elements whose turn it is: those for which nobody of its kind is ahead who was woken and
+// has yet to look. What such a command may take is not for those behind it, who may be faster.
+func (ws *waiters) turn(w *waiter) (keys []string) {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	for _, k := range w.keys {
+		line := ws.lines[k]
+		if !slices.ContainsFunc(line[:slices.Index(line, w)], func(other *waiter) bool { return other.due && other.kind == w.kind }) {
+			keys = append(keys, k.key)
+		}
+	}
+	return keys
 }
 
 // written wakes who is first in line for a key. While nobody waits it costs next to nothing.
@@ -138,8 +154,9 @@ func (ws *waiters) countKeys(db string) (keys, gone int) {
 	return keys, gone
 }
 
-// signal wakes a command.
+// signal wakes a command. The caller holds the waiters' lock.
 func (w *waiter) signal() {
+	w.due = true
 	select {
 	case w.wake <- struct{}{}:
 	default:

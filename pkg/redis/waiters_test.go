@@ -180,3 +180,33 @@ func TestPatientCallers(t *testing.T) {
 		}
 	})
 }
+
+// Who waits for several keys, and is woken for one, takes nothing of another that was meant for who waits longer for it.
+func TestNobodyIsOvertakenAtAnotherKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := patient(t, memoryStore(t), 0, 1)[0]
+		for range 100 {
+			moves := d.later("brpoplpush a c 0")
+			synctest.Wait()
+			longer := d.later("blpop b 0")
+			synctest.Wait()
+			several := d.later("blmpop 0 2 b c left count 1")
+			synctest.Wait()
+			also := d.later("bzpopmin other c 0") // of another kind
+			synctest.Wait()
+			if _, err := d.multi("lpush a 1", "lpush b 2"); err != nil {
+				t.Fatal(err)
+			}
+			for _, want := range []struct {
+				reply <-chan string
+				text  string
+			}{{moves, `"1"`}, {longer, `["b" "2"]`}, {several, `["c" ["1"]]`}} {
+				if got := within(t, want.reply); got != want.text {
+					t.Fatalf("got %s, want %s", got, want.text)
+				}
+			}
+			d.cmd("zadd other 1 m")
+			within(t, also)
+		}
+	})
+}

@@ -123,7 +123,7 @@ const worstPreface = `# The worst requests
 
 Written by ` + "`" + stopped + " go test ./pkg/redis -run TestWorst -worst -timeout 1h`" + ` (%s/%s, %s). Requests of at most 1 MB, for every command that
 touches data and every function of scripts, on values that are as long, wide and deep as they may be; the data is in
-` + "`worst_data_test.go`" + `, the requests are in ` + "`worst_forms_test.go`" + `. In brackets are how many arguments follow.
+` + "`worst_data_test.go`" + `, the requests are in ` + "`worst_forms_test.go`" + ` and ` + "`worst_bombs_test.go`" + `. In brackets are how many arguments follow.
 
 **Work** is in millions of units, as Budget counts them, of at most 2,000 (what was refused for it may be over by one
 step). **Processor** is in seconds of CPU time of the whole process, user and system, with the garbage collector and the
@@ -142,7 +142,7 @@ second are counted at the end.
 // WORST.md.
 func TestWorst(t *testing.T) {
 	search := *writeWorst || *onlyWorst != ""
-	all := slices.Concat(forms(!search), loops())
+	all := slices.Concat(forms(!search), bombs(!search), loops())
 	for i := range all {
 		all[i].name = strings.ReplaceAll(all[i].name, "|", "/") // as the table has it
 	}

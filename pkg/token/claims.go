@@ -73,6 +73,8 @@ func (c Claims) check() error {
 		return errors.New("scope is neither rw nor ro")
 	case slices.Contains(c.Rules, ""):
 		return errors.New("empty rule")
+	case c.Expires.Unix() > maxSeconds || c.NotBefore.Unix() > maxSeconds || c.IssuedAt.Unix() > maxSeconds:
+		return errors.New("a time after the year 9999")
 	case c.Generation < 0:
 		return errors.New("negative generation")
 	}

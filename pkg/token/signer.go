@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -42,7 +43,11 @@ func (s *Signer) KeyID() string { return s.kid }
 
 // jwtClaims is the payload as it is written.
 type jwtClaims struct {
-	jwt.RegisteredClaims
+	jwt.RegisteredClaims          // but for the times, which are those below
+	IssuedAt             *seconds `json:"iat,omitempty"`
+	NotBefore            *seconds `json:"nbf,omitempty"`
+	ExpiresAt            *seconds `json:"exp,omitempty"`
+
 	Resource   string   `json:"res"`
 	Products   []string `json:"products"`
 	Scope      Scope    `json:"scope"`
@@ -53,6 +58,40 @@ type jwtClaims struct {
 	Groups       GroupRule `json:"groups,omitempty"`
 	Destinations []string  `json:"dest,omitempty"`
 }
+
+// seconds is a time. Unlike jwt.NumericDate it refuses texts, and numbers that are no times: these overflow, and a token that is to
+// begin at the end of all times would be good at once.
+type seconds struct{ jwt.NumericDate }
+
+// maxSeconds is the end of the year 9999.
+const maxSeconds = 253402300799
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (s *seconds) UnmarshalJSON(b []byte) error {
+	if f, err := strconv.ParseFloat(string(b), 64); err != nil || f < -maxSeconds || f > maxSeconds {
+		return errors.New("token: a time that is none")
+	}
+	return s.NumericDate.UnmarshalJSON(b)
+}
+
+func secondsOf(t time.Time) *seconds { return &seconds{*jwt.NewNumericDate(t)} }
+
+// date is what the parser wants to know.
+func (s *seconds) date() (*jwt.NumericDate, error) {
+	if s == nil {
+		return nil, nil
+	}
+	return &s.NumericDate, nil
+}
+
+// GetExpirationTime implements jwt.Claims.
+func (jc *jwtClaims) GetExpirationTime() (*jwt.NumericDate, error) { return jc.ExpiresAt.date() }
+
+// GetNotBefore implements jwt.Claims.
+func (jc *jwtClaims) GetNotBefore() (*jwt.NumericDate, error) { return jc.NotBefore.date() }
+
+// GetIssuedAt implements jwt.Claims.
+func (jc *jwtClaims) GetIssuedAt() (*jwt.NumericDate, error) { return jc.IssuedAt.date() }
 
 // Mint makes a token. Times are kept to the second. Claims that Verify would
 // refuse at any time are an error.
@@ -68,12 +107,12 @@ func (s *Signer) Mint(c Claims) (string, error) {
 	}
 	claims := jwtClaims{
 		RegisteredClaims: jwt.RegisteredClaims{
-			Issuer:    s.cfg.Issuer,
-			Audience:  jwt.ClaimStrings{s.cfg.Audience},
-			ID:        c.CredentialID,
-			IssuedAt:  jwt.NewNumericDate(c.IssuedAt),
-			NotBefore: jwt.NewNumericDate(c.NotBefore),
+			Issuer:   s.cfg.Issuer,
+			Audience: jwt.ClaimStrings{s.cfg.Audience},
+			ID:       c.CredentialID,
 		},
+		IssuedAt:   secondsOf(c.IssuedAt),
+		NotBefore:  secondsOf(c.NotBefore),
 		Resource:   c.Resource,
 		Products:   c.Products,
 		Scope:      c.Scope,
@@ -88,9 +127,9 @@ func (s *Signer) Mint(c Claims) (string, error) {
 		if !c.Expires.After(c.NotBefore) {
 			return "", errors.New("minting a token: it would expire before it is valid")
 		}
-		claims.ExpiresAt = jwt.NewNumericDate(c.Expires)
+		claims.ExpiresAt = secondsOf(c.Expires)
 	}
-	t := jwt.NewWithClaims(jwt.SigningMethodEdDSA, claims)
+	t := jwt.NewWithClaims(jwt.SigningMethodEdDSA, &claims)
 	t.Header["kid"] = s.kid
 	signed, err := t.SignedString(s.cfg.Key)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -129,6 +130,9 @@ func (v *Verifier) parse(ctx context.Context, token string) (Claims, error) {
 	if len(token) > MaxLength {
 		return Claims{}, fmt.Errorf("%w: longer than %d bytes", ErrMalformed, MaxLength)
 	}
+	if strings.ContainsAny(token, "\r\n") { // which base64 passes over: a token has one text
+		return Claims{}, ErrMalformed
+	}
 	var jc jwtClaims
 	parsed, err := v.parser.ParseWithClaims(token, &jc, func(t *jwt.Token) (any, error) {
 		if _, ok := t.Header["crit"]; ok {
@@ -206,7 +210,7 @@ func (jc *jwtClaims) claims() Claims {
 	}
 }
 
-func timeOf(d *jwt.NumericDate) time.Time {
+func timeOf(d *seconds) time.Time {
 	if d == nil {
 		return time.Time{}
 	}

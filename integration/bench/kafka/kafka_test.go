@@ -345,6 +345,7 @@ func TestCosts(t *testing.T) {
 
 	fmt.Fprintf(&out, "\n## From producing to one group's consuming\n\n| requests of | $ per million messages |\n| --- | --: |\n%s\n", strings.Join(totals, "\n"))
 	out.WriteString(objectsSection(t))
+	out.WriteString(mergeSection(t))
 	compare(t, out.String())
 }
 

@@ -3,7 +3,6 @@ package kafka
 import (
 	"context"
 	"fmt"
-	"math"
 	"strings"
 	"testing"
 
@@ -30,6 +29,7 @@ const goal = 0.20
 type bucket struct {
 	objects.Store
 	puts, gets, bytes int
+	readBytes         int64
 }
 
 func (b *bucket) Put(ctx context.Context, name string, data []byte) error {
@@ -40,6 +40,7 @@ func (b *bucket) Put(ctx context.Context, name string, data []byte) error {
 
 func (b *bucket) Get(ctx context.Context, name string, offset, length int64) ([]byte, error) {
 	b.gets++
+	b.readBytes += length
 	return b.Store.Get(apart(ctx), name, offset, length)
 }
 
@@ -118,26 +119,8 @@ func objectsSection(t *testing.T) string {
 			t.Errorf("%s: $%.3f a million, at most $%.2f are allowed", c.name, b.total(), goal)
 		}
 	}
-	full, small := paysAfter(8<<10), paysAfter(300)
-	fmt.Fprintf(&out, mergingNote, full, small)
 	return out.String()
 }
-
-// paysAfter is the number of months after which it has paid to take segments of a size out of the table and into
-// large objects. What the objects' requests cost is left out: it is less than a hundredth.
-func paysAfter(size int) float64 {
-	const item = 100 // bytes that DynamoDB adds to each
-	units := math.Ceil(float64(size) / 1024)
-	saved := (float64(size+item)*dollarsPerGBInTable - float64(size)*dollarsPerGBInObjects) / 1e9
-	return units * dollarsPerMillionWrites / 1e6 / saved
-}
-
-const mergingNote = `
-Smaller segments stay in the table for as long as they are kept. Merging old ones into objects would pay only for what is kept
-for long: DynamoDB bills a write, or a deletion, by the larger of an item's sizes before and after it, so that moving data costs
-as much as writing it did. The cheaper storage makes up for that after %.1f months for segments of 8 KiB, after %.1f months for
-segments of 300 bytes. Messages are kept for a week unless their topic says otherwise, and then deleted for nothing.
-`
 
 const objectsPreface = `
 ## With segments in objects

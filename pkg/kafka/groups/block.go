@@ -59,6 +59,12 @@ func (b *Block) Move(moves []Move, generation, now int64) (*Block, bool) {
 	return next, true
 }
 
+// MayTake reports whether a member of the consumer protocol may put its claim into the place of what there is: a lesser claim, or none. The
+// claim's generation must be that of the floor, or a later one.
+func (b *Block) MayTake(partition int, claim string, generation int64) bool {
+	return b.At(partition).Claim <= claim && b.Floor <= generation
+}
+
 // MayCommit reports whether a member may commit a partition: its own, by its claim, or with claim ""
 // one that nobody has. For the latter, generation is the group's when the committer was known to be a
 // member.

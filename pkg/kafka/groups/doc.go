@@ -37,6 +37,13 @@
 //
 // # Groups that clients assign
 //
-// A [Classic] is the state of a group of Kafka's own protocol: members join, one of them assigns the
+// A [Classic] is the state of a group of Kafka's classic protocol: members join, one of them assigns the
 // partitions, and all of them fetch their part.
+//
+// # Groups of the consumer protocol
+//
+// A [Consumers] is a whole group of KIP-848. Whenever its members, what they read, or the topics change, it gets a new epoch and a target: who is to
+// have what. With its heartbeats each member comes nearer to the target ([Consumers.Beat]). What it is not to have it is asked to
+// give back, and keeps until it says that it has; then it has come to the target's epoch, and gets what nobody else holds. So no
+// partition is held by two, whoever dies or hears nothing, and members that keep what they have never stop.
 package groups

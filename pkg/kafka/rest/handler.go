@@ -147,7 +147,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if x.answerID != "" {
 		header.SetHeader(headerAnswer, x.answerID)
 	}
-	x.record(status, len(body))
+	edge.SayCost(header, x.used.Use, x.record(status, len(body)), cors.Expose)
 	edge.Send(w, r, status, body)
 }
 

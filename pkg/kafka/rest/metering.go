@@ -18,7 +18,7 @@ type used struct {
 
 func (h *Handler) newExchange(r *http.Request) *exchange {
 	x := &exchange{h: h, r: r}
-	x.ctx, x.used.Use = h.meter.Begin(r.Context())
+	x.ctx, x.used.Use = h.meter.BeginRequest(r.Context(), r.Header)
 	return x
 }
 
@@ -27,16 +27,16 @@ var classes = map[string]string{
 	"produce": meter.ClassProduce, "webhook": meter.ClassProduce, "fetch": meter.ClassFetch, "consume": meter.ClassConsume,
 }
 
-// record tells the meter of a request that is about to be answered.
-func (x *exchange) record(status, answer int) {
+// record tells the meter of a request that is about to be answered, and returns its record.
+func (x *exchange) record(status, answer int) (rec meter.Record) {
 	if x.cluster == nil {
-		return
+		return rec
 	}
 	class := classes[x.used.endpoint]
 	if class == "" {
 		class = meter.ClassAdmin
 	}
-	x.h.meter.Record(x.ctx, x.used.Use, meter.Record{
+	return x.h.meter.Record(x.ctx, x.used.Use, meter.Record{
 		Resource: meter.Resource{Product: token.ProductKafka, ID: x.cluster.ID},
 		Class:    class,
 		Status:   status,

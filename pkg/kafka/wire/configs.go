@@ -26,8 +26,10 @@ func (x *exchange) describeConfigs(ctx context.Context, req *kmsg.DescribeConfig
 			refused = x.describeTopicConfigs(ctx, req, &r, &out)
 		case kmsg.ConfigResourceTypeBroker:
 			refused = x.describeBrokerConfigs(ctx, &r, &out)
+		case kmsg.ConfigResourceTypeGroupConfig:
+			refused = x.describeGroupConfigs(ctx, &r, &out)
 		default:
-			refused = x.refuse(kerr.InvalidRequest, "only topics and brokers have configurations")
+			refused = x.refuse(kerr.InvalidRequest, "only topics, groups and brokers have configurations")
 		}
 		out.ErrorCode, out.ErrorMessage = refused.code, refused.text
 		resp.Resources = append(resp.Resources, out)
@@ -137,6 +139,10 @@ func (x *exchange) alterConfigs(ctx context.Context, req *kmsg.AlterConfigsReque
 
 func (x *exchange) incrementalAlterConfigs(ctx context.Context, req *kmsg.IncrementalAlterConfigsRequest, resp *kmsg.IncrementalAlterConfigsResponse) error {
 	for _, r := range req.Resources {
+		if r.ResourceType == kmsg.ConfigResourceTypeGroupConfig {
+			resp.Resources = append(resp.Resources, x.changeGroupConfigs(ctx, &r, req.ValidateOnly))
+			continue
+		}
 		refused := x.changeConfigs(ctx, r.ResourceType, r.ResourceName, req.ValidateOnly, func(o *kafka.TopicOptions) error {
 			for _, c := range r.Configs {
 				value := c.Value

@@ -21,6 +21,10 @@ import (
 // login checks a credential, and finds out what it opens now.
 type login func(context.Context) (access.Grant, error)
 
+// readBuffer is the size of what is read at once, in bytes: most requests are smaller, and the bodies of large ones do
+// not go through the buffer. Each connection has one, also while it is idle.
+const readBuffer = 1 << 10
+
 // readAhead is how many requests of a connection are read before they are served.
 const readAhead = 5
 
@@ -35,17 +39,25 @@ type conn struct {
 	sasl     sasl
 	login    atomic.Pointer[login]
 	grant    atomic.Pointer[access.Grant] // as it was checked last; nil: not authenticated
+	checked  atomic.Int64                 // when that was, Unix ms
 	rotation int                          // of the partitions of the next Fetch
+	names    map[[16]byte]string          // of topics by their ids, as they were looked up last
 	out      []byte                       // room for answers
 }
 
 func newConn(s *Server, nc net.Conn, advertised Address) *conn {
-	return &conn{Conn: conns.NewConn(nc), s: s, r: bufio.NewReaderSize(nc, 4<<10), advertised: advertised, log: s.log.With("peer", nc.RemoteAddr().String())}
+	return &conn{Conn: conns.NewConn(nc), s: s, r: bufio.NewReaderSize(nc, readBuffer), advertised: advertised, log: s.log.With("peer", nc.RemoteAddr().String())}
 }
 
-// IsRevoked reports whether the client's credential is not good any more.
+// IsRevoked reports whether the client's credential is not good any more. A request may have checked it a moment ago:
+// then the next look does.
 func (c *conn) IsRevoked(ctx context.Context) bool {
-	if c.grant.Load() == nil {
+	g := c.grant.Load()
+	if g == nil {
+		return false
+	}
+	now, expires := c.s.now(), g.Claims.Expires
+	if since := now.UnixMilli() - c.checked.Load(); since >= 0 && since < checkEvery.Milliseconds() && (expires.IsZero() || now.Before(expires)) {
 		return false
 	}
 	_, err := c.authorize(ctx)
@@ -203,8 +215,10 @@ func (c *conn) send(b []byte) error {
 
 // authorize checks the connection's credential again.
 func (c *conn) authorize(ctx context.Context) (access.Grant, error) {
+	now := c.s.now().UnixMilli()
 	g, err := (*c.login.Load())(ctx)
 	if err == nil {
+		c.checked.Store(now)
 		c.grant.Store(&g)
 	}
 	return g, err

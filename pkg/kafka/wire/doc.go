@@ -8,7 +8,7 @@
 //
 // The table in table.go has every request that is served: its versions, what it costs to decode,
 // whose it may be, and its handler. The versions are those of Kafka 2.8, and of
-// later ones what asks for nothing that there is not: no ids of topics in Produce and Fetch, no KIP-848. ApiVersions above version 4 is
+// later ones what asks for nothing that there is not: no ids of topics in Produce and Fetch. ApiVersions above version 4 is
 // answered in version 0 with error 35, as brokers do; clients then ask again. Requests that are not in
 // the table close the connection: clients send only what ApiVersions has told them of.
 //
@@ -37,7 +37,8 @@
 //
 // Fetch has no sessions: its answers say so, and
 // clients go on without. Leader epochs are always 0. Topics are not created by asking for them.
-// Transactions are refused: InitProducerId with a transactional id answers
+// A group's members all use the classic protocol, or all the consumer protocol (KIP-848); Kafka lets a group change from one to the
+// other one member at a time. Transactions are refused: InitProducerId with a transactional id answers
 // TRANSACTIONAL_ID_AUTHORIZATION_FAILED, which clients take as final. Access control lists are answered with
 // SECURITY_DISABLED, as by a broker without an authorizer.
 package wire

@@ -161,42 +161,69 @@ func TestGatewaysShareTheLeadOfPartitions(t *testing.T) {
 	}
 }
 
-// A group works whichever gateway its members talk to, and one that is reached by another's name serves.
+// A group works whichever gateway its members talk to, by either protocol, and one that is reached by another's name serves.
 func TestGatewaysServeUnderOthersNames(t *testing.T) {
-	g := newGateways(t)
+	for name, opts := range map[string][]kgo.Opt{
+		"classic":  nil,
+		"consumer": {kgo.Balancers(kgo.StickyBalancer()), kgo.ServerSideBalancer()},
+	} {
+		t.Run(name, func(t *testing.T) { gatewaysServeAGroup(newGateways(t), opts) })
+	}
+}
+
+func gatewaysServeAGroup(g *gateways, opts []kgo.Opt) {
 	m := g.mint(nil).plain()
+	if opts != nil {
+		c := g.client(m, kgo.SeedBrokers(g.addrs...))
+		if err := c.Ping(g.ctx()); err != nil {
+			g.Fatal(err)
+		}
+		g.until("heartbeats are a second apart", func() bool {
+			set := kmsg.NewPtrIncrementalAlterConfigsRequest()
+			r := kmsg.NewIncrementalAlterConfigsRequestResource()
+			r.ResourceType, r.ResourceName = kmsg.ConfigResourceTypeGroupConfig, "readers"
+			r.Configs = []kmsg.IncrementalAlterConfigsRequestResourceConfig{{Name: "consumer.heartbeat.interval.ms", Value: kmsg.StringPtr("1000")}}
+			set.Resources = append(set.Resources, r)
+			return ask[*kmsg.IncrementalAlterConfigsResponse](g, c, 0, set).Resources[0].ErrorCode == 0
+		})
+	}
 	var members []*kgo.Client
 	for slot := range 3 {
 		// Whatever address a member is told, it comes to the same gateway.
 		dial := func(ctx context.Context, network, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, network, g.addrs[slot])
 		}
-		members = append(members, g.client(m, kgo.Dialer(dial), kgo.ConsumerGroup("readers"), kgo.ConsumeTopics("red"),
-			kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(time.Second)))
+		members = append(members, g.client(m, append([]kgo.Opt{kgo.Dialer(dial), kgo.ConsumerGroup("readers"), kgo.ConsumeTopics("red"),
+			kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(time.Second)}, opts...)...))
 	}
 	producer := g.client(m, kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	for p := range int32(3) {
 		if err := producer.ProduceSync(g.ctx(), &kgo.Record{Topic: "red", Partition: p, Value: []byte("v")}).FirstErr(); err != nil {
-			t.Fatal(err)
+			g.Fatal(err)
 		}
 	}
-	got := make(chan int32, 100)
 	ctx, cancel := context.WithCancel(g.ctx())
 	defer cancel()
+	var mu sync.Mutex
+	read := map[int32]bool{}
 	for _, c := range members {
 		go func() {
 			for ctx.Err() == nil {
-				c.PollFetches(ctx).EachRecord(func(r *kgo.Record) { got <- r.Partition })
+				c.PollFetches(ctx).EachRecord(func(r *kgo.Record) {
+					mu.Lock()
+					defer mu.Unlock()
+					read[r.Partition] = true
+				})
 			}
 		}()
 	}
-	read := map[int32]bool{}
-	for len(read) < 3 {
-		select {
-		case p := <-got:
-			read[p] = true
-		case <-g.ctx().Done():
-			t.Fatalf("read of partitions %v", read)
+	g.until("all is read, and each member has a partition", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		d, err := g.engine.DescribeGroups(ctx, g.cluster, []string{"readers"})
+		if err != nil {
+			g.Fatal(err)
 		}
-	}
+		return len(read) == 3 && d[0].State == kafka.StateStable && len(d[0].Members) == 3 && d[0].Consumers == (opts != nil)
+	})
 }

@@ -14,12 +14,17 @@ import (
 const (
 	firstFetchOfErrors = 2
 	firstFetchOfMany   = 8
+	firstOffsetsByID   = 10 // so it is of OffsetCommit: topics have ids instead of names
 )
 
 func (x *exchange) offsetFetch(ctx context.Context, req *kmsg.OffsetFetchRequest, resp *kmsg.OffsetFetchResponse) error {
 	if req.Version >= firstFetchOfMany {
 		for _, g := range req.Groups {
-			out := x.groupOffsets(ctx, g.Group, g.Topics)
+			m := kafka.MemberRef{Group: g.Group, Member: text(g.MemberID), Generation: g.MemberEpoch}
+			out, err := x.groupOffsets(ctx, m, g.Topics, req.Version >= firstOffsetsByID)
+			if err != nil {
+				return err
+			}
 			if out.ErrorCode != 0 {
 				out.Topics = nil
 			}
@@ -34,7 +39,10 @@ func (x *exchange) offsetFetch(ctx context.Context, req *kmsg.OffsetFetchRequest
 	for _, t := range req.Topics {
 		asked = append(asked, kmsg.OffsetFetchRequestGroupTopic{Topic: t.Topic, Partitions: t.Partitions})
 	}
-	got := x.groupOffsets(ctx, req.Group, asked)
+	got, err := x.groupOffsets(ctx, kafka.MemberRef{Group: req.Group, Generation: -1}, asked, false)
+	if err != nil {
+		return err
+	}
 	resp.ErrorCode = got.ErrorCode
 	for _, t := range got.Topics {
 		out := kmsg.NewOffsetFetchResponseTopic()
@@ -52,10 +60,22 @@ func (x *exchange) offsetFetch(ctx context.Context, req *kmsg.OffsetFetchRequest
 	return nil
 }
 
-// groupOffsets are the offsets of a group; nil: of all topics that it has some of.
-func (x *exchange) groupOffsets(ctx context.Context, group string, topics []kmsg.OffsetFetchRequestGroupTopic) kmsg.OffsetFetchResponseGroup {
+// groupOffsets are the offsets of a group, for a member of it or anybody; topics nil: of all topics that it has some of. An error is one of
+// looking up the topics' ids.
+func (x *exchange) groupOffsets(ctx context.Context, m kafka.MemberRef, topics []kmsg.OffsetFetchRequestGroupTopic, byID bool) (kmsg.OffsetFetchResponseGroup, error) {
 	resp := kmsg.NewOffsetFetchResponseGroup()
-	resp.Group, resp.ErrorCode = group, x.mayUse(ctx, group)
+	resp.Group, resp.ErrorCode = m.Group, x.mayUse(ctx, m.Group)
+	if byID {
+		for i := range topics {
+			t, err := x.topicNamed(ctx, topics[i].TopicID)
+			if err != nil {
+				return resp, err
+			}
+			if topics[i].Topic = ""; t != nil {
+				topics[i].Topic = t.Name
+			}
+		}
+	}
 	everything := topics == nil
 	var tps []kafka.TopicPartition
 	if !everything {
@@ -63,14 +83,14 @@ func (x *exchange) groupOffsets(ctx context.Context, group string, topics []kmsg
 	}
 	for _, t := range topics {
 		for _, p := range t.Partitions {
-			if x.Claims.MayConsume(t.Topic) {
+			if x.Claims.MayConsume(t.Topic) && (t.Topic != "" || !byID) {
 				tps = append(tps, kafka.TopicPartition{Topic: t.Topic, Partition: int(p)})
 			}
 		}
 	}
 	found := map[kafka.TopicPartition]kafka.OffsetCommit{}
 	if resp.ErrorCode == 0 {
-		got, err := x.s.engine.FetchOffsets(ctx, x.Cluster, group, tps)
+		got, err := x.s.engine.FetchMemberOffsets(ctx, x.Cluster, m, tps)
 		resp.ErrorCode = x.groupCode(err)
 		for _, o := range got {
 			if found[o.TopicPartition] = o; everything && x.Claims.MayConsume(o.Topic) {
@@ -80,12 +100,21 @@ func (x *exchange) groupOffsets(ctx context.Context, group string, topics []kmsg
 	}
 	for _, t := range topics {
 		out := kmsg.NewOffsetFetchResponseGroupTopic()
-		out.Topic = t.Topic
+		out.Topic, out.TopicID = t.Topic, t.TopicID
+		if byID && everything {
+			topic, err := x.s.engine.Topic(ctx, x.Cluster, t.Topic)
+			if err != nil {
+				continue // it has gone
+			}
+			out.TopicID = topicID(x.Cluster.ID, topic.Number())
+		}
 		for _, p := range t.Partitions {
 			part := kmsg.NewOffsetFetchResponseGroupTopicPartition()
 			part.Partition, part.Offset, part.LeaderEpoch, part.Metadata = p, -1, -1, kmsg.StringPtr("")
 			o, ok := found[kafka.TopicPartition{Topic: t.Topic, Partition: int(p)}]
 			switch {
+			case byID && t.Topic == "":
+				part.ErrorCode = kerr.UnknownTopicID.Code
 			case !x.Claims.MayConsume(t.Topic):
 				part.ErrorCode = kerr.TopicAuthorizationFailed.Code
 			case ok:
@@ -95,7 +124,7 @@ func (x *exchange) groupOffsets(ctx context.Context, group string, topics []kmsg
 		}
 		resp.Topics = append(resp.Topics, out)
 	}
-	return resp
+	return resp, nil
 }
 
 // addPartition adds a partition to a list by topics.

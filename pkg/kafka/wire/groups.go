@@ -245,15 +245,27 @@ func (x *exchange) offsetCommit(ctx context.Context, req *kmsg.OffsetCommitReque
 	refused := x.mayUse(ctx, req.Group)
 	var offsets []kafka.OffsetCommit
 	var parts []*kmsg.OffsetCommitResponseTopicPartition
+	byID := req.Version >= firstOffsetsByID
 	for _, t := range req.Topics {
+		if byID {
+			found, err := x.topicNamed(ctx, t.TopicID)
+			if err != nil {
+				return err
+			}
+			if t.Topic = ""; found != nil {
+				t.Topic = found.Name
+			}
+		}
 		out := kmsg.NewOffsetCommitResponseTopic()
-		out.Topic = t.Topic
+		out.Topic, out.TopicID = t.Topic, t.TopicID
 		out.Partitions = make([]kmsg.OffsetCommitResponseTopicPartition, len(t.Partitions))
 		for i, p := range t.Partitions {
 			part := &out.Partitions[i]
 			part.Partition, part.ErrorCode = p.Partition, refused
 			switch {
 			case refused != 0:
+			case byID && t.Topic == "":
+				part.ErrorCode = kerr.UnknownTopicID.Code
 			case !x.Claims.MayConsume(t.Topic):
 				part.ErrorCode = kerr.TopicAuthorizationFailed.Code
 			default:
@@ -310,7 +322,10 @@ func (x *exchange) describeGroup(ctx context.Context, name string, out *kmsg.Des
 	}
 	g := got[0]
 	out.State, out.ProtocolType = g.State, g.ProtocolType
-	stable := g.State == kafka.StateStable // only then Kafka tells what its members have agreed on
+	if g.State == kafka.StateReconciling { // clients that ask so know no such state
+		out.State = kafka.StatePreparing
+	}
+	stable := g.State == kafka.StateStable || g.Consumers // only then Kafka tells what its members have agreed on
 	if stable {
 		out.Protocol = g.Protocol
 	}
@@ -325,8 +340,11 @@ func (x *exchange) describeGroup(ctx context.Context, name string, out *kmsg.Des
 	return nil
 }
 
-// classicType is the type of all groups: those of KIP-848 are not served.
-const classicType = "classic"
+// Types of groups. Those of the REST API are described as classic ones.
+const (
+	classicType  = "classic"
+	consumerType = "consumer" // of the consumer protocol (KIP-848)
+)
 
 // isWanted reports whether a filter, which may be empty, lets a value through.
 func isWanted(filter []string, value string) bool {
@@ -339,7 +357,11 @@ func (x *exchange) listGroups(ctx context.Context, req *kmsg.ListGroupsRequest, 
 		return nil
 	}
 	for _, g := range groups {
-		if !isWanted(req.StatesFilter, g.State) || !isWanted(req.TypesFilter, classicType) {
+		kind := classicType
+		if g.Consumers {
+			kind = consumerType
+		}
+		if !isWanted(req.StatesFilter, g.State) || !isWanted(req.TypesFilter, kind) {
 			continue
 		}
 		err := x.s.gate.MayUseGroup(ctx, x.Grant, g.Name)
@@ -351,7 +373,7 @@ func (x *exchange) listGroups(ctx context.Context, req *kmsg.ListGroupsRequest, 
 			return nil
 		}
 		out := kmsg.NewListGroupsResponseGroup()
-		out.Group, out.ProtocolType, out.GroupState, out.GroupType = g.Name, g.ProtocolType, g.State, classicType
+		out.Group, out.ProtocolType, out.GroupState, out.GroupType = g.Name, g.ProtocolType, g.State, kind
 		resp.Groups = append(resp.Groups, out)
 	}
 	return nil

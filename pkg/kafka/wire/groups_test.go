@@ -240,7 +240,7 @@ func TestGroupsAreBoundedByCredentials(t *testing.T) {
 	commit.Group, commit.Generation = "app.mine", -1
 	meta := "m"
 	commit.Topics = []kmsg.OffsetCommitRequestTopic{{Topic: "app.in", Partitions: []kmsg.OffsetCommitRequestTopicPartition{{Offset: 7, Metadata: &meta}}}, {Topic: "red", Partitions: []kmsg.OffsetCommitRequestTopicPartition{{}}}}
-	got := raw[*kmsg.OffsetCommitResponse](b, c, commit)
+	got := raw[*kmsg.OffsetCommitResponse](b, c, atVersion(commit, 9))
 	b.wantCode("a commit", got.Topics[0].Partitions[0].ErrorCode, nil)
 	b.wantCode("a commit to red", got.Topics[1].Partitions[0].ErrorCode, kerr.TopicAuthorizationFailed)
 	fetch := kmsg.NewPtrOffsetFetchRequest()

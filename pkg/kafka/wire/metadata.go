@@ -22,9 +22,9 @@ const (
 // notAsked is what operations are that a client may do, when it has not asked.
 const notAsked = math.MinInt32
 
-// topicID is what Kafka calls a topic's id: it is another for a topic that was made anew.
-func topicID(cluster string, t *kafka.Topic) (id [16]byte) {
-	sum := sha256.Sum256([]byte("skystash topic\x00" + cluster + "\x00" + strconv.FormatInt(t.Number(), 10)))
+// topicID is what Kafka calls a topic's id, by its number: it is another for a topic that was made anew.
+func topicID(cluster string, number int64) (id [16]byte) {
+	sum := sha256.Sum256([]byte("skystash topic\x00" + cluster + "\x00" + strconv.FormatInt(number, 10)))
 	copy(id[:], sum[:])
 	id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80 // version 4
 	return id
@@ -57,6 +57,9 @@ func (x *exchange) metadata(ctx context.Context, req *kmsg.MetadataRequest, resp
 	var byID map[[16]byte]*kafka.Topic
 	named := map[string]bool{}
 	for _, asked := range req.Topics {
+		if asked.TopicID != ([16]byte{}) { // the client for Java sends an empty name with it
+			asked.Topic = nil
+		}
 		if asked.Topic != nil {
 			if named[*asked.Topic] { // it is answered once
 				continue
@@ -117,15 +120,34 @@ func (x *exchange) topicsByID(ctx context.Context) (map[[16]byte]*kafka.Topic, e
 	byID := map[[16]byte]*kafka.Topic{}
 	for _, t := range topics {
 		if x.MayDescribe(t.Name) {
-			byID[topicID(x.Cluster.ID, t)] = t
+			byID[topicID(x.Cluster.ID, t.Number())] = t
 		}
 	}
 	return byID, nil
 }
 
+// topicNamed finds the topic of an id that the credential may know of; nil: there is none.
+func (x *exchange) topicNamed(ctx context.Context, id [16]byte) (*kafka.Topic, error) {
+	if name, ok := x.names[id]; ok {
+		t, err := x.s.engine.Topic(ctx, x.Cluster, name)
+		if err == nil && topicID(x.Cluster.ID, t.Number()) == id && x.MayDescribe(name) {
+			return t, nil
+		}
+	}
+	byID, err := x.topicsByID(ctx)
+	if err != nil {
+		return nil, err
+	}
+	x.names = make(map[[16]byte]string, len(byID))
+	for id, t := range byID {
+		x.names[id] = t.Name
+	}
+	return byID[id], nil
+}
+
 func (x *exchange) describeTopic(all brokers, t *kafka.Topic, operations bool) kmsg.MetadataResponseTopic {
 	out := kmsg.NewMetadataResponseTopic()
-	out.Topic, out.TopicID = kmsg.StringPtr(t.Name), topicID(x.Cluster.ID, t)
+	out.Topic, out.TopicID = kmsg.StringPtr(t.Name), topicID(x.Cluster.ID, t.Number())
 	out.AuthorizedOperations = notAsked
 	if operations {
 		out.AuthorizedOperations = x.topicOperations(t.Name)

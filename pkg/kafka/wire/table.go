@@ -41,6 +41,8 @@ const (
 	keyIncrementalConfigs   = 44
 	keyOffsetDelete         = 47
 	keyDescribeCluster      = 60
+	keyConsumerHeartbeat    = 68
+	keyDescribeConsumers    = 69
 )
 
 // who may make a request. What it may do with single topics and groups, its handler asks.
@@ -75,8 +77,8 @@ func apis() []api {
 		{key: keyFetch, min: 4, max: 12, who: anyGrant, serve: serve((*exchange).fetch), class: classFetch},
 		{key: keyListOffsets, min: 1, max: 6, who: anyGrant, serve: serve((*exchange).listOffsets)},
 		{key: keyMetadata, min: 0, max: 13, who: anyGrant, serve: serve((*exchange).metadata)},
-		{key: keyOffsetCommit, min: 2, max: 9, who: anyGrant, serve: serve((*exchange).offsetCommit)},
-		{key: keyOffsetFetch, min: 1, max: 9, who: anyGrant, serve: serve((*exchange).offsetFetch)},
+		{key: keyOffsetCommit, min: 2, max: 10, who: anyGrant, serve: serve((*exchange).offsetCommit)},
+		{key: keyOffsetFetch, min: 1, max: 10, who: anyGrant, serve: serve((*exchange).offsetFetch)},
 		{key: keyFindCoordinator, min: 0, max: 6, who: anyGrant, serve: serve((*exchange).findCoordinator)},
 		{key: keyJoinGroup, min: 0, max: 9, who: anyGrant, serve: serve((*exchange).joinGroup), wait: joinTime},
 		{key: keyHeartbeat, min: 0, max: 4, who: anyGrant, serve: serve((*exchange).heartbeat)},
@@ -103,6 +105,8 @@ func apis() []api {
 		{key: keyIncrementalConfigs, min: 0, max: 1, who: anyGrant, serve: serve((*exchange).incrementalAlterConfigs)},
 		{key: keyOffsetDelete, min: 0, max: 0, who: anyGrant, serve: serve((*exchange).offsetDelete)},
 		{key: keyDescribeCluster, min: 0, max: 2, who: anyGrant, serve: serve((*exchange).describeCluster)},
+		{key: keyConsumerHeartbeat, min: 0, max: 1, who: anyGrant, serve: serve((*exchange).consumerHeartbeat)},
+		{key: keyDescribeConsumers, min: 0, max: 1, who: anyGrant, serve: serve((*exchange).describeConsumers)},
 	}
 }
 

@@ -133,7 +133,7 @@ func (x *exchange) createTopic(ctx context.Context, req *kmsg.CreateTopicsReques
 		if err != nil {
 			return x.adminError(err)
 		}
-		out.TopicID = topicID(x.Cluster.ID, made)
+		out.TopicID = topicID(x.Cluster.ID, made.Number())
 	}
 	out.NumPartitions, out.ReplicationFactor = int32(partitions), 1
 	for _, name := range settingNames {
@@ -184,7 +184,7 @@ func (x *exchange) deleteTopic(ctx context.Context, name string) (r refusal, id 
 		return r, id
 	}
 	if t, err := x.s.engine.Topic(ctx, x.Cluster, name); err == nil {
-		id = topicID(x.Cluster.ID, t)
+		id = topicID(x.Cluster.ID, t.Number())
 	}
 	return x.adminError(x.s.engine.DeleteTopic(ctx, x.Cluster, name)), id
 }

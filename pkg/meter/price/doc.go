@@ -9,6 +9,9 @@
 //
 // An HTTP API's price is that of the requests that came through one: the others came through function URLs, which have none.
 //
+// [List.Million] says what a million requests of a kind cost, with the counting of usage; package stack, what is paid while nobody calls.
+// The tables in integration/bench/COSTS.md and IDLE.md are made of both.
+//
 // A forecast is what the month has cost so far, and for the rest of it the mean of the last seven days that are over
 // (or of as many as there has been usage for; on the first day, of the part of it that has passed).
 package price

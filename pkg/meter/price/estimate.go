@@ -73,6 +73,13 @@ func Estimate(product string, u meter.Usage, s meter.Storage, months float64) Bi
 	return b
 }
 
+// Record is what a single request costs on AWS, in dollars.
+func Record(r *meter.Record) float64 {
+	c := r.Sum().Counters
+	u := meter.Usage{Counters: c, Classes: []meter.ClassUsage{{Class: r.Class, Counters: c}}}
+	return Estimate(r.Resource.Product, u, meter.Storage{}, 0).Total
+}
+
 // Upstash is what Upstash would bill for the same, pay as you go. u is the usage of a month so far.
 func Upstash(product string, u meter.Usage, s meter.Storage, months float64) Bill {
 	p := Prices().Upstash[product]

@@ -87,7 +87,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := x.serveSafely(); err != nil {
 		x.fail(err).SetHeader(edge.HTTPHeader(w.Header()))
 	}
-	x.record()
+	edge.SayCost(edge.HTTPHeader(w.Header()), x.used.Use, x.record(), "")
 	w.Header().Set("Content-Type", cmp.Or(x.contentType, "application/json"))
 	edge.Send(w, r, x.status, x.out)
 }

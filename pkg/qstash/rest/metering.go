@@ -22,22 +22,22 @@ func (h *Handler) newExchange(r *http.Request) *exchange {
 	if x.method == http.MethodHead {
 		x.method = http.MethodGet
 	}
-	ctx, use := h.meter.Begin(r.Context())
+	ctx, use := h.meter.BeginRequest(r.Context(), r.Header)
 	x.used.Use = use
 	x.r = r.WithContext(ctx)
 	return x
 }
 
-// record tells the meter of a request that is about to be answered.
-func (x *exchange) record() {
+// record tells the meter of a request that is about to be answered, and returns its record.
+func (x *exchange) record() (rec meter.Record) {
 	if x.acct == "" {
-		return
+		return rec
 	}
 	class := meter.ClassAPI
 	if x.publishes() {
 		class = meter.ClassPublish
 	}
-	x.h.meter.Record(x.r.Context(), x.used.Use, meter.Record{
+	return x.h.meter.Record(x.r.Context(), x.used.Use, meter.Record{
 		Resource: meter.Resource{Product: token.ProductQStash, ID: x.acct},
 		Class:    class,
 		Status:   x.status,

@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,6 +17,8 @@ type Caller struct {
 	Waits   context.Context
 	// Waited is how long a command has waited for others. The engine adds to it.
 	Waited time.Duration
+	// Blocked is true while a command waits; nil: nobody asks.
+	Blocked *atomic.Bool
 	// Ends makes a command that waits end as if its time were over.
 	Ends <-chan struct{}
 	// Observer is told of the commands that the engine carries out for the caller; nil: nobody is.

@@ -83,9 +83,10 @@ type registration struct {
 	broker   *Broker
 	db       string
 	instance string        // of the engine, as an attribute's name
-	writing  chan struct{} // holds a token, so that what is written last is the latest
+	writing  chan struct{} // holds a token: rounds are written one after the other
 
 	mu       sync.Mutex
+	next     *round // that is to be written; nil: nobody has asked for one
 	channels map[string]int
 	patterns map[string]int
 	stopBeat context.CancelFunc // nil: nothing is registered
@@ -159,31 +160,104 @@ func (r *registration) renew(ctx context.Context) error {
 	return r.write(ctx, channels, patterns)
 }
 
-// write brings the store up to date about channels and, if asked to, all patterns.
+// round is what many ask for together to be written: when 10,000 subscriptions of a channel end at once, its entry is written a few
+// times, not 10,000 times.
+type round struct {
+	channels map[string]error // what has come of each, once done is closed
+	patterns bool
+	failed   error // of the patterns
+	done     chan struct{}
+}
+
+const (
+	// roundTime bounds a round. What it has not written is written by the next beat, or forgotten after registryLife.
+	roundTime = 10 * time.Second
+	// roundWidth is how many entries are written at a time.
+	roundWidth = 16
+)
+
+// write brings the store up to date about channels and, if asked to, all patterns. It does not wait longer than the context, but what
+// it has asked for is written.
 func (r *registration) write(ctx context.Context, channels []string, patterns bool) error {
+	r.mu.Lock()
+	own, first := r.next, false
+	if own == nil {
+		own, first = &round{channels: map[string]error{}, done: make(chan struct{})}, true
+		r.next = own
+	}
+	for _, c := range channels {
+		own.channels[c] = nil
+	}
+	own.patterns = own.patterns || patterns
+	r.mu.Unlock()
+	if first {
+		r.writeRound(ctx, own)
+	}
 	select {
-	case <-r.writing:
+	case <-own.done:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	defer func() { r.writing <- struct{}{} }()
 	var errs []error
 	for _, c := range channels {
-		counts := map[string]int{}
-		r.mu.Lock()
-		if n := r.channels[c]; n > 0 {
-			counts[c] = n
-		}
-		r.mu.Unlock()
-		errs = append(errs, r.writeEntry(ctx, channelKey(r.db, c), counts))
+		errs = append(errs, own.channels[c])
 	}
 	if patterns {
+		errs = append(errs, own.failed)
+	}
+	return errors.Join(errs...)
+}
+
+// writeRound writes a round when those before it are written. Others wait for it, so the end of the caller's context does not end it.
+func (r *registration) writeRound(ctx context.Context, own *round) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), roundTime)
+	defer cancel()
+	<-r.writing
+	defer func() { r.writing <- struct{}{} }()
+	r.mu.Lock()
+	r.next = nil
+	r.mu.Unlock()
+	defer close(own.done)
+	var writers sync.WaitGroup
+	names := make(chan string)
+	var failures sync.Mutex
+	for range min(roundWidth, len(own.channels)-1) {
+		writers.Go(func() {
+			for c := range names {
+				err := r.writeChannel(ctx, c)
+				failures.Lock()
+				own.channels[c] = err
+				failures.Unlock()
+			}
+		})
+	}
+	all := slices.Collect(maps.Keys(own.channels))
+	if len(all) == 1 {
+		own.channels[all[0]] = r.writeChannel(ctx, all[0])
+		all = nil
+	}
+	for _, c := range all {
+		names <- c
+	}
+	close(names)
+	writers.Wait()
+	if own.patterns {
 		r.mu.Lock()
 		counts := maps.Clone(r.patterns)
 		r.mu.Unlock()
-		errs = append(errs, r.writeEntry(ctx, patternsKey(r.db), counts))
+		own.failed = r.writeEntry(ctx, patternsKey(r.db), counts)
 	}
-	return errors.Join(errs...)
+}
+
+// writeChannel writes the entry of a channel as it is now.
+func (r *registration) writeChannel(ctx context.Context, channel string) error {
+	counts := map[string]int{}
+	r.mu.Lock()
+	if n := r.channels[channel]; n > 0 {
+		counts[channel] = n
+	}
+	r.mu.Unlock()
+	return r.writeEntry(ctx, channelKey(r.db, channel), counts)
 }
 
 // writeEntry replaces the engine's entry in an item. An item that nobody is left in is deleted.

@@ -169,11 +169,11 @@ func (h *Handler) Serve(ctx context.Context, r *Request, w ResponseWriter) {
 	}
 	s := h.scratches.Get().(*scratch)
 	s.reset()
-	ctx, s.used.Use = h.meter.Begin(ctx)
+	ctx, s.used.Use = h.meter.BeginRequest(ctx, r.Header)
 	if err := h.serveSafely(ctx, r, w, s); err != nil {
 		h.refuse(ctx, r, s, err)
 	}
-	if h.meter.Recorder != nil && s.used.db != nil {
+	if s.used.db != nil && h.meter.Counts(s.used.Use) {
 		h.record(ctx, r, s)
 	}
 	turn := s.turn

@@ -16,7 +16,8 @@ type used struct {
 	db       *redis.Database // nil: the request is for none
 	class    string
 	commands int64
-	blocked  bool // refused because of a limit
+	blocked  bool         // refused because of a limit
+	rec      meter.Record // when it is about to be answered; of a stream, none
 }
 
 // rank orders classes: several commands together are of the highest.
@@ -51,10 +52,15 @@ func (h *Handler) record(ctx context.Context, r *Request, s *scratch) {
 		rec.Class = meter.ClassOther
 	}
 	if s.events == nil {
-		h.meter.Recorder.Record(rec)
-		return
+		s.used.rec = rec
 	}
-	s.events.ended = h.recordLater(rec)
+	switch {
+	case h.meter.Recorder == nil:
+	case s.events == nil:
+		h.meter.Recorder.Record(rec)
+	default:
+		s.events.ended = h.recordLater(rec)
+	}
 }
 
 // recordLater is for a stream. Its polls are not counted: an instance makes them for all of its streams.

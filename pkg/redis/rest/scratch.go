@@ -192,6 +192,7 @@ func (s *scratch) send(r *Request, w ResponseWriter, syncToken string) {
 		w.Stream(s.status, s.events.send)
 		return
 	}
+	edge.SayCost(w, s.used.Use, s.used.rec, cors.Expose)
 	edge.NoStore(w)
 	body := s.out
 	if len(body) >= edge.CompressFrom { // most answers are not, and looking for the header field takes time

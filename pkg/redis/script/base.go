@@ -190,8 +190,8 @@ func typeOf(a args) int { return a.retText(a.any(1).Type().String()) }
 
 func baseToNumber(a args) int {
 	base := a.optInteger(2, 10)
+	a.scan(a.any(1))
 	if base == 10 {
-		a.scan(a.any(1))
 		if f, ok := toNumber(a.any(1)); ok {
 			return a.retNumber(f)
 		}
@@ -297,15 +297,22 @@ func load(a args) int {
 		if piece == "" {
 			break
 		}
-		a.run().reserve(a.LState, len(piece))
+		r := a.run()
+		if int64(b.Len()+len(piece))*sourceMemory > r.limits.Memory/4 {
+			r.stop(r.overMemory()) // load would refuse it, and the pieces belong to no value that is measured
+		}
+		r.reserve(a.LState, 2*len(piece))
 		b.WriteString(string(piece))
 	}
 	return a.load(b.String(), name)
 }
 
+// sourceMemory is about what the tree and the code of a byte of source take.
+const sourceMemory = 32
+
 func (a args) load(source, name string) int {
 	r := a.run()
-	r.reserve(a.LState, len(source)*32) // of the tree and the code
+	r.reserve(a.LState, len(source)*sourceMemory)
 	r.spend(a.LState, 256+16*len(source))
 	proto, err := r.in.compile(source, chunkName(name))
 	if err != nil {

@@ -207,7 +207,7 @@ func isOdd(s string) bool {
 
 func (d *jsonDecoder) number(t token) token {
 	n := numberLen(d.s[d.i:])
-	d.r.spend(d.a.LState, 1+n/16)
+	d.r.spend(d.a.LState, 1+n/8)
 	f, ok := parseNumber(d.s[d.i : d.i+n])
 	if n == 0 || !ok {
 		t.kind = "invalid number"

@@ -9,6 +9,8 @@ import (
 // stringFormat is string.format, with C's conversions.
 func stringFormat(a args) int {
 	format, r := a.text(1), a.run()
+	r.spend(a.LState, len(format)/16)
+	r.reserve(a.LState, 4*len(format)) // with what growing and the text take
 	var out []byte
 	arg := 1
 	for i := 0; i < len(format); i++ {

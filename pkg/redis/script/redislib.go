@@ -90,6 +90,9 @@ func (a args) words() (words []string, text string) {
 		return nil, "ERR Please specify at least one argument for this redis lib call"
 	}
 	words = make([]string, a.GetTop())
+	if name, ok := a.Get(1).(lua.LString); ok {
+		a.run().spend(a.LState, len(name)/16) // it is looked up without regard to case, and an error quotes it
+	}
 	for i := range words {
 		switch v := a.Get(i + 1).(type) {
 		case lua.LString:

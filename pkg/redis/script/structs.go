@@ -40,6 +40,7 @@ func (l *layout) number(otherwise int) int {
 	if digits == 0 {
 		return otherwise
 	}
+	l.a.run().spend(l.a.LState, digits/16)
 	n := 0
 	for _, d := range l.rest[:digits] {
 		if n > math.MaxInt32/10 {
@@ -57,6 +58,7 @@ func (l *layout) next(total int) (o option, ok bool) {
 	for l.rest != "" {
 		code := l.rest[0]
 		l.rest = l.rest[1:]
+		l.a.run().spend(l.a.LState, 1)
 		switch code {
 		case ' ':
 		case '<':
@@ -224,6 +226,7 @@ func structUnpack(a args) int {
 		case 's':
 			n := strings.IndexByte(data[pos:], 0)
 			if n < 0 {
+				a.run().spend(a.LState, 64+(len(data)-pos)/512)
 				a.RaiseError("unfinished string in data")
 			}
 			v, pos = lua.LString(data[pos:pos+n]), pos+n+1

@@ -225,7 +225,7 @@ func (s *Scripts) keepScript(tx *keyspace.Txn, source string) (sha string, p *sc
 }
 
 // NeverWrites reports whether a script or function that a command runs is known here to have the flag no-writes.
-func (s *Scripts) NeverWrites(db *keyspace.Database, cmd *command.Command, args []string) bool {
+func (s *Scripts) NeverWrites(ctx context.Context, db *keyspace.Database, cmd *command.Command, args []string) bool {
 	if len(args) < 2 {
 		return false
 	}
@@ -236,8 +236,8 @@ func (s *Scripts) NeverWrites(db *keyspace.Database, cmd *command.Command, args 
 		p, ok := s.programs.get(strings.ToLower(args[1]))
 		return ok && p.Header.Flags.NoWrites
 	case "fcall":
-		ls, ok := s.libraries.get(librarySet{db.ID, db.Libs.In(s.nowMs())})
-		if !ok {
+		ls, err := s.librariesOf(ctx, db.ID, db.Libs.In(s.nowMs()))
+		if err != nil {
 			return false
 		}
 		f := ls.function(args[1])

@@ -57,7 +57,11 @@ func (c *conn) note(cmds [][]string, size int64) {
 	c.seen.mu.Lock()
 	defer c.seen.mu.Unlock()
 	c.seen.at = now
-	if name := cmds[len(cmds)-1][0]; name != c.seen.command {
+	name := cmds[len(cmds)-1][0]
+	if cmd := c.s.engine.CommandOf(cmds[len(cmds)-1]); cmd != nil {
+		name = cmd.Full()
+	}
+	if name != c.seen.command {
 		c.seen.command = strings.Clone(name[:min(len(name), maxName)]) // the request may be large
 	}
 	c.seen.bytesIn += size

@@ -84,12 +84,12 @@ func (c *conn) paused(args []string) *pause {
 			return p
 		}
 		for _, q := range c.tx.commands {
-			if c.s.engine.MayWrite(l.database, q.args) {
+			if c.s.engine.MayWrite(c.Life, l.database, q.args) {
 				return p
 			}
 		}
 		return nil
-	case c.s.engine.NatureOf(args) == redis.Bound, !p.all && !c.s.engine.MayWrite(l.database, args):
+	case c.s.engine.NatureOf(args) == redis.Bound, !p.all && !c.s.engine.MayWrite(c.Life, l.database, args):
 		return nil
 	}
 	return p

@@ -7,6 +7,8 @@ func TestClientPause(t *testing.T) {
 	s := newServer(t, nil)
 	admin, c, other := s.login(), s.login(), s.login()
 	c.expect("SET k 1", "+OK|")
+	c.sendArgs("FUNCTION", "LOAD", "#!lua name=l\nredis.register_function{function_name='reads', callback=function() return 7 end, flags={'no-writes'}}")
+	c.next("$1|l|")
 	admin.expect("CLIENT PAUSE 60000 WRITE", "+OK|")
 	c.expect("GET k", "$1|1|")
 	c.send("GET k")
@@ -17,6 +19,11 @@ func TestClientPause(t *testing.T) {
 	other.expect("INCR k", "+QUEUED|")
 	other.send("EXEC")
 	admin.expect("GET k", "$1|1|") // both are held up, or have yet to come
+	c3 := s.login()
+	c3.expect("SET k", "-ERR wrong number of arguments for 'set' command|")
+	c3.sendArgs("EVAL", "#!lua flags=no-writes\nreturn redis.call('GET', KEYS[1])", "1", "k")
+	c3.next("$1|1|")
+	c3.expect("FCALL reads 0", ":7|")
 	admin.expect("CLIENT UNPAUSE", "+OK|")
 	one, two := c.reply(), other.reply()
 	if one+two != ":2|*1|:3|" && one+two != ":3|*1|:2|" {

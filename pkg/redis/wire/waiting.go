@@ -48,7 +48,7 @@ func (c *conn) serveWaiting(args []string, size int64) error {
 	w := &waiting{ends: make(chan struct{})}
 	caller := c.caller
 	b := &batch{conn: c, bytesIn: size, waited: &caller.Waited}
-	caller.Ends = w.ends
+	caller.Ends, caller.Blocked = w.ends, &c.blocked
 	ctx := redis.WithCaller(context.WithoutCancel(c.Life), &caller)
 	if b.open(ctx, [][]string{args}) == 0 {
 		b.count(args)
@@ -66,11 +66,9 @@ func (c *conn) serveWaiting(args []string, size int64) error {
 // wait carries out a command while it is watched whether the client is still there.
 func (b *batch) wait(args []string, w *waiting) {
 	b.waiter.Store(w)
-	b.conn.blocked.Store(true)
 	stop := b.watchClient(w)
 	defer func() {
 		stop()
-		b.conn.blocked.Store(false)
 		b.waiter.Store(nil)
 	}()
 	mark, began := b.w.Len(), b.s.now()

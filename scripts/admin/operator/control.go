@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/skystash/skystash/functions/backend/awscontrol"
 	"github.com/skystash/skystash/pkg/control"
 )
 
@@ -25,11 +24,7 @@ func (d deployment) accounts(ctx context.Context) (*control.Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := awscontrol.Open(ctx, in, awscontrol.Config{Table: *d.table})
-	if err != nil {
-		return nil, err
-	}
-	return c.Engine, nil
+	return control.New(control.Config{Store: in.Table(*d.table)}), nil
 }
 
 func bootstrap(ctx context.Context, flags *flag.FlagSet, args []string, stdout, stderr io.Writer) error {

@@ -17,7 +17,7 @@
 //	local.env     URL and tokens as environment variables, mode 0600, rewritten at each start
 //	store/        the embedded store of Redis
 //	kafka/        the embedded store of Kafka
-//	kafka-ca.pem  certificate of the TLS ports of Redis and Kafka, which their clients trust; kafka-ca-key.pem is its key
+//	kafka-ca.pem  authority of the certificate of the TLS ports of Redis and Kafka, which their clients trust; kafka-ca-key.pem is its key
 //	qstash/       the embedded store of QStash
 //	control/      the embedded store of the control plane
 //	.gitignore    keeps the folder out of a repository

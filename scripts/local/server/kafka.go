@@ -12,6 +12,7 @@ import (
 	awskinesis "github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 
+	"github.com/skystash/skystash/functions/backend/contract"
 	"github.com/skystash/skystash/pkg/control"
 	"github.com/skystash/skystash/pkg/kafka"
 	"github.com/skystash/skystash/pkg/kafka/ingest"
@@ -110,6 +111,9 @@ func (m *Main) openKafka(ctx context.Context) (p *product, err error) {
 	if err != nil {
 		return nil, err
 	}
+	// Records are changed through this engine, which then reads them anew. So only changes that other servers make, over
+	// a table that is shared, are seen later.
+	recordTTL = max(recordTTL, contract.RecordTTL)
 	engine := kafka.New(kafka.Config{Store: st, Stream: stream, RecordTTL: recordTTL, Logger: m.log})
 	if m.flags.kafkaStream == "" { // nobody else uses the stream
 		if err := engine.CloseGaps(ctx); err != nil {

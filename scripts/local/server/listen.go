@@ -27,7 +27,7 @@ import (
 // portsToTry bounds how far a free port is looked for behind one that is taken.
 const portsToTry = 200
 
-// Files of the certificate for TLS in the data folder. Clients trust the first. They were Kafka's alone at first.
+// Files of the authority in the data folder that signs the certificate for TLS. Clients trust the first. They were Kafka's alone at first.
 const (
 	certFile    = "kafka-ca.pem"
 	certKeyFile = "kafka-ca-key.pem"
@@ -85,7 +85,8 @@ func (m *Main) secure(l net.Listener) (_ net.Listener, caFile string, err error)
 	return tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{m.certificate.Certificate}, MinVersion: tls.VersionTLS12}), m.certificate.file, nil
 }
 
-// readCertificate reads the certificate of the data folder, or makes one.
+// readCertificate makes a certificate for this machine, signed by the authority of the data folder. There is a new one at each start:
+// what clients trust is the authority.
 func (m *Main) readCertificate(c *certificate) (tls.Certificate, error) {
 	names := []string{"localhost"}
 	for _, name := range []string{m.flags.kafkaHost, m.flags.redisHost} {
@@ -93,8 +94,17 @@ func (m *Main) readCertificate(c *certificate) (tls.Certificate, error) {
 			names = append(names, name)
 		}
 	}
+	ca, err := m.authority(c)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return issue(ca, names, time.Now())
+}
+
+// authority reads the authority of the data folder, or makes one.
+func (m *Main) authority(c *certificate) (tls.Certificate, error) {
 	if m.flags.ephemeral {
-		cert, key, err := newCertificate(names, time.Now())
+		cert, key, err := newAuthority(time.Now())
 		if err != nil {
 			return tls.Certificate{}, err
 		}
@@ -105,14 +115,14 @@ func (m *Main) readCertificate(c *certificate) (tls.Certificate, error) {
 	if c.file, err = filepath.Abs(certPath); err != nil {
 		return tls.Certificate{}, err
 	}
-	cert, err := tls.LoadX509KeyPair(certPath, keyPath)
-	if err == nil && covers(cert.Leaf, names, time.Now()) {
-		return cert, nil
+	ca, err := tls.LoadX509KeyPair(certPath, keyPath)
+	if err == nil && time.Now().Before(ca.Leaf.NotAfter.Add(-certRenew)) {
+		return ca, nil
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return tls.Certificate{}, fmt.Errorf("the certificate in %s: %w", certPath, err)
 	}
-	certText, keyText, err := newCertificate(names, time.Now())
+	certText, keyText, err := newAuthority(time.Now())
 	if err != nil {
 		return tls.Certificate{}, err
 	}
@@ -124,40 +134,14 @@ func (m *Main) readCertificate(c *certificate) (tls.Certificate, error) {
 	return tls.X509KeyPair(certText, keyText)
 }
 
-// covers reports whether a certificate is for all names, and for some time.
-func covers(cert *x509.Certificate, names []string, now time.Time) bool {
-	for _, name := range names {
-		if cert.VerifyHostname(name) != nil {
-			return false
-		}
-	}
-	return now.Before(cert.NotAfter.Add(-certRenew))
-}
-
-// newCertificate makes a certificate for this machine that has signed itself.
-func newCertificate(names []string, now time.Time) (cert, key []byte, err error) {
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+// newAuthority makes a certificate that signs others, and its key. No server shows it: rustls refuses an authority as a server's certificate.
+func newAuthority(now time.Time) (cert, key []byte, err error) {
+	private, template, err := newTemplate("skystash local", now, now.Add(certLife))
 	if err != nil {
-		return nil, nil, fmt.Errorf("making a certificate: %w", err)
+		return nil, nil, err
 	}
-	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
-	if err != nil {
-		return nil, nil, fmt.Errorf("making a certificate: %w", err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: serial, Subject: pkix.Name{CommonName: "skystash local"},
-		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(certLife),
-		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		BasicConstraintsValid: true, IsCA: true,
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
-	}
-	for _, name := range names {
-		if ip := net.ParseIP(name); ip != nil {
-			template.IPAddresses = append(template.IPAddresses, ip)
-		} else {
-			template.DNSNames = append(template.DNSNames, name)
-		}
-	}
+	template.KeyUsage |= x509.KeyUsageCertSign
+	template.IsCA = true
 	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
 	if err != nil {
 		return nil, nil, fmt.Errorf("making a certificate: %w", err)
@@ -168,4 +152,46 @@ func newCertificate(names []string, now time.Time) (cert, key []byte, err error)
 	}
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
 		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}), nil
+}
+
+// issue makes a server's certificate for names and this machine. It does not outlive the authority.
+func issue(ca tls.Certificate, names []string, now time.Time) (tls.Certificate, error) {
+	private, template, err := newTemplate("skystash local server", now, ca.Leaf.NotAfter)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+	template.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}
+	for _, name := range names {
+		if ip := net.ParseIP(name); ip != nil {
+			template.IPAddresses = append(template.IPAddresses, ip)
+		} else {
+			template.DNSNames = append(template.DNSNames, name)
+		}
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, ca.Leaf, private.Public(), ca.PrivateKey)
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("making a certificate: %w", err)
+	}
+	leaf, err := x509.ParseCertificate(der)
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("making a certificate: %w", err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: private, Leaf: leaf}, nil
+}
+
+// newTemplate makes a key, and what certificates have in common.
+func newTemplate(name string, now, end time.Time) (*ecdsa.PrivateKey, *x509.Certificate, error) {
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, nil, fmt.Errorf("making a certificate: %w", err)
+	}
+	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
+	if err != nil {
+		return nil, nil, fmt.Errorf("making a certificate: %w", err)
+	}
+	return private, &x509.Certificate{
+		SerialNumber: serial, Subject: pkix.Name{CommonName: name}, NotBefore: now.Add(-time.Hour), NotAfter: end,
+		KeyUsage: x509.KeyUsageDigitalSignature, BasicConstraintsValid: true,
+	}, nil
 }

@@ -1,5 +1,6 @@
 // Gosec looks for insecure code in the folders of its arguments. It is github.com/securego/gosec without its command line,
 // which links the clients of three language models: to compile those takes three times as long as all other tools together.
+// It loads all folders at once, and not each by itself, which takes twice as long.
 package main
 
 import (
@@ -10,12 +11,16 @@ import (
 	"log"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
+	"sync"
 
 	"github.com/securego/gosec/v2"
 	"github.com/securego/gosec/v2/analyzers"
 	"github.com/securego/gosec/v2/issue"
 	"github.com/securego/gosec/v2/rules"
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/tools/go/packages"
 )
 
 func main() {
@@ -37,22 +42,37 @@ func main() {
 
 // run writes what it finds, and fails if that is anything.
 func run(out io.Writer, folders, exclude []string) error {
-	looked := rules.Generate(false, rules.NewRuleFilter(true, exclude...))
-	analyzed := analyzers.Generate(false, analyzers.NewAnalyzerFilter(true, exclude...))
-	g := gosec.NewAnalyzer(gosec.NewConfig(), false, false, false, runtime.GOMAXPROCS(0), log.New(io.Discard, "", 0))
-	g.LoadRules(looked.RulesInfo())
-	g.LoadAnalyzers(analyzed.AnalyzersInfo())
-	if err := g.Process(nil, folders...); err != nil {
+	loaded, err := packages.Load(&packages.Config{Mode: gosec.LoadMode}, folders...)
+	if err != nil {
 		return err
 	}
-	issues, metrics, failures := g.Report()
-	for file, errs := range failures {
-		for _, err := range errs {
-			fmt.Fprintf(out, "%s:%d:%d: %s\n", file, err.Line, err.Column, err.Err)
+	var (
+		issues = make([][]*issue.Issue, len(loaded))
+		total  gosec.Metrics
+		broken int
+		each   errgroup.Group
+		mu     sync.Mutex // of total
+	)
+	each.SetLimit(runtime.GOMAXPROCS(0))
+	for i, pkg := range loaded {
+		for _, e := range pkg.Errors {
+			fmt.Fprintln(out, e)
+			broken++
 		}
+		each.Go(func() error {
+			var metrics *gosec.Metrics
+			issues[i], metrics = check(pkg, exclude)
+			mu.Lock()
+			defer mu.Unlock()
+			total.Merge(metrics)
+			return nil
+		})
+	}
+	if err := each.Wait(); err != nil {
+		return err
 	}
 	found := 0
-	for _, i := range issues {
+	for _, i := range slices.Concat(issues...) {
 		if i.NoSec || len(i.Suppressions) > 0 {
 			continue
 		}
@@ -60,15 +80,26 @@ func run(out io.Writer, folders, exclude []string) error {
 		fmt.Fprintf(out, "%s: %s: %s (severity %s, confidence %s)\n", i.FileLocation(), i.RuleID, i.What, name(i.Severity), name(i.Confidence))
 	}
 	switch {
-	case len(failures) > 0:
+	case broken > 0:
 		return errors.New("not all code could be read")
 	case found > 0:
 		return fmt.Errorf("%d issues", found)
-	case metrics.NumFiles == 0:
+	case total.NumFiles == 0:
 		return errors.New("there is no code in these folders")
 	}
-	fmt.Fprintf(out, "gosec: %d files, %d lines, no issue\n", metrics.NumFiles, metrics.NumLines)
+	fmt.Fprintf(out, "gosec: %d files, %d lines, no issue\n", total.NumFiles, total.NumLines)
 	return nil
+}
+
+// check looks through one package.
+func check(pkg *packages.Package, exclude []string) ([]*issue.Issue, *gosec.Metrics) {
+	g := gosec.NewAnalyzer(gosec.NewConfig(), false, false, false, 1, log.New(io.Discard, "", 0))
+	g.LoadRules(rules.Generate(false, rules.NewRuleFilter(true, exclude...)).RulesInfo())
+	g.LoadAnalyzers(analyzers.Generate(false, analyzers.NewAnalyzerFilter(true, exclude...)).AnalyzersInfo())
+	g.CheckRules(pkg)
+	g.CheckAnalyzers(pkg)
+	issues, metrics, _ := g.Report()
+	return issues, metrics
 }
 
 func name(s issue.Score) string { return strings.ToLower(s.String()) }

@@ -62,11 +62,11 @@ func Parse(text []byte) (Template, error) {
 	return t, err
 }
 
-// What a scheduled run of a function is taken to use while there is nothing to do.
-const (
-	runTime  = 50 * time.Millisecond
-	runReads = 6 // request units
-)
+// RunReads is the most read request units that a scheduled run of a function takes while there is nothing to do.
+const RunReads = 2
+
+// runTime is how long such a run is taken to last.
+const runTime = 50 * time.Millisecond
 
 // pollsMonth is how many requests Lambda makes a month to ask a queue that is empty: five pollers, each of which waits
 // for 20 seconds.
@@ -193,7 +193,7 @@ func (b *biller) schedule(_ string, r Resource) {
 			continue
 		}
 		run := b.list.Million(price.Request{
-			Requests: 1, Duration: runTime, GB: number(fn.Properties["MemorySize"]) / 1024, ReadUnits: runReads,
+			Requests: 1, Duration: runTime, GB: number(fn.Properties["MemorySize"]) / 1024, ReadUnits: RunReads,
 		}).Total(false) / 1e6
 		b.add("Scheduled runs", math.Round(price.MonthHours*60/minutes), "runs", run)
 	}

@@ -42,7 +42,7 @@ func TestIdleBills(t *testing.T) {
 	}
 	want := map[string]float64{
 		"Kinesis shards": 2 * 730 * 0.015, "Kinesis stream on demand": 730 * 0.04, "SQS, asked by Lambda": 5 * 3 * 60 * 730 * 0.4e-6,
-		"Scheduled runs": 730 * (0.2e-6 + 0.5*0.05*0.0000133334 + 6*0.125e-6), "Fargate tasks": 2 * 730 * (0.25*0.03238 + 0.5*0.00356 + 0.005),
+		"Scheduled runs": 730 * (0.2e-6 + 0.5*0.05*0.0000133334 + 2*0.125e-6), "Fargate tasks": 2 * 730 * (0.25*0.03238 + 0.5*0.00356 + 0.005),
 	}
 	check := func(name string, want map[string]float64) {
 		t.Helper()
