@@ -5,13 +5,23 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"runtime/metrics"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
 
 // gcPercent trades memory for speed: little of the server's memory is the garbage
 // collector's to scan, so it would run often for small savings. GOGC overrides it.
-const gcPercent = 400
+//
+// The collector takes ballast for memory in use, though none of it is ever touched, nor takes room: a server with
+// little data collects once in 110 MB of garbage, not in 50, and one with 75 MB of it as often as without ballast at 400.
+const (
+	gcPercent = 250
+	ballast   = 32 << 20
+)
+
+// weight is the ballast of this process.
+var weight atomic.Pointer[[]byte]
 
 const (
 	// idleEvery is how often the process looks whether it is idle.
@@ -40,6 +50,8 @@ func giveBack() {
 func PrepareProcess() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
+		room := make([]byte, ballast)
+		weight.Store(&room)
 	}
 	go giveBack()
 	// Who started this program may close its end of the output when it has read the tokens. Otherwise
