@@ -110,7 +110,7 @@ func next(a args) int {
 	r, before := a.run(), a.Get(2)
 	t := r.behind(a.table(1))
 	k, v := t.Next(before)
-	r.spend(a.LState, nextSteps+passedOver(t, before, k)/2)
+	r.spend(a.LState, nextSteps+passedOver(t, before, k)*3/4)
 	if k == lua.LNil {
 		return a.ret(lua.LNil)
 	}
