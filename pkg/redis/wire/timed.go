@@ -12,6 +12,7 @@ import (
 type timed struct {
 	context.Context // has the values, and does not end
 	until           time.Time
+	now             func() time.Time
 
 	asked  atomic.Uint32
 	ended  atomic.Bool
@@ -24,8 +25,8 @@ type timed struct {
 // askClock is at how many calls of Err one looks at the clock. The first one does.
 const askClock = 16
 
-func newTimed(values context.Context, d time.Duration) *timed {
-	return &timed{Context: values, until: time.Now().Add(d)}
+func newTimed(values context.Context, now func() time.Time, d time.Duration) *timed {
+	return &timed{Context: values, until: now().Add(d), now: now}
 }
 
 // end ends the context, if it has not ended yet.
@@ -43,7 +44,7 @@ func (t *timed) waiting() context.Context {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.waited == nil {
-		t.waited, t.cancel = context.WithDeadline(context.Background(), t.until)
+		t.waited, t.cancel = context.WithTimeout(context.Background(), t.until.Sub(t.now()))
 		if t.ended.Load() {
 			t.cancel()
 		}
@@ -60,7 +61,7 @@ func (t *timed) Done() <-chan struct{} { return t.waiting().Done() }
 
 // Err implements context.Context.
 func (t *timed) Err() error {
-	if t.waits.Load() || t.ended.Load() || t.asked.Add(1)%askClock == 1 && !time.Now().Before(t.until) {
+	if t.waits.Load() || t.ended.Load() || t.asked.Add(1)%askClock == 1 && !t.now().Before(t.until) {
 		return t.waiting().Err()
 	}
 	return nil
