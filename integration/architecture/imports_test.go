@@ -18,12 +18,11 @@ const module = "github.com/skystash/skystash/"
 // below names, for every folder of the module, those that its packages and their tests may import
 // beside their own.
 var below = map[string][]string{
-	"pkg":          nil,
-	"functions":    {"pkg"},
-	"infra":        {"functions", "pkg"},
-	"scripts":      {"functions", "pkg"},
-	"skystashtest": {"scripts", "functions", "pkg"},
-	"integration":  {"functions", "pkg"},
+	"pkg":         nil,
+	"functions":   {"pkg"},
+	"infra":       {"functions", "pkg"},
+	"scripts":     {"functions", "pkg"},
+	"integration": {"functions", "pkg"},
 }
 
 // Only these packages of pkg may import net/http, and be imported by one that may. All others are

@@ -226,9 +226,6 @@ func (e *Engine) load(ctx context.Context, a *appending, as store.Attrs) error {
 	return nil
 }
 
-// maxOvertaken bounds how often a batch is looked at again because of other producers, or gateways.
-const maxOvertaken = 20
-
 // reserveSequence is reserveBatch for an idempotent producer. It finds out whether the batch was appended
 // before.
 func (e *Engine) reserveSequence(ctx context.Context, c *Cluster, a *appending) error {
@@ -275,7 +272,8 @@ func (e *Engine) takeSequence(ctx context.Context, a *appending) error {
 	p := a.producer
 	var head store.Attrs
 	stale := p.loaded && p.inHead // what is known may be old
-	for range maxOvertaken {
+	attempts := e.retry.Begin()
+	for {
 		if !stale {
 			if err := e.load(ctx, a, head); err != nil {
 				return err
@@ -307,8 +305,11 @@ func (e *Engine) takeSequence(ctx context.Context, a *appending) error {
 		if err != nil || head == nil {
 			return err
 		}
+		// Another gateway has appended for this producer, or another producer has taken the room in the head.
+		if gaveUp := attempts.Wait(ctx, store.ErrConflict); gaveUp != nil {
+			return fmt.Errorf("appending to %s/%d: %w", a.Topic, a.Partition, gaveUp)
+		}
 	}
-	return fmt.Errorf("appending to %s/%d: %w", a.Topic, a.Partition, store.ErrConflict)
 }
 
 // repeated finds out what has become of a batch that was sent before. If it is in the log, done is

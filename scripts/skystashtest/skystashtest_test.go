@@ -12,7 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 
-	"github.com/skystash/skystash/skystashtest"
+	"github.com/skystash/skystash/scripts/skystashtest"
 )
 
 // command sends a command of Redis over REST and returns the answer.

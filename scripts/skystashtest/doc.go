@@ -1,6 +1,8 @@
 // Package skystashtest runs all of Skystash inside a test: Redis over REST and by its own protocol, Kafka over REST and
 // by its own protocol, QStash with workflows, the console and the Developer API, in memory, in the test's process.
 //
+//	import "github.com/skystash/skystash/scripts/skystashtest"
+//
 //	srv := skystashtest.Run(t)
 //	opts, err := redis.ParseURL(srv.RedisURL())   // of go-redis; or any client of Upstash, with srv.URL() and srv.Token()
 //
