@@ -2,25 +2,25 @@ package main
 
 import (
 	"context"
+	"log/slog"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"log/slog"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
 // service is ECS with one service.
-type service struct{ desired int32 }
+type service struct{ desired atomic.Int32 }
 
 func (s *service) DescribeServices(context.Context, *ecs.DescribeServicesInput, ...func(*ecs.Options)) (*ecs.DescribeServicesOutput, error) {
-	return &ecs.DescribeServicesOutput{Services: []types.Service{{DesiredCount: s.desired}}}, nil
+	return &ecs.DescribeServicesOutput{Services: []types.Service{{DesiredCount: s.desired.Load()}}}, nil
 }
 
 func (s *service) UpdateService(_ context.Context, in *ecs.UpdateServiceInput, _ ...func(*ecs.Options)) (*ecs.UpdateServiceOutput, error) {
-	s.desired = *in.DesiredCount
+	s.desired.Store(*in.DesiredCount)
 	return &ecs.UpdateServiceOutput{}, nil
 }
 
@@ -46,14 +46,15 @@ func TestIdleGatewaySwitchesItselfOff(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
-				begin, s := time.Now(), &service{desired: c.desired}
+				begin, s := time.Now(), &service{}
+				s.desired.Store(c.desired)
 				idle := newIdleness(func() (int, uint64) { return c.census(begin) }, time.Now)
 				go switchOff(ctx, config{idle: 10 * time.Minute, cluster: "c", service: "s"}, s, idle, slog.New(slog.DiscardHandler))
 				off := time.Duration(0)
 				for time.Since(begin) < 3*time.Hour {
 					time.Sleep(time.Minute)
 					synctest.Wait()
-					if s.desired == 0 && off == 0 {
+					if s.desired.Load() == 0 && off == 0 {
 						off = time.Since(begin)
 					}
 				}

@@ -58,7 +58,10 @@ func TestBlockedAccountsTakeNoMessages(t *testing.T) {
 	s := newService(t)
 	s.header = sdkAnswer
 	s.startRun("wfr_1")
-	s.meter.Take()
+	// The run's first delivery is counted after it has been answered.
+	for !slices.ContainsFunc(s.meter.Take(), func(r meter.Record) bool { return r.Class == meter.ClassDeliver }) {
+		time.Sleep(time.Millisecond)
+	}
 	const run = "Upstash-Workflow-RunId: wfr_1"
 	now := time.UnixMilli(1_774_958_400_000)
 	until := now.Add(time.Hour)
