@@ -50,8 +50,12 @@ func Commands() []Command {
 		{"revoke-token", "make one token invalid, by its credential id", revokeToken},
 		{"reset-credentials", "make all tokens of a database invalid", resetCredentials},
 		{"cost", "say what a synthesised app costs a month, and a million requests", printCost},
-		{"gateway", "switch the gateway on or off, or say how it is: gateway on, off or status", switchGateway},
 	}, kafkaCommands(), qstashCommands(), controlCommands())
+}
+
+// Gateway returns the command about the gateway. It is not among Commands: the client of ECS is a megabyte of a program.
+func Gateway() Command {
+	return Command{"gateway", "switch the gateway on or off, or say how it is: gateway on, off or status", switchGateway}
 }
 
 // Guide says in which order the commands are used. program is how the commands are called, such as
@@ -82,15 +86,16 @@ the private key can open every database: keep it out of repositories.
 
 // Run carries out the command that the first argument names. program is how the commands are called.
 func Run(ctx context.Context, program string, args []string, stdout, stderr io.Writer) error {
+	commands := append(Commands(), Gateway())
 	if len(args) == 0 || args[0] == "-h" || args[0] == "--help" || args[0] == "help" {
 		fmt.Fprint(stderr, "Usage: admin <command> [flags]     (admin <command> -h lists the flags)\n\n")
-		for _, c := range Commands() {
+		for _, c := range commands {
 			fmt.Fprintf(stderr, "  %-24s %s\n", c.Name, c.Short)
 		}
 		fmt.Fprintf(stderr, "\n%s", Guide(program))
 		return flag.ErrHelp
 	}
-	for _, c := range Commands() {
+	for _, c := range commands {
 		if c.Name == args[0] {
 			return c.Run(ctx, args[1:], stdout, stderr)
 		}
