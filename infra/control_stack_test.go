@@ -2,8 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -13,7 +11,6 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/skystash/skystash/functions/backend/contract"
-	"github.com/skystash/skystash/pkg/bundle"
 )
 
 func controlTemplate(t *testing.T) assertions.Template {
@@ -24,30 +21,9 @@ func controlTemplate(t *testing.T) assertions.Template {
 // controlTemplateOf is the template that a CDK context makes.
 func controlTemplateOf(t *testing.T, context map[string]any) assertions.Template {
 	t.Helper()
-	get := func(name string) any { return context[name] }
-	cfg, err := readConfig(get)
-	if err != nil {
-		t.Fatal(err)
-	}
-	kafka, err := readKafkaConfig(get)
-	if err != nil {
-		t.Fatal(err)
-	}
-	control, err := readControlConfig(get)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, asset := range []*string{
-		&cfg.RedisAsset, &cfg.SweepAsset, &kafka.Asset, &kafka.MaterializeAsset, &kafka.SweepAsset,
-		&cfg.QStashAsset, &cfg.DeliverAsset, &cfg.MeterAsset, &control.Asset,
-	} {
-		*asset = t.TempDir()
-		if err := os.WriteFile(filepath.Join(*asset, bundle.Executable), []byte("stub"), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
+	s := settingsOf(t, context)
 	app := awscdk.NewApp(&awscdk.AppProps{Outdir: jsii.String(t.TempDir())})
-	return assertions.Template_FromStack(addStacks(app, cfg, kafka, GatewayConfig{}, control), nil)
+	return assertions.Template_FromStack(addStacks(app, s.cfg, s.kafka, GatewayConfig{}, s.control), nil)
 }
 
 func TestOnlyWhatIsDeployedIsKnown(t *testing.T) {

@@ -3,8 +3,6 @@ package main
 import (
 	"encoding/json"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -14,7 +12,6 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/skystash/skystash/functions/backend/contract"
-	"github.com/skystash/skystash/pkg/bundle"
 )
 
 const (
@@ -34,28 +31,9 @@ func newGateway(t *testing.T, settings map[string]any) (awscdk.App, Config, awsc
 	t.Helper()
 	all := map[string]any{"gatewayHost": gatewayHost, "gatewayZone": "Z123", "tokenPublicKey": contract.PublishedOnly}
 	maps.Copy(all, settings)
-	context := func(name string) any { return all[name] }
-	cfg, err := readConfig(context)
-	if err != nil {
-		t.Fatal(err)
-	}
-	kafka, err := readKafkaConfig(context)
-	if err != nil {
-		t.Fatal(err)
-	}
-	gateway, err := readGatewayConfig(context)
-	if err != nil {
-		t.Fatal(err)
-	}
-	standIns(t, &cfg)
-	for _, asset := range []*string{&kafka.Asset, &kafka.MaterializeAsset, &kafka.SweepAsset, &gateway.Asset} {
-		*asset = t.TempDir()
-		if err := os.WriteFile(filepath.Join(*asset, bundle.Executable), []byte("stub"), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
+	s := settingsOf(t, all)
 	app := awscdk.NewApp(&awscdk.AppProps{Outdir: jsii.String(t.TempDir())})
-	return app, cfg, NewGatewayStack(app, cfg, gateway, kafka, NewRedisStack(app, cfg), NewKafkaStack(app, cfg, kafka))
+	return app, s.cfg, NewGatewayStack(app, s.cfg, s.gateway, s.kafka, NewRedisStack(app, s.cfg), NewKafkaStack(app, s.cfg, s.kafka))
 }
 
 // gatewayContainer is the task's container, with its environment.
@@ -251,7 +229,6 @@ func TestGatewayServesTheProductsThatThereAre(t *testing.T) {
 
 func TestGatewayIsMetered(t *testing.T) {
 	app, cfg, gateway := newGateway(t, nil)
-	cfg.MeterAsset = t.TempDir()
 	stack := awscdk.NewStack(app, jsii.String("Control"), nil)
 	addMeter(stack, cfg, newTable(stack, cfg), meteredGateway(gateway))
 	filters := resources(t, assertions.Template_FromStack(stack, nil), "AWS::Logs::SubscriptionFilter")

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -15,7 +14,6 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/skystash/skystash/functions/backend/contract"
-	"github.com/skystash/skystash/pkg/bundle"
 	"github.com/skystash/skystash/pkg/meter/price"
 	"github.com/skystash/skystash/pkg/meter/price/stack"
 )
@@ -27,40 +25,11 @@ const idleFile = "../integration/bench/IDLE.md"
 // synthesised are the templates of the whole app.
 func synthesised(t *testing.T, context map[string]any) map[string]stack.Template {
 	t.Helper()
-	get := func(name string) any {
-		if name == "tokenPublicKey" && context[name] == nil {
-			return contract.PublishedOnly
-		}
-		return context[name]
-	}
-	cfg, err := readConfig(get)
-	if err != nil {
-		t.Fatal(err)
-	}
-	kafka, err := readKafkaConfig(get)
-	if err != nil {
-		t.Fatal(err)
-	}
-	gateway, err := readGatewayConfig(get)
-	if err != nil {
-		t.Fatal(err)
-	}
-	control, err := readControlConfig(get)
-	if err != nil {
-		t.Fatal(err)
-	}
-	asset := t.TempDir()
-	if err := os.WriteFile(filepath.Join(asset, bundle.Executable), []byte("stub"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	for _, of := range []*string{
-		&cfg.RedisAsset, &cfg.SweepAsset, &kafka.Asset, &kafka.MaterializeAsset, &kafka.SweepAsset,
-		&cfg.QStashAsset, &cfg.DeliverAsset, &cfg.AttemptAsset, &cfg.MeterAsset, &control.Asset, &gateway.Asset,
-	} {
-		*of = asset
-	}
+	all := map[string]any{"tokenPublicKey": contract.PublishedOnly}
+	maps.Copy(all, context)
+	s := settingsOf(t, all)
 	app := awscdk.NewApp(&awscdk.AppProps{Outdir: jsii.String(t.TempDir())})
-	addStacks(app, cfg, kafka, gateway, control)
+	addStacks(app, s.cfg, s.kafka, s.gateway, s.control)
 	templates := map[string]stack.Template{}
 	for _, s := range *app.Synth(nil).Stacks() {
 		text, err := json.Marshal(s.Template())

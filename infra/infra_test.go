@@ -2,7 +2,6 @@ package main
 
 import (
 	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -13,7 +12,6 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/skystash/skystash/functions/backend/contract"
-	"github.com/skystash/skystash/pkg/bundle"
 )
 
 func TestMain(m *testing.M) {
@@ -24,31 +22,15 @@ func TestMain(m *testing.M) {
 
 const somePublicKey = "MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
 
-// template synthesises the stack around a stand-in for the function's
-// executable, which need not be compiled for that.
+// template synthesises Redis's stack.
 func template(t *testing.T, change func(*Config)) assertions.Template {
 	t.Helper()
-	cfg, err := readConfig(func(string) any { return nil })
-	if err != nil {
-		t.Fatal(err)
-	}
-	standIns(t, &cfg)
+	cfg := settingsOf(t, nil).cfg
 	if change != nil {
 		change(&cfg)
 	}
 	app := awscdk.NewApp(&awscdk.AppProps{Outdir: jsii.String(t.TempDir())})
 	return assertions.Template_FromStack(NewRedisStack(app, cfg), nil)
-}
-
-// standIns makes a file for each executable.
-func standIns(t *testing.T, cfg *Config) {
-	t.Helper()
-	for _, asset := range []*string{&cfg.RedisAsset, &cfg.SweepAsset} {
-		*asset = t.TempDir()
-		if err := os.WriteFile(filepath.Join(*asset, bundle.Executable), []byte("stub"), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
 }
 
 // resources are the properties and attributes of all resources of a type.

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -10,30 +8,14 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
 	"github.com/aws/jsii-runtime-go"
-
-	"github.com/skystash/skystash/pkg/bundle"
 )
 
 // kafkaTemplate synthesises Kafka's stack around stand-ins for the executables.
 func kafkaTemplate(t *testing.T, context map[string]any) assertions.Template {
 	t.Helper()
-	get := func(name string) any { return context[name] }
-	cfg, err := readConfig(get)
-	if err != nil {
-		t.Fatal(err)
-	}
-	kafka, err := readKafkaConfig(get)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, asset := range []*string{&kafka.Asset, &kafka.MaterializeAsset, &kafka.SweepAsset} {
-		*asset = t.TempDir()
-		if err := os.WriteFile(filepath.Join(*asset, bundle.Executable), []byte("stub"), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
+	s := settingsOf(t, context)
 	app := awscdk.NewApp(&awscdk.AppProps{Outdir: jsii.String(t.TempDir())})
-	return assertions.Template_FromStack(NewKafkaStack(app, cfg, kafka), nil)
+	return assertions.Template_FromStack(NewKafkaStack(app, s.cfg, s.kafka), nil)
 }
 
 func TestKafkaStream(t *testing.T) {

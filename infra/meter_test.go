@@ -1,8 +1,6 @@
 package main
 
 import (
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 
@@ -10,34 +8,19 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
 	"github.com/aws/jsii-runtime-go"
 
-	"github.com/skystash/skystash/pkg/bundle"
 	"github.com/skystash/skystash/pkg/meter"
 )
 
 // meterTemplate is a stack with a table and the meter, beside those of all products.
 func meterTemplate(t *testing.T, change ...func(*Config)) (tpl, redis assertions.Template) {
 	t.Helper()
-	cfg, err := readConfig(func(string) any { return nil })
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := settingsOf(t, nil)
+	cfg := s.cfg
 	for _, c := range change {
 		c(&cfg)
 	}
-	kafka, err := readKafkaConfig(func(string) any { return nil })
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, asset := range []*string{
-		&cfg.RedisAsset, &cfg.SweepAsset, &cfg.QStashAsset, &cfg.DeliverAsset, &cfg.MeterAsset, &kafka.Asset, &kafka.MaterializeAsset, &kafka.SweepAsset,
-	} {
-		*asset = t.TempDir()
-		if err := os.WriteFile(filepath.Join(*asset, bundle.Executable), []byte("stub"), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
 	app := awscdk.NewApp(&awscdk.AppProps{Outdir: jsii.String(t.TempDir())})
-	r, k, q := NewRedisStack(app, cfg), NewKafkaStack(app, cfg, kafka), NewQStashStack(app, cfg)
+	r, k, q := NewRedisStack(app, cfg), NewKafkaStack(app, cfg, s.kafka), NewQStashStack(app, cfg)
 	stack := awscdk.NewStack(app, jsii.String("Control"), nil)
 	addMeter(stack, cfg, newTable(stack, cfg), meteredRedis(r), meteredKafka(k), meteredQStash(q))
 	return assertions.Template_FromStack(stack, nil), assertions.Template_FromStack(r, nil)

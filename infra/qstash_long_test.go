@@ -11,23 +11,12 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
 	"github.com/aws/jsii-runtime-go"
-
-	"github.com/skystash/skystash/pkg/bundle"
 )
 
 func longTemplate(t *testing.T) assertions.Template {
 	t.Helper()
-	cfg, err := readConfig(func(name string) any { return map[string]any{"longCalls": "true"}[name] })
-	if err != nil {
-		t.Fatal(err)
-	}
-	cfg.TokenPublicKey = somePublicKey
-	for _, asset := range []*string{&cfg.QStashAsset, &cfg.DeliverAsset, &cfg.AttemptAsset} {
-		*asset = t.TempDir()
-		if err := os.WriteFile(filepath.Join(*asset, bundle.Executable), []byte("stub"), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
+	cfg := settingsOf(t, map[string]any{"longCalls": "true", "tokenPublicKey": somePublicKey}).cfg
+	cfg.AttemptAsset = standIn(t) // of its own, as it gets a file more
 	text, err := os.ReadFile(filepath.Join("..", "functions", "attempt", "Dockerfile"))
 	if err == nil {
 		err = os.WriteFile(filepath.Join(cfg.AttemptAsset, "Dockerfile"), text, 0o644)

@@ -2,8 +2,6 @@ package main
 
 import (
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -11,8 +9,6 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
 	"github.com/aws/jsii-runtime-go"
-
-	"github.com/skystash/skystash/pkg/bundle"
 )
 
 func qstashTemplate(t *testing.T) assertions.Template { return qstashTemplateWith(t, nil) }
@@ -20,17 +16,8 @@ func qstashTemplate(t *testing.T) assertions.Template { return qstashTemplateWit
 // qstashTemplateWith makes the template with some settings.
 func qstashTemplateWith(t *testing.T, context map[string]any) assertions.Template {
 	t.Helper()
-	cfg, err := readConfig(func(name string) any { return context[name] })
-	if err != nil {
-		t.Fatal(err)
-	}
+	cfg := settingsOf(t, context).cfg
 	cfg.TokenPublicKey = somePublicKey
-	for _, asset := range []*string{&cfg.QStashAsset, &cfg.DeliverAsset} {
-		*asset = t.TempDir()
-		if err := os.WriteFile(filepath.Join(*asset, bundle.Executable), []byte("stub"), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
 	app := awscdk.NewApp(&awscdk.AppProps{Outdir: jsii.String(t.TempDir())})
 	return assertions.Template_FromStack(NewQStashStack(app, cfg), nil)
 }

@@ -13,13 +13,7 @@ import (
 // replicaTemplates are those of the primary stack and of the stack of one read region.
 func replicaTemplates(t *testing.T) (primary, replica assertions.Template) {
 	t.Helper()
-	cfg, err := readConfig(func(name string) any {
-		return map[string]any{"region": "us-east-1", "readRegions": "eu-west-1,ap-south-1", "tokenPublicKey": somePublicKey}[name]
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	standIns(t, &cfg)
+	cfg := settingsOf(t, map[string]any{"region": "us-east-1", "readRegions": "eu-west-1,ap-south-1", "tokenPublicKey": somePublicKey}).cfg
 	app := awscdk.NewApp(&awscdk.AppProps{Outdir: jsii.String(t.TempDir())})
 	primary = assertions.Template_FromStack(NewRedisStack(app, cfg), nil)
 	for _, child := range *app.Node().Children() {
