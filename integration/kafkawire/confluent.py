@@ -5,7 +5,6 @@ The connection comes from the environment: KAFKA_BROKERS, KAFKA_USERNAME, KAFKA_
 The mechanism and a name for topics are arguments. It fails by an exception, and prints what it has done.
 """
 
-import os
 import sys
 import time
 
@@ -14,22 +13,10 @@ from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import (
     AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, NewTopic, ResourceType)
 
-MECHANISM, NAME = sys.argv[1], sys.argv[2]
+from librdkafka import MECHANISM, connection
+
+NAME = sys.argv[2]
 MESSAGES = 300
-
-
-def connection(**more):
-    config = {"bootstrap.servers": os.environ["KAFKA_BROKERS"], "sasl.mechanism": MECHANISM}
-    config["security.protocol"] = "SASL_SSL" if os.environ.get("KAFKA_TLS_CA") else "SASL_PLAINTEXT"
-    if os.environ.get("KAFKA_TLS_CA"):
-        config["ssl.ca.location"] = os.environ["KAFKA_TLS_CA"]
-    if MECHANISM == "OAUTHBEARER":
-        config["oauth_cb"] = lambda _: (os.environ["KAFKA_PASSWORD"], time.time() + 3600)
-    else:
-        config["sasl.username"] = os.environ["KAFKA_USERNAME"]
-        config["sasl.password"] = os.environ["KAFKA_PASSWORD"]
-    config.update(more)
-    return config
 
 
 def administrate():

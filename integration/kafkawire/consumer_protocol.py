@@ -16,22 +16,10 @@ from confluent_kafka.admin import (
     AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType)
 from confluent_kafka import ConsumerGroupType
 
-MECHANISM, NAME = sys.argv[1], sys.argv[2]
+from librdkafka import MECHANISM, connection
+
+NAME = sys.argv[2]
 TOPIC, PARTITIONS, MESSAGES = NAME + "-served", 6, 300
-
-
-def connection(**more):
-    config = {"bootstrap.servers": os.environ["KAFKA_BROKERS"], "sasl.mechanism": MECHANISM}
-    config["security.protocol"] = "SASL_SSL" if os.environ.get("KAFKA_TLS_CA") else "SASL_PLAINTEXT"
-    if os.environ.get("KAFKA_TLS_CA"):
-        config["ssl.ca.location"] = os.environ["KAFKA_TLS_CA"]
-    if MECHANISM == "OAUTHBEARER":
-        config["oauth_cb"] = lambda _: (os.environ["KAFKA_PASSWORD"], time.time() + 3600)
-    else:
-        config["sasl.username"] = os.environ["KAFKA_USERNAME"]
-        config["sasl.password"] = os.environ["KAFKA_PASSWORD"]
-    config.update(more)
-    return config
 
 
 def member(group, **more):

@@ -85,7 +85,7 @@ func look(t *testing.T, files ...string) {
 }
 
 func TestClientsAreServed(t *testing.T) {
-	look(t, "kafka_python.py", "confluent.py", "consumer_protocol.py", "kafkajs.cjs")
+	look(t, "kafka_python.py", "confluent.py", "consumer_protocol.py", "librdkafka.py", "kafkajs.cjs")
 	python := program(t, "../venv/bin/python", "python3 -m venv integration/venv && integration/venv/bin/pip install -r integration/requirements.txt")
 	program(t, "../node_modules/kafkajs/package.json", "npm ci --prefix integration")
 	b := startBroker(t)
