@@ -10,8 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/valyala/fasthttp"
-
 	"github.com/skystash/skystash/pkg/kafka"
 	"github.com/skystash/skystash/pkg/redis"
 	"github.com/skystash/skystash/pkg/redis/nudge"
@@ -60,7 +58,7 @@ type Main struct {
 	certificate *certificate       // for TLS; nil: not needed yet
 	directories []keydir.Directory // of public keys, in each product's store
 	usage       *usage
-	http        *fasthttp.Server
+	http        *httpServer
 	deadlines   *deadlines         // of its connections
 	failed      chan error         // of the HTTP server
 	stop        context.CancelFunc // of requests and duties
@@ -229,23 +227,15 @@ func (m *Main) Start(ctx context.Context) (err error) {
 	}
 	var streams context.Context
 	streams, m.stopSSE = context.WithCancel(duties)
-	m.http = newFrontend(duties, streams, handler, m.products, m.flags.newGate(m.flags.addr, false), m.requestLog(), m.flags.pprof).server(m.log)
-	m.serve(m.http, listener)
+	front := newFrontend(duties, streams, handler, m.products, m.flags.newGate(m.flags.addr, false), m.requestLog(), m.flags.pprof)
+	m.http = m.serveHTTPOn(listener, front.server(m.log))
 	m.kafkaWire.serve(m)
 	m.redisWire.serve(m)
 	if m.replica != nil {
-		m.replica.http = newFrontend(duties, streams, m.replica.handler, nil, m.flags.newGate(m.flags.replica, false), m.requestLog(), false).server(m.log)
-		m.serve(m.replica.http, m.replica.listener)
+		front := newFrontend(duties, streams, m.replica.handler, nil, m.flags.newGate(m.flags.replica, false), m.requestLog(), false)
+		m.replica.http = m.serveHTTPOn(m.replica.listener, front.server(m.log))
 	}
 	return nil
-}
-
-func (m *Main) serve(server *fasthttp.Server, listener net.Listener) {
-	go func() {
-		if err := server.Serve(httpOnly{listener, m.deadlines}); err != nil {
-			m.failed <- fmt.Errorf("serving HTTP: %w", err)
-		}
-	}()
 }
 
 // Close stops taking requests, gives those under way the grace time, and closes
@@ -260,9 +250,9 @@ func (m *Main) shutdown() error {
 	wires.Go(func() { m.closeEngines(grace) })
 	if m.http != nil {
 		m.stopSSE()
-		err := m.http.ShutdownWithContext(grace)
+		err := m.http.stop(grace)
 		if m.replica != nil && m.replica.http != nil {
-			err = errors.Join(err, m.replica.http.ShutdownWithContext(grace))
+			err = errors.Join(err, m.replica.http.stop(grace))
 		}
 		if errors.Is(err, context.DeadlineExceeded) {
 			errs = append(errs, fmt.Errorf("requests were still running after %v", m.flags.grace))

@@ -206,20 +206,13 @@ func (m *Main) openQStashDev(ctx context.Context) error {
 // serveQStashDev serves the development credentials until the program ends.
 func (m *Main) serveQStashDev(ctx context.Context) {
 	q := m.qstash
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		if err := q.dev.Serve(httpOnly{q.devListener, m.deadlines}); err != nil {
-			m.failed <- fmt.Errorf("serving -qstash-dev: %w", err)
-		}
-	}()
+	dev := m.serveHTTPOn(q.devListener, q.dev)
 	<-ctx.Done()
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.flags.grace)
 	defer cancel()
-	if err := q.dev.ShutdownWithContext(grace); err != nil {
+	if err := dev.stop(grace); err != nil {
 		m.log.Warn("-qstash-dev is still being served", "error", err)
 	}
-	<-ended
 }
 
 // serveQStash hands a request to a handler, its target as it was sent. The request goes

@@ -7,8 +7,6 @@ import (
 	"net"
 	"time"
 
-	"github.com/valyala/fasthttp"
-
 	"github.com/skystash/skystash/functions/backend/contract"
 	"github.com/skystash/skystash/pkg/redis"
 	"github.com/skystash/skystash/pkg/redis/rest"
@@ -25,7 +23,7 @@ type replicaServer struct {
 	engine   *redis.Engine
 	marks    store.Store
 	handler  *rest.Handler
-	http     *fasthttp.Server
+	http     *httpServer
 }
 
 // addReplica makes a copy of the program's store, which must be empty, and returns how old a

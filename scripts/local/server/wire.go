@@ -25,8 +25,12 @@ const (
 // httpOnly accepts connections, and answers those that speak the Redis protocol by an error of that protocol.
 type httpOnly struct {
 	net.Listener
-	deadlines *deadlines // of the connections
+	deadlines *deadlines   // of the connections
+	closed    func() error // closes the listener, the first time
 }
+
+// Close implements net.Listener. It may be called again.
+func (l httpOnly) Close() error { return l.closed() }
 
 func (l httpOnly) Accept() (net.Conn, error) {
 	conn, err := l.Listener.Accept()
