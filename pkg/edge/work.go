@@ -37,24 +37,53 @@ func (w Work) Pause() { w.turn.Release() }
 // Inflating is for Body.Inflating.
 func (w Work) Inflating(bytes, _ int64) error { return w.turn.Spend(w.ctx, inflateWork*bytes) }
 
-// Reader reads JSON that is about to be decoded as it is read.
-func (w Work) Reader(text []byte) io.Reader { return &workReader{w, text} }
+// Reader reads JSON that is about to be decoded as it is read. Of white space between values it gives one character: some
+// decoders look again at all of it after each read.
+func (w Work) Reader(text []byte) io.Reader { return &workReader{Work: w, rest: text} }
 
 type workReader struct {
 	Work
-	rest []byte
+	rest                    []byte
+	inString, escaped, wide bool // wide: the last character was white space between values
 }
 
 func (r *workReader) Read(p []byte) (int, error) {
-	if len(r.rest) == 0 {
-		return 0, io.EOF
+	if len(p) == 0 {
+		return 0, nil
 	}
-	n := copy(p[:min(len(p), workStep)], r.rest)
-	if err := r.JSON(n); err != nil {
-		return 0, err
+	for len(r.rest) > 0 {
+		step := r.rest[:min(len(p), len(r.rest), workStep)]
+		r.rest = r.rest[len(step):]
+		if err := r.JSON(len(step)); err != nil {
+			return 0, err
+		}
+		if n := r.narrow(p, step); n > 0 {
+			return n, nil
+		}
 	}
-	r.rest = r.rest[n:]
-	return n, nil
+	return 0, io.EOF
+}
+
+// narrow copies text, and reports how much of it was left.
+func (r *workReader) narrow(to, text []byte) (n int) {
+	for _, c := range text {
+		wide := false
+		switch {
+		case r.escaped:
+			r.escaped = false
+		case r.inString:
+			r.escaped, r.inString = c == '\\', c != '"'
+		default:
+			r.inString = c == '"'
+			wide = c == ' ' || c == '\t' || c == '\n' || c == '\r'
+		}
+		if !wide || !r.wide {
+			to[n] = c
+			n++
+		}
+		r.wide = wide
+	}
+	return n
 }
 
 // Send is the function Send by turns. If the request ends while it waits for one, the answer is not compressed.
