@@ -23,6 +23,7 @@ func app(t *testing.T) *App {
 				"Table":{"Type":"AWS::DynamoDB::Table","Properties":{}},
 				"Group":{"Type":"AWS::Scheduler::ScheduleGroup","Properties":{"Name":"late"}},
 				"Queue":{"Type":"AWS::SQS::Queue","Properties":{}},
+				"Writer":{"Type":"Custom::CrossRegionExportWriter","Properties":{"WriterProps":{"exports":{"/cdk/x":{"Ref":"Table"}}}}},
 				"Absent":{"Type":"AWS::SQS::Queue","Condition":"There"},
 				"Function":{"Type":"AWS::Lambda::Function","Properties":{
 					"Key":{"Ref":"Key"},
@@ -32,7 +33,8 @@ func app(t *testing.T) *App {
 					"Second":{"Fn::Select":[1,{"Fn::Split":[":",{"Fn::GetAtt":["Table","Arn"]}]}]},
 					"Arn":{"Fn::Join":["",["arn:",{"Ref":"AWS::Partition"},":scheduler:",{"Ref":"AWS::Region"},":",{"Ref":"AWS::AccountId"},":schedule/",{"Ref":"Group"},"/*"]]}}}},
 			"Outputs":{"Export":{"Value":{"Fn::GetAtt":["Table","StreamArn"]},"Export":{"Name":"A:Table"}}}}`,
-		"b.json": `{"Resources":{"Role":{"Type":"AWS::IAM::Role","Properties":{"Of":{"Fn::ImportValue":"A:Table"}}},
+		"b.json": `{"Resources":{"Role":{"Type":"AWS::IAM::Role","Properties":{"Of":{"Fn::ImportValue":"A:Table"},"There":{"Fn::GetAtt":["Reader","/cdk/x"]}}},
+			"Reader":{"Type":"Custom::CrossRegionExportReader"},
 			"Odd":{"Type":"X","Properties":{"A":{"Fn::Base64":"x"}}}}}`,
 	} {
 		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
@@ -66,6 +68,9 @@ func TestReferencesAreResolved(t *testing.T) {
 	}
 	second, err := a.Stacks["Second"].Properties("Role")
 	table, _ := first.physical("Table")
+	if second["There"] != table {
+		t.Errorf("what was written for another region is %v, want %s", second["There"], table)
+	}
 	if err != nil || second["Of"] != "arn:aws:dynamodb:eu-central-1:123456789012:table/"+table+"/stream/2026-01-01T00:00:00.000" {
 		t.Errorf("imported %v, %v", second, err)
 	}

@@ -100,6 +100,9 @@ func (s *Stack) attribute(name, attribute string) (any, error) {
 	if !ok {
 		return nil, fmt.Errorf("there is no %s", name)
 	}
+	if r.Type == "Custom::CrossRegionExportReader" {
+		return s.app.written(attribute)
+	}
 	physical, err := s.physical(name)
 	if err != nil {
 		return nil, err
@@ -125,6 +128,20 @@ func (s *Stack) attribute(name, attribute string) (any, error) {
 	}
 	// Of networks and the like, which nothing in the rehearsal looks at.
 	return physical + "." + attribute, nil
+}
+
+// written is what a stack has written into the Parameter Store of another region for a stack there.
+func (a *App) written(name string) (any, error) {
+	for _, s := range a.Stacks {
+		for _, writer := range s.Of("Custom::CrossRegionExportWriter") {
+			properties, _ := s.Resources[writer].Properties["WriterProps"].(map[string]any)
+			exports, _ := properties["exports"].(map[string]any)
+			if v, ok := exports[name]; ok {
+				return s.Resolve(v)
+			}
+		}
+	}
+	return nil, fmt.Errorf("no stack writes %s", name)
 }
 
 func (s *Stack) arn(of, physical string) string {

@@ -22,8 +22,9 @@ import (
 
 // Guard is an HTTP handler that takes the place of all services of AWS. Its fields are set before it is used.
 type Guard struct {
-	Region    string                     // that emulators keep everything in
-	Account   string                     //
+	Region    string // that emulators keep everything in
+	Account   string
+	Key       string                     // access key that emulators are called with
 	Emulators map[string]*url.URL        // by service, as in the scope of signatures: "dynamodb"
 	Roles     map[string][]iam.Statement // by access key
 	Now       func() time.Time           // nil: time.Now
@@ -135,7 +136,7 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	// Emulators keep data apart by access key and region.
 	r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), scope[0],
-		fmt.Sprintf("Credential=skystash/%s/%s/%s/", scope[2], g.Region, scope[4]), 1))
+		fmt.Sprintf("Credential=%s/%s/%s/%s/", g.Key, scope[2], g.Region, scope[4]), 1))
 	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	proxy := httputil.ReverseProxy{
 		Rewrite: func(p *httputil.ProxyRequest) {

@@ -40,7 +40,7 @@ func newWorld(t *testing.T, statements ...iam.Statement) *world {
 		all[service] = to
 	}
 	w.guard = &Guard{
-		Region: "eu-central-1", Account: "1", Emulators: all, Now: func() time.Time { return w.now },
+		Region: "eu-central-1", Account: "1", Key: "skystash", Emulators: all, Now: func() time.Time { return w.now },
 		Roles: map[string][]iam.Statement{"role": statements},
 	}
 	front := httptest.NewServer(w.guard)
