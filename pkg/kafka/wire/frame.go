@@ -53,9 +53,9 @@ type frame struct {
 // source is where requests come from.
 type source struct {
 	r     io.Reader
-	bound int                 // of a request's size, besides what the table says
-	own   *semaphore.Weighted // see frame
-	begun func() error        // is called when a request begins: the rest has to come soon
+	bound int                  // of a request's size, besides what the table says
+	own   *semaphore.Weighted  // see frame
+	begun func(size int) error // is called when a request begins: the rest, of so many bytes, has to come soon
 }
 
 // readFrame reads a request. Of a stranger it reads little, and counts nothing until it is there: strangers
@@ -69,7 +69,7 @@ func (s *Server) readFrame(ctx context.Context, from source) (*frame, error) {
 	if size < headerSize || size > from.bound {
 		return nil, fmt.Errorf("%w: a length of %d bytes", errFrame, size)
 	}
-	if err := from.begun(); err != nil {
+	if err := from.begun(size); err != nil {
 		return nil, err
 	}
 	if _, err := io.ReadFull(from.r, head[lengthSize:]); err != nil {
