@@ -127,7 +127,7 @@ func (g *gateway) open(in *cloud.Cloud) (err error) {
 		})
 		g.https = g.newHTTPS(rest.New(rest.Config{
 			Engine: g.redis.Engine, Verifier: verifier, Domain: g.cfg.domain,
-			Meter: g.cfg.meter, Class: g.redis.Engine.Class, Logger: g.log,
+			Meter: g.cfg.meter, Class: g.redis.Engine.Class, Outcome: g.redis.Engine.Outcome, Logger: g.log,
 		}))
 	}
 	if c := g.cfg.kafka; c != nil {

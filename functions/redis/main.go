@@ -69,6 +69,7 @@ func newHandler(in *cloud.Cloud, cfg awsredis.Config, tokens token.VerifierConfi
 		Meter:           recorder,
 		Gateway:         lambdahttp.ThroughGateway,
 		Class:           r.Engine.Class,
+		Outcome:         r.Engine.Outcome,
 		Logger:          log,
 	}
 	if region := cfg.ReadRegion; region != nil {

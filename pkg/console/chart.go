@@ -11,6 +11,7 @@ import (
 type chart struct {
 	ID, Title string
 	Total     string // beside the title
+	Figure    string // its definition in figure.go; "": none
 	Unit      unit
 	Kind      chartKind
 	Start     time.Time     // of the first step

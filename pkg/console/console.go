@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"fmt"
 	"html/template"
 	"log/slog"
@@ -26,6 +27,9 @@ type Config struct {
 	Book    *meter.Book
 	Store   store.Store // the control table, for sessions
 
+	// Live is what the server that the console is part of has answered of late; nil: it is not part of one, as on AWS.
+	Live *meter.Live
+
 	// The products; nil: not deployed.
 	Redis  *redis.Engine
 	Kafka  *kafka.Engine
@@ -44,6 +48,8 @@ type Config struct {
 type Handler struct {
 	control *control.Engine
 	book    *meter.Book
+	live    *meter.Live // nil: see Config
+	sizer   *meter.Sizer
 	redis   *redis.Engine
 	kafka   *kafka.Engine
 	qstash  *qstash.Engine
@@ -65,7 +71,7 @@ func New(cfg Config) (*Handler, error) {
 	h := &Handler{
 		control: cfg.Control, book: cfg.Book, redis: cfg.Redis, kafka: cfg.Kafka, qstash: cfg.QStash,
 		mux: http.NewServeMux(), origins: http.NewCrossOriginProtection(),
-		regions: cfg.ReadRegions, secure: cfg.SecureCookies, now: cfg.Now, log: cfg.Logger,
+		live: cfg.Live, regions: cfg.ReadRegions, secure: cfg.SecureCookies, now: cfg.Now, log: cfg.Logger,
 	}
 	if h.now == nil {
 		h.now = time.Now
@@ -73,6 +79,7 @@ func New(cfg Config) (*Handler, error) {
 	if h.log == nil {
 		h.log = slog.Default()
 	}
+	h.sizer = newSizer(cfg, h.now)
 	h.sessions = sessions{store: cfg.Store, now: h.now}
 	var err error
 	if h.assets, err = loadAssets(); err != nil {
@@ -92,6 +99,21 @@ func New(cfg Config) (*Handler, error) {
 	h.mux.Handle("GET "+Base, http.RedirectHandler(Base+"/", http.StatusSeeOther))
 	h.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { h.servePage(w, r, missingPage) })
 	return h, nil
+}
+
+// newSizer makes what measures a resource's storage when somebody asks for it.
+func newSizer(cfg Config, now func() time.Time) *meter.Sizer {
+	measure := map[string]func(context.Context, string) (meter.Storage, error){}
+	if cfg.Redis != nil {
+		measure[string(control.Redis)] = cfg.Redis.Size
+	}
+	if cfg.Kafka != nil {
+		measure[string(control.Kafka)] = cfg.Kafka.Size
+	}
+	if cfg.QStash != nil {
+		measure[string(control.QStash)] = cfg.QStash.Size
+	}
+	return meter.NewSizer(meter.SizerConfig{Store: cfg.Store, Measure: measure, Now: now, Logger: cfg.Logger})
 }
 
 // Serves reports whether a path is one of the console's.

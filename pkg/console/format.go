@@ -87,8 +87,13 @@ func ago(now, t time.Time) string {
 	if d < 0 {
 		d, form = -d, "in %s"
 	}
-	if d < time.Minute {
+	switch {
+	case d < time.Second:
+		return "now"
+	case d < time.Minute && form == "%s ago":
 		return "just now"
+	case d < time.Minute:
+		return fmt.Sprintf(form, strconv.Itoa(int(d/time.Second))+" s")
 	}
 	for _, u := range []struct {
 		size time.Duration

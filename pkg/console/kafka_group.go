@@ -26,21 +26,9 @@ type groupRow struct {
 	URL    string
 }
 
-// formatLag is a group's lag as far as it is known. Partitions without a committed offset may hold
-// anything, so a lag of nothing known is not 0.
-func formatLag(g kafka.GroupLag) string {
-	switch {
-	case g.Unknown() == 0:
-		return formatCount(g.Lag())
-	case g.Lag() == 0:
-		return "unknown"
-	}
-	return "at least " + formatCount(g.Lag())
-}
-
 func lagNote(g kafka.GroupLag) string {
 	if n := g.Unknown(); n > 0 {
-		return "nothing is committed in " + formatCount(int64(n)) + " of its partitions"
+		return "nothing is committed in " + formatCount(int64(n)) + " of its partitions, where all messages count"
 	}
 	return "messages behind what is committed"
 }

@@ -153,7 +153,7 @@ func TestGroupOfNativeClients(t *testing.T) {
 	c.ok(err)
 	c.produce(res, kafka.NewMessage{Topic: "orders", Timestamp: -1, Value: []byte("a")}, kafka.NewMessage{Topic: "orders", Timestamp: -1, Value: []byte("b")})
 	gateway, m := c.joinNatively(cluster, "native", "orders", "till-7")
-	c.get("/r/"+res.ID+"/groups").want("native", "Active", "orders", "unknown")
+	c.get("/r/"+res.ID+"/groups").want("native", "Active", "orders", `<span class="badge badge-warn">2</span>`) // nothing is committed, and there are two
 	_, err = gateway.CommitOffsets(t.Context(), cluster, m, []kafka.OffsetCommit{{TopicOffset: kafka.TopicOffset{TopicPartition: kafka.TopicPartition{Topic: "orders"}, Offset: 1}}})
 	c.ok(err)
 	c.get(group).want("till-7", "Committed", "orders")

@@ -22,7 +22,7 @@ type overview struct {
 	Region    string
 	Resources []*summary
 	Requests  int64 // of the month, as all that follows
-	P99       time.Duration
+	Errors    int64
 	Cost      price.Month // its totals
 }
 
@@ -56,7 +56,7 @@ func showOverview(r *request) error {
 		data.Cost.Upstash.Total += s.Cost.Upstash.Total
 		data.Cost.UpstashForecast += s.Cost.UpstashForecast
 	}
-	data.Requests, data.P99 = all.Counters.Requests, all.P99()
+	data.Requests, data.Errors = all.Counters.Requests, all.Counters.Errors
 	return r.render(data)
 }
 

@@ -354,7 +354,7 @@ func TestFormats(t *testing.T) {
 		{formatDollars(0), "$0.00"}, {formatDollars(0.0000001), "< $0.000001"}, {formatDollars(0.00123), "$0.0012"}, {formatDollars(1234.567), "$1,234.57"}, {formatDollars(-2), "-$2.00"},
 		{formatLatency(0), "–"}, {formatLatency(1234 * time.Microsecond), "1.23 ms"}, {formatLatency(45678 * time.Microsecond), "45.7 ms"}, {formatLatency(2500 * time.Millisecond), "2.5 s"},
 		{formatQuantity(0.0000798), "0.0000798"}, {formatQuantity(24.94), "24.9"}, {formatQuantity(18705534.4), "18,705,534"}, {formatQuantity(0), "0"},
-		{ago(time.Unix(0, 0), time.Unix(0, 0)), "just now"}, {ago(time.Unix(7200, 0), time.Unix(0, 0)), "2 hours ago"}, {ago(time.Unix(0, 0), time.Unix(86400, 0)), "in 1 day"},
+		{ago(time.Unix(0, 0), time.Unix(0, 0)), "now"}, {ago(time.Unix(7200, 0), time.Unix(0, 0)), "2 hours ago"}, {ago(time.Unix(0, 0), time.Unix(86400, 0)), "in 1 day"},
 		{sentence("élan is gone"), "Élan is gone."}, {sentence("Done!"), "Done!"}, {sentence(""), ""},
 		{toastTrigger(toast{Text: "é𝄞\n"}), `{"toast":{"text":"\u00e9\ud834\udd1e\n"}}`},
 	} {

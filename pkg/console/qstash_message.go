@@ -55,8 +55,8 @@ var stateTones = map[string]string{
 // stateNames are what the states are called.
 var stateNames = map[string]string{
 	qstash.EventCreated: "Created", qstash.EventActive: "Sending", qstash.EventRetry: "To be repeated", qstash.EventError: "Not delivered",
-	qstash.EventDelivered: "Delivered", qstash.EventFailed: "Failed for good", qstash.EventCancelRequested: "To be cancelled", qstash.EventCancelled: "Cancelled",
-	qstash.PendingDue: "Waiting", qstash.PendingActive: "Sending", qstash.PendingParked: "Waits for its turn", qstash.PendingStopped: "To be cancelled",
+	qstash.EventDelivered: "Delivered", qstash.EventFailed: "Failed, in the DLQ", qstash.EventCancelRequested: "To be cancelled", qstash.EventCancelled: "Cancelled",
+	qstash.PendingDue: "Waiting", qstash.PendingActive: "Sending", qstash.PendingParked: "Queued", qstash.PendingStopped: "To be cancelled",
 	"SUCCESS": "Delivered", "FAIL": "Failed", "IN_PROGRESS": "Under way",
 	runStarted: "Running", runSuccess: "Succeeded", runFailed: "Failed", runCancelled: "Cancelled",
 	"STEP_SUCCESS": "Done", "STEP_PROGRESS": "Under way", "STEP_RETRY": "To be repeated", "STEP_FAILED": "Failed", "STEP_CANCELED": "Cancelled",

@@ -84,8 +84,8 @@ func TestMessages(t *testing.T) {
 	c.post(messages+"/new", "destination", "none", "method", "POST").is(422).want("notice-bad")
 	p := c.post(messages+"/new", "destination", "https://example.com/task", "method", "PUT", "content_type", "application/json", "body", `{"a":1}`,
 		"headers", "x-team: billing", "delay", "10m", "retries", "2", "queue", "emails").is(200)
-	p.want("The message is on its way.", "PUT https://example.com/task", "X-Team", "billing", "&#34;a&#34;: 1", "0 of 2", "emails", "Waits for its turn", "Created")
-	c.get(messages).want("https://example.com/task", "Waits for its turn")
+	p.want("The message is on its way.", "PUT https://example.com/task", "X-Team", "billing", "&#34;a&#34;: 1", "0 of 2", "emails", "Queued", "Created")
+	c.get(messages).want("https://example.com/task", "Queued")
 	c.get(messages + "?queue=other").want("Nothing is waiting").lacks("example.com/task")
 	c.post(p.path + "/cancel").want("Cancelled")
 	c.post(p.path + "/cancel").want("nothing to cancel")
@@ -118,7 +118,7 @@ func TestDeadLetters(t *testing.T) {
 	c.pass(time.Minute) // in vain again
 	c.post(dlq+"/delete?queue=q", "all", "1").want("1 message was deleted.", "Nothing matches")
 	c.post(dlq+"/delete", "all", "1").want("messages were deleted.")
-	c.get("/r/"+res.ID+"/logs").want("Failed for good", "https://down.example")
+	c.get("/r/"+res.ID+"/logs").want("Failed, in the DLQ", "https://down.example")
 }
 
 func TestLogs(t *testing.T) {

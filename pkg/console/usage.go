@@ -2,6 +2,8 @@ package console
 
 import (
 	"fmt"
+	"math"
+	"strconv"
 	"time"
 
 	"github.com/skystash/skystash/pkg/meter"
@@ -11,6 +13,7 @@ import (
 func usagePages() []*page {
 	return []*page{
 		{route: "GET /r/{id}/usage", title: "Usage", view: "usage", nav: nav{groupManage, "Usage and cost", "chart"}, serve: showUsage},
+		{route: "POST /r/{id}/usage/measure", serve: measureStorage},
 	}
 }
 
@@ -45,6 +48,70 @@ type usagePage struct {
 	Prices  *price.List
 	Saved   string // of what Upstash would bill by the end of the month
 	Classes []meter.ClassUsage
+	Bill    bill
+	Basis   string // what the forecast goes by
+}
+
+// bill is a bill whose lines add up as they are written.
+type bill struct {
+	Lines []billLine
+	Total string
+}
+
+type billLine struct {
+	What, Unit string
+	Quantity   float64
+	Amount     string
+}
+
+// newBill writes all amounts with the same number of decimals. What rounding has left over is the largest line's.
+func newBill(b price.Bill) bill {
+	decimals := 6
+	switch {
+	case b.Total >= 100:
+		decimals = 2
+	case b.Total >= 0.1:
+		decimals = 4
+	}
+	unit := math.Pow10(decimals)
+	total := int64(math.Round(b.Total * unit))
+	left, largest := total, 0
+	amounts := make([]int64, len(b.Lines))
+	for i, l := range b.Lines {
+		amounts[i] = int64(math.Round(l.Dollars * unit))
+		left -= amounts[i]
+		if amounts[i] > amounts[largest] {
+			largest = i
+		}
+	}
+	if len(amounts) > 0 {
+		amounts[largest] += left
+	}
+	text := func(n int64) string { return "$" + strconv.FormatFloat(float64(n)/unit, 'f', decimals, 64) }
+	out := bill{Total: text(total)}
+	for i, l := range b.Lines {
+		out.Lines = append(out.Lines, billLine{l.What, l.Unit, l.Quantity, text(amounts[i])})
+	}
+	return out
+}
+
+// forecastBasis says what a forecast goes by.
+func forecastBasis(days int) string {
+	switch days {
+	case 0:
+		return "The forecast takes what was used today for what a whole day uses, since no day is over yet."
+	case 1:
+		return "The forecast goes by yesterday."
+	}
+	return fmt.Sprintf("The forecast goes by the last %d days.", days)
+}
+
+// measureStorage measures what is stored now, by reading all of it.
+func measureStorage(r *request) error {
+	if err := r.h.sizer.Measure(r.Context(), usageOf(r.resource)); err != nil {
+		return err
+	}
+	return r.redirect(r.path("usage"), "Storage was measured.")
 }
 
 // limitUse is a limit with what is used of it.
@@ -89,6 +156,7 @@ func showUsage(r *request) error {
 		return err
 	}
 	data.Prices = price.Prices()
+	data.Bill, data.Basis = newBill(data.Month.Cost.ToDate), forecastBasis(data.Month.Cost.Basis)
 	if ours, theirs := data.Month.Cost.Forecast, data.Month.Cost.UpstashForecast; theirs > ours && theirs > 0 {
 		data.Saved = fmt.Sprintf("%.0f %%", 100*(theirs-ours)/theirs)
 	}
@@ -187,9 +255,9 @@ func usageCharts(p usagePage, steps []meter.Usage) []chart {
 		new("traffic", "Traffic", formatBytes(c.BytesIn)+" in, "+formatBytes(c.BytesOut)+" out", unitBytes, lines,
 			series{Label: "Received", Color: "1", Fill: true, Values: of(func(u meter.Usage) float64 { return float64(u.Counters.BytesIn) })},
 			series{Label: "Sent", Color: "2", Values: of(func(u meter.Usage) float64 { return float64(u.Counters.BytesOut) })}),
-		new("errors", "Errors", formatCount(c.Failed)+" failed, "+formatCount(c.Refused)+" refused, "+formatCount(c.Blocked)+" over a limit", unitCount, bars,
-			series{Label: "Refused (4xx)", Color: "2", Values: of(func(u meter.Usage) float64 { return float64(u.Counters.Refused) })},
-			series{Label: "Failed (5xx)", Color: "3", Values: of(func(u meter.Usage) float64 { return float64(u.Counters.Failed) })},
+		new("errors", "Errors", formatCount(c.Errors)+" errors, "+formatCount(c.Blocked)+" over a limit", unitCount, bars,
+			series{Label: "Commands and requests (4xx)", Color: "2", Values: of(func(u meter.Usage) float64 { own := u.Own(); return float64(max(0, own.Errors-own.Failed)) })},
+			series{Label: "Requests that failed (5xx)", Color: "3", Values: of(func(u meter.Usage) float64 { return float64(u.Own().Failed) })},
 			series{Label: "Over a limit", Color: "mute", Values: of(func(u meter.Usage) float64 { return float64(u.Counters.Blocked) })}),
 	}
 }

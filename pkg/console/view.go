@@ -88,6 +88,7 @@ func (r *request) execute(status int, name, entry string, v *view) error {
 // a fifth of its size, see scripts/release.
 func (h *Handler) functions() template.FuncMap {
 	return template.FuncMap{
+		"about":    h.about,
 		"asset":    h.assets.url,
 		"icon":     h.icon,
 		"field":    newField,
@@ -95,7 +96,6 @@ func (h *Handler) functions() template.FuncMap {
 		"options":  newOptions,
 		"toast":    func(text, tone string) toast { return toast{Text: text, Tone: tone} },
 		"count":    formatCount,
-		"lag":      formatLag,
 		"lagnote":  lagNote,
 		"bytes":    formatBytes,
 		"dollars":  formatDollars,
@@ -108,13 +108,16 @@ func (h *Handler) functions() template.FuncMap {
 		"level":    levelTone,
 		"limits":   limitText,
 		"stored":   formatStorage,
+		"measured": func(s meter.Storage) string { return measured(h.now(), s) },
+		"own":      meter.Usage.Own,
+		"hitrate":  formatHitRate,
 		"never":    time.Time.IsZero,
 		"month":    func(t time.Time) string { return t.Format("January 2006") },
 		"p50":      meter.Usage.P50,
 		"p99":      meter.Usage.P99,
 		"quantile": meter.Sketch.Quantile,
-		"behind":   kafka.GroupLag.Lag,
-		"unknown":  kafka.GroupLag.Unknown,
+		"unread":   kafka.GroupLag.Unread,
+		"behind":   kafka.PartitionLag.Unread,
 		"blank":    chart.Empty,
 		"points":   chart.JSON,
 		"summary":  chart.Summary,
@@ -142,7 +145,7 @@ func arguments(pairs ...any) (map[string]any, error) {
 	if len(pairs)%2 != 0 {
 		return nil, errors.New("args: a name without a value")
 	}
-	m := map[string]any{"text": "", "tone": "", "href": "", "url": "", "note": "", "unit": "", "target": "", "label": ""}
+	m := map[string]any{"text": "", "tone": "", "href": "", "url": "", "note": "", "unit": "", "target": "", "label": "", "figure": ""}
 	for i := 0; i < len(pairs); i += 2 {
 		name, ok := pairs[i].(string)
 		if !ok {
@@ -191,6 +194,22 @@ func formatStorage(s meter.Storage) string {
 		return "–"
 	}
 	return formatBytes(s.Bytes)
+}
+
+// measured says how old a measurement of storage is.
+func measured(now time.Time, s meter.Storage) string {
+	if s.At.IsZero() {
+		return "not measured yet"
+	}
+	return "measured " + ago(now, s.At)
+}
+
+// formatHitRate writes the share of keys that were found; "–" if none was asked for.
+func formatHitRate(c meter.Counters) string {
+	if c.Hits+c.Misses == 0 {
+		return "–"
+	}
+	return fmt.Sprintf("%.1f %%", 100*float64(c.Hits)/float64(c.Hits+c.Misses))
 }
 
 // limitText says what a status means to the owner of a resource; its own text is for clients.

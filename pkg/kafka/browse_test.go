@@ -66,8 +66,8 @@ func TestGroupsTellTheirLag(t *testing.T) {
 			w.Fatal(err)
 		}
 		want := []PartitionLag{
-			{TopicPartition{"red", 0}, "i", 1, 3, 3, 2},
-			{TopicPartition{"red", 1}, "i", -1, 0, 0, -1},
+			{TopicPartition{"red", 0}, "i", 1, 3, 0, 3, 2},
+			{TopicPartition{"red", 1}, "i", -1, 0, 0, 0, -1},
 		}
 		if !slices.Equal(g.Partitions, want) || g.Lag() != 2 || !slices.Equal(g.Instances, []string{"i"}) || !g.UsedAt.Equal(w.clock.now()) {
 			w.Errorf("got %+v, want %+v", g, want)

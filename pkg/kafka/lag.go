@@ -24,6 +24,7 @@ type PartitionLag struct {
 	Instance  string // to which it is assigned; "": to none
 	Committed int64  // -1: nothing is committed
 	Position  int64  // what its instance reads next; -1: there is none
+	Start     int64  // the oldest offset that there is
 	End       int64  // the offset that is written next
 	Lag       int64  // messages behind the committed offset; -1: nothing is committed
 }
@@ -43,6 +44,23 @@ func (g GroupLag) Unknown() (n int) {
 		if p.Lag < 0 {
 			n++
 		}
+	}
+	return n
+}
+
+// Unread is how many messages a partition holds that the group has not committed. Where nothing is committed those are all that there
+// are, which a consumer that begins at the beginning will read.
+func (p PartitionLag) Unread() int64 {
+	if p.Lag >= 0 {
+		return p.Lag
+	}
+	return max(0, p.End-p.Start)
+}
+
+// Unread is the sum of the partitions'.
+func (g GroupLag) Unread() (n int64) {
+	for _, p := range g.Partitions {
+		n += p.Unread()
 	}
 	return n
 }
@@ -121,7 +139,7 @@ func (e *Engine) lags(ctx context.Context, c *Cluster, all []*groupItem) ([]Grou
 			if h == nil {
 				continue // deleted meanwhile
 			}
-			p.End = h.next
+			p.Start, p.End = h.start, h.next
 			if p.Committed >= 0 {
 				p.Lag = max(0, h.next-max(p.Committed, h.start))
 			}

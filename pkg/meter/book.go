@@ -15,7 +15,7 @@ import (
 type Usage struct {
 	Start    time.Time    // UTC
 	Counters Counters     // of all classes
-	Latency  Sketch       // of all classes
+	Latency  Sketch       // of all classes but ClassDeliver: its attempts take as long as destinations do
 	Classes  []ClassUsage // by name; only those that there were
 }
 
@@ -31,6 +31,17 @@ func (u Usage) P50() time.Duration { return u.Latency.Quantile(0.5) }
 
 // P99 is the 99th percentile.
 func (u Usage) P99() time.Duration { return u.Latency.Quantile(0.99) }
+
+// Own are the counters without those of ClassDeliver: what was asked of us, not what we have asked of others.
+func (u Usage) Own() Counters {
+	var c Counters
+	for _, class := range u.Classes {
+		if class.Class != ClassDeliver {
+			c.Add(class.Counters)
+		}
+	}
+	return c
+}
 
 // Class is the usage of one class, zero if there was none.
 func (u Usage) Class(name string) ClassUsage {
@@ -69,6 +80,42 @@ type Storage struct {
 	Items int64     `json:"items"`
 	At    time.Time `json:"at"` // when they were counted; zero: never
 	Spent float64   `json:"-"`  // write units of the resource at that time, which tell how much may have changed since
+
+	// Month and ByteHours say how much was stored for how long, from the beginning of the UTC month that At is in until At. Between
+	// two measurements it is taken to have changed evenly; before the first one, nothing is known to have been stored. Month is
+	// zero in what was measured before this was counted.
+	Month     time.Time `json:"month,omitzero"`
+	ByteHours float64   `json:"byte_hours,omitempty"`
+}
+
+// Until returns the byte hours of the UTC month that now is in, until now.
+func (s Storage) Until(now time.Time) float64 {
+	begin := monthOf(now)
+	switch {
+	case s.At.IsZero() || s.Month.IsZero() || s.Month.Before(begin): // the same all the month
+		return float64(s.Bytes) * now.Sub(begin).Hours()
+	case now.Before(s.At):
+		return s.ByteHours
+	}
+	return s.ByteHours + float64(s.Bytes)*now.Sub(s.At).Hours()
+}
+
+// since counts the byte hours of a measurement; had is the one before.
+func (s *Storage) since(had Storage) {
+	s.Month = monthOf(s.At)
+	if had.At.IsZero() || !had.At.Before(s.At) {
+		s.ByteHours = had.ByteHours
+		return
+	}
+	from, bytes := had.At, float64(had.Bytes)
+	if from.Before(s.Month) { // what it had at the beginning of the month
+		passed := float64(s.Month.Sub(from)) / float64(s.At.Sub(from))
+		bytes += passed * float64(s.Bytes-had.Bytes)
+		from = s.Month
+	} else {
+		s.ByteHours = had.Until(had.At)
+	}
+	s.ByteHours += (bytes + float64(s.Bytes)) / 2 * s.At.Sub(from).Hours()
 }
 
 // Book reads usage. It is safe for concurrent use.

@@ -70,10 +70,10 @@ func TestRecordsAddUpToHoursDaysAndMonths(t *testing.T) {
 	if len(hours) != 3 || !hours[0].Start.Equal(noon) || !hours[2].Start.Equal(noon.Add(24*time.Hour)) {
 		t.Fatalf("hours %+v", hours)
 	}
-	if got, want := hours[0].Counters, (meter.Counters{Requests: 2, Refused: 1, Commands: 4, BytesIn: 10, BytesOut: 20, Calls: 2, ReadUnits: 1.5, Busy: 4 * time.Millisecond}); got != want {
+	if got, want := hours[0].Counters, (meter.Counters{Requests: 2, Refused: 1, Errors: 1, Commands: 4, BytesIn: 10, BytesOut: 20, Calls: 2, ReadUnits: 1.5, Busy: 4 * time.Millisecond}); got != want {
 		t.Errorf("first hour %+v, want %+v", got, want)
 	}
-	if got, want := hours[1].Class(meter.ClassWrite).Counters, (meter.Counters{Requests: 1, Failed: 1, Blocked: 1, Commands: 1, Calls: 2, WriteUnits: 3, Busy: 8 * time.Millisecond}); got != want {
+	if got, want := hours[1].Class(meter.ClassWrite).Counters, (meter.Counters{Requests: 1, Failed: 1, Errors: 1, Blocked: 1, Commands: 1, Calls: 2, WriteUnits: 3, Busy: 8 * time.Millisecond}); got != want {
 		t.Errorf("second hour's writes %+v, want %+v", got, want)
 	}
 	days, err := book.Days(ctx, db1, noon.Truncate(24*time.Hour), noon.Add(48*time.Hour))

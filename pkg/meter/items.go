@@ -59,6 +59,9 @@ var counterNames = [...]struct {
 	{"r", func(c *Counters) int64 { return thousandths(c.ReadUnits) }, func(c *Counters, n int64) { c.ReadUnits = float64(n) / 1000 }},
 	{"w", func(c *Counters) int64 { return thousandths(c.WriteUnits) }, func(c *Counters, n int64) { c.WriteUnits = float64(n) / 1000 }},
 	{"d", func(c *Counters) int64 { return int64(c.Busy) }, func(c *Counters, n int64) { c.Busy = time.Duration(n) }},
+	{"a", func(c *Counters) int64 { return c.Errors }, func(c *Counters, n int64) { c.Errors = n }},
+	{"h", func(c *Counters) int64 { return c.Hits }, func(c *Counters, n int64) { c.Hits = n }},
+	{"m", func(c *Counters) int64 { return c.Misses }, func(c *Counters, n int64) { c.Misses = n }},
 }
 
 // classUsage is what is to be added to one class of an item.
@@ -122,7 +125,9 @@ func readUsage(start time.Time, attrs store.Attrs) (Usage, error) {
 	}
 	for _, c := range u.Classes {
 		u.Counters.Add(c.Counters)
-		u.Latency.Merge(c.Latency)
+		if c.Class != ClassDeliver {
+			u.Latency.Merge(c.Latency)
+		}
 	}
 	return u, nil
 }

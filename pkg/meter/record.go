@@ -42,6 +42,10 @@ type Record struct {
 	Gateway  bool // it came through an HTTP API, which has a price
 
 	Commands   int64 // what the product bills: commands of Redis, messages of Kafka and QStash
+	Errors     int64 // commands that were answered with an error; the request's own status may still be 200
+	Hits       int64 // of Redis: keys that commands which read have found, see Ran
+	Misses     int64 // keys that they have not found
+	Ran        []Ran // the commands, of Redis. It is only good while the Recorder is told: its memory is used again
 	BytesIn    int64 // the request's path, query and body
 	BytesOut   int64 // the answer's body
 	Calls      int64 // requests made to the database
@@ -51,6 +55,28 @@ type Record struct {
 	// Of ClassDeliver. Usage does not count them.
 	Lag  *time.Duration // from when the attempt was due until it was sent; nil: its turn was another message's affair
 	Dead bool           // the message has failed for good
+}
+
+// Ran is a command that a request has run.
+//
+// A command that reads has found its key if its reply holds something: a null, an empty list, the 0 of EXISTS and the -2 of
+// TTL are misses. MGET and EXISTS with several keys have a hit or a miss for each. What was answered with an error is neither.
+type Ran struct {
+	Command      string // in lower case
+	Error        string // that it was answered with, such as "WRONGTYPE Operation against a key holding ..."; "": none
+	Hits, Misses int64
+}
+
+// Count notes the commands that the request has run, and what they came to. What is in Errors already stays.
+func (r *Record) Count(ran []Ran) {
+	r.Ran = ran
+	for i := range ran {
+		if ran[i].Error != "" {
+			r.Errors++
+		}
+		r.Hits += ran[i].Hits
+		r.Misses += ran[i].Misses
+	}
 }
 
 // Counters are what records add up to.
@@ -67,6 +93,9 @@ type Counters struct {
 	ReadUnits  float64       `json:"read_units"` // to a thousandth
 	WriteUnits float64       `json:"write_units"`
 	Busy       time.Duration `json:"busy_ns"` // sum of the durations
+	Errors     int64         `json:"errors"`  // commands that were answered with an error, and other requests that were refused or failed; not those of ClassDeliver
+	Hits       int64         `json:"hits"`    // see Ran
+	Misses     int64         `json:"misses"`
 }
 
 // Add adds other counters.
@@ -83,6 +112,9 @@ func (c *Counters) Add(o Counters) {
 	c.ReadUnits += o.ReadUnits
 	c.WriteUnits += o.WriteUnits
 	c.Busy += o.Busy
+	c.Errors += o.Errors
+	c.Hits += o.Hits
+	c.Misses += o.Misses
 }
 
 // counters are a single record's. Refusals for a limit cost next to nothing, and count as nothing else; but an
@@ -98,12 +130,19 @@ func (r *Record) counters() Counters {
 	c := Counters{
 		Requests: 1, Gateway: gateway, Commands: r.Commands, BytesIn: r.BytesIn, BytesOut: r.BytesOut,
 		Calls: r.Calls, ReadUnits: r.ReadUnits, WriteUnits: r.WriteUnits, Busy: r.Duration,
+		Errors: r.Errors, Hits: r.Hits, Misses: r.Misses,
 	}
 	switch {
 	case r.Status >= 500:
 		c.Failed = 1
 	case r.Status >= 400:
 		c.Refused = 1
+	}
+	switch {
+	case r.Class == ClassDeliver: // it is the destination that has failed
+		c.Errors = 0
+	case r.Status >= 400 && c.Errors == 0:
+		c.Errors = 1
 	}
 	return c
 }

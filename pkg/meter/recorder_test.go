@@ -164,7 +164,7 @@ func TestLinesAreShort(t *testing.T) {
 		Commands: 2, BytesIn: 10, BytesOut: 20, Calls: 1, ReadUnits: 0.5,
 	})
 	const want = `{"meter":2,"id":"i1","sums":[{"p":"redis","r":"db1","c":"read","h":493044,` +
-		`"n":{"c":2,"d":1500000,"f":1,"i":10,"k":1,"o":20,"q":1,"r":500},"l":[84,1]}]}` + "\n"
+		`"n":{"a":1,"c":2,"d":1500000,"f":1,"i":10,"k":1,"o":20,"q":1,"r":500},"l":[84,1]}]}` + "\n"
 	if out.String() != want {
 		t.Errorf("got  %swant %s", out.String(), want)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/skystash/skystash/pkg/store"
@@ -50,8 +51,11 @@ type SizerConfig struct {
 	Store store.Store // the control table
 	// Measure adds up what a resource stores; by product. Engines have it as a method.
 	Measure map[string]func(ctx context.Context, id string) (Storage, error)
-	Now     func() time.Time // nil: time.Now
-	Logger  *slog.Logger     // nil: slog.Default
+	// Every is for a store whose reads cost nothing: what was written to is measured that often, and what was not
+	// once an hour, since it may have expired; but no more than a hundredth of the time is spent on it. 0: see Sizer.
+	Every  time.Duration
+	Now    func() time.Time // nil: time.Now
+	Logger *slog.Logger     // nil: slog.Default
 }
 
 // Sizer keeps account of how much resources store. The store cannot tell, so it reads all of it, but only
@@ -60,6 +64,9 @@ type SizerConfig struct {
 type Sizer struct {
 	cfg  SizerConfig
 	book *Book
+
+	mu   sync.Mutex
+	took map[Resource]time.Duration // the last measurement
 }
 
 // NewSizer makes a Sizer.
@@ -70,7 +77,7 @@ func NewSizer(cfg SizerConfig) *Sizer {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	return &Sizer{cfg, NewBook(cfg.Store)}
+	return &Sizer{cfg: cfg, book: NewBook(cfg.Store), took: map[Resource]time.Duration{}}
 }
 
 // Check measures those of the resources for which it is time.
@@ -85,8 +92,7 @@ func (z *Sizer) Check(ctx context.Context, resources ...Resource) error {
 }
 
 func (z *Sizer) check(ctx context.Context, r Resource) error {
-	measure := z.cfg.Measure[r.Product]
-	if measure == nil {
+	if z.cfg.Measure[r.Product] == nil {
 		return nil
 	}
 	had, err := z.book.Storage(ctx, r)
@@ -94,20 +100,65 @@ func (z *Sizer) check(ctx context.Context, r Resource) error {
 		return err
 	}
 	now := z.cfg.Now().UTC()
-	if now.Sub(had.At) < measureAtMost {
+	if now.Sub(had.At) < z.least(r) {
 		return nil
 	}
 	written, today, err := z.written(ctx, r, had, now)
-	if err != nil {
+	if err != nil || !z.due(had, written, now) {
 		return err
 	}
-	if written*unitBytes < measureChange*float64(had.Bytes) && (had.Bytes == 0 || now.Sub(had.At) < measureAtLeast) || written == 0 && had.Bytes == 0 {
+	return z.measure(ctx, r, had, today)
+}
+
+// Measure measures a resource now, whatever it has written. It reads all of it.
+func (z *Sizer) Measure(ctx context.Context, r Resource) error {
+	if z.cfg.Measure[r.Product] == nil {
 		return nil
 	}
-	s, err := measure(ctx, r.ID)
+	had, err := z.book.Storage(ctx, r)
 	if err != nil {
 		return err
 	}
+	_, today, err := z.written(ctx, r, had, z.cfg.Now().UTC())
+	if err != nil {
+		return err
+	}
+	return z.measure(ctx, r, had, today)
+}
+
+// least is how old the last measurement of a resource must be.
+func (z *Sizer) least(r Resource) time.Duration {
+	if z.cfg.Every == 0 {
+		return measureAtMost
+	}
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	return max(z.cfg.Every, 100*z.took[r])
+}
+
+// due reports whether enough was written, or time has passed, for a measurement.
+func (z *Sizer) due(had Storage, written float64, now time.Time) bool {
+	age := now.Sub(had.At)
+	switch {
+	case had.Bytes == 0:
+		return written > 0
+	case z.cfg.Every > 0:
+		return written > 0 || age >= measureAtMost
+	}
+	return written*unitBytes >= measureChange*float64(had.Bytes) || age >= measureAtLeast
+}
+
+// measure measures a resource, whose write units of today are known.
+func (z *Sizer) measure(ctx context.Context, r Resource, had Storage, today float64) error {
+	began := z.cfg.Now()
+	s, err := z.cfg.Measure[r.Product](ctx, r.ID)
+	if err != nil {
+		return err
+	}
+	z.mu.Lock()
+	z.took[r] = z.cfg.Now().Sub(began)
+	z.mu.Unlock()
+	s.since(had)
 	j, err := json.Marshal(s)
 	if err != nil {
 		return err

@@ -56,3 +56,72 @@ func TestStorageIsMeasuredWhenItMayHaveChanged(t *testing.T) {
 		t.Errorf("%+v, %v", s, err)
 	}
 }
+
+func TestStorageIsCountedByTheHour(t *testing.T) {
+	st := openStore(t)
+	begin := time.Date(2026, 3, 31, 22, 0, 0, 0, time.UTC)
+	now, bytes := begin, int64(0)
+	sizer := meter.NewSizer(meter.SizerConfig{
+		Store: st, Now: func() time.Time { return now },
+		Measure: map[string]func(context.Context, string) (meter.Storage, error){"redis": func(context.Context, string) (meter.Storage, error) {
+			return meter.Storage{Bytes: bytes, At: now}, nil
+		}},
+	})
+	book := meter.NewBook(st)
+	for _, step := range []struct {
+		at    time.Duration // since begin
+		bytes int64
+		want  float64 // byte hours of the month
+	}{
+		{0, 1000, 0}, // what was there before is not known
+		{time.Hour, 3000, 2000},
+		{3 * time.Hour, 5000, 4500},            // an hour of the new month, from 4000 on
+		{4 * time.Hour, 5000, 9500},            //
+		{4*time.Hour + time.Minute, 0, 9541.7}, // deleted
+		{24 * time.Hour, 0, 9541.7},
+	} {
+		now, bytes = begin.Add(step.at), step.bytes
+		if err := sizer.Measure(t.Context(), db1); err != nil {
+			t.Fatal(err)
+		}
+		s, err := book.Storage(t.Context(), db1)
+		if got := s.Until(now); err != nil || got < step.want-0.1 || got > step.want+0.1 {
+			t.Errorf("after %v: %.1f byte hours, want %.1f: %v", step.at, got, step.want, err)
+		}
+	}
+	now, bytes = now.Add(time.Hour), 100
+	if err := sizer.Measure(t.Context(), db1); err != nil {
+		t.Fatal(err)
+	}
+	s, _ := book.Storage(t.Context(), db1)
+	if had := s.Until(now); s.Until(now.Add(10*time.Hour)) != had+1000 {
+		t.Errorf("ten hours later there are %.1f byte hours, after %.1f", s.Until(now.Add(10*time.Hour)), had)
+	}
+}
+
+func TestStorageIsMeasuredOftenWhereThatCostsNothing(t *testing.T) {
+	st := openStore(t)
+	now, walks := noon, 0
+	sizer := meter.NewSizer(meter.SizerConfig{
+		Store: st, Every: time.Minute, Now: func() time.Time { return now },
+		Measure: map[string]func(context.Context, string) (meter.Storage, error){"redis": func(context.Context, string) (meter.Storage, error) {
+			walks++
+			return meter.Storage{Bytes: 1_000_000, At: now}, nil
+		}},
+	})
+	folder := newFolder(st)
+	for i, step := range []struct {
+		units  float64
+		passes time.Duration
+		want   int
+	}{{1, 0, 1}, {1, time.Second, 1}, {0, time.Minute, 2}, {0, time.Minute, 2}, {0, time.Hour, 3}} {
+		r := meter.Record{Resource: db1, Class: meter.ClassWrite, At: now, Status: 200, Commands: 1, WriteUnits: step.units}
+		if _, err := folder.Fold(t.Context(), []meter.Entry{{Instance: "i", Number: int64(i), Sum: r.Sum()}}); err != nil {
+			t.Fatal(err)
+		}
+		now = now.Add(step.passes)
+		if err := sizer.Check(t.Context(), db1); err != nil || walks != step.want {
+			t.Errorf("step %d: measured %d times, want %d: %v", i, walks, step.want, err)
+		}
+	}
+}

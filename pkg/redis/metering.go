@@ -7,6 +7,7 @@ import (
 	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/redis/command"
 	"github.com/skystash/skystash/pkg/redis/keyspace"
+	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/store"
 )
 
@@ -44,4 +45,52 @@ func (e *Engine) Block(ctx context.Context, id string, b meter.Block) error {
 	}
 	_, err := e.updateRecord(ctx, id, edit)
 	return err
+}
+
+// Outcome is what a command came to, by its reply.
+func (e *Engine) Outcome(args []string, reply []byte) meter.Ran {
+	cmd := e.commands.Of(args)
+	if cmd == nil {
+		text, _ := resp.ErrorText(reply)
+		return meter.Ran{Command: unknownCommand, Error: text}
+	}
+	ran := meter.Ran{Command: cmd.Full()}
+	if text, failed := resp.ErrorText(reply); failed {
+		ran.Error = text
+		return ran
+	}
+	if cmd.Has(command.ReadOnly) && !cmd.Has(command.Write|command.Walks) && cmd.Keys != command.NoKeys {
+		ran.Hits, ran.Misses = found(cmd.Name, args, reply)
+	}
+	return ran
+}
+
+// unknownCommand stands for whatever clients send that is no command.
+const unknownCommand = "unknown"
+
+// found counts the keys that a command which reads has found, and those that it has not, by its reply.
+func found(name string, args []string, reply []byte) (hits, misses int64) {
+	v, rest, err := resp.Next(reply)
+	switch {
+	case err != nil:
+		return 0, 0
+	case name == "exists" || name == "touch":
+		return v.Int, int64(len(args)-1) - v.Int
+	case (name == "mget" || name == "json.mget") && v.Aggregate():
+		for range v.Len {
+			var member []byte
+			if member, rest, err = resp.Cut(rest); err != nil {
+				break
+			}
+			if resp.IsNull(member) {
+				misses++
+			} else {
+				hits++
+			}
+		}
+		return hits, misses
+	case resp.IsNull(reply), v.Aggregate() && v.Len == 0, v.Type == resp.TypeInt && v.Int == -2:
+		return 0, 1
+	}
+	return 1, 0
 }

@@ -130,7 +130,7 @@ type databaseStats struct {
 	ReadLatency99        []point  `json:"read_latency_99"`
 	WriteLatencyMean     []point  `json:"write_latency_mean"`
 	WriteLatency99       []point  `json:"write_latency_99"`
-	Hits                 []point  `json:"hits"`
+	Hits                 []point  `json:"hits"` // keys that reading commands have found, of hours
 	Misses               []point  `json:"misses"`
 	Read                 []point  `json:"read"` // commands a second
 	Write                []point  `json:"write"`
@@ -166,7 +166,9 @@ func (x *exchange) databaseStats() (any, error) {
 	}
 	return &databaseStats{
 		DailyNetCommands: h.today.Counters.Commands, DailyReadRequests: int64(reads(h.today)), DailyWriteRequests: int64(writes(h.today)),
-		ConnectionCount: []point{}, Keyspace: []point{}, ProduceThroughput: []point{}, ConsumeThroughput: []point{}, Hits: []point{}, Misses: []point{},
+		ConnectionCount: []point{}, Keyspace: []point{}, ProduceThroughput: []point{}, ConsumeThroughput: []point{},
+		Hits:       series(h.hours, func(u meter.Usage) float64 { return float64(u.Counters.Hits) }),
+		Misses:     series(h.hours, func(u meter.Usage) float64 { return float64(u.Counters.Misses) }),
 		Throughput: series(h.hours, perSecond(allCommands)), DiskUsage: h.disk(),
 		LatencyMean: series(h.hours, mean), Latency99: series(h.hours, func(u meter.Usage) float64 { return millis(u.P99()) }),
 		ReadLatencyMean: series(h.hours, meanOfClass(meter.ClassRead)), ReadLatency99: series(h.hours, p99OfClass(meter.ClassRead)),

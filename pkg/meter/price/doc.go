@@ -13,5 +13,7 @@
 // The tables in integration/bench/COSTS.md and IDLE.md are made of both.
 //
 // A forecast is what the month has cost so far, and for the rest of it the mean of the last seven days that are over
-// (or of as many as there has been usage for; on the first day, of the part of it that has passed).
+// (or of as many as there has been usage for). On the first day, what was used so far counts as what a whole day uses.
+//
+// Storage costs by the hours that something was stored for, see [meter.Storage].
 package price

@@ -103,6 +103,7 @@ type Month struct {
 	Forecast        float64 `json:"forecast"` // dollars of the whole month
 	Upstash         Bill    `json:"upstash"`
 	UpstashForecast float64 `json:"upstash_forecast"`
+	Basis           int     `json:"forecast_days"` // how many days that are over the forecasts go by; 0: by today, as if it were over
 }
 
 // MonthOf estimates the month that now is in. days are the resource's, those before the month
@@ -118,9 +119,15 @@ func MonthOf(product string, days []meter.Usage, s meter.Storage, now time.Time)
 			toDate.Add(d)
 		}
 	}
+	// What was stored, in the mean of the month so far and of all of it.
+	soFar, all := s, s
+	if hours := now.Sub(begin).Hours(); hours > 0 {
+		soFar.Bytes = int64(s.Until(now) / hours)
+	}
+	all.Bytes = int64((s.Until(now) + float64(s.Bytes)*end.Sub(now).Hours()) / end.Sub(begin).Hours())
 	whole := meter.Usage{Start: begin}
 	whole.Add(toDate)
-	rate, per := recent(days, now)
+	rate, per, basis := recent(days, now)
 	if per > 0 {
 		whole.Counters.Add(times(rate.Counters, float64(end.Sub(now))/float64(per)))
 		for _, c := range rate.Classes {
@@ -128,8 +135,9 @@ func MonthOf(product string, days []meter.Usage, s meter.Storage, now time.Time)
 		}
 	}
 	return Month{
-		ToDate: Estimate(product, toDate, s, elapsed), Forecast: Estimate(product, whole, s, 1).Total,
-		Upstash: Upstash(product, toDate, s, elapsed), UpstashForecast: Upstash(product, whole, s, 1).Total,
+		ToDate: Estimate(product, toDate, soFar, elapsed), Forecast: Estimate(product, whole, all, 1).Total,
+		Upstash: Upstash(product, toDate, soFar, elapsed), UpstashForecast: Upstash(product, whole, all, 1).Total,
+		Basis: basis,
 	}
 }
 
@@ -139,11 +147,15 @@ func Day(product string, u meter.Usage, s meter.Storage, now time.Time) Bill {
 	begin := time.Date(u.Start.Year(), u.Start.Month(), 1, 0, 0, 0, 0, time.UTC)
 	month := begin.AddDate(0, 1, 0).Sub(begin)
 	passed := max(0, min(24*time.Hour, now.Sub(u.Start)))
+	if hours := now.Sub(begin).Hours(); hours > 0 && begin.Month() == now.UTC().Month() && begin.Year() == now.UTC().Year() {
+		s.Bytes = int64(s.Until(now) / hours) // in the mean of the month: what each day has stored is not known
+	}
 	return Estimate(product, u, s, float64(passed)/float64(month))
 }
 
-// recent is the usage that a forecast goes by, and the time that it is of.
-func recent(days []meter.Usage, now time.Time) (u meter.Usage, per time.Duration) {
+// recent is the usage that a forecast goes by, the time that it is of, and how many days that are over it is of: 0 is today, which
+// counts as a whole day. Its first minute would otherwise be taken for what all minutes of a month are like.
+func recent(days []meter.Usage, now time.Time) (u meter.Usage, per time.Duration, over int) {
 	const day = 24 * time.Hour
 	today := now.Truncate(day)
 	first := today
@@ -156,14 +168,14 @@ func recent(days []meter.Usage, now time.Time) (u meter.Usage, per time.Duration
 		}
 	}
 	if first.Before(today) {
-		return u, today.Sub(first)
+		return u, today.Sub(first), int(today.Sub(first) / day)
 	}
 	for _, d := range days {
 		if d.Start.Equal(today) {
 			u.Add(d)
 		}
 	}
-	return u, now.Sub(today)
+	return u, day, 0
 }
 
 // times multiplies counters.
@@ -173,5 +185,6 @@ func times(c meter.Counters, f float64) meter.Counters {
 		Requests: n(c.Requests), Blocked: n(c.Blocked), Refused: n(c.Refused), Failed: n(c.Failed), Gateway: n(c.Gateway), Commands: n(c.Commands),
 		BytesIn: n(c.BytesIn), BytesOut: n(c.BytesOut), Calls: n(c.Calls),
 		ReadUnits: c.ReadUnits * f, WriteUnits: c.WriteUnits * f, Busy: time.Duration(n(int64(c.Busy))),
+		Errors: n(c.Errors), Hits: n(c.Hits), Misses: n(c.Misses),
 	}
 }

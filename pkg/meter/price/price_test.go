@@ -109,7 +109,7 @@ func TestMonths(t *testing.T) {
 		}, at(11, 0), 16, 16 + 20},
 		{"days without usage count", []meter.Usage{day(4, 4, 7*m)}, at(11, 0), 7, 7 + 20},
 		{"three days are all there is", []meter.Usage{day(4, 8, 3*m), day(4, 10, 3*m)}, at(11, 12), 6, 6 + 19.5*2},
-		{"the first day goes by itself", []meter.Usage{day(4, 1, m)}, at(1, 6), 1, 1 + 29.75*4},
+		{"the first day goes by itself, as if it were over", []meter.Usage{day(4, 1, m)}, at(1, 6), 1, 1 + 29.75},
 		{"the month before counts for the forecast only", []meter.Usage{day(3, 31, 2*m)}, at(1, 0), 0, 60},
 	} {
 		got := price.MonthOf("redis", tt.days, meter.Storage{}, tt.now)

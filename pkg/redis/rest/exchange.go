@@ -148,6 +148,7 @@ func (x *exchange) single(args []string) error {
 			return errHead
 		}
 	}
+	x.ran(args, reply)
 	return x.s.one(reply, f)
 }
 
@@ -170,7 +171,7 @@ func (x *exchange) pipeline() error {
 	}
 	x.count(cmds...)
 	if near, err := x.readReplica(cmds...); near {
-		return x.several(len(cmds), f)
+		return x.several(cmds, f)
 	} else if err != nil {
 		return err
 	}
@@ -191,7 +192,7 @@ func (x *exchange) pipeline() error {
 	if start < len(cmds) {
 		x.h.engine.Pipeline(ctx, x.db, x.access, cmds[start:], w)
 	}
-	return x.several(len(cmds), f)
+	return x.several(cmds, f)
 }
 
 // multi runs commands as a transaction.
@@ -217,7 +218,7 @@ func (x *exchange) multi() error {
 	if err != nil {
 		return err
 	}
-	return x.several(len(cmds), format{base64: wantsBase64(x.r.Header)})
+	return x.several(cmds, format{base64: wantsBase64(x.r.Header)})
 }
 
 // commands reads the members of a pipeline or a transaction. One that is too
@@ -243,16 +244,16 @@ func (x *exchange) commands(tooLargeStatus int) ([][]string, error) {
 	return cmds, nil
 }
 
-// several answers with the n replies that were written.
-func (x *exchange) several(n int, f format) error {
-	rest := x.s.replies.Buf
+// several answers with the replies of commands that were written.
+func (x *exchange) several(cmds [][]string, f format) error {
+	n, rest := len(cmds), x.s.replies.Buf
 	if err := x.s.turn.Spend(x.ctx, renderWork*int64(len(rest))); err != nil {
 		return err
 	}
 	if !f.resp2 {
 		x.s.out = append(x.s.out, '[')
 	}
-	for i := range n {
+	for i, args := range cmds {
 		reply, after, err := resp.Cut(rest)
 		if err != nil {
 			return fmt.Errorf("reply %d of %d: %w", i+1, n, err)
@@ -260,7 +261,9 @@ func (x *exchange) several(n int, f format) error {
 		if i > 0 && !f.resp2 {
 			x.s.out = append(x.s.out, ',')
 		}
-		if err := x.s.one(x.limited(reply), f); err != nil {
+		reply = x.limited(reply)
+		x.ran(args, reply)
+		if err := x.s.one(reply, f); err != nil {
 			return err
 		}
 		rest = after

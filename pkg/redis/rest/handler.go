@@ -93,6 +93,8 @@ type Config struct {
 	Meter meter.Recorder
 	// Class is the class of a command, for Meter: redis.Engine's method. nil: meter.ClassOther.
 	Class func(args []string) string
+	// Outcome is what a command came to, for Meter: redis.Engine's method. nil: only what the whole request came to counts.
+	Outcome func(args []string, reply []byte) meter.Ran
 	// Gateway reports whether a request came through an HTTP API, for Meter. nil: none does.
 	Gateway func(context.Context) bool
 
@@ -116,6 +118,7 @@ type Handler struct {
 	now        func() time.Time
 	meter      edge.Meter
 	class      func(args []string) string
+	outcome    func(args []string, reply []byte) meter.Ran // nil: nobody asks
 }
 
 // New makes a Handler.
@@ -134,6 +137,7 @@ func New(cfg Config) *Handler {
 		scratches:  sync.Pool{New: func() any { return new(scratch) }},
 		now:        cfg.Now,
 		class:      cfg.Class,
+		outcome:    cfg.Outcome,
 	}
 	if h.maxCommand == 0 {
 		h.maxCommand = DefaultMaxRequestBytes

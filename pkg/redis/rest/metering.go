@@ -16,6 +16,7 @@ type used struct {
 	db       *redis.Database // nil: the request is for none
 	class    string
 	commands int64
+	ran      []meter.Ran  // the commands, as far as they were answered
 	blocked  bool         // refused because of a limit
 	rec      meter.Record // when it is about to be answered; of a stream, none
 }
@@ -48,6 +49,7 @@ func (h *Handler) record(ctx context.Context, r *Request, s *scratch) {
 		BytesIn:  int64(len(r.Path) + len(r.Query) + s.body.Len()),
 		BytesOut: int64(len(s.out)),
 	})
+	rec.Count(s.used.ran)
 	if rec.Class == "" {
 		rec.Class = meter.ClassOther
 	}
@@ -60,6 +62,13 @@ func (h *Handler) record(ctx context.Context, r *Request, s *scratch) {
 		h.meter.Recorder.Record(rec)
 	default:
 		s.events.ended = h.recordLater(rec)
+	}
+}
+
+// ran notes what a command came to.
+func (x *exchange) ran(args []string, reply []byte) {
+	if x.h.meter.Recorder != nil && x.h.outcome != nil {
+		x.s.used.ran = append(x.s.used.ran, x.h.outcome(args, reply))
 	}
 }
 

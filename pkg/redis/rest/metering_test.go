@@ -39,7 +39,7 @@ func newDatabase(t testing.TB, m meter.Recorder) *database {
 		t.Fatal(err)
 	}
 	tokens := stubVerifier{"good": {CredentialID: "c", Resource: "db1", Products: []string{token.ProductRedis}, Scope: token.ReadWrite, Generation: 1}}
-	d.Handler = New(Config{Engine: d.engine, Verifier: tokens, Meter: m, Class: d.engine.Class, Gateway: func(context.Context) bool { return true }, Now: func() time.Time { return d.now }})
+	d.Handler = New(Config{Engine: d.engine, Verifier: tokens, Meter: m, Class: d.engine.Class, Outcome: d.engine.Outcome, Gateway: func(context.Context) bool { return true }, Now: func() time.Time { return d.now }})
 	d.store.Take()
 	return d
 }

@@ -52,7 +52,8 @@ func (s *scratch) reset() {
 	s.refused = nil
 	s.resp2 = false
 	s.events = nil
-	s.used = used{}
+	clear(s.used.ran)
+	s.used = used{ran: s.used.ran[:0]}
 	s.turn, s.parser.turn = nil, nil
 	s.inflated, s.kept = false, 0
 	s.abroad = 0
@@ -60,7 +61,7 @@ func (s *scratch) reset() {
 
 func (s *scratch) reusable() bool {
 	return s.body.Cap() <= maxReused && cap(s.replies.Buf) <= maxReused && cap(s.out) <= maxReused &&
-		cap(s.zipped) <= maxReused && cap(s.parser.args) <= maxReused/16
+		cap(s.zipped) <= maxReused && cap(s.parser.args) <= maxReused/16 && cap(s.used.ran) <= maxReused/64
 }
 
 // inflateWork is what a byte costs that is inflated, in units of work as redis.Budget has them.

@@ -11,6 +11,7 @@ import (
 	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/redis"
 	"github.com/skystash/skystash/pkg/redis/gate"
+	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/token"
 )
 
@@ -85,6 +86,7 @@ func (c *conn) serveSome(cmds [][]string, size int64) (int, error) {
 	b, ctx := &work.batch, &work.timed
 	ctx.begin(c.values, c.s.now, c.s.cfg.Timeout+time.Duration(len(cmds))*commandTime)
 	defer ctx.end()
+	c.forgetRan()
 	done := b.open(ctx, cmds)
 	if done == 0 {
 		defer b.turn.End()
@@ -157,6 +159,7 @@ func (b *batch) end() error {
 		Class:    b.class, Status: status, Blocked: b.blocked, Commands: b.commands,
 		BytesIn: b.bytesIn, BytesOut: int64(len(b.out) - before),
 	})
+	rec.Count(b.ran)
 	if b.waited != nil {
 		rec.Duration -= *b.waited
 	}
@@ -227,9 +230,12 @@ func (b *batch) pipeline(cmds [][]string) int {
 		n++
 	}
 	var done int
+	mark := len(b.w.Buf)
 	done, b.Database = b.s.engine.PipelineUpTo(b.ctx, b.Database, b.Access, cmds[:n], maxReplies, &b.w)
+	replies := b.w.Buf[mark:]
 	for _, args := range cmds[:done] {
 		b.count(args)
+		replies = b.outcome(args, replies)
 	}
 	b.answered()
 	if done < n {
@@ -264,6 +270,19 @@ func (b *batch) count(args []string) {
 	if class := b.s.engine.Class(args); b.class == "" || class != b.class && rank[class] > rank[b.class] {
 		b.class = class
 	}
+}
+
+// outcome notes what a command came to, for the meter, and returns the replies behind its own.
+func (b *batch) outcome(args []string, replies []byte) []byte {
+	if b.s.meter.Recorder == nil {
+		return nil
+	}
+	reply, rest, err := resp.Cut(replies)
+	if err != nil {
+		return nil // its reply was suppressed
+	}
+	b.ran = append(b.ran, b.s.engine.Outcome(args, reply))
+	return rest
 }
 
 // failedText is what a client is told of an error of the engine.

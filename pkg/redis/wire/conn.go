@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/skystash/skystash/pkg/conns"
+	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/redis"
 	"github.com/skystash/skystash/pkg/redis/gate"
 	"github.com/skystash/skystash/pkg/redis/resp"
@@ -50,6 +51,8 @@ type conn struct {
 	hangUp   bool   // the connection ends behind what is to be sent
 	failure  string // of the command of the connection itself that is carried out
 	inScript string // the last failure of a command that the script has run which is carried out
+
+	ran []meter.Ran // of the batch, for the meter
 
 	tx      *transaction // nil: none
 	watched redis.Watched

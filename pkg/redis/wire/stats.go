@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/redis"
 	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/redis/stats"
@@ -25,12 +26,17 @@ type observer struct{ c *conn }
 // Ran notes a command that has run by itself.
 func (o observer) Ran(cmd *redis.Command, args []string, took time.Duration, failure string) {
 	o.c.noteSlow(args, took)
-	o.Joined(cmd, took, failure)
+	o.ran(cmd, took, failure)
 }
 
-// Joined notes a command that has run, also as part of a transaction. The failure of a script's command that the script then ends
-// with, or returns, is one failure.
+// Joined notes a command that has run as part of a transaction.
 func (o observer) Joined(cmd *redis.Command, took time.Duration, failure string) {
+	o.c.noteRan(cmd, failure)
+	o.ran(cmd, took, failure)
+}
+
+// ran notes a command that has run. The failure of a script's command that the script then ends with, or returns, is one failure.
+func (o observer) ran(cmd *redis.Command, took time.Duration, failure string) {
 	known := o.c.inScript
 	o.c.inScript = ""
 	s := o.c.statistics()
@@ -68,10 +74,37 @@ func (o observer) Rejected(cmd *redis.Command, failure string) {
 	}
 }
 
+// forgetRan begins to note the commands of a batch.
+func (c *conn) forgetRan() {
+	if cap(c.ran) > keptRan {
+		c.ran = nil
+	}
+	clear(c.ran)
+	c.ran = c.ran[:0]
+}
+
+// keptRan is how many commands a connection has room for between batches.
+const keptRan = 1024
+
+// noteRan notes a command of the batch, for the meter, whose reply says nothing but whether it has failed. nil is one that there
+// is not.
+func (c *conn) noteRan(cmd *redis.Command, failure string) {
+	if c.s.meter.Recorder == nil {
+		return
+	}
+	name := "unknown"
+	if cmd != nil {
+		name = cmd.Full()
+	}
+	c.ran = append(c.ran, meter.Ran{Command: name, Error: failure})
+}
+
 // reject refuses a command with an error.
 func (b *batch) reject(args []string, text string) {
 	b.fail(text)
-	observer{b.conn}.Rejected(b.s.engine.CommandOf(args), text)
+	cmd := b.s.engine.CommandOf(args)
+	observer{b.conn}.Rejected(cmd, text)
+	b.noteRan(cmd, text)
 }
 
 // carryOut runs a command of the connection itself.
@@ -86,8 +119,9 @@ func (b *batch) carryOut(args []string, handle handler) {
 	if cmd == nil {
 		return
 	}
+	b.noteRan(cmd, failure)
 	if cmd.Name == "exec" {
-		observer{b.conn}.Joined(cmd, took, failure) // in the slow log is what the engine has done for it
+		observer{b.conn}.ran(cmd, took, failure) // in the slow log is what the engine has done for it
 	} else {
 		observer{b.conn}.Ran(cmd, args, took, failure)
 	}
@@ -103,6 +137,7 @@ func (b *batch) noteWaiting(args []string, took time.Duration, reply []byte) {
 	if cmd == nil {
 		return
 	}
+	b.outcome(args, reply)
 	if failure != "" && b.s.engine.Check(b.ctx, b.Access, args) != nil {
 		observer{b.conn}.Rejected(cmd, failure)
 		return

@@ -48,6 +48,7 @@ func (c *conn) serveWaiting(args []string, size int64) error {
 	w := &waiting{ends: make(chan struct{})}
 	caller := c.caller
 	b := &batch{conn: c, bytesIn: size, waited: &caller.Waited}
+	c.forgetRan()
 	caller.Ends, caller.Blocked = w.ends, &c.blocked
 	ctx := redis.WithCaller(context.WithoutCancel(c.Life), &caller)
 	if b.open(ctx, [][]string{args}) == 0 {

@@ -18,7 +18,7 @@ func (m *Main) SignInURL() string { return m.signIn }
 func (m *Main) openConsole(ctx context.Context) (*product, error) {
 	h, err := console.New(console.Config{
 		Now:     m.Now,
-		Control: m.control.engine, Book: meter.NewBook(m.control.store), Store: m.control.store,
+		Control: m.control.engine, Book: meter.NewBook(m.control.store), Store: m.control.store, Live: m.usage.live,
 		Redis: m.redis, Kafka: m.kafka, QStash: m.qstash.engine, Logger: m.log,
 	})
 	if err != nil {

@@ -55,7 +55,7 @@ func (m *Main) openKafkaWire(engine *kafka.Engine, verifier access.Verifier) (w 
 		}
 		w.tls.advertised.TLS = true
 	}
-	cfg := wire.Config{Engine: engine, Verifier: verifier, Meter: m.usage.sums, Now: m.Now, Logger: m.log, DrainTime: m.flags.drainTime()}
+	cfg := wire.Config{Engine: engine, Verifier: verifier, Meter: m.usage.live, Now: m.Now, Logger: m.log, DrainTime: m.flags.drainTime()}
 	if f.kafkaSlot >= 0 {
 		w.gateway = &kafka.Gateway{Slot: f.kafkaSlot, Plain: w.plain.address(), TLS: w.tls.address()}
 		cfg.Gateway = w.gateway

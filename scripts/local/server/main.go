@@ -342,8 +342,9 @@ func (m *Main) handler(engine *redis.Engine, region *rest.Region) (*rest.Handler
 		Region:          region,
 		MaxRequestBytes: m.flags.maxRequest,
 		Now:             m.Now,
-		Meter:           m.usage.sums,
+		Meter:           m.usage.live,
 		Class:           engine.Class,
+		Outcome:         engine.Outcome,
 		Logger:          m.log,
 	}), nil
 }

@@ -15,7 +15,7 @@ const (
 	// foldEvery is how long usage stays in memory: what an end by force takes with it.
 	foldEvery = time.Second
 	// measureEvery is how often it is looked whether storage is to be measured.
-	measureEvery = time.Minute
+	measureEvery = 20 * time.Second
 	// lastFold bounds the last fold, at the end.
 	lastFold = 5 * time.Second
 )
@@ -23,6 +23,7 @@ const (
 // usage counts what resources use, in the control plane's store.
 type usage struct {
 	store   store.Store
+	live    *meter.Live // is told of all requests, and tells sums
 	sums    *meter.Accumulator
 	limiter *meter.Limiter // nil until the control plane is open, as is the sizer
 	sizer   *meter.Sizer
@@ -41,6 +42,7 @@ func (m *Main) openUsage(ctx context.Context) (err error) {
 		return err
 	}
 	u.sums = meter.NewAccumulator(meter.NewFolder(meter.FolderConfig{Store: u.store, Logger: m.log}))
+	u.live = meter.NewLive(u.sums, m.Now)
 	m.usage = u
 	return nil
 }
@@ -61,6 +63,8 @@ func (m *Main) openLimiter() {
 		Measure: map[string]func(context.Context, string) (meter.Storage, error){
 			"redis": m.redis.Size, "kafka": m.kafka.Size, "qstash": m.qstash.engine.Size,
 		},
+		Every:  measureEvery,
+		Now:    m.Now,
 		Logger: m.log,
 	})
 }

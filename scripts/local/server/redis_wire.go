@@ -48,7 +48,7 @@ func (m *Main) openRedisWire(engine *redis.Engine) (w *redisWire, err error) {
 	if err != nil {
 		return nil, err
 	}
-	w.server = wire.New(wire.Config{Engine: engine, Verifier: verifier, Meter: m.usage.sums, Now: m.Now, Logger: m.log, DrainTime: m.flags.drainTime()})
+	w.server = wire.New(wire.Config{Engine: engine, Verifier: verifier, Meter: m.usage.live, Now: m.Now, Logger: m.log, DrainTime: m.flags.drainTime()})
 	return w, nil
 }
 
