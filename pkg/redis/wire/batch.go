@@ -28,6 +28,8 @@ type batch struct {
 	bytesIn  int64
 	blocked  bool           // a limit of the database's usage was reached
 	over     bool           // the commands behind the last one are another batch
+	inExec   bool           // the replies are part of one, of EXEC
+	left     []*receiver    // that have ended within EXEC
 	waited   *time.Duration // of the batch's time, what a command waited for others; nil: none
 }
 
