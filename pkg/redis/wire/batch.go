@@ -274,16 +274,17 @@ func (b *batch) count(args []string) {
 	}
 }
 
-// outcome notes what a command came to, for the meter, and returns the replies behind its own.
+// outcome notes what a command came to, for the statistics and the meter, and returns the replies behind its own.
 func (b *batch) outcome(args []string, replies []byte) []byte {
-	if b.s.meter.Recorder == nil {
-		return nil
-	}
 	reply, rest, err := resp.Cut(replies)
 	if err != nil {
 		return nil // its reply was suppressed
 	}
-	b.ran = append(b.ran, b.s.engine.Outcome(args, reply))
+	ran := b.s.engine.Outcome(args, reply)
+	b.lookedUp(ran)
+	if b.s.meter.Recorder != nil {
+		b.ran = append(b.ran, ran)
+	}
 	return rest
 }
 

@@ -228,6 +228,7 @@ func (b *batch) merge(commands []queuedCommand, replies []byte) error {
 		if err != nil {
 			return err
 		}
+		b.lookedUp(b.s.engine.Outcome(q.args, reply))
 		b.w.Buf = append(b.w.Buf, reply...)
 		replies = rest
 	}
