@@ -79,9 +79,13 @@ func (c *conn) serveSome(cmds [][]string, size int64) (int, error) {
 	if c.waits(cmds[0]) {
 		return 1, c.serveWaiting(cmds[0], size)
 	}
-	ctx := newTimed(c.values, c.s.now, c.s.cfg.Timeout+time.Duration(len(cmds))*commandTime)
+	work := &struct { // in one piece of memory
+		batch
+		timed
+	}{batch: batch{conn: c, bytesIn: size}}
+	b, ctx := &work.batch, &work.timed
+	ctx.begin(c.values, c.s.now, c.s.cfg.Timeout+time.Duration(len(cmds))*commandTime)
 	defer ctx.end()
-	b := &batch{conn: c, bytesIn: size}
 	c.forgetRan()
 	done := b.open(ctx, cmds)
 	if done == 0 {

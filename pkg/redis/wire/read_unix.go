@@ -3,9 +3,12 @@
 package wire
 
 import (
+	"errors"
 	"io"
 	"net"
 	"syscall"
+
+	"github.com/skystash/skystash/pkg/conns"
 )
 
 // rawReader reads from a TCP connection. It takes memory only when something has arrived.
@@ -42,22 +45,17 @@ func (r *rawReader) read() (int, error) {
 	if r.n == 0 && r.err == nil {
 		return 0, io.EOF
 	}
-	return max(r.n, 0), r.err
+	return r.n, r.err
 }
 
 // try reads, if something has arrived. It reports false if nothing has.
 func (r *rawReader) try(fd uintptr) bool {
-	for {
-		r.n, r.err = syscall.Read(int(fd), r.buffer())
-		switch r.err {
-		case syscall.EINTR:
-			continue
-		case syscall.EAGAIN:
-			r.release()
-			return false
-		}
-		return true
+	r.n, r.err = conns.TryRead(fd, r.buffer())
+	if errors.Is(r.err, syscall.EAGAIN) {
+		r.release()
+		return false
 	}
+	return true
 }
 
 // rawWriter writes to a TCP connection what it takes at once: nothing has to be waited for, so there need be no deadline.
@@ -95,9 +93,6 @@ func (w *rawWriter) write(p []byte) int {
 }
 
 func (w *rawWriter) try(fd uintptr) bool {
-	n, err := syscall.Write(int(fd), w.bytes)
-	if err == nil {
-		w.n = n
-	}
+	w.n, _ = conns.TryWrite(fd, w.bytes)
 	return true // also if nothing was taken
 }

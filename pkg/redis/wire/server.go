@@ -78,7 +78,7 @@ type Server struct {
 	meter    edge.Meter
 	now      func() time.Time
 	log      *slog.Logger
-	handlers map[string]handler
+	handlers []handler // by the numbers of commands
 	pauses   pauses
 	buffers  bufferPools
 	started  time.Time
@@ -114,7 +114,7 @@ func New(cfg Config) *Server {
 	cfg.Outputs = cmp.Or(cfg.Outputs, DefaultOutputLimits)
 	cfg.MaxMemory = cmp.Or(cfg.MaxMemory, DefaultMaxMemory)
 	s := &Server{
-		cfg: cfg, engine: cfg.Engine, gate: gate.New(cfg.Engine, cfg.Verifier), now: cfg.Now, log: cfg.Logger, handlers: handlers(),
+		cfg: cfg, engine: cfg.Engine, gate: gate.New(cfg.Engine, cfg.Verifier), now: cfg.Now, log: cfg.Logger, handlers: byCommand(cfg.Engine),
 		crowded: make(chan struct{}, 1), shares: map[string]*share{},
 	}
 	if s.now == nil {

@@ -18,7 +18,7 @@
 // What it does not do: nothing is ever throttled and there are no transaction
 // conflicts, because operations on the same items wait for each other.
 //
-// An item that is written again and again is read without asking the engine, see hotItem.
+// Small items that were written or read lately are read without asking the engine, see recent. They take 72 MB at most.
 //
 // # Disk trouble
 //

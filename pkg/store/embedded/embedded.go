@@ -72,6 +72,7 @@ type Store struct {
 	fs      safeFS
 	health  *health
 	stripes *stripes
+	recent  *recent
 	syncer  *syncer
 	janitor *janitor // nil: nothing is reclaimed
 
@@ -133,6 +134,10 @@ func Open(o Options) (*Store, error) {
 	if err := s.checkFormat(o.InMemory); err != nil {
 		later.close()
 		return nil, errors.Join(err, s.db.Close(), lock.Close())
+	}
+	if s.recent, err = newRecent(); err != nil {
+		later.close()
+		return nil, errors.Join(unavailable("taking memory", err), s.db.Close(), lock.Close())
 	}
 	s.fs.armed.Store(true)
 	s.syncer = startSyncer(s.db, s.health, o)
@@ -250,7 +255,7 @@ func (s *Store) Close() error {
 		}
 		s.syncer.close()
 		s.fs.armed.Store(false)
-		err := errors.Join(s.db.Close(), s.lock.Close())
+		err := errors.Join(s.db.Close(), s.lock.Close(), s.recent.close())
 		s.fs.later.close()
 		closed <- err
 	}()

@@ -131,7 +131,9 @@ func (j *janitor) reclaim(sc *scratch, entry []byte, before int64) (gone bool, e
 		err = b.Delete(entry, nil)
 	}
 	if err == nil {
-		st.hot.Store(nil)
+		j.store.forget(dataKey)
+		st.changes.Add(1)
+		defer st.changes.Add(1)
 		err = j.store.db.Apply(b, pebble.NoSync)
 	}
 	if err != nil {

@@ -76,13 +76,38 @@ func load(from getter, dataKey []byte) (store.Attrs, error) {
 
 // current reads the item under a data key as it is now; nil if there is none. The stripe is the item's.
 func (s *Store) current(dataKey []byte) (store.Attrs, *stripe, error) {
-	st := s.stripes.of(dataKey)
-	if val, ok := st.find(dataKey); ok {
+	hash := s.stripes.hash(dataKey)
+	st := s.stripes.ofHash(hash)
+	if val, ok := s.recent.find(hash, dataKey); ok {
 		as, err := decodeAttrs(val)
 		return as, st, err
 	}
-	as, err := load(s.db, dataKey)
+	before := st.changes.Load()
+	val, closer, err := s.db.Get(dataKey)
+	if err != nil {
+		if errors.Is(err, pebble.ErrNotFound) {
+			err = nil
+		}
+		return nil, st, err
+	}
+	as, err := decodeAttrs(string(val))
+	if err == nil && st.mu.TryLock() { // nobody writes
+		if st.changes.Load() == before {
+			s.recent.put(hash, dataKey, val)
+		}
+		st.mu.Unlock()
+	}
+	if cerr := closer.Close(); err == nil {
+		err = cerr
+	}
 	return as, st, err
+}
+
+// forget takes items that are about to be written away from the recent ones. Their stripes are locked.
+func (s *Store) forget(dataKeys ...[]byte) {
+	for _, k := range dataKeys {
+		s.recent.remove(s.stripes.hash(k))
+	}
 }
 
 // ensureDurable waits until everything that a call has read is on disk. unsynced says that some of
@@ -146,11 +171,10 @@ func (s *Store) GetMany(ctx context.Context, keys []store.Key, snapshot bool) ([
 	sc := scratchPool.Get().(*scratch)
 	defer sc.release()
 
-	var from getter = s.db
+	var snap *pebble.Snapshot
 	if snapshot && len(keys) > 1 {
-		snap := s.db.NewSnapshot()
+		snap = s.db.NewSnapshot()
 		defer snap.Close()
-		from = snap
 	}
 	out := make([]store.Attrs, len(keys))
 	unsynced := false
@@ -160,7 +184,13 @@ func (s *Store) GetMany(ctx context.Context, keys []store.Key, snapshot bool) ([
 		}
 		k := keys[i]
 		sc.key = appendDataKey(sc.key[:0], k)
-		as, err := load(from, sc.key)
+		var as store.Attrs
+		var err error
+		if snap == nil {
+			as, _, err = s.current(sc.key)
+		} else {
+			as, err = load(snap, sc.key)
+		}
 		if err != nil {
 			return nil, unavailable("get "+keyText(k), err)
 		}

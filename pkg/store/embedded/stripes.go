@@ -17,26 +17,8 @@ type stripe struct {
 	mu sync.Mutex
 	// unsynced counts the writes that are or become visible but may not have reached the disk.
 	unsynced atomic.Int32
-	// hot is the item that was written last, if it had been written last before, too. Who writes under mu takes it away before
-	// anything of the write is visible.
-	hot atomic.Pointer[hotItem]
-	// wrote is the hash of the item that was written last.
-	wrote uint64
-}
-
-// hotItem is an item that is written again and again: to read it here takes a tenth of what the engine needs.
-type hotItem struct{ dataKey, val string }
-
-// maxHot is how long the value of a hot item may be, in bytes.
-const maxHot = 1 << 10
-
-// find returns the value of a hot item.
-func (st *stripe) find(dataKey []byte) (val string, ok bool) {
-	h := st.hot.Load()
-	if h == nil || h.dataKey != string(dataKey) {
-		return "", false
-	}
-	return h.val, true
+	// changes counts the begins and ends of writes, under mu: what is read while the number stays the same is as it was written last.
+	changes atomic.Uint32
 }
 
 type stripes struct {
@@ -47,21 +29,13 @@ type stripes struct {
 func newStripes() *stripes { return &stripes{seed: maphash.MakeSeed()} }
 
 // of returns the stripe of a data key.
-func (s *stripes) of(dataKey []byte) *stripe { return &s.table[s.index(dataKey)] }
+func (s *stripes) of(dataKey []byte) *stripe { return s.ofHash(s.hash(dataKey)) }
+
+func (s *stripes) ofHash(hash uint64) *stripe { return &s.table[hash%stripeCount] }
 
 func (s *stripes) index(dataKey []byte) int { return int(s.hash(dataKey) % stripeCount) }
 
 func (s *stripes) hash(dataKey []byte) uint64 { return maphash.Bytes(s.seed, dataKey) }
-
-// wrote notes, under the locked stripe, that an item has been written alone, and is visible.
-func (s *stripes) wrote(dataKey, val []byte) {
-	hash := s.hash(dataKey)
-	st := &s.table[hash%stripeCount]
-	if st.wrote == hash && len(val) <= maxHot {
-		st.hot.Store(&hotItem{string(dataKey), string(val)})
-	}
-	st.wrote = hash
-}
 
 // stripeSet is a set of stripes to be locked together; in ascending order, so
 // that two sets never wait for each other in a circle.
@@ -98,12 +72,10 @@ func (ss *stripeSet) unlock() {
 	}
 }
 
-// cool takes hot items away, under the locked stripes.
-func (ss *stripeSet) cool() {
+// change notes, under the locked stripes, that a write begins or ends.
+func (ss *stripeSet) change() {
 	for _, i := range ss.indices {
-		if st := &ss.of.table[i]; st.hot.Load() != nil {
-			st.hot.Store(nil)
-		}
+		ss.of.table[i].changes.Add(1)
 	}
 }
 

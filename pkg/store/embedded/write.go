@@ -235,7 +235,7 @@ func (s *Store) executeLocked(sc *scratch, ops []store.Op) (wrote bool, err erro
 		return false, unknown("write "+keyText(ops[0].Key), err)
 	}
 	if len(ops) == 1 && sc.changes[0].next != nil {
-		s.stripes.wrote(sc.dataKeys[0], sc.val)
+		s.recent.put(s.stripes.hash(sc.dataKeys[0]), sc.dataKeys[0], sc.val)
 	}
 	return true, nil
 }
@@ -243,7 +243,9 @@ func (s *Store) executeLocked(sc *scratch, ops []store.Op) (wrote bool, err erro
 // apply makes a batch visible under the locked stripes, and takes it over; unless it
 // fails, awaitSync has to follow.
 func (s *Store) apply(b *pebble.Batch, sc *scratch) error {
-	sc.stripes.cool()
+	s.forget(sc.dataKeys...)
+	sc.stripes.change()
+	defer sc.stripes.change()
 	sc.stripes.addUnsynced(1)
 	s.syncer.unsynced.Add(1)
 	var err error

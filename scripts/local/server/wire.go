@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"github.com/skystash/skystash/pkg/conns"
 )
 
 // notRESP is what a client of the Redis protocol is told. It does not repeat what the client sent,
@@ -37,7 +39,7 @@ func (l httpOnly) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &firstByte{lateConn: l.deadlines.keep(conn)}, nil
+	return &firstByte{lateConn: l.deadlines.keep(conns.Direct(conn))}, nil
 }
 
 // firstByte looks at the first byte that a client sends: clients of the Redis protocol send arrays,
