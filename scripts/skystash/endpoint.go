@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -24,6 +25,16 @@ func (f *endpointFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.data, "data", ".skystash", "`folder` of the local server")
 	cmd.Flags().StringVar(&f.ca, "ca", "", "`file` with the certificates that a rediss:// server's one is signed by; default: the system's")
 	cmd.Flags().BoolVar(&f.insecure, "insecure", false, "do not check certificates of rediss:// servers")
+}
+
+// isServer tells URLs from names of files.
+func isServer(where string) bool {
+	scheme, _, ok := strings.Cut(where, "://")
+	switch scheme {
+	case "http", "https", "redis", "rediss", "unix":
+		return ok
+	}
+	return false
 }
 
 // peer makes the server of a URL, which is that of the local server if there is none. variable is the name of the

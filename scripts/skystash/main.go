@@ -75,7 +75,7 @@ Begin with "skystash dev": it runs everything here, without an account, and says
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return misuse{fmt.Errorf("%w; %s --help lists the flags", err, cmd.CommandPath())}
 	})
-	root.AddCommand(newDev(stdout, stderr), newAdmin(), newToken(), newDoctor(), newExport(), newMan())
+	root.AddCommand(newDev(stdout, stderr), newAdmin(), newToken(), newDoctor(), newExport(), newImport(), newMan())
 	return root
 }
 

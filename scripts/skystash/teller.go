@@ -26,7 +26,8 @@ type teller struct {
 	total  int64 // keys, or 0 if not known
 	began  time.Time
 	told   time.Time
-	before int64 // keys of earlier runs
+	before int64          // keys of earlier runs
+	part   func() float64 // how much of a file was read; nil: no file
 	shown  int
 	file   *os.File
 	report *bufio.Writer
@@ -75,6 +76,9 @@ func (t *teller) progress(now time.Time, s transfer.Stats) {
 	line := fmt.Sprintf("%d keys, %s, %.0f keys/s", t.before+s.Keys, size(s.Bytes), rate)
 	if left := t.total - t.before - s.Keys; t.total > 0 && left > 0 && rate > 0 {
 		line += fmt.Sprintf(", %d to go, about %v", left, time.Duration(float64(left)/rate*float64(time.Second)).Round(time.Second))
+	}
+	if t.part != nil {
+		line += fmt.Sprintf(", %.0f %% of the file", 100*t.part())
 	}
 	fmt.Fprintln(t.w, line)
 }

@@ -55,12 +55,7 @@ func newConn(s *Server, nc net.Conn, advertised Address) *conn {
 // IsRevoked reports whether the client's credential is not good any more. A request may have checked it a moment ago:
 // then the next look does.
 func (c *conn) IsRevoked(ctx context.Context) bool {
-	g := c.grant.Load()
-	if g == nil {
-		return false
-	}
-	now, expires := c.s.now(), g.Claims.Expires
-	if since := now.UnixMilli() - c.checked.Load(); since >= 0 && since < checkEvery.Milliseconds() && (expires.IsZero() || now.Before(expires)) {
+	if c.grant.Load() == nil || c.grantWithin(checkEvery) != nil {
 		return false
 	}
 	_, err := c.authorize(ctx)
@@ -240,6 +235,19 @@ func (c *conn) send(b []byte) error {
 		c.out = nil
 	}
 	return err
+}
+
+// grantWithin is what the credential opened when it was checked last; nil: that is longer ago, or it has expired since.
+func (c *conn) grantWithin(age time.Duration) *access.Grant {
+	g := c.grant.Load()
+	if g == nil {
+		return nil
+	}
+	now, expires := c.s.now(), g.Claims.Expires
+	if since := now.UnixMilli() - c.checked.Load(); since < 0 || since >= age.Milliseconds() || !expires.IsZero() && !now.Before(expires) {
+		return nil
+	}
+	return g
 }
 
 // authorize checks the connection's credential again. That the client knows its secret need not be proved any more.

@@ -67,6 +67,7 @@ type api struct {
 	weigh    func(body []byte, version int16, flexible bool) (int, error)
 	class    string        // of meter; "": ClassAdmin
 	wait     time.Duration // bounds what it takes; 0: requestTime
+	beats    bool          // idle clients send it all the time
 	waits    bool          // for others, or for much data: the next requests are read meanwhile, and the client's leaving is noticed
 }
 
@@ -82,7 +83,7 @@ func apis() []api {
 		{key: keyOffsetFetch, min: 1, max: 10, who: anyGrant, serve: serve((*exchange).offsetFetch)},
 		{key: keyFindCoordinator, min: 0, max: 6, who: anyGrant, serve: serve((*exchange).findCoordinator)},
 		{key: keyJoinGroup, min: 0, max: 9, who: anyGrant, serve: serve((*exchange).joinGroup), wait: joinTime, waits: true},
-		{key: keyHeartbeat, min: 0, max: 4, who: anyGrant, serve: serve((*exchange).heartbeat)},
+		{key: keyHeartbeat, min: 0, max: 4, who: anyGrant, serve: serve((*exchange).heartbeat), beats: true},
 		{key: keyLeaveGroup, min: 0, max: 5, who: anyGrant, serve: serve((*exchange).leaveGroup)},
 		{key: keySyncGroup, min: 0, max: 5, who: anyGrant, serve: serve((*exchange).syncGroup), wait: joinTime, waits: true},
 		{key: keyDescribeGroups, min: 0, max: 6, who: anyGrant, serve: serve((*exchange).describeGroups)},
@@ -106,7 +107,7 @@ func apis() []api {
 		{key: keyIncrementalConfigs, min: 0, max: 1, who: anyGrant, serve: serve((*exchange).incrementalAlterConfigs)},
 		{key: keyOffsetDelete, min: 0, max: 0, who: anyGrant, serve: serve((*exchange).offsetDelete)},
 		{key: keyDescribeCluster, min: 0, max: 2, who: anyGrant, serve: serve((*exchange).describeCluster)},
-		{key: keyConsumerHeartbeat, min: 0, max: 1, who: anyGrant, serve: serve((*exchange).consumerHeartbeat)},
+		{key: keyConsumerHeartbeat, min: 0, max: 1, who: anyGrant, serve: serve((*exchange).consumerHeartbeat), beats: true},
 		{key: keyDescribeConsumers, min: 0, max: 1, who: anyGrant, serve: serve((*exchange).describeConsumers)},
 	}
 }

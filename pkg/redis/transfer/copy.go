@@ -6,6 +6,8 @@ import (
 	"io"
 	"sync"
 	"time"
+
+	"github.com/skystash/skystash/pkg/redis/internal/glob"
 )
 
 // Stats counts what has been moved.
@@ -115,6 +117,11 @@ func (c *copier) read(ctx context.Context, from Source, batches chan<- numbered)
 			}
 		}
 	}
+}
+
+// Matcher matches keys as SCAN does.
+func Matcher(pattern string) func(key string) bool {
+	return func(key string) bool { return glob.Match(pattern, key) }
 }
 
 func matching(entries []Entry, match func(string) bool) []Entry {

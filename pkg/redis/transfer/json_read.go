@@ -30,7 +30,6 @@ type JSONReader struct {
 	r    *bufio.Reader
 	line int64
 	skip int64
-	read int64
 }
 
 // NewJSONReader reads lines behind a place, "" for all.
@@ -50,16 +49,12 @@ func placeNumber(place string) (int64, error) {
 	return n, nil
 }
 
-// Offset is how many bytes were read.
-func (j *JSONReader) Offset() int64 { return j.read }
-
 // Next implements Source. A line that cannot be read is an error: a file that is no export should not be imported
 // up to its middle.
 func (j *JSONReader) Next(context.Context) (Batch, error) {
 	var b Batch
 	for size := 0; len(b.Entries) < fileBatch && size < batchBytes; {
 		line, err := j.r.ReadBytes('\n')
-		j.read += int64(len(line))
 		if err != nil && !errors.Is(err, io.EOF) {
 			return Batch{}, err
 		}

@@ -88,9 +88,6 @@ func NewRDBReader(r io.Reader, db int, place string) (*RDBReader, error) {
 	return &RDBReader{f: f, db: db, skip: skip, others: map[int]int{}}, err
 }
 
-// Offset is how many bytes were read.
-func (r *RDBReader) Offset() int64 { return r.f.Offset() }
-
 // Next implements Source. With the last batch it says what of the file is not among the entries.
 func (r *RDBReader) Next(context.Context) (Batch, error) {
 	var b Batch

@@ -51,9 +51,6 @@ func NewFileReader(r io.Reader) (*FileReader, error) {
 	return f, nil
 }
 
-// Offset is how many bytes were read.
-func (f *FileReader) Offset() int64 { return f.n }
-
 // Functions is how many libraries of functions were skipped.
 func (f *FileReader) Functions() int { return f.functions }
 
