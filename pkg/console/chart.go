@@ -3,6 +3,8 @@ package console
 import (
 	"encoding/json"
 	"fmt"
+	"math"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -15,7 +17,7 @@ type chart struct {
 	Unit      unit
 	Kind      chartKind
 	Start     time.Time     // of the first step
-	Step      time.Duration // an hour or a day
+	Step      time.Duration // ten seconds, a minute, an hour or a day
 	Series    []series
 }
 
@@ -34,6 +36,7 @@ const (
 	unitBytes   unit = "bytes"
 	unitMillis  unit = "ms"
 	unitDollars unit = "usd"
+	unitPercent unit = "percent"
 )
 
 func (u unit) format(v float64) string {
@@ -44,6 +47,11 @@ func (u unit) format(v float64) string {
 		return formatLatency(time.Duration(v * float64(time.Millisecond)))
 	case unitDollars:
 		return formatDollars(v)
+	case unitPercent:
+		return fmt.Sprintf("%.1f %%", v)
+	}
+	if v != float64(int64(v)) && v < 100 {
+		return strconv.FormatFloat(v, 'f', 2, 64)
 	}
 	return formatCount(int64(v))
 }
@@ -91,10 +99,25 @@ func (c chart) JSON() (string, error) {
 		spec.Times = append(spec.Times, c.at(i).Unix())
 	}
 	for _, s := range c.Series {
+		s.Values = slices.Clone(s.Values)
+		for i, v := range s.Values {
+			if v != nil && *v != math.Trunc(*v) {
+				s.Values[i] = known(round(*v))
+			}
+		}
 		spec.Series = append(spec.Series, jsonSeries(s))
 	}
 	text, err := json.Marshal(spec)
 	return string(text), err
+}
+
+// round keeps six digits.
+func round(v float64) float64 {
+	short, err := strconv.ParseFloat(strconv.FormatFloat(v, 'g', 6, 64), 64)
+	if err != nil {
+		return v
+	}
+	return short
 }
 
 func (c chart) steps() int {
@@ -109,7 +132,10 @@ func (c chart) at(i int) time.Time { return c.Start.UTC().Add(time.Duration(i) *
 // Summary says in words what the chart shows.
 func (c chart) Summary() string {
 	text := strconv.Itoa(c.steps()) + " days"
-	if c.Step < 24*time.Hour {
+	switch {
+	case c.Step < time.Hour:
+		text = (time.Duration(c.steps()) * c.Step).String()
+	case c.Step < 24*time.Hour:
 		text = strconv.Itoa(c.steps()) + " hours"
 	}
 	for _, s := range c.Series {
@@ -130,10 +156,16 @@ type row struct {
 	Values []string
 }
 
-// Rows are the steps in which there was anything, the latest first.
+// maxRows bounds the table of a chart.
+const maxRows = 200
+
+// Rows are the steps in which there was anything, the latest first, and maxRows at most.
 func (c chart) Rows() []row {
 	layout := "2 Jan 2006"
-	if c.Step < 24*time.Hour {
+	switch {
+	case c.Step < time.Minute:
+		layout = "15:04:05"
+	case c.Step < 24*time.Hour:
 		layout = "2 Jan 15:04"
 	}
 	var rows []row
@@ -150,6 +182,9 @@ func (c chart) Rows() []row {
 		}
 		if any {
 			rows = append(rows, r)
+		}
+		if len(rows) == maxRows {
+			break
 		}
 	}
 	return rows

@@ -42,6 +42,12 @@
 //	                                code, and the user sees that code. Errors of the products that say something to the
 //	                                user have to be turned into refusals by the page
 //
+// A page that moves (page.moves) is asked for again and again with Accept: text/event-stream, and its render answers with its content
+// as one event. Scripts put elements with data-live-part="name", and the charts within data-live-charts, in the place of those that
+// are shown; the rest of the page stays. What somebody has the focus in does, too.
+//
+// Every number has its definition in figure.go, which pages show beside it: {{template "about" (about "errors")}}.
+//
 // r.say(toast{…}) before r.fragment has htmx show a toast.
 //
 // # Templates

@@ -12,8 +12,8 @@ import (
 func kafkaGroupPages() []*page {
 	const p = control.Kafka
 	return []*page{
-		{route: "GET /r/{id}/groups", title: "Consumer groups", view: "kafka-groups", product: p, nav: nav{groupData, "Consumer groups", "users"}, serve: showGroups},
-		{route: "GET /r/{id}/groups/{group}", title: "Consumer group", view: "kafka-group", product: p, serve: showGroup},
+		{route: "GET /r/{id}/groups", title: "Consumer groups", view: "kafka-groups", product: p, moves: true, nav: nav{groupData, "Consumer groups", "users"}, serve: showGroups},
+		{route: "GET /r/{id}/groups/{group}", title: "Consumer group", view: "kafka-group", product: p, moves: true, serve: showGroup},
 		{route: "POST /r/{id}/groups/{group}/reset", product: p, serve: resetGroup},
 		{route: "POST /r/{id}/groups/{group}/delete", product: p, serve: deleteGroup},
 	}

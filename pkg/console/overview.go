@@ -12,7 +12,7 @@ import (
 
 func overviewPages() []*page {
 	return []*page{
-		{route: "GET /", title: "Overview", view: "overview", nav: nav{groupMain, "Overview", "home"}, serve: showOverview},
+		{route: "GET /", title: "Overview", view: "overview", moves: true, nav: nav{groupMain, "Overview", "home"}, serve: showOverview},
 	}
 }
 

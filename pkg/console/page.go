@@ -17,6 +17,8 @@ type page struct {
 	nav     nav                  // its entry in the navigation; zero: none
 	visitor bool                 // it is for visitors, too, who have not signed in
 	admin   bool                 // it is for accounts that administrate the deployment
+	moves   bool                 // it shows what changes, and asks for it again and again, see live.go
+	local   bool                 // it is only there in a server that knows what it has answered of late, see Config.Live
 	maxBody int64                // bytes of a request's body; 0: defaultMaxBody
 	serve   func(*request) error // answers, or says why not
 }
@@ -52,6 +54,7 @@ func allPages() []*page {
 		overviewPages(),
 		createPages(),
 		resourcePages(),
+		livePages(),
 		redisBrowserPages(),
 		redisCLIPages(),
 		kafkaTopicPages(),
@@ -127,7 +130,7 @@ func (h *Handler) navigation(current *page, acct *control.Account, res *control.
 	for _, g := range []group{groupMain, groupData, groupManage} {
 		list := navGroup{Title: groupTitles[g]}
 		for _, p := range h.pages {
-			if p.nav.group != g || p.ofResource() != (res != nil) || p.admin && !acct.Admin || res != nil && p.product != "" && p.product != res.Product {
+			if p.nav.group != g || p.ofResource() != (res != nil) || p.admin && !acct.Admin || p.local && h.live == nil || res != nil && p.product != "" && p.product != res.Product {
 				continue
 			}
 			url := Base + p.path()

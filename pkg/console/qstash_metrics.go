@@ -12,7 +12,7 @@ import (
 
 func qstashMetricsPages() []*page {
 	return []*page{
-		{route: "GET /r/{id}/metrics", title: "Metrics", view: "qstash-metrics", product: control.QStash, nav: nav{groupData, "Metrics", "gauge"}, serve: showMetrics},
+		{route: "GET /r/{id}/metrics", title: "Metrics", view: "qstash-metrics", product: control.QStash, moves: true, nav: nav{groupData, "Metrics", "gauge"}, serve: showMetrics},
 	}
 }
 

@@ -41,7 +41,7 @@ func (r *request) serve() error {
 	if r.account == nil && !r.page.visitor {
 		return r.signInFirst()
 	}
-	if r.page.admin && !r.account.Admin {
+	if r.page.admin && !r.account.Admin || r.page.local && r.h.live == nil {
 		return errNoPage
 	}
 	if r.page.ofResource() {
@@ -169,6 +169,10 @@ func (r *request) renderView(status int, view, title string, data any) error {
 	if err != nil {
 		return err
 	}
+	if r.wantsEvents() && status == http.StatusOK {
+		return r.sendContent(view, v)
+	}
+	v.Moves = r.page.moves
 	if layout == "layout" {
 		v.Nav = r.h.navigation(r.page, r.account, r.resource)
 		if r.resource != nil {
@@ -221,6 +225,9 @@ func (r *request) say(t toast) {
 
 // signInFirst sends a visitor to the sign-in page, and back afterwards.
 func (r *request) signInFirst() error {
+	if r.wantsEvents() {
+		return edge.Refuse(http.StatusUnauthorized, "You are signed out.") // a redirection would be followed, again and again
+	}
 	path := Base + "/sign-in"
 	if r.Method == http.MethodGet && !r.isHTMX() && r.URL.Path != Base+"/" {
 		path += "?next=" + url.QueryEscape(r.URL.RequestURI())

@@ -12,7 +12,7 @@ import (
 
 func usagePages() []*page {
 	return []*page{
-		{route: "GET /r/{id}/usage", title: "Usage", view: "usage", nav: nav{groupManage, "Usage and cost", "chart"}, serve: showUsage},
+		{route: "GET /r/{id}/usage", title: "Usage", view: "usage", moves: true, nav: nav{groupManage, "Usage and cost", "chart"}, serve: showUsage},
 		{route: "POST /r/{id}/usage/measure", serve: measureStorage},
 	}
 }

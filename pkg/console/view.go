@@ -31,7 +31,8 @@ type view struct {
 	Resources []*control.Resource // the account's, for pages of a resource
 	Nav       []navGroup
 	Toast     *toast
-	Data      any // of the page
+	Moves     bool // see page
+	Data      any  // of the page
 }
 
 func (r *request) newView(title string, data any) (*view, error) {
@@ -88,41 +89,42 @@ func (r *request) execute(status int, name, entry string, v *view) error {
 // a fifth of its size, see scripts/release.
 func (h *Handler) functions() template.FuncMap {
 	return template.FuncMap{
-		"about":    h.about,
-		"asset":    h.assets.url,
-		"icon":     h.icon,
-		"field":    newField,
-		"args":     arguments,
-		"options":  newOptions,
-		"toast":    func(text, tone string) toast { return toast{Text: text, Tone: tone} },
-		"count":    formatCount,
-		"lagnote":  lagNote,
-		"bytes":    formatBytes,
-		"dollars":  formatDollars,
-		"latency":  formatLatency,
-		"units":    formatUnits,
-		"quantity": formatQuantity,
-		"product":  productName,
-		"time":     func(t time.Time) template.HTML { return timeElement(t, "minutes") },
-		"seconds":  func(t time.Time) template.HTML { return timeElement(t, "seconds") },
-		"level":    levelTone,
-		"limits":   limitText,
-		"stored":   formatStorage,
-		"measured": func(s meter.Storage) string { return measured(h.now(), s) },
-		"own":      meter.Usage.Own,
-		"hitrate":  formatHitRate,
-		"never":    time.Time.IsZero,
-		"month":    func(t time.Time) string { return t.Format("January 2006") },
-		"p50":      meter.Usage.P50,
-		"p99":      meter.Usage.P99,
-		"quantile": meter.Sketch.Quantile,
-		"unread":   kafka.GroupLag.Unread,
-		"behind":   kafka.PartitionLag.Unread,
-		"blank":    chart.Empty,
-		"points":   chart.JSON,
-		"summary":  chart.Summary,
-		"rows":     chart.Rows,
-		"ago":      func(t time.Time) string { return ago(h.now(), t) },
+		"about":     h.about,
+		"asset":     h.assets.url,
+		"icon":      h.icon,
+		"field":     newField,
+		"args":      arguments,
+		"options":   newOptions,
+		"toast":     func(text, tone string) toast { return toast{Text: text, Tone: tone} },
+		"count":     formatCount,
+		"lagnote":   lagNote,
+		"bytes":     formatBytes,
+		"dollars":   formatDollars,
+		"latency":   formatLatency,
+		"units":     formatUnits,
+		"quantity":  formatQuantity,
+		"product":   productName,
+		"time":      func(t time.Time) template.HTML { return timeElement(t, "minutes") },
+		"seconds":   func(t time.Time) template.HTML { return timeElement(t, "seconds") },
+		"level":     levelTone,
+		"limits":    limitText,
+		"stored":    formatStorage,
+		"measured":  func(s meter.Storage) string { return measured(h.now(), s) },
+		"own":       meter.Usage.Own,
+		"hitrate":   formatHitRate,
+		"persecond": perSecond,
+		"never":     time.Time.IsZero,
+		"month":     func(t time.Time) string { return t.Format("January 2006") },
+		"p50":       meter.Usage.P50,
+		"p99":       meter.Usage.P99,
+		"quantile":  meter.Sketch.Quantile,
+		"unread":    kafka.GroupLag.Unread,
+		"behind":    kafka.PartitionLag.Unread,
+		"blank":     chart.Empty,
+		"points":    chart.JSON,
+		"summary":   chart.Summary,
+		"rows":      chart.Rows,
+		"ago":       func(t time.Time) string { return ago(h.now(), t) },
 	}
 }
 

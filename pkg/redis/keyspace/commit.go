@@ -103,7 +103,7 @@ func (tx *Txn) updates() []update {
 		}
 		if ent.obj == nil {
 			if tx.seal(ent) != 0 {
-				out = append(out, update{ent: ent, head: tombstone(tx.now).With(AttrWrite, store.Bytes(string(tx.id)))})
+				out = append(out, update{ent: ent, head: tombstone(tx.now).With(AttrWrite, store.Bytes(string(tx.writeID())))})
 			} else if ent.seen != nil {
 				out = append(out, update{ent: ent})
 			}
@@ -148,7 +148,7 @@ func (tx *Txn) encode(u *update) {
 	if len(ent.key) > longName {
 		u.set(attrKey, store.Bytes(ent.key))
 	}
-	u.set(AttrWrite, store.Bytes(string(tx.id)))
+	u.set(AttrWrite, store.Bytes(string(tx.writeID())))
 	u.head = store.NewAttrs(u.head...)
 }
 
@@ -294,10 +294,10 @@ func (tx *Txn) committed(ops []store.Op, err error) error {
 	}
 	for ent := range tx.all() {
 		for _, op := range ops {
-			if op.Key != ent.id || !op.Attrs.Has(tx.id.TraceName()) {
+			if op.Key != ent.id || !op.Attrs.Has(tx.writeID().TraceName()) {
 				continue
 			}
-			state, _, rerr := tx.space.resolve(tx.ctx, op.Key, tx.id, tx.now, Version(ent.seen))
+			state, _, rerr := tx.space.resolve(tx.ctx, op.Key, tx.writeID(), tx.now, Version(ent.seen))
 			switch {
 			case rerr != nil:
 				return rerr
@@ -328,7 +328,7 @@ func (tx *Txn) done() {
 // answered notes that the commit's trace has served: the next write of its key
 // may take it away.
 func (tx *Txn) answered(ops []store.Op) {
-	own := tx.id.TraceName()
+	own := tx.writeID().TraceName()
 	for _, op := range ops {
 		if op.Attrs.Has(own) {
 			tx.space.traces.replaced(op.Key, op.Attrs, own)

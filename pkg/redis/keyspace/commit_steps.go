@@ -92,8 +92,8 @@ func (tx *Txn) commitStep(u update, elems []elemOp, first bool) error {
 		if !first || try > 0 {
 			tx.id = NewWriteID(tx.now) // a trace stands for one attempt at one step
 		}
-		attempts = append(attempts, tx.id)
-		u.head = u.head.With(AttrWrite, store.Bytes(string(tx.id)))
+		attempts = append(attempts, tx.writeID())
+		u.head = u.head.With(AttrWrite, store.Bytes(string(tx.writeID())))
 		ops, _ := tx.operations([]update{u}, elems)
 		err := tx.commitAll(ops)
 		if err == nil {

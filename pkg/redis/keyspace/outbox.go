@@ -26,12 +26,12 @@ func (tx *Txn) outgoing() ([]store.Op, error) {
 	if tx.Outbox == nil {
 		return nil, nil
 	}
-	return tx.Outbox.Operations(tx.ctx, tx.id, tx.now)
+	return tx.Outbox.Operations(tx.ctx, tx.writeID(), tx.now)
 }
 
 // resolveSent goes on after a commit that sends something and whose answer was lost.
 func (tx *Txn) resolveSent() error {
-	state, err := tx.Outbox.Resolve(tx.ctx, tx.id)
+	state, err := tx.Outbox.Resolve(tx.ctx, tx.writeID())
 	if err != nil {
 		return err
 	}

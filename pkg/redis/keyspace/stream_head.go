@@ -66,7 +66,7 @@ func (s *Stream) encode(u *update) (spread bool) {
 	}
 	ops, reshaped := s.entries.ops()
 	if reshaped || s.obj.fresh {
-		s.shape = string(s.tx.id)
+		s.shape = string(s.tx.writeID())
 	}
 	if s.groups != nil {
 		ops = append(ops, s.groupOps()...)

@@ -159,7 +159,7 @@ func (tx *Txn) Lost() bool { return tx.lost != "" }
 
 // Doubt is the transaction's own attempt, whose answer was lost. reply writes once more what it had replied.
 func (tx *Txn) Doubt(reply func()) Doubt {
-	return Doubt{key: tx.lost, id: tx.id, start: tx.now, seen: Version(tx.entry(tx.lost).seen), reply: func(store.Value) bool {
+	return Doubt{key: tx.lost, id: tx.writeID(), start: tx.now, seen: Version(tx.entry(tx.lost).seen), reply: func(store.Value) bool {
 		reply()
 		return true
 	}}
@@ -229,7 +229,7 @@ func (tx *Txn) carryTraces(head store.Attrs, ent *entry, own bool) store.Attrs {
 	}
 	birth := ent.seen.Get(attrBirth)
 	if birth.IsZero() {
-		birth = store.Bytes(string(tx.id))
+		birth = store.Bytes(string(tx.writeID()))
 	}
 	attrs = append(attrs, store.Attr{Name: attrBirth, Value: birth})
 	for _, d := range tx.mode.Doubts {
@@ -241,7 +241,7 @@ func (tx *Txn) carryTraces(head store.Attrs, ent *entry, own bool) store.Attrs {
 		attrs = append(attrs, store.Attr{Name: attrSeal, Value: store.Int(seal)})
 	}
 	if own {
-		attrs = append(attrs, store.Attr{Name: tx.id.TraceName(), Value: store.Bytes("")})
+		attrs = append(attrs, store.Attr{Name: tx.writeID().TraceName(), Value: store.Bytes("")})
 	}
 	return store.NewAttrs(attrs...)
 }

@@ -21,9 +21,9 @@ type Txn struct {
 	space *Keyspace
 	db    *Database
 	view  View
-	now   int64 // Unix ms, the same for all commands of the transaction
-	clock int64 // the same in microseconds
-	id    WriteID
+	now   int64   // Unix ms, the same for all commands of the transaction
+	clock int64   // the same in microseconds
+	id    WriteID // "": nothing has needed one, see writeID
 	mode  Mode
 
 	err    error
@@ -88,12 +88,20 @@ type Mode struct {
 func (s *Keyspace) Begin(ctx context.Context, db *Database, mode Mode) *Txn {
 	clock := s.now().UnixMicro()
 	now := clock / 1000
-	tx := &Txn{ctx: ctx, space: s, db: db, view: db.At(now), now: now, clock: clock, id: NewWriteID(now), mode: mode, budget: mode.Budget, told: db.Events.told()}
+	tx := &Txn{ctx: ctx, space: s, db: db, view: db.At(now), now: now, clock: clock, mode: mode, budget: mode.Budget, told: db.Events.told()}
 	if tx.budget == nil {
 		tx.own = NewAllowance(s.budget, turns.Of(ctx))
 		tx.budget = &tx.own
 	}
 	return tx
+}
+
+// writeID tells the transaction's writes from those of others.
+func (tx *Txn) writeID() WriteID {
+	if tx.id == "" {
+		tx.id = NewWriteID(tx.now)
+	}
+	return tx.id
 }
 
 // Now is the time of the transaction, in Unix milliseconds.

@@ -28,6 +28,8 @@ type batch struct {
 	bytesIn  int64
 	blocked  bool           // a limit of the database's usage was reached
 	over     bool           // the commands behind the last one are another batch
+	inExec   bool           // the replies are part of one, of EXEC
+	left     []*receiver    // that have ended within EXEC
 	waited   *time.Duration // of the batch's time, what a command waited for others; nil: none
 }
 
@@ -79,9 +81,13 @@ func (c *conn) serveSome(cmds [][]string, size int64) (int, error) {
 	if c.waits(cmds[0]) {
 		return 1, c.serveWaiting(cmds[0], size)
 	}
-	ctx := newTimed(c.values, c.s.now, c.s.cfg.Timeout+time.Duration(len(cmds))*commandTime)
+	work := &struct { // in one piece of memory
+		batch
+		timed
+	}{batch: batch{conn: c, bytesIn: size}}
+	b, ctx := &work.batch, &work.timed
+	ctx.begin(c.values, c.s.now, c.s.cfg.Timeout+time.Duration(len(cmds))*commandTime)
 	defer ctx.end()
-	b := &batch{conn: c, bytesIn: size}
 	c.forgetRan()
 	done := b.open(ctx, cmds)
 	if done == 0 {
@@ -268,16 +274,17 @@ func (b *batch) count(args []string) {
 	}
 }
 
-// outcome notes what a command came to, for the meter, and returns the replies behind its own.
+// outcome notes what a command came to, for the statistics and the meter, and returns the replies behind its own.
 func (b *batch) outcome(args []string, replies []byte) []byte {
-	if b.s.meter.Recorder == nil {
-		return nil
-	}
 	reply, rest, err := resp.Cut(replies)
 	if err != nil {
 		return nil // its reply was suppressed
 	}
-	b.ran = append(b.ran, b.s.engine.Outcome(args, reply))
+	ran := b.s.engine.Outcome(args, reply)
+	b.lookedUp(ran)
+	if b.s.meter.Recorder != nil {
+		b.ran = append(b.ran, ran)
+	}
 	return rest
 }
 

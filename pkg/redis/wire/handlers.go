@@ -1,6 +1,10 @@
 package wire
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/skystash/skystash/pkg/redis"
+)
 
 // multiMode says what happens to a command between MULTI and EXEC.
 type multiMode uint8
@@ -41,13 +45,13 @@ func handlers() map[string]handler {
 		"watch":   {run: watch, inMulti: atOnce},
 		"unwatch": {run: unwatch},
 
-		"subscribe":    {run: subscribe, listener: true, inMulti: refused},
-		"psubscribe":   {run: psubscribe, listener: true, inMulti: refused},
-		"ssubscribe":   {run: ssubscribe, listener: true, inMulti: refused},
-		"sunsubscribe": {run: sunsubscribe, listener: true, inMulti: refused},
-		"unsubscribe":  {run: unsubscribe, listener: true, inMulti: refused},
-		"punsubscribe": {run: punsubscribe, listener: true, inMulti: refused},
-		"monitor":      {run: monitor, inMulti: refused},
+		"subscribe":    {run: subscribe, listener: true},
+		"psubscribe":   {run: psubscribe, listener: true},
+		"ssubscribe":   {run: ssubscribe, listener: true},
+		"sunsubscribe": {run: sunsubscribe, listener: true},
+		"unsubscribe":  {run: unsubscribe, listener: true},
+		"punsubscribe": {run: punsubscribe, listener: true},
+		"monitor":      {run: monitor},
 
 		"client|caching":      {run: clientCaching},
 		"client|getname":      {run: clientGetName},
@@ -88,13 +92,25 @@ func handlers() map[string]handler {
 	}
 }
 
+// byCommand are the handlers by the numbers of commands. One of a command with subcommands is that of all of them.
+func byCommand(engine *redis.Engine) []handler {
+	out := make([]handler, engine.CommandCount())
+	for name, h := range handlers() {
+		cmd := engine.CommandOf(strings.Split(name, "|"))
+		out[cmd.Number()] = h
+		for _, sub := range cmd.Subcommands {
+			out[sub.Number()] = h
+		}
+	}
+	return out
+}
+
 // handlerOf is the handler of a command; a zero one if it is the engine's alone.
 func (s *Server) handlerOf(args []string) handler {
-	name := strings.ToLower(args[0])
-	if h, ok := s.handlers[name]; ok || len(args) == 1 {
-		return h
+	if cmd := s.engine.CommandOf(args); cmd != nil {
+		return s.handlers[cmd.Number()]
 	}
-	return s.handlers[name+"|"+strings.ToLower(args[1])]
+	return handler{}
 }
 
 // refuse makes a handler that answers with an error.

@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/skystash/skystash/pkg/redis"
@@ -16,6 +17,7 @@ const maxPause = time.Minute
 
 // pauses say which databases' clients are held up on this server.
 type pauses struct {
+	some atomic.Bool // there are pauses, or have been
 	mu   sync.Mutex
 	byDB map[string]*pause
 }
@@ -43,6 +45,7 @@ func (ps *pauses) begin(db string, until time.Time, all bool) {
 	}
 	if ps.byDB == nil {
 		ps.byDB = map[string]*pause{}
+		ps.some.Store(true)
 	}
 	ps.byDB[db] = &pause{until: until, all: all, ended: p.ended}
 }
@@ -72,7 +75,7 @@ func (ps *pauses) of(db string, now time.Time) *pause {
 // paused is what holds a command up, or nil. Commands of the connection itself are not held up, but EXEC is.
 func (c *conn) paused(args []string) *pause {
 	l := c.login.Load()
-	if l == nil || c.tx != nil && !strings.EqualFold(args[0], "exec") {
+	if l == nil || !c.s.pauses.some.Load() || c.tx != nil && !strings.EqualFold(args[0], "exec") {
 		return nil
 	}
 	p := c.s.pauses.of(l.database, c.s.now())

@@ -25,8 +25,9 @@ type timed struct {
 // askClock is at how many calls of Err one looks at the clock. The first one does.
 const askClock = 16
 
-func newTimed(values context.Context, now func() time.Time, d time.Duration) *timed {
-	return &timed{Context: values, until: now().Add(d), now: now}
+// begin makes a zero timed a context that ends after a time.
+func (t *timed) begin(values context.Context, now func() time.Time, d time.Duration) {
+	t.Context, t.until, t.now = values, now().Add(d), now
 }
 
 // end ends the context, if it has not ended yet.

@@ -10,7 +10,8 @@ import (
 
 func TestTimedContextEndsWithItsTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ctx := newTimed(t.Context(), time.Now, time.Second)
+		ctx := new(timed)
+		ctx.begin(t.Context(), time.Now, time.Second)
 		defer ctx.end()
 		if err := ctx.Err(); err != nil {
 			t.Errorf("at first: %v", err)
@@ -31,7 +32,8 @@ func TestTimedContextEndsWithItsTime(t *testing.T) {
 func TestTimedContextIsWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begun := time.Now()
-		ctx := newTimed(t.Context(), time.Now, time.Second)
+		ctx := new(timed)
+		ctx.begin(t.Context(), time.Now, time.Second)
 		defer ctx.end()
 		derived, cancel := context.WithCancel(ctx)
 		defer cancel()
@@ -45,7 +47,8 @@ func TestTimedContextIsWaitedFor(t *testing.T) {
 func TestTimedContextCanBeEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, waits := range []bool{true, false} {
-			ctx := newTimed(t.Context(), time.Now, time.Second)
+			ctx := new(timed)
+			ctx.begin(t.Context(), time.Now, time.Second)
 			if waits {
 				derived, cancel := context.WithTimeout(ctx, time.Minute)
 				defer cancel()

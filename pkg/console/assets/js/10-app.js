@@ -171,6 +171,7 @@
       time.textContent = at.toLocaleString(undefined, { dateStyle: "medium", timeStyle: time.dataset.local === "seconds" ? "medium" : "short" });
     }
   };
+  document.addEventListener("skystash:changed", (event) => localTimes(event.target));
   document.addEventListener("htmx:load", (event) => localTimes(event.detail.elt));
 
   markTheme();

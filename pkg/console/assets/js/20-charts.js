@@ -29,6 +29,8 @@
       }
       case "ms":
         return v >= 1000 ? `${number(v / 1000, 2)} s` : `${number(v, v < 10 ? 2 : 1)} ms`;
+      case "percent":
+        return `${number(v, 1)} %`;
       case "usd":
         return `$${v !== 0 && Math.abs(v) < 0.01 ? number(v, 6) : v.toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: short ? 2 : 4 })}`;
       default:
@@ -43,13 +45,15 @@
   const hour = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", timeZone: "UTC" });
   const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: "UTC" });
 
-  const increments = [3600, 7200, 10800, 14400, 21600, 43200, 86400, 172800, 259200, 432000, 604800, 1209600, 2592000];
+  const second = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit", timeZone: "UTC" });
+
+  const increments = [10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 14400, 21600, 43200, 86400, 172800, 259200, 432000, 604800, 1209600, 2592000];
 
   // lonely are the places of values without neighbours, which no line would show.
   const lonely = (values) => values.flatMap((v, i) => (v !== null && (values[i - 1] ?? null) === null && (values[i + 1] ?? null) === null ? [i] : []));
 
   // tooltip follows the cursor and names each series' value.
-  const tooltip = (host, spec) => {
+  const tooltip = (host) => {
     const tip = document.createElement("div");
     tip.className = "chart-tip";
     tip.hidden = true;
@@ -57,6 +61,7 @@
       hooks: {
         init: (u) => u.over.append(tip),
         setCursor: (u) => {
+          const { spec } = host;
           const { idx, left, top } = u.cursor;
           tip.hidden = idx === null || idx === undefined || left < 0;
           if (tip.hidden) {
@@ -64,7 +69,7 @@
           }
           const when = document.createElement("p");
           const at = new Date(spec.times[idx] * 1000);
-          when.textContent = spec.step < 86400 ? `${hour.format(at)} UTC` : day.format(at);
+          when.textContent = spec.step < 60 ? `${second.format(at)} UTC` : spec.step < 86400 ? `${hour.format(at)} UTC` : day.format(at);
           tip.replaceChildren(when, ...spec.series.map((s, i) => {
             const row = document.createElement("div");
             const swatch = document.createElement("span");
@@ -84,6 +89,7 @@
   const draw = (host) => {
     host.plot?.destroy();
     const spec = JSON.parse(host.dataset.chart);
+    host.spec = spec;
     const axis = color("--text-3");
     const grid = { stroke: color("--grid"), width: 1 };
     const bars = spec.kind === "bars";
@@ -96,15 +102,15 @@
         dash: s.dash ? [4, 4] : undefined,
         fill: bars ? stroke : s.fill ? stroke.replace("rgb(", "rgba(").replace(")", ", 0.12)") : undefined,
         paths: bars ? uPlot.paths.bars({ size: [0.72, 28], radius: 0.15 }) : undefined,
-        points: bars ? { show: false } : { show: true, size: 6, width: 0, fill: stroke, filter: (u, i) => lonely(spec.series[i - 1].values) },
+        points: bars ? { show: false } : { show: true, size: 6, width: 0, fill: stroke, filter: (u, i) => lonely(host.spec.series[i - 1].values) },
         spanGaps: false,
       };
     });
     // Bars stand on one another: the first series is drawn as the sum of all, the others over it.
-    let values = spec.series.map((s) => s.values);
-    if (bars) {
-      values = values.map((_, i) => spec.times.map((_, t) => values.slice(i).reduce((sum, v) => sum + (v[t] ?? 0), 0)));
-    }
+    const dataOf = ({ times, series }) => {
+      const values = series.map((s) => s.values);
+      return [times, ...(bars ? values.map((_, i) => times.map((_, t) => values.slice(i).reduce((sum, v) => sum + (v[t] ?? 0), 0))) : values)];
+    };
     const half = spec.step / 2;
     const options = {
       width: host.clientWidth - 24,
@@ -123,10 +129,16 @@
         { stroke: axis, grid, ticks: { show: false }, size: 60, gap: 8, space: 40, font: "11px system-ui, sans-serif", values: (u, ticks) => ticks.map((t) => format(spec.unit, t, true)) },
       ],
       series: [{}, ...series],
-      plugins: [tooltip(host, spec)],
+      plugins: [tooltip(host)],
     };
     host.replaceChildren();
-    host.plot = new uPlot(options, [spec.times, ...values], host);
+    host.plot = new uPlot(options, dataOf(spec), host);
+    // redraw shows other values of the same chart, and leaves the cursor where it is.
+    host.redraw = (text) => {
+      host.dataset.chart = text;
+      host.spec = JSON.parse(text);
+      host.plot.setData(dataOf(host.spec));
+    };
   };
 
   const drawAll = (root) => {
@@ -145,6 +157,7 @@
   });
   drawAll(document);
   document.addEventListener("htmx:load", (event) => drawAll(event.detail.elt));
+  document.addEventListener("skystash:charts", (event) => drawAll(event.detail.parentElement));
   addEventListener("skystash:theme", () => drawAll(document));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawAll(document));
 })();
