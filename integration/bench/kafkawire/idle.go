@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"time"
 
@@ -61,8 +62,29 @@ func (s *server) call(ctx context.Context, method, path string, in, out any) err
 	return json.NewDecoder(resp.Body).Decode(out)
 }
 
+// profile writes a CPU profile of the next d.
+func (s *server) profile(ctx context.Context, to string, d time.Duration) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("%s/debug/pprof/profile?seconds=%d", s.url, int(d.Seconds())), nil)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("a profile: %s: %s", resp.Status, b)
+	}
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, b, 0o644)
+}
+
 // idle lets members join groups and send nothing but heartbeats.
-func idle(ctx context.Context, s *server, members int, d time.Duration, note func(what, value string)) error {
+func idle(ctx context.Context, s *server, members int, d time.Duration, profile string, note func(what, value string)) error {
 	bare, err := s.memory()
 	if err != nil {
 		return err
@@ -92,6 +114,12 @@ func idle(ctx context.Context, s *server, members int, d time.Duration, note fun
 		return err
 	}
 	begin := time.Now()
+	if profile != "" {
+		if err := s.profile(ctx, profile, d); err != nil {
+			return err
+		}
+		d = 0
+	}
 	select {
 	case err := <-failed:
 		return fmt.Errorf("a member: %w", err)

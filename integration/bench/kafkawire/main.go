@@ -33,24 +33,29 @@ func main() {
 	seconds := flag.Int("seconds", 130, "`seconds` for which idle members are watched: more than the two minutes in which garbage is collected at any rate")
 	rounds := flag.Int("rounds", 3, "`number` of rounds of kcat; the table has the medians")
 	out := flag.String("o", "", "`file` for the table; empty: standard output")
+	profile := flag.String("profile", "", "`file` for a CPU profile of the idle members; nothing else is measured then")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *members, *messages, *seconds, *rounds, *out); err != nil {
+	if err := run(ctx, *members, *messages, *seconds, *rounds, *out, *profile); err != nil {
 		fmt.Fprintln(os.Stderr, "kafkawire:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, members, messages, seconds, rounds int, out string) error {
+func run(ctx context.Context, members, messages, seconds, rounds int, out, profile string) error {
 	var rows []string
 	note := func(what, value string) {
 		rows = append(rows, fmt.Sprintf("| %s | %s |\n", what, value))
 		fmt.Fprintf(os.Stderr, "%s: %s\n", what, value)
 	}
 	load := loadAverage()
+	idleFor := time.Duration(seconds) * time.Second
+	if profile != "" {
+		return withServer(ctx, func(s *server) error { return idle(ctx, s, members, idleFor, profile, note) })
+	}
 	for _, part := range []func(*server) error{
-		func(s *server) error { return idle(ctx, s, members, time.Duration(seconds)*time.Second, note) },
+		func(s *server) error { return idle(ctx, s, members, idleFor, "", note) },
 		func(s *server) error { return throughput(ctx, s, messages, rounds, note) },
 		func(s *server) error { return latency(ctx, s, note) },
 	} {
@@ -89,6 +94,7 @@ type server struct {
 	pid                       int
 	brokers, user, credential string
 	api, email, key           string // of the Developer API
+	url                       string // of HTTP
 }
 
 // withServer lends a new local server with the topic bench.
@@ -105,7 +111,7 @@ func withServer(ctx context.Context, use func(*server) error) error {
 		return fmt.Errorf("compiling the local server: %w", err)
 	}
 	local := exec.CommandContext(ctx, binary, "-addr", "127.0.0.1:0", "-kafka-addr", "127.0.0.1:0", "-kafka-tls-addr", "127.0.0.1:0",
-		"-data", filepath.Join(dir, "data"), "-topics", "bench:8,one:1")
+		"-data", filepath.Join(dir, "data"), "-topics", "bench:8,one:1", "-pprof")
 	local.Stderr = os.Stderr
 	stdout, err := local.StdoutPipe()
 	if err != nil {
@@ -123,6 +129,8 @@ func withServer(ctx context.Context, use func(*server) error) error {
 		name, value, _ := strings.Cut(strings.TrimSpace(lines.Text()), "=")
 		value = strings.Trim(value, `"`)
 		switch name {
+		case "UPSTASH_REDIS_REST_URL":
+			s.url = value
 		case "SKYSTASH_API_URL":
 			s.api = value
 		case "UPSTASH_EMAIL":

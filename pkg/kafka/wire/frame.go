@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bufio"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -52,10 +53,10 @@ type frame struct {
 
 // source is where requests come from.
 type source struct {
-	r     io.Reader
+	r     *bufio.Reader
 	bound int                 // of a request's size, besides what the table says
 	own   *semaphore.Weighted // see frame
-	begun func() error        // is called when a request begins: the rest has to come soon
+	begun func() error        // is called when a request begins and its end has not come yet, which has to soon
 }
 
 // readFrame reads a request. Of a stranger it reads little, and counts nothing until it is there: strangers
@@ -69,8 +70,10 @@ func (s *Server) readFrame(ctx context.Context, from source) (*frame, error) {
 	if size < headerSize || size > from.bound {
 		return nil, fmt.Errorf("%w: a length of %d bytes", errFrame, size)
 	}
-	if err := from.begun(); err != nil {
-		return nil, err
+	if from.r.Buffered() < size {
+		if err := from.begun(); err != nil {
+			return nil, err
+		}
 	}
 	if _, err := io.ReadFull(from.r, head[lengthSize:]); err != nil {
 		return nil, err

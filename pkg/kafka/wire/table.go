@@ -67,6 +67,7 @@ type api struct {
 	weigh    func(body []byte, version int16, flexible bool) (int, error)
 	class    string        // of meter; "": ClassAdmin
 	wait     time.Duration // bounds what it takes; 0: requestTime
+	brief    bool          // it waits for nobody, and idle clients send it all the time
 }
 
 // apis are the requests that are served. Versions are those of Kafka 2.8, and later ones that ask for nothing that there is not. Produce is offered from 0 on, although 0 to 2 are
@@ -81,7 +82,7 @@ func apis() []api {
 		{key: keyOffsetFetch, min: 1, max: 10, who: anyGrant, serve: serve((*exchange).offsetFetch)},
 		{key: keyFindCoordinator, min: 0, max: 6, who: anyGrant, serve: serve((*exchange).findCoordinator)},
 		{key: keyJoinGroup, min: 0, max: 9, who: anyGrant, serve: serve((*exchange).joinGroup), wait: joinTime},
-		{key: keyHeartbeat, min: 0, max: 4, who: anyGrant, serve: serve((*exchange).heartbeat)},
+		{key: keyHeartbeat, min: 0, max: 4, who: anyGrant, serve: serve((*exchange).heartbeat), brief: true},
 		{key: keyLeaveGroup, min: 0, max: 5, who: anyGrant, serve: serve((*exchange).leaveGroup)},
 		{key: keySyncGroup, min: 0, max: 5, who: anyGrant, serve: serve((*exchange).syncGroup), wait: joinTime},
 		{key: keyDescribeGroups, min: 0, max: 6, who: anyGrant, serve: serve((*exchange).describeGroups)},
@@ -105,7 +106,7 @@ func apis() []api {
 		{key: keyIncrementalConfigs, min: 0, max: 1, who: anyGrant, serve: serve((*exchange).incrementalAlterConfigs)},
 		{key: keyOffsetDelete, min: 0, max: 0, who: anyGrant, serve: serve((*exchange).offsetDelete)},
 		{key: keyDescribeCluster, min: 0, max: 2, who: anyGrant, serve: serve((*exchange).describeCluster)},
-		{key: keyConsumerHeartbeat, min: 0, max: 1, who: anyGrant, serve: serve((*exchange).consumerHeartbeat)},
+		{key: keyConsumerHeartbeat, min: 0, max: 1, who: anyGrant, serve: serve((*exchange).consumerHeartbeat), brief: true},
 		{key: keyDescribeConsumers, min: 0, max: 1, who: anyGrant, serve: serve((*exchange).describeConsumers)},
 	}
 }
