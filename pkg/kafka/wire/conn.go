@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/skystash/skystash/pkg/conns"
 	"github.com/skystash/skystash/pkg/kafka/access"
 	"github.com/skystash/skystash/pkg/token"
@@ -92,7 +94,7 @@ func (c *conn) meet() error {
 			}
 			continue
 		}
-		f, err := c.s.readFrame(c.Life, source{r: c.r, bound: unknownFrame, begun: func() error { return nil }})
+		f, err := c.s.readFrame(c.Life, source{r: c.r, bound: unknownFrame, own: c.s.strangers, begun: func() error { return nil }})
 		if err != nil {
 			return err
 		}
@@ -126,7 +128,11 @@ var errTooMany = errors.New("too many connections")
 
 // serveRequests serves the requests of a connection that has authenticated, in order.
 func (c *conn) serveRequests() error {
-	from := source{r: c.r, bound: largeFrame + headerSize, own: c.s.memoryOf(c.grant.Load().Claims.Resource), begun: func() error { return c.readBy(bodyTime) }}
+	cluster := c.grant.Load().Cluster
+	from := source{
+		r: c.r, bound: largeFrame + headerSize, own: c.s.shareOf(cluster.Account, cluster.ID), conn: semaphore.NewWeighted(connRequest),
+		begun: func() error { return c.readBy(bodyTime) },
+	}
 	frames := make(chan *frame, readAhead)
 	var failed error
 	var reader sync.WaitGroup
