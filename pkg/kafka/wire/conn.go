@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/skystash/skystash/pkg/conns"
 	"github.com/skystash/skystash/pkg/kafka/access"
 	"github.com/skystash/skystash/pkg/token"
@@ -93,7 +95,7 @@ func (c *conn) meet() error {
 			}
 			continue
 		}
-		f, err := c.s.readFrame(c.Life, source{r: c.r, bound: unknownFrame, begun: func(int) error { return nil }})
+		f, err := c.s.readFrame(c.Life, source{r: c.r, bound: unknownFrame, own: c.s.strangers, begun: func(int) error { return nil }})
 		if err != nil {
 			return err
 		}
@@ -128,8 +130,9 @@ var errTooMany = errors.New("too many connections")
 // serveRequests serves the requests of a connection that has authenticated, in order. Most are served by the goroutine that has read
 // them, which spares the way to another one; while one of the others is served, the next are read.
 func (c *conn) serveRequests() error {
+	cluster := c.grant.Load().Cluster
 	from := source{
-		r: c.r, bound: largeFrame + headerSize, own: c.s.memoryOf(c.grant.Load().Claims.Resource),
+		r: c.r, bound: largeFrame + headerSize, own: c.s.shareOf(cluster.Account, cluster.ID), conn: semaphore.NewWeighted(connRequest),
 		begun: func(size int) error {
 			if c.r.Buffered() >= size {
 				return nil

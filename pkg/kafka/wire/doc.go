@@ -25,9 +25,9 @@
 //
 // # Bounds
 //
-// The size of requests, and the memory that decoding them takes in the whole process, are bounded before they are read: see
-// frame.go. kmsg takes up to 80 bytes for a byte of a hostile request, so each request is charged
-// for that, except Produce, whose arrays are counted first.
+// The size of requests, and the memory that reading and decoding them takes, are bounded before they are read, by connection, account and process: see
+// memory.go. kmsg takes up to 80 bytes for a byte of a hostile request, so each request is charged
+// for that, except Produce, JoinGroup and SyncGroup, whose arrays are counted first.
 //
 // # What is different from Kafka
 //
