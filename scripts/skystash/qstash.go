@@ -25,19 +25,28 @@ type qstashLine struct {
 	Value json.RawMessage `json:"value"`
 }
 
-// qstashAPI is a QStash account that is reached by its API.
-type qstashAPI struct {
-	base, token string
-	client      *http.Client
+// apiClient sends requests to an API, and follows no redirection: what authorizes it is for who was named.
+type apiClient struct {
+	base, auth string
+	client     *http.Client
 }
 
-func (q *qstashAPI) call(ctx context.Context, method, path string, header http.Header, body []byte) ([]byte, error) {
+func newAPIClient(base, auth string) *apiClient {
+	return &apiClient{strings.TrimSuffix(base, "/"), auth, &http.Client{
+		Timeout: restPatience, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
+// qstashAPI is a QStash account that is reached by its API.
+type qstashAPI struct{ *apiClient }
+
+func (q *apiClient) call(ctx context.Context, method, path string, header http.Header, body []byte) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, method, q.base+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
 	maps.Copy(req.Header, header)
-	req.Header.Set("Authorization", bearer(q.token))
+	req.Header.Set("Authorization", q.auth)
 	response, err := q.client.Do(req)
 	if err != nil {
 		return nil, err
@@ -238,20 +247,18 @@ func (q *qstashAPI) writeMessage(ctx context.Context, line qstashLine) error {
 
 // qstash makes the account of a URL, which is the local server's if there is none.
 func (f *endpointFlags) qstash(where, variable string) (*qstashAPI, error) {
-	q := &qstashAPI{base: strings.TrimSuffix(where, "/"), token: os.Getenv(variable), client: &http.Client{
-		Timeout: restPatience, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	token := os.Getenv(variable)
 	if where == "" {
 		vars, err := readLocalEnv(f.data)
 		if err != nil {
 			return nil, err
 		}
-		q.base, q.token = vars["QSTASH_URL"], vars["QSTASH_TOKEN"]
+		where, token = vars["QSTASH_URL"], vars["QSTASH_TOKEN"]
 	}
-	if q.token == "" {
+	if token == "" {
 		return nil, misuse{fmt.Errorf("no token for %s: set %s", where, variable)}
 	}
-	return q, nil
+	return &qstashAPI{newAPIClient(where, bearer(token))}, nil
 }
 
 // kindsOfQStash are counted in this order.

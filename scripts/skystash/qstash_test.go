@@ -39,7 +39,7 @@ func TestQStashAccountMoves(t *testing.T) {
 	from, to := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "data")
 	m := dev(t, from)
 	dev(t, to)
-	q := &qstashAPI{base: m.URL(), token: m.QStashToken(), client: http.DefaultClient}
+	q := &qstashAPI{newAPIClient(m.URL(), bearer(m.QStashToken()))}
 	for _, c := range []struct {
 		method, path, body string
 		header             http.Header
