@@ -62,3 +62,19 @@ test("storage is as large as it is", async () => {
   assert.equal(await figure(page, "/console/r/default/usage", "Stored"), before);
   await finish(page);
 });
+
+test("a key for metrics only reads them, and nothing else", async () => {
+  const page = await it.open();
+  await page.goto("/console/account");
+  await page.getByLabel("Name of a new key").fill("prometheus");
+  await page.getByLabel("For metrics only").check();
+  await shoot(page, "api-key-metrics-light");
+  await page.getByRole("button", { name: "Create key" }).click();
+  await page.getByText("Shown once").waitFor();
+  const key = await page.locator(".copy code").first().innerText();
+  const get = (path) => fetch(it.server.url + path, { headers: { authorization: `Basic ${Buffer.from(`${it.server.email}:${key}`).toString("base64")}` } });
+  const metrics = await (await get("/metrics")).text();
+  assert.match(metrics, /^skystash_errors_total\{resource="default",name="local",product="redis",class="write"\} 5$/m);
+  assert.equal((await get("/v2/redis/databases")).status, 401);
+  await finish(page);
+});

@@ -47,7 +47,11 @@ func showAccount(r *request) error {
 // createAPIKey shows the key in its answer: it is kept nowhere for another page to show.
 func createAPIKey(r *request) error {
 	name := r.form("name")
-	key, text, err := r.h.control.CreateAPIKey(r.Context(), r.account.ID, name)
+	create := r.h.control.CreateAPIKey
+	if r.form("metrics") != "" {
+		create = r.h.control.CreateMetricsKey
+	}
+	key, text, err := create(r.Context(), r.account.ID, name)
 	var refusal *control.Error
 	if err != nil && !errors.As(err, &refusal) {
 		return err

@@ -27,6 +27,9 @@ type APIKey struct {
 	ID        string    `json:"id"`
 	Name      string    `json:"name"`
 	CreatedAt time.Time `json:"created"`
+
+	// Metrics says that the key reads the metrics of the account's resources, and opens nothing else.
+	Metrics bool `json:"metrics,omitempty"`
 }
 
 type storedAPIKey struct {
@@ -65,7 +68,7 @@ func (e *Engine) Bootstrap(ctx context.Context, email string) (*Account, string,
 		return acct, "", err
 	}
 	text := newAPIKey()
-	err = e.putAPIKey(ctx, acct.ID, bootstrapKey, "bootstrap", text)
+	err = e.putAPIKey(ctx, acct.ID, APIKey{ID: bootstrapKey, Name: "bootstrap", CreatedAt: e.stamp()}, text)
 	if IsKind(err, Exists) { // another process has been faster
 		return acct, "", nil
 	}
@@ -166,7 +169,7 @@ func (e *Engine) Accounts(ctx context.Context) ([]string, error) {
 var errUnauthorized = &Error{Unauthorized, "unauthorized"}
 
 // Authenticate finds the account that an e-mail address and an API key open. The error is
-// of kind Unauthorized if they open none. It reads two items or so and does not bound how
+// of kind Unauthorized if they open none, as a key does that is for metrics alone. It reads two items or so and does not bound how
 // often it is asked: that is up to the caller, who knows where requests come from.
 func (e *Engine) Authenticate(ctx context.Context, email, apiKey string) (*Account, error) {
 	acct, _, err := e.SignIn(ctx, email, apiKey)
@@ -176,6 +179,17 @@ func (e *Engine) Authenticate(ctx context.Context, email, apiKey string) (*Accou
 // SignIn does what Authenticate does, and returns a fingerprint of the API key as well. A session that was begun
 // with the key keeps the fingerprint: SignedIn tells whether the key still opens the account.
 func (e *Engine) SignIn(ctx context.Context, email, apiKey string) (*Account, string, error) {
+	return e.openBy(ctx, email, apiKey, false)
+}
+
+// OpenMetrics finds the account whose metrics an e-mail address and an API key may read: one for metrics alone or any other.
+func (e *Engine) OpenMetrics(ctx context.Context, email, apiKey string) (*Account, error) {
+	acct, _, err := e.openBy(ctx, email, apiKey, true)
+	return acct, err
+}
+
+// openBy finds the account that an API key opens, also one for metrics alone if metrics is set.
+func (e *Engine) openBy(ctx context.Context, email, apiKey string, metrics bool) (*Account, string, error) {
 	address, err := cleanEmail(email)
 	if err != nil || apiKey == "" || len(apiKey) > maxAPIKey {
 		return nil, "", errUnauthorized
@@ -194,7 +208,9 @@ func (e *Engine) SignIn(ctx context.Context, email, apiKey string) (*Account, st
 	}
 	hash, found := hashAPIKey(apiKey), 0
 	for _, k := range keys {
-		found |= subtle.ConstantTimeCompare([]byte(hash), []byte(k.Hash))
+		if metrics || !k.Metrics {
+			found |= subtle.ConstantTimeCompare([]byte(hash), []byte(k.Hash))
+		}
 	}
 	if found != 1 {
 		return nil, "", errUnauthorized
@@ -220,7 +236,7 @@ func (e *Engine) SignedIn(ctx context.Context, id, fingerprint string) (*Account
 		case strings.HasPrefix(it.Key.Sort, "k"):
 			var k storedAPIKey
 			err = decode(it.Key, it.Attrs, &k)
-			valid = valid || k.Hash == fingerprint
+			valid = valid || k.Hash == fingerprint && !k.Metrics
 		}
 		if err != nil {
 			return nil, err
@@ -273,7 +289,17 @@ func (e *Engine) APIKeys(ctx context.Context, acct string) ([]APIKey, error) {
 
 // CreateAPIKey makes an API key and returns its text, which nobody can ask for again.
 func (e *Engine) CreateAPIKey(ctx context.Context, acct, name string) (APIKey, string, error) {
-	if err := checkName(name); err != nil {
+	return e.createAPIKey(ctx, acct, APIKey{Name: name})
+}
+
+// CreateMetricsKey makes an API key that reads metrics and opens nothing else.
+func (e *Engine) CreateMetricsKey(ctx context.Context, acct, name string) (APIKey, string, error) {
+	return e.createAPIKey(ctx, acct, APIKey{Name: name, Metrics: true})
+}
+
+// createAPIKey makes an API key of which the name is known, and what it is for.
+func (e *Engine) createAPIKey(ctx context.Context, acct string, key APIKey) (APIKey, string, error) {
+	if err := checkName(key.Name); err != nil {
 		return APIKey{}, "", err
 	}
 	keys, err := e.apiKeys(ctx, acct)
@@ -283,11 +309,12 @@ func (e *Engine) CreateAPIKey(ctx context.Context, acct, name string) (APIKey, s
 	if len(keys) >= MaxAPIKeys {
 		return APIKey{}, "", refuse(Quota, "an account can have %d API keys", MaxAPIKeys)
 	}
-	id, text := newID(), newAPIKey()
-	if err := e.putAPIKey(ctx, acct, id, name, text); err != nil {
+	text := newAPIKey()
+	key.ID, key.CreatedAt = newID(), e.stamp()
+	if err := e.putAPIKey(ctx, acct, key, text); err != nil {
 		return APIKey{}, "", err
 	}
-	return APIKey{ID: id, Name: name, CreatedAt: e.stamp()}, text, nil
+	return key, text, nil
 }
 
 // EnsureAPIKey makes a text of 32 bytes or more that is known in advance an API key of an
@@ -296,16 +323,16 @@ func (e *Engine) EnsureAPIKey(ctx context.Context, acct, id, text string) error 
 	if len(text) < minAPIKey || len(text) > maxAPIKey {
 		return refuse(Invalid, "an API key has %d to %d bytes", minAPIKey, maxAPIKey)
 	}
-	record := storedAPIKey{APIKey{id, id, e.stamp()}, hashAPIKey(text)}
+	record := storedAPIKey{APIKey{ID: id, Name: id, CreatedAt: e.stamp()}, hashAPIKey(text)}
 	if _, err := e.store.Apply(ctx, store.Put(apiKeyKey(acct, id), encode(record), nil)); err != nil {
 		return fmt.Errorf("writing an API key: %w", err)
 	}
 	return nil
 }
 
-func (e *Engine) putAPIKey(ctx context.Context, acct, id, name, text string) error {
-	record := storedAPIKey{APIKey{id, name, e.stamp()}, hashAPIKey(text)}
-	_, err := e.store.Apply(ctx, store.Put(apiKeyKey(acct, id), encode(record), store.Absent(attrJSON)))
+func (e *Engine) putAPIKey(ctx context.Context, acct string, key APIKey, text string) error {
+	record := storedAPIKey{key, hashAPIKey(text)}
+	_, err := e.store.Apply(ctx, store.Put(apiKeyKey(acct, key.ID), encode(record), store.Absent(attrJSON)))
 	if unmet(err) {
 		return refuse(Exists, "there is such an API key")
 	}
@@ -322,11 +349,17 @@ func (e *Engine) RevokeAPIKey(ctx context.Context, acct, id string) error {
 	if err != nil {
 		return err
 	}
+	opening := 0 // those that open the account
+	for _, k := range keys {
+		if !k.Metrics {
+			opening++
+		}
+	}
 	for _, k := range keys {
 		if k.ID != id {
 			continue
 		}
-		if len(keys) == 1 {
+		if opening == 1 && !k.Metrics {
 			return refuse(Invalid, "the last API key of an account cannot be revoked: create another one first")
 		}
 		if _, err := e.store.Apply(ctx, store.Delete(apiKeyKey(acct, id), nil)); err != nil {

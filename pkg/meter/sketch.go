@@ -51,6 +51,11 @@ func bucketValue(i int) time.Duration {
 	return time.Duration(2 * low * high / (low + high))
 }
 
+// BucketBound is the duration below which those of a bucket are, and those of all buckets before it.
+func BucketBound(bucket int) time.Duration {
+	return time.Duration(math.Exp2(lowestBits + float64(bucket+1)/perOctave))
+}
+
 // Sketch is a distribution of durations, as counts in fixed buckets: sketches can be added, and
 // their quantiles are right to RelativeError. The zero value is empty. Like a slice, a copy shares what it holds.
 type Sketch struct {

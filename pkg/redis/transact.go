@@ -128,9 +128,12 @@ func (e *Engine) transact(ctx context.Context, db *Database, group []bound, mode
 	}
 	mark := w.Len()
 	var attempts *store.Attempts // once one has failed
-	for {
+	for again := false; ; again = true {
 		w.Truncate(mark)
 		mode.heard.reset()
+		if c := command.CallerOf(ctx); again && hints && c != nil && c.Observer != nil {
+			c.Observer.Again()
+		}
 		tx := e.keys.Begin(ctx, db, keyspace.Mode{
 			Write: writes, Whole: mode.multi, Divisible: !mode.multi && group[0].cmd.Has(command.Divisible), Hints: hints,
 			Doubts: known.Doubts, Budget: group[0].budget,
@@ -165,8 +168,7 @@ func (e *Engine) transact(ctx context.Context, db *Database, group []bound, mode
 		}
 		w.Truncate(mark)
 		inDoubt := len(known.Doubts) > 0
-		again := errors.Is(err, store.ErrConflict) || inDoubt && keyspace.Passing(err)
-		if again {
+		if errors.Is(err, store.ErrConflict) || inDoubt && keyspace.Passing(err) {
 			if attempts == nil {
 				attempts = e.retry.Begin()
 				attempts.Expect(e.locks.Expected(db.ID, keys...))

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"time"
 
@@ -62,7 +63,8 @@ func (s *server) call(ctx context.Context, method, path string, in, out any) err
 }
 
 // idle lets members join groups and send nothing but heartbeats.
-func idle(ctx context.Context, s *server, members int, d time.Duration, note func(what, value string)) error {
+func idle(ctx context.Context, s *server, p plan, note func(what, value string)) error {
+	members, d := p.members, time.Duration(p.seconds)*time.Second
 	bare, err := s.memory()
 	if err != nil {
 		return err
@@ -92,6 +94,10 @@ func idle(ctx context.Context, s *server, members int, d time.Duration, note fun
 		return err
 	}
 	begin := time.Now()
+	profiled := make(chan error, 1)
+	if p.profile != "" {
+		go func() { profiled <- s.profile(ctx, p.profile, p.seconds) }()
+	}
 	select {
 	case err := <-failed:
 		return fmt.Errorf("a member: %w", err)
@@ -105,11 +111,37 @@ func idle(ctx context.Context, s *server, members int, d time.Duration, note fun
 	if err != nil {
 		return err
 	}
+	if p.profile != "" {
+		if err := <-profiled; err != nil {
+			return fmt.Errorf("the profile: %w", err)
+		}
+	}
 	who := fmt.Sprintf("%d idle members of groups of %d: ", members, groupSize)
 	note(who+"memory of the process, MB", fmt.Sprintf("%d", memory/1e6))
 	note(who+"of which it had without them, MB", fmt.Sprintf("%d", bare/1e6))
 	note(who+"of a core", fmt.Sprintf("%.1f %%", 100*(after-used).Seconds()/time.Since(begin).Seconds()))
 	return nil
+}
+
+// profile writes a profile of the processor time of some seconds.
+func (s *server) profile(ctx context.Context, file string, seconds int) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("%s/debug/pprof/profile?seconds=%d", s.url, seconds), nil)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s", resp.Status, b)
+	}
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, b, 0o644)
 }
 
 // member is a member of a group, with its connection.

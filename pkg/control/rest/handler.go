@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/skystash/skystash/pkg/control"
+	"github.com/skystash/skystash/pkg/control/backup"
 	"github.com/skystash/skystash/pkg/edge"
 	"github.com/skystash/skystash/pkg/kafka"
 	"github.com/skystash/skystash/pkg/meter"
@@ -29,6 +30,8 @@ type Config struct {
 	// The products that Engine works on.
 	Kafka  *kafka.Engine
 	QStash *qstash.Engine
+
+	Backups *backup.Backups // of databases; nil: there are none
 
 	ReadRegions []string // that databases may ask for besides the deployment's own
 
@@ -58,6 +61,9 @@ func New(cfg Config) *Handler {
 // Serves reports whether a path is one of this API's, as opposed to QStash's, which also
 // begin with /v2/.
 func Serves(path string) bool {
+	if path == metricsPath {
+		return true
+	}
 	rest, ok := strings.CutPrefix(path, "/v2/")
 	if !ok {
 		return false
@@ -108,13 +114,22 @@ var (
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header := edge.HTTPHeader(w.Header())
 	status := http.StatusOK
-	text, err := h.serveSafely(r)
+	contentType := "application/json"
+	var text []byte
+	var err error
+	if r.URL.Path == metricsPath {
+		contentType = "text/plain; version=0.0.4; charset=utf-8"
+		text, err = h.metrics(r)
+	} else {
+		text, err = h.serveSafely(r)
+	}
 	if err != nil {
 		e := edge.Report(r.Context(), h.log, answerOf(err), "method", r.Method, "path", r.URL.Path)
 		status, text = e.Status, failed(e)
 		e.SetHeader(header)
+		contentType = "application/json"
 	}
-	header.SetHeader("Content-Type", "application/json")
+	header.SetHeader("Content-Type", contentType)
 	edge.Send(w, r, status, text)
 }
 
@@ -145,7 +160,7 @@ func (h *Handler) serve(r *http.Request) (any, error) {
 	}
 	x.own = strings.HasPrefix(found.path, ownPaths)
 	if !found.open {
-		if err := x.authenticate(); err != nil {
+		if err := x.authenticate(h.cfg.Engine.Authenticate); err != nil {
 			return nil, err
 		}
 	}
@@ -203,12 +218,12 @@ func (r *route) match(parts []string) (ids []string, ok bool) {
 
 // authenticate finds out whose request it is. The key is checked first: others at the caller's address,
 // or whoever can send from there, cannot keep the owner of a key out.
-func (x *exchange) authenticate() error {
+func (x *exchange) authenticate(open func(ctx context.Context, email, key string) (*control.Account, error)) error {
 	email, key, ok := x.r.BasicAuth()
 	if !ok {
 		return errUnauthorized
 	}
-	acct, err := x.cfg.Engine.Authenticate(x.ctx, email, key)
+	acct, err := open(x.ctx, email, key)
 	if control.IsKind(err, control.Unauthorized) {
 		from := x.caller()
 		if x.guards.closed(from) {

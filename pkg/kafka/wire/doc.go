@@ -19,14 +19,15 @@
 // record, at most a second old: a credential that was revoked, or has expired, closes its
 // connections at the next request, and idle ones within seconds.
 //
-// One goroutine reads requests ahead, at most five, and one serves them in order. A Fetch that waits
+// One goroutine reads a connection's requests and serves most of them itself. What may wait, or has much data, is served by another one while
+// at most five more are read, in order. A Fetch that waits
 // holds up what comes behind it on its connection, as in Kafka.
 //
 // # Bounds
 //
-// The size of requests, and the memory that decoding them takes in the whole process, are bounded before they are read: see
-// frame.go. kmsg takes up to 80 bytes for a byte of a hostile request, so each request is charged
-// for that, except Produce, whose arrays are counted first.
+// The size of requests, and the memory that reading and decoding them takes, are bounded before they are read, by connection, account and process: see
+// memory.go. kmsg takes up to 80 bytes for a byte of a hostile request, so each request is charged
+// for that, except Produce, JoinGroup and SyncGroup, whose arrays are counted first.
 //
 // # What is different from Kafka
 //

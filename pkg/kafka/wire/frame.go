@@ -14,18 +14,12 @@ import (
 // How large requests may be, in bytes.
 const (
 	largeFrame   = 32 << 20 // of Produce
-	smallFrame   = 2 << 20  // of all others
+	groupFrame   = 2 << 20  // of JoinGroup and SyncGroup, which have what members tell each other
+	smallFrame   = 1 << 20  // of all others
 	unknownFrame = 64 << 10 // before authentication
 
 	// hostileFactor is how many bytes kmsg allocates at most for a byte of a request.
 	hostileFactor = 80
-
-	// requestMemory is what the requests of all connections may take at once, as they come, and clusterMemory those
-	// of one cluster. Beyond it, connections are not read from.
-	requestMemory = 256 << 20
-	clusterMemory = requestMemory / 2
-	// decodeMemory is what decoding them may take, which nobody has to wait for who has not read a whole request.
-	decodeMemory = 256 << 20
 )
 
 // errFrame means that a client does not speak the protocol.
@@ -45,17 +39,19 @@ type frame struct {
 	correlation int32
 	client      string
 	body        []byte              // behind the header
-	own         *semaphore.Weighted // of the cluster, see clusterMemory; nil: the client is a stranger
-	arrived     int64               // of requestMemory, and of own
-	decoded     int64               // of decodeMemory
+	own         *share              // whose memory the request takes
+	conn        *semaphore.Weighted // see source
+	arrived     int64               // bytes of memory that it has taken as it came
+	decoded     int64               // bytes that it has taken to be decoded
 }
 
 // source is where requests come from.
 type source struct {
 	r     io.Reader
-	bound int                 // of a request's size, besides what the table says
-	own   *semaphore.Weighted // see frame
-	begun func() error        // is called when a request begins: the rest has to come soon
+	bound int                  // of a request's size, besides what the table says
+	own   *share               // see frame
+	conn  *semaphore.Weighted  // connRequest, of the connection; nil: that is not counted
+	begun func(size int) error // is called when a request begins: the rest, of so many bytes, has to come soon
 }
 
 // readFrame reads a request. Of a stranger it reads little, and counts nothing until it is there: strangers
@@ -69,7 +65,7 @@ func (s *Server) readFrame(ctx context.Context, from source) (*frame, error) {
 	if size < headerSize || size > from.bound {
 		return nil, fmt.Errorf("%w: a length of %d bytes", errFrame, size)
 	}
-	if err := from.begun(); err != nil {
+	if err := from.begun(size); err != nil {
 		return nil, err
 	}
 	if _, err := io.ReadFull(from.r, head[lengthSize:]); err != nil {
@@ -80,6 +76,7 @@ func (s *Server) readFrame(ctx context.Context, from source) (*frame, error) {
 		version:     int16(binary.BigEndian.Uint16(head[6:])),
 		correlation: int32(binary.BigEndian.Uint32(head[8:])),
 		own:         from.own,
+		conn:        from.conn,
 	}
 	f.api = s.byKey(f.key)
 	if f.api == nil {
@@ -101,41 +98,6 @@ func (s *Server) readFrame(ctx context.Context, from source) (*frame, error) {
 		return nil, err
 	}
 	return f, nil
-}
-
-// arrive takes the memory that a request needs as it comes.
-func (s *Server) arrive(ctx context.Context, f *frame, size int64) error {
-	if f.own == nil {
-		return nil
-	}
-	if err := f.own.Acquire(ctx, size); err != nil {
-		return err
-	}
-	if err := s.memory.Acquire(ctx, size); err != nil {
-		f.own.Release(size)
-		return err
-	}
-	f.arrived = size
-	return nil
-}
-
-// charge takes the memory that decoding a request needs.
-func (s *Server) charge(ctx context.Context, f *frame, cost int64) error {
-	if err := s.decoding.Acquire(ctx, cost); err != nil {
-		return err
-	}
-	f.decoded = cost
-	return nil
-}
-
-// release gives back what a request has taken.
-func (s *Server) release(f *frame) {
-	if f.arrived > 0 {
-		f.own.Release(f.arrived)
-		s.memory.Release(f.arrived)
-	}
-	s.decoding.Release(f.decoded)
-	f.arrived, f.decoded = 0, 0
 }
 
 func (a *api) largest() int {
@@ -203,8 +165,9 @@ func appendAnswer(b []byte, correlation int32, resp kmsg.Response) []byte {
 
 // cursor takes values of the protocol off bytes. Once something was wrong, bad stays true.
 type cursor struct {
-	b   []byte
-	bad bool
+	b      []byte
+	bad    bool
+	tagged int // tagged fields that it has passed over
 }
 
 func (c *cursor) take(n int) []byte {
@@ -284,13 +247,32 @@ func (c *cursor) array(flexible bool, size int) int {
 // tags passes over tagged fields.
 func (c *cursor) tags() {
 	for n := c.uvarint(); n > 0 && !c.bad; n-- {
+		c.tagged++
 		c.uvarint()
 		c.take(c.uvarint())
 	}
 }
 
-// maxPartitions bounds the partitions that one request may name.
-const maxPartitions = 100_000
+// What the requests may have that are weighed by their elements.
+const (
+	maxPartitions = 100_000 // that one request names
+	maxMembers    = 10_000  // protocols in a JoinGroup, or members in a SyncGroup
+	maxTagged     = 10_000  // tagged fields: clients send none that the protocol does not know yet
+
+	// taggedCost is what kmsg allocates at most for a tagged field: a map, for the first of an element.
+	taggedCost = 512
+)
+
+// weight is how many bytes kmsg will allocate for a request of so many elements that the cursor has gone over. The error is errFrame.
+func (c *cursor) weight(key int16, elements int) (int, error) {
+	switch {
+	case c.bad:
+		return 0, fmt.Errorf("%w: %s", errFrame, kmsg.NameForKey(key))
+	case c.tagged > maxTagged:
+		return 0, fmt.Errorf("%w: %s with more than %d tagged fields", errFrame, kmsg.NameForKey(key), maxTagged)
+	}
+	return elements*hostileFactor + c.tagged*taggedCost, nil
+}
 
 // weighProduce goes over a Produce request and returns how many bytes kmsg will allocate. The error is errFrame.
 func weighProduce(body []byte, version int16, flexible bool) (int, error) {
@@ -318,8 +300,71 @@ func weighProduce(body []byte, version int16, flexible bool) (int, error) {
 			c.tags()
 		}
 	}
-	if c.bad {
-		return 0, fmt.Errorf("%w: Produce", errFrame)
+	if flexible {
+		c.tags()
 	}
-	return count * hostileFactor, nil
+	return c.weight(keyProduce, count)
+}
+
+// weighJoinGroup is weighProduce for a JoinGroup request. One waits for other members, so that what it takes is held for long.
+func weighJoinGroup(body []byte, version int16, flexible bool) (int, error) {
+	c := cursor{b: body}
+	c.nullableString(flexible) // group
+	c.int32()                  // session timeout
+	if version >= 1 {
+		c.int32() // rebalance timeout
+	}
+	c.nullableString(flexible) // member
+	if version >= 5 {
+		c.nullableString(flexible) // instance
+	}
+	c.nullableString(flexible) // type of protocols
+	count := c.namedBytes(flexible)
+	if version >= 8 {
+		c.nullableString(flexible) // reason
+	}
+	if flexible {
+		c.tags()
+	}
+	return c.weightOfMembers(keyJoinGroup, count)
+}
+
+// weighSyncGroup is weighProduce for a SyncGroup request, which waits like JoinGroup.
+func weighSyncGroup(body []byte, version int16, flexible bool) (int, error) {
+	c := cursor{b: body}
+	c.nullableString(flexible) // group
+	c.int32()                  // generation
+	c.nullableString(flexible) // member
+	if version >= 3 {
+		c.nullableString(flexible) // instance
+	}
+	if version >= 5 {
+		c.nullableString(flexible) // type of protocols
+		c.nullableString(flexible) // protocol
+	}
+	count := c.namedBytes(flexible)
+	if flexible {
+		c.tags()
+	}
+	return c.weightOfMembers(keySyncGroup, count)
+}
+
+// namedBytes passes over an array of names with bytes, and returns how many there are.
+func (c *cursor) namedBytes(flexible bool) int {
+	count := c.array(flexible, 3)
+	for n := count; n > 0 && !c.bad && count <= maxMembers; n-- {
+		c.nullableString(flexible)
+		c.skipBytes(flexible)
+		if flexible {
+			c.tags()
+		}
+	}
+	return count
+}
+
+func (c *cursor) weightOfMembers(key int16, count int) (int, error) {
+	if count > maxMembers {
+		return 0, fmt.Errorf("%w: %s with more than %d protocols or members", errFrame, kmsg.NameForKey(key), maxMembers)
+	}
+	return c.weight(key, count)
 }

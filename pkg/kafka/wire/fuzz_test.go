@@ -16,7 +16,7 @@ import (
 
 // reader is a server that only reads frames.
 func reader() *Server {
-	s := &Server{memory: semaphore.NewWeighted(requestMemory), decoding: semaphore.NewWeighted(decodeMemory), apis: apis()}
+	s := &Server{memory: semaphore.NewWeighted(requestMemory), decoding: semaphore.NewWeighted(decodeMemory), shares: map[string]*share{}, apis: apis()}
 	for i := range s.apis {
 		s.table[s.apis[i].key] = &s.apis[i]
 	}
@@ -25,7 +25,7 @@ func reader() *Server {
 
 // bytesOf is a client that has sent what it sends.
 func bytesOf(b []byte) source {
-	return source{r: strings.NewReader(string(b)), bound: largeFrame, own: semaphore.NewWeighted(clusterMemory), begun: func() error { return nil }}
+	return source{r: strings.NewReader(string(b)), bound: largeFrame, own: reader().shareOf("a", "c"), begun: func(int) error { return nil }}
 }
 
 // FuzzRequest reads whatever bytes as a request. What is decoded is what is decoded of its own encoding.

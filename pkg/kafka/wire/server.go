@@ -68,15 +68,18 @@ type Server struct {
 	conns         *conns.Set[*conn]
 	perCredential int
 
-	mu       sync.Mutex
-	memories map[string]*semaphore.Weighted // by cluster: clusterMemory
+	strangers *share // what those have together who have not authenticated
+
+	mu     sync.Mutex
+	shares map[string]*share // see shareOf
 }
 
 // New makes a Server.
 func New(cfg Config) *Server {
 	s := &Server{
 		engine: cfg.Engine, gate: access.Gate{Engine: cfg.Engine, Verifier: cfg.Verifier}, now: cfg.Now, log: cfg.Logger,
-		memory: semaphore.NewWeighted(requestMemory), decoding: semaphore.NewWeighted(decodeMemory), memories: map[string]*semaphore.Weighted{},
+		memory: semaphore.NewWeighted(requestMemory), decoding: semaphore.NewWeighted(decodeMemory),
+		strangers: &share{decoding: semaphore.NewWeighted(strangerDecode)}, shares: map[string]*share{},
 		perCredential: cmp.Or(cfg.MaxPerCredential, maxPerCredential), gateway: cfg.Gateway,
 	}
 	if s.now == nil {
@@ -129,16 +132,6 @@ func (s *Server) Clients() (open int, total uint64) { return s.conns.Clients() }
 // share is how many bytes of answers a connection may have.
 func (s *Server) share() int {
 	return max(minAnswer, min(maxAnswer, answerMemory/max(1, s.conns.Len())))
-}
-
-// memoryOf is what the requests of a cluster may take.
-func (s *Server) memoryOf(cluster string) *semaphore.Weighted {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.memories[cluster] == nil {
-		s.memories[cluster] = semaphore.NewWeighted(clusterMemory)
-	}
-	return s.memories[cluster]
 }
 
 // Drain accepts nothing more and makes all connections end, spread over Config.DrainTime: each is served as always until its turn

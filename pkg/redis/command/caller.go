@@ -33,9 +33,11 @@ type Observer interface {
 	Ran(cmd *Command, args []string, took time.Duration, failure string)
 	// Joined is told of a command that has run as part of a transaction, which is told of besides.
 	Joined(cmd *Command, took time.Duration, failure string)
-	// Called is told of a command that a script has run, or not been allowed to run. It comes before the script itself, and again if the
-	// script runs again because others were faster. cmd is nil if there is no such command.
+	// Called is told of a command that a script has run, or not been allowed to run. It comes before the script itself. cmd is nil if
+	// there is no such command.
 	Called(cmd *Command, ran bool, took time.Duration, failure string)
+	// Again is told that scripts run again, because others were faster, and so do their commands.
+	Again()
 	// Rejected is told of a command that was refused before it ran. cmd is nil if there is no such command.
 	Rejected(cmd *Command, failure string)
 }
@@ -57,8 +59,11 @@ type ServerInfo struct {
 	InputRate        float64 // bytes a second
 	OutputRate       float64 // bytes a second
 	HeldBytes        int64   // that connections hold, for requests, transactions and replies
+	Hits, Misses     int64   // keys that reading commands have found, and have not
 	SlowClients      int64   // connections that were closed because their clients did not read
 	EvictedClients   int64   // and because all connections held too much
+	// Listening counts the channels, patterns and shard channels that connections of the database are subscribed to.
+	Listening func() (channels, patterns, shards int)
 	// Section writes the lines of INFO's commandstats, errorstats or latencystats.
 	Section func(name string, line func(name string, value any))
 	// ResetStat makes what is counted begin anew.

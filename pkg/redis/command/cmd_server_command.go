@@ -361,6 +361,13 @@ func writeDocs(w *resp.Writer, cmd *Command, fullName string) {
 	}
 	m.text("deprecated_since", d.deprecated)
 	m.text("replaced_by", d.replacedBy)
+	if d.history != nil {
+		m.name("history")
+		w.Set(len(d.history))
+		for _, change := range d.history {
+			w.Strings(change[:])
+		}
+	}
 	m.arguments(d.args)
 	if cmd.Subcommands != nil {
 		m.name("subcommands")

@@ -80,11 +80,14 @@ func infoStats(s *ServerInfo, line func(name string, value any)) {
 		line("instantaneous_input_kbps", fmt.Sprintf("%.2f", s.InputRate/1024))
 		line("instantaneous_output_kbps", fmt.Sprintf("%.2f", s.OutputRate/1024))
 		line("rejected_connections", 0)
-		line("keyspace_hits", 0)
-		line("keyspace_misses", 0)
-		line("expired_keys", 0)
-		line("pubsub_channels", 0)
-		line("pubsub_patterns", 0)
+		line("keyspace_hits", s.Hits)
+		line("keyspace_misses", s.Misses)
+		if s.Listening != nil {
+			channels, patterns, shards := s.Listening()
+			line("pubsub_channels", channels)
+			line("pubsub_patterns", patterns)
+			line("pubsubshard_channels", shards)
+		}
 	}
 	line("evicted_keys", 0)
 	if s != nil {

@@ -31,12 +31,19 @@ import (
 //go:embed docs.txt
 var docsText string
 
-// doc is what docsText tells of a command.
+// historyText is what COMMAND DOCS tells of changes of commands, a change on a line: the command's name, the version of Redis, and what has
+// changed, separated by tabs.
+//
+//go:embed history.txt
+var historyText string
+
+// doc is what docsText and historyText tell of a command.
 type doc struct {
 	complexity string
 	args       []argument
 	deprecated string // the version; "": it is not
 	replacedBy string
+	history    [][2]string // versions and what they have changed
 }
 
 // argument is an argument in COMMAND DOCS.
@@ -50,11 +57,28 @@ type argument struct {
 
 var docs = sync.OnceValue(func() map[string]doc {
 	all, err := parseDocs(docsText)
+	if err == nil {
+		err = parseHistory(historyText, all)
+	}
 	if err != nil {
 		panic(err)
 	}
 	return all
 })
+
+// parseHistory adds changes to the commands that there are.
+func parseHistory(text string, all map[string]doc) error {
+	for line := range strings.Lines(text) {
+		fields := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+		d, ok := all[fields[0]]
+		if len(fields) != 3 || !ok {
+			return fmt.Errorf("redis: history of commands: malformed line %q", line)
+		}
+		d.history = append(d.history, [2]string{fields[1], fields[2]})
+		all[fields[0]] = d
+	}
+	return nil
+}
 
 func parseDocs(text string) (map[string]doc, error) {
 	all := map[string]doc{}

@@ -100,3 +100,11 @@ func TestArgumentsThatCannotBeReadAreRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestHistoryOfWhatThereIsNotIsRefused(t *testing.T) {
+	for _, text := range []string{"get\t7.0.0\n", "nosuch\t7.0.0\tAdded it.\n"} {
+		if err := parseHistory(text, map[string]doc{"get": {}}); err == nil {
+			t.Errorf("%q is accepted", text)
+		}
+	}
+}

@@ -63,6 +63,9 @@ type Database struct {
 	// BytesIn and BytesOut are what its clients have sent and received.
 	BytesIn, BytesOut atomic.Int64
 
+	// Hits and Misses are the keys that reading commands have found, and those that they have not.
+	Hits, Misses atomic.Int64
+
 	untracked atomic.Bool  // latency-tracking is off
 	threshold atomic.Int64 // latency-monitor-threshold in ms; 0: there are no events
 
@@ -135,8 +138,9 @@ func (d *Database) Reset() {
 		}
 	}
 	d.failures.reset()
-	d.BytesIn.Store(0)
-	d.BytesOut.Store(0)
+	for _, n := range []*atomic.Int64{&d.BytesIn, &d.BytesOut, &d.Hits, &d.Misses} {
+		n.Store(0)
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.rates = rates{}

@@ -28,6 +28,8 @@ type batch struct {
 	bytesIn  int64
 	blocked  bool           // a limit of the database's usage was reached
 	over     bool           // the commands behind the last one are another batch
+	inExec   bool           // the replies are part of one, of EXEC
+	left     []*receiver    // that have ended within EXEC
 	waited   *time.Duration // of the batch's time, what a command waited for others; nil: none
 }
 
@@ -272,16 +274,17 @@ func (b *batch) count(args []string) {
 	}
 }
 
-// outcome notes what a command came to, for the meter, and returns the replies behind its own.
+// outcome notes what a command came to, for the statistics and the meter, and returns the replies behind its own.
 func (b *batch) outcome(args []string, replies []byte) []byte {
-	if b.s.meter.Recorder == nil {
-		return nil
-	}
 	reply, rest, err := resp.Cut(replies)
 	if err != nil {
 		return nil // its reply was suppressed
 	}
-	b.ran = append(b.ran, b.s.engine.Outcome(args, reply))
+	ran := b.s.engine.Outcome(args, reply)
+	b.lookedUp(ran)
+	if b.s.meter.Recorder != nil {
+		b.ran = append(b.ran, ran)
+	}
 	return rest
 }
 

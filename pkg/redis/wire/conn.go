@@ -51,6 +51,7 @@ type conn struct {
 	hangUp   bool   // the connection ends behind what is to be sent
 	failure  string // of the command of the connection itself that is carried out
 	inScript string // the last failure of a command that the script has run which is carried out
+	again    bool   // the script runs again: what it runs was counted
 
 	ran []meter.Ran // of the batch, for the meter
 

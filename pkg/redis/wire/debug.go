@@ -1,9 +1,12 @@
 package wire
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/skystash/skystash/pkg/redis/resp"
 )
 
 // DEBUG, as far as it has a meaning here. Subcommands that would look into Redis's memory are refused, with the error of
@@ -17,6 +20,8 @@ func debugCommand(b *batch, args []string) {
 	switch sub := strings.ToLower(args[1]); {
 	case sub == "sleep" && len(args) == 3:
 		debugSleep(b, args[2])
+	case sub == "object" && len(args) == 3:
+		debugObject(b, args[2])
 	case sub == "protocol" && len(args) == 3:
 		debugProtocol(b, strings.ToLower(args[2]))
 	case sub == "jmap",
@@ -47,6 +52,43 @@ func debugSleep(b *batch, seconds string) {
 	}
 	b.over = true // the next command has a deadline of its own
 	b.w.OK()
+}
+
+// dumpFrame is what DUMP adds to a value: its type in front of it, and behind it a version and a checksum.
+const dumpFrame = 1 + 2 + 8
+
+// DEBUG OBJECT key
+//
+// The encoding is the one that Redis would have chosen, the length that of what DUMP has.
+func debugObject(b *batch, key string) {
+	encoding, ok := b.ask("OBJECT", "ENCODING", key)
+	if !ok {
+		return
+	}
+	dump, ok := b.ask("DUMP", key)
+	if !ok {
+		return
+	}
+	// Nothing is at an address, and when a key was used last is not known.
+	b.w.Simple(fmt.Sprintf("Value at:0x0 refcount:1 encoding:%s serializedlength:%d lru:%d lru_seconds_idle:0", encoding, len(dump)-dumpFrame, b.s.now().Unix()&0xffffff))
+}
+
+// ask runs a command that replies with a string about a key. It is not ok if there is none, which the client is told.
+func (b *batch) ask(args ...string) (text string, ok bool) {
+	var w resp.Writer
+	if err := b.s.engine.Do(b.ctx, b.Database, b.Access, args, &w); err != nil {
+		b.fail(b.failedText(err))
+		return "", false
+	}
+	if refused, failed := resp.ErrorText(w.Buf); failed {
+		b.fail(refused)
+		return "", false
+	}
+	value, err := resp.Decode(w.Buf)
+	if text, ok = value.(string); err != nil || !ok {
+		b.fail("ERR no such key")
+	}
+	return text, ok
 }
 
 // DEBUG PROTOCOL type

@@ -1,6 +1,7 @@
 package wire_test
 
 import (
+	"regexp"
 	"testing"
 
 	"github.com/skystash/skystash/pkg/token"
@@ -19,7 +20,8 @@ func TestDebug(t *testing.T) {
 		{"DEBUG RELOAD", "+OK|"},
 		{"DEBUG SET-ACTIVE-EXPIRE 0", "+OK|"},
 		{"DEBUG SET-ACTIVE-EXPIRE", refused},
-		{"DEBUG OBJECT k", refused},
+		{"DEBUG OBJECT", refused},
+		{"DEBUG OBJECT none", "-ERR no such key|"},
 		{"DEBUG SEGFAULT", refused},
 		{"DEBUG", "-ERR wrong number of arguments for 'debug' command|"},
 		{"DEBUG PROTOCOL map", "*6|:0|:0|:1|:1|:2|:0|"},
@@ -30,6 +32,16 @@ func TestDebug(t *testing.T) {
 		{"EXEC", "*1|+OK|"},
 	} {
 		c.expect(tt.send, tt.want)
+	}
+	// Of a string the length is that of Redis 7.0. Of a hash DUMP has another form.
+	c.expect("SET k 12345", "+OK|")
+	c.expect("RPUSH l a b c", ":3|")
+	c.expect("HSET h a b", ":1|")
+	for key, want := range map[string]string{"k": "int serializedlength:3", "h": `listpack serializedlength:\d+`} {
+		c.send("DEBUG OBJECT " + key)
+		if got := c.reply(); !regexp.MustCompile(`^\+Value at:0x0 refcount:1 encoding:` + want + ` lru:\d+ lru_seconds_idle:0\|$`).MatchString(got) {
+			t.Errorf("%s: %s", key, got)
+		}
 	}
 	reader := s.dial()
 	reader.expect("AUTH "+s.mint(func(c *token.Claims) { c.Scope = token.ReadOnly }), "+OK|")

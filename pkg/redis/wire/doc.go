@@ -39,13 +39,13 @@
 //
 // Commands between MULTI and EXEC are checked when they are queued, and carried out by EXEC in one transaction of the
 // engine, on the condition that no watched key has changed (see redis.Watched for what that means). Replies are sent when it has
-// committed. A transaction has at most 100 keys.
+// committed. Then the commands of the connection itself are carried out, such as SUBSCRIBE. A transaction has at most 100 keys.
 //
 // # What is different from Redis
 //
 // There is one database, number 0. After SELECT of another one, commands about keys are refused until SELECT 0. Before a login every command
 // but AUTH, HELLO, RESET and QUIT answers NOAUTH, even one that there is not. CLIENT LIST and KILL know the connections of
-// the caller's database in this process. Clients are never told of changed keys: CLIENT TRACKING is refused. HELLO, AUTH and
-// SUBSCRIBE are refused in a transaction. DEBUG SLEEP holds up its connection only. CONFIG SET accepts the parameters by which Redis chooses how
+// the caller's database in this process. Clients are never told of changed keys: CLIENT TRACKING is refused. HELLO and AUTH
+// are refused in a transaction. DEBUG SLEEP holds up its connection only. CONFIG SET accepts the parameters by which Redis chooses how
 // it keeps values in memory, without effect.
 package wire

@@ -19,6 +19,8 @@ const (
 	errCluster      = "ERR This instance has cluster support disabled"
 	errDebug        = "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server."
 	errInMulti      = "ERR Command not allowed inside a transaction"
+	errShardInMulti = "ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client"
+	errMonInMulti   = "ERR MONITOR isn't allowed for DENY BLOCKING client"
 	errNested       = "ERR MULTI calls can not be nested"
 	errWatchMulti   = "ERR WATCH inside MULTI is not allowed"
 	errNoExec       = "ERR EXEC without MULTI"

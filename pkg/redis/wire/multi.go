@@ -2,6 +2,7 @@ package wire
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/skystash/skystash/pkg/redis"
 	"github.com/skystash/skystash/pkg/redis/resp"
@@ -176,6 +177,14 @@ func exec(b *batch, _ []string) {
 		return
 	}
 	b.over = true // the database may have been flushed
+	if tx.subscribes() {
+		if err := b.flush(); err != nil {
+			b.hangUp = true
+			return
+		}
+		b.sending.Lock() // no message is sent before the confirmation, nor within the replies
+		defer b.letMessages()
+	}
 	mark := b.w.Len()
 	if err := b.merge(tx.commands, replies.Buf); err != nil {
 		b.logger().Error("a transaction's replies", "error", err)
@@ -184,8 +193,31 @@ func exec(b *batch, _ []string) {
 	}
 }
 
+// subscribes reports whether a command changes what the connection receives.
+func (tx *transaction) subscribes() bool {
+	return slices.ContainsFunc(tx.commands, func(q queuedCommand) bool { return q.handle.run != nil && q.handle.listener })
+}
+
+// letMessages sends the replies of a transaction, and lets messages follow.
+func (b *batch) letMessages() {
+	err := b.encode()
+	if err == nil {
+		err = b.send()
+	}
+	if err != nil {
+		b.hangUp = true
+	}
+	b.sending.Unlock()
+	for _, r := range b.left {
+		r.end()
+	}
+	b.left = nil
+}
+
 // merge writes the replies of all commands as one array. Those of the engine's are given.
 func (b *batch) merge(commands []queuedCommand, replies []byte) error {
+	b.inExec = true
+	defer func() { b.inExec = false }()
 	b.w.Array(len(commands))
 	for _, q := range commands {
 		if q.handle.run != nil {
@@ -196,6 +228,7 @@ func (b *batch) merge(commands []queuedCommand, replies []byte) error {
 		if err != nil {
 			return err
 		}
+		b.lookedUp(b.s.engine.Outcome(q.args, reply))
 		b.w.Buf = append(b.w.Buf, reply...)
 		replies = rest
 	}

@@ -1,6 +1,7 @@
 package wire_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -38,7 +39,7 @@ func TestTransactions(t *testing.T) {
 		{"GET", "-ERR wrong number of arguments for 'get' command|"},
 		{"EXEC", "-EXECABORT Transaction discarded because of previous errors.|"},
 		{"MULTI", "+OK|"},
-		{"SUBSCRIBE c", "-ERR Command not allowed inside a transaction|"},
+		{"HELLO 2", "-ERR Command not allowed inside a transaction|"},
 		{"RESET", "+RESET|"},
 		{"AUTH " + s.mint(nil), "+OK|"},
 		{"EXEC", "-ERR EXEC without MULTI|"},
@@ -126,3 +127,51 @@ func TestWatchedKeyExpires(t *testing.T) {
 	c.expect("HGETALL none", "+QUEUED|")
 	c.expect("EXEC", "*3|:1|*1|*2|$1|a|,1.5|%0|")
 }
+
+// The replies are those of Redis 7.0. No message is within them.
+func TestSubscribingInTransactions(t *testing.T) {
+	s := newServer(t, nil)
+	other := s.login()
+	for _, proto := range []string{"2", "3"} {
+		push := map[string]string{"2": "*", "3": ">"}[proto]
+		null := map[string]string{"2": "$-1", "3": "_"}[proto]
+		c := s.login()
+		c.send("HELLO " + proto)
+		c.reply()
+		queue := func(commands ...string) {
+			t.Helper()
+			c.expect("MULTI", "+OK|")
+			for _, command := range commands {
+				c.expect(command, "+QUEUED|")
+			}
+			c.send("EXEC")
+		}
+		confirms := func(kind, channel string, n int) {
+			t.Helper()
+			c.next(push + "3|" + bulk(kind) + bulk(channel) + fmt.Sprintf(":%d|", n))
+		}
+		queue("UNSUBSCRIBE", "MONITOR")
+		c.next("*2|" + push + "3|" + bulk("unsubscribe") + null + "|:0|-ERR MONITOR isn't allowed for DENY BLOCKING client|")
+		queue("SUBSCRIBE a b", "SET k v", "PSUBSCRIBE p*", "SSUBSCRIBE s", "UNSUBSCRIBE a", "SUNSUBSCRIBE s", "GET k")
+		c.next("*7|" + push + "3|" + bulk("subscribe") + bulk("a") + ":1|" + push + "3|" + bulk("subscribe") + bulk("b") + ":2|+OK|" +
+			push + "3|" + bulk("psubscribe") + bulk("p*") + ":3|-ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client|" +
+			push + "3|" + bulk("unsubscribe") + bulk("a") + ":2|" + push + "3|" + bulk("sunsubscribe") + bulk("s") + ":0|")
+		c.next(bulk("v")) // a subscription to two channels has two confirmations: the last reply is behind the array
+		other.expect("PUBLISH a no", ":0|")
+		other.expect("PUBLISH b yes", ":1|")
+		c.next(push + "3|" + bulk("message") + bulk("b") + bulk("yes"))
+		if proto == "3" { // those of RESP2 may begin no transaction while they are subscribed
+			queue("UNSUBSCRIBE b", "PUNSUBSCRIBE p*", "SUBSCRIBE c", "PING")
+			c.next("*4|" + push + "3|" + bulk("unsubscribe") + bulk("b") + ":1|" + push + "3|" + bulk("punsubscribe") + bulk("p*") + ":0|" +
+				push + "3|" + bulk("subscribe") + bulk("c") + ":1|+PONG|")
+			other.expect("PUBLISH c x", ":1|")
+			c.next(push + "3|" + bulk("message") + bulk("c") + bulk("x"))
+		}
+		c.send("UNSUBSCRIBE x")
+		confirms("unsubscribe", "x", map[string]int{"2": 2, "3": 1}[proto])
+		c.expect("RESET", "+RESET|")
+	}
+}
+
+// bulk is a string as it is sent, as client.reply shows it.
+func bulk(s string) string { return fmt.Sprintf("$%d|%s|", len(s), s) }

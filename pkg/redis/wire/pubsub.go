@@ -97,16 +97,25 @@ func subscribe(b *batch, args []string) { b.listen("subscribe", &b.subs.channels
 func psubscribe(b *batch, args []string) { b.listen("psubscribe", &b.subs.patterns, args[1:]) }
 
 // SSUBSCRIBE shardchannel [shardchannel ...]
-func ssubscribe(b *batch, args []string) { b.listen("ssubscribe", &b.subs.shards, args[1:]) }
-
-// listen subscribes to channels, patterns or shard channels. No message is sent before its channel's confirmation.
-func (b *batch) listen(kind string, to *names, more []string) {
-	if err := b.flush(); err != nil {
-		b.hangUp = true
+func ssubscribe(b *batch, args []string) {
+	if b.inExec {
+		b.fail(errShardInMulti)
 		return
 	}
-	b.sending.Lock()
-	defer b.sending.Unlock()
+	b.listen("ssubscribe", &b.subs.shards, args[1:])
+}
+
+// listen subscribes to channels, patterns or shard channels. No message is sent before its channel's confirmation; exec sees to that in a
+// transaction.
+func (b *batch) listen(kind string, to *names, more []string) {
+	if !b.inExec {
+		if err := b.flush(); err != nil {
+			b.hangUp = true
+			return
+		}
+		b.sending.Lock()
+		defer b.sending.Unlock()
+	}
 	err := b.mayHold(b.subs.bytes() + sizeOfNames(more))
 	if err != nil {
 		b.fail(err.Error())
@@ -121,6 +130,9 @@ func (b *batch) listen(kind string, to *names, more []string) {
 		b.confirm(kind, to, name, true)
 	}
 	b.noteSubscriptions()
+	if b.inExec {
+		return
+	}
 	err = b.encode()
 	if err == nil {
 		err = b.send()
@@ -230,7 +242,11 @@ func (b *batch) ignore(kind string, from *names, gone []string) {
 	}
 	from.tidy()
 	if !b.listens() && b.subs.messages != nil {
-		b.subs.messages.end()
+		if b.inExec { // it may be about to send
+			b.left = append(b.left, b.subs.messages)
+		} else {
+			b.subs.messages.end()
+		}
 		b.subs.messages = nil
 	}
 	b.noteSubscriptions()
@@ -261,6 +277,10 @@ func (c *conn) mayHear(a redis.Access) bool {
 
 // MONITOR
 func monitor(b *batch, _ []string) {
+	if b.inExec {
+		b.fail(errMonInMulti)
+		return
+	}
 	if b.subs.commands == nil {
 		sub, err := b.s.engine.Monitor(b.ctx, b.Database, b.Access)
 		if err != nil {

@@ -185,7 +185,8 @@ func (s *Server) info(l *login) redis.ServerInfo {
 	i := redis.ServerInfo{RunID: s.runID, MaxClients: s.cfg.MaxClients, TotalConnections: s.accepted.Load(), TotalCommands: l.stats.Calls(),
 		HeldBytes: s.held.Load(), EvictedClients: s.evicted.Load(), SlowClients: s.cutOff.Load(),
 		CommandsPerSec: int64(rates.Commands), NetInput: l.stats.BytesIn.Load(), NetOutput: l.stats.BytesOut.Load(),
-		InputRate: rates.BytesIn, OutputRate: rates.BytesOut, ErrorReplies: l.stats.Failures(), Section: l.stats.Section, ResetStat: l.stats.Reset,
+		InputRate: rates.BytesIn, OutputRate: rates.BytesOut, ErrorReplies: l.stats.Failures(), Hits: l.stats.Hits.Load(), Misses: l.stats.Misses.Load(),
+		Listening: func() (channels, patterns, shards int) { return s.listening(database) }, Section: l.stats.Section, ResetStat: l.stats.Reset,
 		Parameters: slices.Concat(s.slow.settings(database), l.stats.Settings(),
 			[][2]string{{"client-output-buffer-limit", s.cfg.Outputs.String()}, {"maxmemory-clients", strconv.Itoa(s.cfg.MaxMemory)}}),
 		Set: func(name, value string) (bool, error) {
@@ -207,4 +208,31 @@ func (s *Server) info(l *login) redis.ServerInfo {
 		}
 	}
 	return i
+}
+
+// listening counts the different names that connections of a database are subscribed to.
+func (s *Server) listening(database string) (channels, patterns, shards int) {
+	type name struct {
+		kind int
+		name string
+	}
+	known := map[name]bool{}
+	var counts [3]int
+	for _, c := range s.conns.All() {
+		if l := c.login.Load(); l == nil || l.database != database {
+			continue
+		}
+		c.seen.mu.Lock()
+		lists := [3][]string{c.seen.channels, c.seen.patterns, c.seen.shards}
+		c.seen.mu.Unlock()
+		for kind, list := range lists {
+			for _, n := range list {
+				if !known[name{kind, n}] {
+					known[name{kind, n}] = true
+					counts[kind]++
+				}
+			}
+		}
+	}
+	return counts[0], counts[1], counts[2]
 }

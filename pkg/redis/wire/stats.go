@@ -38,7 +38,7 @@ func (o observer) Joined(cmd *redis.Command, took time.Duration, failure string)
 // ran notes a command that has run. The failure of a script's command that the script then ends with, or returns, is one failure.
 func (o observer) ran(cmd *redis.Command, took time.Duration, failure string) {
 	known := o.c.inScript
-	o.c.inScript = ""
+	o.c.inScript, o.c.again = "", false
 	s := o.c.statistics()
 	if s == nil {
 		return
@@ -52,7 +52,7 @@ func (o observer) ran(cmd *redis.Command, took time.Duration, failure string) {
 // Called notes a command that a script has run or was not allowed to run.
 func (o observer) Called(cmd *redis.Command, ran bool, took time.Duration, failure string) {
 	s := o.c.statistics()
-	if s == nil {
+	if s == nil || o.c.again {
 		return
 	}
 	if ran {
@@ -65,6 +65,9 @@ func (o observer) Called(cmd *redis.Command, ran bool, took time.Duration, failu
 		o.c.inScript = failure
 	}
 }
+
+// Again lets the commands of a script that runs again be counted once.
+func (o observer) Again() { o.c.again = true }
 
 // Rejected notes a command that was refused.
 func (o observer) Rejected(cmd *redis.Command, failure string) {
@@ -97,6 +100,14 @@ func (c *conn) noteRan(cmd *redis.Command, failure string) {
 		name = cmd.Full()
 	}
 	c.ran = append(c.ran, meter.Ran{Command: name, Error: failure})
+}
+
+// lookedUp notes the keys that a command has found, and those that it has not.
+func (c *conn) lookedUp(ran meter.Ran) {
+	if s := c.statistics(); s != nil && ran.Hits+ran.Misses > 0 {
+		s.Hits.Add(ran.Hits)
+		s.Misses.Add(ran.Misses)
+	}
 }
 
 // reject refuses a command with an error.

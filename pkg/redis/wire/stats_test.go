@@ -1,10 +1,13 @@
 package wire_test
 
 import (
+	"context"
 	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/skystash/skystash/pkg/store/embedded"
+	"github.com/skystash/skystash/pkg/store/faulty"
 	"github.com/skystash/skystash/pkg/token"
 )
 
@@ -105,4 +108,68 @@ func TestLatency(t *testing.T) {
 	c.expect("CONFIG SET latency-tracking no", "+OK|")
 	c.expect("CONFIG RESETSTAT", "+OK|")
 	c.expect("LATENCY HISTOGRAM", "*0|")
+}
+
+// Of a script that others were faster than, the commands count once.
+func TestCommandsOfScriptsThatRunAgainAreCountedOnce(t *testing.T) {
+	inner, err := embedded.Open(embedded.Options{InMemory: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	st := faulty.New(inner, faulty.Plan{})
+	t.Cleanup(func() { st.Close() })
+	s := newServerOver(t, st, 0, nil)
+	c := s.login()
+	c.expect("CONFIG RESETSTAT", "+OK|")
+	writes := 0
+	st.SetPlan(faulty.Plan{Conflict: 1, Before: func(_ context.Context, method string) {
+		if method == "Apply" || method == "Commit" {
+			if writes++; writes > 2 {
+				st.SetPlan(faulty.Plan{})
+			}
+		}
+	}})
+	c.sendArgs("EVAL", "redis.call('INCR', KEYS[1]) redis.pcall('LPUSH', KEYS[1], 'x') return redis.call('INCR', KEYS[1])", "1", "k")
+	c.next(":2|")
+	if writes != 3 {
+		t.Errorf("the script was committed %d times", writes)
+	}
+	if got, want := figures(c.section("commandstats")), "cmdstat_config|resetstat:calls=1,rejected_calls=0,failed_calls=0|"+
+		"cmdstat_eval:calls=1,rejected_calls=0,failed_calls=0|"+
+		"cmdstat_incr:calls=2,rejected_calls=0,failed_calls=0|cmdstat_lpush:calls=1,rejected_calls=0,failed_calls=1||"; got != want {
+		t.Errorf("commandstats:\n%s, want\n%s", got, want)
+	}
+	c.sendArgs("EVAL", "return redis.call('INCR', KEYS[1])", "1", "k") // counts again
+	c.next(":3|")
+	if got := c.section("commandstats"); !strings.Contains(got, "cmdstat_incr:calls=3,") {
+		t.Errorf("commandstats: %s", got)
+	}
+}
+
+// Keys that commands look for, and channels that connections are subscribed to, are counted by databases.
+func TestHitsAndChannelsAreCounted(t *testing.T) {
+	s := newServer(t, nil)
+	c := s.login()
+	other := s.dial()
+	other.expect("AUTH "+s.mint(func(c *token.Claims) { c.Resource = "other" }), "+OK|")
+	other.send("GET k", "SUBSCRIBE x")
+	other.next("$-1|")
+	other.reply()
+	c.send("CONFIG RESETSTAT", "MSET a 1 b 2", "MGET a none b", "GET none", "EXISTS a b none", "MULTI", "GET a", "GET none", "EXEC", "SET a 2")
+	for range 10 {
+		c.reply()
+	}
+	for _, names := range []string{"one two", "two three"} {
+		sub := s.login()
+		sub.send("SUBSCRIBE "+names, "PSUBSCRIBE p*", "SSUBSCRIBE "+names)
+		for range 5 {
+			sub.reply()
+		}
+	}
+	got := c.section("stats")
+	for _, want := range []string{"keyspace_hits:5|", "keyspace_misses:4|", "pubsub_channels:3|", "pubsub_patterns:1|", "pubsubshard_channels:3|"} {
+		if !strings.Contains(got, "|"+want) {
+			t.Errorf("no %s in %s", want, got)
+		}
+	}
 }

@@ -10,6 +10,7 @@ import (
 // not undo, but a crash of the machine may.
 type laterSyncs struct {
 	every time.Duration
+	some  chan struct{} // has an element if a file has become dirty
 	stop  chan struct{}
 	ended chan struct{}
 
@@ -18,7 +19,7 @@ type laterSyncs struct {
 }
 
 func startLaterSyncs(every time.Duration) *laterSyncs {
-	l := &laterSyncs{every: every, stop: make(chan struct{}), ended: make(chan struct{}), dirty: map[*safeFile]bool{}}
+	l := &laterSyncs{every: every, some: make(chan struct{}, 1), stop: make(chan struct{}), ended: make(chan struct{}), dirty: map[*safeFile]bool{}}
 	go l.run()
 	return l
 }
@@ -34,8 +35,16 @@ func (l *laterSyncs) close() {
 
 func (l *laterSyncs) add(f *safeFile) {
 	l.mu.Lock()
+	known := l.dirty[f]
 	l.dirty[f] = true
 	l.mu.Unlock()
+	if known {
+		return
+	}
+	select {
+	case l.some <- struct{}{}:
+	default:
+	}
 }
 
 // take reports whether a file is dirty, and leaves it to the caller.
@@ -47,15 +56,19 @@ func (l *laterSyncs) take(f *safeFile) bool {
 	return dirty
 }
 
+// run sleeps while nothing is written.
 func (l *laterSyncs) run() {
 	defer close(l.ended)
-	tick := time.NewTicker(l.every)
-	defer tick.Stop()
 	for {
 		select {
 		case <-l.stop:
 			return
-		case <-tick.C:
+		case <-l.some:
+		}
+		select {
+		case <-l.stop:
+			return
+		case <-time.After(l.every):
 		}
 		l.syncAll()
 	}
