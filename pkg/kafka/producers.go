@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strconv"
 	"strings"
 	"sync"
@@ -27,6 +28,10 @@ import (
 const (
 	// hotProducers is how many producers a head has: it is to stay below one KiB, a write unit.
 	hotProducers = 5
+
+	// entryPause bounds the pause of a producer that has lost against one of another gateway: time for those of about ten
+	// gateways to write. Longer pauses would save little, and a hundred producers would be refused that begin at once.
+	entryPause = 450 * time.Millisecond
 	// rememberedBatches is how many batches are known with their offsets, as in Kafka: clients have at
 	// most five under way.
 	rememberedBatches = 5
@@ -272,9 +277,27 @@ func (e *Engine) takeSequence(ctx context.Context, a *appending) error {
 	p := a.producer
 	var head store.Attrs
 	stale := p.loaded && p.inHead // what is known may be old
-	attempts := e.retry.Begin()
+	// Producers that come into a full head write the same attributes, so those of one process queue up. What is left are a few
+	// other gateways: whoever has lost against one pauses, but no longer each time, as those of this process wait behind it.
+	retry := e.retry
+	retry.Ticket = func(context.Context) (time.Duration, error) { return rand.N(entryPause), nil }
+	attempts := retry.Begin()
+	var unlock func()
+	leave := func() {
+		if unlock != nil {
+			unlock()
+			unlock = nil
+		}
+	}
+	defer leave()
 	for {
 		if !stale {
+			if unlock == nil {
+				var err error
+				if unlock, err = e.locks.Lock(ctx, "producers", a.log); err != nil {
+					return fmt.Errorf("appending to %s/%d: %w", a.Topic, a.Partition, err)
+				}
+			}
 			if err := e.load(ctx, a, head); err != nil {
 				return err
 			}
@@ -287,11 +310,13 @@ func (e *Engine) takeSequence(ctx context.Context, a *appending) error {
 		case err != nil:
 			return err
 		case j == isRepeated:
+			leave() // it may take long
 			done, err := e.repeated(ctx, a, slot)
 			if err != nil || done {
 				return err
 			}
 		case p.known != nil && !p.accepted && p.known.newest().count > 0:
+			leave()
 			written, err := e.settle(ctx, a.log, p.known.newest().base, nil)
 			if err != nil {
 				return err
