@@ -60,9 +60,9 @@ var unhurried = []string{
 }
 
 // build compiles the program for a platform: static, without symbols and paths of this machine.
-func (r *release) build(ctx context.Context, p platform, overlayFile string) error {
+func (r *release) build(ctx context.Context, p platform, overlayFile, modFile string) error {
 	// Without HTTP/2, which nothing here depends on: QStash delivers, and clients of AWS call, by HTTP/1.1 then.
-	args := []string{"build", "-trimpath", "-buildvcs=false", "-tags", "nethttpomithttp2", "-overlay", overlayFile, "-o", r.binary(p),
+	args := []string{"build", "-trimpath", "-buildvcs=false", "-tags", "nethttpomithttp2", "-overlay", overlayFile, "-modfile", modFile, "-o", r.binary(p),
 		"-ldflags", "-s -w -buildid= -X main.version=" + r.version}
 	for _, pattern := range unhurried {
 		args = append(args, "-gcflags", pattern+"=-l")

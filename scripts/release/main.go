@@ -14,7 +14,8 @@
 // The linker leaves out methods that nobody calls, unless the program looks one up by a name that is known only when
 // it runs. text/template does, for {{.Value.Method}}, and then every method of AWS's clients stays. The console's templates
 // call functions instead, so releases are built with a text/template that finds no methods: an overlay of the one
-// line, see overlay. Its tests run with it, too (-check). Code that is not in a hurry is built without inlining.
+// line, see overlay. Its tests run with it, too (-check). The same way, Brotli is left out, which fasthttp could speak and nobody
+// asks it to. Code that is not in a hurry is built without inlining.
 package main
 
 import (
@@ -103,6 +104,10 @@ func run(ctx context.Context, args []string, log io.Writer) error {
 		return err
 	}
 	defer remove()
+	modFile, err := r.modules(filepath.Dir(overlayFile))
+	if err != nil {
+		return err
+	}
 	if *check {
 		r.say("testing the console as the release is built")
 		if err := r.command(ctx, nil, "go", "test", "-overlay", overlayFile, "./pkg/console"); err != nil {
@@ -114,7 +119,7 @@ func run(ctx context.Context, args []string, log io.Writer) error {
 		steps = append(steps, r.sbom)
 	}
 	for _, p := range r.platforms {
-		if err := r.build(ctx, p, overlayFile); err != nil {
+		if err := r.build(ctx, p, overlayFile, modFile); err != nil {
 			return err
 		}
 	}

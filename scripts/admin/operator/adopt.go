@@ -19,7 +19,7 @@ func adopt(ctx context.Context, flags *flag.FlagSet, args []string, stdout, stde
 	id := flags.String("id", "", "id of the database, the cluster or the account")
 	name := flags.String("name", "", "name of the resource, for people; the one it has, or its id, if not given")
 	region := flags.String("region", os.Getenv("AWS_REGION"), "region of the deployment")
-	if err := parse(flags, args, "table", "email", "product", "from", "id", "region"); err != nil {
+	if err := Parse(flags, args, "table", "email", "product", "from", "id", "region"); err != nil {
 		return err
 	}
 	c, err := d.cloud(ctx)

@@ -65,7 +65,7 @@ func (p backupPlace) open(ctx context.Context) (*redis.Engine, *backup.Backups, 
 func makeBackup(ctx context.Context, flags *flag.FlagSet, args []string, stdout, stderr io.Writer) error {
 	p := backupFlags(flags, "to", "file, which is an RDB file that Redis 7.4 loads, or s3://bucket")
 	name := flags.String("name", "backup", "name of the backup in the bucket, for people")
-	if err := parse(flags, args, "table", "database", "to"); err != nil {
+	if err := Parse(flags, args, "table", "database", "to"); err != nil {
 		return err
 	}
 	engine, backups, err := p.open(ctx)
@@ -112,7 +112,7 @@ func restoreBackup(ctx context.Context, flags *flag.FlagSet, args []string, _, s
 	p := backupFlags(flags, "from", "RDB file of Redis 2.6 to 7.4, or s3://bucket")
 	id := flags.String("backup", "", "id of the backup in the bucket")
 	replace := flags.Bool("replace", false, "yes, delete what the database holds now")
-	if err := parse(flags, args, "table", "database", "from"); err != nil {
+	if err := Parse(flags, args, "table", "database", "from"); err != nil {
 		return err
 	}
 	if !*replace {
@@ -157,7 +157,7 @@ func fromFile(ctx context.Context, engine *redis.Engine, database, name string) 
 
 func listBackups(ctx context.Context, flags *flag.FlagSet, args []string, stdout, _ io.Writer) error {
 	p := backupFlags(flags, "from", "s3://bucket")
-	if err := parse(flags, args, "table", "database", "from"); err != nil {
+	if err := Parse(flags, args, "table", "database", "from"); err != nil {
 		return err
 	}
 	_, backups, err := p.open(ctx)

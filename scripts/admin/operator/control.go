@@ -30,7 +30,7 @@ func (d deployment) accounts(ctx context.Context) (*control.Engine, error) {
 func bootstrap(ctx context.Context, flags *flag.FlagSet, args []string, stdout, stderr io.Writer) error {
 	d := deploymentFlags(flags)
 	email := flags.String("email", "", "e-mail address of the administrator")
-	if err := parse(flags, args, "table", "email"); err != nil {
+	if err := Parse(flags, args, "table", "email"); err != nil {
 		return err
 	}
 	engine, err := d.accounts(ctx)
@@ -54,7 +54,7 @@ func createAPIKey(ctx context.Context, flags *flag.FlagSet, args []string, stdou
 	d := deploymentFlags(flags)
 	email := flags.String("email", "", "e-mail address of the account")
 	name := flags.String("name", "admin", "name of the key, for people")
-	if err := parse(flags, args, "table", "email"); err != nil {
+	if err := Parse(flags, args, "table", "email"); err != nil {
 		return err
 	}
 	engine, err := d.accounts(ctx)
@@ -71,7 +71,7 @@ func createAPIKey(ctx context.Context, flags *flag.FlagSet, args []string, stdou
 func createUser(ctx context.Context, flags *flag.FlagSet, args []string, stdout, stderr io.Writer) error {
 	d := deploymentFlags(flags)
 	email := flags.String("email", "", "e-mail address of the account")
-	if err := parse(flags, args, "table", "email"); err != nil {
+	if err := Parse(flags, args, "table", "email"); err != nil {
 		return err
 	}
 	engine, err := d.accounts(ctx)

@@ -18,7 +18,7 @@ import (
 func printCost(_ context.Context, flags *flag.FlagSet, args []string, stdout, stderr io.Writer) error {
 	dir := flags.String("app", "build/cdk.out", "folder that ./scripts/cdk synth has written to")
 	release := flags.String("release", "", "date (YYYY-MM-DD) of a release: fail if prices are older than half a year by then")
-	if err := parse(flags, args); err != nil {
+	if err := Parse(flags, args); err != nil {
 		return err
 	}
 	list := price.Prices()

@@ -52,7 +52,7 @@ func createKafkaCluster(ctx context.Context, flags *flag.FlagSet, args []string,
 	name := flags.String("name", "", "name, for people")
 	id := flags.String("id", "", "id: letters, digits, '-' and '_'; chosen at random if not given")
 	partitions := flags.Int("partitions", kafka.DefaultMaxPartitions, "partitions that all topics may have together")
-	if err := parse(flags, args, "table", "name"); err != nil {
+	if err := Parse(flags, args, "table", "name"); err != nil {
 		return err
 	}
 	if *id == "" {
@@ -82,7 +82,7 @@ func createKafkaTopic(ctx context.Context, flags *flag.FlagSet, args []string, _
 	flags.IntVar(&o.MaxMessageBytes, "max-message", kafka.DefaultMaxMessageBytes, "largest message in bytes, with its overhead")
 	flags.Func("cleanup-policy", "delete (the default), compact or compact,delete", o.SetCleanupPolicy)
 	flags.BoolVar(&o.Compact, "compact", false, "keep the last message of each key, whatever its age")
-	if err := parse(flags, args, "table", "cluster", "name"); err != nil {
+	if err := Parse(flags, args, "table", "cluster", "name"); err != nil {
 		return err
 	}
 	engine, c, err := d.cluster(ctx, *cluster)
@@ -101,7 +101,7 @@ func deleteKafkaTopic(ctx context.Context, flags *flag.FlagSet, args []string, _
 	d := deploymentFlags(flags)
 	cluster := flags.String("cluster", "", "id of the cluster")
 	name := flags.String("name", "", "name of the topic")
-	if err := parse(flags, args, "table", "cluster", "name"); err != nil {
+	if err := Parse(flags, args, "table", "cluster", "name"); err != nil {
 		return err
 	}
 	engine, c, err := d.cluster(ctx, *cluster)
@@ -122,7 +122,7 @@ func mintKafkaCredential(ctx context.Context, flags *flag.FlagSet, args []string
 	permission := flags.String("permission", string(token.PermitAll), "all, produce or consume")
 	topics := flags.String("topics", "*", "a topic's name, or a prefix that ends in '*'")
 	groups := flags.String("groups", "", "a group's name, or a prefix that ends in '*'; all if empty")
-	if err := parse(flags, args, "table", "key", "cluster"); err != nil {
+	if err := Parse(flags, args, "table", "key", "cluster"); err != nil {
 		return err
 	}
 	mint, err := m.signer()
@@ -165,7 +165,7 @@ func keepPassword(ctx context.Context, engine *kafka.Engine, password string) er
 
 func addScram(ctx context.Context, flags *flag.FlagSet, args []string, _, stderr io.Writer) error {
 	d := deploymentFlags(flags)
-	if err := parse(flags, args, "table"); err != nil {
+	if err := Parse(flags, args, "table"); err != nil {
 		return err
 	}
 	line, err := bufio.NewReader(os.Stdin).ReadString('\n')
@@ -192,7 +192,7 @@ func revokeKafkaCredential(ctx context.Context, flags *flag.FlagSet, args []stri
 	d := deploymentFlags(flags)
 	cluster := flags.String("cluster", "", "id of the cluster")
 	credential := flags.String("credential", "", "credential id, as mint-kafka-credential printed it")
-	if err := parse(flags, args, "table", "cluster", "credential"); err != nil {
+	if err := Parse(flags, args, "table", "cluster", "credential"); err != nil {
 		return err
 	}
 	engine, c, err := d.cluster(ctx, *cluster)

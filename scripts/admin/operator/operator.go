@@ -30,7 +30,7 @@ import (
 type Command struct {
 	Name  string
 	Short string // what it does, in a line
-	run   func(ctx context.Context, flags *flag.FlagSet, args []string, stdout, stderr io.Writer) error
+	Do    func(ctx context.Context, flags *flag.FlagSet, args []string, stdout, stderr io.Writer) error
 }
 
 // Run carries out the command with its flags. What scripts read goes to stdout, everything
@@ -38,7 +38,7 @@ type Command struct {
 func (c Command) Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet(c.Name, flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	return c.run(ctx, flags, args, stdout, stderr)
+	return c.Do(ctx, flags, args, stdout, stderr)
 }
 
 // Commands returns all commands, in the order in which the help lists them.
@@ -51,11 +51,6 @@ func Commands() []Command {
 		{"reset-credentials", "make all tokens of a database invalid", resetCredentials},
 		{"cost", "say what a synthesised app costs a month, and a million requests", printCost},
 	}, backupCommands(), kafkaCommands(), qstashCommands(), controlCommands())
-}
-
-// Gateway returns the command about the gateway. It is not among Commands: the client of ECS is a megabyte of a program.
-func Gateway() Command {
-	return Command{"gateway", "switch the gateway on or off, or say how it is: gateway on, off or status", switchGateway}
 }
 
 // Guide says in which order the commands are used. program is how the commands are called, such as
@@ -84,9 +79,9 @@ Region and credentials are found as by all AWS tools (AWS_REGION, AWS_PROFILE,
 the private key can open every database: keep it out of repositories.
 `
 
-// Run carries out the command that the first argument names. program is how the commands are called.
-func Run(ctx context.Context, program string, args []string, stdout, stderr io.Writer) error {
-	commands := append(Commands(), Gateway())
+// Run carries out the command that the first argument names, of Commands or of more. program is how the commands are called.
+func Run(ctx context.Context, program string, args []string, stdout, stderr io.Writer, more ...Command) error {
+	commands := append(Commands(), more...)
 	if len(args) == 0 || args[0] == "-h" || args[0] == "--help" || args[0] == "help" {
 		fmt.Fprint(stderr, "Usage: admin <command> [flags]     (admin <command> -h lists the flags)\n\n")
 		for _, c := range commands {
@@ -103,8 +98,8 @@ func Run(ctx context.Context, program string, args []string, stdout, stderr io.W
 	return fmt.Errorf("no command %q; run admin without arguments for help", args[0])
 }
 
-// parse reads the flags; those named must be given.
-func parse(flags *flag.FlagSet, args []string, required ...string) error {
+// Parse reads the flags of a command; those named must be given.
+func Parse(flags *flag.FlagSet, args []string, required ...string) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -153,7 +148,7 @@ func (d deployment) open(ctx context.Context) (*redis.Engine, error) {
 
 func keygen(_ context.Context, flags *flag.FlagSet, args []string, stdout, stderr io.Writer) error {
 	out := flags.String("out", "", "file for the private key; must not exist")
-	if err := parse(flags, args, "out"); err != nil {
+	if err := Parse(flags, args, "out"); err != nil {
 		return err
 	}
 	key, err := token.GenerateKey()
@@ -196,7 +191,7 @@ func createDatabase(ctx context.Context, flags *flag.FlagSet, args []string, std
 	name := flags.String("name", "", "name, for people")
 	id := flags.String("id", "", "id: letters, digits, '-' and '_'; chosen at random if not given")
 	slots := flags.Int("slots", redis.DefaultSlots, fmt.Sprintf("partitions that the keys are spread over, a power of two up to %d;\nmore for more throughput, fewer for cheaper SCAN and DBSIZE", redis.MaxSlots))
-	if err := parse(flags, args, "table", "name"); err != nil {
+	if err := Parse(flags, args, "table", "name"); err != nil {
 		return err
 	}
 	if *id == "" {
@@ -221,7 +216,7 @@ func mintToken(ctx context.Context, flags *flag.FlagSet, args []string, stdout, 
 	database := flags.String("database", "", "id of the database")
 	readOnly := flags.Bool("readonly", false, "allow commands that read, and nothing else")
 	rules := flags.String("rules", "", "allow only what these rules do, in the words of ACL SETUSER:\n\"+@read ~app:* &news\"")
-	if err := parse(flags, args, "table", "key", "database"); err != nil {
+	if err := Parse(flags, args, "table", "key", "database"); err != nil {
 		return err
 	}
 	mint, err := m.signer()
@@ -264,7 +259,7 @@ func revokeToken(ctx context.Context, flags *flag.FlagSet, args []string, _, std
 	d := deploymentFlags(flags)
 	database := flags.String("database", "", "id of the database")
 	credential := flags.String("credential", "", "credential id, as mint-token printed it")
-	if err := parse(flags, args, "table", "database", "credential"); err != nil {
+	if err := Parse(flags, args, "table", "database", "credential"); err != nil {
 		return err
 	}
 	engine, err := d.open(ctx)
@@ -281,7 +276,7 @@ func revokeToken(ctx context.Context, flags *flag.FlagSet, args []string, _, std
 func resetCredentials(ctx context.Context, flags *flag.FlagSet, args []string, _, stderr io.Writer) error {
 	d := deploymentFlags(flags)
 	database := flags.String("database", "", "id of the database")
-	if err := parse(flags, args, "table", "database"); err != nil {
+	if err := Parse(flags, args, "table", "database"); err != nil {
 		return err
 	}
 	engine, err := d.open(ctx)

@@ -35,7 +35,7 @@ func (d deployment) openAccounts(ctx context.Context) (*qstash.Engine, error) {
 func createAccount(ctx context.Context, flags *flag.FlagSet, args []string, stdout, stderr io.Writer) error {
 	d := deploymentFlags(flags)
 	id := flags.String("id", "", "id, which clients see in their token; chosen at random if not given")
-	if err := parse(flags, args, "table"); err != nil {
+	if err := Parse(flags, args, "table"); err != nil {
 		return err
 	}
 	if *id == "" {
@@ -59,7 +59,7 @@ func mintQStashToken(ctx context.Context, flags *flag.FlagSet, args []string, st
 	m := mintingFlags(flags)
 	account := flags.String("account", "", "id of the account")
 	readOnly := flags.Bool("readonly", false, "allow GET requests, and nothing else")
-	if err := parse(flags, args, "table", "key", "account"); err != nil {
+	if err := Parse(flags, args, "table", "key", "account"); err != nil {
 		return err
 	}
 	mint, err := m.signer()
@@ -97,7 +97,7 @@ func revokeQStashToken(ctx context.Context, flags *flag.FlagSet, args []string, 
 	d := deploymentFlags(flags)
 	account := flags.String("account", "", "id of the account")
 	credential := flags.String("credential", "", "credential id, as mint-qstash-token printed it; all of the account if not given")
-	if err := parse(flags, args, "table", "account"); err != nil {
+	if err := Parse(flags, args, "table", "account"); err != nil {
 		return err
 	}
 	engine, err := d.openAccounts(ctx)

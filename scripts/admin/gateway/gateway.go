@@ -1,4 +1,6 @@
-package operator
+// Package gateway is the operator's command that switches the gateway on and off. It has a package of its own, since the client of
+// ECS is a megabyte of a program.
+package gateway
 
 import (
 	"context"
@@ -12,7 +14,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"github.com/skystash/skystash/scripts/admin/operator"
 )
+
+// Command returns the command.
+func Command() operator.Command {
+	return operator.Command{Name: "gateway", Short: "switch the gateway on or off, or say how it is: gateway on, off or status", Do: switchGateway}
+}
 
 // gatewayService is what the gateway's commands need of ECS's client.
 type gatewayService interface {
@@ -33,7 +42,7 @@ func switchGateway(ctx context.Context, flags *flag.FlagSet, args []string, stdo
 		return flag.ErrHelp
 	}
 	action := args[0]
-	if err := parse(flags, args[1:], "stack"); err != nil {
+	if err := operator.Parse(flags, args[1:], "stack"); err != nil {
 		return err
 	}
 	cfg, err := config.LoadDefaultConfig(ctx)

@@ -1,4 +1,4 @@
-package operator
+package gateway
 
 import (
 	"context"
@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"github.com/skystash/skystash/pkg/testenv/motolocal"
+	"github.com/skystash/skystash/scripts/admin/operator"
 )
 
 func TestGatewayIsSwitched(t *testing.T) {
@@ -31,7 +32,7 @@ func TestGatewayIsSwitched(t *testing.T) {
 	name := aws.String("SkystashGateway")
 	admin := func(args ...string) (string, error) {
 		var out strings.Builder
-		err := Run(t.Context(), "admin", append([]string{"gateway"}, args...), &out, io.Discard)
+		err := operator.Run(t.Context(), "admin", append([]string{"gateway"}, args...), &out, io.Discard, Command())
 		return out.String(), err
 	}
 	if _, err := admin("on", "-endpoint", endpoint); err == nil || !strings.Contains(err.Error(), "docs/gateway.md") {
