@@ -24,6 +24,7 @@ type ControlConfig struct {
 	Stack   string
 	Asset   string // folder of the executable
 	KeyPath string // of the signing keys in Parameter Store
+	Backups bool   // there is a bucket for backups of databases
 
 	GatewayHost string       // "": there is no gateway
 	Gateway     awscdk.Stack // nil: the same
@@ -44,6 +45,11 @@ func readControlConfig(context func(name string) any) (ControlConfig, error) {
 	}
 	if v, ok := context("signingKeyPath").(string); ok {
 		cfg.KeyPath = v
+	}
+	if v := context("backups"); v != nil {
+		if cfg.Backups = fmt.Sprint(v) == "true"; !cfg.Backups && fmt.Sprint(v) != "false" {
+			return ControlConfig{}, fmt.Errorf("context backups: want true or false, not %q", fmt.Sprint(v))
+		}
 	}
 	if !parameterPath.MatchString(cfg.KeyPath) {
 		return ControlConfig{}, fmt.Errorf("context signingKeyPath: %q is no path of Parameter Store, such as /skystash/signing-keys", cfg.KeyPath)
@@ -113,6 +119,9 @@ func NewControlStack(scope constructs.Construct, cfg Config, control ControlConf
 	}
 	if qstash != nil {
 		wakeUpsOf(qstash).grant(stack, fn)
+	}
+	if control.Backups {
+		addBackups(stack, fn)
 	}
 	// Values are encrypted with the account's key for Parameter Store, which needs no right of its own.
 	fn.AddToRolePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{

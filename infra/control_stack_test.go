@@ -49,6 +49,32 @@ func TestOnlyWhatIsDeployedIsKnown(t *testing.T) {
 	controlTemplateOf(t, map[string]any{"meter": "false"}).ResourceCountIs(jsii.String("AWS::Logs::SubscriptionFilter"), jsii.Number(0))
 }
 
+// TestBackupsHaveABucketIfAskedFor: only the function of the control plane has rights in it, and it outlives the stack.
+func TestBackupsHaveABucketIfAskedFor(t *testing.T) {
+	controlTemplateOf(t, nil).ResourceCountIs(jsii.String("AWS::S3::Bucket"), jsii.Number(0))
+	template := controlTemplateOf(t, map[string]any{"backups": "true", "keepData": "false"})
+	template.HasResource(jsii.String("AWS::S3::Bucket"), map[string]any{
+		"DeletionPolicy": "Retain",
+		"Properties": map[string]any{"PublicAccessBlockConfiguration": map[string]any{
+			"BlockPublicAcls": true, "BlockPublicPolicy": true, "IgnorePublicAcls": true, "RestrictPublicBuckets": true,
+		}},
+	})
+	for action, resource := range map[any]any{
+		"s3:ListBucket": map[string]any{"Fn::GetAtt": []any{assertions.Match_StringLikeRegexp(jsii.String("^Backups")), "Arn"}},
+		assertions.Match_ArrayEquals(&[]any{"s3:GetObject", "s3:PutObject", "s3:DeleteObject"}): assertions.Match_AnyValue(),
+	} {
+		template.HasResourceProperties(jsii.String("AWS::IAM::Policy"), map[string]any{"PolicyDocument": map[string]any{
+			"Statement": assertions.Match_ArrayWith(&[]any{assertions.Match_ObjectLike(&map[string]any{"Action": action, "Resource": resource})}),
+		}})
+	}
+	template.HasResourceProperties(jsii.String("AWS::Lambda::Function"), map[string]any{
+		"Environment": map[string]any{"Variables": map[string]any{"BACKUP_BUCKET": assertions.Match_AnyValue()}},
+	})
+	if _, err := readControlConfig(func(name string) any { return map[string]any{"backups": "perhaps"}[name] }); err == nil {
+		t.Error("backups may be perhaps")
+	}
+}
+
 func TestDeploymentsOfOneAccountShareNothing(t *testing.T) {
 	get := func(name string) any { return map[string]any{"prefix": "Team1"}[name] }
 	cfg, err := readConfig(get)

@@ -84,6 +84,8 @@
 //	budget                   dollars a month of the whole AWS account: AWS writes to alarmEmail when four fifths of them
 //	                         are spent, and when more is to be expected: none
 //	dashboards               "false": there is no dashboard for each product. Three are free in an account: true
+//	backups                  "true": the control plane's stack has a bucket of S3 for backups of databases, at $0.023 a GB and
+//	                         month, which stays when the stack is destroyed: false
 //
 // The gateway, for clients that speak the protocols of Redis and Kafka themselves, is deployed if it has a name:
 //

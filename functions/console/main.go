@@ -18,6 +18,7 @@
 //	                QSTASH_REGION
 //	GATEWAY_HOST    where functions/gateway serves the protocols of Redis and Kafka themselves; not
 //	                set: nowhere
+//	BACKUP_BUCKET   bucket of S3 for backups of databases; not set: there are none
 //	LOG_LEVEL       debug, info, warn or error; default info
 //	DYNAMODB_ENDPOINT, SSM_ENDPOINT, KINESIS_ENDPOINT, SQS_ENDPOINT, SCHEDULER_ENDPOINT
 //	                other endpoints than AWS's own
@@ -65,7 +66,7 @@ func newHandler(ctx context.Context, in *cloud.Cloud, cfg awscontrol.Config, log
 		return nil, err
 	}
 	api := rest.New(rest.Config{
-		Engine: c.Engine, Book: book, Kafka: c.Kafka, QStash: c.QStash, ReadRegions: cfg.ReadRegions,
+		Engine: c.Engine, Book: book, Kafka: c.Kafka, QStash: c.QStash, Backups: c.Backups, ReadRegions: cfg.ReadRegions,
 		Logger: log,
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -194,3 +194,46 @@ test("the data browser works without scripts", async () => {
   assert.deepEqual(await commands(it.server)(["JSON.GET", "customer:4711"]), ['{"name":"Ada"}']);
   await page.context().close();
 });
+
+test("the keyboard goes through keys, to the search and to other places", async () => {
+  const page = await it.open();
+  await page.goto(browser);
+  await page.keyboard.press("j");
+  await page.keyboard.press("j");
+  await page.keyboard.press("k");
+  await page.keyboard.press("j");
+  const second = page.locator(".key-link").nth(1);
+  assert.ok(await second.evaluate((e) => e === document.activeElement));
+  const name = await second.locator(".key-name").innerText();
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name, exact: true }).waitFor();
+  await page.keyboard.press("/");
+  await page.keyboard.type("cart");
+  await page.getByRole("link", { name: /cart:4711/ }).waitFor();
+  await page.keyboard.press("Control+k");
+  await page.getByRole("combobox", { name: "Go to" }).fill("leader");
+  await page.getByRole("option", { name: /Keys with leader/ }).waitFor();
+  await shoot(page, "palette-light");
+  await checkPage(page);
+  await page.emulateMedia({ colorScheme: "dark" });
+  await shoot(page, "palette-dark");
+  await page.keyboard.press("Enter");
+  await page.getByRole("link", { name: /leaderboard:weekly/ }).waitFor();
+  await page.keyboard.press("Control+k");
+  await page.keyboard.type("usage");
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "Usage and cost" }).waitFor();
+  await finish(page);
+});
+
+test("prefixes lead down and up", async () => {
+  const page = await it.open();
+  await page.goto(browser);
+  const prefixes = page.getByRole("navigation", { name: "Prefixes" });
+  await prefixes.getByRole("link", { name: /^user:/ }).click();
+  await page.getByRole("link", { name: /user:10\d\d:name/ }).first().waitFor();
+  assert.equal(await page.getByRole("link", { name: /cart:4711/ }).count(), 0);
+  await prefixes.getByRole("link", { name: /All keys above/ }).click();
+  await page.getByRole("link", { name: /All keys above/ }).waitFor({ state: "detached" });
+  await finish(page);
+});

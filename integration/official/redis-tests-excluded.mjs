@@ -2,7 +2,7 @@
 // fail; with skip it is not run, because it would wait for ever or leave its client in a state that makes others fail. A rule without
 // tests is about a whole unit.
 
-const memory = "how Redis keeps values in memory: values are in the store here, and DEBUG does not look into memory";
+const memory = "how Redis keeps values in memory: values are in the store here";
 const files = "append-only files and dumps on disk: there are none, everything is in the store";
 const settings = "CONFIG SET of what cannot be set here, or cannot be set without a lie";
 const scriptLimits = "SCRIPT KILL, FUNCTION KILL and BUSY: a script holds up nobody here, and ends at its limits";
@@ -13,18 +13,15 @@ const approximate = "how many surplus entries XADD and XTRIM with ~ leave: Redis
 const dirty = "INFO's number of changes since the last save: everything is saved";
 
 export const excluded = [
-  { unit: "unit/dump", reason: memory, tests: ["RESTORE with ABSTTL in the past"] },
   { unit: "unit/dump", reason: replicas, tests: ["MIGRATE cached connections are released after some time"] },
   { unit: "unit/protocol", skip: true, reason: "attributes and big numbers of RESP3, which no command here sends", tests: ["RESP3 attributes", "RESP3 attributes readraw", "RESP3 attributes on RESP2", "test big number parsing"] },
   { unit: "unit/keyspace", reason: "a key of 50,000 bytes: they may have 32,768", tests: ["Regression for pattern matching very long nested loops"] },
-  { unit: "unit/type/incr", reason: memory, tests: ["INCR can modify objects in-place"] },
   { unit: "unit/type/list", reason: "DEBUG SLEEP in a transaction: its commands are carried out before those of the connection", tests: ["BLPOP unblock but the key is expired and then block again - reprocessing command"] },
   { unit: "unit/type/list", skip: true, reason: "an element that is pushed is there for a moment before the client gets it that waits", tests: ["Linked LMOVEs", "PUSH resulting from BRPOPLPUSH affect WATCH"] },
   { unit: "unit/type/list", reason: dirty, tests: ["BLPOP/BLMOVE should increase dirty"] },
   { unit: "unit/type/list", skip: true, reason: "a client that is unblocked goes on, and is counted, a moment later", tests: ["Blocking command accounted only once in commandstats after timeout"] },
   { unit: "unit/type/set", reason: memory, tests: ["SRANDMEMBER with a dict containing long chain"] },
   { unit: "unit/type/zset", reason: "DEBUG SLEEP in a transaction: its commands are carried out before those of the connection", tests: ["BZPOPMIN unblock but the key is expired and then block again - reprocessing command"] },
-  { unit: "unit/type/hash", reason: memory, tests: ["Is a ziplist encoded Hash promoted on big payload?"] },
   { unit: "unit/type/hash", reason: "the order of a hash's fields", tests: ["Hash ziplist of various encodings", "Hash ziplist of various encodings - sanitize dump"] },
   {
     unit: "unit/type/stream",
@@ -42,7 +39,6 @@ export const excluded = [
   { unit: "unit/multi", reason: files, tests: ["MULTI with SAVE", "MULTI with SHUTDOWN"] },
   { unit: "unit/pubsub", skip: true, reason: "messages of different channels may overtake each other", tests: ["PUBLISH/SUBSCRIBE basics"] },
   { unit: "unit/pubsub", skip: true, reason: "that a subscriber has gone is noticed a moment later, on a busy machine too late for PUBLISH's count", tests: ["PUBLISH/SUBSCRIBE after UNSUBSCRIBE without arguments", "PUBLISH/PSUBSCRIBE after PUNSUBSCRIBE without arguments"] },
-  { unit: "unit/pubsub", reason: "SUBSCRIBE and UNSUBSCRIBE in a transaction", tests: ["unsubscribe inside multi, and publish to self"] },
   { unit: "unit/scripting", reason: "a password of fewer than 16 characters", tests: ["Script ACL check"] },
   { unit: "unit/scripting", reason: "string.dump: functions cannot be dumped", tests: ["Binary code loading failed"] },
   { unit: "unit/scripting", reason: "getmetatable of globals is false", tests: ["Try trick global protection 2"] },

@@ -126,3 +126,17 @@ func TestBillsAddUp(t *testing.T) {
 		}
 	}
 }
+
+// The cost of an hour is that of what was stored in it, which was nothing before there was a database.
+func TestNothingIsStoredBeforeTheDatabaseIsThere(t *testing.T) {
+	created := time.Date(2026, 11, 24, 12, 30, 0, 0, time.UTC)
+	hour := func(h int) time.Time { return time.Date(2026, 11, 24, h, 0, 0, 0, time.UTC) }
+	for h, want := range map[int]time.Duration{11: 0, 12: 30 * time.Minute, 13: time.Hour, 14: 15 * time.Minute, 15: 0} {
+		if got := overlap(hour(h), hour(h+1), created, hour(14).Add(15*time.Minute)); got != want {
+			t.Errorf("%d:00 has %v of it, want %v", h, got, want)
+		}
+	}
+	if got := formatQuantity(1e-9); got != "< 0.000001" {
+		t.Errorf("a little is %q", got)
+	}
+}

@@ -140,8 +140,11 @@ func formatUnits(v float64) string {
 
 // formatQuantity writes an amount of something on a bill.
 func formatQuantity(v float64) string {
-	if v >= 100 {
+	switch {
+	case v >= 100:
 		return formatCount(int64(math.Round(v)))
+	case v > 0 && v < 1e-6:
+		return "< 0.000001"
 	}
 	return trimZeros(strconv.FormatFloat(v, 'f', max(0, 2-int(math.Floor(math.Log10(max(v, 1e-6))))), 64))
 }

@@ -65,6 +65,7 @@ func allPages() []*page {
 		qstashQueuePages(),
 		qstashRunPages(),
 		qstashDLQPages(),
+		qstashFlowPages(),
 		qstashHostPages(),
 		qstashLogPages(),
 		qstashDeliveryPages(),

@@ -15,10 +15,11 @@ import (
 func qstashRunPages() []*page {
 	const p = control.QStash
 	return []*page{
-		{route: "GET /r/{id}/runs", title: "Workflow runs", view: "qstash-runs", product: p, nav: nav{groupData, "Workflow runs", "play"}, serve: showWorkflowRuns},
-		{route: "GET /r/{id}/runs/{run}", title: "Workflow run", view: "qstash-run", product: p, serve: showWorkflowRun},
+		{route: "GET /r/{id}/runs", title: "Workflow runs", view: "qstash-runs", product: p, moves: true, nav: nav{groupData, "Workflow runs", "play"}, serve: showWorkflowRuns},
+		{route: "GET /r/{id}/runs/{run}", title: "Workflow run", view: "qstash-run", product: p, moves: true, serve: showWorkflowRun},
 		{route: "POST /r/{id}/runs/{run}/cancel", product: p, serve: cancelWorkflowRun},
 		{route: "POST /r/{id}/runs/{run}/retry", product: p, serve: retryWorkflowRun},
+		{route: "POST /r/{id}/runs/{run}/notify", product: p, serve: notifyWorkflowRun},
 		{route: "POST /r/{id}/runs/{run}/resume", product: p, serve: resumeWorkflowRun},
 	}
 }
@@ -87,6 +88,9 @@ func showWorkflowRuns(r *request) error {
 	for _, l := range list {
 		p.Rows = append(p.Rows, r.runRow(l))
 	}
+	if err := r.markWaiting(p.Rows); err != nil {
+		return err
+	}
 	p.First, p.Next = r.turn(q, next)
 	return r.render(p)
 }
@@ -101,6 +105,13 @@ type runStep struct {
 	Facts      [][2]string
 	Out        preview
 	Errors     []stepError
+	Attempts   string    // "" if there was one at most
+	Done       bool      // it has a result
+	Event      string    // that it waits for, or has waited for
+	Until      time.Time // it waits no longer
+	Wakes      time.Time // of one that sleeps; zero: it does not
+	Child      string    // address of the run that it has started; "": none
+	ChildID    string
 }
 
 // stepError is an attempt at a step that has failed.
@@ -126,6 +137,8 @@ type stepFields struct {
 	SleepFor   json.RawMessage `json:"sleepFor"`
 	SleepUntil float64         `json:"sleepUntil"` // Unix seconds
 	Event      string          `json:"waitEventId"`
+	WaitUntil  float64         `json:"waitTimeoutDeadline"` // Unix ms
+	ChildRun   string          `json:"invokedWorkflowRunId"`
 	CallMethod string          `json:"callMethod"`
 	CallURL    string          `json:"callUrl"`
 	Errors     []struct {
@@ -145,13 +158,8 @@ func (r *request) runSteps(l *qstash.RunLog) ([]runStep, error) {
 	var parallel []bool
 	for _, group := range l.Steps {
 		for _, fields := range group.Steps {
-			text, err := json.Marshal(fields)
+			f, err := readStep(fields)
 			if err != nil {
-				return nil, err
-			}
-			var f stepFields
-			var wrong *json.UnmarshalTypeError // a field that its workflow uses in another way
-			if err := json.Unmarshal(text, &f); err != nil && !errors.As(err, &wrong) {
 				return nil, err
 			}
 			if f.StepID > 0 {
@@ -172,6 +180,10 @@ func (r *request) runSteps(l *qstash.RunLog) ([]runStep, error) {
 			}
 		}
 		s := f.step(parallel[i])
+		s.Attempts = attempts(&s)
+		if f.ChildRun != "" {
+			s.Child, s.ChildID = r.path("runs", f.ChildRun), f.ChildRun
+		}
 		if f.MessageID != "" {
 			s.Message = r.path("messages", f.MessageID)
 		}
@@ -179,6 +191,22 @@ func (r *request) runSteps(l *qstash.RunLog) ([]runStep, error) {
 	}
 	return list, nil
 }
+
+// readStep reads the fields of a step.
+func readStep(fields map[string]any) (f stepFields, err error) {
+	text, err := json.Marshal(fields)
+	if err != nil {
+		return f, err
+	}
+	var wrong *json.UnmarshalTypeError // a field that its workflow uses in another way
+	if err := json.Unmarshal(text, &f); err != nil && !errors.As(err, &wrong) {
+		return f, err
+	}
+	return f, nil
+}
+
+// waits reports whether the step waits for an event.
+func (f *stepFields) waits() bool { return f.Event != "" && f.State != "STEP_SUCCESS" }
 
 func (f *stepFields) step(parallel bool) runStep {
 	s := runStep{Name: f.StepName, Kind: f.StepType, Badge: badgeOf(f.State), Parallel: parallel, Out: previewOf(plainText(f.Out), 8<<10)}
@@ -207,7 +235,18 @@ func (f *stepFields) step(parallel bool) runStep {
 	if f.SleepUntil > 0 {
 		fact("Sleeps until", time.Unix(int64(f.SleepUntil), 0).UTC().Format("2 Jan 2006, 15:04:05 UTC"))
 	}
-	fact("Waits for event", f.Event)
+	s.Done, s.Event = f.State == "STEP_SUCCESS", f.Event
+	switch {
+	case f.waits():
+		s.Badge = stateBadge{"Waiting", "warn"}
+		fact("Waits for event", f.Event)
+	default:
+		fact("Has waited for event", f.Event)
+	}
+	if f.WaitUntil > 0 {
+		s.Until = time.UnixMilli(int64(f.WaitUntil))
+	}
+	s.Wakes = f.wakes(s.At)
 	if f.CallURL != "" {
 		fact("Calls", f.CallMethod+" "+f.CallURL)
 	}
@@ -215,6 +254,27 @@ func (f *stepFields) step(parallel bool) runStep {
 		s.Errors = append(s.Errors, stepError{time.UnixMilli(e.Time), e.Status, e.Error, previewOf(e.Body, 4<<10)})
 	}
 	return s
+}
+
+// wakes is when a step ends that sleeps, and has begun to at a time; zero: it does not sleep.
+func (f *stepFields) wakes(at time.Time) time.Time {
+	if f.SleepUntil > 0 {
+		return time.Unix(int64(f.SleepUntil), 0)
+	}
+	text := plainText(f.SleepFor)
+	if at.IsZero() || text == "" {
+		return time.Time{}
+	}
+	if n, err := strconv.ParseFloat(text, 64); err == nil {
+		if n <= 0 {
+			return time.Time{}
+		}
+		return at.Add(time.Duration(n * float64(time.Second)))
+	}
+	if d, err := time.ParseDuration(text); err == nil && d > 0 {
+		return at.Add(d)
+	}
+	return time.Time{}
 }
 
 // plainText is a string of JSON, or else the JSON.
@@ -230,6 +290,8 @@ func plainText(raw json.RawMessage) string {
 type runPage struct {
 	runRow
 	Steps    []runStep
+	Bars     []bar
+	Waits    []wait
 	Result   preview
 	Running  bool
 	Retrying bool // a step of it waits for a retry
@@ -260,6 +322,13 @@ func showWorkflowRun(r *request) error {
 	p := &runPage{runRow: r.runRow(*l), Running: l.State == runStarted, Result: previewOf(l.Response, 32<<10)}
 	if p.Steps, err = r.runSteps(l); err != nil {
 		return err
+	}
+	p.Bars = waterfall(p.Steps, p.Start, p.End, r.h.now())
+	if p.Waits, err = waitsOf(l); err != nil {
+		return err
+	}
+	if len(p.Waits) > 0 {
+		p.Badge = stateBadge{"Waiting for an event", "warn"}
 	}
 	for _, s := range p.Steps {
 		p.Retrying = p.Retrying || p.Running && s.Badge == badgeOf("STEP_RETRY")

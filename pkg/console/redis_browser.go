@@ -110,8 +110,11 @@ type browserPage struct {
 	Rows        []keyRow
 	Next        string // address of the next page
 	Filtered    bool
-	Key         *valuePage // nil: none is chosen
-	Gone        string     // a key that was asked for and is not there
+	Prefixes    []prefixRow // that keys of the page begin with
+	Under       string      // the prefix that they are listed under; "": none
+	Up          string      // address of what is above it
+	Key         *valuePage  // nil: none is chosen
+	Gone        string      // a key that was asked for and is not there
 }
 
 // browserURL is the address of the browser with what it shows.
@@ -180,6 +183,7 @@ func (r *request) listKeys(b *browse.Browser, p *browserPage, cursor, current st
 	if page.Next != "" {
 		p.Next = r.browserURL("match", p.Match, "type", p.Type, "cursor", page.Next)
 	}
+	r.addPrefixes(p)
 	return nil
 }
 

@@ -205,13 +205,14 @@ func (l *limitUse) set(fraction float64, of string) {
 
 // costChart is what the steps of a period cost, beside what Upstash would bill. What is stored now counts
 // for all of them. What Upstash includes in a month it gives to each step in full: traffic, of which
-// months with less than that are not billed either.
+// months with less than that are not billed either. Nothing was stored before the resource was made.
 func (r *request) costChart(p usagePage, steps []meter.Usage) chart {
 	const month = 730 * time.Hour
 	ours, theirs := make([]*float64, len(steps)), make([]*float64, len(steps))
 	var sumOurs, sumTheirs float64
-	part := float64(p.Period.Step) / float64(month)
+	now, created := r.h.now(), r.resource.CreatedAt
 	for i, u := range steps {
+		part := float64(overlap(u.Start, u.Start.Add(p.Period.Step), created, now)) / float64(month)
 		a := price.Estimate(string(r.resource.Product), u, p.Month.Storage, part).Total
 		b := price.Upstash(string(r.resource.Product), u, p.Month.Storage, part).Total
 		ours[i], theirs[i] = known(a), known(b)
@@ -222,6 +223,17 @@ func (r *request) costChart(p usagePage, steps []meter.Usage) chart {
 		Unit: unitDollars, Kind: lines, Start: p.From, Step: p.Period.Step,
 		Series: []series{{Label: "AWS, estimated", Color: "1", Fill: true, Values: ours}, {Label: "Upstash", Color: "mute", Dash: true, Values: theirs}},
 	}
+}
+
+// overlap is how long two times have in common.
+func overlap(from, to, otherFrom, otherTo time.Time) time.Duration {
+	if otherFrom.After(from) {
+		from = otherFrom
+	}
+	if otherTo.Before(to) {
+		to = otherTo
+	}
+	return max(0, to.Sub(from))
 }
 
 func usageCharts(p usagePage, steps []meter.Usage) []chart {

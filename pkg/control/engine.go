@@ -72,12 +72,20 @@ type Config struct {
 	// Directories are where public keys are published, one for the table of each product.
 	Directories []keydir.Directory
 
+	Backups Backups // of databases; nil: there are none
+
 	Endpoints Endpoints
 	Region    string // that resources are said to be in; "": DefaultRegion
 
 	Retry  store.Retry      // of changes that lose against others; its zero Now is the engine's
 	Now    func() time.Time // nil: time.Now
 	Logger *slog.Logger     // nil: slog.Default
+}
+
+// Backups keeps the backups of databases.
+type Backups interface {
+	// Forget deletes all backups of a database that is deleted.
+	Forget(ctx context.Context, database string) error
 }
 
 // RedisServer is where clients of Redis's own protocol connect to; zero: it is not served.
@@ -129,7 +137,7 @@ func New(cfg Config) *Engine {
 		signing: keyState{turn: make(chan struct{}, 1)},
 	}
 	if cfg.Redis != nil {
-		e.products[Redis] = redisProduct{cfg.Redis}
+		e.products[Redis] = redisProduct{cfg.Redis, cfg.Backups}
 	}
 	if cfg.Kafka != nil {
 		e.products[Kafka] = kafkaProduct{cfg.Kafka}

@@ -44,7 +44,10 @@ type productState struct {
 
 var errNoResource = &Error{NotFound, "no such resource"}
 
-type redisProduct struct{ engine *redis.Engine }
+type redisProduct struct {
+	engine  *redis.Engine
+	backups Backups
+}
 
 func (p redisProduct) create(ctx context.Context, acct, id, name string) error {
 	_, err := p.engine.CreateDatabase(ctx, redis.DatabaseOptions{ID: id, Name: name, Account: acct})
@@ -64,6 +67,11 @@ func (p redisProduct) rename(ctx context.Context, id, name string) error {
 }
 
 func (p redisProduct) remove(ctx context.Context, id string) error {
+	if p.backups != nil {
+		if err := p.backups.Forget(ctx, id); err != nil {
+			return err
+		}
+	}
 	err := p.engine.DeleteDatabase(ctx, id)
 	if errors.Is(err, redis.ErrNoDatabase) {
 		return nil

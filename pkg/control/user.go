@@ -28,7 +28,7 @@ func (e *Engine) Users(ctx context.Context, acct, res string) ([]User, error) {
 	}
 	db, err := e.redis.Database(ctx, res)
 	if err != nil {
-		return nil, fmt.Errorf("listing the users of %s: %w", res, redisProduct{e.redis}.found(err))
+		return nil, fmt.Errorf("listing the users of %s: %w", res, redisProduct{engine: e.redis}.found(err))
 	}
 	list, err := e.redis.Users(ctx, db)
 	if err != nil {

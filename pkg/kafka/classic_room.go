@@ -128,6 +128,9 @@ type room struct {
 	heard    map[string]time.Time // members that have called anywhere
 	others   map[string]int64     // by process: its item's time when it was read last
 	lastBeat time.Time            // when this process has told others
+	shortest time.Duration        // session of the roster's members
+	longest  time.Duration        // session of theirs
+	safe     time.Time            // until then none of these sessions ends
 
 	topics   map[string]groups.Topic // of the cluster, see listTopics
 	listedAt time.Time
@@ -386,14 +389,7 @@ const beatEvery = 4
 // beat tells others whom this process has heard of and reads what they tell, if it is time.
 func (r *room) beat(ctx context.Context) error {
 	now := r.e.now()
-	shortest, longest := int64(0), int64(0)
-	for _, m := range r.roster {
-		if shortest == 0 || m.session < shortest {
-			shortest = m.session
-		}
-		longest = max(longest, m.session)
-	}
-	if len(r.roster) == 0 || now.Sub(r.lastBeat) < time.Duration(shortest/beatEvery)*time.Millisecond {
+	if len(r.roster) == 0 || now.Sub(r.lastBeat) < r.shortest/beatEvery {
 		return nil
 	}
 	var ids []string
@@ -408,7 +404,7 @@ func (r *room) beat(ctx context.Context) error {
 		slices.Sort(ids)
 		item := store.Item{Key: classicKey(r.cluster, r.name, kindSeen, r.e.id), Attrs: store.NewAttrs(
 			store.Attr{Name: seenAt, Value: store.Int(now.UnixMilli())},
-			store.Attr{Name: seenUntil, Value: store.Int(now.UnixMilli() + longest)},
+			store.Attr{Name: seenUntil, Value: store.Int(now.Add(r.longest).UnixMilli())},
 			store.Attr{Name: seenMembers, Value: store.List(ids)},
 			store.Attr{Name: store.TTLAttr, Value: store.Int((now.UnixMilli()+maxClassicSession.Milliseconds())/1000 + reclaimGrace)})}
 		if err := r.e.store.Load(ctx, []store.Item{item}, nil); err != nil {
@@ -433,13 +429,18 @@ func (r *room) beat(ctx context.Context) error {
 	return nil
 }
 
-// alive reports whether a member was heard of within its session.
-func (r *room) alive(id string, session int64) bool {
+// sessionEnd is when a member's session ends, if it is not heard of before.
+func (r *room) sessionEnd(id string, session int64) time.Time {
 	last := r.heard[id]
 	if at := r.beats[id]; at.After(last) {
 		last = at
 	}
-	return r.e.now().Sub(last) <= time.Duration(session)*time.Millisecond
+	return last.Add(time.Duration(session) * time.Millisecond)
+}
+
+// alive reports whether a member was heard of within its session.
+func (r *room) alive(id string, session int64) bool {
+	return !r.e.now().After(r.sessionEnd(id, session))
 }
 
 // bury takes members out that have not been heard of for their sessions: the others have to join again.
@@ -447,10 +448,18 @@ func (r *room) bury(ctx context.Context) error {
 	if r.state.State != groups.Stable && r.state.State != groups.Completing {
 		return nil
 	}
+	now := r.e.now()
+	if !now.After(r.safe) {
+		return nil // a call of each of many members does not look at all of them
+	}
 	var dead []string
-	for _, m := range r.roster {
-		if !r.alive(m.id, m.session) {
+	for i, m := range r.roster {
+		end := r.sessionEnd(m.id, m.session)
+		if now.After(end) {
 			dead = append(dead, m.id)
+		}
+		if i == 0 || end.Before(r.safe) {
+			r.safe = end
 		}
 	}
 	if len(dead) == 0 {
@@ -481,6 +490,7 @@ func (r *room) takeOut(ctx context.Context, ids []string) error {
 		return fmt.Errorf("taking a member out of group %s: %w", r.name, err)
 	}
 	r.members = slices.DeleteFunc(r.members, func(m *groups.ClassicMember) bool { return slices.Contains(ids, m.ID) })
+	r.safe = time.Time{}
 	for _, id := range ids {
 		delete(r.beats, id)
 		delete(r.heard, id)

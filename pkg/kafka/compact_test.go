@@ -304,9 +304,10 @@ func TestCompactionAgainstAMapOfLastValues(t *testing.T) {
 	t.Run("in objects", func(t *testing.T) { compactionModel(t, newObjectWorld) })
 }
 
-func compactionModel(t *testing.T, open func(*testing.T, store.Store) *world) {
+func compactionModel(t *testing.T, open func(testing.TB, store.Store) *world) {
 	rapid.Check(t, func(rt *rapid.T) {
-		w := open(t, openStore(t))
+		one := oneCheck{t, rt}
+		w := open(one, openStore(one))
 		hours := rapid.SampledFrom([]string{"0", "3600000", "36000000"})
 		w.topic("red", compacted(settingMinLag, hours.Draw(rt, "lag"), settingTombstones, hours.Draw(rt, "tombstones")))
 		m := &modelLog{world: w, last: map[string]string{}}

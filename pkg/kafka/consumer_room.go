@@ -82,7 +82,13 @@ func (r *room) writeConsumers(ctx context.Context, next *groups.Consumers) error
 
 // enrol notes who the members are.
 func (r *room) enrol(roster []rosterEntry, listed string) {
-	for _, m := range roster {
+	r.shortest, r.longest, r.safe = 0, 0, time.Time{}
+	for i, m := range roster {
+		session := time.Duration(m.session) * time.Millisecond
+		if i == 0 || session < r.shortest {
+			r.shortest = session
+		}
+		r.longest = max(r.longest, session)
 		if _, ok := r.heard[m.id]; !ok {
 			r.heard[m.id] = r.e.now()
 		}

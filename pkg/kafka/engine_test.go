@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"github.com/skystash/skystash/pkg/kafka/batch"
 	"github.com/skystash/skystash/pkg/kafka/ingest"
 	"github.com/skystash/skystash/pkg/store"
@@ -27,7 +29,7 @@ func (c *clock) advance(d time.Duration) { c.at.Add(d.Milliseconds()) }
 
 // world is a cluster with its engine over a store and a stream of its own.
 type world struct {
-	*testing.T
+	testing.TB
 	e       *Engine
 	store   store.Store
 	stream  *manual
@@ -83,6 +85,14 @@ func openStore(t testing.TB) store.Store {
 	return s
 }
 
+// oneCheck is a test for one of the many checks of a model: what the check has opened is closed at its end, and not held until that of all.
+type oneCheck struct {
+	testing.TB
+	check *rapid.T
+}
+
+func (o oneCheck) Cleanup(f func()) { o.check.Cleanup(f) }
+
 // onEachStore runs a test on both stores.
 func onEachStore(t *testing.T, f func(w *world)) {
 	t.Helper()
@@ -90,12 +100,12 @@ func onEachStore(t *testing.T, f func(w *world)) {
 	t.Run("dynamo", func(t *testing.T) { f(newWorld(t, dynamolocal.Open(t))) })
 }
 
-func newWorld(t *testing.T, s store.Store) *world {
+func newWorld(t testing.TB, s store.Store) *world {
 	t.Helper()
 	c := &clock{}
 	c.at.Store(start.UnixMilli())
 	stream := &manual{clock: c}
-	w := &world{T: t, store: s, stream: stream, clock: c, e: New(Config{Store: s, Stream: stream, Now: c.now})}
+	w := &world{TB: t, store: s, stream: stream, clock: c, e: New(Config{Store: s, Stream: stream, Now: c.now})}
 	t.Cleanup(w.e.Close)
 	var err error
 	if w.cluster, err = w.e.CreateCluster(t.Context(), ClusterOptions{ID: "c1", Name: "first"}); err != nil {

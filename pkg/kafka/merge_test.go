@@ -20,7 +20,7 @@ import (
 
 // mergeWorld is a world that merges segments into objects of 1,000 bytes, whatever that costs. A segment of one short
 // message has some 70 bytes.
-func newMergeWorld(t *testing.T, s store.Store) *world {
+func newMergeWorld(t testing.TB, s store.Store) *world {
 	t.Helper()
 	w := newWorld(t, s)
 	w.e = w.merging(s, objectsembedded.New(openStore(t)), 1000)
@@ -268,7 +268,8 @@ type modelMerges struct {
 // call. Readers must get everything from any place on, in order, at any moment.
 func TestMergesAgainstAList(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		m := &modelMerges{world: newMergeWorld(t, openStore(t))}
+		one := oneCheck{t, rt}
+		m := &modelMerges{world: newMergeWorld(one, openStore(one))}
 		m.e = m.merging(m.store, m.e.objects, rapid.SampledFrom([]int{1, 90, 100_000}).Draw(rt, "in objects from"))
 		if rapid.Bool().Draw(rt, "expires") {
 			m.keep = (100 * 24 * time.Hour).Milliseconds()

@@ -14,7 +14,7 @@ import (
 )
 
 // newObjectWorld is newWorld with all data in objects.
-func newObjectWorld(t *testing.T, s store.Store) *world {
+func newObjectWorld(t testing.TB, s store.Store) *world {
 	t.Helper()
 	w := newWorld(t, s)
 	w.e = w.withObjects(s, objectsembedded.New(openStore(t)), 1)

@@ -3,6 +3,7 @@ package qstash
 import (
 	"net/url"
 	"slices"
+	"strings"
 )
 
 // Filter selects messages, events or dead letters. Of a field's values one has to
@@ -21,6 +22,8 @@ type Filter struct {
 	CallerIP    []string
 	State       []string // of events
 	Status      []int    // of dead letters: the last answer's
+	Contains    string   // a part of the destination's URL
+	Answer      [2]int   // of events: the least and the greatest status of the destination's answer; zero: any, or none
 	From, To    int64    // ms, inclusive; 0: no bound
 	Workflow    bool     // what belongs to workflow runs instead of what does not
 	RunID       []string
@@ -41,6 +44,9 @@ func (f *Filter) inTime(ms int64) bool {
 func (f *Filter) matchRecord(r *record) bool {
 	if !anyOf(f.URL, r.URL) || !anyOf(f.Topic, r.Topic) || !anyOf(f.Queue, r.Queue) ||
 		!anyOf(f.Schedule, r.ScheduleID) || !anyOf(f.CallerIP, r.CallerIP) {
+		return false
+	}
+	if f.Contains != "" && !strings.Contains(r.URL, f.Contains) {
 		return false
 	}
 	if len(f.Label) > 0 && !slices.ContainsFunc(r.Labels, func(l string) bool { return slices.Contains(f.Label, l) }) {
@@ -72,6 +78,14 @@ func (f *Filter) matchRecord(r *record) bool {
 // matchMessage judges a message by itself and its time of creation.
 func (f *Filter) matchMessage(m *message) bool {
 	return anyOf(f.MessageIDs, m.id) && f.inTime(m.rec.CreatedAt.UnixMilli()) && f.matchRecord(&m.rec)
+}
+
+// matchEvent judges an event.
+func (f *Filter) matchEvent(ev *event) bool {
+	if f.Answer != [2]int{} && (ev.Status < f.Answer[0] || ev.Status > f.Answer[1]) {
+		return false
+	}
+	return f.matchState(ev.State) && f.inTime(ev.At)
 }
 
 // matchState judges an event's state.

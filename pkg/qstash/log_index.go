@@ -352,7 +352,7 @@ func (r *logReader) push(a anchored) {
 // add adds an event if the query asks for it and it is behind the place.
 func (r *logReader) add(m *message, n int, ev event) {
 	p := placed{logPlace{ev.At, m.id, n}, m, ev}
-	if !r.q.Filter.matchState(ev.State) || !r.q.Filter.inTime(ev.At) ||
+	if !r.q.Filter.matchEvent(&ev) ||
 		r.after != nil && (p.at == r.after.at && p.compare(*r.after) == 0 || (p.compare(*r.after) < 0) == r.q.Earliest) {
 		return
 	}

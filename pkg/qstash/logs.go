@@ -154,7 +154,7 @@ func (e *Engine) logEntries(ctx context.Context, m *message, q *LogQuery) ([]Log
 		if err := json.Unmarshal([]byte(text), &ev); err != nil {
 			return nil, fmt.Errorf("reading the log of message %s: %w", m.id, err)
 		}
-		if !q.Filter.matchState(ev.State) || !q.Filter.inTime(ev.At) {
+		if !q.Filter.matchEvent(&ev) {
 			continue
 		}
 		if base.MessageID == "" {

@@ -22,7 +22,7 @@ func newExport() *cobra.Command {
 		Short: "Write a database's data to a file",
 		Long:  `Write data to a file that others read: see "skystash export redis --help".`,
 	}
-	cmd.AddCommand(newExportRedis())
+	cmd.AddCommand(newExportRedis(), newExportQStash(), newExportKafka())
 	return cmd
 }
 

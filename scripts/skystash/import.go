@@ -23,7 +23,7 @@ func newImport() *cobra.Command {
 		Short: "Bring data in, from a file or another server",
 		Long:  `Bring data in, from a file or another server: see "skystash import redis --help".`,
 	}
-	cmd.AddCommand(newImportRedis())
+	cmd.AddCommand(newImportRedis(), newImportQStash(), newImportKafka())
 	return cmd
 }
 

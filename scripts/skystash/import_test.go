@@ -3,7 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -247,6 +250,50 @@ func TestImportFollows(t *testing.T) {
 		t.Errorf("status %d: %s", status, notes.b.String())
 	}
 	equal(t, from, rest)
+}
+
+func TestBackupsOfTheLocalServerAreFiles(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	m := dev(t, dir)
+	redis := newRESTPeer(m.URL(), m.Token())
+	call := func(path, body string) string {
+		t.Helper()
+		method := http.MethodPost
+		if body == "" {
+			method = http.MethodGet
+		}
+		req, err := http.NewRequestWithContext(t.Context(), method, m.URL()+"/v2/redis/"+path+"/default", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.SetBasicAuth(m.Email(), m.APIKey())
+		answer, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		text, err := io.ReadAll(answer.Body)
+		if err != nil || answer.StatusCode != http.StatusOK {
+			t.Fatalf("%s: %d %s, %v", path, answer.StatusCode, text, err)
+		}
+		return string(text)
+	}
+	do(t, redis, []string{"SET", "k", "before"})
+	call("create-backup", `{"name":"one"}`)
+	do(t, redis, []string{"SET", "k", "after"}, []string{"SET", "later", "v"})
+	var list []struct {
+		ID string `json:"backup_id"`
+	}
+	if err := json.Unmarshal([]byte(call("list-backup", "")), &list); err != nil || len(list) != 1 {
+		t.Fatal(list, err)
+	}
+	if files, err := filepath.Glob(filepath.Join(dir, "backups", "default", list[0].ID, "*")); err != nil || len(files) != 3 {
+		t.Errorf("files %v, %v", files, err)
+	}
+	call("restore-backup", `{"backup_id":"`+list[0].ID+`"}`)
+	if got := do(t, redis, []string{"MGET", "k", "later"})[0]; fmt.Sprint(got) != "[before <nil>]" {
+		t.Error(got)
+	}
 }
 
 func TestImportSaysWhatIsWrong(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
@@ -16,8 +17,10 @@ import (
 	"github.com/skystash/skystash/functions/backend/cloud"
 	"github.com/skystash/skystash/functions/backend/settings"
 	"github.com/skystash/skystash/pkg/control"
+	"github.com/skystash/skystash/pkg/control/backup"
 	"github.com/skystash/skystash/pkg/control/ssmkeys"
 	"github.com/skystash/skystash/pkg/kafka"
+	"github.com/skystash/skystash/pkg/kafka/objects/s3"
 	"github.com/skystash/skystash/pkg/qstash"
 	"github.com/skystash/skystash/pkg/redis"
 	"github.com/skystash/skystash/pkg/store"
@@ -33,6 +36,9 @@ type Config struct {
 	ReadRegions []string // where databases are read besides
 	Endpoints   control.Endpoints
 	SSMEndpoint string // instead of Parameter Store's own; "": none
+
+	BackupBucket string // of S3, for backups of databases; "": there are none
+	S3Endpoint   string // instead of S3's own; "": none
 
 	// The products; without a table: not deployed.
 	Redis  awsredis.Config
@@ -54,8 +60,10 @@ func Environment(env *settings.Environment) Config {
 			Kafka:  strings.TrimSuffix(env.Get("KAFKA_URL"), "/"),
 			QStash: strings.TrimSuffix(env.Get("QSTASH_URL"), "/"),
 		},
-		ReadRegions: strings.FieldsFunc(env.Get("READ_REGIONS"), func(r rune) bool { return r == ',' }),
-		SSMEndpoint: env.Get("SSM_ENDPOINT"),
+		ReadRegions:  strings.FieldsFunc(env.Get("READ_REGIONS"), func(r rune) bool { return r == ',' }),
+		SSMEndpoint:  env.Get("SSM_ENDPOINT"),
+		BackupBucket: env.Get("BACKUP_BUCKET"),
+		S3Endpoint:   env.Get("S3_ENDPOINT"),
 	}
 	product := func(variable string, read func(*settings.Environment)) {
 		if table := env.Get(variable); table != "" {
@@ -86,6 +94,8 @@ type Control struct {
 	Redis  *redis.Engine
 	Kafka  *kafka.Engine
 	QStash *qstash.Engine
+
+	Backups *backup.Backups // nil: there is no place for them
 }
 
 // Open opens the control plane; tables, stream, queue and group must exist.
@@ -127,9 +137,15 @@ func Open(ctx context.Context, in *cloud.Cloud, cfg Config) (*Control, error) {
 			}
 		}), cfg.KeyPath)
 	}
+	var forget control.Backups // stays nil without a bucket, which a nil *backup.Backups would not be
+	if cfg.BackupBucket != "" && c.Redis != nil {
+		bucket := s3.New(in.AWS, cfg.BackupBucket, s3.Options{Endpoint: cfg.S3Endpoint})
+		c.Backups = backup.New(backup.Config{Redis: c.Redis, Objects: bucket, Now: time.Now})
+		forget = c.Backups
+	}
 	c.Engine = control.New(control.Config{
 		Store: c.Store, Keyring: keyring, Audience: cfg.Audience, Redis: c.Redis, Kafka: c.Kafka, QStash: c.QStash,
-		Directories: directories, Endpoints: cfg.Endpoints, Region: cfg.Region, Logger: cfg.Logger,
+		Directories: directories, Endpoints: cfg.Endpoints, Backups: forget, Region: cfg.Region, Logger: cfg.Logger,
 	})
 	if keyring == nil {
 		return c, nil

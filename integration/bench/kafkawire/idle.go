@@ -62,29 +62,9 @@ func (s *server) call(ctx context.Context, method, path string, in, out any) err
 	return json.NewDecoder(resp.Body).Decode(out)
 }
 
-// profile writes a CPU profile of the next d.
-func (s *server) profile(ctx context.Context, to string, d time.Duration) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("%s/debug/pprof/profile?seconds=%d", s.url, int(d.Seconds())), nil)
-	if err != nil {
-		return err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	if err == nil && resp.StatusCode != http.StatusOK {
-		err = fmt.Errorf("a profile: %s: %s", resp.Status, b)
-	}
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(to, b, 0o644)
-}
-
 // idle lets members join groups and send nothing but heartbeats.
-func idle(ctx context.Context, s *server, members int, d time.Duration, profile string, note func(what, value string)) error {
+func idle(ctx context.Context, s *server, p plan, note func(what, value string)) error {
+	members, d := p.members, time.Duration(p.seconds)*time.Second
 	bare, err := s.memory()
 	if err != nil {
 		return err
@@ -114,11 +94,9 @@ func idle(ctx context.Context, s *server, members int, d time.Duration, profile 
 		return err
 	}
 	begin := time.Now()
-	if profile != "" {
-		if err := s.profile(ctx, profile, d); err != nil {
-			return err
-		}
-		d = 0
+	profiled := make(chan error, 1)
+	if p.profile != "" {
+		go func() { profiled <- s.profile(ctx, p.profile, p.seconds) }()
 	}
 	select {
 	case err := <-failed:
@@ -133,11 +111,37 @@ func idle(ctx context.Context, s *server, members int, d time.Duration, profile 
 	if err != nil {
 		return err
 	}
+	if p.profile != "" {
+		if err := <-profiled; err != nil {
+			return fmt.Errorf("the profile: %w", err)
+		}
+	}
 	who := fmt.Sprintf("%d idle members of groups of %d: ", members, groupSize)
 	note(who+"memory of the process, MB", fmt.Sprintf("%d", memory/1e6))
 	note(who+"of which it had without them, MB", fmt.Sprintf("%d", bare/1e6))
 	note(who+"of a core", fmt.Sprintf("%.1f %%", 100*(after-used).Seconds()/time.Since(begin).Seconds()))
 	return nil
+}
+
+// profile writes a profile of the processor time of some seconds.
+func (s *server) profile(ctx context.Context, file string, seconds int) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("%s/debug/pprof/profile?seconds=%d", s.url, seconds), nil)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s", resp.Status, b)
+	}
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, b, 0o644)
 }
 
 // member is a member of a group, with its connection.

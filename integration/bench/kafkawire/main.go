@@ -32,36 +32,50 @@ func main() {
 	messages := flag.Int("messages", 1_000_000, "`number` of messages of 100 bytes that kcat produces and consumes")
 	seconds := flag.Int("seconds", 130, "`seconds` for which idle members are watched: more than the two minutes in which garbage is collected at any rate")
 	rounds := flag.Int("rounds", 3, "`number` of rounds of kcat; the table has the medians")
+	only := flag.String("only", "", "measure one `part` only: idle, throughput or latency")
+	profile := flag.String("profile", "", "`file` for a profile of the processor time that idle members take")
 	out := flag.String("o", "", "`file` for the table; empty: standard output")
-	profile := flag.String("profile", "", "`file` for a CPU profile of the idle members; nothing else is measured then")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *members, *messages, *seconds, *rounds, *out, *profile); err != nil {
+	if err := run(ctx, plan{*only, *profile, *members, *messages, *seconds, *rounds}, *out); err != nil {
 		fmt.Fprintln(os.Stderr, "kafkawire:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, members, messages, seconds, rounds int, out, profile string) error {
+// plan is what is measured.
+type plan struct {
+	only, profile                      string
+	members, messages, seconds, rounds int
+}
+
+func run(ctx context.Context, p plan, out string) error {
 	var rows []string
 	note := func(what, value string) {
 		rows = append(rows, fmt.Sprintf("| %s | %s |\n", what, value))
 		fmt.Fprintf(os.Stderr, "%s: %s\n", what, value)
 	}
 	load := loadAverage()
-	idleFor := time.Duration(seconds) * time.Second
-	if profile != "" {
-		return withServer(ctx, func(s *server) error { return idle(ctx, s, members, idleFor, profile, note) })
-	}
-	for _, part := range []func(*server) error{
-		func(s *server) error { return idle(ctx, s, members, idleFor, "", note) },
-		func(s *server) error { return throughput(ctx, s, messages, rounds, note) },
-		func(s *server) error { return latency(ctx, s, note) },
+	known := false
+	for _, part := range []struct {
+		name    string
+		measure func(*server) error
+	}{
+		{"idle", func(s *server) error { return idle(ctx, s, p, note) }},
+		{"throughput", func(s *server) error { return throughput(ctx, s, p.messages, p.rounds, note) }},
+		{"latency", func(s *server) error { return latency(ctx, s, note) }},
 	} {
-		if err := withServer(ctx, part); err != nil {
+		if p.only != "" && p.only != part.name {
+			continue
+		}
+		known = true
+		if err := withServer(ctx, part.measure); err != nil {
 			return err
 		}
+	}
+	if !known {
+		return fmt.Errorf("there is no part %q", p.only)
 	}
 	table := fmt.Sprintf(`# Kafka's own protocol
 
@@ -72,7 +86,7 @@ partitions, the median of %d rounds.
 
 | | |
 |---|---:|
-%s`, runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version(), load, loadAverage(), rounds, strings.Join(rows, ""))
+%s`, runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version(), load, loadAverage(), p.rounds, strings.Join(rows, ""))
 	if out == "" {
 		_, err := io.WriteString(os.Stdout, table)
 		return err
@@ -94,7 +108,7 @@ type server struct {
 	pid                       int
 	brokers, user, credential string
 	api, email, key           string // of the Developer API
-	url                       string // of HTTP
+	url                       string // where profiles are
 }
 
 // withServer lends a new local server with the topic bench.
@@ -129,10 +143,10 @@ func withServer(ctx context.Context, use func(*server) error) error {
 		name, value, _ := strings.Cut(strings.TrimSpace(lines.Text()), "=")
 		value = strings.Trim(value, `"`)
 		switch name {
-		case "UPSTASH_REDIS_REST_URL":
-			s.url = value
 		case "SKYSTASH_API_URL":
 			s.api = value
+		case "UPSTASH_REDIS_REST_URL":
+			s.url = value
 		case "UPSTASH_EMAIL":
 			s.email = value
 		case "UPSTASH_API_KEY":

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/skystash/skystash/pkg/control"
+	"github.com/skystash/skystash/pkg/control/backup"
 	"github.com/skystash/skystash/pkg/kafka"
 	kafkastream "github.com/skystash/skystash/pkg/kafka/ingest/embedded"
 	"github.com/skystash/skystash/pkg/qstash"
@@ -39,6 +40,7 @@ type World struct {
 	Kafka   *kafka.Engine
 	QStash  *qstash.Engine
 	Control *control.Engine
+	Backups *backup.Backups // in a folder
 
 	Admin *control.Account
 	Key   string // the administrator's API key
@@ -68,6 +70,7 @@ func New(t testing.TB) *World {
 		w.Tables[name] = ledger.New(st)
 	}
 	w.Redis, w.Kafka, w.QStash = w.Engines()
+	w.Backups = backup.New(backup.Config{Redis: w.Redis, Objects: backup.NewFolder(t.TempDir()), Now: w.Now})
 	w.Control = w.NewControl(w.Redis, w.Kafka, w.QStash)
 	var err error
 	w.Admin, w.Key, err = w.Control.Bootstrap(t.Context(), "Admin@Example.com")
@@ -110,7 +113,7 @@ func (w *World) NewControl(r *redis.Engine, k *kafka.Engine, q *qstash.Engine) *
 		directories = append(directories, keydir.Directory{Store: w.Tables[name]})
 	}
 	return control.New(control.Config{
-		Store: w.Tables["control"], Keyring: w.Keyring, Redis: r, Kafka: k, QStash: q, Directories: directories,
+		Store: w.Tables["control"], Keyring: w.Keyring, Redis: r, Kafka: k, QStash: q, Directories: directories, Backups: w.Backups,
 		Endpoints: control.Endpoints{Redis: "https://redis.example.com", Kafka: "https://kafka.example.com", QStash: "https://qstash.example.com"},
 		Now:       w.Now,
 	})

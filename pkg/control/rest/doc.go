@@ -12,10 +12,11 @@
 //
 // # What differs
 //
-// There are no teams, plans, backups and Vector or Search indices: their paths are 404, and
+// There are no teams, plans and Vector or Search indices: their paths are 404, and
 // calls that would change a database's plan, team or allow list are 400 with a reason.
 // Resources are in the region of the deployment; to ask for another one is an error.
 // What statistics have of billing is what AWS takes, as package price estimates it.
+// Backups are made and restored while the request waits, and none are made daily; see package backup.
 // TLS is what the deployment's URLs have. AutoUpgrade and ProdPack are kept and do nothing.
 //
 // Ids of Kafka's topics and credentials are the cluster's id, a dot, and their own.

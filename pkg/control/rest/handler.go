@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/skystash/skystash/pkg/control"
+	"github.com/skystash/skystash/pkg/control/backup"
 	"github.com/skystash/skystash/pkg/edge"
 	"github.com/skystash/skystash/pkg/kafka"
 	"github.com/skystash/skystash/pkg/meter"
@@ -29,6 +30,8 @@ type Config struct {
 	// The products that Engine works on.
 	Kafka  *kafka.Engine
 	QStash *qstash.Engine
+
+	Backups *backup.Backups // of databases; nil: there are none
 
 	ReadRegions []string // that databases may ask for besides the deployment's own
 

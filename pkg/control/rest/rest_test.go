@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -32,7 +33,7 @@ type api struct {
 func newAPI(t *testing.T) *api {
 	w := controltest.New(t)
 	h := New(Config{
-		Engine: w.Control, Book: meter.NewBook(w.Tables["control"]), Kafka: w.Kafka, QStash: w.QStash,
+		Engine: w.Control, Book: meter.NewBook(w.Tables["control"]), Kafka: w.Kafka, QStash: w.QStash, Backups: w.Backups,
 		ReadRegions: []string{"eu-west-1"}, Now: w.Now,
 	})
 	return &api{World: w, handler: h, email: w.Admin.Email, key: w.Key, validate: newValidator(t), done: map[string]bool{}}
@@ -89,6 +90,25 @@ func (a *api) refused(want int, method, path string, body any) {
 	if status, answer := a.call(method, path, body); status != want {
 		a.Errorf("%s %s is answered %d %v, want status %d", method, path, status, answer, want)
 	}
+}
+
+// whileTimePasses does what waits until all instances know of a change.
+func (a *api) whileTimePasses(do func()) {
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			case <-time.After(time.Millisecond):
+				a.Advance(10 * time.Millisecond)
+			}
+		}
+	})
+	do()
+	close(done)
+	wg.Wait()
 }
 
 // list sends a request whose answer is a list, and returns what field its members have.
@@ -214,6 +234,14 @@ func TestEveryOperation(t *testing.T) {
 		t.Errorf("databases %v", ids)
 	}
 	a.ok("GET", "/redis/stats/"+id, nil)
+	a.ok("POST", "/redis/create-backup/"+id, map[string]any{"name": "before the change"})
+	a.ok("POST", "/redis/create-backup/"+id, map[string]any{"name": "another"})
+	backups := a.list("/redis/list-backup/"+id, "backup_id")
+	a.whileTimePasses(func() { a.ok("POST", "/redis/restore-backup/"+id, map[string]any{"backup_id": backups[0]}) })
+	a.ok("DELETE", "/redis/delete-backup/"+id+"/"+backups[0], nil)
+	if left := a.list("/redis/list-backup/"+id, "backup_id"); !slices.Equal(left, backups[1:]) {
+		t.Errorf("backups %v, after the first of %v was deleted", left, backups)
+	}
 
 	cluster := a.ok("POST", "/kafka/cluster", map[string]any{"name": "events", "region": "us-east-1", "multizone": true})["cluster_id"].(string)
 	topic := a.ok("POST", "/kafka/topic", map[string]any{"name": "orders", "cluster_id": cluster, "partitions": 2, "retention_time": -1, "retention_size": -1, "max_message_size": -1, "cleanup_policy": "delete"})["topic_id"].(string)
@@ -279,6 +307,9 @@ func TestEveryOperation(t *testing.T) {
 	a.ok("GET", "/openapi.json", nil)
 
 	a.ok("DELETE", "/redis/database/"+id, nil)
+	if left, err := a.Backups.List(t.Context(), id); err != nil || len(left) > 0 {
+		t.Errorf("a database is deleted and has %d backups: %v", len(left), err)
+	}
 	a.ok("DELETE", "/skystash/resource/"+qstash, nil)
 	a.refused(http.StatusNotFound, "GET", "/redis/database/"+id, nil)
 
@@ -307,6 +338,11 @@ func TestRefusals(t *testing.T) {
 		{"a read region that is not deployed", 400, "POST", "/redis/database", map[string]any{"database_name": "x", "read_regions": []string{"sa-east-1"}}},
 		{"no name", 400, "POST", "/redis/database", map[string]any{}},
 		{"a negative budget", 400, "PATCH", "/redis/update-budget/" + id, map[string]any{"budget": -1}},
+		{"a backup without a name", 400, "POST", "/redis/create-backup/" + id, nil},
+		{"a backup that is not there", 404, "POST", "/redis/restore-backup/" + id, map[string]any{"backup_id": "none"}},
+		{"deleting a backup that is not there", 404, "DELETE", "/redis/delete-backup/" + id + "/none", nil},
+		{"backups of another product", 404, "GET", "/redis/list-backup/" + qstash, nil},
+		{"daily backups", 400, "PATCH", "/redis/enable-dailybackup/" + id, nil},
 		{"no budget", 400, "PATCH", "/redis/update-budget/" + id, map[string]any{}},
 		{"a body that is no object", 400, "POST", "/redis/rename/" + id, "name"},
 		{"a body that is too large", 413, "POST", "/redis/rename/" + id, map[string]any{"name": strings.Repeat("x", maxBody)}},

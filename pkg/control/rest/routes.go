@@ -9,6 +9,7 @@ import (
 // Reasons why a call of Upstash's has no counterpart.
 const (
 	noPlans    = "there are no plans here: a resource costs what AWS charges for it"
+	noDaily    = "there are no daily backups here: call create-backup every day, such as by a schedule of QStash"
 	noTeams    = "there are no teams here"
 	noList     = "there are no allow lists here: bound the deployment's URL in AWS"
 	noProdPack = "there is no production pack here"
@@ -37,6 +38,12 @@ func routes() []route {
 		{method: post, path: "/redis/{id}/change-plan", serve: unsupported(control.Redis, noPlans)},
 		{method: post, path: "/redis/move-to-team", serve: unsupported(control.Redis, noTeams)},
 		{method: get, path: "/redis/stats/{id}", serve: (*exchange).databaseStats},
+		{method: get, path: "/redis/list-backup/{id}", serve: (*exchange).backups},
+		{method: post, path: "/redis/create-backup/{id}", serve: (*exchange).createBackup},
+		{method: post, path: "/redis/restore-backup/{id}", serve: (*exchange).restoreBackup},
+		{method: del, path: "/redis/delete-backup/{id}/{backup}", serve: (*exchange).deleteBackup},
+		{method: patch, path: "/redis/enable-dailybackup/{id}", serve: unsupported(control.Redis, noDaily)},
+		{method: patch, path: "/redis/disable-dailybackup/{id}", serve: unsupported(control.Redis, noDaily)},
 
 		{method: get, path: "/kafka/clusters", serve: (*exchange).clusters},
 		{method: post, path: "/kafka/cluster", serve: (*exchange).createCluster},

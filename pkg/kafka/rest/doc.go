@@ -13,6 +13,8 @@
 //	GET        /lag/group                       what is committed, the ends, and the messages between (ours)
 //	POST       /reset/group                     new committed offsets, of a group without instances (ours)
 //
+// docs/openapi/kafka.json describes it in OpenAPI; a test holds the two together.
+//
 // Requests carry Basic authentication; /webhook takes user and pass in the query
 // as well. The password is a token (pkg/token), the user name goes with it.
 //

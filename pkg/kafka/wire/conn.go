@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +10,6 @@ import (
 	"log/slog"
 	"net"
 	"runtime/debug"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -20,15 +20,12 @@ import (
 	"github.com/skystash/skystash/pkg/token"
 )
 
-// login checks a credential, and finds out what it opens now.
+// login finds out what a credential opens.
 type login func(context.Context) (access.Grant, error)
 
 // readBuffer is the size of what is read at once, in bytes: most requests are smaller, and the bodies of large ones do
 // not go through the buffer. Each connection has one, also while it is idle.
 const readBuffer = 1 << 10
-
-// readAhead is how many requests of a connection are read before they are served.
-const readAhead = 5
 
 // conn is a connection.
 type conn struct {
@@ -39,13 +36,17 @@ type conn struct {
 	advertised Address
 
 	sasl     sasl
-	login    atomic.Pointer[login]
 	grant    atomic.Pointer[access.Grant] // as it was checked last; nil: not authenticated
 	checked  atomic.Int64                 // when that was, Unix ms
 	rotation int                          // of the partitions of the next Fetch
 	names    map[[16]byte]string          // of topics by their ids, as they were looked up last
 	out      []byte                       // room for answers
-	ahead    atomic.Int32                 // requests that were read and are not served yet
+
+	readUntil, writeUntil time.Time // the deadlines that were set last
+
+	bounded      context.Context // of the last requests
+	boundedUntil time.Time
+	unbind       context.CancelFunc
 }
 
 func newConn(s *Server, nc net.Conn, advertised Address) *conn {
@@ -81,7 +82,7 @@ func (c *conn) Serve() {
 
 // meet serves a connection until it has authenticated.
 func (c *conn) meet() error {
-	if err := c.readBy(strangerTime); err != nil {
+	if err := c.ReadUntil(time.Now().Add(strangerTime)); err != nil {
 		return err
 	}
 	if err := c.Net.SetWriteDeadline(time.Now().Add(strangerTime)); err != nil { // of a TLS handshake
@@ -94,7 +95,7 @@ func (c *conn) meet() error {
 			}
 			continue
 		}
-		f, err := c.s.readFrame(c.Life, source{r: c.r, bound: unknownFrame, own: c.s.strangers, begun: func() error { return nil }})
+		f, err := c.s.readFrame(c.Life, source{r: c.r, bound: unknownFrame, own: c.s.strangers, begun: func(int) error { return nil }})
 		if err != nil {
 			return err
 		}
@@ -126,40 +127,26 @@ func (c *conn) enter(claims token.Claims) error {
 // errTooMany closes a connection without an answer, as a broker does: clients then try again later.
 var errTooMany = errors.New("too many connections")
 
-// serveRequests serves the requests of a connection that has authenticated, in order.
+// serveRequests serves the requests of a connection that has authenticated, in order. Most are served by the goroutine that has read
+// them, which spares the way to another one; while one of the others is served, the next are read.
 func (c *conn) serveRequests() error {
 	cluster := c.grant.Load().Cluster
 	from := source{
 		r: c.r, bound: largeFrame + headerSize, own: c.s.shareOf(cluster.Account, cluster.ID), conn: semaphore.NewWeighted(connRequest),
-		begun: func() error { return c.readBy(bodyTime) },
+		begun: func(size int) error {
+			if c.r.Buffered() >= size {
+				return nil
+			}
+			return c.readBy(bodyTime)
+		},
 	}
-	frames := make(chan *frame, readAhead)
-	var failed error
-	var reader sync.WaitGroup
-	reader.Go(func() {
-		defer close(frames)
-		failed = c.read(from, frames)
-	})
-	defer func() {
-		c.Close()
-		for f := range frames {
-			c.s.release(f)
-		}
-		reader.Wait()
-	}()
-	for f := range frames {
-		err := c.serveOne(f)
-		c.s.release(f)
-		c.ahead.Add(-1)
-		if err != nil {
-			return err
-		}
-	}
-	return failed // the channel was closed after it
+	others := newQueue(c)
+	err := c.read(from, others)
+	return cmp.Or(others.end(), err)
 }
 
-// read reads requests ahead. When the client has gone, what is under way for it ends.
-func (c *conn) read(from source, frames chan<- *frame) error {
+// read reads requests until there are no more of them. When the client has gone, what is under way for it ends.
+func (c *conn) read(from source, others *queue) error {
 	for {
 		if err := c.readBy(idleTime); err != nil {
 			return err
@@ -171,27 +158,53 @@ func (c *conn) read(from source, frames chan<- *frame) error {
 			}
 			return err
 		}
-		if f.api.brief && c.ahead.Load() == 0 {
-			// To hand it over would cost more than to serve it.
-			err := c.serveOne(f)
+		if f.api.waits || !others.isIdle() {
+			err = others.put(f)
+		} else {
+			err = c.serveOne(f)
 			c.s.release(f)
-			if err != nil {
-				return err
-			}
-			continue
 		}
-		c.ahead.Add(1)
-		select {
-		case frames <- f:
-		case <-c.Life.Done():
-			c.s.release(f)
-			return c.Life.Err()
+		if err != nil {
+			return err
 		}
 	}
 }
 
+// later is when something ends that may take so long: deadlines are set a quarter later than they have to be, and again when less than the whole is left: not for each
+// request.
+func later(now time.Time, d time.Duration) time.Time { return now.Add(d + d/4) }
+
 // readBy bounds the time that reading takes.
-func (c *conn) readBy(d time.Duration) error { return c.ReadUntil(time.Now().Add(d)) }
+func (c *conn) readBy(d time.Duration) error {
+	now := time.Now()
+	if left := c.readUntil.Sub(now); left >= d && left <= d+d/4 {
+		return nil
+	}
+	c.readUntil = later(now, d)
+	return c.ReadUntil(c.readUntil)
+}
+
+// writeBy bounds the time that writing takes.
+func (c *conn) writeBy(d time.Duration) error {
+	now := time.Now()
+	if c.writeUntil.Sub(now) >= d {
+		return nil
+	}
+	c.writeUntil = later(now, d)
+	return c.Net.SetWriteDeadline(c.writeUntil)
+}
+
+// within is the context of a request that may take so long, which may be that of earlier ones.
+func (c *conn) within(d time.Duration) context.Context {
+	if now := time.Now(); c.boundedUntil.Sub(now) < d {
+		if c.unbind != nil {
+			c.unbind()
+		}
+		c.boundedUntil = later(now, d)
+		c.bounded, c.unbind = context.WithDeadline(c.Life, c.boundedUntil) // #nosec G118 -- Life ends it at the latest
+	}
+	return c.bounded
+}
 
 // errPanic means that a request has met a fault of ours.
 var errPanic = errors.New("internal error")
@@ -217,7 +230,7 @@ const maxKept = 64 << 10
 
 // send sends an answer.
 func (c *conn) send(b []byte) error {
-	if err := c.Net.SetWriteDeadline(time.Now().Add(writeTime)); err != nil {
+	if err := c.writeBy(writeTime); err != nil {
 		return err
 	}
 	_, err := c.Net.Write(b)
@@ -240,10 +253,10 @@ func (c *conn) grantWithin(age time.Duration) *access.Grant {
 	return g
 }
 
-// authorize checks the connection's credential again.
+// authorize checks the connection's credential again. That the client knows its secret need not be proved any more.
 func (c *conn) authorize(ctx context.Context) (access.Grant, error) {
 	now := c.s.now().UnixMilli()
-	g, err := (*c.login.Load())(ctx)
+	g, err := c.s.gate.Return(ctx, c.grant.Load().Claims)
 	if err == nil {
 		c.checked.Store(now)
 		c.grant.Store(&g)

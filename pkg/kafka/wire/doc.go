@@ -19,7 +19,8 @@
 // record, at most a second old: a credential that was revoked, or has expired, closes its
 // connections at the next request, and idle ones within seconds.
 //
-// One goroutine reads requests ahead, at most five, and one serves them in order. A Fetch that waits
+// One goroutine reads a connection's requests and serves most of them itself. What may wait, or has much data, is served by another one while
+// at most five more are read, in order. A Fetch that waits
 // holds up what comes behind it on its connection, as in Kafka.
 //
 // # Bounds

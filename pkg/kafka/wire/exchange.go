@@ -50,15 +50,21 @@ type exchange struct {
 // serve answers the request. An error closes the connection.
 func (x *exchange) serve() error {
 	api := x.frame.api
-	ctx, cancel := context.WithTimeout(x.Life, cmp.Or(api.wait, requestTime))
-	defer cancel()
+	var ctx context.Context
+	if api.waits {
+		timed, cancel := context.WithTimeout(x.Life, cmp.Or(api.wait, requestTime))
+		defer cancel() // what has waited for others waits no more
+		ctx = timed
+	} else {
+		ctx = x.within(requestTime)
+	}
 	ctx, use := x.s.meter.Begin(ctx)
 	if !x.frame.isServed() { // of ApiVersions
 		return x.send(appendAnswer(x.out[:0], x.frame.correlation, x.s.unservedVersion()))
 	}
 	if api.who != anybody {
 		// Idle connections are looked at every checkEvery. Two of these are missed only if that fails.
-		if g := x.grantWithin(2 * checkEvery); g != nil && api.brief {
+		if g := x.grantWithin(2 * checkEvery); g != nil && api.beats {
 			x.Grant = *g
 		} else {
 			var err error

@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"bufio"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -48,11 +47,11 @@ type frame struct {
 
 // source is where requests come from.
 type source struct {
-	r     *bufio.Reader
-	bound int                 // of a request's size, besides what the table says
-	own   *share              // see frame
-	conn  *semaphore.Weighted // connRequest, of the connection; nil: that is not counted
-	begun func() error        // is called when a request begins and its end has not come yet, which has to soon
+	r     io.Reader
+	bound int                  // of a request's size, besides what the table says
+	own   *share               // see frame
+	conn  *semaphore.Weighted  // connRequest, of the connection; nil: that is not counted
+	begun func(size int) error // is called when a request begins: the rest, of so many bytes, has to come soon
 }
 
 // readFrame reads a request. Of a stranger it reads little, and counts nothing until it is there: strangers
@@ -66,10 +65,8 @@ func (s *Server) readFrame(ctx context.Context, from source) (*frame, error) {
 	if size < headerSize || size > from.bound {
 		return nil, fmt.Errorf("%w: a length of %d bytes", errFrame, size)
 	}
-	if from.r.Buffered() < size {
-		if err := from.begun(); err != nil {
-			return nil, err
-		}
+	if err := from.begun(size); err != nil {
+		return nil, err
 	}
 	if _, err := io.ReadFull(from.r, head[lengthSize:]); err != nil {
 		return nil, err

@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"bufio"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -26,7 +25,7 @@ func reader() *Server {
 
 // bytesOf is a client that has sent what it sends.
 func bytesOf(b []byte) source {
-	return source{r: bufio.NewReader(strings.NewReader(string(b))), bound: largeFrame, own: reader().shareOf("a", "c"), begun: func() error { return nil }}
+	return source{r: strings.NewReader(string(b)), bound: largeFrame, own: reader().shareOf("a", "c"), begun: func(int) error { return nil }}
 }
 
 // FuzzRequest reads whatever bytes as a request. What is decoded is what is decoded of its own encoding.

@@ -92,11 +92,11 @@ func (c *conn) pause(ctx context.Context) error {
 
 // authenticate takes a step of the dialogue.
 func (c *conn) authenticate(ctx context.Context, message []byte) (answer []byte, done bool, err error) {
-	answer, again, err := c.sasl.mechanism.step(ctx, c.s, message)
-	if err != nil || again == nil {
+	answer, enter, err := c.sasl.mechanism.step(ctx, c.s, message)
+	if err != nil || enter == nil {
 		return answer, false, err
 	}
-	grant, err := again(ctx)
+	grant, err := enter(ctx)
 	if err != nil {
 		return nil, false, err
 	}
@@ -108,7 +108,6 @@ func (c *conn) authenticate(ctx context.Context, message []byte) (answer []byte,
 		return nil, false, err
 	}
 	c.sasl = sasl{}
-	c.login.Store(&again)
 	c.grant.Store(&grant)
 	return answer, true, nil
 }

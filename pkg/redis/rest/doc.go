@@ -14,6 +14,8 @@
 //	POST /monitor                               commands, as they are run
 //	OPTIONS anything                            CORS preflight, without authentication
 //
+// docs/openapi/redis.json describes them in OpenAPI; a test holds the two together.
+//
 // By path, each segment is an argument, percent-decoded by itself. The body of a
 // POST or PUT, if not empty, is one more argument, byte for byte. Query parameters
 // follow in the order written, first the name, then the value; a bare name is one

@@ -178,6 +178,19 @@ func (f *Function) Shutdown() string {
 	return output
 }
 
+// Freeze stops the process, as Lambda does between invocations: nothing goes on in the background, and connections grow old.
+func (f *Function) Freeze() { f.signal(syscall.SIGSTOP) }
+
+// Thaw lets a process that is frozen go on.
+func (f *Function) Thaw() { f.signal(syscall.SIGCONT) }
+
+func (f *Function) signal(s syscall.Signal) {
+	f.t.Helper()
+	if err := f.cmd.Process.Signal(s); err != nil {
+		f.t.Fatalf("the function has ended: %v; its output:\n%s", err, f.output.String())
+	}
+}
+
 // Kill ends the function and returns all it wrote, which Output may not have yet.
 func (f *Function) Kill() string {
 	f.cmd.Process.Kill()

@@ -50,7 +50,7 @@ func Commands() []Command {
 		{"revoke-token", "make one token invalid, by its credential id", revokeToken},
 		{"reset-credentials", "make all tokens of a database invalid", resetCredentials},
 		{"cost", "say what a synthesised app costs a month, and a million requests", printCost},
-	}, kafkaCommands(), qstashCommands(), controlCommands())
+	}, backupCommands(), kafkaCommands(), qstashCommands(), controlCommands())
 }
 
 // Gateway returns the command about the gateway. It is not among Commands: the client of ECS is a megabyte of a program.

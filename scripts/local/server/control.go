@@ -3,11 +3,15 @@ package server
 import (
 	"context"
 	"net/url"
+	"path/filepath"
 
 	"github.com/valyala/fasthttp"
 
 	"github.com/skystash/skystash/pkg/control"
+	"github.com/skystash/skystash/pkg/control/backup"
 	"github.com/skystash/skystash/pkg/control/rest"
+	"github.com/skystash/skystash/pkg/kafka/objects"
+	"github.com/skystash/skystash/pkg/kafka/objects/embedded"
 	"github.com/skystash/skystash/pkg/meter"
 	"github.com/skystash/skystash/pkg/store"
 )
@@ -37,8 +41,9 @@ func (m *Main) openControl(ctx context.Context) (p *product, err error) {
 	if err != nil {
 		return nil, err
 	}
+	backups := backup.New(backup.Config{Redis: m.redis, Objects: m.backupObjects(c.store), Now: m.Now})
 	c.engine = control.New(control.Config{
-		Store: c.store, Keyring: keyring, Redis: m.redis, Kafka: m.kafka, QStash: m.qstash.engine, Directories: m.directories,
+		Store: c.store, Keyring: keyring, Backups: backups, Redis: m.redis, Kafka: m.kafka, QStash: m.qstash.engine, Directories: m.directories,
 		Endpoints: control.Endpoints{Redis: m.url, RedisTCP: m.redisWire.endpoint(), Kafka: m.url + "/kafka", KafkaTCP: m.kafkaWire.endpoint(), QStash: m.url},
 		Region:    m.flags.region,
 		Now:       m.Now,
@@ -49,7 +54,7 @@ func (m *Main) openControl(ctx context.Context) (p *product, err error) {
 	}
 	m.control = c
 	handler := rest.New(rest.Config{
-		Engine: c.engine, Book: meter.NewBook(c.store), Kafka: m.kafka, QStash: m.qstash.engine, Now: m.Now, Logger: m.log,
+		Engine: c.engine, Book: meter.NewBook(c.store), Kafka: m.kafka, QStash: m.qstash.engine, Backups: backups, Now: m.Now, Logger: m.log,
 	})
 	return &product{
 		name:  "Developer API",
@@ -72,6 +77,14 @@ func (m *Main) openControl(ctx context.Context) (p *product, err error) {
 		},
 		close: func() error { return nil }, // the store is closed when the last usage is in it
 	}, nil
+}
+
+// backupObjects is where backups are kept: files of the data folder, or memory where nothing is kept.
+func (m *Main) backupObjects(st store.Store) objects.Store {
+	if m.flags.ephemeral {
+		return embedded.New(st)
+	}
+	return backup.NewFolder(filepath.Join(m.flags.data, "backups"))
 }
 
 // keyring has the private keys: those in the data folder, or one for memory only.
