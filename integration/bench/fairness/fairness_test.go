@@ -1,5 +1,6 @@
 // Package fairness measures how long a GET takes on one database of a local server while 16 connections run one of
-// the worst commands on another. It has nothing but a benchmark, which writes FAIRNESS.md with -update.
+// the worst commands on another, and requests to all three products while another account attacks Kafka and QStash. It has
+// nothing but benchmarks, which write FAIRNESS.md and FAIRNESSPRODUCTS.md with -update.
 package fairness
 
 import (
