@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/json"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -184,6 +186,32 @@ func TestGatewayPorts(t *testing.T) {
 	}
 	if got := ports(t, gatewayTemplate(t, map[string]any{"gatewayAllow": "203.0.113.0/24", "gatewayCertificate": gatewaySecret})); len(got) != 3 {
 		t.Errorf("open: %v", got)
+	}
+}
+
+// The CDK warns of ports that are open to everybody, which is meant here.
+func TestGatewayIsValid(t *testing.T) {
+	s := settingsOf(t, map[string]any{"products": "all", "gatewayHost": "gateway.example.com", "gatewayZone": "Z0EXAMPLE"})
+	folder := t.TempDir()
+	app := awscdk.NewApp(&awscdk.AppProps{Outdir: &folder})
+	addStacks(app, s.cfg, s.kafka, s.gateway, s.control)
+	app.Synth(nil)
+	text, err := os.ReadFile(filepath.Join(folder, "validation-report.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var report struct {
+		PluginReports []struct {
+			Violations []struct{ RuleName, Description string }
+		}
+	}
+	if err := json.Unmarshal(text, &report); err != nil || len(report.PluginReports) == 0 {
+		t.Fatalf("%v: %s", err, text)
+	}
+	for _, plugin := range report.PluginReports {
+		for _, v := range plugin.Violations {
+			t.Errorf("%s: %s", v.RuleName, v.Description)
+		}
 	}
 }
 
