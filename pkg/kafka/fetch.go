@@ -6,6 +6,7 @@ import (
 
 	"github.com/skystash/skystash/pkg/kafka/batch"
 	"github.com/skystash/skystash/pkg/kafka/ingest"
+	"github.com/skystash/skystash/pkg/turns"
 )
 
 // TopicPartition names a partition.
@@ -63,6 +64,8 @@ func (e *Engine) Fetch(ctx context.Context, c *Cluster, from []TopicOffset, time
 	defer cancel()
 	w := e.newWait(ctx, until, logs)
 	defer w.stop()
+	turn := turns.Of(ctx)
+	defer turn.Release()
 	for {
 		heads, err := w.heads(ctx, at)
 		if err != nil {
@@ -77,6 +80,9 @@ func (e *Engine) Fetch(ctx context.Context, c *Cluster, from []TopicOffset, time
 			var records []batch.Record
 			for more := true; more; { // what has expired, or was compacted away, is passed over at once
 				before := at[i].offset
+				if err := turn.Spend(ctx, placeWork); err != nil {
+					return nil, err
+				}
 				if records, at[i], err = e.readLog(ctx, logs[i], at[i], h, left); err != nil {
 					return nil, err
 				}
@@ -86,11 +92,15 @@ func (e *Engine) Fetch(ctx context.Context, c *Cluster, from []TopicOffset, time
 				out = append(out, Message{tps[i].Topic, tps[i].Partition, r})
 			}
 		}
+		turn.Release()
 		if len(out) > 0 || !w.more(heads, at) {
 			return out, nil
 		}
 	}
 }
+
+// placeWork is what it takes to read from one place, besides decoding, in units of work.
+const placeWork = 20_000
 
 // help materializes what has arrived for one log since a time.
 func (e *Engine) help(ctx context.Context, log string, since time.Time) error {

@@ -40,6 +40,7 @@ type Config struct {
 	Now     func() time.Time           // nil: time.Now
 
 	Turns *turns.Queue // where requests take turns that work for long; nil: one of the handler's own
+	Large *turns.Gate  // where large requests wait; nil: nowhere
 
 	MaxBodyBytes int64         // of a request; 0: DefaultMaxBodyBytes
 	MaxWait      time.Duration // bounds the time that a request may ask to wait; 0: DefaultMaxWait
@@ -54,6 +55,7 @@ type Handler struct {
 	meter   edge.Meter
 	shares  edge.Shares // of clusters
 	turns   *turns.Queue
+	large   *turns.Gate
 	now     func() time.Time
 	maxBody int64
 	maxWait time.Duration
@@ -62,7 +64,7 @@ type Handler struct {
 
 // New makes a Handler.
 func New(cfg Config) *Handler {
-	h := &Handler{turns: cfg.Turns, engine: cfg.Engine, gate: access.Gate{Engine: cfg.Engine, Verifier: cfg.Verifier}, now: cfg.Now, maxBody: cfg.MaxBodyBytes, maxWait: cfg.MaxWait, log: cfg.Logger}
+	h := &Handler{turns: cfg.Turns, large: cfg.Large, engine: cfg.Engine, gate: access.Gate{Engine: cfg.Engine, Verifier: cfg.Verifier}, now: cfg.Now, maxBody: cfg.MaxBodyBytes, maxWait: cfg.MaxWait, log: cfg.Logger}
 	if h.now == nil {
 		h.now = time.Now
 	}
@@ -88,21 +90,25 @@ type endpoint struct {
 	min, max int    // path segments behind its name; max < 0: any number
 	serve    func(*exchange) (any, error)
 	reads    bool // and changes nothing, so HEAD may do it as well
+	waits    bool // for messages
 }
 
+// largeBody is from how many bytes on a request is large. Those that wait for messages take turns where they do not.
+const largeBody = 16 << 10
+
 var endpoints = map[string]endpoint{
-	"produce":         {"GET POST", 0, -1, (*exchange).produce, false},
-	"webhook":         {"GET POST", 0, 0, (*exchange).webhook, false},
-	"fetch":           {"GET POST", 0, 0, (*exchange).fetch, true},
-	"consume":         {"GET POST", 2, 3, (*exchange).consume, false},
-	"commit":          {"GET POST", 2, 2, (*exchange).commit, false},
-	"committed":       {"GET POST", 2, 2, (*exchange).committed, true},
-	"offsets":         {"GET POST", 1, 1, (*exchange).offsets, true},
-	"topics":          {"GET", 0, 0, (*exchange).topics, true},
-	"consumers":       {"GET", 0, 0, (*exchange).consumers, true},
-	"lag":             {"GET", 1, 1, (*exchange).lag, true},
-	"reset":           {"POST", 1, 1, (*exchange).reset, false},
-	"delete-consumer": {"POST DELETE", 2, 2, (*exchange).deleteConsumer, false},
+	"produce":         {"GET POST", 0, -1, (*exchange).produce, false, false},
+	"webhook":         {"GET POST", 0, 0, (*exchange).webhook, false, false},
+	"fetch":           {"GET POST", 0, 0, (*exchange).fetch, true, true},
+	"consume":         {"GET POST", 2, 3, (*exchange).consume, false, true},
+	"commit":          {"GET POST", 2, 2, (*exchange).commit, false, false},
+	"committed":       {"GET POST", 2, 2, (*exchange).committed, true, false},
+	"offsets":         {"GET POST", 1, 1, (*exchange).offsets, true, false},
+	"topics":          {"GET", 0, 0, (*exchange).topics, true, false},
+	"consumers":       {"GET", 0, 0, (*exchange).consumers, true, false},
+	"lag":             {"GET", 1, 1, (*exchange).lag, true, false},
+	"reset":           {"POST", 1, 1, (*exchange).reset, false, false},
+	"delete-consumer": {"POST DELETE", 2, 2, (*exchange).deleteConsumer, false, false},
 }
 
 // exchange is a request on its way to its answer.
@@ -204,6 +210,14 @@ func (x *exchange) serve() (any, error) {
 	var err error
 	if x.body, err = x.readBody(); err != nil {
 		return nil, err
+	}
+	if len(x.body) >= largeBody && !e.waits {
+		x.work.Pause()
+		leave, err := x.h.large.Pass(x.ctx, cmp.Or(x.cluster.Account, x.cluster.ID), x.cluster.ID)
+		if err != nil {
+			return nil, err
+		}
+		defer leave()
 	}
 	return e.serve(x)
 }

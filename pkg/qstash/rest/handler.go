@@ -35,6 +35,7 @@ type Config struct {
 	Gateway       func(context.Context) bool // reports whether a request came through an HTTP API, for Meter; nil: none does
 	Now           func() time.Time           // nil: time.Now
 	Turns         *turns.Queue               // where requests take turns that work for long; nil: one of the handler's own
+	Large         *turns.Gate                // where large requests wait; nil: nowhere
 }
 
 // Handler serves the REST API.
@@ -46,12 +47,13 @@ type Handler struct {
 	meter   edge.Meter
 	shares  edge.Shares // of accounts
 	turns   *turns.Queue
+	large   *turns.Gate
 	now     func() time.Time
 }
 
 // New makes a Handler.
 func New(cfg Config) *Handler {
-	h := &Handler{engine: cfg.Engine, auth: cfg.Authenticator, maxBody: cfg.MaxBodyBytes, log: cfg.Logger, now: cfg.Now, turns: cfg.Turns}
+	h := &Handler{engine: cfg.Engine, auth: cfg.Authenticator, maxBody: cfg.MaxBodyBytes, log: cfg.Logger, now: cfg.Now, turns: cfg.Turns, large: cfg.Large}
 	if h.now == nil {
 		h.now = time.Now
 	}
@@ -108,6 +110,7 @@ type exchange struct {
 	r        *http.Request
 	method   string // GET for HEAD as well, which gets the same answer without its body
 	acct     string
+	owner    string        // the account's owner; "": nobody known
 	bounds   *token.Claims // see Access
 	path     string        // as it was sent, behind the version
 	query    string        // as it was sent, without what is ours
@@ -123,6 +126,7 @@ type exchange struct {
 	turn        *turns.Turn
 	work        edge.Work
 	leave       []func() // gives back what the request's body has of the account's share
+	pass        func()   // lets the next large request be served; nil: this is none
 	contentType string   // of the answer; "": JSON
 	status      int      // of the answer
 	out         []byte   // its body
@@ -131,6 +135,11 @@ type exchange struct {
 // serveSafely turns a panic into an error.
 func (x *exchange) serveSafely() (err error) {
 	defer edge.Recover(&err)
+	defer func() {
+		if x.pass != nil {
+			x.pass()
+		}
+	}()
 	return x.serve()
 }
 
@@ -160,8 +169,8 @@ func (x *exchange) serve() error {
 	if access.ReadOnly && x.method != http.MethodGet {
 		return errReadOnly
 	}
-	x.acct, x.bounds = access.Account, access.Bounds
-	ctx, turn := x.h.turns.Request(x.r.Context(), cmp.Or(access.Owner, x.acct), x.acct, 0)
+	x.acct, x.owner, x.bounds = access.Account, access.Owner, access.Bounds
+	ctx, turn := x.h.turns.Request(x.r.Context(), cmp.Or(x.owner, x.acct), x.acct, 0)
 	x.r, x.turn, x.work = x.r.WithContext(ctx), turn, edge.WorkOf(ctx)
 	if access.Blocked.Holds(x.h.now()) {
 		x.block = &access.Blocked
@@ -226,6 +235,11 @@ func (x *exchange) route() error {
 	if x.bounds != nil && !x.is("batch") {
 		return errBounded
 	}
+	if x.method == http.MethodGet && lists[strings.ToLower(x.seg[0])] {
+		if err := x.large(); err != nil {
+			return err
+		}
+	}
 	serve, ok := map[string]func() error{
 		"batch": x.batch, "messages": x.messages, "dlq": x.dlq, "logs": x.logs, "events": x.logs,
 		"queues": x.queues, "topics": x.topics, "schedules": x.schedules, "flowcontrol": x.flowControl,
@@ -236,6 +250,21 @@ func (x *exchange) route() error {
 		return errNotFound
 	}
 	return serve()
+}
+
+// lists are the resources that are read by pages of hundreds.
+var lists = map[string]bool{"messages": true, "dlq": true, "logs": true, "events": true, "workflows": true, "topics": true, "schedules": true}
+
+// largeBody is from how many bytes on a request is large.
+const largeBody = 16 << 10
+
+// large waits until a large request may be served. Nothing may be waited for then but the engine.
+func (x *exchange) large() (err error) {
+	if x.pass == nil {
+		x.work.Pause()
+		x.pass, err = x.h.large.Pass(x.r.Context(), cmp.Or(x.owner, x.acct), x.acct)
+	}
+	return err
 }
 
 // inVersion1 are the resources of version 1 that still exist.
@@ -299,6 +328,9 @@ func (x *exchange) readBody(body edge.Body, limit int64) ([]byte, error) {
 	x.used.read += int64(text.Len())
 	if errors.As(err, new(*edge.TooLargeError)) {
 		return nil, edge.Refusef(http.StatusRequestEntityTooLarge, "maximum message size exceeded: limit %d bytes", limit)
+	}
+	if err == nil && text.Len() >= largeBody {
+		err = x.large()
 	}
 	return text.Bytes(), err
 }

@@ -159,7 +159,7 @@ func (m *Main) openKafka(ctx context.Context) (p *product, err error) {
 		},
 		close: st.Close,
 	}
-	p.mount(rest.New(rest.Config{Engine: engine, Verifier: verifier, MaxBodyBytes: m.flags.maxRequest, Meter: m.usage.live, Turns: m.redis.Queue(), Now: m.Now, Logger: m.log}))
+	p.mount(rest.New(rest.Config{Engine: engine, Verifier: verifier, MaxBodyBytes: m.flags.maxRequest, Meter: m.usage.live, Turns: m.redis.Queue(), Large: m.large, Now: m.Now, Logger: m.log}))
 	return p, nil
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/skystash/skystash/pkg/store"
 	"github.com/skystash/skystash/pkg/token"
 	"github.com/skystash/skystash/pkg/token/keydir"
+	"github.com/skystash/skystash/pkg/turns"
 )
 
 // databaseID is the database that the program creates.
@@ -47,6 +48,7 @@ type Main struct {
 	store     store.Store
 	products  []*product // besides Redis
 	redis     *redis.Engine
+	large     *turns.Gate // nil: the store is another process, which may be waited for at the same time
 	kafka     *kafka.Engine
 	kafkaWire *kafkaWire // nil: not open yet
 	redisWire *redisWire // nil: not open yet
@@ -159,13 +161,15 @@ func (m *Main) Start(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	turns := 0
+	atOnce := 0
 	var others redis.Neighbours
 	var mesh *nudge.Mesh
 	if m.flags.store == storeDynamo {
-		turns = turnsOverNetwork
+		atOnce = turnsOverNetwork
 		mesh = nudge.New(nudge.Config{Store: m.store, Now: m.Now, Log: m.log})
 		others = mesh
+	} else {
+		m.large = turns.NewGate(m.Now)
 	}
 	engine := redis.New(redis.Config{
 		Store:         m.store,
@@ -173,7 +177,7 @@ func (m *Main) Start(ctx context.Context) (err error) {
 		Logger:        m.log,
 		RecordTTL:     recordTTL,
 		MaxReplyBytes: int(m.flags.maxRequest),
-		Turns:         turns,
+		Turns:         atOnce,
 		Neighbours:    others,
 	})
 	m.redis, m.directories = engine, []keydir.Directory{{Store: m.store}}

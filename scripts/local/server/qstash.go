@@ -113,7 +113,7 @@ func (m *Main) openQStash(ctx context.Context) (p *product, err error) {
 		return nil, err
 	}
 	m.directories = append(m.directories, keydir.Directory{Store: q.store})
-	q.handler = rest.New(rest.Config{Engine: q.engine, Authenticator: rest.Tokens{Engine: q.engine, Verifier: verifier}, Meter: m.usage.live, Turns: m.redis.Queue(), Now: m.Now, Logger: m.log})
+	q.handler = rest.New(rest.Config{Engine: q.engine, Authenticator: rest.Tokens{Engine: q.engine, Verifier: verifier}, Meter: m.usage.live, Turns: m.redis.Queue(), Large: m.large, Now: m.Now, Logger: m.log})
 	p = &product{
 		name:   "QStash",
 		match:  func(path string) bool { return rest.Serves(path) && !controlrest.Serves(path) },
@@ -193,7 +193,7 @@ func (m *Main) openQStashDev(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("listening for -qstash-dev: %w", err)
 	}
-	handler := rest.New(rest.Config{Engine: q.engine, Authenticator: rest.Fixed{Token: devToken, Account: devAccount}, Meter: m.usage.live, Turns: m.redis.Queue(), Now: m.Now, Logger: m.log})
+	handler := rest.New(rest.Config{Engine: q.engine, Authenticator: rest.Fixed{Token: devToken, Account: devAccount}, Meter: m.usage.live, Turns: m.redis.Queue(), Large: m.large, Now: m.Now, Logger: m.log})
 	front := newFrontend(ctx, ctx, nil, []*product{{
 		name:  "QStash",
 		match: func(string) bool { return true },

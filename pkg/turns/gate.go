@@ -1,0 +1,30 @@
+package turns
+
+import (
+	"context"
+	"runtime"
+	"time"
+)
+
+// Gate bounds how many large requests are served at a time, from their begin to their end. It is for processes whose store works in
+// them: what the store does takes the processors as well, and a Queue is told only what requests say that they spend. Whoever waits
+// at a Gate holds nothing yet that others could wait for.
+type Gate struct{ queue *Queue }
+
+// NewGate makes a Gate that leaves one processor to short requests, if there are several.
+func NewGate(now func() time.Time) *Gate { return &Gate{New(max(runtime.GOMAXPROCS(0)-1, 1), 0, now)} }
+
+// Pass waits until a large request may be served: they come round robin, by accounts and then by what they are for. The request
+// calls leave when it ends or begins to wait for something, which it may do again. A nil Gate lets everybody in. The error is the
+// context's.
+func (g *Gate) Pass(ctx context.Context, account, database string) (leave func(), err error) {
+	if g == nil {
+		return func() {}, nil
+	}
+	t := &Turn{turns: g.queue, account: account, database: database}
+	if err := g.queue.take(ctx, t); err != nil {
+		return nil, err
+	}
+	t.working = true
+	return t.Release, nil
+}
