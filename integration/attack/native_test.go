@@ -92,6 +92,10 @@ func (n *native) multi(args ...string) answer {
 	if queued.status != http.StatusOK {
 		return queued
 	}
+	// Rights to channels are looked at when the transaction runs.
+	if count, member, _ := strings.Cut(executed.body, "\n"); strings.HasPrefix(count, "*1") && strings.HasPrefix(strings.TrimSpace(member), "-") {
+		executed.status = http.StatusBadRequest
+	}
 	return executed
 }
 

@@ -167,6 +167,16 @@ func (t *tenant) furnish() {
 
 	redis, kafka := t.redisToken(), t.kafkaLogin()
 	t.do(redis, "SET", "secret-key", "her-own-words")
+	if r := t.api("POST", "/redis/create-backup/"+x["database"], map[string]any{"name": "her-own-words"}); r.status != http.StatusOK {
+		t.Fatalf("making a backup: %s", r)
+	}
+	var backups []struct {
+		ID string `json:"backup_id"`
+	}
+	if r := t.api("GET", "/redis/list-backup/"+x["database"], nil); json.Unmarshal([]byte(r.body), &backups) != nil || len(backups) != 1 {
+		t.Fatalf("the backups: %s", r)
+	}
+	x["backup"] = backups[0].ID
 	t.mustKafka(kafka, "POST", "/produce", `{"topic":"secret-topic","value":"her-own-words"}`)
 	bearer := []string{"Authorization", "Bearer " + t.qstashToken(), "Upstash-Delay", "30d"}
 	send := func(path, body string, header ...string) answer {
@@ -231,6 +241,8 @@ func (t *tenant) paths(o operation) []string {
 	switch places := placeholder.FindAllString(o.path, -1); {
 	case len(places) == 0:
 		return []string{o.path}
+	case strings.HasSuffix(o.path, "/{id}/{backup}"):
+		return []string{strings.NewReplacer("{id}", t.ids["database"], "{backup}", t.ids["backup"]).Replace(o.path)}
 	case strings.Contains(o.path, "/apikeys/"):
 		things = []string{t.ids["key"]}
 	case strings.Contains(o.path, "/signing-keys/"):
@@ -299,7 +311,7 @@ func (t *tenant) body(o operation) map[string]any {
 	}
 	return map[string]any{
 		"name": "x", "budget": 1, "read_regions": []string{}, "partitions": 9, "daily_requests": 1, "monthly_budget": 1, "cluster_id": t.ids["cluster"], "credential_name": "x", "permissions": "ALL",
-		"database_name": "x", "primary_region": "us-east-1",
+		"database_name": "x", "primary_region": "us-east-1", "backup_id": t.ids["backup"],
 	}
 }
 

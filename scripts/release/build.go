@@ -56,7 +56,7 @@ var unhurried = []string{
 	"github.com/spf13/...", "google.golang.org/...", "crypto/x509/...", "encoding/asn1", "encoding/xml", "html/template/...", "mime/...", "net/http/...",
 	"text/template/...", "github.com/RaduBerinde/...", "github.com/golang/...", "github.com/kr/...", "github.com/robfig/...", "golang.org/x/net/...",
 	"github.com/skystash/skystash/functions/...", "github.com/skystash/skystash/pkg/console/...", "github.com/skystash/skystash/pkg/control/...",
-	"github.com/skystash/skystash/pkg/meter/...", "github.com/skystash/skystash/pkg/qstash/...", "github.com/skystash/skystash/scripts/admin/...", "github.com/skystash/skystash/scripts/skystash/...",
+	"github.com/skystash/skystash/pkg/meter/...", "github.com/skystash/skystash/pkg/qstash/...", "github.com/skystash/skystash/pkg/redis/transfer/...", "github.com/skystash/skystash/pkg/redis/internal/rdb", "github.com/skystash/skystash/scripts/admin/...", "github.com/skystash/skystash/scripts/skystash/...",
 }
 
 // build compiles the program for a platform: static, without symbols and paths of this machine.
