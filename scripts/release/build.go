@@ -54,7 +54,8 @@ func (r *release) overlay(ctx context.Context) (file string, remove func(), err 
 var unhurried = []string{
 	"github.com/aws/...", "github.com/cockroachdb/errors/...", "github.com/getsentry/...", "github.com/gogo/...", "github.com/prometheus/...",
 	"github.com/spf13/...", "google.golang.org/...", "crypto/x509/...", "encoding/asn1", "encoding/xml", "html/template/...", "mime/...", "net/http/...",
-	"text/template/...", "github.com/RaduBerinde/...", "github.com/golang/...", "github.com/kr/...", "github.com/robfig/...", "golang.org/x/net/...",
+	"text/template/...", "github.com/cockroachdb/logtags", "github.com/cockroachdb/redact/...", "github.com/cockroachdb/pebble/v2/objstorage/...", "math/big", "vendor/...",
+	"github.com/skystash/skystash/pkg/redis/browse/...", "github.com/skystash/skystash/pkg/kafka/objects/...", "github.com/RaduBerinde/...", "github.com/golang/...", "github.com/kr/...", "github.com/robfig/...", "golang.org/x/net/...",
 	"github.com/skystash/skystash/functions/...", "github.com/skystash/skystash/pkg/console/...", "github.com/skystash/skystash/pkg/control/...",
 	"github.com/skystash/skystash/pkg/meter/...", "github.com/skystash/skystash/pkg/qstash/...", "github.com/skystash/skystash/pkg/redis/transfer/...", "github.com/skystash/skystash/pkg/redis/internal/rdb", "github.com/skystash/skystash/scripts/admin/...", "github.com/skystash/skystash/scripts/skystash/...",
 }
