@@ -11,8 +11,14 @@ import (
 // at a Gate holds nothing yet that others could wait for.
 type Gate struct{ queue *Queue }
 
-// NewGate makes a Gate that leaves one processor to short requests, if there are several.
-func NewGate(now func() time.Time) *Gate { return &Gate{New(max(runtime.GOMAXPROCS(0)-1, 1), 0, now)} }
+// DefaultGate makes a Gate that leaves one processor to short requests, if there are several.
+func DefaultGate(now func() time.Time) *Gate { return NewGate(max(runtime.GOMAXPROCS(0)-1, 1), now) }
+
+// NewGate makes a Gate for n large requests at a time.
+func NewGate(n int, now func() time.Time) *Gate { return &Gate{New(n, 0, now)} }
+
+// Count is how many large requests may come in now, and how many wait.
+func (g *Gate) Count() (free, waiting int) { return g.queue.Count() }
 
 // Pass waits until a large request may be served: they come round robin, by accounts and then by what they are for. The request
 // calls leave when it ends or begins to wait for something, which it may do again. A nil Gate lets everybody in. The error is the

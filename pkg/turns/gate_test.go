@@ -11,7 +11,7 @@ import (
 
 func TestGateIsPassedRoundRobinByAccounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := &Gate{New(1, 0, time.Now)}
+		g := NewGate(1, time.Now)
 		leave, err := g.Pass(t.Context(), "greedy", "a")
 		if err != nil {
 			t.Fatal(err)
@@ -43,7 +43,7 @@ func TestGateIsPassedRoundRobinByAccounts(t *testing.T) {
 		if want := []string{"greedy", "other", "greedy", "greedy"}; !slices.Equal(order, want) {
 			t.Errorf("passed in the order %q, want %q", order, want)
 		}
-		if free, waiting := g.queue.Count(); free != 1 || waiting != 0 {
+		if free, waiting := g.Count(); free != 1 || waiting != 0 {
 			t.Errorf("%d are free and %d wait in the end", free, waiting)
 		}
 	})

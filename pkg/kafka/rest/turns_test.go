@@ -55,3 +55,38 @@ func TestLargeRequestsTakeTurns(t *testing.T) {
 		t.Errorf("%d turns are free, %d requests wait", free, waiting)
 	}
 }
+
+// A large request waits while another account's is served, and a short one does not. One that waits for messages holds up nobody.
+func TestLargeRequestsPassAGate(t *testing.T) {
+	gate := turns.NewGate(1, time.Now)
+	a := newAPI(t)
+	a.handler = rest.New(rest.Config{Engine: a.engine, Verifier: a.verifier, Large: gate})
+	leave, err := gate.Pass(t.Context(), "another account", "cluster")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan int)
+	go func() {
+		status, _ := a.do("POST /produce", `{"topic":"red","partition":0,"value":"`+strings.Repeat("x", 20_000)+`"}`)
+		done <- status
+	}()
+	for waiting := 0; waiting < 1; _, waiting = gate.Count() {
+		select {
+		case status := <-done:
+			t.Fatalf("a large request did not wait: %d", status)
+		case <-time.After(time.Millisecond):
+		}
+	}
+	a.want("POST /produce", `{"topic":"blue","value":"x"}`, `[{"topic":"blue","partition":0,"offset":0,"timestamp":T}]`)
+	places := `{"topicPartitionOffsets":[` + strings.Repeat(`{"topic":"blue","partition":0,"offset":0},`, 500) + `{"topic":"blue","partition":0,"offset":0}]}`
+	if status, got := a.do("POST /fetch", places); status != http.StatusOK {
+		t.Errorf("a fetch is answered %d %.200s", status, got)
+	}
+	leave()
+	if status := <-done; status != http.StatusOK {
+		t.Errorf("status %d", status)
+	}
+	if free, waiting := gate.Count(); free != 1 || waiting != 0 {
+		t.Errorf("%d are free in the end, %d wait", free, waiting)
+	}
+}

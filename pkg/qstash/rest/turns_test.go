@@ -55,3 +55,47 @@ func TestLargeBatchesTakeTurns(t *testing.T) {
 		t.Errorf("%d turns are free, %d requests wait", free, waiting)
 	}
 }
+
+// A large batch and a list wait while another account's large request is served, and a short message does not.
+func TestLargeBatchesAndListsPassAGate(t *testing.T) {
+	s := newService(t)
+	gate := turns.NewGate(1, time.Now)
+	handler := rest.New(rest.Config{Engine: s.engine, Authenticator: rest.Fixed{Token: s.token, Account: acct}, Large: gate})
+	send := func(method, path, body string) int {
+		r := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body))
+		r.Header.Set("Authorization", "Bearer "+s.token)
+		r.Header.Set("Upstash-Delay", "1d")
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		return w.Code
+	}
+	leave, err := gate.Pass(t.Context(), "another account", "q")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan int)
+	go func() {
+		item := `{"destination":"https://example.com/","headers":{"Upstash-Delay":"1d"},"body":"` + strings.Repeat("x", 500) + `"}`
+		done <- send(http.MethodPost, "/v2/batch", "["+strings.Repeat(item+",", 39)+item+"]")
+	}()
+	go func() { done <- send(http.MethodGet, "/v2/logs", "") }()
+	for waiting := 0; waiting < 2; _, waiting = gate.Count() {
+		select {
+		case status := <-done:
+			t.Fatalf("a large request did not wait: %d", status)
+		case <-time.After(time.Millisecond):
+		}
+	}
+	if status := send(http.MethodPost, "/v2/publish/https://example.com/", "x"); status != http.StatusOK {
+		t.Errorf("a short message is answered %d", status)
+	}
+	leave()
+	for range 2 {
+		if status := <-done; status != http.StatusOK {
+			t.Errorf("status %d", status)
+		}
+	}
+	if free, waiting := gate.Count(); free != 1 || waiting != 0 {
+		t.Errorf("%d are free in the end, %d wait", free, waiting)
+	}
+}

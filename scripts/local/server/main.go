@@ -169,7 +169,7 @@ func (m *Main) Start(ctx context.Context) (err error) {
 		mesh = nudge.New(nudge.Config{Store: m.store, Now: m.Now, Log: m.log})
 		others = mesh
 	} else {
-		m.large = turns.NewGate(m.Now)
+		m.large = turns.DefaultGate(m.Now)
 	}
 	engine := redis.New(redis.Config{
 		Store:         m.store,
