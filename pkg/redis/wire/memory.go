@@ -141,15 +141,15 @@ func (c *conn) hold(what holding, bytes int) {
 }
 
 // mayHold refuses a connection so many bytes of a kind if its account holds too much with them. What a connection holds now
-// may be part of them.
+// may be part of them. It does so a little below the limit: whoever is found beyond it is cut off.
 func (c *conn) mayHold(bytes int) error {
 	if bytes < leastHeld {
 		return nil
 	}
 	c.holding.Lock()
 	defer c.holding.Unlock()
-	if c.share.held.Load() > c.share.limit {
-		return crowdedError(c.share.limit)
+	if limit := c.share.limit; c.share.held.Load() > limit-limit/16 {
+		return crowdedError(limit)
 	}
 	return nil
 }

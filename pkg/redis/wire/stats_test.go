@@ -4,6 +4,7 @@ import (
 	"context"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/skystash/skystash/pkg/store/embedded"
@@ -121,18 +122,18 @@ func TestCommandsOfScriptsThatRunAgainAreCountedOnce(t *testing.T) {
 	s := newServerOver(t, st, 0, nil)
 	c := s.login()
 	c.expect("CONFIG RESETSTAT", "+OK|")
-	writes := 0
+	var writes atomic.Int32
 	st.SetPlan(faulty.Plan{Conflict: 1, Before: func(_ context.Context, method string) {
 		if method == "Apply" || method == "Commit" {
-			if writes++; writes > 2 {
+			if writes.Add(1) > 2 {
 				st.SetPlan(faulty.Plan{})
 			}
 		}
 	}})
 	c.sendArgs("EVAL", "redis.call('INCR', KEYS[1]) redis.pcall('LPUSH', KEYS[1], 'x') return redis.call('INCR', KEYS[1])", "1", "k")
 	c.next(":2|")
-	if writes != 3 {
-		t.Errorf("the script was committed %d times", writes)
+	if n := writes.Load(); n != 3 {
+		t.Errorf("the script was committed %d times", n)
 	}
 	if got, want := figures(c.section("commandstats")), "cmdstat_config|resetstat:calls=1,rejected_calls=0,failed_calls=0|"+
 		"cmdstat_eval:calls=1,rejected_calls=0,failed_calls=0|"+
