@@ -2,6 +2,7 @@ package fairness
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -219,7 +220,10 @@ func BenchmarkProductsBesideAttacks(b *testing.B) {
 	for name := range attacks {
 		names = append(names, name)
 	}
-	slices.Sort(names)
+	// What the batches publish is still being delivered behind their row: it is the last one.
+	slices.SortFunc(names, func(x, y string) int {
+		return cmp.Or(cmp.Compare(strings.Count(x, "batches to groups"), strings.Count(y, "batches to groups")), cmp.Compare(x, y))
+	})
 	var out strings.Builder
 	fmt.Fprintf(&out, productsPreface, runtime.GOOS, runtime.GOARCH, runtime.Version(), runtime.GOMAXPROCS(0), connections, *seconds)
 	for _, name := range names {
