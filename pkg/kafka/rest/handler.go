@@ -90,11 +90,8 @@ type endpoint struct {
 	min, max int    // path segments behind its name; max < 0: any number
 	serve    func(*exchange) (any, error)
 	reads    bool // and changes nothing, so HEAD may do it as well
-	waits    bool // for messages
+	waits    bool // for messages: it passes no gate, but takes turns where it does not wait
 }
-
-// largeBody is from how many bytes on a request is large. Those that wait for messages take turns where they do not.
-const largeBody = 16 << 10
 
 var endpoints = map[string]endpoint{
 	"produce":         {"GET POST", 0, -1, (*exchange).produce, false, false},
@@ -211,9 +208,8 @@ func (x *exchange) serve() (any, error) {
 	if x.body, err = x.readBody(); err != nil {
 		return nil, err
 	}
-	if len(x.body) >= largeBody && !e.waits {
-		x.work.Pause()
-		leave, err := x.h.large.Pass(x.ctx, cmp.Or(x.cluster.Account, x.cluster.ID), x.cluster.ID)
+	if len(x.body) >= turns.LargeBody && !e.waits {
+		leave, err := x.h.large.Pass(x.ctx)
 		if err != nil {
 			return nil, err
 		}

@@ -61,7 +61,7 @@ func TestLargeRequestsPassAGate(t *testing.T) {
 	gate := turns.NewGate(1, time.Now)
 	a := newAPI(t)
 	a.handler = rest.New(rest.Config{Engine: a.engine, Verifier: a.verifier, Large: gate})
-	leave, err := gate.Pass(t.Context(), "another account", "cluster")
+	leave, err := gate.Pass(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

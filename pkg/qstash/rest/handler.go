@@ -110,7 +110,6 @@ type exchange struct {
 	r        *http.Request
 	method   string // GET for HEAD as well, which gets the same answer without its body
 	acct     string
-	owner    string        // the account's owner; "": nobody known
 	bounds   *token.Claims // see Access
 	path     string        // as it was sent, behind the version
 	query    string        // as it was sent, without what is ours
@@ -169,8 +168,8 @@ func (x *exchange) serve() error {
 	if access.ReadOnly && x.method != http.MethodGet {
 		return errReadOnly
 	}
-	x.acct, x.owner, x.bounds = access.Account, access.Owner, access.Bounds
-	ctx, turn := x.h.turns.Request(x.r.Context(), cmp.Or(x.owner, x.acct), x.acct, 0)
+	x.acct, x.bounds = access.Account, access.Bounds
+	ctx, turn := x.h.turns.Request(x.r.Context(), cmp.Or(access.Owner, x.acct), x.acct, 0)
 	x.r, x.turn, x.work = x.r.WithContext(ctx), turn, edge.WorkOf(ctx)
 	if access.Blocked.Holds(x.h.now()) {
 		x.block = &access.Blocked
@@ -255,14 +254,10 @@ func (x *exchange) route() error {
 // lists are the resources that are read by pages of hundreds.
 var lists = map[string]bool{"messages": true, "dlq": true, "logs": true, "events": true, "workflows": true, "topics": true, "schedules": true}
 
-// largeBody is from how many bytes on a request is large.
-const largeBody = 16 << 10
-
 // large waits until a large request may be served. Nothing may be waited for then but the engine.
 func (x *exchange) large() (err error) {
 	if x.pass == nil {
-		x.work.Pause()
-		x.pass, err = x.h.large.Pass(x.r.Context(), cmp.Or(x.owner, x.acct), x.acct)
+		x.pass, err = x.h.large.Pass(x.r.Context())
 	}
 	return err
 }
@@ -329,7 +324,7 @@ func (x *exchange) readBody(body edge.Body, limit int64) ([]byte, error) {
 	if errors.As(err, new(*edge.TooLargeError)) {
 		return nil, edge.Refusef(http.StatusRequestEntityTooLarge, "maximum message size exceeded: limit %d bytes", limit)
 	}
-	if err == nil && text.Len() >= largeBody {
+	if err == nil && text.Len() >= turns.LargeBody {
 		err = x.large()
 	}
 	return text.Bytes(), err

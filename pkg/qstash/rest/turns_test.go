@@ -69,7 +69,7 @@ func TestLargeBatchesAndListsPassAGate(t *testing.T) {
 		handler.ServeHTTP(w, r)
 		return w.Code
 	}
-	leave, err := gate.Pass(t.Context(), "another account", "q")
+	leave, err := gate.Pass(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
