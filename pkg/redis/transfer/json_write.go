@@ -203,7 +203,7 @@ func scoreText(f float64) string {
 }
 
 func (w *lineWriter) id(id rdb.StreamID) {
-	w.raw(`"`, strconv.FormatUint(id.Ms, 10), "-", strconv.FormatUint(id.Seq, 10), `"`)
+	w.raw(`"`, idText(id), `"`)
 }
 
 func (w *lineWriter) stream(s *rdb.Stream) {

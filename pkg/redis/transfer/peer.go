@@ -27,24 +27,33 @@ type Peer interface {
 // ErrTooLarge is the error of a Peer whose answer to all commands together would be too large, or whose request was.
 var ErrTooLarge = errors.New("too large for one request")
 
-// attempts is how often commands are sent until a server that cannot be reached is given up.
+// attempts is how often something is tried with a server until that is given up.
 const attempts = 6
 
-// do sends commands, again if need be: what a transfer sends may be repeated.
-func do(ctx context.Context, p Peer, cmds ...[]string) ([]any, error) {
+// persist tries something until it succeeds, with growing pauses. What a server has refused is not tried again.
+func persist(ctx context.Context, try func() error) error {
 	pause := 200 * time.Millisecond
 	for n := 1; ; n++ {
-		replies, err := p.Do(ctx, cmds...)
+		err := try()
 		if err == nil || n == attempts || ctx.Err() != nil || errors.Is(err, ErrTooLarge) || errors.As(err, new(resp.Error)) {
-			return replies, err
+			return err
 		}
 		select {
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return ctx.Err()
 		case <-time.After(pause):
 			pause *= 2
 		}
 	}
+}
+
+// do sends commands, again if need be: what a transfer sends may be repeated.
+func do(ctx context.Context, p Peer, cmds ...[]string) (replies []any, err error) {
+	err = persist(ctx, func() error {
+		replies, err = p.Do(ctx, cmds...)
+		return err
+	})
+	return replies, err
 }
 
 // one sends a command and returns its reply. A refusal is an error, resp.Error.

@@ -181,19 +181,8 @@ func (t *Restore) writeByType(ctx context.Context, e Entry) error {
 		return nil
 	}
 	temporary := "skystash:import:" + e.Key
-	pause := 200 * time.Millisecond
-	for n := 1; ; n++ { // from the beginning: pieces that were appended cannot be repeated
-		err = t.writePieces(ctx, temporary, e, v)
-		if err == nil || n == attempts || ctx.Err() != nil || errors.As(err, new(resp.Error)) || errors.Is(err, ErrTooLarge) {
-			break
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(pause):
-			pause *= 2
-		}
-	}
+	// From the beginning each time: pieces that were appended cannot be repeated.
+	err = persist(ctx, func() error { return t.writePieces(ctx, temporary, e, v) })
 	if err != nil && ctx.Err() == nil {
 		_, _ = t.Peer.Do(ctx, []string{"DEL", temporary}) // the first error counts
 	}
