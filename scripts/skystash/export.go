@@ -26,6 +26,9 @@ func newExport() *cobra.Command {
 	return cmd
 }
 
+// errNoOut is what is wrong with an export without --out.
+var errNoOut = misuse{errors.New("where to? --out FILE, or --out - for standard output")}
+
 // rdbVersions are the versions of RDB files by the Redis that loads them.
 var rdbVersions = map[string]int{"7.0": transfer.Redis70, "7.2": transfer.Redis72, "7.4": transfer.Redis74}
 
@@ -73,7 +76,7 @@ The file is no snapshot: keys that change meanwhile are in it with a value that 
 
 func (e *exportRedis) run(cmd *cobra.Command) error {
 	if e.out == "" {
-		return misuse{errors.New("where to? --out FILE, or --out - for standard output")}
+		return errNoOut
 	}
 	if e.format == "" {
 		e.format = strings.TrimPrefix(filepath.Ext(e.out), ".")

@@ -27,6 +27,9 @@ func newImport() *cobra.Command {
 	return cmd
 }
 
+// errNoFrom is what is wrong with an import without --from.
+var errNoFrom = misuse{errors.New("where from? --from URL or --from FILE")}
+
 // importRedis are the flags of import redis.
 type importRedis struct {
 	endpointFlags
@@ -161,7 +164,7 @@ func (i *importRedis) read(s *source, r io.Reader, place string) (err error) {
 func (i *importRedis) run(cmd *cobra.Command) error {
 	switch {
 	case i.from == "":
-		return misuse{errors.New("where from? --from URL or --from FILE")}
+		return errNoFrom
 	case i.follow && !isServer(i.from):
 		return misuse{errors.New("--follow: a file does not change; name a server")}
 	case i.from == "-" && (i.verify || i.state != ""):

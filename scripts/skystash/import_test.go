@@ -11,12 +11,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/redis/transfer"
+	"github.com/skystash/skystash/pkg/testenv/logbuffer"
 )
 
 // TestMain lets the test's program be skystash itself, for what has to be a process of its own.
@@ -199,25 +199,11 @@ func TestImportGoesOnAfterKill(t *testing.T) {
 	}
 }
 
-// watched is output that tests look at while it is written.
-type watched struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (w *watched) Write(b []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.b.Write(b)
-}
-
-func (w *watched) wait(t *testing.T, text string) {
+// said waits until a text is part of what is written.
+func said(t *testing.T, notes *logbuffer.Buffer, text string) {
 	t.Helper()
 	for t.Context().Err() == nil {
-		w.mu.Lock()
-		found := strings.Contains(w.b.String(), text)
-		w.mu.Unlock()
-		if found {
+		if strings.Contains(notes.String(), text) {
 			return
 		}
 		time.Sleep(5 * time.Millisecond)
@@ -231,23 +217,23 @@ func TestImportFollows(t *testing.T) {
 	dir, _, rest := local(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	var notes watched
+	var notes logbuffer.Buffer
 	done := make(chan int, 1)
 	go func() {
 		done <- run(ctx, []string{"import", "redis", "--from", from.url, "--data", dir, "--follow", "--every", "1ms", "--shadow", "1"}, strings.NewReader(""), &notes, &notes)
 	}()
-	notes.wait(t, "SETTLED")
+	said(t, &notes, "SETTLED")
 	do(t, from, []string{"SET", "plain", "changed"}, []string{"DEL", "list"}, []string{"SADD", "set", "new"}, []string{"SET", "late", "v"}, []string{"EXPIREAT", "hash", "4102444800"})
 	do(t, rest, []string{"SET", "number:1", "somebody else"})
-	notes.wait(t, `"number:1" has another value`)
+	said(t, &notes, `"number:1" has another value`)
 	do(t, rest, []string{"SET", "number:1", "-1"})
 	for do(t, rest, []string{"EXISTS", "late"})[0] != int64(1) || do(t, rest, []string{"EXISTS", "list"})[0] != int64(0) || do(t, rest, []string{"PTTL", "hash"})[0].(int64) < 0 {
 		time.Sleep(5 * time.Millisecond)
 	}
-	notes.wait(t, "0 changed, 0 deleted, 0 of those compared differ")
+	said(t, &notes, "0 changed, 0 deleted, 0 of those compared differ")
 	cancel()
 	if status := <-done; status != 0 {
-		t.Errorf("status %d: %s", status, notes.b.String())
+		t.Errorf("status %d: %s", status, notes.String())
 	}
 	equal(t, from, rest)
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"os"
@@ -48,7 +47,7 @@ func (k *kafkaAPI) topics(ctx context.Context) (map[string]int, error) {
 }
 
 // read calls each for all topics and then for all messages of each.
-func (k *kafkaAPI) read(ctx context.Context, wanted []string, each func(qstashLine) error) error {
+func (k *kafkaAPI) read(ctx context.Context, wanted []string, each func(exportLine) error) error {
 	topics, err := k.topics(ctx)
 	if err != nil {
 		return err
@@ -62,7 +61,7 @@ func (k *kafkaAPI) read(ctx context.Context, wanted []string, each func(qstashLi
 		if err != nil {
 			return err
 		}
-		if err := each(qstashLine{"topic", text}); err != nil {
+		if err := each(exportLine{"topic", text}); err != nil {
 			return err
 		}
 		for partition := range t.Partitions {
@@ -74,7 +73,7 @@ func (k *kafkaAPI) read(ctx context.Context, wanted []string, each func(qstashLi
 	return nil
 }
 
-func (k *kafkaAPI) readPartition(ctx context.Context, topic string, partition int, each func(qstashLine) error) error {
+func (k *kafkaAPI) readPartition(ctx context.Context, topic string, partition int, each func(exportLine) error) error {
 	for offset := int64(0); ; {
 		body, err := json.Marshal(map[string]any{"topic": topic, "partition": partition, "offset": offset, "timeout": kafkaEnd})
 		if err != nil {
@@ -96,7 +95,7 @@ func (k *kafkaAPI) readPartition(ctx context.Context, topic string, partition in
 				return err
 			}
 			offset = at.Offset + 1
-			if err := each(qstashLine{"message", m}); err != nil {
+			if err := each(exportLine{"message", m}); err != nil {
 				return err
 			}
 		}
@@ -113,7 +112,7 @@ type kafkaWriter struct {
 	messages int
 }
 
-func (w *kafkaWriter) write(ctx context.Context, line qstashLine) error {
+func (w *kafkaWriter) write(ctx context.Context, line exportLine) error {
 	switch line.Kind {
 	case "topic":
 		return w.topic(ctx, line)
@@ -136,7 +135,7 @@ func (w *kafkaWriter) write(ctx context.Context, line qstashLine) error {
 }
 
 // topic sees to it that there is a topic with as many partitions.
-func (w *kafkaWriter) topic(ctx context.Context, line qstashLine) error {
+func (w *kafkaWriter) topic(ctx context.Context, line exportLine) error {
 	var t kafkaTopic
 	if err := json.Unmarshal(line.Value, &t); err != nil {
 		return err
@@ -223,20 +222,13 @@ The credential is read from SKYSTASH_FROM_USERNAME and SKYSTASH_FROM_TOKEN.`,
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if out == "" {
-				return misuse{errors.New("where to? --out FILE, or --out - for standard output")}
+				return errNoOut
 			}
 			k, err := f.kafka(from, "SKYSTASH_FROM")
 			if err != nil {
 				return err
 			}
-			count := map[string]int{}
-			err = toFile(out, cmd.OutOrStdout(), func(w io.Writer) error {
-				lines := json.NewEncoder(w)
-				return k.read(cmd.Context(), topics, func(line qstashLine) error {
-					count[line.Kind]++
-					return lines.Encode(line)
-				})
-			})
+			count, err := exportLines(cmd, out, func(each func(exportLine) error) error { return k.read(cmd.Context(), topics, each) })
 			if err == nil {
 				fmt.Fprintf(cmd.ErrOrStderr(), "exported %d topics, %d messages\n", count["topic"], count["message"])
 			}
@@ -265,7 +257,7 @@ Credentials are read from SKYSTASH_FROM_USERNAME, SKYSTASH_FROM_TOKEN, SKYSTASH_
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if from == "" {
-				return misuse{errors.New("where from? --from URL or --from FILE")}
+				return errNoFrom
 			}
 			target, err := f.kafka(to, "SKYSTASH_TO")
 			if err != nil {
@@ -278,7 +270,7 @@ Credentials are read from SKYSTASH_FROM_USERNAME, SKYSTASH_FROM_TOKEN, SKYSTASH_
 			if w.there == nil {
 				w.there = map[string]int{}
 			}
-			each := func(line qstashLine) error { return w.write(cmd.Context(), line) }
+			each := func(line exportLine) error { return w.write(cmd.Context(), line) }
 			if isServer(from) {
 				var source *kafkaAPI
 				if source, err = f.kafka(from, "SKYSTASH_FROM"); err == nil {

@@ -44,7 +44,7 @@ func TestKafkaTopicsMove(t *testing.T) {
 	run("imported 2 topics, 601 messages", "import", "kafka", "--from", first, "--data", to)
 	run("exported 2 topics, 601 messages", "export", "kafka", "--data", to, "--out", second)
 	read := func(file string) (lines []string) {
-		if err := readLines(file, func(line qstashLine) error {
+		if err := readLines(file, func(line exportLine) error {
 			text, err := json.Marshal(line)
 			lines = append(lines, string(text))
 			return err

@@ -1,14 +1,9 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -19,48 +14,11 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// qstashLine is a line of an export: one thing of an account, in the JSON of QStash's API.
-type qstashLine struct {
-	Kind  string          `json:"kind"` // queue, urlGroup, schedule or dlq
-	Value json.RawMessage `json:"value"`
-}
-
-// apiClient sends requests to an API, and follows no redirection: what authorizes it is for who was named.
-type apiClient struct {
-	base, auth string
-	client     *http.Client
-}
-
-func newAPIClient(base, auth string) *apiClient {
-	return &apiClient{strings.TrimSuffix(base, "/"), auth, &http.Client{
-		Timeout: restPatience, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
-}
-
 // qstashAPI is a QStash account that is reached by its API.
 type qstashAPI struct{ *apiClient }
 
-func (q *apiClient) call(ctx context.Context, method, path string, header http.Header, body []byte) ([]byte, error) {
-	req, err := http.NewRequestWithContext(ctx, method, q.base+path, bytes.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	maps.Copy(req.Header, header)
-	req.Header.Set("Authorization", q.auth)
-	response, err := q.client.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(response.Body, maxRESTAnswer))
-	if err == nil && response.StatusCode/100 != 2 {
-		err = fmt.Errorf("%s %s: status %d: %.300s", method, path, response.StatusCode, text)
-	}
-	return text, err
-}
-
 // read calls each for all that an account has, queues and URL groups before the schedules that name them.
-func (q *qstashAPI) read(ctx context.Context, each func(qstashLine) error) error {
+func (q *qstashAPI) read(ctx context.Context, each func(exportLine) error) error {
 	for _, list := range []struct{ kind, path string }{{"queue", "/v2/queues"}, {"urlGroup", "/v2/topics"}, {"schedule", "/v2/schedules"}} {
 		text, err := q.call(ctx, http.MethodGet, list.path, nil, nil)
 		if err != nil {
@@ -71,7 +29,7 @@ func (q *qstashAPI) read(ctx context.Context, each func(qstashLine) error) error
 			return fmt.Errorf("%s: %w", list.path, err)
 		}
 		for _, v := range values {
-			if err := each(qstashLine{list.kind, v}); err != nil {
+			if err := each(exportLine{list.kind, v}); err != nil {
 				return err
 			}
 		}
@@ -89,7 +47,7 @@ func (q *qstashAPI) read(ctx context.Context, each func(qstashLine) error) error
 			return fmt.Errorf("/v2/dlq: %w", err)
 		}
 		for _, v := range page.Messages {
-			if err := each(qstashLine{"dlq", v}); err != nil {
+			if err := each(exportLine{"dlq", v}); err != nil {
 				return err
 			}
 		}
@@ -178,7 +136,7 @@ func (s *settings) body() []byte {
 }
 
 // write brings one thing into an account. It can be repeated, but for messages.
-func (q *qstashAPI) write(ctx context.Context, line qstashLine) error {
+func (q *qstashAPI) write(ctx context.Context, line exportLine) error {
 	post := func(path string, v any) error {
 		body, err := json.Marshal(v)
 		if err == nil {
@@ -225,7 +183,7 @@ func (q *qstashAPI) write(ctx context.Context, line qstashLine) error {
 	return fmt.Errorf("kind %q: want queue, urlGroup, schedule or dlq", line.Kind)
 }
 
-func (q *qstashAPI) writeMessage(ctx context.Context, line qstashLine) error {
+func (q *qstashAPI) writeMessage(ctx context.Context, line exportLine) error {
 	var s settings
 	if err := json.Unmarshal(line.Value, &s); err != nil {
 		return err
@@ -285,21 +243,13 @@ among them. The token is read from SKYSTASH_FROM_TOKEN.`,
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if out == "" {
-				return misuse{errors.New("where to? --out FILE, or --out - for standard output")}
+				return errNoOut
 			}
 			q, err := f.qstash(from, "SKYSTASH_FROM_TOKEN")
 			if err != nil {
 				return err
 			}
-			count := map[string]int{}
-			err = toFile(out, cmd.OutOrStdout(), func(w io.Writer) error {
-				lines := json.NewEncoder(w)
-				lines.SetEscapeHTML(false)
-				return q.read(cmd.Context(), func(line qstashLine) error {
-					count[line.Kind]++
-					return lines.Encode(line)
-				})
-			})
+			count, err := exportLines(cmd, out, func(each func(exportLine) error) error { return q.read(cmd.Context(), each) })
 			if err == nil {
 				fmt.Fprintf(cmd.ErrOrStderr(), "exported %s\n", counts(count))
 			}
@@ -342,14 +292,14 @@ sends them again, as new messages. The tokens are read from SKYSTASH_FROM_TOKEN 
 
 func (i *importQStash) run(cmd *cobra.Command) error {
 	if i.from == "" {
-		return misuse{errors.New("where from? --from URL or --from FILE")}
+		return errNoFrom
 	}
 	to, err := i.qstash(i.to, "SKYSTASH_TO_TOKEN")
 	if err != nil {
 		return err
 	}
 	count, left, failed := map[string]int{}, 0, 0
-	each := func(line qstashLine) error {
+	each := func(line exportLine) error {
 		if line.Kind == "dlq" && !i.publish {
 			left++
 			return nil
@@ -385,25 +335,4 @@ func (i *importQStash) run(cmd *cobra.Command) error {
 		return fmt.Errorf("%d could not be imported", failed)
 	}
 	return nil
-}
-
-// readLines reads a file of an export.
-func readLines(name string, each func(qstashLine) error) error {
-	f, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	d := json.NewDecoder(bufio.NewReader(f))
-	for n := 1; ; n++ {
-		var line qstashLine
-		if err := d.Decode(&line); errors.Is(err, io.EOF) {
-			return nil
-		} else if err != nil {
-			return fmt.Errorf("%s, entry %d: %w", name, n, err)
-		}
-		if err := each(line); err != nil {
-			return fmt.Errorf("%s, entry %d: %w", name, n, err)
-		}
-	}
 }

@@ -16,7 +16,7 @@ import (
 // account is what a file of an export has, without what differs between two accounts.
 func account(t *testing.T, file string) (lines []string) {
 	t.Helper()
-	err := readLines(file, func(line qstashLine) error {
+	err := readLines(file, func(line exportLine) error {
 		var v map[string]any
 		if err := json.Unmarshal(line.Value, &v); err != nil {
 			return err

@@ -12,22 +12,14 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 	"unicode/utf8"
 
 	"github.com/skystash/skystash/pkg/redis/resp"
 	"github.com/skystash/skystash/pkg/redis/transfer"
 )
 
-const (
-	// restPatience bounds a request. Lambda and Upstash end theirs earlier.
-	restPatience = 2 * time.Minute
-
-	// restAtOnce is how many commands with binary arguments are under way at a time: each needs a request of its own.
-	restAtOnce = 16
-
-	maxRESTAnswer = 256 << 20
-)
+// restAtOnce is how many commands with binary arguments are under way at a time: each needs a request of its own.
+const restAtOnce = 16
 
 // restPeer is a database that is reached by Upstash's REST API.
 type restPeer struct {
@@ -40,14 +32,7 @@ var _ transfer.Peer = (*restPeer)(nil)
 func newRESTPeer(base, token string) *restPeer {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 4 * restAtOnce
-	return &restPeer{
-		base: strings.TrimSuffix(base, "/"), token: token,
-		// The token is for who was named: no redirection is followed.
-		client: &http.Client{
-			Transport: transport, Timeout: restPatience,
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
-	}
+	return &restPeer{base: strings.TrimSuffix(base, "/"), token: token, client: newClient(transport)}
 }
 
 // Do implements transfer.Peer. JSON has no way to write bytes that are no text, so commands with such arguments go by
