@@ -25,18 +25,27 @@ type attempt struct {
 	err  error
 }
 
-// Direct returns a connection that does the same with less work, if it is one of TCP, and otherwise the connection itself. One goroutine
-// at a time may read from it, and one write to it.
-func Direct(nc net.Conn) net.Conn {
-	tcp, ok := nc.(*net.TCPConn)
+// RawTCP is the socket of a TCP connection, for TryRead and TryWrite; nil: c is none, such as one of TLS.
+func RawTCP(c any) syscall.RawConn {
+	tcp, ok := c.(*net.TCPConn)
 	if !ok {
-		return nc
+		return nil
 	}
 	raw, err := tcp.SyscallConn()
 	if err != nil {
+		return nil
+	}
+	return raw
+}
+
+// Direct returns a connection that does the same with less work, if it is one of TCP, and otherwise the connection itself. One goroutine
+// at a time may read from it, and one write to it.
+func Direct(nc net.Conn) net.Conn {
+	raw := RawTCP(nc)
+	if raw == nil {
 		return nc
 	}
-	c := &direct{TCPConn: tcp, raw: raw}
+	c := &direct{TCPConn: nc.(*net.TCPConn), raw: raw}
 	c.in.run, c.out.run = c.tryRead, c.tryWrite
 	return c
 }

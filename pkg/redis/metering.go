@@ -52,7 +52,7 @@ func (e *Engine) Outcome(args []string, reply []byte) meter.Ran {
 	cmd := e.commands.Of(args)
 	if cmd == nil {
 		text, _ := resp.ErrorText(reply)
-		return meter.Ran{Command: unknownCommand, Error: text}
+		return meter.Ran{Command: UnknownCommand, Error: text}
 	}
 	ran := meter.Ran{Command: cmd.Full()}
 	if text, failed := resp.ErrorText(reply); failed {
@@ -65,8 +65,8 @@ func (e *Engine) Outcome(args []string, reply []byte) meter.Ran {
 	return ran
 }
 
-// unknownCommand stands for whatever clients send that is no command.
-const unknownCommand = "unknown"
+// UnknownCommand stands for whatever clients send that is no command.
+const UnknownCommand = "unknown"
 
 // found counts the keys that a command which reads has found, and those that it has not, by its reply.
 func found(name string, args []string, reply []byte) (hits, misses int64) {

@@ -158,7 +158,7 @@ func (c *conn) read(from source, others *queue) error {
 			}
 			return err
 		}
-		if f.api.waits || !others.isIdle() {
+		if f.api.queued || !others.isIdle() {
 			err = others.put(f)
 		} else {
 			err = c.serveOne(f)

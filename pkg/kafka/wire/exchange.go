@@ -51,7 +51,7 @@ type exchange struct {
 func (x *exchange) serve() error {
 	api := x.frame.api
 	var ctx context.Context
-	if api.waits {
+	if api.queued {
 		timed, cancel := context.WithTimeout(x.Life, cmp.Or(api.wait, requestTime))
 		defer cancel() // what has waited for others waits no more
 		ctx = timed

@@ -61,7 +61,7 @@ func (x *exchange) fetch(ctx context.Context, req *kmsg.FetchRequest, resp *kmsg
 	}
 	o := kafka.BatchOptions{
 		Wait:     min(maxWait, time.Duration(max(0, req.MaxWaitMillis))*time.Millisecond),
-		MinBytes: int(req.MinBytes), MaxBytes: min(int(req.MaxBytes), x.s.share()),
+		MinBytes: int(req.MinBytes), MaxBytes: min(int(req.MaxBytes), x.s.answerBytes()),
 	}
 	if refused {
 		o.Wait = 0

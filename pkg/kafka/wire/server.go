@@ -129,8 +129,8 @@ func (s *Server) Serve(l net.Listener, advertised Address) error {
 // Clients are the connections that there are, and those that there have been with them.
 func (s *Server) Clients() (open int, total uint64) { return s.conns.Clients() }
 
-// share is how many bytes of answers a connection may have.
-func (s *Server) share() int {
+// answerBytes is how many bytes of answers a connection may have.
+func (s *Server) answerBytes() int {
 	return max(minAnswer, min(maxAnswer, answerMemory/max(1, s.conns.Len())))
 }
 

@@ -68,24 +68,24 @@ type api struct {
 	class    string        // of meter; "": ClassAdmin
 	wait     time.Duration // bounds what it takes; 0: requestTime
 	beats    bool          // idle clients send it all the time
-	waits    bool          // for others, or for much data: the next requests are read meanwhile, and the client's leaving is noticed
+	queued   bool          // it waits for others, or for much data: the next requests are read meanwhile, and the client's leaving is noticed
 }
 
 // apis are the requests that are served. Versions are those of Kafka 2.8, and later ones that ask for nothing that there is not. Produce is offered from 0 on, although 0 to 2 are
 // refused: librdkafka takes compression for unsupported otherwise. So it is with SaslHandshake and SASL.
 func apis() []api {
 	return []api{
-		{key: keyProduce, min: 0, max: 12, who: anyGrant, serve: serve((*exchange).produce), maxFrame: largeFrame, weigh: weighProduce, class: classProduce, waits: true},
-		{key: keyFetch, min: 4, max: 12, who: anyGrant, serve: serve((*exchange).fetch), class: classFetch, waits: true},
+		{key: keyProduce, min: 0, max: 12, who: anyGrant, serve: serve((*exchange).produce), maxFrame: largeFrame, weigh: weighProduce, class: classProduce, queued: true},
+		{key: keyFetch, min: 4, max: 12, who: anyGrant, serve: serve((*exchange).fetch), class: classFetch, queued: true},
 		{key: keyListOffsets, min: 1, max: 6, who: anyGrant, serve: serve((*exchange).listOffsets)},
 		{key: keyMetadata, min: 0, max: 13, who: anyGrant, serve: serve((*exchange).metadata)},
 		{key: keyOffsetCommit, min: 2, max: 10, who: anyGrant, serve: serve((*exchange).offsetCommit)},
 		{key: keyOffsetFetch, min: 1, max: 10, who: anyGrant, serve: serve((*exchange).offsetFetch)},
 		{key: keyFindCoordinator, min: 0, max: 6, who: anyGrant, serve: serve((*exchange).findCoordinator)},
-		{key: keyJoinGroup, min: 0, max: 9, who: anyGrant, serve: serve((*exchange).joinGroup), maxFrame: groupFrame, weigh: weighJoinGroup, wait: joinTime, waits: true},
+		{key: keyJoinGroup, min: 0, max: 9, who: anyGrant, serve: serve((*exchange).joinGroup), maxFrame: groupFrame, weigh: weighJoinGroup, wait: joinTime, queued: true},
 		{key: keyHeartbeat, min: 0, max: 4, who: anyGrant, serve: serve((*exchange).heartbeat), beats: true},
 		{key: keyLeaveGroup, min: 0, max: 5, who: anyGrant, serve: serve((*exchange).leaveGroup)},
-		{key: keySyncGroup, min: 0, max: 5, who: anyGrant, serve: serve((*exchange).syncGroup), maxFrame: groupFrame, weigh: weighSyncGroup, wait: joinTime, waits: true},
+		{key: keySyncGroup, min: 0, max: 5, who: anyGrant, serve: serve((*exchange).syncGroup), maxFrame: groupFrame, weigh: weighSyncGroup, wait: joinTime, queued: true},
 		{key: keyDescribeGroups, min: 0, max: 6, who: anyGrant, serve: serve((*exchange).describeGroups)},
 		{key: keyListGroups, min: 0, max: 5, who: anyGrant, serve: serve((*exchange).listGroups)},
 		{key: keySASLHandshake, min: 0, max: 1, who: anybody, serve: serve((*exchange).saslHandshake)},

@@ -177,41 +177,24 @@ func exec(b *batch, _ []string) {
 		return
 	}
 	b.over = true // the database may have been flushed
-	if tx.subscribes() {
-		if err := b.flush(); err != nil {
-			b.hangUp = true
-			return
+	merge := func() {
+		mark := b.w.Len()
+		if err := b.merge(tx.commands, replies.Buf); err != nil {
+			b.logger().Error("a transaction's replies", "error", err)
+			b.w.Truncate(mark)
+			b.fail(redis.FailureText(store.ErrUnknownOutcome))
 		}
-		b.sending.Lock() // no message is sent before the confirmation, nor within the replies
-		defer b.letMessages()
 	}
-	mark := b.w.Len()
-	if err := b.merge(tx.commands, replies.Buf); err != nil {
-		b.logger().Error("a transaction's replies", "error", err)
-		b.w.Truncate(mark)
-		b.fail(redis.FailureText(store.ErrUnknownOutcome))
+	if tx.subscribes() {
+		b.undisturbed(merge)
+	} else {
+		merge()
 	}
 }
 
 // subscribes reports whether a command changes what the connection receives.
 func (tx *transaction) subscribes() bool {
 	return slices.ContainsFunc(tx.commands, func(q queuedCommand) bool { return q.handle.run != nil && q.handle.listener })
-}
-
-// letMessages sends the replies of a transaction, and lets messages follow.
-func (b *batch) letMessages() {
-	err := b.encode()
-	if err == nil {
-		err = b.send()
-	}
-	if err != nil {
-		b.hangUp = true
-	}
-	b.sending.Unlock()
-	for _, r := range b.left {
-		r.end()
-	}
-	b.left = nil
 }
 
 // merge writes the replies of all commands as one array. Those of the engine's are given.

@@ -105,41 +105,53 @@ func ssubscribe(b *batch, args []string) {
 	b.listen("ssubscribe", &b.subs.shards, args[1:])
 }
 
-// listen subscribes to channels, patterns or shard channels. No message is sent before its channel's confirmation; exec sees to that in a
-// transaction.
-func (b *batch) listen(kind string, to *names, more []string) {
-	if !b.inExec {
-		if err := b.flush(); err != nil {
-			b.hangUp = true
-			return
-		}
-		b.sending.Lock()
-		defer b.sending.Unlock()
-	}
-	err := b.mayHold(b.subs.bytes() + sizeOfNames(more))
-	if err != nil {
-		b.fail(err.Error())
-		return
-	}
-	if err = b.enlarge(to, more); err != nil {
-		b.fail(b.failedText(err))
-		return
-	}
-	for _, name := range more {
-		to.add(name)
-		b.confirm(kind, to, name, true)
-	}
-	b.noteSubscriptions()
+// undisturbed sends the replies that write writes. No message is sent before them, nor between them. Within EXEC, that is so already.
+func (b *batch) undisturbed(write func()) {
 	if b.inExec {
+		write()
 		return
 	}
-	err = b.encode()
+	if err := b.flush(); err != nil {
+		b.hangUp = true
+		return
+	}
+	b.writeAndSend(write)
+	for _, r := range b.left {
+		r.end()
+	}
+	b.left = nil
+}
+
+func (b *batch) writeAndSend(write func()) {
+	b.sending.Lock()
+	defer b.sending.Unlock()
+	write()
+	err := b.encode()
 	if err == nil {
 		err = b.send()
 	}
 	if err != nil {
 		b.hangUp = true
 	}
+}
+
+// listen subscribes to channels, patterns or shard channels. No message is sent before its channel's confirmation.
+func (b *batch) listen(kind string, to *names, more []string) {
+	b.undisturbed(func() {
+		if err := b.mayHold(b.subs.bytes() + sizeOfNames(more)); err != nil {
+			b.fail(err.Error())
+			return
+		}
+		if err := b.enlarge(to, more); err != nil {
+			b.fail(b.failedText(err))
+			return
+		}
+		for _, name := range more {
+			to.add(name)
+			b.confirm(kind, to, name, true)
+		}
+		b.noteSubscriptions()
+	})
 }
 
 // enlarge makes the engine's subscription one of further names.

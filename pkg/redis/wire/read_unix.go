@@ -5,7 +5,6 @@ package wire
 import (
 	"errors"
 	"io"
-	"net"
 	"syscall"
 
 	"github.com/skystash/skystash/pkg/conns"
@@ -23,12 +22,8 @@ type rawReader struct {
 
 // newRawReader makes a rawReader; nil: the connection is not of TCP.
 func newRawReader(src io.Reader, buffer func() []byte, release func()) *rawReader {
-	tcp, ok := src.(*net.TCPConn)
-	if !ok {
-		return nil
-	}
-	conn, err := tcp.SyscallConn()
-	if err != nil {
+	conn := conns.RawTCP(src)
+	if conn == nil {
 		return nil
 	}
 	r := &rawReader{conn: conn, buffer: buffer, release: release}
@@ -68,12 +63,8 @@ type rawWriter struct {
 
 // newRawWriter makes a rawWriter; nil: the connection is not of TCP.
 func newRawWriter(to io.Writer) *rawWriter {
-	tcp, ok := to.(*net.TCPConn)
-	if !ok {
-		return nil
-	}
-	conn, err := tcp.SyscallConn()
-	if err != nil {
+	conn := conns.RawTCP(to)
+	if conn == nil {
 		return nil
 	}
 	w := &rawWriter{conn: conn}

@@ -95,7 +95,7 @@ func (c *conn) noteRan(cmd *redis.Command, failure string) {
 	if c.s.meter.Recorder == nil {
 		return
 	}
-	name := "unknown"
+	name := redis.UnknownCommand
 	if cmd != nil {
 		name = cmd.Full()
 	}
