@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/skystash/skystash/pkg/meter"
 )
 
 // chart is what the template "chart" draws: values of equal steps of time.
@@ -66,6 +68,15 @@ type series struct {
 }
 
 func known(v float64) *float64 { return &v }
+
+// valuesOf are what get makes of each step: nil where there is nothing to be known.
+func valuesOf(steps []meter.Usage, get func(meter.Usage) *float64) []*float64 {
+	values := make([]*float64, len(steps))
+	for i, u := range steps {
+		values[i] = get(u)
+	}
+	return values
+}
 
 // Empty reports whether there is nothing to see.
 func (c chart) Empty() bool {

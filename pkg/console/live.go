@@ -98,14 +98,7 @@ func showLive(r *request) error {
 		{ID: "1h", Label: "1 hour", Step: meter.LiveStep, Steps: 360},
 		{ID: "24h", Label: "24 hours", Step: 5 * meter.LiveMinute, Steps: 24 * 12},
 	}}
-	chosen := 0
-	for i := range p.Periods {
-		if p.Periods[i].ID == r.query("period") {
-			chosen = i
-		}
-	}
-	p.Periods[chosen].Current = true
-	p.Period = p.Periods[chosen]
+	p.Period = r.choose(p.Periods)
 	of := usageOf(r.resource)
 	// The present step is not over, and would always be the lowest.
 	steps := r.liveSteps(p.Period)
@@ -155,11 +148,7 @@ func (r *request) liveSteps(p period) []meter.Usage {
 func liveCharts(product control.Product, p period, steps []meter.Usage) []chart {
 	seconds := p.Step.Seconds()
 	rate := func(get func(meter.Usage) float64) []*float64 {
-		values := make([]*float64, len(steps))
-		for i, u := range steps {
-			values[i] = known(get(u) / seconds)
-		}
-		return values
+		return valuesOf(steps, func(u meter.Usage) *float64 { return known(get(u) / seconds) })
 	}
 	commands := func(classes ...string) []*float64 {
 		return rate(func(u meter.Usage) float64 {
@@ -171,13 +160,13 @@ func liveCharts(product control.Product, p period, steps []meter.Usage) []chart 
 		})
 	}
 	quantile := func(q float64, of func(meter.Usage) meter.Sketch) []*float64 {
-		values := make([]*float64, len(steps))
-		for i, u := range steps {
-			if s := of(u); s.Count() > 0 {
-				values[i] = known(float64(s.Quantile(q)) / float64(time.Millisecond))
+		return valuesOf(steps, func(u meter.Usage) *float64 {
+			s := of(u)
+			if s.Count() == 0 {
+				return nil
 			}
-		}
-		return values
+			return known(float64(s.Quantile(q)) / float64(time.Millisecond))
+		})
 	}
 	own := func(u meter.Usage) meter.Sketch { return u.Latency }
 	new := func(id, title, figure string, u unit, kind chartKind, s ...series) chart {
@@ -208,22 +197,13 @@ func liveCharts(product control.Product, p period, steps []meter.Usage) []chart 
 			series{Label: "p99", Color: "3", Values: quantile(0.99, deliver)}, series{Label: "p50", Color: "1", Values: quantile(0.5, deliver)}))
 	}
 	count := func(get func(meter.Usage) int64) []*float64 {
-		values := make([]*float64, len(steps))
-		for i, u := range steps {
-			values[i] = known(float64(get(u)))
-		}
-		return values
+		return valuesOf(steps, func(u meter.Usage) *float64 { return known(float64(get(u))) })
 	}
 	charts = append(charts, new("errors", "Errors", "errors", unitCount, bars,
 		series{Label: "Errors", Color: "3", Values: count(func(u meter.Usage) int64 { return u.Counters.Errors })},
 		series{Label: "Over a limit", Color: "mute", Values: count(func(u meter.Usage) int64 { return u.Counters.Blocked })}))
 	if product == control.Redis {
-		hits := make([]*float64, len(steps))
-		for i, u := range steps {
-			if n := u.Counters.Hits + u.Counters.Misses; n > 0 {
-				hits[i] = known(100 * float64(u.Counters.Hits) / float64(n))
-			}
-		}
+		hits := valuesOf(steps, func(u meter.Usage) *float64 { return hitRate(u.Counters) })
 		charts = append(charts, new("hits", "Hit rate", "hits", unitPercent, lines, series{Label: "Found, %", Color: "4", Values: hits}))
 	}
 	return append(charts,

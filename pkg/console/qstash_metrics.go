@@ -59,14 +59,7 @@ func (r *request) metricsPeriods() []period {
 
 func showMetrics(r *request) error {
 	p := &metricsPage{Periods: r.metricsPeriods()}
-	chosen := 0
-	for i := range p.Periods {
-		if p.Periods[i].ID == r.query("period") {
-			chosen = i
-		}
-	}
-	p.Periods[chosen].Current = true
-	p.Period = p.Periods[chosen]
+	p.Period = r.choose(p.Periods)
 	list, err := r.h.qstash.Metrics(r.Context(), r.resource.ID, r.h.now().Add(-p.Period.Step).UnixMilli(), 0)
 	if err != nil {
 		return qstashError(err)

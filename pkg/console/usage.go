@@ -3,6 +3,7 @@ package console
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -23,6 +24,13 @@ type period struct {
 	Step      time.Duration
 	Steps     int
 	Current   bool
+}
+
+// choose marks the period that the request asks for, or the first one, and returns it.
+func (r *request) choose(periods []period) period {
+	i := max(0, slices.IndexFunc(periods, func(p period) bool { return p.ID == r.query("period") }))
+	periods[i].Current = true
+	return periods[i]
 }
 
 func periods() []period {
@@ -124,15 +132,7 @@ type limitUse struct {
 
 func showUsage(r *request) error {
 	data := usagePage{Periods: periods()}
-	data.Period = data.Periods[0]
-	for i := range data.Periods {
-		if data.Periods[i].ID == r.query("period") {
-			data.Period = data.Periods[i]
-		}
-	}
-	for i := range data.Periods {
-		data.Periods[i].Current = data.Periods[i].ID == data.Period.ID
-	}
+	data.Period = r.choose(data.Periods)
 	now := r.h.now().UTC()
 	to := now.Truncate(data.Period.Step).Add(data.Period.Step)
 	data.From = to.Add(-time.Duration(data.Period.Steps) * data.Period.Step)
@@ -238,20 +238,15 @@ func overlap(from, to, otherFrom, otherTo time.Time) time.Duration {
 
 func usageCharts(p usagePage, steps []meter.Usage) []chart {
 	of := func(get func(meter.Usage) float64) []*float64 {
-		values := make([]*float64, len(steps))
-		for i, u := range steps {
-			values[i] = known(get(u))
-		}
-		return values
+		return valuesOf(steps, func(u meter.Usage) *float64 { return known(get(u)) })
 	}
 	latency := func(get func(meter.Usage) time.Duration) []*float64 {
-		values := make([]*float64, len(steps))
-		for i, u := range steps {
-			if u.Counters.Requests > 0 {
-				values[i] = known(float64(get(u)) / float64(time.Millisecond))
+		return valuesOf(steps, func(u meter.Usage) *float64 {
+			if u.Counters.Requests == 0 {
+				return nil
 			}
-		}
-		return values
+			return known(float64(get(u)) / float64(time.Millisecond))
+		})
 	}
 	c := p.Total.Counters
 	new := func(id, title, total string, u unit, kind chartKind, s ...series) chart {

@@ -208,10 +208,19 @@ func measured(now time.Time, s meter.Storage) string {
 
 // formatHitRate writes the share of keys that were found; "–" if none was asked for.
 func formatHitRate(c meter.Counters) string {
-	if c.Hits+c.Misses == 0 {
+	rate := hitRate(c)
+	if rate == nil {
 		return "–"
 	}
-	return fmt.Sprintf("%.1f %%", 100*float64(c.Hits)/float64(c.Hits+c.Misses))
+	return unitPercent.format(*rate)
+}
+
+// hitRate is the share of keys that were found, in percent; nil: none was asked for.
+func hitRate(c meter.Counters) *float64 {
+	if c.Hits+c.Misses == 0 {
+		return nil
+	}
+	return known(100 * float64(c.Hits) / float64(c.Hits+c.Misses))
 }
 
 // limitText says what a status means to the owner of a resource; its own text is for clients.
