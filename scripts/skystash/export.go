@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/skystash/skystash/pkg/redis/transfer"
+	"github.com/skystash/skystash/scripts/atomicfile"
 )
 
 func newExport() *cobra.Command {
@@ -124,21 +124,11 @@ func (e *exportRedis) write(ctx context.Context, notes io.Writer, peer transfer.
 	return nil
 }
 
-// toFile writes a file beside the one that is asked for and renames it at the end, so that there is never half of one.
-// "-" is standard output.
+// toFile writes a file of which there is never half. "-" is standard output.
 func toFile(name string, stdout io.Writer, write func(io.Writer) error) error {
 	if name == "-" {
 		w := bufio.NewWriterSize(stdout, 1<<20)
 		return errors.Join(write(w), w.Flush())
 	}
-	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*.part") // readable by its owner alone
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // nothing, once it is renamed
-	w := bufio.NewWriterSize(f, 1<<20)
-	if err := errors.Join(write(w), w.Flush(), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), name)
+	return atomicfile.Write(name, write)
 }

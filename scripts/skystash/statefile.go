@@ -4,12 +4,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/skystash/skystash/pkg/redis/transfer"
+	"github.com/skystash/skystash/scripts/atomicfile"
 )
 
 // saveEvery is how often an import writes down how far it is.
@@ -59,16 +60,10 @@ func (s *stateFile) save() error {
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(s.name), filepath.Base(s.name)+".*.part")
-	if err != nil {
+	return atomicfile.Write(s.name, func(w io.Writer) error {
+		_, err := w.Write(append(text, '\n'))
 		return err
-	}
-	defer os.Remove(f.Name()) // nothing, once it is renamed
-	_, err = f.Write(append(text, '\n'))
-	if err := errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), s.name)
+	})
 }
 
 // saver keeps the place in mind and writes it down now and then: what was done since is repeated, and does no harm.

@@ -1,14 +1,12 @@
 package operator
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -17,6 +15,7 @@ import (
 	"github.com/skystash/skystash/pkg/kafka/objects/s3"
 	"github.com/skystash/skystash/pkg/redis"
 	"github.com/skystash/skystash/pkg/redis/transfer"
+	"github.com/skystash/skystash/scripts/atomicfile"
 )
 
 func backupCommands() []Command {
@@ -93,19 +92,12 @@ func makeBackup(ctx context.Context, flags *flag.FlagSet, args []string, stdout,
 	return nil
 }
 
-// toFile writes beside the file and renames at the end, so that there is never half of one.
-func toFile(ctx context.Context, peer transfer.Peer, name string) (transfer.Stats, error) {
-	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*.part")
-	if err != nil {
-		return transfer.Stats{}, err
-	}
-	defer os.Remove(f.Name()) // nothing, once it is renamed
-	w := bufio.NewWriterSize(f, 1<<20)
-	stats, err := backup.Write(ctx, peer, time.Now, w)
-	if err := errors.Join(err, w.Flush(), f.Sync(), f.Close()); err != nil {
-		return stats, err
-	}
-	return stats, os.Rename(f.Name(), name) // #nosec G703 -- who runs it names the file
+func toFile(ctx context.Context, peer transfer.Peer, name string) (stats transfer.Stats, err error) {
+	err = atomicfile.Write(name, func(w io.Writer) error {
+		stats, err = backup.Write(ctx, peer, time.Now, w)
+		return err
+	})
+	return stats, err
 }
 
 func restoreBackup(ctx context.Context, flags *flag.FlagSet, args []string, _, stderr io.Writer) error {

@@ -6,12 +6,14 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/skystash/skystash/pkg/token"
+	"github.com/skystash/skystash/scripts/atomicfile"
 )
 
 // Names in the data folder; see the package comment.
@@ -102,13 +104,10 @@ func writeEnv(dir string, vars [][2]string) error {
 	for _, v := range vars {
 		fmt.Fprintf(&text, "%s=%q\n", v[0], v[1])
 	}
-	path := filepath.Join(dir, envFile)
-	tmp, err := writeTemp(path, []byte(text.String()))
-	if err == nil {
-		if err = os.Rename(tmp, path); err != nil {
-			os.Remove(tmp)
-		}
-	}
+	err := atomicfile.Write(filepath.Join(dir, envFile), func(w io.Writer) error {
+		_, err := io.WriteString(w, text.String())
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", envFile, err)
 	}
